@@ -18,10 +18,10 @@ from reassess.core.labels import LabelSets
 from reassess.core.leaderboard import Leaderboard
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
-from reassess.data.loading import load_labels, load_original, load_scores
+from reassess.data.loading import read_labels, read_original, read_scores
 from reassess.errors import MissingPackageError, ReassessError
 from reassess.formats.leaderboard_files import read_leaderboard
-from reassess.formats.votes import read_votes
+from reassess.formats.votes import read_vote_file
 from tests.helpers import Run
 
 # The examples of a module that needs a package which is not installed are not read: its tests are skipped, and say so.
@@ -101,25 +101,25 @@ def real_file() -> Callable[[str], Path]:
 @pytest.fixture(scope="session")
 def real_labels(real_file: Callable[[str], Path]) -> LabelSets:
     """The ReaL labels."""
-    return load_labels(real_file("real.json"))
+    return read_labels(real_file("real.json")).judging
 
 
 @pytest.fixture(scope="session")
 def real_original(real_file: Callable[[str], Path]) -> LabelSets:
     """The original labels of ImageNet's validation images."""
-    return load_original(real_file("validation_labels.txt"))
+    return read_original(real_file("validation_labels.txt"))
 
 
 @pytest.fixture(scope="session")
 def real_scores(real_file: Callable[[str], Path]) -> Scores:
     """The scores from which the ReaL labels were cut."""
-    return load_scores(real_file("scores.npz"))
+    return read_scores(real_file("scores.npz"))
 
 
 @pytest.fixture(scope="session")
 def real_votes(real_file: Callable[[str], Path]) -> Callable[[str], Votes]:
     """The released votes of a file, read once."""
-    return cache(lambda name: read_votes(real_file(name)))
+    return cache(lambda name: read_vote_file(real_file(name)))
 
 
 @pytest.fixture(scope="session")

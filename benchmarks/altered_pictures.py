@@ -15,7 +15,7 @@ import numpy as np
 import skimage.data
 from PIL import Image, ImageEnhance, ImageOps
 
-from reassess import open_images
+from reassess.data import open_images
 from reassess.data.near_duplicates import MOST_BITS, Part, Print, Printer, near_groups
 
 Picture = Image.Image

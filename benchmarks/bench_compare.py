@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from memory import peak_mib
 
-from reassess import Panel, label_uncertainty, load_labels, load_original, load_votes, rank_models, relabel
+from reassess import Panel, label_uncertainty, rank_models, read_labels, read_original, read_votes, relabel
 
 CLASSES, MODELS = 1_000, 1_000
 
@@ -21,8 +21,8 @@ def test_many_models_are_ranked(row: Any) -> None:
 
 
 def test_raters_are_resampled(row: Any) -> None:
-    labels, original = load_labels(), load_original()
-    golden = (load_votes(f"imagenet-real-{name}") for name in ("raters", "golden", "raters-golden"))
+    labels, original = read_labels(), read_original()
+    golden = (read_votes(f"imagenet-real-{name}") for name in ("raters", "golden", "raters-golden"))
     again = relabel(labels, *golden, original, threshold=0.8)
     panel = Panel.from_ids("ab", models(2), labels, original=original)
     start = time.perf_counter()
@@ -32,7 +32,7 @@ def test_raters_are_resampled(row: Any) -> None:
 
 def models(count: int) -> np.ndarray:
     """Models that say the original label, or on 10 to 30 % of the images any class."""
-    rng, ids = np.random.default_rng(0), load_original().indices
+    rng, ids = np.random.default_rng(0), read_original().indices
     said = np.empty((count, ids.size), np.int32)
     for each in said:
         each[:] = np.where(rng.random(ids.size) < rng.uniform(0.1, 0.3), rng.integers(0, CLASSES, ids.size), ids)
@@ -41,7 +41,7 @@ def models(count: int) -> np.ndarray:
 
 def measure() -> tuple[float, float]:
     """Seconds, and the highest memory of this process in MiB."""
-    labels, original, said = load_labels(), load_original(), models(MODELS)
+    labels, original, said = read_labels(), read_original(), models(MODELS)
     start = time.perf_counter()
     rank_models(Panel.from_ids([str(i) for i in range(MODELS)], said, labels, original=original))
     return time.perf_counter() - start, peak_mib()

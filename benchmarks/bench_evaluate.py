@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pytest
 from memory import anonymous_mib
 
-from reassess import LabelSets, evaluate, load_labels, load_original
+from reassess import LabelSets, evaluate, read_labels, read_original
 from reassess.core.image_names import validation_names
 from reassess.data.sources import fetch
 from reassess.evaluation.class_ranks import best_ranks, ranks_of_scores, top1_hits
@@ -26,7 +26,7 @@ Floats = npt.NDArray[np.floating[Any]]
 
 @pytest.fixture(scope="module")
 def labels() -> LabelSets:
-    return load_labels("imagenet-real")
+    return read_labels("imagenet-real")
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +136,7 @@ def test_many_models(compare: Any, labels: LabelSets) -> None:
 
 
 def test_cold_starts(row: Any, tmp_path: Path) -> None:
-    np.save(tmp_path / "ids.npy", load_original("imagenet-original").indices)
+    np.save(tmp_path / "ids.npy", read_original("imagenet-original").indices)
     reassess = str(Path(sys.executable).parent / "reassess")
     empty = _seconds(sys.executable, "-c", "")
     ours, numpy = (_seconds(sys.executable, "-c", f"import {name}") - empty for name in ("reassess", "numpy"))
@@ -148,7 +148,7 @@ def test_cold_starts(row: Any, tmp_path: Path) -> None:
 
 def measure_mapped(path: Path) -> float:
     """MiB of anonymous memory that an evaluation takes, after a call on a few rows; in a process of its own."""
-    mapped, labels = np.load(path, mmap_mode="r"), load_labels("imagenet-real")
+    mapped, labels = np.load(path, mmap_mode="r"), read_labels("imagenet-real")
     few = LabelSets.from_lists(labels.images[:BATCH], [labels[name] or () for name in labels.images[:BATCH]])
     evaluate(mapped[:BATCH], few)
     return anonymous_mib(lambda: evaluate(mapped, labels))

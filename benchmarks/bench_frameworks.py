@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess import LabelSets, RealAccuracy, load_labels
+from reassess import LabelSets, RealAccuracy, read_labels
 from reassess.data.sources import fetch
 from reassess.evaluation.batch_targets import multi_hot, padded_ids
 
@@ -23,7 +23,7 @@ BATCH, BATCHES, FEATURES, CLASSES = 256, 40, 64, 1_000
 
 @pytest.fixture(scope="module")
 def labels() -> LabelSets:
-    return load_labels("imagenet-real")
+    return read_labels("imagenet-real")
 
 
 @pytest.fixture(scope="module")

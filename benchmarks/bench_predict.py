@@ -10,7 +10,8 @@ import torch
 import torchvision
 from PIL import Image
 
-from reassess import ModelSource, open_model, predict
+from reassess import ModelSource, predict
+from reassess.proposals import open_model
 
 NAME, BATCH = "mobilenet_v3_small", 64
 

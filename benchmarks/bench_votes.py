@@ -19,7 +19,7 @@ from reassess.aggregation.em import POOLING
 from reassess.core.votes import Votes
 from reassess.data.sources import fetch
 from reassess.errors import ConvergenceWarning
-from reassess.formats.votes import read_votes
+from reassess.formats.votes import read_vote_file
 
 WORDS = ("no", "maybe", "yes")
 THREADS = 2
@@ -35,7 +35,7 @@ def path() -> Path:
 
 @pytest.fixture(scope="module")
 def votes(path: Path) -> Votes:
-    return read_votes(path)
+    return read_vote_file(path)
 
 
 def iterate(votes: Votes, iterations: int) -> None:
@@ -116,11 +116,11 @@ def test_reading(compare: Any, path: Path) -> None:
             while member.read(1 << 20):
                 pass
 
-    read_votes(fetch("imagenet-real-golden"))
-    peak = anonymous_mib(lambda: read_votes(path))
+    read_vote_file(fetch("imagenet-real-golden"))
+    peak = anonymous_mib(lambda: read_vote_file(path))
     compare(
         "reading raters.npz",
-        lambda: read_votes(path),
+        lambda: read_vote_file(path),
         inflate,
         against="inflating the tensor alone",
         must="<= 1.3",
@@ -141,7 +141,7 @@ def tile(votes: Votes, copies: int) -> Votes:
 
 
 def measure_tiled(path: Path) -> dict[str, float]:
-    votes = tile(read_votes(path), COPIES)
+    votes = tile(read_vote_file(path), COPIES)
     seconds = seconds_an_iteration(lambda n: iterate(votes, n), 2, 12, rounds=3)
     return {"votes": len(votes), "seconds": seconds, "peak_mib": peak_mib()}
 

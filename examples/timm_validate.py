@@ -7,10 +7,10 @@ In place of a model, the original labels are judged, as scores that are 1 for on
 
 import numpy as np
 
-from reassess import load_original
+from reassess import read_original
 from reassess.integrations.timm import RealLabelsImagenet  # in place of timm.data's
 
-original = load_original()
+original = read_original()
 rows = np.random.default_rng(0).permutation(len(original))[:10_000]
 filenames = [f"{original.images[row][:-5]}_n01440764.png" for row in rows]
 

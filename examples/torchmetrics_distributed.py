@@ -12,7 +12,7 @@ import torch.distributed as dist
 from torch.nn.functional import one_hot
 from torch.utils.data import DistributedSampler
 
-from reassess import load_labels, load_original
+from reassess import read_labels, read_original
 from reassess.integrations.torchmetrics import RealAccuracyMetric
 
 PROCESSES, IMAGES, BATCH = 2, 9_999, 256
@@ -21,9 +21,9 @@ PROCESSES, IMAGES, BATCH = 2, 9_999, 256
 def evaluate(rank: int, rendezvous: str) -> None:
     """What each process does."""
     dist.init_process_group("gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=PROCESSES)
-    original = load_original()
+    original = read_original()
     names = original.images[:IMAGES]
-    real = RealAccuracyMetric(labels=load_labels(), images=names)  # added
+    real = RealAccuracyMetric(labels=read_labels(), images=names)  # added
     sampler = torch.tensor(list(DistributedSampler(range(IMAGES), PROCESSES, rank)))
     for indices in sampler.split(BATCH):
         scores = one_hot(torch.from_numpy(original.indices[indices]).long(), 1000).float()

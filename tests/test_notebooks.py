@@ -17,11 +17,11 @@ from reassess import (
     fit_dawid_skene,
     label_agreement,
     label_diff,
-    labelling_biases,
     rank_models,
     rater_reliability,
     unasked_candidates,
 )
+from reassess.comparison import labelling_biases
 from reassess.comparison.panel import Panel
 from reassess.comparison.taxonomy import Taxonomy, taxonomies
 from reassess.core import Leaderboard
@@ -86,7 +86,7 @@ def test_every_list_of_results_has_its_columns() -> None:
         findings: "<td>a</td><td>100.0 % [99.62, 100.0] (1,000 of 1,000)</td>",
         rank_models(findings.panel): "<td>1</td><td>1 to 1</td><td>100.0</td><td>a</td>",
         label_diff(LABELS, LabelSets.from_lists(IMAGES, [[2]] * 1000)): "<td>0</td><td>0</td><td>1,000</td>",
-        asked: "<td>1.png</td><td>1</td><td>not asked about</td><td>1</td>",
+        asked: "<td>1.png</td><td>1</td><td>b</td><td>not asked about</td>",
         rater_reliability(votes): "<td>ann</td><td>2</td>",
         taxonomy(): "<td>other</td><td>1,000</td><td>100.0</td>",
         findings.panel: "<td>b</td><td>500</td><td>0</td><td>0</td>",

@@ -23,7 +23,6 @@ from reassess import (
     TrainingTargets,
     Votes,
     aggregate,
-    align_classes,
     checked_truth,
     compare,
     evaluate,
@@ -33,13 +32,9 @@ from reassess import (
     label_diff,
     label_sets,
     label_uncertainty,
-    labelling_biases,
-    load_classes,
     make_folds,
     open_benchmark,
     original_of_class_folders,
-    precision_recall,
-    preferences,
     rank_models,
     rater_reliability,
     read_collapsed,
@@ -53,7 +48,6 @@ from reassess import (
     training_targets,
     write_chart,
     write_clean_list,
-    write_details,
     write_duplicates,
     write_folds,
     write_labels,
@@ -62,7 +56,11 @@ from reassess import (
     write_scores,
     write_votes,
 )
-from reassess.core import Duplicates, Folds
+from reassess.aggregation import precision_recall
+from reassess.comparison import labelling_biases, preferences
+from reassess.core import Duplicates, Folds, align_classes
+from reassess.data import benchmark_classes
+from reassess.formats import write_details
 from tests.helpers import CURVE, message
 
 READERS: list[Callable[..., Any]] = [
@@ -140,7 +138,7 @@ def test_names_are_no_list_of_classes(read: Callable[..., Any], given: Any) -> N
     )
 
 
-FROM_FILES = [name for name in dir(reassess) if name.startswith(("read_", "load_"))]
+FROM_FILES = [name for name in dir(reassess) if name.startswith("read_")]
 
 
 @pytest.mark.parametrize("name", FROM_FILES)
@@ -148,8 +146,7 @@ FROM_FILES = [name for name in dir(reassess) if name.startswith(("read_", "load_
 def test_what_is_no_path_is_refused_by_everything_that_reads_a_file(name: str, given: Any) -> None:
     options = {"classes": Classes(3)} if name in ("read_collapsed", "read_groups", "read_hierarchy") else {}
     text = message(getattr(reassess, name), given, **options)
-    if name not in ("load_classes", "load_collapsed"):  # which take a benchmark
-        assert text == f"not a path of a file\n  allowed: a text or a Path\n  found:   {type(given).__name__}"
+    assert text == f"not a path of a file\n  allowed: a text or a Path\n  found:   {type(given).__name__}"
 
 
 def test_what_is_no_path_is_refused_by_what_writes_a_file() -> None:
@@ -177,7 +174,7 @@ MODEL = Predictions.from_ids([0], images=["a.png"])
         (lambda: image_sheet("a.png", votes=SCORES), Votes, "Scores"),
         (lambda: label_sets(LABELS, 0.5), Scores, "LabelSets"),
         (lambda: label_diff(LABELS, SCORES), LabelSets, "Scores"),
-        (lambda: load_classes("imagenet"), Benchmark, "str"),
+        (lambda: benchmark_classes("imagenet"), Benchmark, "str"),
         (lambda: write_labels("any.csv", SCORES), LabelSets, "Scores"),
         (lambda: write_scores("any.csv", LABELS), Scores, "LabelSets"),
         (lambda: write_votes("any.csv", LABELS), Votes, "LabelSets"),

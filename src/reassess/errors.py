@@ -109,6 +109,13 @@ class ReassessError(Exception):
         self.fix = fix
         super().__init__(what)
 
+    def at(self, where: object) -> None:
+        """Put a place, such as a file, before the place of this error, unless it is there already."""
+        if self.where is None:
+            self.where = where
+        elif str(where) not in str(self.where):
+            self.where = f"{where}, {self.where}"
+
     def __str__(self) -> str:
         parts = {"where": self.where, "allowed": self.allowed, "found": self.found, "fix": self.fix}
         width = max(map(len, parts)) + 1
@@ -196,10 +203,7 @@ def at(where: object) -> Iterator[None]:
     try:
         yield
     except ReassessError as error:
-        if error.where is None:
-            error.where = where
-        elif str(where) not in str(error.where):
-            error.where = f"{where}, {error.where}"
+        error.at(where)
         raise
 
 

@@ -20,7 +20,7 @@ from reassess.core.questions import Questions
 from reassess.core.rater_model import VALIDITY
 from reassess.core.votes import Votes
 from reassess.errors import ConvergenceWarning, DataError
-from reassess.formats.votes import read_votes
+from reassess.formats.votes import read_vote_file
 from tests.helpers import WORDS, message, votes_of
 from tests.references import average_precision
 
@@ -196,7 +196,7 @@ def test_many_votes_on_an_item_agree_with_the_reference(smoothing: int, truths: 
 
 
 def test_the_1979_example_gives_the_papers_numbers(real_file: Callable[[str], Path]) -> None:
-    votes = read_votes(real_file("anesthesia-1979.csv"))
+    votes = read_vote_file(real_file("anesthesia-1979.csv"))
     result = fit_dawid_skene(votes, smoothing=0, pooling=0)
     assert result.model.prior.round(4).tolist() == [0.3996, 0.4220, 0.1118, 0.0667]
     assert result.model.prior.round(2).tolist() == [0.40, 0.42, 0.11, 0.07]
@@ -213,10 +213,10 @@ def test_em_on_the_released_votes_gives_the_measured_numbers(
     real_file: Callable[[str], Path], real_votes: Callable[[str], Votes]
 ) -> None:
     from reassess.aggregation.golden import expert_validity
-    from reassess.formats.score_files import read_scores
+    from reassess.formats.score_files import read_score_file
 
     votes, experts = real_votes("raters.npz"), real_votes("golden.npz")
-    published = read_scores(real_file("scores.npz")).values >= 0.8
+    published = read_score_file(real_file("scores.npz")).values >= 0.8
     truth, rows = expert_validity(experts, at_least=3), votes.find(experts.items)
 
     def jaccard(scores: npt.NDArray[Any]) -> float:

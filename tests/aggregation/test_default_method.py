@@ -20,7 +20,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.errors import ReassessWarning
-from reassess.formats.votes import read_votes
+from reassess.formats.votes import read_vote_file
 from tests.helpers import message, votes_of
 
 Ints = npt.NDArray[np.int64]
@@ -346,7 +346,7 @@ SETS = ("fact-eval", "relevance", *SMALL)
 
 def public(folder: Path) -> tuple[Votes, Ints]:
     """The votes of a public set, and the truth of each item; -1 where it is not known."""
-    votes = read_votes(folder / "label.csv")
+    votes = read_vote_file(folder / "label.csv")
     names = {str(answer): row for row, answer in enumerate(votes.answers)}
     known = dict(pl.read_csv(folder / "truth.csv", infer_schema=False).rows())
     return votes, np.array([names[known[str(item)]] if str(item) in known else -1 for item in votes.items])

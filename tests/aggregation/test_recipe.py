@@ -19,7 +19,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.errors import DataError
-from reassess.formats.score_files import read_scores
+from reassess.formats.score_files import read_score_file
 from tests.helpers import votes_of
 
 
@@ -30,7 +30,7 @@ def released(real_file: Callable[[str], Path], real_votes: Callable[[str], Votes
     class_of = {wnid: i for i, wnid in enumerate(sorted(set(wnids)))}
     original = LabelSets.from_lists(validation_names(), [[class_of[wnid]] for wnid in wnids])
     votes, experts, rater_golden = (real_votes(f"{name}.npz") for name in ("raters", "golden", "raters_golden"))
-    return votes, experts, rater_golden, original, read_scores(real_file("scores.npz"))
+    return votes, experts, rater_golden, original, read_score_file(real_file("scores.npz"))
 
 
 def precision_and_recall(truth: npt.NDArray[Any], kept: npt.NDArray[Any]) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from reassess.annotation.store.campaigns import open_campaign
 from reassess.annotation.store.given_answers import GivenAnswer, save_answers
 from reassess.annotation.store.people import people_of
 from reassess.annotation.store.turns import Turn, next_turn
-from reassess.data.loading import load_labels
+from reassess.data.loading import read_labels
 from tests.helpers import Run, document_of, write_files
 
 
@@ -56,7 +56,7 @@ def test_a_campaign_on_a_server_from_its_making_to_its_labels(
     line = annotate("export", "-o", "rated").out.splitlines()[-1].removeprefix("next: ")
     for command in line.split(" && "):
         assert run(*command.split()[1:]).code == 0
-    assert load_labels("rated/labels.csv").sets() == {f"{image}.png": {0} for image in range(4)}  # 2 and 3 are golden
+    assert read_labels("rated/labels.csv").sets() == {f"{image}.png": {0} for image in range(4)}  # 2 and 3 are golden
     monkeypatch.setattr("reassess.annotation.hash_images", None)  # not called
     again = run("annotate", "create", database, "tasks.jsonl", "--benchmark", "pets", "--force")
     assert (

@@ -27,7 +27,7 @@ from reassess.core.stop_rule import StopRule
 from reassess.core.tasks import Tasks
 from reassess.data.benchmark_folders import open_benchmark
 from reassess.data.benchmark_settings import update_benchmark
-from reassess.data.loading import load_original, load_votes
+from reassess.data.loading import read_original, read_votes
 from reassess.errors import OutputError, ReassessWarning
 from tests.annotation.campaigns import CLASSES, golden_of, tasks_of, vote_on_all
 
@@ -80,14 +80,14 @@ def test_the_folder_is_a_benchmark_with_all_that_was_said(campaign: Campaign, tm
         "stop": [0.01, 0.99],
     }
     assert benchmark.classes == CLASSES
-    read = {part: load_votes(benchmark.sources[part], classes=CLASSES) for part in ("votes", "golden", "rater-golden")}
+    read = {part: read_votes(benchmark.sources[part], classes=CLASSES) for part in ("votes", "golden", "rater-golden")}
     assert {part: (len(votes), votes.raters) for part, votes in read.items()} == {
         "votes": (3, ("rater 2",)),
         "golden": (5, ("expert 1",)),
         "rater-golden": (5, ("rater 2",)),
     }
     assert read["votes"].seconds.tolist() == [2.0] * 3
-    assert load_original(benchmark.sources["original"], classes=CLASSES).sets() == {"m0.png": {1}, "unasked.png": {2}}
+    assert read_original(benchmark.sources["original"], classes=CLASSES).sets() == {"m0.png": {1}, "unasked.png": {2}}
     text = (tmp_path / "rated/suggestions.csv").read_text()
     assert text.startswith("image,class,people\n")
     assert text.endswith(".png,f,1\n")

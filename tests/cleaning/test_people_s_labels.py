@@ -16,7 +16,7 @@ from reassess.cleaning.class_candidates import ClassCandidates
 from reassess.cleaning.noise_model import fit_noise
 from reassess.core.cleaning import Cleaning
 from reassess.core.questions import Questions
-from reassess.data.loading import load_original
+from reassess.data.loading import read_original
 from reassess.formats.predictions import read_predictions
 from tests.cleaning.simulated import matrix_of
 
@@ -33,10 +33,10 @@ class Measured(NamedTuple):
 
 @cache
 def _measure(scores: Path, labels: Path, original: Path) -> Measured:
-    given = load_original(labels)
+    given = read_original(labels)
     predictions = read_predictions(scores, given.classes)
     held_out = HeldOutPredictions.of({"heldout": predictions}, given)
-    true = load_original(original, classes=given.classes)
+    true = read_original(original, classes=given.classes)
     return Measured(held_out, find_label_errors(held_out), true.indices[true.find(given.images)].astype(np.int64))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reassess.formats.score_files import read_scores
+from reassess.formats.score_files import read_score_file
 from tests.helpers import Run, results_of, write_csv
 
 HEADINGS = "image,class,rater,answer"
@@ -57,7 +57,7 @@ def test_every_command_reads_votes_in_another_language_as_in_english(
         for method in ("majority", "mean", "em", "calibrated"):
             made = run("aggregate", *given, "--method", method, "-o", f"{name}/scores.csv", "--force", *answers)
             assert (made.code, made.err) == (0, "")
-            results.append((method, read_scores(f"{name}/scores.csv").values.tolist()))
+            results.append((method, read_score_file(f"{name}/scores.csv").values.tolist()))
         assert run("labels", *given, "--threshold", "0.5", "-o", f"{name}/labels.csv").code == 0
         commands = [("evaluate", "p.csv"), ("compare", "p.csv", "q.csv"), ("raters",), ("curve",), ("show", "03.png")]
         for command, *files in commands:
@@ -124,7 +124,7 @@ def test_other_scales_are_shown_with_the_result(folder: Path, run: Callable[...,
     write_csv("v.csv", HEADINGS, [("a", "cat", "x", 1), ("a", "cat", "y", 0), ("b", "cat", "x", 1)])
     made = run("aggregate", "v.csv", "--method", "majority", "-o", "s.csv")
     assert made.out.splitlines()[2] == "answers: 0, 1, from what speaks least for the class to what speaks most"
-    assert read_scores("s.csv").values.tolist() == [0.5, 1.0]
+    assert read_score_file("s.csv").values.tolist() == [0.5, 1.0]
     results = results_of(run, "aggregate", "v.csv", "--method", "majority", "-o", "s.csv", "--force")
     assert results["answers"] == [0, 1]
 

@@ -11,9 +11,9 @@ import polars as pl
 import pytest
 
 from reassess.core.classes import Classes
-from reassess.data.loading import load_original, load_scores
+from reassess.data.loading import read_original, read_scores
 from reassess.evaluation.mistakes import KINDS
-from reassess.formats.label_files import read_labels
+from reassess.formats.label_files import read_label_file
 from tests.helpers import Run, document_of, results_of, write_files
 from tests.references import average_precision
 
@@ -64,7 +64,7 @@ def test_names_stay_names_from_votes_to_label_sets(
 ) -> None:
     answer(run("aggregate", "votes.csv", "--method", "majority", "-o", scores))
     answer(run("labels", scores, "--threshold", "0.5", "-o", labels))
-    cut = read_labels(labels)
+    cut = read_label_file(labels)
     named = {image: [cut.classes.names[i] for i in ids] for image, ids in cut.sets().items()}
     assert named == {"a.png": ["cat"], "b.png": ["dog"], "c.png": ["fox"], "d.png": []}
 
@@ -275,7 +275,7 @@ def test_names_and_ids_give_the_same_integers(
             ["compare", "model.csv", "other.csv", *at],
         ]
         found = {argv[0]: numbers(json.loads(run(*argv, "--json").out)["results"]) for argv in commands}
-        read = load_scores("scores.csv", classes=Classes(10, names=tuple(NAMES)) if named else None)
+        read = read_scores("scores.csv", classes=Classes(10, names=tuple(NAMES)) if named else None)
         pairs = zip(read.questions.image_ids.tolist(), read.questions.class_ids.tolist(), strict=True)
         documents.append(found | {"scores": dict(zip(pairs, read.values.tolist(), strict=True))})
     for command, by_name in documents[0].items():
@@ -339,7 +339,7 @@ def test_a_report_and_a_plot_mark_what_is_in_sample(folder: Path, run: Callable[
 
 def wrong(scores: Path, original: Path) -> float:
     """The share of images of which the most probable class, the lower id of equals, is not the original one."""
-    made, truth = load_scores(scores), load_original(original)
+    made, truth = read_scores(scores), read_original(original)
     questions = made.questions
     assert questions.classes.names == truth.classes.names
     order = np.lexsort((questions.class_ids, -made.values, questions.image_ids))

@@ -19,7 +19,7 @@ from reassess.core.classes import Classes
 from reassess.core.predictions import Predictions
 from reassess.core.stop_rule import StopRule
 from reassess.core.votes import Votes
-from reassess.data.loading import load_original, load_votes
+from reassess.data.loading import read_original, read_votes
 from reassess.errors import Missing
 from tests.helpers import Run, results_of, write_files
 
@@ -60,7 +60,7 @@ def rated(folder: Path) -> Path:
 def parts() -> Iterator[Votes]:
     """The raters' votes, the experts', and the raters' golden votes."""
     for part in ("votes", "golden", "rater-golden"):
-        yield load_votes(f"rated/{part}.csv", classes=Classes.from_texts(CLASSES))
+        yield read_votes(f"rated/{part}.csv", classes=Classes.from_texts(CLASSES))
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_golden_votes_are_not_replayed(rated: Path, run: Callable[..., Run], ori
     told = [one["stop"] for one in results_of(run, *argv) if "stop" in one]
     votes, experts, golden = parts()
     is_original = "--original" in original
-    labels = load_original("rated/original.csv", classes=Classes.from_texts(CLASSES)) if is_original else None
+    labels = read_original("rated/original.csv", classes=Classes.from_texts(CLASSES)) if is_original else None
     _, model, first = score_by_recipe(votes, experts, golden, labels, recipe=calibrated_recipe())
     rules = [StopRule(one["low"], one["high"]) for one in told]
     replays = replay_stops(votes, model, rules, threshold=0.8, first=first)

@@ -75,7 +75,7 @@ def here(
         torch.save(timm.create_model("resnet18", num_classes=2).state_dict(), "resnet18.pth")
     code = "import numpy as np\ndef scores(pictures):\n    return np.array([[np.mean(each), 0] for each in pictures])\n"
     (tmp_path / "brightness.py").write_text(code)
-    (tmp_path / "proposals.csv").write_text("image,class,source\nkit.png,cat,original\nkit.png,dog,vit\n")
+    (tmp_path / "candidates.csv").write_text("image,class,source\nkit.png,cat,original\nkit.png,dog,vit\n")
     (tmp_path / "train.csv").write_text(
         "image,class\n" + "".join(f"{n}.png,{'cat' if n % 2 else 'dog'}\n" for n in range(30))
     )

@@ -16,7 +16,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
-from reassess.data.loading import load_scores
+from reassess.data.loading import read_scores
 from tests.helpers import Run, message, results_of, votes_of, write_csv
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -325,7 +325,7 @@ def test_images_are_joined_as_the_benchmark_says_in_votes_and_golden_answers(
             path = folder / "digits" / file
             path.write_text(path.read_text().replace(".png", ""))
         results.append(all_numbers(folder, run, monkeypatch, False))
-        assert set(load_scores(folder / "digits/scores.csv").questions.images) <= set(IMAGES)
+        assert set(read_scores(folder / "digits/scores.csv").questions.images) <= set(IMAGES)
     assert results[0] == results[1]
 
 

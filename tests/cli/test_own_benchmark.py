@@ -10,8 +10,8 @@ import pytest
 
 from reassess.cli.fixes import in_options
 from reassess.core.classes import GIVE_CLASSES, LIST_CLASSES
-from reassess.data.loading import load_labels
-from reassess.formats.label_files import read_labels, write_labels
+from reassess.data.loading import read_labels
+from reassess.formats.label_files import read_label_file, write_labels
 from reassess.formats.predictions.output_lists import LIST_OUTPUTS
 from tests.helpers import Run, document_of
 
@@ -38,8 +38,8 @@ def test_every_form_of_labels_and_predictions_gives_the_same_accuracy(
 ) -> None:
     """By name, by scores headed by name, by scores in sorted order, and by ids of listed outputs."""
     labels = f"own.{suffix}"
-    write_labels(labels, load_labels("labels.json"))
-    assert read_labels(labels).classes == read_labels("labels.json").classes
+    write_labels(labels, read_labels("labels.json"))
+    assert read_label_file(labels).classes == read_label_file("labels.json").classes
     Path("names.csv").write_text("image,prediction\n1.jpg,mug\n2.jpg,bowl\n3.jpg,cup\n4.jpg,bowl\n")
     Path("headed.csv").write_text(
         "image,mug,saucer,bowl,cup,plate\n1.jpg,5,9,0,0,0\n2.jpg,0,9,5,0,0\n3.jpg,0,0,0,1,0\n4.jpg,0,0,5,0,0\n"

@@ -9,7 +9,7 @@ import pytest
 from rich.cells import cell_len
 
 from reassess.cli import screen
-from reassess.cli.common import Call
+from reassess.cli.call import Call
 from tests.helpers import Run
 
 HEADINGS = ["file", "first number %", "second number", "third"]

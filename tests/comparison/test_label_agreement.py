@@ -14,7 +14,7 @@ from reassess.comparison.label_changes import label_diff
 from reassess.core.classes import LIST_CLASSES, Classes
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
-from reassess.data.loading import load_multi_labels
+from reassess.data.loading import read_labels
 from tests.helpers import labels_of, message
 
 IMAGES = st.sampled_from("abcdef")
@@ -217,7 +217,7 @@ def test_real_beside_the_ecologists_verdicts(
     real_labels: LabelSets, real_original: LabelSets, real_file: Callable[..., Any]
 ) -> None:
     real_file("Biodiversity_ImageNet_Image_data.csv")
-    ecologists = load_multi_labels("imagenet-ecologists")
+    ecologists = read_labels("imagenet-ecologists")
     found = label_agreement(real_labels, ecologists).to_json()["crosstab"]
     real, original = real_labels.sets(), real_original.sets()
     for kind in CROSSTAB[:3]:

@@ -20,7 +20,7 @@ from reassess.core.benchmark import IMAGENET
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
-from reassess.data.loading import load_votes
+from reassess.data.loading import read_votes
 from reassess.numeric.proportion import Proportion, wilson
 from tests.helpers import scores_of
 
@@ -199,7 +199,7 @@ def test_on_imagenet_the_raters_favourite_is_the_original_label_more_often_than_
     real_labels: LabelSets, real_original: LabelSets, real_file: Callable[[str], Path]
 ) -> None:
     files = [real_file(name) for name in ("raters.npz", "golden.npz", "raters_golden.npz")]
-    alone = real_scores(*map(load_votes, files), None)
+    alone = real_scores(*map(read_votes, files), None)
     panel = Panel.from_ids(["own"], real_original.indices[None], real_labels, original=real_original)
     (bias,) = labelling_biases(panel, real_labels, real_original, alone, groups=IMAGENET.groups)
     animals, others = bias.by_group["animals"], bias.by_group["others"]

@@ -17,7 +17,7 @@ from reassess.core.benchmark import IMAGENET
 from reassess.core.image_names import validation_names
 from reassess.core.labels import LabelSets
 from reassess.core.scores import Scores
-from reassess.data.loading import load_votes
+from reassess.data.loading import read_votes
 from reassess.numeric.proportion import wilson
 from tests.helpers import scores_of
 
@@ -127,7 +127,7 @@ def test_words_leave_out_what_nobody_rated() -> None:
 def alone(real_file: Callable[[str], Path]) -> Scores:
     """Scores from the raters alone."""
     files = [real_file(name) for name in ("raters.npz", "golden.npz", "raters_golden.npz")]
-    return real_scores(*map(load_votes, files), None)
+    return real_scores(*map(read_votes, files), None)
 
 
 def test_the_original_labels_never_disagree_with_themselves(

@@ -18,7 +18,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
-from reassess.data.loading import load_collapsed
+from reassess.data.loading import collapsed_classes
 from reassess.evaluation.measure import evaluate
 from tests.helpers import scores_of
 
@@ -120,7 +120,7 @@ def test_an_output_that_is_no_class_is_of_no_group_and_a_kind_of_its_own() -> No
 @pytest.fixture(scope="module")
 def own_mistakes(real_labels: LabelSets, real_original: LabelSets, real_scores: Scores) -> Taxonomy:
     panel = Panel.from_ids(["own"], real_original.indices[None], real_labels, original=real_original)
-    return taxonomies(panel, real_labels, scores=real_scores, collapsed=load_collapsed())[0]
+    return taxonomies(panel, real_labels, scores=real_scores, collapsed=collapsed_classes())[0]
 
 
 def test_the_original_labels_own_mistakes_by_kind(own_mistakes: Any, real_labels: LabelSets) -> None:

@@ -10,7 +10,7 @@ from reassess.core.class_names import class_number
 from reassess.core.classes import GIVE_CLASSES, LIST_CLASSES, Classes
 from reassess.core.common_classes import align_classes
 from reassess.core.labels import LabelSets
-from reassess.data.loading import load_classes
+from reassess.data.loading import benchmark_classes
 from reassess.errors import ReassessWarning
 
 NUMBER = "a class is called by a number that is not its id"
@@ -21,7 +21,7 @@ NAMED = Classes(4, ("n01", "n02", "n03", "n04"), ("crane", "dog, hound", "crane"
 @pytest.fixture
 def imagenet(needs: Callable[[str], None]) -> Classes:
     needs("timm")
-    return load_classes()
+    return benchmark_classes()
 
 
 def test_a_shared_name_is_an_error_that_names_both_classes(refused: Callable[..., str]) -> None:

@@ -16,7 +16,7 @@ from reassess.core.items import find_items, normal_id, unite_items
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.errors import DataError
-from reassess.formats.votes import read_votes, write_votes
+from reassess.formats.votes import read_vote_file, write_votes
 from tests.helpers import WORDS
 
 
@@ -336,7 +336,7 @@ def test_raters_agree_with_themselves_as_often_as_measured(real_votes: Callable[
 
 
 def test_the_1979_example_is_as_printed(real_file: Callable[[str], Path]) -> None:
-    votes = read_votes(Path(real_file("anesthesia-1979.csv")))
+    votes = read_vote_file(Path(real_file("anesthesia-1979.csv")))
     assert repr(votes) == "Votes(315 votes by 5 raters on 45 items, answers 1, 2, 3, 4)"
     assert votes.counts_by_rater().sum(axis=1).tolist() == [135, 45, 45, 45, 45]
 
@@ -348,7 +348,7 @@ def test_numbered_items_need_no_list_of_ids(tmp_path: Path) -> None:
     assert votes.find((2, 7)).tolist() == [2, -1]
     assert votes.append(votes_by_name([(7, "bo", "no")])).items == (0, 1, 2, 7)
     write_votes(tmp_path / "v.csv", votes)
-    assert read_votes(tmp_path / "v.csv").items == (0, 1, 2)
+    assert read_vote_file(tmp_path / "v.csv").items == (0, 1, 2)
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 2), st.integers(0, 2)), max_size=30))

@@ -14,7 +14,7 @@ from reassess.core.classes import GIVE_CLASSES, Classes
 from reassess.core.stop_rule import StopRule
 from reassess.data.benchmark_folders import has_class_folders, open_benchmark, original_of_class_folders, part_path
 from reassess.data.benchmark_settings import update_benchmark
-from reassess.data.loading import load_collapsed
+from reassess.data.loading import collapsed_classes
 from reassess.errors import ReassessWarning
 from reassess.formats.class_tables import read_groups
 from tests.helpers import message, write_files
@@ -170,10 +170,10 @@ def test_groups_and_collapsed_classes_by_name_wait_for_the_classes_of_the_labels
     groups = part_path(benchmark, "groups")
     assert read_groups(groups, Classes.from_texts(["cat", "dog"])) == {1: "big"}
     assert refused(read_groups, groups, Classes.from_texts(["cat"])) == ("no-class at pets/groups.csv")
-    pairs = load_collapsed(benchmark, classes=Classes.from_texts(["cat", "dog", "hound"]))
+    pairs = collapsed_classes(benchmark, classes=Classes.from_texts(["cat", "dog", "hound"]))
     assert pairs is not None
     assert pairs.tolist() == [[2, 1]]
-    assert refused_text(load_collapsed, benchmark) == (
+    assert refused_text(collapsed_classes, benchmark) == (
         f"a class is not one of the benchmark's\n  where:   DIR/pets/collapsed.csv\n  found:   hound\n"
         f"  fix:     {GIVE_CLASSES}"
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reassess import open_images
+from reassess.data import open_images
 from tests.helpers import message, write_csv, write_files
 
 FILES = {"b/1.png": b"b1", "a/1.png": b"a1", "a b/ü.JPG": b"u", "c.txt": b"no picture"}

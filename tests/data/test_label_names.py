@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reassess.core.labels import LabelSets
-from reassess.data.loading import label_set_name, load_any_labels, load_labels
+from reassess.data.loading import label_set_name, read_labels
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,6 @@ def test_loaded_label_sets_have_the_name(tmp_path: Path, real_labels: LabelSets,
     assert (real_labels.name, real_original.name) == ("ReaL", "imagenet-original")
     path = tmp_path / "pets.json"
     path.write_text(json.dumps({"1.jpg": [0], "2.jpg": [1]}))
-    assert load_labels(path).name == load_any_labels(path).name == "pets"
+    assert read_labels(path).name == read_labels(path).name == "pets"
     path.write_text(json.dumps({"1.jpg": {"valid": [0], "unclear": [1], "wrong": [], "problematic": False}}))
-    assert load_labels(path).name == load_any_labels(path).name == "pets"
+    assert read_labels(path).name == read_labels(path).name == "pets"

@@ -14,14 +14,12 @@ from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.core.votes import Votes
 from reassess.data.loading import (
+    benchmark_classes,
     in_benchmark_classes,
-    load_any_labels,
-    load_classes,
-    load_labels,
-    load_multi_labels,
-    load_original,
-    load_scores,
-    load_votes,
+    read_labels,
+    read_original,
+    read_scores,
+    read_votes,
 )
 from reassess.evaluation.mistakes import expert_share
 
@@ -42,25 +40,25 @@ def test_wnids_of_some_classes_without_the_list_of_all_are_an_error(
     refused: Callable[..., str], refused_text: Callable[..., str], tmp_path: Path, no_known_data: None
 ) -> None:
     labels = write(tmp_path / "labels.json", {FIRST: ["n01440764", "n02123045"], SECOND: []})
-    assert refused(lambda: load_labels(labels)) == "names-without-list at labels.json"
+    assert refused(lambda: read_labels(labels)) == "names-without-list at labels.json"
     original = write(tmp_path / "original.json", {FIRST: "n01440764"})
-    assert refused_text(lambda: load_original(original)) == NO_LIST.format("DIR/original.json", "n01440764")
+    assert refused_text(lambda: read_original(original)) == NO_LIST.format("DIR/original.json", "n01440764")
 
 
 def test_a_file_that_names_all_1000_wnids_needs_no_list(tmp_path: Path, no_known_data: None) -> None:
     given = {FIRST: WNIDS[::-1], SECOND: [WNIDS[7]]}
-    labels = load_labels(write(tmp_path / "labels.json", given))
+    labels = read_labels(write(tmp_path / "labels.json", given))
     assert labels.sets() == {FIRST: frozenset(range(1000)), SECOND: {7}}
     assert labels.classes == in_benchmark_classes(labels, IMAGENET).classes == Classes(1000, wnids=tuple(WNIDS))
-    original = load_original(write(tmp_path / "o.txt", "\n".join(WNIDS[i % 1000] for i in range(50_000))))
+    original = read_original(write(tmp_path / "o.txt", "\n".join(WNIDS[i % 1000] for i in range(50_000))))
     assert original.indices.tolist() == [i % 1000 for i in range(50_000)]
 
 
 def test_ids_need_no_list(refused: Callable[..., str], tmp_path: Path, no_known_data: None) -> None:
-    labels = load_labels(write(tmp_path / "labels.json", {FIRST: [999], SECOND: []}))
+    labels = read_labels(write(tmp_path / "labels.json", {FIRST: [999], SECOND: []}))
     assert (labels.classes, labels.sets()) == (Classes(1000), {FIRST: {999}, SECOND: frozenset()})
     bad = write(tmp_path / "bad.json", {FIRST: [1000]})
-    assert refused(lambda: load_labels(bad)) == ("out-of-range at bad.json, image ILSVRC2012_val_00000001.JPEG")
+    assert refused(lambda: read_labels(bad)) == ("out-of-range at bad.json, image ILSVRC2012_val_00000001.JPEG")
 
 
 @pytest.mark.parametrize("name", [{"names": ("cat", "dog")}, {"wnids": ("n01440764", "n02123045")}])
@@ -86,16 +84,16 @@ def test_with_the_list_wnids_and_names_have_the_official_ids(
     refused: Callable[..., str], tmp_path: Path, needs: Callable[[str], None]
 ) -> None:
     needs("timm")
-    assert load_classes().find("n01440764") == 0
-    labels = load_labels(write(tmp_path / "labels.json", {FIRST: ["n02123045", "n01440764"], SECOND: ["ski", "alp"]}))
+    assert benchmark_classes().find("n01440764") == 0
+    labels = read_labels(write(tmp_path / "labels.json", {FIRST: ["n02123045", "n01440764"], SECOND: ["ski", "alp"]}))
     assert labels.sets() == {FIRST: {0, 281}, SECOND: {795, 970}}
-    assert labels.classes == load_classes()
+    assert labels.classes == benchmark_classes()
     bad = write(tmp_path / "bad.json", {FIRST: ["n00000001"]})
-    assert refused(lambda: load_labels(bad)) == ("no-class at bad.json")
+    assert refused(lambda: read_labels(bad)) == ("no-class at bad.json")
 
 
 def test_images_that_are_not_imagenet_s_keep_the_classes_of_their_file(tmp_path: Path) -> None:
-    labels = load_labels(write(tmp_path / "labels.json", {"a.png": ["dog", "cat"]}))
+    labels = read_labels(write(tmp_path / "labels.json", {"a.png": ["dog", "cat"]}))
     assert labels.classes == Classes(2, names=("cat", "dog"), has_local_ids=True)
 
 
@@ -105,16 +103,16 @@ def test_images_that_are_not_imagenet_s_keep_the_classes_of_their_file(tmp_path:
 @pytest.mark.parametrize(
     ("load", "name", "file", "expected"),
     [
-        (load_labels, "imagenet-real", "real.json", "LabelSets(50,000 images, 57,553 labels, 3,163 empty)"),
+        (read_labels, "imagenet-real", "real.json", "LabelSets(50,000 images, 57,553 labels, 3,163 empty)"),
         (
-            load_original,
+            read_original,
             "imagenet-original",
             "validation_labels.txt",
             "LabelSets(50,000 images, 50,000 labels, 0 empty)",
         ),
-        (load_scores, "imagenet-real-scores", "scores.npz", "Scores(184,962 questions, 24,889 images)"),
+        (read_scores, "imagenet-real-scores", "scores.npz", "Scores(184,962 questions, 24,889 images)"),
         (
-            load_votes,
+            read_votes,
             "imagenet-real-raters",
             "raters.npz",
             "Votes(924,810 votes by 85 raters on 184,962 items, answers no, maybe, yes)",
@@ -136,27 +134,27 @@ def test_a_file_of_labels_is_parsed_once(tmp_path: Path, monkeypatch: pytest.Mon
     for content in ({"a.png": [1]}, {"a.png": {"valid": [1]}}):
         path = write(tmp_path / "labels.json", content)
         calls.clear()
-        assert load_labels(path).sets() == {"a.png": {1}}
+        assert read_labels(path).sets() == {"a.png": {1}}
         assert calls == [path]
 
 
 def test_a_loader_gives_what_the_file_holds(tmp_path: Path, real_file: Callable[[str], Path]) -> None:
-    plain = load_any_labels(write(tmp_path / "plain.csv", "image,class\na,1\nb,\n"))
+    plain = read_labels(write(tmp_path / "plain.csv", "image,class\na,1\nb,\n"))
     assert isinstance(plain, LabelSets)
-    reviewed = load_any_labels(write(tmp_path / "r.csv", "image,class,answer\na,1,valid\nb,1,valid\nb,,problematic\n"))
+    reviewed = read_labels(write(tmp_path / "r.csv", "image,class,answer\na,1,valid\nb,1,valid\nb,,problematic\n"))
     assert isinstance(reviewed, MultiLabels)
-    assert repr(load_any_labels(real_file("validation_labels.txt"))).startswith("LabelSets(50,000 images, 50,000")
+    assert repr(read_labels(real_file("validation_labels.txt"))).startswith("LabelSets(50,000 images, 50,000")
 
 
 def test_of_a_multi_label_set_the_valid_classes_of_good_images_judge(tmp_path: Path) -> None:
     content = {"a": {"valid": [1, 2], "wrong": [3]}, "b": {"valid": [1], "problematic": True}, "c": {"unclear": [4]}}
-    assert load_labels(write(tmp_path / "r.json", content)).sets() == {"a": {1, 2}, "b": frozenset(), "c": frozenset()}
+    assert read_labels(write(tmp_path / "r.json", content)).sets() == {"a": {1, 2}, "b": frozenset(), "c": frozenset()}
 
 
 def test_plain_label_sets_are_no_multi_label_sets(refused_text: Callable[..., str], tmp_path: Path) -> None:
     path = write(tmp_path / "plain.json", {"a.png": [1]})
-    assert refused_text(lambda: load_multi_labels(path)) == (
-        "file has valid classes, but no original labels\n  where:   DIR/plain.json\n  fix:     read it with load_labels"
+    assert refused_text(lambda: read_labels(path)) == (
+        "file has valid classes, but no original labels\n  where:   DIR/plain.json\n  fix:     read it with read_labels"
     )
 
 
@@ -164,7 +162,7 @@ def test_verdicts_on_original_labels_name_no_other_class_and_judge_no_model(
     refused: Callable[..., str], real_file: Callable[[str], Path], real_original: LabelSets
 ) -> None:
     path = real_file("Biodiversity_ImageNet_Image_data.csv")
-    found = load_multi_labels("imagenet-ecologists")
+    found = read_labels("imagenet-ecologists")
     parts = [part.sets() for part in (found.valid, found.unclear, found.wrong)]
     assert [sum(map(bool, part.values())) for part in parts] == [11_348, 454, 1_648]
     original = real_original.sets()
@@ -177,7 +175,7 @@ def test_verdicts_on_original_labels_name_no_other_class_and_judge_no_model(
     right = {int(start[:8]) for start, correct, *_ in rows if float(correct) > 0}
     assert {int(name[15:23]) for name, ids in parts[0].items() if ids} == right
     assert not found.complete
-    assert refused(load_labels, "imagenet-ecologists") == f"incomplete-review at {path}"
+    assert refused(read_labels, "imagenet-ecologists") == f"incomplete-review at {path}"
 
 
 @pytest.mark.parametrize(
@@ -206,24 +204,24 @@ def test_verdicts_that_cannot_be_are_refused(
 ) -> None:
     real_file("validation_labels.txt")
     path = write(tmp_path / "v.csv", f"Image Number,Label,Correct ID\n00000001,x,-1.0\n{row}\n")
-    assert refused_text(lambda: load_any_labels(path)) == said.format("DIR/v.csv")
+    assert refused_text(lambda: read_labels(path)) == said.format("DIR/v.csv")
 
 
 def test_the_labels_of_imagenetv2_are_its_own(real_file: Callable[[str], Path]) -> None:
     real_file("imagenetv2_refined_labels.json")
-    found = load_labels("imagenetv2-labels")
+    found = read_labels("imagenetv2-labels")
     assert repr(found) == "LabelSets(10,000 images, 19,077 labels, 129 empty)"
     assert found.classes == Classes()
 
 
 def test_experts_are_loaded_by_name_and_shares_of_yes_made_of_them(real_file: Callable[[str], Path]) -> None:
     real_file("golden.npz")
-    experts = load_votes("imagenet-real-golden")
+    experts = read_votes("imagenet-real-golden")
     assert isinstance(experts, Votes)
     shares = expert_share(experts)
     assert (len(shares), shares.values[0]) == (1135, 0.2)
 
 
-@pytest.mark.parametrize("load", [load_labels, load_original, load_scores, load_votes])
+@pytest.mark.parametrize("load", [read_labels, read_original, read_scores, read_votes])
 def test_what_is_neither_a_file_nor_a_known_source_is_an_error(refused: Callable[..., str], load: Any) -> None:
     assert refused(lambda: load("imagenet-rael")) == ("file-not-found at imagenet-rael")

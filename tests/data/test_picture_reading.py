@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reassess import open_images
+from reassess.data import open_images
 from reassess.data.image_sources import read_picture
 from reassess.data.pictures import EMPTY_FILE
 from tests.helpers import number_of, picture, write_files

@@ -5,18 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess import (
-    LabelSets,
-    MultiLabels,
-    Predictions,
-    Proportion,
-    evaluate,
-    exclusions,
-    find_outcomes,
-    outcomes_table,
-    summarize,
-)
-from reassess.evaluation import Exclusion, set_of_images, summarize_verdicts
+from reassess import LabelSets, MultiLabels, Predictions, Proportion, evaluate, find_outcomes, outcomes_table
+from reassess.evaluation import Exclusion, exclusions, set_of_images, summarize, summarize_verdicts
 from reassess.evaluation.outcomes import EXCLUDED, LABELLED
 from tests.helpers import code_of, message
 

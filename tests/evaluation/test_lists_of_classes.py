@@ -17,7 +17,7 @@ from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.evaluation.image_sheet import image_sheet
 from reassess.evaluation.measure import evaluate, find_outcomes
-from reassess.formats.label_files import read_labels
+from reassess.formats.label_files import read_label_file
 from reassess.formats.predictions import read_predictions
 from reassess.proposals.unasked import unasked_candidates
 from tests.helpers import code_of, message
@@ -80,7 +80,7 @@ def test_a_model_is_judged_alike_in_whatever_order_the_labels_list_their_classes
 
 def test_a_benchmark_s_list_of_classes_need_not_be_in_sorted_order(write: Any) -> None:
     classes = listed([3, 0, 4, 2, 1])
-    labels = read_labels(write("labels.csv", "image,class\na,dog\nb,ant\nc,eel\n"))
+    labels = read_label_file(write("labels.csv", "image,class\na,dog\nb,ant\nc,eel\n"))
     predictions = read_predictions(write("p.csv", "image,prediction\na,dog\nb,ant\nc,ant\n"), classes)
     assert (labels.classes.has_local_ids, predictions.classes) == (True, classes)
     assert evaluate(predictions, labels).real[1].hits == 2
@@ -91,7 +91,7 @@ def test_a_benchmark_s_list_of_classes_need_not_be_in_sorted_order(write: Any) -
 
 
 def test_a_predicted_class_that_the_labels_do_not_name_is_an_error_that_says_how_to_read_them(write: Any) -> None:
-    labels = read_labels(write("labels.csv", "image,class\na,dog\nb,ant\n"))
+    labels = read_label_file(write("labels.csv", "image,class\na,dog\nb,ant\n"))
     predictions = read_predictions(write("p.csv", "image,prediction\na,dog\nb,bee\n"), listed(range(5)))
     assert message(evaluate, predictions, labels) == (
         f"a class is not one of the benchmark's\n  where:   the predictions\n  found:   bee\n  fix:     {ONE_LIST}"
@@ -150,7 +150,7 @@ def test_questions_and_sheets_name_the_classes_of_the_labels() -> None:
     labels = LabelSets.from_lists(["a", "b"], [[0], [1]], listed([3, 1, 2, 0, 4]))
     model = Predictions.from_ids([[3, 0], [0, 1]], ["a", "b"], classes=listed(range(5)))
     assert image_sheet("b", labels=labels, predictions={"m": model}).predictions == {"m": (3, 1)}
-    pending = unasked_candidates([("m", model, find_outcomes(model, labels))], labels, None, top=2)
+    pending = unasked_candidates([("m", model, find_outcomes(model, labels))], labels, None, top_k=2)
     assert {(pending.image(row), NAMES_THERE[pending.questions.class_ids[row]]) for row in range(len(pending))} == {
         ("a", "ant"),
         ("b", "ant"),

@@ -20,7 +20,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.predictions import Predictions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
-from reassess.data.loading import load_votes
+from reassess.data.loading import read_votes
 from reassess.errors import DataError
 from reassess.evaluation.measure import evaluate
 from reassess.evaluation.mistakes import KINDS
@@ -282,7 +282,7 @@ def test_unrated_images_carry_exactly_their_original_label(
 def test_the_original_labels_as_a_model_score_what_the_paper_says(
     real_labels: LabelSets, real_original: LabelSets, real_scores: Scores, real_file: Callable[[str], Path]
 ) -> None:
-    experts = load_votes(real_file("golden.npz"))
+    experts = read_votes(real_file("golden.npz"))
     predictions = Predictions.from_ids(real_original.indices, real_original.images)
     result = evaluate(predictions, real_labels, original=real_original, scores=real_scores, experts=experts)
     assert result.real == {1: Proportion(42_164, 46_837)}

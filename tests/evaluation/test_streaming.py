@@ -304,11 +304,11 @@ def test_a_batch_that_does_not_fit_is_refused(case: str) -> None:
 BAD_METRICS = {
     "images alone": (
         {"images": ["a.png"]},
-        "images were given without labels\n  fix:     labels=reassess.load_labels()",
+        "images were given without labels\n  fix:     labels=reassess.read_labels()",
     ),
     "the name of labels": (
         {"labels": "imagenet-real"},
-        "not label sets\n  allowed: LabelSets\n  found:   str\n  fix:     labels=reassess.load_labels(...)",
+        "wrong type of label sets\n  allowed: LabelSets\n  found:   str\n  fix:     labels=read_labels(FILE)",
     ),
     "names that are no strings": (
         {"labels": LABELS, "images": ["a.png", ("b.png", 0)]},

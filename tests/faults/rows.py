@@ -15,7 +15,7 @@ import numpy as np
 
 import reassess
 from reassess.__main__ import entry
-from reassess.aggregation import MeasuredCurve
+from reassess.aggregation import MeasuredCurve, replay_stops
 from reassess.core import VALIDITY, LabelNoise, RaterModel
 from reassess.data import sources
 from reassess.data.catalogue import SOURCES, KnownFile, Source
@@ -49,7 +49,7 @@ WRITING = (
     "annotate create out.db ask.jsonl --benchmark b --seed 1",
     "annotate export c.db -o rated --force",
     "clean one.csv --benchmark b --method consistent -o out.txt --details out.csv",
-    "clean held-out.csv --benchmark b --noise out.svg -o out.txt",
+    "clean held-out.csv --benchmark b -o out.csv",
     "clean held-out.csv --benchmark b --method consistent --page out.html --images train -o out.txt",
     "curve b/scores.csv --golden b/golden.csv -o out.tsv",
     "curve b/scores.csv --golden b/golden.csv -o out.svg",
@@ -62,8 +62,8 @@ WRITING = (
     "leaderboard board.csv -o out.pdf",
     f"plot label-count {_JUDGED} -o out.png",
     f"propose {_JUDGED} --per-image 3 -o out.parquet",
-    f"propose {_JUDGED} --choose --recall 0.5 --frontier out.svg -o out.csv",
-    f"questions {_JUDGED} -o out.jsonl",
+    f"propose {_JUDGED} --choose recall=0.5 --details out.svg -o out.csv",
+    f"propose {_JUDGED} --unasked -o out.jsonl",
     "raters --benchmark b -o out.csv",
     "scan train val --workers 0 -o out.csv",
     f"report {_JUDGED} -o out.html",
@@ -84,12 +84,9 @@ FUNCTIONS = (
     "write_folds out.csv",
     "write_labels out.json",
     "write_candidates out.csv",
-    "write_posterior out.parquet",
     "write_predictions out.npy",
     "write_predictions out.tsv",
     "write_classes out.csv",
-    "write_proposals out.csv",
-    "write_rater_model out.npz",
     "write_duplicates out.parquet",
     "write_report out.html",
     "write_scores out.npz",
@@ -157,7 +154,7 @@ def _call(name: str, path: str, force: bool) -> None:
         none, matrix = np.zeros(3, np.int64), np.array([[0.9, 0.1], [0.2, 0.8]])
         votes = reassess.Votes.from_columns(questions, none, none, none, ("ann",), ("no", "yes"))
         model = RaterModel((), VALIDITY, votes.answers, matrix[None][:0], matrix, np.ones(2) / 2)
-        draw_replays(Path(path), {"one": reassess.replay_stops(votes, model, threshold=0.8)}, force=force)
+        draw_replays(Path(path), {"one": replay_stops(votes, model, threshold=0.8)}, force=force)
     elif name == "draw_leaderboard":
         board = reassess.read_leaderboard("board.csv")
         draw_leaderboard(Path(path), reassess.fit_trend(board), force=force)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reassess.core.votes import Votes
 from reassess.errors import DataError, ReassessWarning
-from reassess.formats.votes import read_votes, write_votes
+from reassess.formats.votes import read_vote_file, write_votes
 from tests.helpers import WORDS
 
 GIVE_ALL = (
@@ -29,7 +29,7 @@ def write(path: Path, answers: list[Any], *, heading: str = "image,class", item:
 
 
 def read(folder: Path, given: list[Any], **options: Any) -> Votes:
-    return read_votes(write(folder / "v.csv", given), **options)
+    return read_vote_file(write(folder / "v.csv", given), **options)
 
 
 def given_answers(votes: Votes) -> list[Any]:
@@ -55,9 +55,9 @@ def test_no_maybe_and_yes_are_known_however_they_are_spelt(
 
 def test_plain_items_have_the_known_answers_that_occur(tmp_path: Path) -> None:
     path = write(tmp_path / "v.csv", ["Yes", "no ", "yes"], heading="item", item="x")
-    assert (read_votes(path).answers, given_answers(read_votes(path))) == (("no", "yes"), ["yes", "no", "yes"])
+    assert (read_vote_file(path).answers, given_answers(read_vote_file(path))) == (("no", "yes"), ["yes", "no", "yes"])
     path = write(tmp_path / "v.csv", ["Yes", "yes", "dog"], heading="item", item="x")
-    assert read_votes(path).answers == ("Yes", "dog", "yes")
+    assert read_vote_file(path).answers == ("Yes", "dog", "yes")
 
 
 def test_a_typo_is_refused_with_its_line_and_every_answer(refused_text: Callable[..., str], tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_an_order_that_contradicts_the_known_one_is_refused(refused_text: Callab
 def test_a_scale_comes_back_from_a_file(tmp_path: Path, suffix: str) -> None:
     votes = read(tmp_path, ["ja", "nein"], answers=["nein", "vielleicht", "ja"])
     write_votes(tmp_path / f"w{suffix}", votes)
-    again = read_votes(tmp_path / f"w{suffix}", answers=None if suffix == ".npz" else votes.answers)
+    again = read_vote_file(tmp_path / f"w{suffix}", answers=None if suffix == ".npz" else votes.answers)
     assert (again.answers, given_answers(again)) == (votes.answers, ["ja", "nein"])
 
 
@@ -152,4 +152,4 @@ def test_an_archive_of_one_answer_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "v.npz"
     np.savez(path, tensor=np.ones((1, 1, 1)), info=np.array([["a.png", "7"]]), ids=np.array([1]))
     with pytest.raises(DataError, match="a single answer does not show"):
-        read_votes(path)
+        read_vote_file(path)

@@ -13,9 +13,15 @@ from hypothesis import strategies as st
 import reassess
 from reassess.core.class_names import class_number
 from reassess.core.classes import Classes
-from reassess.data.loading import load_collapsed
+from reassess.data.loading import collapsed_classes
 from reassess.errors import ReassessWarning
-from reassess.formats.class_tables import read_classes, read_collapsed, read_groups, read_hierarchy, write_classes
+from reassess.formats.class_tables import (
+    read_class_file,
+    read_collapsed_file,
+    read_groups,
+    read_hierarchy,
+    write_classes,
+)
 
 KITCHEN = Classes(3, wnids=("n00000001", "n00000002", "n00000003"), names=("cup", "mug, beaker", "pot"))
 NUMBER = (
@@ -30,7 +36,7 @@ NO_CLASS = (
 
 def test_classes_are_called_by_id_wnid_or_name(file: Callable[..., Path]) -> None:
     path = file("a.csv", "class,also,reason\nbeaker,0,a beaker is a cup\nn00000003,cup,\n")
-    assert read_collapsed(path, KITCHEN).tolist() == [[1, 0], [2, 0]]
+    assert read_collapsed_file(path, KITCHEN).tolist() == [[1, 0], [2, 0]]
 
 
 @pytest.mark.parametrize(
@@ -55,11 +61,11 @@ def test_groups_may_be_numbers_in_a_table_and_classes_may_be_left_out(file: Call
 @pytest.mark.parametrize(
     ("read", "name", "content", "expected"),
     [
-        (read_collapsed, "a.csv", "class,also\ncup,mug\nfork,3\n", "no-class at a.csv"),
-        (read_collapsed, "a.csv", "class,also\ncup,mug\ncup,3\n", "no-class at a.csv"),
-        (read_collapsed, "a.csv", "class,also\ncup,mug\nbeaker,1\n", "circle at a.csv, line 3"),
-        (read_collapsed, "a.csv", "class,also\ncup,\n", "missing-value at a.csv, line 2, column also"),
-        (read_collapsed, "a.csv", "a,b\ncup,mug\n", "missing-column at a.csv"),
+        (read_collapsed_file, "a.csv", "class,also\ncup,mug\nfork,3\n", "no-class at a.csv"),
+        (read_collapsed_file, "a.csv", "class,also\ncup,mug\ncup,3\n", "no-class at a.csv"),
+        (read_collapsed_file, "a.csv", "class,also\ncup,mug\nbeaker,1\n", "circle at a.csv, line 3"),
+        (read_collapsed_file, "a.csv", "class,also\ncup,\n", "missing-value at a.csv, line 2, column also"),
+        (read_collapsed_file, "a.csv", "a,b\ncup,mug\n", "missing-column at a.csv"),
         (read_groups, "a.csv", "class,group\nmug,x\n1,y\n", "two-groups at a.csv, class mug"),
         (read_groups, "a.json", '{"fork": "x"}', "no-class at a.json"),
         (read_groups, "a.json", '{"cup": 1}', "wrong-json at a.json"),
@@ -87,7 +93,7 @@ def test_every_pair_of_imagenets_table_has_a_reason_a_source_and_the_wnids_of_it
         assert (row["class_wnid"], row["also_wnid"]) == (wnids[int(row["class"])], wnids[int(row["also"])])
         assert row["reason"]
         assert row["source"].startswith("Vasudevan et al. 2022")
-    pairs = [tuple(pair) for pair in load_collapsed().tolist()]
+    pairs = [tuple(pair) for pair in collapsed_classes().tolist()]
     assert pairs == [(int(row["class"]), int(row["also"])) for row in rows]
     assert len(set(pairs)) == len(pairs) == 29
     assert all(0 <= class_id < 1000 for pair in pairs for class_id in pair)
@@ -105,7 +111,7 @@ NAMES = st.lists(
 @given(names=NAMES)
 def test_a_class_is_the_line_that_names_it(scratch: Path, names: list[str]) -> None:
     (scratch / "classes.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
-    classes = read_classes(scratch / "classes.txt")
+    classes = read_class_file(scratch / "classes.txt")
     assert classes == Classes(len(names), names=tuple(names))
     assert [classes.find(name) for name in names] == list(range(len(names)))
 
@@ -117,14 +123,14 @@ def test_the_ids_of_a_table_say_the_order_whatever_that_of_its_rows(
     rows = [{"id": class_id, "name": name, "definition": "any"} for class_id, name in enumerate(names)]
     order.shuffle(rows)
     (scratch / "classes.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    assert read_classes(scratch / "classes.jsonl") == Classes(len(names), names=tuple(names))
+    assert read_class_file(scratch / "classes.jsonl") == Classes(len(names), names=tuple(names))
 
 
 def test_a_table_gives_wnids_and_synonyms(file: Callable[..., Path]) -> None:
     path = file(
         "classes.csv", "name,wnid,synonyms\ncup,n00000003,\n1,n00000001,one; single ;\nPot,n00000002,pot;kettle\n"
     )
-    classes = read_classes(path)
+    classes = read_class_file(path)
     assert classes == Classes(
         3,
         wnids=("n00000003", "n00000001", "n00000002"),
@@ -136,25 +142,25 @@ def test_a_table_gives_wnids_and_synonyms(file: Callable[..., Path]) -> None:
 
 def test_classes_may_be_called_by_the_numbers_of_their_ids(file: Callable[..., Path]) -> None:
     path = file("classes.txt", "".join(f"{class_id:02}\n" for class_id in range(12)))
-    classes = read_classes(path)
+    classes = read_class_file(path)
     assert [classes.find(text) for text in ("00", "10", "11")] == [0, 10, 11]
     assert [classes.id_of(text, where="") for text in ("3", "10.0", "12")] == [3, 10, -1]
 
 
 def test_lines_of_wnids_are_wnids(file: Callable[..., Path]) -> None:
     path = file("classes.txt", "n00000002\nn00000001\n")
-    assert read_classes(path) == Classes(2, wnids=("n00000002", "n00000001"))
+    assert read_class_file(path) == Classes(2, wnids=("n00000002", "n00000001"))
 
 
 def test_words_give_wnids_their_names_which_two_may_share(file: Callable[..., Path]) -> None:
     words = file("words.txt", "n1\tcrane, bird\nn2\tother\nn3\tcrane\n")
-    assert read_classes(file("wnids.txt", "n1\nn3\n"), words) == Classes(2, ("n1", "n3"), ("crane, bird", "crane"))
+    assert read_class_file(file("wnids.txt", "n1\nn3\n"), words) == Classes(2, ("n1", "n3"), ("crane, bird", "crane"))
 
 
 def test_of_a_table_with_wnids_two_classes_may_share_names(tmp_path: Path) -> None:
     classes = Classes(2, ("n00000001", "n00000002"), ("crane", "crane"), synonyms=(("lift",), ("lift", "bird")))
     write_classes(tmp_path / "classes.csv", classes)
-    assert read_classes(tmp_path / "classes.csv") == classes
+    assert read_class_file(tmp_path / "classes.csv") == classes
 
 
 @pytest.mark.parametrize(
@@ -183,7 +189,7 @@ def test_of_a_table_with_wnids_two_classes_may_share_names(tmp_path: Path) -> No
 def test_what_is_no_list_of_classes_is_refused(
     refused: Callable[..., str], file: Callable[..., Path], name: str, content: str, expected: str
 ) -> None:
-    assert refused(read_classes, file(name, content)) == expected
+    assert refused(read_class_file, file(name, content)) == expected
 
 
 def test_names_in_groups_need_a_list_of_classes(refused: Callable[..., str], file: Callable[..., Path]) -> None:
@@ -254,7 +260,7 @@ def test_classes_that_are_written_are_read_as_they_were(suffix: str, tmp_path: P
         definitions=("a freshwater fish", ""),
     )
     write_classes(tmp_path / f"classes{suffix}", classes)
-    read = read_classes(tmp_path / f"classes{suffix}")
+    read = read_class_file(tmp_path / f"classes{suffix}")
     assert (read, read.synonyms, read.definitions) == (classes, classes.synonyms, classes.definitions)
 
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from reassess.core.classes import Classes
 from reassess.core.votes import Votes
 from reassess.errors import ReassessWarning
-from reassess.formats.label_files import read_original
-from reassess.formats.votes import read_votes, write_votes
+from reassess.formats.label_files import read_original_file
+from reassess.formats.votes import read_vote_file, write_votes
 
 LISTED = Classes(3, wnids=("n00000001", "n00000005", "n00000009"), names=("dog, hound", "emu", "cat"))
 NAMED = "image,rater,answer\na.png,ann,dog\na.png,7,cat\n01,ann,dog\nb.png,,\n"
@@ -38,7 +38,7 @@ def counts_of(votes: Votes) -> dict[tuple[str, Any], int]:
 
 
 def test_names_make_the_list_of_classes_and_images_keep_their_names(tmp_path: Path) -> None:
-    votes = read_votes(table(tmp_path, NAMED))
+    votes = read_vote_file(table(tmp_path, NAMED))
     assert votes.images == votes.items == ("a.png", "01", "b.png")
     assert votes.classes == Classes.from_texts(["cat", "dog"])
     assert (votes.answers, votes.class_ids.tolist(), votes.raters) == (("cat", "dog"), [0, 1], ("ann", 7))
@@ -52,12 +52,12 @@ def test_numbers_are_ids_in_every_kind_of_table(tmp_path: Path, suffix: str) -> 
     path = tmp_path / f"v{suffix}"
     write = {".csv": columns.write_csv, ".jsonl": columns.write_ndjson, ".parquet": columns.write_parquet}
     write.get(suffix, lambda to: columns.write_csv(to, separator="\t"))(path)
-    votes = read_votes(path)
+    votes = read_vote_file(path)
     assert (votes.answers, votes.classes, votes.class_ids.tolist()) == ((2, 10), Classes(), [2, 10])
 
 
 def test_answers_are_looked_up_in_a_list_of_classes_by_wnid_name_or_id(tmp_path: Path) -> None:
-    votes = read_votes(
+    votes = read_vote_file(
         table(tmp_path, "image,rater,answer\na,1,cat\na,2,n00000001\na,3,hound\nb,1,2\n"), classes=LISTED
     )
     assert votes.answers == ("n00000001", "n00000009")
@@ -66,15 +66,15 @@ def test_answers_are_looked_up_in_a_list_of_classes_by_wnid_name_or_id(tmp_path:
 
 
 def test_all_answers_can_be_given_in_an_order(tmp_path: Path) -> None:
-    votes = read_votes(table(tmp_path, NAMED), answers=("dog", "emu", "cat"))
+    votes = read_vote_file(table(tmp_path, NAMED), answers=("dog", "emu", "cat"))
     assert (votes.answers, votes.class_ids.tolist()) == (("dog", "emu", "cat"), [1, 2, 0])
     assert counts_of(votes)["a.png", "dog"] == 1
-    assert read_votes(table(tmp_path, NAMED), answers=("cat", "dog"), classes=LISTED).class_ids.tolist() == [2, 0]
+    assert read_vote_file(table(tmp_path, NAMED), answers=("cat", "dog"), classes=LISTED).class_ids.tolist() == [2, 0]
 
 
 def test_a_column_class_makes_questions_and_a_column_item_makes_plain_items(tmp_path: Path) -> None:
-    assert read_votes(table(tmp_path, "image,class,rater,answer\na,cat,1,yes\n")).classes is None
-    assert read_votes(table(tmp_path, "image,item,rater,answer\na,x,1,cat\n")).items == ("x",)
+    assert read_vote_file(table(tmp_path, "image,class,rater,answer\na,cat,1,yes\n")).classes is None
+    assert read_vote_file(table(tmp_path, "image,item,rater,answer\na,x,1,cat\n")).items == ("x",)
 
 
 # --- counts ---------------------------------------------------------------------------------------------------------
@@ -85,7 +85,7 @@ LONG = "image,class,count\na,dog,1\na,cat,2\nb,cat,0\nc,dog,3\n"
 
 @pytest.mark.parametrize("text", [WIDE, LONG])
 def test_counts_are_votes_of_unknown_raters(tmp_path: Path, text: str) -> None:
-    votes = read_votes(table(tmp_path, text))
+    votes = read_vote_file(table(tmp_path, text))
     assert str(votes) == "Votes(6 votes by unknown raters on 3 images, answers cat, dog)"
     assert (votes.raters, votes.anonymous, set(votes.rater_ids.tolist())) == ((), True, {-1})
     assert votes.counts().tolist() == [[2, 1], [0, 0], [0, 3]]
@@ -96,29 +96,29 @@ def test_the_column_class_of_counts_is_the_original_label_and_no_vote(
     refused: Callable[..., str], tmp_path: Path
 ) -> None:
     path = table(tmp_path, WIDE)
-    original = read_original(path)
+    original = read_original_file(path)
     assert (original.images, original.classes.names) == (("a", "b", "c"), ("cat", "dog"))
     assert original.indices.tolist() == [0, 1, 1]
     without = table(tmp_path, "image,dog,cat\na,1,2\n", "w.csv")
-    assert refused(read_original, without) == "missing-column at w.csv"
+    assert refused(read_original_file, without) == "missing-column at w.csv"
 
 
 def test_a_class_that_nobody_chose_stays_an_answer(tmp_path: Path) -> None:
     for text in ("image,class,emu,cat\na,emu,0,1\nb,cat,0,2\n", "image,class,count\na,emu,0\na,cat,1\nb,cat,2\n"):
-        votes = read_votes(table(tmp_path, text))
+        votes = read_vote_file(table(tmp_path, text))
         assert (votes.answers, votes.counts().tolist()) == (("cat", "emu"), [[1, 0], [2, 0]])
 
 
 def test_headings_are_ids_or_are_looked_up(tmp_path: Path) -> None:
-    ids = read_votes(table(tmp_path, "image,10,2\na,1,5\n"))
+    ids = read_vote_file(table(tmp_path, "image,10,2\na,1,5\n"))
     assert (ids.answers, ids.classes, ids.counts().tolist()) == ((2, 10), Classes(), [[5, 1]])
-    listed = read_votes(table(tmp_path, "image,cat,n00000001\na,1,5\n"), classes=LISTED)
+    listed = read_vote_file(table(tmp_path, "image,cat,n00000001\na,1,5\n"), classes=LISTED)
     assert (listed.class_ids.tolist(), listed.counts().tolist()) == ([0, 2], [[5, 1]])
 
 
 def test_original_labels_that_are_lists_are_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     path = file("v.jsonl", '{"image": "a", "class": ["cat"], "cat": 1, "dog": 0}\n')
-    assert refused(read_votes, path) == ("wrong-type at v.jsonl, column class")
+    assert refused(read_vote_file, path) == ("wrong-type at v.jsonl, column class")
 
 
 DOUBTFUL = "v.csv: no list of classes says what is a class, and each of these columns is taken for one: "
@@ -137,7 +137,7 @@ def test_a_column_that_nothing_calls_a_class_is_taken_for_one_with_a_warning(
     monkeypatch.chdir(tmp_path)
     table(Path(), text)
     with pytest.warns(ReassessWarning) as caught:
-        votes = read_votes("v.csv")
+        votes = read_vote_file("v.csv")
     assert [str(one.message) for one in caught] == [DOUBTFUL + doubtful]
     assert votes.answers == answers
 
@@ -145,7 +145,7 @@ def test_a_column_that_nothing_calls_a_class_is_taken_for_one_with_a_warning(
 def test_a_column_that_is_none_of_the_listed_classes_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
     path = table(tmp_path, "image,class,dog,width,cat,entropy\na,cat,1,32,2,0.9\n")
     for options in ({"classes": LISTED}, {"answers": ("dog", "emu", "cat")}):
-        assert refused(read_votes, path, **options) == "unknown-class at v.csv"
+        assert refused(read_vote_file, path, **options) == "unknown-class at v.csv"
 
 
 MEND = (
@@ -180,15 +180,15 @@ BAD = {
 def test_a_bad_table_is_refused(refused: Callable[..., str], tmp_path: Path, name: str) -> None:
     text, expected = BAD[name]
     path = table(tmp_path, text)
-    assert refused(read_votes, path) == expected
+    assert refused(read_vote_file, path) == expected
 
 
 def test_an_answer_that_is_not_in_the_list_is_refused(
     refused: Callable[..., str], refused_text: Callable[..., str], tmp_path: Path
 ) -> None:
     path = table(tmp_path, NAMED)
-    assert refused(read_votes, path, answers=("cat", "emu")) == ("no-class at v.csv")
-    assert refused_text(read_votes, path, answers=("cat",), classes=LISTED) == (
+    assert refused(read_vote_file, path, answers=("cat", "emu")) == ("no-class at v.csv")
+    assert refused_text(read_vote_file, path, answers=("cat",), classes=LISTED) == (
         "unknown answer\n  where:   DIR/v.csv\n  allowed: n00000009\n  found:   'n00000001'"
     )
 
@@ -217,7 +217,7 @@ def test_tables_come_back_equal(
     )
     path = tmp_path_factory.mktemp("tables") / f"v{suffix}"
     write_votes(path, votes)
-    again = read_votes(path, answers=answers)
+    again = read_vote_file(path, answers=answers)
     assert again.anonymous == anonymous
     assert (again.answers, again.classes) == (answers, classes)
     assert {key: count for key, count in counts_of(again).items() if count} == {
@@ -229,9 +229,9 @@ def test_tables_come_back_equal(
 
 
 def test_the_counts_of_cifar_10_are_as_published(real_file: Callable[[str], Path]) -> None:
-    votes = read_votes(real_file("test-counts.csv"))
+    votes = read_vote_file(real_file("test-counts.csv"))
     assert (len(votes.items), votes.sizes.min(), votes.sizes.max()) == (10_000, 47, 63)
-    original = read_original(real_file("test-counts.csv"))
+    original = read_original_file(real_file("test-counts.csv"))
     winners = votes.class_ids[np.argmax(votes.counts(), axis=1)]
     assert original.classes == votes.classes
     assert np.mean(winners == original.indices) == pytest.approx(0.992, abs=5e-4)
@@ -245,20 +245,20 @@ def test_a_column_count_beside_other_numbers_is_ambiguous(
     path = tmp_path / "c.csv"
     path.write_text(f"{heading}\na,{'cat,' if 'class' in heading else ''}3,17,20\n")
     for classes in (None, Classes.from_texts(["cat", "dog"])):
-        assert refused_text(read_votes, path, classes=classes) == (
+        assert refused_text(read_vote_file, path, classes=classes) == (
             "both column count and other columns of numbers may be counts\n"
             "  where:   DIR/c.csv\n"
             "  found:   count, cat, dog\n"
             "  fix:     leave out count if each other column counts the votes for a class, or else the other columns"
         )
-    votes = read_votes(path, classes=Classes(3, names=("cat", "dog", "count")))
+    votes = read_vote_file(path, classes=Classes(3, names=("cat", "dog", "count")))
     assert votes.counts().tolist() == [[3, 17, 20]]
 
 
 def test_other_columns_beside_count_may_hold_text(tmp_path: Path) -> None:
     path = tmp_path / "c.csv"
     path.write_text("image,class,count,note\na,cat,3,x\na,dog,1,y\n")
-    assert read_votes(path).counts().tolist() == [[3, 1]]
+    assert read_vote_file(path).counts().tolist() == [[3, 1]]
 
 
 def test_classes_may_be_called_yes_and_no_where_they_are_listed(
@@ -266,9 +266,9 @@ def test_classes_may_be_called_yes_and_no_where_they_are_listed(
 ) -> None:
     path = tmp_path / "v.csv"
     path.write_text("image,rater,answer\na,1,yes\na,2,no\n")
-    assert read_votes(path, classes=Classes.from_texts(["no", "yes", "both"])).answers == ("no", "yes")
+    assert read_vote_file(path, classes=Classes.from_texts(["no", "yes", "both"])).answers == ("no", "yes")
     for options in ({"classes": Classes.from_texts(["no", "cat"])}, {"answers": ["no", "yes"]}):
-        assert refused_text(read_votes, path, **options) == (
+        assert refused_text(read_vote_file, path, **options) == (
             "answers are yes or no, but no column has the class\n"
             "  where:   DIR/v.csv\n"
             "  allowed: a column class; or, without it, classes as answers\n"
@@ -282,6 +282,6 @@ def test_classes_may_be_called_yes_and_no_where_they_are_listed(
 def test_classes_are_not_read_as_answers_to_questions(
     table: str, classes: Classes | None, refused: Callable[..., str], file: Callable[..., Path]
 ) -> None:
-    assert refused(read_votes, file("golden.csv", table), answers=("no", "maybe", "yes"), classes=classes) == (
+    assert refused(read_vote_file, file("golden.csv", table), answers=("no", "maybe", "yes"), classes=classes) == (
         "votes-not-on-questions at golden.csv"
     )

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from reassess import formats
+from reassess import data, formats
 from reassess.core.classes import Classes
 from reassess.proposals.preprocessing import read_transform
 from tests.helpers import message
@@ -32,23 +32,23 @@ CALLED = [
 FORM = '{"task": 0, "image": "a.png", "classes": [{"class": 7, "name": "cock"}], "reason": "all of the image"}'
 # Tables with the classes {0} and {1}, which are read as CSV, TSV, JSON lines and Parquet.
 TABLES: dict[str, tuple[Callable[..., Any], str]] = {
-    "labels": (formats.read_labels, "image,class\na.png,{0}\na.png,{1}\nb.png,\n"),
-    "original": (formats.read_original, "image,class\na.png,{0}\nb.png,{1}\n"),
-    "reviews": (formats.read_labels, "image,class,answer\na.png,{0},valid\na.png,{1},Wrong\nb.png,,problematic\n"),
+    "labels": (data.read_labels, "image,class\na.png,{0}\na.png,{1}\nb.png,\n"),
+    "original": (data.read_original, "image,class\na.png,{0}\nb.png,{1}\n"),
+    "reviews": (data.read_labels, "image,class,answer\na.png,{0},valid\na.png,{1},Wrong\nb.png,,problematic\n"),
     "reviews, one row an image": (
-        formats.read_labels,
+        data.read_labels,
         'image,valid,unclear,wrong,problematic\na.png,"{0}","{1}",,false\nb.png,,,"{0},{1}",true\n',
     ),
     "reviews as published": (
-        formats.read_labels,
+        data.read_labels,
         'id,proposed_labels,unclear_multi_labels,wrong_multi_labels,is_problematic\na.png,"{0}","{1}",,0\n',
     ),
-    "scores": (formats.read_scores, "image,class,score\na.png,{0},0.5\na.png,{1},0.25\n"),
-    "probabilities": (formats.read_scores, "image,class,probability,golden\na.png,{0},0.5,1\na.png,{1},0.25,0\n"),
-    "votes": (formats.read_votes, "image,class,rater,answer,seconds\na.png,{0},x,no,1.5\nb.png,{1},y,yes,2\n"),
-    "votes for one class": (formats.read_votes, "image,rater,answer\na.png,x,{0}\nb.png,y,{1}\n"),
-    "counts": (formats.read_votes, "image,class,count\na.png,{0},3\na.png,{1},2\n"),
-    "counts, one row an image": (formats.read_votes, "image,{0},{1}\na.png,3,2\n"),
+    "scores": (data.read_scores, "image,class,score\na.png,{0},0.5\na.png,{1},0.25\n"),
+    "probabilities": (data.read_scores, "image,class,probability,golden\na.png,{0},0.5,1\na.png,{1},0.25,0\n"),
+    "votes": (data.read_votes, "image,class,rater,answer,seconds\na.png,{0},x,no,1.5\nb.png,{1},y,yes,2\n"),
+    "votes for one class": (data.read_votes, "image,rater,answer\na.png,x,{0}\nb.png,y,{1}\n"),
+    "counts": (data.read_votes, "image,class,count\na.png,{0},3\na.png,{1},2\n"),
+    "counts, one row an image": (data.read_votes, "image,{0},{1}\na.png,3,2\n"),
     "first classes": (formats.read_predictions, "image,prediction\na.png,{0}\nb.png,{1}\n"),
     "best classes": (formats.read_predictions, "image,prediction_1,prediction_2\na.png,{0},{1}\nb.png,{1},{0}\n"),
     "scores of models": (formats.read_predictions, "image,{0},{1}\na.png,0.5,0.25\n"),
@@ -58,14 +58,14 @@ TABLES: dict[str, tuple[Callable[..., Any], str]] = {
     ),
     "candidates": (formats.read_candidates, "image,class\na.png,{0}\nb.png,{1}\n"),
     "groups": (formats.read_groups, "class,group\n{0},birds\n{1},fish\n"),
-    "collapsed": (formats.read_collapsed, "class,also,reason\n{0},{1},alike\n"),
+    "collapsed": (data.read_collapsed, "class,also,reason\n{0},{1},alike\n"),
     "hierarchy": (formats.read_hierarchy, "child,parent\n{0},{1}\n{1},animal\n"),
 }
 DOCUMENTS: dict[str, tuple[Callable[..., Any], str]] = {
-    "labels.json": (formats.read_labels, '{{"a.png": [{0}, {1}], "b.png": [], "c.png": null}}'),
-    "original.json": (formats.read_original, '{{"a.png": {0}, "b.png": {1}}}'),
+    "labels.json": (data.read_labels, '{{"a.png": [{0}, {1}], "b.png": [], "c.png": null}}'),
+    "original.json": (data.read_original, '{{"a.png": {0}, "b.png": {1}}}'),
     "reviews.json": (
-        formats.read_labels,
+        data.read_labels,
         '{{"a.png": {{"valid": [{0}], "unclear": [], "wrong": [{1}], "problematic": false}}, "b.png": {{}}}}',
     ),
     "groups.json": (formats.read_groups, '{{"{0}": "birds", "{1}": "fish"}}'),
@@ -79,10 +79,10 @@ DOCUMENTS: dict[str, tuple[Callable[..., Any], str]] = {
     ),
 }
 OTHERS: dict[str, tuple[Callable[..., Any], str]] = {
-    "classes.txt": (formats.read_classes, "tench\ngoldfish\n"),
-    "wnids.txt": (formats.read_classes, "n01440764\nn01443537\n"),
+    "classes.txt": (data.read_classes, "tench\ngoldfish\n"),
+    "wnids.txt": (data.read_classes, "n01440764\nn01443537\n"),
     "classes.csv": (
-        formats.read_classes,
+        data.read_classes,
         "id,name,wnid,synonyms,definition\n1,goldfish,n01443537,gold fish;carp,a fish\n0,tench,n01440764,,\n",
     ),
     "clean.txt": (formats.read_clean_list, "a.png\n\nb.png\n"),

@@ -16,7 +16,7 @@ from reassess.core.classes import GIVE_CLASSES, Classes
 from reassess.core.image_names import validation_names
 from reassess.core.labels import LabelSets
 from reassess.errors import DataError, ReassessWarning
-from reassess.formats.label_files import read_labels, read_original, write_labels
+from reassess.formats.label_files import read_label_file, read_original_file, write_labels
 from reassess.text import composed
 from tests.helpers import labels_of
 
@@ -34,7 +34,7 @@ sets = st.dictionaries(names, st.sets(st.integers(0, 2**31 - 1), max_size=4), mi
 def test_rated_empty_and_never_rated_stay_apart_whatever_the_names(scratch: Path, suffix: Any, given: Any) -> None:
     path = scratch / f"labels{suffix}"
     write_labels(path, labels_of(given), force=True)
-    labels = read_labels(path)
+    labels = read_label_file(path)
     assert labels.sets() == given
     assert labels.images == tuple(given)  # in the order written
     assert labels["never rated"] == (tuple(sorted(given["never rated"])) if "never rated" in given else None)
@@ -43,7 +43,7 @@ def test_rated_empty_and_never_rated_stay_apart_whatever_the_names(scratch: Path
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_empty_sets_alone_come_back(tmp_path: Path, suffix: Any) -> None:
     write_labels(tmp_path / f"labels{suffix}", labels_of({"a": set(), "b": set()}))
-    assert read_labels(tmp_path / f"labels{suffix}").sets() == {"a": frozenset(), "b": frozenset()}
+    assert read_label_file(tmp_path / f"labels{suffix}").sets() == {"a": frozenset(), "b": frozenset()}
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv"])
@@ -52,7 +52,7 @@ def test_classes_called_true_and_false_are_names(tmp_path: Path, suffix: str) ->
     path.write_text(
         "".join(f"{image}{separator}{name}\n" for image, name in (("image", "class"), ("a", "true"), ("b", "FALSE")))
     )
-    labels = read_labels(path)
+    labels = read_label_file(path)
     assert [labels.classes.label(labels[image][0]) for image in ("a", "b")] == ["true", "FALSE"]
 
 
@@ -70,13 +70,13 @@ def test_classes_that_only_the_file_names_come_back(scratch: Path, suffix: Any, 
     (scratch / "given.json").write_text(json.dumps({name: list(texts) for name, texts in given.items()}))
     try:
         with warnings.catch_warnings(action="ignore"):  # of names that differ only in capitals
-            labels = read_labels(scratch / "given.json")
+            labels = read_label_file(scratch / "given.json")
     except DataError:  # numbers among the names
         return
     path = scratch / f"labels{suffix}"
     write_labels(path, labels, force=True)
     with warnings.catch_warnings(action="ignore"):
-        result = read_labels(path)
+        result = read_label_file(path)
     assert result.classes == labels.classes
     assert result.sets() == labels.sets()
     if labels.indices.size and labels.classes != Classes():
@@ -89,7 +89,7 @@ def test_classes_that_only_the_file_names_come_back(scratch: Path, suffix: Any, 
 def test_blanks_around_a_name_are_no_part_of_it_and_capitals_are(file: Callable[..., Path]) -> None:
     path = file("a.csv", "image,class\na,cat\nb, cat\nc,Cat\nd,cat \n")
     with pytest.warns(ReassessWarning) as caught:
-        labels = read_labels(path)
+        labels = read_label_file(path)
     assert labels.classes.names == ("Cat", "cat")
     assert labels.sets() == {"a": {1}, "b": {1}, "c": {0}, "d": {1}}
     assert [str(each.message) for each in caught] == [
@@ -119,9 +119,9 @@ def test_whatever_a_class_may_be_called_it_comes_back_from_every_file(
     for class_id in range(len(names)):
         labels = labels_of({"a": {class_id}, "b": set()}, classes)
         write_labels(scratch / f"labels{suffix}", labels, force=True)
-        assert read_labels(scratch / f"labels{suffix}", classes=classes).sets() == labels.sets()
+        assert read_label_file(scratch / f"labels{suffix}", classes=classes).sets() == labels.sets()
         if ranked:
-            alone = read_labels(scratch / f"labels{suffix}")
+            alone = read_label_file(scratch / f"labels{suffix}")
             assert alone.classes.names == (classes.names[class_id],)
 
 
@@ -129,7 +129,7 @@ def test_whatever_a_class_may_be_called_it_comes_back_from_every_file(
 def test_classes_of_a_whole_list_are_written_as_ids(tmp_path: Path, suffix: Any) -> None:
     labels = labels_of({"a": {0, 2}, "b": set()}, Classes(3, ("n01", "n02", "n03"), ("cat", "dog", "crane")))
     write_labels(tmp_path / f"labels{suffix}", labels)
-    result = read_labels(tmp_path / f"labels{suffix}")
+    result = read_label_file(tmp_path / f"labels{suffix}")
     assert (result.classes, result.sets()) == (Classes(), labels.sets())
 
 
@@ -138,14 +138,14 @@ def test_wnids_of_validation_images_are_a_list_of_lists_too(tmp_path: Path) -> N
     images = validation_names()
     write_labels(tmp_path / "real.json", LabelSets.from_lists(images, [[i % 2] for i in range(50_000)], classes))
     assert json.loads((tmp_path / "real.json").read_text())[:2] == [["n01440764"], ["n01443537"]]
-    assert read_labels(tmp_path / "real.json").classes == classes
+    assert read_label_file(tmp_path / "real.json").classes == classes
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_the_real_labels_come_back(real_labels: LabelSets, tmp_path: Path, suffix: Any) -> None:
     path = tmp_path / f"real{suffix}"
     write_labels(path, real_labels)
-    labels = read_labels(path)
+    labels = read_label_file(path)
     assert labels.images == real_labels.images
     assert np.array_equal(labels.indptr, real_labels.indptr)
     assert np.array_equal(labels.indices, real_labels.indices)
@@ -170,9 +170,9 @@ def test_one_validation_image_less_is_an_object(tmp_path: Path) -> None:
 
 
 def test_null_in_a_list_or_an_object_is_an_image_that_was_never_rated(file: Callable[..., Path]) -> None:
-    labels = read_labels(file("a.json", '{"a.png": null, "b.png": [], "c.png": [3, 1]}'))
+    labels = read_label_file(file("a.json", '{"a.png": null, "b.png": [], "c.png": [3, 1]}'))
     assert labels.sets() == {"b.png": frozenset(), "c.png": frozenset({1, 3})}
-    lists = read_labels(file("b.json", json.dumps([None, [], [3, 1], *[[0]] * 49_997])))
+    lists = read_label_file(file("b.json", json.dumps([None, [], [3, 1], *[[0]] * 49_997])))
     first, second, third = (lists[name] for name in validation_names()[:3])
     assert (first, second, third) == (None, (), (1, 3))
 
@@ -195,18 +195,18 @@ def test_null_in_a_list_or_an_object_is_an_image_that_was_never_rated(file: Call
 )
 def test_files_that_say_the_same_are_read_as_the_same(file: Callable[..., Path], name: str, content: str) -> None:
     expected = {"a": frozenset({285}), "b": frozenset(), "c": frozenset({0, 1})}
-    assert read_labels(file(name, content)).sets() == expected
+    assert read_label_file(file(name, content)).sets() == expected
 
 
 @pytest.mark.parametrize("dtype", [pl.Int8, pl.UInt64, pl.Float32, pl.Float64])
 def test_ids_of_every_type_are_ids(tmp_path: Path, dtype: Any) -> None:
     table = {"image": ["a", "b"], "class": pl.Series([7, None], dtype=dtype)}
     pl.DataFrame(table).write_parquet(tmp_path / "a.parquet")
-    assert read_labels(tmp_path / "a.parquet").sets() == {"a": frozenset({7}), "b": frozenset()}
+    assert read_label_file(tmp_path / "a.parquet").sets() == {"a": frozenset({7}), "b": frozenset()}
 
 
 def test_wnids_are_classes_in_sorted_order(file: Callable[..., Path]) -> None:
-    labels = read_labels(file("a.json", '{"a": ["n02123045", "n01440764"], "b": ["n01443537", "n01440764"]}'))
+    labels = read_label_file(file("a.json", '{"a": ["n02123045", "n01440764"], "b": ["n01443537", "n01440764"]}'))
     assert labels.classes == Classes(3, wnids=("n01440764", "n01443537", "n02123045"), has_local_ids=True)
     assert labels.sets() == {"a": frozenset({0, 2}), "b": frozenset({0, 1})}
 
@@ -266,11 +266,11 @@ KINDS = "classes are neither all ids nor all names\n  where:   DIR/{}\n  allowed
 def test_what_holds_no_label_sets_is_refused(
     refused: Callable[..., str], file: Callable[..., Path], name: str, content: Any, expected: Any
 ) -> None:
-    assert refused(read_labels, file(name, content)) == expected
+    assert refused(read_label_file, file(name, content)) == expected
 
 
 def test_numbers_among_blanks_are_class_ids_and_no_names(file: Callable[..., Path]) -> None:
-    labels = read_labels(file("a.csv", "image,class\na, 7\nb, 12\n"))
+    labels = read_label_file(file("a.csv", "image,class\na, 7\nb, 12\n"))
     assert labels.sets() == {"a": frozenset({7}), "b": frozenset({12})}
 
 
@@ -287,14 +287,14 @@ def test_numbers_among_blanks_are_class_ids_and_no_names(file: Callable[..., Pat
 def test_numbers_are_ids_however_they_are_written_and_whatever_the_classes_are_called(
     file: Callable[..., Path], name: str, content: str, classes: Classes | None
 ) -> None:
-    labels = read_labels(file(name, content), classes=classes)
+    labels = read_label_file(file(name, content), classes=classes)
     assert labels.sets() == {"a": frozenset({1}), "b": frozenset(), "c": frozenset({1, 3})}
 
 
 def test_a_column_of_numbers_alone_is_read_as_one_with_names_too(file: Callable[..., Path]) -> None:
     classes = Classes(3, names=("0", "1", "other"))
-    alone = read_labels(file("a.csv", "image,class\na,0\nb,1\n"), classes=classes)
-    beside = read_labels(file("b.csv", "image,class\na,0\nb,1\nc,other\n"), classes=classes)
+    alone = read_label_file(file("a.csv", "image,class\na,0\nb,1\n"), classes=classes)
+    beside = read_label_file(file("b.csv", "image,class\na,0\nb,1\nc,other\n"), classes=classes)
     assert beside.sets() == {**alone.sets(), "c": frozenset({2})}
 
 
@@ -303,25 +303,25 @@ def test_ids_beside_names_alone_are_refused_in_every_form(
 ) -> None:
     classes = Classes.from_texts(["cat", "dog"])
     for name, content in (("a.csv", "image,class\na,1\n"), ("b.json", '{"a": [1]}'), ("c.json", '{"a": ["1"]}')):
-        assert refused_text(read_labels, file(name, content), classes=classes) == (
+        assert refused_text(read_label_file, file(name, content), classes=classes) == (
             f"the classes are numbered, and only their names are known\n  where:   DIR/{name}\n"
             f"  found:   cat, dog, and ids\n  fix:     name the classes; or {GIVE_CLASSES}"
         )
-    assert read_labels(file("d.json", '{"a": []}'), classes=classes).classes == classes
+    assert read_label_file(file("d.json", '{"a": []}'), classes=classes).classes == classes
 
 
 def test_names_are_looked_up_in_a_list_of_classes(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     classes = Classes(3, names=("dog", "bird", "cat"), synonyms=(("hound",), (), ()))
-    labels = read_labels(file("a.csv", "image,class\na,cat\na,Hound\nb,\n"), classes=classes)
+    labels = read_label_file(file("a.csv", "image,class\na,cat\na,Hound\nb,\n"), classes=classes)
     assert (labels.sets(), labels.classes) == ({"a": frozenset({0, 2}), "b": frozenset()}, classes)
-    assert read_labels(file("i.json", '{"a": [2, 0], "b": []}'), classes=classes).sets() == labels.sets()
-    assert refused(read_labels, file("c.csv", "image,class\na,cow\n"), classes=classes) == ("no-class at c.csv")
+    assert read_label_file(file("i.json", '{"a": [2, 0], "b": []}'), classes=classes).sets() == labels.sets()
+    assert refused(read_label_file, file("c.csv", "image,class\na,cow\n"), classes=classes) == ("no-class at c.csv")
 
 
 def test_json_that_is_nested_without_end_is_refused(
     refused_text: Callable[..., str], file: Callable[..., Path]
 ) -> None:
-    text = refused_text(read_labels, file("a.json", "[" * 100_000))
+    text = refused_text(read_label_file, file("a.json", "[" * 100_000))
     assert text.startswith("file is not JSON\n  where:   DIR/a.json\n  found:   maximum recursion depth exceeded")
 
 
@@ -345,7 +345,7 @@ def test_the_real_original_labels_are_ranks_of_their_wnids(
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_a_text_of_ids_is_in_validation_order(file: Callable[..., Path], end: str) -> None:
-    labels = read_original(file("a.txt", end.join(map(str, range(50_000)))))
+    labels = read_original_file(file("a.txt", end.join(map(str, range(50_000)))))
     assert labels.images == validation_names()
     assert labels.indices.tolist() == list(range(50_000))
 
@@ -359,7 +359,7 @@ def test_a_text_of_ids_is_in_validation_order(file: Callable[..., Path], end: st
     ],
 )
 def test_named_originals_are_read_from_every_format(file: Callable[..., Path], name: str, content: str) -> None:
-    assert read_original(file(name, content)).sets() == {"a": frozenset({285}), "b": frozenset({0})}
+    assert read_original_file(file(name, content)).sets() == {"a": frozenset({285}), "b": frozenset({0})}
 
 
 @pytest.mark.parametrize(
@@ -379,12 +379,12 @@ def test_named_originals_are_read_from_every_format(file: Callable[..., Path], n
 def test_what_holds_no_original_labels_is_refused(
     refused: Callable[..., str], file: Callable[..., Path], name: str, content: Any, expected: Any
 ) -> None:
-    assert refused(read_original, file(name, content)) == expected
+    assert refused(read_original_file, file(name, content)) == expected
 
 
 def test_answers_are_not_taken_for_original_labels(refused_text: Callable[..., str], file: Callable[..., Path]) -> None:
     path = file("a.csv", "image,class,answer\na,1,valid\na,2,wrong\n")
-    assert refused_text(read_original, path) == (
+    assert refused_text(read_original_file, path) == (
         "table has answers, so not all of its classes are valid\n  where:   DIR/a.csv\n"
         "  found:   image, class, answer\n  fix:     keep the rows that are valid, and drop the column"
     )
@@ -393,12 +393,12 @@ def test_answers_are_not_taken_for_original_labels(refused_text: Callable[..., s
 @pytest.mark.parametrize("heading", ["count", "rater"])
 def test_votes_are_no_label_sets(refused: Callable[..., str], file: Callable[..., Path], heading: str) -> None:
     """Else every class that anyone was asked about would be valid."""
-    assert refused(read_labels, file("v.csv", f"image,class,{heading}\na,1,0\n")) == ("not-labels at v.csv")
+    assert refused(read_label_file, file("v.csv", f"image,class,{heading}\na,1,0\n")) == ("not-labels at v.csv")
 
 
 @pytest.mark.parametrize("heading", ["score", "probability"])
 def test_scores_are_no_label_sets(refused: Callable[..., str], file: Callable[..., Path], heading: str) -> None:
-    assert refused(read_labels, file("s.csv", f"image,class,{heading}\na,1,0.1\n")) == ("not-labels at s.csv")
+    assert refused(read_label_file, file("s.csv", f"image,class,{heading}\na,1,0.1\n")) == ("not-labels at s.csv")
 
 
 @pytest.mark.parametrize("heading", ["image,class,cat,dog", "image,cat,dog"])
@@ -408,14 +408,14 @@ def test_counts_for_each_class_are_no_label_sets(
     """Else the original label in the column class would be judged by."""
     row = "a,cat,3,17" if "class" in heading else "a,3,17"
     path = file("c.csv", f"{heading}\n{row}\n")
-    assert refused(read_labels, path) == ("not-labels at c.csv")
+    assert refused(read_label_file, path) == ("not-labels at c.csv")
     if "class" in heading:
-        assert read_original(path).sets() == {"a": frozenset({0})}
+        assert read_original_file(path).sets() == {"a": frozenset({0})}
 
 
 def test_a_class_that_stands_twice_is_called_by_its_name(
     refused: Callable[..., str], file: Callable[..., Path]
 ) -> None:
-    assert refused(read_labels, file("l.csv", "image,class\na,cat\na,dog\na,dog\n")) == (
+    assert refused(read_label_file, file("l.csv", "image,class\na,cat\na,dog\na,dog\n")) == (
         "duplicate-class at l.csv, image a"
     )

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from reassess.core.classes import Classes
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
-from reassess.data.loading import load_multi_labels
+from reassess.data.loading import read_labels
 from reassess.errors import ReassessWarning
-from reassess.formats.label_files import read_labels
+from reassess.formats.label_files import read_label_file
 from tests.helpers import labels_of
 
 SETS = {
@@ -50,7 +50,7 @@ LISTS = "image\tvalid\tunclear\twrong\tproblematic\na.png\t7,3\t4\t0\t0\nb.png\t
     ("name", "content"), [("a.json", JSON), ("a.csv", CSV), ("a.jsonl", JSONL), ("b.csv", PUBLISHED), ("a.tsv", LISTS)]
 )
 def test_every_format_gives_the_same(file: Callable[..., Path], name: str, content: Any) -> None:
-    labels = read_labels(file(name, content))
+    labels = read_label_file(file(name, content))
     assert {kind: dict(getattr(labels, kind).sets()) for kind in SETS} == SETS
     assert dict(zip(labels.valid.images, labels.problematic.tolist(), strict=True)) == {
         "a.png": False,
@@ -76,12 +76,12 @@ def test_every_format_gives_the_same(file: Callable[..., Path], name: str, conte
 def test_such_files_are_told_from_plain_label_sets(
     file: Callable[..., Path], name: str, content: Any, holds: bool
 ) -> None:
-    assert isinstance(read_labels(file(name, content), original=lambda: labels_of({})), MultiLabels) is holds
+    assert isinstance(read_label_file(file(name, content), original=lambda: labels_of({})), MultiLabels) is holds
 
 
 def test_a_file_of_both_kinds_is_refused(file: Callable[..., Path], refused: Callable[..., str]) -> None:
     path = file("a.json", '{"a": [1], "b": {"valid": [2]}}')
-    assert refused(read_labels, path, original=lambda: labels_of({})) == "wrong-json at a.json, image a"
+    assert refused(read_label_file, path, original=lambda: labels_of({})) == "wrong-json at a.json, image a"
 
 
 def test_a_class_that_is_none_and_is_named_twice_is_refused(
@@ -89,7 +89,9 @@ def test_a_class_that_is_none_and_is_named_twice_is_refused(
 ) -> None:
     path = file("a.json", '{"a": {"valid": [0, 2, 2]}}')
     classes = Classes(2, names=("cat", "dog"))
-    assert refused_text(read_labels, path, classes=classes).startswith("class id out of range\n  where:   DIR/a.json")
+    assert refused_text(read_label_file, path, classes=classes).startswith(
+        "class id out of range\n  where:   DIR/a.json"
+    )
 
 
 REVIEWS = st.dictionaries(
@@ -119,7 +121,7 @@ def test_a_class_named_again_is_valid_over_unclear_over_wrong_in_every_format(
     for path in (json_file, table, rows):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            found = read_labels(path)
+            found = read_label_file(path)
         for image, review in reviews.items():
             valid, unclear, wrong = (set(review[kind]) for kind in SETS)
             parts = found.valid[image], found.unclear[image], found.wrong[image]
@@ -134,7 +136,7 @@ def test_classes_in_two_lists_are_counted_and_shown(file: Callable[..., Path]) -
     path = file("a.csv", table)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        found = read_labels(path)
+        found = read_label_file(path)
     assert [str(entry.message) for entry in caught] == [
         f"{path}: on 2 images a class stands in two lists, and is taken as valid over unclear over wrong: "
         "a (3: valid, wrong), b (1: valid, unclear, wrong)",
@@ -148,7 +150,7 @@ def test_a_cell_may_be_empty_text_or_end_in_a_comma(tmp_path: Path) -> None:
     pl.DataFrame(
         {"image": ["a", "b"], "valid": ["3, 1,", ""], "wrong": [" ", "4, "], "problematic": ["", ""]}
     ).write_parquet(path)
-    labels = read_labels(path)
+    labels = read_label_file(path)
     assert labels.valid.sets() == {"a": {1, 3}, "b": set()}
     assert labels.wrong.sets() == {"a": set(), "b": {4}}
 
@@ -157,23 +159,23 @@ def test_a_cell_may_be_empty_text_or_end_in_a_comma(tmp_path: Path) -> None:
 def test_a_comma_with_no_class_before_it_is_refused(
     file: Callable[..., Path], refused: Callable[..., str], cell: str
 ) -> None:
-    assert refused(read_labels, file("a.csv", f'image,valid\na,"{cell}"\n')) == ("no-class-name at a.csv")
+    assert refused(read_label_file, file("a.csv", f'image,valid\na,"{cell}"\n')) == ("no-class-name at a.csv")
 
 
 def test_answers_are_read_in_any_case_and_with_blanks(file: Callable[..., Path]) -> None:
-    rows = read_labels(file("a.csv", "image,class,answer\na,1,Valid \na,2, UNCLEAR\nb,,Problematic\n"))
-    lists = read_labels(file("b.csv", "image,valid,unclear,problematic\na,1,2, False\nb,,,TRUE \n"))
+    rows = read_label_file(file("a.csv", "image,class,answer\na,1,Valid \na,2, UNCLEAR\nb,,Problematic\n"))
+    lists = read_label_file(file("b.csv", "image,valid,unclear,problematic\na,1,2, False\nb,,,TRUE \n"))
     for labels in (rows, lists):
         assert (labels.valid["a"], labels.unclear["a"], labels.problematic.tolist()) == ((1,), (2,), [False, True])
 
 
 def test_a_class_with_a_semicolon_in_its_name_is_no_list(file: Callable[..., Path]) -> None:
     classes = Classes(2, names=("salt; pepper", "cup"))
-    assert read_labels(file("a.csv", "image,valid\na,salt; pepper\n"), classes=classes).valid["a"] == (0,)
+    assert read_label_file(file("a.csv", "image,valid\na,salt; pepper\n"), classes=classes).valid["a"] == (0,)
 
 
 def test_classes_may_be_called_by_name(file: Callable[..., Path]) -> None:
-    labels = read_labels(file("a.json", '{"a": {"valid": ["mug"], "wrong": ["cup", "pot"]}, "b": {}}'))
+    labels = read_label_file(file("a.json", '{"a": {"valid": ["mug"], "wrong": ["cup", "pot"]}, "b": {}}'))
     assert labels.valid.classes.names == labels.unclear.classes.names == ("cup", "mug", "pot")
     assert (labels.valid["a"], labels.unclear["a"], labels.wrong["a"], labels.valid["b"]) == ((1,), (), (0, 2), ())
 
@@ -184,7 +186,7 @@ def test_wnids_of_imagenets_images_are_imagenets_classes(
     needs("timm")
     wnid = real_labels.classes.wnids[285]
     name = "ILSVRC2012_val_00000007.JPEG"
-    labels = load_multi_labels(file("a.json", f'{{"{name}": {{"valid": ["{wnid}"], "wrong": ["n01440764"]}}}}'))
+    labels = read_labels(file("a.json", f'{{"{name}": {{"valid": ["{wnid}"], "wrong": ["n01440764"]}}}}'))
     assert (labels.valid[name], labels.wrong[name]) == ((285,), (0,))
 
 
@@ -214,9 +216,9 @@ def test_wnids_of_imagenets_images_are_imagenets_classes(
 def test_what_holds_no_multi_label_sets_is_refused(
     refused: Callable[..., str], file: Callable[..., Path], name: str, content: str, expected: str
 ) -> None:
-    assert refused(read_labels, file(name, content)) == expected
+    assert refused(read_label_file, file(name, content)) == expected
 
 
 def test_verdicts_need_original_labels(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     path = file("v.csv", "Image Number,Correct ID\n1,1\n")
-    assert refused(read_labels, path) == "missing-original at v.csv"
+    assert refused(read_label_file, path) == "missing-original at v.csv"

@@ -11,7 +11,7 @@ import pytest
 from reassess.core.class_names import UnknownClasses
 from reassess.core.classes import GIVE_CLASSES, Classes
 from reassess.errors import ReassessWarning
-from reassess.formats.label_files import read_labels
+from reassess.formats.label_files import read_label_file
 from reassess.formats.predictions import read_predictions
 from tests.helpers import NAME_OUTPUTS
 
@@ -25,8 +25,8 @@ SORTED = ", taken in the sorted order of the 3 classes that the labels name"
 
 
 def test_the_classes_of_a_label_file_are_known_by_name_alone(file: Callable[..., Path]) -> None:
-    assert read_labels(file("l.json", json.dumps({"a": ["mug", "cup"], "b": ["bowl"]}))).classes == NAMED
-    assert read_labels(file("n.json", json.dumps({"a": [2, 1], "b": [0]}))).classes == Classes()
+    assert read_label_file(file("l.json", json.dumps({"a": ["mug", "cup"], "b": ["bowl"]}))).classes == NAMED
+    assert read_label_file(file("n.json", json.dumps({"a": [2, 1], "b": [0]}))).classes == Classes()
 
 
 # --- ids ------------------------------------------------------------------------------------------------------------

@@ -105,12 +105,3 @@ def test_a_rater_model_is_read_from_a_text_and_from_a_path(tmp_path: Path) -> No
     write_rater_model(tmp_path / "model.npz", MODEL)
     for path in (tmp_path / "model.npz", str(tmp_path / "model.npz")):
         assert repr(read_rater_model(path)) == repr(MODEL)
-
-
-@pytest.mark.parametrize("name", ["load_labels", "load_original", "load_scores", "load_votes"])
-def test_what_loads_takes_a_text_and_a_path(name: str, tmp_path: Path) -> None:
-    content = READERS[name.replace("load", "read")][1]
-    path = tmp_path / "file.csv"
-    path.write_text(content)
-    load = getattr(reassess, name)
-    assert repr(load(str(path))) == repr(load(path))

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from reassess.core.classes import Classes
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
-from reassess.data import load_scores, update_benchmark
-from reassess.formats.score_files import read_scores, write_scores
+from reassess.data import read_scores, update_benchmark
+from reassess.formats.score_files import read_score_file, write_scores
 from tests.helpers import save_npz, scores_of
 
 SUFFIXES = (".npz", ".csv", ".tsv", ".jsonl", ".parquet")
@@ -31,7 +31,7 @@ questions = st.dictionaries(st.tuples(names, st.integers(0, 2**31 - 1)), st.floa
 def test_scores_come_back_as_they_were(scratch: Path, suffix: Any, table: Any) -> None:
     path, scores = scratch / f"scores{suffix}", scores_of(table)
     write_scores(path, scores, force=True)
-    result = read_scores(path)
+    result = read_score_file(path)
     assert result.questions.images == scores.questions.images
     assert np.array_equal(result.questions.image_ids, scores.questions.image_ids)
     assert np.array_equal(result.questions.class_ids, scores.questions.class_ids)
@@ -45,7 +45,7 @@ def test_what_scores_know_of_themselves_comes_back(scratch: Path, suffix: Any, t
     shared = {key: value / len(table) for key, value in table.items()}  # of an image they add up to 1 at most
     scores = replace(scores_of(shared), exclusive=data.draw(st.booleans()), golden=golden)
     write_scores(scratch / f"scores{suffix}", scores, force=True)
-    result = read_scores(scratch / f"scores{suffix}")
+    result = read_score_file(scratch / f"scores{suffix}")
     assert (result.exclusive, result.values.tolist()) == (scores.exclusive, scores.values.tolist())
     assert (result.golden is None) if golden is None else np.array_equal(result.golden, golden)
 
@@ -70,7 +70,7 @@ def test_the_columns_of_probabilities_and_golden_answers_are_called_so(tmp_path:
 def test_a_table_that_is_wrong_of_itself_is_refused(
     file: Callable[..., Path], refused: Callable[..., str], content: str, expected: str
 ) -> None:
-    assert refused(read_scores, file("a.csv", content)) == expected
+    assert refused(read_score_file, file("a.csv", content)) == expected
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -78,7 +78,7 @@ def test_the_real_scores_come_back(
     real_file: Callable[[str], Path], real_scores: Scores, tmp_path: Path, suffix: Any
 ) -> None:
     write_scores(tmp_path / f"scores{suffix}", real_scores)
-    scores = read_scores(tmp_path / f"scores{suffix}")
+    scores = read_score_file(tmp_path / f"scores{suffix}")
     assert len(scores) == 184_962
     assert scores.questions.images == real_scores.questions.images
     assert np.array_equal(scores.questions.image_ids, real_scores.questions.image_ids)
@@ -99,33 +99,33 @@ def test_the_arrays_of_the_real_file_are_written_as_they_were(
 
 def test_no_scores_come_back_from_an_archive(tmp_path: Path) -> None:
     write_scores(tmp_path / "none.npz", scores_of({}))
-    assert len(read_scores(tmp_path / "none.npz")) == 0
+    assert len(read_score_file(tmp_path / "none.npz")) == 0
 
 
 @pytest.mark.parametrize("key", ["tensor", "scores"])
 @pytest.mark.parametrize("dtype", ["f2", "f4", ">f8"])
 @pytest.mark.parametrize("info", [INFO, INFO.astype(">U5"), INFO.astype("U40"), np.asfortranarray(INFO)])
 def test_every_layout_of_an_archive_is_read(tmp_path: Path, key: str, dtype: str, info: Any) -> None:
-    scores = read_scores(save_npz(tmp_path / "a.npz", **{key: np.array([0.5, 0.25], dtype), "info": info}))
+    scores = read_score_file(save_npz(tmp_path / "a.npz", **{key: np.array([0.5, 0.25], dtype), "info": info}))
     assert [scores.questions.at(row) for row in range(2)] == ["image a.png, class 7", "image b.png, class 3"]
     assert scores.values.tolist() == [0.5, 0.25]
 
 
 def test_an_image_need_not_be_in_one_piece(tmp_path: Path) -> None:
     info = np.array([["a", "1"], ["b", "2"], ["a", "3"]])
-    scores = read_scores(save_npz(tmp_path / "a.npz", tensor=np.array([0.1, 0.2, 0.3]), info=info))
+    scores = read_score_file(save_npz(tmp_path / "a.npz", tensor=np.array([0.1, 0.2, 0.3]), info=info))
     assert scores.questions.images == ("a", "b")
     assert scores.questions.image_ids.tolist() == [0, 1, 0]
 
 
 def test_a_number_is_an_id_however_it_is_written(tmp_path: Path) -> None:
     info = np.array([["a", "7"], ["b", "+3"], ["c", " 4.0"]])
-    scores = read_scores(save_npz(tmp_path / "a.npz", tensor=np.array([0.1, 0.2, 0.3]), info=info))
+    scores = read_score_file(save_npz(tmp_path / "a.npz", tensor=np.array([0.1, 0.2, 0.3]), info=info))
     assert scores.questions.class_ids.tolist() == [7, 3, 4]
 
 
 def test_quoted_numbers_are_numbers_and_names_stay_text(file: Callable[..., Path]) -> None:
-    scores = read_scores(file("a.csv", '"image","class","score"\n"00012","7","0.5"\n'))
+    scores = read_score_file(file("a.csv", '"image","class","score"\n"00012","7","0.5"\n'))
     assert scores.questions.at(0) == "image 00012, class 7"
     assert scores.values.tolist() == [0.5]
 
@@ -149,12 +149,12 @@ def test_quoted_numbers_are_numbers_and_names_stay_text(file: Callable[..., Path
 def test_a_table_without_scores_is_refused(
     refused: Callable[..., str], file: Callable[..., Path], content: str, expected: str
 ) -> None:
-    assert refused(read_scores, file("a.csv", content)) == expected
+    assert refused(read_score_file, file("a.csv", content)) == expected
 
 
 def test_true_is_no_score(refused: Callable[..., str], tmp_path: Path) -> None:
     pl.DataFrame({"image": ["a"], "class": [1], "score": [True]}).write_parquet(tmp_path / "a.parquet")
-    assert refused(read_scores, tmp_path / "a.parquet") == ("not-a-number at a.parquet, row 1, column score")
+    assert refused(read_score_file, tmp_path / "a.parquet") == ("not-a-number at a.parquet, row 1, column score")
 
 
 KINDS = (
@@ -201,7 +201,7 @@ def named(*ids: Any) -> npt.NDArray[Any]:
 def test_an_archive_without_scores_is_refused(
     refused: Callable[..., str], tmp_path: Path, arrays: dict[str, Any], expected: Any
 ) -> None:
-    assert refused(read_scores, save_npz(tmp_path / "a.npz", **arrays)) == expected
+    assert refused(read_score_file, save_npz(tmp_path / "a.npz", **arrays)) == expected
 
 
 def test_a_scores_archive_that_declares_too_much_is_refused(
@@ -209,11 +209,11 @@ def test_a_scores_archive_that_declares_too_much_is_refused(
 ) -> None:
     path = save_npz(tmp_path / "a.npz", tensor=np.zeros(2), info=INFO)
     monkeypatch.setenv("REASSESS_MAX_BYTES", "300")
-    assert refused(read_scores, path) == "too-large at a.npz"
+    assert refused(read_score_file, path) == "too-large at a.npz"
 
 
 def test_scores_of_no_known_kind_are_refused(refused_text: Callable[..., str], tmp_path: Path) -> None:
-    assert refused_text(read_scores, tmp_path / "a.json") == (
+    assert refused_text(read_score_file, tmp_path / "a.json") == (
         "wrong kind of file for scores\n"
         "  where:   DIR/a.json\n"
         "  allowed: .npz, .csv, .tsv, .jsonl, .parquet\n"
@@ -230,7 +230,7 @@ def test_names_of_classes_come_back(tmp_path: Path, suffix: str) -> None:
     )
     scores = Scores(questions, np.array([0.5, 0.25, 1.0]))
     write_scores(file, scores)
-    result = read_scores(file)
+    result = read_score_file(file)
     assert (result.questions.classes, result.values.tolist()) == (questions.classes, [0.5, 0.25, 1.0])
     assert [result.questions.at(row) for row in range(3)] == [
         "image b.png, class dog",
@@ -240,7 +240,7 @@ def test_names_of_classes_come_back(tmp_path: Path, suffix: str) -> None:
     write_scores(again, result)
     assert again.read_bytes() == file.read_bytes()
     classes = Classes(3, names=("dog", "bird", "cat"))
-    result = read_scores(file, classes=classes)
+    result = read_score_file(file, classes=classes)
     assert (result.questions.class_ids.tolist(), result.questions.classes) == ([0, 2, 0], classes)
     write_scores(listed, result)
     assert listed.read_bytes() == file.read_bytes()
@@ -251,13 +251,13 @@ def test_names_of_classes_come_back(tmp_path: Path, suffix: str) -> None:
 def test_method_is_kept_where_a_file_has_a_place_for_it(tmp_path: Path, suffix: str, method: str) -> None:
     write_scores(tmp_path / f"scores{suffix}", replace(scores_of({("a.png", 1): 0.5}), method=method))
     expected = method if suffix in (".npz", ".parquet") else "unknown"
-    assert read_scores(tmp_path / f"scores{suffix}").method == expected
+    assert read_score_file(tmp_path / f"scores{suffix}").method == expected
     update_benchmark(tmp_path, method="mean")
-    assert load_scores(tmp_path / f"scores{suffix}").method == ("mean" if expected == "unknown" else method)
+    assert read_scores(tmp_path / f"scores{suffix}").method == ("mean" if expected == "unknown" else method)
 
 
 def test_published_scores_are_known_by_their_bytes(real_file: Callable[[str], Path], tmp_path: Path) -> None:
     copy = tmp_path / "mine.npz"
     copy.write_bytes(real_file("scores.npz").read_bytes())
-    assert read_scores(copy).method == "unknown"
-    assert load_scores(copy).method == load_scores("imagenet-real-scores").method == "imagenet-real"
+    assert read_score_file(copy).method == "unknown"
+    assert read_scores(copy).method == read_scores("imagenet-real-scores").method == "imagenet-real"

@@ -14,7 +14,7 @@ from reassess.core.classes import Classes
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 from reassess.errors import DataError, OutputError
-from reassess.formats.votes import read_votes, write_votes
+from reassess.formats.votes import read_vote_file, write_votes
 from tests.helpers import WORDS, votes_of
 
 INFO = np.array([["a.png", "7"], ["a.png", "3"], ["b.png", "7"]])
@@ -44,7 +44,7 @@ READ = [
 
 
 def test_an_archive_is_read(tmp_path: Path) -> None:
-    votes = read_votes(save(tmp_path / "v.npz"))
+    votes = read_vote_file(save(tmp_path / "v.npz"))
     assert words(votes) == READ
     assert votes.answers == WORDS
     assert votes.raters == (12, 5)
@@ -54,25 +54,25 @@ def test_an_archive_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_tensors_of_other_types_and_orders_are_read(tmp_path: Path, dtype: str, order: str) -> None:
     tensor = np.array(TENSOR, dtype=dtype, order=order)
-    assert words(read_votes(save(tmp_path / "v.npz", tensor=tensor, info=np.array(INFO, order=order)))) == READ
+    assert words(read_vote_file(save(tmp_path / "v.npz", tensor=tensor, info=np.array(INFO, order=order)))) == READ
 
 
 def test_minus_zero_is_no_vote(tmp_path: Path) -> None:
     tensor = np.where(TENSOR == 0, -0.0, 1.0)
-    assert words(read_votes(save(tmp_path / "v.npz", tensor=tensor))) == READ
+    assert words(read_vote_file(save(tmp_path / "v.npz", tensor=tensor))) == READ
 
 
 def test_an_uncompressed_archive_and_raters_with_names_are_read(tmp_path: Path) -> None:
     np.savez(tmp_path / "v.npz", tensor=TENSOR, info=INFO.astype("<U40"), ids=np.array(["ann", "7"]))
-    votes = read_votes(tmp_path / "v.npz")
+    votes = read_vote_file(tmp_path / "v.npz")
     assert votes.raters == ("ann", 7)
     assert votes.items.images == ("a.png", "b.png")
 
 
 def test_answers_of_a_tensor_are_named_by_the_array_or_the_caller_or_numbered(tmp_path: Path) -> None:
-    assert read_votes(save(tmp_path / "a.npz", tensor=TENSOR[:, :, 1:])).answers == (0, 1)
-    assert read_votes(save(tmp_path / "b.npz", answers=np.array(["x", "y", "4"]))).answers == ("x", "y", 4)
-    assert read_votes(save(tmp_path / "c.npz"), answers=("x", "y", "z")).answers == ("x", "y", "z")
+    assert read_vote_file(save(tmp_path / "a.npz", tensor=TENSOR[:, :, 1:])).answers == (0, 1)
+    assert read_vote_file(save(tmp_path / "b.npz", answers=np.array(["x", "y", "4"]))).answers == ("x", "y", 4)
+    assert read_vote_file(save(tmp_path / "c.npz"), answers=("x", "y", "z")).answers == ("x", "y", "z")
 
 
 def test_blocks_that_are_larger_than_one_join_without_a_seam(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_blocks_that_are_larger_than_one_join_without_a_seam(tmp_path: Path) -> 
     tensor = (given_answer[:, :, None] == np.arange(3)).astype(float)
     images = [f"{i // 3:06d}.png" for i in range(shape[1])]
     info = np.stack([images, (np.arange(shape[1]) % 3).astype(str)], axis=1)
-    votes = read_votes(save(tmp_path / "v.npz", tensor=tensor, info=info, ids=np.arange(7)))
+    votes = read_vote_file(save(tmp_path / "v.npz", tensor=tensor, info=info, ids=np.arange(7)))
     rebuilt = np.full(shape[:2], -1)
     rebuilt[votes.rater_ids, votes.item_ids] = votes.answer_ids
     assert np.array_equal(rebuilt, given_answer)
@@ -94,7 +94,7 @@ def test_blocks_that_are_larger_than_one_join_without_a_seam(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("name", ["raters.npz", "golden.npz", "raters_golden.npz"])
 def test_released_archives_come_back_equal(real_file: Callable[[str], Path], tmp_path: Path, name: str) -> None:
-    write_votes(tmp_path / name, read_votes(real_file(name)))
+    write_votes(tmp_path / name, read_vote_file(real_file(name)))
     with np.load(real_file(name)) as published, np.load(tmp_path / name) as written:
         assert list(published) == list(written)
         for array in published:
@@ -103,16 +103,16 @@ def test_released_archives_come_back_equal(real_file: Callable[[str], Path], tmp
 
 
 def test_the_same_votes_are_written_as_the_same_bytes(tmp_path: Path) -> None:
-    votes = read_votes(save(tmp_path / "v.npz"))
+    votes = read_vote_file(save(tmp_path / "v.npz"))
     write_votes(tmp_path / "a.npz", votes)
     write_votes(tmp_path / "b.npz", votes)
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
 
 
 def test_other_answers_come_back_from_an_archive(tmp_path: Path) -> None:
-    votes = read_votes(save(tmp_path / "v.npz"), answers=("x", "y", "z"))
+    votes = read_vote_file(save(tmp_path / "v.npz"), answers=("x", "y", "z"))
     write_votes(tmp_path / "w.npz", votes)
-    assert read_votes(tmp_path / "w.npz").answers == ("x", "y", "z")
+    assert read_vote_file(tmp_path / "w.npz").answers == ("x", "y", "z")
 
 
 BAD_ARCHIVES = {
@@ -240,16 +240,16 @@ BAD_ARCHIVES = {
 def test_a_bad_archive_is_refused(refused_text: Callable[..., str], tmp_path: Path, name: Any) -> None:
     changed, message = BAD_ARCHIVES[name]
     path = save(tmp_path / "v.npz", **changed)
-    assert refused_text(read_votes, path) == (message)
+    assert refused_text(read_vote_file, path) == (message)
 
 
 def test_pickled_arrays_are_never_loaded(tmp_path: Path) -> None:
     path = save(tmp_path / "v.npz", ids=np.array([{}, {}], object))
     with pytest.raises(DataError, match="pickled Python objects, which are never loaded"):
-        read_votes(path)
+        read_vote_file(path)
     path = save(tmp_path / "w.npz", tensor=np.array([[[{}]]], object))
     with pytest.raises(DataError, match="pickled Python objects, which are never loaded"):
-        read_votes(path)
+        read_vote_file(path)
 
 
 def test_an_archive_that_declares_too_much_is_refused(
@@ -259,9 +259,9 @@ def test_an_archive_that_declares_too_much_is_refused(
     with zipfile.ZipFile(path) as file:
         declared = sum(info.file_size for info in file.infolist())
     monkeypatch.setenv("REASSESS_MAX_BYTES", str(declared - 1))
-    assert refused(read_votes, path) == ("too-large at v.npz")
+    assert refused(read_vote_file, path) == ("too-large at v.npz")
     monkeypatch.setenv("REASSESS_MAX_BYTES", str(declared))
-    assert words(read_votes(path)) == READ
+    assert words(read_vote_file(path)) == READ
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,7 @@ def test_an_array_that_is_cut_short_is_refused(
         for member in source.namelist():
             content = source.read(member)
             file.writestr(member, content[:-20] if member == f"{name}.npy" else content)
-    assert refused_text(read_votes, path) == (
+    assert refused_text(read_vote_file, path) == (
         f"array is shorter than declared\n  where:   DIR/short.npz, array {name}\n"
         f"  allowed: {declared}\n  found:   {size} bytes\n  fix:     get or write the file again"
     )
@@ -320,15 +320,15 @@ def test_votes_that_an_archive_cannot_hold_are_not_written(
 
 def test_a_file_that_exists_is_not_overwritten(tmp_path: Path) -> None:
     path = save(tmp_path / "v.npz")
-    votes = read_votes(path)
+    votes = read_vote_file(path)
     with pytest.raises(OutputError, match="output file exists"):
         write_votes(path, votes)
     write_votes(path, votes, force=True)
-    assert words(read_votes(path)) == READ
+    assert words(read_vote_file(path)) == READ
 
 
 def test_votes_are_not_kept_in_files_of_other_kinds(refused_text: Callable[..., str], tmp_path: Path) -> None:
-    assert refused_text(read_votes, tmp_path / "v.json") == (
+    assert refused_text(read_vote_file, tmp_path / "v.json") == (
         "wrong kind of file for votes\n"
         "  where:   DIR/v.json\n"
         "  allowed: .npz, .csv, .tsv, .jsonl, .parquet\n"
@@ -347,14 +347,14 @@ def table(tmp_path: Path, text: str) -> Path:
 
 @pytest.mark.parametrize("head", ["item,rater,answer", "task,worker,label", "question,worker,answer"])
 def test_long_tables_under_any_known_heading(tmp_path: Path, head: str) -> None:
-    votes = read_votes(table(tmp_path, f"{head}\nx,ann,yes\ny,007,no\nx,7,no\nz,,\n"))
+    votes = read_vote_file(table(tmp_path, f"{head}\nx,ann,yes\ny,007,no\nx,7,no\nz,,\n"))
     assert words(votes) == [("item x", (("ann", "yes"), (7, "no"))), ("item y", (("007", "no"),)), ("item z", ())]
     assert votes.answers == ("no", "yes")
 
 
 def test_a_table_of_questions_with_times(tmp_path: Path) -> None:
     text = "image,class,rater,answer,seconds\na,3,1,yes,2.5\nb,3,1,no,\na,3,2,maybe,1\na,4,2,no,4\n"
-    votes = read_votes(table(tmp_path, text))
+    votes = read_vote_file(table(tmp_path, text))
     assert words(votes) == [
         ("image a, class 3", ((1, "yes"), (2, "maybe"))),
         ("image b, class 3", ((1, "no"),)),
@@ -365,10 +365,10 @@ def test_a_table_of_questions_with_times(tmp_path: Path) -> None:
 
 
 def test_integer_codes_keep_their_values_and_other_text_is_sorted(tmp_path: Path) -> None:
-    assert read_votes(table(tmp_path, "item,rater,answer\nx,1,10\nx,2,2\n")).answers == (2, 10)
-    assert read_votes(table(tmp_path, "item,rater,answer\nx,1,dog\nx,2,cat\n")).answers == ("cat", "dog")
+    assert read_vote_file(table(tmp_path, "item,rater,answer\nx,1,10\nx,2,2\n")).answers == (2, 10)
+    assert read_vote_file(table(tmp_path, "item,rater,answer\nx,1,dog\nx,2,cat\n")).answers == ("cat", "dog")
     path = table(tmp_path, "item,rater,answer\nx,1,dog\nx,2,cat\n")
-    assert read_votes(path, answers=("dog", "cat", "emu")).answers == ("dog", "cat", "emu")
+    assert read_vote_file(path, answers=("dog", "cat", "emu")).answers == ("dog", "cat", "emu")
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
@@ -380,7 +380,7 @@ def test_tables_come_back_equal(tmp_path_factory: pytest.TempPathFactory, suffix
     seconds = data.draw(st.sampled_from([None, np.arange(len(rows)) + 0.5]))
     votes = Votes.from_columns(items, *np.array(rows).T, ("ann", 7, "07"), WORDS, seconds=seconds)
     write_votes(path, votes)
-    again = read_votes(path, answers=WORDS)
+    again = read_vote_file(path, answers=WORDS)
     assert words(again) == words(votes)
     assert (again.seconds is None) == (votes.seconds is None)
     assert votes.seconds is None or np.array_equal(again.seconds, votes.seconds)
@@ -414,12 +414,12 @@ BAD_TABLES = {
 def test_a_bad_table_is_refused(refused: Callable[..., str], tmp_path: Path, name: Any) -> None:
     text, message = BAD_TABLES[name]
     path = table(tmp_path, text)
-    assert refused(read_votes, path) == (message)
+    assert refused(read_vote_file, path) == (message)
 
 
 def test_an_unknown_answer_in_a_table_is_refused(refused_text: Callable[..., str], tmp_path: Path) -> None:
     path = table(tmp_path, "item,rater,answer\nx,,\nx,1,no\nx,2,perhaps\n")
-    assert refused_text(read_votes, path, answers=("no", "yes")) == (
+    assert refused_text(read_vote_file, path, answers=("no", "yes")) == (
         "unknown answer\n"
         "  where:   DIR/v.csv, line 4\n"
         "  allowed: no, yes\n"
@@ -432,10 +432,10 @@ def test_names_of_classes_come_back(tmp_path: Path, suffix: str) -> None:
     questions = Questions.from_columns(["b", "a", "a"], np.array([1, 0, 1]), Classes.from_texts(["dog", "cat"]))
     votes = votes_of([(0, 0, 1), (1, 0, 0), (1, 1, 1), (2, 1, 0)], questions, ("x", "y"), ("no", "yes"))
     write_votes(tmp_path / f"votes{suffix}", votes)
-    result = read_votes(tmp_path / f"votes{suffix}", answers=("no", "yes"))
+    result = read_vote_file(tmp_path / f"votes{suffix}", answers=("no", "yes"))
     assert (result.items.classes, result.counts().tolist()) == (questions.classes, votes.counts().tolist())
     classes = Classes(3, names=("dog", "bird", "cat"))
-    listed = read_votes(tmp_path / f"votes{suffix}", answers=("no", "yes"), classes=classes).items
+    listed = read_vote_file(tmp_path / f"votes{suffix}", answers=("no", "yes"), classes=classes).items
     assert [(listed.images[i], classes.names[c]) for i, c in zip(listed.image_ids, listed.class_ids, strict=True)] == [
         ("b", "dog"),
         ("a", "cat"),
@@ -446,8 +446,8 @@ def test_names_of_classes_come_back(tmp_path: Path, suffix: str) -> None:
 def test_a_rater_who_gives_two_answers_is_refused_if_asked(refused_text: Callable[..., str], tmp_path: Path) -> None:
     path = tmp_path / "v.csv"
     path.write_text("item,rater,answer\nx,ann,no\n\ny,ann,yes\nx,bo,yes\nx,ann,NO\nx,ann,yes\n")
-    assert read_votes(path).counts().tolist() == [[2, 2], [0, 1]]
-    assert refused_text(read_votes, path, once=True) == (
+    assert read_vote_file(path).counts().tolist() == [[2, 2], [0, 1]]
+    assert refused_text(read_vote_file, path, once=True) == (
         "rater gives two answers to one question\n"
         "  where:   DIR/v.csv, line 6\n"
         "  found:   NO, and yes in line 7\n"

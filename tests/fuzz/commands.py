@@ -49,17 +49,15 @@ _CALLS: Mapping[str, tuple[str, int]] = {
     "report": ("one.csv two.csv --benchmark b -o out.html", 1),
     "scan": ("pictures images.zip images.tar --workers 0 -o out.csv", 2),
     "show": ("a.png one.csv --benchmark b", 4),
-    "tasks": ("proposals.csv --benchmark b -o out.jsonl", 4),
+    "tasks": ("candidates.csv --benchmark b -o out.jsonl", 4),
 }
 _WORDS = (
     *("0", "1", "2", "-1", "0.5", "0,0.5,1", "nan", "inf", "1e308", "1e-320", "100000000000000000000", "", "none", "é"),
     *(
         "a.png",
         "one.csv",
-        "hierarchy.csv",
-        "folds.csv",
-        "repeats.csv",
-        "repeats.csv:b",
+        "duplicates.csv",
+        "duplicates.csv:b",
         "one.csv=b/classes.csv",
         "b/labels.csv",
         "b/votes.csv",
@@ -94,14 +92,14 @@ def _cases(draw: Draw, name: str, command: click.Command) -> Case:
     if name == "tasks":
         for noun in ("candidates", "hierarchy"):
             suffix, content = draw(contents(noun))
-            files |= {f"{noun}{suffix}": content}
+            files |= {f"{'b/' if noun == 'hierarchy' else ''}{noun}{suffix}": content}
     if name == "clean":
-        for file, noun in (("heldout", "predictions"), ("folds", "folds")):
+        for file, noun in (("heldout", "predictions"), ("b/folds", "folds")):
             suffix, content = draw(contents(noun))
             files |= {f"{file}{suffix}": content}
     if name in ("evaluate", "folds"):
         suffix, content = draw(contents("duplicates"))
-        files |= {f"repeats{suffix}": content}
+        files |= {f"duplicates{suffix}": content}
     if name == "annotate create":
         suffix, content = draw(contents("tasks"))
         files |= {f"tasks{suffix}": content}

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 import reassess
 from reassess.core.classes import Classes
-from reassess.data import list_images
-from reassess.formats import read_posterior, read_rater_model
+from reassess.data import list_images, open_images
+from reassess.formats import read_hierarchy, read_posterior, read_rater_model
 from reassess.formats.tables import read_table
+from reassess.proposals import read_transform
 from tests.fuzz.cases import Case, Target
 from tests.fuzz.contents import contents, folders
 from tests.fuzz.oracles import (
@@ -92,21 +93,8 @@ def _of_archives() -> st.SearchStrategy[Case]:
 
 READERS: Mapping[str, Target] = {
     "list_images": Target(_of_archives(), _SHARE),
-    "load_any_labels": _reader(reassess.load_any_labels, "multi_labels", _CLASSES),
-    "load_classes": Target(
-        _of_folders(lambda folder: reassess.load_classes(reassess.open_benchmark(folder)), "load_classes"), _SHARE // 4
-    ),
-    "load_collapsed": Target(
-        _of_folders(lambda folder: reassess.load_collapsed(reassess.open_benchmark(folder)), "load_collapsed"),
-        _SHARE // 4,
-    ),
-    "load_labels": _reader(reassess.load_labels, "labels", _CLASSES),
-    "load_multi_labels": _reader(reassess.load_multi_labels, "multi_labels", _CLASSES),
-    "load_original": _reader(reassess.load_original, "original", _CLASSES),
-    "load_scores": _reader(reassess.load_scores, "scores", _CLASSES),
-    "load_votes": _reader(reassess.load_votes, "votes", _CLASSES, _ANSWERS),
     "open_images": Target(
-        _of_folders(lambda folder: reassess.open_images(f"{folder}/original.csv"), "open_images"), _SHARE // 4
+        _of_folders(lambda folder: open_images(f"{folder}/original.csv"), "open_images"), _SHARE // 4
     ),
     "open_benchmark": Target(_of_folders(reassess.open_benchmark, "open_benchmark('b')"), _SHARE // 4),
     "read_classes": _reader(reassess.read_classes, "classes"),
@@ -114,8 +102,9 @@ READERS: Mapping[str, Target] = {
     "read_collapsed": _reader(reassess.read_collapsed, "collapsed", _LISTED),
     "read_folds": _reader(reassess.read_folds, "folds", check=check_folds),
     "read_groups": _reader(reassess.read_groups, "groups", _LISTED),
-    "read_hierarchy": _reader(reassess.read_hierarchy, "hierarchy", _LISTED),
+    "read_hierarchy": _reader(read_hierarchy, "hierarchy", _LISTED),
     "read_labels": _reader(reassess.read_labels, "labels", _CLASSES, check=check_labels),
+    "reviews": _reader(reassess.read_labels, "multi_labels", _CLASSES),
     "read_leaderboard": Target(_leaderboards(), _SHARE),
     "read_original": _reader(reassess.read_original, "original", _CLASSES),
     "read_posterior": _reader(read_posterior, "posterior", check=check_posterior),
@@ -126,6 +115,6 @@ READERS: Mapping[str, Target] = {
     "read_scores": _reader(reassess.read_scores, "scores", _CLASSES, check=check_scores),
     "read_table": _reader(read_table, "table", {"text": ((), (), ("image",), ("image", "class"))}, check=check_table),
     "read_tasks": _reader(reassess.read_tasks, "tasks", _CLASSES, check=check_tasks),
-    "read_transform": _reader(reassess.read_transform, "transform"),
+    "read_transform": _reader(read_transform, "transform"),
     "read_votes": _reader(reassess.read_votes, "votes", _CLASSES, _ANSWERS, check=check_votes),
 }

@@ -18,7 +18,7 @@ from reassess.core.labels import LabelSets
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
-from reassess.data.loading import load_classes, load_votes
+from reassess.data.loading import benchmark_classes, read_votes
 from reassess.errors import MissingPackageError
 from tests.helpers import ORIGINAL_CLASSES, WORDS, message, number_of, picture, validation_name, write_files
 
@@ -164,7 +164,7 @@ def test_the_classes_are_named_in_the_order_of_the_core(
 ) -> None:
     needs("timm")  # which holds the list of names
     names = tfds.builder("imagenet_real", data_dir=tmp_path).info.features["original_label"].names
-    assert tuple(names) == load_classes().wnids
+    assert tuple(names) == benchmark_classes().wnids
 
 
 def test_missing_images_are_counted_and_named_and_may_be_left_out(
@@ -212,7 +212,7 @@ def test_real_labels_scores_and_votes_of_a_few_images(
     real_scores: Scores,
 ) -> None:
     real_file("raters.npz")
-    votes = load_votes()
+    votes = read_votes()
     rows = read(tfds, build(tfds, tmp_path, flat(tmp_path, range(1, 13)), "/subset"))
     assert sorted(rows) == list(range(1, 13))
     for number, row in rows.items():

@@ -160,7 +160,7 @@ def subsets(models: str) -> list[tuple[str, ...]]:
 def test_a_subset_proposes_what_its_files_alone_would_with_the_same_n(seed: int) -> None:
     case = drawn(seed)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("reassess.proposals.result._most_probable", lambda *_: case.result.most_probable)
+        patch.setattr("reassess.proposals.proposing._most_probable", lambda *_: case.result.most_probable)
         for models in subsets(MODELS):
             made = case.result.of_models(models)
             alone = proposed_for({m: case.said[m] for m in models}, case.original, CLASSES + 1.0).candidates
@@ -469,7 +469,7 @@ def golden_of(image: str, class_id: int, valid: bool = True) -> Golden:
             made({"one": [1, 0]}),
             golden_of("a.png", 1),
             0,
-            ("out-of-range", 0),
+            ("out-of-range", "0"),
         ),
     ],
 )

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess import Transform, open_images
+from reassess import Transform
+from reassess.data import open_images
 from reassess.proposals.shard_scoring import Decoder, decoded
 from tests.helpers import code_of, number_of, picture, write_files
 from tests.pictures import claim, save
@@ -128,7 +129,7 @@ class Ending(Decoder):
 
 def test_a_process_that_is_ended_is_an_error(tmp_path: Path, always_processes: None) -> None:
     write_files(tmp_path, {f"{n:02d}.png": picture(n % 12, "PNG") for n in range(20)})
-    assert code_of(lambda: list(decoded(Ending(open_images(tmp_path), None), [range(20)], 1))) == "worker-killed"
+    assert code_of(lambda: list(decoded(Ending(open_images(tmp_path), None), [range(20)], 1))) == "process-ended"
 
 
 def test_memory_that_is_lacking_is_no_fault_of_the_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,6 +138,6 @@ def test_memory_that_is_lacking_is_no_fault_of_the_image(tmp_path: Path, monkeyp
     def full(_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("reassess.data.pictures.rgb", full)
+    monkeypatch.setattr("reassess.data.image_sources.rgb", full)
     with pytest.raises(MemoryError):
         decode(tmp_path)

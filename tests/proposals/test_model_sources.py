@@ -2,8 +2,9 @@
 
 import pytest
 
-from reassess import ModelSource, open_model
+from reassess import ModelSource
 from reassess.errors import DataError
+from reassess.proposals import open_model
 from tests.helpers import code_of
 
 ALLOWED = "\n  allowed: timm:NAME, torchvision:NAME, onnx:FILE or python:module:function"

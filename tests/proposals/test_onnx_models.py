@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess import ModelSource, open_model, predict
+from reassess import ModelSource, predict
+from reassess.proposals import open_model
 from reassess.proposals.onnx_models import _hash
 from tests.helpers import code_of, fault_of, in_one_line, message, python, write_files
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess import Transform, read_transform
+from reassess import Transform
 from reassess.errors import DataError
+from reassess.proposals import read_transform
 from tests.helpers import code_of, fault_of
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

@@ -307,7 +307,7 @@ def test_classes_of_several_lists_are_joined_by_name() -> None:
         (
             {"one": scores_for([[0, 1]], ["a.png"])},
             {"per_image": 0.5},
-            ("out-of-range", 0.5),
+            ("out-of-range", "0.5"),
         ),
     ],
 )

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from reassess import ModelSource, open_model, predict
+from reassess import ModelSource, predict
+from reassess.proposals import open_model
 from tests.helpers import code_of, fault_of, picture, write_files
 
 CODE = """

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from reassess import ModelSource, Transform, open_model, predict
+from reassess import ModelSource, Transform, predict
 from reassess.errors import DataError, SourceError
+from reassess.proposals import open_model
 from reassess.proposals.torch_models import _of_timm
 from tests.helpers import fault_of, message
 
@@ -136,7 +137,7 @@ def test_a_configuration_of_another_kind_asks_for_a_transform(torch: ModuleType,
     data = {"input_size": (3, 224, 224), "crop_mode": "center", "crop_pct": 1.0, **change}
     assert message(_of_timm, ModelSource("timm:any"), data) == (
         "image preparation of this model is not supported\n  where:   timm:any\n"
-        f"  found:   input {data['input_size']}, crop {data['crop_mode']}\n  fix:     say how: transform=FILE"
+        f"  found:   input {data['input_size']}, crop {data['crop_mode']}\n  fix:     describe it: transform=FILE"
     )
 
 
@@ -152,10 +153,7 @@ def test_weights_that_cannot_be_had_offline_ask_for_a_checkpoint(
     first, where, found, fix = str(caught.value).splitlines()
     assert (first, where) == ("weights of the model could not be downloaded", f"  where:   {name}")
     assert found.startswith("  found:   ")
-    assert fix == (
-        "  fix:     give a file of them: checkpoint=FILE "
-        "(weights as torch.save(model.state_dict(), FILE) or safetensors)"
-    )
+    assert fix == ("  fix:     checkpoint=FILE: weights from torch.save(model.state_dict(), FILE), or safetensors")
     assert "Downloading" not in capfd.readouterr().err
 
 

@@ -17,13 +17,10 @@ from reassess.aggregation.golden import expert_truth
 from reassess.aggregation.golden_items import golden_part
 from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_real_recipe
 from reassess.aggregation.support import GoldenTrial, try_on_golden, warn_of_doubt
-from reassess.core.benchmark import REAL_RECIPE
+from reassess.core import REAL_RECIPE, VALIDITY, LabelSets, Posterior, RaterModel, Scores, Votes
 from reassess.core.checks import check_known, check_type
-from reassess.core.labels import LabelSets
-from reassess.core.posterior import Posterior
-from reassess.core.rater_model import VALIDITY, RaterModel
-from reassess.core.scores import UNKNOWN_METHOD, Scores
-from reassess.core.votes import Votes, in_common_classes
+from reassess.core.scores import UNKNOWN_METHOD
+from reassess.core.votes import in_common_classes
 from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.text import counted, some
 

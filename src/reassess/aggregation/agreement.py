@@ -8,11 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.dawid_skene import fit_dawid_skene
-from reassess.core.answers import KNOWN_ANSWERS
-from reassess.core.items import Id
-from reassess.core.questions import Questions
-from reassess.core.rater_model import RaterModel
-from reassess.core.votes import Votes
+from reassess.core import KNOWN_ANSWERS, Id, Questions, RaterModel, Votes
 from reassess.errors import ConvergenceWarning
 from reassess.numeric.exact_tests import holm
 from reassess.text import Shown

@@ -11,12 +11,11 @@ from reassess.aggregation.baselines import class_shares
 from reassess.aggregation.curves import Curve, Point
 from reassess.aggregation.golden import Golden, votes_on_questions
 from reassess.aggregation.recipe import original_votes
+from reassess.core import Id, LabelSets, Votes
 from reassess.core.answers import top_answer
 from reassess.core.checks import check_all
 from reassess.core.image_names import join
-from reassess.core.items import Id, as_questions, find_items, take_items, unite_items
-from reassess.core.labels import LabelSets
-from reassess.core.votes import Votes
+from reassess.core.items import as_questions, find_items, take_items, unite_items
 from reassess.errors import DataError
 from reassess.text import Shown
 

@@ -6,12 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.methods import Aggregation
+from reassess.core import VALIDITY, Posterior, Scores, Votes
 from reassess.core.checks import check_type
 from reassess.core.items import take_items
-from reassess.core.posterior import Posterior
-from reassess.core.rater_model import VALIDITY
-from reassess.core.scores import Scores
-from reassess.core.votes import Votes
 from reassess.errors import DataError
 from reassess.text import some
 

@@ -18,11 +18,8 @@ from reassess.aggregation.em import (
     typical_matrix,
     vote_codes,
 )
+from reassess.core import VALIDITY, Id, Posterior, RaterModel, Votes
 from reassess.core.checks import check_range, check_shape
-from reassess.core.items import Id
-from reassess.core.posterior import Posterior
-from reassess.core.rater_model import VALIDITY, RaterModel
-from reassess.core.votes import Votes
 from reassess.errors import DataError
 from reassess.text import some
 

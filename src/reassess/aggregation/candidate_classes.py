@@ -23,11 +23,8 @@ from reassess.aggregation.em import (
     typical_matrix,
     warn_unless_converged,
 )
+from reassess.core import VALIDITY, Posterior, Questions, Votes
 from reassess.core.items import take_items
-from reassess.core.posterior import Posterior
-from reassess.core.questions import Questions
-from reassess.core.rater_model import VALIDITY
-from reassess.core.votes import Votes
 from reassess.errors import DataError
 
 __all__ = ["CandidateFit", "CandidateVotes", "CellSteps", "calibrated_on_candidates", "fit_many_classes"]

@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.golden import Golden
+from reassess.core import Scores
 from reassess.core.checks import check_number, check_range, check_type
-from reassess.core.scores import Scores
 from reassess.errors import DataError
+from reassess.numeric import Proportion
 from reassess.numeric.bootstrap import percentile_bounds, times_drawn_again
-from reassess.numeric.proportion import Proportion
 from reassess.text import Shown
 
 __all__ = ["Bands", "Curve", "Point", "precision_recall"]

@@ -28,11 +28,8 @@ from reassess.aggregation.em import (
     warn_unless_converged,
 )
 from reassess.aggregation.matrix_steps import MatrixSteps, MatrixTable, in_threads, matrix_blocks
+from reassess.core import VALIDITY, Id, Posterior, RaterModel, Votes
 from reassess.core.checks import check_range, check_type
-from reassess.core.items import Id
-from reassess.core.posterior import Posterior
-from reassess.core.rater_model import VALIDITY, RaterModel
-from reassess.core.votes import Votes
 from reassess.errors import DataError
 from reassess.text import Listed, Shown
 

@@ -35,11 +35,8 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core import VALIDITY, Id, Questions, Votes
 from reassess.core.checks import check_distribution, check_range, check_shape
-from reassess.core.items import Id
-from reassess.core.questions import Questions
-from reassess.core.rater_model import VALIDITY
-from reassess.core.votes import Votes
 from reassess.errors import ConvergenceWarning, DataError
 from reassess.text import Shown, some
 

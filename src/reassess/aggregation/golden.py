@@ -8,16 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core import VALIDITY, Classes, Id, Items, Questions, Scores, Votes, classes_of
 from reassess.core.answers import top_answer
 from reassess.core.checks import check_all, check_range, check_shape
-from reassess.core.classes import Classes
-from reassess.core.common_classes import classes_of
 from reassess.core.image_names import join
-from reassess.core.items import Id, Items, as_questions, find_items, take_items
-from reassess.core.questions import Questions
-from reassess.core.rater_model import VALIDITY
-from reassess.core.scores import Scores
-from reassess.core.votes import Votes
+from reassess.core.items import as_questions, find_items, take_items
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze, runs
 from reassess.text import Shown, counted, some

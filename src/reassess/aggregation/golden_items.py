@@ -8,13 +8,12 @@ import numpy.typing as npt
 
 from reassess.aggregation.em import natural_truths
 from reassess.aggregation.golden import ExpertTruth, expert_truth
+from reassess.core import Benchmark, Id, Items, Questions, Votes
 from reassess.core.answers import whole_scale
-from reassess.core.benchmark import Benchmark
 from reassess.core.checks import check_range
 from reassess.core.image_names import join
-from reassess.core.items import Id, Items, as_questions, describe
-from reassess.core.questions import Questions
-from reassess.core.votes import Votes, in_common_classes
+from reassess.core.items import as_questions, describe
+from reassess.core.votes import in_common_classes
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import Shown, some
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.em import Counts, Floats, Pinned, code_table, row_shares, vote_codes
-from reassess.core.votes import Votes
+from reassess.core import Votes
 
 __all__ = ["MatrixBlock", "MatrixSteps", "MatrixTable", "in_threads", "matrix_blocks"]
 

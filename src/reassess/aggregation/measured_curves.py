@@ -14,13 +14,11 @@ from reassess.aggregation.curves import Curve, Point, precision_recall
 from reassess.aggregation.golden import Golden
 from reassess.aggregation.golden_items import golden_part, image_folds
 from reassess.aggregation.thresholds import Goal, OperatingPoint, operating_point
+from reassess.core import Items, LabelSets, Questions, Scores, Votes
 from reassess.core.checks import check_range
 from reassess.core.image_names import join
-from reassess.core.items import Items, as_questions, find_items, take_items
-from reassess.core.labels import LabelSets
-from reassess.core.questions import Questions
-from reassess.core.scores import UNKNOWN_METHOD, Scores
-from reassess.core.votes import Votes
+from reassess.core.items import as_questions, find_items, take_items
+from reassess.core.scores import UNKNOWN_METHOD
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import Shown
 

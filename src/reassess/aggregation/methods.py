@@ -20,15 +20,11 @@ from reassess.aggregation.golden import ExpertTruth, expert_truth
 from reassess.aggregation.golden_items import golden_part, with_more_votes
 from reassess.aggregation.recipe import calibrated_recipe, score_by_recipe
 from reassess.aggregation.support import GoldenTrial, try_on_golden, warn_of_doubt, warn_unless_clear
-from reassess.core.benchmark import REAL_RECIPE, Recipe
+from reassess.core import REAL_RECIPE, VALIDITY, Id, LabelSets, Posterior, Questions, RaterModel, Recipe, Scores, Votes
 from reassess.core.checks import check_type
-from reassess.core.items import Id, take_items
-from reassess.core.labels import LabelSets
-from reassess.core.posterior import Posterior
-from reassess.core.questions import Questions
-from reassess.core.rater_model import VALIDITY, RaterModel
-from reassess.core.scores import UNKNOWN_METHOD, Scores
-from reassess.core.votes import Votes, in_common_classes
+from reassess.core.items import take_items
+from reassess.core.scores import UNKNOWN_METHOD
+from reassess.core.votes import in_common_classes
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import Shown, some
 

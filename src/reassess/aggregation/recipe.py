@@ -9,15 +9,21 @@ import numpy.typing as npt
 from reassess.aggregation.calibration import calibrate, posterior
 from reassess.aggregation.em import POOLING, row_shares
 from reassess.aggregation.golden import expert_validity
-from reassess.core.answers import KNOWN_ANSWERS
-from reassess.core.benchmark import REAL_RECIPE, Recipe
+from reassess.core import (
+    KNOWN_ANSWERS,
+    REAL_RECIPE,
+    VALIDITY,
+    Id,
+    LabelSets,
+    Questions,
+    RaterModel,
+    Recipe,
+    Scores,
+    Votes,
+)
 from reassess.core.checks import check_all
-from reassess.core.items import Id, as_questions
-from reassess.core.labels import LabelSets, check_original
-from reassess.core.questions import Questions
-from reassess.core.rater_model import VALIDITY, RaterModel
-from reassess.core.scores import Scores
-from reassess.core.votes import Votes
+from reassess.core.items import as_questions
+from reassess.core.labels import check_original
 
 __all__ = ["calibrated_recipe", "original_votes", "real_model", "real_scores", "score_by_recipe"]
 

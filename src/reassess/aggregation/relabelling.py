@@ -8,13 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.recipe import calibrated_recipe, original_votes, real_model
-from reassess.core.benchmark import REAL_RECIPE, Recipe
+from reassess.core import REAL_RECIPE, LabelSets, Questions, Recipe, Votes
 from reassess.core.checks import check_range
 from reassess.core.image_names import join
 from reassess.core.items import as_questions
-from reassess.core.labels import LabelSets
-from reassess.core.questions import Questions
-from reassess.core.votes import Votes
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.text import Shown

@@ -13,14 +13,13 @@ from reassess.aggregation.dawid_skene import fit_dawid_skene
 from reassess.aggregation.em import natural_truths
 from reassess.aggregation.golden_items import GoldenVotes
 from reassess.aggregation.reliability_result import FLAGS, Rater, Reliability
+from reassess.core import VALIDITY, Id, Votes
 from reassess.core.answers import united_answers
 from reassess.core.checks import check_number, check_type
-from reassess.core.items import Id
-from reassess.core.rater_model import VALIDITY
-from reassess.core.votes import Votes, in_common_classes
+from reassess.core.votes import in_common_classes
 from reassess.errors import DataError, DependenceWarning
-from reassess.numeric.information import Information, measure, resampling
-from reassess.numeric.proportion import Proportion
+from reassess.numeric import Information, Proportion
+from reassess.numeric.information import measure, resampling
 from reassess.text import some
 
 __all__ = ["rater_flags", "rater_reliability", "right_answers"]

@@ -7,9 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.agreement import Dependence, Metric
-from reassess.core.items import Id
-from reassess.numeric.information import Information
-from reassess.numeric.proportion import Proportion
+from reassess.core import Id
+from reassess.numeric import Information, Proportion
 from reassess.text import Listed, Shown
 
 if TYPE_CHECKING:

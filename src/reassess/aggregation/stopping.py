@@ -10,11 +10,9 @@ import numpy.typing as npt
 
 from reassess.aggregation.calibration import posterior
 from reassess.aggregation.em import code_table, vote_codes
+from reassess.core import VALIDITY, RaterModel, StopRule, Votes
 from reassess.core.checks import check_range
 from reassess.core.items import as_questions
-from reassess.core.rater_model import VALIDITY, RaterModel
-from reassess.core.stop_rule import StopRule
-from reassess.core.votes import Votes
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import Shown, some
 

@@ -25,11 +25,8 @@ import numpy.typing as npt
 from reassess.aggregation.dawid_skene import fit_alike
 from reassess.aggregation.em import Pinned, answer_shares
 from reassess.aggregation.golden_items import image_folds
-from reassess.core.items import Id, find_items, take_items
-from reassess.core.posterior import Posterior
-from reassess.core.questions import Questions
-from reassess.core.rater_model import RaterModel
-from reassess.core.votes import Votes
+from reassess.core import Id, Posterior, Questions, RaterModel, Votes
+from reassess.core.items import find_items, take_items
 from reassess.errors import ReassessWarning
 
 __all__ = ["GoldenTrial", "try_on_golden", "warn_of_doubt", "warn_unless_clear"]

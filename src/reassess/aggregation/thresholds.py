@@ -6,10 +6,8 @@ from typing import Any
 import numpy as np
 
 from reassess.aggregation.curves import Curve, Point
+from reassess.core import LabelSets, Scores, align_classes
 from reassess.core.checks import check_range, check_type
-from reassess.core.common_classes import align_classes
-from reassess.core.labels import LabelSets
-from reassess.core.scores import Scores
 from reassess.errors import DataError
 from reassess.text import Shown
 

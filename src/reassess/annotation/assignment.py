@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
 
+from reassess.core import StopRule
 from reassess.core.checks import check_number, check_range
-from reassess.core.stop_rule import StopRule
 
 __all__ = ["LARGEST_SEED", "MOST_VOTES", "TRIES", "Ending", "Rules"]
 

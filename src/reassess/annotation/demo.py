@@ -11,11 +11,7 @@ import numpy as np
 
 from reassess.annotation.assignment import Rules
 from reassess.annotation.plan import CampaignPlan, ExampleImage
-from reassess.core.answers import KNOWN_ANSWERS
-from reassess.core.classes import Classes
-from reassess.core.questions import Questions
-from reassess.core.tasks import Tasks
-from reassess.core.votes import Votes
+from reassess.core import KNOWN_ANSWERS, Classes, Questions, Tasks, Votes
 from reassess.errors import MissingPackageError
 
 if TYPE_CHECKING:

@@ -9,18 +9,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from reassess.core.answers import KNOWN_ANSWERS
-from reassess.core.benchmark import Benchmark
-from reassess.core.classes import Classes
+from reassess.core import KNOWN_ANSWERS, Benchmark, Classes
+from reassess.data import check_place
 from reassess.data.benchmark_folders import one_place, places_of_parts
-from reassess.data.benchmark_outputs import check_place
 from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings, write_settings
 from reassess.errors import Fix, OutputError, ReassessWarning
-from reassess.formats.class_tables import write_classes
+from reassess.formats import write_classes, write_labels, write_votes
 from reassess.formats.files import TEMPORARY, check_output, exists, write_atomically
-from reassess.formats.label_files import write_labels
 from reassess.formats.tables import write_table
-from reassess.formats.votes import write_votes
 from reassess.text import some
 
 if TYPE_CHECKING:
@@ -28,7 +24,7 @@ if TYPE_CHECKING:
 
     from reassess.annotation.store.campaigns import Campaign
     from reassess.annotation.store.export import Exported, QuestionState, Suggestion
-    from reassess.core.questions import Questions
+    from reassess.core import Questions
 
 __all__ = ["export_campaign"]
 

@@ -8,16 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.recipe import original_votes
+from reassess.aggregation import original_votes
 from reassess.annotation.assignment import Rules
 from reassess.annotation.person_names import check_name
 from reassess.annotation.running_posterior import probability_by_label, truth_of
-from reassess.core.answers import KNOWN_ANSWERS
+from reassess.core import KNOWN_ANSWERS, LabelSets, Questions, Tasks, Votes
 from reassess.core.checks import check_number, check_range, check_text
-from reassess.core.labels import LabelSets, check_original
-from reassess.core.questions import Questions
-from reassess.core.tasks import Tasks
-from reassess.core.votes import Votes
+from reassess.core.labels import check_original
 from reassess.errors import DataError
 from reassess.text import counted
 

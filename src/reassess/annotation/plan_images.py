@@ -6,9 +6,9 @@ from pathlib import Path
 
 from reassess.annotation.plan import ExampleImage
 from reassess.annotation.served_images import CampaignImages, require_pillow, strip_metadata
-from reassess.core.classes import Classes
-from reassess.core.image_names import Match, image_keys, join
-from reassess.data.image_sources import ImageSource, open_images
+from reassess.core import Classes, Match
+from reassess.core.image_names import image_keys, join
+from reassess.data import ImageSource, open_images
 from reassess.data.pictures import fault_of
 from reassess.errors import DataError
 from reassess.text import counted, some

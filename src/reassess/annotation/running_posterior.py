@@ -6,8 +6,7 @@ import numpy as np
 
 from reassess.aggregation.calibration import model_of_counts
 from reassess.aggregation.em import typical_matrix
-from reassess.core.answers import KNOWN_ANSWERS
-from reassess.core.rater_model import VALIDITY, RaterModel
+from reassess.core import KNOWN_ANSWERS, VALIDITY, RaterModel
 
 __all__ = ["count_agreements", "current_model", "probability_by_label", "probability_valid", "truth_of"]
 

@@ -10,8 +10,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reassess.data import ImageSource
 from reassess.data.image_folders import FolderImages
-from reassess.data.image_sources import ImageSource
 from reassess.data.pictures import check_values, fault_of, open_picture, rgb
 from reassess.errors import DataError, MissingPackageError, at
 

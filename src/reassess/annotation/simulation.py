@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import event
 
-from reassess.aggregation.aggregate import aggregate
+from reassess.aggregation import aggregate
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.export import Exported, export_votes
 from reassess.annotation.store.given_answers import GivenAnswer, save_answers
@@ -18,12 +18,7 @@ from reassess.annotation.store.people import add_people, consent
 from reassess.annotation.store.progress import Progress, progress_of
 from reassess.annotation.store.shown_items import golden_truths, image_addresses
 from reassess.annotation.store.turns import NoTurn, Turn, next_turn
-from reassess.core.answers import KNOWN_ANSWERS
-from reassess.core.benchmark import USUAL_THRESHOLD
-from reassess.core.labels import LabelSets
-from reassess.core.rater_model import VALIDITY
-from reassess.core.scores import Scores
-from reassess.core.votes import Votes
+from reassess.core import KNOWN_ANSWERS, USUAL_THRESHOLD, VALIDITY, LabelSets, Scores, Votes
 from reassess.errors import DataError
 
 __all__ = ["CAREFUL", "Simulation", "Truth", "check_matrix", "draw_answer", "simulate", "truth_of_campaign"]

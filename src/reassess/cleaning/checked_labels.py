@@ -8,12 +8,11 @@ import numpy.typing as npt
 from scipy.optimize import brentq
 from scipy.special import expit, logit, stdtrit
 
-from reassess.aggregation.golden import Golden, golden_truth
+from reassess.aggregation import Golden, golden_truth
 from reassess.cleaning.held_out import HeldOutPredictions
+from reassess.core import CheckedLabels, Votes
 from reassess.core.checks import check_type
-from reassess.core.cleaning import CheckedLabels
 from reassess.core.image_names import join
-from reassess.core.votes import Votes
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import counted
 

@@ -8,11 +8,9 @@ from itertools import chain, islice
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core import Duplicates, Folds, LabelSets
 from reassess.core.checks import check_number, check_several, check_type
-from reassess.core.duplicates import Duplicates
-from reassess.core.folds import Folds
 from reassess.core.image_names import image_keys
-from reassess.core.labels import LabelSets
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import counted, some
 

@@ -10,12 +10,8 @@ import numpy.typing as npt
 from reassess.cleaning.folding import single_classes
 from reassess.cleaning.held_out_checks import check_models, common_count
 from reassess.cleaning.held_out_files import HeldOutFile, join_files, warn_split_duplicates
+from reassess.core import Cleaning, Folds, LabelNoise, LabelSets, Match, Predictions
 from reassess.core.checks import check_several, check_type
-from reassess.core.cleaning import Cleaning, LabelNoise
-from reassess.core.folds import Folds
-from reassess.core.image_names import Match
-from reassess.core.labels import LabelSets
-from reassess.core.predictions import Predictions
 from reassess.errors import DataError, ReassessWarning, at
 from reassess.evaluation.class_ranks import ranks_and_top1
 from reassess.numeric.arrays import release

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from reassess.cleaning.held_out_files import HeldOutFile
-from reassess.core.labels import LabelSets
+from reassess.core import LabelSets
 from reassess.errors import DataError, ReassessWarning, at
 from reassess.evaluation.order_checks import check_agreement
 from reassess.evaluation.outcomes import count_classes, join_and_rank

@@ -8,11 +8,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core import Folds, LabelSets, Match, Predictions
 from reassess.core.checks import check_several
-from reassess.core.folds import Folds
-from reassess.core.image_names import Match, join
-from reassess.core.labels import LabelSets
-from reassess.core.predictions import Predictions
+from reassess.core.image_names import join
 from reassess.errors import DataError, Fix, ReassessWarning, at
 from reassess.evaluation.probabilities import ScoreKind, kind_of_scores
 from reassess.text import counted, some, together

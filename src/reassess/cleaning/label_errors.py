@@ -5,12 +5,12 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.golden import Golden
+from reassess.aggregation import Golden
 from reassess.cleaning.class_candidates import ClassCandidates
 from reassess.cleaning.held_out import HeldOutPredictions, cleaning_of
 from reassess.cleaning.posterior_rule import by_posterior
+from reassess.core import Cleaning
 from reassess.core.checks import check_known, check_number, check_type
-from reassess.core.cleaning import Cleaning
 from reassess.errors import DataError, MissingPackageError
 
 __all__ = ["LEAST_QUALITY", "CleaningMethod", "find_label_errors"]

@@ -11,13 +11,13 @@ import warnings
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.golden import Golden
+from reassess.aggregation import Golden
 from reassess.cleaning.checked_labels import corrected, known_labels
 from reassess.cleaning.class_candidates import ClassCandidates
 from reassess.cleaning.held_out import HeldOutPredictions, cleaning_of
 from reassess.cleaning.held_out_files import HeldOutFile
 from reassess.cleaning.noise_model import NoiseModel, fit_noise
-from reassess.core.cleaning import Cleaning, LabelNoise
+from reassess.core import Cleaning, LabelNoise
 from reassess.core.image_names import image_keys
 from reassess.errors import DataError, ReassessWarning
 from reassess.evaluation.probabilities import probability_blocks

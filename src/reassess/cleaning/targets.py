@@ -6,10 +6,8 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core import LabelSets, Loss, Scores, TrainingTargets
 from reassess.core.checks import check_known, check_number, check_type
-from reassess.core.labels import LabelSets
-from reassess.core.scores import Scores
-from reassess.core.training_targets import Loss, TrainingTargets
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import counted, some
 

@@ -9,10 +9,8 @@ from typing import Any
 import click
 import numpy as np
 
-from reassess.aggregation.aggregate import AUTO, METHODS, aggregate, parse_method
-from reassess.aggregation.golden_items import golden_answers, with_golden_votes
-from reassess.aggregation.methods import Aggregation
-from reassess.cli.common import Call
+from reassess.aggregation import AUTO, METHODS, Aggregation, aggregate, golden_answers, parse_method, with_golden_votes
+from reassess.cli.call import Call
 from reassess.cli.part_inputs import (
     NONE,
     find_part,
@@ -22,11 +20,8 @@ from reassess.cli.part_inputs import (
     read_classes_of,
     refuse_two_kinds,
 )
-from reassess.core.benchmark import IMAGENET, Benchmark
-from reassess.core.common_classes import Classed
-from reassess.core.questions import Questions
-from reassess.core.votes import Votes
-from reassess.data.loading import load_original, load_votes
+from reassess.core import IMAGENET, Benchmark, Classed, Questions, Votes
+from reassess.data import read_original, read_votes
 
 __all__ = ["METHODS", "OF_METHODS", "PRESETS", "MadeScores", "make_scores"]
 
@@ -79,13 +74,13 @@ def make_scores(
     classes = read_classes_of(call, benchmark) if benchmark.folder else None
     path = needed_part(call, benchmark, "votes", votes)
     order = call.reading.answers or benchmark.answers
-    main = load_votes(path, answers=order, classes=classes)
+    main = read_votes(path, answers=order, classes=classes)
     if asked is None and main.anonymous and not any(value is not None for value in given.values()):
         name = "majority"  # no option asks for a rater model, which counts without raters do not give
     read: dict[str, tuple[Path, Classed]] = {"votes": (path, main)}
-    load = partial(load_votes, answers=order or golden_answers(main), classes=classes)
+    load = partial(read_votes, answers=order or golden_answers(main), classes=classes)
     for part, place in _further_parts(call, benchmark, name, given).items():
-        read[part] = place, load_original(place, classes=classes) if part == "original" else load(place)
+        read[part] = place, read_original(place, classes=classes) if part == "original" else load(place)
     refuse_two_kinds(read)
     parts = joined_parts(read, matched(call, benchmark), classes)
     rated = with_golden_votes(parts["votes"], parts.get("rater-golden"), parts.get("golden"))

@@ -8,23 +8,26 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from reassess.cli.common import Call
+from reassess.cli.call import Call
 from reassess.cli.part_inputs import NONE, find_part, read_classes_of, read_original_of
-from reassess.core.answers import KNOWN_ANSWERS
-from reassess.core.benchmark import Benchmark, benchmark_of
-from reassess.core.classes import Classes
-from reassess.core.common_classes import Classed
-from reassess.core.items import Id, take_items
-from reassess.core.labels import LabelSets
-from reassess.core.questions import Questions
-from reassess.core.tasks import Tasks
-from reassess.core.votes import Votes
-from reassess.data.joined_parts import in_one_benchmark, warn_of_other_images
-from reassess.data.loading import load_votes
+from reassess.core import (
+    KNOWN_ANSWERS,
+    Benchmark,
+    Classed,
+    Classes,
+    Id,
+    LabelSets,
+    Questions,
+    Tasks,
+    Votes,
+    benchmark_of,
+)
+from reassess.core.items import take_items
+from reassess.data import in_one_benchmark, read_votes, warn_of_other_images
 from reassess.errors import DataError, at
-from reassess.formats.candidate_files import read_candidates
-from reassess.formats.task_files import TASK_SUFFIXES, read_tasks
-from reassess.proposals.task_grouping import make_tasks
+from reassess.formats import read_candidates, read_tasks
+from reassess.formats.task_files import TASK_SUFFIXES
+from reassess.proposals import make_tasks
 
 __all__ = ["CampaignParts", "load_campaign_parts", "load_experts", "with_unanswered"]
 
@@ -117,7 +120,7 @@ def _read_tasks(path: Path, classes: Classes | None) -> Tasks:
 def _read_golden(path: Path, benchmark: Benchmark, classes: Classes | None) -> Votes | Questions:
     """Read experts' votes, or questions that experts will answer in the campaign."""
     try:
-        return load_votes(path, answers=benchmark.answers, classes=classes, once=True)
+        return read_votes(path, answers=benchmark.answers, classes=classes, once=True)
     except DataError as error:
         try:
             return read_candidates(path, classes).questions
@@ -152,7 +155,7 @@ def _draw_golden(tasks: Tasks, count: int, seed: int) -> tuple[Tasks, Questions]
 def load_experts(path: Path, *, classes: Classes | None, answers: tuple[Id, ...] | None) -> Votes:
     """Read experts' votes; the error for questions without votes names the option for them."""
     try:
-        return load_votes(path, answers=answers, classes=classes)
+        return read_votes(path, answers=answers, classes=classes)
     except DataError as error:
         with suppress(DataError):
             read_candidates(path, classes)

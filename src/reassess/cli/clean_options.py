@@ -6,21 +6,18 @@ from typing import Any
 
 import click
 
-from reassess.aggregation.golden import Golden
-from reassess.cleaning.held_out import HeldOutPredictions
-from reassess.cleaning.label_errors import LEAST_QUALITY, CleaningMethod, find_label_errors
-from reassess.cli.common import Call, tracked
-from reassess.core.benchmark import Benchmark
-from reassess.core.cleaning import Cleaning
-from reassess.core.image_names import Match
-from reassess.data.benchmark_folders import part_path
+from reassess.aggregation import Golden
+from reassess.cleaning import LEAST_QUALITY, CleaningMethod, HeldOutPredictions, find_label_errors
+from reassess.cli.call import Call, tracked
+from reassess.core import Benchmark, Cleaning, Match
+from reassess.data import part_path
 from reassess.errors import DataError
+from reassess.formats import write_clean_list, write_details, write_label_errors
 from reassess.formats.files import write_atomically
-from reassess.formats.image_lists import CLEAN_LIST_SUFFIXES, write_clean_list
-from reassess.formats.noun_tables import write_details, write_label_errors
+from reassess.formats.image_lists import CLEAN_LIST_SUFFIXES
 from reassess.formats.tables import TABLE_SUFFIXES
-from reassess.report.cleaning_report import write_wrong_labels
-from reassess.report.writing import REPORT_SUFFIXES, ShownMistakes
+from reassess.report import ShownMistakes, write_wrong_labels
+from reassess.report.writing import REPORT_SUFFIXES
 
 __all__ = ["CleaningOutputs", "Kept"]
 

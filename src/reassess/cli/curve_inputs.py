@@ -6,10 +6,17 @@ from pathlib import Path
 
 import click
 
-from reassess.aggregation.baseline_rules import Rule, simple_rules
-from reassess.aggregation.golden import Golden, golden_truth
-from reassess.aggregation.golden_items import golden_answers, golden_part, golden_sources, with_golden_votes
-from reassess.cli.common import Call
+from reassess.aggregation import (
+    Golden,
+    Rule,
+    golden_answers,
+    golden_part,
+    golden_sources,
+    golden_truth,
+    simple_rules,
+    with_golden_votes,
+)
+from reassess.cli.call import Call
 from reassess.cli.part_inputs import (
     NONE,
     joined_parts,
@@ -19,14 +26,8 @@ from reassess.cli.part_inputs import (
     read_original_of,
     refuse_two_kinds,
 )
-from reassess.core.benchmark import Benchmark, benchmark_of
-from reassess.core.classes import Classes
-from reassess.core.common_classes import Classed
-from reassess.core.labels import LabelSets
-from reassess.core.scores import Scores
-from reassess.core.votes import Votes
-from reassess.data.benchmark_folders import part_path
-from reassess.data.loading import load_scores, load_votes
+from reassess.core import Benchmark, Classed, Classes, LabelSets, Scores, Votes, benchmark_of
+from reassess.data import part_path, read_scores, read_votes
 
 __all__ = ["Answers", "load_curves"]
 
@@ -66,7 +67,7 @@ def load_curves(
     files = files or (str(needed_part(call, benchmark, "scores")),)
     classes = None if benchmark is None else read_classes_of(call, benchmark)
     paths = {file: call.resolve("scores", file) for file in files}
-    read = [load_scores(path, classes=classes) for path in paths.values()]
+    read = [read_scores(path, classes=classes) for path in paths.values()]
     if method is not None:
         read = [replace(scores, method=method) for scores in read]
     if benchmark is None:
@@ -107,7 +108,7 @@ def _load_answers(
     given: dict[str, tuple[Path, Classed]] = dict(scores)
     for part, source in sources.items():
         path = call.resolve(part, source)
-        read = load_votes(path, answers=order, classes=classes)
+        read = read_votes(path, answers=order, classes=classes)
         order = order or golden_answers(read)
         given[part] = path, read
     if (of_original := read_original_of(call, benchmark, original, classes)) is not None:

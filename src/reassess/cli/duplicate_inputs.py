@@ -6,18 +6,16 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from reassess.cleaning.folding import groups_within
-from reassess.cli.common import Call
+from reassess.cleaning import groups_within
+from reassess.cli.call import Call
 from reassess.cli.judges import Judges
-from reassess.core.benchmark import Benchmark
-from reassess.core.duplicates import Duplicates
+from reassess.core import Benchmark, Duplicates, LabelSets
 from reassess.core.image_names import image_keys
-from reassess.core.labels import LabelSets
-from reassess.data.joined_parts import benchmark_names
+from reassess.data import benchmark_names
 from reassess.errors import DataError, at
-from reassess.evaluation.exclusion import set_of_images
+from reassess.evaluation import set_of_images
+from reassess.formats import read_duplicates
 from reassess.formats.files import exists
-from reassess.formats.noun_tables import read_duplicates
 from reassess.text import counted
 
 __all__ = [

@@ -6,16 +6,15 @@ from typing import Any
 
 import click
 
-from reassess.cli.common import FILE, Call, refuse_repeated, tracked
-from reassess.cli.inputs import joining_options, judge_options, prediction_options
+from reassess.cli.call import FILE, Call, refuse_repeated, tracked
 from reassess.cli.judges import Judges, load_judges
+from reassess.cli.options import joining_options, judge_options, prediction_options
 from reassess.cli.part_inputs import find_part
 from reassess.cli.prediction_inputs import each_prediction, short_names
-from reassess.comparison.findings import Findings
-from reassess.core.benchmark import IMAGENET, Benchmark
-from reassess.data.loading import load_collapsed
-from reassess.formats.class_tables import read_groups
-from reassess.formats.leaderboard_files import read_leaderboard
+from reassess.comparison import Findings
+from reassess.core import IMAGENET, Benchmark
+from reassess.data import collapsed_classes
+from reassess.formats import read_groups, read_leaderboard
 
 __all__ = ["findings_options", "load_class_tables", "load_findings"]
 
@@ -71,6 +70,6 @@ def load_class_tables(call: Call, judges: Judges) -> dict[str, Any]:
     classes = judges.labels.classes
     path = find_part(call, judges.benchmark, "groups", None)
     return {
-        "collapsed": load_collapsed(judges.benchmark, classes=classes),
+        "collapsed": collapsed_classes(judges.benchmark, classes=classes),
         "groups": None if path is None else read_groups(path, classes),
     }

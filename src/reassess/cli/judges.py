@@ -9,9 +9,8 @@ from typing import Any
 
 import click
 
-from reassess.aggregation.golden_items import with_golden_votes
-from reassess.aggregation.thresholds import label_sets
-from reassess.cli.common import Call, refuse_repeated
+from reassess.aggregation import label_sets, with_golden_votes
+from reassess.cli.call import Call, refuse_repeated
 from reassess.cli.part_inputs import (
     NONE,
     find_part,
@@ -22,25 +21,23 @@ from reassess.cli.part_inputs import (
     read_classes_of,
     read_original_of,
 )
-from reassess.core.benchmark import USUAL_THRESHOLD, Benchmark, benchmark_of
-from reassess.core.classes import Classes
-from reassess.core.common_classes import Classed, class_ids_of, classes_of
-from reassess.core.labels import LabelSets
-from reassess.core.multi_labels import MultiLabels
-from reassess.core.predictions import Predictions
-from reassess.core.scores import Scores
-from reassess.core.votes import Votes
-from reassess.data.loading import (
-    known_in_sample,
-    label_set_name,
-    load_any_labels,
-    load_scores,
-    load_votes,
+from reassess.core import (
+    USUAL_THRESHOLD,
+    Benchmark,
+    Classed,
+    Classes,
+    LabelSets,
+    MultiLabels,
+    Predictions,
+    Scores,
+    Votes,
+    benchmark_of,
+    classes_of,
 )
-from reassess.data.sources import SOURCES
-from reassess.errors import DataError, Fix, ReassessError, UnreadableFileError, at
-from reassess.evaluation.measure import find_outcomes
-from reassess.evaluation.outcomes import Outcomes
+from reassess.core.common_classes import class_ids_of
+from reassess.data import SOURCES, known_in_sample, label_set_name, read_labels, read_scores, read_votes
+from reassess.errors import DataError, Fix, ReassessError, UnreadableFileError
+from reassess.evaluation import Outcomes, find_outcomes
 from reassess.text import counted, some
 
 __all__ = ["OWN_LABELS", "Judges", "judging", "load_judges", "load_original_judges", "taken_for_imagenet"]
@@ -164,12 +161,12 @@ def load_judges(
         with taken_for_imagenet(by_default):
             paths = {part: needed_part(call, benchmark, "labels", source) for part, source in given_sets.items()}
         refuse_repeated(paths.values())
-        sets = {part: load_any_labels(path, classes=classes) for part, path in paths.items()}
+        sets = {part: read_labels(path, classes=classes) for part, path in paths.items()}
         given |= {part: (paths[part], of_set) for part, of_set in sets.items()}
         images = tuple(chain.from_iterable(of_set.images for of_set in sets.values()))
     else:
         path = needed_part(call, benchmark, "scores", _to_cut(labels, scores))
-        to_cut = load_scores(path, classes=classes)
+        to_cut = read_scores(path, classes=classes)
         given["scores"] = path, to_cut
         images = to_cut.questions.images
     if benchmark is None:
@@ -178,13 +175,13 @@ def load_judges(
     benchmark = matched(call, benchmark)
     with taken_for_imagenet(by_default):
         if thresholds is None and (of_scores := find_part(call, benchmark, "scores", scores)) is not None:
-            given["scores"] = of_scores, load_scores(of_scores, classes=classes)
+            given["scores"] = of_scores, read_scores(of_scores, classes=classes)
         if (of_original := read_original_of(call, benchmark, original, classes)) is not None:
             given["original"] = of_original
         main = None
         if (of_votes := find_part(call, benchmark, "votes", votes)) is not None:
             order = call.reading.answers or benchmark.answers
-            main = load_votes(of_votes, answers=order, classes=classes)
+            main = read_votes(of_votes, answers=order, classes=classes)
             given["votes"] = of_votes, main
         if votes != NONE or "scores" in given or golden is not None:
             given |= load_golden(call, benchmark, main, golden, rater_golden, classes)
@@ -241,8 +238,11 @@ def taken_for_imagenet(by_default: bool) -> Iterator[None]:
 
 def judging(file: str | Path, labels: LabelSets | MultiLabels) -> LabelSets:
     """The label sets of a file that judge a model."""
-    with at(file):
+    try:
         return labels.judging if isinstance(labels, MultiLabels) else labels
+    except ReassessError as error:
+        error.at(file)
+        raise
 
 
 def _cut(parts: Mapping[str, Any], threshold: float, name: str) -> LabelSets:
@@ -291,7 +291,7 @@ def load_original_judges(
                 error.fix = f"give --{part} FILE; or {error.fix}"
             raise
         order = call.reading.answers or benchmark.answers
-        given[part] = path, load_votes(path, answers=order, classes=classes)
+        given[part] = path, read_votes(path, answers=order, classes=classes)
     parts = joined_parts(given, benchmark, classes) if given else {}
     return Judges(
         benchmark=benchmark,

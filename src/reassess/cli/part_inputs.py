@@ -7,18 +7,21 @@ from typing import Any
 
 import click
 
-from reassess.aggregation.golden_items import golden_answers, golden_sources
-from reassess.cli.common import Call
-from reassess.core.benchmark import IMAGENET, Benchmark
-from reassess.core.classes import Classes
-from reassess.core.common_classes import Classed
-from reassess.core.labels import LabelSets
-from reassess.core.questions import Questions
-from reassess.core.votes import Votes
-from reassess.data.benchmark_folders import has_class_folders, original_of_class_folders, part_path
-from reassess.data.joined_parts import check_common_images, in_one_benchmark, warn_of_other_images
-from reassess.data.loading import load_classes, load_original, load_votes
-from reassess.data.sources import SOURCES
+from reassess.aggregation import golden_answers, golden_sources
+from reassess.cli.call import Call
+from reassess.core import IMAGENET, Benchmark, Classed, Classes, LabelSets, Questions, Votes
+from reassess.data import (
+    SOURCES,
+    benchmark_classes,
+    check_common_images,
+    has_class_folders,
+    in_one_benchmark,
+    original_of_class_folders,
+    part_path,
+    read_original,
+    read_votes,
+    warn_of_other_images,
+)
 from reassess.errors import DataError, at
 
 __all__ = [
@@ -66,7 +69,7 @@ def read_classes_of(call: Call, benchmark: Benchmark) -> Classes | None:
         call.find_all(source)
     elif source is not None:
         call.read("classes", Path(source))
-    classes = load_classes(benchmark)
+    classes = benchmark_classes(benchmark)
     return None if classes.count is None else classes
 
 
@@ -76,7 +79,7 @@ def read_original_of(
     """The original labels as given, or the benchmark's own: of its file, or else of its class folders."""
     path = find_part(call, benchmark, "original", given)
     if path is not None:
-        return path, load_original(path, classes=classes)
+        return path, read_original(path, classes=classes)
     if given is not None or "images" not in benchmark.sources or not has_class_folders(benchmark):
         return None
     place = Path(benchmark.sources["images"])
@@ -109,7 +112,7 @@ def load_golden(
         own = Benchmark(sources=golden_sources(benchmark, golden))
         if (rater_file := find_part(call, own, "rater-golden", rater_golden)) is not None:
             parts["rater-golden"] = rater_file
-    return {part: (path, load_votes(path, answers=answers, classes=classes)) for part, path in parts.items()}
+    return {part: (path, read_votes(path, answers=answers, classes=classes)) for part, path in parts.items()}
 
 
 def matched(call: Call, benchmark: Benchmark) -> Benchmark:

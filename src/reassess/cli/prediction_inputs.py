@@ -7,21 +7,20 @@ from pathlib import Path, PurePath
 import click
 from click.core import ParameterSource
 
-from reassess.cli.common import Call, tracked
-from reassess.cli.inputs import FILE
+from reassess.cli.call import Call, tracked
 from reassess.cli.judges import OWN_LABELS, Judges, taken_for_imagenet
-from reassess.core.benchmark import IMAGENET, Benchmark, class_folder_order
+from reassess.cli.options import FILE
+from reassess.core import IMAGENET, Benchmark, Predictions, class_folder_order
 from reassess.core.classes import NAMES_BESIDE_IDS
 from reassess.core.image_names import image_keys, numbering_mistake
-from reassess.core.predictions import Predictions
+from reassess.data import benchmark_names
 from reassess.data.benchmark_folders import MADE_BY
-from reassess.data.joined_parts import benchmark_names
-from reassess.errors import DataError, ReassessError, at
-from reassess.evaluation.class_list_search import find_class_list
+from reassess.errors import DataError, ReassessError
+from reassess.evaluation import find_class_list
 from reassess.evaluation.evaluation_words import class_list_in_words, no_list_in_words
+from reassess.formats import read_predictions
 from reassess.formats.files import exists, read_lines
 from reassess.formats.image_lists import names_beside
-from reassess.formats.predictions import read_predictions
 from reassess.formats.predictions.prediction_tables import read_image_names
 from reassess.text import some
 
@@ -134,10 +133,13 @@ def _read_predictions(
 
 def _other_class_list(call: Call, path: Path, predictions: Predictions, judges: Judges) -> list[str] | None:
     """The class of each output by the class list that the images confirm; None if they confirm no other one."""
-    with at(path):
+    try:
         outcomes = judges.outcomes(
             predictions, judges.labels, any_class_list=True, called=str(path), **judges.joining(call)
         )
+    except ReassessError as error:
+        error.at(path)
+        raise
     other = find_class_list(outcomes, judges.labels, judges.original)
     if other is None:
         call.note(f"{path}: {no_list_in_words(outcomes, judges.labels, judges.original)}")
@@ -172,8 +174,11 @@ def _read_named(
     if names is None and predictions.images is not None and (beside := names_beside(path)) is not None:
         call.read("names", beside)
     if predictions.images is not None:
-        with at(path):
+        try:
             predictions = predictions.named(benchmark_names(predictions.images, judges.benchmark))
+        except ReassessError as error:
+            error.at(path)
+            raise
     return predictions
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from reassess.cli.common import OUTPUT
+from reassess.cli.call import OUTPUT
 from reassess.cli.screen import print_table
 from reassess.formats.files import writing
 from reassess.text import plain

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.classes import Classes
-from reassess.core.labels import LabelSets
+from reassess.core import Classes, LabelSets
 from reassess.numeric.arrays import freeze
 from reassess.text import Listed, Shown
 

@@ -10,13 +10,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.aggregate import METHODS, parse_method
-from reassess.aggregation.golden import golden_truth
-from reassess.aggregation.golden_items import golden_part, with_golden_votes
-from reassess.aggregation.measured_curves import MeasuredCurve, measure_curves
-from reassess.aggregation.recipe import calibrated_recipe, real_scores
-from reassess.aggregation.relabelling import Relabelling, likely_recipes, relabel
-from reassess.aggregation.thresholds import Goal, operating_point
+from reassess.aggregation import (
+    METHODS,
+    Goal,
+    MeasuredCurve,
+    Relabelling,
+    calibrated_recipe,
+    golden_part,
+    golden_truth,
+    likely_recipes,
+    measure_curves,
+    operating_point,
+    parse_method,
+    real_scores,
+    relabel,
+    with_golden_votes,
+)
 from reassess.comparison.co_occurrence import CoOccurrence, co_occurrence
 from reassess.comparison.differences import EveryPair, every_pair
 from reassess.comparison.label_uncertainty import LabelUncertainty, label_uncertainty
@@ -28,23 +37,26 @@ from reassess.comparison.placement import Placement, original_level, place_model
 from reassess.comparison.ranking import Ranking, rank_models
 from reassess.comparison.taxonomy import Taxonomy, taxonomies
 from reassess.comparison.trends import Trend, fit_trend
-from reassess.core.benchmark import USUAL_THRESHOLD, Benchmark, benchmark_of
+from reassess.core import (
+    USUAL_THRESHOLD,
+    Benchmark,
+    Classes,
+    LabelSets,
+    Leaderboard,
+    LeaderboardRow,
+    Match,
+    Predictions,
+    Scores,
+    Votes,
+    benchmark_of,
+)
 from reassess.core.checks import check_unique
-from reassess.core.classes import Classes
-from reassess.core.image_names import Match
-from reassess.core.labels import LabelSets
-from reassess.core.leaderboard import Leaderboard, LeaderboardRow
-from reassess.core.predictions import Predictions
-from reassess.core.scores import UNKNOWN_METHOD, Scores
-from reassess.core.votes import Votes
+from reassess.core.scores import UNKNOWN_METHOD
 from reassess.errors import DataError, Missing, ReassessWarning, at
-from reassess.evaluation.class_list import ClassList
-from reassess.evaluation.class_list_search import find_class_list
+from reassess.evaluation import ClassList, Evaluation, Outcomes, find_class_list, find_outcomes, summarize
 from reassess.evaluation.evaluation_words import FIX_CLASS_LIST, class_list_in_words, heading
-from reassess.evaluation.measure import find_outcomes, summarize
-from reassess.evaluation.outcomes import Outcomes
-from reassess.evaluation.result import NONE_SCORED, Evaluation
-from reassess.numeric.proportion import Proportion
+from reassess.evaluation.result import NONE_SCORED
+from reassess.numeric import Proportion
 from reassess.text import Listed, Shown
 
 __all__ = ["Findings"]

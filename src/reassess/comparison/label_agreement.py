@@ -6,11 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.classes import Classes
-from reassess.core.common_classes import align_classes
-from reassess.core.image_names import Match, join
-from reassess.core.labels import LabelSets
-from reassess.core.multi_labels import MultiLabels, label_keys
+from reassess.core import Classes, LabelSets, Match, MultiLabels, align_classes
+from reassess.core.image_names import join
+from reassess.core.multi_labels import label_keys
 from reassess.numeric.arrays import freeze, pair_keys
 from reassess.text import Listed, Shown, counted, percent
 

@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core import LabelSets, align_classes
 from reassess.core.checks import check_type
-from reassess.core.common_classes import align_classes
 from reassess.core.image_names import join
-from reassess.core.labels import LabelSets
 from reassess.text import Listed, Shown
 
 __all__ = ["LabelDiff", "label_diff"]

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.relabelling import Relabelling
+from reassess.aggregation import Relabelling
 from reassess.comparison.panel import Panel, check_panel
 from reassess.comparison.recounts import Counts, Recount
 from reassess.core.checks import check_number

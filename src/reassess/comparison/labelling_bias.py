@@ -16,13 +16,11 @@ import numpy.typing as npt
 from reassess.comparison.comparison_words import NO_RATERS_ALONE
 from reassess.comparison.differences import p_text
 from reassess.comparison.panel import Panel, check_panel
-from reassess.core.classes import Classes
-from reassess.core.image_names import Match, join
-from reassess.core.labels import LabelSets
-from reassess.core.scores import Scores
+from reassess.core import Classes, LabelSets, Match, Scores
+from reassess.core.image_names import join
+from reassess.numeric import Proportion
 from reassess.numeric.arrays import freeze
 from reassess.numeric.exact_tests import chance_p_value
-from reassess.numeric.proportion import Proportion
 from reassess.text import Listed, Shown, percent
 
 __all__ = ["Choices", "LabellingBias", "labelling_biases"]

@@ -13,10 +13,9 @@ import numpy.typing as npt
 
 from reassess.comparison.comparison_words import NO_RATERS_ALONE
 from reassess.comparison.panel import Panel, check_panel
-from reassess.core.image_names import Match, join
-from reassess.core.labels import LabelSets
-from reassess.core.scores import Scores
-from reassess.numeric.proportion import Proportion
+from reassess.core import LabelSets, Match, Scores
+from reassess.core.image_names import join
+from reassess.numeric import Proportion
 from reassess.text import Shown, percent
 
 __all__ = ["Disagreements", "Preference", "Verdicts", "preferences"]

@@ -17,10 +17,10 @@ from reassess.comparison.differences import LEVEL, p_text, sums_of_pairs
 from reassess.comparison.panel import Panel
 from reassess.core.image_names import join
 from reassess.errors import DataError
-from reassess.evaluation.outcomes import Outcomes
+from reassess.evaluation import Outcomes
+from reassess.numeric import Proportion
 from reassess.numeric.arrays import freeze, ranks
 from reassess.numeric.exact_tests import holm, sign_flips
-from reassess.numeric.proportion import Proportion
 from reassess.text import Shown, counted, percent, some
 
 __all__ = ["ModelOrders", "OrderChange", "compare_orders"]

@@ -9,11 +9,11 @@ import numpy.typing as npt
 
 from reassess.comparison.differences import AccuracyChange, Difference, EveryPair
 from reassess.comparison.panel import Panel, check_panel
+from reassess.core import Classes
 from reassess.core.checks import check_known
-from reassess.core.classes import Classes
 from reassess.core.labels import UNNAMED
 from reassess.evaluation.evaluation_words import NONE_SCORED, heading
-from reassess.numeric.proportion import Proportion
+from reassess.numeric import Proportion
 from reassess.text import Shown
 
 if TYPE_CHECKING:

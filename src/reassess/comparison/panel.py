@@ -7,17 +7,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core import LabelSets, Match, Predictions
 from reassess.core.checks import check_range, check_shape, check_type, check_unique
 from reassess.core.class_names import MOST_CLASSES
 from reassess.core.classes import classes_of_ids
-from reassess.core.image_names import Match, image_keys, join
-from reassess.core.labels import UNNAMED, LabelSets
-from reassess.core.predictions import Predictions
+from reassess.core.image_names import image_keys, join
+from reassess.core.labels import UNNAMED
 from reassess.errors import DataError, Fix, Missing
-from reassess.evaluation.class_ranks import top1_hits
+from reassess.evaluation import Outcomes, find_outcomes, top1_hits
 from reassess.evaluation.evaluation_words import NONE_SCORED
-from reassess.evaluation.measure import find_outcomes
-from reassess.evaluation.outcomes import LABELLED, Outcomes
+from reassess.evaluation.outcomes import LABELLED
 from reassess.numeric.arrays import freeze
 from reassess.text import Listed, Shown, some
 

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from reassess.comparison.comparison_words import TOO_FEW_FAMILIES
+from reassess.core import LabelSets, Leaderboard, LeaderboardRow
 from reassess.core.image_names import join
-from reassess.core.labels import LabelSets
-from reassess.core.leaderboard import Leaderboard, LeaderboardRow
-from reassess.numeric.proportion import Proportion
+from reassess.numeric import Proportion
 from reassess.numeric.regression import fit_polynomial
 from reassess.text import Shown
 

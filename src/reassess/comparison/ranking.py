@@ -12,9 +12,9 @@ from reassess.comparison.differences import EveryPair, every_pair
 from reassess.comparison.pairs import Comparison, compare
 from reassess.comparison.panel import Panel, check_panel
 from reassess.core.checks import check_number
+from reassess.numeric import Proportion
 from reassess.numeric.arrays import freeze, ranks
 from reassess.numeric.bootstrap import check_replicates, percentile_bounds, resampled_hits
-from reassess.numeric.proportion import Proportion
 from reassess.text import Listed, Shown, percent
 
 __all__ = ["Gaps", "Ranking", "rank_models"]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.relabelling import Relabelling
+from reassess.aggregation import Relabelling
 from reassess.comparison.panel import Panel
 from reassess.core.image_names import join
 

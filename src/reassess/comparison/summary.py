@@ -7,7 +7,7 @@ from reassess.comparison.findings import Findings
 from reassess.comparison.ranking import Ranking
 from reassess.comparison.taxonomy import ERROR_KINDS
 from reassess.errors import Missing
-from reassess.numeric.proportion import Proportion
+from reassess.numeric import Proportion
 from reassess.text import counted, percent, percents, together
 
 __all__ = ["summary"]

@@ -18,12 +18,9 @@ import numpy.typing as npt
 
 from reassess.comparison.co_occurrence import co_occurrence
 from reassess.comparison.panel import Panel, check_panel
-from reassess.core.classes import Classes
-from reassess.core.labels import LabelSets
-from reassess.core.scores import Scores
-from reassess.core.votes import Votes
+from reassess.core import Classes, LabelSets, Scores, Votes
+from reassess.evaluation import KINDS, known_kinds
 from reassess.evaluation.evaluation_words import MISTAKES_IN_WORDS, counts_in_words
-from reassess.evaluation.mistakes import KINDS, known_kinds
 from reassess.numeric.arrays import freeze, pair_keys
 from reassess.text import Listed, Shown, percent
 

@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.comparison.comparison_words import TOO_FEW_FAMILIES
-from reassess.core.leaderboard import Leaderboard, LeaderboardRow
+from reassess.core import Leaderboard, LeaderboardRow
 from reassess.errors import DataError
-from reassess.numeric.regression import Estimate, Polynomial, fit_polynomial
+from reassess.numeric import Estimate, Polynomial
+from reassess.numeric.regression import fit_polynomial
 from reassess.text import Shown
 
 __all__ = ["BANDS", "Band", "FarOut", "Trend", "TrendLine", "fit_trend"]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from reassess.numeric.proportion import Proportion
+from reassess.numeric import Proportion
 from reassess.text import Shown, counted
 
 __all__ = ["ModelChoice", "ModelSubset"]

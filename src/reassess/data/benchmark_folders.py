@@ -5,16 +5,14 @@ from difflib import get_close_matches
 from functools import cache, partial
 from pathlib import Path
 
-from reassess.core.benchmark import IMAGENET, Benchmark
+from reassess.core import IMAGENET, Benchmark, Classes, LabelSets, StopRule
 from reassess.core.checks import check_type
-from reassess.core.classes import NO_CLASS, Classes, warn_of_capitals
-from reassess.core.labels import LabelSets
-from reassess.core.stop_rule import StopRule
+from reassess.core.classes import NO_CLASS, warn_of_capitals
 from reassess.data.benchmark_settings import read_settings
 from reassess.data.image_folders import list_images
 from reassess.data.sources import resolve
 from reassess.errors import DataError, at
-from reassess.formats.class_tables import read_classes, read_groups
+from reassess.formats import read_class_file, read_groups
 from reassess.formats.files import exists
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.text import some
@@ -100,7 +98,7 @@ def open_benchmark(source: str | Path) -> Benchmark:
     order = cache(partial(list_images, parts["images"])) if "images" in parts else tuple
     classes = Classes()
     if "classes" in parts:
-        classes = read_classes(parts["classes"])
+        classes = read_class_file(parts["classes"])
     elif "original" not in parts and are_in_class_folders(images := order()):
         with at(parts["images"]):
             classes = original_of_class_folders(images).classes

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from reassess.core.benchmark import Benchmark
+from reassess.core import Benchmark
 from reassess.data.benchmark_folders import part_named
 from reassess.data.benchmark_settings import SETTINGS_FILE
 from reassess.errors import Fix, OutputError

@@ -6,10 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from reassess.core import Id, Match, StopRule
 from reassess.core.checks import check_known, check_range, check_unique
-from reassess.core.image_names import MATCHES, Match
-from reassess.core.items import Id
-from reassess.core.stop_rule import StopRule
+from reassess.core.image_names import MATCHES
 from reassess.errors import DataError, at
 from reassess.formats.files import exists, writing
 from reassess.formats.json_files import other_shape, read_json
@@ -183,7 +182,7 @@ def _check_choice(value: Any, where: str, *, allowed: tuple[str, ...], thing: st
 
 
 def _check_method(value: Any, where: str) -> None:
-    from reassess.aggregation.aggregate import parse_method  # only a folder with a method needs it
+    from reassess.aggregation import parse_method
 
     if not isinstance(value, str):
         raise DataError("wrong-type", "method is not a string", where=where, found=repr(value))

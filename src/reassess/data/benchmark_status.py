@@ -9,14 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from reassess.core.benchmark import Benchmark
-from reassess.core.classes import Classes
-from reassess.core.items import Id
-from reassess.core.labels import LabelSets
-from reassess.core.multi_labels import MultiLabels
-from reassess.core.questions import Questions
-from reassess.core.scores import Scores
-from reassess.core.votes import Votes
+from reassess.core import Benchmark, Classes, Id, LabelSets, MultiLabels, Questions, Scores, Votes
 from reassess.data.benchmark_folders import (
     KNOWN_BENCHMARKS,
     MADE_BY,
@@ -29,15 +22,20 @@ from reassess.data.benchmark_folders import (
 from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings
 from reassess.data.image_folders import list_images
 from reassess.data.joined_parts import benchmark_names
-from reassess.data.loading import load_original
+from reassess.data.loading import read_original
 from reassess.data.name_problems import NameProblem, duplicate_images, image_mismatches, name_problem
 from reassess.data.sources import find_all
 from reassess.errors import ReassessError, at
-from reassess.formats.class_tables import read_classes, read_collapsed, read_groups
+from reassess.formats import (
+    read_class_file,
+    read_collapsed_file,
+    read_groups,
+    read_label_file,
+    read_original_file,
+    read_score_file,
+    read_vote_file,
+)
 from reassess.formats.files import exists, sha256
-from reassess.formats.label_files import read_labels, read_original
-from reassess.formats.score_files import read_scores
-from reassess.formats.votes import read_votes
 from reassess.text import counted
 
 __all__ = ["BenchmarkCheck", "PartCheck", "check_benchmark"]
@@ -329,7 +327,7 @@ class _Reader:
             self.settings = read_settings(path.parent)
             return _Contents({"settings": len(self.settings)})
         if part == "classes":
-            self.listed = read_classes(*check.paths)
+            self.listed = read_class_file(*check.paths)
             return _contents(self.listed)
         if part == "images":
             return _contents(list_images(path))
@@ -340,16 +338,16 @@ class _Reader:
                 self.listed = original.classes
             return replace(_contents(original), images=())  # they are those of the part images
         if part == "original":
-            return _contents(read_original(path, classes=listed))
+            return _contents(read_original_file(path, classes=listed))
         if part == "labels":
-            return _contents(read_labels(path, original=load_original, classes=listed))
+            return _contents(read_label_file(path, original=read_original, classes=listed))
         if part == "scores":
-            return _contents(read_scores(path, classes=listed))
+            return _contents(read_score_file(path, classes=listed))
         if part in _OF_CLASSES:
-            return _contents((read_groups if part == "groups" else read_collapsed)(path, listed or self._named()))
+            return _contents((read_groups if part == "groups" else read_collapsed_file)(path, listed or self._named()))
         # Golden answers are read with the answers of the votes.
         answers = self.settings.get("answers") or (tuple(self.held["votes"].answers) if "votes" in self.held else None)
-        return _contents(read_votes(path, answers=answers, classes=listed))
+        return _contents(read_vote_file(path, answers=answers, classes=listed))
 
     def _named(self) -> Classes:
         """The classes that the earlier parts name, if there is no list of them."""

@@ -6,15 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar, cast
 
-from reassess.core.benchmark import Benchmark
-from reassess.core.classes import Classes
-from reassess.core.common_classes import Classed, align_classes
+from reassess.core import Benchmark, Classed, Classes, Id, Questions, Votes, align_classes
 from reassess.core.image_names import how_they_fit, image_keys, join
-from reassess.core.items import Id
-from reassess.core.questions import Questions
-from reassess.core.votes import Votes
 from reassess.data.benchmark_settings import SETTINGS_FILE
-from reassess.errors import DataError, ReassessWarning, at
+from reassess.errors import DataError, ReassessError, ReassessWarning
 from reassess.text import counted, some
 
 __all__ = ["benchmark_names", "check_common_images", "in_one_benchmark", "warn_of_other_images"]
@@ -28,8 +23,11 @@ def in_one_benchmark(
     """The same nouns, by file, in one class list, with images named as `benchmark_names` does."""
     moved = align_classes(nouns, classes)
     for file, noun in moved.items():
-        with at(file):
+        try:
             moved[file] = cast("_Classed", noun.renamed(benchmark_names(noun.images, benchmark)))
+        except ReassessError as error:
+            error.at(file)
+            raise
     return moved
 
 

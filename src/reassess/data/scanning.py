@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from reassess.core import DuplicateCounts, Duplicates, LabelSets, count_duplicates
 from reassess.core.checks import check_range
-from reassess.core.duplicates import DuplicateCounts, Duplicates, count_duplicates
-from reassess.core.labels import LabelSets
 from reassess.data.benchmark_folders import are_in_class_folders
 from reassess.data.image_sources import ImageSource, open_sets
 from reassess.data.near_duplicates import Part, Print, Printer, exact_groups, near_groups

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.labels import LabelSets
+from reassess.core import LabelSets
 from reassess.errors import DataError
 from reassess.evaluation.class_ranks import Ints
 

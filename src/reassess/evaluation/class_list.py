@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core import Classes, Predictions
 from reassess.core.checks import check_range
-from reassess.core.classes import Classes
-from reassess.core.predictions import Predictions
-from reassess.numeric.proportion import Proportion
+from reassess.numeric import Proportion
 from reassess.text import percent
 
 __all__ = [

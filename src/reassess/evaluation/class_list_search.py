@@ -36,14 +36,14 @@ from hashlib import blake2b
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core import Classes, LabelSets
 from reassess.core.checks import check_all, check_range, check_shape, check_type
-from reassess.core.classes import Classes
 from reassess.core.image_names import image_keys
-from reassess.core.labels import LabelSets, check_original
+from reassess.core.labels import check_original
 from reassess.evaluation.class_list import ClassList, UndecidedClass, known_orders
 from reassess.evaluation.outcomes import LABELLED, Outcomes
+from reassess.numeric import Proportion
 from reassess.numeric.exact_tests import SMALLEST, mcnemar
-from reassess.numeric.proportion import Proportion
 
 __all__ = ["MOST_CLASSES", "find_class_list", "labelled_pairs"]
 

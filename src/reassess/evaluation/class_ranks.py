@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core import Predictions
 from reassess.core.checks import check_range
-from reassess.core.predictions import Predictions, refuse_nan
+from reassess.core.predictions import refuse_nan
 from reassess.errors import DataError
+from reassess.numeric import Proportion
 from reassess.numeric.arrays import infinity_bits
-from reassess.numeric.proportion import Proportion
 
 __all__ = [
     "best_ranks",

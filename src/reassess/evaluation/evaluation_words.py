@@ -3,15 +3,14 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from reassess.core.classes import Classes
-from reassess.core.labels import LabelSets
+from reassess.core import Classes, LabelSets
 from reassess.errors import Fix
 from reassess.evaluation.class_list import ClassList
 from reassess.evaluation.class_list_search import MOST_CLASSES, labelled_pairs
 from reassess.evaluation.outcomes import Outcomes
 from reassess.evaluation.result import NONE_SCORED, Evaluation, ceiling_in_words, not_scored_in_words
+from reassess.numeric import Proportion
 from reassess.numeric.exact_tests import SMALLEST
-from reassess.numeric.proportion import Proportion
 from reassess.text import counted, percent, percents, plain, shortened, some, together
 
 __all__ = [

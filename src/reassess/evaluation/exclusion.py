@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from reassess.core.image_names import Match, how_they_fit, image_keys
+from reassess.core import Match
+from reassess.core.image_names import how_they_fit, image_keys
 from reassess.errors import DataError
 from reassess.evaluation.result import Evaluation
-from reassess.numeric.proportion import Proportion, difference_interval
+from reassess.numeric import Proportion
+from reassess.numeric.proportion import difference_interval
 from reassess.text import Shown, counted, some
 
 __all__ = ["Exclusion", "exclusions", "set_of_images"]

@@ -6,16 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from reassess.core import Classes, Id, LabelSets, Predictions, Questions, Scores, Votes, align_classes
 from reassess.core.checks import check_range, check_type
-from reassess.core.classes import Classes
-from reassess.core.common_classes import align_classes
 from reassess.core.image_names import image_keys
-from reassess.core.items import Id
-from reassess.core.labels import LabelSets
-from reassess.core.predictions import Predictions
-from reassess.core.questions import Questions
-from reassess.core.scores import Scores
-from reassess.core.votes import Votes
 from reassess.errors import DataError, Fix, at
 from reassess.evaluation.mistakes import KINDS, known_kinds
 from reassess.text import Shown

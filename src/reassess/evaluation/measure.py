@@ -13,22 +13,18 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.benchmark import Benchmark, benchmark_of
+from reassess.core import Benchmark, LabelSets, Match, Predictions, Scores, Votes, benchmark_of
 from reassess.core.checks import check_type
-from reassess.core.image_names import Match, join
-from reassess.core.labels import LabelSets
-from reassess.core.predictions import Predictions
-from reassess.core.scores import Scores
-from reassess.core.votes import Votes
-from reassess.errors import DataError, at
+from reassess.core.image_names import join
+from reassess.errors import DataError, ReassessError
 from reassess.evaluation.class_ranks import check_top_k
 from reassess.evaluation.mistakes import KINDS, mistake_kinds, validity
 from reassess.evaluation.order_checks import check_agreement
 from reassess.evaluation.outcomes import EMPTY, EXCLUDED, LABELLED, UNKNOWN, UNLABELLED, Outcomes, join_and_rank
 from reassess.evaluation.per_class import count_classes
 from reassess.evaluation.result import BySize, Evaluation, Mistakes, Soft
+from reassess.numeric import Proportion
 from reassess.numeric.arrays import as_array
-from reassess.numeric.proportion import Proportion
 
 __all__ = ["evaluate", "find_outcomes", "summarize"]
 
@@ -139,8 +135,11 @@ def find_outcomes(
     check_type(LabelSets, original, optional=True)
     check_type(Scores, scores, optional=True)
     check_type(Benchmark, benchmark, optional=True)
-    with at("the predictions"):
+    try:
         given = given.in_classes(labels.classes)
+    except ReassessError as error:
+        error.at("the predictions")
+        raise
     benchmark = benchmark_of(labels.images) if benchmark is None else benchmark
     original = None if original is None else original.in_classes(labels.classes)
     outcomes = join_and_rank(

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.image_names import Match, join
+from reassess.core import Match, Scores, Votes
+from reassess.core.image_names import join
 from reassess.core.items import as_questions
-from reassess.core.scores import Scores
-from reassess.core.votes import Votes
 from reassess.evaluation.outcomes import LABELLED, Outcomes
 
 __all__ = ["KINDS", "known_kinds", "mistake_kinds", "validity"]

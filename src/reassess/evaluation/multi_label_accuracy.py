@@ -9,15 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.classes import Classes
-from reassess.core.image_names import Match
-from reassess.core.labels import LabelSets
-from reassess.core.multi_labels import MultiLabels, label_keys
-from reassess.core.predictions import Predictions
+from reassess.core import Classes, LabelSets, Match, MultiLabels, Predictions
+from reassess.core.multi_labels import label_keys
 from reassess.evaluation.measure import find_outcomes
 from reassess.evaluation.outcomes import EMPTY, EXCLUDED, Outcomes
+from reassess.numeric import Proportion
 from reassess.numeric.arrays import pair_keys
-from reassess.numeric.proportion import Proportion
 from reassess.text import Shown
 
 __all__ = ["VERDICTS", "MultiLabelAccuracy", "multi_label_accuracy", "summarize_verdicts", "verdicts"]

@@ -21,9 +21,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.benchmark import class_folder_order
+from reassess.core import LabelSets, class_folder_order
 from reassess.core.image_names import are_validation_images
-from reassess.core.labels import LabelSets
 from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.evaluation.class_list_search import find_class_list
 from reassess.evaluation.evaluation_words import FIX_CLASS_LIST, no_list_in_words

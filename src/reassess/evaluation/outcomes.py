@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core import LabelSets, Match, Predictions, UnknownClasses
 from reassess.core.checks import check_several
-from reassess.core.class_names import UnknownClasses
-from reassess.core.image_names import Match, how_they_fit, image_keys, join, numbering_mistake
-from reassess.core.labels import UNNAMED, LabelSets, check_original
-from reassess.core.predictions import Predictions
+from reassess.core.image_names import how_they_fit, image_keys, join, numbering_mistake
+from reassess.core.labels import UNNAMED, check_original
 from reassess.errors import DataError, Fix
 from reassess.evaluation.class_ranks import best_ranks, ranks_and_top1
 from reassess.numeric.arrays import runs

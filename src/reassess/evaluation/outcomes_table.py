@@ -6,10 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.labels import LabelSets
-from reassess.core.multi_labels import MultiLabels
-from reassess.core.scores import Scores
-from reassess.core.votes import Votes
+from reassess.core import LabelSets, MultiLabels, Scores, Votes
 from reassess.evaluation.mistakes import KINDS, mistake_kinds, validity
 from reassess.evaluation.multi_label_accuracy import VERDICTS, verdicts
 from reassess.evaluation.outcomes import LABELLED, STATES, Outcomes

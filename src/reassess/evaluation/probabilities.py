@@ -14,7 +14,8 @@ from typing import Any, Literal, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.predictions import Predictions, refuse_nan
+from reassess.core import Predictions
+from reassess.core.predictions import refuse_nan
 from reassess.errors import DataError
 from reassess.numeric.arrays import as_floats, release
 

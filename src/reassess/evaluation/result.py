@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from reassess.core.class_names import UnknownClasses
+from reassess.core import UnknownClasses
 from reassess.core.labels import UNNAMED
 from reassess.errors import DataError
 from reassess.evaluation.per_class import PerClass
+from reassess.numeric import Proportion
 from reassess.numeric.arrays import ranks
-from reassess.numeric.proportion import Proportion
 from reassess.text import Shown, counted
 
 __all__ = [

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core import LabelSets
 from reassess.core.checks import check_length, check_type
 from reassess.core.image_names import image_keys, join
-from reassess.core.labels import LabelSets
 from reassess.errors import DataError
 from reassess.evaluation.batch_targets import even, read_targets
 from reassess.evaluation.class_ranks import best_ranks_of_scores, check_top_k, count_hits, proportions
 from reassess.evaluation.outcomes import refuse_unknown
+from reassess.numeric import Proportion
 from reassess.numeric.arrays import as_array, as_floats, as_scores
-from reassess.numeric.proportion import Proportion
 from reassess.text import some
 
 __all__ = ["NOT_SEEN", "ImageIndex", "RealAccuracy", "index_images", "rank_batch"]
@@ -256,7 +256,7 @@ def index_images(labels: LabelSets | None, images: Sequence[str] | None, *, igno
         check_type(LabelSets, labels, what="label sets", fix="labels=read_labels(FILE)")
         return ImageIndex.of(labels, images, ignore_unknown=ignore_unknown)
     if images is not None:
-        raise DataError("no-labels", "images were given without labels", fix="labels=reassess.load_labels()")
+        raise DataError("no-labels", "images were given without labels", fix="labels=reassess.read_labels()")
     return None
 
 

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reassess.core.candidates import Candidates
+from reassess.core import Candidates, Classes
 from reassess.core.checks import check_type
-from reassess.core.classes import Classes
 from reassess.core.image_names import image_keys
 from reassess.errors import DataError, at
 from reassess.formats.files import as_path, suffix_of

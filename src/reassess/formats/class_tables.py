@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core import Classes, Hierarchy
 from reassess.core.checks import check_range, check_type, check_unique
 from reassess.core.class_names import are_wnids
-from reassess.core.classes import GIVE_CLASSES, NO_CLASS, Classes
-from reassess.core.hierarchy import Hierarchy
+from reassess.core.classes import GIVE_CLASSES, NO_CLASS
 from reassess.errors import DataError, ReassessWarning, at
 from reassess.formats.files import as_path, read_lines, suffix_of
 from reassess.formats.json_files import other_shape, read_json
@@ -21,13 +21,13 @@ from reassess.text import composed, counted, some
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["read_classes", "read_collapsed", "read_groups", "read_hierarchy", "write_classes"]
+__all__ = ["read_class_file", "read_collapsed_file", "read_groups", "read_hierarchy", "write_classes"]
 
 _CALL_CHILDREN = "call the children in the hierarchy as the classes are called"
 _TEXT = ("name", "wnid", "synonyms", "definition")
 
 
-def read_collapsed(path: str | Path, classes: Classes) -> npt.NDArray[np.int64]:
+def read_collapsed_file(path: str | Path, classes: Classes) -> npt.NDArray[np.int64]:
     r"""Pairs of classes of which an image of the first is also one of the second.
 
     Parameters
@@ -52,7 +52,7 @@ def read_collapsed(path: str | Path, classes: Classes) -> npt.NDArray[np.int64]:
     >>> from tempfile import mkdtemp
     >>> path = Path(mkdtemp()) / "collapsed.csv"
     >>> _ = path.write_text("class,also\nmug,cup\n")
-    >>> read_collapsed(path, Classes(2, names=("cup", "mug")))
+    >>> read_collapsed_file(path, Classes(2, names=("cup", "mug")))
     array([[1, 0]])
     """
     path = as_path(path)
@@ -197,7 +197,7 @@ def _ids(path: Path, texts: Sequence[str], classes: Classes) -> npt.NDArray[np.i
     return np.fromiter((id_of[text] for text in texts), np.int64)
 
 
-def read_classes(path: str | Path, words: str | Path | None = None) -> Classes:
+def read_class_file(path: str | Path, words: str | Path | None = None) -> Classes:
     r"""The classes of a benchmark, in the order of their ids.
 
     Parameters
@@ -225,7 +225,7 @@ def read_classes(path: str | Path, words: str | Path | None = None) -> Classes:
     >>> from tempfile import mkdtemp
     >>> path = Path(mkdtemp()) / "classes.csv"
     >>> _ = path.write_text("id,name,synonyms\n1,mug,beaker;cup with a handle\n0,plate,\n")
-    >>> classes = read_classes(path)
+    >>> classes = read_class_file(path)
     >>> classes.names, classes.find("Beaker")
     (('plate', 'mug'), 1)
     """

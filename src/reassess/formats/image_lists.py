@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from reassess.core import Cleaning, ImageSelection
 from reassess.core.checks import check_type
-from reassess.core.cleaning import Cleaning
-from reassess.core.image_selection import ImageSelection
 from reassess.errors import DataError, at
 from reassess.formats.files import as_path, exists, read_lines, suffix_of, writing
 

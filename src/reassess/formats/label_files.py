@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reassess.core.benchmark import IMAGENET
+from reassess.core import IMAGENET, Classes, LabelSets, MultiLabels
 from reassess.core.checks import check_type
-from reassess.core.classes import Classes
 from reassess.core.image_names import image_keys
-from reassess.core.labels import LabelSets, check_original
-from reassess.core.multi_labels import MultiLabels
-from reassess.errors import DataError, at
+from reassess.core.labels import check_original
+from reassess.errors import DataError, ReassessError
 from reassess.formats.files import as_path, read_lines, suffix_of, writing
 from reassess.formats.json_files import other_shape, read_json
 from reassess.formats.question_columns import ids_of_lists
@@ -33,7 +31,7 @@ from reassess.text import some
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["LABEL_SUFFIXES", "read_labels", "read_original", "write_labels"]
+__all__ = ["LABEL_SUFFIXES", "read_label_file", "read_original_file", "write_labels"]
 
 _SHAPE = "a list of 50,000 lists of class ids, or an object from image name to list of class ids"
 LABEL_SUFFIXES = (".json", *TABLE_SUFFIXES)
@@ -41,7 +39,7 @@ LABEL_SUFFIXES = (".json", *TABLE_SUFFIXES)
 _NAME = "image"
 
 
-def read_labels(
+def read_label_file(
     path: str | Path, *, classes: Classes | None = None, original: Callable[[], LabelSets] | None = None
 ) -> LabelSets | MultiLabels:
     r"""Read the labels of a file: label sets, or what reviewers said of each image.
@@ -51,7 +49,7 @@ def read_labels(
     path
         Label sets. JSON: a list of 50,000 lists in ImageNet validation order (null for an unrated image), or an object
         from image name to list. CSV, TSV, JSON lines or Parquet: columns image and class; a row without a class is an
-        empty set. Text: original labels, as for `read_original`.
+        empty set. Text: original labels, as for `read_original_file`.
 
         Reviews. JSON: an object from image name to an object of lists of classes, valid, unclear and wrong, and
         problematic, true or false; each may be missing. A table with the columns image, class and answer, which is
@@ -82,10 +80,10 @@ def read_labels(
     >>> from tempfile import mkdtemp
     >>> path = Path(mkdtemp()) / "labels.json"
     >>> _ = path.write_text('{"a.png": [7, 3], "b.png": []}')
-    >>> read_labels(path)
+    >>> read_label_file(path)
     LabelSets(2 images, 2 labels, 1 empty)
     >>> _ = path.write_text('{"a.png": {"valid": [7, 3], "wrong": [4]}, "b.png": {"problematic": true}}')
-    >>> read_labels(path)
+    >>> read_label_file(path)
     MultiLabels(2 images, 2 valid labels, 0 unclear, 1 wrong, 1 problematic images)
 
     Notes
@@ -97,7 +95,7 @@ def read_labels(
     check_type(Classes, classes, optional=True)
     suffix = suffix_of(path, (*LABEL_SUFFIXES, ".txt"), "a label set")
     if suffix == ".txt":
-        return read_original(path, classes=classes)
+        return read_original_file(path, classes=classes)
     if suffix == ".json":
         document = read_json(path)
         if has_reviews(document):
@@ -112,7 +110,7 @@ def read_labels(
     return _label_sets(path, *_lists_of_table(path, table), classes)
 
 
-def read_original(path: str | Path, *, classes: Classes | None = None) -> LabelSets:
+def read_original_file(path: str | Path, *, classes: Classes | None = None) -> LabelSets:
     r"""Original labels of a file: one class an image.
 
     Parameters
@@ -121,7 +119,7 @@ def read_original(path: str | Path, *, classes: Classes | None = None) -> LabelS
         Text: one wnid or class id a line, in ImageNet validation order. JSON: an object from image name to class. A
         table with the columns image and class.
     classes
-        As for `read_labels`.
+        As for `read_label_file`.
 
     Returns
     -------
@@ -137,7 +135,7 @@ def read_original(path: str | Path, *, classes: Classes | None = None) -> LabelS
     >>> from tempfile import mkdtemp
     >>> path = Path(mkdtemp()) / "original.csv"
     >>> _ = path.write_text("image,class\na.png,cat\nb.png,dog\n")
-    >>> original = read_original(path)
+    >>> original = read_original_file(path)
     >>> original, original.classes.names
     (LabelSets(2 images, 2 labels, 0 empty), ('cat', 'dog'))
     """
@@ -151,8 +149,11 @@ def read_original(path: str | Path, *, classes: Classes | None = None) -> LabelS
     else:
         images, lists = _lists_of_table(path, read_table(path, text=(_NAME,)))
     original = _label_sets(path, images, lists, classes)
-    with at(path):
+    try:
         check_original(original)
+    except ReassessError as error:
+        error.at(path)
+        raise
     return original
 
 
@@ -305,8 +306,11 @@ def _lists_of_table(path: Path, table: "pl.DataFrame") -> tuple[Sequence[str], l
 
 def _label_sets(path: Path, images: Sequence[str], lists: list[list[Any]], classes: Classes | None) -> LabelSets:
     ids, classes = ids_of_lists(path, lists, classes)
-    with at(path):
+    try:
         return LabelSets.from_lists(images, ids, classes)
+    except ReassessError as error:
+        error.at(path)
+        raise
 
 
 def _table_of_labels(labels: LabelSets) -> "pl.DataFrame":

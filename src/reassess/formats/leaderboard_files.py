@@ -8,8 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reassess.core import Leaderboard, LeaderboardRow
 from reassess.core.checks import check_range, first_repeat
-from reassess.core.leaderboard import Leaderboard, LeaderboardRow
 from reassess.errors import DataError, Fix, at
 from reassess.formats.files import as_path, suffix_of
 from reassess.formats.json_files import read_json
@@ -23,7 +23,7 @@ from reassess.formats.tables import (
     read_table,
     refuse_missing,
 )
-from reassess.numeric.proportion import Proportion
+from reassess.numeric import Proportion
 from reassess.text import some
 
 if TYPE_CHECKING:

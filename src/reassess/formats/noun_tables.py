@@ -7,12 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core import Cleaning, Duplicates, Folds, LabelNoise, Posterior, Questions
 from reassess.core.checks import check_distribution
-from reassess.core.cleaning import Cleaning, LabelNoise
-from reassess.core.duplicates import Duplicates
-from reassess.core.folds import Folds
-from reassess.core.posterior import Posterior
-from reassess.core.questions import Questions
 from reassess.errors import DataError
 from reassess.formats.table_codec import ClassId, Number, Share, TableFormat, Text, Whole, read_noun, write_noun
 from reassess.formats.votes.vote_tables import coded_ids

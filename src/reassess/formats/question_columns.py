@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core import Classes, Questions
 from reassess.core.checks import check_range, check_shape
 from reassess.core.class_names import MOST_CLASSES, class_number
-from reassess.core.classes import NO_CLASS, Classes, classes_of_ids, warn_of_capitals
-from reassess.core.questions import Questions
-from reassess.errors import DataError, at
+from reassess.core.classes import NO_CLASS, classes_of_ids, warn_of_capitals
+from reassess.errors import DataError, ReassessError
 from reassess.formats.tables import as_text, column, integers, place, refuse_missing
 from reassess.text import composed, shortened, some
 
@@ -78,8 +78,11 @@ def ids_of_texts(path: Path, texts: Sequence[str], classes: Classes | None) -> t
             allowed="whole numbers, or text",
             found=some([min(numbers), name]),
         )
-    with at(path):
+    try:
         classes = Classes.from_texts(texts)
+    except ReassessError as error:
+        error.at(path)
+        raise
     warn_of_capitals(classes, where=path)
     id_of = {text: class_id for class_id, text in enumerate(classes.texts)}
     return {text: id_of[composed(text.strip())] for text in texts}, classes

@@ -9,11 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reassess.core.benchmark import IMAGENET
+from reassess.core import IMAGENET, Classes, LabelSets, MultiLabels
 from reassess.core.checks import check_range
-from reassess.core.classes import Classes
-from reassess.core.labels import LabelSets
-from reassess.core.multi_labels import MultiLabels
 from reassess.errors import DataError, ReassessWarning, at
 from reassess.formats.json_files import other_shape
 from reassess.formats.question_columns import ids_of_lists

@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core import Classes, Id, Questions, RaterModel, Scores
 from reassess.core.checks import check_range, check_shape, check_type
-from reassess.core.classes import Classes
-from reassess.core.items import Id, normal_id
-from reassess.core.questions import Questions
-from reassess.core.rater_model import RaterModel
-from reassess.core.scores import UNKNOWN_METHOD, Scores
-from reassess.errors import at
+from reassess.core.items import normal_id
+from reassess.core.scores import UNKNOWN_METHOD
+from reassess.errors import ReassessError
 from reassess.formats.archives import Archive, open_archive, write_npz
 from reassess.formats.files import as_path, suffix_of, writing
 from reassess.formats.question_columns import columns_of_questions, info_of_questions, questions_of_info
@@ -23,7 +21,7 @@ from reassess.formats.tables import TABLE_SUFFIXES, column, parquet_metadata, re
 
 __all__ = [
     "read_rater_model",
-    "read_scores",
+    "read_score_file",
     "write_rater_model",
     "write_scores",
 ]
@@ -31,7 +29,7 @@ __all__ = [
 _PROBABILITY, _GOLDEN, _METHOD = "probability", "golden", "method"
 
 
-def read_scores(path: str | Path, *, classes: Classes | None = None) -> Scores:
+def read_score_file(path: str | Path, *, classes: Classes | None = None) -> Scores:
     """Scores of a file.
 
     Parameters
@@ -54,8 +52,11 @@ def read_scores(path: str | Path, *, classes: Classes | None = None) -> Scores:
     path = as_path(path)
     check_type(Classes, classes, optional=True)
     suffix = suffix_of(path, (".npz", *TABLE_SUFFIXES), "scores")
-    with at(path):
+    try:
         return _read_npz(path, classes) if suffix == ".npz" else _read_table(path, classes)
+    except ReassessError as error:
+        error.at(path)
+        raise
 
 
 def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> None:
@@ -66,7 +67,7 @@ def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> No
     path
         npz with the arrays ``tensor``, float64, shape (questions,), and ``info``, text, shape (questions, 2): image
         name and class. CSV, TSV, JSON lines or Parquet: columns image, class and score. Classes are ids, or names
-        where they were read by name. As for `read_scores`, ``probability`` takes the place of ``tensor`` and score
+        where they were read by name. As for `read_score_file`, ``probability`` takes the place of ``tensor`` and score
         where scores are exclusive, and ``golden`` is there where it is known. So
         is ``method``, except in CSV, TSV and JSON lines, which have no place for it.
     scores
@@ -88,7 +89,7 @@ def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> No
     >>> path = Path(mkdtemp()) / "scores.npz"
     >>> questions = Questions.from_columns(["a.png", "a.png"], np.array([7, 3]))
     >>> write_scores(path, Scores(questions, np.array([0.9, 0.2])))
-    >>> read_scores(path).values
+    >>> read_score_file(path).values
     array([0.9, 0.2])
     """
     path = as_path(path)
@@ -192,10 +193,13 @@ def read_rater_model(path: str | Path) -> RaterModel:
     with open_archive(path) as archive:
         raters, truths, answers = (_ids(archive, name) for name in _IDS)
         matrices, fallback, prior = (_numbers(archive, name) for name in _NUMBERS)
-    with at(path):
+    try:
         return RaterModel(
             raters=raters, truths=truths, answers=answers, matrices=matrices, fallback=fallback, prior=prior
         )
+    except ReassessError as error:
+        error.at(path)
+        raise
 
 
 def write_rater_model(path: str | Path, model: RaterModel, *, force: bool = False) -> None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
+from reassess.core import Classes
 from reassess.core.checks import check_range, check_type
-from reassess.core.classes import Classes
-from reassess.errors import at
+from reassess.errors import ReassessError
 from reassess.formats.files import as_path, suffix_of
 from reassess.formats.question_columns import ids_of_column
 from reassess.formats.tables import (
@@ -192,8 +192,11 @@ def read_cells(form: TableFormat[_Noun], path: Path, table: "pl.DataFrame", clas
         for one in form.columns
         if one.needed or one.name in table.columns
     }
-    with at(path):
+    try:
         return form.make(cells)
+    except ReassessError as error:
+        error.at(path)
+        raise
 
 
 def write_noun(

@@ -8,11 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from reassess.core import Classes, Questions, Tasks
 from reassess.core.checks import check_range, check_type, first_repeat
 from reassess.core.class_names import MOST_CLASSES
-from reassess.core.classes import Classes
-from reassess.core.questions import Questions
-from reassess.core.tasks import Tasks
 from reassess.errors import DataError, at
 from reassess.formats.files import as_path, check_input, not_utf8, suffix_of, writing
 from reassess.formats.json_files import each_once

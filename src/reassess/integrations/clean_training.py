@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from reassess.core.image_names import Match
-from reassess.core.image_selection import ImageSelection, selection_keys
-from reassess.data.sources import resolve
+from reassess.core import ImageSelection, Match
+from reassess.core.image_selection import selection_keys
+from reassess.data import resolve
 from reassess.formats.files import read_lines
 from reassess.integrations.torch_training import SelectedImages
 

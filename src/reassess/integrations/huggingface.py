@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from reassess.core.labels import LabelSets
-from reassess.data.loading import load_labels
+from reassess.core import LabelSets
+from reassess.data import read_labels
 from reassess.errors import DataError, Fix, MissingPackageError
 from reassess.evaluation.outcomes import refuse_unknown
 from reassess.text import some
@@ -67,7 +67,7 @@ def with_real_labels(
     {'file': ['b.png', 'a.png'], 'real_label': [[], [0, 2]]}
     """
     check_columns(dataset, image, feature)
-    labels = labels if isinstance(labels, LabelSets) else load_labels(labels)
+    labels = labels if isinstance(labels, LabelSets) else read_labels(labels).judging
     if isinstance(dataset, datasets.Dataset):
         names = file_names(dataset, image)
         return dataset.add_column(feature, _find(labels, names, image, ignore_unknown))

@@ -5,10 +5,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from reassess.core import ImageSelection, Match, TrainingTargets
 from reassess.core.checks import check_range, check_type
-from reassess.core.image_names import Match
-from reassess.core.image_selection import ImageSelection, warn_missing, warn_unexpected
-from reassess.core.training_targets import TrainingTargets, check_size
+from reassess.core.image_selection import warn_missing, warn_unexpected
+from reassess.core.training_targets import check_size
 from reassess.errors import DataError, MissingPackageError
 from reassess.text import some
 

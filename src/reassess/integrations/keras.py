@@ -5,7 +5,7 @@ from typing import Any
 from reassess.errors import DataError, MissingPackageError
 from reassess.evaluation.class_ranks import check_top_k
 from reassess.integrations._compiled import check_batch, refuse_counted, refuse_rounding
-from reassess.numeric.proportion import Proportion
+from reassess.numeric import Proportion
 
 try:
     import keras

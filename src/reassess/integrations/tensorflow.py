@@ -7,13 +7,14 @@ from unicodedata import normalize
 
 import numpy as np
 
+from reassess.core import LabelSets, Match
 from reassess.core.checks import check_known
-from reassess.core.image_names import VALIDATION_PATTERN, Match, image_keys
+from reassess.core.image_names import VALIDATION_PATTERN, image_keys
 from reassess.core.image_selection import TRAINING_PATTERN
-from reassess.core.labels import LabelSets
-from reassess.data.loading import load_labels
+from reassess.data import read_labels
 from reassess.errors import DataError, MissingPackageError
-from reassess.evaluation.batch_targets import PADDING, multi_hot, padded_ids
+from reassess.evaluation import multi_hot, padded_ids
+from reassess.evaluation.batch_targets import PADDING
 from reassess.text import some
 
 try:
@@ -86,7 +87,7 @@ def with_real_labels(
            [ 0,  2],
            [-1, -1]])
     """
-    labels = labels if isinstance(labels, LabelSets) else load_labels(labels)
+    labels = labels if isinstance(labels, LabelSets) else read_labels(labels).judging
     if not isinstance(dataset, tf.data.Dataset):
         raise DataError(
             "wrong-type", "not a tf.data dataset", allowed="a tf.data.Dataset", found=type(dataset).__name__

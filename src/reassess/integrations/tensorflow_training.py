@@ -5,10 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from reassess.core import ImageSelection, Match, TrainingTargets
 from reassess.core.checks import check_range, check_type
-from reassess.core.image_names import Match
-from reassess.core.image_selection import ImageSelection
-from reassess.core.training_targets import TrainingTargets
 from reassess.errors import DataError, MissingPackageError
 
 try:

@@ -10,13 +10,10 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.answers import KNOWN_ANSWERS
-from reassess.core.labels import LabelSets
-from reassess.core.questions import Questions
-from reassess.data.catalogue import SOURCES
+from reassess.core import KNOWN_ANSWERS, LabelSets, Questions
+from reassess.data import SOURCES, read_labels, read_original, read_scores, read_votes
 from reassess.data.image_archives import TarImages
 from reassess.data.image_folders import FolderImages, find_images
-from reassess.data.loading import load_labels, load_original, load_scores, load_votes
 from reassess.errors import DataError, MissingPackageError, at
 from reassess.evaluation.outcomes import refuse_unknown
 from reassess.text import some
@@ -104,7 +101,7 @@ class ImagenetReal(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager: Any) -> dict[str, _Examples]:
         images = find_images(Path(dl_manager.manual_dir), lambda path: path.lower().endswith((".jpeg", ".jpg")))
-        labels = load_labels()
+        labels = read_labels().judging
         names = tuple(path.rpartition("/")[2] for path in images.paths)
         with at(images.place):
             _check_names(names, labels, complete=self.builder_config.name == "full")
@@ -113,7 +110,7 @@ class ImagenetReal(tfds.core.GeneratorBasedBuilder):
     def _generate_examples(
         self, images: FolderImages | TarImages, names: tuple[str, ...], labels: LabelSets
     ) -> _Examples:
-        original = load_original()
+        original = read_original()
         original_ids = original.indices[original.find(names)]
         answered = zip(names, _scores_of_each(names), _votes_of_each(names), strict=True)
         for row, (name, scores, votes) in enumerate(answered):
@@ -136,13 +133,13 @@ def _check_names(names: tuple[str, ...], labels: LabelSets, *, complete: bool) -
 
 
 def _scores_of_each(images: Sequence[str]) -> list[_Columns]:
-    scores = load_scores()
+    scores = read_scores()
     class_ids, values = scores.questions.class_ids, scores.values
     return [{"class": class_ids[rows], "score": values[rows]} for rows in _about_each(scores.questions, images)]
 
 
 def _votes_of_each(images: Sequence[str]) -> list[_Columns]:
-    votes = load_votes()
+    votes = read_votes()
     assert isinstance(votes.items, Questions)  # the known source holds no other votes
     counts = votes.counts()
     columns: _Columns = {"class": votes.items.class_ids}

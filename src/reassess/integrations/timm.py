@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from reassess.data.loading import load_labels
+from reassess.data import read_labels
 from reassess.errors import DataError, MissingPackageError
-from reassess.evaluation.streaming import RealAccuracy
+from reassess.evaluation import RealAccuracy
 
 __all__ = ["RealLabelsImagenet"]
 
@@ -50,7 +50,7 @@ class RealLabelsImagenet:
     def __init__(
         self, filenames: Sequence[str], real_json: str | Path | None = None, topk: Sequence[int] = (1, 5)
     ) -> None:
-        labels = load_labels(real_json or "imagenet-real")
+        labels = read_labels(real_json or "imagenet-real").judging
         self.filenames = list(filenames)
         self.topk = topk
         self.sample_idx = 0

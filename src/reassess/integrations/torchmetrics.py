@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy.typing as npt
 
-from reassess.core.labels import LabelSets
+from reassess.core import LabelSets
 from reassess.errors import MissingPackageError
 from reassess.evaluation.class_ranks import check_top_k, count_hits, proportions
 from reassess.evaluation.streaming import NOT_SEEN, index_images, rank_batch
-from reassess.numeric.proportion import Proportion
+from reassess.numeric import Proportion
 
 try:
     import torch

@@ -12,16 +12,14 @@ from typing import Any, Literal, TypeVar, get_args
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.benchmark import IMAGENET, benchmark_of
+from reassess.core import IMAGENET, Classes, LabelSets, Scores, benchmark_of
 from reassess.core.checks import check_known, check_range
-from reassess.core.classes import Classes
-from reassess.core.labels import LabelSets, check_original
-from reassess.core.scores import Scores
+from reassess.core.labels import check_original
+from reassess.data import in_benchmark_classes, read_labels, read_original, read_scores
 from reassess.data.image_folders import SPLIT, find_images
-from reassess.data.loading import in_benchmark_classes, load_labels, load_original, load_scores
 from reassess.data.pictures import TooLargeError, open_picture
 from reassess.errors import DataError, MissingPackageError
-from reassess.evaluation.batch_targets import multi_hot, padded_ids
+from reassess.evaluation import multi_hot, padded_ids
 from reassess.integrations.clean_training import CleanTraining
 from reassess.text import some
 
@@ -133,7 +131,7 @@ class ImageNetReaL(VisionDataset):
         self.encoding = encoding
         self.loader = loader
         self._check_options()
-        self.labels = _of_imagenet(_loaded(labels, load_labels))
+        self.labels = _of_imagenet(_loaded(labels, lambda source: read_labels(source).judging))
         self._files = find_images(Path(self.root), is_image_file)
         self.images = [path.rpartition("/")[2] for path in self._files.paths]
         self._rows = self._joined(self.labels, "the labels")
@@ -142,9 +140,9 @@ class ImageNetReaL(VisionDataset):
         self.samples = list(zip(paths, self.targets, strict=True))
         self._name_classes(self.labels.classes)
         if {"original", "scores"} & set(self.target_type):
-            self._take_original(_of_imagenet(_loaded(original, load_original)))
+            self._take_original(_of_imagenet(_loaded(original, read_original)))
         if "scores" in self.target_type:
-            self._take_scores(_loaded(scores, load_scores))
+            self._take_scores(_loaded(scores, read_scores))
 
     def __len__(self) -> int:
         return len(self.samples)

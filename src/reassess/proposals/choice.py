@@ -9,12 +9,11 @@ chosen only if the first of them in that order passes. So the level holds for th
 
 import numpy as np
 
-from reassess.aggregation.golden import Golden
+from reassess.aggregation import Golden
+from reassess.core import ModelChoice, ProposalResult
 from reassess.core.checks import check_number
-from reassess.core.model_choice import ModelChoice
-from reassess.core.proposal_result import ProposalResult
 from reassess.errors import DataError
-from reassess.numeric.proportion import Proportion
+from reassess.numeric import Proportion
 from reassess.proposals.proposed_pairs import golden_pairs
 from reassess.proposals.subset_search import Measure, find_subsets
 from reassess.text import counted

@@ -3,11 +3,9 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from reassess.core.benchmark import Benchmark, benchmark_of
+from reassess.core import Benchmark, benchmark_of
 from reassess.core.checks import check_range, check_several
-from reassess.data.benchmark_folders import part_path
-from reassess.data.image_sources import ImageSource, open_images
-from reassess.data.loading import load_classes
+from reassess.data import ImageSource, benchmark_classes, open_images, part_path
 from reassess.errors import DataError, Fix, MissingPackageError
 from reassess.formats.files import write_atomically
 from reassess.proposals.image_models import ImageModel, ModelSource
@@ -148,7 +146,7 @@ def _prepared(
     unfinished: Unfinished,
     batch_size: int,
 ) -> list[ModelRun]:
-    classes = load_classes(benchmark_of(images.names) if benchmark is None else benchmark)
+    classes = benchmark_classes(benchmark_of(images.names) if benchmark is None else benchmark)
     runs = []
     for source, file in zip(models, files, strict=True):
         model = opened(source)

@@ -6,12 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.benchmark import Benchmark
-from reassess.core.image_names import Match, how_they_fit, image_keys
-from reassess.core.labels import LabelSets
-from reassess.core.predictions import Predictions
+from reassess.core import Benchmark, LabelSets, Match, Predictions
+from reassess.core.image_names import how_they_fit, image_keys
 from reassess.errors import DataError, at
-from reassess.evaluation.measure import find_outcomes
+from reassess.evaluation import find_outcomes
 from reassess.evaluation.outcomes import UNKNOWN
 from reassess.evaluation.probabilities import kind_of_scores, output_classes, probability_blocks
 from reassess.numeric.largest import Descending, Largest

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reassess.core.classes import Classes
-from reassess.data.image_sources import ImageSource
+from reassess.core import Classes
+from reassess.data import ImageSource
 from reassess.errors import DataError, OutputError, at
 from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.proposals.model_sources import open_model, takers

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.classes import Classes
-from reassess.core.predictions import Predictions
+from reassess.core import Classes, Predictions
 from reassess.errors import DataError, Fix
 from reassess.evaluation.probabilities import rows_of_probabilities
 from reassess.formats.predictions.output_lists import refuse_blank_lines

@@ -12,10 +12,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.golden import Golden
+from reassess.aggregation import Golden
+from reassess.core import ProposalResult, Questions
 from reassess.core.image_names import image_keys
-from reassess.core.proposal_result import ProposalResult
-from reassess.core.questions import Questions
 from reassess.errors import DataError
 from reassess.numeric.proportion import lower_bound
 

@@ -14,14 +14,19 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.benchmark import Benchmark
-from reassess.core.candidates import ORIGINAL_SOURCE, Candidates
+from reassess.core import (
+    ORIGINAL_SOURCE,
+    Benchmark,
+    Candidates,
+    Classes,
+    LabelSets,
+    Match,
+    Predictions,
+    ProposalResult,
+    ProposingModel,
+)
 from reassess.core.checks import check_range, check_unique
-from reassess.core.classes import Classes
-from reassess.core.image_names import Match
-from reassess.core.labels import LabelSets, check_original
-from reassess.core.predictions import Predictions
-from reassess.core.proposal_result import ProposalResult, ProposingModel
+from reassess.core.labels import check_original
 from reassess.errors import DataError
 from reassess.numeric.arrays import pair_keys
 from reassess.proposals.model_rows import BestPairs, ImageNumbers, Seen, best_pairs, see

@@ -9,15 +9,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.benchmark import Benchmark
+from reassess.core import Benchmark
 from reassess.core.checks import check_unique, first_repeat
 from reassess.core.predictions import MOST_IDS
-from reassess.data.benchmark_outputs import check_place
-from reassess.data.image_sources import ImageSource
+from reassess.data import ImageSource, check_place
 from reassess.errors import DataError, OutputError
+from reassess.formats import write_predictions
 from reassess.formats.files import check_output, exists, suffix_of, writing
 from reassess.formats.image_lists import name_lines
-from reassess.formats.predictions import write_predictions
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.proposals.output_classes import OutputClasses
 from reassess.proposals.shards import Shards

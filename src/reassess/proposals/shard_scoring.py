@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_shape
-from reassess.data.image_sources import ImageSource, read_picture
+from reassess.data import ImageSource
+from reassess.data.image_sources import read_picture
 from reassess.data.worker_processes import in_processes
 from reassess.errors import DataError, at
 from reassess.proposals.image_models import ImageModel

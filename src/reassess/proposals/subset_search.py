@@ -9,9 +9,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.model_choice import ModelSubset
-from reassess.core.proposal_result import ProposalResult
-from reassess.numeric.proportion import Proportion
+from reassess.core import ModelSubset, ProposalResult
+from reassess.numeric import Proportion
 from reassess.proposals.proposed_pairs import GoldenPairs, Pairs, held_images, sent_images, sent_pairs
 
 __all__ = ["MOST_EXACT", "Found", "Measure", "find_subsets"]

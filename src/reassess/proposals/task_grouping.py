@@ -12,17 +12,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.stopping import replay_stops
+from reassess.aggregation import replay_stops
+from reassess.core import Hierarchy, Questions, RaterModel, StopRule, Tasks, Votes, classes_of
 from reassess.core.checks import check_range
-from reassess.core.common_classes import classes_of
-from reassess.core.hierarchy import Hierarchy
 from reassess.core.image_names import join
 from reassess.core.items import as_questions, take_items
-from reassess.core.questions import Questions
-from reassess.core.rater_model import RaterModel
-from reassess.core.stop_rule import StopRule
-from reassess.core.tasks import Tasks
-from reassess.core.votes import Votes
 from reassess.errors import DataError
 
 __all__ = ["USUAL_SIZE", "make_tasks", "seconds_per_vote", "votes_until_closed"]

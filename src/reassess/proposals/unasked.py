@@ -6,17 +6,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.candidates import NOT_ASKED, UNRATED, Candidates, ordered_sources
+from reassess.core import NOT_ASKED, UNRATED, Candidates, Classes, LabelSets, Predictions, Questions, Scores
+from reassess.core.candidates import ordered_sources
 from reassess.core.checks import check_unique
-from reassess.core.classes import Classes
 from reassess.core.image_names import image_keys, join
-from reassess.core.labels import LabelSets
-from reassess.core.predictions import Predictions
-from reassess.core.questions import Questions
-from reassess.core.scores import Scores
 from reassess.errors import at
+from reassess.evaluation import Outcomes
 from reassess.evaluation.class_ranks import check_top_k
-from reassess.evaluation.outcomes import UNKNOWN, Outcomes
+from reassess.evaluation.outcomes import UNKNOWN
 from reassess.evaluation.probabilities import class_probabilities
 from reassess.numeric.arrays import pair_keys
 

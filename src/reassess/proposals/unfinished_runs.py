@@ -14,7 +14,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from reassess.core.checks import check_shape
-from reassess.data.image_sources import ImageSource
+from reassess.data import ImageSource
 from reassess.errors import DataError
 from reassess.formats.file_lock import LockedError, take_lock
 from reassess.formats.files import TEMPORARY, exists, sha256, writing

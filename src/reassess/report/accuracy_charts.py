@@ -4,14 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import combinations
 
-from reassess.comparison.differences import Difference
-from reassess.comparison.findings import Findings
-from reassess.comparison.pairs import Comparison, Paired
+from reassess.comparison import Comparison, Difference, Findings, Paired
 from reassess.core.labels import UNNAMED
 from reassess.errors import Missing
+from reassess.evaluation import BySize
 from reassess.evaluation.evaluation_words import NONE_SCORED, heading
-from reassess.evaluation.result import BySize
-from reassess.numeric.proportion import Proportion
+from reassess.numeric import Proportion
 from reassess.report.accuracy_figures import MOST_NAMED, Spot, leaderboard_on, scatter_on
 from reassess.report.chart import Chart, cells, interval_chart, mark, only_some, percent, percents, table
 from reassess.report.chart_figures import Intervals, Mark

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from reassess.comparison.placement import Placement
-from reassess.comparison.trends import Trend, TrendLine
+from reassess.comparison import Placement, Trend, TrendLine
 from reassess.core.labels import UNNAMED
 from reassess.evaluation.evaluation_words import heading
-from reassess.numeric.regression import Estimate
+from reassess.numeric import Estimate
 from reassess.report.chart_figures import Mark
 from reassess.report.figures import Drawing, along, save_figure
 from reassess.report.style import LONGEST, MUTED, SERIES, Series, number

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from reassess.errors import Missing
-from reassess.numeric.proportion import Proportion
+from reassess.numeric import Proportion
 from reassess.report.chart_figures import (
     Intervals,
     Mark,

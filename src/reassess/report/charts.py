@@ -4,8 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from reassess.comparison.findings import Findings
-from reassess.comparison.model_or_label import Verdicts
+from reassess.comparison import Findings, Verdicts
 from reassess.comparison.taxonomy import ERROR_KINDS, KINDS_IN_WORDS
 from reassess.core.checks import check_known, check_type
 from reassess.errors import DataError, Missing

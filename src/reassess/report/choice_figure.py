@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reassess.core.model_choice import ModelChoice, ModelSubset
+from reassess.core import ModelChoice, ModelSubset
 from reassess.report.figures import Drawing, along, save_figure
 from reassess.text import counted
 

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core import Cleaning, LabelNoise, Match
 from reassess.core.checks import check_range
-from reassess.core.cleaning import Cleaning, LabelNoise
-from reassess.core.image_names import Match
 from reassess.errors import DataError
 from reassess.formats.files import as_path, suffix_of
 from reassess.report.figures import Drawing, save_figure

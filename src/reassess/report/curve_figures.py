@@ -7,11 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.baseline_rules import Rule
-from reassess.aggregation.curves import Curve
-from reassess.aggregation.measured_curves import MeasuredCurve
-from reassess.aggregation.stopping import StopReplay
-from reassess.aggregation.thresholds import OperatingPoint
+from reassess.aggregation import Curve, MeasuredCurve, OperatingPoint, Rule, StopReplay
 from reassess.report.figures import Drawing, along, save_figure
 from reassess.text import counted
 

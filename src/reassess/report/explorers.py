@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reassess.comparison.findings import Findings
-from reassess.evaluation.result import Evaluation
+from reassess.comparison import Findings
+from reassess.evaluation import Evaluation
 from reassess.report.report_tables import COUNT, PERCENT, Column
 
 __all__ = ["Explorer", "explorers"]

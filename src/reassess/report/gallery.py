@@ -8,7 +8,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
-from reassess.core.image_names import Match, image_keys
+from reassess.core import Match
+from reassess.core.image_names import image_keys
 from reassess.data.image_folders import names_of, pictures_in
 from reassess.data.pictures import MOST_PIXELS, TooLargeError, open_picture
 from reassess.errors import DataError, MissingPackageError, ReassessWarning

@@ -8,12 +8,11 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from reassess.comparison.findings import Findings
+from reassess.comparison import Findings
 from reassess.comparison.taxonomy import ERROR_KINDS, KINDS_IN_WORDS
-from reassess.core.classes import Classes
+from reassess.core import Classes
+from reassess.evaluation import KINDS, ImageSheet, image_sheet, known_kinds
 from reassess.evaluation.evaluation_words import KNOWN_IN_WORDS, score_in_words
-from reassess.evaluation.image_sheet import ImageSheet, image_sheet
-from reassess.evaluation.mistakes import KINDS, known_kinds
 from reassess.report.gallery import Card, CardEntry, CardLine, Gallery, Thumbnails
 from reassess.report.page import NO_CLASS
 

@@ -9,7 +9,7 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from reassess.core.classes import Classes
+from reassess.core import Classes
 from reassess.report.chart import Chart, Section
 from reassess.report.explorers import Explorer
 from reassess.report.figures import check_packages

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from reassess.comparison import Comparison, Findings
 from reassess.comparison.comparison_words import (
     DIFFERENCE_EXPLAINED,
     HOLM_EXPLAINED,
@@ -12,10 +13,9 @@ from reassess.comparison.comparison_words import (
     uncertainty_explained,
     unlike_images,
 )
-from reassess.comparison.findings import Findings
-from reassess.comparison.pairs import Comparison
 from reassess.comparison.taxonomy import KINDS_IN_WORDS
 from reassess.errors import Missing
+from reassess.evaluation import Evaluation
 from reassess.evaluation.evaluation_words import (
     MISTAKES_IN_WORDS,
     ceiling_in_words,
@@ -24,7 +24,6 @@ from reassess.evaluation.evaluation_words import (
     missing_in_words,
     not_scored_in_words,
 )
-from reassess.evaluation.result import Evaluation
 from reassess.report.chart import Chart, Section, missing_section, percent, percents, table
 from reassess.report.charts import CHARTS
 from reassess.report.report_tables import COUNT, P_VALUE, PERCENT, SHARE, TEXT, Cell, Table

@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from reassess import __version__
-from reassess.comparison.findings import Findings
+from reassess.comparison import Findings
 from reassess.comparison.summary import summary
 from reassess.core.checks import check_type
 from reassess.errors import DataError

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from reassess import load_votes
+from reassess import read_votes
 from reassess.annotation.assignment import Rules
 from reassess.annotation.store.campaigns import pause, resume
 from reassess.annotation.store.given_answers import GivenAnswer, save_answers
@@ -66,7 +66,7 @@ def exported_raters(path: Path) -> list[str]:
     """The raters of the votes in an export."""
     with zipfile.ZipFile(path) as packed:
         packed.extract("export/votes.parquet", path.parent)
-    return [str(name) for name in load_votes(path.parent / "export" / "votes.parquet").raters]
+    return [str(name) for name in read_votes(path.parent / "export" / "votes.parquet").raters]
 
 
 @pytest.mark.parametrize(("width", "scheme"), VIEWS)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sqlalchemy import Connection, event, select
 
-from reassess import load_votes, open_benchmark
+from reassess import open_benchmark, read_votes
 from reassess.annotation.app import owner_page
 from reassess.annotation.assignment import Rules
 from reassess.annotation.export_folder import export_campaign
@@ -322,7 +322,7 @@ def test_the_export_is_a_benchmark(site: Site, tmp_path: Path) -> None:
         with zipfile.ZipFile(io.BytesIO(response.content)) as packed:
             packed.extractall(folder)
         assert {"votes", "golden"} <= set(open_benchmark(folder / "export").sources)
-        votes = load_votes(folder / "export" / "votes.parquet")
+        votes = read_votes(folder / "export" / "votes.parquet")
         assert {str(rater).split()[0] for rater in votes.raters} == raters
 
 

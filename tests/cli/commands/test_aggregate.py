@@ -7,10 +7,10 @@ import pytest
 
 from reassess.aggregation.thresholds import label_sets
 from reassess.core.votes import Votes
-from reassess.data.loading import load_original
+from reassess.data.loading import read_original
 from reassess.formats import read_posterior
-from reassess.formats.label_files import read_labels
-from reassess.formats.score_files import read_rater_model, read_scores
+from reassess.formats.label_files import read_label_file
+from reassess.formats.score_files import read_rater_model, read_score_file
 from reassess.formats.votes import write_votes
 from tests.helpers import document_of
 
@@ -36,13 +36,13 @@ def plain(tmp_path: Path) -> Path:
 def test_the_preset_makes_the_published_scores_and_from_them_the_published_labels(
     run: Run, real_file: Real, tmp_path: Path
 ) -> None:
-    published = read_scores(real_file("scores.npz"))
-    real, original = read_labels(real_file("real.json")), load_original(real_file("validation_labels.txt"))
+    published = read_score_file(real_file("scores.npz"))
+    real, original = read_label_file(real_file("real.json")), read_original(real_file("validation_labels.txt"))
     output, model = tmp_path / "scores.npz", tmp_path / "model.npz"
     result = run("aggregate", "--preset", "imagenet-real", "-o", output, "--model", model)
     assert result.code == 0
     assert result.out.splitlines()[1] == "prior: invalid 0.7815, valid 0.2185"
-    made = read_scores(output)
+    made = read_score_file(output)
     assert len(made) == 184_962
     assert np.abs(made.values - published.values).max() < 1e-12
     assert made.questions.images == published.questions.images
@@ -67,8 +67,8 @@ def test_other_golden_votes_make_other_scores(
     result = run("aggregate", "--preset", "imagenet-real", *files, "-o", output, "--json")
     prior = document_of(result, "aggregate")["results"]["prior"]["valid"]
     assert prior == np.count_nonzero(changed.counts()[:, 2] >= 3) / len(changed.items) != 248 / 1135
-    published = read_scores(real_file("scores.npz"))
-    assert np.abs(read_scores(output).values - published.values).max() > 0.01
+    published = read_score_file(real_file("scores.npz"))
+    assert np.abs(read_score_file(output).values - published.values).max() > 0.01
 
 
 def test_em_on_the_example_of_1979_prints_its_marginals(run: Run, real_file: Real, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_what_cannot_be_read_is_listed(pets: Path, run: Callable[..., Run]) -> N
     assert lines[5:8] == [
         "the first 10 of 12 unreadable images (--verbose shows all)",
         "image         reason",
-        "──────────────────────────",
+        "───────────────────────────",
     ]
     assert lines[8:18] == [f"cat/x{n:02d}.png   file is empty" for n in range(10)]
     assert lines[18] == "model.npy: float16 scores of 5 images, named in model.txt"
@@ -106,9 +106,9 @@ def test_outputs_in_another_order_need_a_list(pets: Path, run: Callable[..., Run
     write_files(pets, {"outputs.txt": "fox\n-\ncow\ndog\n"})
     result = run(*argv, "--classes", "outputs.txt")
     assert result.out.splitlines()[1] == (
-        "python:pet_models:four: 1 output is called by a name that no class has, and left out: 'cow'"
+        "python:pet_models:four: 1 output has a name that no class has, and no score in the file: 'cow'"
     )
-    assert result.out.splitlines()[-1] == "model.npy: 2 outputs are no class; 1 class has no output"
+    assert result.out.splitlines()[-2] == "model.npy: 2 outputs are no class; 1 class has no output"
     assert np.load("model.npy")[0].tolist() == [-np.inf, 3, 0]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from reassess.core.labels import LabelSets
-from reassess.formats.score_files import read_scores
+from reassess.formats.score_files import read_score_file
 from reassess.formats.tables import read_table
 from tests.helpers import Run, document_of
 
@@ -144,4 +144,4 @@ def test_the_questions_written_of_real_have_names_and_can_be_read_as_questions(
         assert predicted[real_labels.find([row["image"]])[0]] == row["class"]
     rated = read_table(tmp_path / "out.jsonl").with_row_index("score").select("image", "class", "score")
     rated.with_columns(score=0.5).write_csv(tmp_path / "rated.csv")
-    assert len(read_scores(tmp_path / "rated.csv")) == 5
+    assert len(read_score_file(tmp_path / "rated.csv")) == 5

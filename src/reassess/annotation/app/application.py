@@ -26,7 +26,7 @@ from reassess.annotation.store.database import UnavailableError, WaitedTooLongEr
 from reassess.annotation.store.given_answers import finish_counting
 from reassess.annotation.store.practice import practice_size
 from reassess.annotation.store.shown_items import mark_of
-from reassess.data.image_sources import ImageSource
+from reassess.data import ImageSource
 from reassess.errors import ReassessError
 
 __all__ = ["make_app"]

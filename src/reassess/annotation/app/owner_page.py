@@ -32,9 +32,8 @@ from reassess.annotation.store.owner_lists import (
 )
 from reassess.annotation.store.people import add_person, admit, delete_person, make_link, revoke_link
 from reassess.annotation.store.shown_items import shown_classes
-from reassess.core.answers import KNOWN_ANSWERS
-from reassess.core.rater_model import VALIDITY
-from reassess.numeric.proportion import Proportion
+from reassess.core import KNOWN_ANSWERS, VALIDITY
+from reassess.numeric import Proportion
 from reassess.text import some
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ from reassess.annotation.store.database import (
     reading,
 )
 from reassess.annotation.store.schema import check_form, cursors, log, people, questions, tasks, turns
-from reassess.core.stop_rule import StopRule
+from reassess.core import StopRule
 from reassess.errors import DataError, at
 from reassess.text import counted
 

@@ -17,7 +17,7 @@ from reassess.annotation.store.campaign_files import refuse_answered, writing_ca
 from reassess.annotation.store.database import database_errors, enable_wal, is_server, open_engine
 from reassess.annotation.store.people import insert_person
 from reassess.annotation.store.schema import EXPERT, GOLDEN, MAIN, PRACTICE, RATING, note_form
-from reassess.core.tasks import Tasks
+from reassess.core import Tasks
 from reassess.errors import at
 
 __all__ = ["create_campaign", "random_ids"]

@@ -28,11 +28,7 @@ from reassess.annotation.store.schema import (
     unasked,
 )
 from reassess.annotation.store.shown_items import classes_of
-from reassess.core.answers import KNOWN_ANSWERS
-from reassess.core.classes import Classes
-from reassess.core.labels import LabelSets
-from reassess.core.questions import Questions
-from reassess.core.votes import Votes
+from reassess.core import KNOWN_ANSWERS, Classes, LabelSets, Questions, Votes
 
 __all__ = [
     "COUNTED",

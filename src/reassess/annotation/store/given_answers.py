@@ -32,7 +32,7 @@ from reassess.annotation.store.schema import (
 from reassess.annotation.store.suggestions import renew_suggested
 from reassess.annotation.store.turns import end_turn, find_turn, is_practice
 from reassess.annotation.store.vote_counting import count_anew, count_golden, count_new, renew_truth
-from reassess.core.answers import KNOWN_ANSWERS
+from reassess.core import KNOWN_ANSWERS
 from reassess.core.checks import check_range
 from reassess.errors import DataError
 

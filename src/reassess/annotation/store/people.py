@@ -26,8 +26,7 @@ from reassess.annotation.store.schema import (
     sessions,
     tasks,
 )
-from reassess.core.answers import KNOWN_ANSWERS
-from reassess.core.rater_model import VALIDITY
+from reassess.core import KNOWN_ANSWERS, VALIDITY
 from reassess.errors import DataError
 from reassess.text import nearest, some
 

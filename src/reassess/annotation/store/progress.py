@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, Integer, Row, and_, bindparam, case, cast, exists, func, select
 
-from reassess.aggregation.golden_items import golden_votes
-from reassess.aggregation.reliability import rater_flags, right_answers
+from reassess.aggregation import golden_votes, rater_flags
+from reassess.aggregation.reliability import right_answers
 from reassess.aggregation.reliability_result import FLAGS
 from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import Campaign
@@ -32,11 +32,10 @@ from reassess.annotation.store.schema import (
     tasks,
     turns,
 )
-from reassess.core.answers import KNOWN_ANSWERS, known_weights
-from reassess.core.items import Id
-from reassess.core.rater_model import VALIDITY
+from reassess.core import KNOWN_ANSWERS, VALIDITY, Id
+from reassess.core.answers import known_weights
 from reassess.errors import DataError
-from reassess.numeric.proportion import Proportion
+from reassess.numeric import Proportion
 
 __all__ = ["Progress", "RaterProgress", "progress_of"]
 

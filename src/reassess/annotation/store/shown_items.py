@@ -10,7 +10,7 @@ from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import Campaign, changing
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.schema import classes, examples, images, questions, tasks
-from reassess.core.classes import Classes
+from reassess.core import Classes
 
 __all__ = [
     "ShownClass",

@@ -24,7 +24,7 @@ from reassess.annotation.store.schema import (
     questions,
     turns,
 )
-from reassess.core.rater_model import RaterModel
+from reassess.core import RaterModel
 
 __all__ = [
     "count_anew",

@@ -6,13 +6,12 @@ from typing import Any
 
 import click
 
-from reassess.aggregation.aggregate import AUTO, METHODS, parse_method
+from reassess.aggregation import AUTO, METHODS, parse_method, warn_of_stop
 from reassess.aggregation.em import POOLING
-from reassess.aggregation.stopping import warn_of_stop
 from reassess.cli.aggregate_options import PRESETS, MadeScores, make_scores
-from reassess.cli.common import Call, Range, call_options
+from reassess.cli.call import Call, Range, call_options
 from reassess.cli.help_pages import Choice, Command, in_benchmark
-from reassess.cli.inputs import (
+from reassess.cli.options import (
     OUTPUT,
     answers_option,
     benchmark_option,
@@ -20,15 +19,10 @@ from reassess.cli.inputs import (
     keep_settings,
     match_option,
 )
-from reassess.core.answers import KNOWN_ANSWERS
-from reassess.core.benchmark import Benchmark
-from reassess.core.common_classes import classes_of
-from reassess.core.questions import Questions
-from reassess.core.votes import Votes
+from reassess.core import KNOWN_ANSWERS, Benchmark, Questions, Votes, classes_of
 from reassess.errors import DataError
-from reassess.formats import write_posterior
+from reassess.formats import write_posterior, write_rater_model, write_scores
 from reassess.formats.files import suffix_of, write_atomically
-from reassess.formats.score_files import write_rater_model, write_scores
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.text import counted, some
 

@@ -9,26 +9,20 @@ from typing import get_args
 import click
 import numpy as np
 
-from reassess.cleaning.checked_labels import checked_truth
-from reassess.cleaning.held_out import HeldOutPredictions
-from reassess.cleaning.label_errors import LEAST_QUALITY, CleaningMethod
+from reassess.cleaning import LEAST_QUALITY, CleaningMethod, HeldOutPredictions, checked_truth
+from reassess.cli.call import FILE, OUTPUT, Call, call_options, percent, refuse_repeated
 from reassess.cli.clean_options import CleaningOutputs, Kept
-from reassess.cli.common import FILE, OUTPUT, Call, call_options, percent, refuse_repeated
 from reassess.cli.duplicate_inputs import load_groups
 from reassess.cli.help_pages import Choice, Command, in_benchmark
-from reassess.cli.inputs import ParsedType, benchmark_option, match_option, prediction_options
 from reassess.cli.judges import load_original_judges
+from reassess.cli.options import ParsedType, benchmark_option, match_option, prediction_options
 from reassess.cli.part_inputs import matched
 from reassess.cli.prediction_inputs import each_prediction
 from reassess.cli.screen import print_table, say
-from reassess.core.benchmark import Benchmark
-from reassess.core.cleaning import CheckedLabels, Cleaning, LabelNoise
-from reassess.core.folds import Folds
-from reassess.core.labels import LabelSets
-from reassess.core.votes import Votes
-from reassess.data.joined_parts import benchmark_names
+from reassess.core import Benchmark, CheckedLabels, Cleaning, Folds, LabelNoise, LabelSets, Votes
+from reassess.data import benchmark_names
 from reassess.errors import DataError, at
-from reassess.formats.noun_tables import read_folds
+from reassess.formats import read_folds
 from reassess.text import about, counted, some
 
 __all__ = ["clean"]

@@ -7,15 +7,23 @@ from typing import Any, Literal
 
 import click
 
-from reassess.aggregation.aggregate import METHODS, parse_method, remake
-from reassess.aggregation.baseline_rules import Rule
-from reassess.aggregation.measured_curves import MeasuredCurve, measure_curves
-from reassess.aggregation.stopping import USUAL_RULES, StopReplay, replay_stops, warn_of_stop
-from reassess.aggregation.thresholds import Goal
-from reassess.cli.common import Call, call_options, refuse_repeated, tracked
+from reassess.aggregation import (
+    METHODS,
+    USUAL_RULES,
+    Goal,
+    MeasuredCurve,
+    Rule,
+    StopReplay,
+    measure_curves,
+    parse_method,
+    remake,
+    replay_stops,
+    warn_of_stop,
+)
+from reassess.cli.call import Call, call_options, refuse_repeated, tracked
 from reassess.cli.curve_inputs import Answers, load_curves
 from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.inputs import (
+from reassess.cli.options import (
     OUTPUT,
     STOP,
     ParsedType,
@@ -26,13 +34,11 @@ from reassess.cli.inputs import (
 )
 from reassess.cli.part_inputs import NONE
 from reassess.cli.tables.curve_table import print_curves, print_replays, write_points, write_replays
-from reassess.core.benchmark import IMAGENET, USUAL_THRESHOLD, Benchmark
-from reassess.core.scores import Scores
-from reassess.core.stop_rule import StopRule
-from reassess.data.loading import known_in_sample
+from reassess.core import IMAGENET, USUAL_THRESHOLD, Benchmark, Scores, StopRule
+from reassess.data import known_in_sample
 from reassess.errors import DataError, at
 from reassess.formats.tables import TABLE_SUFFIXES
-from reassess.report.curve_figures import draw_curves, draw_replays
+from reassess.report import draw_curves, draw_replays
 from reassess.report.figures import FIGURE_SUFFIXES
 
 __all__ = ["curve", "measure"]

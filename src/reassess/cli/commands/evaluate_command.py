@@ -7,27 +7,29 @@ from pathlib import Path
 
 import click
 
-from reassess.cli.common import Call, call_options, refuse_repeated
+from reassess.cli.call import Call, call_options, refuse_repeated
 from reassess.cli.duplicate_inputs import Excluded, load_excluded
 from reassess.cli.help_pages import Choice, Command
-from reassess.cli.inputs import FILE, OUTPUT, joining_options, judge_options, part_option, prediction_options
 from reassess.cli.judges import Judges, load_judges
+from reassess.cli.options import FILE, OUTPUT, joining_options, judge_options, part_option, prediction_options
 from reassess.cli.prediction_inputs import each_prediction, same_inputs
 from reassess.cli.result_table import RESULT_SUFFIXES, table_option
 from reassess.cli.tables.evaluate_table import Cut, Measured, Ranking, accuracy_table, print_measured, to_json
-from reassess.comparison.model_orders import ModelOrders, compare_orders
-from reassess.comparison.panel import on_common_images
-from reassess.core.benchmark import Benchmark
-from reassess.errors import DataError, Missing, ReassessWarning, at
-from reassess.evaluation.class_list import ClassList
-from reassess.evaluation.class_list_search import find_class_list
+from reassess.comparison import ModelOrders, compare_orders, on_common_images
+from reassess.core import Benchmark
+from reassess.errors import DataError, Missing, ReassessError, ReassessWarning
+from reassess.evaluation import (
+    ClassList,
+    Exclusion,
+    Outcomes,
+    exclusions,
+    find_class_list,
+    outcomes_table,
+    ranked,
+    summarize,
+    summarize_verdicts,
+)
 from reassess.evaluation.evaluation_words import FIX_CLASS_LIST, class_list_in_words
-from reassess.evaluation.exclusion import Exclusion, exclusions
-from reassess.evaluation.measure import summarize
-from reassess.evaluation.multi_label_accuracy import summarize_verdicts
-from reassess.evaluation.outcomes import Outcomes
-from reassess.evaluation.outcomes_table import outcomes_table
-from reassess.evaluation.result import ranked
 from reassess.formats.files import write_atomically
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.text import counted
@@ -167,7 +169,7 @@ def _measure(
     joining = judges.joining(call)
     for file, predictions in each_prediction(call, files, judges):
         class_lists[file] = None
-        with at(file):
+        try:
             for cut, sets in judges.sets.items():
                 outcome = judges.outcomes(predictions, sets, any_class_list=True, called=file, **joining)
                 judge = partial(summarize, labels=sets, scores=judges.scores, experts=judges.experts, top_k=top_k)
@@ -177,6 +179,9 @@ def _measure(
                 if excluded is not None:
                     moved[cut][file] = exclusions(judge(outcome), measured[cut][file])
                 class_lists[file] = class_lists[file] or find_class_list(outcome, sets, judges.original)
+        except ReassessError as error:
+            error.at(file)
+            raise
         other, classes = class_lists[file], judges.labels.classes
         if other is not None:
             words = f"{file}: {class_list_in_words(other, classes)}"

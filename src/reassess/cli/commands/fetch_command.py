@@ -6,12 +6,10 @@ from typing import Any
 
 import click
 
-from reassess.cli.common import Call, call_options
+from reassess.cli.call import Call, call_options
 from reassess.cli.help_pages import Choice, Command
 from reassess.cli.screen import print_table
-from reassess.data import SOURCES
-from reassess.data.catalogue import KnownFile, Source
-from reassess.data.sources import fetch_all, find_all
+from reassess.data import SOURCES, KnownFile, Source, fetch_all, find_all
 
 __all__ = ["fetch"]
 

@@ -8,17 +8,15 @@ import click
 import numpy as np
 import numpy.typing as npt
 
-from reassess.cleaning.folding import USUAL_FOLDS, make_folds
-from reassess.cli.common import Call, call_options
+from reassess.cleaning import USUAL_FOLDS, make_folds
+from reassess.cli.call import Call, call_options
 from reassess.cli.duplicate_inputs import load_groups
 from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.inputs import OUTPUT, benchmark_option, match_option
+from reassess.cli.options import OUTPUT, benchmark_option, match_option
 from reassess.cli.part_inputs import joined_parts, matched, needed_part, read_classes_of, read_original_of
 from reassess.cli.screen import print_table
-from reassess.core.benchmark import IMAGENET, Benchmark
-from reassess.core.folds import Folds
-from reassess.core.labels import LabelSets
-from reassess.data.loading import load_original
+from reassess.core import IMAGENET, Benchmark, Folds, LabelSets
+from reassess.data import read_original
 from reassess.formats import write_folds
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.text import counted
@@ -102,7 +100,7 @@ def _load_original(call: Call, benchmark: Benchmark, given: str | None) -> Label
     found = read_original_of(call, benchmark, given, classes)
     if found is None:
         path = needed_part(call, benchmark, "original", given)
-        found = path, load_original(path, classes=classes)
+        found = path, read_original(path, classes=classes)
     parts = joined_parts({"original": found}, benchmark, classes)
     labels: LabelSets = parts["original"]
     return labels

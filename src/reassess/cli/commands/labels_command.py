@@ -5,30 +5,19 @@ from pathlib import Path
 
 import click
 
-from reassess.aggregation.thresholds import label_sets
-from reassess.cli.common import OUTPUT, Call, call_options, refuse_repeated
+from reassess.aggregation import label_sets
+from reassess.cli.call import OUTPUT, Call, call_options, refuse_repeated
 from reassess.cli.help_pages import Choice, Command, in_benchmark
-from reassess.cli.inputs import benchmark_option, keep_settings, match_option
 from reassess.cli.judges import judging
+from reassess.cli.options import benchmark_option, keep_settings, match_option
 from reassess.cli.part_inputs import joined_parts, matched, needed_part, read_classes_of, read_original_of
 from reassess.cli.tables.labels_table import class_table, comparison_to_json, print_comparison
-from reassess.comparison.label_agreement import label_agreement
-from reassess.comparison.label_changes import LabelDiff, label_diff
-from reassess.core.benchmark import IMAGENET, Benchmark, benchmark_of
-from reassess.core.classes import Classes
-from reassess.core.common_classes import Classed
-from reassess.core.labels import LabelSets
-from reassess.core.multi_labels import MultiLabels
-from reassess.data.loading import (
-    in_benchmark_classes,
-    load_any_labels,
-    load_original,
-    load_scores,
-)
-from reassess.data.sources import SOURCES
+from reassess.comparison import LabelDiff, label_agreement, label_diff
+from reassess.core import IMAGENET, Benchmark, Classed, Classes, LabelSets, MultiLabels, benchmark_of
+from reassess.data import SOURCES, in_benchmark_classes, read_labels, read_original, read_scores
 from reassess.errors import DataError, Missing
+from reassess.formats import write_labels
 from reassess.formats.files import write_atomically
-from reassess.formats.label_files import write_labels
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.text import counted
 
@@ -113,7 +102,7 @@ def _make(
     """Label sets from scores; and how many images keep their original label, if there are original labels."""
     path = needed_part(call, benchmark, "scores", scores)
     classes = None if benchmark is None else read_classes_of(call, benchmark)
-    of_file = load_scores(path, classes=classes)
+    of_file = read_scores(path, classes=classes)
     images_of = matched(call, benchmark_of(of_file.images) if benchmark is None else benchmark)
     given: dict[str, tuple[Path, Classed]] = {"scores": (path, of_file)}
     if (of_original := _original(call, images_of, original, classes)) is not None:
@@ -131,7 +120,7 @@ def _original(
     source = benchmark.sources.get("original") if original is None else original
     if source is not None and source in SOURCES:
         path = call.resolve("original", source)
-        return path, load_original(path, classes=classes)
+        return path, read_original(path, classes=classes)
     return read_original_of(call, benchmark, original, classes)
 
 
@@ -163,7 +152,7 @@ def _read_sets(call: Call, files: tuple[str, ...], benchmark: Benchmark | None) 
     given: dict[str, tuple[Path, Classed]] = {}
     for number, file in enumerate(files, 1):
         path = call.resolve("labels", file)
-        given[f"labels {number}"] = path, load_any_labels(path, classes=classes)
+        given[f"labels {number}"] = path, read_labels(path, classes=classes)
     if benchmark is None:
         benchmark = benchmark_of(tuple(chain.from_iterable(sets.images for _, sets in given.values())))
     return list(joined_parts(given, matched(call, benchmark), classes, with_one_another=True).values())

@@ -7,19 +7,17 @@ from typing import Any
 
 import click
 
-from reassess.cli.common import FILE, OUTPUT, Call, call_options, refuse_repeated
+from reassess.cli.call import FILE, OUTPUT, Call, call_options, refuse_repeated
 from reassess.cli.help_pages import Command
-from reassess.cli.inputs import benchmark_option, family_option
+from reassess.cli.options import benchmark_option, family_option
 from reassess.cli.part_inputs import find_part, joined_parts, read_classes_of, read_original_of
 from reassess.cli.result_table import RESULT_SUFFIXES
 from reassess.cli.tables.leaderboard_table import Level, print_leaderboard, rows_table, to_json
-from reassess.comparison.placement import original_level, place_models
-from reassess.comparison.trends import fit_trend
-from reassess.core.benchmark import IMAGENET, Benchmark
-from reassess.core.leaderboard import Leaderboard, LeaderboardRow
-from reassess.data.loading import load_labels
-from reassess.formats.leaderboard_files import read_leaderboard
-from reassess.report.accuracy_figures import draw_leaderboard
+from reassess.comparison import fit_trend, original_level, place_models
+from reassess.core import IMAGENET, Benchmark, Leaderboard, LeaderboardRow
+from reassess.data import read_labels
+from reassess.formats import read_leaderboard
+from reassess.report import draw_leaderboard
 from reassess.report.figures import FIGURE_SUFFIXES
 
 __all__ = ["leaderboard"]
@@ -118,7 +116,7 @@ def _own_level(call: Call, benchmark: Benchmark) -> Level | None:
     path, original = find_part(call, benchmark, "labels", None), read_original_of(call, benchmark, None, classes)
     if path is None or original is None:
         return None
-    given = {"labels": (path, load_labels(path, classes=classes)), "original": original}
+    given = {"labels": (path, read_labels(path, classes=classes).judging), "original": original}
     accuracy = original_level(*joined_parts(given, benchmark, classes).values())
     if accuracy.value is None:
         return None

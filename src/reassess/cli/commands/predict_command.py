@@ -7,16 +7,15 @@ from typing import Any
 
 import click
 
-from reassess.cli.common import Call, call_options, counting, usable_cores
+from reassess.cli.call import Call, call_options, counting, usable_cores
 from reassess.cli.help_pages import Command
-from reassess.cli.inputs import FILE, OUTPUT, benchmark_option
+from reassess.cli.options import FILE, OUTPUT, benchmark_option
 from reassess.cli.prediction_inputs import own_value
 from reassess.cli.screen import print_table
-from reassess.core.benchmark import Benchmark
+from reassess.core import Benchmark
 from reassess.formats.files import read_lines
-from reassess.proposals.image_models import ModelSource
-from reassess.proposals.inference import predict as run_models
-from reassess.proposals.model_runs import ImagePredictions
+from reassess.proposals import ImagePredictions, ModelSource
+from reassess.proposals import predict as run_models
 from reassess.text import counted
 
 __all__ = ["predict"]

@@ -9,33 +9,27 @@ from pathlib import Path
 import click
 import numpy as np
 
-from reassess.aggregation.golden import golden_truth
-from reassess.cli.common import FILE, OUTPUT, Call, Range, call_options, refuse_repeated
+from reassess.aggregation import golden_truth
+from reassess.cli.call import FILE, OUTPUT, Call, Range, call_options, refuse_repeated
 from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.inputs import ParsedType, benchmark_option, joining_options, part_option, prediction_options
 from reassess.cli.judges import Judges, load_judges, load_original_judges, taken_for_imagenet
+from reassess.cli.options import ParsedType, benchmark_option, joining_options, part_option, prediction_options
 from reassess.cli.part_inputs import NONE, matched
 from reassess.cli.prediction_inputs import each_prediction, short_names
 from reassess.cli.tables.propose_table import lower, print_choice, print_result, tell_written, write_subsets
 from reassess.cli.tables.unasked_table import print_unasked, unasked_to_json
-from reassess.core.benchmark import IMAGENET, Benchmark
-from reassess.core.candidates import Candidates
-from reassess.core.model_choice import ModelChoice
-from reassess.core.predictions import Predictions
-from reassess.core.proposal_result import ProposalResult
-from reassess.data.benchmark_folders import part_path
+from reassess.core import IMAGENET, Benchmark, Candidates, ModelChoice, Predictions, ProposalResult
+from reassess.data import part_path
 from reassess.errors import DataError, ReassessWarning, at
-from reassess.evaluation.class_list_search import find_class_list
+from reassess.evaluation import Outcomes, find_class_list
 from reassess.evaluation.evaluation_words import FIX_CLASS_LIST, class_list_in_words
-from reassess.evaluation.outcomes import UNKNOWN, Outcomes
-from reassess.formats.candidate_files import write_candidates
+from reassess.evaluation.outcomes import UNKNOWN
+from reassess.formats import write_candidates
 from reassess.formats.files import write_atomically
 from reassess.formats.tables import TABLE_SUFFIXES
-from reassess.proposals.choice import choose_models
-from reassess.proposals.proposing import USUAL_PER_IMAGE
-from reassess.proposals.proposing import propose as propose_classes
-from reassess.proposals.unasked import unasked_candidates
-from reassess.report.choice_figure import draw_choice
+from reassess.proposals import USUAL_PER_IMAGE, choose_models, unasked_candidates
+from reassess.proposals import propose as propose_classes
+from reassess.report import draw_choice
 from reassess.report.figures import FIGURE_SUFFIXES
 
 __all__ = ["propose"]
@@ -74,7 +68,6 @@ class _Models:
 @click.command(
     cls=Command,
     examples=[
-        "reassess propose a.csv b.csv --benchmark pets -o candidates.parquet",
         "reassess propose a.csv b.csv --benchmark pets --choose recall=0.5 --golden experts.csv",
         "reassess propose a.csv b.csv --benchmark pets --unasked -o unasked.jsonl",
     ],

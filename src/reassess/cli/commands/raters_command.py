@@ -4,19 +4,14 @@ from pathlib import Path
 
 import click
 
-from reassess.aggregation.golden_items import GoldenVotes, golden_votes
-from reassess.aggregation.reliability import rater_reliability
-from reassess.aggregation.reliability_result import reliability_table
-from reassess.aggregation.stopping import warn_of_stop
-from reassess.cli.common import Call, call_options
+from reassess.aggregation import GoldenVotes, golden_votes, rater_reliability, reliability_table, warn_of_stop
+from reassess.cli.call import Call, call_options
 from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.inputs import OUTPUT, benchmark_option, golden_options, match_option
+from reassess.cli.options import OUTPUT, benchmark_option, golden_options, match_option
 from reassess.cli.part_inputs import joined_parts, load_golden, matched, needed_part, read_classes_of, refuse_two_kinds
 from reassess.cli.tables.raters_table import print_reliability
-from reassess.core.benchmark import Benchmark, benchmark_of
-from reassess.core.questions import Questions
-from reassess.core.votes import Votes
-from reassess.data.loading import load_votes
+from reassess.core import Benchmark, Questions, Votes, benchmark_of
+from reassess.data import read_votes
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.text import counted
 
@@ -106,7 +101,7 @@ def load_raters(
     classes = None if benchmark is None else read_classes_of(call, benchmark)
     path = needed_part(call, benchmark, "votes", votes)
     answers = call.reading.answers or (None if benchmark is None else benchmark.answers)
-    main = load_votes(path, answers=answers, classes=classes)
+    main = read_votes(path, answers=answers, classes=classes)
     if benchmark is None:
         benchmark = benchmark_of(main.items.images) if isinstance(main.items, Questions) else Benchmark()
     given = {"votes": (path, main)}

@@ -6,17 +6,17 @@ from typing import Any
 
 import click
 
-from reassess.cli.common import FILE, OUTPUT, Call, call_options, percent, tracked
+from reassess.cli.call import FILE, OUTPUT, Call, call_options, percent, tracked
 from reassess.cli.findings_inputs import findings_options, load_findings
 from reassess.cli.help_pages import Choice, Command
 from reassess.cli.prediction_inputs import short_names
 from reassess.cli.screen import print_table
+from reassess.comparison import Findings
 from reassess.comparison.comparison_words import unlike_images
-from reassess.comparison.findings import Findings
 from reassess.evaluation.evaluation_words import heading
-from reassess.report.charts import CHARTS, write_chart
+from reassess.report import CHARTS, ShownMistakes, write_chart, write_report
 from reassess.report.figures import FIGURE_SUFFIXES
-from reassess.report.writing import REPORT_SUFFIXES, ShownMistakes, write_report
+from reassess.report.writing import REPORT_SUFFIXES
 from reassess.text import counted
 
 __all__ = ["report"]

@@ -6,17 +6,15 @@ from typing import Any
 
 import click
 
-from reassess.cli.common import FILE, OUTPUT, Call, call_options, counting, usable_cores
+from reassess.cli.call import FILE, OUTPUT, Call, call_options, counting, usable_cores
 from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.inputs import benchmark_option
+from reassess.cli.options import benchmark_option
 from reassess.cli.part_inputs import NONE, read_classes_of, read_original_of
 from reassess.cli.screen import print_table
-from reassess.core.benchmark import Benchmark
-from reassess.core.duplicates import UNUSABLE_KINDS, DuplicateCounts
-from reassess.core.labels import LabelSets
-from reassess.data.benchmark_folders import part_path
-from reassess.data.scanning import Scan, scan_images
-from reassess.formats.noun_tables import DUPLICATES_SUFFIXES, write_duplicates
+from reassess.core import UNUSABLE_KINDS, Benchmark, DuplicateCounts, LabelSets
+from reassess.data import Scan, part_path, scan_images
+from reassess.formats import write_duplicates
+from reassess.formats.noun_tables import DUPLICATES_SUFFIXES
 from reassess.text import counted, some
 
 __all__ = ["scan"]
@@ -140,7 +138,7 @@ def _print(call: Call, scan: Scan, output: Path, *, near: bool) -> None:
         faults = [f"{scan.count(each.name, kind):,}" for kind in UNUSABLE_KINDS]
         rows.append([each.name, f"{each.images:,}", *faults, *_cells(within[each.name], near, with_classes)])
     for pair in between[: call.first_rows(len(between), _MOST_PAIRS, "pairs of sets")]:
-        name = f"{pair.name}, duplicated in {pair.elsewhere}"
+        name = f"{pair.name}, also in {pair.elsewhere}"
         rows.append([name, None, None, None, None, *_cells(pair, near, with_classes)])
     optional = [*(["near"] if near else []), *(["other class"] if with_classes else [])]
     print_table(["set", "images", *UNUSABLE_KINDS, "exact", *optional], rows)

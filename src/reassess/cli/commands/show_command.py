@@ -7,21 +7,17 @@ from pathlib import Path
 
 import click
 
-from reassess.cli.common import FILE, Call, call_options, refuse_repeated
+from reassess.cli.call import FILE, Call, call_options, refuse_repeated
 from reassess.cli.help_pages import Command
-from reassess.cli.inputs import judge_options, match_option, prediction_options
 from reassess.cli.judges import Judges, load_judges, taken_for_imagenet
+from reassess.cli.options import judge_options, match_option, prediction_options
 from reassess.cli.prediction_inputs import each_prediction
 from reassess.cli.screen import print_table, say
-from reassess.core.benchmark import Benchmark
-from reassess.core.classes import Classes
-from reassess.core.image_names import find_image
-from reassess.core.items import Id
-from reassess.core.labels import LabelSets
-from reassess.data.benchmark_folders import MADE_BY, part_path
-from reassess.data.joined_parts import benchmark_names
+from reassess.core import Benchmark, Classes, Id, LabelSets, find_image
+from reassess.data import benchmark_names, part_path
+from reassess.data.benchmark_folders import MADE_BY
+from reassess.evaluation import Candidate, ImageSheet, image_sheet
 from reassess.evaluation.evaluation_words import KNOWN_IN_WORDS, score_in_words
-from reassess.evaluation.image_sheet import Candidate, ImageSheet, image_sheet
 from reassess.text import some, together
 
 __all__ = ["show"]

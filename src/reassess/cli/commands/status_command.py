@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from reassess import annotation
+from reassess.cli.call import Call, call_options
 from reassess.cli.campaign_options import PLACE
-from reassess.cli.common import Call, call_options
 from reassess.cli.fixes import error_in_options
 from reassess.cli.help_pages import Command
 from reassess.cli.screen import say
-from reassess.core.benchmark import IMAGENET
+from reassess.core import IMAGENET
 
 if TYPE_CHECKING:
     from reassess.annotation import Progress
@@ -39,7 +39,7 @@ def status(call: Call, place: str) -> int:
 
 def _show_benchmark(call: Call, place: str) -> int:
     from reassess.cli.tables.status_table import print_status, to_json
-    from reassess.data.benchmark_status import check_benchmark
+    from reassess.data import check_benchmark
 
     result = check_benchmark(place)
     if result.next_command is not None:

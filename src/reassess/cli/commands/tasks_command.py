@@ -11,27 +11,19 @@ import click
 import numpy as np
 
 from reassess.cli.aggregate_options import OF_METHODS, make_scores
+from reassess.cli.call import Call, Range, call_options
 from reassess.cli.campaign_inputs import with_unanswered
-from reassess.cli.common import Call, Range, call_options
 from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.inputs import FILE, OUTPUT, STOP, benchmark_option
+from reassess.cli.options import FILE, OUTPUT, STOP, benchmark_option
 from reassess.cli.part_inputs import find_part, read_classes_of
 from reassess.cli.screen import print_table
-from reassess.core.benchmark import Benchmark, benchmark_of
-from reassess.core.classes import Classes
-from reassess.core.common_classes import Classed
-from reassess.core.questions import Questions
-from reassess.core.stop_rule import StopRule
-from reassess.core.tasks import Effort, Tasks
-from reassess.core.votes import Votes
-from reassess.data.joined_parts import in_one_benchmark, warn_of_other_images
-from reassess.data.loading import load_votes
+from reassess.core import Benchmark, Classed, Classes, Effort, Questions, StopRule, Tasks, Votes, benchmark_of
+from reassess.data import in_one_benchmark, read_votes, warn_of_other_images
 from reassess.errors import DataError, at
-from reassess.formats.candidate_files import read_candidates
-from reassess.formats.class_tables import read_hierarchy
+from reassess.formats import read_candidates, read_hierarchy, write_tasks
 from reassess.formats.files import exists
-from reassess.formats.task_files import TASK_SUFFIXES, write_tasks
-from reassess.proposals.task_grouping import USUAL_SIZE, make_tasks, seconds_per_vote, votes_until_closed
+from reassess.formats.task_files import TASK_SUFFIXES
+from reassess.proposals import USUAL_SIZE, make_tasks, seconds_per_vote, votes_until_closed
 from reassess.text import counted, some
 
 __all__ = ["tasks"]
@@ -141,7 +133,7 @@ def tasks(
     if isinstance(seconds, Path):
         path = call.read("votes", seconds)
         with at(path):
-            seconds = seconds_per_vote(load_votes(path, answers=images_of.answers, classes=asked.classes))
+            seconds = seconds_per_vote(read_votes(path, answers=images_of.answers, classes=asked.classes))
     effort = made.effort(each, seconds)
     write_tasks(output, made, force=call.force)
     nowhere = [] if tree is None else [c for c in np.unique(asked.class_ids).tolist() if not tree.path(c)]
@@ -190,7 +182,7 @@ def _read(
 def _read_golden(path: Path, benchmark: Benchmark, classes: Classes | None) -> Votes:
     """The experts' votes of a file, or golden questions that have none yet."""
     try:
-        return load_votes(path, answers=benchmark.answers, classes=classes)
+        return read_votes(path, answers=benchmark.answers, classes=classes)
     except DataError:
         with suppress(DataError):
             return with_unanswered(None, read_candidates(path, classes).questions)

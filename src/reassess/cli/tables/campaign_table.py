@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from reassess.cli.common import Call, percent, percents
+from reassess.cli.call import Call, percent, percents
 from reassess.cli.screen import print_table, say
 from reassess.text import counted, some
 

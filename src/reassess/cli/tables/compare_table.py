@@ -6,9 +6,21 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from reassess.cli.common import Call, percent, percents
+from reassess.cli.call import Call, percent, percents
 from reassess.cli.result_table import ResultTable
 from reassess.cli.screen import print_table, say
+from reassess.comparison import (
+    AccuracyChange,
+    Comparison,
+    Findings,
+    LabellingBias,
+    LabelUncertainty,
+    Paired,
+    Preference,
+    Ranking,
+    Verdicts,
+    p_text,
+)
 from reassess.comparison.comparison_words import (
     DIFFERENCE_EXPLAINED,
     HOLM_EXPLAINED,
@@ -18,16 +30,10 @@ from reassess.comparison.comparison_words import (
     ranks_explained,
     uncertainty_explained,
 )
-from reassess.comparison.differences import AccuracyChange, p_text
-from reassess.comparison.findings import Findings
-from reassess.comparison.label_uncertainty import LabelUncertainty
-from reassess.comparison.labelling_bias import LabellingBias
-from reassess.comparison.model_or_label import Preference, Verdicts
-from reassess.comparison.pairs import NO_ORIGINAL, Comparison, Paired
-from reassess.comparison.ranking import Ranking
+from reassess.comparison.pairs import NO_ORIGINAL
 from reassess.errors import DataError, Missing
 from reassess.evaluation.evaluation_words import heading
-from reassess.numeric.proportion import Proportion
+from reassess.numeric import Proportion
 from reassess.text import shared, some
 
 __all__ = ["comparison_table", "print_compared", "to_json"]

@@ -6,14 +6,11 @@ from pathlib import Path
 import click
 import numpy as np
 
-from reassess.aggregation.baseline_rules import Rule
-from reassess.aggregation.measured_curves import MeasuredCurve, curve_points
-from reassess.aggregation.stopping import StopReplay
-from reassess.aggregation.thresholds import Goal
-from reassess.cli.common import Call
+from reassess.aggregation import Goal, MeasuredCurve, Rule, StopReplay, curve_points
+from reassess.cli.call import Call
 from reassess.cli.curve_inputs import Answers
 from reassess.cli.screen import print_table
-from reassess.core.stop_rule import StopRule
+from reassess.core import StopRule
 from reassess.formats.tables import write_table
 from reassess.text import counted, percent, some
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from reassess.cli.common import Call, percent, percents
+from reassess.cli.call import Call, percent, percents
 from reassess.cli.screen import print_table
-from reassess.core.classes import Classes
-from reassess.evaluation.multi_label_accuracy import MultiLabelAccuracy
+from reassess.core import Classes
+from reassess.evaluation import MultiLabelAccuracy
 from reassess.text import counted, shared
 
 __all__ = [

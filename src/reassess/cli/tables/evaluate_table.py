@@ -4,15 +4,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reassess.cli.common import Call, percent, percents
+from reassess.cli.call import Call, percent, percents
 from reassess.cli.result_table import ResultTable
 from reassess.cli.screen import print_table, say
 from reassess.cli.tables.evaluate_details_table import print_multi_label
 from reassess.cli.tables.labels_table import label_sets_table, orders_to_json, print_orders
-from reassess.comparison.model_orders import ModelOrders
-from reassess.core.classes import Classes
+from reassess.comparison import ModelOrders
+from reassess.core import Classes
 from reassess.errors import Missing
-from reassess.evaluation.class_list import ClassList
+from reassess.evaluation import ClassList, Evaluation, Exclusion, MultiLabelAccuracy, ranks_of
 from reassess.evaluation.evaluation_words import (
     MISTAKES_IN_WORDS,
     ceiling_in_words,
@@ -20,10 +20,7 @@ from reassess.evaluation.evaluation_words import (
     missing_in_words,
     not_scored_in_words,
 )
-from reassess.evaluation.exclusion import Exclusion
-from reassess.evaluation.multi_label_accuracy import MultiLabelAccuracy
-from reassess.evaluation.result import Evaluation, ranks_of
-from reassess.numeric.proportion import Proportion
+from reassess.numeric import Proportion
 from reassess.text import counted, shared
 
 __all__ = ["Cut", "Measured", "Ranking", "accuracy_table", "print_measured", "to_json"]

@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reassess.cli.common import Call, percent, percents
+from reassess.cli.call import Call, percent, percents
 from reassess.cli.result_table import ResultTable
 from reassess.cli.screen import print_table, say
-from reassess.comparison.label_agreement import AGREEMENTS, CROSSTAB, LabelAgreement
-from reassess.comparison.label_changes import LabelDiff
-from reassess.comparison.model_orders import ModelOrders
+from reassess.comparison import AGREEMENTS, CROSSTAB, LabelAgreement, LabelDiff, ModelOrders
 from reassess.errors import Missing
+from reassess.evaluation import Evaluation, ranks_of
 from reassess.evaluation.evaluation_words import not_scored_in_words
-from reassess.evaluation.result import Evaluation, ranks_of
 from reassess.text import counted, shared
 
 if TYPE_CHECKING:

@@ -8,16 +8,14 @@ import click
 import numpy as np
 import numpy.typing as npt
 
-from reassess.cli.common import Call
+from reassess.cli.call import Call
 from reassess.cli.result_table import ResultTable
 from reassess.cli.screen import print_table
+from reassess.comparison import Placement, Trend, TrendLine
 from reassess.comparison.comparison_words import TOO_FEW_FAMILIES
-from reassess.comparison.placement import Placement
-from reassess.comparison.trends import Trend, TrendLine
-from reassess.core.leaderboard import Leaderboard
+from reassess.core import Leaderboard
 from reassess.evaluation.evaluation_words import heading
-from reassess.numeric.proportion import Proportion
-from reassess.numeric.regression import Estimate
+from reassess.numeric import Estimate, Proportion
 from reassess.text import counted, percentage, some
 
 __all__ = ["Level", "print_leaderboard", "rows_table", "to_json"]

@@ -7,13 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from reassess.cli.common import Call
+from reassess.cli.call import Call
 from reassess.cli.screen import print_table
-from reassess.core.candidates import ORIGINAL_SOURCE, Candidates
-from reassess.core.model_choice import ModelChoice, ModelSubset
-from reassess.core.proposal_result import ProposalResult
+from reassess.core import ORIGINAL_SOURCE, Candidates, ModelChoice, ModelSubset, ProposalResult
 from reassess.formats.tables import write_table
-from reassess.numeric.proportion import Proportion
+from reassess.numeric import Proportion
 from reassess.text import counted, shared, some
 
 __all__ = ["lower", "print_choice", "print_result", "tell_written", "write_subsets"]

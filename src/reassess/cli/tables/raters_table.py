@@ -5,13 +5,11 @@ from itertools import islice
 
 import numpy as np
 
-from reassess.aggregation.agreement import Dependence
-from reassess.aggregation.golden_items import GoldenVotes
-from reassess.aggregation.reliability_result import Reliability
-from reassess.cli.common import Call
+from reassess.aggregation import Dependence, GoldenVotes, Reliability
+from reassess.cli.call import Call
 from reassess.cli.screen import print_table, say
-from reassess.core.rater_model import VALIDITY
-from reassess.numeric.proportion import Proportion
+from reassess.core import VALIDITY
+from reassess.numeric import Proportion
 from reassess.text import counted, some
 
 __all__ = ["print_reliability"]

@@ -6,8 +6,7 @@ from typing import Any
 
 from reassess.cli.fixes import error_in_options, in_options
 from reassess.cli.screen import print_table, say
-from reassess.data.benchmark_status import BenchmarkCheck, PartCheck
-from reassess.data.name_problems import NameProblem
+from reassess.data import BenchmarkCheck, NameProblem, PartCheck
 from reassess.text import counted, some
 
 __all__ = ["print_status", "to_json"]
@@ -19,8 +18,8 @@ _MOST_ANSWERS = 10
 
 def print_status(check: BenchmarkCheck) -> None:
     """Print the parts, which commands they are enough for, and the names that do not fit."""
-    rows = [(one.part, one.source, one.format, _holds(one)) for one in check.parts]
-    print_table(("part", "file", "format", "holds"), rows, title=check.name, text_columns=4)
+    rows = [(one.part, one.source, one.format, _contents(one), _made_from(one)) for one in check.parts]
+    print_table(("part", "file", "format", "contents", "made from"), rows, title=check.name, text_columns=5)
     say("")
     print_table(
         ("command", "state"),
@@ -30,7 +29,7 @@ def print_status(check: BenchmarkCheck) -> None:
     for problem in (*check.duplicates, *check.mismatches):
         say(_in_words(problem))
     if check.others:
-        say(f"None of the parts, and not read: {_some(check.others, len(check.others))}.")
+        say(f"not parts of a benchmark: {_some(check.others, len(check.others))}")
 
 
 def to_json(check: BenchmarkCheck) -> dict[str, Any]:
@@ -49,6 +48,8 @@ def to_json(check: BenchmarkCheck) -> dict[str, Any]:
                 "answers": {str(answer): count for answer, count in one.answers.items()},
                 "error": None if one.error is None else error_in_options(one.error),
                 "made_by": one.made_by,
+                "made_from": list(one.made_from),
+                "stale": list(one.stale),
             }
             for one in check.parts
         ],
@@ -56,7 +57,7 @@ def to_json(check: BenchmarkCheck) -> dict[str, Any]:
             {
                 "command": command,
                 "ready": not parts,
-                "lacks": [{"part": one.part, "made_by": one.made_by} for one in parts],
+                "missing": [{"part": one.part, "made_by": one.made_by} for one in parts],
             }
             for command, parts in check.missing_parts.items()
         ],
@@ -66,7 +67,7 @@ def to_json(check: BenchmarkCheck) -> dict[str, Any]:
     }
 
 
-def _holds(one: PartCheck) -> str:
+def _contents(one: PartCheck) -> str:
     if one.format is None:
         return f"missing; {one.made_by}"
     counts = ", ".join(counted(count, _SINGULAR.get(thing, thing[:-1]), thing) for thing, count in one.counts.items())
@@ -76,7 +77,14 @@ def _holds(one: PartCheck) -> str:
         )
     if one.error is not None:
         return f"{counts}; cannot be read".removeprefix("; ")
-    return counts or "not read, since classes cannot be"
+    return counts or "not read, since classes cannot be read"
+
+
+def _made_from(one: PartCheck) -> str | None:
+    if not one.made_from:
+        return None
+    changed = f"; stale: {some(one.stale)} changed later" if one.stale else ""
+    return f"{some(one.made_from)}{changed}"
 
 
 def _state(parts: Iterable[PartCheck]) -> str:

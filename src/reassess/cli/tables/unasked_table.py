@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from reassess.cli.common import Call
+from reassess.cli.call import Call
 from reassess.cli.screen import print_table
-from reassess.core.candidates import NOT_ASKED, UNRATED, Candidates
+from reassess.core import NOT_ASKED, UNRATED, Candidates
 from reassess.text import counted
 
 __all__ = ["print_unasked", "unasked_to_json"]

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core import Classes, Predictions
 from reassess.core.checks import check_known, check_type
-from reassess.core.classes import Classes, classes_of_ids
-from reassess.core.predictions import MOST_IDS, Predictions
-from reassess.errors import DataError, ReassessWarning, at
+from reassess.core.classes import classes_of_ids
+from reassess.core.predictions import MOST_IDS
+from reassess.errors import DataError, ReassessError, ReassessWarning
 from reassess.formats.files import as_path, check_output, read_lines, suffix_of, write_atomically, writing
 from reassess.formats.image_lists import name_lines, names_beside
 from reassess.formats.predictions.id_columns import UNKNOWN_CLASS, UnknownClass
@@ -145,7 +146,7 @@ def read_predictions(
         columns = classes.map_outputs(outputs, where=_LIST)
         if unknown_class == "error":
             refuse_unknown_outputs(outputs, columns, classes, where=_LIST)
-    with at(path):
+    try:
         predictions = replace(read(path, classes, columns, unknown_class), classes=classes)
         if outputs is not None and predictions.columns is columns is not None:
             predictions = without_unknown_outputs(predictions, outputs)
@@ -167,6 +168,9 @@ def read_predictions(
                 held = "lists the outputs" if is_list else f"has {counted(len(lines), 'line')}"
                 other = f"{beside.name} beside it {held} and does not name its rows"
                 predictions = replace(predictions, detected=f"{predictions.detected}; {other}")
+    except ReassessError as error:
+        error.at(path)
+        raise
     unknown = unknown_in_words(predictions, unknown_class)
     if not unknown:
         return predictions

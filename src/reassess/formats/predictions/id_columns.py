@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.class_names import UnknownClasses, class_number
-from reassess.core.classes import Classes, names_without_list
+from reassess.core import Classes, UnknownClasses
+from reassess.core.class_names import class_number
+from reassess.core.classes import names_without_list
 from reassess.errors import DataError, Fix
 from reassess.formats.predictions.output_lists import refuse_ids, with_examples
 from reassess.formats.tables import integers, place, refuse_missing

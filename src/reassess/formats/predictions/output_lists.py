@@ -6,10 +6,9 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core import Classes, Predictions, UnknownClasses
 from reassess.core.checks import check_all
-from reassess.core.class_names import UnknownClasses
-from reassess.core.classes import Classes, classes_of_ids
-from reassess.core.predictions import Predictions
+from reassess.core.classes import classes_of_ids
 from reassess.errors import DataError, Fix
 from reassess.text import counted, some
 

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.classes import Classes
-from reassess.core.predictions import Predictions
+from reassess.core import Classes, Predictions
 from reassess.errors import DataError, MissingPackageError
 from reassess.formats.archives import check_declared, check_size, open_archive, read_npy
 from reassess.formats.files import check_input

@@ -20,9 +20,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.classes import Classes
+from reassess.core import Classes, Predictions
 from reassess.core.image_names import image_keys
-from reassess.core.predictions import Predictions
 from reassess.errors import DataError
 from reassess.formats.json_files import read_json, read_json_lines
 from reassess.formats.predictions.id_columns import (

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core import Classes, Predictions
 from reassess.core.class_names import class_number
-from reassess.core.classes import Classes
-from reassess.core.predictions import Predictions
 from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.formats.predictions.id_columns import ID_COLUMNS, UnknownClass, flattened, unpacked
 from reassess.formats.predictions.output_lists import LIST_OUTPUTS, are_in_sorted_order, check_outputs

@@ -3,20 +3,18 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from reassess.core import Classes, Id, Votes
 from reassess.core.checks import check_type
-from reassess.core.classes import Classes
-from reassess.core.items import Id
-from reassess.core.votes import Votes
-from reassess.errors import at
+from reassess.errors import ReassessError
 from reassess.formats.files import as_path, suffix_of, writing
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.formats.votes.vote_archives import check_fits_archive, read_archive, write_archive
 from reassess.formats.votes.vote_tables import read_vote_table, vote_table
 
-__all__ = ["read_votes", "write_votes"]
+__all__ = ["read_vote_file", "write_votes"]
 
 
-def read_votes(
+def read_vote_file(
     path: str | Path, *, answers: Sequence[Id] | None = None, classes: Classes | None = None, once: bool = False
 ) -> Votes:
     r"""Votes of a file.
@@ -56,7 +54,7 @@ def read_votes(
     >>> from tempfile import mkdtemp
     >>> path = Path(mkdtemp()) / "counts.csv"
     >>> _ = path.write_text("image,class,cat,dog\na.png,cat,3,1\nb.png,dog,0,5\n")
-    >>> read_votes(path)
+    >>> read_vote_file(path)
     Votes(9 votes by unknown raters on 2 images, answers cat, dog)
     """
     path = as_path(path)
@@ -66,8 +64,11 @@ def read_votes(
         **dict.fromkeys(TABLE_SUFFIXES, lambda: read_vote_table(path, answers, classes, once=once)),
     }
     read = readers[suffix_of(path, readers, "votes")]
-    with at(path):
+    try:
         return read()
+    except ReassessError as error:
+        error.at(path)
+        raise
 
 
 def write_votes(path: str | Path, votes: Votes, *, force: bool = False) -> None:

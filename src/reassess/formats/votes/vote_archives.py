@@ -9,12 +9,9 @@ from typing import IO, Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.answers import KNOWN_ANSWERS
+from reassess.core import KNOWN_ANSWERS, Classes, Id, Questions, Votes
 from reassess.core.checks import check_length, check_shape
-from reassess.core.classes import Classes
-from reassess.core.items import Id, normal_id
-from reassess.core.questions import Questions
-from reassess.core.votes import Votes
+from reassess.core.items import normal_id
 from reassess.errors import DataError, OutputError
 from reassess.formats.archives import Archive, open_archive, read_header
 from reassess.formats.question_columns import info_of_questions, questions_of_info

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core import Classes, Id, Votes
 from reassess.core.checks import check_known, check_range, check_unique, first_repeat
-from reassess.core.classes import Classes
-from reassess.core.items import Id
-from reassess.core.votes import Votes
 from reassess.errors import DataError, ReassessWarning
 from reassess.formats.question_columns import ids_of_column, ids_of_texts
 from reassess.formats.tables import as_text, integers, place, refuse_missing

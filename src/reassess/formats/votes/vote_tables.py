@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.answers import KNOWN_ANSWERS, are_known, folded, ordered_answers
-from reassess.core.classes import Classes
-from reassess.core.items import Id, Items, normal_ids
-from reassess.core.questions import Questions
-from reassess.core.votes import Votes
+from reassess.core import KNOWN_ANSWERS, Classes, Id, Items, Questions, Votes
+from reassess.core.answers import are_known, folded, ordered_answers
+from reassess.core.items import normal_ids
 from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.formats.question_columns import columns_of_questions, ids_of_column, ids_of_texts
 from reassess.formats.tables import coded, column, floats, place, read_table, refuse_missing

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reassess import annotation
-from reassess.data import load_labels, load_votes
+from reassess.data import read_labels, read_votes
 from tests.helpers import Run, document_of
 
 Export = Callable[..., Run]
@@ -39,7 +39,7 @@ def labels_by(line: str, run: Callable[..., Run], labels: str = "rated/labels.cs
         program, *argv = shlex.split(command)
         result = run(*argv)
         assert (program, result.code) == ("reassess", 0), result.err
-    return dict(load_labels(labels).sets())
+    return dict(read_labels(labels).sets())
 
 
 def test_next_step_makes_labels(export: Export, run: Callable[..., Run]) -> None:
@@ -54,7 +54,7 @@ def test_next_step_makes_labels(export: Export, run: Callable[..., Run]) -> None
     ]
     sets = labels_by(next_of(result), run)
     assert sets == {f"{number}.png": frozenset({0}) for number in range(8)}  # the last four keep the original label
-    assert load_votes("rated/votes.parquet").raters == ("rater 2", "rater 3")
+    assert read_votes("rated/votes.parquet").raters == ("rater 2", "rater 3")
     Path("rated/labels.csv").unlink()
     assert run("labels", "--benchmark", "rated", "-o", "rated/labels.json", "--threshold", "0.5").code == 0
     again = export("--force", "--rater-names")
@@ -64,8 +64,8 @@ def test_next_step_makes_labels(export: Export, run: Callable[..., Run]) -> None
         "reassess labels --benchmark rated -o rated/labels.json --force"
     )
     assert labels_by(next_of(again), run, labels="rated/labels.json")
-    assert load_votes("rated/votes.parquet").raters == ("ann", "bob")
-    assert load_votes("rated/golden.parquet").raters == ("eve",)
+    assert read_votes("rated/votes.parquet").raters == ("ann", "bob")
+    assert read_votes("rated/golden.parquet").raters == ("eve",)
     refused = export()
     assert (refused.code, refused.out) == (1, "")
     assert refused.err.endswith("fix:     choose another name, or replace files in it with --force\n")
@@ -74,7 +74,7 @@ def test_next_step_makes_labels(export: Export, run: Callable[..., Run]) -> None
 def test_labels_are_those_of_the_same_votes_as_files(export: Export, run: Callable[..., Run]) -> None:
     sets = labels_by(next_of(export("--rater-names")), run)
     for part in ("votes", "golden", "rater-golden"):
-        votes = load_votes(f"rated/{part}.parquet")
+        votes = read_votes(f"rated/{part}.parquet")
         rows = (
             f"{votes.items.images[image]},{votes.items.classes.label(class_id)},{rater},{answer}\n"
             for row, (image, class_id) in enumerate(
@@ -85,7 +85,7 @@ def test_labels_are_those_of_the_same_votes_as_files(export: Export, run: Callab
         Path(f"pets/{part}.csv").write_text("image,class,rater,answer\n" + "".join(rows))
     assert run("aggregate", "--benchmark", "pets", "-o", "pets/scores.npz").code == 0
     assert run("labels", "--benchmark", "pets", "-o", "pets/labels.csv", "--threshold", "0.8").code == 0
-    assert dict(load_labels("pets/labels.csv").sets()) == sets
+    assert dict(read_labels("pets/labels.csv").sets()) == sets
 
 
 @pytest.mark.parametrize(

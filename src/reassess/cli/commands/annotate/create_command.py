@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reassess import annotation
+from reassess.cli.call import Call, Range, call_options, counting
 from reassess.cli.campaign_inputs import CampaignParts, load_campaign_parts
 from reassess.cli.campaign_options import written_campaign_argument
-from reassess.cli.common import Call, Range, call_options, counting
 from reassess.cli.help_pages import Command
-from reassess.cli.inputs import FILE, STOP, benchmark_option
-from reassess.core.benchmark import Benchmark
-from reassess.core.stop_rule import StopRule
-from reassess.data.benchmark_outputs import check_place
-from reassess.data.image_sources import open_images
+from reassess.cli.options import FILE, STOP, benchmark_option
+from reassess.core import Benchmark, StopRule
+from reassess.data import check_place, open_images
 from reassess.errors import DataError, ReassessWarning
 from reassess.formats.files import check_output, exists, read_lines
 from reassess.text import counted

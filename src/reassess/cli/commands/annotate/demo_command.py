@@ -7,9 +7,9 @@ from tempfile import TemporaryDirectory
 import click
 
 from reassess import annotation
-from reassess.cli.common import Call, call_options
+from reassess.cli.call import Call, call_options
 from reassess.cli.help_pages import Command
-from reassess.data.image_sources import open_images
+from reassess.data import open_images
 
 __all__ = ["demo"]
 

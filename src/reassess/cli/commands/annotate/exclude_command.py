@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from reassess import annotation
+from reassess.cli.call import Call, call_options, refuse_repeated
 from reassess.cli.campaign_options import campaign_argument
-from reassess.cli.common import Call, call_options, refuse_repeated
 from reassess.cli.help_pages import Command
 
 __all__ = ["exclude"]

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import click
 
 from reassess import annotation
+from reassess.cli.call import Call, call_options
 from reassess.cli.campaign_options import campaign_argument
-from reassess.cli.common import Call, call_options
 from reassess.cli.help_pages import Command
-from reassess.cli.inputs import OUTPUT
-from reassess.core.benchmark import USUAL_THRESHOLD
-from reassess.data.benchmark_folders import open_benchmark
+from reassess.cli.options import OUTPUT
+from reassess.core import USUAL_THRESHOLD
+from reassess.data import open_benchmark
 from reassess.text import counted
 
 if TYPE_CHECKING:

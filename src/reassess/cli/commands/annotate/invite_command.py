@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reassess import annotation
+from reassess.cli.call import Call, call_options, refuse_repeated
 from reassess.cli.campaign_options import PAGES, serve_command_of, written_campaign_argument
-from reassess.cli.common import Call, call_options, refuse_repeated
 from reassess.cli.help_pages import Command
 from reassess.cli.screen import say
 from reassess.errors import DataError

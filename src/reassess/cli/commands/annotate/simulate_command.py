@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reassess import annotation
+from reassess.cli.call import Call, Range, call_options, counting, percent
 from reassess.cli.campaign_options import campaign_argument
-from reassess.cli.common import Call, Range, call_options, counting, percent
 from reassess.cli.help_pages import Command
-from reassess.cli.inputs import FILE, OUTPUT
 from reassess.cli.judges import judging
+from reassess.cli.options import FILE, OUTPUT
 from reassess.cli.screen import say
 from reassess.cli.tables.campaign_table import states_in_words
 from reassess.errors import OutputError
+from reassess.formats import read_label_file
 from reassess.formats.files import check_output
-from reassess.formats.label_files import read_labels
 from reassess.text import counted
 
 if TYPE_CHECKING:
@@ -116,7 +116,9 @@ def simulate(
         with annotation.using_campaign(copy) as opened, counting(call) as progress:
             classes = annotation.classes_of(opened)
             known = (
-                None if labels is None else judging(labels, read_labels(call.read("labels", labels), classes=classes))
+                None
+                if labels is None
+                else judging(labels, read_label_file(call.read("labels", labels), classes=classes))
             )
             if annotation.resume(opened, time.time()):
                 call.tell_first("the campaign is paused; its copy was resumed")

@@ -9,15 +9,12 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from reassess.cli.common import FILE, OUTPUT, Range
+from reassess.cli.call import FILE, OUTPUT, Range
 from reassess.cli.help_pages import Choice, in_benchmark, in_reading
-from reassess.core.benchmark import IMAGENET, USUAL_THRESHOLD, Benchmark
+from reassess.core import IMAGENET, USUAL_THRESHOLD, Benchmark, Id, Leaderboard, StopRule
 from reassess.core.image_names import MATCHES
-from reassess.core.items import Id, normal_id
-from reassess.core.leaderboard import Leaderboard
-from reassess.core.stop_rule import StopRule
-from reassess.data.benchmark_folders import open_benchmark
-from reassess.data.benchmark_settings import update_benchmark
+from reassess.core.items import normal_id
+from reassess.data import open_benchmark, update_benchmark
 from reassess.errors import DataError, at
 from reassess.formats.predictions.id_columns import UNKNOWN_CLASS
 

@@ -22,9 +22,7 @@ from reassess.text import percent as in_percent
 from reassess.text import percents as in_percents
 
 if TYPE_CHECKING:
-    from reassess.core.benchmark import Benchmark
-    from reassess.core.image_names import Match
-    from reassess.core.items import Id
+    from reassess.core import Benchmark, Id, Match
     from reassess.formats.predictions.id_columns import UnknownClass
 
 __all__ = [
@@ -81,20 +79,20 @@ class Call:
         """The file at a path, or of a known source, noted as an input; downloaded if need be."""
         if exists(source):
             return self.read(name, Path(source))
-        from reassess.data.sources import SOURCES, resolve
+        from reassess.data import SOURCES, resolve
 
         return self.read(source if source in SOURCES else name, resolve(source, progress=not self.quiet))
 
     def find(self, name: str) -> Path | None:
         """The file of a known source if this machine has it, noted as an input."""
-        from reassess.data.sources import find
+        from reassess.data import find
 
         path = find(name)
         return None if path is None else self.read(name, path)
 
     def find_all(self, name: str) -> tuple[Path, ...] | None:
         """All files of a known source if this machine has them, noted as inputs."""
-        from reassess.data.sources import find_all
+        from reassess.data import find_all
 
         paths = find_all(name)
         return None if paths is None else tuple(self.read(name, path) for path in paths)
@@ -132,7 +130,7 @@ class Call:
         part: str | None = None,
     ) -> None:
         """Raise before any work if an output cannot be written, or would spoil the benchmark."""
-        from reassess.data.benchmark_outputs import check_place
+        from reassess.data import check_place
         from reassess.formats.files import check_output, suffix_of
         from reassess.report.figures import check_packages
 

@@ -21,6 +21,8 @@ from reassess.annotation import (
 from reassess.core import LabelSets, StopRule
 from tests.annotation.campaigns import CLASSES, campaign_at, code_of, vote_on_all
 
+# A few random votes may not support the method that makes the labels, and users get a warning.
+pytestmark = pytest.mark.filterwarnings("ignore::reassess.ReassessWarning")
 NOW = 1e9
 PERFECT = ((1.0, 0.0, 0.0), (0.0, 0.0, 1.0))
 

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import event, text
 from sqlalchemy.exc import NoResultFound, SQLAlchemyError
@@ -468,6 +469,33 @@ def test_a_change_during_which_the_log_is_overwritten_is_not_acknowledged(
         with pytest.raises(store.UnavailableError, match=_LOG_CHANGED):
             add_person(campaign, "yan")
         names_if_killed(path)
+
+
+def restart_in_the_index(path: Path) -> None:
+    """Leave what a process leaves that is killed while it restarts the log: only the index says that it is empty."""
+    with path.with_name(f"{path.name}-shm").open("r+b") as index:
+        words = np.frombuffer(index.read(48), "<u4").copy()
+        words[4] = 0  # commits
+        words[8:9] = (words[8:9].byteswap() + 1).byteswap()  # the salt, which is big-endian
+        first = second = 0
+        for one, other in words[:10].reshape(-1, 2).tolist():
+            first = (first + one + second) % 2**32
+            second = (second + other + first) % 2**32
+        words[10:] = first, second
+        index.seek(0)
+        index.write(words.tobytes() * 2 + bytes(4))  # and nothing of it has been moved into the file
+
+
+def test_a_kill_while_the_log_restarts_stops_no_later_server(path: Path) -> None:
+    with using_campaign(path) as other:
+        add_person(other, "xia")
+        with reading(other.engine) as connection:
+            connection.connection.execute("PRAGMA wal_checkpoint")
+        restart_in_the_index(path)
+        with only_process(path), using_campaign(path) as campaign:
+            for name in ("zoe", "yan"):
+                add_person(campaign, name)
+            assert {"xia", "zoe", "yan"} <= names_if_killed(path)
 
 
 def test_a_closed_campaign_has_no_file_open(path: Path) -> None:

@@ -63,8 +63,8 @@ class Gate:
         with closing(engine.raw_connection()) as connection:
             self._has_log = connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
             if path in ONLY_HERE:  # wait for another process that is moving the log
-                connection.execute("PRAGMA wal_checkpoint(FULL)")
-        self._log = LogFile(f"{path}-wal") if self._has_log and path in ONLY_HERE else None
+                _, pages, _ = connection.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
+        self._log = LogFile(f"{path}-wal", is_empty=not pages) if self._has_log and path in ONLY_HERE else None
         self._is_log_changed, self._rows, self._has_written = False, 0, False
         self._seen = self._look()
         event.listen(engine, "begin", self._begin)

@@ -39,14 +39,17 @@ class LogFile:
     SQLite trusts its index of the log, and does not read again what it wrote. So it acknowledges changes after a
     damaged page, and a kill loses them. SQLite takes no lock on the log itself, so this process may open and close the
     log, unlike the database and the index of the log.
+
+    A log with commits may still be empty for SQLite: it restarts a log first in the index. A process that is killed
+    then leaves the old log, all of which is in the database, while another process keeps the index.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, is_empty: bool = False) -> None:
         self._file = os.open(path, os.O_RDWR)
         self._close = weakref.finalize(self, os.close, self._file)
         stat, header = _stat(self._file), os.pread(self._file, _HEADER, 0)
         self._state, self._pages = _State(header, stat, _start(header), None), bytearray()
-        self._note(stat, header, self._last_commit(header, _start(header)))
+        self._note(stat, header, _start(header) if is_empty else self._last_commit(header, _start(header)))
 
     def close(self) -> None:
         """Close the log; later calls raise `OSError`."""

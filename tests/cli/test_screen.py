@@ -150,25 +150,25 @@ def test_few_rows_of_many_are_shown_and_how_to_see_all(
 
 
 MISTAKES = """
-file                        mistakes   asked and rejected
-─────────────────────────────────────────────────────────
-vit_large_patch16_384.csv          0                    0
-good.csv                           1                    1
+file                     mistakes   asked and rejected
+──────────────────────────────────────────────────────
+vit_large_clip_336.csv          0                    0
+good.csv                        1                    1
 """
 AT_80 = """\
-                  judged
-                   top-1                  original                          left
-file                   %            95 %   top-1 %    soft  recall  scored   out
+                judged
+                 top-1                  original                             not
+file                 %            95 %   top-1 %    soft  recall  scored  scored
 ────────────────────────────────────────────────────────────────────────────────
-vit_large_         100.0  34.24 to 100.0         -  0.9000       -       2     1
-patch16_384.csv
-good.csv           50.00   9.45 to 90.55         -  0.5500       -       2     1
+vit_large_       100.0  34.24 to 100.0         -  0.9000       -       2       1
+clip_336.csv
+good.csv         50.00   9.45 to 90.55         -  0.5500       -       2       1
 """
 PIPED = """\
-file                        judged top-1 %             95 %   original top-1 %     soft   recall   scored   not scored
-──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-vit_large_patch16_384.csv            100.0   34.24 to 100.0                  -   0.9000        -        2            1
-good.csv                             50.00    9.45 to 90.55                  -   0.5500        -        2            1
+file                     judged top-1 %             95 %   original top-1 %     soft   recall   scored   not scored
+───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+vit_large_clip_336.csv            100.0   34.24 to 100.0                  -   0.9000        -        2            1
+good.csv                          50.00    9.45 to 90.55                  -   0.5500        -        2            1
 """
 
 
@@ -179,9 +179,9 @@ def test_evaluate_as_a_whole(
     (folder / "judged.json").write_text(json.dumps({"1.jpg": ["cup"], "2.jpg": ["cup", "mug"], "3.jpg": []}))
     scores = "1.jpg,cup,0.9\n1.jpg,mug,0.2\n2.jpg,cup,0.9\n2.jpg,mug,0.9\n"
     (folder / "scores.csv").write_text(f"image,class,score\n{scores}")
-    for name, said in (("vit_large_patch16_384", "cup"), ("good", "mug")):
+    for name, said in (("vit_large_clip_336", "cup"), ("good", "mug")):
         (folder / f"{name}.csv").write_text(f"image,prediction\n1.jpg,{said}\n2.jpg,mug\n3.jpg,cup\n")
     monkeypatch.setattr(screen, "terminal_width", lambda **_: width)
-    files = ["vit_large_patch16_384.csv", "good.csv"]
+    files = ["vit_large_clip_336.csv", "good.csv"]
     result = run("evaluate", *files, "--labels", "judged.json", "--scores", "scores.csv", "--quiet")
     assert result.out == expected + MISTAKES

@@ -944,7 +944,7 @@ def test_a_document_says_what_was_left_out_and_how_far_it_moves(shop: Path, run:
     assert [(change[part]["hits"], change[part]["n"]) for part in ("all", "rest")] == [(2, 3), (1, 1)]
     assert change["difference"] == pytest.approx(1 / 3)
     assert change["low"] < change["difference"] < change["high"]
-    assert "repeats" in [entry["name"] for entry in document["inputs"]]
+    assert "duplicates" in [entry["name"] for entry in document["inputs"]]
 
 
 def test_thresholds_and_label_sets_each_have_their_row_of_the_change(shop: Path, run: Callable[..., Run]) -> None:

@@ -203,13 +203,14 @@ class Call:
 
     def record(self) -> dict[str, Any]:
         """The command line as one text, and the files that were read with their hashes: how a page was made."""
-        return {"command": shlex.join(self._words()), "inputs": self._hashed_inputs()}
+        return {"command": shlex.join(self._words()), "inputs": self.hashed_inputs()}
 
     def _words(self) -> list[str]:
         """The command line; without the password in the address of a campaign."""
         return ["reassess", *map(annotation.shown_address, click.get_current_context().find_root().obj)]
 
-    def _hashed_inputs(self) -> list[dict[str, str | None]]:
+    def hashed_inputs(self) -> list[dict[str, str | None]]:
+        """The files that were read, each with its SHA-256."""
         from reassess.formats.files import sha256
 
         return [entry | {"sha256": sha256(Path(str(entry["path"])))} for entry in self.inputs]
@@ -221,7 +222,7 @@ class Call:
             "version": 1,
             "command": self._words(),
             "reassess": __version__,
-            "inputs": self._hashed_inputs(),
+            "inputs": self.hashed_inputs(),
             "results": results,
             **others,
         }

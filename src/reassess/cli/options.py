@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from reassess.cli.call import FILE, OUTPUT, Range
+from reassess.cli.call import FILE, OUTPUT, Call, Range
 from reassess.cli.help_pages import Choice, in_benchmark, in_reading
 from reassess.core import IMAGENET, USUAL_THRESHOLD, Benchmark, Id, Leaderboard, StopRule
 from reassess.core.image_names import MATCHES
@@ -104,11 +104,12 @@ family_option = click.option(
 )
 
 
-def keep_settings(benchmark: Benchmark | None, output: Path, part: str, **settings: Any) -> None:
-    """Note settings in benchmark.json of a benchmark's folder, if the output is that part of the benchmark."""
+def keep_settings(call: Call, benchmark: Benchmark | None, output: Path, part: str, **settings: Any) -> None:
+    """Note settings, and what the output was made from, in benchmark.json if the output is a part of the benchmark."""
     folder = None if benchmark is None else benchmark.folder
     if folder is not None and output.stem == part and output.parent.resolve() == folder.resolve():
-        update_benchmark(folder, **settings)
+        made_from = {str(one["name"]): str(one["sha256"]) for one in call.hashed_inputs()}
+        update_benchmark(folder, made_from={part: made_from}, **settings)
 
 
 def part_option(part: str, text: str, *, condition: str = _IF_HERE) -> Callable[..., Any]:

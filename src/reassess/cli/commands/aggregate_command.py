@@ -1,5 +1,6 @@
 """`reassess aggregate`: from votes to scores."""
 
+import shlex
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -138,10 +139,20 @@ def aggregate(
             write_posterior(output, result.posterior, force=call.force)
         if given["model"] and result.model:
             write_rater_model(given["model"], result.model, force=call.force)
-        keep_settings(
-            benchmark, output, "scores", method=result.method, match=call.reading.match, answers=call.reading.answers
-        )
+        how = call.reading
+        keep_settings(call, benchmark, output, "scores", method=result.method, match=how.match, answers=how.answers)
+    if isinstance(result.posterior.items, Questions):
+        call.next(_make_labels(benchmark, output))
     _report(call, made, output)
+
+
+def _make_labels(benchmark: Benchmark | None, output: Path) -> str:
+    """The command that makes label sets from the scores."""
+    folder = None if benchmark is None else benchmark.folder
+    source = [str(output)] if folder is None else ["--benchmark", str(folder)]
+    threshold = [] if benchmark is not None and benchmark.threshold is not None else ["--threshold", "T"]
+    labels = "labels.json" if folder is None else str(folder / "labels.json")
+    return shlex.join(["reassess", "labels", *source, *threshold, "-o", labels])
 
 
 def _check_outputs(call: Call, output: Path, model: Path | None, benchmark: Benchmark | None) -> None:

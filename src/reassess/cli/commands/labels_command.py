@@ -89,7 +89,7 @@ def labels(
     sets, unrated = _make(call, benchmark, *files, threshold=threshold, original=original)
     with write_atomically():
         write_labels(output, sets, force=call.force)
-        keep_settings(benchmark, output, "labels", threshold=threshold, match=call.reading.match)
+        keep_settings(call, benchmark, output, "labels", threshold=threshold, match=call.reading.match)
     into_benchmark = benchmark is not None and benchmark.folder is not None and benchmark.folder == output.parent
     judged_by = f"--benchmark {benchmark.folder}" if into_benchmark and benchmark is not None else f"--labels {output}"
     call.next(f"reassess evaluate PREDICTIONS {judged_by}")

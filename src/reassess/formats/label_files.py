@@ -42,55 +42,7 @@ _NAME = "image"
 def read_label_file(
     path: str | Path, *, classes: Classes | None = None, original: Callable[[], LabelSets] | None = None
 ) -> LabelSets | MultiLabels:
-    r"""Read the labels of a file: label sets, or what reviewers said of each image.
-
-    Parameters
-    ----------
-    path
-        Label sets. JSON: a list of 50,000 lists in ImageNet validation order (null for an unrated image), or an object
-        from image name to list. CSV, TSV, JSON lines or Parquet: columns image and class; a row without a class is an
-        empty set. Text: original labels, as for `read_original_file`.
-
-        Reviews. JSON: an object from image name to an object of lists of classes, valid, unclear and wrong, and
-        problematic, true or false; each may be missing. A table with the columns image, class and answer, which is
-        valid, unclear or wrong, or problematic without a class; or one row an image, with the columns image or id,
-        valid (or proposed_labels), unclear (unclear_multi_labels) and wrong (wrong_multi_labels), each a text of
-        classes separated by commas, and problematic (is_problematic). Or the ecologists' table of verdicts on original
-        labels.
-
-        Classes are ids, or wnids or names.
-    classes
-        The classes of the benchmark, in which wnids and names are looked up; without, they are those that the file
-        names, in sorted order.
-    original
-        Reads the original labels, which only the ecologists' table needs.
-
-    Returns
-    -------
-    LabelSets, or MultiLabels for reviews. A class in two lists of an image is valid over unclear over wrong, and a
-    class that is twice in one list counts once, with a `ReassessWarning`.
-
-    Raises
-    ------
-    DataError
-        The file has no labels; the message says where.
-
-    Examples
-    --------
-    >>> from tempfile import mkdtemp
-    >>> path = Path(mkdtemp()) / "labels.json"
-    >>> _ = path.write_text('{"a.png": [7, 3], "b.png": []}')
-    >>> read_label_file(path)
-    LabelSets(2 images, 2 labels, 1 empty)
-    >>> _ = path.write_text('{"a.png": {"valid": [7, 3], "wrong": [4]}, "b.png": {"problematic": true}}')
-    >>> read_label_file(path)
-    MultiLabels(2 images, 2 valid labels, 0 unclear, 1 wrong, 1 problematic images)
-
-    Notes
-    -----
-    Source of the table with one row an image: the review of Vasudevan et al., "When does dough become a bagel?", arXiv
-    2205.04596, as Kisel et al., "Flaws of ImageNet", ICLR 2025 blog posts, give it.
-    """
+    """Label sets or reviews of a file; see `reassess.read_labels`. Only the ecologists' table calls `original`."""
     path = as_path(path)
     check_type(Classes, classes, optional=True)
     suffix = suffix_of(path, (*LABEL_SUFFIXES, ".txt"), "a label set")
@@ -111,34 +63,7 @@ def read_label_file(
 
 
 def read_original_file(path: str | Path, *, classes: Classes | None = None) -> LabelSets:
-    r"""Original labels of a file: one class an image.
-
-    Parameters
-    ----------
-    path
-        Text: one wnid or class id a line, in ImageNet validation order. JSON: an object from image name to class. A
-        table with the columns image and class.
-    classes
-        As for `read_label_file`.
-
-    Returns
-    -------
-    LabelSets of one class each.
-
-    Raises
-    ------
-    DataError
-        The file does not hold original labels, or an image has none or several; the message says where.
-
-    Examples
-    --------
-    >>> from tempfile import mkdtemp
-    >>> path = Path(mkdtemp()) / "original.csv"
-    >>> _ = path.write_text("image,class\na.png,cat\nb.png,dog\n")
-    >>> original = read_original_file(path)
-    >>> original, original.classes.names
-    (LabelSets(2 images, 2 labels, 0 empty), ('cat', 'dog'))
-    """
+    """Original labels of a file, one class an image; see `reassess.read_original`."""
     path = as_path(path)
     check_type(Classes, classes, optional=True)
     suffix = suffix_of(path, (".txt", *LABEL_SUFFIXES), "a list of original labels")

@@ -245,24 +245,8 @@ _DETAILS: TableFormat[Cleaning] = TableFormat(
 def write_label_errors(path: str | Path, cleaning: Cleaning, *, force: bool = False) -> None:
     """Write the wrong labels, the worst first, with the columns image, class, suggested, label_quality and reason.
 
-    `class` and `suggested` are ids, or names where classes are written by name; `suggested` and `label_quality` are
-    null where they are not known. `read_candidates` reads the labels and the suggested classes as candidates.
-
-    Parameters
-    ----------
-    path
-        CSV, TSV, JSON lines or Parquet, by suffix.
-    cleaning
-        What to write.
-    force
-        Overwrite a file that exists.
-
-    Raises
-    ------
-    DataError
-        The file has another suffix.
-    OutputError
-        The file exists, or cannot be written.
+    `suggested` and `label_quality` are null where they are not known. `read_candidates` reads the labels and the
+    suggested classes as candidates.
     """
     write_noun(_LABEL_ERRORS, path, cleaning, force=force)
 

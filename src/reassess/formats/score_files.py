@@ -30,25 +30,7 @@ _PROBABILITY, _GOLDEN, _METHOD = "probability", "golden", "method"
 
 
 def read_score_file(path: str | Path, *, classes: Classes | None = None) -> Scores:
-    """Scores of a file.
-
-    Parameters
-    ----------
-    path
-        npz with the arrays ``tensor`` (or ``scores``), float, shape (questions,), and ``info``, text, shape
-        (questions, 2): image name and class. Or a table with the columns image, class and score. Classes are ids,
-        or wnids or names. An array or column called ``probability`` instead holds scores that are `exclusive`. One more
-        called ``golden`` holds 1 where experts' answers made the scores, and 0 elsewhere. The text ``method``, an array
-        or the metadata of Parquet, says how they were made.
-    classes
-        The classes of the benchmark, in which wnids and names are looked up; without, they are those that the file
-        names, in sorted order.
-
-    Raises
-    ------
-    DataError
-        The file does not hold scores; the message says where.
-    """
+    """Scores of a file; see `reassess.read_scores`."""
     path = as_path(path)
     check_type(Classes, classes, optional=True)
     suffix = suffix_of(path, (".npz", *TABLE_SUFFIXES), "scores")

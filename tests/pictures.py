@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["claim", "claim_bytes", "save", "scene"]
-
 
 def save(path: Path, size: tuple[int, int] = (400, 200), mode: str = "RGB", **options: object) -> Path:
     from PIL import Image

@@ -12,8 +12,6 @@ from reassess.comparison import Panel
 from reassess.core import LabelSets, Questions, Recipe, Votes
 from tests.helpers import WORDS
 
-__all__ = ["DESIGNS", "PLAIN", "Design", "Study", "by_chance", "draw", "true_accuracies"]
-
 RULES = Recipe(experts_at_least=2, original_experts_at_least=2, original_below=None, smoothing=1.0, pooling=0.0)
 _Array = npt.NDArray[Any]
 

@@ -7,8 +7,6 @@ import signal
 import sys
 from typing import Any, TextIO
 
-__all__ = ["entry"]
-
 
 def entry() -> None:
     """Run the command of this process, and end it with the exit code."""

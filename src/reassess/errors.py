@@ -9,20 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-__all__ = [
-    "ConvergenceWarning",
-    "DataError",
-    "DependenceWarning",
-    "Fix",
-    "Missing",
-    "MissingPackageError",
-    "OutputError",
-    "ReassessError",
-    "ReassessWarning",
-    "SourceError",
-    "UnreadableFileError",
-]
-
 _LONG_WORD = re.compile(r"(\S{100})\S{2,}(\S{100})")
 
 

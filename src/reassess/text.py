@@ -9,24 +9,6 @@ from html import escape
 from itertools import islice
 from typing import NamedTuple
 
-__all__ = [
-    "Listed",
-    "Shown",
-    "aligned",
-    "composed",
-    "counted",
-    "in_bytes",
-    "nearest",
-    "percent",
-    "percentage",
-    "percents",
-    "plain",
-    "shared",
-    "shortened",
-    "some",
-    "together",
-]
-
 _WIDTH = 16  # letters of the names, if they have no more
 _FEW, _LONG = 8, 200  # entries and letters that a short text may show
 _ROWS = 60  # of a table in a notebook

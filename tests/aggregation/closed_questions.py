@@ -9,8 +9,6 @@ from reassess.aggregation import aggregate, golden_truth, posterior
 from reassess.core import RaterModel, StopRule, Votes
 from reassess.core.items import as_questions
 
-__all__ = ["closed_by_truth", "closed_of_golden"]
-
 RULE = StopRule(0.01, 0.99)
 _Ints = npt.NDArray[np.int64]
 

@@ -7,8 +7,6 @@ from reassess.cleaning import HeldOutPredictions
 from reassess.cleaning.class_candidates import ClassCandidates
 from reassess.core import Classes, LabelSets, Predictions
 
-__all__ = ["candidates_of", "held_out_of", "labels_of_classes", "matrix_of", "simulated", "wrong_labels"]
-
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 

@@ -7,8 +7,6 @@ pairs of classes are exchanged again and again.
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["simulated"]
-
 Ids = npt.NDArray[np.int64]
 
 

@@ -10,13 +10,8 @@ from reassess.comparison.taxonomy import ERROR_KINDS, KINDS_IN_WORDS
 from reassess.core import LabelSets, Predictions, Questions, Scores
 from reassess.errors import DataError
 from reassess.evaluation import KINDS, Evaluation, evaluate
-from reassess.evaluation.evaluation_words import (
-    MISTAKES_IN_WORDS,
-    NONE_SCORED,
-    ceiling_in_words,
-    missing_in_words,
-    not_scored_in_words,
-)
+from reassess.evaluation.evaluation_words import MISTAKES_IN_WORDS, missing_in_words
+from reassess.evaluation.result import NONE_SCORED, ceiling_in_words, not_scored_in_words
 from reassess.numeric import Proportion
 
 IMAGES = ["a.png", "b.png", "c.png"]

@@ -22,8 +22,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Self
 
-__all__ = ["Child", "Nursery"]
-
 _ROOT = Path(__file__).parents[2]
 _SECONDS = 60  # of the processor, for one child
 

@@ -9,8 +9,6 @@ import numpy as np
 
 from reassess.core import Classes, Questions, Tasks
 
-__all__ = ["INPUTS"]
-
 _IMAGES = [f"{letter}.png" for letter in "abcdef"]
 _NUMBERED = [f"{i}.png" for i in range(120)]
 _CLASSES = ("cat", "dog", "cup")

@@ -23,8 +23,6 @@ from reassess.errors import ReassessError
 from reassess.report import draw_choice, draw_curves, draw_leaderboard, draw_noise, draw_replays
 from tests.helpers import CURVE, GOOD, GOOD_SHA
 
-__all__ = ["FUNCTIONS", "PRINTING", "RESUMED", "WRITING", "needed_by", "run_row"]
-
 # It keeps what is finished in a folder of its own: tests of predict stop it, and let it go on.
 RESUMED = "predict"
 # They run a server, which does not end by itself; what simulate keeps is written as backup writes.

@@ -20,7 +20,7 @@ import pytest
 
 import reassess
 from reassess.cli import app
-from reassess.cli.options import OUTPUT
+from reassess.cli.call import OUTPUT
 from reassess.formats.files import sha256
 from tests.faults.children import Child, Nursery
 from tests.faults.inputs import INPUTS

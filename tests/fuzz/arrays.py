@@ -15,8 +15,6 @@ from hypothesis import strategies as st
 
 from tests.fuzz.values import NUMBERS, TEXTS
 
-__all__ = ["encoded_archives", "encoded_arrays", "encoded_tensors", "saved_tensors"]
-
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 Arrays = Mapping[str, npt.NDArray[Any]]
 

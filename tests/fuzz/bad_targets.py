@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 from reassess.errors import DataError, ReassessWarning
 from tests.fuzz.cases import Case, Target
 
-__all__ = ["TARGETS"]
-
 
 def _refuse() -> None:
     raise DataError("code", "wrong")

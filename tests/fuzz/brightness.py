@@ -5,8 +5,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["scores"]
-
 
 def scores(pictures: list[Any]) -> npt.NDArray[np.float64]:
     """The mean of red, green and blue of each picture."""

@@ -17,8 +17,6 @@ from hypothesis import strategies as st
 from reassess.errors import ReassessError, ReassessWarning
 from tests.fuzz.damage import damaged
 
-__all__ = ["Case", "Sparse", "Target", "case_of", "run_case"]
-
 _CHOICES = 1 << 13  # bytes, of which Hypothesis makes its choices
 _DAMAGED, _SPARSE = 0.15, 0.02  # of all cases
 _SIZES = (1 << 31, 5 << 30, (8 << 30) + 1, 1 << 40)  # of sparse files

@@ -21,8 +21,6 @@ from tests.fuzz.tables import Draw
 from tests.fuzz.values import texts
 from tests.helpers import leaves, picture
 
-__all__ = ["COMMANDS"]
-
 # How each command is called, and its share of all cases: charts and pages take long.
 _CALLS: Mapping[str, tuple[str, int]] = {
     "aggregate": ("-o out.csv --benchmark b", 4),

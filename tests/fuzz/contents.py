@@ -14,8 +14,6 @@ from tests.fuzz.seeds import ARRAYS, CLASSES, DOCUMENTS, LINES, TABLES, TEXTS, a
 from tests.fuzz.tables import Table, encoded_tables
 from tests.fuzz.values import LARGE_IDS, texts
 
-__all__ = ["contents", "folders", "good"]
-
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 # The parts of a benchmark's folder by their file, and two models; each with its noun.
 _PARTS = {

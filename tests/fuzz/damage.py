@@ -2,8 +2,6 @@
 
 from random import Random
 
-__all__ = ["damaged"]
-
 _PIECES = (
     *(b"\x00", b"\xff", b"\xef\xbb\xbf", b"\xff\xfe", b"\r", b"\n", b'"', b",", b"{", b"[", b"9" * 30, b"nan", b"\xc3"),
     *(b"\xff" * 4, b"\xff" * 8, b"\x00" * 8, b"\x00\x00\x00\x80", b"\xff\xff\xff\x7f", b"\x1b[2J", b"\xed\xa0\x80"),

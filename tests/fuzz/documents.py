@@ -8,8 +8,6 @@ from hypothesis import strategies as st
 
 from tests.fuzz.values import texts, values
 
-__all__ = ["edited_documents", "encoded_documents", "encoded_lines"]
-
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
 

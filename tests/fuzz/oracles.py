@@ -28,20 +28,6 @@ from reassess.core import (
 from reassess.formats.tables import read_table
 from reassess.numeric.arrays import as_floats
 
-__all__ = [
-    "check_candidates",
-    "check_duplicates",
-    "check_folds",
-    "check_labels",
-    "check_posterior",
-    "check_predictions",
-    "check_rater_model",
-    "check_scores",
-    "check_table",
-    "check_tasks",
-    "check_votes",
-]
-
 
 def check_table(path: Path, table: pl.DataFrame) -> None:
     """A table of text holds what the csv module, or json line by line, finds in the file."""

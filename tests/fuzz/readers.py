@@ -30,8 +30,6 @@ from tests.fuzz.oracles import (
 from tests.fuzz.seeds import CLASSES, IMAGES, archives
 from tests.fuzz.tables import Draw
 
-__all__ = ["READERS"]
-
 _SHARE = 40
 Options = Mapping[str, tuple[Any, ...]]
 Check = Callable[[Path, Any], None]

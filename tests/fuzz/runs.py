@@ -11,8 +11,6 @@ from threading import Thread
 from tests.fuzz.targets import TARGETS
 from tests.fuzz.workers import Failure, Job, Worker
 
-__all__ = ["Progress", "jobs_of", "run"]
-
 _ROUND = 4  # cases of each target in a round, times its share
 
 Done = tuple[Job, list[Failure]]

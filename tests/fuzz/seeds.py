@@ -12,8 +12,6 @@ import numpy.typing as npt
 from tests.fuzz.tables import Table
 from tests.helpers import picture
 
-__all__ = ["ARRAYS", "CLASSES", "DOCUMENTS", "IMAGES", "LINES", "TABLES", "TEXTS", "archives"]
-
 CLASSES = ("cat", "dog", "cup")
 IMAGES = tuple(f"{letter}.png" for letter in "abcdef")
 _TRUTHS = (0, 1, 2, 0, 1, 2)

@@ -14,8 +14,6 @@ from hypothesis import strategies as st
 
 from tests.fuzz.values import HEADINGS, texts, values
 
-__all__ = ["Table", "edited_tables", "encoded_tables"]
-
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
 

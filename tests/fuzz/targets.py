@@ -6,6 +6,4 @@ from tests.fuzz.cases import Target
 from tests.fuzz.commands import COMMANDS
 from tests.fuzz.readers import READERS
 
-__all__ = ["TARGETS"]
-
 TARGETS: Mapping[str, Target] = {**READERS, **COMMANDS}

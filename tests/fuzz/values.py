@@ -4,8 +4,6 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-__all__ = ["HEADINGS", "LARGE_IDS", "NUMBERS", "TEXTS", "texts", "values"]
-
 TEXTS = (
     *("", " ", "a.png", "A.PNG", "d/a.png", "ILSVRC2012_val_00000001.JPEG", "n01440764", "cat", "Cat", "dog", "cow"),
     *("no", "maybe", "yes", "valid", "unclear", "wrong", "problematic", "true", "null", "-", "ann", "?"),

@@ -22,8 +22,6 @@ from typing import Self
 
 from tests.fuzz.cases import Case, case_of, run_case
 
-__all__ = ["MEMORY", "PROCESSOR", "Failure", "Job", "Worker", "limits", "work"]
-
 MEMORY = 3 << 30  # bytes of a process: its own data and stacks, with some 1 GiB of libraries that are loaded
 PROCESSOR = 60  # seconds of a case; the first may compile
 WAIT = 300  # seconds of a case, whatever it waits for

@@ -24,8 +24,6 @@ from reassess.core.votes import in_common_classes
 from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.text import counted, some
 
-__all__ = ["AUTO", "METHODS", "Method", "aggregate", "parse_method", "remake", "uses_golden"]
-
 AUTO = "auto"
 _GOLDEN = ("experts", "rater_golden", "at_least")
 _MATRICES = ("smoothing", "pooling")

@@ -13,19 +13,6 @@ from reassess.errors import ConvergenceWarning
 from reassess.numeric.exact_tests import holm
 from reassess.text import Shown
 
-__all__ = [
-    "FEWEST_CLUSTERS",
-    "LEVEL",
-    "Dependence",
-    "Metric",
-    "RaterPair",
-    "alpha",
-    "cluster_ids",
-    "coincidences",
-    "dependence",
-    "natural_metric",
-]
-
 Metric = Literal["nominal", "ordinal"]
 
 _COUNTS_A_BLOCK = 1 << 20

@@ -19,8 +19,6 @@ from reassess.core.items import as_questions, find_items, take_items, unite_item
 from reassess.errors import DataError
 from reassess.text import Shown
 
-__all__ = ["Rule", "original_rule", "rater_rule", "share_curve", "share_rule", "simple_rules"]
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Rule(Shown):

@@ -12,8 +12,6 @@ from reassess.core.items import take_items
 from reassess.errors import DataError
 from reassess.text import some
 
-__all__ = ["ClassShares", "by_majority", "by_mean", "class_shares"]
-
 
 @dataclass(frozen=True, eq=False)
 class ClassShares:

@@ -23,8 +23,6 @@ from reassess.core.checks import check_range, check_shape
 from reassess.errors import DataError
 from reassess.text import some
 
-__all__ = ["calibrate", "model_of_counts", "posterior"]
-
 
 def calibrate(
     golden_votes: Votes,

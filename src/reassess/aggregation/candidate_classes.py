@@ -27,8 +27,6 @@ from reassess.core import VALIDITY, Posterior, Questions, Votes
 from reassess.core.items import take_items
 from reassess.errors import DataError
 
-__all__ = ["CandidateFit", "CandidateVotes", "CellSteps", "calibrated_on_candidates", "fit_many_classes"]
-
 Ints = npt.NDArray[np.int64]
 
 

@@ -18,8 +18,6 @@ from reassess.numeric import Proportion
 from reassess.numeric.bootstrap import percentile_bounds, times_drawn_again
 from reassess.text import Shown
 
-__all__ = ["Bands", "Curve", "Point", "precision_recall"]
-
 REPLICATES = 10_000
 _BLOCK = 1 << 20  # so many images are drawn at a time
 

@@ -33,8 +33,6 @@ from reassess.core.checks import check_range, check_type
 from reassess.errors import DataError
 from reassess.text import Listed, Shown
 
-__all__ = ["DawidSkeneFit", "fit_alike", "fit_dawid_skene"]
-
 _ONE = ("all raters",)  # the raters, taken as one
 _ALIKE_TOLERANCE, _ALIKE_ITERATIONS = 1e-4, 300  # it checks another fit, and gives no result itself
 _LIFT = 1e-6  # the lowest probability in a model to start from

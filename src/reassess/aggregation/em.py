@@ -40,31 +40,6 @@ from reassess.core.checks import check_distribution, check_range, check_shape
 from reassess.errors import ConvergenceWarning, DataError
 from reassess.text import Shown, some
 
-__all__ = [
-    "MAX_ITERATIONS",
-    "POOLING",
-    "TOLERANCE",
-    "Counts",
-    "Pinned",
-    "Steps",
-    "answer_shares",
-    "as_prior",
-    "check_fit",
-    "check_pseudo_votes",
-    "check_truths",
-    "code_table",
-    "fallback_of",
-    "iterate",
-    "many_classes",
-    "natural_shares",
-    "natural_truths",
-    "row_shares",
-    "sum_in_order",
-    "typical_matrix",
-    "vote_codes",
-    "warn_unless_converged",
-]
-
 POOLING = 4.0
 TOLERANCE = 1e-6  # of posteriors
 MAX_ITERATIONS = 2_000

@@ -17,16 +17,6 @@ from reassess.errors import DataError
 from reassess.numeric.arrays import freeze, runs
 from reassess.text import Shown, counted, some
 
-__all__ = [
-    "ExpertTruth",
-    "Golden",
-    "expert_answer",
-    "expert_truth",
-    "expert_validity",
-    "golden_truth",
-    "votes_on_questions",
-]
-
 _MOST_NAMED = 3
 
 

@@ -17,17 +17,6 @@ from reassess.core.votes import in_common_classes
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import Shown, some
 
-__all__ = [
-    "GoldenVotes",
-    "golden_answers",
-    "golden_part",
-    "golden_sources",
-    "golden_votes",
-    "image_folds",
-    "with_golden_votes",
-    "with_more_votes",
-]
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GoldenVotes(Shown):

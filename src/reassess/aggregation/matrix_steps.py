@@ -13,8 +13,6 @@ import numpy.typing as npt
 from reassess.aggregation.em import Counts, Floats, Pinned, code_table, row_shares, vote_codes
 from reassess.core import Votes
 
-__all__ = ["MatrixBlock", "MatrixSteps", "MatrixTable", "in_threads", "matrix_blocks"]
-
 _MOST_PARTS = 64
 _VOTES_A_SUM = 4  # a part has at least so many votes for each of its sums
 

@@ -22,8 +22,6 @@ from reassess.core.scores import UNKNOWN_METHOD
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import Shown
 
-__all__ = ["MeasuredCurve", "curve_points", "left_out_scores", "measure_curves"]
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MeasuredCurve(Shown):

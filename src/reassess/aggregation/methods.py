@@ -28,13 +28,6 @@ from reassess.core.votes import in_common_classes
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import Shown, some
 
-__all__ = [
-    "Aggregation",
-    "by_calibration",
-    "by_em",
-    "by_real_recipe",
-]
-
 _CONTRADICTED = 0.2  # of many classes, the share of items with a clear majority that is worth a warning
 _CHECK_TOLERANCE, _CHECK_ITERATIONS = 1e-4, 300  # of fits that only check the requested one
 _AN_ITEM = 0.5  # a truth that is expected of fewer items is one that EM has given up

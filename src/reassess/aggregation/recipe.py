@@ -25,8 +25,6 @@ from reassess.core.checks import check_all
 from reassess.core.items import as_questions
 from reassess.core.labels import check_original
 
-__all__ = ["calibrated_recipe", "original_votes", "real_model", "real_scores", "score_by_recipe"]
-
 
 def real_scores(
     votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: Recipe = REAL_RECIPE

@@ -16,8 +16,6 @@ from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.text import Shown
 
-__all__ = ["Relabelling", "likely_recipes", "relabel"]
-
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
 _ROUNDING = 1e-9  # of log odds

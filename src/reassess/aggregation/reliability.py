@@ -22,8 +22,6 @@ from reassess.numeric import Information, Proportion
 from reassess.numeric.information import measure, resampling
 from reassess.text import some
 
-__all__ = ["rater_flags", "rater_reliability", "right_answers"]
-
 _ONE_ANSWER = 0.99  # the share of one answer from which a rater is flagged
 _FEW = 20  # with fewer votes on a truth, or on fewer images, bootstrap intervals are too narrow
 _ALIKE = 20  # so many first votes are seldom alike, also where most items are invalid

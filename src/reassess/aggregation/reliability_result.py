@@ -14,12 +14,6 @@ from reassess.text import Listed, Shown
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = [
-    "FLAGS",
-    "Rater",
-    "Reliability",
-    "reliability_table",
-]
 
 FLAGS = ("uninformative", "one answer", "few")
 

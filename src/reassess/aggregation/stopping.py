@@ -16,8 +16,6 @@ from reassess.core.items import as_questions
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import Shown, some
 
-__all__ = ["USUAL_RULES", "StopReplay", "replay_stops", "warn_of_stop"]
-
 USUAL_RULES = tuple(StopRule(low, 1 - low) for low in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1))
 _ORDERS = 10
 _Counts = npt.NDArray[np.int64]

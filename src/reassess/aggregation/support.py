@@ -29,8 +29,6 @@ from reassess.core import Id, Posterior, Questions, RaterModel, Votes
 from reassess.core.items import find_items, take_items
 from reassess.errors import ReassessWarning
 
-__all__ = ["GoldenTrial", "try_on_golden", "warn_of_doubt", "warn_unless_clear"]
-
 _AGAINST = 0.02  # scores that differ from the majority on fewer items cannot be worse by more
 _AGAINST_OTHERS = 0.3  # of the items with votes by raters who do not mislead: if more, they do not support it either
 _LOST, _LEAST_LOST = 0.01, 1.5  # of the items, and items: the simpler model is not sure of fewer

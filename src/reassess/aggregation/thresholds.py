@@ -11,13 +11,6 @@ from reassess.core.checks import check_range, check_type
 from reassess.errors import DataError
 from reassess.text import Shown
 
-__all__ = [
-    "Goal",
-    "OperatingPoint",
-    "label_sets",
-    "operating_point",
-]
-
 
 def label_sets(scores: Scores, threshold: float, *, original: LabelSets | None = None) -> LabelSets:
     """Label sets of the classes whose score reaches a threshold.

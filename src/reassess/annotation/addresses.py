@@ -5,8 +5,6 @@ from pathlib import Path
 
 from reassess.errors import DataError
 
-__all__ = ["is_server", "root_path_of", "shown_address"]
-
 _SCHEME = "postgresql"
 _ROOT_PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?")
 _SECRETS = ("password", "sslpassword")  # query parameters of an address

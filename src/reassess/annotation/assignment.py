@@ -8,8 +8,6 @@ from typing import Literal
 from reassess.core import StopRule
 from reassess.core.checks import check_number, check_range
 
-__all__ = ["LARGEST_SEED", "MOST_VOTES", "TRIES", "Ending", "Rules"]
-
 MOST_VOTES = 1_000  # per question
 LARGEST_SEED = (1 << 63) - 1  # fits a column of a database
 TRIES = 8  # positions where a golden task is searched first

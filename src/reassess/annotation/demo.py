@@ -17,7 +17,6 @@ from reassess.errors import MissingPackageError
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw
 
-__all__ = ["CLASSES", "demo_plan", "draw_images"]
 
 CLASSES = Classes(
     5,

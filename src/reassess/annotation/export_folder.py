@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from reassess.annotation.store.export import Exported, QuestionState, Suggestion
     from reassess.core import Questions
 
-__all__ = ["export_campaign"]
 
 _CLASSES, _ORIGINAL, _SUGGESTIONS, _QUESTIONS = "classes.csv", "original.csv", "suggestions.csv", "question-states.csv"
 _VOTES, _GOLDEN, _RATER_GOLDEN = "votes.parquet", "golden.parquet", "rater-golden.parquet"

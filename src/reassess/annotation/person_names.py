@@ -6,8 +6,6 @@ from unicodedata import name as name_of_letter
 
 from reassess.errors import DataError
 
-__all__ = ["check_name", "refuse_alike"]
-
 _LONGEST_NAME = 200
 _NO_LETTERS = ("Cc", "Cf", "Cs", "Zl", "Zp")  # controls, invisible characters, lone surrogates, line ends
 _EAST_ASIAN = ("CJK", "IDEOGRAPHIC", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO")

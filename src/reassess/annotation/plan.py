@@ -18,8 +18,6 @@ from reassess.core.labels import check_original
 from reassess.errors import DataError
 from reassess.text import counted
 
-__all__ = ["CampaignPlan", "ExampleImage"]
-
 _MOST_EXPERTS = 1_000
 _MOST_CLASSES = 8  # of a task: the page has a key for each
 

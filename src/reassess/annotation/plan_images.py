@@ -13,12 +13,6 @@ from reassess.data.pictures import fault_of
 from reassess.errors import DataError
 from reassess.text import counted, some
 
-__all__ = [
-    "hash_images",
-    "read_examples",
-    "stored_names",
-]
-
 _MOST = 3  # images per class
 _SIDE = 320  # pixels at most
 _SUFFIXES = (".jpg", ".jpeg", ".png")

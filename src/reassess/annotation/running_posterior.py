@@ -8,8 +8,6 @@ from reassess.aggregation.calibration import model_of_counts
 from reassess.aggregation.em import typical_matrix
 from reassess.core import KNOWN_ANSWERS, VALIDITY, RaterModel
 
-__all__ = ["count_agreements", "current_model", "probability_by_label", "probability_valid", "truth_of"]
-
 # How much no, maybe and yes count for invalid and valid.
 _SHARES = np.array([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])
 

@@ -18,7 +18,6 @@ from reassess.errors import DataError, MissingPackageError, at
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["CampaignImages", "require_pillow", "strip_metadata"]
 
 _SIDE = 2048  # pixels at most
 _QUALITY = 95

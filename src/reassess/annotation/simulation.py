@@ -21,8 +21,6 @@ from reassess.annotation.store.turns import NoTurn, Turn, next_turn
 from reassess.core import KNOWN_ANSWERS, USUAL_THRESHOLD, VALIDITY, LabelSets, Scores, Votes
 from reassess.errors import DataError
 
-__all__ = ["CAREFUL", "Simulation", "Truth", "check_matrix", "draw_answer", "simulate", "truth_of_campaign"]
-
 Matrix = Sequence[Sequence[float]]  # probability of no, maybe and yes to invalid, and to valid classes
 Truth = Callable[[str, int], bool]  # whether a class is valid, by the address of its image and the class id
 CAREFUL: Matrix = ((0.9, 0.05, 0.05), (0.05, 0.05, 0.9))

@@ -16,8 +16,6 @@ from reassess.core.image_names import join
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import counted
 
-__all__ = ["checked_truth", "corrected", "known_labels"]
-
 _Floats = npt.NDArray[np.float64]
 _BY_MODEL = 0.01  # standard error of the model's share: what it was off by where people's mistakes are known
 _EDGE = 1e-9  # a probability is at least so far from 0 and 1 when it is moved

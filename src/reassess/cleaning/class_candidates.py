@@ -14,8 +14,6 @@ from reassess.evaluation.probabilities import probability_blocks
 from reassess.numeric.jit import thread_count
 from reassess.numeric.label_noise_kernels import tail_log, take_candidates
 
-__all__ = ["CANDIDATES", "ClassCandidates"]
-
 CANDIDATES = 16  # classes per image that are used, at most
 _LEAST = 1e-6  # the lowest probability: float16 knows none between 0 and 6e-8, and few below 6e-5
 _BLOCK = 1024

@@ -14,8 +14,6 @@ from reassess.core.image_names import image_keys
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import counted, some
 
-__all__ = ["USUAL_FOLDS", "groups_within", "make_folds", "single_classes"]
-
 USUAL_FOLDS = 10  # as many as the paper has
 _Ints = npt.NDArray[np.int64]
 

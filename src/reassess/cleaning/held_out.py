@@ -17,8 +17,6 @@ from reassess.evaluation.class_ranks import ranks_and_top1
 from reassess.numeric.arrays import release
 from reassess.text import counted, some
 
-__all__ = ["HeldOutPredictions", "cleaning_of"]
-
 _PART = 1 << 16  # rows after which the memory of a mapped file is given back
 
 

@@ -18,12 +18,6 @@ from reassess.evaluation.probabilities import output_classes
 from reassess.numeric.exact_tests import mcnemar
 from reassess.text import counted, some
 
-__all__ = [
-    "check_models",
-    "common_count",
-    "exchanged_classes",
-]
-
 _LEVEL = 1e-6  # significance level of a sign test on exchanged classes; files have thousands of class pairs
 _Counts = Any  # a sparse array: scipy has no types
 

@@ -15,8 +15,6 @@ from reassess.errors import DataError, Fix, ReassessWarning, at
 from reassess.evaluation.probabilities import ScoreKind, kind_of_scores
 from reassess.text import counted, some, together
 
-__all__ = ["HeldOutFile", "join_files", "warn_split_duplicates"]
-
 _Ints = npt.NDArray[np.int64]
 
 

@@ -13,8 +13,6 @@ from reassess.core import Cleaning
 from reassess.core.checks import check_known, check_number, check_type
 from reassess.errors import DataError, MissingPackageError
 
-__all__ = ["LEAST_QUALITY", "CleaningMethod", "find_label_errors"]
-
 CleaningMethod = Literal["posterior", "consistent", "confident"]
 LEAST_QUALITY = 0.5  # of a label that is kept
 

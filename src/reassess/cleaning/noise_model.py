@@ -23,8 +23,6 @@ from reassess.cleaning.class_candidates import ClassCandidates
 from reassess.numeric.jit import thread_count
 from reassess.numeric.label_noise_kernels import expect_noise
 
-__all__ = ["PULL", "Expectation", "NoiseModel", "fit_noise"]
-
 _Floats = npt.NDArray[np.float64]
 _FLOOR = 0.01  # of an even chance: the least probability that pulls
 _CHUNK, _CHUNKS = 1 << 14, 16  # images per chunk, and chunks, at most

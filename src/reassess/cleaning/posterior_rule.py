@@ -22,8 +22,6 @@ from reassess.core.image_names import image_keys
 from reassess.errors import DataError, ReassessWarning
 from reassess.evaluation.probabilities import probability_blocks
 
-__all__ = ["by_posterior"]
-
 _FEW, _MUCH = 0.5, 0.3  # labels that are first, and wrong labels: mistakes of poor models were seen to count as these
 _OFTEN, _HARDLY = 0.1, 1 / 8  # images whose label is not first, and how many of these have a wrong label at least
 _UNSURE_PART, _UNSURE, _TOO_GOOD = 0.1, 0.8, 0.98  # images that models are least sure of: part, certainty, labels

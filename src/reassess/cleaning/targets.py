@@ -11,8 +11,6 @@ from reassess.core.checks import check_known, check_number, check_type
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import counted, some
 
-__all__ = ["TargetKind", "training_targets"]
-
 TargetKind = Literal["multi-hot", "uniform", "scores"]
 _LOSS_OF: dict[TargetKind, Loss] = {"multi-hot": "sigmoid", "uniform": "soft-max"}
 

@@ -17,8 +17,6 @@ from reassess.cli.help_pages import COMMANDS, ENVIRONMENT, OPTIONS, LazyGroup
 from reassess.cli.screen import say
 from reassess.errors import DataError, OutputError, ReassessError, ReassessWarning
 
-__all__ = ["app", "main"]
-
 
 @click.group(
     cls=LazyGroup,

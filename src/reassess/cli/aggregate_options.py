@@ -23,8 +23,6 @@ from reassess.cli.part_inputs import (
 from reassess.core import IMAGENET, Benchmark, Classed, Questions, Votes
 from reassess.data import read_original, read_votes
 
-__all__ = ["METHODS", "OF_METHODS", "PRESETS", "MadeScores", "make_scores"]
-
 PRESETS = {"imagenet-real": IMAGENET}
 # The arguments of `aggregate` that options stand for. Any option that a method does not take is an error.
 _ARGUMENTS = {

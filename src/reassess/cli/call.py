@@ -25,20 +25,6 @@ if TYPE_CHECKING:
     from reassess.core import Benchmark, Id, Match
     from reassess.formats.predictions.id_columns import UnknownClass
 
-__all__ = [
-    "FILE",
-    "OUTPUT",
-    "Call",
-    "Range",
-    "Reading",
-    "call_options",
-    "counting",
-    "percent",
-    "percents",
-    "refuse_repeated",
-    "tracked",
-    "usable_cores",
-]
 
 _MOST_NOTES = 5
 _DIGITS = 12  # of a hash, which tell files apart

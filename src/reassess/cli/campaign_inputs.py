@@ -29,8 +29,6 @@ from reassess.formats import read_candidates, read_tasks
 from reassess.formats.task_files import TASK_SUFFIXES
 from reassess.proposals import make_tasks
 
-__all__ = ["CampaignParts", "load_campaign_parts", "load_experts", "with_unanswered"]
-
 _Noun = TypeVar("_Noun", Questions, Votes | None, LabelSets | None)
 
 

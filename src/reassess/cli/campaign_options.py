@@ -8,15 +8,13 @@ from urllib.parse import urlsplit
 import click
 
 from reassess import annotation
-from reassess.cli.options import FILE
+from reassess.cli.call import FILE
 from reassess.data import open_images
 from reassess.errors import DataError
 
 if TYPE_CHECKING:
     from reassess.annotation import Campaign
     from reassess.data import ImageSource
-
-__all__ = ["PAGES", "PLACE", "campaign_argument", "images_of", "serve_command_of", "written_campaign_argument"]
 
 
 class _PlaceType(click.ParamType[str | Path]):

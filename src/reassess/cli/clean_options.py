@@ -19,8 +19,6 @@ from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.report import ShownMistakes, write_wrong_labels
 from reassess.report.writing import REPORT_SUFFIXES
 
-__all__ = ["CleaningOutputs", "Kept"]
-
 
 @dataclass(frozen=True)
 class CleaningOutputs:

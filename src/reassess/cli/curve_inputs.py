@@ -29,8 +29,6 @@ from reassess.cli.part_inputs import (
 from reassess.core import Benchmark, Classed, Classes, LabelSets, Scores, Votes, benchmark_of
 from reassess.data import part_path, read_scores, read_votes
 
-__all__ = ["Answers", "load_curves"]
-
 
 @dataclass(frozen=True)
 class Answers:

@@ -18,14 +18,6 @@ from reassess.formats import read_duplicates
 from reassess.formats.files import exists
 from reassess.text import counted
 
-__all__ = [
-    "DuplicatesOption",
-    "Excluded",
-    "load_duplicates",
-    "load_excluded",
-    "load_groups",
-]
-
 
 @dataclass(frozen=True)
 class DuplicatesOption:

@@ -16,8 +16,6 @@ from reassess.core import IMAGENET, Benchmark
 from reassess.data import collapsed_classes
 from reassess.formats import read_groups, read_leaderboard
 
-__all__ = ["findings_options", "load_class_tables", "load_findings"]
-
 _SCORES = ("scores", IMAGENET.sources["scores"])
 
 

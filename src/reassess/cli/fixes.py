@@ -2,8 +2,6 @@
 
 from reassess.errors import Fix, ReassessError, ReassessWarning
 
-__all__ = ["error_in_options", "in_options", "warning_in_options"]
-
 _CHOICES = ("match", "original", "pooling", "unknown_class", "workers")  # of the same name and value
 OPTIONS = {
     **{name: f"--{name.replace('_', '-')} {{}}" for name in _CHOICES},

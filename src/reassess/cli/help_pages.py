@@ -8,21 +8,6 @@ from typing import Any
 
 import click
 
-__all__ = [
-    "COMMANDS",
-    "ENVIRONMENT",
-    "OPTIONS",
-    "Choice",
-    "Command",
-    "Group",
-    "LazyGroup",
-    "Option",
-    "commands_of",
-    "in_benchmark",
-    "in_general",
-    "in_reading",
-]
-
 _OWN = "Options"
 _BENCHMARK = "Benchmark"
 _READING = "Reading files"

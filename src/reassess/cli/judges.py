@@ -40,8 +40,6 @@ from reassess.errors import DataError, Fix, ReassessError, UnreadableFileError
 from reassess.evaluation import Outcomes, find_outcomes
 from reassess.text import counted, some
 
-__all__ = ["OWN_LABELS", "Judges", "judging", "load_judges", "load_original_judges", "taken_for_imagenet"]
-
 OWN_LABELS = "for images that are not ImageNet's, give --benchmark FOLDER, or their label sets with --labels FILE"
 
 

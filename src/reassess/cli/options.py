@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from reassess.cli.call import FILE, OUTPUT, Call, Range
+from reassess.cli.call import Call, Range
 from reassess.cli.help_pages import Choice, in_benchmark, in_reading
 from reassess.core import IMAGENET, USUAL_THRESHOLD, Benchmark, Id, Leaderboard, StopRule
 from reassess.core.image_names import MATCHES
@@ -17,27 +17,6 @@ from reassess.core.items import normal_id
 from reassess.data import open_benchmark, update_benchmark
 from reassess.errors import DataError, at
 from reassess.formats.predictions.id_columns import UNKNOWN_CLASS
-
-__all__ = [
-    "FILE",
-    "OUTPUT",
-    "STOP",
-    "ParsedType",
-    "answers_option",
-    "benchmark_option",
-    "family_option",
-    "from_environment",
-    "golden_options",
-    "joining_options",
-    "judge_options",
-    "keep_settings",
-    "match_option",
-    "part_option",
-    "prediction_options",
-    "threshold_option",
-    "votes_option",
-]
-
 
 _T = TypeVar("_T")
 

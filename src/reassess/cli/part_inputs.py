@@ -24,18 +24,6 @@ from reassess.data import (
 )
 from reassess.errors import DataError, at
 
-__all__ = [
-    "NONE",
-    "find_part",
-    "joined_parts",
-    "load_golden",
-    "matched",
-    "needed_part",
-    "read_classes_of",
-    "read_original_of",
-    "refuse_two_kinds",
-]
-
 NONE = "none"
 
 

@@ -7,9 +7,8 @@ from pathlib import Path, PurePath
 import click
 from click.core import ParameterSource
 
-from reassess.cli.call import Call, tracked
+from reassess.cli.call import FILE, Call, tracked
 from reassess.cli.judges import OWN_LABELS, Judges, taken_for_imagenet
-from reassess.cli.options import FILE
 from reassess.core import IMAGENET, Benchmark, Predictions, class_folder_order
 from reassess.core.classes import NAMES_BESIDE_IDS
 from reassess.core.image_names import image_keys, numbering_mistake
@@ -27,14 +26,6 @@ from reassess.text import some
 _ORDERS = ("class-folder", "validation")
 _AUTO = "auto"
 _SHARED = ("benchmark", "labels", "original", "names", "classes", "unknown_class", "match", "ignore_unknown")
-
-__all__ = [
-    "each_prediction",
-    "own_value",
-    "relative_names",
-    "same_inputs",
-    "short_names",
-]
 
 
 def short_names(files: list[str]) -> dict[str, str]:

@@ -15,8 +15,6 @@ from reassess.cli.screen import print_table
 from reassess.formats.files import writing
 from reassess.text import plain
 
-__all__ = ["RESULT_SUFFIXES", "ResultTable", "table_option"]
-
 _LATEX = re.compile(r"[&%$#_{}]")
 _LATEX_WORDS = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 _Lines = list[list[str]]

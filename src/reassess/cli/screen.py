@@ -11,8 +11,6 @@ import click
 
 from reassess.text import plain
 
-__all__ = ["print_table", "say", "terminal_width"]
-
 _GAPS = 3, 2  # between columns; the second if the first is too wide
 _FEW_ROWS = 4  # may become columns
 _LONGEST = 24  # letters of a word in a text that stay together

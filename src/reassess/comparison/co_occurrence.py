@@ -10,8 +10,6 @@ from reassess.core import Classes, LabelSets
 from reassess.numeric.arrays import freeze
 from reassess.text import Listed, Shown
 
-__all__ = ["CoOccurrence", "co_occurrence"]
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CoOccurrence(Shown):

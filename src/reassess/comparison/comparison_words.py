@@ -9,19 +9,6 @@ from reassess.comparison.ranking import Ranking
 from reassess.errors import Missing
 from reassess.text import counted, some
 
-__all__ = [
-    "DIFFERENCE_EXPLAINED",
-    "HOLM_EXPLAINED",
-    "NO_RATERS_ALONE",
-    "TOO_FEW_FAMILIES",
-    "gaps_in_words",
-    "not_shared_in_words",
-    "probability_in_words",
-    "ranks_explained",
-    "uncertainty_explained",
-    "unlike_images",
-]
-
 DIFFERENCE_EXPLAINED = (
     "95 % of a difference: percentile bootstrap over images; "
     "p: exact McNemar test; for the change, exact sign-flip test"

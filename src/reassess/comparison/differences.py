@@ -24,8 +24,6 @@ from reassess.numeric.bootstrap import SUREST, common_hits, mean_interval, norma
 from reassess.numeric.exact_tests import SMALLEST, holm, sign_flips
 from reassess.text import Shown
 
-__all__ = ["LEVEL", "AccuracyChange", "Difference", "EveryPair", "PairTests", "every_pair", "p_text", "sums_of_pairs"]
-
 LEVEL = 0.05  # of a corrected p-value, below which two models are told apart
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]

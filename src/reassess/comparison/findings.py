@@ -59,8 +59,6 @@ from reassess.evaluation.result import NONE_SCORED
 from reassess.numeric import Proportion
 from reassess.text import Listed, Shown
 
-__all__ = ["Findings"]
-
 _MOST_MODELS = 100  # every pair is compared; of more models, neighbours in the ranking
 _NONE_SCORED = Missing(NONE_SCORED)
 _NO_SCORES = Missing("scores are missing")

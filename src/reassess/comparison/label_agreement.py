@@ -12,8 +12,6 @@ from reassess.core.multi_labels import label_keys
 from reassess.numeric.arrays import freeze, pair_keys
 from reassess.text import Listed, Shown, counted, percent
 
-__all__ = ["AGREEMENTS", "CROSSTAB", "LabelAgreement", "label_agreement"]
-
 AGREEMENTS = ("equal", "overlap", "disjoint", "first_unlabelled", "second_unlabelled", "both_unlabelled")
 CROSSTAB = ("valid", "unclear", "wrong", "not_named")
 _BOTH_LABELLED = 3  # of AGREEMENTS, the first

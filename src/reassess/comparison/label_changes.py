@@ -11,8 +11,6 @@ from reassess.core.checks import check_type
 from reassess.core.image_names import join
 from reassess.text import Listed, Shown
 
-__all__ = ["LabelDiff", "label_diff"]
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LabelDiff(Shown):

@@ -28,8 +28,6 @@ from reassess.numeric.arrays import freeze
 from reassess.numeric.bootstrap import check_replicates, normal_interval, times_drawn
 from reassess.text import Shown
 
-__all__ = ["LabelUncertainty", "label_uncertainty"]
-
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
 _Bools = npt.NDArray[np.bool_]

@@ -23,8 +23,6 @@ from reassess.numeric.arrays import freeze
 from reassess.numeric.exact_tests import chance_p_value
 from reassess.text import Listed, Shown, percent
 
-__all__ = ["Choices", "LabellingBias", "labelling_biases"]
-
 _NO_IMAGES = "on no image of several valid classes are the prediction and the original label both valid"
 
 

@@ -18,8 +18,6 @@ from reassess.core.image_names import join
 from reassess.numeric import Proportion
 from reassess.text import Shown, percent
 
-__all__ = ["Disagreements", "Preference", "Verdicts", "preferences"]
-
 _Ints = npt.NDArray[np.int32]
 
 

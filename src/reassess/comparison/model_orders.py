@@ -23,8 +23,6 @@ from reassess.numeric.arrays import freeze, ranks
 from reassess.numeric.exact_tests import holm, sign_flips
 from reassess.text import Shown, counted, percent, some
 
-__all__ = ["ModelOrders", "OrderChange", "compare_orders"]
-
 _MOST = 5  # pairs of models, or models of an order, that a text names
 _TEST = "exact sign flips over images, Holm's correction over all pairs of models and of label sets"
 _NO_ORDER = "a label set puts no model before another"

@@ -12,14 +12,14 @@ from reassess.comparison.panel import Panel, check_panel
 from reassess.core import Classes
 from reassess.core.checks import check_known
 from reassess.core.labels import UNNAMED
-from reassess.evaluation.evaluation_words import NONE_SCORED, heading
+from reassess.evaluation.evaluation_words import heading
+from reassess.evaluation.result import NONE_SCORED
 from reassess.numeric import Proportion
 from reassess.text import Shown
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["NO_ORIGINAL", "Comparison", "Paired", "compare", "disagreements_table", "only_correct"]
 
 NO_ORIGINAL = "original labels of these images are missing"
 

@@ -15,16 +15,10 @@ from reassess.core.image_names import image_keys, join
 from reassess.core.labels import UNNAMED
 from reassess.errors import DataError, Fix, Missing
 from reassess.evaluation import Outcomes, find_outcomes, top1_hits
-from reassess.evaluation.evaluation_words import NONE_SCORED
 from reassess.evaluation.outcomes import LABELLED
+from reassess.evaluation.result import NONE_SCORED
 from reassess.numeric.arrays import freeze
 from reassess.text import Listed, Shown, some
-
-__all__ = [
-    "Panel",
-    "check_panel",
-    "on_common_images",
-]
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -13,8 +13,6 @@ from reassess.numeric import Proportion
 from reassess.numeric.regression import fit_polynomial
 from reassess.text import Shown
 
-__all__ = ["Placement", "original_level", "place_models"]
-
 _NEAREST = 100  # rows of a line: of more, it is not straight; of fewer, it is not steady
 
 

@@ -17,8 +17,6 @@ from reassess.numeric.arrays import freeze, ranks
 from reassess.numeric.bootstrap import check_replicates, percentile_bounds, resampled_hits
 from reassess.text import Listed, Shown, percent
 
-__all__ = ["Gaps", "Ranking", "rank_models"]
-
 _Ints = npt.NDArray[np.int64]
 
 

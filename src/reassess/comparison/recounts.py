@@ -10,8 +10,6 @@ from reassess.aggregation import Relabelling
 from reassess.comparison.panel import Panel
 from reassess.core.image_names import join
 
-__all__ = ["Counts", "Recount"]
-
 _Ints = npt.NDArray[np.int64]
 _Bools = npt.NDArray[np.bool_]
 

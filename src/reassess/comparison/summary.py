@@ -10,8 +10,6 @@ from reassess.errors import Missing
 from reassess.numeric import Proportion
 from reassess.text import counted, percent, percents, together
 
-__all__ = ["summary"]
-
 _MISTAKES_OF = {
     "collapsed": "another name for a valid class, or a class that includes it",
     "co_occurring": "a class that is often valid together with a valid one",

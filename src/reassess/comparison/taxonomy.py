@@ -24,8 +24,6 @@ from reassess.evaluation.evaluation_words import MISTAKES_IN_WORDS, counts_in_wo
 from reassess.numeric.arrays import freeze, pair_keys
 from reassess.text import Listed, Shown, percent
 
-__all__ = ["ERROR_KINDS", "KINDS_IN_WORDS", "OFTEN", "Taxonomy", "taxonomies"]
-
 _OF_SCORES = ("not_asked", "never_rated")
 ERROR_KINDS = ("collapsed", "co_occurring", "same_group", "no_class", *_OF_SCORES, "remaining")
 KINDS_IN_WORDS = {

@@ -19,8 +19,6 @@ from reassess.numeric import Estimate, Polynomial
 from reassess.numeric.regression import fit_polynomial
 from reassess.text import Shown
 
-__all__ = ["BANDS", "Band", "FarOut", "Trend", "TrendLine", "fit_trend"]
-
 
 @dataclass(frozen=True)
 class Band:

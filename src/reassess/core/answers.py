@@ -13,20 +13,6 @@ from reassess.core.items import Id, normal_id
 from reassess.errors import DataError, Fix
 from reassess.text import composed, some
 
-__all__ = [
-    "KNOWN_ANSWERS",
-    "answer_type",
-    "are_known",
-    "as_scale",
-    "folded",
-    "known_weights",
-    "ordered_answers",
-    "scale_weights",
-    "top_answer",
-    "united_answers",
-    "whole_scale",
-]
-
 KNOWN_ANSWERS = ("no", "maybe", "yes")
 _KNOWN_WEIGHTS = {"no": 0.0, "maybe": 0.5, "yes": 1.0}
 

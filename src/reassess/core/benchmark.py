@@ -14,8 +14,6 @@ from reassess.core.items import Id
 from reassess.core.labels import LabelSets
 from reassess.core.stop_rule import StopRule
 
-__all__ = ["IMAGENET", "REAL_RECIPE", "USUAL_THRESHOLD", "Benchmark", "Recipe", "benchmark_of", "class_folder_order"]
-
 
 @dataclass(frozen=True)
 class Recipe:

@@ -13,8 +13,6 @@ from reassess.errors import DataError
 from reassess.numeric.arrays import freeze, pair_keys
 from reassess.text import Listed, Shown, counted
 
-__all__ = ["NOT_ASKED", "ORIGINAL_SOURCE", "UNRATED", "Candidates"]
-
 ORIGINAL_SOURCE = "original"  # the name of the original labels among the sources
 NOT_ASKED, UNRATED = "not asked about", "unrated image"  # why raters have not judged a candidate
 

@@ -15,21 +15,6 @@ import numpy.typing as npt
 from reassess.errors import DataError, Fix
 from reassess.text import some
 
-__all__ = [
-    "check_all",
-    "check_distribution",
-    "check_known",
-    "check_length",
-    "check_number",
-    "check_range",
-    "check_several",
-    "check_shape",
-    "check_text",
-    "check_type",
-    "check_unique",
-    "first_repeat",
-]
-
 _KINDS = {"integers": "iu", "floats": "f", "numbers": "iuf", "text": "U", "integers or text": "iuU"}
 _SUM_TOLERANCE = 1e-6
 _MOST_KNOWN = 12  # names that a message lists

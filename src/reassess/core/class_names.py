@@ -9,8 +9,6 @@ from functools import cached_property
 
 from reassess.text import composed, counted
 
-__all__ = ["MOST_CLASSES", "ClassNames", "UnknownClasses", "are_wnids", "class_number"]
-
 MOST_CLASSES = 2**31  # class ids are int32
 
 _WNID = re.compile(r"n\d{8}")

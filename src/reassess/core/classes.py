@@ -19,18 +19,6 @@ from reassess.text import Shown, composed, some
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = [
-    "GIVE_CLASSES",
-    "IDS_OF_NAMES",
-    "LIST_CLASSES",
-    "NAMES_BESIDE_IDS",
-    "NAMES_WITHOUT_LIST",
-    "NO_CLASS",
-    "Classes",
-    "classes_of_ids",
-    "names_without_list",
-    "warn_of_capitals",
-]
 
 # Of two files; of one beside a list of classes; and of one that names classes, without a list of their names.
 NAMES_BESIDE_IDS = "the classes are named in one file and numbered in another"

@@ -13,12 +13,6 @@ from reassess.core.image_names import unique_images
 from reassess.numeric.arrays import freeze
 from reassess.text import Shown, percent, percents
 
-__all__ = [
-    "CheckedLabels",
-    "Cleaning",
-    "LabelNoise",
-]
-
 _IN_JSON = 20
 _LEAST = 0.5  # images that a mistake is expected on, to be named
 

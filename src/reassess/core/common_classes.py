@@ -17,8 +17,6 @@ from reassess.core.votes import Votes
 from reassess.errors import DataError, ReassessError
 from reassess.text import some
 
-__all__ = ["Classed", "align_classes", "class_ids_of", "classes_of"]
-
 Classed = LabelSets | MultiLabels | Questions | Scores | Votes
 _Noun = TypeVar("_Noun", bound=Classed | Predictions)
 

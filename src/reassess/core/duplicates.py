@@ -14,8 +14,6 @@ from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.text import Shown
 
-__all__ = ["DUPLICATE_KINDS", "UNUSABLE_KINDS", "DuplicateCounts", "Duplicates", "count_duplicates"]
-
 DUPLICATE_KINDS = ("exact", "near")  # kinds of groups
 UNUSABLE_KINDS = ("unreadable", "empty", "tiny")  # kinds of single images
 _KINDS = (*DUPLICATE_KINDS, *UNUSABLE_KINDS)

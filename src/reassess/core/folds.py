@@ -13,8 +13,6 @@ from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.text import some
 
-__all__ = ["Folds"]
-
 
 @dataclass(frozen=True, eq=False)
 class Folds:

@@ -8,8 +8,6 @@ from reassess.core.classes import Classes
 from reassess.errors import DataError
 from reassess.text import composed
 
-__all__ = ["Hierarchy"]
-
 _Node = str | int  # a class by its id, or what is no class by its name
 
 

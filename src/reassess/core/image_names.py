@@ -20,21 +20,6 @@ from reassess.core.checks import check_known, check_text, first_repeat
 from reassess.errors import DataError, Fix
 from reassess.text import composed, some
 
-__all__ = [
-    "MATCHES",
-    "VALIDATION_PATTERN",
-    "WHOLE_PATH",
-    "Match",
-    "are_validation_images",
-    "find_image",
-    "how_they_fit",
-    "image_keys",
-    "join",
-    "numbering_mistake",
-    "unique_images",
-    "validation_names",
-]
-
 Match = Literal["path", "name", "stem"]
 MATCHES: tuple[Match, ...] = get_args(Match)
 WHOLE_PATH = Fix("join by the whole path ({match})", match='"path"')

@@ -15,8 +15,6 @@ from reassess.core.image_names import WHOLE_PATH, Match, how_they_fit, image_key
 from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.text import some
 
-__all__ = ["TRAINING_PATTERN", "ImageSelection", "selection_keys", "warn_missing", "warn_unexpected"]
-
 TRAINING_PATTERN = r"^(n[0-9]{8}_[0-9]+)_n[0-9]{8}$"  # a stem of ImageNet's training images, the class at its end
 
 

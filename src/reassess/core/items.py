@@ -11,18 +11,6 @@ import numpy.typing as npt
 from reassess.core.questions import Questions
 from reassess.errors import DataError
 
-__all__ = [
-    "Id",
-    "Items",
-    "as_questions",
-    "describe",
-    "find_items",
-    "normal_id",
-    "normal_ids",
-    "take_items",
-    "unite_items",
-]
-
 Id = str | int
 Items = Questions | tuple[Id, ...] | range  # a range: plain items that are numbered, millions of them at no cost
 

@@ -17,8 +17,6 @@ from reassess.errors import DataError
 from reassess.numeric.arrays import freeze, runs
 from reassess.text import counted
 
-__all__ = ["UNNAMED", "LabelSets", "check_original"]
-
 UNNAMED = "reassessed"  # what label sets without a name are called
 _NO_NAMES = ("", "labels")
 _ORIGINAL = "original"  # what tables call the original labels

@@ -17,8 +17,6 @@ from reassess.errors import DataError
 from reassess.numeric.arrays import ranks
 from reassess.text import Listed, Shown, percentage
 
-__all__ = ["Leaderboard", "LeaderboardRow"]
-
 _FIRST_WORD = re.compile(r"[^\W\d_]+(?=[^/\\]*$)")  # the first word, letters alone, after the last slash
 
 

@@ -6,8 +6,6 @@ from typing import Any
 from reassess.numeric import Proportion
 from reassess.text import Shown, counted
 
-__all__ = ["ModelChoice", "ModelSubset"]
-
 
 @dataclass(frozen=True)
 class ModelSubset:

@@ -11,8 +11,6 @@ from reassess.core.labels import LabelSets
 from reassess.errors import DataError, Fix
 from reassess.numeric.arrays import freeze, pair_keys
 
-__all__ = ["MultiLabels", "label_keys"]
-
 
 @dataclass(frozen=True, eq=False)
 class MultiLabels:

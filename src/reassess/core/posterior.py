@@ -16,8 +16,6 @@ from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.text import some
 
-__all__ = ["Posterior"]
-
 _LEAST = 1e-6  # a class of a lower probability is no question, unless someone chose it
 
 

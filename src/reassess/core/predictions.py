@@ -17,8 +17,6 @@ from reassess.core.image_names import unique_images
 from reassess.errors import DataError
 from reassess.numeric.arrays import as_array, as_floats, as_scores, infinity_bits
 
-__all__ = ["MOST_IDS", "Predictions", "refuse_nan"]
-
 _BLOCK = 1024
 _NONE_UNKNOWN = UnknownClasses()
 MOST_IDS = 20  # an integer array with more columns is not a list of the best classes

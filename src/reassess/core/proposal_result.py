@@ -13,8 +13,6 @@ from reassess.core.labels import LabelSets
 from reassess.numeric.arrays import freeze
 from reassess.text import Shown
 
-__all__ = ["ProposalResult", "ProposingModel"]
-
 
 @dataclass(frozen=True)
 class ProposingModel:

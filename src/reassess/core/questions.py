@@ -14,8 +14,6 @@ from reassess.core.image_names import join, unique_images
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 
-__all__ = ["Questions"]
-
 
 @dataclass(frozen=True, eq=False)
 class Questions:

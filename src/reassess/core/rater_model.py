@@ -11,8 +11,6 @@ from reassess.core.items import Id
 from reassess.numeric.arrays import freeze
 from reassess.text import some
 
-__all__ = ["VALIDITY", "RaterModel"]
-
 VALIDITY = ("invalid", "valid")
 
 

@@ -12,8 +12,6 @@ from reassess.core.questions import Questions
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 
-__all__ = ["UNKNOWN_METHOD", "Scores"]
-
 UNKNOWN_METHOD = "unknown"
 
 _ROUNDING = 0.01  # by which the sum of probabilities in a table may be off

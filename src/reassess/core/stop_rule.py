@@ -8,8 +8,6 @@ import numpy.typing as npt
 from reassess.core.checks import check_range
 from reassess.errors import DataError
 
-__all__ = ["StopRule"]
-
 
 @dataclass(frozen=True)
 class StopRule:

@@ -13,8 +13,6 @@ from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.text import Shown, counted
 
-__all__ = ["Effort", "Tasks"]
-
 
 @dataclass(frozen=True, repr=False)
 class Effort(Shown):

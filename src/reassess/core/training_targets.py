@@ -22,8 +22,6 @@ from reassess.errors import DataError
 from reassess.numeric.arrays import freeze, runs
 from reassess.text import counted, in_bytes, some
 
-__all__ = ["Loss", "TrainingTargets"]
-
 Loss = Literal["sigmoid", "soft-max"]
 _MAX_BYTES = 2 << 30  # of an array of all targets
 _BLOCK = 64 << 20  # bytes of targets at once

@@ -27,8 +27,6 @@ from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.text import some
 
-__all__ = ["Votes", "in_common_classes"]
-
 _FEW = 1 << 17  # votes
 
 

@@ -17,20 +17,6 @@ from reassess.formats.files import exists
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.text import some
 
-__all__ = [
-    "KNOWN_BENCHMARKS",
-    "MADE_BY",
-    "are_in_class_folders",
-    "benchmark_folder",
-    "has_class_folders",
-    "one_place",
-    "open_benchmark",
-    "original_of_class_folders",
-    "part_named",
-    "part_path",
-    "places_of_parts",
-]
-
 KNOWN_BENCHMARKS = {IMAGENET.name: IMAGENET}
 _WRITE_ORIGINAL = "write original.csv, with the columns image and class"
 _SUFFIXES = (".json", ".npz", ".txt", *TABLE_SUFFIXES)

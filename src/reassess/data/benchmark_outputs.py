@@ -9,8 +9,6 @@ from reassess.data.benchmark_settings import SETTINGS_FILE
 from reassess.errors import Fix, OutputError
 from reassess.formats.files import exists
 
-__all__ = ["check_place"]
-
 
 def check_place(output: Path, benchmark: Benchmark, part: str | None = None) -> None:
     """Raise `OutputError` if an output would replace, or look like, a part of a benchmark other than `part`."""

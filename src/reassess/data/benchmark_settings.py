@@ -13,8 +13,6 @@ from reassess.errors import DataError, at
 from reassess.formats.files import exists, writing
 from reassess.formats.json_files import other_shape, read_json
 
-__all__ = ["SETTINGS_FILE", "read_settings", "update_benchmark", "write_settings"]
-
 SETTINGS_FILE = "benchmark.json"
 
 

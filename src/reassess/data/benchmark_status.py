@@ -38,8 +38,6 @@ from reassess.formats import (
 from reassess.formats.files import exists, sha256
 from reassess.text import counted
 
-__all__ = ["BenchmarkCheck", "PartCheck", "check_benchmark"]
-
 # The parts that each command needs; "a or b" is either of two.
 _NEEDS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("evaluate", "compare", "report"), ("labels",)),

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-__all__ = ["SOURCES", "KnownFile", "Source", "WheelMember"]
-
 _REPOSITORY = "https://raw.githubusercontent.com/google-research/reassessed-imagenet/master/"
 _RELEASE = "https://github.com/google-research/reassessed-imagenet/releases/download/v1.0/"
 _REAL = (

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-__all__ = ["download", "download_member"]
 
 _CONNECT_SECONDS = 3
 _ANSWER_SECONDS = 6

@@ -15,8 +15,6 @@ from reassess.data.pictures import refuse_too_long
 from reassess.errors import DataError
 from reassess.formats.archives import BROKEN_ZIP
 
-__all__ = ["TarImages", "ZipImages"]
-
 
 @dataclass(frozen=True, eq=False)
 class TarImages:

@@ -21,18 +21,6 @@ from reassess.errors import DataError, ReassessWarning
 from reassess.formats.files import check_input, suffix_of
 from reassess.text import counted, some
 
-__all__ = [
-    "ARCHIVE",
-    "PICTURE_SUFFIXES",
-    "SPLIT",
-    "FolderImages",
-    "find_images",
-    "in_text",
-    "list_images",
-    "names_of",
-    "pictures_in",
-]
-
 SPLIT = "val"
 ARCHIVE = "ILSVRC2012_img_val.tar"
 # Of the formats that are read; a picture is then known by its content.

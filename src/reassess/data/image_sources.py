@@ -20,7 +20,6 @@ from reassess.text import counted, some
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["ImageSource", "names_of_sets", "open_images", "open_sets", "read_picture"]
 
 _ARCHIVES = (".zip", ".tar")
 _LISTS = (".txt", *TABLE_SUFFIXES)

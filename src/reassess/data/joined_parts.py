@@ -12,8 +12,6 @@ from reassess.data.benchmark_settings import SETTINGS_FILE
 from reassess.errors import DataError, ReassessError, ReassessWarning
 from reassess.text import counted, some
 
-__all__ = ["benchmark_names", "check_common_images", "in_one_benchmark", "warn_of_other_images"]
-
 _Classed = TypeVar("_Classed", bound=Classed)
 
 

@@ -16,7 +16,8 @@ from reassess.core import IMAGENET, Benchmark, Classes, Id, LabelSets, MultiLabe
 from reassess.core.checks import check_type
 from reassess.core.scores import UNKNOWN_METHOD
 from reassess.data.benchmark_settings import read_settings
-from reassess.data.sources import SOURCES, fetch_all, find_all, resolve
+from reassess.data.catalogue import SOURCES
+from reassess.data.sources import fetch_all, find_all, resolve
 from reassess.errors import ReassessError
 from reassess.formats import (
     read_class_file,
@@ -27,20 +28,6 @@ from reassess.formats import (
     read_vote_file,
 )
 from reassess.formats.files import exists, sha256
-
-__all__ = [
-    "benchmark_classes",
-    "collapsed_classes",
-    "in_benchmark_classes",
-    "known_in_sample",
-    "label_set_name",
-    "read_classes",
-    "read_collapsed",
-    "read_labels",
-    "read_original",
-    "read_scores",
-    "read_votes",
-]
 
 _REAL = "ReaL"
 _OF_REAL = ("imagenet-real", "imagenet-real-scores")

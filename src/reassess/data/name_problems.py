@@ -10,8 +10,6 @@ from reassess.data.benchmark_settings import SETTINGS_FILE
 from reassess.data.image_folders import PICTURE_SUFFIXES
 from reassess.errors import Fix
 
-__all__ = ["NameProblem", "duplicate_images", "image_mismatches", "name_problem"]
-
 _OF_VOTES = ("votes", "golden", "rater-golden")
 _EXAMPLES = 3
 

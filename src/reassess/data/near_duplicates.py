@@ -16,18 +16,6 @@ from reassess.numeric.near_kernels import join_near
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = [
-    "LEAST_CORRELATION",
-    "MOST_BITS",
-    "THUMBNAIL_PIXELS",
-    "Part",
-    "Print",
-    "Printer",
-    "exact_groups",
-    "near_groups",
-    "perceptual_hashes",
-    "thumbnails",
-]
 
 Grey = npt.NDArray[np.uint8]
 _SIDE = 32  # of the grey image from which hash and thumbnail are made

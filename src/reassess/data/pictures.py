@@ -14,16 +14,6 @@ from reassess.text import in_bytes
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = [
-    "EMPTY_FILE",
-    "MOST_PIXELS",
-    "TooLargeError",
-    "check_values",
-    "fault_of",
-    "open_picture",
-    "refuse_too_long",
-    "rgb",
-]
 
 # Pillow knows more formats, and picks one by what the file begins with; some of their readers run other programs.
 # MPO, of several JPEGs, is read as JPEG.

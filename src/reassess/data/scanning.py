@@ -19,8 +19,6 @@ from reassess.data.worker_processes import in_processes
 from reassess.errors import MissingPackageError
 from reassess.text import Shown, counted
 
-__all__ = ["SMALLEST_SIDE", "Scan", "ScannedSet", "scan_images"]
-
 SMALLEST_SIDE = 8  # pixels, of an image that is not tiny
 _PART = 64  # images that a process reads at a time
 _AHEAD = 4  # parts for each process

@@ -19,8 +19,6 @@ from reassess.errors import DataError, OutputError, ReassessWarning, SourceError
 from reassess.formats.files import as_path, exists, sha256, writing
 from reassess.text import nearest
 
-__all__ = ["SOURCES", "cache_folder", "fetch", "fetch_all", "find", "find_all", "is_offline", "resolve"]
-
 
 def is_offline() -> bool:
     """Whether the network is off: REASSESS_OFFLINE is set, and not to 0."""

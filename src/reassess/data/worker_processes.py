@@ -12,8 +12,6 @@ from typing import Any, TypeVar
 
 from reassess.errors import DataError, Fix
 
-__all__ = ["in_processes"]
-
 _Part = TypeVar("_Part")
 _Result = TypeVar("_Result")
 

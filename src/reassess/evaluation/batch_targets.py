@@ -13,8 +13,6 @@ from reassess.core import LabelSets
 from reassess.errors import DataError
 from reassess.evaluation.class_ranks import Ints
 
-__all__ = ["PADDING", "even", "is_multi_hot", "multi_hot", "padded_ids", "read_targets"]
-
 PADDING = -1
 _INTEGERS = ("int", "uint")
 _NUMBERS = (*_INTEGERS, "bool", "float", "bfloat")

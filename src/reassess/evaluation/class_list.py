@@ -14,12 +14,6 @@ from reassess.core.checks import check_range
 from reassess.numeric import Proportion
 from reassess.text import percent
 
-__all__ = [
-    "ClassList",
-    "UndecidedClass",
-    "known_orders",
-]
-
 Ids = npt.NDArray[np.int64]
 _MOST_OUTPUTS = 1 << 20  # in a list
 

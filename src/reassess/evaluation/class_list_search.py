@@ -45,8 +45,6 @@ from reassess.evaluation.outcomes import LABELLED, Outcomes
 from reassess.numeric import Proportion
 from reassess.numeric.exact_tests import SMALLEST, mcnemar
 
-__all__ = ["MOST_CLASSES", "find_class_list", "labelled_pairs"]
-
 MOST_CLASSES = 5_000  # the whole confusion matrix is in memory
 
 _LEVEL = 5e-5  # of all known orders together, and of any other order

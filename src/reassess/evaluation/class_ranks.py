@@ -18,18 +18,6 @@ from reassess.errors import DataError
 from reassess.numeric import Proportion
 from reassess.numeric.arrays import infinity_bits
 
-__all__ = [
-    "best_ranks",
-    "best_ranks_of_scores",
-    "check_top_k",
-    "count_hits",
-    "proportions",
-    "ranks_and_top1",
-    "ranks_of_ids",
-    "ranks_of_scores",
-    "top1_hits",
-]
-
 _LANES = 64  # whole vectors of any width, so that no loop over the keys has a remainder
 Ints = npt.NDArray[np.integer[Any]]
 

@@ -8,25 +8,10 @@ from reassess.errors import Fix
 from reassess.evaluation.class_list import ClassList
 from reassess.evaluation.class_list_search import MOST_CLASSES, labelled_pairs
 from reassess.evaluation.outcomes import Outcomes
-from reassess.evaluation.result import NONE_SCORED, Evaluation, ceiling_in_words, not_scored_in_words
+from reassess.evaluation.result import Evaluation
 from reassess.numeric import Proportion
 from reassess.numeric.exact_tests import SMALLEST
 from reassess.text import counted, percent, percents, plain, shortened, some, together
-
-__all__ = [
-    "FIX_CLASS_LIST",
-    "KNOWN_IN_WORDS",
-    "MISTAKES_IN_WORDS",
-    "NONE_SCORED",
-    "ceiling_in_words",
-    "class_list_in_words",
-    "counts_in_words",
-    "heading",
-    "missing_in_words",
-    "no_list_in_words",
-    "not_scored_in_words",
-    "score_in_words",
-]
 
 _FEW_CLASSES = 5  # a model may well confuse most of these
 # Measured: these numbers of images, in all and of each class, show any order if the model has this accuracy in percent.

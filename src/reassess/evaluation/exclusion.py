@@ -13,8 +13,6 @@ from reassess.numeric import Proportion
 from reassess.numeric.proportion import difference_interval
 from reassess.text import Shown, counted, some
 
-__all__ = ["Exclusion", "exclusions", "set_of_images"]
-
 
 @dataclass(frozen=True, repr=False)
 class Exclusion(Shown):

@@ -13,8 +13,6 @@ from reassess.errors import DataError, Fix, at
 from reassess.evaluation.mistakes import KINDS, known_kinds
 from reassess.text import Shown
 
-__all__ = ["Candidate", "ImageSheet", "image_sheet"]
-
 _MOST_PREDICTED = 5
 _Answers = tuple[tuple[Id | None, Id], ...]
 

@@ -26,8 +26,6 @@ from reassess.evaluation.result import BySize, Evaluation, Mistakes, Soft
 from reassess.numeric import Proportion
 from reassess.numeric.arrays import as_array
 
-__all__ = ["evaluate", "find_outcomes", "summarize"]
-
 _USUAL_TOP_K = (1, 5)
 
 

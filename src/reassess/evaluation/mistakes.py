@@ -11,8 +11,6 @@ from reassess.core.image_names import join
 from reassess.core.items import as_questions
 from reassess.evaluation.outcomes import LABELLED, Outcomes
 
-__all__ = ["KINDS", "known_kinds", "mistake_kinds", "validity"]
-
 KINDS = ("no_class", "expert_valid", "rejected_by_experts", "asked_and_rejected", "not_asked", "never_rated")
 _NO_CLASS, _EXPERT_VALID, _EXPERT_REJECTED, _REJECTED, _NEVER_PROPOSED, _NEVER_RATED = range(len(KINDS))
 

@@ -17,7 +17,6 @@ from reassess.numeric import Proportion
 from reassess.numeric.arrays import pair_keys
 from reassess.text import Shown
 
-__all__ = ["VERDICTS", "MultiLabelAccuracy", "multi_label_accuracy", "summarize_verdicts", "verdicts"]
 VERDICTS = ("unknown", "problematic", "empty", "valid", "unclear", "wrong", "unreviewed")  # the first that fits
 _NOT_SCORED = VERDICTS[:3]
 _JUDGED = VERDICTS[3:]

@@ -30,8 +30,6 @@ from reassess.evaluation.outcomes import Outcomes
 from reassess.numeric.exact_tests import mcnemar
 from reassess.text import percent
 
-__all__ = ["check_agreement"]
-
 _LEVEL = 1e-4  # of another reading, and of an error
 _KAPPA = 0.1  # of a reading that fits, and of a model that the images must be able to tell from chance
 _BY_CHANCE, _FAIR = 0.01, 0.5  # for a warning

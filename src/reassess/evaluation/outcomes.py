@@ -17,19 +17,6 @@ from reassess.evaluation.class_ranks import best_ranks, ranks_and_top1
 from reassess.numeric.arrays import runs
 from reassess.text import Shown, some
 
-__all__ = [
-    "EMPTY",
-    "EXCLUDED",
-    "LABELLED",
-    "STATES",
-    "UNKNOWN",
-    "UNLABELLED",
-    "Outcomes",
-    "count_classes",
-    "join_and_rank",
-    "refuse_unknown",
-]
-
 STATES = ("labelled", "empty", "unlabelled", "unknown", "excluded")
 LABELLED, EMPTY, UNLABELLED, UNKNOWN, EXCLUDED = range(len(STATES))
 _CHECK_NAMES = Fix("check the names, or do not count such images: {ignore_unknown}", ignore_unknown=True)

@@ -14,8 +14,6 @@ from reassess.evaluation.outcomes import LABELLED, STATES, Outcomes
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["outcomes_table"]
-
 
 def outcomes_table(
     each: Mapping[str, Outcomes],

@@ -11,8 +11,6 @@ from reassess.core import Classes, LabelSets
 from reassess.evaluation.outcomes import LABELLED, Outcomes
 from reassess.text import Shown
 
-__all__ = ["PerClass", "count_classes"]
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PerClass(Shown):

@@ -19,16 +19,6 @@ from reassess.core.predictions import refuse_nan
 from reassess.errors import DataError
 from reassess.numeric.arrays import as_floats, release
 
-__all__ = [
-    "ScoreKind",
-    "are_probabilities",
-    "class_probabilities",
-    "kind_of_scores",
-    "output_classes",
-    "probability_blocks",
-    "rows_of_probabilities",
-]
-
 ScoreKind = Literal["probabilities", "bounded", "logits"]
 
 _BLOCK = 1024

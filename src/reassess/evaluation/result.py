@@ -15,18 +15,6 @@ from reassess.numeric import Proportion
 from reassess.numeric.arrays import ranks
 from reassess.text import Shown, counted
 
-__all__ = [
-    "NONE_SCORED",
-    "BySize",
-    "Evaluation",
-    "Mistakes",
-    "Soft",
-    "ceiling_in_words",
-    "not_scored_in_words",
-    "ranked",
-    "ranks_of",
-]
-
 NONE_SCORED = "no image is scored"
 
 

@@ -22,8 +22,6 @@ from reassess.numeric import Proportion
 from reassess.numeric.arrays import as_array, as_floats, as_scores
 from reassess.text import some
 
-__all__ = ["NOT_SEEN", "ImageIndex", "RealAccuracy", "index_images", "rank_batch"]
-
 NOT_SEEN = -1  # in place of the rank of an image that no batch has brought yet
 
 

@@ -20,18 +20,6 @@ from reassess.core.checks import check_known, check_unique
 from reassess.errors import DataError
 from reassess.formats.files import check_input, other_suffix
 
-__all__ = [
-    "BROKEN_ZIP",
-    "Archive",
-    "check_declared",
-    "check_size",
-    "max_bytes",
-    "open_archive",
-    "read_header",
-    "read_npy",
-    "write_npz",
-]
-
 _LIMIT = "REASSESS_MAX_BYTES"
 
 _BLOCK = 1 << 24

@@ -28,7 +28,6 @@ from reassess.formats.tables import TABLE_SUFFIXES, coded, read_table
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["read_candidates", "write_candidates"]
 
 _MOST_RANK = np.iinfo(np.int32).max
 

@@ -21,7 +21,6 @@ from reassess.text import composed, counted, some
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["read_class_file", "read_collapsed_file", "read_groups", "read_hierarchy", "write_classes"]
 
 _CALL_CHILDREN = "call the children in the hierarchy as the classes are called"
 _TEXT = ("name", "wnid", "synonyms", "definition")

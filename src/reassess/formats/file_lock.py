@@ -5,8 +5,6 @@ import time
 from pathlib import Path
 from typing import TextIO
 
-__all__ = ["LockedError", "is_locked", "take_lock"]
-
 _TRIES = 50  # during the patience
 
 

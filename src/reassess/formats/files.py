@@ -14,21 +14,6 @@ from pathlib import Path
 
 from reassess.errors import DataError, Fix, OutputError, ReassessError, UnreadableFileError
 
-__all__ = [
-    "TEMPORARY",
-    "as_path",
-    "check_input",
-    "check_output",
-    "exists",
-    "not_utf8",
-    "other_suffix",
-    "read_lines",
-    "sha256",
-    "suffix_of",
-    "write_atomically",
-    "writing",
-]
-
 TEMPORARY = ".reassess-"  # begins the names of files that are not complete yet
 _DAY = 24 * 60 * 60  # seconds
 # How files of some kinds begin; and those of text, of which the beginnings are alike.

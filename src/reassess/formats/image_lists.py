@@ -8,8 +8,6 @@ from reassess.core.checks import check_type
 from reassess.errors import DataError, at
 from reassess.formats.files import as_path, exists, read_lines, suffix_of, writing
 
-__all__ = ["CLEAN_LIST_SUFFIXES", "name_lines", "names_beside", "read_clean_list", "write_clean_list"]
-
 CLEAN_LIST_SUFFIXES = (".txt",)
 
 

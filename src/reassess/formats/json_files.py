@@ -15,7 +15,6 @@ from reassess.text import shortened
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["each_once", "json_lines", "other_shape", "read_json", "read_json_lines", "where_not_json"]
 
 _SHOWN = 60  # letters
 _TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"')  # in JSON

@@ -31,7 +31,6 @@ from reassess.text import some
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["LABEL_SUFFIXES", "read_label_file", "read_original_file", "write_labels"]
 
 _SHAPE = "a list of 50,000 lists of class ids, or an object from image name to list of class ids"
 LABEL_SUFFIXES = (".json", *TABLE_SUFFIXES)

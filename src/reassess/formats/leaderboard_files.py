@@ -29,7 +29,6 @@ from reassess.text import some
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["read_leaderboard"]
 
 _THOUSANDS = r"^\d{1,3}(,\d{3})+(\.\d*)?$"
 _ROUNDING = 0.0015  # of three figures with three decimals each

@@ -13,19 +13,6 @@ from reassess.errors import DataError
 from reassess.formats.table_codec import ClassId, Number, Share, TableFormat, Text, Whole, read_noun, write_noun
 from reassess.formats.votes.vote_tables import coded_ids
 
-__all__ = [
-    "DUPLICATES_SUFFIXES",
-    "read_duplicates",
-    "read_folds",
-    "read_posterior",
-    "write_details",
-    "write_duplicates",
-    "write_folds",
-    "write_label_errors",
-    "write_noise",
-    "write_posterior",
-]
-
 DUPLICATES_SUFFIXES = (".csv", ".tsv", ".parquet")  # JSON lines have no headings, so they cannot say "none found"
 _MOST_GROUP = np.iinfo(np.int32).max
 

@@ -19,16 +19,6 @@ from reassess.text import composed, shortened, some
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = [
-    "columns_of_questions",
-    "ids_of_column",
-    "ids_of_lists",
-    "ids_of_texts",
-    "info_of_questions",
-    "questions_of_info",
-    "questions_of_table",
-]
-
 
 def ids_of_column(path: Path, series: "pl.Series", classes: Classes | None) -> tuple[npt.NDArray[np.int64], Classes]:
     """Class id of each row of a column, and the classes."""

@@ -20,16 +20,6 @@ from reassess.text import counted, some
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = [
-    "REVIEW_TEXTS",
-    "Review",
-    "has_reviews",
-    "has_verdicts",
-    "labels_of_reviews",
-    "labels_of_verdicts",
-    "reviews_of_json",
-    "reviews_of_table",
-]
 
 _SHAPE = "for each image lists of classes, valid, unclear and wrong, and problematic: true or false"
 _KINDS = ("valid", "unclear", "wrong")

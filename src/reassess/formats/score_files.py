@@ -19,13 +19,6 @@ from reassess.formats.question_columns import columns_of_questions, info_of_ques
 from reassess.formats.table_codec import ClassId, Share, TableFormat, Text, Whole, read_cells, write_noun
 from reassess.formats.tables import TABLE_SUFFIXES, column, parquet_metadata, read_table
 
-__all__ = [
-    "read_rater_model",
-    "read_score_file",
-    "write_rater_model",
-    "write_scores",
-]
-
 _PROBABILITY, _GOLDEN, _METHOD = "probability", "golden", "method"
 
 

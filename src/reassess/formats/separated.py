@@ -19,7 +19,6 @@ from reassess.errors import DataError
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["SEPARATORS", "line_of_row", "read_separated"]
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _WORDS = {",": "commas", ";": "semicolons", "\t": "tabs"}

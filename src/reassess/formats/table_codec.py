@@ -27,18 +27,6 @@ from reassess.formats.tables import (
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = [
-    "ClassId",
-    "Number",
-    "Share",
-    "TableFormat",
-    "Text",
-    "Texts",
-    "Whole",
-    "read_cells",
-    "read_noun",
-    "write_noun",
-]
 
 _Noun = TypeVar("_Noun")
 

@@ -23,21 +23,6 @@ from reassess.text import some
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = [
-    "TABLE_SUFFIXES",
-    "as_text",
-    "coded",
-    "column",
-    "floats",
-    "integers",
-    "numbers",
-    "parquet_metadata",
-    "place",
-    "read_table",
-    "refuse_fork",
-    "refuse_missing",
-    "write_table",
-]
 
 _THREADS = Path("/proc/self/task")  # of Linux; elsewhere processes are forked only where that is asked for
 _OF_POLARS = re.compile(r"polars-\d")

@@ -17,8 +17,6 @@ from reassess.formats.json_files import each_once
 from reassess.formats.question_columns import ids_of_column
 from reassess.text import shortened
 
-__all__ = ["TASK_SUFFIXES", "read_tasks", "write_tasks"]
-
 TASK_SUFFIXES = (".jsonl",)
 _FORM = '{"task": 0, "image": "a.png", "classes": [{"class": 7, "name": "cock"}], "reason": "all of the image"}'
 _MOST_NUMBER = 2**63 - 1

@@ -9,18 +9,6 @@ import numpy.typing as npt
 
 from reassess.errors import DataError
 
-__all__ = [
-    "as_array",
-    "as_floats",
-    "as_scores",
-    "freeze",
-    "infinity_bits",
-    "pair_keys",
-    "ranks",
-    "release",
-    "runs",
-]
-
 
 def freeze(noun: object, *fields: str) -> None:
     """Make array fields of a frozen dataclass read-only, as views, so that the caller's arrays stay as they are."""

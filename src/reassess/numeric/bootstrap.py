@@ -17,20 +17,6 @@ import numpy.typing as npt
 
 from reassess.errors import DataError
 
-__all__ = [
-    "SUREST",
-    "check_replicates",
-    "common_hits",
-    "mean_interval",
-    "normal_interval",
-    "normal_p_values",
-    "percentile_bounds",
-    "resampled_hits",
-    "times_drawn",
-    "times_drawn_again",
-    "weighted_hits",
-]
-
 _TAIL = 0.025  # of a 95 % interval, at either end
 _NORMAL = 1.959963984540054  # standard deviations from the mean, beyond which a tail of the normal distribution lies
 SUREST = 1e-10  # the lowest p-value that is taken from a normal distribution: it stands for all that is lower

@@ -13,8 +13,6 @@ import numpy.typing as npt
 
 from reassess.numeric.jit import compiled
 
-__all__ = ["FEW_TRUTHS", "count", "expect_few", "expect_many", "one_each", "spread", "weigh"]
-
 FEW_TRUTHS = 16  # a loop over more is not unrolled: `expect_few` takes their square in time, the compiler longer
 
 _VOTES_A_PRODUCT = 24

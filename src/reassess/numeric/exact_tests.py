@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["SMALLEST", "chance_p_value", "holm", "mcnemar", "sign_flips"]
-
 _Ints = npt.NDArray[np.int64]
 
 SMALLEST = 1e-300  # a p-value of it stands for all that is smaller

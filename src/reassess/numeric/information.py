@@ -11,8 +11,6 @@ from scipy.special import entr
 
 from reassess.numeric.bootstrap import percentile_bounds, times_drawn_again
 
-__all__ = ["Information", "measure", "mutual_information", "resampling"]
-
 _NOTHING = 1e-6  # bits; what is below is rounding, or that EM stops a little before it is at rest
 _CELLS_A_BLOCK = 1 << 22
 

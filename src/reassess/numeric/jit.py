@@ -6,8 +6,6 @@ from typing import Any
 
 from reassess.errors import DataError
 
-__all__ = ["compiled", "thread_count"]
-
 _THREADS = "NUMBA_NUM_THREADS"
 if not (given := os.environ.get(_THREADS, "1")).isdecimal() or int(given) < 1:  # numba dies of it, or is not quiet
     raise DataError(

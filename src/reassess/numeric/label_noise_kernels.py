@@ -6,13 +6,6 @@ import numpy as np
 
 from reassess.numeric.jit import compiled
 
-__all__ = [
-    "NEGLIGIBLE",
-    "expect_noise",
-    "tail_log",
-    "take_candidates",
-]
-
 
 @compiled
 def take_candidates(probabilities, labels, ids, logs, place, tails):  # type: ignore[no-untyped-def]

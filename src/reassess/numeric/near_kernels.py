@@ -4,8 +4,6 @@ import math
 
 from reassess.numeric.jit import compiled
 
-__all__ = ["join_near"]
-
 
 @compiled
 def _bits(x):  # type: ignore[no-untyped-def]

@@ -8,8 +8,6 @@ import numpy.typing as npt
 
 from reassess.text import percent
 
-__all__ = ["Proportion", "difference_interval", "lower_bound", "wilson"]
-
 _Z = 1.959963984540054  # the normal distribution's 97.5 % point
 
 

@@ -9,15 +9,6 @@ import numpy as np
 
 from reassess.numeric.jit import compiled
 
-__all__ = [
-    "count_below",
-    "rank_best",
-    "rank_best_of_bits",
-    "rank_targets",
-    "read_multi_hot",
-    "read_padded",
-]
-
 _NO_TARGET, _NOT_A_NUMBER = -1, -2  # in place of a rank
 
 

@@ -13,8 +13,6 @@ import numpy.typing as npt
 
 from reassess.text import Shown
 
-__all__ = ["Estimate", "Polynomial", "fit_polynomial"]
-
 Floats = npt.NDArray[np.float64]
 
 

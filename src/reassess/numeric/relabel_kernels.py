@@ -7,8 +7,6 @@ import numpy as np
 
 from reassess.numeric.jit import compiled
 
-__all__ = ["add_sizes", "keep", "keep_redrawn", "recount"]
-
 
 @compiled
 def keep(indptr, codes, weights, base, least, kept):  # type: ignore[no-untyped-def]

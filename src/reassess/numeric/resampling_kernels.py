@@ -6,12 +6,6 @@ import numpy as np
 
 from reassess.numeric.jit import compiled
 
-__all__ = [
-    "add_drawn",
-    "add_weighted",
-    "sign_flip_tails",
-]
-
 
 @compiled
 def add_drawn(drawn, times):  # type: ignore[no-untyped-def]

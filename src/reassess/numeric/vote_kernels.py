@@ -6,13 +6,6 @@ import numpy as np
 
 from reassess.numeric.jit import compiled
 
-__all__ = [
-    "compare",
-    "end_early",
-    "follow",
-    "group",
-]
-
 
 @compiled
 def group(ids, indptr, order):  # type: ignore[no-untyped-def]

@@ -18,8 +18,6 @@ from reassess.proposals.proposed_pairs import golden_pairs
 from reassess.proposals.subset_search import Measure, find_subsets
 from reassess.text import counted
 
-__all__ = ["USUAL_RECALL", "choose_models"]
-
 USUAL_RECALL = 0.97
 _CONFIDENCE = 0.9  # of a bound on one side
 _SEARCHED = 3  # every third golden image finds subsets, the others check them

@@ -14,8 +14,6 @@ from reassess.errors import DataError, ReassessError, at
 from reassess.numeric.arrays import as_floats, as_scores
 from reassess.proposals.preprocessing import Transform
 
-__all__ = ["ImageModel", "ModelSource"]
-
 _TAKE = {  # models of each kind
     "timm": ("checkpoint", "transform", "device"),
     "torchvision": ("checkpoint", "transform", "device"),

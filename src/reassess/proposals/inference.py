@@ -15,8 +15,6 @@ from reassess.proposals.shard_scoring import score_shards
 from reassess.proposals.unfinished_runs import Unfinished
 from reassess.text import counted, some
 
-__all__ = ["predict"]
-
 _MOST_WORKERS = 1000
 
 

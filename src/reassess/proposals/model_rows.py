@@ -15,8 +15,6 @@ from reassess.evaluation.probabilities import kind_of_scores, output_classes, pr
 from reassess.numeric.largest import Descending, Largest
 from reassess.text import some
 
-__all__ = ["BestPairs", "ImageNumbers", "Seen", "best_pairs", "see"]
-
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
 

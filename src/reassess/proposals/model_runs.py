@@ -18,14 +18,6 @@ from reassess.proposals.shards import Shards
 from reassess.proposals.unfinished_runs import Unfinished
 from reassess.text import Listed, Shown, counted, in_bytes, some
 
-__all__ = [
-    "ImagePredictions",
-    "ModelRun",
-    "Opener",
-    "check_room",
-    "name_of",
-]
-
 
 @dataclass(frozen=True, repr=False)
 class ImagePredictions(Shown):

@@ -10,8 +10,6 @@ from reassess.proposals.onnx_models import open_onnx
 from reassess.proposals.python_models import open_python
 from reassess.proposals.torch_models import open_timm, open_torchvision
 
-__all__ = ["open_model", "takers"]
-
 
 def takers(models: Sequence[str], option: str) -> list[str]:
     """Models that take an option given for all of them; if none does, all, so that it is refused.

@@ -15,8 +15,6 @@ from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.proposals.preprocessing import Transform, read_transform
 from reassess.text import some
 
-__all__ = ["open_onnx"]
-
 _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 

@@ -13,8 +13,6 @@ from reassess.evaluation.probabilities import rows_of_probabilities
 from reassess.formats.predictions.output_lists import refuse_blank_lines
 from reassess.text import counted, nearest, some
 
-__all__ = ["OutputClasses"]
-
 _LIST = "the list of outputs"
 _EXAMPLES = 3
 

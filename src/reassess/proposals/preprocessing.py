@@ -16,8 +16,6 @@ from reassess.errors import DataError, at
 from reassess.formats.files import as_path, check_input, not_utf8, suffix_of
 from reassess.formats.json_files import each_once
 
-__all__ = ["INTERPOLATIONS", "Interpolation", "Transform", "read_transform"]
-
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"]
 INTERPOLATIONS: tuple[Interpolation, ...] = get_args(Interpolation)
 _MOST_SIDE = 10_000

@@ -18,8 +18,6 @@ from reassess.core.image_names import image_keys
 from reassess.errors import DataError
 from reassess.numeric.proportion import lower_bound
 
-__all__ = ["GoldenPairs", "Pairs", "golden_pairs", "held_images", "sent_images", "sent_pairs"]
-
 _Ints = npt.NDArray[np.int64]
 _Bools = npt.NDArray[np.bool_]
 

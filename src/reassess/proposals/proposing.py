@@ -31,8 +31,6 @@ from reassess.errors import DataError
 from reassess.numeric.arrays import pair_keys
 from reassess.proposals.model_rows import BestPairs, ImageNumbers, Seen, best_pairs, see
 
-__all__ = ["USUAL_PER_IMAGE", "propose"]
-
 _Bools = npt.NDArray[np.bool_]
 
 

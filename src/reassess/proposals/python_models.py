@@ -14,8 +14,6 @@ from reassess.formats.files import sha256
 from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.text import nearest
 
-__all__ = ["open_python"]
-
 _INSTALLED = "site-packages"  # folder of modules that are not part of the model
 
 

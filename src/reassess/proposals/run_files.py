@@ -21,8 +21,6 @@ from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.proposals.output_classes import OutputClasses
 from reassess.proposals.shards import Shards
 
-__all__ = ["check_files", "files_of", "is_array", "write_shards"]
-
 _ARRAY = ".npy"
 _SUFFIXES = (_ARRAY, *TABLE_SUFFIXES)
 

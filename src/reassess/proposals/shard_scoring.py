@@ -24,12 +24,6 @@ from reassess.proposals.shards import Shard, Shards
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = [
-    "Decoder",
-    "Pixels",
-    "decoded",
-    "score_shards",
-]
 
 Pixels = npt.NDArray[np.uint8]
 _PART = 8  # images that a process decodes at a time

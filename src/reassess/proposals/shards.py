@@ -11,8 +11,6 @@ import numpy.typing as npt
 from reassess.errors import DataError
 from reassess.formats.files import writing
 
-__all__ = ["Shard", "Shards"]
-
 
 @dataclass(frozen=True, eq=False)
 class Shard:

@@ -13,8 +13,6 @@ from reassess.core import ModelSubset, ProposalResult
 from reassess.numeric import Proportion
 from reassess.proposals.proposed_pairs import GoldenPairs, Pairs, held_images, sent_images, sent_pairs
 
-__all__ = ["MOST_EXACT", "Found", "Measure", "find_subsets"]
-
 MOST_EXACT = 20  # models; each more doubles time and memory, here half a second and 50 MiB
 _SOME = 0.01  # of a hit, so that of models that bring none the one with the fewest candidates comes first
 _MANY = np.iinfo(np.int64).max

@@ -19,8 +19,6 @@ from reassess.core.image_names import join
 from reassess.core.items import as_questions, take_items
 from reassess.errors import DataError
 
-__all__ = ["USUAL_SIZE", "make_tasks", "seconds_per_vote", "votes_until_closed"]
-
 USUAL_SIZE = 8  # classes of an image that a rater sees at once
 _WHOLE, _REST = "all of the image", "the rest of the image"
 _ALONE, _NO_PARENT = "some two together on no other image", "no common parent"

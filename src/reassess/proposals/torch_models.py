@@ -19,13 +19,6 @@ from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.proposals.preprocessing import Transform, read_transform
 from reassess.text import some
 
-__all__ = [
-    "fetching",
-    "open_timm",
-    "open_torchvision",
-    "with_weights",
-]
-
 _HELD_AS = ("state_dict", "model", "model_state_dict")  # what training scripts call the weights in a checkpoint
 _PARALLEL = "module."  # prefix of every name if a model was trained on several devices
 

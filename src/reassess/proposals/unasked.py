@@ -17,8 +17,6 @@ from reassess.evaluation.outcomes import UNKNOWN
 from reassess.evaluation.probabilities import class_probabilities
 from reassess.numeric.arrays import pair_keys
 
-__all__ = ["unasked_candidates"]
-
 
 def unasked_candidates(
     each: Iterable[tuple[str, Predictions, Outcomes]], labels: LabelSets, scores: Scores | None, *, top_k: int = 1

@@ -22,13 +22,6 @@ from reassess.formats.tables import read_table, write_table
 from reassess.proposals.shards import Shards
 from reassess.text import counted, some
 
-__all__ = [
-    "Unfinished",
-    "changed_images",
-    "changes_of",
-    "recorded_images",
-]
-
 _SHA256 = re.compile("[0-9a-f]{64}")
 _HASH = 12  # digits of a hash, as for inputs
 

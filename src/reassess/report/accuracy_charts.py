@@ -8,7 +8,8 @@ from reassess.comparison import Comparison, Difference, Findings, Paired
 from reassess.core.labels import UNNAMED
 from reassess.errors import Missing
 from reassess.evaluation import BySize
-from reassess.evaluation.evaluation_words import NONE_SCORED, heading
+from reassess.evaluation.evaluation_words import heading
+from reassess.evaluation.result import NONE_SCORED
 from reassess.numeric import Proportion
 from reassess.report.accuracy_figures import MOST_NAMED, Spot, leaderboard_on, scatter_on
 from reassess.report.chart import Chart, cells, interval_chart, mark, only_some, percent, percents, table
@@ -16,8 +17,6 @@ from reassess.report.chart_figures import Intervals, Mark
 from reassess.report.report_tables import COUNT, P_VALUE, PERCENT, POINTS, TEXT, Cell, Column, Table
 from reassess.report.style import LONGEST, MOST_DRAWN, SERIES, SQUARE
 from reassess.text import counted, shortened
-
-__all__ = ["difference_chart", "label_count_chart", "leaderboard_chart", "scatter_chart"]
 
 _EVERY_PAIR = 4  # models: every two of at most so many are compared
 _LESS = " less "

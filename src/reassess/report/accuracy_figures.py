@@ -16,16 +16,6 @@ from reassess.report.figures import Drawing, along, save_figure
 from reassess.report.style import LONGEST, MUTED, SERIES, Series, number
 from reassess.text import percentage, shortened
 
-__all__ = [
-    "MOST_NAMED",
-    "Spot",
-    "draw_leaderboard",
-    "draw_levels",
-    "frame_accuracies",
-    "leaderboard_on",
-    "scatter_on",
-]
-
 _COLOURS = ("#0072b2", "#b34700", "#000000", "#7b3294")  # of different lightness, too
 _DASHES = ("-", "--", "-.", ":")
 _POINTS = "#9a9a9a"

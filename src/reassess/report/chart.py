@@ -19,20 +19,6 @@ from reassess.report.figures import Draw, Size
 from reassess.report.report_tables import Cell, Column, Interval, Table
 from reassess.report.style import MOST_DRAWN
 
-__all__ = [
-    "Chart",
-    "Section",
-    "cells",
-    "interval_chart",
-    "mark",
-    "missing_section",
-    "only_some",
-    "percent",
-    "percents",
-    "stack_chart",
-    "table",
-]
-
 
 @dataclass(frozen=True, eq=False)
 class Chart:

@@ -8,16 +8,6 @@ from reassess.report.figures import Drawing, Size
 from reassess.report.style import GRID, INK, KINDS, LONGEST, MUTED, SERIES, WIDTH, number
 from reassess.text import shortened
 
-__all__ = [
-    "Intervals",
-    "Mark",
-    "Stacks",
-    "intervals_on",
-    "size_of_intervals",
-    "size_of_stacks",
-    "stacks_on",
-]
-
 _LINE = 0.185  # inches
 _INTERVALS_AROUND = 0.62  # inches of what stands above and below
 _GAP = 0.35  # lines between groups

@@ -8,7 +8,7 @@ from reassess.comparison import Findings, Verdicts
 from reassess.comparison.taxonomy import ERROR_KINDS, KINDS_IN_WORDS
 from reassess.core.checks import check_known, check_type
 from reassess.errors import DataError, Missing
-from reassess.evaluation.evaluation_words import NONE_SCORED
+from reassess.evaluation.result import NONE_SCORED
 from reassess.formats.files import as_path
 from reassess.report.accuracy_charts import difference_chart, label_count_chart, leaderboard_chart, scatter_chart
 from reassess.report.chart import Chart, cells, interval_chart, mark, only_some, percent, percents, stack_chart, table
@@ -18,14 +18,6 @@ from reassess.report.figures import save_figure
 from reassess.report.report_tables import COUNT, P_VALUE, PERCENT, SHARE, TEXT, Cell
 from reassess.report.style import LONGEST, MOST_DRAWN, SQUARE
 from reassess.text import counted, nearest, shortened
-
-__all__ = [
-    "CHARTS",
-    "bias_chart",
-    "preference_chart",
-    "taxonomy_chart",
-    "write_chart",
-]
 
 _HALF = LONGEST // 2
 

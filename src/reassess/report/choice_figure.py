@@ -9,8 +9,6 @@ from reassess.core import ModelChoice, ModelSubset
 from reassess.report.figures import Drawing, along, save_figure
 from reassess.text import counted
 
-__all__ = ["draw_choice"]
-
 _BEST, _CHOSEN, _ALL = "#0072b2", "#000000", "#6e6e6e"
 _SAMPLES = 200  # places along the line that names should not cover
 

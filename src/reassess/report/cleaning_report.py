@@ -19,11 +19,6 @@ from reassess.report.style import LONGEST
 from reassess.report.writing import REPORT_SUFFIXES, ShownMistakes, report_sources, write_page
 from reassess.text import about, percent, plain, shortened
 
-__all__ = [
-    "draw_noise",
-    "write_wrong_labels",
-]
-
 _MOST = 200
 _LEAST, _EVEN = 0.0001, 0.5
 

@@ -11,12 +11,6 @@ from reassess.aggregation import Curve, MeasuredCurve, OperatingPoint, Rule, Sto
 from reassess.report.figures import Drawing, along, save_figure
 from reassess.text import counted
 
-__all__ = [
-    "curves_on",
-    "draw_curves",
-    "draw_replays",
-]
-
 _COLOURS = ("#000000", "#0072b2", "#c46a10", "#6e6e6e")  # of different lightness, too
 _DASHES = ("-", "--", "-.", ":", (0, (6, 1.5, 1, 1.5, 1, 1.5)))
 _MARKERS = ("o", "x", "^", "D")

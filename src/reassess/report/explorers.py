@@ -8,8 +8,6 @@ from reassess.comparison import Findings
 from reassess.evaluation import Evaluation
 from reassess.report.report_tables import COUNT, PERCENT, Column
 
-__all__ = ["Explorer", "explorers"]
-
 _MOST_MODELS = 20  # the best
 _MOST_CONFUSIONS = 300  # of a model
 

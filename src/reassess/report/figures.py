@@ -24,20 +24,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = [
-    "FIGURE_SUFFIXES",
-    "SIZE",
-    "Draw",
-    "Drawing",
-    "Size",
-    "along",
-    "check_packages",
-    "figure_as_svg",
-    "lend_fonts",
-    "no_notes_on_letters",
-    "save_figure",
-    "warn_of_missing",
-]
 
 _BOXES = "Last Resort"  # fonts that have a box for every letter
 

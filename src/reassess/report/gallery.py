@@ -15,16 +15,6 @@ from reassess.data.pictures import MOST_PIXELS, TooLargeError, open_picture
 from reassess.errors import DataError, MissingPackageError, ReassessWarning
 from reassess.text import counted, some
 
-__all__ = [
-    "Card",
-    "CardEntry",
-    "CardLine",
-    "Gallery",
-    "Thumbnail",
-    "Thumbnails",
-    "thumbnails",
-]
-
 _SIDE = 384  # pixels at most: sharp in the gallery, and enough for a closer look
 _QUALITY = 60
 _DAMAGED = (OSError, ValueError, SyntaxError)  # as Pillow says it, and DataError

@@ -8,8 +8,6 @@ import numpy as np
 
 from reassess.report.figures import Draw, Size, figure_as_svg
 
-__all__ = ["Inline", "dark", "inline_figure", "palette"]
-
 _SVG = "http://www.w3.org/2000/svg"
 _HREF = "{http://www.w3.org/1999/xlink}href"
 _COLOUR = re.compile(r"#[0-9a-f]{6}\b")

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Label", "place"]
-
 _ORDERS = 12  # at most so many orders of the labels are tried; the one of least cost is kept
 _STEPS = 64  # positions tried along each side of the figure
 _MARGIN = 4.0  # pixels around a label that stay free

@@ -16,8 +16,6 @@ from reassess.evaluation.evaluation_words import KNOWN_IN_WORDS, score_in_words
 from reassess.report.gallery import Card, CardEntry, CardLine, Gallery, Thumbnails
 from reassess.report.page import NO_CLASS
 
-__all__ = ["ABOUT_LABELS", "Choice", "MistakeCard", "cards", "choose", "mistake_gallery"]
-
 # Images that are shown for their labels, whatever the predictions are.
 ABOUT_LABELS = {"wrong_label": "original label not valid", "empty": "no valid class"}
 _DISPUTED = 0.2, 0.8  # scores in between are disputed, without votes

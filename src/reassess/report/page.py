@@ -21,15 +21,6 @@ from reassess.text import plain
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-__all__ = [
-    "NO_CLASS",
-    "Page",
-    "ReportSources",
-    "bound",
-    "render",
-    "set_heading",
-    "set_text",
-]
 
 _FREE = "\N{NO-BREAK SPACE}"
 _UNIT = re.compile(r"(?<=\d) (?=%|points?\b)|(?<=\bp) (?=[=<]|below)|(?<=\bp [=<]) (?=\d)|(?<=\bp below) (?=\d)")

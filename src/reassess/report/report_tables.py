@@ -6,8 +6,6 @@ from typing import Any
 
 from reassess.text import percentage
 
-__all__ = ["COUNT", "PERCENT", "POINTS", "P_VALUE", "SHARE", "TEXT", "Cell", "Column", "Interval", "Table"]
-
 Interval = tuple[float, float]
 Cell = str | int | float | Interval | None
 

@@ -2,21 +2,6 @@
 
 from typing import NamedTuple
 
-__all__ = [
-    "GRID",
-    "INK",
-    "KINDS",
-    "LONGEST",
-    "MOST_DRAWN",
-    "MUTED",
-    "SERIES",
-    "SQUARE",
-    "WIDTH",
-    "Series",
-    "number",
-    "sentence",
-]
-
 WIDTH = 4.5  # inches: letters of 9 points have 9 pixels on a screen of 360 pixels
 SQUARE = (WIDTH, 4.3)
 INK, MUTED, GRID = "#222222", "#666666", "#e4e4e4"

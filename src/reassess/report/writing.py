@@ -22,8 +22,6 @@ from reassess.report.mistake_gallery import cards, choose, mistake_gallery
 from reassess.report.page import Page, ReportSources, render
 from reassess.report.sections import sections
 
-__all__ = ["REPORT_SUFFIXES", "ShownMistakes", "report_sources", "write_page", "write_report"]
-
 REPORT_SUFFIXES = (".html", ".htm")
 _PACKAGES = ("numpy", "matplotlib")
 _Track = Callable[[Sequence[Any], str], Iterable[Any]]

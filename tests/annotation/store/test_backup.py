@@ -23,8 +23,9 @@ from reassess.annotation import (
     open_campaign,
     save_answers,
 )
+from reassess.annotation.addresses import is_server
 from reassess.annotation.store import database as database_module
-from reassess.annotation.store.database import _prepare, is_server, reading
+from reassess.annotation.store.database import _prepare, reading
 from reassess.annotation.store.schema import answers, metadata
 from reassess.core import Votes
 from reassess.errors import OutputError

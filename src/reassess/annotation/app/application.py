@@ -29,8 +29,6 @@ from reassess.annotation.store.shown_items import mark_of
 from reassess.data import ImageSource
 from reassess.errors import ReassessError
 
-__all__ = ["make_app"]
-
 _logger = logging.getLogger("reassess.annotation")
 
 

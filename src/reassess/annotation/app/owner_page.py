@@ -39,7 +39,6 @@ from reassess.text import some
 if TYPE_CHECKING:
     from reassess.annotation.store.progress import Progress
 
-__all__ = ["ROUTES"]
 
 _logger = logging.getLogger("reassess.annotation")
 

@@ -17,8 +17,6 @@ from reassess.annotation.store.suggestions import suggest
 from reassess.annotation.store.turns import NoTurn, Turn, last_turn, next_turn
 from reassess.errors import DataError
 
-__all__ = ["ROUTES"]
-
 _RATERS = ("rater", "expert")
 _logger = logging.getLogger("reassess.annotation")
 

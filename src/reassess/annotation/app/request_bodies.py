@@ -12,21 +12,6 @@ from starlette.requests import ClientDisconnect, Request
 from reassess.errors import DataError
 from reassess.formats.json_files import each_once
 
-__all__ = [
-    "MOST_BYTES",
-    "Answer",
-    "Answers",
-    "Empty",
-    "Export",
-    "HeldTasks",
-    "Invitation",
-    "PersonNumber",
-    "SignIn",
-    "SkippedTask",
-    "SuggestedClass",
-    "read_body",
-]
-
 MOST_BYTES = 65_536
 _PATIENCE = 30.0  # seconds for a whole body; the page waits for 20
 _Body = TypeVar("_Body", bound=Struct)

@@ -16,8 +16,6 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from reassess.annotation.addresses import root_path_of
 from reassess.errors import DataError
 
-__all__ = ["serve"]
-
 _PROXY = "127.0.0.1"  # the address of a trusted proxy
 _MOST_HEAD = 16_384  # bytes of a request before its body, as in nginx and Node.js
 _MOST_HEADERS = 100

@@ -17,8 +17,6 @@ from reassess.annotation.app.security import check_csrf, csrf_of
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.people import SESSION_SECONDS, Person, consent, person_of_session, sign_in, sign_out
 
-__all__ = ["ROUTES", "Caller", "Site", "get_route", "post_route"]
-
 Endpoint = Callable[[Request], Awaitable[Response]]
 _Body = TypeVar("_Body", bound=Struct)
 _EVERYBODY = ("rater", "expert", "owner")

@@ -21,12 +21,6 @@ from reassess.annotation.store.database import (
 from reassess.annotation.store.schema import check_form, metadata, note_form
 from reassess.errors import DataError, MissingPackageError, OutputError
 
-__all__ = [
-    "Upgraded",
-    "backup_campaign",
-    "upgrade_campaign",
-]
-
 _ROWS = 10_000  # copied at a time
 
 

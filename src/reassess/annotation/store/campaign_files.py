@@ -28,12 +28,6 @@ from reassess.formats.file_lock import LockedError, take_lock
 from reassess.formats.files import exists, writing
 from reassess.text import counted
 
-__all__ = [
-    "only_process",
-    "refuse_answered",
-    "writing_campaign",
-]
-
 _BESIDE = ("-wal", "-shm", "-journal", ".lock")
 # Answers of people, except experts' answers from the plan that were not changed; programs of `simulate` are not people.
 _GIVEN = """

@@ -19,24 +19,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, and_, bindparam, exists, func, literal_column, select, update
 
-from reassess.annotation.addresses import shown_address
+from reassess.annotation.addresses import is_server, shown_address
 from reassess.annotation.assignment import Rules
 from reassess.annotation.store import schema
-from reassess.annotation.store.database import (
-    RESTORE,
-    Gate,
-    database_errors,
-    existing,
-    is_server,
-    open_engine,
-    reading,
-)
+from reassess.annotation.store.database import RESTORE, Gate, database_errors, existing, open_engine, reading
 from reassess.annotation.store.schema import check_form, cursors, log, people, questions, tasks, turns
 from reassess.core import StopRule
 from reassess.errors import DataError, at
 from reassess.text import counted
-
-__all__ = ["Campaign", "Change", "changing", "in_parts", "open_campaign", "pause", "resume", "using_campaign"]
 
 _MOST = 1_000  # values in a statement
 _AFTER_ALL = (1 << 31) - 1  # beyond all cursors

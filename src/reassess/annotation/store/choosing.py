@@ -27,8 +27,6 @@ from reassess.annotation.store.schema import (
     turns,
 )
 
-__all__ = ["ASKED_OF", "Choice", "choose", "first_place", "is_left"]
-
 _NEAR = 128  # tasks
 
 

@@ -10,17 +10,16 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, text
 
+from reassess.annotation.addresses import is_server
 from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.running_posterior import current_model
 from reassess.annotation.store import schema
 from reassess.annotation.store.campaign_files import refuse_answered, writing_campaign
-from reassess.annotation.store.database import database_errors, enable_wal, is_server, open_engine
+from reassess.annotation.store.database import database_errors, enable_wal, open_engine
 from reassess.annotation.store.people import insert_person
 from reassess.annotation.store.schema import EXPERT, GOLDEN, MAIN, PRACTICE, RATING, note_form
 from reassess.core import Tasks
 from reassess.errors import at
-
-__all__ = ["create_campaign", "random_ids"]
 
 _ADDRESS = 16  # bytes
 _LARGEST_ID = 1 << 48  # fits JavaScript's numbers

@@ -10,10 +10,8 @@ from threading import Lock
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
-from sqlalchemy.exc import OperationalError as UnavailableError
-from sqlalchemy.exc import TimeoutError as WaitedTooLongError
 
 from reassess.annotation.addresses import is_server, shown_address
 from reassess.annotation.store.log_file import LogFile, set_time_back
@@ -21,24 +19,8 @@ from reassess.errors import DataError, MissingPackageError
 from reassess.formats.file_lock import is_locked
 from reassess.formats.files import exists
 
-__all__ = [
-    "ALLOW_WRITING",
-    "ONLY_HERE",
-    "RESTORE",
-    "Gate",
-    "UnavailableError",
-    "WaitedTooLongError",
-    "check_whole",
-    "connect",
-    "database_errors",
-    "enable_wal",
-    "existing",
-    "file_uri",
-    "forbids_writing",
-    "is_server",
-    "open_engine",
-    "reading",
-]
+UnavailableError = exc.OperationalError
+WaitedTooLongError = exc.TimeoutError
 
 ALLOW_WRITING = "make the file and its folder writable"
 RESTORE = "use a copy by reassess annotate backup"

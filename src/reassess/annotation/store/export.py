@@ -30,18 +30,6 @@ from reassess.annotation.store.schema import (
 from reassess.annotation.store.shown_items import classes_of
 from reassess.core import KNOWN_ANSWERS, Classes, LabelSets, Questions, Votes
 
-__all__ = [
-    "COUNTED",
-    "NOT_SKIPPED",
-    "OF_RATERS",
-    "Exported",
-    "QuestionState",
-    "Suggestion",
-    "export_votes",
-    "golden_votes_of",
-    "note_export",
-]
-
 _ROWS = 100_000  # read at a time
 
 

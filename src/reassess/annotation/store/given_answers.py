@@ -36,8 +36,6 @@ from reassess.core import KNOWN_ANSWERS
 from reassess.core.checks import check_range
 from reassess.errors import DataError
 
-__all__ = ["GivenAnswer", "exclude_rater", "finish_counting", "include_rater", "save_answers", "skip_task"]
-
 _MOST_CHANGES = 1_000  # of an answer, without the server; after the largest revision there could be no other
 _MOST_COUNTED = 100  # questions per transaction; others wait until it ends
 

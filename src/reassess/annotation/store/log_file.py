@@ -10,8 +10,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LogFile", "set_time_back"]
-
 _HEADER = 32  # bytes: magic, version, page size, checkpoint number, two salts, two checksums
 _FRAME = 24  # bytes before each page: page number, database size if it ends a commit, two salts, two checksums
 _MAGIC = (0x377F0682, 0x377F0683)  # checksums of little-endian words, and of big-endian ones

@@ -10,8 +10,6 @@ from reassess.annotation.store.database import reading
 from reassess.annotation.store.export import COUNTED, NOT_SKIPPED, OF_RATERS
 from reassess.annotation.store.schema import EXPERT, GOLDEN, answers, images, log, people, questions, tasks
 
-__all__ = ["ListedQuestion", "LogEntry", "disputed_golden", "last_entries", "split_golden", "uncertain_questions"]
-
 
 @dataclass(frozen=True)
 class ListedQuestion:

@@ -30,26 +30,6 @@ from reassess.core import KNOWN_ANSWERS, VALIDITY
 from reassess.errors import DataError
 from reassess.text import nearest, some
 
-__all__ = [
-    "SESSION_SECONDS",
-    "Person",
-    "add_people",
-    "add_person",
-    "admit",
-    "consent",
-    "delete_person",
-    "ever_linked",
-    "find_person",
-    "insert_person",
-    "make_link",
-    "people_of",
-    "person_of_row",
-    "person_of_session",
-    "revoke_link",
-    "sign_in",
-    "sign_out",
-]
-
 _MOST_NAMES = 12  # in a message
 
 

@@ -24,8 +24,6 @@ from reassess.annotation.store.schema import (
     turns,
 )
 
-__all__ = ["PracticeResult", "end_practice", "practice_results", "practice_size"]
-
 
 @dataclass(frozen=True)
 class PracticeResult:

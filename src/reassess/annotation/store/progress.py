@@ -37,8 +37,6 @@ from reassess.core.answers import known_weights
 from reassess.errors import DataError
 from reassess.numeric import Proportion
 
-__all__ = ["Progress", "RaterProgress", "progress_of"]
-
 _HOUR, _DAY, _CENTURY = 3600.0, 86_400.0, 3.2e9  # seconds
 _TENTHS = 10  # of a second: the precision of times
 _LONGEST = 3600.0  # seconds: longer times count as this

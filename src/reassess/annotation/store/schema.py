@@ -38,44 +38,6 @@ from reassess.annotation.store.database import RESTORE
 from reassess.errors import DataError
 from reassess.text import some
 
-__all__ = [
-    "ASKED",
-    "DONE",
-    "EXCLUDED",
-    "EXPERT",
-    "EXPIRED",
-    "FAILED",
-    "FORM",
-    "GOLDEN",
-    "MAIN",
-    "OWNER",
-    "PRACTICE",
-    "RATER",
-    "RATING",
-    "SKIPPED",
-    "SUGGESTED",
-    "WITHDRAWN",
-    "answers",
-    "campaign",
-    "check_form",
-    "classes",
-    "cursors",
-    "examples",
-    "form_of",
-    "golden_counts",
-    "images",
-    "log",
-    "metadata",
-    "note_form",
-    "people",
-    "questions",
-    "sessions",
-    "suggestions",
-    "tasks",
-    "turns",
-    "unasked",
-]
-
 MAIN, GOLDEN, PRACTICE = "main", "golden", "practice"  # kinds of tasks; practice is also a stage of a rater
 RATING, FAILED = "rating", "failed"  # stages of a rater after practice
 RATER, EXPERT, OWNER = "rater", "expert", "owner"  # roles

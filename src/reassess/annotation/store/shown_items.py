@@ -12,19 +12,6 @@ from reassess.annotation.store.database import reading
 from reassess.annotation.store.schema import classes, examples, images, questions, tasks
 from reassess.core import Classes
 
-__all__ = [
-    "ShownClass",
-    "StoredImage",
-    "classes_of",
-    "find_example",
-    "find_image",
-    "golden_truths",
-    "image_addresses",
-    "mark_of",
-    "save_hash",
-    "shown_classes",
-]
-
 
 @dataclass(frozen=True)
 class ShownClass:

@@ -29,8 +29,6 @@ from reassess.annotation.store.turns import find_turn
 from reassess.annotation.store.vote_counting import count_anew
 from reassess.errors import DataError
 
-__all__ = ["renew_suggested", "suggest"]
-
 _MOST = 8  # suggestions of a rater per task
 
 

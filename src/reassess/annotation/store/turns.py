@@ -27,18 +27,6 @@ from reassess.annotation.store.schema import (
 )
 from reassess.errors import DataError
 
-__all__ = [
-    "NoTurn",
-    "ShownRow",
-    "Turn",
-    "end_turn",
-    "find_turn",
-    "is_practice",
-    "last_turn",
-    "next_turn",
-    "release",
-]
-
 _MOST_HELD = 2  # turns of a rater at a time: the one on the screen, and the next
 
 Reason = Literal["consent", "paused", "excluded", "failed", "waiting", "finished"]

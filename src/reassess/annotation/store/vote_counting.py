@@ -26,13 +26,6 @@ from reassess.annotation.store.schema import (
 )
 from reassess.core import RaterModel
 
-__all__ = [
-    "count_anew",
-    "count_golden",
-    "count_new",
-    "renew_truth",
-]
-
 # An answer of a rater who is not excluded, about an image that they did not skip, to a question that they did not
 # suggest. After an inclusion, it counts once its question is recounted.
 _STANDING = and_(

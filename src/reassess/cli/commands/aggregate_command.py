@@ -10,24 +10,15 @@ import click
 from reassess.aggregation import AUTO, METHODS, parse_method, warn_of_stop
 from reassess.aggregation.em import POOLING
 from reassess.cli.aggregate_options import PRESETS, MadeScores, make_scores
-from reassess.cli.call import Call, Range, call_options
+from reassess.cli.call import OUTPUT, Call, Range, call_options
 from reassess.cli.help_pages import Choice, Command, in_benchmark
-from reassess.cli.options import (
-    OUTPUT,
-    answers_option,
-    benchmark_option,
-    from_environment,
-    keep_settings,
-    match_option,
-)
+from reassess.cli.options import answers_option, benchmark_option, from_environment, keep_settings, match_option
 from reassess.core import KNOWN_ANSWERS, Benchmark, Questions, Votes, classes_of
 from reassess.errors import DataError
 from reassess.formats import write_posterior, write_rater_model, write_scores
 from reassess.formats.files import suffix_of, write_atomically
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.text import counted, some
-
-__all__ = ["aggregate"]
 
 _MOST_CLASSES, _MOST_CELLS = 256, 1 << 24  # of which there are matrices of single raters
 

@@ -7,8 +7,6 @@ import click
 
 from reassess.cli.help_pages import LazyGroup, commands_of
 
-__all__ = ["annotate"]
-
 
 @click.group(
     cls=LazyGroup,

@@ -25,8 +25,6 @@ from reassess.errors import DataError, at
 from reassess.formats import read_folds
 from reassess.text import about, counted, some
 
-__all__ = ["clean"]
-
 _SHOWN, _MOST_SHOWN = 5, 100  # wrong labels, mistakes, and classes; and mistakes with --verbose
 _OF_KIND: dict[str | None, str] = {
     "logits": "; softmax of logits",

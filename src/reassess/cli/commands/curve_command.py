@@ -20,18 +20,10 @@ from reassess.aggregation import (
     replay_stops,
     warn_of_stop,
 )
-from reassess.cli.call import Call, call_options, refuse_repeated, tracked
+from reassess.cli.call import OUTPUT, Call, call_options, refuse_repeated, tracked
 from reassess.cli.curve_inputs import Answers, load_curves
 from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.options import (
-    OUTPUT,
-    STOP,
-    ParsedType,
-    answers_option,
-    benchmark_option,
-    match_option,
-    part_option,
-)
+from reassess.cli.options import STOP, ParsedType, answers_option, benchmark_option, match_option, part_option
 from reassess.cli.part_inputs import NONE
 from reassess.cli.tables.curve_table import print_curves, print_replays, write_points, write_replays
 from reassess.core import IMAGENET, USUAL_THRESHOLD, Benchmark, Scores, StopRule
@@ -40,8 +32,6 @@ from reassess.errors import DataError, at
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.report import draw_curves, draw_replays
 from reassess.report.figures import FIGURE_SUFFIXES
-
-__all__ = ["curve", "measure"]
 
 _LeaveOut = Literal["image"] | int | None
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from reassess.cli.call import Call, call_options, refuse_repeated
+from reassess.cli.call import FILE, OUTPUT, Call, call_options, refuse_repeated
 from reassess.cli.duplicate_inputs import Excluded, load_excluded
 from reassess.cli.help_pages import Choice, Command
 from reassess.cli.judges import Judges, load_judges
-from reassess.cli.options import FILE, OUTPUT, joining_options, judge_options, part_option, prediction_options
+from reassess.cli.options import joining_options, judge_options, part_option, prediction_options
 from reassess.cli.prediction_inputs import each_prediction, same_inputs
 from reassess.cli.result_table import RESULT_SUFFIXES, table_option
 from reassess.cli.tables.evaluate_table import Cut, Measured, Ranking, accuracy_table, print_measured, to_json
@@ -33,8 +33,6 @@ from reassess.evaluation.evaluation_words import FIX_CLASS_LIST, class_list_in_w
 from reassess.formats.files import write_atomically
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.text import counted
-
-__all__ = ["evaluate"]
 
 _Numbers = tuple[float, ...] | None
 

@@ -11,8 +11,6 @@ from reassess.cli.help_pages import Choice, Command
 from reassess.cli.screen import print_table
 from reassess.data import SOURCES, KnownFile, Source, fetch_all, find_all
 
-__all__ = ["fetch"]
-
 
 @click.command(
     cls=Command,

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.cleaning import USUAL_FOLDS, make_folds
-from reassess.cli.call import Call, call_options
+from reassess.cli.call import OUTPUT, Call, call_options
 from reassess.cli.duplicate_inputs import load_groups
 from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.options import OUTPUT, benchmark_option, match_option
+from reassess.cli.options import benchmark_option, match_option
 from reassess.cli.part_inputs import joined_parts, matched, needed_part, read_classes_of, read_original_of
 from reassess.cli.screen import print_table
 from reassess.core import IMAGENET, Benchmark, Folds, LabelSets
@@ -20,8 +20,6 @@ from reassess.data import read_original
 from reassess.formats import write_folds
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.text import counted
-
-__all__ = ["folds"]
 
 _MOST = 1000  # folds
 _MOST_FOLDS = 20  # that are shown

@@ -21,8 +21,6 @@ from reassess.formats.files import write_atomically
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.text import counted
 
-__all__ = ["labels"]
-
 
 @click.command(
     cls=Command,

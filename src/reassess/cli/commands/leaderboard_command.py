@@ -20,8 +20,6 @@ from reassess.formats import read_leaderboard
 from reassess.report import draw_leaderboard
 from reassess.report.figures import FIGURE_SUFFIXES
 
-__all__ = ["leaderboard"]
-
 _GIVEN = "the given model"
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from reassess.cli.call import Call, call_options, counting, usable_cores
+from reassess.cli.call import FILE, OUTPUT, Call, call_options, counting, usable_cores
 from reassess.cli.help_pages import Command
-from reassess.cli.options import FILE, OUTPUT, benchmark_option
+from reassess.cli.options import benchmark_option
 from reassess.cli.prediction_inputs import own_value
 from reassess.cli.screen import print_table
 from reassess.core import Benchmark
@@ -17,8 +17,6 @@ from reassess.formats.files import read_lines
 from reassess.proposals import ImagePredictions, ModelSource
 from reassess.proposals import predict as run_models
 from reassess.text import counted
-
-__all__ = ["predict"]
 
 _MOST_UNREADABLE = 10
 _MOST_WORKERS = 16

@@ -32,8 +32,6 @@ from reassess.proposals import propose as propose_classes
 from reassess.report import draw_choice
 from reassess.report.figures import FIGURE_SUFFIXES
 
-__all__ = ["propose"]
-
 _GIVE = "give --benchmark FOLDER, or --original FILE; or --original none, if there are no original labels"
 _RECALL = "recall="
 

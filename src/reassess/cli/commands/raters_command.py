@@ -5,17 +5,15 @@ from pathlib import Path
 import click
 
 from reassess.aggregation import GoldenVotes, golden_votes, rater_reliability, reliability_table, warn_of_stop
-from reassess.cli.call import Call, call_options
+from reassess.cli.call import OUTPUT, Call, call_options
 from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.options import OUTPUT, benchmark_option, golden_options, match_option
+from reassess.cli.options import benchmark_option, golden_options, match_option
 from reassess.cli.part_inputs import joined_parts, load_golden, matched, needed_part, read_classes_of, refuse_two_kinds
 from reassess.cli.tables.raters_table import print_reliability
 from reassess.core import Benchmark, Questions, Votes, benchmark_of
 from reassess.data import read_votes
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.text import counted
-
-__all__ = ["load_raters", "raters"]
 
 
 @click.command(

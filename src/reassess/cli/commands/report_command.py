@@ -19,8 +19,6 @@ from reassess.report.figures import FIGURE_SUFFIXES
 from reassess.report.writing import REPORT_SUFFIXES
 from reassess.text import counted
 
-__all__ = ["report"]
-
 
 @click.command(
     cls=Command,

@@ -17,8 +17,6 @@ from reassess.formats import write_duplicates
 from reassess.formats.noun_tables import DUPLICATES_SUFFIXES
 from reassess.text import counted, some
 
-__all__ = ["scan"]
-
 _MOST_PAIRS = 20
 
 

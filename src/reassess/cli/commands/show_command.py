@@ -20,8 +20,6 @@ from reassess.evaluation import Candidate, ImageSheet, image_sheet
 from reassess.evaluation.evaluation_words import KNOWN_IN_WORDS, score_in_words
 from reassess.text import some, together
 
-__all__ = ["show"]
-
 _MOST_CLASSES, _MOST_RATERS = 10, 5  # unless all are asked for: classes, and raters of each
 _MOSTLY_THERE = ("scores", "votes")  # of an own benchmark; golden answers are for those who want them
 

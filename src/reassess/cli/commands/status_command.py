@@ -18,8 +18,6 @@ from reassess.core import IMAGENET
 if TYPE_CHECKING:
     from reassess.annotation import Progress
 
-__all__ = ["status"]
-
 
 @click.command(cls=Command, docs="docs/own-images.md", examples=["reassess status pets", "reassess status pets.db"])
 @click.argument("place", metavar="[NAME|FOLDER|CAMPAIGN]", envvar="REASSESS_BENCHMARK", default=IMAGENET.name)

@@ -11,10 +11,10 @@ import click
 import numpy as np
 
 from reassess.cli.aggregate_options import OF_METHODS, make_scores
-from reassess.cli.call import Call, Range, call_options
+from reassess.cli.call import FILE, OUTPUT, Call, Range, call_options
 from reassess.cli.campaign_inputs import with_unanswered
 from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.options import FILE, OUTPUT, STOP, benchmark_option
+from reassess.cli.options import STOP, benchmark_option
 from reassess.cli.part_inputs import find_part, read_classes_of
 from reassess.cli.screen import print_table
 from reassess.core import Benchmark, Classed, Classes, Effort, Questions, StopRule, Tasks, Votes, benchmark_of
@@ -25,8 +25,6 @@ from reassess.formats.files import exists
 from reassess.formats.task_files import TASK_SUFFIXES
 from reassess.proposals import USUAL_SIZE, make_tasks, seconds_per_vote, votes_until_closed
 from reassess.text import counted, some
-
-__all__ = ["tasks"]
 
 _VOTES = 5  # as many as each question of ReaL has
 _SHOWN = 0.1  # hours

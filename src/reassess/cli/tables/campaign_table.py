@@ -11,7 +11,6 @@ from reassess.text import counted, some
 if TYPE_CHECKING:
     from reassess.annotation import Progress, RaterProgress
 
-__all__ = ["print_progress", "states_in_words"]
 
 _FLAGS = {
     "uninformative": "95 % interval of bits per vote includes 0",

@@ -36,8 +36,6 @@ from reassess.evaluation.evaluation_words import heading
 from reassess.numeric import Proportion
 from reassess.text import shared, some
 
-__all__ = ["comparison_table", "print_compared", "to_json"]
-
 _Part = TypeVar("_Part")
 
 

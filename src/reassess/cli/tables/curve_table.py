@@ -14,13 +14,6 @@ from reassess.core import StopRule
 from reassess.formats.tables import write_table
 from reassess.text import counted, percent, some
 
-__all__ = [
-    "print_curves",
-    "print_replays",
-    "write_points",
-    "write_replays",
-]
-
 _MOST_VARIANTS = 8
 
 

@@ -8,10 +8,6 @@ from reassess.core import Classes
 from reassess.evaluation import MultiLabelAccuracy
 from reassess.text import counted, shared
 
-__all__ = [
-    "print_multi_label",
-]
-
 
 def print_multi_label(call: Call, reviewed: dict[str, MultiLabelAccuracy], classes: Classes, *, by_class: bool) -> None:
     """Print each model's multi-label accuracy, by file and, if asked, by class, and what it means."""

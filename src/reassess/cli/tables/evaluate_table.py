@@ -13,17 +13,10 @@ from reassess.comparison import ModelOrders
 from reassess.core import Classes
 from reassess.errors import Missing
 from reassess.evaluation import ClassList, Evaluation, Exclusion, MultiLabelAccuracy, ranks_of
-from reassess.evaluation.evaluation_words import (
-    MISTAKES_IN_WORDS,
-    ceiling_in_words,
-    heading,
-    missing_in_words,
-    not_scored_in_words,
-)
+from reassess.evaluation.evaluation_words import MISTAKES_IN_WORDS, heading, missing_in_words
+from reassess.evaluation.result import ceiling_in_words, not_scored_in_words
 from reassess.numeric import Proportion
 from reassess.text import counted, shared
-
-__all__ = ["Cut", "Measured", "Ranking", "accuracy_table", "print_measured", "to_json"]
 
 _MOST_CLASSES = 20
 

@@ -12,20 +12,12 @@ from reassess.cli.screen import print_table, say
 from reassess.comparison import AGREEMENTS, CROSSTAB, LabelAgreement, LabelDiff, ModelOrders
 from reassess.errors import Missing
 from reassess.evaluation import Evaluation, ranks_of
-from reassess.evaluation.evaluation_words import not_scored_in_words
+from reassess.evaluation.result import not_scored_in_words
 from reassess.text import counted, shared
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = [
-    "class_table",
-    "comparison_to_json",
-    "label_sets_table",
-    "orders_to_json",
-    "print_comparison",
-    "print_orders",
-]
 
 _MOST_CLASSES = 20
 _Pair = tuple[str, str]

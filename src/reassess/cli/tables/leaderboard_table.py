@@ -18,8 +18,6 @@ from reassess.evaluation.evaluation_words import heading
 from reassess.numeric import Estimate, Proportion
 from reassess.text import counted, percentage, some
 
-__all__ = ["Level", "print_leaderboard", "rows_table", "to_json"]
-
 _SMALL = 0.0001  # a smaller p-value is not written in figures
 _NO_LEVEL = "original or reassessed labels are missing"
 

@@ -14,8 +14,6 @@ from reassess.formats.tables import write_table
 from reassess.numeric import Proportion
 from reassess.text import counted, shared, some
 
-__all__ = ["lower", "print_choice", "print_result", "tell_written", "write_subsets"]
-
 _MOST_MODELS = 10
 _OF_KIND = {
     "bounded": "scores in [0, 1] do not add up to 1, so they are taken as logits",

@@ -12,8 +12,6 @@ from reassess.core import VALIDITY
 from reassess.numeric import Proportion
 from reassess.text import counted, some
 
-__all__ = ["print_reliability"]
-
 _MOST_ANSWERS = 4  # of which shares fit a column
 _MOST_PAIRS = 10
 _MOST_RATERS = 10

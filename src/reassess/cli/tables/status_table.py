@@ -9,8 +9,6 @@ from reassess.cli.screen import print_table, say
 from reassess.data import BenchmarkCheck, NameProblem, PartCheck
 from reassess.text import counted, some
 
-__all__ = ["print_status", "to_json"]
-
 _SINGULAR = {"classes": "class"}
 _PLURAL = {"class": "classes"}
 _MOST_ANSWERS = 10

@@ -11,8 +11,6 @@ from reassess.cli.screen import print_table
 from reassess.core import NOT_ASKED, UNRATED, Candidates
 from reassess.text import counted
 
-__all__ = ["print_unasked", "unasked_to_json"]
-
 _MOST_CANDIDATES = 10
 
 

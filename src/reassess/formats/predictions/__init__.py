@@ -41,7 +41,6 @@ from reassess.text import counted
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["READERS", "read_predictions", "write_predictions"]
 
 _Columns = npt.NDArray[np.int64] | None  # class id of each output
 _Reader = Callable[[Path, Classes, _Columns, UnknownClass], Predictions]

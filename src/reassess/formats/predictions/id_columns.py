@@ -20,18 +20,6 @@ from reassess.text import some
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = [
-    "ID_COLUMNS",
-    "UNKNOWN_CLASS",
-    "IdColumns",
-    "UnknownClass",
-    "apply_unknown_class",
-    "find_ids",
-    "flattened",
-    "refuse_scores_beside_ids",
-    "unpacked",
-    "without_meaningless_ids",
-]
 
 _RANKED_COLUMNS = (("prediction_", 1), ("index_", 0), ("label_", 0))  # prefix, number of the best
 ID_COLUMNS = ("prediction", "predicted_class", "pred", "label", "top1", "index")

@@ -12,20 +12,6 @@ from reassess.core.classes import classes_of_ids
 from reassess.errors import DataError, Fix
 from reassess.text import counted, some
 
-__all__ = [
-    "LIST_OUTPUTS",
-    "are_in_sorted_order",
-    "are_of_names",
-    "check_outputs",
-    "exchanged_names",
-    "refuse_blank_lines",
-    "refuse_ids",
-    "refuse_unknown_outputs",
-    "unknown_in_words",
-    "with_examples",
-    "without_unknown_outputs",
-]
-
 _EXAMPLES = 3
 LIST_OUTPUTS = Fix("name the class of each output with {outputs}, one wnid or name per line", outputs="[...]")
 

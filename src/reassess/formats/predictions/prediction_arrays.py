@@ -16,15 +16,6 @@ from reassess.formats.archives import check_declared, check_size, open_archive, 
 from reassess.formats.files import check_input
 from reassess.formats.predictions.output_lists import are_in_sorted_order, check_outputs, refuse_ids
 
-__all__ = [
-    "ArrayContent",
-    "array_predictions",
-    "read_npy_content",
-    "read_npz_content",
-    "read_safetensors_content",
-    "read_torch_content",
-]
-
 _NAMES = ("names", "filenames", "paths")
 _FOLD = "fold"  # in which each image was held out
 _TORCH_REFUSES = "Weights only load failed"

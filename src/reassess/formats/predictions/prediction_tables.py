@@ -39,8 +39,6 @@ from reassess.text import some
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["read_image_names", "read_prediction_table", "read_timm_json", "scores_of_all"]
-
 
 def read_timm_json(path: Path) -> "pl.DataFrame":
     """The table of one of the three layouts, all of which the script writes under one suffix.

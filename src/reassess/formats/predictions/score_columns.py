@@ -19,7 +19,6 @@ from reassess.text import some
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["find_scores"]
 
 _ALL_SCORES = ("prob", "logit")
 _OTHERS = {"proposals": {"class", "source"}, "tasks": {"task", "classes"}}  # and by which columns they are known

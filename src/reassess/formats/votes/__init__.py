@@ -11,8 +11,6 @@ from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.formats.votes.vote_archives import check_fits_archive, read_archive, write_archive
 from reassess.formats.votes.vote_tables import read_vote_table, vote_table
 
-__all__ = ["read_vote_file", "write_votes"]
-
 
 def read_vote_file(
     path: str | Path, *, answers: Sequence[Id] | None = None, classes: Classes | None = None, once: bool = False

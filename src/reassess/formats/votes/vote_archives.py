@@ -16,8 +16,6 @@ from reassess.errors import DataError, OutputError
 from reassess.formats.archives import Archive, open_archive, read_header
 from reassess.formats.question_columns import info_of_questions, questions_of_info
 
-__all__ = ["check_fits_archive", "read_archive", "write_archive"]
-
 _BLOCK = 1 << 20  # bytes of an array that are held at once
 _INFO_ROWS = 1 << 14  # rows of info that are held at once
 _WORDS = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}

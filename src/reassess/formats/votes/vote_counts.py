@@ -18,7 +18,6 @@ from reassess.text import some
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["count_table", "holds_counts", "named_answers", "read_counts"]
 
 _IMAGE, _CLASS, _COUNT = "image", "class", "count"
 _FIX = (

@@ -20,7 +20,6 @@ from reassess.text import counted, some
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["coded_ids", "place_answers", "read_vote_table", "vote_table"]
 
 _FROM_LEAST = "from what speaks least for the class to what speaks most"
 _GIVE_ALL = Fix(f"give all answers, {_FROM_LEAST}: {{answers}}, or answers in benchmark.json", answers="[...]")

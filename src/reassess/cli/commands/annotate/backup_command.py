@@ -6,14 +6,11 @@ from pathlib import Path
 import click
 
 from reassess import annotation
-from reassess.cli.call import Call, call_options
+from reassess.cli.call import OUTPUT, Call, call_options
 from reassess.cli.campaign_options import campaign_argument
 from reassess.cli.help_pages import Command
-from reassess.cli.options import OUTPUT
 from reassess.formats.files import check_output
 from reassess.text import in_bytes
-
-__all__ = ["backup"]
 
 
 @click.command(

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reassess import annotation
-from reassess.cli.call import Call, Range, call_options, counting
+from reassess.cli.call import FILE, Call, Range, call_options, counting
 from reassess.cli.campaign_inputs import CampaignParts, load_campaign_parts
 from reassess.cli.campaign_options import written_campaign_argument
 from reassess.cli.help_pages import Command
-from reassess.cli.options import FILE, STOP, benchmark_option
+from reassess.cli.options import STOP, benchmark_option
 from reassess.core import Benchmark, StopRule
 from reassess.data import check_place, open_images
 from reassess.errors import DataError, ReassessWarning
@@ -26,7 +26,6 @@ from reassess.text import counted
 if TYPE_CHECKING:
     from reassess.annotation import CampaignPlan, ExampleImage
 
-__all__ = ["create"]
 
 _VOTES, _GOLDEN_SHARE = 5, 0.1
 _SETTINGS = ("name", "threshold", "match")

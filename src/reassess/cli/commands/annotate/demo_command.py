@@ -11,8 +11,6 @@ from reassess.cli.call import Call, call_options
 from reassess.cli.help_pages import Command
 from reassess.data import open_images
 
-__all__ = ["demo"]
-
 _IMAGES = 24
 
 

@@ -10,8 +10,6 @@ from reassess.cli.call import Call, call_options, refuse_repeated
 from reassess.cli.campaign_options import campaign_argument
 from reassess.cli.help_pages import Command
 
-__all__ = ["exclude"]
-
 
 @click.command(
     cls=Command,

@@ -7,18 +7,15 @@ from typing import TYPE_CHECKING
 import click
 
 from reassess import annotation
-from reassess.cli.call import Call, call_options
+from reassess.cli.call import OUTPUT, Call, call_options
 from reassess.cli.campaign_options import campaign_argument
 from reassess.cli.help_pages import Command
-from reassess.cli.options import OUTPUT
 from reassess.core import USUAL_THRESHOLD
 from reassess.data import open_benchmark
 from reassess.text import counted
 
 if TYPE_CHECKING:
     from reassess.annotation import Campaign, Exported
-
-__all__ = ["export"]
 
 
 @click.command(

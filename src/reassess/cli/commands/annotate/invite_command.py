@@ -18,7 +18,6 @@ from reassess.text import nearest, some
 if TYPE_CHECKING:
     from reassess.annotation import Campaign
 
-__all__ = ["invite"]
 
 _ADDRESS = "http://127.0.0.1:8000"
 _ROLES = ("rater", "expert", "owner")

@@ -7,13 +7,10 @@ from typing import Any
 import click
 
 from reassess import annotation
-from reassess.cli.call import Call, call_options
+from reassess.cli.call import FILE, Call, call_options
 from reassess.cli.campaign_options import campaign_argument, images_of
 from reassess.cli.help_pages import Command
-from reassess.cli.options import FILE
 from reassess.errors import DataError
-
-__all__ = ["serve"]
 
 
 class _ServedType(click.ParamType[tuple[str, int, str | None]]):

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reassess import annotation
-from reassess.cli.call import Call, Range, call_options, counting, percent
+from reassess.cli.call import FILE, OUTPUT, Call, Range, call_options, counting, percent
 from reassess.cli.campaign_options import campaign_argument
 from reassess.cli.help_pages import Command
 from reassess.cli.judges import judging
-from reassess.cli.options import FILE, OUTPUT
 from reassess.cli.screen import say
 from reassess.cli.tables.campaign_table import states_in_words
 from reassess.errors import OutputError
@@ -27,7 +26,6 @@ from reassess.text import counted
 if TYPE_CHECKING:
     from reassess.annotation import Simulation
 
-__all__ = ["simulate"]
 
 _RATERS, _SECONDS = 6, 3.0
 _CAREFUL = "0.9,0.05,0.05/0.05,0.05,0.9"

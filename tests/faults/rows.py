@@ -127,7 +127,7 @@ def run_row(row: str, *, force: bool) -> None:
     put(sources, "download", _download)
     if row.startswith("annotate"):
         take_away_chance()
-    sys.argv = ["reassess", *row.split(), *(["--force"] if force else [])]
+    sys.argv = ["reassess", *row.split(), *(["--force"] if force and not row.startswith("fetch ") else [])]
     entry()
 
 

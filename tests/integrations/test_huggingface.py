@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from reassess.core import LabelSets
-from tests.helpers import message, number_of, picture
+from tests.helpers import code_of, message, number_of, picture
 
 VALID = {1: [65], 2: [], 3: [231, 230], 4: [809, 968, 925], 5: [516], 6: [57], 7: [334], 8: [700]}
 ORDER = [3, 8, 2, 5, 1, 7, 4, 6]

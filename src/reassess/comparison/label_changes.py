@@ -14,15 +14,7 @@ from reassess.text import Listed, Shown
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LabelDiff(Shown):
-    """What changed from a first label set to a second, on the images that both hold.
-
-    >>> before = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[1, 2], [3], []])
-    >>> diff = label_diff(before, LabelSets.from_lists(["a.png", "b.png", "d.png"], [[2, 4], [3], [5]]))
-    >>> diff
-    LabelDiff(2 images, 1 changed, 1 labels added, 1 removed)
-    >>> diff.only_first, diff.only_second
-    (('c.png',), ('d.png',))
-    """
+    """What changed from a first label set to a second, on the images that both hold."""
 
     images: int  # Number of images that both hold
     both: int  # Number of labels that both hold

@@ -116,11 +116,6 @@ def fit_polynomial(
 ) -> Polynomial | None:
     """Fit a polynomial by least squares.
 
-    >>> x = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
-    >>> line = fit_polynomial(x, np.array([1.0, 3.0, 2.0, 5.0, 4.0]), np.arange(5))
-    >>> round(line.coefficient(1).value, 6), line.at(3.0)
-    (0.8, 3.0)
-
     Source: MacKinnon and White (1985), Journal of Econometrics 29, for HC3; Bell and McCaffrey (2002), Survey
     Methodology 28, for its form by groups and the degrees of freedom.
     """

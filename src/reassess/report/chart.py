@@ -62,11 +62,7 @@ def table(key: str, title: str, columns: dict[str, str], rows: Sequence[Sequence
 
 
 def only_some(total: int, items: str = "models", most: int = MOST_DRAWN) -> str:
-    """A note that a chart shows only the first few; empty if it shows all.
-
-    >>> only_some(40)
-    'The chart shows the first 12 of 40 models; its table has all of them.'
-    """
+    """A note that a chart shows only the first few; empty if it shows all."""
     if total <= most:
         return ""
     return f"The chart shows the first {most} of {total:,} {items}; its table has all of them."

@@ -55,11 +55,7 @@ def palette(svgs: list[str]) -> dict[str, tuple[str, str]]:
 
 
 def dark(colour: str) -> str:
-    """The colour of the same hue whose lightness suits a dark page.
-
-    >>> dark("#ffffff"), dark("#000000")
-    ('#161616', '#ebebeb')
-    """
+    """The colour of the same hue whose lightness suits a dark page."""
     shares = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
     linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
     lab = _TO_LAB @ np.cbrt(_TO_CONES @ linear)

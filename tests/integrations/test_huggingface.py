@@ -147,17 +147,13 @@ def test_names_in_a_column_of_their_own(add: Callable[..., Any], datasets: Modul
 
 
 @pytest.mark.parametrize("streaming", [False, True])
-def test_never_rated_is_none_and_rated_without_a_class_is_empty(
-    add: Callable[..., Any], named: Any, streaming: bool
+def test_unknown_images_are_counted_and_named_or_none_and_those_without_a_class_are_empty(
+    add: Callable[..., Any], datasets: ModuleType, named: Any, streaming: bool
 ) -> None:
     dataset = named.to_iterable_dataset() if streaming else named
     labelled = add(dataset, LABELS, image="file", ignore_unknown=True)
     assert [row["real_label"] for row in labelled] == [*EXPECTED, None]
     assert EXPECTED[2] == []
-
-
-@pytest.mark.parametrize("streaming", [False, True])
-def test_unknown_images_are_counted_and_named(add: Callable[..., Any], datasets: ModuleType, streaming: bool) -> None:
     dataset = datasets.Dataset.from_dict({"file": [*NAMES, "a.jpg", "b.jpg", "c.jpg", "d.jpg"]})
     dataset = dataset.to_iterable_dataset() if streaming else dataset
     assert message(lambda: list(add(dataset, LABELS, image="file"))) == (
@@ -186,37 +182,23 @@ def test_images_without_a_name_are_refused(
 
 def test_columns_are_checked(add: Callable[..., Any], datasets: ModuleType, images: Any, named: Any) -> None:
     untyped = datasets.IterableDataset.from_generator(lambda: iter([{"image": NAMES[0]}]))
-    for given, options, text in (
-        (
-            datasets.DatasetDict(train=images, validation=images),
-            {},
-            "not a single dataset\n"
-            "  allowed: a Dataset or an IterableDataset\n"
-            "  found:   DatasetDict of train, validation\n"
-            "  fix:     give one split; the training images of ImageNet have no reassessed labels",
-        ),
-        (
-            untyped,
-            {},
-            "dataset does not describe its columns\n"
-            "  fix:     add the labels before any map, or give map and from_generator the features",
-        ),
-        (
-            named,
-            {},
-            "dataset has no column image\n"
-            "  found:   file\n"
-            "  fix:     say which column holds the images or their file names: image=...",
-        ),
-        (
-            images,
-            {"feature": "label"},
-            "dataset already has a column label\n"
-            "  found:   image, label\n"
-            "  fix:     call the new one otherwise: feature=...",
-        ),
-    ):
-        assert message(add, given, LABELS, **options) == text
+    assert message(add, datasets.DatasetDict(train=images, validation=images), LABELS) == (
+        "not a single dataset\n  allowed: a Dataset or an IterableDataset\n"
+        "  found:   DatasetDict of train, validation\n"
+        "  fix:     give one split; the training images of ImageNet have no reassessed labels"
+    )
+    assert message(add, untyped, LABELS) == (
+        "dataset does not describe its columns\n"
+        "  fix:     add the labels before any map, or give map and from_generator the features"
+    )
+    assert message(add, named, LABELS) == (
+        "dataset has no column image\n  found:   file\n"
+        "  fix:     say which column holds the images or their file names: image=..."
+    )
+    assert message(add, images, LABELS, feature="label") == (
+        "dataset already has a column label\n  found:   image, label\n"
+        "  fix:     call the new one otherwise: feature=..."
+    )
     assert code_of(add, [], LABELS) == "wrong-type"
     assert message(add, images, LABELS, image="label").startswith(
         "column label has neither images nor file names\n  allowed: Image, or Value('string')\n  found:   ClassLabel("

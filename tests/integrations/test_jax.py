@@ -172,16 +172,11 @@ def test_shards_of_several_devices_count_as_one_and_64_bits_are_exact(needs: Cal
 def test_the_original_labels_score_as_published(
     room: ModuleType, jnp: ModuleType, real_labels: LabelSets, real_original: LabelSets
 ) -> None:
-    total = functools.reduce(
-        operator.add,
-        (
-            room.count_hits(
-                room.jax.nn.one_hot(real_original.indices[rows], 1000, dtype=jnp.bfloat16),
-                padded_ids(real_labels, rows),
-            )
-            for rows in np.split(np.arange(50_000), 10)
-        ),
-    )
+    def count(rows: npt.NDArray[np.int64]) -> Any:
+        scores = room.jax.nn.one_hot(real_original.indices[rows], 1000, dtype=jnp.bfloat16)
+        return room.count_hits(scores, padded_ids(real_labels, rows))
+
+    total = functools.reduce(operator.add, map(count, np.split(np.arange(50_000), 10)))
     assert numbers(total)[::2] == [42_164, 46_837]
     assert int(total.empty) == 3163
 

@@ -17,7 +17,7 @@ from reassess.core import Classes, LabelSets
 from reassess.core.image_names import image_keys
 from reassess.evaluation import multi_hot, padded_ids
 from reassess.text import composed
-from tests.helpers import code_of, message
+from tests.helpers import code_of, fault_of, message
 
 LABELS = LabelSets.from_lists(
     [*(f"ILSVRC2012_val_{number:08d}.JPEG" for number in range(1, 6)), "cats/tom.jpg"],
@@ -180,40 +180,28 @@ def test_labels_without_a_class_give_none(tf: ModuleType, module: ModuleType, la
 
 
 def test_what_is_no_dataset_of_named_images_is_refused(tf: ModuleType, module: ModuleType, images: Any) -> None:
-    not_a_name = "  allowed: a string, or a vector of strings\n  found:   TensorSpec(shape={}, dtype=tf.{}, name=None)"
-    for given, options, text in (
-        ([{"file_name": "a.png"}], {}, "not a tf.data dataset\n  allowed: a tf.data.Dataset\n  found:   list"),
-        (
-            tf.data.Dataset.from_tensor_slices(([1.0], [2])),
-            {},
-            "elements of the dataset are not dicts, so they have no image names\n"
-            "  allowed: dicts with the feature file_name\n"
-            "  found:   tuple: (TensorSpec(shape=(), dtype=tf.float32, name=None), "
-            "TensorSpec(shape=(), dtype=tf.int32, name=None))\n"
-            "  fix:     map them to dicts first; tfds.load gives dicts unless as_supervised=True",
-        ),
-        (
-            images,
-            {"file_name": "path"},
-            "elements of the dataset have no feature path\n"
-            "  found:   file_name, number\n"
-            "  fix:     say which feature names the image: file_name=...",
-        ),
-        (
-            images,
-            {"file_name": "number"},
-            f"feature number is not a file name\n{not_a_name.format('()', 'int64')}",
-        ),
-        (
-            images.batch(2).batch(2),
-            {},
-            f"feature file_name is not a file name\n{not_a_name.format('(None, None)', 'string')}",
-        ),
-    ):
-        assert message(module.with_real_labels, given, LABELS, **options) == text
-    assert code_of(module.with_real_labels, images, LABELS, encoding="one-hot") == "unknown-name"
-    unsaid = LabelSets.from_lists(["a.png"], [[0]])
-    assert code_of(module.with_real_labels, images, unsaid, encoding="multi-hot") == "no-class-count"
+    add = module.with_real_labels
+    pairs = tf.data.Dataset.from_tensor_slices(([1.0], [2]))
+    assert message(add, pairs, LABELS) == (
+        "elements of the dataset are not dicts, so they have no image names\n"
+        "  allowed: dicts with the feature file_name\n"
+        "  found:   tuple: (TensorSpec(shape=(), dtype=tf.float32, name=None), "
+        "TensorSpec(shape=(), dtype=tf.int32, name=None))\n"
+        "  fix:     map them to dicts first; tfds.load gives dicts unless as_supervised=True"
+    )
+    assert message(add, images, LABELS, file_name="path") == (
+        "elements of the dataset have no feature path\n  found:   file_name, number\n"
+        "  fix:     say which feature names the image: file_name=..."
+    )
+    assert message(add, images, LABELS, file_name="number") == (
+        "feature number is not a file name\n  allowed: a string, or a vector of strings\n"
+        "  found:   TensorSpec(shape=(), dtype=tf.int64, name=None)"
+    )
+    of_batches = "TensorSpec(shape=(None, None), dtype=tf.string, name=None)"
+    assert fault_of(add, images.batch(2).batch(2), LABELS) == ("wrong-type", of_batches)
+    assert fault_of(add, [{"file_name": "a.png"}], LABELS) == ("wrong-type", "list")
+    assert code_of(add, images, LABELS, encoding="one-hot") == "unknown-name"
+    assert code_of(add, images, LabelSets.from_lists(["a.png"], [[0]]), encoding="multi-hot") == "no-class-count"
 
 
 def test_a_feature_is_never_overwritten(module: ModuleType, images: Any) -> None:

@@ -254,27 +254,8 @@ def disagreements_table(
 ) -> "pl.DataFrame":
     """A table with a row for each pair of models and image where one is correct by its label set and the other is not.
 
-    Parameters
-    ----------
-    panel
-        The models.
-    pairs
-        Names of two models each.
-    classes
-        The classes of the labels; without, classes are given by id.
-
-    Returns
-    -------
-    polars.DataFrame. Columns: image, correct and wrong (names of the models), correct_class and wrong_class (their
-    first classes, by id or by name as in the files; null for a prediction that is not a class).
-
-    Examples
-    --------
-    >>> from reassess import LabelSets, Predictions
-    >>> labels = LabelSets.from_lists(["a.png", "b.png"], [[0, 2], [1]])
-    >>> models = {"one": Predictions.from_ids([2, 1]), "two": Predictions.from_ids([1, 1])}
-    >>> disagreements_table(Panel.from_predictions(models, labels), [("one", "two")]).rows()
-    [('a.png', 'one', 'two', 2, 1)]
+    Columns: image, correct and wrong (names of the models), correct_class and wrong_class (their first classes, by id
+    or by name as in the files; null for a prediction that is not a class).
     """
     import polars as pl
 

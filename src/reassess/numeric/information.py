@@ -19,11 +19,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Information:
-    """Bits a vote, and their 95 % interval; neither is below 0, or above what the truth has.
-
-    >>> Information(0.41, 0.38, 0.44).excludes_none
-    True
-    """
+    """Bits a vote, and their 95 % interval; neither is below 0, or above what the truth has."""
 
     bits: float
     low: float

@@ -18,12 +18,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number that was estimated, with its standard error and the degrees of freedom of the latter.
-
-    >>> estimate = Estimate(0.5, error=0.1, df=20)
-    >>> [round(bound, 3) for bound in estimate.interval], round(estimate.p_value, 6)
-    ([0.291, 0.709], 6.9e-05)
-    """
+    """A number that was estimated, with its standard error and the degrees of freedom of the latter."""
 
     value: float
     error: float

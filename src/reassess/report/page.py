@@ -30,12 +30,12 @@ _JOINT = re.compile(r"(?<=[^\W_][_./-])(?=\w)")
 
 
 def bound(text: str) -> str:
-    """ "A text in which no line can end between a number and its unit."""
+    """A text in which no line can end between a number and its unit."""
     return _UNIT.sub(_FREE, text)
 
 
 def set_text(text: str) -> "Markup":
-    """ "A text as a part of a page: escaped, numbers bound to their units, and long names with places to break."""
+    """A text as a part of a page: escaped, numbers bound to their units, and long names with places to break."""
     from markupsafe import Markup
 
     words = re.split(r"(\s+)", bound(plain(text)))
@@ -43,7 +43,7 @@ def set_text(text: str) -> "Markup":
 
 
 def set_heading(text: str) -> "Markup":
-    """ "The heading of a column, which is narrow: `set_text`, but no line ends at the hyphen of its words."""
+    """The heading of a column, which is narrow: `set_text`, but no line ends at the hyphen of its words."""
     from markupsafe import Markup
 
     return Markup(_WHOLE.sub(r'<span class="whole">\g<0></span>', str(set_text(text))))

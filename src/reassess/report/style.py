@@ -29,7 +29,7 @@ KINDS = ("#14406b", "#c9a227", "#5b8fbf", "#e8b7c8", "#8c2d19", "#d9d9d9", "#6e6
 
 
 def number(value: float, form: str) -> str:
-    """ "A number with the minus sign that the axes of charts use."""
+    """A number with the minus sign that the axes of charts use."""
     return format(value, form).replace("-", "\N{MINUS SIGN}")
 
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from reassess.comparison import ModelOrders, OrderChange, Panel, compare, compare_orders
+from reassess.comparison import ModelOrders, OrderChange, compare_orders
 from reassess.core import LabelSets, Predictions
 from reassess.evaluation import Outcomes, find_outcomes
-from tests.helpers import code_of, labels_of, numbered_labels
+from tests.helpers import code_of, labels_of
 from tests.references import signed_sums
 
 Sets = dict[str, set[int]]
@@ -108,22 +108,6 @@ def test_it_is_what_sets_say(models: Said, label_sets: dict[str, Sets]) -> None:
     assert corrected == pytest.approx(slow_holm([p for part in slow for p in part["p_values"]]), rel=1e-12)
 
 
-@given(st.lists(st.lists(st.integers(0, 4), min_size=2, max_size=2), min_size=2, max_size=8))
-def test_tau_b_is_scipys(hits: list[list[int]]) -> None:
-    """Of models with so many hits by two label sets, equals included."""
-    from scipy.stats import kendalltau
-
-    leads = np.array([np.subtract(a, b) for a, b in combinations(hits, 2)])
-    p_values = np.ones(len(leads))
-    names = tuple(f"m{i}" for i in range(len(hits)))
-    change = OrderChange("old", "new", names, 4, leads, p_values=p_values, holm=p_values)
-    by_old, by_new = zip(*hits, strict=True)
-    if len(set(by_old)) == 1 or len(set(by_new)) == 1:
-        assert change.tau_b is None
-    else:
-        assert change.tau_b == pytest.approx(kendalltau(by_old, by_new).statistic, abs=1e-12)
-
-
 @given(MODELS, LABEL_SETS, st.randoms(use_true_random=False))
 def test_the_order_of_label_sets_models_and_images_means_nothing(
     models: Said, label_sets: dict[str, Sets], random: Any
@@ -150,24 +134,6 @@ def facts(orders: ModelOrders) -> list[tuple[object, ...]]:
             by_set = sorted(zip((change.first, change.second), (turned * by for by in lead), strict=True))
             rows.append((*sorted(pair), *by_set, round(p_value, 12)))
     return rows
-
-
-@given(st.integers(0, 2**32 - 1))
-def test_against_a_model_whose_hits_stay_it_is_mcnemars_test_of_the_other(seed: int) -> None:
-    """The lead over a model that is never right changes as the other's own hits do."""
-    rng = np.random.default_rng(seed)
-    n = 200
-    said, old, new = rng.integers(0, 2, (3, n))
-    models = {"one": said, "never": np.full(n, 2)}
-    labels = {name: numbered_labels([[i] for i in ids.tolist()]) for name, ids in (("old", old), ("new", new))}
-    outcomes = {
-        name: {model: find_outcomes(ids, sets) for model, ids in models.items()} for name, sets in labels.items()
-    }
-    (change,) = compare_orders(outcomes).changes
-    as_models = Panel.from_predictions(
-        {"old": np.where(said == old, 0, 1), "new": np.where(said == new, 0, 1)}, numbered_labels([[0]] * n)
-    )
-    assert change.p_values[0] == pytest.approx(compare(as_models, "old", "new").real.p_value, rel=1e-11)
 
 
 OLD = {str(i): {0} for i in range(40)}

@@ -149,8 +149,9 @@ def test_random_ids_are_refused_as_fitting_nothing_and_measured_without_original
     ids = np.random.default_rng(0).integers(0, 1000, 50_000)
     hits = np.count_nonzero(ids == real_original.indices)
     assert told(ids) == no_better_than_chance(f"{100 * hits / 50_000:.2f} % as given ({hits} of 50,000)", NOTHING_FITS)
-    hits = sum(class_id in valid for class_id, valid in zip(ids.tolist(), real_labels.sets().values(), strict=True))
-    assert evaluate(ids, real_labels).real == {1: Proportion(hits, 46_837)}
+    valid = real_labels.sets().values()
+    by_real = sum(class_id in ids_of for class_id, ids_of in zip(ids.tolist(), valid, strict=True))
+    assert evaluate(ids, real_labels).real == {1: Proportion(by_real, 46_837)}
 
 
 @pytest.mark.parametrize("right", [1.0, 0.5, 0.02], ids=["perfect", "half right", "2 % right"])

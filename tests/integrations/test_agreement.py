@@ -22,6 +22,11 @@ N, CLASSES, BATCH = 1_300, 1_000, 256
 Counted = list[int]  # hits at 1, hits at 5, images with a valid class
 
 
+def counted(metric: Any) -> Counted:
+    counts = metric.counts()
+    return [counts[1].hits, counts[5].hits, counts[1].n]
+
+
 @dataclass(frozen=True)
 class Stream:
     """Scores of some validation images in a shuffled order, full of ties, each exact in bfloat16."""
@@ -48,64 +53,10 @@ def stream(real_labels: LabelSets) -> Stream:
     return Stream(scores, tuple(real_labels.images[row] for row in rows), real_labels)
 
 
-def counted(metric: Any) -> Counted:
-    counts = metric.counts()
-    return [counts[1].hits, counts[5].hits, counts[1].n]
-
-
 def torch_scores(scores: npt.NDArray[np.float32], kind: str = "float32") -> Any:
     import torch
 
     return torch.from_numpy(scores).to(getattr(torch, kind))
-
-
-def plain(stream: Stream, kind: str, folder: Path) -> Counted:
-    metric = RealAccuracy(labels=stream.labels)
-    for scores, names, _ in stream.batches():
-        metric.update(torch_scores(scores, kind), names)
-    return counted(metric)
-
-
-def of_torchmetrics(target: str) -> Callable[..., Counted]:
-    def count(stream: Stream, kind: str, folder: Path) -> Counted:
-        import torch
-
-        from reassess.integrations.torchmetrics import RealAccuracyMetric as Metric
-
-        joined = {"numbers": {"labels": stream.labels, "images": stream.names}, "names": {"labels": stream.labels}}
-        metric, start = Metric(**joined.get(target, {})), 0
-        for scores, names, rows in stream.batches():
-            given = {
-                "names": names,
-                "numbers": torch.arange(start, start + len(names)),
-                "multi-hot": torch.from_numpy(multi_hot(stream.labels, rows, CLASSES)),
-                "padded": torch.from_numpy(padded_ids(stream.labels, rows)),
-            }
-            metric.update(torch_scores(scores, kind), given[target])
-            start += len(names)
-        return counted(metric)
-
-    return count
-
-
-def with_jax(target: str) -> Callable[..., Counted]:
-    def count(stream: Stream, kind: str, folder: Path) -> Counted:
-        import jax
-        import jax.numpy as jnp
-
-        from reassess.integrations.jax import count_hits
-
-        compiled, total = jax.jit(count_hits), None
-        for scores, names, rows in stream.batches():
-            encode = multi_hot if target == "multi-hot" else padded_ids
-            missing = BATCH - len(names)  # the last batch is filled up, as a compiled function wants it
-            valid = np.pad(encode(stream.labels, rows), [(0, missing), (0, 0)])
-            batch = jnp.asarray(np.pad(scores, [(0, missing), (0, 0)])).astype(kind)
-            counts = compiled(batch, valid, mask=np.arange(BATCH) < len(names))
-            total = counts if total is None else total + counts
-        return [*total.hits.tolist(), int(total.n)]
-
-    return count
 
 
 def with_torchvision(stream: Stream, kind: str, folder: Path) -> Counted:
@@ -151,30 +102,51 @@ def with_huggingface(stream: Stream, kind: str, folder: Path) -> Counted:
     return counted(metric)
 
 
-WAYS: dict[str, tuple[list[str], Callable[..., Counted]]] = {
-    "reassess.RealAccuracy": (["torch"], plain),
-    **{
-        f"torchmetrics, {t}": (["torchmetrics"], of_torchmetrics(t))
-        for t in ("names", "numbers", "multi-hot", "padded")
-    },
-    **{f"jax, {t}": (["jax"], with_jax(t)) for t in ("multi-hot", "padded")},
-}
 # These add labels, and leave the scores as they are.
-JOINING = {
-    "torchvision": (["torch", "torchvision"], with_torchvision),
-    "tensorflow": (["tensorflow"], with_tensorflow),
-    "huggingface": (["torch", "datasets"], with_huggingface),
+
+
+def with_torchmetrics(stream: Stream, kind: str, folder: Path) -> Counted:
+    from reassess.integrations.torchmetrics import RealAccuracyMetric as Metric
+
+    joined, padded = Metric(labels=stream.labels), Metric()
+    for scores, names, rows in stream.batches():
+        joined.update(torch_scores(scores, kind), names)
+        padded.update(torch_scores(scores, kind), padded_ids(stream.labels, rows))
+    assert counted(joined) == counted(padded)
+    return counted(joined)
+
+
+def with_jax(stream: Stream, kind: str, folder: Path) -> Counted:
+    import jax
+    import jax.numpy as jnp
+
+    from reassess.integrations.jax import count_hits
+
+    compiled, total = jax.jit(count_hits), None
+    for scores, names, rows in stream.batches():
+        missing = BATCH - len(names)  # the last batch is filled up, as a compiled function wants it
+        valid = np.pad(multi_hot(stream.labels, rows, CLASSES), [(0, missing), (0, 0)])
+        batch = jnp.asarray(np.pad(scores, [(0, missing), (0, 0)])).astype(kind)
+        counts = compiled(batch, valid, mask=np.arange(BATCH) < len(names))
+        total = counts if total is None else total + counts
+    return [*total.hits.tolist(), int(total.n)]
+
+
+# Those that add labels leave the scores as they are.
+WAYS: dict[str, tuple[list[str], list[str], Callable[..., Counted]]] = {
+    "torchmetrics": (["torchmetrics"], ["float32", "bfloat16"], with_torchmetrics),
+    "jax": (["jax"], ["float32", "bfloat16"], with_jax),
+    "torchvision": (["torch", "torchvision"], ["float32"], with_torchvision),
+    "tensorflow": (["tensorflow"], ["float32"], with_tensorflow),
+    "huggingface": (["torch", "datasets"], ["float32"], with_huggingface),
 }
 
 
-@pytest.mark.parametrize(
-    ("way", "kind"),
-    [*((way, kind) for way in WAYS for kind in ("float32", "bfloat16")), *((way, "float32") for way in JOINING)],
-)
+@pytest.mark.parametrize(("way", "kind"), [(way, kind) for way, (_, kinds, _) in WAYS.items() for kind in kinds])
 def test_hits_and_images_are_those_of_evaluate(
     way: str, kind: str, stream: Stream, needs: Callable[[str], None], tmp_path: Path
 ) -> None:
-    packages, count = {**WAYS, **JOINING}[way]
+    packages, _, count = WAYS[way]
     for package in packages:
         needs(package)
     expected = evaluate(Predictions.from_scores(stream.scores, stream.names), stream.labels).real

@@ -541,6 +541,7 @@ def test_an_image_that_cannot_be_read_is_named(
     dataset = dataset_of(pack(tmp_path / "a.tar", files))
     text = message(dataset.__getitem__, 1)
     assert text.startswith(f"image cannot be read\n  where:   {tmp_path}/a.tar/{validation_name(3)}\n")
+    dataset = dataset_of(tmp_path / "a.tar")
     (tmp_path / "a.tar").unlink()
     gone = f"FileNotFoundError: [Errno 2] No such file or directory: '{tmp_path}/a.tar'"
     assert fault_of(dataset.__getitem__, 0) == ("unreadable-image", gone)

@@ -254,32 +254,13 @@ def test_a_loader_gives_each_image_its_target(
     assert (reds.tolist(), targets.tolist()) == ([10, 20, 40, 50, 60], expected)
 
 
-def test_losses_of_torch_timm_and_keras_take_the_targets(
-    needs: Callable[[str], None], both_targets: tuple[TrainingTargets, ...]
-) -> None:
-    for package in ("timm", "keras"):
-        needs(package)
-    import keras
-    import torch
-    from timm.loss import BinaryCrossEntropy, SoftTargetCrossEntropy
-
-    for targets, losses, of_keras in zip(
-        both_targets,
-        [(torch.nn.CrossEntropyLoss(), SoftTargetCrossEntropy()), (torch.nn.BCEWithLogitsLoss(), BinaryCrossEntropy())],
-        [keras.losses.CategoricalCrossentropy, keras.losses.BinaryCrossentropy],
-        strict=True,
-    ):
-        logits, target = torch.linspace(-1, 1, 15).reshape(5, 3), targets.to_array()
-        values = [float(loss(logits, torch.from_numpy(target))) for loss in losses]
-        values.append(float(of_keras(from_logits=True)(target, logits.numpy())))
-        assert values == pytest.approx([values[0]] * 3, rel=1e-5)
-
-
 def test_images_that_a_dataset_of_torch_lacks_are_said(torchvision: Library) -> None:
     with pytest.warns(ReassessWarning) as warned:
         some = torchvision.select(torchvision.images, ImageSelection(("cat/1.png", "cat/9.png")))
     assert [str(each.message) for each in warned] == ["1 of the 2 images on the list are not in the dataset: cat/9.png"]
     assert (some.missing, len(some), warned[0].filename) == (1, 1, __file__)
+    assert code_of(torchvision.relabel, torchvision.images, {"x.png": 1}) == "no-match"
+    assert code_of(torchvision.relabel, torchvision.images, {}) == "empty-selection"
 
 
 @pytest.mark.parametrize(
@@ -295,11 +276,6 @@ def test_classes_that_are_none_are_refused(library: Library, given: dict[str, An
     with pytest.raises(DataError) as caught:
         list(library.relabel(library.images, given))
     assert (caught.value.code, caught.value.where) == (code, "image cat/1.png")
-
-
-def test_new_classes_of_no_image_are_refused(torchvision: Library) -> None:
-    assert code_of(torchvision.relabel, torchvision.images, {"x.png": 1}) == "no-match"
-    assert code_of(torchvision.relabel, torchvision.images, {}) == "empty-selection"
 
 
 # --- TensorFlow ------------------------------------------------------------------------------------------------------

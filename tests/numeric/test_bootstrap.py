@@ -75,20 +75,6 @@ def test_where_the_exact_test_is_sure_the_interval_leaves_out_0(only_b: int, tim
     assert low > 0
 
 
-@pytest.mark.parametrize(
-    ("only_a", "only_b", "n"), [(60, 40, 1000), (9, 1, 300), (1500, 1400, 20_000), (200, 299, 500)]
-)
-def test_the_interval_agrees_with_scipys_bootstrap(only_a: int, only_b: int, n: int) -> None:
-    from scipy.stats import bootstrap as reference
-
-    leads = np.repeat([1.0, -1.0, 0.0], [only_a, only_b, n - only_a - only_b])
-    drawn: Any = {"n_resamples": 4000, "batch": 200, "rng": np.random.default_rng(1)}
-    result = reference((leads,), np.mean, vectorized=True, method="percentile", **drawn)
-    error = 5 * result.standard_error / math.sqrt(4000 * 0.05)  # of a percentile that is drawn
-    interval = result.confidence_interval
-    assert mean_interval({1: only_a, -1: only_b}, n) == pytest.approx((interval.low, interval.high), abs=error + 1 / n)
-
-
 @pytest.mark.parametrize(("both", "only_a", "only_b"), [(0.7, 0.06, 0.04), (0.75, 0.1, 0.03), (0.6, 0.05, 0.05)])
 def test_the_interval_holds_the_true_difference_as_often_as_it_says(both: float, only_a: float, only_b: float) -> None:
     """At 500 images; the share of 4,000 samples is known to within 0.7 %."""

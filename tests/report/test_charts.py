@@ -223,7 +223,8 @@ def test_a_chart_of_nothing_says_why() -> None:
 
 
 def test_a_chart_of_zeros_is_not_drawn_and_a_leaderboard_of_one_row_is(tmp_path: Path) -> None:
-    labels, original = (LabelSets.from_lists(["a.png", "b.png"], sets, Classes(2)) for sets in ([[], []], [[0], [1]]))
+    labels = LabelSets.from_lists(["a.png", "b.png"], [[], []], Classes(2))
+    original = LabelSets.from_lists(labels.images, [[0], [1]], Classes(2))
     none = Findings.from_predictions({"one": Predictions.from_ids([0, 1])}, labels, original=original)
     assert {kind: str(CHARTS[kind](none)) for kind in ("label-count", "taxonomy", "labelling-bias")} == {
         "label-count": "no image is scored",

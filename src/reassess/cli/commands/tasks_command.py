@@ -10,7 +10,7 @@ from typing import Any
 import click
 import numpy as np
 
-from reassess.cli.aggregate_options import OF_METHODS, make_scores
+from reassess.cli.aggregate_options import NO_OPTIONS, make_scores
 from reassess.cli.call import FILE, OUTPUT, Call, Range, call_options
 from reassess.cli.campaign_inputs import with_unanswered
 from reassess.cli.help_pages import Command, in_benchmark
@@ -199,8 +199,7 @@ def _until_closed(
     source = benchmark or Benchmark()
     if earlier is None and "votes" not in source.sources:
         raise click.UsageError("--stop needs earlier votes: give --seconds VOTES, or a --benchmark that has votes.")
-    given = dict.fromkeys(OF_METHODS)
-    made = make_scores(call, source, earlier, None, given)
+    made = make_scores(call, source, earlier, None, NO_OPTIONS)
     if made.aggregation.model is None:
         raise DataError(
             "no-rater-model",

@@ -16,8 +16,15 @@ from reassess.cli.judges import Judges, load_judges, load_original_judges, taken
 from reassess.cli.options import ParsedType, benchmark_option, joining_options, part_option, prediction_options
 from reassess.cli.part_inputs import NONE, matched
 from reassess.cli.prediction_inputs import each_prediction, short_names
-from reassess.cli.tables.propose_table import lower, print_choice, print_result, tell_written, write_subsets
-from reassess.cli.tables.unasked_table import print_unasked, unasked_to_json
+from reassess.cli.tables.propose_table import (
+    lower,
+    print_choice,
+    print_result,
+    print_unasked,
+    tell_written,
+    unasked_to_json,
+    write_subsets,
+)
 from reassess.core import IMAGENET, Benchmark, Candidates, ModelChoice, Predictions, ProposalResult
 from reassess.data import part_path
 from reassess.errors import DataError, ReassessWarning, at

@@ -114,20 +114,10 @@ class Findings(LabelFindings):
         original: LabelSets | None = None,
         scores: Scores | None = None,
         benchmark: Benchmark | None = None,
-        votes: Votes | None = None,
         experts: Votes | None = None,
-        rater_golden: Votes | None = None,
-        threshold: float = LabelFindings.threshold,
-        score_source: str = LabelFindings.score_source,
-        in_sample: bool | None = None,
-        leaderboard: Leaderboard | None = None,
-        collapsed: npt.NDArray[np.integer] | None = None,
-        groups: Mapping[int, str] | None = None,
-        replicates: int = replicates,
-        seed: int = seed,
-        track: Callable[[Sequence[int]], Iterable[int]] = iter,
         match: Match = "path",
         ignore_unknown: bool = False,
+        **others: Any,
     ) -> "Findings":
         """Evaluate models, and find the images that they share.
 
@@ -139,10 +129,8 @@ class Findings(LabelFindings):
             Predictions by the model's name; or (name, predictions) pairs, one in memory at a time.
         labels, original, scores, experts, benchmark, match, ignore_unknown
             As for `reassess.evaluate`.
-        votes, rater_golden, threshold, score_source, in_sample, leaderboard, collapsed, groups
-            See `Findings`.
-        replicates, seed, track
-            See `Findings`.
+        **others
+            Other fields of `Findings`, such as `votes`, `leaderboard` and `seed`.
 
         Raises
         ------
@@ -170,18 +158,8 @@ class Findings(LabelFindings):
             evaluations={model: evaluations[model] for model in sorted(hits, key=lambda model: (-hits[model], model))},
             class_lists=class_lists,
             benchmark=benchmark,
-            votes=votes,
             experts=experts,
-            rater_golden=rater_golden,
-            threshold=threshold,
-            score_source=score_source,
-            in_sample=in_sample,
-            leaderboard=leaderboard,
-            collapsed=collapsed,
-            groups=groups,
-            replicates=replicates,
-            seed=seed,
-            track=track,
+            **others,
         )
 
     @property

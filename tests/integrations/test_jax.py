@@ -3,7 +3,7 @@
 import functools
 import importlib
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -13,19 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core import LabelSets
-from reassess.evaluation import padded_ids
 from tests.helpers import fault_of, message, python
-from tests.integrations.batches import (
-    CLASSES,
-    ILL_FORMED,
-    TOP_K,
-    denormals,
-    expected_counts,
-    forms_of,
-    sets_of,
-    values_of,
-)
+from tests.integrations.batches import CLASSES, TOP_K, expected_counts, forms_of, sets_of
+from tests.integrations.compiled_laws import IDS, ZEROS, CompiledLaws, Counted
 
 
 @pytest.fixture(scope="module")
@@ -45,34 +35,27 @@ def numbers(counts: Any) -> list[int]:
     return [*counts.hits.tolist(), int(counts.n), int(counts.empty)]
 
 
-@pytest.mark.parametrize("kind", ["float16", "bfloat16", "float32"])
-def test_counts_are_those_of_a_plain_sort_in_every_type_and_form(room: ModuleType, jnp: ModuleType, kind: str) -> None:
-    values, sets = values_of(kind, 300), sets_of(300)
-    scores = jnp.asarray(values.astype(jnp.dtype(kind)))
-    expected = expected_counts(values, sets)
-    for form, valid in forms_of(sets).items():
-        assert numbers(room.count_hits(scores, valid, top_k=TOP_K)) == expected, form
+class TestCountHits(CompiledLaws):
+    """`count_hits`, not compiled by the caller."""
 
+    @pytest.fixture(params=["float16", "bfloat16", "float32"])
+    def kind(self, request: pytest.FixtureRequest) -> str:
+        return str(request.param)
 
-@pytest.mark.parametrize("classes", [1, 2, 12, 34, 160])
-def test_counts_are_those_of_a_plain_sort_whatever_blocks_a_row_falls_into(room: ModuleType, classes: int) -> None:
-    rng, top_k = np.random.default_rng(classes), range(1, classes + 1)
-    values = rng.choice([-np.inf, -1.0, -0.0, 0.0, 1.0], (60, classes), p=[0.3, 0.3, 0.2, 0.1, 0.1])
-    sets = [np.flatnonzero(rng.random(classes) < 2 / classes).tolist() for _ in values]
-    expected = expected_counts(values, sets, top_k)
-    for form in ("multi-hot", "multi-hot floats"):
-        valid = forms_of(sets, classes)[form]
-        assert numbers(room.count_hits(values.astype(np.float32), valid, top_k=top_k)) == expected, form
+    @pytest.fixture(autouse=True)
+    def take(self, room: ModuleType) -> None:
+        self.room = room
 
+    def tensor(self, values: npt.ArrayLike, kind: str) -> Any:
+        return self.room.jnp.asarray(np.asarray(values).astype(self.room.jnp.dtype(kind)))
 
-@pytest.mark.parametrize("kind", ["float16", "bfloat16", "float32"])
-def test_denormals_are_numbers_and_minus_zero_equals_zero(room: ModuleType, jnp: ModuleType, kind: str) -> None:
-    """XLA itself takes denormals for zero."""
-    values, sets, hits = denormals(kind)
-    scores = jnp.asarray(np.array(values).astype(jnp.dtype(kind)))
-    for valid in (np.array(sets), forms_of(sets, 4)["multi-hot"]):
-        assert room.count_hits(scores, valid, top_k=(1,)).hits.tolist() == [hits]
-    assert kind == "float16" or int(jnp.argmax(scores[1] + 0)) == 0  # the test can fail
+    def count(self, scores: Any, valid: Any, top_k: Sequence[int] = (1,)) -> Counted:
+        counts = self.room.count_hits(scores, valid, top_k=top_k)
+        assert counts.numbers.dtype == "int32"
+        return Counted(counts.hits.tolist(), *map(int, (counts.n, counts.empty, counts.nan, counts.ill_formed)))
+
+    def refuse(self, scores: Any, valid: Any) -> Any:
+        return self.room.accuracy(self.room.jax.jit(functools.partial(self.room.count_hits, top_k=(1,)))(scores, valid))
 
 
 @given(data=st.data())
@@ -169,31 +152,15 @@ def test_shards_of_several_devices_count_as_one_and_64_bits_are_exact(needs: Cal
     assert python("-W", "ignore::DeprecationWarning", "-c", ON_FOUR_DEVICES, **variables).out == "done\n"
 
 
-def test_the_original_labels_score_as_published(
-    room: ModuleType, jnp: ModuleType, real_labels: LabelSets, real_original: LabelSets
-) -> None:
-    def count(rows: npt.NDArray[np.int64]) -> Any:
-        scores = room.jax.nn.one_hot(real_original.indices[rows], 1000, dtype=jnp.bfloat16)
-        return room.count_hits(scores, padded_ids(real_labels, rows))
-
-    total = functools.reduce(operator.add, map(count, np.split(np.arange(50_000), 10)))
-    assert numbers(total)[::2] == [42_164, 46_837]
-    assert int(total.empty) == 3163
-
-
-@pytest.mark.parametrize("sign", [1, -1], ids=["plus", "minus"])
-@pytest.mark.parametrize("kind", ["float16", "bfloat16", "float32"])
-def test_nan_of_either_sign_is_an_error_even_where_no_class_is_valid(
-    room: ModuleType, jnp: ModuleType, kind: str, sign: int
-) -> None:
-    values = np.zeros((3, 4))
-    values[0, 0], values[1, 2] = np.inf, np.copysign(np.nan, sign)
-    scores = jnp.asarray(values.astype(jnp.dtype(kind)))
-    for valid in (np.array([[1], [2], [0]]), np.array([[1], [-1], [0]]), np.eye(3, 4)):
-        counts = room.count_hits(scores, valid, top_k=(1,))
-        assert int(counts.nan) == 1
-        assert fault_of(room.accuracy, counts + counts) == ("not-a-number", "NaN in the scores of images: 2")
-        assert int(room.count_hits(scores, valid, mask=np.array([1, 0, 1]), top_k=(1,)).nan) == 0
+def test_a_masked_nan_does_not_count_and_ill_formed_classes_are_explained(room: ModuleType) -> None:
+    scores, valid = np.array([[0, np.nan], [1, 0]], np.float32), np.array([[1], [1]])
+    assert int(room.count_hits(scores, valid, mask=np.array([0, 1]), top_k=(1,)).nan) == 0
+    assert message(room.accuracy, room.count_hits(ZEROS, np.array([[0], [1], [4]]), top_k=(1,))) == (
+        "valid classes are neither multi-hot nor ids padded with -1\n"
+        "  allowed: 0 or 1 for each class; or ids below the number of classes, each once, then -1\n"
+        "  found:   other numbers, or an id twice, for images: 1\n"
+        "  fix:     a multi-hot target has as many columns as the scores, ids have fewer; -1 needs a signed type"
+    )
 
 
 @pytest.mark.parametrize("kind", ["float16", "float32"])
@@ -205,43 +172,19 @@ def test_a_valid_class_of_the_least_nan_is_a_valid_class(room: ModuleType, kind:
         assert room.count_hits(scores, valid, top_k=(12, 32)).numbers.tolist() == [0, 1, 1, 0, 1, 0]
 
 
-@pytest.mark.parametrize("valid", ILL_FORMED.values(), ids=ILL_FORMED.keys())
-def test_valid_classes_that_are_ill_formed_are_an_error(
-    room: ModuleType, jnp: ModuleType, valid: npt.NDArray[Any]
-) -> None:
-    counts = room.jax.jit(functools.partial(room.count_hits, top_k=(1,)))(jnp.zeros((3, 4)), valid)
-    assert int(counts.ill_formed) == 1
-    assert message(room.accuracy, counts) == (
-        "valid classes are neither multi-hot nor ids padded with -1\n"
-        "  allowed: 0 or 1 for each class; or ids below the number of classes, each once, then -1\n"
-        "  found:   other numbers, or an id twice, for images: 1\n"
-        "  fix:     a multi-hot target has as many columns as the scores, ids have fewer; -1 needs a signed type"
-    )
-
-
-ZEROS, IDS = np.zeros((3, 4), np.float32), np.array([[0], [1], [-1]])
-
-
 @pytest.mark.parametrize(
-    ("scores", "valid", "options", "fault"),
+    ("scores", "options", "fault"),
     [
-        (ZEROS, np.zeros((3, 5), np.float32), {}, ("wrong-target", "float32 (3, 5)")),
-        (ZEROS, np.zeros((3, 5), bool), {}, ("wrong-target", "bool (3, 5)")),
-        (ZEROS, np.array([0, 1, 2], np.int32), {}, ("wrong-target", "int32 (3,)")),
-        (ZEROS, IDS[:2], {}, ("wrong-length", "2")),
-        (ZEROS, IDS, {"mask": IDS > 0}, ("wrong-shape", "shape (3, 1)")),
-        (ZEROS.astype(np.int32), IDS, {}, ("wrong-type", "int32 (3, 4)")),
-        (ZEROS.astype(np.int64), IDS, {}, ("wrong-type", "int32 (3, 4)")),
-        (ZEROS[0], IDS, {}, ("wrong-type", "float32 (4,)")),
-        (ZEROS[:, :0], IDS, {}, ("wrong-type", "float32 (3, 0)")),
-        (ZEROS, IDS, {"top_k": (5,)}, ("out-of-range", "5")),
-        (ZEROS.astype(np.float64), IDS, {}, ("rounded-scores", "float64")),
+        (ZEROS, {"mask": IDS > 0}, ("wrong-shape", "shape (3, 1)")),
+        (ZEROS.astype(np.int64), {}, ("wrong-type", "int32 (3, 4)")),
+        (ZEROS, {"top_k": (5,)}, ("out-of-range", "5")),
+        (ZEROS.astype(np.float64), {}, ("rounded-scores", "float64")),
     ],
 )
 def test_bad_input_is_one_error(
-    room: ModuleType, scores: npt.NDArray[Any], valid: npt.NDArray[Any], options: Any, fault: tuple[str, str]
+    room: ModuleType, scores: npt.NDArray[Any], options: Any, fault: tuple[str, str]
 ) -> None:
-    assert fault_of(room.count_hits, scores, valid, **{"top_k": (1,), **options}) == fault
+    assert fault_of(room.count_hits, scores, IDS, **{"top_k": (1,), **options}) == fault
 
 
 def test_bad_scores_are_an_error_with_advice_also_while_a_function_is_compiled(room: ModuleType) -> None:

@@ -2,8 +2,6 @@
 
 import gzip
 import io
-import runpy
-import sys
 import tarfile
 from collections.abc import Callable
 from importlib import import_module
@@ -382,20 +380,6 @@ def test_a_trained_model_is_right_on_photographs(
     for rows in ([2, 0], [3, 1, 2]):  # in any order, and image 2 twice
         by_name.update(scores[rows], torch.tensor(rows))
     assert by_target.counts() == by_name.counts() == evaluation.real
-
-
-def test_the_example_prints_the_accuracy_of_a_model(
-    tv: ModuleType,
-    real_file: Callable[[str], Path],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """It makes 8 images, of which the first has no valid class."""
-    real_file("real.json")
-    example = Path(__file__).parents[2] / "examples" / "torchvision_evaluate.py"
-    monkeypatch.setattr(sys, "argv", [str(example)])
-    runpy.run_path(str(example))
-    assert capsys.readouterr().out.endswith("\n\n{'real_top1': 0.0, 'real_top5': 0.0, 'real_n': 7}\n")
 
 
 # --- bad input ------------------------------------------------------------------------------------------------------

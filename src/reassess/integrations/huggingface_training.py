@@ -6,11 +6,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 from reassess.core import ImageSelection, Match, TrainingTargets
-from reassess.core.checks import check_range, check_type
+from reassess.core.checks import check_type
 from reassess.core.image_selection import warn_missing, warn_unexpected
 from reassess.core.training_targets import check_size
 from reassess.errors import DataError, MissingPackageError
-from reassess.text import some
+from reassess.integrations._new_classes import new_classes
 
 try:
     import datasets
@@ -125,10 +125,9 @@ def relabel_images(
     check_columns(dataset, image, None)
     if label not in dataset.features:
         raise DataError("missing-column", f"dataset has no column {label}", found=", ".join(dataset.features))
-    check_type(Mapping, classes_of, what="new classes")
     feature = dataset.features[label]
-    selection = ImageSelection(tuple(classes_of), thing="list of new classes")
-    new = np.array([_class_id(name, given, feature) for name, given in classes_of.items()])
+    known = feature.names if isinstance(feature, datasets.ClassLabel) else []
+    selection, new = new_classes(classes_of, {name: index for index, name in enumerate(known)})
     if isinstance(dataset, datasets.Dataset):
         names = whole_names(file_names(dataset, image), image)
         selection.rows(names, match=match)
@@ -223,19 +222,3 @@ def _targeted(
 
 def _arrow(targets: TrainingTargets, rows: Any) -> pyarrow.Array:
     return pyarrow.FixedSizeListArray.from_arrays(pyarrow.array(targets.of_rows(rows).ravel()), targets.classes)
-
-
-def _class_id(name: str, given: int | str, feature: Any) -> int:
-    known = feature.names if isinstance(feature, datasets.ClassLabel) else None
-    if isinstance(given, str):
-        if known is None or given not in known:
-            raise DataError(
-                "unknown-class",
-                "class is not in the dataset",
-                where=f"image {name}",
-                allowed=some(known) if known else "class ids, as the column names no class",
-                found=repr(given),
-            )
-        return int(known.index(given))
-    check_range(given, 0, float("inf") if known is None else len(known) - 1, what="class id", where=f"image {name}")
-    return int(given)

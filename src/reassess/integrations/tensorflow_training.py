@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from reassess.core import ImageSelection, Match, TrainingTargets
-from reassess.core.checks import check_range, check_type
+from reassess.core.checks import check_type
 from reassess.errors import DataError, MissingPackageError
+from reassess.integrations._new_classes import new_classes
 
 try:
     import tensorflow as tf
@@ -53,6 +52,7 @@ def select_images(
 
     Examples
     --------
+    >>> import numpy as np
     >>> from reassess import Folds
     >>> folds = Folds(("a.png", "b.png", "c.png"), np.array([0, 1, 0]))
     >>> images = tf.data.Dataset.from_tensor_slices({"file_name": ["c.png", "b.png", "a.png"]})
@@ -94,15 +94,12 @@ def relabel_images(
     >>> [element["label"].numpy().item() for element in relabel_images(images, {"b.png": 2})]
     [0, 2]
     """
-    check_type(Mapping, classes_of, what="new classes")
-    selection = ImageSelection(tuple(classes_of), thing="list of new classes")
+    selection, ids = new_classes(classes_of)
     find = _finder(dataset, selection, file_name, match, ignore_unknown=True, batches=True)
     if label not in dataset.element_spec:
         raise DataError(
             "missing-column", f"elements of the dataset have no feature {label}", fix="say which it is: label=..."
         )
-    ids = np.array(list(classes_of.values()))
-    check_range(ids, 0, what="class id", where=lambda row: f"image {selection.images[row]}")
     new = tf.constant(ids, dataset.element_spec[label].dtype)
 
     def relabel(element: dict[str, Any]) -> dict[str, Any]:

@@ -5,13 +5,11 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import Any
 
-import numpy as np
-
 from reassess.core import ImageSelection, Match, TrainingTargets
 from reassess.core.checks import check_type
 from reassess.core.image_selection import warn_missing, warn_unexpected
 from reassess.errors import DataError, MissingPackageError
-from reassess.text import some
+from reassess.integrations._new_classes import new_classes
 
 try:
     import torch
@@ -100,6 +98,7 @@ class SelectedImages(Subset):
     Examples
     --------
     >>> from torchvision.datasets import FakeData
+    >>> import numpy as np
     >>> from reassess import Folds
     >>> dataset = FakeData(size=3)
     >>> dataset.samples = [("cat/1.png", 0), ("cat/2.png", 0), ("dog/1.png", 1)]
@@ -195,14 +194,11 @@ class RelabelledImages(SelectedImages):
     """
 
     def __init__(self, dataset: Any, classes_of: Mapping[str, int | str], *, match: Match = "path") -> None:
-        check_type(Mapping, classes_of, what="new classes")
-        selection = ImageSelection(tuple(classes_of), thing="list of new classes")
+        selection, ids = new_classes(classes_of, getattr(dataset, "class_to_idx", None))
         names = image_names(dataset)
         super().__init__(dataset, selection, match=match)
-        known = getattr(dataset, "class_to_idx", None)
-        ids = [_class_id(name, given, known) for name, given in classes_of.items()]
         found = selection.find(names, match=match)
-        self._class_of = {index: ids[found[index]] for index in self.indices}
+        self._class_of = {index: ids[found[index]].item() for index in self.indices}
         before = getattr(self, "targets", [])
         self.relabelled = sum(
             self._class_of[index] != target for index, target in zip(self.indices, before, strict=False)
@@ -264,23 +260,3 @@ class TargetImages(SelectedImages):
     def __getitem__(self, index: Any) -> Any:
         """The image and its target."""
         return super().__getitem__(index)[0], torch.from_numpy(self._of.of_rows(self._rows[[index]])[0])
-
-
-def _class_id(name: str, given: int | str, known: Mapping[str, int] | None) -> int:
-    if isinstance(given, str):
-        if known is None or given not in known:
-            raise DataError(
-                "unknown-class", "class is not in the dataset", where=f"image {name}", found=repr(given),
-                allowed=some(list(known or ())) or "class ids, as the dataset names no class",
-            )  # fmt: skip
-        return known[given]
-    if (
-        isinstance(given, bool)
-        or not isinstance(given, int | np.integer)
-        or not 0 <= given < len(known or range(2**31))
-    ):
-        allowed = f"0 to {len(known) - 1}" if known else "0 or more"
-        raise DataError(
-            "out-of-range", "class id out of range", where=f"image {name}", allowed=allowed, found=repr(given)
-        )
-    return int(given)

@@ -47,7 +47,7 @@ def test_the_class_at_the_end_of_a_stem_is_no_part_of_it() -> None:
             ["a/1.png", "d/4.png", "e/5.png"],
             "path",
             (
-                "2 of 3 images are not on the training part of fold 0\n"
+                "2 of 3 images are not in the training part of fold 0\n"
                 "  allowed: names such as a/1.png, b/2.png and 1 more\n"
                 "  found:   d/4.png, e/5.png\n"
                 "  fix:     check the names; or do not use such images: ignore_unknown=True"
@@ -57,7 +57,7 @@ def test_the_class_at_the_end_of_a_stem_is_no_part_of_it() -> None:
             ["x/a/1.png", "x/b/2.png"],
             "path",
             (
-                "2 of 2 images are not on the training part of fold 0\n"
+                "2 of 2 images are not in the training part of fold 0\n"
                 "  allowed: names such as a/1.png, b/2.png and 1 more\n"
                 "  found:   x/a/1.png, x/b/2.png\n"
                 '  fix:     they fit by name: match="name"; or do not use such images: ignore_unknown=True'
@@ -67,7 +67,7 @@ def test_the_class_at_the_end_of_a_stem_is_no_part_of_it() -> None:
             ["c/3.png"],
             "path",
             (
-                "no image of the dataset is on the training part of fold 0\n"
+                "no image of the dataset is in the training part of fold 0\n"
                 "  allowed: names such as a/1.png, b/2.png\n"
                 "  found:   c/3.png\n"
                 "  fix:     give a dataset of the training images"
@@ -77,7 +77,7 @@ def test_the_class_at_the_end_of_a_stem_is_no_part_of_it() -> None:
             ["x/1.png", "y/1.png"],
             "name",
             (
-                "two images have a name that is on the training part of fold 0\n"
+                "two images have a name that is in the training part of fold 0\n"
                 "  found:   x/1.png and y/1.png\n"
                 '  fix:     join by the whole path (match="path")'
             ),

@@ -163,11 +163,11 @@ def test_timm_losses_take_the_targets(needs: Any, uniform: TrainingTargets, hot:
 def test_torch_what_is_missing_or_unknown_is_said(images: Any, torch_training: ModuleType) -> None:
     with pytest.warns(ReassessWarning) as warned:
         some = torch_training.SelectedImages(images, ImageSelection(("cat/1.png", "cat/9.png")))
-    assert [str(each.message) for each in warned] == ["1 of the 2 images on the list are not in the dataset: cat/9.png"]
+    assert [str(each.message) for each in warned] == ["1 of the 2 images in the list are not in the dataset: cat/9.png"]
     assert (some.missing, len(some), warned[0].filename) == (1, 1, __file__)
     few = Folds(NAMES[:4], np.array([0, 1, 0, 1]))
     assert message(lambda: torch_training.SelectedImages(images, few.training(0))) == (
-        "2 of 6 images are not on the training part of fold 0\n"
+        "2 of 6 images are not in the training part of fold 0\n"
         "  allowed: names such as cat/2.png, dog/4.png and 2 more\n  found:   dog/5.png, eel/6.png\n"
         "  fix:     check the names; or do not use such images: ignore_unknown=True"
     )
@@ -184,7 +184,7 @@ def test_torch_what_is_missing_or_unknown_is_said(images: Any, torch_training: M
         ({"cat/1.png": "fox"}, "class is not in the dataset\n  where:   image cat/1.png\n"),
         ({"cat/1.png": -1}, "class id out of range\n  where:   image cat/1.png\n"),
         ({"cat/1.png": 1.5}, "class id out of range\n  where:   image cat/1.png\n"),
-        ({"x.png": 1}, "no image of the dataset is on the list of new classes\n"),
+        ({"x.png": 1}, "no image of the dataset is in the list of new classes\n"),
         ({}, "selection is empty\n  where:   the list of new classes"),
     ],
 )
@@ -367,7 +367,7 @@ def test_hf_what_does_not_fit_is_refused(columns: Any, hf_training: ModuleType, 
         return message(lambda: list(call()))
 
     assert told(lambda: hf_training.select_images(columns, few.training(0), image="file")).startswith(
-        "2 of 6 images are not on the training part of fold 0\n"
+        "2 of 6 images are not in the training part of fold 0\n"
     )
     assert told(lambda: hf_training.relabel_images(columns, {"cat/1.png": "fox"}, image="file")) == (
         "class is not in the dataset\n  where:   image cat/1.png\n  allowed: cat, dog, eel\n  found:   'fox'"

@@ -99,7 +99,7 @@ class ImageSelection:
             before, after = (names[rows[position]] for position in again)
             raise DataError(
                 "ambiguous-image",
-                f"two images have a name that is on the {self.thing}",
+                f"two images have a name that is in the {self.thing}",
                 found=f"{before} and {after}",
                 fix="rename one of them" if match == "path" else WHOLE_PATH,
             )
@@ -159,7 +159,7 @@ class ImageSelection:
         known = (*self.images, *(self.others or ()))
         return DataError(
             "unknown-images",
-            f"{len(names):,} of {total:,} images are not on the {self.thing}",
+            f"{len(names):,} of {total:,} images are not in the {self.thing}",
             allowed=f"names such as {some(known, most=2)}",
             found=some(names, most=3),
             fix=Fix.join(
@@ -175,7 +175,7 @@ class ImageSelection:
         fits = how_they_fit(self.images, names, match=match) if names else None
         raise DataError(
             "no-common-image",
-            f"no image of the dataset is on the {self.thing}",
+            f"no image of the dataset is in the {self.thing}",
             allowed=f"names such as {some(self.images, most=2)}",
             found=some(names, most=2) or "no image",
             fix=fits or "give a dataset of the training images",
@@ -186,7 +186,7 @@ def warn_missing(names: Sequence[str], selection: ImageSelection, match: Match, 
     """Warn about selected images missing from a dataset; return their number."""
     missing = selection.missing(names, match=match)
     if missing:
-        text = f"{len(missing):,} of the {len(selection):,} images on the {selection.thing} are not in the dataset"
+        text = f"{len(missing):,} of the {len(selection):,} images in the {selection.thing} are not in the dataset"
         warnings.warn(f"{text}: {some(missing, most=3)}", ReassessWarning, stacklevel=depth + 1)
     return len(missing)
 

@@ -40,7 +40,7 @@ class CleanTraining(SelectedImages):
     Raises
     ------
     DataError
-        The dataset does not say which files its images are; no image is on the list; or two images have a
+        The dataset does not say which files its images are; no image is in the list; or two images have a
         name that is.
     SourceError
         No place has the list.
@@ -48,7 +48,7 @@ class CleanTraining(SelectedImages):
     Warns
     -----
     ReassessWarning
-        The dataset does not hold all images on the list.
+        The dataset does not hold all images in the list.
 
     Examples
     --------

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_length, check_range, check_text, check_unique
-from reassess.core.classes import Classes
+from reassess.core.classes import UNLISTED, Classes
 from reassess.core.questions import Questions
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze, pair_keys
@@ -114,7 +114,7 @@ class Candidates(Shown):
         classes
             The classes of the ids.
         """
-        classes = classes or Classes()
+        classes = classes or UNLISTED
         for things, part in (("class ids", class_ids), ("sources", source_ids)):
             check_length(len(part), len(image_ids), things=things, each="row")
         check_range(

@@ -90,8 +90,12 @@ class Classes(Shown):
     has_local_ids: bool = False
     synonyms: tuple[tuple[str, ...], ...] = ()
     definitions: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    # What tells one class from another wherever it is named: wnids, else names; empty where only ids are known.
+    texts: tuple[str, ...] = field(init=False, compare=False, repr=False)
+    largest_id: int = field(init=False, compare=False, repr=False)  # that a class can have
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "texts", self.wnids or self.names)
         if self.count is not None:
             check_shape(np.asarray(self.count), (), what="the number of classes", kind="integers")
             check_range(self.count, 0, MOST_CLASSES, what="number of classes")
@@ -110,6 +114,7 @@ class Classes(Shown):
                 raise DataError("wrong-type", "class name is not a string", found=repr(text), fix="give names as str")
         check_text(called, what="the name of a class")
         self._refuse_numbers()
+        object.__setattr__(self, "largest_id", MOST_CLASSES - 1 if self.count is None else self.count - 1)
 
     @classmethod
     def from_texts(cls, texts: Iterable[str], *, has_local_ids: bool = True) -> "Classes":
@@ -125,16 +130,6 @@ class Classes(Shown):
         if are_wnids(names):
             return cls(len(names), wnids=names, has_local_ids=has_local_ids)
         return cls(len(names), names=names, has_local_ids=has_local_ids)
-
-    @property
-    def largest_id(self) -> int:
-        """The largest id that a class can have."""
-        return MOST_CLASSES - 1 if self.count is None else self.count - 1
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """What tells one class from another wherever it is named: wnids, else names; empty where only ids are known."""
-        return self.wnids or self.names
 
     @property
     def in_files(self) -> tuple[str, ...]:
@@ -429,10 +424,13 @@ class Classes(Shown):
         return tuple(names for names in alike.values() if len(names) > 1)
 
 
+UNLISTED = Classes()  # ids alone are known
+
+
 def classes_of_ids(classes: Classes | None, *, where: object = None, fix: Fix | None = None) -> Classes:
     """The list in which classes are given by id: as given, or one that knows no more than ids."""
     if classes is None or not classes.has_local_ids:
-        return classes or Classes()
+        return classes or UNLISTED
     names = f"{some(classes.texts, most=2)}, and ids"
     fix = Fix.join("; or ", fix, f"name the classes; or {GIVE_CLASSES}")
     raise DataError("ids-of-names", IDS_OF_NAMES, where=where, found=names, fix=fix)

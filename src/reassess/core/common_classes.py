@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_type
-from reassess.core.classes import LIST_CLASSES, NAMES_BESIDE_IDS, Classes
+from reassess.core.classes import LIST_CLASSES, NAMES_BESIDE_IDS, UNLISTED, Classes
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.core.predictions import Predictions
@@ -30,7 +30,7 @@ def classes_of(noun: Classed | Predictions) -> Classes:
     if isinstance(noun, Votes) and noun.classes is not None:
         return noun.classes
     items = noun.questions if isinstance(noun, Scores) else noun.items
-    return items.classes if isinstance(items, Questions) else Classes()
+    return items.classes if isinstance(items, Questions) else UNLISTED
 
 
 def align_classes(nouns: Mapping[str, _Noun], classes: Classes | None = None) -> dict[str, _Noun]:
@@ -76,7 +76,7 @@ def _united(nouns: Mapping[str, _Noun]) -> Classes:
     """The list of classes that holds those of all files."""
     lists = {file: classes_of(noun) for file, noun in nouns.items() if class_ids_of(noun).size}
     _refuse_names_beside_ids(lists)
-    together, first = Classes(), ""
+    together, first = UNLISTED, ""
     for file, classes in lists.items():
         try:
             together = together.unite(classes) if first else classes

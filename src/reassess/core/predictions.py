@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from reassess.core.checks import check_length, check_range, check_several, check_shape
 from reassess.core.class_names import UnknownClasses
-from reassess.core.classes import Classes
+from reassess.core.classes import UNLISTED, Classes
 from reassess.core.image_names import unique_images
 from reassess.errors import DataError
 from reassess.numeric.arrays import as_array, as_floats, as_scores, infinity_bits
@@ -68,7 +68,7 @@ class Predictions:
     columns: npt.NDArray[np.int64] | None = None
     detected: str = field(default="arrays")
     unknown_classes: UnknownClasses = field(default_factory=UnknownClasses)
-    classes: Classes = field(default_factory=Classes)
+    classes: Classes = UNLISTED
     by_name: bool = False
 
     def __post_init__(self) -> None:
@@ -130,7 +130,7 @@ class Predictions:
             columns=columns,
             detected=detected,
             unknown_classes=unknown_classes,
-            classes=classes or Classes(),
+            classes=classes or UNLISTED,
         )
 
     @classmethod
@@ -149,7 +149,7 @@ class Predictions:
             images=_tuple(images),
             columns=columns,
             detected=detected,
-            classes=classes or Classes(),
+            classes=classes or UNLISTED,
         )
 
     @classmethod

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_length, check_range, check_several
-from reassess.core.classes import Classes
+from reassess.core.classes import UNLISTED, Classes
 from reassess.core.image_names import join, unique_images
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
@@ -48,7 +48,7 @@ class Questions:
     images: tuple[str, ...]
     image_ids: npt.NDArray[np.int32]
     class_ids: npt.NDArray[np.int32]
-    classes: Classes = field(default_factory=Classes)
+    classes: Classes = UNLISTED
 
     def __post_init__(self) -> None:
         unique_images(self.images, "the questions")
@@ -70,7 +70,7 @@ class Questions:
         cls, images: Sequence[str], class_ids: npt.NDArray[np.integer], classes: Classes | None = None
     ) -> "Questions":
         """Questions from one image name and one class id a question."""
-        classes = classes or Classes()
+        classes = classes or UNLISTED
         check_several(images, what="names of images")
         check_length(len(class_ids), len(images), things="class ids", each="name of an image")
         position: dict[str, int] = {}

@@ -19,7 +19,7 @@ from reassess.core.answers import (
     whole_scale,
 )
 from reassess.core.checks import check_known, check_range, check_shape, check_unique
-from reassess.core.classes import Classes
+from reassess.core.classes import UNLISTED, Classes
 from reassess.core.image_names import join, unique_images
 from reassess.core.items import Id, Items, describe, find_items, take_items, unite_items
 from reassess.core.questions import Questions
@@ -270,7 +270,7 @@ class Votes:
             images=tuple(self.images[row] for row in voted.tolist()),
             image_ids=image_ids.astype(np.int32),
             class_ids=(cells & 0xFFFFFFFF).astype(np.int32),
-            classes=self.classes or Classes(),
+            classes=self.classes or UNLISTED,
         )
         return questions, counts
 

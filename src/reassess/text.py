@@ -177,7 +177,8 @@ class Shown:
 
     def _summary(self) -> Iterable[tuple[str, str]]:
         """Names and a text on each."""
-        return [(name, _brief(getattr(self, name))) for name in getattr(self, "__dataclass_fields__", ())]
+        fields = getattr(self, "__dataclass_fields__", {}).values()
+        return [(field.name, _brief(getattr(self, field.name))) for field in fields if field.init]
 
     def __str__(self) -> str:
         if type(self)._summary is Shown._summary:

@@ -107,7 +107,6 @@ OTHERS: dict[str, tuple[Callable[..., Any], str]] = {
 
 
 READERS = {read.__name__ for read, _ in (*TABLES.values(), *DOCUMENTS.values(), *OTHERS.values())}
-NOT_TEXT = {"read_rater_model", "read_posterior"}  # read where they are written
 
 
 def check_read(read: Callable[..., Any], path: Path, **options: Any) -> None:
@@ -117,7 +116,7 @@ def check_read(read: Callable[..., Any], path: Path, **options: Any) -> None:
 def test_every_reader_has_a_form() -> None:
     """Readers of formats whose known names `data` resolves are there."""
     names = {name for face in (data, formats, proposals) for name in face.__all__ if name.startswith("read_")}
-    assert {name for name in names if not name.endswith("_file")} - NOT_TEXT == READERS
+    assert {name for name in names if not name.endswith("_file")} == READERS
 
 
 @pytest.mark.parametrize(("kind", "called"), CALLED)

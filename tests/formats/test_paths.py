@@ -20,7 +20,6 @@ from reassess import (
     report,
 )
 from reassess.core import Candidates, Cleaning, Duplicates, Folds, LabelNoise, Posterior, RaterModel
-from reassess.formats import read_rater_model, write_rater_model
 
 CLASSES = Classes(3, names=("cat", "dog", "fox"))
 QUESTIONS = Questions.from_columns(["a.png", "a.png", "b.png"], np.array([0, 1, 2]))
@@ -86,9 +85,3 @@ def test_a_writer_takes_a_text_and_a_path(name: str, tmp_path: Path, needs: Call
     write(tmp_path / f"path{suffix}", *arguments)
     write(str(tmp_path / f"text{suffix}"), *arguments)
     assert (tmp_path / f"path{suffix}").read_bytes() == (tmp_path / f"text{suffix}").read_bytes()
-
-
-def test_a_rater_model_is_read_from_a_text_and_from_a_path(tmp_path: Path) -> None:
-    write_rater_model(tmp_path / "model.npz", MODEL)
-    for path in (tmp_path / "model.npz", str(tmp_path / "model.npz")):
-        assert repr(read_rater_model(path)) == repr(MODEL)

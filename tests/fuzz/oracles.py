@@ -18,9 +18,7 @@ from reassess.core import (
     Duplicates,
     Folds,
     LabelSets,
-    Posterior,
     Predictions,
-    RaterModel,
     Scores,
     Tasks,
     Votes,
@@ -223,24 +221,3 @@ def _id(value: Any) -> Any:
     except ValueError:
         return str(value).strip()
     return str(value).strip() if math.isnan(number) else number
-
-
-def check_posterior(path: Path, posterior: Posterior) -> None:
-    """Each probability is that of the row with its item and answer."""
-    if path.suffix != ".parquet":
-        told = {(_id(row["item"]), _id(row["answer"])): float(row["probability"]) for row in _rows(path)}
-        held = {
-            (_id(item), _id(truth)): value
-            for item, values in zip(posterior.items, posterior.values.tolist(), strict=True)
-            for truth, value in zip(posterior.truths, values, strict=True)
-        }
-        assert held == told
-
-
-def check_rater_model(path: Path, model: RaterModel) -> None:
-    """The arrays are those that numpy reads."""
-    with np.load(path) as arrays:
-        for name in ("matrices", "fallback", "prior"):
-            np.testing.assert_array_equal(getattr(model, name), arrays[name].astype(np.float64))
-        for name in ("raters", "truths", "answers"):
-            assert [_id(value) for value in getattr(model, name)] == [_id(value) for value in arrays[name].tolist()]

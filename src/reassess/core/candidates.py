@@ -103,16 +103,9 @@ class Candidates(Shown):
         probabilities: npt.NDArray[np.floating] | None = None,
         classes: Classes | None = None,
     ) -> "Candidates":
-        """Candidates from rows in any order, one for each candidate and source.
+        """Candidates from rows in any order, one for each candidate and source; images without a row are omitted.
 
-        Parameters
-        ----------
-        images, sources
-            Names, the images in the order of the candidates; those without a row are omitted.
-        image_ids, class_ids, source_ids, ranks, probabilities
-            Of each row, shape (P,); without ranks or probabilities, none is known.
-        classes
-            The classes of the ids.
+        Images are in the order of the candidates; without ranks or probabilities, none is known.
         """
         classes = classes or UNLISTED
         for things, part in (("class ids", class_ids), ("sources", source_ids)):
@@ -218,9 +211,5 @@ class Candidates(Shown):
 
 
 def ordered_sources(names: Collection[str]) -> tuple[str, ...]:
-    """Sources in the order of a file: the original labels, then the models by name.
-
-    >>> ordered_sources({"vit", "original", "alexnet"})
-    ('original', 'alexnet', 'vit')
-    """
+    """Sources in the order of a file: the original labels, then the models by name."""
     return tuple(sorted(names, key=lambda name: (name != ORIGINAL_SOURCE, name)))

@@ -191,15 +191,8 @@ class Classes(Shown):
 
         A class that is called so as a whole goes before one of which it is but a word, and the same capitals before
         others. In a list with wnids a whole name does not: there, maillot may be short for "maillot, tank suit". A
-        number between commas, as in "1,000 dollar bill", is no word for a class.
+        number between commas, as in "1,000 dollar bill", is no word for a class. `DataError` if two classes fit.
 
-        Raises
-        ------
-        DataError
-            Two classes are called so.
-
-        Examples
-        --------
         >>> Classes(2, names=("mug, cup", "cup")).find("cup")
         1
         """
@@ -220,13 +213,6 @@ class Classes(Shown):
     def in_one_line(self, class_id: int) -> str:
         """What calls a class in a list of one a line, so that it is found again: its wnid or name, or else its id.
 
-        Raises
-        ------
-        DataError
-            Its name does not fit a line or is that of two classes, and ids mean nothing in this list.
-
-        Examples
-        --------
         >>> [Classes(3, names=("crane", "dog", "crane")).in_one_line(class_id) for class_id in range(3)]
         ['0', 'dog', '2']
         """
@@ -238,19 +224,9 @@ class Classes(Shown):
         return str(class_id)
 
     def map_outputs(self, outputs: Sequence[str], *, where: str) -> npt.NDArray[np.int64]:
-        """Class id of each of a model's outputs, -1 for an output that is none of the classes.
+        """Class id of each of a model's outputs, each a wnid, a name or an id; -1 for an output that is not a class.
 
-        Parameters
-        ----------
-        outputs
-            What each output is called: a wnid, a name, or an id.
-        where
-            Where the list comes from, for error messages.
-
-        Raises
-        ------
-        DataError
-            A name fits two classes, two outputs have the same class, or no output is a class.
+        `DataError` if two outputs have the same class, or no output is a class; `where` is the place of the list.
         """
         ids = np.fromiter((self.id_of(text, where=where) for text in outputs), np.int64, len(outputs))
         known = np.flatnonzero(ids >= 0)
@@ -288,28 +264,12 @@ class Classes(Shown):
         return class_id if class_id is not None and 0 <= class_id <= self.largest_id else -1
 
     def move(self, ids: npt.NDArray[np.integer], other: "Classes") -> tuple[npt.NDArray[np.integer], "Classes"]:
-        """Ids of some of these classes in another list: by wnid or name where there are such, else by id.
+        """Ids of some of these classes in another list: by wnid or name where there are such, else by id; and it.
 
-        Parameters
-        ----------
-        ids
-            Class ids, of any shape.
-        other
-            The other list.
+        The list is this one where the other only knows how many classes there are, and this one names as many, by wnid
+        or in the order of their ids. `DataError` if a class is not in the other list, or if one list is of names alone
+        and the other of ids alone, so that nothing tells which is which.
 
-        Returns
-        -------
-        The ids in the other list, and that list; or this list, where the other only knows how many classes there are
-        and this one names as many, by wnid or in the order of their ids.
-
-        Raises
-        ------
-        DataError
-            A class is not in the other list, or its name is that of two classes there; or one list is of names alone
-            and the other of ids alone, so that nothing tells which is which.
-
-        Examples
-        --------
         >>> Classes.from_texts(["dog", "cat"]).move(np.array([0, 1, 1]), Classes(3, names=("dog", "bird", "cat")))[0]
         array([2, 0, 0])
         """
@@ -336,14 +296,8 @@ class Classes(Shown):
         """The list in which classes of both can be told: that which knows more, or all names where both are names.
 
         Names of which one list has `Cat` and the other `cat` are different classes, with a `ReassessWarning`.
+        `DataError` if one has wnids and the other names; or both are whole lists, of different lengths.
 
-        Raises
-        ------
-        DataError
-            One has the wnids of its classes and the other their names; or both are whole lists, of different lengths.
-
-        Examples
-        --------
         >>> Classes.from_texts(["dog", "cat"]).unite(Classes.from_texts(["cat", "bird"])).names
         ('bird', 'cat', 'dog')
         """
@@ -413,11 +367,7 @@ class Classes(Shown):
 
     @cached_property
     def differ_in_capitals(self) -> tuple[tuple[str, ...], ...]:
-        """The names of different classes that are one but for capitals, together.
-
-        >>> Classes.from_texts(["cat", "Cat", "dog"]).differ_in_capitals
-        (('Cat', 'cat'),)
-        """
+        """The names of different classes that are one but for capitals, together."""
         alike: dict[str, tuple[str, ...]] = {}
         for name in self.names:
             alike[name.casefold()] = (*alike.get(name.casefold(), ()), name)

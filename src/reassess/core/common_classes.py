@@ -34,31 +34,11 @@ def classes_of(noun: Classed | Predictions) -> Classes:
 
 
 def align_classes(nouns: Mapping[str, _Noun], classes: Classes | None = None) -> dict[str, _Noun]:
-    """The same nouns in one list of classes, so that an id is the same class in all of them.
+    """The same nouns, by file, in one list of classes, so that an id is the same class in all of them.
 
     The list is that of a benchmark where one of them has such a list, and else all names that they hold, in sorted
-    order; where all of them hold ids, these stay as they are.
-
-    Parameters
-    ----------
-    nouns
-        By the name of the file, for messages.
-    classes
-        The classes of the benchmark, if they are known.
-
-    Raises
-    ------
-    DataError
-        One file names its classes and another numbers them, and there is no list of classes; or a class of one is not
-        in the list of another. The message names both files.
-
-    Examples
-    --------
-    >>> labels = LabelSets.from_lists(["a.png"], [[0]], Classes.from_texts(["dog"]))
-    >>> original = LabelSets.from_lists(["a.png"], [[0]], Classes.from_texts(["cat"]))
-    >>> both = align_classes({"labels.csv": labels, "original.csv": original})
-    >>> {file: part.sets() for file, part in both.items()}
-    {'labels.csv': {'a.png': frozenset({1})}, 'original.csv': {'a.png': frozenset({0})}}
+    order; where all of them hold ids, these stay as they are. `DataError` if one file names its classes and another
+    numbers them without a list, or if a class of one is not in the list of another.
     """
     check_type(Classes, classes, optional=True)
     together = _united(nouns) if classes is None else classes

@@ -19,11 +19,7 @@ TRAINING_PATTERN = r"^(n[0-9]{8}_[0-9]+)_n[0-9]{8}$"  # a stem of ImageNet's tra
 
 
 def selection_keys(names: Sequence[str], match: Match) -> tuple[str, ...]:
-    """Key of each image of a dataset, as `image_keys`; a stem without a class at its end.
-
-    >>> selection_keys(["train/n01440764_10026_n01440764.JPEG"], "stem")
-    ('n01440764_10026',)
-    """
+    """Key of each image of a dataset, as `image_keys`; a stem without a class (``_n01440764``) at its end."""
     keys = image_keys(names, match)
     return tuple(re.sub(TRAINING_PATTERN, r"\1", key) for key in keys) if match == "stem" else keys
 
@@ -85,12 +81,6 @@ class ImageSelection:
             Which part of a name identifies an image. By stem, ``n01440764_10026_n01440764`` is ``n01440764_10026``.
         ignore_unknown
             Leave out images that the selection does not know, where it knows `others`, instead of stopping.
-
-        Raises
-        ------
-        DataError
-            The dataset has no selected image; two images have the name of a selected one, or two names of the selection
-            are alike; or an image of the dataset is not known.
         """
         found = self.find(names, match=match, ignore_unknown=ignore_unknown)
         rows = np.flatnonzero(found >= 0)

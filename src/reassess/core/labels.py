@@ -199,11 +199,7 @@ class LabelSets:
     def in_classes(self, classes: Classes) -> "LabelSets":
         """The same label sets in another list of classes: by wnid or name where there are such, else by id.
 
-        Raises
-        ------
-        DataError
-            A class is not in the other list; or one side names the classes and the other numbers them, so that nothing
-            tells which is which.
+        `DataError` if a class is not in the other list, or if one side names the classes and the other numbers them.
         """
         indices, classes = self.classes.move(self.indices, classes)
         if indices is self.indices and classes == self.classes:

@@ -109,14 +109,9 @@ class Questions:
         return join(images, self.images, known_where="the questions")
 
     def find(self, image_rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
-        """Position of each question, -1 where it was not asked.
+        """Position of each question, -1 where it was not asked; both arrays have the shape (n,).
 
-        Parameters
-        ----------
-        image_rows
-            Position of the image in `self.images`, or -1; shape (n,).
-        class_ids
-            Class id, shape (n,).
+        Image rows are positions in `self.images`, or -1.
         """
         keys, order = self._sorted
         if not keys.size:

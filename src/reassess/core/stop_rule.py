@@ -11,32 +11,11 @@ from reassess.errors import DataError
 
 @dataclass(frozen=True)
 class StopRule:
-    """A question is closed once the probability that its class is valid has left (low, high).
+    """A question is closed once the probability that its class is valid has left (low, high)."""
 
-    Parameters
-    ----------
-    low, high
-        The bounds, 0 <= low < high <= 1; a probability that equals one has left.
-    at_least
-        Number of votes that a question gets whatever they say.
-
-    Raises
-    ------
-    DataError
-        The bounds are no two probabilities, the lower one first; `at_least` is below 1.
-
-    Examples
-    --------
-    >>> rule = StopRule.parse("0.01,0.99")
-    >>> rule
-    StopRule(low=0.01, high=0.99, at_least=2)
-    >>> rule.closes(np.array([0.995, 0.995, 0.5]), np.array([1, 2, 2]))
-    array([False,  True, False])
-    """
-
-    low: float
+    low: float  # 0 <= low < high <= 1; a probability that equals a bound has left
     high: float
-    at_least: int = 2
+    at_least: int = 2  # number of votes that a question gets whatever they say
 
     def __post_init__(self) -> None:
         if not 0 <= self.low < self.high <= 1:

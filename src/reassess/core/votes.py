@@ -127,20 +127,7 @@ class Votes:
     ) -> "Votes":
         """Votes from columns in any order; votes on one item keep the order in which they come.
 
-        Parameters
-        ----------
-        items, raters, answers, classes
-            See `Votes`.
-        item_ids, rater_ids, answer_ids
-            Integers, shape (votes,): position of each vote's item, rater and answer.
-        seconds
-            Numbers, shape (votes,). See `Votes`.
-
-        Raises
-        ------
-        DataError
-            A column is not of integers, has another shape, or names an item, rater or answer that is not there; and
-            as for `Votes`.
+        The columns have the position of each vote's item, rater and answer, and its seconds.
         """
         check_shape(item_ids, ("votes",), what="item_ids", kind="integers")
         for name, column in (("rater_ids", rater_ids), ("answer_ids", answer_ids)):
@@ -300,13 +287,7 @@ class Votes:
         return join([str(item) for item in items], self.images, where="the other items", known_where="the votes")
 
     def support(self) -> npt.NDArray[np.int64]:
-        """Number of votes that say each item is valid: yes, or the last answer of another scale; int64, shape (items,).
-
-        Raises
-        ------
-        DataError
-            The items are no questions, and the answers not no, maybe and yes.
-        """
+        """Number of votes that say each item is valid: yes, or the last answer of a scale; int64, shape (items,)."""
         top = top_answer(self.answers) if isinstance(self.items, Questions) else "yes"
         if not are_known(self.answers):
             check_known([top], self.answers, thing="answer")
@@ -418,14 +399,6 @@ def in_common_classes(*many: Votes) -> tuple[Votes, ...]:
     """Votes for one class an image, all in one list of classes and with the same answers: those of any of them.
 
     Votes of which some are no votes for classes come back as they are.
-
-    Examples
-    --------
-    >>> def vote(name):
-    ...     zero, classes = np.zeros(1, int), Classes.from_texts([name])
-    ...     return Votes.from_columns(("a.png",), zero, zero, zero, ("ann",), (name,), classes=classes)
-    >>> [votes.answers for votes in in_common_classes(vote("dog"), vote("cat"))]
-    [('cat', 'dog'), ('cat', 'dog')]
     """
     lists = [votes.classes for votes in many if votes.classes is not None]
     if len(lists) < len(many):

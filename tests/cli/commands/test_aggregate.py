@@ -8,8 +8,8 @@ import pytest
 from reassess.aggregation import label_sets
 from reassess.core import Votes
 from reassess.data import read_original
-from reassess.formats import read_label_file, read_posterior, read_rater_model, read_score_file, write_votes
-from tests.helpers import document_of
+from reassess.formats import read_label_file, read_score_file, write_votes
+from tests.helpers import document_of, read_posterior, read_rater_model
 
 Run = Callable[..., Any]
 Real = Callable[[str], Path]

@@ -12,7 +12,7 @@ from reassess.core.classes import UNLISTED, Classes
 from reassess.core.image_names import Match, are_validation_images, image_keys, validation_names
 from reassess.core.items import Id
 from reassess.core.labels import LabelSets
-from reassess.core.stop_rule import StopRule
+from reassess.core.questions import StopRule
 
 
 @dataclass(frozen=True)

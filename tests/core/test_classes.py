@@ -11,6 +11,7 @@ from reassess.core.class_names import class_number
 from reassess.core.classes import GIVE_CLASSES, LIST_CLASSES
 from reassess.data import benchmark_classes
 from reassess.errors import ReassessWarning
+from reassess.formats.predictions.output_lists import map_outputs
 
 NUMBER = "a class is called by a number that is not its id"
 CALL_OTHERWISE = "call it otherwise, such as 'class 10'; or list the classes in the order of their ids, from 0"
@@ -157,7 +158,7 @@ def test_a_label_is_the_best_word_there_is(classes: Any, label: str) -> None:
 
 
 def test_outputs_are_mapped_by_wnid_name_or_id_and_the_rest_are_minus_1() -> None:
-    assert NAMED.map_outputs(["cat", "background", "n01", "1"], where="list").tolist() == [3, -1, 0, 1]
+    assert map_outputs(NAMED, ["cat", "background", "n01", "1"], where="list").tolist() == [3, -1, 0, 1]
 
 
 @pytest.mark.parametrize(
@@ -171,11 +172,11 @@ def test_outputs_are_mapped_by_wnid_name_or_id_and_the_rest_are_minus_1() -> Non
 def test_outputs_that_cannot_be_mapped_are_an_error_that_says_which(
     refused: Callable[..., str], outputs: list[str], expected: str
 ) -> None:
-    assert refused(lambda: NAMED.map_outputs(outputs, where="list")) == expected
+    assert refused(lambda: map_outputs(NAMED, outputs, where="list")) == expected
 
 
 def test_a_number_that_is_too_large_for_any_id_is_no_class() -> None:
-    assert Classes().map_outputs(["0", str(2**31), "9" * 5000, "-1"], where="").tolist() == [0, -1, -1, -1]
+    assert map_outputs(Classes(), ["0", str(2**31), "9" * 5000, "-1"], where="").tolist() == [0, -1, -1, -1]
 
 
 @pytest.mark.parametrize(
@@ -189,21 +190,23 @@ def test_a_number_that_is_too_large_for_any_id_is_no_class() -> None:
 def test_imagenets_shared_names_are_an_error_that_names_both(
     refused: Callable[..., str], refused_text: Callable[..., str], imagenet: Classes, name: str, first: str, second: str
 ) -> None:
-    assert refused(lambda: imagenet.map_outputs(["tench", name], where="names.txt")) == ("duplicate-class at names.txt")
-    text = refused_text(lambda: imagenet.map_outputs(["tench", name], where="names.txt"))
+    assert refused(lambda: map_outputs(imagenet, ["tench", name], where="names.txt")) == (
+        "duplicate-class at names.txt"
+    )
+    text = refused_text(lambda: map_outputs(imagenet, ["tench", name], where="names.txt"))
     assert first in text
     assert second in text
 
 
 def test_two_outputs_called_sunglasses_are_one_class(refused: Callable[..., str], imagenet: Classes) -> None:
     """Popular lists of names call both 836 and 837 sunglasses; the list of lemmas has it for 837 alone."""
-    assert refused(lambda: imagenet.map_outputs(["sunglasses", "sunglasses"], where="names.txt")) == (
+    assert refused(lambda: map_outputs(imagenet, ["sunglasses", "sunglasses"], where="names.txt")) == (
         "duplicate-output at names.txt"
     )
 
 
 def test_imagenets_wnids_are_sorted_and_each_finds_its_own_class(imagenet: Classes) -> None:
-    assert imagenet.map_outputs(sorted(imagenet.wnids), where="").tolist() == list(range(1000))
+    assert map_outputs(imagenet, sorted(imagenet.wnids), where="").tolist() == list(range(1000))
 
 
 def test_a_name_as_it_stands_in_the_labels_is_the_class_though_another_may_be_called_so() -> None:
@@ -215,4 +218,4 @@ def test_a_name_as_it_stands_in_the_labels_is_the_class_though_another_may_be_ca
 
 def test_of_classes_that_only_the_labels_name_a_number_is_none() -> None:
     named = Classes(2, names=("cat", "dog"), has_local_ids=True)
-    assert named.map_outputs(["1", "dog", "0"], where="o").tolist() == [-1, 1, -1]
+    assert map_outputs(named, ["1", "dog", "0"], where="o").tolist() == [-1, 1, -1]

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_length, check_range, check_several, check_shape, check_text
-from reassess.core.class_names import MOST_CLASSES, ClassNames, are_wnids, class_number
+from reassess.core.class_names import MOST_CLASSES, ClassNames, are_wnids, class_number, refuse_numbers
 from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.text import Shown, composed, some
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 NAMES_BESIDE_IDS = "the classes are named in one file and numbered in another"
 IDS_OF_NAMES = "the classes are numbered, and only their names are known"
 NAMES_WITHOUT_LIST = "the classes are named, and no list says what they are called"
-
-NUMBER_AS_NAME = "a class is called by a number that is not its id"
 
 NO_CLASS = "a class is not one of the benchmark's"
 
@@ -113,7 +111,7 @@ class Classes(Shown):
             if not isinstance(text, str):
                 raise DataError("wrong-type", "class name is not a string", found=repr(text), fix="give names as str")
         check_text(called, what="the name of a class")
-        self._refuse_numbers()
+        refuse_numbers(self.wnids, self.names, self.synonyms, has_local_ids=self.has_local_ids)
         object.__setattr__(self, "largest_id", MOST_CLASSES - 1 if self.count is None else self.count - 1)
 
     @classmethod
@@ -201,7 +199,7 @@ class Classes(Shown):
             raise DataError(
                 "duplicate-class",
                 "two classes share a name",
-                found=f"{text!r}: {some([self._described(i) for i in ids])}",
+                found=f"{text!r}: {some([self.described(i) for i in ids])}",
                 fix="name the class by its wnid or id",
             )
         return ids[0] if ids else None
@@ -222,35 +220,6 @@ class Classes(Shown):
         if self.has_local_ids:
             raise DataError("invalid-name", "class name cannot be in a list with one name per line", found=repr(text))
         return str(class_id)
-
-    def map_outputs(self, outputs: Sequence[str], *, where: str) -> npt.NDArray[np.int64]:
-        """Class id of each of a model's outputs, each a wnid, a name or an id; -1 for an output that is not a class.
-
-        `DataError` if two outputs have the same class, or no output is a class; `where` is the place of the list.
-        """
-        ids = np.fromiter((self.id_of(text, where=where) for text in outputs), np.int64, len(outputs))
-        known = np.flatnonzero(ids >= 0)
-        if not known.size:
-            raise DataError(
-                "no-class-output",
-                "no output is a class of the benchmark",
-                where=where,
-                allowed=self.allowed,
-                found=some(outputs),
-                fix="name each output by wnid, by class name or by class id",
-            )
-        first: dict[int, int] = {}
-        for output in known.tolist():
-            if (before := first.setdefault(int(ids[output]), output)) != output:
-                raise DataError(
-                    "duplicate-output",
-                    "two outputs have the same class",
-                    where=where,
-                    found=f"{outputs[before]!r} (output {before}) and {outputs[output]!r} (output {output}) are "
-                    f"both {self._described(int(ids[output]))}",
-                    fix="name each output by its wnid",
-                )
-        return ids
 
     def id_of(self, text: str, *, where: str) -> int:
         """Id of the class that `text` calls by id, wnid or name, -1 for none; two classes are an error at `where`."""
@@ -337,24 +306,8 @@ class Classes(Shown):
     def _class_names(self) -> ClassNames:
         return ClassNames(wnids=self.wnids, names=self.names, synonyms=self.synonyms)
 
-    def _refuse_numbers(self) -> None:
-        called = [*enumerate(self.wnids), *enumerate(self.names)]
-        called += [(class_id, text) for class_id, texts in enumerate(self.synonyms) for text in texts]
-        numbers = ((class_id, text, class_number(text)) for class_id, text in called)
-        wrong = [
-            repr(text) if self.has_local_ids else f"{text!r} (id {class_id})"
-            for class_id, text, number in numbers
-            if number is not None and (self.has_local_ids or number != class_id)
-        ]
-        if wrong:
-            raise DataError(
-                "number-as-name",
-                NUMBER_AS_NAME,
-                found=some(wrong, most=3),
-                fix="call it otherwise, such as 'class 10'; or list the classes in the order of their ids, from 0",
-            )
-
-    def _described(self, class_id: int) -> str:
+    def described(self, class_id: int) -> str:
+        """A class by its id, wnid and name."""
         parts = [part[class_id] for part in (self.wnids, self.names) if part]
         return " ".join([str(class_id), *parts])
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from reassess.core import Classes, Predictions
 from reassess.errors import DataError, Fix
 from reassess.evaluation.probabilities import rows_of_probabilities
-from reassess.formats.predictions.output_lists import OUTPUT_LIST, refuse_blank_lines
+from reassess.formats.predictions.output_lists import OUTPUT_LIST, map_outputs, refuse_blank_lines
 from reassess.text import counted, nearest, some
 
 _EXAMPLES = 3
@@ -44,7 +44,7 @@ class OutputClasses:
         refuse_blank_lines(names)
         if classes.count is None:
             return cls(Classes(outputs, names=tuple(names)), None)
-        columns = classes.map_outputs(names, where=OUTPUT_LIST)
+        columns = map_outputs(classes, names, where=OUTPUT_LIST)
         unknown = [name for name, column in zip(names, columns, strict=True) if column < 0 and name.strip(" -")]
         return cls(classes, columns, tuple(unknown))
 

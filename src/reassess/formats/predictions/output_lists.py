@@ -82,10 +82,40 @@ def classes_of_outputs(
         if not classes.texts:
             raise names_no_class(path)
         return None, _exchanged_names(classes, outputs)
-    columns = classes.map_outputs(outputs, where=OUTPUT_LIST)
+    columns = map_outputs(classes, outputs, where=OUTPUT_LIST)
     if unknown_class == "error":
         _refuse_unknown_outputs(outputs, columns, classes)
     return columns, None
+
+
+def map_outputs(classes: Classes, outputs: Sequence[str], *, where: str) -> npt.NDArray[np.int64]:
+    """Class id of each of a model's outputs, each a wnid, a name or an id; -1 for an output that is not a class.
+
+    `DataError` if two outputs have the same class, or no output is a class; `where` is the place of the list.
+    """
+    ids = np.fromiter((classes.id_of(text, where=where) for text in outputs), np.int64, len(outputs))
+    known = np.flatnonzero(ids >= 0)
+    if not known.size:
+        raise DataError(
+            "no-class-output",
+            "no output is a class of the benchmark",
+            where=where,
+            allowed=classes.allowed,
+            found=some(outputs),
+            fix="name each output by wnid, by class name or by class id",
+        )
+    first: dict[int, int] = {}
+    for output in known.tolist():
+        if (before := first.setdefault(int(ids[output]), output)) != output:
+            raise DataError(
+                "duplicate-output",
+                "two outputs have the same class",
+                where=where,
+                found=f"{outputs[before]!r} (output {before}) and {outputs[output]!r} (output {output}) are "
+                f"both {classes.described(int(ids[output]))}",
+                fix="name each output by its wnid",
+            )
+    return ids
 
 
 def names_no_class(path: Path) -> DataError:
@@ -110,7 +140,7 @@ def _exchanged_names(classes: Classes, outputs: Sequence[str]) -> npt.NDArray[np
             allowed="what the file calls a class, a tab, and the class",
             found=repr(outputs[broken]),
         )
-    called, meant = (classes.map_outputs(side, where=OUTPUT_LIST) for side in zip(*lines, strict=True))
+    called, meant = (map_outputs(classes, side, where=OUTPUT_LIST) for side in zip(*lines, strict=True))
     one_to_one = np.isin(called, meant) & np.isin(meant, called) & (called >= 0)
     check_all(
         one_to_one,

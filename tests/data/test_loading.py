@@ -1,16 +1,27 @@
 """Known data and files by name; ImageNet's images have ImageNet's classes."""
 
 import json
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reassess.core import IMAGENET, Classes, LabelSets, MultiLabels, Votes
+from reassess.core import IMAGENET, Benchmark, Classes, LabelSets, MultiLabels, Votes
 from reassess.core.classes import GIVE_CLASSES
 from reassess.core.image_names import validation_names
-from reassess.data import benchmark_classes, in_benchmark_classes, read_labels, read_original, read_scores, read_votes
+from reassess.data import (
+    benchmark_classes,
+    in_benchmark_classes,
+    known_in_sample,
+    label_set_name,
+    read_labels,
+    read_original,
+    read_scores,
+    read_votes,
+)
 from reassess.evaluation.mistakes import expert_share
 
 WNIDS = [f"n{10_000_000 + i}" for i in range(1000)]
@@ -62,12 +73,6 @@ def test_numbered_originals_of_named_labels_are_an_error_both_ways(
     assert refused_text(lambda: labels.in_classes(original.classes)) == (
         f"the classes are named, and no list says what they are called\n  found:   {texts}\n  fix:     {GIVE_CLASSES}"
     )
-
-
-def test_label_sets_without_a_label_fit_any_classes() -> None:
-    empty = LabelSets.from_lists(["a"], [[]])
-    classes = Classes(1, names=("cat",), has_local_ids=True)
-    assert empty.in_classes(classes).classes == classes
 
 
 def test_with_the_list_wnids_and_names_have_the_official_ids(
@@ -124,7 +129,7 @@ def test_a_file_of_labels_is_parsed_once(tmp_path: Path, monkeypatch: pytest.Mon
     for content in ({"a.png": [1]}, {"a.png": {"valid": [1]}}):
         path = write(tmp_path / "labels.json", content)
         calls.clear()
-        assert read_labels(path).sets() == {"a.png": {1}}
+        assert read_labels(path).judging.sets() == {"a.png": {1}}
         assert calls == [path]
 
 
@@ -138,14 +143,11 @@ def test_a_loader_gives_what_the_file_holds(tmp_path: Path, real_file: Callable[
 
 def test_of_a_multi_label_set_the_valid_classes_of_good_images_judge(tmp_path: Path) -> None:
     content = {"a": {"valid": [1, 2], "wrong": [3]}, "b": {"valid": [1], "problematic": True}, "c": {"unclear": [4]}}
-    assert read_labels(write(tmp_path / "r.json", content)).sets() == {"a": {1, 2}, "b": frozenset(), "c": frozenset()}
-
-
-def test_plain_label_sets_are_no_multi_label_sets(refused_text: Callable[..., str], tmp_path: Path) -> None:
-    path = write(tmp_path / "plain.json", {"a.png": [1]})
-    assert refused_text(lambda: read_labels(path)) == (
-        "file has valid classes, but no original labels\n  where:   DIR/plain.json\n  fix:     read it with read_labels"
-    )
+    assert read_labels(write(tmp_path / "r.json", content)).judging.sets() == {
+        "a": {1, 2},
+        "b": frozenset(),
+        "c": frozenset(),
+    }
 
 
 def test_verdicts_on_original_labels_name_no_other_class_and_judge_no_model(
@@ -165,7 +167,7 @@ def test_verdicts_on_original_labels_name_no_other_class_and_judge_no_model(
     right = {int(start[:8]) for start, correct, *_ in rows if float(correct) > 0}
     assert {int(name[15:23]) for name, ids in parts[0].items() if ids} == right
     assert not found.complete
-    assert refused(read_labels, "imagenet-ecologists") == f"incomplete-review at {path}"
+    assert refused(lambda: found.judging) == "incomplete-review"
 
 
 @pytest.mark.parametrize(
@@ -215,3 +217,59 @@ def test_experts_are_loaded_by_name_and_shares_of_yes_made_of_them(real_file: Ca
 @pytest.mark.parametrize("load", [read_labels, read_original, read_scores, read_votes])
 def test_what_is_neither_a_file_nor_a_known_source_is_an_error(refused: Callable[..., str], load: Any) -> None:
     assert refused(lambda: load("imagenet-rael")) == ("file-not-found at imagenet-rael")
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("real.json", "ReaL"),
+        ("scores.npz", "ReaL"),
+        ("validation_labels.txt", "imagenet-original"),
+        ("imagenetv2_refined_labels.json", "imagenetv2-labels"),
+    ],
+)
+def test_a_known_file_has_its_own_name_wherever_it_lies(
+    tmp_path: Path, file: str, name: str, real_file: Callable[[str], Path]
+) -> None:
+    copy = shutil.copy(real_file(file), tmp_path / "mine.dat")
+    assert label_set_name(real_file(file)) == label_set_name(copy) == name
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("pets.json", "pets"),
+        ("pets.v2.csv", "pets.v2"),
+        ("real.json", "real.json"),
+        ("ReaL.csv", "ReaL.csv"),
+        ("surreal.csv", "surreal"),
+    ],
+)
+def test_any_other_file_gives_its_own_name_and_none_that_is_reals(tmp_path: Path, file: str, name: str) -> None:
+    path = tmp_path / file
+    path.write_text("what it holds makes no difference")
+    assert label_set_name(path) == name
+
+
+def test_loaded_label_sets_have_the_name(tmp_path: Path, real_labels: LabelSets, real_original: LabelSets) -> None:
+    assert (real_labels.name, real_original.name) == ("ReaL", "imagenet-original")
+    path = tmp_path / "pets.json"
+    path.write_text(json.dumps({"1.jpg": [0], "2.jpg": [1]}))
+    assert read_labels(path).name == read_labels(path).name == "pets"
+    path.write_text(json.dumps({"1.jpg": {"valid": [0], "unclear": [1], "wrong": [], "problematic": False}}))
+    assert read_labels(path).name == read_labels(path).name == "pets"
+
+
+def test_only_the_known_files_of_a_benchmark_are_known_to_be_in_sample(
+    real_file: Callable[[str], Path], tmp_path: Path
+) -> None:
+    scores, golden = real_file("scores.npz"), real_file("golden.npz")
+    copy = tmp_path / "mine.npz"
+    copy.write_bytes(golden.read_bytes())
+    assert known_in_sample(scores, copy) is True
+    copy.write_bytes(golden.read_bytes() + b" ")
+    assert known_in_sample(scores, copy) is None
+    assert known_in_sample(copy, golden) is None
+    assert known_in_sample(scores, golden, benchmark=Benchmark()) is None
+    own = replace(IMAGENET, sources={"scores": "/mine/scores.npz", "golden": "imagenet-real-golden"})
+    assert known_in_sample(scores, golden, benchmark=own) is None

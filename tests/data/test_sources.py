@@ -191,13 +191,6 @@ def test_a_missing_folder_of_reassess_data_is_said_once(
     assert f"REASSESS_DATA: there is no folder {missing}\n" in str(caught.value)
 
 
-def test_reassess_data_is_not_searched_below_the_first_level(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    know(monkeypatch)
-    data_folder(tmp_path / "data" / "below", GOOD, monkeypatch)
-    monkeypatch.setenv("REASSESS_DATA", str(tmp_path / "data"))
-    assert sources.find("toy") is None
-
-
 def test_an_unexpected_file_in_reassess_data_is_passed_over_with_a_warning(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,10 +23,6 @@ def test_ids_of_every_integer_type_are_the_same_ids(dtype: Any) -> None:
     assert (predictions.dtype, predictions.depth, len(predictions)) == ("int32", 2, 2)
 
 
-def test_one_id_a_row_is_the_top_1() -> None:
-    assert Predictions.from_ids([3, 2]).class_ids.tolist() == [[3], [2]]
-
-
 @pytest.mark.parametrize(
     ("ids", "expected"),
     [
@@ -46,6 +42,13 @@ def test_what_is_no_list_of_ids_is_an_error_that_says_where(
     assert refused(lambda: Predictions.from_ids(ids)) == expected
 
 
+def test_names_and_outputs_fit_the_rows(refused: Callable[..., str]) -> None:
+    for names in (["a"], ["a", "b", "c"]):
+        assert refused(lambda names=names: Predictions.from_ids([1, 2], names)) == "wrong-length"
+    assert refused(lambda: Predictions.from_ids([1, 2], ["a", "a"])) == "duplicate-image at the predictions"
+    assert refused(lambda: Predictions.from_ids([0, 3], columns=np.array([2, -1, 0]))) == "out-of-range at row 1"
+
+
 @pytest.mark.parametrize("scores", [np.zeros(3), np.zeros((2, 2, 2)), np.zeros((2, 0)), np.zeros((2, 2), complex)])
 def test_what_is_no_table_of_scores_is_an_error(refused: Callable[..., str], scores: npt.NDArray[Any]) -> None:
     assert refused(lambda: Predictions.from_scores(scores)) == ("wrong-type")
@@ -58,24 +61,11 @@ def test_scores_are_used_as_they_are_without_a_copy(dtype: str, order: str) -> N
     assert Predictions.from_scores(scores).scores is scores
 
 
-def test_scores_as_lists_are_scores() -> None:
-    assert Predictions.from_scores([[0.5, 1.0], [2.0, 0.0]]).best(1)[0].tolist() == [[1], [0]]
-
-
 def test_scores_of_the_other_byte_order_are_the_same_scores() -> None:
     scores = np.array([[1.5, -2.0]], ">f4")
     predictions = Predictions.from_scores(scores).scores
     assert predictions.dtype == np.float32
     assert predictions.tolist() == [[1.5, -2.0]]
-
-
-@pytest.mark.parametrize("names", [["a"], ["a", "b", "c"]])
-def test_as_many_names_as_rows(refused: Callable[..., str], names: list[str]) -> None:
-    assert refused(lambda: Predictions.from_ids([1, 2], names)) == ("wrong-length")
-
-
-def test_an_image_is_named_once(refused: Callable[..., str]) -> None:
-    assert refused(lambda: Predictions.from_ids([1, 2], ["a", "a"])) == ("duplicate-image at the predictions")
 
 
 def test_predictions_are_ids_or_scores(refused_text: Callable[..., str]) -> None:
@@ -100,10 +90,6 @@ def test_outputs_that_are_no_class_are_left_out_of_the_ranking() -> None:
     assert (scores.depth, scores.best(2)[0].tolist()) == (2, [[0, 2]])
     ids = Predictions.from_ids([[1, 2, 0], [0, 1, 2]], columns=columns)
     assert ids.class_ids.tolist() == [[0, 2, -1], [2, 0, -1]]
-
-
-def test_an_id_past_the_outputs_is_an_error(refused: Callable[..., str]) -> None:
-    assert refused(lambda: Predictions.from_ids([0, 3], columns=np.array([2, -1, 0]))) == ("out-of-range at row 1")
 
 
 def test_infinite_scores_rank_first_and_last() -> None:

@@ -23,43 +23,28 @@ def test_the_effort_adds_up() -> None:
 
 
 @pytest.mark.parametrize(
-    ("call", "expected"),
+    ("call", "code"),
     [
-        (lambda: tasks_of([0, 3], [4]), ("task has questions on two images\n  where:   task 4")),
-        (lambda: tasks_of([0, 1, 3], [4, 5]), ("task has questions on two images\n  where:   task 5")),
-        (lambda: tasks_of([0, 2, 2, 3], [4, 5, 6]), ("task has no question\n  where:   task 5")),
-        (lambda: tasks_of([0, 2, 3], [4, 4]), ("a task is named twice\n  found:   4")),
-        (lambda: tasks_of([0, 2, 3], [-1, 4]), ("number of a task out of range\n  allowed: 0 or more\n  found:   -1")),
-        (
-            lambda: tasks_of([0, 2], [4]),
-            ("indptr does not fit the questions\n  allowed: from 0 to 3\n  found:   from 0 to 2"),
-        ),
-        (
-            lambda: tasks_of([0, 2, 3], [4, 5], ["why"]),
-            ("wrong number of reasons\n  allowed: 2, one for each task\n  found:   1"),
-        ),
-        (
-            lambda: tasks_of([0, 3], [4, 5]),
-            ("wrong number of tasks in indptr\n  allowed: 2, one for each number\n  found:   1"),
-        ),
-        (
-            lambda: tasks_of([0, 2, 3], [4, 5], ["why", "\ud800"]),
-            (
-                "the reason of a task contains a lone surrogate\n"
-                "  allowed: text that UTF-8 can write\n"
-                "  found:   '\\ud800'\n"
-                "  fix:     spell it anew"
-            ),
-        ),
-        (
-            lambda: tasks_of([0, 2, 3], [4, 5]).effort(0),
-            ("number of votes per question out of range\n  allowed: 1 or more\n  found:   0"),
-        ),
-        (
-            lambda: tasks_of([0, 2, 3], [4, 5]).effort(1, -1.0),
-            ("number of seconds per vote out of range\n  allowed: 0 or more\n  found:   -1.0"),
-        ),
+        (lambda: tasks_of([0, 3], [4]), "mixed-task at task 4"),
+        (lambda: tasks_of([0, 1, 3], [4, 5]), "mixed-task at task 5"),
+        (lambda: tasks_of([0, 2, 2, 3], [4, 5, 6]), "empty-task at task 5"),
+        (lambda: tasks_of([0, 2, 3], [4, 4]), "duplicate-name"),
+        (lambda: tasks_of([0, 2, 3], [-1, 4]), "out-of-range"),
+        (lambda: tasks_of([0, 2], [4]), "wrong-indptr"),
+        (lambda: tasks_of([0, 2, 3], [4, 5], ["why"]), "wrong-length"),
+        (lambda: tasks_of([0, 3], [4, 5]), "wrong-length"),
+        (lambda: tasks_of([0, 2, 3], [4, 5], ["why", "\ud800"]), "invalid-text"),
+        (lambda: tasks_of([0, 2, 3], [4, 5]).effort(0), "out-of-range"),
+        (lambda: tasks_of([0, 2, 3], [4, 5]).effort(1, -1.0), "out-of-range"),
     ],
 )
-def test_what_are_no_tasks_is_refused(refused_text: Callable[..., str], call: Any, expected: str) -> None:
-    assert refused_text(call) == expected
+def test_what_are_no_tasks_is_refused(refused: Callable[..., str], call: Any, code: str) -> None:
+    assert refused(call) == code
+
+
+def test_the_messages_about_a_task_give_its_number(refused_text: Callable[..., str]) -> None:
+    assert refused_text(tasks_of, [0, 3], [4]) == "task has questions on two images\n  where:   task 4"
+    assert refused_text(tasks_of, [0, 2, 2, 3], [4, 5, 6]) == "task has no question\n  where:   task 5"
+    assert refused_text(tasks_of, [0, 2], [4]) == (
+        "indptr does not fit the questions\n  allowed: from 0 to 3\n  found:   from 0 to 2"
+    )

@@ -18,7 +18,6 @@ GIVE_ALL = (
     "give all answers, from what speaks least for the class to what speaks most: answers=[...], "
     "or answers in benchmark.json"
 )
-KNOWN = "no, maybe and yes; whole numbers; or others in a given order"
 TYPO = ["no", "no", "yes", "yess", " Yes"]
 
 

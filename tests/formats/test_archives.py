@@ -19,7 +19,6 @@ from reassess.errors import DataError
 from reassess.formats.archives import open_archive, read_npy, write_npz
 
 TOO_BIG = "array is too big; `arr.size * arr.dtype.itemsize` is larger than the maximum possible size"
-BROKEN = "the file is not a whole {} file\n  where:   DIR/{}\n  found:   {}\n  fix:     get or write the file again"
 
 
 def read(path: Path, name: str = "x", **options: Any) -> npt.NDArray[Any]:

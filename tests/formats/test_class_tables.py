@@ -18,14 +18,6 @@ from reassess.errors import ReassessWarning
 from reassess.formats import read_class_file, read_collapsed_file, read_groups, read_hierarchy, write_classes
 
 KITCHEN = Classes(3, wnids=("n00000001", "n00000002", "n00000003"), names=("cup", "mug, beaker", "pot"))
-NUMBER = (
-    "a class is called by a number that is not its id\n  where:   DIR/{}\n  found:   {}\n"
-    "  fix:     call it otherwise, such as 'class 10'; or list the classes in the order of their ids, from 0"
-)
-NO_CLASS = (
-    "a class is not one of the benchmark's\n  where:   DIR/{}\n  found:   {}\n"
-    "  fix:     name the class by id, wnid or name"
-)
 
 
 def test_classes_are_called_by_id_wnid_or_name(file: Callable[..., Path]) -> None:

@@ -146,10 +146,6 @@ def test_a_column_that_is_none_of_the_listed_classes_is_refused(refused: Callabl
         assert refused(read_vote_file, path, **options) == "unknown-class at v.csv"
 
 
-MEND = (
-    "counts have a row an image and a column a class, or the columns image, class and count; votes have the columns "
-    "image, rater and answer"
-)
 BAD = {
     "a negative count": ("image,dog,cat\na,1,2\nb,1,-2\n", "out-of-range at v.csv, line 3, column cat"),
     "a count that is no whole number": ("image,dog,cat\na,1,2\nb,0.5,2\n", "not-a-number at v.csv, line 3, column dog"),

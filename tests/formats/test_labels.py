@@ -213,8 +213,6 @@ def test_wnids_are_classes_in_sorted_order(file: Callable[..., Path]) -> None:
 
 # --- what is refused ------------------------------------------------------------------------------------------------
 
-SHAPE = "a list of 50,000 lists of class ids, or an object from image name to list of class ids"
-NO_ID = "class id out of range\n  where:   DIR/{}\n  allowed: 0 to 2147483647\n  found:   {}"
 KINDS = "classes are neither all ids nor all names\n  where:   DIR/{}\n  allowed: whole numbers, or text\n  found:   {}"
 
 

@@ -9,17 +9,10 @@ import polars as pl
 import pytest
 
 from reassess.core import Classes, UnknownClasses
-from reassess.core.classes import GIVE_CLASSES
 from reassess.errors import ReassessWarning
 from reassess.formats import read_label_file, read_predictions
-from tests.helpers import NAME_OUTPUTS
 
 NAMED = Classes(3, names=("bowl", "cup", "mug"), has_local_ids=True)
-NO_IDS = (
-    "the classes are numbered, and only their names are known\n  where:   DIR/{}\n"
-    "  found:   bowl, cup and 1 more, and ids\n"
-    f"  fix:     {NAME_OUTPUTS}; or name the classes; or {GIVE_CLASSES}"
-)
 SORTED = ", taken in the sorted order of the 3 classes that the labels name"
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -109,13 +108,6 @@ def test_every_layout_of_an_archive_is_read(tmp_path: Path, key: str, dtype: str
     assert scores.values.tolist() == [0.5, 0.25]
 
 
-def test_an_image_need_not_be_in_one_piece(tmp_path: Path) -> None:
-    info = np.array([["a", "1"], ["b", "2"], ["a", "3"]])
-    scores = read_score_file(save_npz(tmp_path / "a.npz", tensor=np.array([0.1, 0.2, 0.3]), info=info))
-    assert scores.questions.images == ("a", "b")
-    assert scores.questions.image_ids.tolist() == [0, 1, 0]
-
-
 def test_a_number_is_an_id_however_it_is_written(tmp_path: Path) -> None:
     info = np.array([["a", "7"], ["b", "+3"], ["c", " 4.0"]])
     scores = read_score_file(save_npz(tmp_path / "a.npz", tensor=np.array([0.1, 0.2, 0.3]), info=info))
@@ -150,20 +142,8 @@ def test_a_table_without_scores_is_refused(
     assert refused(read_score_file, file("a.csv", content)) == expected
 
 
-def test_true_is_no_score(refused: Callable[..., str], tmp_path: Path) -> None:
-    pl.DataFrame({"image": ["a"], "class": [1], "score": [True]}).write_parquet(tmp_path / "a.parquet")
-    assert refused(read_score_file, tmp_path / "a.parquet") == ("not-a-number at a.parquet, row 1, column score")
-
-
 KINDS = (
     "classes are neither all ids nor all names\n  where:   DIR/a.npz\n  allowed: whole numbers, or text\n  found:   {}"
-)
-NO_NAME = "class name is empty\n  where:   DIR/a.npz\n  allowed: whole numbers, or text\n  found:   ''"
-ID = "class id out of range\n  where:   DIR/a.npz, array info, row 1\n  allowed: 0 to 2147483647\n  found:   {}"
-NO_ID = ID.replace(", array info, row 1", "")
-PAIRS = (
-    "wrong {} of the questions\n  where:   DIR/a.npz, array info\n"
-    "  allowed: text of shape (questions, 2)\n  found:   {}"
 )
 
 
@@ -208,15 +188,6 @@ def test_a_scores_archive_that_declares_too_much_is_refused(
     path = save_npz(tmp_path / "a.npz", tensor=np.zeros(2), info=INFO)
     monkeypatch.setenv("REASSESS_MAX_BYTES", "300")
     assert refused(read_score_file, path) == "too-large at a.npz"
-
-
-def test_scores_of_no_known_kind_are_refused(refused_text: Callable[..., str], tmp_path: Path) -> None:
-    assert refused_text(read_score_file, tmp_path / "a.json") == (
-        "wrong kind of file for scores\n"
-        "  where:   DIR/a.json\n"
-        "  allowed: .npz, .csv, .tsv, .jsonl, .parquet\n"
-        "  found:   .json"
-    )
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".csv", ".tsv", ".jsonl", ".parquet"])

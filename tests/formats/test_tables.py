@@ -88,10 +88,6 @@ def test_a_type_that_shows_late_is_the_columns_type(file: Callable[..., Path]) -
     assert read_table(file("t.csv", content))["score"][-1] == 0.25
 
 
-AGAIN = "\n  fix:     get or write the file again"
-QUOTED = AGAIN + "; a field that holds a separator stands in quotes"
-
-
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [

@@ -21,8 +21,6 @@ ANIMALS = Classes(
     synonyms=(("emmet",), (), ("tom",), ()),
 )
 SPELLINGS = (("ant", "emmet", "N00000001"), ("bee", "honeybee", "n00000002"), ("Cat", "tom"), ("dog", "n00000004"))
-REFUSED = "the names of a list do not exchange classes with one another\n  where:   the list of outputs\n"
-MEND = "\n  fix:     name each of these classes once before a tab and once after one"
 
 
 @given(st.permutations(range(4)), st.lists(st.permutations(range(4)), min_size=1, max_size=5), st.data())

@@ -20,12 +20,6 @@ from reassess.formats.predictions.id_columns import _unquoted as unquoted
 from reassess.formats.predictions.id_columns import unpacked
 
 CLASSES = Classes(4, ("n01", "n02", "n03", "n04"), ("tench, Tinca tinca", "crane", "crane", "jack-o'-lantern"))
-NO_COLUMN = (
-    "column with predictions is missing\n  where:   DIR/p.csv\n"
-    "  allowed: prediction_1..k, prediction, predicted_class, pred, label, top1, index, "
-    "or a column a class, headed by id, wnid or name\n  found:   {}\n"
-    "  fix:     rename the column of predicted classes to prediction"
-)
 
 
 def said_of(predictions: Any) -> Any:
@@ -376,13 +370,6 @@ def test_broken_json_is_refused(
 
 
 # --- what is not clear ----------------------------------------------------------------------------------------------
-
-NOT_A_CLASS = (
-    "prediction is not a class\n  where:   DIR/p.csv, column {}\n"
-    "  allowed: class ids, wnids such as n01, names such as 'tench'\n  found:   {}\n"
-    "  fix:     write class ids (timm's inference script: --include-index)"
-)
-FILL_IN = "\n  fix:     fill it in, or delete the row"
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ def test_wnids_and_ids_meet_only_where_the_list_is_whole_and_names_and_ids_never
 def test_an_answer_that_is_no_class_is_refused(
     refused: Callable[..., str], refused_text: Callable[..., str], answers: Any, classes: Classes
 ) -> None:
-    assert refused(chosen, [(0, 0, 0)], answers, classes=classes) == ("unknown-class")
+    assert refused(chosen, [(0, 0, 0)], answers, classes=classes) == "unknown-class"
     pairs = Questions.from_columns(["a.png"], np.array([1]))
     assert refused_text(chosen, [(0, 0, 0)], images=pairs) == (
         "answers to (image, class) questions are not classes\n  fix:     leave classes out"

@@ -24,13 +24,13 @@ def imagenet(needs: Callable[[str], None]) -> Classes:
 
 
 def test_a_word_of_two_classes_that_none_is_called_by_as_a_whole_is_an_error(refused: Callable[..., str]) -> None:
-    assert refused(lambda: Classes(2, names=("mug, cup", "beaker, cup")).find("cup")) == ("duplicate-class")
+    assert refused(lambda: Classes(2, names=("mug, cup", "beaker, cup")).find("cup")) == "duplicate-class"
 
 
 def test_capitals_tell_classes_apart_only_as_they_are_written(refused: Callable[..., str]) -> None:
     classes = Classes(2, names=("Cat", "cat"))
     assert (classes.find("Cat"), classes.find("cat")) == (0, 1)
-    assert refused(lambda: classes.find("CAT")) == ("duplicate-class")
+    assert refused(lambda: classes.find("CAT")) == "duplicate-class"
 
 
 def test_blanks_around_a_name_are_no_part_of_it_and_capitals_are() -> None:
@@ -77,7 +77,7 @@ def test_names_in_sorted_order_are_never_the_ids_of_a_list_that_only_knows_their
     refused: Callable[..., str], refused_text: Callable[..., str], ranked: Classes, listed: Classes
 ) -> None:
     names = ", ".join(ranked.names)
-    assert refused(ranked.move, np.array([0]), listed) == ("names-without-list")
+    assert refused(ranked.move, np.array([0]), listed) == "names-without-list"
     assert refused_text(listed.move, np.array([0]), ranked) == (
         f"the classes are numbered, and only their names are known\n  found:   {names}, and ids\n"
         f"  fix:     name the classes; or {GIVE_CLASSES}"
@@ -120,8 +120,8 @@ def test_a_class_may_be_called_by_a_number_only_if_that_is_its_id(refused: Calla
             if is_id == class_id:
                 assert Classes(3, **given).id_of(text, where="") == class_id
                 continue
-            assert refused(Classes, 3, **given) == ("number-as-name")
-    assert refused(Classes.from_texts, ["cat", text]) == ("number-as-name")
+            assert refused(Classes, 3, **given) == "number-as-name"
+    assert refused(Classes.from_texts, ["cat", text]) == "number-as-name"
 
 
 def test_a_number_between_commas_is_no_word_for_a_class() -> None:

@@ -49,4 +49,4 @@ def test_a_single_fold_is_refused(refused_text: Callable[..., str]) -> None:
 def test_a_fold_that_is_not_there_is_refused(refused_text: Callable[..., str]) -> None:
     folds = Folds(("a.png", "b.png"), np.array([0, 2]))
     for part in (folds.images_of, folds.held_out, folds.training):
-        assert refused_text(part, 1) == ("unknown fold\n  allowed: 0, 2\n  found:   1")
+        assert refused_text(part, 1) == "unknown fold\n  allowed: 0, 2\n  found:   1"

@@ -50,7 +50,7 @@ def test_ids_are_classes_too() -> None:
 def test_a_circle_is_refused(
     refused: Callable[..., str], refused_text: Callable[..., str], pairs: list[tuple[str, str]], found: str
 ) -> None:
-    assert refused(Hierarchy.from_pairs, pairs, CLASSES) == ("circle")
+    assert refused(Hierarchy.from_pairs, pairs, CLASSES) == "circle"
     text = refused_text(Hierarchy.from_pairs, pairs, CLASSES)
     assert found in text
 

@@ -65,7 +65,7 @@ def test_a_name_is_the_same_whether_its_accents_are_characters_of_their_own_or_n
     apart, together = "chats/me\u0301o.jpg", "chats/m\u00e9o.jpg"
     assert join([apart], ["tom.jpg", together], match=match).tolist() == [1]
     assert join([together], [apart], match=match).tolist() == [0]
-    assert refused(unique_images, [apart, together], "here") == ("duplicate-image at here")
+    assert refused(unique_images, [apart, together], "here") == "duplicate-image at here"
 
 
 def test_an_unknown_match_is_refused(refused_text: Callable[..., str]) -> None:
@@ -109,10 +109,8 @@ def test_nothing_joins_nothing() -> None:
 def test_one_image_under_two_names_is_an_error_that_names_both(refused_text: Callable[..., str]) -> None:
     double = ["a/ILSVRC2012_val_00000001.png", "b.png", "ILSVRC2012_val_00000001.JPEG"]
     expected = (
-        "image is listed twice\n"
-        "  where:   the predictions\n"
-        "  found:   a/ILSVRC2012_val_00000001.png and ILSVRC2012_val_00000001.JPEG\n"
-        "  fix:     keep one row per image"
+        "image is listed twice\n  where:   the predictions\n"
+        "  found:   a/ILSVRC2012_val_00000001.png and ILSVRC2012_val_00000001.JPEG\n  fix:     keep one row per image"
     )
     assert refused_text(lambda: join(double, ["b.png"])) == expected
     assert refused_text(lambda: unique_images(double, "the predictions")) == expected
@@ -122,14 +120,12 @@ def test_one_image_under_two_names_is_an_error_that_names_both(refused_text: Cal
 def test_two_images_that_a_match_cannot_tell_apart_are_an_error(
     refused: Callable[..., str], match: str, second: str
 ) -> None:
-    assert refused(lambda: join(["a/tom.png", second], [], match=match)) == ("duplicate-image at the predictions")
+    assert refused(lambda: join(["a/tom.png", second], [], match=match)) == "duplicate-image at the predictions"
 
 
 def test_a_stem_that_fits_two_known_images_is_an_error_that_names_both(refused_text: Callable[..., str]) -> None:
     assert refused_text(lambda: join(["x.png", "tom"], ["a/tom.png", "b/tom.png", "x.jpg"], match="stem")) == (
-        "image stem fits several images\n"
-        "  where:   the label set\n"
-        "  found:   tom fits a/tom.png, b/tom.png\n"
+        "image stem fits several images\n  where:   the label set\n  found:   tom fits a/tom.png, b/tom.png\n"
         '  fix:     join by the whole path (match="path")'
     )
 
@@ -140,12 +136,10 @@ def test_known_images_that_share_a_stem_do_no_harm_where_nobody_asks_for_them() 
 
 def test_an_image_known_twice_is_an_error_where_it_is_asked_for(refused_text: Callable[..., str]) -> None:
     assert refused_text(lambda: join(["a"], ["a", "b", "a"])) == (
-        "image path fits several images\n"
-        "  where:   the label set\n"
-        "  found:   a fits a, a\n"
+        "image path fits several images\n  where:   the label set\n  found:   a fits a, a\n"
         "  fix:     keep one entry for each image"
     )
 
 
 def test_an_empty_name_names_no_image(refused: Callable[..., str]) -> None:
-    assert refused(lambda: unique_images(["a", "", "b"], "the questions")) == ("no-image-name at the questions, row 1")
+    assert refused(lambda: unique_images(["a", "", "b"], "the questions")) == "no-image-name at the questions, row 1"

@@ -59,8 +59,7 @@ SELECTION_2 = ImageSelection(("a/1.png", "b/1.png"))
             ["x/a/1.png", "x/b/2.png"],
             "path",
             "2 of 2 images are not in the training part of fold 0\n"
-            "  allowed: names such as a/1.png, b/2.png and 1 more\n"
-            "  found:   x/a/1.png, x/b/2.png\n"
+            "  allowed: names such as a/1.png, b/2.png and 1 more\n  found:   x/a/1.png, x/b/2.png\n"
             '  fix:     they fit by name: match="name"; or do not use such images: ignore_unknown=True',
         ),
         (

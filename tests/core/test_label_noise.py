@@ -31,11 +31,8 @@ def test_the_largest_entries_are_counts_of_mistakes_and_of_equal_ones_the_first_
 
 def test_it_shows_the_share_and_the_usual_mistakes() -> None:
     assert str(noise(CHECKED)) == (
-        "wrong labels     18.00 %\n"
-        "95 %             7.00 to 19.00 %\n"
-        "checked          100 labels, 12 of them wrong\n"
-        "ant              called bee: 15 images\n"
-        "cat              called ant: 15 images\n"
+        "wrong labels     18.00 %\n95 %             7.00 to 19.00 %\nchecked          100 labels, 12 of them wrong\n"
+        "ant              called bee: 15 images\ncat              called ant: 15 images\n"
         "ant              called cat: 5 images"
     )
 

@@ -51,7 +51,7 @@ def test_names_and_outputs_fit_the_rows(refused: Callable[..., str]) -> None:
 
 @pytest.mark.parametrize("scores", [np.zeros(3), np.zeros((2, 2, 2)), np.zeros((2, 0)), np.zeros((2, 2), complex)])
 def test_what_is_no_table_of_scores_is_an_error(refused: Callable[..., str], scores: npt.NDArray[Any]) -> None:
-    assert refused(lambda: Predictions.from_scores(scores)) == ("wrong-type")
+    assert refused(lambda: Predictions.from_scores(scores)) == "wrong-type"
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
@@ -122,9 +122,7 @@ def test_nan_is_refused_with_the_image_the_row_and_the_output(refused_text: Call
     else:
         given = Predictions.from_scores(scores.astype(dtype), names, columns=columns)
     assert refused_text(lambda: given.best(1)) == (
-        "score is NaN\n"
-        "  where:   image 1500.png, row 1500, output 2\n"
-        "  allowed: any number, and +inf or -inf\n"
+        "score is NaN\n  where:   image 1500.png, row 1500, output 2\n  allowed: any number, and +inf or -inf\n"
         "  fix:     find out why the model returns NaN for this image"
     )
     assert message(lambda: replace(given, images=None).best(2)).splitlines()[1] == "  where:   row 1500, output 2"

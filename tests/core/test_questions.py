@@ -35,14 +35,14 @@ def test_a_question_is_found_where_it_is_and_minus_1_where_it_was_not_asked(aske
 
 
 def test_a_question_that_is_asked_twice_is_an_error(refused: Callable[..., str]) -> None:
-    assert refused(lambda: of([("a", 7), ("b", 7), ("a", 7)])) == ("duplicate-question at image a, class 7")
+    assert refused(lambda: of([("a", 7), ("b", 7), ("a", 7)])) == "duplicate-question at image a, class 7"
 
 
 @pytest.mark.parametrize("class_id", [-1, 2**31, 2**32 + 7])
 def test_an_id_that_no_class_has_is_an_error_and_never_wraps(refused: Callable[..., str], class_id: Any) -> None:
-    assert refused(lambda: of([("a", 7), ("b", class_id)])) == ("out-of-range at image b")
+    assert refused(lambda: of([("a", 7), ("b", class_id)])) == "out-of-range at image b"
 
 
 def test_one_image_under_two_names_is_an_error(refused: Callable[..., str]) -> None:
     names = ["ILSVRC2012_val_00000001.png", "ILSVRC2012_val_00000001.JPEG"]
-    assert refused(lambda: Questions.from_columns(names, np.array([1, 2]))) == ("duplicate-image at the questions")
+    assert refused(lambda: Questions.from_columns(names, np.array([1, 2]))) == "duplicate-image at the questions"

@@ -33,7 +33,7 @@ def test_the_highest_score_of_each_image() -> None:
 def test_a_value_that_is_no_probability_is_an_error_that_names_the_question(
     refused: Callable[..., str], value: Any
 ) -> None:
-    assert refused(lambda: of(0.0, 1.0, value)) == ("out-of-range at image a, class 3")
+    assert refused(lambda: of(0.0, 1.0, value)) == "out-of-range at image a, class 3"
 
 
 def test_one_score_a_question(refused_text: Callable[..., str]) -> None:

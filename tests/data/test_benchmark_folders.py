@@ -135,11 +135,8 @@ def test_images_are_listed_once_and_only_when_they_are_asked_for(
     folder = write_files(tmp_path / "pets", {"images.zip": "no zip", "original.csv": "image,class\na.jpg,cat\n"})
     benchmark = open_benchmark(folder)
     assert refused_text(lambda: benchmark.images) == (
-        "archive cannot be read\n"
-        "  where:   DIR/pets/images.zip\n"
-        "  allowed: a zip that is complete\n"
-        "  found:   File is not a zip file\n"
-        "  fix:     get it again"
+        "archive cannot be read\n  where:   DIR/pets/images.zip\n  allowed: a zip that is complete\n"
+        "  found:   File is not a zip file\n  fix:     get it again"
     )
     with zipfile.ZipFile(folder / "images.zip", "w") as archive:
         archive.writestr("images/a.jpg", "")
@@ -199,7 +196,7 @@ def test_groups_and_collapsed_classes_by_name_wait_for_the_classes_of_the_labels
     assert benchmark.groups == {}
     groups = part_path(benchmark, "groups")
     assert read_groups(groups, Classes.from_texts(["cat", "dog"])) == {1: "big"}
-    assert refused(read_groups, groups, Classes.from_texts(["cat"])) == ("no-class at pets/groups.csv")
+    assert refused(read_groups, groups, Classes.from_texts(["cat"])) == "no-class at pets/groups.csv"
     pairs = collapsed_classes(benchmark, classes=Classes.from_texts(["cat", "dog", "hound"]))
     assert pairs is not None
     assert pairs.tolist() == [[2, 1]]
@@ -272,8 +269,7 @@ def test_a_part_is_found_or_said_to_be_missing(refused_text: Callable[..., str],
     benchmark = open_benchmark(pets)
     assert part_path(benchmark, "images", needed_by="predict") == pets / "images"
     assert refused_text(part_path, benchmark, "scores", needed_by="labels") == (
-        "benchmark has no scores, which reassess labels needs\n"
-        "  where:   DIR/pets\n"
+        "benchmark has no scores, which reassess labels needs\n  where:   DIR/pets\n"
         "  fix:     reassess aggregate makes them of votes"
     )
     (pets / "scores.xlsx").write_text("")

@@ -120,11 +120,8 @@ def test_a_wrong_update_leaves_the_file_as_it_was(refused: Callable[..., str], t
 def test_another_spelling_of_the_file_is_refused(refused_text: Callable[..., str], tmp_path: Path) -> None:
     (tmp_path / "Benchmark.json").write_text('{"threshold": 0.5}')
     expected = (
-        "name is almost that of the benchmark's settings\n"
-        "  where:   DIR\n"
-        "  allowed: benchmark.json\n"
-        "  found:   Benchmark.json\n"
-        "  fix:     give it that name, or another one"
+        "name is almost that of the benchmark's settings\n  where:   DIR\n  allowed: benchmark.json\n"
+        "  found:   Benchmark.json\n  fix:     give it that name, or another one"
     )
     assert refused_text(read_settings, tmp_path) == expected
     assert refused_text(update_benchmark, tmp_path, threshold=0.8) == expected
@@ -133,9 +130,7 @@ def test_another_spelling_of_the_file_is_refused(refused_text: Callable[..., str
 def test_a_link_that_leads_nowhere_is_refused(refused_text: Callable[..., str], tmp_path: Path) -> None:
     (tmp_path / "benchmark.json").symlink_to("gone.json")
     assert refused_text(read_settings, tmp_path) == (
-        "link leads to no file\n"
-        "  where:   DIR/benchmark.json\n"
-        "  found:   gone.json\n"
+        "link leads to no file\n  where:   DIR/benchmark.json\n  found:   gone.json\n"
         "  fix:     fix the link, or remove it"
     )
     (tmp_path / "gone.json").write_text('{"threshold": 0.5}')

@@ -63,8 +63,7 @@ def test_a_benchmark_says_in_its_folder_how_images_are_joined(tmp_path: Path) ->
 def test_names_that_fit_in_no_way_are_to_be_checked() -> None:
     parts = {"labels": noun("labels", "1.png"), "scores": noun("scores", "2.png")}
     assert message(check, parts).endswith(
-        "  found:   1.png; and 2.png\n"
-        "  fix:     check that both files are of the same images, or leave one of them out"
+        "  found:   1.png; and 2.png\n  fix:     check that both files are of the same images, or leave one of them out"
     )  # fmt: skip
 
 
@@ -98,8 +97,7 @@ def test_of_votes_on_plain_items_the_items_are_compared_and_with_images_nothing_
     votes = votes_of([(0, 0, 1)], range(1000), ("x",), ("no", "yes"))
     golden = votes_of([(0, 0, 1)], (1000, 2000), ("x",), ("no", "yes"))
     assert refused_text(check, {"votes": votes, "golden": golden}) == (
-        "two files have no item in common\n"
-        "  where:   votes.csv (votes) and golden.csv (golden)\n"
+        "two files have no item in common\n  where:   votes.csv (votes) and golden.csv (golden)\n"
         "  found:   0, 1 and 998 more; and 1000, 2000\n"
         "  fix:     check that both files are of the same items, or give the raters' votes on golden questions too, "
         "as rater-golden of the benchmark"

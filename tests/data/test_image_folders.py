@@ -104,8 +104,7 @@ def test_a_member_of_a_zip_whose_name_is_no_text_cannot_be_unpacked(
     place = to_zip(tmp_path / "images", ["täg.jpg"])
     place.write_bytes(place.read_bytes().replace("täg".encode(), b"t\xff\xfeg", 1))  # in the member's own head
     assert refused_text(pictures_in(place).source, 0) == (
-        "image cannot be unpacked\n"
-        "  where:   DIR/images.zip, täg.jpg\n"
+        "image cannot be unpacked\n  where:   DIR/images.zip, täg.jpg\n"
         "  found:   'utf-8' codec can't decode byte 0xff in position 1: invalid start byte\n"
         "  fix:     pack the images again, without a password"
     )

@@ -145,7 +145,7 @@ def test_a_line_of_a_list_is_a_path_and_nothing_else(
     refused: Callable[..., str], refused_text: Callable[..., str], tmp_path: Path, line: str, fix: str
 ) -> None:
     write_files(tmp_path, {"a.png": b"", "b.png": b"", "list.txt": f"b.png\n\n{line}\n"})
-    assert refused(open_images, tmp_path / "list.txt") == ("invalid-name at list.txt, line 3")
+    assert refused(open_images, tmp_path / "list.txt") == "invalid-name at list.txt, line 3"
     text = refused_text(open_images, tmp_path / "list.txt")
     assert fix in text
     (tmp_path / line).write_bytes(b"")
@@ -155,11 +155,8 @@ def test_a_line_of_a_list_is_a_path_and_nothing_else(
 def test_two_names_of_one_image_are_refused(refused_text: Callable[..., str], tmp_path: Path) -> None:
     write_csv(tmp_path / "list.csv", "image", [["x/a.png"], ["x/b.png"]])
     assert refused_text(open_images, tmp_path / "list.csv") == (
-        "no image of the list was found\n"
-        "  where:   DIR/list.csv\n"
-        "  allowed: paths relative to the folder of the list\n"
-        "  found:   x/a.png, x/b.png\n"
-        "  fix:     write the paths as seen from there, or put the list where they begin"
+        "no image of the list was found\n  where:   DIR/list.csv\n  allowed: paths relative to the folder of the list\n"
+        "  found:   x/a.png, x/b.png\n  fix:     write the paths as seen from there, or put the list where they begin"
     )
     write_csv(tmp_path / "list.csv", "image", [["a.png"], ["b.png"], ["a.png"]])
     assert refused_text(open_images, tmp_path / "list.csv") == (

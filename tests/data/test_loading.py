@@ -59,7 +59,7 @@ def test_ids_need_no_list(refused: Callable[..., str], tmp_path: Path, no_known_
     labels = read_labels(write(tmp_path / "labels.json", {FIRST: [999], SECOND: []}))
     assert (labels.classes, labels.sets()) == (Classes(1000), {FIRST: {999}, SECOND: frozenset()})
     bad = write(tmp_path / "bad.json", {FIRST: [1000]})
-    assert refused(lambda: read_labels(bad)) == ("out-of-range at bad.json, image ILSVRC2012_val_00000001.JPEG")
+    assert refused(lambda: read_labels(bad)) == "out-of-range at bad.json, image ILSVRC2012_val_00000001.JPEG"
 
 
 @pytest.mark.parametrize("name", [{"names": ("cat", "dog")}, {"wnids": ("n01440764", "n02123045")}])
@@ -69,7 +69,7 @@ def test_numbered_originals_of_named_labels_are_an_error_both_ways(
     labels = LabelSets.from_lists(["a"], [[0, 1]], Classes(2, **name, has_local_ids=True))
     original = LabelSets.from_lists(["a"], [[1]])
     texts = ", ".join(next(iter(name.values())))
-    assert refused(lambda: original.in_classes(labels.classes)) == ("ids-of-names")
+    assert refused(lambda: original.in_classes(labels.classes)) == "ids-of-names"
     assert refused_text(lambda: labels.in_classes(original.classes)) == (
         f"the classes are named, and no list says what they are called\n  found:   {texts}\n  fix:     {GIVE_CLASSES}"
     )
@@ -84,7 +84,7 @@ def test_with_the_list_wnids_and_names_have_the_official_ids(
     assert labels.sets() == {FIRST: {0, 281}, SECOND: {795, 970}}
     assert labels.classes == benchmark_classes()
     bad = write(tmp_path / "bad.json", {FIRST: ["n00000001"]})
-    assert refused(lambda: read_labels(bad)) == ("no-class at bad.json")
+    assert refused(lambda: read_labels(bad)) == "no-class at bad.json"
 
 
 def test_images_that_are_not_imagenet_s_keep_the_classes_of_their_file(tmp_path: Path) -> None:
@@ -185,8 +185,7 @@ def test_verdicts_on_original_labels_name_no_other_class_and_judge_no_model(
         ),
         (
             "1,x,1",
-            "image is listed twice\n  where:   {}, the label set\n"
-            "  found:   ILSVRC2012_val_00000001.JPEG\n"
+            "image is listed twice\n  where:   {}, the label set\n  found:   ILSVRC2012_val_00000001.JPEG\n"
             "  fix:     keep one row per image",
         ),
     ],
@@ -216,7 +215,7 @@ def test_experts_are_loaded_by_name_and_shares_of_yes_made_of_them(real_file: Ca
 
 @pytest.mark.parametrize("load", [read_labels, read_original, read_scores, read_votes])
 def test_what_is_neither_a_file_nor_a_known_source_is_an_error(refused: Callable[..., str], load: Any) -> None:
-    assert refused(lambda: load("imagenet-rael")) == ("file-not-found at imagenet-rael")
+    assert refused(lambda: load("imagenet-rael")) == "file-not-found at imagenet-rael"
 
 
 @pytest.mark.parametrize(

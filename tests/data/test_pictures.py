@@ -89,6 +89,6 @@ def test_values_without_a_known_range_are_refused(
     from PIL import Image
 
     Image.new(mode, (8, 8), 3).save(tmp_path / "x.tif")
-    assert refused(pixel, tmp_path / "x.tif") == ("unknown-range")
+    assert refused(pixel, tmp_path / "x.tif") == "unknown-range"
     text = refused_text(pixel, tmp_path / "x.tif")
     assert found in text

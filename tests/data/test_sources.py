@@ -325,11 +325,8 @@ def check_failure(places: str, fix: str) -> None:
     with pytest.raises(SourceError) as caught:
         sources.fetch("toy")
     assert str(caught.value) == (
-        "toy could not be downloaded\n"
-        "  where:   toy.txt\n"
-        "  found:   REASSESS_DATA: not set\n"
-        f"           cache: no {cache / 'toy.txt'}\n"
-        f"           {places}\n"
+        "toy could not be downloaded\n  where:   toy.txt\n  found:   REASSESS_DATA: not set\n"
+        f"           cache: no {cache / 'toy.txt'}\n           {places}\n"
         f"  fix:     {fix} into a folder and name that folder in REASSESS_DATA"
     )
     assert left_in(cache) == before
@@ -439,8 +436,7 @@ def test_an_interrupted_download_leaves_nothing(
 def unwritable(folder: Path, reason: str) -> str:
     return (
         "cache folder cannot be written\n"
-        f"  where:   {folder}\n"
-        f"  found:   {reason}\n"
+        f"  where:   {folder}\n  found:   {reason}\n"
         "  fix:     set REASSESS_CACHE to a folder that can be written"
     )
 
@@ -612,9 +608,7 @@ def test_offline_touches_no_network_and_says_what_each_place_has(
     monkeypatch.setattr(sources, "download_member", no_network)
     monkeypatch.setenv("REASSESS_OFFLINE", "1")
     expected = (
-        "toy is not on this machine, and the network is off\n"
-        "  where:   toy.txt\n"
-        "  found:   REASSESS_DATA: {}\n"
+        "toy is not on this machine, and the network is off\n  where:   toy.txt\n  found:   REASSESS_DATA: {}\n"
         f"           cache: no {cache / 'toy.txt'}\n"
         "           installed package reassess-toy: not installed\n"
         "  fix:     reassess fetch toy, without REASSESS_OFFLINE;\n"

@@ -66,7 +66,7 @@ def test_what_is_no_such_table_is_refused(
 
 def test_a_name_that_two_classes_share_is_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     classes = Classes(2, names=("crane, machine", "crane, bird"))
-    assert refused(read_groups, file("a.json", '{"crane": "x"}'), classes) == ("duplicate-class at a.json")
+    assert refused(read_groups, file("a.json", '{"crane": "x"}'), classes) == "duplicate-class at a.json"
 
 
 def test_every_pair_of_imagenets_table_has_a_reason_a_source_and_the_wnids_of_its_ids(
@@ -179,7 +179,7 @@ def test_what_is_no_list_of_classes_is_refused(
 
 
 def test_names_in_groups_need_a_list_of_classes(refused: Callable[..., str], file: Callable[..., Path]) -> None:
-    assert refused(read_groups, file("a.json", '{"cup": "x"}'), Classes()) == ("no-class at a.json")
+    assert refused(read_groups, file("a.json", '{"cup": "x"}'), Classes()) == "no-class at a.json"
 
 
 def test_a_hierarchy_is_read_by_name_wnid_or_id(file: Callable[..., Path]) -> None:
@@ -230,7 +230,7 @@ def test_a_hierarchy_of_no_class_speaks_of_itself(
     fix: str,
 ) -> None:
     path = file("h.csv", "child,parent\ncat,animal\ncat,animal\n")
-    assert refused(read_hierarchy, path, classes) == ("no-class at h.csv")
+    assert refused(read_hierarchy, path, classes) == "no-class at h.csv"
     text = refused_text(read_hierarchy, path, classes)
     assert allowed in text
     assert fix in text
@@ -252,5 +252,5 @@ def test_classes_that_are_written_are_read_as_they_were(suffix: str, tmp_path: P
 
 def test_classes_without_names_are_not_written(refused_text: Callable[..., str], tmp_path: Path) -> None:
     path = tmp_path / "classes.csv"
-    assert refused_text(write_classes, path, Classes(2)) == ("classes have no names\n  fix:     name every class")
+    assert refused_text(write_classes, path, Classes(2)) == "classes have no names\n  fix:     name every class"
     assert not path.exists()

@@ -116,7 +116,7 @@ def test_headings_are_ids_or_are_looked_up(tmp_path: Path) -> None:
 
 def test_original_labels_that_are_lists_are_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     path = file("v.jsonl", '{"image": "a", "class": ["cat"], "cat": 1, "dog": 0}\n')
-    assert refused(read_vote_file, path) == ("wrong-type at v.jsonl, column class")
+    assert refused(read_vote_file, path) == "wrong-type at v.jsonl, column class"
 
 
 DOUBTFUL = "v.csv: no list of classes says what is a class, and each of these columns is taken for one: "
@@ -181,7 +181,7 @@ def test_an_answer_that_is_not_in_the_list_is_refused(
     refused: Callable[..., str], refused_text: Callable[..., str], tmp_path: Path
 ) -> None:
     path = table(tmp_path, NAMED)
-    assert refused(read_vote_file, path, answers=("cat", "emu")) == ("no-class at v.csv")
+    assert refused(read_vote_file, path, answers=("cat", "emu")) == "no-class at v.csv"
     assert refused_text(read_vote_file, path, answers=("cat",), classes=LISTED) == (
         "unknown answer\n  where:   DIR/v.csv\n  allowed: n00000009\n  found:   'n00000001'"
     )
@@ -240,8 +240,7 @@ def test_a_column_count_beside_other_numbers_is_ambiguous(
     path.write_text(f"{heading}\na,{'cat,' if 'class' in heading else ''}3,17,20\n")
     for classes in (None, Classes.from_texts(["cat", "dog"])):
         assert refused_text(read_vote_file, path, classes=classes) == (
-            "both column count and other columns of numbers may be counts\n"
-            "  where:   DIR/c.csv\n"
+            "both column count and other columns of numbers may be counts\n  where:   DIR/c.csv\n"
             "  found:   count, cat, dog\n"
             "  fix:     leave out count if each other column counts the votes for a class, or else the other columns"
         )
@@ -263,10 +262,8 @@ def test_classes_may_be_called_yes_and_no_where_they_are_listed(
     assert read_vote_file(path, classes=Classes.from_texts(["no", "yes", "both"])).answers == ("no", "yes")
     for options in ({"classes": Classes.from_texts(["no", "cat"])}, {"answers": ["no", "yes"]}):
         assert refused_text(read_vote_file, path, **options) == (
-            "answers are yes or no, but no column has the class\n"
-            "  where:   DIR/v.csv\n"
-            "  allowed: a column class; or, without it, classes as answers\n"
-            "  found:   no, yes\n"
+            "answers are yes or no, but no column has the class\n  where:   DIR/v.csv\n"
+            "  allowed: a column class; or, without it, classes as answers\n  found:   no, yes\n"
             "  fix:     add the column class; if the classes are called so, list them in classes.txt"
         )
 

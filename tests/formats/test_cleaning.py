@@ -65,9 +65,7 @@ def test_what_is_no_list_is_refused(
 def test_a_name_that_breaks_a_line_is_refused(refused_text: Callable[..., str], tmp_path: Path) -> None:
     path = tmp_path / "clean.txt"
     assert refused_text(write_clean_list, path, cleaning(images=("a.png", "b.png", "c\nd.png"))) == (
-        "image name contains a line break\n"
-        "  where:   DIR/clean.txt, row 1\n"
-        "  found:   'c\\nd.png'\n"
+        "image name contains a line break\n  where:   DIR/clean.txt, row 1\n  found:   'c\\nd.png'\n"
         "  fix:     rename it: a list has lines"
     )
     assert not path.exists()
@@ -77,10 +75,8 @@ def test_details_have_a_row_for_each_image_and_nothing_where_nothing_is_known(tm
     path = tmp_path / "details.csv"
     write_details(path, cleaning())
     assert path.read_text(encoding="utf-8") == (
-        "image,class,label_quality,suggested,reason,kept\n"
-        "cat/ä b.png,cat,0.75,cat,the label is likely,1\n"
-        '"x,y.png",dog,0.25,cat,another class is likelier,0\n'
-        'z.png,dog,,,"why, so",1\n'
+        "image,class,label_quality,suggested,reason,kept\ncat/ä b.png,cat,0.75,cat,the label is likely,1\n"
+        '"x,y.png",dog,0.25,cat,another class is likelier,0\nz.png,dog,,,"why, so",1\n'
     )
 
 

@@ -313,7 +313,7 @@ def test_names_are_looked_up_in_a_list_of_classes(refused: Callable[..., str], f
     labels = read_label_file(file("a.csv", "image,class\na,cat\na,Hound\nb,\n"), classes=classes)
     assert (labels.sets(), labels.classes) == ({"a": frozenset({0, 2}), "b": frozenset()}, classes)
     assert read_label_file(file("i.json", '{"a": [2, 0], "b": []}'), classes=classes).sets() == labels.sets()
-    assert refused(read_label_file, file("c.csv", "image,class\na,cow\n"), classes=classes) == ("no-class at c.csv")
+    assert refused(read_label_file, file("c.csv", "image,class\na,cow\n"), classes=classes) == "no-class at c.csv"
 
 
 def test_json_that_is_nested_without_end_is_refused(
@@ -325,7 +325,7 @@ def test_json_that_is_nested_without_end_is_refused(
 
 def test_labels_do_not_overwrite_unless_forced(refused: Callable[..., str], file: Callable[..., Path]) -> None:
     path = file("a.json", "old")
-    assert refused(write_labels, path, labels_of({"a": {1}})) == ("output-exists at a.json")
+    assert refused(write_labels, path, labels_of({"a": {1}})) == "output-exists at a.json"
     assert path.read_text() == "old"
 
 
@@ -391,12 +391,12 @@ def test_answers_are_not_taken_for_original_labels(refused_text: Callable[..., s
 @pytest.mark.parametrize("heading", ["count", "rater"])
 def test_votes_are_no_label_sets(refused: Callable[..., str], file: Callable[..., Path], heading: str) -> None:
     """Else every class that anyone was asked about would be valid."""
-    assert refused(read_label_file, file("v.csv", f"image,class,{heading}\na,1,0\n")) == ("not-labels at v.csv")
+    assert refused(read_label_file, file("v.csv", f"image,class,{heading}\na,1,0\n")) == "not-labels at v.csv"
 
 
 @pytest.mark.parametrize("heading", ["score", "probability"])
 def test_scores_are_no_label_sets(refused: Callable[..., str], file: Callable[..., Path], heading: str) -> None:
-    assert refused(read_label_file, file("s.csv", f"image,class,{heading}\na,1,0.1\n")) == ("not-labels at s.csv")
+    assert refused(read_label_file, file("s.csv", f"image,class,{heading}\na,1,0.1\n")) == "not-labels at s.csv"
 
 
 @pytest.mark.parametrize("heading", ["image,class,cat,dog", "image,cat,dog"])
@@ -406,7 +406,7 @@ def test_counts_for_each_class_are_no_label_sets(
     """Else the original label in the column class would be judged by."""
     row = "a,cat,3,17" if "class" in heading else "a,3,17"
     path = file("c.csv", f"{heading}\n{row}\n")
-    assert refused(read_label_file, path) == ("not-labels at c.csv")
+    assert refused(read_label_file, path) == "not-labels at c.csv"
     if "class" in heading:
         assert read_original_file(path).sets() == {"a": frozenset({0})}
 

@@ -157,7 +157,7 @@ def test_a_cell_may_be_empty_text_or_end_in_a_comma(tmp_path: Path) -> None:
 def test_a_comma_with_no_class_before_it_is_refused(
     file: Callable[..., Path], refused: Callable[..., str], cell: str
 ) -> None:
-    assert refused(read_label_file, file("a.csv", f'image,valid\na,"{cell}"\n')) == ("no-class-name at a.csv")
+    assert refused(read_label_file, file("a.csv", f'image,valid\na,"{cell}"\n')) == "no-class-name at a.csv"
 
 
 def test_answers_are_read_in_any_case_and_with_blanks(file: Callable[..., Path]) -> None:

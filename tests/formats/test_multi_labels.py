@@ -77,21 +77,6 @@ def test_such_files_are_told_from_plain_label_sets(
     assert isinstance(read_label_file(file(name, content), original=lambda: labels_of({})), MultiLabels) is holds
 
 
-def test_a_file_of_both_kinds_is_refused(file: Callable[..., Path], refused: Callable[..., str]) -> None:
-    path = file("a.json", '{"a": [1], "b": {"valid": [2]}}')
-    assert refused(read_label_file, path, original=lambda: labels_of({})) == "wrong-json at a.json, image a"
-
-
-def test_a_class_that_is_none_and_is_named_twice_is_refused(
-    file: Callable[..., Path], refused_text: Callable[..., str]
-) -> None:
-    path = file("a.json", '{"a": {"valid": [0, 2, 2]}}')
-    classes = Classes(2, names=("cat", "dog"))
-    assert refused_text(read_label_file, path, classes=classes).startswith(
-        "class id out of range\n  where:   DIR/a.json"
-    )
-
-
 REVIEWS = st.dictionaries(
     st.sampled_from(["a.png", "b.png", "c.png", "d.png"]),
     st.fixed_dictionaries({kind: st.lists(st.integers(0, 5), max_size=4) for kind in SETS}),
@@ -153,13 +138,6 @@ def test_a_cell_may_be_empty_text_or_end_in_a_comma(tmp_path: Path) -> None:
     assert labels.wrong.sets() == {"a": set(), "b": {4}}
 
 
-@pytest.mark.parametrize("cell", ["3,,1", "3,,", ",3", ","])
-def test_a_comma_with_no_class_before_it_is_refused(
-    file: Callable[..., Path], refused: Callable[..., str], cell: str
-) -> None:
-    assert refused(read_label_file, file("a.csv", f'image,valid\na,"{cell}"\n')) == "no-class-name at a.csv"
-
-
 def test_answers_are_read_in_any_case_and_with_blanks(file: Callable[..., Path]) -> None:
     rows = read_label_file(file("a.csv", "image,class,answer\na,1,Valid \na,2, UNCLEAR\nb,,Problematic\n"))
     lists = read_label_file(file("b.csv", "image,valid,unclear,problematic\na,1,2, False\nb,,,TRUE \n"))
@@ -192,6 +170,10 @@ def test_wnids_of_imagenets_images_are_imagenets_classes(
     ("name", "content", "expected"),
     [
         ("a.json", '{"a": {"valid": 1}}', "wrong-json at a.json, image a"),
+        ("a.json", '{"a": [1], "b": {"valid": [2]}}', "wrong-json at a.json, image a"),
+        ("a.json", f'{{"a": {{"valid": [0, {2**31}, {2**31}]}}}}', "out-of-range at a.json, image a"),
+        *(("a.csv", f'image,valid\na,"{cell}"\n', "no-class-name at a.csv") for cell in ("3,,1", "3,,", ",3", ",")),
+        ("a.csv", "Image Number,Correct ID\n1,1\n", "missing-original at a.csv"),
         ("a.json", '{"a": {"problematic": 1}}', "wrong-json at a.json, image a"),
         ("a.json", '{"a": {"correct": [1]}}', "wrong-json at a.json, image a"),
         ("a.json", '{"a": {"valid": [1], "wrong": ["cup"]}}', "ids-and-names at a.json"),
@@ -215,8 +197,3 @@ def test_what_holds_no_multi_label_sets_is_refused(
     refused: Callable[..., str], file: Callable[..., Path], name: str, content: str, expected: str
 ) -> None:
     assert refused(read_label_file, file(name, content)) == expected
-
-
-def test_verdicts_need_original_labels(refused: Callable[..., str], file: Callable[..., Path]) -> None:
-    path = file("v.csv", "Image Number,Correct ID\n1,1\n")
-    assert refused(read_label_file, path) == "missing-original at v.csv"

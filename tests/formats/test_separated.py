@@ -56,11 +56,6 @@ def test_a_quote_inside_a_field_is_part_of_it(file: Callable[..., Path]) -> None
     assert read_table(path).columns == ["image", '5" floppy', "n"]
 
 
-def test_a_byte_order_mark_within_the_file_is_part_of_its_field(file: Callable[..., Path]) -> None:
-    """As where two files were written one behind the other."""
-    assert read_table(file("t.csv", "image,fold\n\ufeffa.png,1\n")).row(0) == ("\ufeffa.png", 1)
-
-
 def test_rows_are_counted_as_an_editor_counts_lines(file: Callable[..., Path]) -> None:
     path = file("t.csv", b'\n"image","a\nclass"\r\n\r\n"x\ny",1\n\nz,2\n')
     assert [line_of_row(path, row) for row in (0, 1)] == [5, 8]

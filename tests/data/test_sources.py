@@ -345,16 +345,39 @@ def test_a_wrong_hash_is_an_error_that_names_both(repository: _Server, monkeypat
     ]
 
 
-@pytest.mark.parametrize("sent", [GOOD[:5], b""])
-def test_a_file_that_breaks_off_is_not_used(sent: bytes, repository: _Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    know(monkeypatch, url := repository.holds(sent, declared=len(GOOD)))
-    check_reason(url, "broke off in the middle of the file")
-
-
-def test_a_file_that_is_gone_is_an_error(repository: _Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    know(monkeypatch, url := repository.holds(GOOD))
-    repository.files.clear()
-    check_reason(url, "answers 404 Not Found")
+@pytest.mark.parametrize(
+    ("content", "how", "reason"),
+    [
+        (GOOD[:5], {"declared": len(GOOD)}, "broke off in the middle of the file"),
+        (b"", {"declared": len(GOOD)}, "broke off in the middle of the file"),
+        (None, {}, "answers 404 Not Found"),
+        (GOOD * 4, {"pause": 0.05}, "did not send the whole file within 1 s"),
+        (LARGE, {"_MOST_BYTES": 1000}, "sends more than 1,000 bytes"),
+        (b"", {"digest": None}, "sent an empty file or a web page instead"),
+        (b"<html>Please log in</html>", {"digest": None}, "sent an empty file or a web page instead"),
+        (
+            GOOD,
+            {"leads_to": "gopher://x/toy.txt"},
+            "No connection adapters were found for 'gopher://x/toy.txt'",
+        ),
+        (GOOD, {"leads_to": "http://["}, "Invalid IPv6 URL"),
+        (GOOD, {"leads_to": "http://x:99999999/"}, "Port out of range 0-65535"),
+        (GOOD, {"leads_to": "/toy.txt"}, "Exceeded 30 redirects."),
+    ],
+)
+def test_what_a_host_sends_instead_of_the_file_is_not_used(
+    content: bytes | None, how: dict[str, Any], reason: str, repository: _Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = repository.holds(content or b"", declared=how.get("declared"))
+    know(monkeypatch, url, digest=how.get("digest", GOOD_SHA))
+    if content is None:
+        repository.files.clear()
+    repository.leads_to, repository.pause = how.get("leads_to"), how.get("pause", 0.0)
+    if repository.pause:
+        monkeypatch.setattr(downloads, "_READ_SECONDS", 0.3)
+        monkeypatch.setattr(downloads, "_LEAST_BYTES", 100)
+    monkeypatch.setattr(downloads, "_MOST_BYTES", how.get("_MOST_BYTES", downloads._MOST_BYTES))
+    check_reason(url, reason)
 
 
 def test_without_a_network_the_error_says_how_to_fix(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -383,39 +406,6 @@ def test_a_host_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) 
         start = time.monotonic()
         check_reason(url, "no answer within 0.2 s")
     assert time.monotonic() - start < 5
-
-
-def test_a_host_that_sends_a_byte_now_and_then_is_given_up(
-    repository: _Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(downloads, "_READ_SECONDS", 0.3)
-    monkeypatch.setattr(downloads, "_LEAST_BYTES", 100)
-    know(monkeypatch, url := repository.holds(GOOD * 4))
-    repository.pause = 0.05
-    check_reason(url, "did not send the whole file within 1 s")
-
-
-def test_a_body_without_an_end_is_given_up(repository: _Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(downloads, "_MOST_BYTES", 1000)
-    know(monkeypatch, url := repository.holds(LARGE))
-    check_reason(url, "sends more than 1,000 bytes")
-
-
-@pytest.mark.parametrize(
-    ("address", "why"),
-    [
-        ("gopher://x/toy.txt", "No connection adapters were found for 'gopher://x/toy.txt'"),
-        ("http://[", "Invalid IPv6 URL"),
-        ("http://x:99999999/", "Port out of range 0-65535"),
-        ("/toy.txt", "Exceeded 30 redirects."),
-    ],
-)
-def test_a_host_that_leads_to_nonsense_is_given_up(
-    repository: _Server, monkeypatch: pytest.MonkeyPatch, address: str, why: str
-) -> None:
-    know(monkeypatch, url := repository.holds(GOOD))
-    repository.leads_to = address
-    check_reason(url, why)
 
 
 def test_an_interrupted_download_leaves_nothing(
@@ -522,14 +512,6 @@ def test_a_download_that_differs_from_the_record_is_an_error(
     fix = f"if a new toy.txt was published, remove {cache / 'toy.txt.sha256'};\n           or "
     with pytest.warns(ReassessWarning, match=r"^the public repository holds another toy\.txt"):
         check_reason(url, f"contains another file: {BOTH}", fix)
-
-
-@pytest.mark.parametrize("content", [b"", b"<html>Please log in to this network</html>"])
-def test_a_web_page_is_not_recorded_as_the_file(
-    content: bytes, repository: _Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    know(monkeypatch, url := repository.holds(content), digest=None)
-    check_reason(url, "sent an empty file or a web page instead")
 
 
 def test_a_file_that_the_user_placed_needs_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Classes: what a model's outputs may be called, and which names are no answer."""
+"""Classes: what they and a model's outputs may be called, and which names are no answer."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from reassess.core import Classes, LabelSets, align_classes
-from reassess.core.class_names import class_number
+from reassess.core.class_names import ClassNames, class_number
 from reassess.core.classes import GIVE_CLASSES, LIST_CLASSES
 from reassess.data import benchmark_classes
 from reassess.errors import ReassessWarning
@@ -191,3 +191,39 @@ def test_a_name_as_it_stands_in_the_labels_is_the_class_though_another_may_be_ca
 def test_of_classes_that_only_the_labels_name_a_number_is_none() -> None:
     named = Classes(2, names=("cat", "dog"), has_local_ids=True)
     assert map_outputs(named, ["1", "dog", "0"], where="o").tolist() == [-1, 1, -1]
+
+
+CALLED = ClassNames(wnids=("n01", "n02", "n03", "n04"), names=("crane", "dog, hound", "crane", "cat"))
+
+
+@pytest.mark.parametrize("text", ["n02", "dog", "hound", "dog, hound", " Dog ", "HOUND", "N02"])
+def test_a_class_is_found_by_wnid_by_whole_name_and_by_each_of_its_words(text: str) -> None:
+    assert CALLED.ids_of(text) == (1,)
+
+
+@pytest.mark.parametrize("text", ["", "do", "1", "n05"])
+def test_what_names_no_class_is_not_found(text: str) -> None:
+    assert CALLED.ids_of(text) == ()
+
+
+def test_classes_of_one_name_are_all_called_so() -> None:
+    assert CALLED.ids_of("Crane") == (0, 2)
+
+
+@pytest.mark.parametrize("names", [("mug, cup", "cup"), ("mug, cup", "Cup", "saucer, cup")])
+def test_a_class_that_is_called_so_as_a_whole_goes_before_words_between_commas(names: tuple[str, ...]) -> None:
+    called = ClassNames(names=names)
+    ids = [called.ids_of(text) for text in ("cup", "CUP", " cup ", "mug", "mug, cup")]
+    assert ids == [(1,), (1,), (1,), (0,), (0,)]
+
+
+def test_a_synonym_is_a_whole_name() -> None:
+    called = ClassNames(names=("mug, cup", "beaker"), synonyms=((), ("cup",)))
+    assert called.ids_of("cup") == (1,)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "-", "1 2", "1,5", "1_000", "0x1", "1e", "e5", ".", "1.2.3", "infinite", "n01", "٣x"]
+)
+def test_what_no_table_reads_as_a_number_is_a_name(text: str) -> None:
+    assert class_number(text) is None

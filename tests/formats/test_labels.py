@@ -134,7 +134,7 @@ def test_wnids_of_validation_images_are_a_list_of_lists_too(tmp_path: Path) -> N
     assert read_label_file(tmp_path / "real.json").classes == classes
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("suffix", [".json", ".csv"])
 def test_the_real_labels_come_back(real_labels: LabelSets, tmp_path: Path, suffix: Any) -> None:
     path = tmp_path / f"real{suffix}"
     write_labels(path, real_labels)

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from reassess.core import Classes, UnknownClasses
+from reassess.core import Classes
 from reassess.core.classes import GIVE_CLASSES
 from reassess.errors import ReassessWarning
 from reassess.formats import read_label_file, read_predictions
@@ -79,30 +79,6 @@ def test_names_are_preferred_to_ids(file: Callable[..., Path], content: str) -> 
 
 
 # --- names ----------------------------------------------------------------------------------------------------------
-
-
-def test_a_name_that_no_label_has_is_wrong_and_counted(file: Callable[..., Path]) -> None:
-    path = file("p.csv", "image,prediction\na,mug\nb,saucer\nc,jar\nd,saucer\n")
-    with pytest.warns(ReassessWarning) as caught:
-        predictions = read_predictions(path, NAMED)
-    assert predictions.class_ids.tolist() == [[2], [-1], [-1], [-1]]
-    text = "3 predictions by 2 names that no class has, counted as wrong: saucer, jar"
-    assert predictions.detected == f"csv: images named by column image; ids, top 1, column prediction; {text}"
-    assert [str(warning.message) for warning in caught] == [f"{path}: {text}"]
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        "image,prediction_1,prediction_2\na,saucer,cup\nb,mug,jar\nc,saucer,jar\n",
-        "image,prediction\na,\"['saucer' 'cup']\"\nb,[mug jar]\nc,[saucer jar]\n",
-    ],
-)
-def test_names_that_no_label_has_are_the_same_in_every_column(file: Callable[..., Path], content: str) -> None:
-    with pytest.warns(ReassessWarning, match="4 predictions by 2 names that no class has, counted as wrong"):
-        predictions = read_predictions(file("p.csv", content), NAMED)
-    assert predictions.class_ids.tolist() == [[-1, 1], [2, -1], [-1, -1]]
-    assert predictions.unknown_classes == UnknownClasses(4, ("saucer", "jar"))
 
 
 def test_names_of_which_no_label_has_one_are_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:

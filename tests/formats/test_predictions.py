@@ -223,17 +223,6 @@ def test_messages_about_arrays_are_as_written(refused_text: Callable[..., str], 
         assert refused_text(read_predictions, save_npz(path, **held), CLASSES) == message
 
 
-def test_an_archive_that_declares_too_much_is_refused(
-    refused: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "p.npz"
-    np.savez_compressed(path, scores=np.zeros((1000, 1000), np.float32))
-    monkeypatch.setenv("REASSESS_MAX_BYTES", "1000000")
-    assert (refused(read_predictions, path)) == "too-large at p.npz"
-    monkeypatch.delenv("REASSESS_MAX_BYTES")
-    assert len(read_predictions(path)) == 1000
-
-
 # --- names and outputs from beside the file -------------------------------------------------------------------------
 
 

@@ -168,18 +168,6 @@ def test_an_array_that_is_cut_short_is_refused(refused: Callable[..., str], tmp_
     assert refused(read_vote_file, path) == f"damaged-file at short.npz, array {name}"
 
 
-def test_an_archive_that_declares_too_much_is_refused(
-    refused: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = save(tmp_path / "v.npz")
-    with zipfile.ZipFile(path) as file:
-        declared = sum(info.file_size for info in file.infolist())
-    monkeypatch.setenv("REASSESS_MAX_BYTES", str(declared - 1))
-    assert refused(read_vote_file, path) == "too-large at v.npz"
-    monkeypatch.setenv("REASSESS_MAX_BYTES", str(declared))
-    assert words(read_vote_file(path)) == READ
-
-
 def plain_votes(**changed: Any) -> Any:
     given = {"items": ("x",), "raters": (1,), "rows": [(0, 0, 0)], "seconds": None, **changed}
     columns = np.array(given["rows"]).T

@@ -23,6 +23,12 @@ from reassess.aggregation import Curve, Golden
 from reassess.core import Classes, Items, LabelSets, Posterior, Questions, RaterModel, Scores, Votes
 from reassess.errors import DataError, ReassessError
 
+# The types of fixtures.
+Refused = Callable[..., str]
+File = Callable[..., Path]
+RealFile = Callable[[str], Path]
+Needs = Callable[[str], None]
+
 WORDS = ("no", "maybe", "yes")
 GOOD = b"the known bytes\n"  # of a file whose hash is known
 GOOD_SHA = hashlib.sha256(GOOD).hexdigest()

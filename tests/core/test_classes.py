@@ -1,6 +1,5 @@
 """Classes: what they and a model's outputs may be called, and which names are no answer."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,22 +11,22 @@ from reassess.core.classes import GIVE_CLASSES, LIST_CLASSES
 from reassess.data import benchmark_classes
 from reassess.errors import ReassessWarning
 from reassess.formats.predictions.output_lists import map_outputs
-from tests.helpers import fault_of
+from tests.helpers import Needs, Refused, fault_of
 
 NAMED = Classes(4, ("n01", "n02", "n03", "n04"), ("crane", "dog, hound", "crane", "cat"))
 
 
 @pytest.fixture
-def imagenet(needs: Callable[[str], None]) -> Classes:
+def imagenet(needs: Needs) -> Classes:
     needs("timm")
     return benchmark_classes()
 
 
-def test_a_word_of_two_classes_that_none_is_called_by_as_a_whole_is_an_error(refused: Callable[..., str]) -> None:
+def test_a_word_of_two_classes_that_none_is_called_by_as_a_whole_is_an_error(refused: Refused) -> None:
     assert refused(lambda: Classes(2, names=("mug, cup", "beaker, cup")).find("cup")) == "duplicate-class"
 
 
-def test_capitals_tell_classes_apart_only_as_they_are_written(refused: Callable[..., str]) -> None:
+def test_capitals_tell_classes_apart_only_as_they_are_written(refused: Refused) -> None:
     classes = Classes(2, names=("Cat", "cat"))
     assert (classes.find("Cat"), classes.find("cat")) == (0, 1)
     assert refused(lambda: classes.find("CAT")) == "duplicate-class"
@@ -54,7 +53,7 @@ def test_accents_may_be_characters_of_their_own_or_not() -> None:
         ({"count": 2, "names": ("cat", 7)}, "wrong-type"),
     ],
 )
-def test_a_list_that_does_not_hold_together_is_refused(refused: Callable[..., str], given: Any, code: str) -> None:
+def test_a_list_that_does_not_hold_together_is_refused(refused: Refused, given: Any, code: str) -> None:
     assert refused(Classes, **given) == code
 
 
@@ -74,7 +73,7 @@ def test_names_of_two_files_that_differ_only_in_capitals_stay_apart_with_a_warni
     ("ranked", "listed"), [(Classes.from_texts(["cat", "dog"]), Classes(2)), (Classes.from_texts(["cat"]), Classes(1))]
 )
 def test_names_in_sorted_order_are_never_the_ids_of_a_list_that_only_knows_their_number(
-    refused: Callable[..., str], refused_text: Callable[..., str], ranked: Classes, listed: Classes
+    refused: Refused, refused_text: Refused, ranked: Classes, listed: Classes
 ) -> None:
     names = ", ".join(ranked.names)
     assert refused(ranked.move, np.array([0]), listed) == "names-without-list"
@@ -93,7 +92,7 @@ def test_names_in_sorted_order_are_never_the_ids_of_a_list_that_only_knows_their
     )
 
 
-def test_all_wnids_of_a_list_that_only_knows_their_number_are_its_ids(refused: Callable[..., str]) -> None:
+def test_all_wnids_of_a_list_that_only_knows_their_number_are_its_ids(refused: Refused) -> None:
     wnids = Classes.from_texts(["n00000002", "n00000001"])
     whole = Classes(2, wnids=("n00000001", "n00000002"))
     ids, there = wnids.move(np.array([1, 0]), Classes(2))
@@ -110,7 +109,7 @@ def test_a_list_of_names_in_the_order_of_their_ids_stays_beside_one_that_only_kn
 
 
 @pytest.mark.parametrize("text", ["1", "-0", "01", "+2", "1.0", ".5", "5.", "1e5", "-1E-2", "nan", "Inf", "-infinity"])
-def test_a_class_may_be_called_by_a_number_only_if_that_is_its_id(refused: Callable[..., str], text: str) -> None:
+def test_a_class_may_be_called_by_a_number_only_if_that_is_its_id(refused: Refused, text: str) -> None:
     is_id = class_number(text)
     for class_id in range(3):
         names = tuple(text if row == class_id else f"other {row}" for row in range(3))
@@ -151,7 +150,7 @@ def test_outputs_are_mapped_by_wnid_name_or_id_and_the_rest_are_minus_1() -> Non
     ],
 )
 def test_outputs_that_cannot_be_mapped_are_an_error_that_says_which(
-    refused: Callable[..., str], outputs: list[str], expected: str
+    refused: Refused, outputs: list[str], expected: str
 ) -> None:
     assert refused(lambda: map_outputs(NAMED, outputs, where="list")) == expected
 

@@ -1,12 +1,12 @@
 """What cleaning found, and how labels went wrong: counts by class, what is shown, and what is refused."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 from reassess.core import CheckedLabels, Classes, Cleaning, LabelNoise
+from tests.helpers import Refused
 
 CLASSES = Classes(4, names=("ant", "bee", "cat", "dog"))
 
@@ -71,7 +71,7 @@ def test_a_document_has_the_counts_of_each_class() -> None:
         ({"suggested": np.array([1, 1, 2, 2, -2, 0], np.int32)}, "out-of-range"),
     ],
 )
-def test_columns_that_do_not_fit_are_refused(refused: Callable[..., str], other: dict[str, Any], code: str) -> None:
+def test_columns_that_do_not_fit_are_refused(refused: Refused, other: dict[str, Any], code: str) -> None:
     assert refused(cleaning, **other) == code
 
 

@@ -1,13 +1,12 @@
 """Folds as a noun: their parts, and what are no folds."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.core import Folds
+from tests.helpers import Refused
 
 
 @given(st.lists(st.integers(0, 3), min_size=2, max_size=12).filter(lambda numbers: len(set(numbers)) > 1))
@@ -34,19 +33,19 @@ def test_every_image_is_held_out_once_and_trained_on_in_all_other_folds(numbers:
     ],
 )
 def test_what_are_no_folds_is_refused(
-    refused: Callable[..., str], images: tuple[str, ...], numbers: list[float], code: str
+    refused: Refused, images: tuple[str, ...], numbers: list[float], code: str
 ) -> None:
     assert refused(lambda: Folds(images, np.array(numbers))) == code
 
 
-def test_a_single_fold_is_refused(refused_text: Callable[..., str]) -> None:
+def test_a_single_fold_is_refused(refused_text: Refused) -> None:
     assert refused_text(lambda: Folds(("a.png", "b.png"), np.array([7, 7]))) == (
         "all images are in one fold\n  allowed: two folds or more, so that a model can be trained on the others\n"
         "  found:   fold 7"
     )
 
 
-def test_a_fold_that_is_not_there_is_refused(refused_text: Callable[..., str]) -> None:
+def test_a_fold_that_is_not_there_is_refused(refused_text: Refused) -> None:
     folds = Folds(("a.png", "b.png"), np.array([0, 2]))
     for part in (folds.images_of, folds.held_out, folds.training):
         assert refused_text(part, 1) == "unknown fold\n  allowed: 0, 2\n  found:   1"

@@ -1,6 +1,5 @@
 """Names: what identifies an image, the join of two lists of images, and how names that are not found would fit."""
 
-from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 
 from reassess.core.image_names import how_they_fit, image_keys, join, unique_images, validation_names
 from reassess.text import composed
+from tests.helpers import Refused
 
 VALIDATION_IMAGES = 50_000
 
@@ -60,7 +60,7 @@ def test_backslashes_are_slashes(match: str, key: str) -> None:
 
 @pytest.mark.parametrize("match", ["path", "name", "stem"])
 def test_a_name_is_the_same_whether_its_accents_are_characters_of_their_own_or_not(
-    refused: Callable[..., str], match: Any
+    refused: Refused, match: Any
 ) -> None:
     apart, together = "chats/me\u0301o.jpg", "chats/m\u00e9o.jpg"
     assert join([apart], ["tom.jpg", together], match=match).tolist() == [1]
@@ -68,7 +68,7 @@ def test_a_name_is_the_same_whether_its_accents_are_characters_of_their_own_or_n
     assert refused(unique_images, [apart, together], "here") == "duplicate-image at here"
 
 
-def test_an_unknown_match_is_refused(refused_text: Callable[..., str]) -> None:
+def test_an_unknown_match_is_refused(refused_text: Refused) -> None:
     assert refused_text(image_keys, ["a.png"], "folder") == (
         "unknown match of image names\n  allowed: path, name, stem\n  found:   'folder'"
     )
@@ -106,7 +106,7 @@ def test_nothing_joins_nothing() -> None:
     assert join(["a"], []).tolist() == [-1]
 
 
-def test_one_image_under_two_names_is_an_error_that_names_both(refused_text: Callable[..., str]) -> None:
+def test_one_image_under_two_names_is_an_error_that_names_both(refused_text: Refused) -> None:
     double = ["a/ILSVRC2012_val_00000001.png", "b.png", "ILSVRC2012_val_00000001.JPEG"]
     expected = (
         "image is listed twice\n  where:   the predictions\n"
@@ -117,13 +117,11 @@ def test_one_image_under_two_names_is_an_error_that_names_both(refused_text: Cal
 
 
 @pytest.mark.parametrize(("match", "second"), [("name", "b/tom.png"), ("stem", "a/tom.jpg")])
-def test_two_images_that_a_match_cannot_tell_apart_are_an_error(
-    refused: Callable[..., str], match: str, second: str
-) -> None:
+def test_two_images_that_a_match_cannot_tell_apart_are_an_error(refused: Refused, match: str, second: str) -> None:
     assert refused(lambda: join(["a/tom.png", second], [], match=match)) == "duplicate-image at the predictions"
 
 
-def test_a_stem_that_fits_two_known_images_is_an_error_that_names_both(refused_text: Callable[..., str]) -> None:
+def test_a_stem_that_fits_two_known_images_is_an_error_that_names_both(refused_text: Refused) -> None:
     assert refused_text(lambda: join(["x.png", "tom"], ["a/tom.png", "b/tom.png", "x.jpg"], match="stem")) == (
         "image stem fits several images\n  where:   the label set\n  found:   tom fits a/tom.png, b/tom.png\n"
         '  fix:     join by the whole path (match="path")'
@@ -134,14 +132,14 @@ def test_known_images_that_share_a_stem_do_no_harm_where_nobody_asks_for_them() 
     assert join(["x.png"], ["a/tom.png", "b/tom.png", "x.jpg"], match="stem").tolist() == [2]
 
 
-def test_an_image_known_twice_is_an_error_where_it_is_asked_for(refused_text: Callable[..., str]) -> None:
+def test_an_image_known_twice_is_an_error_where_it_is_asked_for(refused_text: Refused) -> None:
     assert refused_text(lambda: join(["a"], ["a", "b", "a"])) == (
         "image path fits several images\n  where:   the label set\n  found:   a fits a, a\n"
         "  fix:     keep one entry for each image"
     )
 
 
-def test_an_empty_name_names_no_image(refused: Callable[..., str]) -> None:
+def test_an_empty_name_names_no_image(refused: Refused) -> None:
     assert refused(lambda: unique_images(["a", "", "b"], "the questions")) == "no-image-name at the questions, row 1"
 
 

@@ -1,12 +1,13 @@
 """A selection of images: those that are wanted, whatever their order, and nothing else; what is not known is said."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.core import ImageSelection, Match
+from tests.helpers import Refused
 
 SELECTION = ImageSelection(("a/1.png", "b/2.png"), ("c/3.png",), "training part of fold 0")
 names = st.sets(st.sampled_from([f"{folder}/{stem}.png" for folder in "ab" for stem in "123"])).map(sorted)
@@ -86,7 +87,7 @@ SELECTION_2 = ImageSelection(("a/1.png", "b/1.png"))
     ],
 )
 def test_what_does_not_fit_is_refused(
-    refused_text: Callable[..., str], selection: ImageSelection, names: list[str], match: Match, expected: str
+    refused_text: Refused, selection: ImageSelection, names: list[str], match: Match, expected: str
 ) -> None:
     assert refused_text(lambda: selection.rows(names, match=match)) == expected
 
@@ -95,6 +96,6 @@ def test_unknown_images_are_left_out_if_asked() -> None:
     assert SELECTION.rows(["d.png", "a/1.png"], ignore_unknown=True).tolist() == [1]
 
 
-def test_what_is_no_selection_is_refused(refused: Callable[..., str]) -> None:
+def test_what_is_no_selection_is_refused(refused: Refused) -> None:
     assert refused(ImageSelection, ()) == "empty-selection at the list"
     assert refused(ImageSelection, ("a.png",), ("a.png",)) == "duplicate-image at the list"

@@ -1,6 +1,5 @@
 """Label sets: three states of an image, and ids that are classes."""
 
-from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 
 from reassess.core import Classes, LabelSets
 from reassess.numeric.arrays import runs
-from tests.helpers import labels_of
+from tests.helpers import Refused, labels_of
 
 sets = st.dictionaries(st.text(st.characters(codec="utf-8"), min_size=1, max_size=8), st.sets(st.integers(0, 50)))
 sets = sets.filter(lambda sets: not any("ILSVRC" in name for name in sets))
@@ -59,7 +58,7 @@ def test_the_labels_of_some_images_are_theirs_in_the_order_asked(given: Any, ran
     ],
 )
 def test_an_id_that_is_no_class_is_an_error_that_names_the_image(
-    refused_text: Callable[..., str], ids: Any, classes: Any, allowed: int, class_id: Any
+    refused_text: Refused, ids: Any, classes: Any, allowed: int, class_id: Any
 ) -> None:
     expected = f"class id out of range\n  where:   image b\n  allowed: 0 to {allowed}\n  found:   {class_id}"
     assert refused_text(lambda: LabelSets.from_lists(["a", "b"], [[], ids], classes)) == expected
@@ -68,14 +67,14 @@ def test_an_id_that_is_no_class_is_an_error_that_names_the_image(
         assert refused_text(lambda: LabelSets.from_pairs(["a", "b"], *pairs, classes)) == expected
 
 
-def test_what_contradicts_itself_is_refused(refused: Callable[..., str]) -> None:
+def test_what_contradicts_itself_is_refused(refused: Refused) -> None:
     assert refused(lambda: LabelSets.from_lists(["a", "b"], [[7], [5, 7, 5]])) == "duplicate-class at image b"
     assert refused(lambda: LabelSets.from_lists(["a", "a"], [[7], [5]])) == "duplicate-image at the label set"
     arrays = np.array([0, 1]), np.array([3], np.int32)
     assert refused(lambda: LabelSets(("a",), *arrays, Classes(3))) == "out-of-range at image a"
 
 
-def test_as_many_lists_as_images(refused_text: Callable[..., str]) -> None:
+def test_as_many_lists_as_images(refused_text: Refused) -> None:
     assert refused_text(lambda: LabelSets.from_lists(["a", "b"], [[1]])) == (
         "wrong number of lists of classes\n  allowed: 2, one for each image\n  found:   1"
     )
@@ -85,7 +84,7 @@ def test_as_many_lists_as_images(refused_text: Callable[..., str]) -> None:
     )
 
 
-def test_classes_are_moved_by_name_into_another_list_and_else_by_id(refused: Callable[..., str]) -> None:
+def test_classes_are_moved_by_name_into_another_list_and_else_by_id(refused: Refused) -> None:
     own = labels_of({"a": {0, 1}, "b": set(), "c": {1}}, Classes(2, names=("cat", "dog")))
     moved = own.in_classes(Classes(3, ("n1", "n2", "n3"), ("dog, hound", "wolf", "cat")))
     assert moved.sets() == {"a": {0, 2}, "b": set(), "c": {0}}

@@ -1,8 +1,6 @@
 """Leaderboards: ranks, what is refused, and the numbers of timm's public tables."""
 
 import re
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +8,7 @@ import polars as pl
 import pytest
 
 from reassess.core import Leaderboard, LeaderboardRow
+from tests.helpers import RealFile, Refused
 
 IMAGENET, REAL = "results-imagenet.csv", "results-imagenet-real.csv"
 LEVEL = 100 * 42_164 / 46_837
@@ -76,11 +75,11 @@ def test_a_family_is_what_a_pattern_or_its_first_group_finds_in_a_name(
         (("a", 76.0, 90.0, None, -4.0), "out-of-range at a"),
     ],
 )
-def test_what_is_no_row_is_refused(refused: Callable[..., str], row: Any, code: str) -> None:
+def test_what_is_no_row_is_refused(refused: Refused, row: Any, code: str) -> None:
     assert refused(LeaderboardRow, *row) == code
 
 
-def test_a_leaderboard_has_models_each_once(refused_text: Callable[..., str]) -> None:
+def test_a_leaderboard_has_models_each_once(refused_text: Refused) -> None:
     rows = tuple(LeaderboardRow(name, 76.0, 80.0) for name in "aba")
     assert refused_text(Leaderboard, ()) == "leaderboard has no model"
     assert refused_text(Leaderboard, rows) == (
@@ -108,7 +107,7 @@ def test_105_rows_are_above_the_original_labels_and_the_best_has_91_144(real_lea
 
 
 def test_ranks_move_as_the_public_table_says_wherever_no_accuracies_are_equal(
-    real_leaderboard: Leaderboard, real_file: Callable[[str], Path]
+    real_leaderboard: Leaderboard, real_file: RealFile
 ) -> None:
     """It gives equals different ranks, which moves rows among them by a few places."""
     table = pl.read_csv(real_file(REAL), infer_schema_length=None)

@@ -1,6 +1,5 @@
 """Predictions: ids or scores, and what neither can be."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.core import Predictions
-from tests.helpers import message
+from tests.helpers import Refused, message
 
 TYPES = ["i1", "u1", "i2", "i4", "i8", "u8", ">i4", ">u8"]
 
@@ -36,13 +35,11 @@ def test_ids_of_every_integer_type_are_the_same_ids(dtype: Any) -> None:
         ([[1, 2, 3], [4, 5, 4]], "duplicate-class at row 1"),
     ],
 )
-def test_what_is_no_list_of_ids_is_an_error_that_says_where(
-    refused: Callable[..., str], ids: Any, expected: str
-) -> None:
+def test_what_is_no_list_of_ids_is_an_error_that_says_where(refused: Refused, ids: Any, expected: str) -> None:
     assert refused(lambda: Predictions.from_ids(ids)) == expected
 
 
-def test_names_and_outputs_fit_the_rows(refused: Callable[..., str]) -> None:
+def test_names_and_outputs_fit_the_rows(refused: Refused) -> None:
     for names in (["a"], ["a", "b", "c"]):
         assert refused(lambda names=names: Predictions.from_ids([1, 2], names)) == "wrong-length"
     assert refused(lambda: Predictions.from_ids([1, 2], ["a", "a"])) == "duplicate-image at the predictions"
@@ -50,7 +47,7 @@ def test_names_and_outputs_fit_the_rows(refused: Callable[..., str]) -> None:
 
 
 @pytest.mark.parametrize("scores", [np.zeros(3), np.zeros((2, 2, 2)), np.zeros((2, 0)), np.zeros((2, 2), complex)])
-def test_what_is_no_table_of_scores_is_an_error(refused: Callable[..., str], scores: npt.NDArray[Any]) -> None:
+def test_what_is_no_table_of_scores_is_an_error(refused: Refused, scores: npt.NDArray[Any]) -> None:
     assert refused(lambda: Predictions.from_scores(scores)) == "wrong-type"
 
 
@@ -68,7 +65,7 @@ def test_scores_of_the_other_byte_order_are_the_same_scores() -> None:
     assert predictions.tolist() == [[1.5, -2.0]]
 
 
-def test_predictions_are_ids_or_scores(refused_text: Callable[..., str]) -> None:
+def test_predictions_are_ids_or_scores(refused_text: Refused) -> None:
     expected = "predictions have both ids and scores, or neither\n  fix:     give one of them"
     assert refused_text(Predictions) == expected
     assert refused_text(lambda: Predictions(np.zeros((1, 1), np.int32), np.zeros((1, 1)))) == expected
@@ -112,7 +109,7 @@ def test_the_best_of_many_rows_is_the_best_of_each() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "bfloat16"])
-def test_nan_is_refused_with_the_image_the_row_and_the_output(refused_text: Callable[..., str], dtype: str) -> None:
+def test_nan_is_refused_with_the_image_the_row_and_the_output(refused_text: Refused, dtype: str) -> None:
     """Also far from the first rows; NaN of an output that is no class does no harm."""
     scores = np.zeros((2000, 3), np.float32)
     scores[1500, 2] = scores[7, 0] = np.nan

@@ -1,6 +1,6 @@
 """Questions: (image, class) pairs, each once; their scores, the tasks they are asked in, and when they are closed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.core import Questions, Scores, StopRule, Tasks
-from tests.helpers import message
+from tests.helpers import Refused, message
 
 pairs = st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 2**31 - 1)), max_size=20, unique=True)
 
@@ -35,16 +35,16 @@ def test_a_question_is_found_where_it_is_and_minus_1_where_it_was_not_asked(aske
     assert places.tolist() == [asked.index(pair) if pair in asked else -1 for pair in wanted]
 
 
-def test_a_question_that_is_asked_twice_is_an_error(refused: Callable[..., str]) -> None:
+def test_a_question_that_is_asked_twice_is_an_error(refused: Refused) -> None:
     assert refused(lambda: of([("a", 7), ("b", 7), ("a", 7)])) == "duplicate-question at image a, class 7"
 
 
 @pytest.mark.parametrize("class_id", [-1, 2**31, 2**32 + 7])
-def test_an_id_that_no_class_has_is_an_error_and_never_wraps(refused: Callable[..., str], class_id: Any) -> None:
+def test_an_id_that_no_class_has_is_an_error_and_never_wraps(refused: Refused, class_id: Any) -> None:
     assert refused(lambda: of([("a", 7), ("b", class_id)])) == "out-of-range at image b"
 
 
-def test_one_image_under_two_names_is_an_error(refused: Callable[..., str]) -> None:
+def test_one_image_under_two_names_is_an_error(refused: Refused) -> None:
     names = ["ILSVRC2012_val_00000001.png", "ILSVRC2012_val_00000001.JPEG"]
     assert refused(lambda: Questions.from_columns(names, np.array([1, 2]))) == "duplicate-image at the questions"
 
@@ -70,13 +70,11 @@ def test_the_highest_score_of_each_image() -> None:
 
 
 @pytest.mark.parametrize("value", [np.nan, -1e-9, 1.0000001, np.inf])
-def test_a_value_that_is_no_probability_is_an_error_that_names_the_question(
-    refused: Callable[..., str], value: Any
-) -> None:
+def test_a_value_that_is_no_probability_is_an_error_that_names_the_question(refused: Refused, value: Any) -> None:
     assert refused(lambda: three_scores(0.0, 1.0, value)) == "out-of-range at image a, class 3"
 
 
-def test_one_score_a_question(refused_text: Callable[..., str]) -> None:
+def test_one_score_a_question(refused_text: Refused) -> None:
     assert refused_text(lambda: three_scores(0.5, 0.5)) == (
         "wrong shape of the scores\n  allowed: shape (3,)\n  found:   shape (2,)"
     )
@@ -112,11 +110,11 @@ def test_the_effort_adds_up() -> None:
         (lambda: tasks_of([0, 2, 3], [4, 5]).effort(1, -1.0), "out-of-range"),
     ],
 )
-def test_what_are_no_tasks_is_refused(refused: Callable[..., str], call: Any, code: str) -> None:
+def test_what_are_no_tasks_is_refused(refused: Refused, call: Any, code: str) -> None:
     assert refused(call) == code
 
 
-def test_the_messages_about_a_task_give_its_number(refused_text: Callable[..., str]) -> None:
+def test_the_messages_about_a_task_give_its_number(refused_text: Refused) -> None:
     assert refused_text(tasks_of, [0, 3], [4]) == "task has questions on two images\n  where:   task 4"
     assert refused_text(tasks_of, [0, 2, 2, 3], [4, 5, 6]) == "task has no question\n  where:   task 5"
     assert refused_text(tasks_of, [0, 2], [4]) == (
@@ -142,7 +140,7 @@ def test_a_rule_is_written_as_two_bounds() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "0.1", "0.9,0.1", "0.5,0.5", "-0.1,0.9", "0.1,1.1", "nan,0.9", "a,b", "0,0.5,1"])
-def test_what_is_no_rule_is_refused(refused: Callable[..., str], text: str) -> None:
+def test_what_is_no_rule_is_refused(refused: Refused, text: str) -> None:
     assert refused(rule_of, text) == "wrong-stop-rule"
 
 

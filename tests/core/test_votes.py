@@ -15,7 +15,7 @@ from reassess.core import Questions, Votes
 from reassess.core.answers import ordered_answers
 from reassess.core.items import find_items, normal_id, unite_items
 from reassess.formats import read_vote_file, write_votes
-from tests.helpers import WORDS, message
+from tests.helpers import WORDS, RealFile, Refused, message
 
 
 def votes_by_name(
@@ -176,7 +176,7 @@ def columns(**changed: object) -> dict[str, Any]:
         ({"seconds": np.array([1.0, -2])}, "out-of-range at vote 1"),
     ],
 )
-def test_columns_that_do_not_fit_are_refused(refused: Callable[..., str], changed: Any, code: str) -> None:
+def test_columns_that_do_not_fit_are_refused(refused: Refused, changed: Any, code: str) -> None:
     assert refused(Votes, **columns(**changed)) == code
 
 
@@ -200,14 +200,14 @@ def test_the_message_about_indptr_says_how_many_entries_are_needed() -> None:
         ({"answer_ids": np.array([0, -255])}, "out-of-range at item x"),
     ],
 )
-def test_columns_that_would_be_cut_or_cast_are_refused(refused: Callable[..., str], changed: Any, code: str) -> None:
+def test_columns_that_would_be_cut_or_cast_are_refused(refused: Refused, changed: Any, code: str) -> None:
     """256 is 0 in a byte, and -255 is 1: ids are checked as they were given."""
     columns = {"item_ids": np.array([1, 0]), "rater_ids": np.array([0, 0]), "answer_ids": np.array([0, 1])}
     given = columns | changed
     assert refused(Votes.from_columns, ("x", "y"), **given, raters=("ann",), answers=("no", "yes")) == code
 
 
-def test_an_unknown_answer_is_refused(refused: Callable[..., str]) -> None:
+def test_an_unknown_answer_is_refused(refused: Refused) -> None:
     votes = votes_by_name([("x", 1, "maybe"), ("x", 1, "no")])
     assert refused(votes.answer_id, "perhaps") == refused(votes.with_answers, ("no", "yes")) == "unknown-name"
 
@@ -274,7 +274,7 @@ def test_raters_agree_with_themselves_as_often_as_measured(real_votes: Callable[
     assert len(main.append(golden)) == len(main) + len(golden)
 
 
-def test_the_1979_example_is_as_printed(real_file: Callable[[str], Path]) -> None:
+def test_the_1979_example_is_as_printed(real_file: RealFile) -> None:
     votes = read_vote_file(Path(real_file("anesthesia-1979.csv")))
     assert repr(votes) == "Votes(315 votes by 5 raters on 45 items, answers 1, 2, 3, 4)"
     assert votes.counts_by_rater().sum(axis=1).tolist() == [135, 45, 45, 45, 45]

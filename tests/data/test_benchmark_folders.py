@@ -1,7 +1,6 @@
 """A folder as a benchmark: what its files are called, its class folders, and one clear error for each mistake."""
 
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,7 @@ from reassess.data import (
 )
 from reassess.errors import ReassessWarning
 from reassess.formats import read_groups
-from tests.helpers import write_files
+from tests.helpers import Refused, write_files
 
 
 @pytest.fixture
@@ -82,7 +81,7 @@ SIMILAR = (
     ],
 )
 def test_a_folder_that_cannot_be_opened_is_refused(
-    refused_text: Callable[..., str], tmp_path: Path, files: list[str], expected: str
+    refused_text: Refused, tmp_path: Path, files: list[str], expected: str
 ) -> None:
     assert refused_text(open_benchmark, write_files(tmp_path / "pets", dict.fromkeys(files, ""))) == expected
 
@@ -129,9 +128,7 @@ def test_files_are_parts_by_what_they_are_called(tmp_path: Path) -> None:
     assert (benchmark.threshold, benchmark.method, benchmark.match, benchmark.recipe) == (None, None, None, None)
 
 
-def test_images_are_listed_once_and_only_when_they_are_asked_for(
-    refused_text: Callable[..., str], tmp_path: Path
-) -> None:
+def test_images_are_listed_once_and_only_when_they_are_asked_for(refused_text: Refused, tmp_path: Path) -> None:
     folder = write_files(tmp_path / "pets", {"images.zip": "no zip", "original.csv": "image,class\na.jpg,cat\n"})
     benchmark = open_benchmark(folder)
     assert refused_text(lambda: benchmark.images) == (
@@ -189,7 +186,7 @@ def test_class_folders_that_differ_only_in_capitals_are_different_classes_with_a
 
 
 def test_groups_and_collapsed_classes_by_name_wait_for_the_classes_of_the_labels(
-    refused: Callable[..., str], refused_text: Callable[..., str], tmp_path: Path
+    refused: Refused, refused_text: Refused, tmp_path: Path
 ) -> None:
     files = {"groups.csv": "class,group\ndog,big\n", "collapsed.csv": "class,also\nhound,dog\n"}
     benchmark = open_benchmark(write_files(tmp_path / "pets", files))
@@ -235,7 +232,7 @@ def test_the_immediate_folder_is_the_class_whatever_is_above_it(folders: list[st
     assert called == {image: image.split("/")[-2] for image in images}
 
 
-def test_folders_that_are_not_classes_give_no_original_labels(refused: Callable[..., str]) -> None:
+def test_folders_that_are_not_classes_give_no_original_labels(refused: Refused) -> None:
     assert refused(original_of_class_folders, ["cat/a.jpg", "1/x.jpg"], Classes(2, names=("cat", "dog"))) == "no-class"
     assert refused(original_of_class_folders, ["a.jpg", "b.jpg"]) == "class-folders"
 
@@ -250,7 +247,7 @@ def test_folders_that_are_not_classes_give_no_original_labels(refused: Callable[
     ],
 )
 def test_a_benchmark_that_is_not_there_is_refused(
-    refused_text: Callable[..., str], pets: Path, monkeypatch: pytest.MonkeyPatch, source: str, fix: str
+    refused_text: Refused, pets: Path, monkeypatch: pytest.MonkeyPatch, source: str, fix: str
 ) -> None:
     monkeypatch.chdir(pets / "images")
     source = source.format(pets.parent)
@@ -265,7 +262,7 @@ def test_a_benchmark_that_is_not_there_is_refused(
     )
 
 
-def test_a_part_is_found_or_said_to_be_missing(refused_text: Callable[..., str], pets: Path) -> None:
+def test_a_part_is_found_or_said_to_be_missing(refused_text: Refused, pets: Path) -> None:
     benchmark = open_benchmark(pets)
     assert part_path(benchmark, "images", needed_by="predict") == pets / "images"
     assert refused_text(part_path, benchmark, "scores", needed_by="labels") == (
@@ -280,7 +277,7 @@ def test_a_part_is_found_or_said_to_be_missing(refused_text: Callable[..., str],
     )
 
 
-def test_a_part_of_a_known_benchmark_is_its_known_source(refused_text: Callable[..., str], real_file: object) -> None:
+def test_a_part_of_a_known_benchmark_is_its_known_source(refused_text: Refused, real_file: object) -> None:
     assert part_path(IMAGENET, "collapsed").name == "imagenet_collapsed.csv"
     assert refused_text(part_path, Benchmark(), "labels") == (
         "benchmark has no labels\n"

@@ -1,7 +1,6 @@
 """The settings in benchmark.json: read, refused and updated."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from hypothesis import strategies as st
 
 from reassess.data import update_benchmark
 from reassess.data.benchmark_settings import read_settings
+from tests.helpers import Refused
 
 
 @pytest.mark.parametrize(
@@ -56,9 +56,7 @@ from reassess.data.benchmark_settings import read_settings
         ),
     ],
 )
-def test_wrong_settings_are_refused(
-    refused_text: Callable[..., str], tmp_path: Path, content: str, expected: str
-) -> None:
+def test_wrong_settings_are_refused(refused_text: Refused, tmp_path: Path, content: str, expected: str) -> None:
     (tmp_path / "benchmark.json").write_text(content)
     assert refused_text(read_settings, tmp_path) == expected
 
@@ -76,9 +74,7 @@ def test_wrong_settings_are_refused(
         ('{"name": "a", "name": "b"}', "duplicate-name at benchmark.json"),
     ],
 )
-def test_other_wrong_settings_are_refused_too(
-    refused: Callable[..., str], tmp_path: Path, content: str, code: str
-) -> None:
+def test_other_wrong_settings_are_refused_too(refused: Refused, tmp_path: Path, content: str, code: str) -> None:
     (tmp_path / "benchmark.json").write_text(content)
     assert refused(read_settings, tmp_path) == code
 
@@ -110,14 +106,14 @@ def test_a_folder_without_the_file_has_no_settings(tmp_path: Path) -> None:
     assert read_settings(tmp_path) == {}
 
 
-def test_a_wrong_update_leaves_the_file_as_it_was(refused: Callable[..., str], tmp_path: Path) -> None:
+def test_a_wrong_update_leaves_the_file_as_it_was(refused: Refused, tmp_path: Path) -> None:
     update_benchmark(tmp_path, threshold=0.8)
     kept = (tmp_path / "benchmark.json").read_bytes()
     assert refused(update_benchmark, tmp_path, threshold=8) == "out-of-range at benchmark.json, key threshold"
     assert (tmp_path / "benchmark.json").read_bytes() == kept
 
 
-def test_another_spelling_of_the_file_is_refused(refused_text: Callable[..., str], tmp_path: Path) -> None:
+def test_another_spelling_of_the_file_is_refused(refused_text: Refused, tmp_path: Path) -> None:
     (tmp_path / "Benchmark.json").write_text('{"threshold": 0.5}')
     expected = (
         "name is almost that of the benchmark's settings\n  where:   DIR\n  allowed: benchmark.json\n"
@@ -127,7 +123,7 @@ def test_another_spelling_of_the_file_is_refused(refused_text: Callable[..., str
     assert refused_text(update_benchmark, tmp_path, threshold=0.8) == expected
 
 
-def test_a_link_that_leads_nowhere_is_refused(refused_text: Callable[..., str], tmp_path: Path) -> None:
+def test_a_link_that_leads_nowhere_is_refused(refused_text: Refused, tmp_path: Path) -> None:
     (tmp_path / "benchmark.json").symlink_to("gone.json")
     assert refused_text(read_settings, tmp_path) == (
         "link leads to no file\n  where:   DIR/benchmark.json\n  found:   gone.json\n"

@@ -1,7 +1,7 @@
 """A check of a benchmark: what is there, what is lacking, and which names do not fit; one error stops no other part."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from reassess.data import BenchmarkCheck, NameProblem, check_benchmark, open_benchmark, update_benchmark
 from reassess.errors import DataError
 from reassess.formats.files import sha256
-from tests.helpers import write_files
+from tests.helpers import RealFile, write_files
 
 VOTES = "image,class,rater,answer\n"
 
 
 @pytest.fixture
-def labels_and_original(real_file: Callable[[str], Path]) -> tuple[Path, Path]:
+def labels_and_original(real_file: RealFile) -> tuple[Path, Path]:
     return real_file("real.json"), real_file("validation_labels.txt")
 
 
@@ -340,7 +340,7 @@ def test_ids_that_the_list_lacks_are_errors_and_no_names(tmp_path: Path) -> None
     assert (result.mismatches, counts(result)["labels"], counts(result)["groups"]) == ((), {}, {})
 
 
-def test_of_imagenet_every_known_file_is_read(real_file: Callable[[str], Path]) -> None:
+def test_of_imagenet_every_known_file_is_read(real_file: RealFile) -> None:
     for name in ("real.json", "scores.npz", "raters.npz", "golden.npz", "raters_golden.npz", "validation_labels.txt"):
         real_file(name)
     result = check_benchmark("imagenet")

@@ -14,7 +14,7 @@ from reassess.data import list_images
 from reassess.data.image_folders import _OTHER_PICTURES, PICTURE_SUFFIXES, pictures_in
 from reassess.data.pictures import _FORMATS
 from reassess.errors import ReassessWarning
-from tests.helpers import write_files
+from tests.helpers import Refused, write_files
 
 
 def to_folder(place: Path, names: Iterable[str]) -> Path:
@@ -98,9 +98,7 @@ def test_every_suffix_of_a_format_that_is_read_is_known(report_extra: None) -> N
     assert not {*PICTURE_SUFFIXES} & {*_OTHER_PICTURES}
 
 
-def test_a_member_of_a_zip_whose_name_is_no_text_cannot_be_unpacked(
-    refused_text: Callable[..., str], tmp_path: Path
-) -> None:
+def test_a_member_of_a_zip_whose_name_is_no_text_cannot_be_unpacked(refused_text: Refused, tmp_path: Path) -> None:
     place = to_zip(tmp_path / "images", ["täg.jpg"])
     place.write_bytes(place.read_bytes().replace("täg".encode(), b"t\xff\xfeg", 1))  # in the member's own head
     assert refused_text(pictures_in(place).source, 0) == (
@@ -158,7 +156,7 @@ def test_links_that_lead_round_in_a_circle_are_no_folders(tmp_path: Path) -> Non
     ],
 )
 def test_what_is_no_place_of_images_is_refused(
-    refused: Callable[..., str], tmp_path: Path, name: str, content: bytes | None, expected: str
+    refused: Refused, tmp_path: Path, name: str, content: bytes | None, expected: str
 ) -> None:
     if content is not None:
         (tmp_path / name).write_bytes(content)

@@ -3,7 +3,6 @@
 import pickle
 import tarfile
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from reassess.data import open_images
 from reassess.data.image_sources import names_of_sets, open_sets, read_picture
 from reassess.data.pictures import EMPTY_FILE
-from tests.helpers import message, number_of, picture, write_csv, write_files
+from tests.helpers import Refused, message, number_of, picture, write_csv, write_files
 
 FILES = {"b/1.png": b"b1", "a/1.png": b"a1", "a b/ü.JPG": b"u", "c.txt": b"no picture"}
 NAMES = ("a b/ü.JPG", "a/1.png", "b/1.png")
@@ -91,7 +90,7 @@ def test_a_stamp_of_an_image_in_an_archive_is_that_of_the_archive(images: Path) 
         assert open_images(place).stamp(1) != before
 
 
-def test_what_is_no_place_of_images_is_refused(refused_text: Callable[..., str], tmp_path: Path) -> None:
+def test_what_is_no_place_of_images_is_refused(refused_text: Refused, tmp_path: Path) -> None:
     assert refused_text(open_images, tmp_path / "no") == (
         "image folder not found\n  where:   DIR/no\n  fix:     name the folder, zip, tar or list of the images"
     )
@@ -129,7 +128,7 @@ def test_a_folder_without_pictures_says_what_it_holds(
     assert f"  found:   {found}" in text
 
 
-def test_a_list_of_blank_lines_names_no_image(refused_text: Callable[..., str], tmp_path: Path) -> None:
+def test_a_list_of_blank_lines_names_no_image(refused_text: Refused, tmp_path: Path) -> None:
     for text, found in (("\n", "1 blank line"), ("\n \n\t\n", "3 blank lines")):
         (tmp_path / "list.txt").write_text(text)
         assert refused_text(open_images, tmp_path / "list.txt") == (
@@ -142,7 +141,7 @@ def test_a_list_of_blank_lines_names_no_image(refused_text: Callable[..., str], 
     [("# my images", "remove the line"), (" a.png", "remove the blanks"), ("a.png\t", "remove the blanks")],
 )
 def test_a_line_of_a_list_is_a_path_and_nothing_else(
-    refused: Callable[..., str], refused_text: Callable[..., str], tmp_path: Path, line: str, fix: str
+    refused: Refused, refused_text: Refused, tmp_path: Path, line: str, fix: str
 ) -> None:
     write_files(tmp_path, {"a.png": b"", "b.png": b"", "list.txt": f"b.png\n\n{line}\n"})
     assert refused(open_images, tmp_path / "list.txt") == "invalid-name at list.txt, line 3"
@@ -152,7 +151,7 @@ def test_a_line_of_a_list_is_a_path_and_nothing_else(
     assert open_images(tmp_path / "list.txt").names == ("b.png", line)
 
 
-def test_two_names_of_one_image_are_refused(refused_text: Callable[..., str], tmp_path: Path) -> None:
+def test_two_names_of_one_image_are_refused(refused_text: Refused, tmp_path: Path) -> None:
     write_csv(tmp_path / "list.csv", "image", [["x/a.png"], ["x/b.png"]])
     assert refused_text(open_images, tmp_path / "list.csv") == (
         "no image of the list was found\n  where:   DIR/list.csv\n  allowed: paths relative to the folder of the list\n"

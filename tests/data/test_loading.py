@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from reassess.data import (
     read_votes,
 )
 from reassess.evaluation.mistakes import expert_share
+from tests.helpers import Needs, RealFile, Refused
 
 WNIDS = [f"n{10_000_000 + i}" for i in range(1000)]
 FIRST, SECOND = validation_names()[:2]
@@ -38,7 +38,7 @@ def write(path: Path, content: object) -> Path:
 
 
 def test_wnids_of_some_classes_without_the_list_of_all_are_an_error(
-    refused: Callable[..., str], refused_text: Callable[..., str], tmp_path: Path, no_known_data: None
+    refused: Refused, refused_text: Refused, tmp_path: Path, no_known_data: None
 ) -> None:
     labels = write(tmp_path / "labels.json", {FIRST: ["n01440764", "n02123045"], SECOND: []})
     assert refused(lambda: read_labels(labels)) == "names-without-list at labels.json"
@@ -55,7 +55,7 @@ def test_a_file_that_names_all_1000_wnids_needs_no_list(tmp_path: Path, no_known
     assert original.indices.tolist() == [i % 1000 for i in range(50_000)]
 
 
-def test_ids_need_no_list(refused: Callable[..., str], tmp_path: Path, no_known_data: None) -> None:
+def test_ids_need_no_list(refused: Refused, tmp_path: Path, no_known_data: None) -> None:
     labels = read_labels(write(tmp_path / "labels.json", {FIRST: [999], SECOND: []}))
     assert (labels.classes, labels.sets()) == (Classes(1000), {FIRST: {999}, SECOND: frozenset()})
     bad = write(tmp_path / "bad.json", {FIRST: [1000]})
@@ -64,7 +64,7 @@ def test_ids_need_no_list(refused: Callable[..., str], tmp_path: Path, no_known_
 
 @pytest.mark.parametrize("name", [{"names": ("cat", "dog")}, {"wnids": ("n01440764", "n02123045")}])
 def test_numbered_originals_of_named_labels_are_an_error_both_ways(
-    refused: Callable[..., str], refused_text: Callable[..., str], name: dict[str, tuple[str, ...]]
+    refused: Refused, refused_text: Refused, name: dict[str, tuple[str, ...]]
 ) -> None:
     labels = LabelSets.from_lists(["a"], [[0, 1]], Classes(2, **name, has_local_ids=True))
     original = LabelSets.from_lists(["a"], [[1]])
@@ -75,9 +75,7 @@ def test_numbered_originals_of_named_labels_are_an_error_both_ways(
     )
 
 
-def test_with_the_list_wnids_and_names_have_the_official_ids(
-    refused: Callable[..., str], tmp_path: Path, needs: Callable[[str], None]
-) -> None:
+def test_with_the_list_wnids_and_names_have_the_official_ids(refused: Refused, tmp_path: Path, needs: Needs) -> None:
     needs("timm")
     assert benchmark_classes().find("n01440764") == 0
     labels = read_labels(write(tmp_path / "labels.json", {FIRST: ["n02123045", "n01440764"], SECOND: ["ski", "alp"]}))
@@ -115,7 +113,7 @@ def test_images_that_are_not_imagenet_s_keep_the_classes_of_their_file(tmp_path:
     ],
 )
 def test_known_data_is_loaded_by_default_by_name_and_by_path(
-    real_file: Callable[[str], Path], load: Any, name: str, file: str, expected: str, monkeypatch: pytest.MonkeyPatch
+    real_file: RealFile, load: Any, name: str, file: str, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = real_file(file)
     monkeypatch.setenv("REASSESS_OFFLINE", "1")
@@ -133,7 +131,7 @@ def test_a_file_of_labels_is_parsed_once(tmp_path: Path, monkeypatch: pytest.Mon
         assert calls == [path]
 
 
-def test_a_loader_gives_what_the_file_holds(tmp_path: Path, real_file: Callable[[str], Path]) -> None:
+def test_a_loader_gives_what_the_file_holds(tmp_path: Path, real_file: RealFile) -> None:
     plain = read_labels(write(tmp_path / "plain.csv", "image,class\na,1\nb,\n"))
     assert isinstance(plain, LabelSets)
     reviewed = read_labels(write(tmp_path / "r.csv", "image,class,answer\na,1,valid\nb,1,valid\nb,,problematic\n"))
@@ -151,7 +149,7 @@ def test_of_a_multi_label_set_the_valid_classes_of_good_images_judge(tmp_path: P
 
 
 def test_verdicts_on_original_labels_name_no_other_class_and_judge_no_model(
-    refused: Callable[..., str], real_file: Callable[[str], Path], real_original: LabelSets
+    refused: Refused, real_file: RealFile, real_original: LabelSets
 ) -> None:
     path = real_file("Biodiversity_ImageNet_Image_data.csv")
     found = read_labels("imagenet-ecologists")
@@ -191,21 +189,21 @@ def test_verdicts_on_original_labels_name_no_other_class_and_judge_no_model(
     ],
 )
 def test_verdicts_that_cannot_be_are_refused(
-    refused_text: Callable[..., str], row: str, said: str, tmp_path: Path, real_file: Callable[[str], Path]
+    refused_text: Refused, row: str, said: str, tmp_path: Path, real_file: RealFile
 ) -> None:
     real_file("validation_labels.txt")
     path = write(tmp_path / "v.csv", f"Image Number,Label,Correct ID\n00000001,x,-1.0\n{row}\n")
     assert refused_text(lambda: read_labels(path)) == said.format("DIR/v.csv")
 
 
-def test_the_labels_of_imagenetv2_are_its_own(real_file: Callable[[str], Path]) -> None:
+def test_the_labels_of_imagenetv2_are_its_own(real_file: RealFile) -> None:
     real_file("imagenetv2_refined_labels.json")
     found = read_labels("imagenetv2-labels")
     assert repr(found) == "LabelSets(10,000 images, 19,077 labels, 129 empty)"
     assert found.classes == Classes()
 
 
-def test_experts_are_loaded_by_name_and_shares_of_yes_made_of_them(real_file: Callable[[str], Path]) -> None:
+def test_experts_are_loaded_by_name_and_shares_of_yes_made_of_them(real_file: RealFile) -> None:
     real_file("golden.npz")
     experts = read_votes("imagenet-real-golden")
     assert isinstance(experts, Votes)
@@ -214,7 +212,7 @@ def test_experts_are_loaded_by_name_and_shares_of_yes_made_of_them(real_file: Ca
 
 
 @pytest.mark.parametrize("load", [read_labels, read_original, read_scores, read_votes])
-def test_what_is_neither_a_file_nor_a_known_source_is_an_error(refused: Callable[..., str], load: Any) -> None:
+def test_what_is_neither_a_file_nor_a_known_source_is_an_error(refused: Refused, load: Any) -> None:
     assert refused(lambda: load("imagenet-rael")) == "file-not-found at imagenet-rael"
 
 
@@ -228,7 +226,7 @@ def test_what_is_neither_a_file_nor_a_known_source_is_an_error(refused: Callable
     ],
 )
 def test_a_known_file_has_its_own_name_wherever_it_lies(
-    tmp_path: Path, file: str, name: str, real_file: Callable[[str], Path]
+    tmp_path: Path, file: str, name: str, real_file: RealFile
 ) -> None:
     copy = shutil.copy(real_file(file), tmp_path / "mine.dat")
     assert label_set_name(real_file(file)) == label_set_name(copy) == name
@@ -259,9 +257,7 @@ def test_loaded_label_sets_have_the_name(tmp_path: Path, real_labels: LabelSets,
     assert read_labels(path).name == read_labels(path).name == "pets"
 
 
-def test_only_the_known_files_of_a_benchmark_are_known_to_be_in_sample(
-    real_file: Callable[[str], Path], tmp_path: Path
-) -> None:
+def test_only_the_known_files_of_a_benchmark_are_known_to_be_in_sample(real_file: RealFile, tmp_path: Path) -> None:
     scores, golden = real_file("scores.npz"), real_file("golden.npz")
     copy = tmp_path / "mine.npz"
     copy.write_bytes(golden.read_bytes())

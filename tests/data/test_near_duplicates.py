@@ -1,6 +1,5 @@
 """Groups of pictures: near in steps is one group, with the exact copies; hashes are those of ImageHash."""
 
-from collections.abc import Callable
 from itertools import combinations
 
 import numpy as np
@@ -15,6 +14,7 @@ from reassess.data.near_duplicates import (
     perceptual_hashes,
     thumbnails,
 )
+from tests.helpers import Needs
 from tests.pictures import scene
 
 
@@ -88,7 +88,7 @@ def test_groups_are_those_that_all_pairs_make(seed: int) -> None:
 
 
 @pytest.mark.usefixtures("report_extra")
-def test_a_hash_is_that_of_the_package_imagehash(needs: Callable[[str], None]) -> None:
+def test_a_hash_is_that_of_the_package_imagehash(needs: Needs) -> None:
     needs("imagehash")
     import imagehash
     from PIL import Image

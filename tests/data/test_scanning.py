@@ -15,7 +15,7 @@ from PIL import Image, ImageEnhance
 
 from reassess.core import Duplicates
 from reassess.data import Scan, scan_images
-from tests.helpers import message, picture, write_files
+from tests.helpers import Needs, Refused, message, picture, write_files
 from tests.pictures import claim, claim_bytes, save, scene
 
 pytestmark = pytest.mark.usefixtures("report_extra")
@@ -183,7 +183,7 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("how", ALTERED)
 def test_photographs_that_were_altered_are_near_to_themselves_alone(
-    tmp_path: Path, how: str, needs: Callable[[str], None], request: pytest.FixtureRequest
+    tmp_path: Path, how: str, needs: Needs, request: pytest.FixtureRequest
 ) -> None:
     needs("skimage")
     originals = request.getfixturevalue("originals")
@@ -195,7 +195,7 @@ def test_photographs_that_were_altered_are_near_to_themselves_alone(
     ]
 
 
-def test_a_mirrored_photograph_is_another_one(tmp_path: Path, needs: Callable[[str], None]) -> None:
+def test_a_mirrored_photograph_is_another_one(tmp_path: Path, needs: Needs) -> None:
     needs("skimage")
     put(tmp_path / "a.png", photographs()[1])
     put(tmp_path / "b.png", photographs()[1].transpose(Image.Transpose.FLIP_LEFT_RIGHT))
@@ -211,7 +211,7 @@ def test_pictures_of_one_colour_are_empty_and_near_to_nothing(tmp_path: Path) ->
     ]
 
 
-def test_a_picture_is_tiny_below_a_side(refused: Callable[..., str], tmp_path: Path) -> None:
+def test_a_picture_is_tiny_below_a_side(refused: Refused, tmp_path: Path) -> None:
     put(tmp_path / "a.png", scene(0, (20, 19)))
     assert rows(scan_images([tmp_path], smallest_side=19)) == []
     assert rows(scan_images([tmp_path], smallest_side=20)) == [(tmp_path.name, "a.png", 0, "tiny")]
@@ -312,7 +312,7 @@ def test_progress_counts_each_set_and_the_search(sets: Path) -> None:
     ],
 )
 def test_places_that_are_no_sets_are_refused(
-    refused_text: Callable[..., str], sets: Path, places: list[str], expected: str
+    refused_text: Refused, sets: Path, places: list[str], expected: str
 ) -> None:
     assert refused_text(scan_images, [sets / place for place in places]) == expected
     assert message(scan_images, str(sets / "train")).startswith("a string was given as places of images\n")

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import pytest
 
 from reassess.data import SOURCES, KnownFile, Source, WheelMember, downloads, sources
 from reassess.errors import DataError, OutputError, ReassessWarning, SourceError
-from tests.helpers import GOOD, GOOD_SHA, no_network, no_package, python
+from tests.helpers import GOOD, GOOD_SHA, Needs, RealFile, no_network, no_package, python
 
 OTHER = b"other bytes\n"
 LARGE = bytes(range(256)) * 4096
@@ -611,7 +611,7 @@ def test_offline_touches_no_network_and_says_what_each_place_has(
 
 @pytest.mark.parametrize("name", [*list(SOURCES)[:6], "imagenet-ecologists", "imagenetv2-labels"])
 def test_the_real_file_is_found_in_reassess_data(
-    name: str, real_file: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+    name: str, real_file: RealFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = real_file(SOURCES[name].files[0].name)
     monkeypatch.setenv("REASSESS_DATA", str(path.parent))
@@ -619,7 +619,7 @@ def test_the_real_file_is_found_in_reassess_data(
 
 
 @pytest.mark.parametrize("name", ["imagenet-real", "imagenet-classes"])
-def test_an_installed_timm_holds_the_known_files(name: str, needs: Callable[[str], None]) -> None:
+def test_an_installed_timm_holds_the_known_files(name: str, needs: Needs) -> None:
     needs("timm")
     paths = sources.find_all(name)
     assert paths is not None

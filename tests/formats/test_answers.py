@@ -1,6 +1,5 @@
 """Answers to (image, class) questions are read by one rule; of those that are not known, every answer is counted."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 from reassess.core import Votes
 from reassess.errors import ReassessWarning
 from reassess.formats import read_vote_file, write_votes
-from tests.helpers import WORDS, code_of, fault_of, save_npz
+from tests.helpers import WORDS, Refused, code_of, fault_of, save_npz
 
 GIVE_ALL = (
     "give all answers, from what speaks least for the class to what speaks most: answers=[...], "
@@ -59,7 +58,7 @@ def test_plain_items_have_the_known_answers_that_occur(tmp_path: Path) -> None:
     assert read_vote_file(path).answers == ("Yes", "dog", "yes")
 
 
-def test_a_typo_is_refused_with_its_line_and_every_answer(refused_text: Callable[..., str], tmp_path: Path) -> None:
+def test_a_typo_is_refused_with_its_line_and_every_answer(refused_text: Refused, tmp_path: Path) -> None:
     assert refused_text(read, tmp_path, TYPO) == (
         "answer is neither for nor against the class\n  where:   DIR/v.csv, line 5\n"
         "  allowed: no, maybe and yes; whole numbers; or others in a given order\n"
@@ -116,7 +115,7 @@ def test_one_answer_alone_is_refused(tmp_path: Path) -> None:
     assert code_of(read_vote_file, path) == "unknown-answer-order"
 
 
-def test_an_order_that_contradicts_the_known_one_is_refused(refused_text: Callable[..., str], tmp_path: Path) -> None:
+def test_an_order_that_contradicts_the_known_one_is_refused(refused_text: Refused, tmp_path: Path) -> None:
     assert refused_text(read, tmp_path, ["no"], answers=["yes", "no"]) == (
         "no, maybe and yes are in another order\n  where:   DIR/v.csv\n  allowed: no before maybe before yes\n"
         "  found:   yes, no"

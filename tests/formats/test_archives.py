@@ -4,7 +4,6 @@ import io
 import pickle
 import warnings
 import zipfile
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from hypothesis import strategies as st
 
 from reassess.errors import DataError
 from reassess.formats.archives import open_archive, read_npy, write_npz
-from tests.helpers import PICKLED, code_of, fault_of
+from tests.helpers import PICKLED, File, Refused, code_of, fault_of
 
 TOO_BIG = "array is too big; `arr.size * arr.dtype.itemsize` is larger than the maximum possible size"
 
@@ -90,7 +89,7 @@ def test_a_file_that_python_2_wrote_is_read_without_a_warning(tmp_path: Path) ->
         (header((4 * 10**9,), "V0"), "4,000,000,000 values of |V0 take no bytes"),
     ],
 )
-def test_a_broken_npy_file_is_refused(file: Callable[..., Path], content: bytes, fault: str) -> None:
+def test_a_broken_npy_file_is_refused(file: File, content: bytes, fault: str) -> None:
     assert fault_of(read_npy, file("a.npy", content)) == ("damaged-file", fault)
 
 
@@ -105,14 +104,14 @@ def test_a_broken_npy_file_is_refused(file: Callable[..., Path], content: bytes,
     ],
 )
 def test_a_file_of_another_suffix_is_said_to_be_one(
-    refused_text: Callable[..., str], file: Callable[..., Path], name: str, content: bytes, kind: str
+    refused_text: Refused, file: File, name: str, content: bytes, kind: str
 ) -> None:
     said = refused_text(read_npy if name == "a.npy" else read, file(name, content))
     assert said.endswith(f"\n  fix:     it looks like a {kind} file: if it is one, call it a.{kind}")
 
 
 @pytest.mark.parametrize("content", [npy(np.zeros(300)) + b"x", npy(np.zeros(300))[:-1]])
-def test_an_npy_file_that_is_not_as_long_as_it_declares_is_refused(file: Callable[..., Path], content: bytes) -> None:
+def test_an_npy_file_that_is_not_as_long_as_it_declares_is_refused(file: File, content: bytes) -> None:
     assert code_of(read_npy, file("a.npy", content)) == "damaged-file"
 
 
@@ -122,7 +121,7 @@ def test_an_empty_npy_file_is_an_empty_array(tmp_path: Path) -> None:
 
 
 def test_a_pickled_npy_file_is_refused_and_its_code_does_not_run(
-    refused_text: Callable[..., str], file: Callable[..., Path], trap: object
+    refused_text: Refused, file: File, trap: object
 ) -> None:
     assert refused_text(read_npy, file("a.npy", npy(np.array([trap], object)))) == PICKLED.format("a.npy, the file")
     assert code_of(read_npy, file("b.npy", pickle.dumps(trap))) == "pickle"
@@ -166,9 +165,7 @@ def test_an_array_that_is_stored_uncompressed_comes_back_as_it_was(
 
 
 @pytest.mark.parametrize("off", [0, 1])
-def test_a_stored_array_is_mapped_where_its_numbers_lie_as_a_processor_wants_them(
-    file: Callable[..., Path], off: int
-) -> None:
+def test_a_stored_array_is_mapped_where_its_numbers_lie_as_a_processor_wants_them(file: File, off: int) -> None:
     content = npz(compression=zipfile.ZIP_STORED, x=npy(np.arange(300.0)))
     gap = -content.index(np.arange(300.0).tobytes()) % 8 + off
     array = read(file("a.npz", bytes(gap) + content))
@@ -176,12 +173,12 @@ def test_a_stored_array_is_mapped_where_its_numbers_lie_as_a_processor_wants_the
     assert array.tolist() == list(range(300))
 
 
-def test_an_archive_lists_its_arrays_without_reading_them(file: Callable[..., Path]) -> None:
+def test_an_archive_lists_its_arrays_without_reading_them(file: File) -> None:
     with open_archive(file("a.npz", npz(x=b"no array", y=b""))) as archive:
         assert (list(archive), len(archive), "x" in archive, "z" in archive) == (["x", "y"], 2, True, False)
 
 
-def test_the_first_of_some_arrays_that_is_there_is_taken(file: Callable[..., Path]) -> None:
+def test_the_first_of_some_arrays_that_is_there_is_taken(file: File) -> None:
     with open_archive(file("a.npz", npz(scores=npy(np.ones(2)), x=b""))) as archive:
         assert archive.first_of("tensor", "scores").tolist() == [1, 1]
         assert code_of(archive.first_of, "tensor", "ids") == "missing-array"
@@ -207,12 +204,12 @@ def test_the_first_of_some_arrays_that_is_there_is_taken(file: Callable[..., Pat
     ],
     ids=range(11),  # archives hold the time of day
 )
-def test_a_broken_archive_is_refused(file: Callable[..., Path], content: bytes, fault: str) -> None:
+def test_a_broken_archive_is_refused(file: File, content: bytes, fault: str) -> None:
     code, found = fault_of(read, file("a.npz", content))
     assert (code, (found or "")[: len(fault)]) == ("damaged-file", fault)
 
 
-def test_two_arrays_of_one_name_are_refused(file: Callable[..., Path]) -> None:
+def test_two_arrays_of_one_name_are_refused(file: File) -> None:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as members:
         for name in ("x.npy", "x"):
@@ -224,7 +221,7 @@ def test_two_arrays_of_one_name_are_refused(file: Callable[..., Path]) -> None:
     ("compression", "place"),
     [(zipfile.ZIP_DEFLATED, 200), (zipfile.ZIP_STORED, 70), (zipfile.ZIP_STORED, 300), (zipfile.ZIP_STORED, -1)],
 )
-def test_a_changed_byte_is_noticed(file: Callable[..., Path], compression: int, place: int) -> None:
+def test_a_changed_byte_is_noticed(file: File, compression: int, place: int) -> None:
     content = bytearray(npz(compression=compression, x=npy(np.arange(300.0))))
     end = content.rindex(b"PK\x01\x02")
     content[place if place >= 0 else end - 1] ^= 1
@@ -235,7 +232,7 @@ def test_a_changed_byte_is_noticed(file: Callable[..., Path], compression: int, 
 
 @pytest.mark.parametrize(("packed", "whole"), [(2528, 10**5), (10**5, 10**5), (200, 2528)])
 def test_a_stored_array_that_is_not_as_long_as_the_directory_says_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], packed: int, whole: int
+    refused: Refused, file: File, packed: int, whole: int
 ) -> None:
     """Of two arrays, so that what follows the first one could be taken for its own."""
     numbers = (whole - 128) // 8
@@ -246,13 +243,13 @@ def test_a_stored_array_that_is_not_as_long_as_the_directory_says_is_refused(
     assert refused(read, file("a.npz", bytes(content))) == "damaged-file at a.npz"
 
 
-def test_a_member_whose_name_is_no_text_is_refused(file: Callable[..., Path]) -> None:
+def test_a_member_whose_name_is_no_text_is_refused(file: File) -> None:
     content = npz(täg=npy(np.zeros(3))).replace("täg".encode(), b"t\xff\xfeg", 1)  # in the member's own head
     code, found = fault_of(read, file("a.npz", content), "täg")
     assert (code, str(found)[:33]) == ("damaged-file", "'utf-8' codec can't decode byte 0")
 
 
-def test_an_encrypted_archive_is_refused(file: Callable[..., Path]) -> None:
+def test_an_encrypted_archive_is_refused(file: File) -> None:
     content = bytearray(npz(x=npy(np.zeros(3))))
     content[6] |= 1  # the flag in the member's own head
     content[content.rindex(b"PK\x01\x02") + 8] |= 1  # and in the directory
@@ -262,7 +259,7 @@ def test_an_encrypted_archive_is_refused(file: Callable[..., Path]) -> None:
 
 
 def test_pickled_arrays_of_an_archive_are_refused_and_their_code_does_not_run(
-    refused: Callable[..., str], file: Callable[..., Path], trap: object
+    refused: Refused, file: File, trap: object
 ) -> None:
     objects = npz(x=npy(np.array([trap], object)), y=npy(np.zeros(2)))
     assert refused(read, file("a.npz", objects)) == "pickle at a.npz, array x"
@@ -271,7 +268,7 @@ def test_pickled_arrays_of_an_archive_are_refused_and_their_code_does_not_run(
 
 
 def test_an_archive_that_declares_too_much_is_refused_before_it_is_inflated(
-    refused_text: Callable[..., str], file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    refused_text: Refused, file: File, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bomb = npz(x=header((10**6,)) + bytes(8 * 10**6))
     assert len(bomb) < 20_000
@@ -285,9 +282,7 @@ def test_an_archive_that_declares_too_much_is_refused_before_it_is_inflated(
     assert read(path).shape == (10**6,)
 
 
-def test_an_archive_that_declares_less_than_it_holds_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path]
-) -> None:
+def test_an_archive_that_declares_less_than_it_holds_is_refused(refused: Refused, file: File) -> None:
     """The declared size is what may be inflated: a lie about it ends the reading there."""
     content = bytearray(npz(x=header((10**6,)) + bytes(8 * 10**6)))
     place = content.rindex(b"PK\x01\x02") + 24
@@ -296,9 +291,7 @@ def test_an_archive_that_declares_less_than_it_holds_is_refused(
 
 
 @pytest.mark.parametrize("order", "<>")
-def test_a_number_that_is_no_character_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], order: str
-) -> None:
+def test_a_number_that_is_no_character_is_refused(refused: Refused, file: File, order: str) -> None:
     codes = np.array([[ord("a"), 0x10FFFF], [0x110000, 0]], f"{order}u4")
     good, bad = (npz(x=npy(part.view(f"{order}U2"))) for part in (codes[0], codes))
     assert read(file("good.npz", good)).tolist() == ["a\U0010ffff"]

@@ -1,6 +1,5 @@
 """Votes for one class an image, with raters and as counts without: what is read, written and refused."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from reassess.core import Classes, Votes
 from reassess.errors import ReassessWarning
 from reassess.formats import read_original_file, read_vote_file, write_votes
+from tests.helpers import File, RealFile, Refused
 
 LISTED = Classes(3, wnids=("n00000001", "n00000005", "n00000009"), names=("dog, hound", "emu", "cat"))
 NAMED = "image,rater,answer\na.png,ann,dog\na.png,7,cat\n01,ann,dog\nb.png,,\n"
@@ -90,9 +90,7 @@ def test_counts_are_votes_of_unknown_raters(tmp_path: Path, text: str) -> None:
     assert votes.classes == Classes.from_texts(["cat", "dog"])
 
 
-def test_the_column_class_of_counts_is_the_original_label_and_no_vote(
-    refused: Callable[..., str], tmp_path: Path
-) -> None:
+def test_the_column_class_of_counts_is_the_original_label_and_no_vote(refused: Refused, tmp_path: Path) -> None:
     path = table(tmp_path, WIDE)
     original = read_original_file(path)
     assert (original.images, original.classes.names) == (("a", "b", "c"), ("cat", "dog"))
@@ -135,7 +133,7 @@ def test_a_column_that_nothing_calls_a_class_is_taken_for_one_with_a_warning(
     assert votes.answers == answers
 
 
-def test_a_column_that_is_none_of_the_listed_classes_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
+def test_a_column_that_is_none_of_the_listed_classes_is_refused(refused: Refused, tmp_path: Path) -> None:
     path = table(tmp_path, "image,class,dog,width,cat,entropy\na,cat,1,32,2,0.9\n")
     for options in ({"classes": LISTED}, {"answers": ("dog", "emu", "cat")}):
         assert refused(read_vote_file, path, **options) == "unknown-class at v.csv"
@@ -160,13 +158,13 @@ def test_a_column_that_is_none_of_the_listed_classes_is_refused(refused: Callabl
         ("image,class\na,cat\n", "missing-column at v.csv"),
     ],
 )
-def test_a_bad_table_is_refused(refused: Callable[..., str], tmp_path: Path, text: str, code: str) -> None:
+def test_a_bad_table_is_refused(refused: Refused, tmp_path: Path, text: str, code: str) -> None:
     assert refused(read_vote_file, table(tmp_path, text)) == code
     listed = table(tmp_path, '{"image": "a", "class": ["cat"], "cat": 1, "dog": 0}\n', "v.jsonl")
     assert refused(read_vote_file, listed) == "wrong-type at v.jsonl, column class"
 
 
-def test_an_answer_that_is_not_in_the_list_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
+def test_an_answer_that_is_not_in_the_list_is_refused(refused: Refused, tmp_path: Path) -> None:
     path = table(tmp_path, NAMED)
     assert refused(read_vote_file, path, answers=("cat", "emu")) == "no-class at v.csv"
     assert refused(read_vote_file, path, answers=("cat",), classes=LISTED) == "unknown-name at v.csv"
@@ -207,7 +205,7 @@ def test_tables_come_back_equal(
         assert [again.on(row) for row in range(3)] == [votes.on(row) for row in range(3)]
 
 
-def test_the_counts_of_cifar_10_are_as_published(real_file: Callable[[str], Path]) -> None:
+def test_the_counts_of_cifar_10_are_as_published(real_file: RealFile) -> None:
     votes = read_vote_file(real_file("test-counts.csv"))
     assert (len(votes.items), votes.sizes.min(), votes.sizes.max()) == (10_000, 47, 63)
     original = read_original_file(real_file("test-counts.csv"))
@@ -217,9 +215,7 @@ def test_the_counts_of_cifar_10_are_as_published(real_file: Callable[[str], Path
 
 
 @pytest.mark.parametrize("heading", ["image,class,cat,dog,count", "image,cat,dog,count"])
-def test_a_column_count_beside_other_numbers_is_ambiguous(
-    refused_text: Callable[..., str], tmp_path: Path, heading: str
-) -> None:
+def test_a_column_count_beside_other_numbers_is_ambiguous(refused_text: Refused, tmp_path: Path, heading: str) -> None:
     """It may hold the total of the others: then cat would have the counts of all."""
     path = tmp_path / "c.csv"
     path.write_text(f"{heading}\na,{'cat,' if 'class' in heading else ''}3,17,20\n")
@@ -239,9 +235,7 @@ def test_other_columns_beside_count_may_hold_text(tmp_path: Path) -> None:
     assert read_vote_file(path).counts().tolist() == [[3, 1]]
 
 
-def test_classes_may_be_called_yes_and_no_where_they_are_listed(
-    refused_text: Callable[..., str], tmp_path: Path
-) -> None:
+def test_classes_may_be_called_yes_and_no_where_they_are_listed(refused_text: Refused, tmp_path: Path) -> None:
     path = tmp_path / "v.csv"
     path.write_text("image,rater,answer\na,1,yes\na,2,no\n")
     assert read_vote_file(path, classes=Classes.from_texts(["no", "yes", "both"])).answers == ("no", "yes")
@@ -256,7 +250,7 @@ def test_classes_may_be_called_yes_and_no_where_they_are_listed(
 @pytest.mark.parametrize("classes", [None, Classes(2, names=("cat", "dog"))])
 @pytest.mark.parametrize("table", ["image,rater,answer\na,ann,cat\n", "image,class,count\na,cat,2\n"])
 def test_classes_are_not_read_as_answers_to_questions(
-    table: str, classes: Classes | None, refused: Callable[..., str], file: Callable[..., Path]
+    table: str, classes: Classes | None, refused: Refused, file: File
 ) -> None:
     assert refused(read_vote_file, file("golden.csv", table), answers=("no", "maybe", "yes"), classes=classes) == (
         "votes-not-on-questions at golden.csv"

@@ -8,7 +8,6 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import pytest
 
 from reassess.errors import DataError, OutputError
 from reassess.formats.files import check_input, check_output, read_lines, suffix_of, write_atomically, writing
-from tests.helpers import fault_of
+from tests.helpers import File, Refused, fault_of
 
 
 @pytest.mark.parametrize(
@@ -30,7 +29,7 @@ from tests.helpers import fault_of
     ],
 )
 def test_what_cannot_be_read_is_said_before_it_is_tried(
-    refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path, name: str, expected: str
+    refused: Refused, file: File, tmp_path: Path, name: str, expected: str
 ) -> None:
     (tmp_path / "folder").mkdir()
     for there in ("here.csv", "other.csv"):
@@ -41,9 +40,7 @@ def test_what_cannot_be_read_is_said_before_it_is_tried(
 
 @pytest.mark.skipif(not hasattr(os, "SEEK_HOLE"), reason="the system does not tell where a file has a hole")
 @pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "json", "txt", "toml"])
-def test_a_text_of_which_a_part_was_never_written_is_not_read(
-    refused_text: Callable[..., str], file: Callable[..., Path], suffix: str
-) -> None:
+def test_a_text_of_which_a_part_was_never_written_is_not_read(refused_text: Refused, file: File, suffix: str) -> None:
     path = file(f"a.{suffix}", "image\na.png\n")
     os.truncate(path, 1 << 40)
     what, where, found, _ = refused_text(check_input, path).split("\n")
@@ -51,9 +48,7 @@ def test_a_text_of_which_a_part_was_never_written_is_not_read(
     assert re.fullmatch(r"  found:   a hole from byte [0-9,]+ on, in 1,099,511,627,776 bytes", found)
 
 
-def test_a_compressed_file_is_to_be_unpacked_before_it_is_read(
-    refused_text: Callable[..., str], file: Callable[..., Path]
-) -> None:
+def test_a_compressed_file_is_to_be_unpacked_before_it_is_read(refused_text: Refused, file: File) -> None:
     assert refused_text(read_lines, file("a.jsonl", gzip.compress(b"{}"))) == (
         "file is not UTF-8 text\n  where:   DIR/a.jsonl\n  found:   the byte 0x8b\n"
         "  fix:     it looks like a gz file: if it is one, unpack it"
@@ -69,7 +64,7 @@ def test_a_name_that_no_file_can_have_is_of_no_file(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_pipe_is_neither_read_nor_replaced(refused_text: Callable[..., str], tmp_path: Path) -> None:
+def test_a_pipe_is_neither_read_nor_replaced(refused_text: Refused, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.csv")
     assert refused_text(check_input, tmp_path / "pipe.csv") == (
         "a pipe or a device was given instead of a file\n  where:   DIR/pipe.csv\n  fix:     write it to a file"
@@ -79,7 +74,7 @@ def test_a_pipe_is_neither_read_nor_replaced(refused_text: Callable[..., str], t
     )
 
 
-def test_the_file_that_a_link_leads_to_is_written_and_the_link_stays(file: Callable[..., Path], tmp_path: Path) -> None:
+def test_the_file_that_a_link_leads_to_is_written_and_the_link_stays(file: File, tmp_path: Path) -> None:
     path = file("a.csv", "old")
     (tmp_path / "link.csv").symlink_to("a.csv")
     write(tmp_path / "link.csv", "new", force=True)
@@ -98,8 +93,8 @@ def test_the_file_that_a_link_leads_to_is_written_and_the_link_stays(file: Calla
     ],
 )
 def test_a_missing_permission_is_said(
-    refused_text: Callable[..., str],
-    file: Callable[..., Path],
+    refused_text: Refused,
+    file: File,
     monkeypatch: pytest.MonkeyPatch,
     check: Any,
     mode: int,
@@ -123,11 +118,11 @@ def test_a_missing_permission_is_said(
         ("\n", [""]),
     ],
 )
-def test_lines_end_at_line_ends_alone(file: Callable[..., Path], content: str, lines: list[str]) -> None:
+def test_lines_end_at_line_ends_alone(file: File, content: str, lines: list[str]) -> None:
     assert read_lines(file("names.txt", content)) == lines
 
 
-def test_bytes_that_are_no_text_are_said(refused_text: Callable[..., str], file: Callable[..., Path]) -> None:
+def test_bytes_that_are_no_text_are_said(refused_text: Refused, file: File) -> None:
     assert refused_text(read_lines, file("names.txt", b"a\nb\xff")) == (
         "file is not UTF-8 text\n  where:   DIR/names.txt\n  found:   the byte 0xff\n  fix:     save it as UTF-8"
     )
@@ -142,9 +137,7 @@ def test_bytes_that_are_no_text_are_said(refused_text: Callable[..., str], file:
         ("A.GZ", ".gz"),
     ],
 )
-def test_a_suffix_that_is_not_known_is_said(
-    refused_text: Callable[..., str], tmp_path: Path, name: str, suffix: str
-) -> None:
+def test_a_suffix_that_is_not_known_is_said(refused_text: Refused, tmp_path: Path, name: str, suffix: str) -> None:
     assert refused_text(suffix_of, tmp_path / name, (".csv", ".json"), "a label set") == (
         f"wrong kind of file for a label set\n  where:   DIR/{name}\n  allowed: .csv, .json\n  found:   {suffix}"
     )
@@ -166,7 +159,7 @@ def test_a_suffix_that_is_not_known_is_said(
     ],
 )
 def test_a_path_that_cannot_be_written_is_said_before_any_work(
-    refused_text: Callable[..., str], file: Callable[..., Path], tmp_path: Path, name: str, expected: str
+    refused_text: Refused, file: File, tmp_path: Path, name: str, expected: str
 ) -> None:
     (tmp_path / "folder").mkdir()
     file("old.csv", "old")
@@ -194,9 +187,7 @@ def fail(path: Path, error: Any) -> None:
 
 
 @pytest.mark.parametrize("error", [DataError("code", "wrong"), ValueError("wrong"), KeyboardInterrupt()])
-def test_a_failed_write_keeps_the_old_file_and_leaves_nothing_else(
-    file: Callable[..., Path], tmp_path: Path, error: Any
-) -> None:
+def test_a_failed_write_keeps_the_old_file_and_leaves_nothing_else(file: File, tmp_path: Path, error: Any) -> None:
     path = file("old.csv", "old")
     with pytest.raises(type(error)):
         fail(path, error)
@@ -205,7 +196,7 @@ def test_a_failed_write_keeps_the_old_file_and_leaves_nothing_else(
 
 
 def test_a_full_disk_is_said_and_keeps_the_old_file(
-    refused_text: Callable[..., str], file: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    refused_text: Refused, file: File, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, full = file("old.csv", "old"), OSError(28, "No space left on device")
     expected = (
@@ -222,7 +213,7 @@ def test_a_full_disk_is_said_and_keeps_the_old_file(
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
 
 
-def test_an_error_about_another_output_is_passed_on_as_it_is(refused_text: Callable[..., str], tmp_path: Path) -> None:
+def test_an_error_about_another_output_is_passed_on_as_it_is(refused_text: Refused, tmp_path: Path) -> None:
     assert refused_text(fail, tmp_path / "new.csv", OutputError("code", "the other")) == "the other"
 
 
@@ -252,7 +243,7 @@ def write_while_another_does(path: Path, **options: Any) -> None:
 
 
 def test_a_file_that_appears_in_the_meantime_is_kept_without_force(
-    refused_text: Callable[..., str], tmp_path: Path, links: None
+    refused_text: Refused, tmp_path: Path, links: None
 ) -> None:
     assert refused_text(write_while_another_does, tmp_path / "a.csv") == (
         "output file exists\n  where:   DIR/a.csv\n  fix:     choose another name, or force=True"
@@ -298,7 +289,7 @@ def write_both(first: Path, second: Path, error: Exception | None = None, **opti
 
 
 def test_files_that_are_written_together_take_their_places_together(
-    refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path
+    refused: Refused, file: File, tmp_path: Path
 ) -> None:
     old = file("a.csv", "old")
     with pytest.raises(KeyError):
@@ -310,7 +301,7 @@ def test_files_that_are_written_together_take_their_places_together(
     assert (tmp_path / "c.csv").read_text() == "new"
 
 
-def test_two_outputs_that_are_one_file_are_refused(refused_text: Callable[..., str], tmp_path: Path) -> None:
+def test_two_outputs_that_are_one_file_are_refused(refused_text: Refused, tmp_path: Path) -> None:
     (tmp_path / "link.csv").symlink_to("a.csv")
     assert refused_text(write_both, tmp_path / "a.csv", tmp_path / "link.csv") == (
         "two outputs are the same file\n  where:   DIR/a.csv and DIR/link.csv\n  fix:     name two files"

@@ -2,7 +2,6 @@
 
 import json
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from reassess.core.image_names import validation_names
 from reassess.errors import DataError, ReassessWarning
 from reassess.formats import read_label_file, read_original_file, write_labels
 from reassess.text import composed
-from tests.helpers import labels_of
+from tests.helpers import File, RealFile, Refused, labels_of
 
 SUFFIXES = (".json", ".csv", ".tsv", ".jsonl", ".parquet")
 odd = st.sampled_from(["00012.png", "a b, c.png", 'say "hi".png', "it's.png", "#1;\t.png", "null", "1.0", "é/日本.png"])
@@ -79,7 +78,7 @@ def test_classes_that_only_the_file_names_come_back(scratch: Path, suffix: Any, 
         }
 
 
-def test_blanks_around_a_name_are_no_part_of_it_and_capitals_are(file: Callable[..., Path]) -> None:
+def test_blanks_around_a_name_are_no_part_of_it_and_capitals_are(file: File) -> None:
     path = file("a.csv", "image,class\na,cat\nb, cat\nc,Cat\nd,cat \n")
     with pytest.warns(ReassessWarning) as caught:
         labels = read_label_file(path)
@@ -158,7 +157,7 @@ def test_all_validation_images_are_a_list_of_lists_in_their_order_whatever_their
 # --- what is read ---------------------------------------------------------------------------------------------------
 
 
-def test_null_in_a_list_or_an_object_is_an_image_that_was_never_rated(file: Callable[..., Path]) -> None:
+def test_null_in_a_list_or_an_object_is_an_image_that_was_never_rated(file: File) -> None:
     labels = read_label_file(file("a.json", '{"a.png": null, "b.png": [], "c.png": [3, 1]}'))
     assert labels.sets() == {"b.png": frozenset(), "c.png": frozenset({1, 3})}
     lists = read_label_file(file("b.json", json.dumps([None, [], [3, 1], *[[0]] * 49_997])))
@@ -182,7 +181,7 @@ def test_null_in_a_list_or_an_object_is_an_image_that_was_never_rated(file: Call
         ("mark.json", '\ufeff{"a": [285], "b": [], "c": [1, 0]}'),
     ],
 )
-def test_files_that_say_the_same_are_read_as_the_same(file: Callable[..., Path], name: str, content: str) -> None:
+def test_files_that_say_the_same_are_read_as_the_same(file: File, name: str, content: str) -> None:
     expected = {"a": frozenset({285}), "b": frozenset(), "c": frozenset({0, 1})}
     assert read_label_file(file(name, content)).sets() == expected
 
@@ -194,7 +193,7 @@ def test_ids_of_every_type_are_ids(tmp_path: Path, dtype: Any) -> None:
     assert read_label_file(tmp_path / "a.parquet").sets() == {"a": frozenset({7}), "b": frozenset()}
 
 
-def test_wnids_are_classes_in_sorted_order(file: Callable[..., Path]) -> None:
+def test_wnids_are_classes_in_sorted_order(file: File) -> None:
     labels = read_label_file(file("a.json", '{"a": ["n02123045", "n01440764"], "b": ["n01443537", "n01440764"]}'))
     assert labels.classes == Classes(3, wnids=("n01440764", "n01443537", "n02123045"), has_local_ids=True)
     assert labels.sets() == {"a": frozenset({0, 2}), "b": frozenset({0, 1})}
@@ -253,7 +252,7 @@ KINDS = "classes are neither all ids nor all names\n  where:   DIR/{}\n  allowed
     ],
 )
 def test_what_holds_no_label_sets_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], name: str, content: Any, expected: Any
+    refused: Refused, file: File, name: str, content: Any, expected: Any
 ) -> None:
     assert refused(read_label_file, file(name, content)) == expected
 
@@ -270,22 +269,20 @@ def test_what_holds_no_label_sets_is_refused(
     ],
 )
 def test_numbers_are_ids_however_they_are_written_and_whatever_the_classes_are_called(
-    file: Callable[..., Path], name: str, content: str, classes: Classes | None
+    file: File, name: str, content: str, classes: Classes | None
 ) -> None:
     labels = read_label_file(file(name, content), classes=classes)
     assert labels.sets() == {"a": frozenset({1}), "b": frozenset(), "c": frozenset({1, 3})}
 
 
-def test_ids_beside_names_alone_are_refused_in_every_form(
-    refused: Callable[..., str], file: Callable[..., Path]
-) -> None:
+def test_ids_beside_names_alone_are_refused_in_every_form(refused: Refused, file: File) -> None:
     classes = Classes.from_texts(["cat", "dog"])
     for name, content in (("a.csv", "image,class\na,1\n"), ("b.json", '{"a": [1]}'), ("c.json", '{"a": ["1"]}')):
         assert refused(read_label_file, file(name, content), classes=classes) == f"ids-of-names at {name}"
     assert read_label_file(file("d.json", '{"a": []}'), classes=classes).classes == classes
 
 
-def test_names_are_looked_up_in_a_list_of_classes(refused: Callable[..., str], file: Callable[..., Path]) -> None:
+def test_names_are_looked_up_in_a_list_of_classes(refused: Refused, file: File) -> None:
     classes = Classes(3, names=("dog", "bird", "cat"), synonyms=(("hound",), (), ()))
     labels = read_label_file(file("a.csv", "image,class\na,cat\na,Hound\nb,\n"), classes=classes)
     assert (labels.sets(), labels.classes) == ({"a": frozenset({0, 2}), "b": frozenset()}, classes)
@@ -293,7 +290,7 @@ def test_names_are_looked_up_in_a_list_of_classes(refused: Callable[..., str], f
     assert refused(read_label_file, file("c.csv", "image,class\na,cow\n"), classes=classes) == "no-class at c.csv"
 
 
-def test_labels_do_not_overwrite_unless_forced(refused: Callable[..., str], file: Callable[..., Path]) -> None:
+def test_labels_do_not_overwrite_unless_forced(refused: Refused, file: File) -> None:
     path = file("a.json", "old")
     assert refused(write_labels, path, labels_of({"a": {1}})) == "output-exists at a.json"
     assert path.read_text() == "old"
@@ -302,9 +299,7 @@ def test_labels_do_not_overwrite_unless_forced(refused: Callable[..., str], file
 # --- original labels ------------------------------------------------------------------------------------------------
 
 
-def test_the_real_original_labels_are_ranks_of_their_wnids(
-    real_file: Callable[[str], Path], real_original: LabelSets
-) -> None:
+def test_the_real_original_labels_are_ranks_of_their_wnids(real_file: RealFile, real_original: LabelSets) -> None:
     lines = real_file("validation_labels.txt").read_text().split()
     wnids = sorted(set(lines))
     assert real_original.images == validation_names()
@@ -312,7 +307,7 @@ def test_the_real_original_labels_are_ranks_of_their_wnids(
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_a_text_of_ids_is_in_validation_order(file: Callable[..., Path], end: str) -> None:
+def test_a_text_of_ids_is_in_validation_order(file: File, end: str) -> None:
     labels = read_original_file(file("a.txt", end.join(map(str, range(50_000)))))
     assert labels.images == validation_names()
     assert labels.indices.tolist() == list(range(50_000))
@@ -326,7 +321,7 @@ def test_a_text_of_ids_is_in_validation_order(file: Callable[..., Path], end: st
         ("a.jsonl", '{"image": "a", "class": 285}\n{"image": "b", "class": 0}\n'),
     ],
 )
-def test_named_originals_are_read_from_every_format(file: Callable[..., Path], name: str, content: str) -> None:
+def test_named_originals_are_read_from_every_format(file: File, name: str, content: str) -> None:
     assert read_original_file(file(name, content)).sets() == {"a": frozenset({285}), "b": frozenset({0})}
 
 
@@ -345,7 +340,7 @@ def test_named_originals_are_read_from_every_format(file: Callable[..., Path], n
     ],
 )
 def test_what_holds_no_original_labels_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], name: str, content: Any, expected: Any
+    refused: Refused, file: File, name: str, content: Any, expected: Any
 ) -> None:
     assert refused(read_original_file, file(name, content)) == expected
 
@@ -358,9 +353,7 @@ def test_what_holds_no_original_labels_is_refused(
         "image,cat,dog\na,3,17\n",
     ],
 )
-def test_votes_scores_and_counts_are_no_label_sets(
-    refused: Callable[..., str], file: Callable[..., Path], content: str
-) -> None:
+def test_votes_scores_and_counts_are_no_label_sets(refused: Refused, file: File, content: str) -> None:
     """Else every class that anyone was asked about would be valid, or the original label would be judged by."""
     path = file("c.csv", content)
     code = "wrong-row at c.csv, line 2" if "answer" in content else "not-labels at c.csv"

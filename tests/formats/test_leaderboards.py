@@ -1,7 +1,6 @@
 """Leaderboards as files: tables, two joined tables, documents of evaluations; each error in one message."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 
 from reassess.core import LeaderboardRow
 from reassess.formats import read_leaderboard
+from tests.helpers import File, Refused
 
 WHOLE = "model,original,real\na,76.1,82.9\nb,79.5,84.6\n"
 ORIGINAL = (
@@ -43,7 +43,7 @@ def test_a_table_of_models_is_read_in_any_format(tmp_path: Path, suffix: str) ->
     assert read_leaderboard(path).entries == (LeaderboardRow("a", 76.1, 82.9), LeaderboardRow("00012", 79.5, 84.6))
 
 
-def test_a_table_may_hold_sizes_and_parameters(file: Callable[..., Path]) -> None:
+def test_a_table_may_hold_sizes_and_parameters(file: File) -> None:
     path = file("m.csv", 'model,original,real,img_size,param_count\na,76.1,82.9,224,"1,013.01"\na,77,83,,\n')
     assert read_leaderboard(path).entries == (
         LeaderboardRow("a", 76.1, 82.9, 224, 1013.01),
@@ -53,7 +53,7 @@ def test_a_table_may_hold_sizes_and_parameters(file: Callable[..., Path]) -> Non
 
 @pytest.mark.parametrize("swapped", [False, True])
 def test_two_tables_are_joined_by_model_and_size_whichever_comes_first_and_what_is_in_one_only_is_counted(
-    file: Callable[..., Path], swapped: bool
+    file: File, swapped: bool
 ) -> None:
     paths = [file("original.csv", ORIGINAL), file("real.csv", REAL)]
     board = read_leaderboard(*paths[:: -1 if swapped else 1])
@@ -65,7 +65,7 @@ def test_two_tables_are_joined_by_model_and_size_whichever_comes_first_and_what_
     assert board.rows_dropped == {f"only in {paths[0]}": 1, f"only in {paths[1]}": 1}
 
 
-def test_evaluations_are_rows_called_by_their_files(file: Callable[..., Path]) -> None:
+def test_evaluations_are_rows_called_by_their_files(file: File) -> None:
     first = file("a.json", document(evaluation(), evaluation("n.csv", real=(90, 100))))
     second = file("b.json", document(evaluation("o.csv", original=(55, 110))))
     assert read_leaderboard(first, second).entries == (
@@ -75,19 +75,19 @@ def test_evaluations_are_rows_called_by_their_files(file: Callable[..., Path]) -
     )
 
 
-def test_the_label_set_is_that_of_the_evaluations_and_else_real(file: Callable[..., Path]) -> None:
+def test_the_label_set_is_that_of_the_evaluations_and_else_real(file: File) -> None:
     own = file("a.json", document(evaluation(label_set="pets"), evaluation("n.csv", label_set="pets")))
     assert read_leaderboard(own).label_set == read_leaderboard(own, file("m.csv", WHOLE)).label_set == "pets"
     assert read_leaderboard(file("m.csv", WHOLE)).label_set == "ReaL"
     assert read_leaderboard(own, file("real.csv", REAL), file("o.csv", ORIGINAL)).label_set == "ReaL"
 
 
-def test_an_evaluation_of_a_bad_model_is_in_percent_all_the_same(file: Callable[..., Path]) -> None:
+def test_an_evaluation_of_a_bad_model_is_in_percent_all_the_same(file: File) -> None:
     path = file("a.json", document(evaluation(real=(1, 1000), original=(2, 1000))))
     assert read_leaderboard(path).entries == (LeaderboardRow("m.npz", 0.2, 0.1),)
 
 
-def test_files_of_all_kinds_make_one_leaderboard(file: Callable[..., Path]) -> None:
+def test_files_of_all_kinds_make_one_leaderboard(file: File) -> None:
     board = read_leaderboard(
         file("real.csv", REAL), file("m.csv", WHOLE), file("a.json", document(evaluation())), file("o.csv", ORIGINAL)
     )
@@ -122,9 +122,7 @@ def test_files_of_all_kinds_make_one_leaderboard(file: Callable[..., Path]) -> N
         ("o.csv", ORIGINAL.replace("1,013.01", "-1"), "out-of-range at o.csv, a at 224"),
     ],
 )
-def test_what_is_no_leaderboard_is_refused(
-    name: str, content: str, code: str, file: Callable[..., Path], refused: Callable[..., str]
-) -> None:
+def test_what_is_no_leaderboard_is_refused(name: str, content: str, code: str, file: File, refused: Refused) -> None:
     others = [file("r.csv", REAL)] if name == "o.csv" else []
     assert refused(read_leaderboard, file(name, content), *others) == code
 
@@ -202,6 +200,6 @@ TWICE = "model is named twice\n  where:   {}\n  fix:     keep one row for each m
     ],
 )
 def test_files_that_make_no_leaderboard_are_refused_with_the_reason(
-    files: dict[str, str], expected: str, file: Callable[..., Path], refused_text: Callable[..., str]
+    files: dict[str, str], expected: str, file: File, refused_text: Refused
 ) -> None:
     assert refused_text(read_leaderboard, *(file(*each) for each in files.items())) == expected

@@ -1,7 +1,6 @@
 """Predictions for labels that name their classes: ids mean nothing, and names decide."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +11,13 @@ from reassess.core import Classes
 from reassess.core.classes import GIVE_CLASSES
 from reassess.errors import ReassessWarning
 from reassess.formats import read_label_file, read_predictions
-from tests.helpers import NAME_OUTPUTS, code_of
+from tests.helpers import NAME_OUTPUTS, File, Refused, code_of
 
 NAMED = Classes(3, names=("bowl", "cup", "mug"), has_local_ids=True)
 SORTED = ", taken in the sorted order of the 3 classes that the labels name"
 
 
-def test_the_classes_of_a_label_file_are_known_by_name_alone(file: Callable[..., Path]) -> None:
+def test_the_classes_of_a_label_file_are_known_by_name_alone(file: File) -> None:
     assert read_label_file(file("l.json", json.dumps({"a": ["mug", "cup"], "b": ["bowl"]}))).classes == NAMED
     assert read_label_file(file("n.json", json.dumps({"a": [2, 1], "b": [0]}))).classes == Classes()
 
@@ -27,9 +26,7 @@ def test_the_classes_of_a_label_file_are_known_by_name_alone(file: Callable[...,
 
 
 @pytest.mark.parametrize("ids", [[0, 2], [[0, 1], [2, 1]]])
-def test_an_array_of_ids_is_refused(
-    refused_text: Callable[..., str], tmp_path: Path, ids: list[int] | list[list[int]]
-) -> None:
+def test_an_array_of_ids_is_refused(refused_text: Refused, tmp_path: Path, ids: list[int] | list[list[int]]) -> None:
     np.save(tmp_path / "p.npy", np.array(ids))
     assert refused_text(read_predictions, tmp_path / "p.npy", NAMED) == (
         "the classes are numbered, and only their names are known\n  where:   DIR/p.npy\n"
@@ -49,13 +46,11 @@ def test_an_array_of_ids_is_refused(
         ("image,label,index\na,0,0\nb,2,2\n", "label to index"),
     ],
 )
-def test_columns_of_ids_are_refused(
-    refused: Callable[..., str], file: Callable[..., Path], content: str, column: str
-) -> None:
+def test_columns_of_ids_are_refused(refused: Refused, file: File, content: str, column: str) -> None:
     assert refused(read_predictions, file("p.csv", content), NAMED) == f"ids-of-names at p.csv, column {column}"
 
 
-def test_ids_of_outputs_that_are_listed_are_read(file: Callable[..., Path], tmp_path: Path) -> None:
+def test_ids_of_outputs_that_are_listed_are_read(file: File, tmp_path: Path) -> None:
     outputs = ["mug", "saucer", "bowl", "cup"]
     np.save(tmp_path / "p.npy", np.array([[0, 1], [2, 3]]))
     with pytest.warns(ReassessWarning, match="1 prediction by 1 name that no class has, left out: saucer"):
@@ -74,21 +69,21 @@ def test_ids_of_outputs_that_are_listed_are_read(file: Callable[..., Path], tmp_
         "image,prediction,top1\na,7,mug\nb,3,bowl\n",
     ],
 )
-def test_names_are_preferred_to_ids(file: Callable[..., Path], content: str) -> None:
+def test_names_are_preferred_to_ids(file: File, content: str) -> None:
     assert read_predictions(file("p.csv", content), NAMED).class_ids.tolist() == [[2], [0]]
 
 
 # --- names ----------------------------------------------------------------------------------------------------------
 
 
-def test_names_of_which_no_label_has_one_are_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
+def test_names_of_which_no_label_has_one_are_refused(refused: Refused, file: File) -> None:
     one = file("p.csv", "image,prediction\na,saucer\nb,jar\n")
     assert refused(read_predictions, one, NAMED) == "unknown-class at p.csv, column prediction"
     two = file("p.csv", "image,prediction_1,prediction_2\na,saucer,jar\n")
     assert refused(read_predictions, two, NAMED) == "unknown-class at p.csv, column prediction_1 to prediction_2"
 
 
-def test_a_number_among_names_is_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
+def test_a_number_among_names_is_refused(refused: Refused, file: File) -> None:
     assert refused(read_predictions, file("p.csv", "image,prediction\na,mug\nb,2\n"), NAMED) == (
         "unknown-class at p.csv, column prediction"
     )
@@ -97,9 +92,7 @@ def test_a_number_among_names_is_refused(refused: Callable[..., str], file: Call
 # --- scores ---------------------------------------------------------------------------------------------------------
 
 
-def test_as_many_outputs_as_classes_are_taken_in_sorted_order_and_this_is_said(
-    file: Callable[..., Path], tmp_path: Path
-) -> None:
+def test_as_many_outputs_as_classes_are_taken_in_sorted_order_and_this_is_said(file: File, tmp_path: Path) -> None:
     scores = np.array([[0.1, 0.2, 0.7]], np.float32)
     np.save(tmp_path / "p.npy", scores)
     predictions = read_predictions(tmp_path / "p.npy", NAMED)
@@ -116,9 +109,7 @@ def test_as_many_outputs_as_classes_are_taken_in_sorted_order_and_this_is_said(
 
 
 @pytest.mark.parametrize("outputs", [2, 4])
-def test_another_number_of_outputs_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path, outputs: int
-) -> None:
+def test_another_number_of_outputs_is_refused(refused: Refused, file: File, tmp_path: Path, outputs: int) -> None:
     np.save(tmp_path / "p.npy", np.zeros((1, outputs)))
     assert refused(read_predictions, tmp_path / "p.npy", NAMED) == "wrong-outputs at p.npy"
     headings = ",".join(f"prob_{i}" for i in range(outputs))
@@ -126,7 +117,7 @@ def test_another_number_of_outputs_is_refused(
     assert refused(read_predictions, table, NAMED) == "wrong-outputs at p.csv"
 
 
-def test_scores_headed_by_name_need_no_order(file: Callable[..., Path]) -> None:
+def test_scores_headed_by_name_need_no_order(file: File) -> None:
     predictions = read_predictions(file("p.csv", "image,mug,saucer,bowl\na,.1,.3,.3\n"), NAMED)
     assert predictions.best(2)[0].tolist() == [[0, 2]]
     assert predictions.detected == (
@@ -136,7 +127,7 @@ def test_scores_headed_by_name_need_no_order(file: Callable[..., Path]) -> None:
 
 
 def test_a_column_of_no_class_that_is_the_highest_of_a_row_is_left_out_with_a_warning(
-    refused_text: Callable[..., str], file: Callable[..., Path]
+    refused_text: Refused, file: File
 ) -> None:
     path = file("p.csv", ",image,mug,saucer,bowl,jar,split\n5,a,.1,.9,.3,.0,val\n6,b,.1,.2,.3,.0,val\n")
     text = "a column that is not a class has the highest score in 1 of 2 rows"
@@ -151,7 +142,7 @@ def test_a_column_of_no_class_that_is_the_highest_of_a_row_is_left_out_with_a_wa
     )
 
 
-def test_true_ids_beside_scores_are_refused_as_ever(refused: Callable[..., str], file: Callable[..., Path]) -> None:
+def test_true_ids_beside_scores_are_refused_as_ever(refused: Refused, file: File) -> None:
     assert refused(read_predictions, file("p.csv", "image,label,mug,cup\na,1,.1,.9\n"), NAMED) == (
         "ids-and-scores at p.csv"
     )

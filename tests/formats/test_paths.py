@@ -20,6 +20,7 @@ from reassess import (
     report,
 )
 from reassess.core import Candidates, Cleaning, Duplicates, Folds, LabelNoise, Posterior, RaterModel
+from tests.helpers import Needs
 
 CLASSES = Classes(3, names=("cat", "dog", "fox"))
 QUESTIONS = Questions.from_columns(["a.png", "a.png", "b.png"], np.array([0, 1, 2]))
@@ -76,7 +77,7 @@ def test_every_writer_is_tried_here() -> None:
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_a_writer_takes_a_text_and_a_path(name: str, tmp_path: Path, needs: Callable[[str], None]) -> None:
+def test_a_writer_takes_a_text_and_a_path(name: str, tmp_path: Path, needs: Needs) -> None:
     if name in ("write_chart", "write_report", "write_wrong_labels"):
         needs("matplotlib")
         needs("jinja2")

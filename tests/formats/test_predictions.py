@@ -4,7 +4,6 @@ import pickle
 import sys
 import warnings
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,7 +19,7 @@ from reassess.core import Classes, Predictions, UnknownClasses
 from reassess.errors import ReassessWarning
 from reassess.formats import read_predictions, write_predictions
 from reassess.formats.files import read_lines
-from tests.helpers import NAME_OUTPUTS, save_npz
+from tests.helpers import NAME_OUTPUTS, File, Needs, Refused, save_npz
 
 CLASSES = Classes(3, ("n01", "n02", "n03"), ("crane", "dog, hound", "crane"))
 SCORES = np.array([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]], np.float32)
@@ -52,7 +51,7 @@ def test_integers_are_ids_best_first(
     assert predictions.class_ids.tolist() == np.reshape(ids, (2, -1)).tolist()
 
 
-def test_twenty_ids_a_row_are_ids_and_twenty_one_are_an_error(refused_text: Callable[..., str], tmp_path: Path) -> None:
+def test_twenty_ids_a_row_are_ids_and_twenty_one_are_an_error(refused_text: Refused, tmp_path: Path) -> None:
     ids = np.arange(42).reshape(2, 21)
     assert read_predictions(save(tmp_path / "p.npy", ids[:, :20])).detected == "npy 2x20: ids, top 20"
     assert refused_text(read_predictions, save(tmp_path / "p.npy", ids)) == (
@@ -100,13 +99,13 @@ def test_a_name_for_each_row_does_not_copy_the_scores(tmp_path: Path) -> None:
     ],
 )
 def test_an_array_that_is_neither_ids_nor_scores_is_refused(
-    refused: Callable[..., str], tmp_path: Path, array: Any, expected: str
+    refused: Refused, tmp_path: Path, array: Any, expected: str
 ) -> None:
     assert refused(read_predictions, save(tmp_path / "p.npy", array), CLASSES) == expected
 
 
 def test_pickles_are_refused_and_their_code_does_not_run(
-    refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path, trap: object
+    refused: Refused, file: File, tmp_path: Path, trap: object
 ) -> None:
     objects = np.array([trap, trap], object)
     assert refused(read_predictions, save(tmp_path / "p.npy", objects)) == "pickle at p.npy, the file"
@@ -116,9 +115,7 @@ def test_pickles_are_refused_and_their_code_does_not_run(
 
 
 @pytest.mark.parametrize(("suffix", "fix"), [(".pkl", "\n  fix:     save it as .npz"), (".zarr", ""), (".pt2", "")])
-def test_a_file_of_no_known_kind_is_refused(
-    refused_text: Callable[..., str], tmp_path: Path, suffix: str, fix: str
-) -> None:
+def test_a_file_of_no_known_kind_is_refused(refused_text: Refused, tmp_path: Path, suffix: str, fix: str) -> None:
     """No reader is the default."""
     assert refused_text(read_predictions, tmp_path / f"p{suffix}") == (
         f"wrong kind of file for predictions\n  where:   DIR/p{suffix}\n"
@@ -128,9 +125,7 @@ def test_a_file_of_no_known_kind_is_refused(
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz", ".csv", ".json", ".parquet"])
-def test_a_file_that_is_missing_or_empty_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path, suffix: str
-) -> None:
+def test_a_file_that_is_missing_or_empty_is_refused(refused: Refused, file: File, tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"p{suffix}"
     assert refused(read_predictions, path) == f"file-not-found at p{suffix}"
     assert refused(read_predictions, file(path.name, "")) == f"empty-file at p{suffix}"
@@ -169,13 +164,11 @@ def test_an_archive_may_have_ids_and_number_its_images(tmp_path: Path) -> None:
         ],
     ],
 )
-def test_an_archive_that_is_not_clear_is_refused(
-    refused: Callable[..., str], tmp_path: Path, arrays: Any, expected: str
-) -> None:
+def test_an_archive_that_is_not_clear_is_refused(refused: Refused, tmp_path: Path, arrays: Any, expected: str) -> None:
     assert refused(read_predictions, save_npz(tmp_path / "p.npz", **arrays), CLASSES) == expected
 
 
-def test_messages_about_arrays_are_as_written(refused_text: Callable[..., str], tmp_path: Path) -> None:
+def test_messages_about_arrays_are_as_written(refused_text: Refused, tmp_path: Path) -> None:
     path = tmp_path / "p.npz"
     for held, message in (
         (
@@ -230,9 +223,7 @@ def test_messages_about_arrays_are_as_written(refused_text: Callable[..., str], 
     ("names", "expected"),
     [(["a"], "wrong-length at p.npy"), (["a", "a"], "duplicate-image at p.npy, the predictions")],
 )
-def test_names_that_do_not_fit_are_refused(
-    refused: Callable[..., str], tmp_path: Path, names: list[str], expected: str
-) -> None:
+def test_names_that_do_not_fit_are_refused(refused: Refused, tmp_path: Path, names: list[str], expected: str) -> None:
     assert refused(read_predictions, save(tmp_path / "p.npy", SCORES), CLASSES, names=names) == expected
     path = save_npz(tmp_path / "p.npz", scores=SCORES, names=np.array(IMAGES))
     assert refused(read_predictions, path, CLASSES, names=["a", "b"]) == "names-in-file at p.npz"
@@ -270,7 +261,7 @@ def test_a_list_of_outputs_says_which_class_each_is(
     ],
 )
 def test_a_list_of_outputs_that_does_not_fit_is_refused(
-    refused: Callable[..., str], tmp_path: Path, array: Any, outputs: list[str], expected: str
+    refused: Refused, tmp_path: Path, array: Any, outputs: list[str], expected: str
 ) -> None:
     assert refused(read_predictions, save(tmp_path / "p.npy", array), CLASSES, outputs=outputs) == expected
 
@@ -279,7 +270,7 @@ def test_a_list_of_outputs_that_does_not_fit_is_refused(
 
 
 @pytest.fixture
-def torch(needs: Callable[[str], None]) -> Any:
+def torch(needs: Needs) -> Any:
     needs("torch")
     import torch
 
@@ -287,7 +278,7 @@ def torch(needs: Callable[[str], None]) -> Any:
 
 
 @pytest.fixture
-def safetensors(torch: ModuleType, needs: Callable[[str], None]) -> Any:
+def safetensors(torch: ModuleType, needs: Needs) -> Any:
     needs("safetensors")
     import safetensors.torch
 
@@ -326,7 +317,7 @@ def test_safetensors_of_scores_are_read(safetensors: ModuleType, torch: ModuleTy
 
 
 def test_a_tensor_without_values_is_refused(
-    torch: ModuleType, refused: Callable[..., str], refused_text: Callable[..., str], tmp_path: Path
+    torch: ModuleType, refused: Refused, refused_text: Refused, tmp_path: Path
 ) -> None:
     torch.save(torch.empty(2, 3, device="meta"), tmp_path / "p.pt")
     assert refused_text(read_predictions, tmp_path / "p.pt") == (
@@ -348,7 +339,7 @@ def test_bfloat16_scores_are_their_numbers_to_the_last_bit(torch: ModuleType, tm
 
 
 def test_a_malicious_tensor_file_is_refused_and_its_code_does_not_run(
-    refused_text: Callable[..., str], torch: ModuleType, tmp_path: Path, trap: object
+    refused_text: Refused, torch: ModuleType, tmp_path: Path, trap: object
 ) -> None:
     torch.save({"scores": torch.zeros(2, 3), "names": trap}, tmp_path / "p.pt")
     assert refused_text(read_predictions, tmp_path / "p.pt") == (  # without torch's advice to load it all the same
@@ -358,9 +349,7 @@ def test_a_malicious_tensor_file_is_refused_and_its_code_does_not_run(
     )
 
 
-def test_a_broken_tensor_file_is_refused(
-    refused: Callable[..., str], torch: ModuleType, file: Callable[..., Path], tmp_path: Path
-) -> None:
+def test_a_broken_tensor_file_is_refused(refused: Refused, torch: ModuleType, file: File, tmp_path: Path) -> None:
     torch.save(torch.tensor(SCORES), tmp_path / "p.pt")
     content = bytearray((tmp_path / "p.pt").read_bytes())
     content[content.rindex(b"PK\x01\x02")] = 0
@@ -369,7 +358,7 @@ def test_a_broken_tensor_file_is_refused(
 
 
 def test_a_tensor_file_that_declares_too_much_is_refused(
-    refused: Callable[..., str], torch: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    refused: Refused, torch: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch.save(torch.zeros(100, 100), tmp_path / "p.pt")
     with zipfile.ZipFile(tmp_path / "p.pt") as file:
@@ -392,7 +381,7 @@ def dictionaries(torch: ModuleType) -> Any:
 
 @pytest.mark.parametrize("content", ["a, b", "names", "list", "nothing", "a, names, paths"])
 def test_a_dictionary_that_is_not_clear_is_refused(
-    refused: Callable[..., str], torch: ModuleType, tmp_path: Path, content: str
+    refused: Refused, torch: ModuleType, tmp_path: Path, content: str
 ) -> None:
     torch.save(dictionaries(torch)[content], tmp_path / "p.pt")
     assert refused(read_predictions, tmp_path / "p.pt") == "ambiguous-array at p.pt"
@@ -400,7 +389,7 @@ def test_a_dictionary_that_is_not_clear_is_refused(
 
 @pytest.mark.parametrize("kind", ["float8_e5m2", "sparse"])
 def test_a_tensor_that_numpy_does_not_know_is_refused(
-    refused: Callable[..., str], torch: ModuleType, tmp_path: Path, kind: str
+    refused: Refused, torch: ModuleType, tmp_path: Path, kind: str
 ) -> None:
     tensor = torch.tensor(SCORES)
     torch.save(tensor.to_sparse() if kind == "sparse" else tensor.to(torch.float8_e5m2), tmp_path / "p.pt")
@@ -408,7 +397,7 @@ def test_a_tensor_that_numpy_does_not_know_is_refused(
 
 
 def test_a_truncated_safetensors_file_is_refused(
-    refused: Callable[..., str], safetensors: ModuleType, torch: ModuleType, tmp_path: Path
+    refused: Refused, safetensors: ModuleType, torch: ModuleType, tmp_path: Path
 ) -> None:
     path = tmp_path / "p.safetensors"
     safetensors.save_file({"logits": torch.tensor(SCORES)}, path)
@@ -425,7 +414,7 @@ def test_a_truncated_safetensors_file_is_refused(
     ],
 )
 def test_a_package_that_is_missing_is_said(
-    refused_text: Callable[..., str],
+    refused_text: Refused,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     name: str,
@@ -510,7 +499,7 @@ def test_names_stay_names_in_a_table(tmp_path: Path, suffix: str, classes: Class
         assert read_predictions(path, classes).class_ids.tolist() == [[class_id]]
 
 
-def test_ids_of_names_alone_are_not_written(refused: Callable[..., str], tmp_path: Path) -> None:
+def test_ids_of_names_alone_are_not_written(refused: Refused, tmp_path: Path) -> None:
     predictions = Predictions.from_ids([0, 1], classes=Classes.from_texts(["cat", "dog"]))
     assert refused(write_predictions, tmp_path / "p.npy", predictions) == "ids-of-names at p.npy"
 
@@ -529,9 +518,7 @@ def test_bfloat16_is_written_as_the_float32_that_numpy_knows(tmp_path: Path) -> 
     assert np.array_equal(predictions.scores.view(np.int32) >> 16, bits)
 
 
-def test_outputs_that_are_not_classes_are_not_written_as_if_they_were(
-    refused_text: Callable[..., str], tmp_path: Path
-) -> None:
+def test_outputs_that_are_not_classes_are_not_written_as_if_they_were(refused_text: Refused, tmp_path: Path) -> None:
     mapped = Predictions.from_scores(SCORES, IMAGES, columns=np.array([2, -1, 0]))
     assert refused_text(write_predictions, tmp_path / "p.npy", mapped) == (
         "npy files cannot say which output is which class\n  where:   DIR/p.npy\n"
@@ -541,7 +528,7 @@ def test_outputs_that_are_not_classes_are_not_written_as_if_they_were(
     assert read_predictions(tmp_path / "p.csv", CLASSES).class_ids.tolist() == [[0, 2], [2, 0]]
 
 
-def test_a_name_with_a_line_break_needs_a_table(refused_text: Callable[..., str], tmp_path: Path) -> None:
+def test_a_name_with_a_line_break_needs_a_table(refused_text: Refused, tmp_path: Path) -> None:
     predictions = Predictions.from_ids([1, 2], ["a", "b\nc"])
     assert refused_text(write_predictions, tmp_path / "p.npy", predictions) == (
         "image name contains a line break\n  where:   DIR/p.npy, row 1\n  found:   'b\\nc'\n"
@@ -554,7 +541,7 @@ def test_a_name_with_a_line_break_needs_a_table(refused_text: Callable[..., str]
 
 @pytest.mark.parametrize("there", ["p.npy", "p.txt"])
 def test_neither_the_array_nor_its_names_overwrite_unless_forced(
-    refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path, there: str
+    refused: Refused, file: File, tmp_path: Path, there: str
 ) -> None:
     file(there, "old")
     predictions = Predictions.from_ids([1, 2], IMAGES)
@@ -564,13 +551,13 @@ def test_neither_the_array_nor_its_names_overwrite_unless_forced(
     assert len(read_predictions(tmp_path / "p.npy", names=read_lines(tmp_path / "p.txt"))) == 2
 
 
-def test_a_wrong_id_beyond_the_names_is_told_by_its_row(refused: Callable[..., str], tmp_path: Path) -> None:
+def test_a_wrong_id_beyond_the_names_is_told_by_its_row(refused: Refused, tmp_path: Path) -> None:
     path = save_npz(tmp_path / "p.npz", ids=np.array([0, 1, -7]), names=np.array(["a.png"]))
     assert refused(read_predictions, path) == "out-of-range at p.npz, row 2"
 
 
 def test_a_failed_write_keeps_both_old_files(
-    refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    refused: Refused, file: File, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*args: Any, **options: Any) -> Any:
         raise OSError(28, "No space left on device")

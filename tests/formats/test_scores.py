@@ -1,6 +1,5 @@
 """Scores as files: equal to the last bit on a round trip."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 from reassess.core import Classes, Questions, Scores
 from reassess.data import read_scores, update_benchmark
 from reassess.formats import read_score_file, write_scores
-from tests.helpers import save_npz, scores_of
+from tests.helpers import File, RealFile, Refused, save_npz, scores_of
 
 SUFFIXES = (".npz", ".csv", ".tsv", ".jsonl", ".parquet")
 INFO = np.array([["a.png", "7"], ["b.png", "3"]])
@@ -64,16 +63,12 @@ def test_the_columns_of_probabilities_and_golden_answers_are_called_so(tmp_path:
         ("image,class,score,golden\na,1,0.9,1\nb,1,0.9,\n", "missing-value at a.csv, line 3, column golden"),
     ],
 )
-def test_a_table_that_is_wrong_of_itself_is_refused(
-    file: Callable[..., Path], refused: Callable[..., str], content: str, expected: str
-) -> None:
+def test_a_table_that_is_wrong_of_itself_is_refused(file: File, refused: Refused, content: str, expected: str) -> None:
     assert refused(read_score_file, file("a.csv", content)) == expected
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".csv"])
-def test_the_real_scores_come_back(
-    real_file: Callable[[str], Path], real_scores: Scores, tmp_path: Path, suffix: Any
-) -> None:
+def test_the_real_scores_come_back(real_file: RealFile, real_scores: Scores, tmp_path: Path, suffix: Any) -> None:
     write_scores(tmp_path / f"scores{suffix}", real_scores)
     scores = read_score_file(tmp_path / f"scores{suffix}")
     assert len(scores) == 184_962
@@ -84,7 +79,7 @@ def test_the_real_scores_come_back(
 
 
 def test_the_arrays_of_the_real_file_are_written_as_they_were(
-    real_file: Callable[[str], Path], real_scores: Scores, tmp_path: Path
+    real_file: RealFile, real_scores: Scores, tmp_path: Path
 ) -> None:
     write_scores(tmp_path / "scores.npz", real_scores)
     with np.load(real_file("scores.npz")) as old, np.load(tmp_path / "scores.npz") as new:
@@ -114,7 +109,7 @@ def test_a_number_is_an_id_however_it_is_written(tmp_path: Path) -> None:
     assert scores.questions.class_ids.tolist() == [7, 3, 4]
 
 
-def test_quoted_numbers_are_numbers_and_names_stay_text(file: Callable[..., Path]) -> None:
+def test_quoted_numbers_are_numbers_and_names_stay_text(file: File) -> None:
     scores = read_score_file(file("a.csv", '"image","class","score"\n"00012","7","0.5"\n'))
     assert scores.questions.at(0) == "image 00012, class 7"
     assert scores.values.tolist() == [0.5]
@@ -136,9 +131,7 @@ def test_quoted_numbers_are_numbers_and_names_stay_text(file: Callable[..., Path
         ("image,class\na,1\n", "missing-column at a.csv"),
     ],
 )
-def test_a_table_without_scores_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], content: str, expected: str
-) -> None:
+def test_a_table_without_scores_is_refused(refused: Refused, file: File, content: str, expected: str) -> None:
     assert refused(read_score_file, file("a.csv", content)) == expected
 
 
@@ -177,7 +170,7 @@ def named(*ids: Any) -> npt.NDArray[Any]:
     ],
 )
 def test_an_archive_without_scores_is_refused(
-    refused: Callable[..., str], tmp_path: Path, arrays: dict[str, Any], expected: Any
+    refused: Refused, tmp_path: Path, arrays: dict[str, Any], expected: Any
 ) -> None:
     assert refused(read_score_file, save_npz(tmp_path / "a.npz", **arrays)) == expected
 
@@ -217,7 +210,7 @@ def test_method_is_kept_where_a_file_has_a_place_for_it(tmp_path: Path, suffix: 
     assert read_scores(tmp_path / f"scores{suffix}").method == ("mean" if expected == "unknown" else method)
 
 
-def test_published_scores_are_known_by_their_bytes(real_file: Callable[[str], Path], tmp_path: Path) -> None:
+def test_published_scores_are_known_by_their_bytes(real_file: RealFile, tmp_path: Path) -> None:
     copy = tmp_path / "mine.npz"
     copy.write_bytes(real_file("scores.npz").read_bytes())
     assert read_score_file(copy).method == "unknown"

@@ -1,6 +1,5 @@
 """Tables: the same table from every kind of file, and no row or type misread."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.formats.tables import TABLE_SUFFIXES, column, integers, numbers, read_table, write_table
-from tests.helpers import fault_of
+from tests.helpers import File, Refused, fault_of
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=10)
 rows = st.lists(st.tuples(texts, st.none() | st.integers(-(2**31), 2**31)), min_size=1, max_size=8)
@@ -54,7 +53,7 @@ def test_numbers_come_back_to_the_last_bit(scratch: Path, suffix: Any, values: l
         ("keys-in-text.jsonl", '{"image": "00012", "class": 1, "class of": "\\"class\\""}\n{"image": "b"}\n'),
     ],
 )
-def test_files_that_say_the_same_are_read_as_the_same(file: Callable[..., Path], name: str, content: str) -> None:
+def test_files_that_say_the_same_are_read_as_the_same(file: File, name: str, content: str) -> None:
     path = file(name, content)
     table = read_table(path, text=("image",))
     assert table["image"].to_list() == ["00012", "b"]
@@ -80,7 +79,7 @@ def test_names_that_no_text_can_be_made_of_are_refused(tmp_path: Path, column: p
     assert fault_of(read_table, tmp_path / "t.parquet", text=("image",)) == ("wrong-type", found)
 
 
-def test_a_type_that_shows_late_is_the_columns_type(file: Callable[..., Path]) -> None:
+def test_a_type_that_shows_late_is_the_columns_type(file: File) -> None:
     content = "image,score\n" + "a,1\n" * 500 + "b,0.25\n"
     assert read_table(file("t.csv", content))["score"][-1] == 0.25
 
@@ -100,24 +99,24 @@ def test_a_type_that_shows_late_is_the_columns_type(file: Callable[..., Path]) -
     ],
 )
 def test_a_table_that_cannot_be_trusted_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], name: str, content: str | bytes, expected: str
+    refused: Refused, file: File, name: str, content: str | bytes, expected: str
 ) -> None:
     assert refused(read_table, file(name, content), text=("image",)) == expected
 
 
 @pytest.fixture
-def two_rows(file: Callable[..., Path]) -> Path:
+def two_rows(file: File) -> Path:
     return file("t.jsonl", "{}\n{}\n")
 
 
-def test_a_row_of_json_lines_is_called_by_its_line(refused: Callable[..., str], file: Callable[..., Path]) -> None:
+def test_a_row_of_json_lines_is_called_by_its_line(refused: Refused, file: File) -> None:
     path = file("t.jsonl", '{"n": 1}\n\n{"n": "x"}\n')
     assert read_table(path).height == 2
     assert refused(integers, path, pl.Series("n", ["1", "x"])) == "not-a-number at t.jsonl, line 3, column n"
 
 
 def test_a_table_of_a_few_bytes_that_declares_gigabytes_is_refused_unread(
-    refused_text: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    refused_text: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REASSESS_MAX_BYTES", "1000000")
     pl.select(image=pl.repeat("a.png", 10**5)).write_parquet(tmp_path / "t.parquet")
@@ -130,17 +129,13 @@ def test_a_table_of_a_few_bytes_that_declares_gigabytes_is_refused_unread(
 
 
 @pytest.mark.parametrize("second", ['"class": 2', '"cl\\u0061ss": 2', '"class"  :2'])
-def test_a_key_that_stands_twice_in_a_line_is_an_error(
-    refused: Callable[..., str], file: Callable[..., Path], second: str
-) -> None:
+def test_a_key_that_stands_twice_in_a_line_is_an_error(refused: Refused, file: File, second: str) -> None:
     path = file("t.jsonl", f'{{"image": "a", "class": 1}}\n\n{{"image": "b", "class": 1, {second}}}\n')
     assert refused(read_table, path) == "duplicate-name at t.jsonl, line 3"
 
 
 @pytest.mark.parametrize("row", [r'{"image": "\ud800.png"}', r'{"image": "a", "b": ["x\"", "\ud800.png"]}'])
-def test_half_of_a_character_in_a_line_is_an_error(
-    refused: Callable[..., str], file: Callable[..., Path], row: str
-) -> None:
+def test_half_of_a_character_in_a_line_is_an_error(refused: Refused, file: File, row: str) -> None:
     path = file("t.jsonl", f'{{"image": "\\ud83d\\ude00"}}\n{row}\n')
     assert refused(read_table, path) == "invalid-text at t.jsonl, line 2"
 
@@ -154,7 +149,7 @@ def test_half_of_a_character_in_a_line_is_an_error(
     ],
 )
 def test_a_table_that_is_cut_or_has_a_name_of_other_bytes_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path, name: str, content: Any, expected: str
+    refused: Refused, file: File, tmp_path: Path, name: str, content: Any, expected: str
 ) -> None:
     pl.DataFrame({"image": ["a"] * 100}).write_parquet(tmp_path / "whole.parquet")
     content = content or (tmp_path / "whole.parquet").read_bytes()[:-20]
@@ -162,7 +157,7 @@ def test_a_table_that_is_cut_or_has_a_name_of_other_bytes_is_refused(
 
 
 def test_a_file_so_broken_that_polars_panics_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    refused: Refused, file: File, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def panic(path: Any, **options: Any) -> Any:
         raise pl.exceptions.PanicException("called `Result::unwrap()` on an `Err` value\nand more")
@@ -171,7 +166,7 @@ def test_a_file_so_broken_that_polars_panics_is_refused(
     assert refused(read_table, file("t.parquet", "PAR1")) == "unreadable-file at t.parquet"
 
 
-def test_the_first_of_some_headings_is_the_column(refused_text: Callable[..., str], tmp_path: Path) -> None:
+def test_the_first_of_some_headings_is_the_column(refused_text: Refused, tmp_path: Path) -> None:
     table = pl.DataFrame({"b": [1], "c": [2]})
     assert column(tmp_path, table, "a", "c", "b") == "c"
     assert refused_text(column, tmp_path / "t.csv", table, "a", "d") == (
@@ -215,7 +210,7 @@ def test_whole_numbers_count_however_they_are_kept(tmp_path: Path, values: Any, 
 )
 @pytest.mark.parametrize("per_row", [1, 2])
 def test_what_is_no_whole_number_is_said_with_its_row(
-    refused_text: Callable[..., str], two_rows: Path, values: Any, dtype: Any, value: str, per_row: int
+    refused_text: Refused, two_rows: Path, values: Any, dtype: Any, value: str, per_row: int
 ) -> None:
     series = pl.Series("class", values, dtype=dtype)
     row = 0 if dtype == pl.Boolean else 1 // per_row
@@ -246,16 +241,12 @@ def test_nan_is_a_number_here_for_its_reader_to_refuse_and_single_precision_stay
         ([True, True], "not-a-number at t.jsonl, line 1, column score"),
     ],
 )
-def test_what_is_no_number_is_said_with_its_row(
-    refused: Callable[..., str], two_rows: Path, values: Any, expected: str
-) -> None:
+def test_what_is_no_number_is_said_with_its_row(refused: Refused, two_rows: Path, values: Any, expected: str) -> None:
     assert refused(numbers, two_rows, pl.Series("score", values)) == expected
 
 
 @pytest.mark.parametrize("suffix", TABLE_SUFFIXES)
-def test_a_table_does_not_overwrite_unless_forced(
-    refused: Callable[..., str], file: Callable[..., Path], suffix: Any
-) -> None:
+def test_a_table_does_not_overwrite_unless_forced(refused: Refused, file: File, suffix: Any) -> None:
     path = file(f"t{suffix}", "old")
     assert refused(write_table, path, pl.DataFrame({"a": [1]})) == f"output-exists at t{suffix}"
     assert path.read_text() == "old"

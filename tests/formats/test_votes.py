@@ -1,7 +1,6 @@
 """Votes as files: what is written comes back, and what is wrong is said."""
 
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 
 from reassess.core import Classes, Questions, Votes
 from reassess.formats import read_vote_file, write_votes
-from tests.helpers import WORDS, votes_of
+from tests.helpers import WORDS, RealFile, Refused, votes_of
 
 INFO = np.array([["a.png", "7"], ["a.png", "3"], ["b.png", "7"]])
 TENSOR = np.zeros((2, 3, 3))
@@ -90,7 +89,7 @@ def test_blocks_that_are_larger_than_one_join_without_a_seam(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["golden.npz", "raters_golden.npz"])
-def test_released_archives_come_back_equal(real_file: Callable[[str], Path], tmp_path: Path, name: str) -> None:
+def test_released_archives_come_back_equal(real_file: RealFile, tmp_path: Path, name: str) -> None:
     write_votes(tmp_path / name, read_vote_file(real_file(name)))
     with np.load(real_file(name)) as published, np.load(tmp_path / name) as written:
         assert list(published) == list(written)
@@ -127,7 +126,7 @@ SHAPE = "  allowed: numbers of shape (2 raters, 3 questions, answers)\n  found: 
         ({"tensor": np.array([[[{}]]], object)}, "pickle at v.npz, array tensor"),
     ],
 )
-def test_a_bad_archive_is_refused(refused: Callable[..., str], tmp_path: Path, changed: Any, code: str) -> None:
+def test_a_bad_archive_is_refused(refused: Refused, tmp_path: Path, changed: Any, code: str) -> None:
     assert refused(read_vote_file, save(tmp_path / "v.npz", **changed)) == code
 
 
@@ -153,13 +152,13 @@ def test_a_bad_archive_is_refused(refused: Callable[..., str], tmp_path: Path, c
     ],
 )
 def test_a_tensor_without_votes_is_refused_with_the_reason(
-    refused_text: Callable[..., str], tmp_path: Path, tensor: Any, expected: str
+    refused_text: Refused, tmp_path: Path, tensor: Any, expected: str
 ) -> None:
     assert refused_text(read_vote_file, save(tmp_path / "v.npz", tensor=tensor)) == expected
 
 
 @pytest.mark.parametrize("name", ["tensor", "info"])
-def test_an_array_that_is_cut_short_is_refused(refused: Callable[..., str], tmp_path: Path, name: str) -> None:
+def test_an_array_that_is_cut_short_is_refused(refused: Refused, tmp_path: Path, name: str) -> None:
     path = tmp_path / "short.npz"
     with zipfile.ZipFile(save(tmp_path / "v.npz")) as source, zipfile.ZipFile(path, "w") as file:
         for member in source.namelist():
@@ -193,9 +192,7 @@ DOES_NOT_FIT = {
 
 
 @pytest.mark.parametrize("name", DOES_NOT_FIT)
-def test_votes_that_an_archive_cannot_hold_are_not_written(
-    refused_text: Callable[..., str], tmp_path: Path, name: Any
-) -> None:
+def test_votes_that_an_archive_cannot_hold_are_not_written(refused_text: Refused, tmp_path: Path, name: Any) -> None:
     changed, message = DOES_NOT_FIT[name]
     path = tmp_path / "v.npz"
     text = message.format(path="DIR/v.npz") + "  fix:     write a .parquet or .csv table"
@@ -203,7 +200,7 @@ def test_votes_that_an_archive_cannot_hold_are_not_written(
     assert not path.exists()
 
 
-def test_a_file_that_exists_is_not_overwritten(refused: Callable[..., str], tmp_path: Path) -> None:
+def test_a_file_that_exists_is_not_overwritten(refused: Refused, tmp_path: Path) -> None:
     path = save(tmp_path / "v.npz")
     votes = read_vote_file(path)
     assert refused(write_votes, path, votes) == "output-exists at v.npz"
@@ -211,7 +208,7 @@ def test_a_file_that_exists_is_not_overwritten(refused: Callable[..., str], tmp_
     assert words(read_vote_file(path)) == READ
 
 
-def test_votes_are_not_kept_in_files_of_other_kinds(refused: Callable[..., str], tmp_path: Path) -> None:
+def test_votes_are_not_kept_in_files_of_other_kinds(refused: Refused, tmp_path: Path) -> None:
     assert refused(read_vote_file, tmp_path / "v.json") == "wrong-suffix at v.json"
 
 
@@ -284,11 +281,11 @@ def test_tables_come_back_equal(tmp_path_factory: pytest.TempPathFactory, suffix
         ("item,rater,answer,seconds\nx,1,no,-3\n", "out-of-range at v.csv, vote 0"),
     ],
 )
-def test_a_bad_table_is_refused(refused: Callable[..., str], tmp_path: Path, text: str, code: str) -> None:
+def test_a_bad_table_is_refused(refused: Refused, tmp_path: Path, text: str, code: str) -> None:
     assert refused(read_vote_file, table(tmp_path, text)) == code
 
 
-def test_an_unknown_answer_in_a_table_is_refused(refused_text: Callable[..., str], tmp_path: Path) -> None:
+def test_an_unknown_answer_in_a_table_is_refused(refused_text: Refused, tmp_path: Path) -> None:
     path = table(tmp_path, "item,rater,answer\nx,,\nx,1,no\nx,2,perhaps\n")
     assert refused_text(read_vote_file, path, answers=("no", "yes")) == (
         "unknown answer\n  where:   DIR/v.csv, line 4\n  allowed: no, yes\n"
@@ -312,7 +309,7 @@ def test_names_of_classes_come_back(tmp_path: Path, suffix: str) -> None:
     ]
 
 
-def test_a_rater_who_gives_two_answers_is_refused_if_asked(refused_text: Callable[..., str], tmp_path: Path) -> None:
+def test_a_rater_who_gives_two_answers_is_refused_if_asked(refused_text: Refused, tmp_path: Path) -> None:
     path = tmp_path / "v.csv"
     path.write_text("item,rater,answer\nx,ann,no\n\ny,ann,yes\nx,bo,yes\nx,ann,NO\nx,ann,yes\n")
     assert read_vote_file(path).counts().tolist() == [[2, 2], [0, 1]]

@@ -93,10 +93,7 @@ def test_duplicated_elsewhere_is_what_a_plain_rule_finds(groups: list[set[tuple[
             [("a", "1.png", 1, "exact"), ("a", "2.png", 1, "exact"), ("a", "3.png", 1, "near")],
             "group has rows of two kinds\n  where:   group 1\n  fix:     give each kind its own numbers",
         ),
-        (
-            [("a", "1.png", 4, "near")],
-            "group has only one image\n  where:   group 4\n  found:   image 1.png of a",
-        ),
+        ([("a", "1.png", 4, "near")], "group has only one image\n  where:   group 4\n  found:   image 1.png of a"),
     ],
 )
 def test_rows_that_contradict_themselves_are_refused(rows: list[tuple[str, str, int, str]], expected: str) -> None:

@@ -47,10 +47,7 @@ SIMILAR = (
 @pytest.mark.parametrize(
     ("files", "expected"),
     [
-        (
-            [f"images/{n}/x.png" for n in range(12)],
-            NUMBERED.format("'10' (id 2), '11' (id 3), '2' (id 4) and 7 more"),
-        ),
+        ([f"images/{n}/x.png" for n in range(12)], NUMBERED.format("'10' (id 2), '11' (id 3), '2' (id 4) and 7 more")),
         (["images/2021/x.png", "images/2022/x.png"], NUMBERED.format("'2021' (id 0), '2022' (id 1)")),
         (["images/0/x.png", "images/cat/x.png", "images/-1/x.png"], NUMBERED.format("'-1' (id 0), '0' (id 1)")),
         (

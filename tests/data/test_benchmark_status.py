@@ -374,11 +374,7 @@ def test_of_imagenet_what_is_not_here_can_be_fetched(no_known_data: None) -> Non
     }
 
 
-MADE = {
-    "votes.csv": VOTES + "a,x,ann,yes\n",
-    "scores.csv": "image,class,score\na,x,1\n",
-    "labels.json": '{"a": ["x"]}',
-}
+MADE = {"votes.csv": VOTES + "a,x,ann,yes\n", "scores.csv": "image,class,score\na,x,1\n", "labels.json": '{"a": ["x"]}'}
 
 
 def test_a_part_is_stale_if_what_it_was_made_from_has_another_hash(tmp_path: Path) -> None:

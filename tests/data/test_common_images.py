@@ -88,9 +88,7 @@ def test_several_label_sets_judge_together() -> None:
     check_common_images(parts | {"labels 3": noun("labels", "4.png")}, {}, Benchmark())
 
 
-def test_of_votes_on_plain_items_the_items_are_compared_and_with_images_nothing_is(
-    refused_text: Refused,
-) -> None:
+def test_of_votes_on_plain_items_the_items_are_compared_and_with_images_nothing_is(refused_text: Refused) -> None:
     votes = votes_of([(0, 0, 1)], range(1000), ("x",), ("no", "yes"))
     golden = votes_of([(0, 0, 1)], (1000, 2000), ("x",), ("no", "yes"))
     assert refused_text(check, {"votes": votes, "golden": golden}) == (

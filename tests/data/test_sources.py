@@ -355,11 +355,7 @@ def test_a_wrong_hash_is_an_error_that_names_both(repository: _Server, monkeypat
         (LARGE, {"_MOST_BYTES": 1000}, "sends more than 1,000 bytes"),
         (b"", {"digest": None}, "sent an empty file or a web page instead"),
         (b"<html>Please log in</html>", {"digest": None}, "sent an empty file or a web page instead"),
-        (
-            GOOD,
-            {"leads_to": "gopher://x/toy.txt"},
-            "No connection adapters were found for 'gopher://x/toy.txt'",
-        ),
+        (GOOD, {"leads_to": "gopher://x/toy.txt"}, "No connection adapters were found for 'gopher://x/toy.txt'"),
         (GOOD, {"leads_to": "http://["}, "Invalid IPv6 URL"),
         (GOOD, {"leads_to": "http://x:99999999/"}, "Port out of range 0-65535"),
         (GOOD, {"leads_to": "/toy.txt"}, "Exceeded 30 redirects."),

@@ -72,9 +72,7 @@ def test_names_need_a_list_in_which_one_class_has_them(refused: Refused, file: F
     )
 
 
-def test_every_pair_of_imagenets_table_has_a_reason_a_source_and_the_wnids_of_its_ids(
-    real_file: RealFile,
-) -> None:
+def test_every_pair_of_imagenets_table_has_a_reason_a_source_and_the_wnids_of_its_ids(real_file: RealFile) -> None:
     wnids = sorted(set(real_file("validation_labels.txt").read_text().split()))
     with (Path(reassess.__file__).parent / "data" / "imagenet_collapsed.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

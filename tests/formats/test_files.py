@@ -93,12 +93,7 @@ def test_the_file_that_a_link_leads_to_is_written_and_the_link_stays(file: File,
     ],
 )
 def test_a_missing_permission_is_said(
-    refused_text: Refused,
-    file: File,
-    monkeypatch: pytest.MonkeyPatch,
-    check: Any,
-    mode: int,
-    expected: str,
+    refused_text: Refused, file: File, monkeypatch: pytest.MonkeyPatch, check: Any, mode: int, expected: str
 ) -> None:
     path = file("a.csv", "x")
     check(path)

@@ -139,10 +139,7 @@ TWICE = "model is named twice\n  where:   {}\n  fix:     keep one row for each m
             "accuracies are fractions, not percent\n  where:   DIR/m.csv, column original\n  allowed: 0 to 100\n"
             "  found:   none above 0.795\n  fix:     multiply them by 100",
         ),
-        (
-            {"m.csv": WHOLE + "a,70,71\n"},
-            TWICE.format("DIR/m.csv, line 4\n  found:   a, as in DIR/m.csv, line 2"),
-        ),
+        ({"m.csv": WHOLE + "a,70,71\n"}, TWICE.format("DIR/m.csv, line 4\n  found:   a, as in DIR/m.csv, line 2")),
         (
             {"o.csv": ORIGINAL + "a,288,70.0,1\n", "r.csv": REAL},
             TWICE.format("DIR/o.csv, line 6\n  found:   a at 288, as in DIR/o.csv, line 3"),

@@ -8,17 +8,7 @@ import numpy as np
 import pytest
 
 import reassess
-from reassess import (
-    Classes,
-    Findings,
-    LabelSets,
-    Predictions,
-    Questions,
-    Scores,
-    Votes,
-    formats,
-    report,
-)
+from reassess import Classes, Findings, LabelSets, Predictions, Questions, Scores, Votes, formats, report
 from reassess.core import Candidates, Cleaning, Duplicates, Folds, LabelNoise, Posterior, RaterModel
 from tests.helpers import Needs
 

@@ -220,8 +220,7 @@ def test_messages_about_arrays_are_as_written(refused_text: Refused, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("names", "expected"),
-    [(["a"], "wrong-length at p.npy"), (["a", "a"], "duplicate-image at p.npy, the predictions")],
+    ("names", "expected"), [(["a"], "wrong-length at p.npy"), (["a", "a"], "duplicate-image at p.npy, the predictions")]
 )
 def test_names_that_do_not_fit_are_refused(refused: Refused, tmp_path: Path, names: list[str], expected: str) -> None:
     assert refused(read_predictions, save(tmp_path / "p.npy", SCORES), CLASSES, names=names) == expected
@@ -407,19 +406,10 @@ def test_a_truncated_safetensors_file_is_refused(
 
 @pytest.mark.parametrize(
     ("name", "missing", "package"),
-    [
-        ("p.pt", "torch", "torch"),
-        ("p.pth", "torch", "torch"),
-        ("p.safetensors", "safetensors.torch", "safetensors"),
-    ],
+    [("p.pt", "torch", "torch"), ("p.pth", "torch", "torch"), ("p.safetensors", "safetensors.torch", "safetensors")],
 )
 def test_a_package_that_is_missing_is_said(
-    refused_text: Refused,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    name: str,
-    missing: str,
-    package: str,
+    refused_text: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, missing: str, package: str
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
     assert refused_text(read_predictions, tmp_path / name) == (

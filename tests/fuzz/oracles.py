@@ -13,17 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from reassess.core import (
-    Candidates,
-    Duplicates,
-    Folds,
-    LabelSets,
-    MultiLabels,
-    Predictions,
-    Scores,
-    Tasks,
-    Votes,
-)
+from reassess.core import Candidates, Duplicates, Folds, LabelSets, MultiLabels, Predictions, Scores, Tasks, Votes
 from reassess.formats.tables import read_table
 from reassess.numeric.arrays import as_floats
 

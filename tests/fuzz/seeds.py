@@ -142,7 +142,7 @@ LINES: Mapping[str, tuple[Any, ...]] = {
             "reason": "any two together on 2 images or more",
         },
         {"task": 1, "image": "b.png", "classes": [{"class": "dog", "name": "dog"}], "reason": "all of the image"},
-    ),
+    )
 }
 TEXTS: Mapping[str, tuple[str, ...]] = {
     "classes": ("cat\ndog\ncup\n", "n00000001\nn00000002\nn00000003\n"),

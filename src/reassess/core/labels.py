@@ -77,12 +77,7 @@ class LabelSets:
 
     @classmethod
     def from_lists(
-        cls,
-        images: Sequence[str],
-        lists: Iterable[Sequence[int]],
-        classes: Classes | None = None,
-        *,
-        name: str = "",
+        cls, images: Sequence[str], lists: Iterable[Sequence[int]], classes: Classes | None = None, *, name: str = ""
     ) -> "LabelSets":
         """Label sets from one list of class ids an image, in any order within the list."""
         check_several(images, what="names of images")
@@ -124,11 +119,7 @@ class LabelSets:
         check_several(images, what="names of images")
         classes = classes or UNLISTED
         check_range(
-            class_ids,
-            0,
-            classes.largest_id,
-            what="class id",
-            where=lambda row: f"image {images[int(image_ids[row])]}",
+            class_ids, 0, classes.largest_id, what="class id", where=lambda row: f"image {images[int(image_ids[row])]}"
         )
         order = np.lexsort((class_ids, image_ids))
         indptr = np.zeros(len(images) + 1, np.int64)

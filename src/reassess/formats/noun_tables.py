@@ -156,10 +156,7 @@ def _values_of_posterior(posterior: Posterior) -> Mapping[str, Any]:
 
 
 _POSTERIOR: TableFormat[Posterior] = TableFormat(
-    Posterior,
-    "a posterior",
-    columns=(Text("item"), Text("answer"), Number("probability")),
-    values=_values_of_posterior,
+    Posterior, "a posterior", columns=(Text("item"), Text("answer"), Number("probability")), values=_values_of_posterior
 )
 
 

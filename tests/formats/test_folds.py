@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
 
 from reassess.core import Folds
@@ -44,8 +43,3 @@ def test_the_columns_are_as_documented_and_others_are_not_read(tmp_path: Path) -
 def test_what_are_no_folds_is_refused(refused: Refused, tmp_path: Path, text: str, expected: str) -> None:
     (tmp_path / "f.csv").write_text(text)
     assert refused(read_folds, tmp_path / "f.csv") == expected
-
-
-def test_a_fold_that_is_a_list_is_refused(refused: Refused, tmp_path: Path) -> None:
-    pl.DataFrame({"image": ["a.png"], "fold": [[0]]}).write_parquet(tmp_path / "f.parquet")
-    assert refused(read_folds, tmp_path / "f.parquet") == "not-a-number at f.parquet, row 1, column fold"

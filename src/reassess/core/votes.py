@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -298,25 +298,19 @@ class Votes:
     def restrict(self, rows: npt.NDArray[np.integer]) -> "Votes":
         """The votes on the items at some rows, in that order; all raters stay."""
         sizes = self.sizes[rows]
-        indptr = np.zeros(len(rows) + 1, np.int64)
-        np.cumsum(sizes, out=indptr[1:])
-        kept = np.arange(indptr[-1]) + np.repeat(self.indptr[rows] - indptr[:-1], sizes)
-        return replace(
-            self,
-            items=take_items(self.items, rows),
-            indptr=indptr,
-            rater_ids=self.rater_ids[kept],
-            answer_ids=self.answer_ids[kept],
-            seconds=None if self.seconds is None else self.seconds[kept],
-        )
+        kept = np.arange(sizes.sum()) + np.repeat(self.indptr[rows] - np.cumsum(sizes) + sizes, sizes)
+        return self._only(kept, take_items(self.items, rows), sizes)
 
     def without(self, rows: npt.NDArray[np.integer]) -> "Votes":
         """The same items and raters, the items at some rows without votes."""
         sizes = self.sizes
         sizes[rows] = 0
-        kept = np.repeat(sizes > 0, self.sizes)
+        return self._only(np.repeat(sizes > 0, self.sizes), self.items, sizes)
+
+    def _only(self, kept: npt.NDArray[Any], items: Items, sizes: npt.NDArray[np.int64]) -> "Votes":
         return replace(
             self,
+            items=items,
             indptr=np.concatenate([[0], np.cumsum(sizes)]),
             rater_ids=self.rater_ids[kept],
             answer_ids=self.answer_ids[kept],

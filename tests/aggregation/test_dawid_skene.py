@@ -213,9 +213,7 @@ def test_em_on_the_released_votes_gives_the_measured_numbers(
         return np.count_nonzero(kept & published) / np.count_nonzero(kept | published)
 
     plain = fit_dawid_skene(votes, smoothing=0, pooling=0).posterior.of("valid")
-    smoothed = fit_dawid_skene(votes, smoothing=1, pooling=0).posterior.of("valid")
     assert round(average_precision(truth, plain[rows]), 4) == 0.8922
-    assert round(average_precision(truth, smoothed[rows]), 4) == 0.8923
     assert round(jaccard(plain), 3) == 0.906
     three = fit_dawid_skene(votes, truths=WORDS, smoothing=0, pooling=0)
     assert round(jaccard(three.posterior.of("yes")), 3) == 0.474

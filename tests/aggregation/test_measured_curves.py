@@ -246,7 +246,7 @@ def test_second_curve_is_of_the_left_out_scores() -> None:
     scores, golden = aggregate(votes, "calibrated", experts=experts).scores, golden_truth(experts)
     goal = Goal("threshold", 0.5)
     first, each = measure_curves("mine", scores, golden, votes=votes, experts=experts, leave_out="image", goal=goal)
-    assert (first.name, first.left_out, each.left_out) == ("mine, in-sample", None, "each image left out")
+    assert (first.name, each.name) == ("mine, in-sample", "mine, each image left out")
     left_out = left_out_scores(scores, votes, experts, None, None, "image")
     assert each.curve.values.tolist() == precision_recall(left_out, golden).values.tolist()
     assert first.chosen is not None

@@ -712,16 +712,16 @@ if __name__ == "__main__":
 
 
 def test_a_run_that_is_killed_at_any_moment_and_begun_again_gives_the_same_bytes(tmp_path: Path) -> None:
-    """8 times: in every fourth with a process that decodes, and in every second as files take their places."""
+    """Four times: once with a process that decodes, and twice as files take their places."""
     write_files(tmp_path, {f"images/{n:03d}.png": picture(n % 12, "PNG") for n in range(60)})
     write_files(tmp_path, {"images/bad.png": b"", "go.py": _KILLED})
     subprocess.run([sys.executable, "go.py", "0"], cwd=tmp_path, check=True)
     whole = contents_of(tmp_path / "out")
     assert list(whole) == ["other.npy", "other.txt", "slow.npy", "slow.txt"]
     random, killed = Random(0), 0
-    for attempt in range(8):
+    for attempt in range(4):
         shutil.rmtree(tmp_path / "out", ignore_errors=True)
-        command = [sys.executable, "go.py", str(int(attempt % 4 == 0))]
+        command = [sys.executable, "go.py", str(int(attempt == 0))]
         before = subprocess.Popen(command, cwd=tmp_path)
         awaited = tmp_path / "out.unfinished" / ("outputs.json" if attempt % 2 else "run.json")
         while before.poll() is None and not awaited.exists():
@@ -734,7 +734,7 @@ def test_a_run_that_is_killed_at_any_moment_and_begun_again_gives_the_same_bytes
             assert not (tmp_path / "out.unfinished").exists()
         assert contents_of(tmp_path / "out") == whole, attempt
         shutil.rmtree(tmp_path / "out.unfinished", ignore_errors=True)
-    assert killed > 3, "else the runs are too short to be killed"
+    assert killed > 1, "else the runs are too short to be killed"
 
 
 _KILLED_PLACING = """

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.aggregation import aggregate, calibrate, posterior
-from reassess.aggregation.golden import expert_validity
 from reassess.core import Posterior, Questions, RaterModel, Votes
 from reassess.formats import read_rater_model, write_rater_model
 from tests.helpers import WORDS, code_of, message, votes_of
@@ -88,15 +87,6 @@ def with_extra(votes: Votes, **changed: Any) -> Posterior:
 def test_bad_input_is_refused(name: str) -> None:
     call, code = BAD[name]
     assert code_of(call) == code
-
-
-def test_the_released_golden_votes_give_the_measured_prior_and_label_ratios(real_votes: Callable[[str], Votes]) -> None:
-    experts = real_votes("golden.npz")
-    truth = expert_validity(experts, at_least=3)
-    assert (truth.size, truth.sum()) == (1_135, 248)
-    model = calibrate(real_votes("raters_golden.npz"), truth, smoothing=1, pooling=0)
-    assert len(model.raters) == 78
-    assert model.prior[1] == 248 / 1_135
 
 
 def a_model(**changed: Any) -> RaterModel:

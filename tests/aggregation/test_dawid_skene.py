@@ -253,31 +253,6 @@ SEEDS = st.integers(0, 10_000)
 POOLINGS = st.sampled_from([0.0, 0.3, 4.0, 100.0])
 
 
-def relabelled(votes: Votes, seed: int) -> Votes:
-    """The same votes with items and raters in another order."""
-    generator = np.random.default_rng(seed)
-    items, raters = generator.permutation(len(votes.items)), generator.permutation(len(votes.raters))
-    return Votes.from_columns(
-        tuple(votes.items[i] for i in np.argsort(items)),
-        items[votes.item_ids],
-        raters[votes.rater_ids],
-        votes.answer_ids,
-        tuple(votes.raters[r] for r in np.argsort(raters)),
-        votes.answers,
-    )
-
-
-@given(SEEDS, st.sampled_from([0.0, 1.0]), POOLINGS)
-@settings(max_examples=30)
-def test_relabelling_raters_and_items_changes_nothing(seed: Any, smoothing: float, pooling: float) -> None:
-    votes = random_votes(seed)
-    other = relabelled(votes, seed)
-    first, second = (stopped(v, smoothing=smoothing, pooling=pooling, max_iterations=30) for v in (votes, other))
-    rows = other.find(votes.items)
-    np.testing.assert_allclose(first.posterior.values, second.posterior.values[rows], atol=1e-9)
-    np.testing.assert_allclose(first.model.matrices_of(votes.raters), second.model.matrices_of(votes.raters), atol=1e-9)
-
-
 @given(SEEDS, st.sampled_from([0.0, 0.1, 1.0, 7.0]), POOLINGS, st.booleans(), st.booleans())
 @settings(max_examples=100)
 def test_the_objective_never_falls(seed: Any, smoothing: float, pooling: float, pin: bool, given_prior: bool) -> None:
@@ -355,27 +330,6 @@ def test_few_votes_a_rater_and_many_classes_are_hardly_worse_than_the_majority()
     assert right[1, 0] < majority - 0.3
 
 
-def test_a_rater_with_few_votes_is_near_the_mean_matrix_and_one_with_many_is_not() -> None:
-    votes, *_ = simulated(items=4_000)
-    few = votes.restrict(np.arange(1))
-    other = replace(few, raters=tuple(f"new {rater}" for rater in range(6)))
-    rare = Votes.from_columns(
-        (*votes.items, "one more"),
-        np.append(votes.item_ids, np.full(5, len(votes.items))),
-        np.append(votes.rater_ids, other.rater_ids + 6),
-        np.append(votes.answer_ids, other.answer_ids),
-        (*votes.raters, *other.raters),
-        WORDS,
-    )
-    model = fit_dawid_skene(rare, pooling=10).model
-    off = np.abs(model.matrices - model.fallback).max(axis=(1, 2))
-    assert off[:6].min() > 0.1
-    assert (off[6:] <= 5 / 15).all()
-    assert np.array_equal(model.matrices_of(["unheard of"])[0], model.fallback)
-    closer = fit_dawid_skene(rare, pooling=1_000).model
-    assert (np.abs(closer.matrices - closer.fallback).max(axis=(1, 2))[6:] <= 5 / 1_005).all()
-
-
 # --- two truths -----------------------------------------------------------------------------------------------------
 
 
@@ -430,14 +384,6 @@ def test_degenerate_votes_give_numbers(votes: Votes, pooling: int) -> None:
     assert np.allclose(result.posterior.values.sum(axis=1), 1)
     assert np.isfinite(result.model.matrices).all()
     assert result.model.raters == votes.raters[: len(set(votes.rater_ids.tolist()))]  # one without votes has no matrix
-
-
-def test_an_item_without_votes_does_not_move_the_prior() -> None:
-    votes = random_votes(0)
-    without = votes.restrict(np.flatnonzero(votes.sizes > 0))
-    assert len(without.items) < len(votes.items)
-    first, second = stopped(votes, max_iterations=30), stopped(without, max_iterations=30)
-    np.testing.assert_allclose(first.model.prior, second.model.prior)
 
 
 def test_an_empty_row_is_uniform() -> None:

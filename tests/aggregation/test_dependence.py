@@ -2,9 +2,8 @@
 
 import math
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -167,18 +166,3 @@ def test_too_many_raters_are_not_tested_and_one_answer_is_not_suspect(monkeypatc
     assert (alike.pairs, alike.tested) == ((), 6)
     monkeypatch.setattr(module, "_MOST_CELLS", 4**2 * 3 - 1)
     assert dependence(votes).tested == 0
-
-
-def test_the_released_votes_name_a_pair_and_the_golden_votes_a_group_of_eight(
-    real_votes: Callable[[str], Votes],
-) -> None:
-    main = dependence(real_votes("raters.npz"))
-    assert (main.tested, main.untested) == (1_339, 1_058)
-    assert [pair.raters for pair in main.pairs] == [(180, 107)]
-    golden = dependence(real_votes("raters_golden.npz"))
-    assert (golden.tested, golden.untested) == (78 * 77 // 2, 0)
-    group = {112, 126, 136, 143, 172, 174, 177, 184}
-    *clearest, last = golden.pairs
-    assert {frozenset(pair.raters) for pair in clearest} == {frozenset(pair) for pair in combinations(group, 2)}
-    assert all(0.98 < pair.agreed / pair.common < 0.995 for pair in clearest)
-    assert (last.raters, round(last.z, 1)) == ((116, 180), 4.6)

@@ -78,13 +78,6 @@ def test_a_benchmarks_rater_golden_votes_go_with_its_own_experts_alone() -> None
     assert golden_sources(Benchmark()) == {}
 
 
-def test_the_released_golden_answers_make_248_of_1135_pairs_valid(real_votes: Callable[[str], Votes]) -> None:
-    votes, raters, answers = (real_votes(f"{name}.npz") for name in ("raters", "raters_golden", "golden"))
-    assert repr(golden_truth(answers)) == "Golden(1,135 pairs on 155 images, 248 valid)"
-    assert golden_truth(answers, at_least=3).positives == 248
-    assert with_golden_votes(votes, raters, answers) is votes
-
-
 def test_pairs_are_valid_by_enough_of_the_experts_who_judged_them() -> None:
     golden = golden_truth(HALF)
     assert (golden.questions.images, golden.questions.class_ids.tolist()) == (("a",), [1, 2])

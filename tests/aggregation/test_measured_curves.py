@@ -1,7 +1,7 @@
 """Curves of given scores, and of scores made again without the golden answers that judge them."""
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,22 +28,6 @@ from reassess.core import Classes, LabelSets, Questions, Scores, Votes
 from tests.helpers import CURVE, WORDS, code_of, votes_of
 
 # --- a curve and its points -----------------------------------------------------------------------------------------
-
-
-def test_json_of_a_curve_is_as_the_contract_says() -> None:
-    assert MeasuredCurve("s.npz", CURVE).to_json() == {
-        "file": "s.npz",
-        "rule": None,
-        "average_precision": 1.0,
-        "in_sample": None,
-        "points": [
-            {"threshold": 0.9, "precision": 1.0, "recall": 0.5},
-            {"threshold": 0.7, "precision": 1.0, "recall": 1.0},
-            {"threshold": 0.6, "precision": 2 / 3, "recall": 1.0},
-        ],
-        "chosen": None,
-        "golden": {"pairs": 3, "valid": 2, "rule": None, "left_out": 0, "unrated": 0},
-    }
 
 
 TWO = Questions.from_columns(["a", "b"], np.array([1, 1]))
@@ -100,39 +84,6 @@ def test_golden_answers_of_the_scores_go_before_what_else_is_known(
     scores = Scores(CURVE.golden.questions, CURVE.values, golden=None if golden is None else np.array(golden))
     (curve,) = measure_curves("mine", scores, CURVE.golden, in_sample=in_sample)
     assert curve.curve.in_sample is expected
-
-
-# --- the published scores -------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def answers(real_votes: Callable[[str], Votes]) -> dict[str, Votes]:
-    """The votes on golden pairs in the main job, the experts', and the raters' golden ones."""
-    votes, experts, raters = (real_votes(f"{name}.npz") for name in ("raters", "golden", "raters_golden"))
-    return {"votes": votes.restrict(votes.find(experts.items)), "experts": experts, "rater_golden": raters}
-
-
-def test_published_scores_have_the_measured_curve_without_each_image(
-    real_scores: Scores, answers: dict[str, Any], real_original: LabelSets
-) -> None:
-    """Average precision 0.8910; precision and recall at 0.8 unchanged."""
-    scores, golden = replace(real_scores, method="imagenet-real"), golden_truth(answers["experts"])
-    given, left_out = measure_curves("ReaL", scores, golden, **answers, original=real_original, leave_out="image")
-    assert (given.curve.in_sample, left_out.curve.in_sample) == (True, False)
-    assert round(left_out.curve.average_precision, 4) == 0.8910
-    point = left_out.curve.at(0.8)
-    assert (round(point.precision.value, 5), round(point.recall.value, 5)) == (0.89767, 0.77823)
-
-
-def test_scores_without_the_original_label_are_made_again_without_it(answers: dict[str, Any]) -> None:
-    golden = golden_truth(answers["experts"])
-    alone = aggregate(method="imagenet-real", **answers).scores
-    assert alone.method == "imagenet-real, original=false"
-    given, left_out = measure_curves("alone", alone, golden, **answers, leave_out="image")
-    assert round(given.curve.average_precision, 4) == 0.8940
-    assert round(left_out.curve.average_precision, 4) == 0.8916
-    _, folds = measure_curves("alone", alone, golden, **answers, leave_out=155)
-    assert folds.curve.values.tolist() == left_out.curve.values.tolist()
 
 
 # --- every method, left out -----------------------------------------------------------------------------------------

@@ -1,12 +1,10 @@
 """A chosen threshold comes with its intervals and with the labels that would follow."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 
-from reassess.aggregation import Goal, Point, golden_truth, label_sets, operating_point, precision_recall
-from reassess.core import LabelSets, Questions, Scores, Votes
+from reassess.aggregation import Goal, Point, label_sets, operating_point
+from reassess.core import LabelSets, Questions, Scores
 from tests.helpers import CURVE, fault_of
 
 QUESTIONS = Questions.from_columns(["a", "a", "b", "c"], np.array([1, 2, 1, 1]))
@@ -36,30 +34,8 @@ def test_labels_and_empty_images_are_those_of_the_label_sets_that_would_follow()
         assert (cut.indices.size, cut.empty_images) == (labels, 1)
 
 
-@pytest.mark.parametrize(
-    ("threshold", "precision", "recall", "counts"),
-    [(0.6, (2 / 3, 0.5, 1.0), (1.0, 1.0, 1.0), (2, 3, 2, 3, 1)), (1.0, (None,) * 3, (0.0,) * 3, (0, 0, 2, 0, 3))],
-)
-def test_json_holds_both_figures_their_bounds_and_the_counts(
-    threshold: float, precision: tuple[float, ...], recall: tuple[float, ...], counts: tuple[int, ...]
-) -> None:
-    """Where nothing is kept, there is no precision."""
-    chosen = operating_point(CURVE, Goal("threshold", threshold), SCORES)
-    assert chosen.to_json() == {
-        "threshold": threshold,
-        "precision": precision[0],
-        "recall": recall[0],
-        "low": {"precision": precision[1], "recall": recall[1]},
-        "high": {"precision": precision[2], "recall": recall[2]},
-        **dict(zip(("hits", "kept", "valid", "labels", "empty_images"), counts, strict=True)),
-    }
-
-
-def test_the_published_threshold_gives_the_published_numbers_of_labels_and_empty_images(
-    real_scores: Scores, real_original: LabelSets, real_votes: Callable[[str], Votes]
-) -> None:
-    curve = precision_recall(real_scores, golden_truth(real_votes("golden.npz")))
-    chosen = operating_point(curve, Goal("threshold", 0.8), real_scores, original=real_original)
-    assert (chosen.labels, chosen.empty_images) == (57_553, 3_163)
-    assert chosen.precision_interval == pytest.approx((0.858, 0.934), abs=0.002)
-    assert chosen.recall_interval == pytest.approx((0.724, 0.830), abs=0.002)
+def test_where_nothing_is_kept_there_is_no_precision_and_a_recall_of_0() -> None:
+    point = operating_point(CURVE, Goal("threshold", 1.0), SCORES).to_json()
+    assert (point["precision"], point["recall"]) == (None, 0.0)
+    assert (point["low"], point["high"]) == ({"precision": None, "recall": 0.0},) * 2
+    assert (point["labels"], point["empty_images"]) == (0, 3)

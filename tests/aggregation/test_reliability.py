@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.aggregation import GoldenVotes, natural_truths, rater_reliability
-from reassess.aggregation.golden import expert_validity
 from reassess.aggregation.reliability import right_answers
 from reassess.core import VALIDITY, Items, Questions, Votes
 from reassess.errors import DependenceWarning
@@ -303,31 +302,3 @@ def test_a_truth_that_em_has_given_up_makes_no_rater_one_with_few_votes() -> Non
     result = rater_reliability(votes_of(rows, questions_of(60, a_image=1), raters=("a", "b", "c")))
     assert 0 < result.prior[1] * 60 < 0.5
     assert not any("few" in rater.flags for rater in result.raters)
-
-
-# --- the released votes ---------------------------------------------------------------------------------------------
-
-
-def test_the_released_votes_are_counted_as_they_are_and_one_rater_tells_nothing(
-    real_votes: Callable[[str], Votes],
-) -> None:
-    votes, experts, golden = (real_votes(f"{name}.npz") for name in ("raters", "golden", "raters_golden"))
-    truth = expert_validity(experts, at_least=3)[experts.find(golden.items)]
-    with pytest.warns(DependenceWarning):
-        released = rater_reliability(votes, GoldenVotes(golden, truth))
-    each = [rater.votes for rater in released.raters]
-    assert (len(each), min(each), max(each), sum(each)) == (85, 6, 50_720, 924_810)
-    assert sum(rater.answers for rater in released.raters).tolist() == [729_424, 78_942, 116_444]
-    assert sum(rater.confusion for rater in released.raters).sum(axis=0).tolist() == [69_288, 6_497, 12_745]
-    unmeasured = {rater.rater for rater in released.raters if rater.information is None}
-    assert unmeasured == {189, 111, 132, 146, 134, 153, 167}
-    assert {rater.right.n for rater in released.raters if rater.right} == {1_135}
-    again = sum((rater.repeated for rater in released.raters if rater.repeated), Proportion(0, 0))
-    assert again == Proportion(4_795, 5_497)
-    assert released.prior[1] == 248 / 1_135
-    flagged = {rater.rater: rater.flags for rater in released.raters if rater.flags}
-    assert flagged == {145: ("uninformative", "one answer")}
-    assert released.ranked[0].rater == 145
-    assert released.alpha == pytest.approx(0.5172, abs=5e-5)
-    best = released.ranked[77]
-    assert (best.rater, round(best.information.bits, 2)) == (137, 0.41)

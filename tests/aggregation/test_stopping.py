@@ -106,25 +106,6 @@ def test_orders_are_random_and_the_same_for_a_seed() -> None:
     assert len(set(one.tolist())) > 1
 
 
-def test_json_holds_each_order() -> None:
-    votes = votes_of([(0, 2, 2), (0, 2, 2), (0, 2, 2), (1, 2, 0)], QUESTIONS, RATERS)
-    (one,) = replay(votes, StopRule(0.1, 0.9), orders=2)
-    assert one.to_json() == {
-        "low": 0.1,
-        "high": 0.9,
-        "at_least": 2,
-        "threshold": 0.8,
-        "votes": 4,
-        "questions": 2,
-        "share_taken": 0.75,
-        "labels_in_common": 1.0,
-        "taken": [3, 3],
-        "changed": [0, 0],
-        "kept": [1, 1],
-        "images_changed": [0, 0],
-    }
-
-
 OTHER = RaterModel((), ("cat", "dog"), WORDS, np.empty((0, 2, 3)), MODEL.fallback, MODEL.prior)
 ONE_VOTE = votes_of([(0, 0, 0)], QUESTIONS, RATERS)
 

@@ -173,33 +173,15 @@ class Curve:
 
 
 def precision_recall(scores: Scores, golden: Golden, *, in_sample: bool | None = None) -> Curve:
-    """The precision-recall curve of scores on golden pairs.
+    """Measure precision and recall of scores on golden pairs, each of which needs a score; `in_sample` as in `Curve`.
 
-    Parameters
-    ----------
-    scores
-        Scores of questions, among them every golden pair.
-    golden
-        Golden truth.
-    in_sample
-        See `Curve`.
+    Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, figure 3.
 
-    Raises
-    ------
-    DataError
-        A golden pair was never rated; of experts who chose one class an image, a golden image.
-
-    Examples
-    --------
-    >>> from reassess.core.questions import Questions
+    >>> from reassess.core import Questions
     >>> questions = Questions.from_columns(["a.png", "a.png", "b.png"], np.array([1, 2, 1]))
     >>> golden = Golden(questions, np.array([True, False, True]))
     >>> precision_recall(Scores(questions, np.array([0.9, 0.6, 0.7])), golden).average_precision
     1.0
-
-    Notes
-    -----
-    Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, figure 3.
     """
     check_type(Scores, scores)
     check_type(Golden, golden, what="golden answers", fix="golden_truth(EXPERTS)")

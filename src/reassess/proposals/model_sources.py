@@ -12,45 +12,15 @@ from reassess.proposals.torch_models import open_timm, open_torchvision
 
 
 def takers(models: Sequence[str], option: str) -> list[str]:
-    """Models that take an option given for all of them; if none does, all, so that it is refused.
-
-    >>> takers(["python:m:f", "timm:resnet18"], "device"), takers(["python:m:f"], "device")
-    (['timm:resnet18'], ['python:m:f'])
-    """
+    """List the models that take an option given for all of them; if none does, all, so that it is refused."""
     return [model for model in models if ModelSource(model).takes(option)] or list(models)
 
 
 def open_model(source: str | ModelSource, *, device: str | None = None) -> ImageModel:
-    r"""A model that is ready to run, with its weights and its preprocessing.
+    """Open a model, or one of this name, with its weights and its preprocessing.
 
-    Parameters
-    ----------
-    source
-        The model, or its name, see `ModelSource`. A Python function runs the code of its module.
-    device
-        Where it runs, as PyTorch calls it; by default a GPU if there is one. There it computes in mixed precision.
-
-    Raises
-    ------
-    DataError
-        The model is unknown; or one of its files, or the device, cannot be used.
-    SourceError
-        Its weights cannot be had.
-    MissingPackageError
-        The library is not installed.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> from tempfile import mkdtemp
-    >>> import numpy as np
-    >>> folder = mkdtemp()
-    >>> code = "import numpy as np\ndef scores(images): return np.array([[np.mean(each), 9.5] for each in images])"
-    >>> _ = (Path(folder) / "mean_and_more.py").write_text(code)
-    >>> sys.path.append(folder)
-    >>> model = open_model("python:mean_and_more:scores")
-    >>> model.scores([np.full((8, 8, 3), 200, np.uint8)])
-    array([[200. ,   9.5]])
+    A Python function runs the code of its module. `device` is where the model runs, as PyTorch calls it; by default a
+    GPU if there is one, where it computes in mixed precision.
     """
     if isinstance(source, str):
         source = ModelSource(source)

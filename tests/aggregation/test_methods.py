@@ -4,7 +4,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess.aggregation import aggregate, likely_recipes, real_scores
+from reassess.aggregation import (
+    METHODS,
+    Method,
+    aggregate,
+    golden_truth,
+    likely_recipes,
+    measure_curves,
+    real_scores,
+)
 from reassess.core import KNOWN_ANSWERS, REAL_RECIPE, Items, LabelSets, Questions, Recipe, Votes
 from reassess.errors import ReassessWarning
 from tests.helpers import code_of, votes_of
@@ -116,6 +124,17 @@ def test_em_keeps_golden_items_at_the_experts_truth(pair_votes: Votes, experts: 
     result = aggregate(pair_votes, "em", experts=experts)
     assert result.scores.values[:2].tolist() == [1.0, 0.0]
     assert result.facts["converged"] is True
+
+
+def test_new_method_is_a_row_of_the_table(pair_votes: Votes, experts: Votes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(METHODS, "share", Method("as the majority", lambda votes: aggregate(votes, "majority")))
+    scores = aggregate(pair_votes, "share").scores
+    assert scores.method == "share"
+    golden = golden_truth(experts)
+    (curve,) = measure_curves("new", scores, golden, votes=pair_votes, experts=experts, leave_out="image")
+    assert curve.curve.in_sample is False
+    with pytest.raises(ValueError, match="usual value of each option to record: pooling"):
+        Method("without the usual number", lambda votes, pooling: aggregate(votes, pooling=pooling), ("pooling",))
 
 
 def test_a_truth_that_em_leaves_no_item_to_is_warned_of() -> None:

@@ -147,7 +147,8 @@ def test_of_equal_classes_the_lower_id_is_the_likeliest_and_no_label_is_certain(
     images = ClassCandidates(ids, np.zeros((1, 3), np.float32), np.zeros(1, np.int32), no_tails, 3)
     even = replace(NoiseModel.start(3, pull=0.0), noise=np.full((3, 3), 1 / 3))
     assert even.expect(images).likeliest.tolist() == [0]
-    found = NoiseModel.start(3, pull=0.15).sharpened(2.0).expect(candidates_of(np.array([[1.0, 0.0, 0.0]]), [0]))
+    sure = candidates_of(np.array([[1.0, 0.0, 0.0]]), [0])
+    found = replace(NoiseModel.start(3, pull=0.15), sharpening=2.0).expect(sure)
     assert np.count_nonzero(found.counts) == 1
     assert 0 < 1 - found.correct[0] < NEGLIGIBLE
 

@@ -121,10 +121,6 @@ class NoiseModel:
         exposure += (shared if self.pull else truths)[:, None]
         return Expectation(counts, exposure, chances, truths, logs, right, likeliest)
 
-    def sharpened(self, sharpening: float) -> "NoiseModel":
-        """The same parameters with another sharpening."""
-        return replace(self, sharpening=sharpening)
-
     def improved(self, found: Expectation) -> "NoiseModel":
         """The parameters that an expectation asks for; sharpening and pull stay."""
         classes = self.biases.size
@@ -187,7 +183,7 @@ def _calibrated(images: ClassCandidates, *, pull: float) -> tuple[NoiseModel, Ex
     """Fit the sharpening and the matrix for a pull."""
     start = NoiseModel.start(images.classes, pull=pull)
     sharpening = max(_least_sharpening(images, start), _likeliest_sharpening(images, start))
-    return start.sharpened(sharpening).fitted(images)
+    return replace(start, sharpening=sharpening).fitted(images)
 
 
 def _weight_of_following(images: ClassCandidates, model: NoiseModel, found: Expectation) -> float:
@@ -219,7 +215,7 @@ def _likeliest_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
     """Find the sharpening that makes the labels most likely."""
 
     def unlikelihood(log_sharpening: float) -> float:
-        _, found = start.sharpened(math.exp(log_sharpening)).fitted(images, most=_STEPS)
+        _, found = replace(start, sharpening=math.exp(log_sharpening)).fitted(images, most=_STEPS)
         return -float(found.logs.mean())
 
     bounds = math.log(_LEAST_SHARPENING), math.log(_MOST_SHARPENING)

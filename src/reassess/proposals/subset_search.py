@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from reassess.core import ModelSubset, ProposalResult
 from reassess.numeric import Proportion
-from reassess.proposals.proposed_pairs import GoldenPairs, Pairs, held_images, sent_images, sent_pairs
+from reassess.proposals.proposed_pairs import GoldenPairs, Pairs, sent_pairs
 
 MOST_EXACT = 20  # models; each more doubles time and memory, here half a second and 50 MiB
 _SOME = 0.01  # of a hit, so that of models that bring none the one with the fewest candidates comes first
@@ -153,8 +153,8 @@ class Measure:
     def __init__(self, result: ProposalResult, golden: GoldenPairs) -> None:
         self._names = result.names
         self._golden = golden
-        self._pairs, self._sent = sent_pairs(result), sent_images(result)
-        self._held = held_images(result)
+        self._pairs = sent_pairs(result)
+        self._sent, self._held = (Pairs(images, images) for images in (result.sends, result.holds))
 
     def __call__(self, subset: _Bools) -> ModelSubset:
         """What one subset, bool of shape (K,), reaches."""

@@ -302,34 +302,6 @@ def test_continuing_leaves_a_probability_of_0() -> None:
     assert continued.objective == pytest.approx(fit_dawid_skene(votes, pooling=0).objective, abs=1e-2)
 
 
-# --- pooling --------------------------------------------------------------------------------------------------------
-
-
-def few_votes(classes: int = 10, raters: int = 100, items: int = 300) -> tuple[Votes, npt.NDArray[np.int64]]:
-    """Three votes on each of some items by raters who are right seven times in ten: nine votes a rater."""
-    generator = np.random.default_rng(0)
-    truth = generator.integers(0, classes, items)
-    item_ids = np.repeat(np.arange(items), 3)
-    right = generator.random(item_ids.size) < 0.7
-    answer_ids = np.where(right, truth[item_ids], generator.integers(0, classes, item_ids.size))
-    rater_ids = generator.permutation(np.arange(item_ids.size) % raters)
-    names = tuple(range(classes))
-    return Votes.from_columns(tuple(range(items)), item_ids, rater_ids, answer_ids, range(raters), names), truth
-
-
-def test_few_votes_a_rater_and_many_classes_are_hardly_worse_than_the_majority() -> None:
-    """Without pooling, one vote in each cell, or none, is taken for proof."""
-    votes, truth = few_votes()
-    majority = (votes.counts().argmax(axis=1) == truth).mean()
-    right = {
-        options: (stopped(votes, smoothing=options[0], pooling=options[1]).posterior.most_likely() == truth).mean()
-        for options in ((0, 4), (0, 0), (1, 0))
-    }
-    assert right[0, 4] > majority - 0.02
-    assert right[0, 0] < majority - 0.1
-    assert right[1, 0] < majority - 0.3
-
-
 # --- two truths -----------------------------------------------------------------------------------------------------
 
 

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from reassess.aggregation import Aggregation, aggregate
-from reassess.core import Classes, Items, LabelSets, Questions, Votes
+from reassess.core import Classes, Items, LabelSets, Votes
 from reassess.formats import read_vote_file
 from tests.helpers import code_of, message, votes_of
 
@@ -40,15 +40,6 @@ def copied() -> tuple[Votes, Ints]:
     votes, truth = crowd([0.9, 0.9, 0.5, 0.5, 0.5])
     answers = np.where(votes.rater_ids > 2, votes.answer_ids[votes.item_ids * 5 + 2], votes.answer_ids)
     return replace(votes, answer_ids=answers), truth
-
-
-def test_em_keeps_a_few_golden_items_at_their_truth() -> None:
-    votes, truth = crowd([0.8, 0.7, 0.7, 0.6, 0.55])
-    experts = expert(range(20), truth[:20])
-    result = aggregate(votes, experts=experts)
-    assert result.method == "em"
-    assert result.posterior.values.tolist() == aggregate(votes, "em", experts=experts).posterior.values.tolist()
-    assert result.posterior.most_likely()[:20].tolist() == truth[:20].tolist()
 
 
 def test_calibrated_is_taken_where_it_is_better_by_more_than_a_standard_error() -> None:
@@ -101,18 +92,6 @@ def test_without_golden_answers_it_is_em_and_for_counts_the_majority() -> None:
         )
     for more in ({"original": LabelSets.from_lists(["a"], [[0]])}, {"rater_golden": votes}, {"at_least": 2}):
         assert code_of(aggregate, votes, **more) == "no-golden-answers"
-
-
-def test_original_labels_are_votes_of_calibrated_only() -> None:
-    images = [f"{row}.png" for row in range(6)]
-    questions, answers = Questions.from_columns(images, np.zeros(6, int)), ("no", "maybe", "yes")
-    votes = votes_of([(row, rater, row % 2 * 2) for row in range(6) for rater in range(3)], questions, "abc", answers)
-    experts = votes_of([(row, 0, row % 2 * 2) for row in range(3)], questions, ("eve",), answers)
-    original = LabelSets.from_lists(images, [[0]] * 6)
-    result = aggregate(votes, experts=experts, original=original)
-    named = aggregate(votes, "calibrated", experts=experts, original=original)
-    assert result.facts["choice"] == "calibrated: only calibrated takes original labels as votes"
-    assert result.scores.values.tolist() == named.scores.values.tolist()
 
 
 def test_votes_for_one_class_an_image_are_judged_by_the_most_probable_class() -> None:
@@ -270,15 +249,6 @@ def test_the_warning_says_how_many_items_are_concerned_and_what_to_do() -> None:
         "does not predict the votes much better. Take majority, or get more votes on each item",
         told,
     )
-
-
-def test_em_is_trusted_against_a_majority_that_always_says_the_same() -> None:
-    """Of 100 items four raters tell a fifth apart; five others always say the same."""
-    rows = [(item, rater, int(item < 20)) for item in range(100) for rater in range(4)]
-    rows += [(item, rater, 0) for item in range(100) for rater in range(4, 9)]
-    votes = votes_of(rows, range(100), range(9), ANSWERS)
-    assert doubts(votes) == []
-    assert aggregate(votes, "em").posterior.most_likely().tolist() == [1] * 20 + [0] * 80
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,7 @@ def test_method_and_unusual_options_are_recorded(pair_votes: Votes, experts: Vot
     assert recorded("calibrated", experts=judged, original=ORIGINAL) == "calibrated, original=true"
     assert recorded("imagenet-real", experts=judged, original=ORIGINAL, at_least=2) == "imagenet-real, at_least=2"
     assert recorded("auto", experts=judged, smoothing=0.5) == "em, smoothing=0.5"
+    assert recorded("auto", experts=judged, original=ORIGINAL) == "calibrated, original=true"
 
 
 def test_em_keeps_golden_items_at_the_experts_truth(pair_votes: Votes, experts: Votes) -> None:

@@ -190,21 +190,6 @@ def test_the_likelihood_never_falls(seed: int, biases: bool) -> None:
             model = replace(model, biases=model.biases + np.log(found.truths / found.chances))
 
 
-@given(seed=cases)
-@settings(max_examples=20, deadline=None)
-def test_other_numbers_of_the_classes_change_nothing_but_the_numbers(seed: int) -> None:
-    images, model = some_case(seed)
-    new = np.random.default_rng(seed).permutation(4).astype(np.int32)
-    renumbered = ClassCandidates(new[images.ids], images.logs, images.place, images.tails, 4)
-    moved_noise, moved_biases = np.empty((4, 4)), np.empty(4)
-    moved_noise[np.ix_(new, new)] = model.noise
-    moved_biases[new] = model.biases
-    first, after = model.fitted(images, most=10)
-    other, after_other = replace(model, noise=moved_noise, biases=moved_biases).fitted(renumbered, most=10)
-    assert other.noise[np.ix_(new, new)] == pytest.approx(first.noise, rel=1e-6)
-    assert after_other.correct == pytest.approx(after.correct, rel=1e-6)
-
-
 @pytest.mark.parametrize(("kind", "share"), [("uniform", 0.2), ("pairs", 0.3), ("uniform", 0.0)])
 def test_a_known_matrix_is_found_where_the_model_is_calibrated(kind: str, share: float) -> None:
     rng = np.random.default_rng(1)

@@ -184,16 +184,6 @@ def test_outputs_that_are_called_by_a_name_that_no_class_has_are_named(images: P
     assert (result.without_class, result.without_output) == (5, 2)
 
 
-def test_several_models_have_a_file_each(images: Path, tmp_path: Path) -> None:
-    other = ImageModel("python:m:other", lambda pictures: 2 * colours(pictures))
-    results = predict([MODEL, other], tmp_path / "out", images=images)
-    assert [result.file for result in results] == [tmp_path / "out/colours.npy", tmp_path / "out/python-m-other.npy"]
-    assert [np.load(result.file)[0, 0] for result in results] == [1, 2]
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        *("colours.npy", "colours.txt", "python-m-other.npy", "python-m-other.txt")
-    ]
-
-
 # --- images that cannot be read ---------------------------------------------------------------------------------------
 
 
@@ -673,17 +663,6 @@ def test_a_file_that_is_none_of_the_run_is_kept_when_it_goes_on(
     (tmp_path / "out" / name).write_text("mine")
     assert code_of(predict, TWO, tmp_path / "out", images=images) == "output-exists"
     assert (tmp_path / "out" / name).read_text() == "mine"
-
-
-def test_models_that_are_named_in_another_order_keep_their_scores(
-    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patched:
-        patched.setattr("reassess.proposals.model_runs.write_shards", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            predict(TWO, tmp_path / "out", images=images)
-    results = predict(TWO[::-1], tmp_path / "out", images=images)
-    assert {result.model: np.load(result.file)[0, 0] for result in results} == {"colours": 1, "other": 2}
 
 
 _KILLED = """

@@ -23,9 +23,6 @@ def golden(rows: Sequence[Sequence[int]]) -> Votes:
     return votes_of(rows, items=tuple("vwxyz"), raters=(1, 2, 3))
 
 
-# --- calibration ----------------------------------------------------------------------------------------------------
-
-
 @given(ROWS, TRUTH, st.sampled_from([0, 1, 0.5]), st.sampled_from([0, 4, 0.5]))
 def test_calibration_is_that_of_a_plain_loop(rows: Any, truth: Any, smoothing: float, pooling: float) -> None:
     golden_rows = [row for row in rows if truth[row[0]] >= 0]
@@ -95,9 +92,6 @@ def a_model(**changed: Any) -> RaterModel:
     return RaterModel(**{**parts, "fallback": np.full((2, 3), 1 / 3), "prior": np.array([0.75, 0.25]), **changed})
 
 
-# --- files ----------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("raters", [("ann",), (7,), ()])
 def test_a_model_comes_back_equal(tmp_path: Path, raters: Any) -> None:
     model = a_model(raters=raters, matrices=a_model().matrices[: len(raters)])
@@ -130,9 +124,6 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path, name: str, array: An
         changed = {**arrays, name: array}
     np.savez(path, **{key: value for key, value in changed.items() if value is not None})
     assert message(read_rater_model, path).startswith(expected.format(path=path))
-
-
-# --- posteriors -----------------------------------------------------------------------------------------------------
 
 
 @given(ROWS, st.integers(0, 1_000))
@@ -186,9 +177,6 @@ def test_a_posterior_of_questions_gives_scores() -> None:
     assert result.scores().values.tolist() == [0.8, 0.1]
     assert result.scores("invalid").values.tolist() == [0.2, 0.9]
     assert result.most_likely().tolist() == [1, 0]
-
-
-# --- baselines ------------------------------------------------------------------------------------------------------
 
 
 @given(ROWS)

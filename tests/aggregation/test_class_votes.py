@@ -78,9 +78,6 @@ ALL = chosen(
 )
 
 
-# --- methods --------------------------------------------------------------------------------------------------------
-
-
 @given(ROWS)
 def test_majority_and_mean_are_the_share_of_each_class_that_someone_chose(rows: Any) -> None:
     votes = chosen(rows)
@@ -182,9 +179,6 @@ def test_too_many_classes_for_a_rater_model_are_refused_before_it_is_made() -> N
     expected = ("too-many-classes", "4,097")
     assert fault_of(aggregate, votes, "em") == fault_of(aggregate, votes, "calibrated", experts=votes) == expected
     assert len(aggregate(votes, "majority").scores) == 4_097
-
-
-# --- golden classes -------------------------------------------------------------------------------------------------
 
 
 def test_golden_pairs_are_each_golden_image_with_every_class() -> None:

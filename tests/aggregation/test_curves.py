@@ -65,9 +65,6 @@ def test_average_precision_is_the_sum_of_steps_in_exact_fractions(pairs: list[An
     assert curve_of(pairs).average_precision == pytest.approx(float(total), abs=1e-12)
 
 
-# --- operating points -----------------------------------------------------------------------------------------------
-
-
 @given(PAIRS, st.floats(0, 1))
 def test_the_chosen_point_is_the_best_of_those_that_reach_the_goal(pairs: list[Any], least: float) -> None:
     curve = curve_of(pairs)
@@ -98,9 +95,6 @@ def test_where_nothing_is_kept_there_is_no_precision_and_a_recall_of_0() -> None
     point = curve_of([("a", True, 0.5)]).at(0.9)
     assert (point.precision, point.recall) == (Proportion(0, 0), Proportion(0, 1))
     assert point.to_json() == {"threshold": 0.9, "precision": None, "recall": 0.0}
-
-
-# --- bootstrap ------------------------------------------------------------------------------------------------------
 
 
 @given(PAIRS, VALUES, st.integers(0, 3))

@@ -23,8 +23,6 @@ from reassess.formats import read_score_file, read_vote_file
 from tests.helpers import WORDS, code_of, message, votes_of
 from tests.references import average_precision
 
-# --- the reference --------------------------------------------------------------------------------------------------
-
 
 def reference_em(
     votes: Votes,
@@ -185,9 +183,6 @@ def test_many_votes_on_an_item_agree_with_the_reference(smoothing: int, truths: 
     np.testing.assert_allclose(result.history, objectives, rtol=1e-10)
 
 
-# --- published numbers ----------------------------------------------------------------------------------------------
-
-
 def test_the_1979_example_gives_the_papers_numbers(real_file: Callable[[str], Path]) -> None:
     votes = read_vote_file(real_file("anesthesia-1979.csv"))
     result = fit_dawid_skene(votes, smoothing=0, pooling=0)
@@ -221,9 +216,6 @@ def test_em_on_the_released_votes_gives_the_measured_numbers(
     assert (np.diff(three.history) >= -1e-9 * abs(three.objective)).all()
 
 
-# --- simulated raters -----------------------------------------------------------------------------------------------
-
-
 def simulated(seed: int = 0, items: int = 20_000) -> tuple[Votes, npt.NDArray[Any], npt.NDArray[Any]]:
     generator = np.random.default_rng(seed)
     prior = np.array([0.5, 0.3, 0.2])
@@ -246,8 +238,6 @@ def test_simulated_raters_come_back() -> None:
     assert (np.abs(result.model.matrices_of(range(6)) - matrices) <= 4 * 1.6 * error + 1e-3).all()
     assert (np.abs(result.model.prior - prior) <= 4 * 1.6 * np.sqrt(prior * (1 - prior) / len(votes.items))).all()
 
-
-# --- laws -----------------------------------------------------------------------------------------------------------
 
 SEEDS = st.integers(0, 10_000)
 POOLINGS = st.sampled_from([0.0, 0.3, 4.0, 100.0])
@@ -302,9 +292,6 @@ def test_continuing_leaves_a_probability_of_0() -> None:
     assert continued.objective == pytest.approx(fit_dawid_skene(votes, pooling=0).objective, abs=1e-2)
 
 
-# --- two truths -----------------------------------------------------------------------------------------------------
-
-
 def asked(rows: Sequence[Sequence[int]], pairs: int, answers: Sequence[str | int] = WORDS) -> Votes:
     questions = Questions.from_columns([f"{i}.png" for i in range(pairs)], np.zeros(pairs, int))
     return votes_of(rows, questions, ("ann", "bo", "cy"), answers)
@@ -331,9 +318,6 @@ def test_truths_that_end_swapped_are_swapped_back(seed: int, pooling: float) -> 
     first, second = by_truth @ weights / by_truth.sum(axis=1)
     assert second >= first
     np.testing.assert_allclose(posterior(votes, result.model).values, result.posterior.values, atol=1e-4)
-
-
-# --- edges ----------------------------------------------------------------------------------------------------------
 
 
 def on_two(rows: Sequence[Sequence[int]], answers: Sequence[str | int] = WORDS) -> Votes:

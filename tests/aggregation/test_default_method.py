@@ -137,9 +137,6 @@ def test_a_few_misleading_golden_items_do_not_turn_two_answers_round(seed: int) 
     assert np.mean(result.posterior.most_likely() == truth) > 0.75
 
 
-# --- votes that do not support a rater model --------------------------------------------------------------------------
-
-
 def one_vote_each(seed: int) -> tuple[Votes, Ints]:
     """500 items of 10 classes with a vote each, by 10 raters who are right in 70 %."""
     rng = np.random.default_rng(seed)
@@ -282,8 +279,6 @@ def test_em_warns_of_the_same_whether_it_is_named_or_the_default() -> None:
         assert result.method == "em"
         assert tried(votes, experts, partial(aggregate, method="em"))[1] == told
 
-
-# --- public sets ------------------------------------------------------------------------------------------------------
 
 SMALL = ("ms", "rte", "sentiment", "sp", "web", "zencrowd-us")
 SETS = ("fact-eval", "relevance", *SMALL)

@@ -120,19 +120,6 @@ def test_every_pair_is_that_of_a_plain_loop_over_pairs_of_votes(
         assert pair.z == pytest.approx((raw[raters] - median) / max(spread, 1))
 
 
-def test_questions_of_one_image_that_are_answered_alike_count_little_more_than_one(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(module, "_null", lambda _: (0.0, 1.0))  # which would make up for it
-    votes = simulate(np.random.default_rng(4), raters=6, items=200, each=6)
-    images, numbers = np.indices((200, 9)).reshape(2, -1)
-    item_ids = np.add.outer(9 * votes.item_ids, np.arange(9)).ravel()
-    columns = item_ids, np.repeat(votes.rater_ids, 9), np.repeat(votes.answer_ids, 9), votes.raters, WORDS
-    questions = Questions.from_columns([f"{i}.png" for i in images], numbers)
-    assert dependence(Votes.from_columns(questions, *columns)).pairs == ()
-    assert dependence(Votes.from_columns(range(1_800), *columns)).pairs != ()
-
-
 def test_the_first_vote_of_a_rater_on_an_item_counts() -> None:
     votes = simulate(np.random.default_rng(5), copied=1)
     assert dependence(votes.append(votes)) == dependence(votes)

@@ -153,22 +153,6 @@ def test_a_rater_who_voted_on_golden_items_alone_counts_in_the_mean_matrix() -> 
     np.testing.assert_allclose(fit.of(later).values[:20], np.tile(fit.prior, (20, 1)))  # they have no vote
 
 
-def test_three_hundred_classes_are_as_good_as_the_majority_or_better_by_em_and_by_calibration() -> None:
-    votes, truth = cast_votes(1, items=4_000, raters=40, classes=300, each=3, right=0.6)
-    experts = Votes.from_columns(
-        votes.items[:400], np.arange(400), np.zeros(400, int), truth[:400], ("expert",), votes.answers
-    )
-    results = {
-        "majority": aggregate(votes, "majority"),
-        "em": aggregate(votes, "em"),
-        "calibrated": aggregate(votes, "calibrated", experts=experts),
-    }
-    right = {name: (result.posterior.most_likely()[400:] == truth[400:]).mean() for name, result in results.items()}
-    assert many_classes(votes)
-    assert right["em"] >= right["majority"] - 0.01
-    assert right["calibrated"] >= right["majority"] - 0.01
-
-
 def chosen_images(seed: int, *, classes: int, **options: Any) -> tuple[Votes, Ints]:
     """Votes for one class per image, which leave one image without a vote."""
     votes, truth = cast_votes(seed, classes=classes, **options)

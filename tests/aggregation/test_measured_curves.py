@@ -27,9 +27,6 @@ from reassess.aggregation import (
 from reassess.core import Classes, LabelSets, Questions, Scores, Votes
 from tests.helpers import CURVE, WORDS, code_of, votes_of
 
-# --- a curve and its points -----------------------------------------------------------------------------------------
-
-
 TWO = Questions.from_columns(["a", "b"], np.array([1, 1]))
 OF_TWO = Curve(Golden(TWO, np.array([True, False])), np.array([0.9, 0.25]), in_sample=True)
 
@@ -85,8 +82,6 @@ def test_golden_answers_of_the_scores_go_before_what_else_is_known(
     (curve,) = measure_curves("mine", scores, CURVE.golden, in_sample=in_sample)
     assert curve.curve.in_sample is expected
 
-
-# --- every method, left out -----------------------------------------------------------------------------------------
 
 NAMES = ("ant", "bee", "cow")
 IMAGES = tuple(f"{i}.png" for i in range(16))

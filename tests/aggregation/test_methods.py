@@ -29,52 +29,31 @@ def votes_on(items: Items, rows: list[tuple[int, int, int]], answers: tuple[str 
 
 ORIGINAL = LabelSets.from_lists(["a", "b"], [[0], [1]])
 PLAIN = votes_of([(0, 0, YES), (1, 0, NO)], ITEMS)
+PAIRS = Questions.from_columns(["a", "a", "b", "b"], np.array([0, 1, 0, 1]))
+VOTES = votes_on(PAIRS, [(0, 0, YES), (0, 1, YES), (1, 0, NO), (1, 1, MAYBE), (2, 0, NO), (2, 1, YES), (3, 1, YES)])
+EXPERTS = votes_on(PAIRS, [(0, 0, YES), (0, 1, YES), (0, 2, NO), (1, 0, NO), (1, 1, NO), (1, 2, YES)])
+JUDGED = EXPERTS.restrict(np.array([0, 1]))
 
 
-@pytest.fixture
-def pairs() -> Questions:
-    return Questions.from_columns(["a", "a", "b", "b"], np.array([0, 1, 0, 1]))
-
-
-@pytest.fixture
-def pair_votes(pairs: Questions) -> Votes:
-    return votes_on(pairs, [(0, 0, YES), (0, 1, YES), (1, 0, NO), (1, 1, MAYBE), (2, 0, NO), (2, 1, YES), (3, 1, YES)])
-
-
-@pytest.fixture
-def experts(pairs: Questions) -> Votes:
-    return votes_on(pairs, [(0, 0, YES), (0, 1, YES), (0, 2, NO), (1, 0, NO), (1, 1, NO), (1, 2, YES)])
-
-
-def test_the_majority_of_questions_is_the_share_of_yes_and_ties_are_counted(pair_votes: Votes) -> None:
-    result = aggregate(pair_votes, "majority")
+def test_the_majority_of_questions_is_the_share_of_yes_and_ties_are_counted() -> None:
+    result = aggregate(VOTES, "majority")
     assert result.scores.values.tolist() == [1.0, 0.0, 0.5, 1.0]
     assert result.facts == {"ties": 2, "without_votes": 0}
-    assert aggregate(pair_votes, "mean").scores.values.tolist() == [1.0, 0.25, 0.5, 1.0]
+    assert aggregate(VOTES, "mean").scores.values.tolist() == [1.0, 0.25, 0.5, 1.0]
 
 
-def test_calibration_takes_the_raters_own_votes_on_golden_items_where_no_others_are_given(
-    pair_votes: Votes, experts: Votes
-) -> None:
-    golden = pair_votes.restrict(np.array([0, 1]))
-    judged = experts.restrict(np.array([0, 1]))
-    expected = real_scores(
-        pair_votes,
-        judged,
-        golden,
-        None,
-        recipe=Recipe(experts_at_least=2, original_experts_at_least=2, original_below=None, smoothing=0.0, pooling=4.0),
-    )
-    given = aggregate(pair_votes, "calibrated", experts=judged, rater_golden=golden).scores
-    assert given.values.tolist() == expected.values.tolist()
-    without = aggregate(pair_votes, "calibrated", experts=judged).scores
-    assert without.values.tolist() == expected.values.tolist()
+def test_calibration_takes_the_raters_own_votes_on_golden_items_where_no_others_are_given() -> None:
+    golden = VOTES.restrict(np.array([0, 1]))
+    rules = Recipe(2, original_experts_at_least=2, original_below=None, smoothing=0.0, pooling=4.0)
+    expected = real_scores(VOTES, JUDGED, golden, None, recipe=rules)
+    for given in ({"rater_golden": golden}, {}):
+        scores = aggregate(VOTES, "calibrated", experts=JUDGED, **given).scores
+        assert scores.values.tolist() == expected.values.tolist()
 
 
-def test_the_original_label_votes_in_a_calibration(pair_votes: Votes, experts: Votes) -> None:
-    judged = experts.restrict(np.array([0, 1]))
-    result = aggregate(pair_votes, "calibrated", experts=judged, original=ORIGINAL)
-    alone = aggregate(pair_votes, "calibrated", experts=judged)
+def test_the_original_label_votes_in_a_calibration() -> None:
+    result = aggregate(VOTES, "calibrated", experts=JUDGED, original=ORIGINAL)
+    alone = aggregate(VOTES, "calibrated", experts=JUDGED)
     assert (np.sign(result.scores.values - alone.scores.values) == [1, -1, -1, 1]).all()
     assert result.model is not None
     assert result.model.raters == ("rater 0", "rater 1", "original label")
@@ -100,54 +79,49 @@ def test_label_sets_may_follow_by_each_rule_once() -> None:
         ("calibrated", {"experts": votes_of([(0, 0, YES)], ("elsewhere",))}, "no-golden-votes"),
     ],
 )
-def test_options_that_do_not_fit_the_method_are_an_error(
-    pair_votes: Votes, method: str, options: dict[str, Any], expected: str
-) -> None:
-    assert code_of(aggregate, PLAIN if "experts" in options else pair_votes, method, **options) == expected
+def test_options_that_do_not_fit_the_method_are_an_error(method: str, options: dict[str, Any], expected: str) -> None:
+    assert code_of(aggregate, PLAIN if "experts" in options else VOTES, method, **options) == expected
 
 
-def test_method_and_unusual_options_are_recorded(pair_votes: Votes, experts: Votes) -> None:
-    judged = experts.restrict(np.array([0, 1]))
+def test_method_and_unusual_options_are_recorded() -> None:
 
     def recorded(method: str, **options: Any) -> str:
-        return aggregate(pair_votes, method, **options).scores.method
+        return aggregate(VOTES, method, **options).scores.method
 
     assert recorded("majority") == "majority"
-    assert recorded("em", experts=judged, pooling=4, truths_are_answers=False) == "em"
+    assert recorded("em", experts=JUDGED, pooling=4, truths_are_answers=False) == "em"
     assert recorded("em", pooling=2, at_least=None) == "em, pooling=2"
-    assert recorded("calibrated", experts=judged, original=ORIGINAL) == "calibrated, original=true"
-    assert recorded("imagenet-real", experts=judged, original=ORIGINAL, at_least=2) == "imagenet-real, at_least=2"
-    assert recorded("auto", experts=judged, smoothing=0.5) == "em, smoothing=0.5"
-    assert recorded("auto", experts=judged, original=ORIGINAL) == "calibrated, original=true"
+    assert recorded("calibrated", experts=JUDGED, original=ORIGINAL) == "calibrated, original=true"
+    assert recorded("imagenet-real", experts=JUDGED, original=ORIGINAL, at_least=2) == "imagenet-real, at_least=2"
+    assert recorded("auto", experts=JUDGED, smoothing=0.5) == "em, smoothing=0.5"
+    assert recorded("auto", experts=JUDGED, original=ORIGINAL) == "calibrated, original=true"
 
 
-def test_em_keeps_golden_items_at_the_experts_truth(pair_votes: Votes, experts: Votes) -> None:
-    result = aggregate(pair_votes, "em", experts=experts)
+def test_em_keeps_golden_items_at_the_experts_truth() -> None:
+    result = aggregate(VOTES, "em", experts=EXPERTS)
     assert result.scores.values[:2].tolist() == [1.0, 0.0]
     assert result.facts["converged"] is True
 
 
-def test_new_method_is_a_row_of_the_table(pair_votes: Votes, experts: Votes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_new_method_is_a_row_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(METHODS, "share", Method("as the majority", lambda votes: aggregate(votes, "majority")))
-    scores = aggregate(pair_votes, "share").scores
+    scores = aggregate(VOTES, "share").scores
     assert scores.method == "share"
-    golden = golden_truth(experts)
-    (curve,) = measure_curves("new", scores, golden, votes=pair_votes, experts=experts, leave_out="image")
+    golden = golden_truth(EXPERTS)
+    (curve,) = measure_curves("new", scores, golden, votes=VOTES, experts=EXPERTS, leave_out="image")
     assert curve.curve.in_sample is False
     with pytest.raises(ValueError, match="usual value of each option to record: pooling"):
         Method("without the usual number", lambda votes, pooling: aggregate(votes, pooling=pooling), ("pooling",))
 
 
 def test_a_truth_that_em_leaves_no_item_to_is_warned_of() -> None:
-    rows = [
-        (item, rater, answer) for item, given in enumerate([[0, 0, 1], [1, 1, 1]]) for rater, answer in enumerate(given)
-    ]
+    rows = [(0, 0, 0), (0, 1, 0), (0, 2, 1), (1, 0, 1), (1, 1, 1), (1, 2, 1)]
     votes = votes_on(("a", "b"), rows, ("x", "y"))
     with pytest.warns(ReassessWarning) as warned:
         aggregate(votes, "em", truths_are_answers=True, smoothing=1, pooling=0)
-    assert [str(each.message) for each in warned.list[:1]] == [
+    assert str(warned.list[0].message) == (
         "em leaves no item to x: the raters' mistakes explain every vote without it. Golden items keep truths apart"
-    ]
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         aggregate(votes, "em", truths_are_answers=True)
@@ -169,12 +143,10 @@ def test_em_of_many_classes_that_contradicts_one_clear_majority_in_five_says_so(
 
 
 @pytest.mark.parametrize(("answer", "one", "other"), [(YES, "valid", "invalid"), (NO, "invalid", "valid")])
-def test_golden_items_of_one_truth_alone_are_warned_of(
-    pairs: Questions, pair_votes: Votes, answer: int, one: str, other: str
-) -> None:
-    alone = votes_on(pairs, [(0, 0, answer), (1, 0, answer)])
+def test_golden_items_of_one_truth_alone_are_warned_of(answer: int, one: str, other: str) -> None:
+    alone = votes_on(PAIRS, [(0, 0, answer), (1, 0, answer)])
     with pytest.warns(ReassessWarning) as caught:
-        aggregate(pair_votes, "calibrated", experts=alone)
+        aggregate(VOTES, "calibrated", experts=alone)
     assert [str(each.message) for each in caught] == [
         f"all golden items of known truth are {one}: how raters answer on {other} ones was not measured, and nothing "
         "tells a good rater from a bad one"

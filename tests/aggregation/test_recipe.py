@@ -25,8 +25,6 @@ def test_the_original_labels_log_likelihood_ratios_are_as_measured(
     assert ratios[0] == pytest.approx(-0.5527578747142783, abs=1e-14)
 
 
-# --- a small world --------------------------------------------------------------------------------------------------
-
 PAIRS = Questions.from_columns(["a", "a", "b", "b"], np.array([1, 500, 1, 2]))
 ORIGINAL = LabelSets.from_lists(["b", "a"], [[2], [1]])
 

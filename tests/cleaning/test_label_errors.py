@@ -483,17 +483,6 @@ def test_of_many_classes_those_that_are_no_candidates_count(sureness: float, in_
     assert cleaning.noise.share == pytest.approx((labels != truth).mean(), abs=0.025)
 
 
-def test_where_images_are_hardly_told_apart_people_find_the_share(digits: Digits) -> None:
-    """Of labels of which 40 % are the next class, a model says hardly more than that either may be right."""
-    truth = digits[1]
-    labels, held_out = neighbours(0.4, "pairs")
-    rows = np.random.default_rng(1).permutation(truth.size)[:300]
-    pairs = Questions.from_columns([held_out.labels.images[row] for row in rows], labels[rows])
-    noise = find_label_errors(held_out, checked=Golden(pairs, truth[rows] == labels[rows]), threshold=0.3).noise
-    assert noise.checked.by_model < 0.35
-    assert noise.share == pytest.approx(0.4, abs=0.06)
-
-
 def test_confident_learning_is_cleanlab_s(needs: Callable[[str], None]) -> None:
     needs("cleanlab")
     from cleanlab.filter import find_label_issues

@@ -108,8 +108,6 @@ def test_targets_that_are_too_large_or_missing_are_not_made() -> None:
     assert wide.of_rows(np.array([999_999])).shape == (1, 1000)
 
 
-# --- as the frameworks have it ---------------------------------------------------------------------------------------
-
 ONE = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[2], [0], [1]], Classes(4))
 LOGITS = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
 SMOOTHING = 0.1

@@ -62,9 +62,6 @@ def names_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-# --- what is written --------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(("batch", "workers"), [(1, 0), (2, 2), (64, 0)])
 def test_each_image_has_the_scores_of_its_own_picture(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int, workers: int
@@ -184,9 +181,6 @@ def test_outputs_that_are_called_by_a_name_that_no_class_has_are_named(images: P
     assert (result.without_class, result.without_output) == (5, 2)
 
 
-# --- images that cannot be read ---------------------------------------------------------------------------------------
-
-
 def test_images_that_cannot_be_read_are_listed_and_change_no_other(images: Path, tmp_path: Path) -> None:
     run(images, tmp_path / "whole.npy", batch_size=2)
     write_files(images, {"a/0.jpg": b"", "a/10.png": b"GIF89", "b/2.jpg": picture(3)[:-20], "z.gif": b"no picture"})
@@ -206,9 +200,6 @@ def test_images_that_cannot_be_read_are_listed_and_change_no_other(images: Path,
 
 def interrupt(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
-
-
-# --- what is refused --------------------------------------------------------------------------------------------------
 
 
 def bright(scores: Callable[[list[Any]], Any]) -> ImageModel:
@@ -343,9 +334,6 @@ def test_one_onnx_file_by_two_paths_is_one_model(tmp_path: Path, monkeypatch: py
     for other in ("a/../a/m.onnx", f"{tmp_path}/a/m.onnx", "link.onnx"):
         found = fault_of(files_of, ["onnx:a/m.onnx", "timm:m", f"onnx:{other}"], tmp_path / "out")
         assert found == ("two-outputs-one-file", f"onnx:a/m.onnx and onnx:{other}")
-
-
-# --- interruptions ----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -139,22 +139,3 @@ def test_more_classes_than_a_model_holds_and_a_model_that_is_named_twice_are_err
     assert code_of(ask, {"one": predictions}, labels, scores_of({}), 2) == "out-of-range"
     twice = [("one", predictions, find_outcomes(predictions, labels))] * 2
     assert code_of(unasked_candidates, twice, labels, scores_of({})) == "duplicate-name"
-
-
-def test_what_was_never_asked_of_real_is_what_its_scores_and_labels_say(
-    real_labels: LabelSets, real_original: LabelSets, real_scores: Scores
-) -> None:
-    """Every original label was proposed wherever anything was."""
-    own = Predictions.from_ids(real_original.indices, images=real_original.images)
-    assert len(ask({"own": own}, real_labels, real_scores)) == 0
-    rng = np.random.default_rng(0)
-    predicted = np.where(rng.random(50_000) < 0.3, rng.integers(0, 1000, 50_000), real_original.indices)
-    questions = ask({"one": Predictions.from_ids(predicted, images=real_original.images)}, real_labels, real_scores)
-    pairs = set(zip(real_scores.questions.image_ids.tolist(), real_scores.questions.class_ids.tolist(), strict=True))
-    rows = real_scores.questions.rows_of(real_labels.images).tolist()
-    each = zip(real_labels.images, rows, predicted.tolist(), real_original.indices, strict=True)
-    assert [row[:2] for row in listed(questions)] == [
-        (image, class_id)
-        for image, row, class_id, original in each
-        if ((row, class_id) not in pairs if row >= 0 else class_id != original)
-    ]

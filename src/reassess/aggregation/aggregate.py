@@ -174,7 +174,7 @@ def aggregate(
         result = _by_auto(votes, **options)
     else:
         _check_options(method, options)
-        result = replace(METHODS[method].compute(votes, **options), method=_record(method, options, votes))
+        result = _named(method, votes, options)
     result.check()
     return result
 

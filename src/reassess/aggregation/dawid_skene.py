@@ -147,7 +147,12 @@ def fit_dawid_skene(
     [[0.5, 0.5], [0.5, 0.5]]
     """
     check_type(Votes, votes)
-    _check_options(votes, smoothing, pooling, tolerance, max_iterations, threads)
+    check_fit(votes, smoothing, pooling)
+    if not tolerance > 0:
+        raise DataError("out-of-range", "tolerance out of range", allowed="above 0", found=tolerance)
+    check_range(max_iterations, 1, what="max_iterations")
+    if threads is not None:
+        check_range(threads, 1, what="threads")
     if start is not None:
         votes, truths = votes.with_answers(start.answers), truths or start.truths
     names = tuple(truths or natural_truths(votes))
@@ -299,14 +304,3 @@ def _raise_floor(shares: Floats) -> Floats:
     raised = np.maximum(shares, _LIFT)
     raised /= raised.sum(axis=-1, keepdims=True)
     return raised
-
-
-def _check_options(
-    votes: Votes, smoothing: float, pooling: float, tolerance: float, max_iterations: int, threads: int | None
-) -> None:
-    check_fit(votes, smoothing, pooling)
-    if not tolerance > 0:
-        raise DataError("out-of-range", "tolerance out of range", allowed="above 0", found=tolerance)
-    check_range(max_iterations, 1, what="max_iterations")
-    if threads is not None:
-        check_range(threads, 1, what="threads")

@@ -257,6 +257,11 @@ def test_checked_labels_are_certain_and_suggestions_agree_with_them() -> None:
 @pytest.fixture(scope="module")
 def digits(needs: Callable[[str], None]) -> Digits:
     needs("sklearn")
+    return _load_digits()
+
+
+@cache
+def _load_digits() -> Digits:
     from sklearn.datasets import load_digits
 
     pixels, truth = load_digits(return_X_y=True)
@@ -266,11 +271,9 @@ def digits(needs: Callable[[str], None]) -> Digits:
 @cache
 def neighbours(share: float, kind: str) -> tuple[npt.NDArray[np.int64], HeldOutPredictions]:
     """Digits with wrong labels, and the predictions of nearest neighbours."""
-    from sklearn.datasets import load_digits
-
-    pixels, truth = load_digits(return_X_y=True)
+    pixels, truth = _load_digits()
     labels = wrong_labels(truth, 10, share, kind, np.random.default_rng(0))
-    return labels, held_out_digits(pixels / 16, labels)
+    return labels, held_out_digits(pixels, labels)
 
 
 def held_out_digits(

@@ -207,12 +207,12 @@ def bound(case: Case, models: tuple[str, ...]) -> float:
 def test_the_choice_is_as_by_brute_force(seed: int, share: float) -> None:
     """Subsets are found on some golden images, and checked on the others, until one is not shown to be good enough."""
     case = drawn(seed)
-    golden, searched, checked = parts_of(case)
+    golden, searched, checked = parts_of(case, seed % 3)
     everyone = tuple(MODELS)
     if not any(golden.golden.values()) or not bound(golden, everyone):
         return
     target_recall = share * bound(golden, everyone)
-    choice = choose_models(case.result, case.answers, recall=target_recall)
+    choice = choose_models(case.result, case.answers, recall=target_recall, seed=seed % 3)
     every = {models: slow(checked, models)[0] for models in subsets(MODELS)}
     assert choice.all_models == every[everyone]
     assert choice.recall == slow(golden, everyone)[0].recall
@@ -329,13 +329,6 @@ def test_the_true_recall_is_rarely_below_the_target(size: int, target: float) ->
             below += everything.pairs.proposed_by(np.isin(sorted(models), chosen.models)).mean() < target
     assert below <= 6
     assert len(found) > 1 or size == 40  # which cannot show so much
-
-
-def test_the_seed_splits_the_golden_images() -> None:
-    case = drawn(7)
-    chosen = [choose_models(case.result, case.answers, recall=0.01, seed=seed).to_json() for seed in (1, 1, 2)]
-    assert chosen[0] == chosen[1]
-    assert chosen[0]["frontier"] != chosen[2]["frontier"]
 
 
 @pytest.mark.parametrize("images", [1, 2])

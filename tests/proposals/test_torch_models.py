@@ -201,17 +201,13 @@ def test_unknown_model_is_refused_with_similar_names(torch: ModuleType, library:
     assert near in str(caught.value.fix)
 
 
-class Anything:
-    """An object that only pickle can hold."""
-
-
 LACKING = "lacking: bn1.bias, bn1.num_batches_tracked, bn1.running_mean and 117 more; others: none"
 
 
 @pytest.mark.parametrize(
     ("held", "code", "found"),
     [
-        (lambda _: Anything(), "unreadable-file", "other Python objects"),
+        (lambda _: Path(), "unreadable-file", "other Python objects"),
         (lambda _: [1, 2], "wrong-weights", "list"),
         (
             lambda model: {**model, "more.weight": model["fc.bias"]},

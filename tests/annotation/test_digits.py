@@ -119,12 +119,12 @@ def test_the_label_sets_are_those_of_the_same_votes_given_as_files(
     done = rated(memory_folder / "digits.db", seed=0)
     done.campaign.close()
     assert run("annotate", "export", memory_folder / "digits.db", "-o", "rated", "--rater-names").code == 0
-    for name, said in (("v", done.main), ("g", done.experts), ("rg", done.golden)):
-        pl.DataFrame(said, ["image", "class", "rater", "answer"], orient="row").write_csv(f"{name}.csv")
+    Path("files").mkdir()
+    for part, said in (("votes", done.main), ("golden", done.experts), ("rater-golden", done.golden)):
+        pl.DataFrame(said, ["image", "class", "rater", "answer"], orient="row").write_csv(f"files/{part}.csv")
     assert run("aggregate", "--benchmark", "rated", "-o", "scores.csv").code == 0
     assert run("labels", "scores.csv", "--threshold", "0.5", "-o", "labels.csv").code == 0
-    files = ("v.csv", "--golden", "g.csv", "--rater-golden", "rg.csv")
-    assert run("aggregate", *files, "-o", "by-files.csv").code == 0
+    assert run("aggregate", "--benchmark", "files", "-o", "by-files.csv").code == 0
     assert run("labels", "by-files.csv", "--threshold", "0.5", "-o", "labels-by-files.csv").code == 0
     labels, by_files = (pl.read_csv(path).sort("image", "class") for path in ("labels.csv", "labels-by-files.csv"))
     assert labels.equals(by_files)

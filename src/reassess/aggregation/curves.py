@@ -4,7 +4,7 @@ Precision: of the golden pairs that are kept (score >= threshold), the share tha
 pairs, the share that is kept. Every figure is a count over another until the last moment.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -102,23 +102,15 @@ class Curve:
 
     def point(self, row: int) -> Point:
         """The point of one threshold of `thresholds`."""
-        return Point(
-            threshold=float(self.thresholds[row]),
-            hits=int(self.hits[row]),
-            kept=int(self.kept[row]),
-            valid=self.golden.positives,
-        )
+        threshold, kept, hits = (column[row].item() for column in self._steps)
+        return Point(threshold, hits, kept, valid=self.golden.positives)
 
     def at(self, threshold: float) -> Point:
         """The point of any threshold in [0, 1]; it may keep nothing."""
         check_range(threshold, 0, 1, what="threshold")
         row = int(np.count_nonzero(self.thresholds >= threshold)) - 1
-        return Point(
-            threshold=threshold,
-            hits=int(self.hits[row]) if row >= 0 else 0,
-            kept=int(self.kept[row]) if row >= 0 else 0,
-            valid=self.golden.positives,
-        )
+        kept = self.point(row) if row >= 0 else Point(threshold, hits=0, kept=0, valid=self.golden.positives)
+        return replace(kept, threshold=threshold)
 
     def with_precision(self, least: float) -> Point:
         """The point of highest recall among those that reach a precision; of equals, the most precise."""

@@ -213,7 +213,9 @@ class _Runs:
         """EM on all raters as one, if there is pooling, and then on each."""
         pseudo_votes = np.zeros((len(self.truths), len(votes.answers)))
         if self.pooling:
-            together = self._fit_as_one(votes, start)
+            one = replace(votes, rater_ids=np.zeros_like(votes.rater_ids), raters=_ONE)
+            first = None if start is None else _of_all_raters(start, start.fallback)
+            together = self._fit(one, self.pooling * typical_matrix(self.shares), first).model
             mean = together.matrices_of(_ONE)[0]
             pseudo_votes = self.pooling * mean
             start = start or _of_all_raters(together, mean)
@@ -223,12 +225,6 @@ class _Runs:
             other = self._fit(votes, pseudo_votes[::-1].copy(), _reversed(start))
             return max(found, other, key=lambda fit: fit.objective)
         return found
-
-    def _fit_as_one(self, votes: Votes, start: RaterModel | None) -> RaterModel:
-        """The mean matrix and the prior: all votes are taken as those of one rater."""
-        one = replace(votes, rater_ids=np.zeros_like(votes.rater_ids), raters=_ONE)
-        first = None if start is None else _of_all_raters(start, start.fallback)
-        return self._fit(one, self.pooling * typical_matrix(self.shares), first).model
 
     def _fit(self, votes: Votes, pseudo_votes: Floats, start: RaterModel | None) -> DawidSkeneFit:
         """EM from a model, or from what the answers say; the pseudo-votes are those of pooling alone."""

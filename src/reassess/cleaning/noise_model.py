@@ -159,7 +159,8 @@ def fit_noise(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseModel, Ex
     by_label = np.argsort(images.labels(), kind="stable")  # images of one label read the same column of the matrix
     back = np.argsort(by_label)
     side_by_side = images.of_rows(by_label)
-    drawn = side_by_side.of_rows(np.sort(back[_drawn(images, seed)]))
+    most = max(_SAMPLE, _SAMPLE_A_CLASS * images.classes)
+    drawn = side_by_side.of_rows(np.sort(back[np.random.default_rng(seed).permutation(len(images))[:most]]))
     model, found = _calibrated(drawn, pull=PULL)
     if images.classes > 2 and len(drawn) >= images.classes**2:
         random, found_random = _calibrated(drawn, pull=0.0)
@@ -171,12 +172,6 @@ def fit_noise(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseModel, Ex
         model = replace(start, pull=weight * PULL, sharpening=sharpening)
     model, found = model.fitted(side_by_side)
     return model, found.of_rows(back)
-
-
-def _drawn(images: ClassCandidates, seed: int) -> npt.NDArray[np.int64]:
-    """Draw the images that the calibration is fitted to."""
-    most = max(_SAMPLE, _SAMPLE_A_CLASS * images.classes)
-    return np.random.default_rng(seed).permutation(len(images))[:most]
 
 
 def _calibrated(images: ClassCandidates, *, pull: float) -> tuple[NoiseModel, Expectation]:

@@ -39,7 +39,6 @@ _NEEDED_BY = {
     "integrations/torchvision": "torchvision",
     "proposals/image_models": "PIL",
     "proposals/inference": "PIL",
-    "proposals/model_sources": "PIL",
     "proposals/preprocessing": "PIL",
     "report/typesetting": "jinja2",
     "report/writing": "jinja2",

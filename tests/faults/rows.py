@@ -85,7 +85,6 @@ FUNCTIONS = (
     "write_folds out.csv",
     "write_label_errors out.csv",
     "write_posterior out.csv",
-    "write_rater_model out.npz",
     "write_labels out.json",
     "write_candidates out.csv",
     "write_predictions out.npy",

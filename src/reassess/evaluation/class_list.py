@@ -104,14 +104,7 @@ _FEWEST = 3  # of two classes, a shift of the ids is a swap
 
 
 def known_orders(classes: Classes, count: int) -> dict[str, npt.NDArray[np.int64]]:
-    """The known orders by name: the class of each id, int64, shape (count,), every class once.
-
-    >>> for name, class_of in known_orders(Classes(3, names=("dog 10", "dog 9", "cat")), 3).items():
-    ...     print(class_of, name)
-    [2 0 1] class names sorted as text
-    [2 1 0] class names sorted with their numbers in order: 2 before 10
-    [1 2 0] ids that are one too low: the first class is missing
-    """
+    """The known orders by name: the class of each id, int64, shape (count,), every class once."""
     ids = np.arange(count)
     orders = {ids.tobytes(): ""}
     for name, class_of in _orders(classes, ids):

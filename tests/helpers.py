@@ -48,7 +48,7 @@ PICKLED = (
 
 def message(function: Callable[..., object], *args: object, **options: object) -> str:
     """The whole message with which a call is refused."""
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(ReassessError) as caught:
         function(*args, **options)
     return str(caught.value)
 

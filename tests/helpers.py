@@ -20,7 +20,7 @@ import pytest
 
 from reassess.aggregation import Curve, Golden
 from reassess.core import Classes, Items, LabelSets, Questions, Scores, Votes
-from reassess.errors import DataError, ReassessError
+from reassess.errors import ReassessError
 
 WORDS = ("no", "maybe", "yes")
 GOOD = b"the known bytes\n"  # of a file whose hash is known

@@ -77,3 +77,9 @@ def resize(view: Any, width: int, scheme: str = "light") -> None:
     """Show a page on a screen of another width and colour scheme."""
     view.set_viewport_size({"width": width, "height": 768})
     view.emulate_media(color_scheme=scheme)
+
+
+def wait_until(view: Any, condition: str) -> None:
+    """Wait until an expression is true on a page; its policy forbids that the browser itself waits for a text."""
+    while not view.evaluate(condition):
+        view.wait_for_timeout(50)

@@ -1,7 +1,6 @@
 """Small campaigns of drawn shapes, with their pages; and people who sign in."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from reassess.annotation import (
     Campaign,
     CampaignPlan,
     Rules,
+    ShownRow,
     add_person,
     create_campaign,
     make_app,
@@ -24,6 +24,7 @@ from reassess.annotation import (
 from reassess.annotation.app.security import csrf_of
 from reassess.core import Classes, Questions, Tasks, Votes
 from reassess.data import open_images
+from tests.annotation.campaigns import YES, answer_all
 from tests.helpers import WORDS
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -75,10 +76,9 @@ class Site:
             client.headers["X-CSRF-Token"] = csrf_of(secret)
         return client
 
-
-def csrf(client: TestClient) -> str:
-    """What the page of a client sends along."""
-    return re.search('<meta name="csrf" content="([0-9a-f]{64})">', client.get("/").text)[1]
+    def answer_all(self, name: str, say: int | Callable[[ShownRow], int] = YES) -> None:
+        """Answer whatever is shown to somebody."""
+        answer_all(self.campaign, self.ids[name], say, self.now)
 
 
 def make_site(

@@ -14,7 +14,7 @@ from reassess.annotation import ExampleImage, exclude_rater, make_link, pause, r
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.schema import suggestions, turns
 from reassess.core import Classes
-from tests.annotation.app.browsing import VIEWS, Work, check_page, look, resize
+from tests.annotation.app.browsing import VIEWS, Work, check_page, look, resize, wait_until
 from tests.annotation.app.sites import HOSTILE
 from tests.pictures import scene
 
@@ -34,8 +34,7 @@ def wait_for_next(view: Any, before: str) -> None:
 
 def wait_for_images(view: Any, count: int) -> None:
     """Wait until a page has loaded so many images: the next one is loaded while one is on the screen."""
-    while view.evaluate(f"performance.getEntriesByType('resource').filter({_IS_IMAGE}).length") < count:
-        view.wait_for_timeout(50)
+    wait_until(view, f"performance.getEntriesByType('resource').filter({_IS_IMAGE}).length >= {count}")
 
 
 def wait_for_text(view: Any, selector: str, text: str) -> None:
@@ -464,7 +463,7 @@ def test_an_image_is_looked_at_closer_at_its_middle_or_where_the_pointer_was(
     assert view.evaluate(SEEN) == pytest.approx([0.5, 0.5], abs=0.01)
     before = view.evaluate("document.querySelector('#zoom-view').scrollLeft")
     view.keyboard.press("ArrowRight")
-    view.wait_for_function(f"document.querySelector('#zoom-view').scrollLeft > {before}")
+    wait_until(view, f"document.querySelector('#zoom-view').scrollLeft > {before}")
     for _ in range(5):
         view.keyboard.press("-")
     assert view.evaluate(WIDTH) <= width
@@ -480,7 +479,7 @@ def test_an_image_is_looked_at_closer_at_its_middle_or_where_the_pointer_was(
     view.mouse.move(wheel["x"] + wheel["width"] / 2, wheel["y"] + wheel["height"] / 2)
     before = view.evaluate(WIDTH)
     view.mouse.wheel(0, -100)
-    view.wait_for_function(f"{WIDTH} > {before}")
+    wait_until(view, f"{WIDTH} > {before}")
     assert view.evaluate(SEEN) == pytest.approx([0.4, 0.5], abs=0.01)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from httpx2 import Response
 from PIL import Image, ImageDraw
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
@@ -79,6 +80,23 @@ class Site:
     def answer_all(self, name: str, say: int | Callable[[ShownRow], int] = YES) -> None:
         """Answer whatever is shown to somebody."""
         answer_all(self.campaign, self.ids[name], say, self.now)
+
+
+def next_task(client: TestClient, held: Sequence[int] = ()) -> dict[str, Any] | None:
+    """The task that a page gets next."""
+    task: dict[str, Any] | None = client.post("/next", json={"held": list(held)}).json()["task"]
+    return task
+
+
+def answers_to(task: dict[str, Any], answer: int = 2, revision: int = 0) -> dict[str, Any]:
+    """What a page sends that answers all rows of a task."""
+    rest = {"answer": answer, "revision": revision, "seconds": 1.5}
+    return {"answers": [{"question": row["question"], **rest} for row in task["rows"]]}
+
+
+def refusal(response: Response) -> tuple[int, str]:
+    """The status of a refused request, and why."""
+    return response.status_code, response.json()["error"]
 
 
 def make_site(

@@ -57,6 +57,6 @@ def path(memory_folder: Path) -> Path:
 
 
 @pytest.fixture(params=["file", "server"])
-def address(request: pytest.FixtureRequest) -> str | Path:
+def address(request: pytest.FixtureRequest, memory_folder: Path) -> str | Path:
     """Where a campaign can be made: in a file, and on a server."""
-    return request.getfixturevalue("path" if request.param == "file" else "database")
+    return memory_folder / "c.db" if request.param == "file" else str(request.getfixturevalue("database"))

@@ -12,13 +12,11 @@ from reassess.annotation import (
     Campaign,
     CampaignPlan,
     Rules,
-    Turn,
     add_person,
     create_campaign,
     exclude_rater,
     export_campaign,
     export_votes,
-    next_turn,
     open_campaign,
     suggest,
 )
@@ -29,13 +27,11 @@ from reassess.annotation.store.schema import questions
 from reassess.core import LabelSets, Questions, StopRule, Tasks
 from reassess.data import open_benchmark, read_original, read_votes, update_benchmark
 from reassess.errors import OutputError, ReassessWarning
-from tests.annotation.campaigns import CLASSES, golden_of, tasks_of, vote_on_all
-
-NOW = 1e9
+from tests.annotation.campaigns import CLASSES, NOW, golden_of, tasks_of, turn_of, vote_on_all
 
 
 @pytest.fixture
-def campaign(tmp_path: Path) -> Campaign:
+def campaign(path: Path) -> Campaign:
     """A campaign with golden answers, original labels, a suggestion, and votes of one rater."""
     golden, experts = golden_of(2, 3)
     original = LabelSets.from_lists(["m0.png", "unasked.png"], [[1], [2]], CLASSES)
@@ -44,11 +40,10 @@ def campaign(tmp_path: Path) -> Campaign:
     plan = CampaignPlan(
         tasks_of(3), rules=rules, golden_tasks=golden, experts=experts, original=original, settings=settings
     )
-    create_campaign(tmp_path / "c.db", plan)
-    campaign = open_campaign(tmp_path / "c.db")
+    create_campaign(path, plan)
+    campaign = open_campaign(path)
     assert add_person(campaign, "ann") == 2
-    turn = next_turn(campaign, 2, NOW)
-    assert isinstance(turn, Turn)
+    turn = turn_of(campaign, 2)
     suggest(campaign, 2, turn.task, 5, NOW)
     vote_on_all(campaign, raters=1)
     return campaign
@@ -146,17 +141,15 @@ def test_a_campaign_on_a_server_that_can_only_be_read_is_exported(database: str,
     assert [entry.what for entry in last_entries(campaign, 9)] == ["create"]
     with pytest.raises(ProgrammingError if "ROLE" in forbid else InternalError):
         export_campaign(campaign, tmp_path / "given", by=1)
-    campaign.close()
 
 
 def test_a_campaign_of_ids_alone_has_no_list_of_classes(tmp_path: Path) -> None:
     asked = tasks_of(2)
     questions = Questions.from_columns(["a.png"] * 2, asked.questions.class_ids + 7)
-    create_campaign(tmp_path / "c.db", CampaignPlan(Tasks(questions, asked.indptr, asked.numbers, asked.reasons)))
-    campaign = open_campaign(tmp_path / "c.db")
+    create_campaign(path, CampaignPlan(Tasks(questions, asked.indptr, asked.numbers, asked.reasons)))
+    campaign = open_campaign(path)
     add_person(campaign, "ann")
     assert export(campaign, tmp_path / "rated") == ["benchmark.json", "question-states.csv"]  # nobody has voted
-    campaign.close()
 
 
 def test_a_folder_that_is_not_empty_is_kept_without_force(campaign: Campaign, tmp_path: Path) -> None:

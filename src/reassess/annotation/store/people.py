@@ -85,7 +85,7 @@ _PRACTICE_TASKS = select(func.count()).select_from(tasks).where(tasks.c.kind == 
 def insert_person(connection: Connection, name: str, role: str, stage: str) -> int:
     """Insert a person with all their counts; `DataError` for an invalid name."""
     check_name(name)
-    refuse_alike(name, connection.scalars(select(people.c.name)))
+    refuse_alike(name, connection.scalars(select(people.c.name)).all())  # an open cursor would keep an old state
     added = people.insert().values(name=name, role=role, stage=stage).returning(people.c.id)
     person: int = connection.execute(added).scalar_one()
     connection.execute(cursors.insert().values(person=person))

@@ -15,7 +15,7 @@ from reassess.annotation.store.database import reading
 from reassess.annotation.store.schema import answers, images, questions, tasks
 from tests.annotation.app.serving import Server
 from tests.annotation.app.sites import make_site
-from tests.annotation.campaigns import code_of
+from tests.helpers import code_of
 
 _KILLS = int(os.environ.get("REASSESS_KILLS", "5"))
 _RATERS = tuple(f"rater {number}" for number in range(8))

@@ -3,8 +3,7 @@
 import pytest
 
 from reassess.annotation.person_names import check_name, refuse_alike
-from tests.annotation.campaigns import code_of
-from tests.helpers import message
+from tests.helpers import code_of, message
 
 
 @pytest.mark.parametrize("name", [" ", "", "\u200b"])

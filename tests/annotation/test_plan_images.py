@@ -15,8 +15,7 @@ from reassess.annotation import hash_images, read_examples, stored_names
 from reassess.core import Classes, Match
 from reassess.data import open_images
 from reassess.errors import MissingPackageError
-from tests.annotation.campaigns import code_of
-from tests.helpers import message, number_of, picture, validation_name, write_files
+from tests.helpers import code_of, message, number_of, picture, validation_name, write_files
 from tests.pictures import claim, claim_bytes
 
 CAT, DOG = picture(1, "PNG"), picture(2, "PNG")

@@ -11,8 +11,7 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 from reassess.annotation.served_images import CampaignImages, strip_metadata
 from reassess.data import open_images
-from tests.annotation.campaigns import code_of
-from tests.helpers import message
+from tests.helpers import code_of, message
 from tests.pictures import claim, scene
 
 SECRET = b"cat/001.jpg"

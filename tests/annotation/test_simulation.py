@@ -12,12 +12,12 @@ from reassess.annotation import (
     Simulation,
     check_matrix,
     image_addresses,
-    next_turn,
     simulate,
     truth_of_campaign,
 )
 from reassess.core import LabelSets, StopRule
-from tests.annotation.campaigns import CLASSES, NOW, campaign_at, give, vote_on_all
+from tests.annotation.campaigns import CLASSES, NO, NOW, campaign_at, give, turn_of, vote_on_all
+from tests.helpers import code_of
 
 # A few random votes may not support the method that makes the labels, and users get a warning.
 pytestmark = pytest.mark.filterwarnings("ignore::reassess.ReassessWarning")
@@ -31,7 +31,7 @@ def run(campaign: Campaign, *matrices: object, valid: int = 1, **options: object
 
 @pytest.mark.parametrize("golden_share", [0.9, 0.0])  # by calibration, and by EM
 def test_labels_are_compared_with_the_truth(path: Path, golden_share: float) -> None:
-    campaign = campaign_at(path, (2, 3, 2), raters=0, per_question=3, golden_share=golden_share)
+    campaign = campaign_at(path, (2, 3, 2), per_question=3, golden_share=golden_share)
     told: list[int] = []
     result = run(campaign, *[PERFECT] * 3, progress=told.append)
     assert (result.correct, result.valid_missed, result.invalid_kept, result.voted) == (7, 0, 0, 7)
@@ -41,14 +41,14 @@ def test_labels_are_compared_with_the_truth(path: Path, golden_share: float) -> 
 
 
 def test_wrong_labels_are_counted(path: Path) -> None:
-    campaign = campaign_at(path, (2, 3, 2), raters=0, per_question=3, golden_share=0.0)
+    campaign = campaign_at(path, (2, 3, 2), per_question=3, golden_share=0.0)
     liar = (PERFECT[1], PERFECT[0])
     result = run(replace(campaign, settings={"threshold": 0.3}), *[liar] * 3)
     assert (result.correct, result.valid_missed, result.invalid_kept, result.threshold) == (0, 3, 4, 0.3)
 
 
 def test_hours_follow_from_seconds_and_raters_work_side_by_side(path: Path) -> None:
-    campaign = campaign_at(path, (4,) * 60, raters=0, per_question=2, golden_share=0.0)
+    campaign = campaign_at(path, (4,) * 60, per_question=2, golden_share=0.0)
     result = run(campaign, *[CAREFUL] * 4, seconds=10.0, seed=1)
     assert result.answers == 480
     assert result.hours == pytest.approx(480 * 10 / 3600, rel=0.15)
@@ -56,7 +56,7 @@ def test_hours_follow_from_seconds_and_raters_work_side_by_side(path: Path) -> N
 
 
 def test_a_stop_rule_saves_votes(path: Path) -> None:
-    campaign = campaign_at(path, (3,) * 10, raters=0, stop=StopRule(0.05, 0.95), golden_share=0.5)
+    campaign = campaign_at(path, (3,) * 10, stop=StopRule(0.05, 0.95), golden_share=0.5)
     result = run(campaign, *[PERFECT] * 6)
     assert (result.progress.closed_by_rule, result.progress.votes) == (30, result.progress.votes)
     assert 60 <= result.progress.votes < 100 < result.votes_at_most == 150
@@ -64,15 +64,14 @@ def test_a_stop_rule_saves_votes(path: Path) -> None:
 
 def test_the_work_of_people_stays_and_their_questions_are_not_judged(path: Path) -> None:
     campaign = campaign_at(path, (2, 2), raters=1, per_question=2, golden_share=0.0)
-    turn = next_turn(campaign, 2, NOW)
-    give(campaign, 2, turn, 0)
+    give(campaign, 2, turn_of(campaign, 2), NO)
     result = run(campaign, PERFECT)
     assert (result.voted, result.progress.votes) == (2, 6)
     vote_on_all(campaign, raters=1)
 
 
 def test_labels_or_golden_questions_are_the_truth(path: Path) -> None:
-    campaign = campaign_at(path, (6,) * 200, raters=0)
+    campaign = campaign_at(path, (6,) * 60)
     addresses = image_addresses(campaign)
     names = tuple(addresses.values())
     truth, again = truth_of_campaign(campaign, seed=3), truth_of_campaign(campaign, seed=3)

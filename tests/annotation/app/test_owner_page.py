@@ -21,7 +21,6 @@ from reassess.annotation import (
     find_person,
     next_turn,
     pause,
-    people_of,
     progress_of,
     save_answers,
     skip_task,
@@ -34,41 +33,10 @@ from reassess.annotation.store.schema import answers, questions, tasks
 from reassess.core import StopRule
 from tests.annotation.app.sites import CLASSES, HOSTILE, Site, make_site
 
-BODIES = {
-    "owner/pause": {},
-    "owner/resume": {},
-    "owner/export": {},
-    "owner/invite": {"name": "x", "role": "owner"},
-    **{f"owner/people/{what}": {"person": 3} for what in ("exclude", "include", "admit", "revoke", "delete")},
-}  # 3 is ben
-
 
 def words(site: Site) -> str:
     """The text of the owner's page."""
     return " ".join(re.sub(r"<[^>]*>", " ", site.client("kim").get("/owner").text).split())
-
-
-@pytest.mark.parametrize(
-    ("name", "status", "error"),
-    [
-        ("ann", 404, "page not found"),
-        ("eva", 404, "page not found"),
-        (None, 401, "you are not signed in: open your personal link"),
-    ],
-)
-def test_the_owner_page_is_for_owners_only(still_site: Site, name: str | None, status: int, error: str) -> None:
-    client, before = still_site.client(name), people_of(still_site.campaign)
-    for response in (client.get("/owner"), *(client.post(f"/{path}", json=body) for path, body in BODIES.items())):
-        assert (response.status_code, response.json()) == (status, {"error": error})
-    assert people_of(still_site.campaign) == before
-
-
-@pytest.mark.parametrize("path", BODIES)
-def test_a_request_of_no_owner_page_changes_nothing(still_site: Site, path: str) -> None:
-    client, before = still_site.client("kim"), people_of(still_site.campaign)
-    client.headers["X-CSRF-Token"] = still_site.client("ann").headers["X-CSRF-Token"]
-    assert client.post(f"/{path}", json=BODIES[path]).status_code == 403
-    assert people_of(still_site.campaign) == before
 
 
 @pytest.mark.parametrize("failures", [2, 9])

@@ -2,21 +2,30 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from typing import Any
 
 import pytest
 
+from reassess.annotation import people_of
 from tests.annotation.app.sites import Site, refusal
 
-BODIES = {
+# The body of each request that changes something, and who is refused as if there were no such page.
+RATING = {
     "/next": {"held": []},
     "/back": {"held": []},
     "/answers": {"answers": []},
     "/skip": {"task": 1},
     "/suggest": {"task": 1, "class": 1},
-    "/consent": {},
-    "/sign-out": {},
 }
+OWNING = {
+    "/owner/pause": {},
+    "/owner/resume": {},
+    "/owner/export": {},
+    "/owner/invite": {"name": "x", "role": "owner"},
+    **{f"/owner/people/{what}": {"person": 3} for what in ("exclude", "include", "admit", "revoke", "delete")},
+}  # 3 is ben
+BODIES = {**RATING, **OWNING, "/consent": {}, "/sign-out": {}}
 CHANGES = list(BODIES)
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -52,40 +61,46 @@ def test_no_page_has_a_script_or_a_style_in_it(still_site: Site) -> None:
         assert " on" not in page.replace(" on ", " ").replace(" one", " ").replace(" only", " ").replace(" once", " ")
 
 
-@pytest.mark.parametrize("path", CHANGES)
-def test_who_is_not_signed_in_changes_nothing(still_site: Site, path: str) -> None:
-    response = still_site.client().post(path, json=BODIES[path])
-    assert refusal(response) == (401, "you are not signed in: open your personal link")
+def test_who_is_not_signed_in_or_has_another_role_changes_nothing(still_site: Site) -> None:
+    before = people_of(still_site.campaign)
+    nobody, ann, eva, kim = (still_site.client(name) for name in (None, "ann", "eva", "kim"))
+    for path, body in BODIES.items():
+        assert refusal(nobody.post(path, json=body)) == (401, "you are not signed in: open your personal link")
+    for bodies, clients in ((RATING, [kim]), (OWNING, [ann, eva])):
+        for path, client in product(bodies, clients):
+            assert refusal(client.post(path, json=bodies[path])) == (404, "page not found")
+    assert [refusal(client.get("/owner"))[0] for client in (nobody, ann, eva)] == [401, 404, 404]
+    assert people_of(still_site.campaign) == before
 
 
-@pytest.mark.parametrize("path", CHANGES)
-def test_a_request_that_no_page_of_the_session_sent_changes_nothing(still_site: Site, path: str) -> None:
-    client = still_site.client("ann")
-    other = still_site.client("ben").headers["X-CSRF-Token"]
-    for token in (None, "", "0" * 64, other, "é"):
+def test_a_request_that_no_page_of_the_session_sent_changes_nothing(still_site: Site) -> None:
+    before, other = people_of(still_site.campaign), still_site.client("ben").headers["X-CSRF-Token"]
+    clients = {path: still_site.client("kim" if path in OWNING else "ann") for path in ("/next", "/owner/pause")}
+    for (path, body), token in product(BODIES.items(), (None, "", "0" * 64, other, "é")):
+        client = clients["/owner/pause" if path in OWNING else "/next"]
         client.headers.pop("X-CSRF-Token", None)
         headers = {} if token is None else {"X-CSRF-Token": token.encode()}
-        response = client.post(path, json=BODIES[path], headers=headers)
+        response = client.post(path, json=body, headers=headers)
         assert refusal(response) == (403, "the page belongs to another session: reload it")
+    assert people_of(still_site.campaign) == before
 
 
-@pytest.mark.parametrize("path", [*CHANGES, "/sign-in"])
-def test_a_form_of_another_site_is_refused(still_site: Site, path: str) -> None:
+def test_a_form_of_another_site_is_refused(still_site: Site) -> None:
     client = still_site.client("ann")
-    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", None):
+    kinds = ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", None)
+    for path, kind in product([*CHANGES, "/sign-in"], kinds):
         headers = {} if kind is None else {"Content-Type": kind}
         response = client.post(path, content=b'{"token": "x", "held": []}', headers=headers)
         assert refusal(response) == (415, "the request body is not application/json")
 
 
-@pytest.mark.parametrize("path", [*CHANGES, "/sign-in"])
 @pytest.mark.parametrize("announced", [True, False])
-def test_a_large_body_is_refused(still_site: Site, path: str, announced: bool) -> None:
-    client = still_site.client("ann")
-    body = b'{"held": "' + b"x" * 65_536 + b'"}'
-    content = body if announced else iter([body[:40_000], body[40_000:]])
-    response = client.post(path, content=content, headers={"Content-Type": "application/json"})
-    assert refusal(response) == (413, "the request body has more than 65,536 bytes")
+def test_a_large_body_is_refused(still_site: Site, announced: bool) -> None:
+    client, body = still_site.client("ann"), b'{"held": "' + b"x" * 65_536 + b'"}'
+    for path in (*CHANGES, "/sign-in"):
+        content = body if announced else iter([body[:40_000], body[40_000:]])
+        response = client.post(path, content=content, headers={"Content-Type": "application/json"})
+        assert refusal(response) == (413, "the request body has more than 65,536 bytes")
 
 
 @pytest.mark.parametrize("pause", [0.01, 3600])

@@ -12,8 +12,7 @@ from starlette.testclient import TestClient
 from reassess.annotation import Rules
 from reassess.annotation.app import application
 from reassess.annotation.store.shown_items import find_image
-from tests.annotation.app.sites import Site, answers_to, make_site, next_task, refusal
-from tests.annotation.app.test_security import BODIES
+from tests.annotation.app.sites import Site, answers_to, make_site, next_task
 
 
 def test_tasks_and_questions_of_others_are_as_unknown_as_those_that_are_not(site: Site) -> None:
@@ -31,12 +30,6 @@ def test_tasks_and_questions_of_others_are_as_unknown_as_those_that_are_not(site
         response = ben.post(path, json=said)
         assert response.status_code == 400
         assert response.json()["error"].startswith("rater was not shown this ")
-
-
-@pytest.mark.parametrize("path", ["/next", "/answers", "/skip", "/suggest", "/back"])
-def test_an_owner_answers_no_question(still_site: Site, path: str) -> None:
-    response = still_site.client("kim").post(path, json=BODIES[path])
-    assert refusal(response) == (404, "page not found")
 
 
 @pytest.mark.parametrize("path", ["/classes", "/images/0", "/examples/0"])

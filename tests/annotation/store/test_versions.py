@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, text
 
-from reassess.annotation import Upgraded, export_votes, open_campaign, shown_address, upgrade_campaign
+from reassess.annotation import Upgraded, export_votes, open_campaign, upgrade_campaign
 from reassess.annotation.store import backup_and_upgrade as upgrades
 from reassess.annotation.store import schema
 from reassess.annotation.store.database import open_engine
@@ -143,15 +143,6 @@ def test_a_campaign_of_a_later_form_is_refused(tmp_path: Path, monkeypatch: pyte
             "  allowed: the form 0000\n"
             "  found:   the form 0001\n"
             "  fix:     install that version"
-        )
-
-
-def test_what_is_no_campaign_is_refused(address: str | Path) -> None:
-    if isinstance(address, Path):
-        address.touch()
-    for function in (open_campaign, upgrade_campaign):
-        assert message(function, address) == (
-            f"not a campaign\n  where:   {shown_address(address)}\n  fix:     reassess annotate create"
         )
 
 

@@ -56,7 +56,7 @@ from tests.annotation.campaigns import (
     votes_of,
     why,
 )
-from tests.annotation.invariants import State, check
+from tests.annotation.invariants import Stored, check
 from tests.annotation.random_campaign import KilledError
 from tests.helpers import WORDS, code_of, message
 
@@ -146,7 +146,7 @@ def test_a_rater_is_excluded_at_once_and_included_again_and_what_a_kill_leaves_i
     if change is include_rater:
         exclude_rater(campaign, 2, NOW)
     kill_at(campaign, partial(change, campaign, 2, NOW), transaction)
-    state = State.of(campaign)
+    state = Stored.of(campaign)
     check(state, {})
     is_excluded = state.people[2].excluded
     assert is_excluded == ((transaction > 0) == (change is exclude_rater))
@@ -159,10 +159,10 @@ def test_a_rater_is_excluded_at_once_and_included_again_and_what_a_kill_leaves_i
     on_open = sum(not state.people[row.person].excluded for row in counted)
     assert progress.votes_needed == 2 * progress.open - on_open
     answer_all(campaign, 4, NO)  # what is open by then
-    check(State.of(campaign), {})
+    check(Stored.of(campaign), {})
     exported = export_votes(campaign)  # which finishes it
-    check(State.of(campaign), {})
-    assert not any(row.recounted for row in State.of(campaign).people.values())
+    check(Stored.of(campaign), {})
+    assert not any(row.recounted for row in Stored.of(campaign).people.values())
     assert sum(row.votes for row in exported.questions) == len(exported.votes)
     assert exported.excluded == (6 if is_excluded else 0)
     assert all(("rater 2", "yes") in said for _, _, said in votes_of(campaign)) == (not is_excluded)
@@ -186,7 +186,7 @@ def test_others_change_the_campaign_while_a_rater_is_excluded(
 
     monkeypatch.setattr(votes_module, "sleep", answer)
     exclude_rater(campaign, 2, NOW)
-    check(State.of(campaign), {})
+    check(Stored.of(campaign), {})
     assert len(done) > 6
     assert [said for _, _, said in votes_of(campaign)] == [[("rater 3", "no")]] * sum(len(turn.rows) for turn in done)
 

@@ -17,7 +17,7 @@ from reassess.annotation.store import schema
 from reassess.annotation.store.campaign_files import refuse_answered, writing_campaign
 from reassess.annotation.store.database import database_errors, enable_wal, open_engine
 from reassess.annotation.store.people import insert_person
-from reassess.annotation.store.schema import EXPERT, GOLDEN, MAIN, PRACTICE, RATING, note_form
+from reassess.annotation.store.schema import Kind, Role, Stage, note_form
 from reassess.core import Tasks
 from reassess.errors import at
 
@@ -135,7 +135,7 @@ def _classes(plan: CampaignPlan, parts: list[Tasks]) -> Iterator[dict[str, Any]]
 def _tasks(plan: CampaignPlan, part: Tasks, number: dict[str, int]) -> list[dict[str, Any]]:
     """Tasks in the order of the seed."""
     golden = part is plan.golden_tasks
-    kinds = np.where(plan.is_practice, PRACTICE, GOLDEN).tolist() if golden else [MAIN] * len(part)
+    kinds = np.where(plan.is_practice, Kind.PRACTICE, Kind.GOLDEN).tolist() if golden else [Kind.MAIN] * len(part)
     position = np.random.default_rng(plan.rules.seed).permutation(len(part)).tolist()
     free = 0 if golden else plan.rules.free(votes=0, reserved=0)
     images = part.questions.image_ids[part.indptr[:-1]].tolist()
@@ -171,7 +171,7 @@ def _insert_experts(connection: Connection, plan: CampaignPlan, numbers: list[in
     person = {}
     with at("the experts' votes"):
         for name in dict.fromkeys(name for _, name in expert_answers):
-            person[name] = insert_person(connection, name, EXPERT, RATING)
+            person[name] = insert_person(connection, name, Role.EXPERT, Stage.RATING)
     rest = {"revision": 0, "at": now, "counted": False}
     rows = [
         {"question": numbers[place], "person": person[name], "answer": answer, **rest}

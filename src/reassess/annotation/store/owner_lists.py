@@ -8,7 +8,7 @@ from sqlalchemy import Select, case, func, or_, select
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.export import COUNTED, NOT_SKIPPED, OF_RATERS
-from reassess.annotation.store.schema import EXPERT, GOLDEN, answers, images, log, people, questions, tasks
+from reassess.annotation.store.schema import Kind, Role, answers, images, log, people, questions, tasks
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def disputed_golden(campaign: Campaign, most: int, skip: int = 0) -> list[Listed
 
     Practice questions are not listed, since their raters are still learning.
     """
-    golden = tasks.c.kind == GOLDEN, questions.c.truth.is_not(None)
+    golden = tasks.c.kind == Kind.GOLDEN, questions.c.truth.is_not(None)
     found = _questions(*golden, *OF_RATERS, NOT_SKIPPED).having(func.count() > 2 * _CORRECT)
     most_disputed = (func.count() - _CORRECT).desc(), questions.c.id
     return _listed(campaign, found.order_by(*most_disputed).limit(most).offset(skip))
@@ -49,7 +49,7 @@ def disputed_golden(campaign: Campaign, most: int, skip: int = 0) -> list[Listed
 
 def split_golden(campaign: Campaign) -> list[ListedQuestion]:
     """Golden questions where no more than half of the experts gave the answer that became the truth."""
-    found = _questions(questions.c.truth.is_not(None), people.c.role == EXPERT, NOT_SKIPPED)
+    found = _questions(questions.c.truth.is_not(None), people.c.role == Role.EXPERT, NOT_SKIPPED)
     found = found.having(func.count() >= 2 * _CORRECT)
     return _listed(campaign, found.order_by(2 * _CORRECT - func.count(), questions.c.id))
 

@@ -38,11 +38,31 @@ from reassess.annotation.store.database import RESTORE
 from reassess.errors import DataError
 from reassess.text import some
 
-MAIN, GOLDEN, PRACTICE = "main", "golden", "practice"  # kinds of tasks; practice is also a stage of a rater
-RATING, FAILED = "rating", "failed"  # stages of a rater after practice
-RATER, EXPERT, OWNER = "rater", "expert", "owner"  # roles
-# States of turns. A suggested turn was never shown: the rater suggested the class themselves.
-ASKED, DONE, SKIPPED, EXPIRED, EXCLUDED, SUGGESTED = "asked", "done", "skipped", "expired", "excluded", "suggested"
+
+class Kind:
+    """Kinds of tasks."""
+
+    MAIN, GOLDEN, PRACTICE = "main", "golden", "practice"
+
+
+class Role:
+    """Roles of people."""
+
+    RATER, EXPERT, OWNER = "rater", "expert", "owner"
+
+
+class Stage:
+    """Stages of a rater."""
+
+    PRACTICE, RATING, FAILED = "practice", "rating", "failed"
+
+
+class State:
+    """States of turns. A suggested turn was never shown: the rater suggested the class themselves."""
+
+    ASKED, DONE, SKIPPED, EXPIRED, EXCLUDED, SUGGESTED = "asked", "done", "skipped", "expired", "excluded", "suggested"
+
+
 WITHDRAWN = "withdrawn"  # why a question ended that only excluded raters suggested
 
 _Large = BigInteger().with_variant(Integer, "sqlite")  # SQLite uses an integer primary key as the order of the table
@@ -150,7 +170,7 @@ people = Table(
     Column("id", Integer, primary_key=True),
     Column("name", String, nullable=False, unique=True),
     Column("role", String, nullable=False),
-    Column("stage", String, nullable=False, default=RATING),
+    Column("stage", String, nullable=False, default=Stage.RATING),
     Column("token", String, unique=True),  # its SHA-256
     Column("excluded", Boolean, nullable=False, default=False),
     # After an exclusion or inclusion, votes on questions up to this number are recounted; null: all.
@@ -186,14 +206,14 @@ Index(
     "ix_turns_asked",
     turns.c.person,
     turns.c.expires,
-    sqlite_where=turns.c.state == ASKED,
-    postgresql_where=turns.c.state == ASKED,
+    sqlite_where=turns.c.state == State.ASKED,
+    postgresql_where=turns.c.state == State.ASKED,
 )
 Index(
     "ix_turns_expired",
     turns.c.person,
-    sqlite_where=turns.c.state == EXPIRED,
-    postgresql_where=turns.c.state == EXPIRED,
+    sqlite_where=turns.c.state == State.EXPIRED,
+    postgresql_where=turns.c.state == State.EXPIRED,
 )
 answers = Table(
     "answers",

@@ -40,10 +40,8 @@ def what_became() -> None:
 
 def curve() -> None:
     """Precision and recall of ReaL's scores, of single raters, and of the original label."""
-    votes = ["--votes", "imagenet-real-raters", "--rater-golden", "imagenet-real-raters-golden"]
     output = ["-o", str(FOLDER / "curve.svg"), "--force", "--quiet"]
-    original = ["--original", "imagenet-original", "--choose", "threshold=0.8"]
-    drawn = main(["curve", "imagenet-real-scores", *votes, *original, *output])
+    drawn = main(["curve", "--benchmark", "imagenet", "--choose", "threshold=0.8", *output])
     assert drawn == 0
 
 

@@ -147,7 +147,7 @@ write(BENCHMARK / "golden.csv", "image,class,rater,answer", (vote for vote in ju
 write(FOLDER / "judged.csv", "image,class,rater,answer", judged)
 
 # 5. Which of the models would have been enough?
-reassess(f"propose {given} --benchmark {BENCHMARK} --details 4 --choose --golden {FOLDER}/judged.csv --recall 0.95")
+reassess(f"propose {given} --benchmark {BENCHMARK} --per-image 4 --choose recall=0.95 --golden {FOLDER}/judged.csv")
 
 # 6. Votes become scores, scores label sets; digits that were set aside keep their original label.
 reassess(f"aggregate --benchmark {BENCHMARK} -o {BENCHMARK}/scores.csv --force")

@@ -132,12 +132,7 @@ def test_other_scales_are_shown_with_the_result(folder: Path, run: Callable[...,
 def test_votes_and_golden_answers_of_two_kinds_are_refused(folder: Path, run: Callable[..., Run]) -> None:
     write_csv("choices.csv", "image,rater,answer", [("a", "x", "cat"), ("b", "y", "dog")])
     write_csv("golden.csv", HEADINGS, [("a", "cat", "eve", "yes")])
-    write_csv("s.csv", "image,class,score", [("a", "cat", 1)])
-    for command in (
-        ("aggregate", "choices.csv", "-o", "t.csv"),
-        ("raters", "choices.csv"),
-        ("curve", "s.csv", "--votes", "choices.csv"),
-    ):
+    for command in (("aggregate", "choices.csv", "-o", "t.csv"), ("raters", "choices.csv")):
         result = run(*command, "--golden", "golden.csv")
         assert (result.code, result.out) == (1, "")
         assert result.err == (
@@ -160,9 +155,9 @@ def test_golden_answers_can_be_left_out(folder: Path, run: Callable[..., Run]) -
     for argv, text in (
         (
             ("--method", "calibrated", "--benchmark", "pets"),
-            "calibrated measures raters on golden answers: give --golden.",
+            "Method calibrated measures raters on golden answers: give --golden.",
         ),
-        (("--preset", "imagenet-real"), "imagenet-real measures raters on golden answers: give --golden."),
+        (("--method", "imagenet-real"), "Method imagenet-real measures raters on golden answers: give --golden."),
     ):
         refused = run("aggregate", *argv, "--golden", "none", "-o", "c.csv")
         assert (refused.code, refused.err.splitlines()[-1]) == (2, f"Error: {text}")

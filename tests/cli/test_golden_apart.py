@@ -77,13 +77,6 @@ def test_every_method_scores_golden_images(rated: Path, run: Callable[..., Run],
     assert f"{GOLDEN + MAIN - 1}.png" in run("show", f"{GOLDEN + MAIN - 1}.png", "--benchmark", "rated").out
 
 
-def test_golden_votes_can_be_left_out(rated: Path, run: Callable[..., Run]) -> None:
-    argv = ("aggregate", "--benchmark", "rated", "--rater-golden", "none")
-    assert results_of(run, *argv, "--method", "mean", "-o", "mean.csv")["by_golden_votes"] == 0
-    assert len(pl.read_csv("mean.csv")) == 2 * MAIN
-    assert "two files have no image in common" in run(*argv, "-o", "calibrated.csv").err
-
-
 def test_raters_and_their_alpha_know_them_apart(rated: Path, run: Callable[..., Run]) -> None:
     """Alpha is that of the votes alone, and no golden answer is one that a rater gave again."""
     whole = results_of(run, "raters", "--benchmark", "rated")
@@ -111,7 +104,7 @@ def test_golden_votes_are_not_replayed(rated: Path, run: Callable[..., Run], ori
 def test_tasks_do_not_count_on_golden_votes(rated: Path, run: Callable[..., Run]) -> None:
     """Every second question has three votes: were golden votes among them, others would take part in the mean."""
     write_files(rated.parent, {"p.csv": "image,class,source\n0.png,cat,m\n12.png,cat,m\n"})
-    argv = ("tasks", "p.csv", "--benchmark", "rated", "--votes", "3", "--stop", "0.2,0.8", "-o", "t.jsonl")
+    argv = ("tasks", "p.csv", "--benchmark", "rated", "--per-question", "3", "--stop", "0.2,0.8", "-o", "t.jsonl")
     with_golden = results_of(run, *argv)
     assert with_golden["questions"] == 1
     votes, experts, golden = parts()

@@ -217,7 +217,6 @@ NEARLY = "output name is almost that of a benchmark part"
         (["aggregate", "-o"], "golden.npz", OTHER, "scores.npz"),
         (["aggregate", "-o"], "Scores.csv", NEARLY, "scores.csv"),
         (["aggregate", "-o"], "rater_golden.csv", NEARLY, "scores.csv"),
-        (["aggregate", "-o", "s.csv", "--model"], "Groups.npz", NEARLY, ""),
         (["labels", "--threshold", "0.5", "-o"], "original.jsonl", OTHER, "labels.jsonl"),
         (["labels", "--threshold", "0.5", "-o"], "Labels.json", NEARLY, "labels.json"),
         (

@@ -76,7 +76,12 @@ FOLDERS = (
 
 
 @pytest.mark.parametrize(
-    "argv", [["evaluate", "p.csv"], ["status", "b"], ["propose", "p.csv", "--unasked", "-o", "q.jsonl"]]
+    "argv",
+    [
+        ["evaluate", "p.csv", "--benchmark", "b"],
+        ["status", "b"],
+        ["propose", "p.csv", "--unasked", "--benchmark", "b", "-o", "q.jsonl"],
+    ],
 )
 def test_folders_that_are_sorted_otherwise_than_their_numbers_are_refused(
     argv: list[str], tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
@@ -87,7 +92,7 @@ def test_folders_that_are_sorted_otherwise_than_their_numbers_are_refused(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     write_csv("p.csv", "image,prediction", [(f"{class_id}/{image}", class_id) for image, class_id in TRUTH.items()])
-    done = run(*argv, "--benchmark", "b")
+    done = run(*argv)
     assert done.code == 1
     assert FOLDERS.format("'10' (id 2), '11' (id 3), '2' (id 4) and 7 more") in done.err
     Path("b/classes.txt").write_text("".join(f"{class_id}\n" for class_id in range(COUNT)))

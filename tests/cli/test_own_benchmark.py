@@ -64,7 +64,7 @@ def test_a_predicted_name_that_no_label_has_is_wrong_and_counted(bench: Path, ru
     assert (result.code, result.err) == (0, f"Warning: p.csv: {text}\n")
     (evaluation,) = json.loads(result.out)["results"]
     assert (evaluation["real"]["1"]["hits"], evaluation["real"]["1"]["n"]) == (2, 3)
-    assert f"; {text}; joined" in evaluation["detected"]
+    assert f"; {text}, joined" in evaluation["detected"]
 
 
 def test_ids_for_labels_that_name_their_classes_are_an_error(bench: Path, run: Callable[..., Run]) -> None:

@@ -40,7 +40,7 @@ PRINTING = (
     "status c.db",
 )
 WRITING = (
-    "aggregate b/votes.csv --golden b/golden.csv --rater-golden b/rater-golden.csv -o out.npz --model model.npz",
+    "aggregate --benchmark b --method calibrated -o out.npz",
     "aggregate items.csv --method majority -o out.parquet",
     "aggregate --benchmark b --method em -o b/scores.csv --force",
     "annotate backup c.db -o out.db",

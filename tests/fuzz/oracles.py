@@ -18,6 +18,7 @@ from reassess.core import (
     Duplicates,
     Folds,
     LabelSets,
+    MultiLabels,
     Posterior,
     Predictions,
     RaterModel,
@@ -79,9 +80,9 @@ def _same(value: Any, told: Any) -> bool:
     return value == str(told) or (not isinstance(told, str) and float(value) == told)  # a number among texts
 
 
-def check_labels(path: Path, labels: LabelSets) -> None:
+def check_labels(path: Path, labels: LabelSets | MultiLabels) -> None:
     """Label sets by id are those that json finds; null is of an image that was never rated."""
-    if path.suffix != ".json" or labels.classes.texts:
+    if path.suffix != ".json" or isinstance(labels, MultiLabels) or labels.classes.texts:
         return
     document = {image: ids for image, ids in json.loads(path.read_bytes()).items() if ids is not None}
     assert list(document) == list(labels.images)

@@ -1,4 +1,4 @@
-"""From votes to scores, by a method and its options: what `reassess aggregate` does, and others on the way."""
+"""Read votes and what a method needs, and compute scores: for `reassess aggregate` and `reassess tasks`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,21 +20,13 @@ from reassess.cli.part_inputs import (
     read_classes_of,
     refuse_two_kinds,
 )
-from reassess.core import IMAGENET, Benchmark, Classed, Questions, Votes
+from reassess.core import IMAGENET, Benchmark, Classed, Votes
 from reassess.data import read_original, read_votes
 
-PRESETS = {"imagenet-real": IMAGENET}
-# The arguments of `aggregate` that options stand for. Any option that a method does not take is an error.
-_ARGUMENTS = {
-    "truths": "truths_are_answers",
-    "golden": "experts",
-    "rater_golden": "rater_golden",
-    "golden_at_least": "at_least",
-    "original": "original",
-    "pooling": "pooling",
-    "smoothing": "smoothing",
-}
-OF_METHODS = (*_ARGUMENTS, "model")
+# The arguments of `aggregate` for which there are options. An option that the method does not take is an error.
+_ARGUMENTS = {"golden": "experts", "golden_at_least": "at_least", "original": "original", "pooling": "pooling"}
+NO_OPTIONS: dict[str, Any] = dict.fromkeys(_ARGUMENTS)
+OF_IMAGENET = "imagenet-real"  # a method that has ImageNet's votes, golden answers and original labels by default
 
 
 @dataclass(frozen=True)
@@ -65,8 +57,10 @@ def make_scores(
     *,
     check: Callable[[Votes], object] = lambda _: None,
 ) -> MadeScores:
-    """Read the votes and whatever else a method takes, and make scores of them."""
-    benchmark = _without_none(benchmark, given)
+    """Read the votes and whatever else a method takes, and compute scores."""
+    if given["golden"] == NONE:
+        benchmark = replace(benchmark, sources={part: at for part, at in benchmark.sources.items() if part != "golden"})
+        given = {**given, "golden": None}
     name = asked or _usual_method(benchmark, given)
     _refuse_unused(name, given, benchmark)
     classes = read_classes_of(call, benchmark) if benchmark.folder else None
@@ -83,79 +77,48 @@ def make_scores(
     parts = joined_parts(read, matched(call, benchmark), classes)
     rated = with_golden_votes(parts["votes"], parts.get("rater-golden"), parts.get("golden"))
     check(rated)
-    is_default = asked is None and name not in PRESETS and not main.anonymous
-    made = _aggregate(AUTO if is_default else name, name, parts | {"votes": rated}, given)
-    return MadeScores(parts["votes"], rated, made)
-
-
-def _without_none(benchmark: Benchmark, given: dict[str, Any]) -> Benchmark:
-    """The benchmark without the golden answers of which an option says none; the option is then as if not given."""
-    left_out = [part for part in ("golden", "rater-golden") if given[part.replace("-", "_")] == NONE]
-    for part in left_out:
-        given[part.replace("-", "_")] = None
-    if not left_out:
-        return benchmark
-    return replace(benchmark, sources={part: at for part, at in benchmark.sources.items() if part not in left_out})
+    is_default = asked is None and name != OF_IMAGENET and not main.anonymous
+    options = {
+        "experts": parts.get("golden"),
+        "rater_golden": parts.get("rater-golden") if "golden" in parts else None,
+        "original": parts.get("original"),
+        "at_least": given["golden_at_least"],
+        "pooling": given["pooling"],
+    }
+    taken = {option: value for option, value in options.items() if option in METHODS[name].options}
+    return MadeScores(parts["votes"], rated, aggregate(rated, AUTO if is_default else name, **taken))
 
 
 def _usual_method(benchmark: Benchmark, given: dict[str, Any]) -> str:
-    """The preset of a known benchmark, or the method that takes all that the default one may take."""
-    presets = [name for name, preset in PRESETS.items() if preset is benchmark]
-    has_golden = given["golden"] is not None or "golden" in benchmark.sources
-    if given["rater_golden"] is not None and not has_golden:
-        raise click.UsageError("--rater-golden goes with --golden, or with a --method.")
-    return next(iter(presets), "calibrated" if has_golden else "em")
+    """The method of a known benchmark, or the method that takes everything that the default one may take."""
+    if benchmark is IMAGENET:
+        return OF_IMAGENET
+    return "calibrated" if given["golden"] is not None or "golden" in benchmark.sources else "em"
 
 
 def _further_parts(call: Call, benchmark: Benchmark, name: str, given: dict[str, Any]) -> dict[str, Path]:
-    """The other files that a method takes: as given, or the benchmark's; original labels are a preset's by default."""
+    """The other files that a method takes: as given, or the benchmark's."""
     places: dict[str, Path | None] = {}
-    for part in ("golden", "rater-golden"):
-        if not _takes(name, part.replace("-", "_")):
-            continue
-        of_part = given[part.replace("-", "_")]
-        if part == "rater-golden" and not _needs(name):  # no rater is measured on it: it is not fetched
-            places[part] = find_part(call, benchmark, part, of_part)
-        elif (source := benchmark.sources.get(part) if of_part is None else of_part) is not None:
-            places[part] = call.resolve(part, source)
-    if not _takes(name, "golden") and places.get("rater-golden") is not None:  # which says what golden images lack
+    if _takes(name, "golden") and (given["golden"] is not None or "golden" in benchmark.sources):
+        places["golden"] = needed_part(call, benchmark, "golden", given["golden"])
+    if "experts" in METHODS[name].needs and "rater-golden" in benchmark.sources:
+        places["rater-golden"] = needed_part(call, benchmark, "rater-golden")
+    else:  # no rater is measured on these votes, so they are not downloaded
+        places["rater-golden"] = find_part(call, benchmark, "rater-golden", None)
+    if not _takes(name, "golden") and places["rater-golden"] is not None:  # to find the golden items without votes
         places["golden"] = find_part(call, benchmark, "golden", None)
-    if name in PRESETS or given["original"] is not None:
+    if name == OF_IMAGENET or given["original"] is not None:
         places["original"] = find_part(call, benchmark, "original", given["original"])
     return {part: place for part, place in places.items() if place is not None}
 
 
 def _takes(name: str, option: str) -> bool:
-    """Whether a method takes an option; golden votes of raters may count as votes for every method."""
-    arguments = METHODS[name].options
-    return option == "rater_golden" or _ARGUMENTS.get(option, "pooling") in arguments  # --model writes what is pooled
-
-
-def _needs(name: str) -> tuple[str, ...]:
-    """The golden answers that a method cannot be without."""
-    return ("golden",) if "experts" in METHODS[name].needs else ()
+    return _ARGUMENTS[option] in METHODS[name].options
 
 
 def _refuse_unused(name: str, given: dict[str, Any], benchmark: Benchmark) -> None:
     unused = [option for option, value in given.items() if value is not None and not _takes(name, option)]
     if unused:
-        raise click.UsageError(f"{name} has no use for --{unused[0].replace('_', '-')}.")
-    for part in _needs(name):
-        if given[part.replace("-", "_")] is None and part not in benchmark.sources:
-            raise click.UsageError(f"{name} measures raters on golden answers: give --{part}.")
-
-
-def _aggregate(method: str, name: str, parts: dict[str, Any], given: dict[str, Any]) -> Aggregation:
-    """Scores by a method, or by the default one, which takes what the named one does."""
-    votes = parts["votes"]
-    truths = given["truths"] or ("valid" if isinstance(votes.items, Questions) else "answers")
-    options = {
-        "experts": parts.get("golden"),
-        "rater_golden": parts.get("rater-golden"),
-        "original": parts.get("original"),
-        "truths_are_answers": truths == "answers",
-        "at_least": given["golden_at_least"],
-        "pooling": given["pooling"],
-        "smoothing": given["smoothing"],
-    }
-    return aggregate(votes, method, **{key: value for key, value in options.items() if key in METHODS[name].options})
+        raise click.UsageError(f"Method {name} does not use --{unused[0].replace('_', '-')}.")
+    if "experts" in METHODS[name].needs and given["golden"] is None and "golden" not in benchmark.sources:
+        raise click.UsageError(f"Method {name} measures raters on golden answers: give --golden.")

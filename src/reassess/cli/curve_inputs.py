@@ -18,7 +18,7 @@ from reassess.aggregation import (
 )
 from reassess.cli.call import Call
 from reassess.cli.part_inputs import (
-    NONE,
+    find_part,
     joined_parts,
     matched,
     needed_part,
@@ -53,32 +53,28 @@ def load_curves(
     files: tuple[str, ...],
     benchmark: Benchmark | None,
     golden: str | None = None,
-    votes: str | None = None,
-    rater_golden: str | None = None,
-    original: str | None = None,
     *,
     at_least: int | None = None,
     votes_needed_by: str | None = None,
     method: str | None = None,
 ) -> tuple[dict[str, tuple[Path, Scores]], Answers]:
     """The files of scores, each with its path, and what judges them; as the options say."""
-    files = files or (str(needed_part(call, benchmark, "scores")),)
+    if not files and benchmark is not None:
+        needed_part(call, benchmark, "scores")
+        files = (benchmark.sources["scores"],)
     classes = None if benchmark is None else read_classes_of(call, benchmark)
     paths = {file: call.resolve("scores", file) for file in files}
     read = [read_scores(path, classes=classes) for path in paths.values()]
     if method is not None:
         read = [replace(scores, method=method) for scores in read]
-    if benchmark is None:
-        benchmark = _common_benchmark(read)
-    elif benchmark.folder is not None:
-        votes = votes or benchmark.sources.get("votes")
-    benchmark = matched(call, benchmark)
+    votes = None if benchmark is None else find_part(call, benchmark, "votes", None)
+    benchmark = matched(call, benchmark or _common_benchmark(read))
     if votes_needed_by is not None:
-        votes = votes or benchmark.sources.get("votes")
-        if votes in (None, NONE):
-            raise click.UsageError(f"{votes_needed_by} needs --votes, of which the scores were made.")
+        if "votes" not in benchmark.sources:
+            raise click.UsageError(f"{votes_needed_by} needs the votes that made the scores: give --benchmark.")
+        votes = needed_part(call, benchmark, "votes")
     given = {f"scores {number}": part for number, part in enumerate(zip(paths.values(), read, strict=True), 1)}
-    scores, known = _load_answers(call, benchmark, given, golden, at_least, votes, rater_golden, original, classes)
+    scores, known = _load_answers(call, benchmark, given, votes, golden, at_least, classes)
     return dict(zip(files, zip(paths.values(), scores, strict=True), strict=True)), known
 
 
@@ -93,23 +89,23 @@ def _load_answers(
     call: Call,
     benchmark: Benchmark,
     scores: Mapping[str, tuple[Path, Scores]],
+    votes: Path | None,
     golden: str | None,
     at_least: int | None,
-    votes: str | None,
-    rater_golden: str | None,
-    original: str | None,
     classes: Classes | None,
 ) -> tuple[list[Scores], Answers]:
     """The scores, and what judges them; all in one list of classes and with the benchmark's names of images."""
-    sources = _answer_sources(benchmark, golden, votes, rater_golden)
+    sources = _golden_sources(benchmark, golden)
+    paths = {} if votes is None else {"votes": votes}
+    wanted = ("golden",) if votes is None else ("golden", "rater-golden")
+    paths |= {part: call.resolve(part, sources[part]) for part in wanted if part in sources}
     order = call.reading.answers or benchmark.answers
     given: dict[str, tuple[Path, Classed]] = dict(scores)
-    for part, source in sources.items():
-        path = call.resolve(part, source)
+    for part, path in paths.items():
         read = read_votes(path, answers=order, classes=classes)
         order = order or golden_answers(read)
         given[part] = path, read
-    if (of_original := read_original_of(call, benchmark, original, classes)) is not None:
+    if (of_original := read_original_of(call, benchmark, None, classes)) is not None:
         given["original"] = of_original
     refuse_two_kinds(given)
     parts = joined_parts(given, benchmark, classes)
@@ -122,10 +118,11 @@ def _load_answers(
         rated = with_golden_votes(rater_votes, golden_votes, experts)
         golden_votes = golden_part(rater_votes, experts, golden_votes)
         truth = truth.without_unrated(rated, judged)
+    of_votes = "" if votes is None else benchmark.sources["votes"]
     files = {
-        "votes": sources.get("votes", ""),
-        "rater_golden": sources.get("rater-golden") or sources.get("votes", ""),
-        "original": original or benchmark.sources.get("original", ""),
+        "votes": of_votes,
+        "rater_golden": benchmark.sources["rater-golden"] if "rater-golden" in paths else of_votes,
+        "original": benchmark.sources.get("original", ""),
     }
     return judged, Answers(
         benchmark=benchmark,
@@ -140,18 +137,12 @@ def _load_answers(
     )
 
 
-def _answer_sources(
-    benchmark: Benchmark, golden: str | None, votes: str | None, rater_golden: str | None
-) -> dict[str, str]:
-    """Where the votes and the golden answers come from; raters' golden votes go with the votes where none are given."""
-    known = golden_sources(benchmark, golden)
-    if "golden" not in known:
+def _golden_sources(benchmark: Benchmark, golden: str | None) -> dict[str, str]:
+    sources = golden_sources(benchmark, golden)
+    if "golden" not in sources:
         if benchmark.folder is not None:
             part_path(benchmark, "golden", needed_by="curve")
         raise click.UsageError(
             "Give --golden or --benchmark: only ImageNet's validation images have known golden answers."
         )
-    if votes not in (None, NONE) and rater_golden is None:
-        rater_golden = known.get("rater-golden")
-    wanted = {"votes": votes, "golden": known["golden"], "rater-golden": rater_golden}
-    return {part: source for part, source in wanted.items() if source is not None and source != NONE}
+    return sources

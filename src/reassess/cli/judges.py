@@ -144,7 +144,6 @@ def load_judges(
     more_labels: tuple[str, ...] = (),
     votes: str | None = NONE,
     golden: str | None = None,
-    rater_golden: str | None = None,
     labels_needed: bool = True,
 ) -> Judges:
     """Read what models are judged by, all of it in one list of classes."""
@@ -182,7 +181,7 @@ def load_judges(
             main = read_votes(of_votes, answers=order, classes=classes)
             given["votes"] = of_votes, main
         if votes != NONE or "scores" in given or golden is not None:
-            given |= load_golden(call, benchmark, main, golden, rater_golden, classes)
+            given |= load_golden(call, benchmark, main, golden, classes)
         names = (labels, *more_labels) if more_labels else ()
         return _judges(call, benchmark, by_default, classes, given, thresholds, names)
 

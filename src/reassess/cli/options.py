@@ -184,12 +184,6 @@ def golden_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return _with_options(
         command,
         part_option("golden", "Experts' votes"),
-        in_benchmark(
-            "--rater-golden",
-            metavar="NAME|FILE",
-            help="The raters' votes on golden items, where they are apart.  "
-            f"[default: {IMAGENET.sources['rater-golden']}, with its golden votes]",
-        ),
         answers_option,
     )
 

@@ -82,7 +82,6 @@ def load_golden(
     benchmark: Benchmark,
     votes: Votes | None,
     golden: str | None,
-    rater_golden: str | None,
     classes: Classes | None,
 ) -> dict[str, tuple[Path, Votes]]:
     """Files and votes of the experts, as `golden`, and of the raters on the same items, where these are apart.
@@ -91,14 +90,12 @@ def load_golden(
     """
     expert_file = find_part(call, benchmark, "golden", golden)
     if expert_file is None:
-        if rater_golden is not None:
-            raise click.UsageError("--rater-golden goes with --golden: the experts' answers.")
         return {}
     answers = call.reading.answers or benchmark.answers or (None if votes is None else golden_answers(votes))
     parts = {"golden": expert_file}
     if votes is not None:
         own = Benchmark(sources=golden_sources(benchmark, golden))
-        if (rater_file := find_part(call, own, "rater-golden", rater_golden)) is not None:
+        if (rater_file := find_part(call, own, "rater-golden", None)) is not None:
             parts["rater-golden"] = rater_file
     return {part: (path, read_votes(path, answers=answers, classes=classes)) for part, path in parts.items()}
 

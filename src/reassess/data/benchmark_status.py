@@ -48,12 +48,6 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "curve": ("scores", "golden"),
     "propose": ("images or original",),
 }
-# The parts that commands make, and the parts that they make them from.
-_MADE_FROM: Mapping[str, tuple[str, ...]] = {
-    "scores": ("votes", "golden", "rater-golden"),
-    "labels": ("scores", "original"),
-}
-_SAME_TIME = 2  # seconds: files that were copied together have no order in time
 _OF_CLASSES = ("groups", "collapsed")
 _CLASS_FOLDERS = "class folders"
 
@@ -70,8 +64,8 @@ class PartCheck:
     answers: Mapping[Id, int] = field(default_factory=dict)  # number of votes per answer; empty if answers are classes
     error: ReassessError | None = None  # why it cannot be read
     made_by: str | None = None  # how to get a missing part
-    made_from: tuple[str, ...] = ()  # the parts that it was made from
-    stale: tuple[str, ...] = ()  # those that changed after it was made
+    made_from: tuple[str, ...] = ()  # the inputs that it was made from, if the command that wrote it recorded them
+    stale: tuple[str, ...] = ()  # the parts among them that have changed since then
 
 
 @dataclass(frozen=True)
@@ -146,7 +140,7 @@ def check_benchmark(source: str | Path) -> BenchmarkCheck:
     Returns
     -------
     BenchmarkCheck; a part that cannot be read has its error, and the other parts are read anyway. A part is stale if a
-    part that it was made from is newer, or has another hash than the one in benchmark.json.
+    part that it was made from has another hash than the one recorded in benchmark.json.
 
     Raises
     ------
@@ -164,8 +158,6 @@ def check_benchmark(source: str | Path) -> BenchmarkCheck:
     NameProblem(thing='image', what='in labels and not in original', count=1, examples=('c.png',), fix=None)
     >>> [command for command, parts in check.missing_parts.items() if not parts]
     ['evaluate', 'compare', 'report', 'show', 'propose']
-    >>> [(one.part, one.made_from) for one in check.parts if one.made_from]
-    [('labels', ('original',))]
     """
     folder, parts = _find_parts(source)
     reader = _Reader(folder=folder)
@@ -213,19 +205,11 @@ def _part(part: str, paths: Sequence[Path], source: str, made_by: str) -> PartCh
 
 
 def _with_origin(one: PartCheck, parts: Mapping[str, PartCheck], settings: Mapping[str, Any]) -> PartCheck:
-    """A part with the parts that it was made from, and those that changed after that."""
-    if not one.paths:
-        return one
-    made_from = [part for part in _MADE_FROM.get(one.part, ()) if part in parts and parts[part].paths]
-    recorded = settings.get("made_from", {}).get(one.part, {})
-
-    def is_newer(part: str) -> bool:
-        path = parts[part].paths[0]
-        if part in recorded:
-            return path.is_file() and sha256(path) != recorded[part]
-        return path.stat().st_mtime > one.paths[0].stat().st_mtime + _SAME_TIME
-
-    return replace(one, made_from=tuple(made_from), stale=tuple(filter(is_newer, made_from)))
+    """A part with what it was made from, as recorded when it was written, and what has changed since then."""
+    recorded = settings.get("made_from", {}).get(one.part, {}) if one.paths else {}
+    paths = {part: parts[part].paths for part in recorded if part in parts}
+    stale = [part for part, path in paths.items() if path and path[0].is_file() and sha256(path[0]) != recorded[part]]
+    return replace(one, made_from=tuple(recorded), stale=tuple(stale))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pytest
 from reassess.aggregation import label_sets
 from reassess.core import Votes
 from reassess.data import read_original
-from reassess.formats import read_label_file, read_posterior, read_rater_model, read_score_file, write_votes
+from reassess.formats import read_label_file, read_posterior, read_score_file, write_votes
 from tests.helpers import document_of
 
 Run = Callable[..., Any]
@@ -30,13 +30,11 @@ def plain(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_preset_makes_the_published_scores_and_from_them_the_published_labels(
-    run: Run, real_file: Real, tmp_path: Path
-) -> None:
+def test_imagenet_real_makes_the_published_scores_and_labels(run: Run, real_file: Real, tmp_path: Path) -> None:
     published = read_score_file(real_file("scores.npz"))
     real, original = read_label_file(real_file("real.json")), read_original(real_file("validation_labels.txt"))
-    output, model = tmp_path / "scores.npz", tmp_path / "model.npz"
-    result = run("aggregate", "--preset", "imagenet-real", "-o", output, "--model", model)
+    output = tmp_path / "scores.npz"
+    result = run("aggregate", "--method", "imagenet-real", "-o", output)
     assert result.code == 0
     assert result.out.splitlines()[1] == "prior: invalid 0.7815, valid 0.2185"
     made = read_score_file(output)
@@ -44,10 +42,6 @@ def test_the_preset_makes_the_published_scores_and_from_them_the_published_label
     assert np.abs(made.values - published.values).max() < 1e-12
     assert made.questions.images == published.questions.images
     assert label_sets(made, 0.8, original=original).sets() == real.sets()
-    read = read_rater_model(model)
-    assert len(read.raters) == 79
-    assert read.raters[-1] == "original label"
-    assert read.prior[1] == 248 / 1135
 
 
 def test_other_golden_votes_make_other_scores(
@@ -57,12 +51,14 @@ def test_other_golden_votes_make_other_scores(
     experts = real_votes("golden.npz")
     changed = experts.restrict(np.arange(0, len(experts.items), 2))
     golden = real_votes("raters_golden.npz")
-    write_votes(tmp_path / "golden.npz", changed)
-    write_votes(tmp_path / "raters_golden.npz", golden.restrict(np.flatnonzero(changed.find(golden.items) >= 0)))
-    files = ("--golden", tmp_path / "golden.npz", "--rater-golden", tmp_path / "raters_golden.npz")
-    output = tmp_path / "scores.npz"
-    result = run("aggregate", "--preset", "imagenet-real", *files, "-o", output, "--json")
-    prior = document_of(result, "aggregate")["results"]["prior"]["valid"]
+    folder, output = tmp_path / "F", tmp_path / "scores.npz"
+    folder.mkdir()
+    write_votes(folder / "golden.npz", changed)
+    write_votes(folder / "rater-golden.npz", golden.restrict(np.flatnonzero(changed.find(golden.items) >= 0)))
+    (folder / "votes.npz").symlink_to(real_file("raters.npz"))
+    (folder / "original.txt").symlink_to(real_file("validation_labels.txt"))
+    argv = ("aggregate", "--benchmark", folder, "--method", "imagenet-real", "-o", output, "--json")
+    prior = document_of(run(*argv), "aggregate")["results"]["prior"]["valid"]
     assert prior == np.count_nonzero(changed.counts()[:, 2] >= 3) / len(changed.items) != 248 / 1135
     published = read_score_file(real_file("scores.npz"))
     assert np.abs(read_score_file(output).values - published.values).max() > 0.01
@@ -128,15 +124,9 @@ def test_the_default_with_golden_answers_is_chosen_on_them_and_the_output_says_w
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["--preset", "imagenet-real", "--method", "em"], "Give --preset or --method: a preset has its method."),
-        (["--method", "em"], "Give VOTES, --benchmark or --preset."),
-        (["VOTES", "--method", "mean", "--smoothing", "1"], "mean has no use for --smoothing."),
-        (["VOTES", "--method", "majority", "--model", "m.npz"], "majority has no use for --model."),
-        (
-            ["VOTES", "--rater-golden", "VOTES"],
-            "--rater-golden goes with --golden, or with a --method.",
-        ),
-        (["VOTES", "--method", "calibrated"], "calibrated measures raters on golden answers: give --golden."),
+        (["--method", "em"], "Give VOTES, or --benchmark."),
+        (["VOTES", "--method", "mean", "--pooling", "1"], "Method mean does not use --pooling."),
+        (["VOTES", "--method", "calibrated"], "Method calibrated measures raters on golden answers: give --golden."),
     ],
 )
 def test_options_that_do_not_go_together_are_usage_errors(
@@ -169,29 +159,11 @@ def test_votes_are_never_overwritten_by_what_is_made_of_them(run: Run, plain: Pa
     assert result.err == (f"Error: output file is also an input\n  where:   {plain}\n  fix:     choose another name\n")
 
 
-@pytest.mark.parametrize(
-    ("output", "model", "expected"),
-    [
-        (
-            "a.txt",
-            "m.npz",
-            "wrong kind of file for scores\n  where:   a.txt\n"
-            "  allowed: .npz, .csv, .tsv, .jsonl, .parquet\n  found:   .txt\n",
-        ),
-        (
-            "a.csv",
-            "m.csv",
-            "wrong kind of file for a rater model\n  where:   m.csv\n  allowed: .npz\n  found:   .csv\n",
-        ),
-    ],
-)
-def test_outputs_of_a_wrong_kind_are_refused_before_any_work(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str, model: str, expected: str
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    result = run("aggregate", "no-votes.csv", "-o", output, "--model", model)
-    assert (result.code, result.out, result.err) == (1, "", f"Error: {expected}")
-    assert not list(tmp_path.iterdir())
+def test_an_output_of_a_wrong_kind_is_refused_before_any_work(folder: Path, run: Run) -> None:
+    result = run("aggregate", "no-votes.csv", "-o", "a.txt")
+    expected = "wrong kind of file for scores\n  where:   a.txt\n  allowed: .npz, .csv, .tsv, .jsonl, .parquet\n"
+    assert (result.code, result.out, result.err) == (1, "", f"Error: {expected}  found:   .txt\n")
+    assert not list(folder.iterdir())
 
 
 def test_answers_are_ordered_as_told_and_an_answer_that_is_not_listed_is_an_error(
@@ -215,5 +187,5 @@ def test_one_thing_is_not_counted_in_the_plural(folder: Path, run: Run) -> None:
     assert made.startswith("farm/scores.csv: 1 item of 1 vote by 1 rater, majority\n")
     assert "classes: the 1 name in the votes, sorted: hen\n" in made
     cut = run("labels", *own, "--threshold", "0.5", "-o", "farm/labels.csv").out
-    assert cut.startswith("farm/labels.csv: 1 label on 1 image, at a threshold of 0.5\n0 rated images have no label\n")
+    assert cut.startswith("farm/labels.csv: 1 label on 1 image (threshold 0.5)\n0 rated images without a label\n")
     assert "\n1 golden pair on 1 image, 1 of them valid\n" in run("curve", *own).out

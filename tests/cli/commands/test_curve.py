@@ -33,7 +33,9 @@ IMAGENET = ("scores.npz", "golden.npz", "raters.npz", "raters_golden.npz", "vali
 @pytest.fixture
 def here(folder: Path) -> Path:
     """A small benchmark of one's own, in the working folder."""
-    return write_files(folder, {"scores.csv": SCORES, "golden.csv": GOLDEN, "votes.csv": VOTES})
+    return write_files(
+        folder, {"scores.csv": SCORES, "golden.csv": GOLDEN, "F/golden.csv": GOLDEN, "F/votes.csv": VOTES}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -77,16 +79,17 @@ def test_a_threshold_is_chosen_with_what_follows_from_it(here: Path, run: Callab
 
 
 def test_original_labels_complete_what_follows_and_are_a_rule(here: Path, run: Callable[..., Run]) -> None:
-    (here / "original.csv").write_text("image,class\na,1\nb,2\nc,1\ne,5\n")
-    argv = ["scores.csv", "--golden", "golden.csv", "--original", "original.csv", "--choose", "recall=0.8"]
+    (here / "F/original.csv").write_text("image,class\na,1\nb,2\nc,1\ne,5\n")
+    (here / "F/votes.csv").unlink()
+    argv = ["scores.csv", "--benchmark", "F", "--choose", "recall=0.8"]
     curve, rule = results_of(run, "curve", *argv)
     assert curve["chosen"]["labels"] == 4
-    assert (rule["file"], rule["rule"]) == ("original.csv", "original label")
+    assert (rule["file"], rule["rule"]) == ("F/original.csv", "original label")
     assert rule["points"] == [{"variant": "original label", "threshold": None, "precision": 0.5, "recall": 0.5}]
 
 
 def test_votes_give_rules(here: Path, run: Callable[..., Run]) -> None:
-    argv = ["scores.csv", "--golden", "golden.csv", "--votes", "votes.csv", "--rater-golden", "votes.csv"]
+    argv = ["scores.csv", "--benchmark", "F"]
     _, yes, both, share = results_of(run, "curve", *argv)
     assert (yes["rule"], both["rule"], share["rule"]) == (
         "one rater: yes",
@@ -103,27 +106,27 @@ def test_votes_give_rules(here: Path, run: Callable[..., Run]) -> None:
     assert all(rule["in_sample"] is False and rule["chosen"] is None for rule in (yes, both, share))
 
 
-def test_raters_golden_votes_are_by_default_those_among_the_votes(here: Path, run: Callable[..., Run]) -> None:
+def test_raters_golden_votes_are_those_among_the_votes_or_of_a_file(here: Path, run: Callable[..., Run]) -> None:
     """So that scores which `aggregate` made of one file of votes can be made again without what is judged."""
-    (here / "more.csv").write_text(VOTES + "d,1,ann,yes\nd,1,bo,no\n")
-    made = run("aggregate", "more.csv", "--golden", "golden.csv", "-o", "made.npz")
-    assert made.code == 0
-    argv = ["made.npz", "--golden", "golden.csv", "--votes", "more.csv"]
+    (here / "F/votes.csv").write_text(VOTES + "d,1,ann,yes\nd,1,bo,no\n")
+    assert run("aggregate", "--benchmark", "F", "-o", "made.npz").code == 0
+    argv = ["made.npz", "--benchmark", "F"]
     given, left_out, *rules = results_of(run, "curve", *argv, "--leave-out", "image")
     assert (given["in_sample"], left_out["in_sample"]) == (True, False)
     assert given["points"] != left_out["points"]
     assert results_of(run, "curve", *argv) == [given, *rules]
-    apart = results_of(run, "curve", *argv, "--leave-out", "image", "--rater-golden", "votes.csv")
+    (here / "F/rater-golden.csv").write_text(VOTES)
+    apart = results_of(run, "curve", *argv, "--leave-out", "image")
     assert [entry | {"file": None} for entry in apart] == [
         entry | {"file": None} for entry in (given, left_out, *rules)
     ]
-    assert [rule["file"] for rule in rules] == ["more.csv"] * 3
-    assert [rule["file"] for rule in apart[2:]] == ["votes.csv"] * 2 + ["more.csv"]
+    assert [rule["file"] for rule in rules] == ["F/votes.csv"] * 3
+    assert [rule["file"] for rule in apart[2:]] == ["F/rater-golden.csv"] * 2 + ["F/votes.csv"]
 
 
 def test_two_files_stand_in_one_table(here: Path, run: Callable[..., Run]) -> None:
     (here / "other.csv").write_text(SCORES.replace("0.6", "0.95"))
-    result = run("curve", "scores.csv", "other.csv", "--golden", "golden.csv", "--choose", "f1", "--votes", "votes.csv")
+    result = run("curve", "scores.csv", "other.csv", "--benchmark", "F", "--choose", "f1")
     assert (result.code, result.err) == (0, "")
     lines = result.out.splitlines()
     assert lines[2].split()[:3] == ["scores.csv", "1.0000", "0.7"]
@@ -143,18 +146,18 @@ def test_quiet_prints_the_tables_alone(here: Path, run: Callable[..., Run]) -> N
 @pytest.mark.parametrize("suffix", ["svg", "png", "pdf"])
 def test_a_figure_is_written(here: Path, run: Callable[..., Run], needs: Callable[[str], None], suffix: str) -> None:
     needs("matplotlib")
-    result = run("curve", "scores.csv", "--golden", "golden.csv", "--votes", "votes.csv", "-o", f"f.{suffix}")
+    result = run("curve", "scores.csv", "--benchmark", "F", "-o", f"f.{suffix}")
     assert (result.code, result.err) == (0, "")
     assert (here / f"f.{suffix}").stat().st_size > 5_000
 
 
 def test_points_are_written_as_a_table(here: Path, run: Callable[..., Run]) -> None:
-    argv = ["curve", "scores.csv", "--golden", "golden.csv", "--votes", "votes.csv", "--choose", "f1", "-o", "p.csv"]
+    argv = ["curve", "scores.csv", "--benchmark", "F", "--choose", "f1", "-o", "p.csv"]
     assert run(*argv).code == 0
     table = pl.read_csv(here / "p.csv")
     rules = ["one rater: yes"] * 3 + ["one rater: yes or maybe"] * 3 + ["share of yes"] * 3
     assert table["rule"].to_list() == [None] * 4 + rules
-    assert table["file"].to_list() == ["scores.csv"] * 4 + ["votes.csv"] * 9
+    assert table["file"].to_list() == ["scores.csv"] * 4 + ["F/votes.csv"] * 9
     assert table["chosen"].to_list() == [False, True] + [False] * 11
 
 
@@ -167,9 +170,9 @@ closed at      votes taken %   questions changed   images changed   labels in co
 @pytest.fixture
 def calibrated(here: Path, run: Callable[..., Run]) -> list[str]:
     """The start of a call on scores that the golden answers made of the votes."""
-    argv = ["aggregate", "votes.csv", "--golden", "golden.csv", "-o", "calibrated.npz"]
+    argv = ["aggregate", "--benchmark", "F", "-o", "calibrated.npz"]
     assert run(*argv).code == 0
-    return ["curve", "calibrated.npz", "--golden", "golden.csv", "--votes", "votes.csv"]
+    return ["curve", "calibrated.npz", "--benchmark", "F"]
 
 
 def test_a_stop_rule_is_replayed_beside_usual_ones(calibrated: list[str], run: Callable[..., Run]) -> None:
@@ -207,8 +210,8 @@ def test_replays_are_drawn(
 
 
 def test_votes_of_em_are_replayed_with_its_model(here: Path, run: Callable[..., Run]) -> None:
-    assert run("aggregate", "votes.csv", "-o", "em.npz").code == 0
-    result = run("curve", "em.npz", "--golden", "golden.csv", "--votes", "votes.csv", "--stop", "0.3,0.7")
+    assert run("aggregate", "F/votes.csv", "-o", "em.npz").code == 0
+    result = run("curve", "em.npz", "--benchmark", "F", "--stop", "0.3,0.7")
     assert (result.code, result.err) == (0, "")
     assert "em.npz, closed at 0.3, 0.7: " in result.out
 
@@ -251,27 +254,23 @@ def test_scores_of_a_folder_are_in_sample_if_their_method_took_its_golden_answer
     for argv in calls:
         curve, *_ = results_of(run, "curve", "--benchmark", "F", *argv)
         assert curve["in_sample"] is expected
-    for argv in [(), ("--votes", "none")]:
-        printed = run("curve", "--benchmark", "F", *argv).out
-        assert ("in-sample: the scores were made with the golden answers that judge them\n" in printed) is expected
-        assert ("(--leave-out image makes them again" in printed) is expected
+    printed = run("curve", "--benchmark", "F").out
+    assert ("in-sample: the scores were made with the golden answers that judge them\n" in printed) is expected
+    assert ("(--leave-out image makes them again" in printed) is expected
     left_out = run("curve", "--benchmark", "F", "--leave-out", "image").out
     assert ("F/scores.csv, each image left out" in left_out) is expected
     unmoved = "no golden answers made F/scores.csv: leaving them out changes nothing\n"
     assert (unmoved in left_out) is not expected
 
 
-def test_none_means_without_the_votes_of_the_folder(folder: Path, run: Callable[..., Run]) -> None:
-    """Raters' votes on golden pairs are then those among their other votes."""
-    write_files(folder, {"F/scores.csv": SCORES, "F/golden.csv": GOLDEN, "F/votes.csv": VOTES})
-    bare = results_of(run, "curve", "--benchmark", "F", "--votes", "none")
-    assert [one["rule"] for one in bare] == [None]
+def test_golden_votes_of_a_folder_make_rules(folder: Path, run: Callable[..., Run]) -> None:
+    write_files(folder, {"F/scores.csv": SCORES, "F/golden.csv": GOLDEN})
+    assert [one["rule"] for one in results_of(run, "curve", "--benchmark", "F")] == [None]
+    write_files(folder, {"F/votes.csv": VOTES})
     usual = results_of(run, "curve", "--benchmark", "F")
     assert [one["rule"] for one in usual] == [None, "one rater: yes", "one rater: yes or maybe", "share of yes"]
     write_files(folder, {"F/rater-golden.csv": VOTES.replace("ann", "di")})
     assert results_of(run, "curve", "--benchmark", "F") != usual
-    assert results_of(run, "curve", "--benchmark", "F", "--rater-golden", "none") == usual
-    assert results_of(run, "curve", "--benchmark", "F", "--votes", "none") == bare
 
 
 # --- wrong calls ----------------------------------------------------------------------------------------------------
@@ -297,15 +296,11 @@ def test_none_means_without_the_votes_of_the_folder(folder: Path, run: Callable[
         ),
         (
             ["scores.csv", "--golden", "golden.csv", "--leave-out", "image"],
-            "Error: --leave-out needs --votes, of which the scores were made.",
-        ),
-        (
-            ["scores.csv", "--golden", "golden.csv", "--votes", "none", "--leave-out", "image"],
-            "Error: --leave-out needs --votes, of which the scores were made.",
+            "Error: --leave-out needs the votes that made the scores: give --benchmark.",
         ),
         (
             ["scores.csv", "--golden", "golden.csv", "--stop", "0.1,0.9"],
-            "Error: --stop needs --votes, of which the scores were made.",
+            "Error: --stop needs the votes that made the scores: give --benchmark.",
         ),
         (
             ["scores.csv", "--golden", "golden.csv", "--stop", "0.9,0.1"],
@@ -361,7 +356,7 @@ BAD = {
     ),
     "unknown method": (
         {},
-        [*ARGUMENTS, "--votes", "votes.csv", "--leave-out", "image"],
+        ["scores.csv", "--benchmark", "F", "--leave-out", "image"],
         "how these scores were made is unknown\n"
         "  where:   scores.csv\n"
         "  allowed: calibrated, em, mean, majority, imagenet-real\n"
@@ -369,7 +364,7 @@ BAD = {
     ),
     "a stop rule for shares of votes": (
         {},
-        [*ARGUMENTS, "--votes", "votes.csv", "--stop", "0.1,0.9", "--method", "majority"],
+        ["scores.csv", "--benchmark", "F", "--stop", "0.1,0.9", "--method", "majority"],
         "stop rule needs scores made with a rater model\n"
         "  where:   scores.csv\n"
         "  found:   majority\n"
@@ -443,7 +438,7 @@ def test_leaving_each_image_out_is_a_second_curve_that_is_not_in_sample(
 
 @pytest.mark.usefixtures("real")
 def test_the_table_says_what_is_in_sample_and_what_was_left_out(run: Callable[..., Run]) -> None:
-    result = run("curve", "imagenet-real-scores", "--leave-out", "10", "--original", "imagenet-original")
+    result = run("curve", "imagenet-real-scores", "--leave-out", "10")
     assert (result.code, result.err) == (0, "")
     rows = [line.rsplit(maxsplit=1) for line in result.out.splitlines()[2:4]]
     assert rows == [
@@ -467,10 +462,10 @@ def test_recorded_options_are_used_when_scores_are_made_again(
     assert made.method == "imagenet-real, original=false, at_least=4"
     write_scores(tmp_path / "made.parquet", made)
     write_scores(tmp_path / "flat.parquet", Scores(made.questions, np.full(len(made), 0.5)))
-    argv = ["--golden-at-least", "4", "--leave-out", "5", "--original", "none"]
+    argv = ["--golden-at-least", "4", "--leave-out", "5"]
     scores, left_out, *_ = results_of(run, "curve", tmp_path / "made.parquet", *argv)
     assert (scores["in_sample"], left_out["in_sample"]) == (True, False)
     assert scores["average_precision"] != left_out["average_precision"]
-    (flat,) = results_of(run, "curve", tmp_path / "flat.parquet", "--original", "none")
+    flat, _ = results_of(run, "curve", tmp_path / "flat.parquet")
     assert flat["in_sample"] is None
     assert flat["average_precision"] == 248 / 1135

@@ -108,7 +108,7 @@ def test_outputs_in_another_order_need_a_list(pets: Path, run: Callable[..., Run
     assert result.out.splitlines()[1] == (
         "python:pet_models:four: 1 output has a name that no class has, and no score in the file: 'cow'"
     )
-    assert result.out.splitlines()[-2] == "model.npy: 2 outputs are no class; 1 class has no output"
+    assert result.out.splitlines()[-2] == "model.npy: 2 outputs are not classes; 1 class has no output"
     assert np.load("model.npy")[0].tolist() == [-np.inf, 3, 0]
 
 

@@ -33,7 +33,7 @@ def test_a_check_prints_parts_commands_and_names_that_do_not_fit(pets: Path, run
     assert (result.code, result.err) == (0, "")
     assert lines(result.out) == [
         "pets",
-        "part file format holds",
+        "part file format contents",
         "classes - - missing; write classes.txt, one name a line",
         "images images folder 3 images",
         "original images class folders 3 images, 3 labels, 2 classes",
@@ -49,18 +49,18 @@ def test_a_check_prints_parts_commands_and_names_that_do_not_fit(pets: Path, run
         "evaluate ready",
         "compare ready",
         "report ready",
+        "show ready",
+        "predict ready",
         "aggregate votes missing",
         "raters votes missing",
         "labels scores missing",
         "curve scores missing; golden missing",
-        "predict ready",
         "propose ready",
-        "questions scores missing",
-        "show ready",
         "1 image twice in images, but for capitals and slashes: cat/TOM.jpg and cat/tom.jpg.",
         "1 image in labels and not in images: x.jpg.",
         "1 image in images and not in labels: cat/TOM.jpg.",
-        "None of the parts, and not read: notes.md.",
+        "not parts of a benchmark: notes.md",
+        "next: reassess evaluate FILE --benchmark pets",
     ]
 
 
@@ -79,7 +79,7 @@ def test_a_part_that_cannot_be_read_is_exit_code_1_and_its_whole_error(pets: Pat
     )
     shown = lines(result.out)
     assert "classes classes.txt txt cannot be read" in shown
-    assert "groups groups.csv csv not read, since classes cannot be" in shown
+    assert "groups groups.csv csv not read, since classes cannot be read" in shown
     assert "evaluate classes cannot be read" in shown
     assert "aggregate classes cannot be read; votes cannot be read" in shown
     assert "labels labels.json json 3 images, 3 labels, 2 classes, 1 empty set" in shown
@@ -112,11 +112,13 @@ def test_the_document_holds_all_that_is_printed(pets: Path, run: Callable[..., R
         "answers": {},
         "error": None,
         "made_by": None,
+        "made_from": [],
+        "stale": [],
     }
     assert {one["command"]: one for one in results["commands"]}["labels"] == {
         "command": "labels",
         "ready": False,
-        "lacks": [{"part": "scores", "made_by": "reassess aggregate makes them of votes"}],
+        "missing": [{"part": "scores", "made_by": "reassess aggregate makes them of votes"}],
     }
     assert results["mismatches"][0] == {
         "thing": "image",

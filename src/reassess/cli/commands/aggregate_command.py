@@ -1,6 +1,5 @@
 """`reassess aggregate`: from votes to scores."""
 
-import shlex
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,31 +8,27 @@ import click
 
 from reassess.aggregation import AUTO, METHODS, parse_method, warn_of_stop
 from reassess.aggregation.em import POOLING
-from reassess.cli.aggregate_options import PRESETS, MadeScores, make_scores
-from reassess.cli.call import OUTPUT, Call, Range, call_options
+from reassess.cli.aggregate_options import OF_IMAGENET, MadeScores, make_scores
+from reassess.cli.call import OUTPUT, Call, Range, benchmark_words, call_options
 from reassess.cli.help_pages import Choice, Command, in_benchmark
-from reassess.cli.options import answers_option, benchmark_option, from_environment, keep_settings, match_option
-from reassess.core import KNOWN_ANSWERS, Benchmark, Questions, Votes, classes_of
-from reassess.errors import DataError
-from reassess.formats import write_posterior, write_rater_model, write_scores
+from reassess.cli.options import answers_option, benchmark_option, keep_settings, match_option
+from reassess.core import IMAGENET, KNOWN_ANSWERS, Benchmark, Questions, Votes, classes_of
+from reassess.formats import write_posterior, write_scores
 from reassess.formats.files import suffix_of, write_atomically
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.text import counted, some
-
-_MOST_CLASSES, _MOST_CELLS = 256, 1 << 24  # of which there are matrices of single raters
 
 
 @click.command(
     cls=Command,
     docs="docs/votes.md",
     examples=[
-        "reassess aggregate --preset imagenet-real -o scores.npz",
+        "reassess aggregate --method imagenet-real -o scores.npz",
         "reassess aggregate votes.csv --method majority -o scores.csv",
     ],
 )
 @click.argument("votes", required=False, metavar="[VOTES]")
 @benchmark_option
-@click.option("--preset", type=Choice(list(PRESETS)), help="Make scores as a published set was made.")
 @click.option(
     "--method",
     type=Choice([AUTO, *METHODS]),
@@ -41,19 +36,8 @@ _MOST_CLASSES, _MOST_CELLS = 256, 1 << 24  # of which there are matrices of sing
     + "; auto: em, or with golden answers calibrated if it is better on them, or majority for counts of votes.  "
     "[default: the benchmark's, or auto]",
 )
-@click.option(
-    "--truths",
-    type=Choice(["valid", "answers"]),
-    help="What an item can be: valid or not, or one of the answers.  [default: valid for votes on images and classes]",
-)
 @in_benchmark(
     "--golden", metavar="NAME|FILE", help="The experts' answers, or none; em keeps golden items at their truth."
-)
-@in_benchmark(
-    "--rater-golden",
-    metavar="NAME|FILE",
-    help="The raters' golden answers, or none; of a golden item without other votes, its score is made of them.  "
-    "[default: those in VOTES]",
 )
 @in_benchmark(
     "--golden-at-least",
@@ -61,30 +45,21 @@ _MOST_CLASSES, _MOST_CELLS = 256, 1 << 24  # of which there are matrices of sing
     metavar="M",
     help="How many experts must agree on a golden answer.  [default: more than half of those who answered]",
 )
-@in_benchmark("--original", metavar="NAME|FILE", help="Original labels, which vote as one more rater, or none.")
+@in_benchmark("--original", metavar="NAME|FILE", help="Count original labels as one more rater, or none.")
 @click.option(
     "--pooling",
     type=Range(0, 1e12),
     metavar="K",
-    help="Votes added to each row of a rater's counts, shared out as all raters' votes are.  "
-    f"[default: {POOLING:g}; 0 with --preset]",
-)
-@click.option(
-    "--smoothing",
-    type=Range(0, 1e12),
-    metavar="A",
-    help="Added to each count of each matrix.  [default: 0; 1 with --preset]",
+    help=f"Votes of the average rater added to each rater's.  [default: {POOLING:g}; 0 for imagenet-real]",
 )
 @answers_option
 @match_option
 @click.option("-o", "--output", type=OUTPUT, required=True, metavar="SCORES", help="npz, csv, tsv, jsonl or parquet.")
-@click.option("--model", type=OUTPUT, metavar="OUT", help="Write the raters' matrices and the prior, npz.")
 @call_options
 def aggregate(
     call: Call,
     votes: str | None,
     benchmark: Benchmark | None,
-    preset: str | None,
     method: str | None,
     output: Path,
     **given: Any,
@@ -99,26 +74,19 @@ def aggregate(
     Votes and golden answers of a --benchmark are used where no option names others; scores that are written into its
     folder are its scores from then on, and its benchmark.json keeps the method.
     """
-    if preset and method:
-        raise click.UsageError("Give --preset or --method: a preset has its method.")
-    if preset and from_environment(click.get_current_context(), "benchmark"):
-        benchmark = None
-    if preset and benchmark:
-        raise click.UsageError("Give --preset or --benchmark: a preset has its benchmark.")
-    method = preset or method
     if method is None and benchmark is not None and benchmark.method is not None:
         method = parse_method(benchmark.method)[0]
-    source = benchmark or PRESETS.get(method or "", Benchmark())
-    _check_outputs(call, output, given["model"], benchmark)
+    source = benchmark or (IMAGENET if method == OF_IMAGENET else Benchmark())
+    call.check_output(output, (".npz", *TABLE_SUFFIXES), "scores", benchmark=benchmark, part="scores")
     if votes is None and "votes" not in source.sources and benchmark is None:
-        raise click.UsageError("Give VOTES, --benchmark or --preset.")
+        raise click.UsageError("Give VOTES, or --benchmark.")
     made = make_scores(
         call,
         source,
         votes,
         None if method == AUTO else method,
         given,
-        check=partial(_check_votes, output, given),
+        check=partial(_check_output, output),
     )
     result = made.aggregation
     if source.stop is not None and votes is None and made.method in ("majority", "mean"):
@@ -128,45 +96,20 @@ def aggregate(
             write_scores(output, result.scores, force=call.force)
         else:
             write_posterior(output, result.posterior, force=call.force)
-        if given["model"] and result.model:
-            write_rater_model(given["model"], result.model, force=call.force)
         how = call.reading
         keep_settings(call, benchmark, output, "scores", method=result.method, match=how.match, answers=how.answers)
     if isinstance(result.posterior.items, Questions):
-        call.next(_make_labels(benchmark, output))
+        folder = None if benchmark is None else benchmark.folder
+        scores = [output] if folder is None else benchmark_words(benchmark)
+        threshold = [] if benchmark is not None and benchmark.threshold is not None else ["--threshold", "T"]
+        call.next("labels", *scores, *threshold, "-o", "labels.json" if folder is None else folder / "labels.json")
     _report(call, made, output)
 
 
-def _make_labels(benchmark: Benchmark | None, output: Path) -> str:
-    """The command that makes label sets from the scores."""
-    folder = None if benchmark is None else benchmark.folder
-    source = [str(output)] if folder is None else ["--benchmark", str(folder)]
-    threshold = [] if benchmark is not None and benchmark.threshold is not None else ["--threshold", "T"]
-    labels = "labels.json" if folder is None else str(folder / "labels.json")
-    return shlex.join(["reassess", "labels", *source, *threshold, "-o", labels])
-
-
-def _check_outputs(call: Call, output: Path, model: Path | None, benchmark: Benchmark | None) -> None:
-    """Refuse, before any work, what cannot be written."""
-    call.check_output(output, (".npz", *TABLE_SUFFIXES), "scores", benchmark=benchmark, part="scores")
-    call.check_output(model, (".npz",), "a rater model", benchmark=benchmark)
-
-
-def _check_votes(output: Path, given: dict[str, Any], votes: Votes) -> None:
-    """Refuse, before any work, what cannot be written of these votes."""
-    of_questions = isinstance(votes.items, Questions)
-    if not of_questions and votes.classes is None:  # plain items
+def _check_output(output: Path, votes: Votes) -> None:
+    """Refuse, before any work, a file that cannot hold the probabilities of plain items."""
+    if not isinstance(votes.items, Questions) and votes.classes is None:
         suffix_of(output, TABLE_SUFFIXES, "a table")
-    raters, classes = len(votes.raters), len(votes.answers)
-    is_one_class = given["truths"] == "answers" or (given["truths"] is None and not of_questions)
-    if given["model"] and is_one_class and (classes > _MOST_CLASSES or raters * classes**2 > _MOST_CELLS):
-        raise DataError(
-            "too-many-classes",
-            "too many classes for a matrix per rater",
-            allowed=f"up to {_MOST_CLASSES} classes, and raters times classes times classes up to {_MOST_CELLS:,}",
-            found=f"{raters:,} raters, {classes:,} classes",
-            fix="leave out --model",
-        )
 
 
 def _report(call: Call, made: MadeScores, output: Path) -> None:

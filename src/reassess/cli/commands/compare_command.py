@@ -67,7 +67,7 @@ def compare(
         if details is not None:
             pairs = [(pair.a, pair.b) for pair in findings.pairs]
             write_table(details, disagreements_table(findings.panel, pairs, findings.classes), force=call.force)
-    call.next(same_inputs("report", files, "-o", "report.html"))
+    call.next("report", *same_inputs(files), "-o", "report.html")
     if call.json:
         call.print_document("compare", to_json(findings))
     else:

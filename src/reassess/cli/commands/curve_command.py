@@ -20,10 +20,10 @@ from reassess.aggregation import (
     replay_stops,
     warn_of_stop,
 )
-from reassess.cli.call import OUTPUT, Call, call_options, refuse_repeated, tracked
+from reassess.cli.call import OUTPUT, Call, benchmark_words, call_options, refuse_repeated, tracked
 from reassess.cli.curve_inputs import Answers, load_curves
 from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.options import STOP, ParsedType, answers_option, benchmark_option, match_option, part_option
+from reassess.cli.options import STOP, ParsedType, answers_option, benchmark_option, match_option
 from reassess.cli.part_inputs import NONE
 from reassess.cli.tables.curve_table import print_curves, print_replays, write_points, write_replays
 from reassess.core import IMAGENET, USUAL_THRESHOLD, Benchmark, Scores, StopRule
@@ -74,19 +74,6 @@ def _method(text: str) -> str:
     help="How many experts must say yes for a pair to be valid, or choose its class.  [default: more than "
     "half of those who answered]",
 )
-@in_benchmark(
-    "--votes",
-    metavar="NAME|FILE",
-    help="Raters' votes, for the rule that keeps a pair if enough raters say yes, or none.  [default: those of a "
-    "--benchmark folder]",
-)
-@in_benchmark(
-    "--rater-golden",
-    metavar="NAME|FILE",
-    help="Raters' votes on golden pairs, for the rule that follows one rater, or none apart from those in --votes.  "
-    f"[default: those in --votes; of ImageNet's golden answers, {IMAGENET.sources['rater-golden']}]",
-)
-@part_option("original", "Original labels")
 @answers_option
 @click.option(
     "--leave-out",
@@ -132,9 +119,6 @@ def curve(
     benchmark: Benchmark | None,
     golden: str | None,
     golden_at_least: int | None,
-    votes: str | None,
-    rater_golden: str | None,
-    original: str | None,
     leave_out: _LeaveOut,
     method: str | None,
     goal: Goal | None,
@@ -154,9 +138,6 @@ def curve(
         files,
         benchmark,
         golden,
-        votes,
-        rater_golden,
-        original,
         at_least=golden_at_least,
         votes_needed_by="--stop" if stops else None if leave_out is None else "--leave-out",
         method=method,
@@ -168,10 +149,14 @@ def curve(
         measured += curves
         if stops:
             replays[file] = _replay(call, curves[0], part, known, stops)
-    if replays and votes is None and known.benchmark.stop is not None:
+    if replays and known.benchmark.stop is not None:
         warn_of_stop(known.benchmark.stop, "what a stop rule saves is understated")
     if output is not None:
         _write(call, output, measured, known.rules, replays)
+    first = measured[0]
+    if first.chosen is not None and first.chosen.point.threshold is not None:
+        own = benchmark_words(benchmark)
+        call.next("labels", first.file, *own, "--threshold", first.chosen.point.threshold, "-o", "labels.json")
     if call.json:
         results = [one.to_json() for one in measured] + [rule.to_json() for rule in known.rules]
         results += [{"file": file, "stop": one.to_json()} for file, each in replays.items() for one in each]
@@ -229,7 +214,7 @@ def _replay(
     if curve.chosen is not None and curve.chosen.point.threshold is not None:
         threshold = curve.chosen.point.threshold
     with at(curve.file):
-        assert answers.rated is not None  # since --stop needs votes
+        assert answers.rated is not None  # --stop needs votes
         assert answers.votes is not None
         made = remake(
             scores,

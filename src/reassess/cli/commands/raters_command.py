@@ -48,7 +48,6 @@ def raters(
     votes: str | None,
     benchmark: Benchmark | None,
     golden: str | None,
-    rater_golden: str | None,
     golden_at_least: int | None,
     seed: int,
     output: Path | None,
@@ -64,14 +63,7 @@ def raters(
     if benchmark is None and votes is None:
         raise click.UsageError("Give VOTES, or --benchmark.")
     call.check_output(output, TABLE_SUFFIXES, "a table", benchmark=benchmark)
-    main, measured_on = load_raters(
-        call,
-        benchmark,
-        votes,
-        golden,
-        rater_golden,
-        at_least=golden_at_least,
-    )
+    main, measured_on = load_raters(call, benchmark, votes, golden, at_least=golden_at_least)
     result = rater_reliability(main, measured_on, seed=seed)
     if benchmark is not None and benchmark.stop is not None and votes is None and result.alpha is not None:
         warn_of_stop(benchmark.stop, "their alpha is biased, that of the golden votes is not")
@@ -91,7 +83,6 @@ def load_raters(
     benchmark: Benchmark | None,
     votes: str | None = None,
     golden: str | None = None,
-    rater_golden: str | None = None,
     *,
     at_least: int | None = None,
 ) -> tuple[Votes, GoldenVotes | None]:
@@ -103,7 +94,7 @@ def load_raters(
     if benchmark is None:
         benchmark = benchmark_of(main.items.images) if isinstance(main.items, Questions) else Benchmark()
     given = {"votes": (path, main)}
-    given |= load_golden(call, benchmark, main, golden, rater_golden, classes)
+    given |= load_golden(call, benchmark, main, golden, classes)
     refuse_two_kinds(given)
     parts = joined_parts(given, matched(call, benchmark), classes)
     main = parts["votes"]

@@ -16,8 +16,10 @@ _MOST_ANSWERS = 10
 
 def print_status(check: BenchmarkCheck) -> None:
     """Print the parts, which commands they are enough for, and the names that do not fit."""
+    columns = ("part", "file", "format", "contents", "made from")
     rows = [(one.part, one.source, one.format, _contents(one), _made_from(one)) for one in check.parts]
-    print_table(("part", "file", "format", "contents", "made from"), rows, title=check.name, text_columns=5)
+    shown = len(columns) if any(one.made_from for one in check.parts) else len(columns) - 1
+    print_table(columns[:shown], [row[:shown] for row in rows], title=check.name, text_columns=shown)
     say("")
     print_table(
         ("command", "state"),

@@ -483,6 +483,18 @@ def test_an_image_is_looked_at_closer_at_its_middle_or_where_the_pointer_was(
     assert view.evaluate(SEEN) == pytest.approx([0.4, 0.5], abs=0.01)
 
 
+def test_a_shortcut_without_a_function_and_a_function_without_a_shortcut_are_errors(work: Callable[..., Work]) -> None:
+    view = work(sizes=(2,)).sign_in("ann")
+    shown(view)
+    every = "...Object.fromEntries(SHORTCUTS.map(({action}) => [action, 1]))"
+    for actions, told in (
+        ("{}", "no function for the shortcut n: answer"),
+        (f"{{{every}, other: 1}}", "no shortcut for the function other"),
+    ):
+        script = f"import('/static/keys.js').then(({{listen, SHORTCUTS}}) => listen({actions}, () => true))"
+        assert told in view.evaluate(f"{script}.catch((error) => error.message)")
+
+
 def test_the_search_for_a_class_says_why_it_finds_none(work: Callable[..., Work]) -> None:
     """Asked about already, by a part of a name or another name for it; or no class at all."""
     view = work(sizes=(6, 2)).sign_in("ann")

@@ -138,12 +138,8 @@ _ASKABLE = _WITH_TURN.where(
     or_(turns.c.state.is_(None), turns.c.state.not_in([State.ASKED, State.SKIPPED, State.SUGGESTED])),
     exists().where(questions.c.task == tasks.c.id, questions.c.ended.is_(None), ~exists().where(_THEIRS)),
 )
-_OPEN_SIZE = (
-    select(func.count())
-    .select_from(questions)
-    .where(questions.c.task == tasks.c.id, questions.c.ended.is_(None), ~exists().where(_THEIRS))
-    .scalar_subquery()
-)
+_COUNT = select(func.count()).select_from(questions).where(questions.c.task == tasks.c.id, ~exists().where(_THEIRS))
+_SIZE, _OPEN_SIZE = _COUNT.scalar_subquery(), _COUNT.where(questions.c.ended.is_(None)).scalar_subquery()
 _FREE = tasks.c.kind == literal_column(f"'{Kind.MAIN}'"), tasks.c.free > literal_column("0")
 _FIRST = (
     _ASKABLE.where(*_FREE, tasks.c.position >= bindparam("place")).order_by(tasks.c.position).limit(literal_column("1"))
@@ -156,12 +152,6 @@ _OTHER = _WITH_TURN.where(_IS_OTHER).order_by(tasks.c.kind, tasks.c.position)
 _KNOWN = exists().where(questions.c.task == tasks.c.id, questions.c.truth.is_not(None), ~exists().where(_THEIRS))
 _EXPERT_TASK = _OTHER.where(tasks.c.kind.in_([Kind.GOLDEN, Kind.PRACTICE]), _UNANSWERED).limit(1)
 _PRACTICE_TASK = _OTHER.where(tasks.c.kind == Kind.PRACTICE, _KNOWN).limit(1)
-_SIZE = (
-    select(func.count())
-    .select_from(questions)
-    .where(questions.c.task == tasks.c.id, ~exists().where(_THEIRS))
-    .scalar_subquery()
-)
 _IS_GOLDEN = tasks.c.kind == literal_column(f"'{Kind.GOLDEN}'")
 _GOLDEN_TASKS = _OTHER.where(_IS_GOLDEN, _KNOWN).add_columns(_SIZE.label("size"))
 _PLACES = [bindparam(f"place_{number}") for number in range(TRIES)]  # a fixed number, which is faster

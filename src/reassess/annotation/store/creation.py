@@ -15,7 +15,7 @@ from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.running_posterior import current_model
 from reassess.annotation.store import schema
 from reassess.annotation.store.campaign_files import refuse_answered, writing_campaign
-from reassess.annotation.store.database import database_errors, enable_wal, open_engine
+from reassess.annotation.store.database import database_errors, enable_wal, opened
 from reassess.annotation.store.people import insert_person
 from reassess.annotation.store.schema import Kind, Role, Stage, note_form
 from reassess.core import Tasks
@@ -32,21 +32,13 @@ def create_campaign(address: str | Path, plan: CampaignPlan, *, now: float = 0.0
     """
     refuse_answered(address)
     if is_server(address):
-        engine = open_engine(address)
-        try:
-            with database_errors(address), engine.begin() as connection:
-                _fill(connection, plan, now)
-        finally:
-            engine.dispose()
+        with database_errors(address), opened(address) as engine, engine.begin() as connection:
+            _fill(connection, plan, now)
         return
     with writing_campaign(Path(address), force=force) as temporary:
         enable_wal(temporary)
-        engine = open_engine(temporary)
-        try:
-            with engine.begin() as connection:
-                _fill(connection, plan, now)
-        finally:
-            engine.dispose()  # moves the write-ahead log into the file
+        with opened(temporary) as engine, engine.begin() as connection:
+            _fill(connection, plan, now)
 
 
 def random_ids(count: int) -> list[int]:

@@ -170,27 +170,6 @@ def test_a_rater_is_excluded_at_once_and_included_again_and_what_a_kill_leaves_i
     assert {len(said) for _, _, said in votes_of(campaign)} == {2}
 
 
-def test_others_change_the_campaign_while_a_rater_is_excluded(
-    address: str | Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(votes_module, "_MOST_COUNTED", 1)
-    campaign = campaign_at(address, (6,) * 3, raters=2, per_question=1, golden_share=0)
-    answer_all(campaign, 2, YES)
-    done: list[Turn] = []
-
-    def answer(_: float) -> None:
-        """Between two transactions."""
-        if isinstance(turn := next_turn(campaign, 3, NOW), Turn):
-            give(campaign, 3, turn, NO)
-            done.append(turn)
-
-    monkeypatch.setattr(votes_module, "sleep", answer)
-    exclude_rater(campaign, 2, NOW)
-    check(Stored.of(campaign), {})
-    assert len(done) > 6
-    assert [said for _, _, said in votes_of(campaign)] == [[("rater 3", "no")]] * sum(len(turn.rows) for turn in done)
-
-
 def test_what_was_not_asked_is_refused_and_nothing_of_the_call_is_kept(address: str | Path) -> None:
     campaign = campaign_at(address, (1, 1), raters=2, golden_share=0)
     turn = turn_of(campaign, 2)
@@ -440,42 +419,6 @@ def test_who_answers_late_is_shown_as_many_golden_tasks(path: Path, lapses: bool
         assert turn.number == number
         shown += turn.image in known
     assert shown == 7
-
-
-def test_with_a_stop_rule_an_undecided_question_is_shown_to_one_more_rater_at_a_time(address: str | Path) -> None:
-    rules = {"per_question": 4, "golden_share": 0, "stop": StopRule(0.001, 0.999), "lease": 60.0}
-    campaign = campaign_at(address, (2,), raters=4, **rules)
-    first, second = turn_of(campaign, 2), turn_of(campaign, 3)
-    assert (why(campaign, 4), why(campaign, 5)) == ("waiting", "waiting")
-    give(campaign, 2, first, YES)
-    save_answers(campaign, 3, [GivenAnswer(second.rows[0].question, NO)], NOW)  # all of the task waits for the other
-    assert why(campaign, 4) == "waiting"
-    give(campaign, 3, second, NO)
-    third = turn_of(campaign, 4)
-    assert len(third.rows) == 2
-    assert why(campaign, 5) == "waiting"
-    assert len(turn_of(campaign, 5, NOW + 61).rows) == 2  # the lease of the third has ended
-
-
-def test_a_question_that_opens_again_is_asked_of_raters_who_have_had_the_others_of_its_task(
-    address: str | Path,
-) -> None:
-    campaign = campaign_at(address, (2,), raters=3, per_question=2, golden_share=0, lease=60.0)
-    one, other = turn_of(campaign, 2), turn_of(campaign, 3)
-    give(campaign, 2, one, YES)
-    save_answers(campaign, 3, [GivenAnswer(other.rows[0].question, YES)], NOW)
-    give(campaign, 4, turn_of(campaign, 4, LATER), NO, now=LATER)  # the second question lacks a vote
-    assert why(campaign, 4, LATER) == "finished"
-    exclude_rater(campaign, 2, LATER)
-    first = turn_of(campaign, 4, LATER)
-    assert [row.question for row in first.rows] == [other.rows[0].question]
-    give(campaign, 4, first, NO, now=LATER)
-    begun = turn_of(campaign, 3, LATER)  # as it was when its lease ended
-    assert [(row.question, row.answer) for row in begun.rows] == [
-        (row.question, answer) for row, answer in zip(other.rows, (YES, None), strict=True)
-    ]
-    save_answers(campaign, 3, [GivenAnswer(other.rows[1].question, NO)], LATER)
-    assert {len(votes) for _, _, votes in votes_of(campaign)} == {2}
 
 
 @pytest.mark.parametrize("stop", [None, StopRule(0.01, 0.99)])

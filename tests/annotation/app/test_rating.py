@@ -172,17 +172,6 @@ def test_images_are_made_a_few_at_a_time_so_that_many_keep_no_answer_waiting(
     assert max(most) <= os.cpu_count()
 
 
-def test_a_link_out_of_the_folder_is_an_error_like_any_other(site: Site, tmp_path: Path) -> None:
-    client = site.client("ann")
-    address = "/" + next_task(client)["image"]
-    draw_images(tmp_path, ["secret.png"])
-    for path in (site.folder / "images" / "main").iterdir():
-        path.unlink()
-        path.symlink_to(tmp_path / "secret.png")
-    response = client.get(address)
-    assert refusal(response) == (404, "image cannot be shown")
-
-
 def answer(**changes: object) -> dict[str, Any]:
     return {"answers": [{"question": 1, "answer": 2, "revision": 0} | changes]}
 

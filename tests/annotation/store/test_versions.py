@@ -67,16 +67,6 @@ def test_the_migrations_make_the_tables_of_today(address: str | Path, request: p
     engine.dispose()
 
 
-def test_the_comparison_would_notice_a_column_an_index_and_a_type(tmp_path: Path) -> None:
-    engine = open_engine(tmp_path / "c.db")
-    schema.metadata.create_all(engine)
-    for change in ("ALTER TABLE images DROP COLUMN sha256", "DROP INDEX ix_tasks_image"):
-        with engine.begin() as connection:
-            connection.execute(text(change))
-    assert sorted(difference[0] for difference in differences(engine)) == ["add_column", "add_index"]
-    engine.dispose()
-
-
 @pytest.fixture
 def older(address: str | Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str | Path:
     """A campaign with votes, made before images had the column `original`, and the migration that adds it."""

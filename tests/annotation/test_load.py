@@ -15,7 +15,7 @@ from reassess.annotation.store.schema import answers, images, questions, tasks
 from tests.annotation.app.serving import Server
 from tests.annotation.app.sites import make_site
 
-_KILLS = int(os.environ.get("REASSESS_KILLS", "5"))
+_KILLS = int(os.environ.get("REASSESS_KILLS", "3"))
 _RATERS = tuple(f"rater {number}" for number in range(8))
 
 

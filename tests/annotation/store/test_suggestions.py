@@ -154,24 +154,6 @@ def test_what_is_suggested_of_a_practice_image_is_noted_and_not_asked(path: Path
     assert [(one.class_id, one.people) for one in export_votes(campaign).suggestions] == [(5, 1)]
 
 
-def test_an_answer_to_a_withdrawn_question_counts_once_it_is_asked_again(address: str | Path) -> None:
-    """It came after the lease had ended, and is changed before the question is asked again: neither opens it."""
-    campaign = campaign_at(address, (2,), raters=2, per_question=2, golden_share=0, lease=60.0)
-    turn = turn_of(campaign, 2)
-    suggest(campaign, 2, turn.task, 5, NOW)
-    assert is_asked(campaign, 3, 5)
-    turn = turn_of(campaign, 3)
-    release(campaign, NOW + 100)
-    exclude_rater(campaign, 2, NOW + 100)
-    (row,) = turn.rows
-    for revision, answer in enumerate((0, 2)):
-        save_answers(campaign, 3, [GivenAnswer(row.question, answer, revision=revision)], NOW + 100)
-        assert states(campaign)[5] == "withdrawn"
-    include_rater(campaign, 2, NOW + 100)
-    assert states(campaign)[5] is None
-    assert votes_of(campaign)[-1] == ("m0.png", 5, [("rater 3", "yes")])
-
-
 def test_the_log_has_everybody_who_suggests_a_class(path: Path) -> None:
     """Twice is once; and what is asked already, and what others suggested before, is in it too."""
     campaign = campaign_at(path, (2,), raters=2, per_question=2, golden_share=0)

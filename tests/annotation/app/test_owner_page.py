@@ -1,9 +1,7 @@
 """What the owner's page shows, what its buttons do, and that nobody else can."""
 
-import io
 import re
 import sqlite3
-import zipfile
 from html import unescape
 from pathlib import Path
 
@@ -11,12 +9,9 @@ import numpy as np
 import pytest
 from sqlalchemy import Connection, event, select
 
-from reassess import open_benchmark, read_votes
 from reassess.annotation import (
     GivenAnswer,
-    NoTurn,
     Rules,
-    Turn,
     export_campaign,
     find_person,
     next_turn,
@@ -73,29 +68,6 @@ def test_the_page_warns_of_questions_that_a_stop_rule_closes_wrongly(tmp_path: P
     assert (sentence in words(site)) == (stop is not None)
 
 
-def test_a_campaign_is_paused_and_resumed(site: Site) -> None:
-    client = site.client("kim")
-    assert client.post("/owner/pause", json={}).status_code == 204
-    assert next_turn(site.campaign, site.ids["ann"], site.now) == NoTurn("paused")
-    assert "Resume" in client.get("/owner").text
-    assert client.post("/owner/resume", json={}).status_code == 204
-    assert isinstance(next_turn(site.campaign, site.ids["ann"], site.now), Turn)
-
-
-def test_links_are_made_for_new_people_and_replaced_for_others(site: Site) -> None:
-    client = site.client("kim")
-    links = [
-        client.post("/owner/invite", json=said).json()["link"]
-        for said in ({"name": " zoe ", "role": "rater"}, {"person": site.ids["ann"]})
-    ]
-    for name, link in zip(("zoe", "ann"), links, strict=True):
-        token = link.removeprefix("sign-in#")
-        assert site.client().post("/sign-in", json={"token": token}).status_code == 204
-        assert name in client.get("/owner").text
-        assert token not in client.get("/owner").text
-    assert site.client().post("/sign-in", json={"token": site.tokens["ann"]}).status_code == 403
-
-
 def test_an_owner_makes_no_link_for_themselves(site: Site) -> None:
     client, kim = site.client("kim"), {"person": site.ids["kim"]}
     page = client.get("/owner").text
@@ -109,14 +81,6 @@ def test_an_owner_makes_no_link_for_themselves(site: Site) -> None:
     )
     assert client.get("/owner").status_code == 200
     assert site.client("kim").get("/owner").status_code == 200  # by the link that was there
-
-
-def test_a_name_is_deleted(site: Site) -> None:
-    client = site.client("kim")
-    assert ">ben<" in client.get("/owner").text
-    assert client.post("/owner/people/delete", json={"person": site.ids["ben"]}).status_code == 204
-    assert "ben" not in client.get("/owner").text
-    assert client.post("/owner/people/delete", json={"person": site.ids["kim"]}).status_code == 400  # the only owner
 
 
 @pytest.mark.parametrize(
@@ -253,20 +217,6 @@ def test_the_page_shows_practice_results(tmp_path: Path) -> None:
     page = words(site)
     assert "ann rater, failed 2 of 4 failed 0 " in page
     assert "ben rater, practice - 0 " in page
-
-
-def test_the_export_is_a_benchmark(site: Site, tmp_path: Path) -> None:
-    site.answer_all("ann")
-    client = site.client("kim")
-    for said, raters in (({}, {"rater"}), ({"names": True}, {"ann"})):
-        response = client.post("/owner/export", json=said)
-        assert response.headers["content-disposition"] == 'attachment; filename="export.zip"'
-        folder = tmp_path / str(len(said))
-        with zipfile.ZipFile(io.BytesIO(response.content)) as packed:
-            packed.extractall(folder)
-        assert {"votes", "golden"} <= set(open_benchmark(folder / "export").sources)
-        votes = read_votes(folder / "export" / "votes.parquet")
-        assert {str(rater).split()[0] for rater in votes.raters} == raters
 
 
 def test_uncertain_and_disputed_questions_are_listed(tmp_path: Path) -> None:

@@ -32,17 +32,6 @@ def test_a_rater_answers_one_task_after_the_other_until_nothing_is_left(address:
     assert client.post("/next", json={"held": []}).json() == {"task": None, "reason": "finished"}
 
 
-def test_an_answer_that_is_sent_again_changes_nothing_and_a_later_one_replaces_it(site: Site) -> None:
-    client = site.client("ann")
-    task = next_task(client)
-    for answer, revision in ((2, 0), (0, 0), (1, 1), (0, 0)):
-        assert client.post("/answers", json=answers_to(task, answer, revision)).status_code == 200
-    last = client.post("/back", json={"held": []}).json()["task"]
-    assert [(row["question"], row["answer"], row["revision"]) for row in last["rows"]] == [
-        (row["question"], 1, 2) for row in task["rows"]
-    ]
-
-
 def test_the_task_before_the_one_in_hand_is_shown_again(site: Site) -> None:
     client = site.client("ann")
     first = next_task(client)
@@ -53,16 +42,6 @@ def test_the_task_before_the_one_in_hand_is_shown_again(site: Site) -> None:
     for held, last in (([], two), ([two], one)):
         assert client.post("/back", json={"held": held}).json()["task"]["task"] == last
     assert client.post("/back", json={"held": [one, two]}).json() == {"task": None}
-
-
-def test_a_skipped_image_and_a_suggestion_for_it(site: Site) -> None:
-    client = site.client("ann")
-    task = next_task(client)["task"]
-    assert client.post("/suggest", json={"task": task, "class": 5}).status_code == 204
-    assert client.post("/skip", json={"task": task}).status_code == 204
-    assert next_task(client)["task"] != task
-    wrong = client.post("/suggest", json={"task": task, "class": 6})
-    assert refusal(wrong) == (400, "unknown class\n  found:   class 6")
 
 
 def test_classes_are_sent_once(still_site: Site) -> None:

@@ -1,6 +1,5 @@
 """How far a campaign is: what is counted by the database equals what follows from the export."""
 
-import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -244,8 +243,3 @@ def test_without_golden_answers_one_answer_alone_is_flagged(path: Path) -> None:
     progress = progress_of(campaign, NOW)
     assert progress.golden_unknown == 2
     assert [one.flags for one in progress.raters] == [(), ("one answer",)]
-
-
-def test_the_document_is_json(campaign: Campaign) -> None:
-    document = json.loads(json.dumps(progress_of(campaign, NOW).to_json(), allow_nan=False))
-    assert (document["questions"], document["raters"][0]["votes"]) == (3, 0)

@@ -10,7 +10,6 @@ from reassess.annotation import (
     CAREFUL,
     Campaign,
     Simulation,
-    check_matrix,
     image_addresses,
     simulate,
     truth_of_campaign,
@@ -87,8 +86,3 @@ def test_labels_or_golden_questions_are_the_truth(path: Path) -> None:
     }
     few = LabelSets(names[:1], np.arange(2), np.array([2]), CLASSES)
     assert code_of(truth_of_campaign, campaign, few) == "missing-labels"
-
-
-@pytest.mark.parametrize("matrix", [((1, 0, 0),), ((0.5, 0.5, 0.5), (0, 0, 1)), ((-1, 1, 1), (0, 0, 1))])
-def test_an_invalid_matrix_is_refused(matrix: tuple[tuple[float, ...], ...]) -> None:
-    assert code_of(check_matrix, matrix) == "wrong-matrix"

@@ -105,12 +105,7 @@ def test_a_form_may_be_null(path: Path) -> None:
     assert message(open_campaign, path) == FORM.format("None").replace("FILE", str(path))
     execute(path, "ALTER TABLE alembic_version RENAME COLUMN version_num TO form")
     for function in (open_campaign, upgrade_campaign):
-        assert message(function, path) == (
-            "database of the campaign cannot be used\n"
-            f"  where:   {path}\n"
-            "  found:   no such column: alembic_version.version_num\n"
-            "  fix:     choose the file of a campaign"
-        )
+        assert "no such column: alembic_version.version_num\n  fix:     choose" in message(function, path)
 
 
 @pytest.mark.parametrize(
@@ -332,28 +327,20 @@ _LOG_CHANGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize(
-    ("found", "how"),
-    [
-        *((found, how) for found, ways in ((_CHANGED, _FILE_CHANGES), (_NO_LOG, _LOSSES)) for how in ways),
-        *((_LOG_CHANGED, how) for how in _LOG_CHANGES),
-    ],
+    ("found", "how"), [*((_CHANGED, how) for how in _FILE_CHANGES), *((_NO_LOG, how) for how in _LOSSES)]
 )
 def test_a_served_file_that_somebody_touches_takes_no_further_change(path: Path, found: str, how: str) -> None:
-    """What it acknowledged then would be lost.
-
-    What it acknowledged before is not, if the log was deleted, or only its head was overwritten.
-    """
+    """What it acknowledged then would be lost. What it acknowledged before is not, if the log was deleted."""
     campaign_at(path.with_name("other.db"), (3,) * 9, raters=3).close()
     shutil.copy(path, path.with_name("earlier.db"))
     with only_process(path), using_campaign(path) as campaign:
         add_person(campaign, "xia")
-        shutil.copy(beside(path), path.with_name("earlier.db-wal"))
         add_person(campaign, "zoe")
-        {_CHANGED: _FILE_CHANGES, _NO_LOG: _LOSSES, _LOG_CHANGED: _LOG_CHANGES}[found][how](path)
+        (_FILE_CHANGES | _LOSSES)[how](path)
         for _ in range(2):
             with pytest.raises(store.UnavailableError, match=found):
                 add_person(campaign, "yan")
-        if found == _NO_LOG or (found, how) == (_LOG_CHANGED, "head"):
+        if found == _NO_LOG:
             assert {"xia", "zoe"} <= names_if_killed(path)
 
 
@@ -381,8 +368,9 @@ def test_a_server_that_stops_moves_no_damaged_log_into_its_file(path: Path, how:
     with only_process(path), using_campaign(path) as campaign:
         add_many(campaign, path)
         _LOG_CHANGES[how](path)
-        with pytest.raises(store.UnavailableError, match=_LOG_CHANGED):
-            add_person(campaign, "yan")
+        for _ in range(2):
+            with pytest.raises(store.UnavailableError, match=_LOG_CHANGED):
+                add_person(campaign, "yan")
         kept = names_if_killed(path)
     with using_campaign(path) as campaign:
         export_votes(campaign)

@@ -9,7 +9,6 @@ from reassess.annotation import (
     GivenAnswer,
     Suggestion,
     Turn,
-    add_person,
     exclude_rater,
     export_votes,
     next_turn,
@@ -18,9 +17,8 @@ from reassess.annotation import (
     skip_task,
     suggest,
 )
-from reassess.annotation.store.export import golden_votes_of
 from reassess.core import Classes, LabelSets, Votes
-from tests.annotation.campaigns import CLASSES, NOW, YES, campaign_at, give, raters_of, turn_of, vote_on_all
+from tests.annotation.campaigns import CLASSES, NOW, YES, campaign_at, give, raters_of, turn_of
 
 
 def rows_of(votes: Votes) -> list[tuple[object, ...]]:
@@ -46,18 +44,6 @@ def test_votes_come_by_image_and_class_and_as_they_were_given(address: str | Pat
     assert np.isnan(votes.seconds).tolist() == [True, False] * 3
     assert votes.items.classes == CLASSES
     assert export_votes(campaign).original is None
-
-
-def test_golden_votes_alone_are_those_of_the_export(address: str | Path) -> None:
-    campaign = campaign_at(address, (1,), raters=2, golden_share=0.9)
-    experts, raters = golden_votes_of(campaign)
-    assert (len(experts), raters) == (5, None)
-    vote_on_all(campaign, raters=2)
-    exclude_rater(campaign, 2, NOW)
-    _, raters = golden_votes_of(campaign)
-    exported = export_votes(campaign)
-    assert raters.raters == ("rater 3",)
-    assert rows_of(raters) == rows_of(exported.rater_golden)
 
 
 @pytest.mark.parametrize("names", ["abcdef", "fedcba"])
@@ -99,11 +85,6 @@ def test_answers_that_do_not_count_are_told_apart_by_why(address: str | Path) ->
     assert (len(exported.votes), exported.not_needed, exported.skipped, exported.withdrawn) == (1, 1, 1, 1)
 
 
-def test_what_experts_said_of_practice_questions_is_left_out(address: str | Path) -> None:
-    exported = export_votes(campaign_at(address, (1,), golden=(2, 2), practice=1))
-    assert (len(exported.golden), len(exported.golden.items.images), exported.practice) == (2, 1, 2)
-
-
 def test_it_is_told_how_each_question_stands(address: str | Path) -> None:
     """One has votes enough; of two suggested classes one waits, and one is withdrawn."""
     campaign = campaign_at(address, (2,), raters=3, per_question=1, golden_share=0, lease=60.0)
@@ -123,13 +104,3 @@ def test_it_is_told_how_each_question_stands(address: str | Path) -> None:
         ("m0.png", 5, 0, None),
     ]
     assert first.valid == suggested.valid < closed.valid < 1
-
-
-def test_pseudonyms_tell_nothing_of_names(path: Path) -> None:
-    campaign = campaign_at(path, (1,), raters=0, golden_share=0.9)
-    assert add_person(campaign, "ann") == 2
-    vote_on_all(campaign, raters=1)
-    for names, rater, expert in ((False, "rater 2", "expert 1"), (True, "ann", "eve")):
-        exported = export_votes(campaign, names=names)
-        assert exported.votes.raters == exported.rater_golden.raters == (rater,)
-        assert exported.golden.raters == (expert,)

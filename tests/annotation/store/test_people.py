@@ -24,10 +24,8 @@ from reassess.annotation import (
     find_person,
     make_link,
     open_campaign,
-    pause,
     people_of,
     person_of_session,
-    resume,
     revoke_link,
     save_answers,
     sign_in,
@@ -105,17 +103,6 @@ def test_people_who_change_each_other_do_not_deadlock(campaign: Campaign, change
 def test_a_wrong_token_delays_no_change(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("reassess.annotation.store.people.changing")
     assert sign_in(campaign, "wrong", NOW) is None
-
-
-def test_a_paused_campaign_shows_no_task_and_saves_answers(campaign: Campaign) -> None:
-    person, _ = signed_in(campaign)
-    turn = turn_of(campaign, person)
-    pause(campaign, NOW)
-    assert why(campaign, person) == "paused"
-    save_answers(campaign, person, [GivenAnswer(turn.rows[0].question, 2)], NOW)
-    assert len(export_votes(campaign).votes) == 1
-    resume(campaign, NOW)
-    turn_of(campaign, person)
 
 
 def test_a_deleted_name_is_nowhere_and_votes_stay(campaign: Campaign) -> None:

@@ -155,16 +155,6 @@ def test_the_half_of_a_tenth_of_a_second_is_rounded_up(campaign: Campaign, secon
     assert progress_of(campaign, NOW).raters[1].seconds == median
 
 
-def test_raters_are_measured_on_golden_questions(campaign: Campaign) -> None:
-    vote_on_all(campaign, raters=1)
-    rater = progress_of(campaign, NOW).raters[1]
-    assert rater.answers.tolist() == [2, 0, 1]
-    assert rater.confusion.tolist() == [[3, 0, 0], [0, 0, 2]]
-    assert rater.golden == Proportion(5, 5)
-    assert (rater.votes, rater.given, rater.seconds, rater.last) == (3, 8, 2.0, NOW)
-    assert rater.flags == ("few",)
-
-
 def test_images_that_somebody_could_not_judge_are_named_by_how_many(campaign: Campaign) -> None:
     assert progress_of(campaign, NOW).skipped == ()
     named = Counter[str]()

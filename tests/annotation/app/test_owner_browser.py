@@ -113,8 +113,8 @@ def test_an_owner_through_a_whole_campaign_by_keyboard_alone(work: Callable[...,
     view.wait_for_selector("text=revoked the link of ann")
     assert not find_person(campaign, "ann").linked
     color = "(one) => getComputedStyle(one).color"
-    button = partial(view.get_by_role, "button")
-    assert button(name="Delete ben").evaluate(color) != button(name="New link for ben").evaluate(color)
+    named = partial(view.get_by_role, "button")
+    assert named(name="Delete ben").evaluate(color) != named(name="New link for ben").evaluate(color)
     press(view, "Delete ben", "#sure[open]")
     look(view, "delete")
     view.keyboard.press("Shift+Tab")  # from no, which is chosen first

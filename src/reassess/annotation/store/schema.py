@@ -10,6 +10,7 @@ answers.
 
 import re
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import (
     DDL,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Connection,
     Float,
     ForeignKey,
@@ -75,6 +77,12 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+
+def _index_where(name: str, *columns: Column[Any], where: ColumnElement[bool]) -> None:
+    """Add an index of some rows."""
+    Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
 
 campaign = Table(
     "campaign",
@@ -143,13 +151,7 @@ tasks = Table(
     Column("free", Integer, nullable=False),  # number of further raters for all its open questions
     UniqueConstraint("kind", "position"),
 )
-Index(
-    "ix_tasks_free",
-    tasks.c.kind,
-    tasks.c.position,
-    sqlite_where=tasks.c.free > 0,
-    postgresql_where=tasks.c.free > 0,
-)
+_index_where("ix_tasks_free", tasks.c.kind, tasks.c.position, where=tasks.c.free > 0)
 questions = Table(
     "questions",
     metadata,
@@ -202,19 +204,8 @@ turns = Table(
     Column("state", String, nullable=False),
     Column("expires", Float, nullable=False),
 )
-Index(
-    "ix_turns_asked",
-    turns.c.person,
-    turns.c.expires,
-    sqlite_where=turns.c.state == State.ASKED,
-    postgresql_where=turns.c.state == State.ASKED,
-)
-Index(
-    "ix_turns_expired",
-    turns.c.person,
-    sqlite_where=turns.c.state == State.EXPIRED,
-    postgresql_where=turns.c.state == State.EXPIRED,
-)
+_index_where("ix_turns_asked", turns.c.person, turns.c.expires, where=turns.c.state == State.ASKED)
+_index_where("ix_turns_expired", turns.c.person, where=turns.c.state == State.EXPIRED)
 answers = Table(
     "answers",
     metadata,

@@ -36,15 +36,9 @@ _STANDING = and_(
 )
 _ANSWERS = (
     select(
-        *(
-            questions.c.id,
-            questions.c.golden,
-            questions.c.prior,
-            answers.c.id.label("number"),
-            answers.c.person,
-            answers.c.answer,
-        ),
-        *(answers.c.counted, _STANDING.label("stands")),
+        *questions.c["id", "golden", "prior"],
+        *answers.c["person", "answer", "counted"],
+        *(answers.c.id.label("number"), _STANDING.label("stands")),
     )
     .select_from(questions)
     .outerjoin(

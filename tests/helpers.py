@@ -21,7 +21,7 @@ import pytest
 
 from reassess.aggregation import Curve, Golden
 from reassess.core import Classes, Items, LabelSets, Posterior, Questions, Scores, Votes
-from reassess.errors import DataError, ReassessError
+from reassess.errors import ReassessError
 
 # The types of fixtures.
 Refused = Callable[..., str]
@@ -55,7 +55,7 @@ PICKLED = (
 
 def message(function: Callable[..., object], *args: object, **options: object) -> str:
     """The whole message with which a call is refused."""
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(ReassessError) as caught:
         function(*args, **options)
     return str(caught.value)
 

@@ -164,9 +164,9 @@ class Call:
         if text not in self.notes:
             self.notes.append(text)
 
-    def next(self, command: str) -> None:
-        """Print a command to run next, after all else; in JSON it is the key "next"."""
-        self.following = command
+    def next(self, *words: object) -> None:
+        """Name the command to run next: in the last line, or in JSON as the key "next"."""
+        self.following = shlex.join(["reassess", *map(str, words)])
 
     def print_notes(self) -> None:
         """Print the notes, and how many more there are; then the next command. A document has none of them."""
@@ -302,6 +302,12 @@ def counting(call: Call) -> Iterator[Callable[[str, int, int], None]]:
             progress.update(bars[name], rate="" if speed is None else f"{speed:,.1f} a second")
 
         yield show
+
+
+def benchmark_words(benchmark: "Benchmark | None") -> list[str]:
+    """The option that names a benchmark, for the next command."""
+    named = None if benchmark is None else benchmark.folder or benchmark.name
+    return [] if named is None else ["--benchmark", str(named)]
 
 
 def usable_cores() -> int:

@@ -1,6 +1,5 @@
 """Models' predictions, read as the options of `prediction_options` say."""
 
-import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 
@@ -75,10 +74,10 @@ def each_prediction(
         yield names[path], _read_predictions(call, path, judges, rows[path], lists[path])
 
 
-def same_inputs(command: str, files: Sequence[Path], *more: str) -> str:
-    """Another command line for the same files and benchmark, read in the same way."""
+def same_inputs(files: Sequence[Path]) -> list[str]:
+    """The same files and benchmark, read in the same way, as words of another command line."""
     context = click.get_current_context()
-    words = ["reassess", command, *map(str, files)]
+    words = list(map(str, files))
     for option in context.command.params:
         name = str(option.name)
         if name in _SHARED and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
@@ -87,7 +86,7 @@ def same_inputs(command: str, files: Sequence[Path], *more: str) -> str:
             for each in given:
                 text = str(each.folder or each.name) if isinstance(each, Benchmark) else str(each)
                 words += [option.opts[0], *([] if each is True else [text])]
-    return shlex.join([*words, *more])
+    return words
 
 
 def own_value(

@@ -1,6 +1,5 @@
 """`reassess aggregate`: from votes to scores."""
 
-import shlex
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import click
 from reassess.aggregation import AUTO, METHODS, parse_method, warn_of_stop
 from reassess.aggregation.em import POOLING
 from reassess.cli.aggregate_options import OF_IMAGENET, MadeScores, make_scores
-from reassess.cli.call import OUTPUT, Call, Range, call_options
+from reassess.cli.call import OUTPUT, Call, Range, benchmark_words, call_options
 from reassess.cli.help_pages import Choice, Command, in_benchmark
 from reassess.cli.options import answers_option, benchmark_option, keep_settings, match_option
 from reassess.core import IMAGENET, KNOWN_ANSWERS, Benchmark, Questions, Votes, classes_of
@@ -100,17 +99,11 @@ def aggregate(
         how = call.reading
         keep_settings(call, benchmark, output, "scores", method=result.method, match=how.match, answers=how.answers)
     if isinstance(result.posterior.items, Questions):
-        call.next(_make_labels(benchmark, output))
+        folder = None if benchmark is None else benchmark.folder
+        scores = [output] if folder is None else benchmark_words(benchmark)
+        threshold = [] if benchmark is not None and benchmark.threshold is not None else ["--threshold", "T"]
+        call.next("labels", *scores, *threshold, "-o", "labels.json" if folder is None else folder / "labels.json")
     _report(call, made, output)
-
-
-def _make_labels(benchmark: Benchmark | None, output: Path) -> str:
-    """The command that makes label sets from the scores."""
-    folder = None if benchmark is None else benchmark.folder
-    source = [str(output)] if folder is None else ["--benchmark", str(folder)]
-    threshold = [] if benchmark is not None and benchmark.threshold is not None else ["--threshold", "T"]
-    labels = "labels.json" if folder is None else str(folder / "labels.json")
-    return shlex.join(["reassess", "labels", *source, *threshold, "-o", labels])
 
 
 def _check_output(output: Path, votes: Votes) -> None:

@@ -1,6 +1,5 @@
 """`reassess clean`: wrong labels of training images, by held-out predictions."""
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,7 @@ import click
 import numpy as np
 
 from reassess.cleaning import LEAST_QUALITY, CleaningMethod, HeldOutPredictions, checked_truth
-from reassess.cli.call import FILE, OUTPUT, Call, call_options, percent, refuse_repeated
+from reassess.cli.call import FILE, OUTPUT, Call, benchmark_words, call_options, percent, refuse_repeated
 from reassess.cli.clean_options import CleaningOutputs, Kept
 from reassess.cli.duplicate_inputs import load_groups
 from reassess.cli.help_pages import Choice, Command, in_benchmark
@@ -103,7 +102,7 @@ def clean(
     kept = kept or Kept()
     outputs = CleaningOutputs.checked(call, output, details, page, images, benchmark)
     source = matched(call, benchmark or Benchmark())
-    judges = load_original_judges(call, source, original, {} if golden is None else {"golden": golden})
+    judges = load_original_judges(call, source, original, golden)
     if judges.original is None:
         raise click.UsageError("The benchmark has no original labels: give --original FILE.")
     _refuse_other_answers(judges.original, judges.files, judges.experts)
@@ -116,8 +115,7 @@ def clean(
     cleaning = kept.find(held_out, method, checked)
     shown = outputs.write(call, cleaning, how)
     if not outputs.lists_kept and not cleaning.kept.all():
-        own = [] if benchmark is None else ["--benchmark", str(benchmark.folder or benchmark.name)]
-        call.next(shlex.join(["reassess", "tasks", str(output), *own, "-o", "tasks.jsonl"]))
+        call.next("tasks", output, *benchmark_words(benchmark), "-o", "tasks.jsonl")
     if call.json:
         results = {**outputs.to_json(shown), **kept.to_json(method), "repetitions": held_out.repetitions}
         call.print_document("clean", {**results, **cleaning.to_json()})

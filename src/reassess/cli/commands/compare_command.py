@@ -51,12 +51,12 @@ def compare(
     _check_call(files)
     call.check_output(output, RESULT_SUFFIXES, "a table of results", benchmark=benchmark)
     call.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
-    judges = load_judges(call, benchmark, labels, original, None, votes=None)
+    judges = load_judges(call, benchmark, labels, original, with_votes=True)
     findings = Findings.from_predictions(
         each_prediction(call, files, judges),
         judges.labels,
         **judges.known,
-        threshold=judges.threshold(None),
+        threshold=judges.threshold,
         seed=seed,
         track=lambda items: tracked(call, items, "resampling raters"),
         **judges.joining(call),
@@ -67,7 +67,7 @@ def compare(
         if details is not None:
             pairs = [(pair.a, pair.b) for pair in findings.pairs]
             write_table(details, disagreements_table(findings.panel, pairs, findings.classes), force=call.force)
-    call.next(same_inputs("report", files, "-o", "report.html"))
+    call.next("report", *same_inputs(files), "-o", "report.html")
     if call.json:
         call.print_document("compare", to_json(findings))
     else:

@@ -134,7 +134,8 @@ def evaluate(
                 outcomes, judges.labels, scores=judges.scores, experts=judges.experts, reviewed=judges.reviewed
             )
             write_table(details, table, force=call.force)
-    call.next(same_inputs("compare", files) if len(files) > 1 else same_inputs("report", files, "-o", "report.html"))
+    more = ["compare", *same_inputs(files)] if len(files) > 1 else ["report", *same_inputs(files), "-o", "report.html"]
+    call.next(*more)
     if call.json:
         results, beside = to_json(measured, by)
         call.print_document("evaluate", results, **beside)

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from reassess.aggregation import label_sets
-from reassess.cli.call import OUTPUT, Call, call_options, refuse_repeated
+from reassess.cli.call import OUTPUT, Call, benchmark_words, call_options, refuse_repeated
 from reassess.cli.help_pages import Choice, Command, in_benchmark
 from reassess.cli.judges import judging
 from reassess.cli.options import benchmark_option, keep_settings, match_option
@@ -89,8 +89,7 @@ def labels(
         write_labels(output, sets, force=call.force)
         keep_settings(call, benchmark, output, "labels", threshold=threshold, match=call.reading.match)
     into_benchmark = benchmark is not None and benchmark.folder is not None and benchmark.folder == output.parent
-    judged_by = f"--benchmark {benchmark.folder}" if into_benchmark and benchmark is not None else f"--labels {output}"
-    call.next(f"reassess evaluate PREDICTIONS {judged_by}")
+    call.next("evaluate", "PREDICTIONS", *(benchmark_words(benchmark) if into_benchmark else ["--labels", output]))
     _report(call, output, threshold, sets, unrated)
 
 

@@ -1,13 +1,12 @@
 """`reassess predict`: run models on images."""
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from reassess.cli.call import FILE, OUTPUT, Call, call_options, counting, usable_cores
+from reassess.cli.call import FILE, OUTPUT, Call, benchmark_words, call_options, counting, usable_cores
 from reassess.cli.help_pages import Command
 from reassess.cli.options import benchmark_option
 from reassess.cli.prediction_inputs import own_value
@@ -124,8 +123,7 @@ def predict(
             tell=call.tell_first,
             progress=progress,
         )
-    own = [] if benchmark is None else ["--benchmark", str(benchmark.folder or benchmark.name)]
-    call.next(shlex.join(["reassess", "evaluate", *(str(result.file) for result in results), *own]))
+    call.next("evaluate", *(result.file for result in results), *benchmark_words(benchmark))
     if call.json:
         call.print_document("predict", {"models": [_to_json(result) for result in results]})
     else:

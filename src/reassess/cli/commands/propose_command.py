@@ -10,14 +10,21 @@ import click
 import numpy as np
 
 from reassess.aggregation import golden_truth
-from reassess.cli.call import FILE, OUTPUT, Call, Range, call_options, refuse_repeated
+from reassess.cli.call import FILE, OUTPUT, Call, Range, benchmark_words, call_options, refuse_repeated
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.judges import Judges, load_judges, load_original_judges, taken_for_imagenet
 from reassess.cli.options import ParsedType, benchmark_option, joining_options, part_option, prediction_options
 from reassess.cli.part_inputs import NONE, matched
 from reassess.cli.prediction_inputs import each_prediction, short_names
-from reassess.cli.tables.propose_table import lower, print_choice, print_result, tell_written, write_subsets
-from reassess.cli.tables.unasked_table import print_unasked, unasked_to_json
+from reassess.cli.tables.propose_table import (
+    lower,
+    print_choice,
+    print_result,
+    print_unasked,
+    tell_written,
+    unasked_to_json,
+    write_subsets,
+)
 from reassess.core import IMAGENET, Benchmark, Candidates, ModelChoice, Predictions, ProposalResult
 from reassess.data import part_path
 from reassess.errors import DataError, ReassessWarning, at
@@ -160,7 +167,7 @@ def propose(
     candidates = _to_write(result, choice)
     _write(call, output, candidates, details, choice)
     if output is not None and candidates is not None:
-        _next(call, "tasks", output, judges.benchmark)
+        call.next("tasks", output, *benchmark_words(judges.benchmark), "-o", "tasks.jsonl")
     _report(call, result, choice, output, candidates, models.detected)
     if choice is not None and choice.chosen is None:
         raise _not_shown(choice)
@@ -188,19 +195,13 @@ def _check_call(
     call.check_output(details, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "subsets of models", benchmark=benchmark)
 
 
-def _next(call: Call, command: str, file: Path, benchmark: Benchmark) -> None:
-    """Name the command that reads the file, with the benchmark if it is a folder."""
-    own = ["--benchmark", str(benchmark.folder)] if benchmark.folder is not None else []
-    call.next(shlex.join(["reassess", command, str(file), *own, "-o", "tasks.jsonl"]))
-
-
 def _load_proposing(
     call: Call, benchmark: Benchmark | None, original: str | None, golden: str | None, *, choose: bool
 ) -> Judges:
     """The original labels and, if models are to be chosen, golden answers; without a benchmark, those of ImageNet."""
     by_default = benchmark is None and original is None
     benchmark = matched(call, IMAGENET if by_default else benchmark or Benchmark())
-    judges = load_original_judges(call, benchmark, original, {"golden": golden} if choose else {})
+    judges = load_original_judges(call, benchmark, original, golden, golden_needed=choose)
     if by_default and judges.original is None:
         raise DataError(
             "no-original-labels",
@@ -284,7 +285,7 @@ def _list_unasked(
     found = unasked_candidates(_judged(call, files, judges, unknown), judges.labels, judges.scores, top_k=top_k)
     write_candidates(output, found, limit=limit, force=call.force)
     if len(found):
-        _next(call, "tasks", output, judges.benchmark)
+        call.next("tasks", output, *benchmark_words(judges.benchmark), "-o", "tasks.jsonl")
     if call.json:
         call.print_document("propose", unasked_to_json(found, output, top_k, limit, unknown))
         return
@@ -296,7 +297,7 @@ def _list_unasked(
 
 def _load_asked(call: Call, benchmark: Benchmark | None, original: str | None) -> Judges:
     """The labels, if there are any, and the scores, which say what raters were asked about."""
-    judges = load_judges(call, benchmark, None, original, None, labels_needed=False)
+    judges = load_judges(call, benchmark, None, original, labels_needed=False)
     if judges.scores is None and (len(judges.labels) or "votes" in judges.benchmark.sources):
         with taken_for_imagenet(judges.by_default):
             raise DataError(

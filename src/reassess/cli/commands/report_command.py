@@ -1,4 +1,4 @@
-"""`reassess report`: an HTML report about models, or one chart of it."""
+"""`reassess report`: a page about models with everything on it, or one chart."""
 
 from functools import partial
 from pathlib import Path
@@ -6,18 +6,25 @@ from typing import Any
 
 import click
 
-from reassess.cli.call import FILE, OUTPUT, Call, call_options, percent, tracked
-from reassess.cli.findings_inputs import findings_options, load_findings
+from reassess.cli.call import FILE, OUTPUT, Call, call_options, percent, refuse_repeated, tracked
 from reassess.cli.help_pages import Choice, Command
-from reassess.cli.prediction_inputs import short_names
+from reassess.cli.judges import load_judges
+from reassess.cli.options import joining_options, judge_options, prediction_options
+from reassess.cli.part_inputs import find_part
+from reassess.cli.prediction_inputs import each_prediction, short_names
 from reassess.cli.screen import print_table
 from reassess.comparison import Findings
 from reassess.comparison.comparison_words import unlike_images
+from reassess.core import IMAGENET, Benchmark
+from reassess.data import collapsed_classes
 from reassess.evaluation.evaluation_words import heading
+from reassess.formats import read_groups, read_leaderboard
 from reassess.report import CHARTS, ShownMistakes, write_chart, write_report
 from reassess.report.figures import FIGURE_SUFFIXES
 from reassess.report.writing import REPORT_SUFFIXES
 from reassess.text import counted
+
+_SCORES = ("scores", IMAGENET.sources["scores"])
 
 
 @click.command(
@@ -51,7 +58,17 @@ from reassess.text import counted
     metavar="N",
     help="Mistakes shown of each model, drawn at random.",
 )
-@findings_options
+@click.option(
+    "--leaderboard",
+    "tables",
+    type=FILE,
+    multiple=True,
+    metavar="TABLE",
+    help="Public results to place the models among, as for leaderboard; repeatable.",
+)
+@judge_options
+@prediction_options
+@joining_options
 @call_options
 def report(
     call: Call,
@@ -72,7 +89,7 @@ def report(
         _draw_chart(call, files, output, kind, judging)
         return
     call.check_output(output, REPORT_SUFFIXES, "a report", benchmark=judging["benchmark"])
-    findings = load_findings(call, files, **judging)
+    findings = _load_findings(call, files, **judging)
     place = findings.benchmark.sources.get("images") if images is None else images
     file_of = {name: file for file, name in short_names([str(path) for path in files]).items()}
     shown = write_report(
@@ -91,9 +108,40 @@ def report(
         _print(call, findings, output, shown)
 
 
+def _load_findings(
+    call: Call,
+    files: tuple[Path, ...],
+    *,
+    benchmark: Benchmark | None,
+    labels: str | None,
+    original: str | None,
+    tables: tuple[Path, ...],
+) -> Findings:
+    """Read the models, what judges them, and the benchmark's tables; a model has the short name of its file."""
+    refuse_repeated(files)
+    judges = load_judges(call, benchmark, labels, original, with_votes=True)
+    score_sources = [str(entry["name"]) for entry in call.inputs if entry["name"] in _SCORES]
+    names = short_names([str(path) for path in files]).values()
+    given = each_prediction(call, files, judges)
+    groups = find_part(call, judges.benchmark, "groups", None)
+    return Findings.from_predictions(
+        ((name, predictions) for name, (_, predictions) in zip(names, given, strict=True)),
+        judges.labels,
+        **judges.known,
+        threshold=judges.threshold,
+        score_source=score_sources[0] if score_sources else _SCORES[0],
+        in_sample=judges.in_sample,
+        leaderboard=read_leaderboard(*(call.read("leaderboard", path) for path in tables)) if tables else None,
+        collapsed=collapsed_classes(judges.benchmark, classes=judges.labels.classes),
+        groups=None if groups is None else read_groups(groups, judges.labels.classes),
+        track=lambda items: tracked(call, items, "resampling raters"),
+        **judges.joining(call),
+    )
+
+
 def _draw_chart(call: Call, files: tuple[Path, ...], output: Path, kind: str, judging: dict[str, Any]) -> None:
     call.check_output(output, FIGURE_SUFFIXES, "a figure", benchmark=judging["benchmark"])
-    chart = write_chart(output, kind, load_findings(call, files, **judging), force=call.force)
+    chart = write_chart(output, kind, _load_findings(call, files, **judging), force=call.force)
     if call.json:
         table = chart.table
         results = {"output": str(output), "kind": kind, "title": chart.title}

@@ -1,12 +1,11 @@
 """`reassess scan`: duplicates in sets of images, and images that cannot be used."""
 
-import shlex
 from pathlib import Path
 from typing import Any
 
 import click
 
-from reassess.cli.call import FILE, OUTPUT, Call, call_options, counting, usable_cores
+from reassess.cli.call import FILE, OUTPUT, Call, benchmark_words, call_options, counting, usable_cores
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.options import benchmark_option
 from reassess.cli.part_inputs import NONE, read_classes_of, read_original_of
@@ -82,8 +81,7 @@ def scan(
         )
     write_duplicates(output, found.duplicates, force=call.force)
     if benchmark is not None and found.duplicates.group_count():
-        own = ["--benchmark", str(benchmark.folder or benchmark.name), "--duplicates", str(output)]
-        call.next(shlex.join(["reassess", "folds", *own, "-o", "folds.csv"]))
+        call.next("folds", *benchmark_words(benchmark), "--duplicates", output, "-o", "folds.csv")
     if call.json:
         call.print_document("scan", {"output": str(output), "near": near, **_to_json(found)})
     else:

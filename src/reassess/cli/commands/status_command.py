@@ -1,6 +1,5 @@
 """`reassess status`: the state of a benchmark or campaign, and what is next."""
 
-import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,8 +39,7 @@ def _show_benchmark(call: Call, place: str) -> int:
     from reassess.data import check_benchmark
 
     result = check_benchmark(place)
-    if result.next_command is not None:
-        call.next(result.next_command)
+    call.following = result.next_command
     if call.json:
         for one in result.parts:
             for path in one.paths:
@@ -61,15 +59,16 @@ def _show_campaign(call: Call, campaign: str | Path) -> None:
 
     with annotation.using_campaign(campaign) as opened:
         progress = annotation.progress_of(opened, time.time())
-    call.next(f"reassess annotate {_next_of(progress)}".format(shlex.quote(annotation.shown_address(campaign))))
+    command, *rest = _next_of(progress)
+    call.next("annotate", command, annotation.shown_address(campaign), *rest)
     if call.json:
         call.print_document("status", progress.to_json())
     else:
         print_progress(call, progress)
 
 
-def _next_of(progress: "Progress") -> str:
-    """The next command of `annotate`, with braces in place of the campaign."""
+def _next_of(progress: "Progress") -> list[str]:
+    """The next command of `annotate`, and what follows the campaign."""
     if not any(one.linked and one.role == "rater" for one in progress.raters) or progress.waiting:
-        return "invite {} NAME..."
-    return "serve {}" if progress.open else "export {} -o FOLDER"
+        return ["invite", "NAME..."]
+    return ["serve"] if progress.open else ["export", "-o", "FOLDER"]

@@ -1,7 +1,6 @@
 """`reassess tasks`: candidates in tasks that a rater answers together, and the work that they take."""
 
 import math
-import shlex
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
@@ -11,7 +10,7 @@ import click
 import numpy as np
 
 from reassess.cli.aggregate_options import NO_OPTIONS, make_scores
-from reassess.cli.call import FILE, OUTPUT, Call, Range, call_options
+from reassess.cli.call import FILE, OUTPUT, Call, Range, benchmark_words, call_options
 from reassess.cli.campaign_inputs import with_unanswered
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.options import STOP, benchmark_option
@@ -135,8 +134,7 @@ def tasks(
     effort = made.effort(each, seconds)
     write_tasks(output, made, force=call.force)
     nowhere = [] if tree is None else [c for c in np.unique(asked.class_ids).tolist() if not tree.path(c)]
-    own = [] if benchmark is None else ["--benchmark", str(benchmark.folder or benchmark.name)]
-    call.next(shlex.join(["reassess", "annotate", "create", "campaign.db", str(output), *own]))
+    call.next("annotate", "create", "campaign.db", output, *benchmark_words(benchmark))
     if call.json:
         results = {
             "output": str(output),

@@ -1,6 +1,5 @@
 """`reassess annotate backup`: a copy of a campaign, and an upgrade after it."""
 
-import shlex
 from pathlib import Path
 
 import click
@@ -46,7 +45,7 @@ def backup(call: Call, campaign: str | Path, output: Path | None, upgrade: bool)
         annotation.backup_campaign(campaign, output, force=call.force)
     place = annotation.shown_address(campaign)
     if done is not None:
-        call.next(f"reassess annotate serve {shlex.quote(place)}")
+        call.next("annotate", "serve", place)
     if call.json:
         results = {"output": output and str(output), "bytes": output and output.stat().st_size}
         call.print_document(

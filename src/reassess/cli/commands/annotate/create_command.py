@@ -1,7 +1,6 @@
 """`reassess annotate create`: a campaign from tasks."""
 
 import secrets
-import shlex
 import time
 import warnings
 from collections.abc import Sequence
@@ -162,7 +161,7 @@ def create(
     plan = replace(plan, examples=_examples(parts, plan))
     annotation.create_campaign(campaign, plan, now=time.time(), force=call.force)
     experts = "" if parts.golden_tasks is None or any(truth is not None for truth in plan.truth) else ":expert"
-    call.next(f"reassess annotate invite {shlex.quote(annotation.shown_address(campaign))} NAME{experts}...")
+    call.next("annotate", "invite", annotation.shown_address(campaign), f"NAME{experts}...")
     _report(call, campaign, plan, parts)
 
 

@@ -40,7 +40,7 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
     with annotation.using_campaign(campaign) as opened:
         exported = annotation.export_campaign(opened, output, names=rater_names, force=call.force)
         if len(exported.votes):
-            call.next(_make_labels(output, exported, opened))
+            call.following = _make_labels(output, exported, opened)
     raters = {rater for votes in (exported.votes, exported.rater_golden) if votes for rater in votes.raters}
     if call.json:
         results = {

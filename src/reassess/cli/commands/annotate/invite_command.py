@@ -75,7 +75,7 @@ def invite(
             token = None if revoke else annotation.make_link(opened, person.id, now)
             links[person.name] = token and f"{address}/sign-in#{token}"
     if not revoke:
-        call.next(serve_command_of(campaign, address))
+        call.following = serve_command_of(campaign, address)
     if call.json:
         results = [{"name": person.name, "role": person.role, "link": links[person.name]} for person in found]
         call.print_document("annotate", results)

@@ -1,6 +1,5 @@
 """`reassess annotate serve`: the pages of a campaign, for raters, experts and owners."""
 
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +67,7 @@ def serve(call: Call, campaign: str | Path, address: tuple[str, int, str | None]
     host, port, path = address
     with annotation.only_process(campaign), annotation.using_campaign(campaign) as opened:
         app = annotation.make_app(opened, images_of(opened, images))
-        call.next(f"reassess annotate export {shlex.quote(annotation.shown_address(campaign))} -o FOLDER")
+        call.next("annotate", "export", annotation.shown_address(campaign), "-o", "FOLDER")
 
         def started(at: str) -> None:
             if call.json:

@@ -2,7 +2,6 @@
 
 import math
 import os
-import shlex
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -132,7 +131,7 @@ def simulate(
             )
         if output is not None:
             annotation.backup_campaign(copy, output, force=call.force)
-            call.next(f"reassess status {shlex.quote(str(output))}")
+            call.next("status", output)
     _report(call, result, seconds, output)
 
 

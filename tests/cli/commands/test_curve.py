@@ -129,6 +129,7 @@ def test_two_files_stand_in_one_table(here: Path, run: Callable[..., Run]) -> No
         "4 golden pairs on 3 images, 2 of them valid\n"
         "95 %: bootstrap over images; all golden pairs of an image together\n"
         "labels and empty images: of all images, those never rated being left out\n"
+        "next: reassess labels scores.csv --benchmark F --threshold 0.7 -o labels.json\n"
     )
 
 

@@ -158,14 +158,3 @@ def test_offline_a_missing_file_is_an_error(cache: Path, monkeypatch: pytest.Mon
         "  fix:     reassess fetch imagenet-real, without REASSESS_OFFLINE;\n"
         f"           or put toy.txt ({URL}) into a folder and name that folder in REASSESS_DATA\n",
     )
-
-
-def test_an_unknown_name_is_a_usage_error(data: Data) -> None:
-    code, out, err = data("imagenet-rael")
-    assert (code, out) == (2, "")
-    assert err.endswith(
-        "Error: Invalid value for '[NAME...]': 'imagenet-rael' is not one of 'imagenet-real', "
-        "'imagenet-real-scores', 'imagenet-real-raters', 'imagenet-real-golden', 'imagenet-real-raters-golden', "
-        "'imagenet-original', 'imagenet-classes', 'imagenet-collapsed', 'imagenet-train-clean', "
-        "'imagenet-ecologists', 'imagenetv2-labels'. Did you mean 'imagenet-real'?\n"
-    )

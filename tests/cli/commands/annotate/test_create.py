@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 from sqlalchemy import select
 
@@ -165,30 +164,12 @@ def test_disagreeing_experts_are_counted(create: Create) -> None:
     assert document_of(create("--force", "--json"), "annotate")["results"]["golden_split"] == 2
 
 
-@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
-def test_an_expert_with_two_answers_is_named_with_both_lines(create: Create, suffix: str) -> None:
+def test_an_expert_with_two_answers_is_named_with_both_lines(create: Create) -> None:
     golden = Path("pets/golden.csv")
     golden.write_text(golden.read_text() + "5.png,cat,eve,yes\n4.png,dog,eve,Yes\n")
-    table = pl.read_csv(golden)
-    golden.unlink()
-    {"csv": table.write_csv, "jsonl": table.write_ndjson, "parquet": table.write_parquet}[suffix](
-        f"pets/golden.{suffix}"
-    )
-    first, again = {"csv": ("line 3", "line 11"), "jsonl": ("line 2", "line 10"), "parquet": ("row 2", "row 10")}[
-        suffix
-    ]
     result = create()
     assert (result.code, result.out) == (1, "")
-    assert f"\n  where:   pets/golden.{suffix}, {first}\n  found:   no, and Yes in {again}\n" in result.err
-    assert not Path("pets.db").exists()
-
-
-def test_names_of_experts_are_checked(create: Create) -> None:
-    golden = Path("pets/golden.csv")
-    text = golden.read_text()
-    for name, expected in (("e" * 300, "name is too long"), ("Eve", "name is too similar to another name")):
-        golden.write_text(text.replace("7.png,dog,eve", f"7.png,dog,{name}"))
-        assert create().err.startswith(f"Error: {expected}\n  where:   the experts' votes\n")
+    assert "\n  where:   pets/golden.csv, line 3\n  found:   no, and Yes in line 11\n" in result.err
     assert not Path("pets.db").exists()
 
 
@@ -251,13 +232,11 @@ def test_without_a_class_list_classes_are_the_names_in_the_files(create: Create,
     [
         (["--golden", "none", "--stop", "0.01,0.99"], 1, "a stop rule needs golden questions"),
         (["--practice", "4"], 1, "no golden task is left for raters who passed practice"),
-        (["--practice", "1" + "0" * 30], 1, "no golden task is left for raters who passed practice"),
         (["--bar", "0.5"], 2, "Error: --bar needs --practice.\n"),
         (["--per-question", "1", "--stop", "0.01,0.99"], 2, "--stop closes no question before 2 votes"),
         (["--golden", "none", "--golden-share", "0.1"], 2, "Error: --golden-share needs golden questions.\n"),
         (["--golden", "0"], 2, "0 is not a number of golden questions."),
         (["--per-question", "1" + "0" * 30], 2, "is not in the range 1<=x<=1000."),
-        (["--seed", "9223372036854775808"], 2, "is not in the range 0<=x<=9223372036854775807."),
         (["--stop", "0.99"], 2, "'0.99' is not a stop rule: LOW,HIGH: two probabilities"),
         (["--golden", "proposals.csv"], 1, "question is both golden and in the tasks"),
         (["--golden", "items.csv"], 1, "golden answers are not about (image, class) questions, as tasks are"),
@@ -293,9 +272,6 @@ def test_invalid_parts_of_the_folder_are_refused(create: Create, content: dict[s
     ("path", "options", "expected"),
     [
         ("there.db", [], "output file exists"),
-        ("loop.db", [], "output file cannot be written"),
-        (f"{'n' * 300}.db", [], "File name too long"),
-        ("nowhere/pets.db", [], "folder of the output file does not exist"),
         ("pets.db-wal", [], "campaign name cannot end in -wal"),
         ("tasks.jsonl", ["--force"], "output file is also an input"),
         ("pets/labels.csv", [], "pets/labels.csv"),
@@ -306,7 +282,6 @@ def test_invalid_outputs_are_refused_before_images_are_hashed(
 ) -> None:
     monkeypatch.setattr("reassess.annotation.hash_images", None)
     Path("there.db").write_text("")
-    Path("loop.db").symlink_to("loop.db")
     result = run("annotate", "create", path, "tasks.jsonl", "--benchmark", "pets", *options)
     assert result.code == 1
     assert expected in result.err

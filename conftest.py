@@ -13,7 +13,7 @@ import pytest
 from hypothesis import settings
 
 from reassess.cli import main
-from reassess.cli.fixes import error_in_options
+from reassess.cli.screen import error_in_options
 from reassess.core import LabelSets, Leaderboard, Scores, Votes
 from reassess.data import read_labels, read_original, read_scores
 from reassess.errors import MissingPackageError, ReassessError

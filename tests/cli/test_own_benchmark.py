@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reassess.cli.fixes import in_options
+from reassess.cli.screen import in_options
 from reassess.core.classes import GIVE_CLASSES
 from reassess.formats.predictions.output_lists import LIST_OUTPUTS
 from tests.helpers import Run, document_of

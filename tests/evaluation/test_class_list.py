@@ -26,7 +26,7 @@ from reassess.evaluation import (
     find_class_list,
     find_outcomes,
 )
-from reassess.evaluation.class_list import known_orders
+from reassess.evaluation.class_list_search import known_orders
 from reassess.evaluation.evaluation_words import no_list_in_words
 from reassess.evaluation.outcomes import join_and_rank
 from reassess.formats import read_predictions

@@ -2,8 +2,8 @@
 
 Each call of a function of the package is noted while a command runs on a small file (`sys.setprofile`), except while a
 module is imported. A step leads from the module of one call to that of the next; a call leads from the caller's module
-to the called one. Both are upward if they end in a room on a higher floor: a step also where a lower room has returned, a
-call only where a lower room calls back.
+to the called one. Both are upward if they end in a room on a higher floor: a step also where a lower room has returned,
+a call only where a lower room calls back.
 """
 
 import os

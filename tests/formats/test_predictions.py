@@ -352,7 +352,7 @@ def test_tensors_that_are_not_clear_or_unknown_to_numpy_are_refused(
     refused: Refused, torch: ModuleType, tmp_path: Path
 ) -> None:
     tensor, names = torch.tensor(SCORES), list(IMAGES)
-    unclear = (
+    unclear: tuple[Any, ...] = (
         {"a": tensor, "b": tensor},
         {"names": names},
         [tensor] * 2,

@@ -139,6 +139,9 @@ def test_a_label_is_the_best_word_there_is(classes: Any, label: str) -> None:
 
 def test_outputs_are_mapped_by_wnid_name_or_id_and_the_rest_are_minus_1() -> None:
     assert map_outputs(NAMED, ["cat", "background", "n01", "1"], where="list").tolist() == [3, -1, 0, 1]
+    assert map_outputs(Classes(), ["0", str(2**31), "9" * 5000, "-1"], where="").tolist() == [0, -1, -1, -1]
+    named = Classes(2, names=("cat", "dog"), has_local_ids=True)  # of which a number is none
+    assert map_outputs(named, ["1", "dog", "0"], where="o").tolist() == [-1, 1, -1]
 
 
 @pytest.mark.parametrize(
@@ -155,23 +158,13 @@ def test_outputs_that_cannot_be_mapped_are_an_error_that_says_which(
     assert refused(lambda: map_outputs(NAMED, outputs, where="list")) == expected
 
 
-def test_a_number_that_is_too_large_for_any_id_is_no_class() -> None:
-    assert map_outputs(Classes(), ["0", str(2**31), "9" * 5000, "-1"], where="").tolist() == [0, -1, -1, -1]
-
-
-@pytest.mark.parametrize(
-    ("name", "first", "second"),
-    [
-        ("crane", "134 n02012849 crane", "517 n03126707 crane"),
-        ("maillot", "638 n03710637 maillot", "639 n03710721 maillot, tank suit"),
-        ("missile", "657 n03773504 missile", "744 n04008634 projectile, missile"),
-    ],
-)
-def test_imagenets_shared_names_are_an_error_that_names_both(
-    imagenet: Classes, name: str, first: str, second: str
-) -> None:
-    found = f"{name!r}: {first}, {second}"
-    assert fault_of(map_outputs, imagenet, ["tench", name], where="names.txt") == ("duplicate-class", found)
+def test_imagenets_shared_names_are_an_error_that_names_both(imagenet: Classes) -> None:
+    for found in (
+        "'crane': 134 n02012849 crane, 517 n03126707 crane",
+        "'maillot': 638 n03710637 maillot, 639 n03710721 maillot, tank suit",
+    ):
+        outputs = ["tench", found.split("'")[1]]
+        assert fault_of(map_outputs, imagenet, outputs, where="names.txt") == ("duplicate-class", found)
 
 
 def test_imagenets_wnids_are_sorted_and_each_finds_its_own_class(imagenet: Classes) -> None:
@@ -187,26 +180,21 @@ def test_a_name_as_it_stands_in_the_labels_is_the_class_though_another_may_be_ca
     assert (named.find("CAT"), named.find("hound"), named.find("fox")) == (1, 3, None)
 
 
-def test_of_classes_that_only_the_labels_name_a_number_is_none() -> None:
-    named = Classes(2, names=("cat", "dog"), has_local_ids=True)
-    assert map_outputs(named, ["1", "dog", "0"], where="o").tolist() == [-1, 1, -1]
-
-
 CALLED = ClassNames(wnids=("n01", "n02", "n03", "n04"), names=("crane", "dog, hound", "crane", "cat"))
 
 
-@pytest.mark.parametrize("text", ["n02", "dog", "hound", "dog, hound", " Dog ", "HOUND", "N02"])
-def test_a_class_is_found_by_wnid_by_whole_name_and_by_each_of_its_words(text: str) -> None:
-    assert CALLED.ids_of(text) == (1,)
-
-
-@pytest.mark.parametrize("text", ["", "do", "1", "n05"])
-def test_what_names_no_class_is_not_found(text: str) -> None:
-    assert CALLED.ids_of(text) == ()
-
-
-def test_classes_of_one_name_are_all_called_so() -> None:
-    assert CALLED.ids_of("Crane") == (0, 2)
+@pytest.mark.parametrize(
+    ("texts", "ids"),
+    [
+        (("n02", "dog", "hound", "dog, hound", " Dog ", "HOUND", "N02"), (1,)),
+        (("", "do", "1", "n05"), ()),
+        (("Crane",), (0, 2)),
+    ],
+)
+def test_classes_are_found_by_wnid_by_whole_name_and_by_each_of_its_words(
+    texts: tuple[str, ...], ids: tuple[int, ...]
+) -> None:
+    assert {CALLED.ids_of(text) for text in texts} == {ids}
 
 
 @pytest.mark.parametrize("names", [("mug, cup", "cup"), ("mug, cup", "Cup", "saucer, cup")])
@@ -214,11 +202,7 @@ def test_a_class_that_is_called_so_as_a_whole_goes_before_words_between_commas(n
     called = ClassNames(names=names)
     ids = [called.ids_of(text) for text in ("cup", "CUP", " cup ", "mug", "mug, cup")]
     assert ids == [(1,), (1,), (1,), (0,), (0,)]
-
-
-def test_a_synonym_is_a_whole_name() -> None:
-    called = ClassNames(names=("mug, cup", "beaker"), synonyms=((), ("cup",)))
-    assert called.ids_of("cup") == (1,)
+    assert ClassNames(names=("mug, cup", "beaker"), synonyms=((), ("cup",))).ids_of("cup") == (1,)
 
 
 @pytest.mark.parametrize(

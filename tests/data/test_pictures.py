@@ -83,12 +83,8 @@ def test_a_picture_is_not_turned(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("mode", "found"), [("I", "32 bits"), ("F", "floats")])
-def test_values_without_a_known_range_are_refused(
-    refused: Refused, refused_text: Refused, tmp_path: Path, mode: str, found: str
-) -> None:
+def test_values_without_a_known_range_are_refused(refused_text: Refused, tmp_path: Path, mode: str, found: str) -> None:
     from PIL import Image
 
     Image.new(mode, (8, 8), 3).save(tmp_path / "x.tif")
-    assert refused(pixel, tmp_path / "x.tif") == "unknown-range"
-    text = refused_text(pixel, tmp_path / "x.tif")
-    assert found in text
+    assert found in refused_text(pixel, tmp_path / "x.tif")

@@ -32,8 +32,6 @@ def test_what_cannot_be_read_is_said_before_it_is_tried(
     refused: Refused, file: File, tmp_path: Path, name: str, expected: str
 ) -> None:
     (tmp_path / "folder").mkdir()
-    for there in ("here.csv", "other.csv"):
-        file(there, "x")
     file("empty.csv.gz", "")
     assert refused(check_input, tmp_path / name) == expected
 
@@ -62,6 +60,8 @@ def test_a_name_that_no_file_can_have_is_of_no_file(tmp_path: Path) -> None:
     assert fault_of(check_input, tmp_path / LONG) == ("file-not-found", None)
     assert fault_of(write, tmp_path / LONG, "new") == ("output-not-writable", "File name too long")
     assert not list(tmp_path.iterdir())
+    write(tmp_path / ("n" * 250 + ".csv"), "new")
+    assert [len(path.name) for path in tmp_path.iterdir()] == [254]
 
 
 def test_a_pipe_is_neither_read_nor_replaced(refused_text: Refused, tmp_path: Path) -> None:
@@ -210,11 +210,6 @@ def test_a_full_disk_is_said_and_keeps_the_old_file(
 
 def test_an_error_about_another_output_is_passed_on_as_it_is(refused_text: Refused, tmp_path: Path) -> None:
     assert refused_text(fail, tmp_path / "new.csv", OutputError("code", "the other")) == "the other"
-
-
-def test_a_long_name_can_be_written(tmp_path: Path) -> None:
-    write(tmp_path / ("n" * 250 + ".csv"), "new")
-    assert [len(path.name) for path in tmp_path.iterdir()] == [254]
 
 
 # --- several processes, several outputs ------------------------------------------------------------------------------

@@ -38,13 +38,8 @@ def test_rated_empty_and_never_rated_stay_apart_whatever_the_names(scratch: Path
     assert labels["never rated"] == (tuple(sorted(given["never rated"])) if "never rated" in given else None)
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".tsv"])
-def test_classes_called_true_and_false_are_names(tmp_path: Path, suffix: str) -> None:
-    path, separator = tmp_path / f"labels{suffix}", "," if suffix == ".csv" else "\t"
-    path.write_text(
-        "".join(f"{image}{separator}{name}\n" for image, name in (("image", "class"), ("a", "true"), ("b", "FALSE")))
-    )
-    labels = read_label_file(path)
+def test_classes_called_true_and_false_are_names(file: File) -> None:
+    labels = read_label_file(file("a.csv", "image,class\na,true\nb,FALSE\n"))
     assert [labels.classes.label(labels[image][0]) for image in ("a", "b")] == ["true", "FALSE"]
 
 

@@ -56,22 +56,10 @@ def test_every_format_gives_the_same(file: File, name: str, content: Any) -> Non
     }
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "holds"),
-    [
-        ("a.json", JSON, True),
-        ("a.csv", CSV, True),
-        ("a.jsonl", JSONL, True),
-        ("a.csv", PUBLISHED, True),
-        ("a.tsv", LISTS, True),
-        ("a.csv", "image,class,wrong\na,1,2\n", False),
-        ("a.json", '{"a": [1], "b": []}', False),
-        ("a.json", "{}", False),
-        ("a.csv", "image,class\na,1\n", False),
-    ],
-)
-def test_such_files_are_told_from_plain_label_sets(file: File, name: str, content: Any, holds: bool) -> None:
-    assert isinstance(read_label_file(file(name, content), original=lambda: labels_of({})), MultiLabels) is holds
+@pytest.mark.parametrize("content", ["image,class,wrong\na,1,2\n", '{"a": [1], "b": []}', "{}", "image,class\na,1\n"])
+def test_such_files_are_told_from_plain_label_sets(file: File, content: str) -> None:
+    path = file(f"a.{'json' if content[0] == '{' else 'csv'}", content)
+    assert not isinstance(read_label_file(path, original=lambda: labels_of({})), MultiLabels)
 
 
 REVIEWS = st.dictionaries(

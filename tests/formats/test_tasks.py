@@ -119,7 +119,4 @@ def test_what_are_no_tasks_is_refused(refused: Refused, tmp_path: Path, line: st
     path = tmp_path / "t.jsonl"
     path.write_text(line)
     assert refused(read_tasks, path, NAMED) == expected
-
-
-def test_a_file_of_another_kind_is_refused(refused: Refused, tmp_path: Path) -> None:
     assert refused(read_tasks, tmp_path / "t.csv") == "wrong-suffix at t.csv"

@@ -97,46 +97,6 @@ def test_the_usual_method_of_counts_is_majority(here: Path, run: Callable[..., R
     assert results_of(run, "curve", "--benchmark", "F")[0]["in_sample"] is False
 
 
-def test_a_golden_class_that_nobody_chose_is_missed(here: Path, run: Callable[..., Run]) -> None:
-    """The expert calls d.png a hen; the raters know none."""
-    answer(run("aggregate", "votes.csv", "--method", "majority", "-o", "s.npz"))
-    write_files(here, {"F/votes.csv": Path("votes.csv").read_text(), "F/golden.csv": Path("golden.csv").read_text()})
-    out = answer(run("curve", "s.npz", "--benchmark", "F", "--choose", "threshold=0.5"))
-    assert "12 golden pairs on 3 images, 3 of them valid\n" in out
-    assert "a golden image is judged on every class; a class without a score counts as a score of 0\n" in out
-    (one, *rules) = results_of(run, "curve", "s.npz", "--benchmark", "F")
-    assert [(p["threshold"], p["precision"], p["recall"]) for p in one["points"]] == [
-        (1.0, 1.0, 1 / 3),
-        (2 / 3, 1.0, 2 / 3),
-        (1 / 3, 2 / 6, 2 / 3),
-        (0.0, 3 / 12, 1.0),
-    ]
-    assert one["in_sample"] is False
-    by_rater = {point["variant"]: (point["precision"], point["recall"]) for point in rules[0]["points"]}
-    assert by_rater == {"ann": (2 / 3, 2 / 3), "bo": (2 / 3, 2 / 3), "cy": (1 / 3, 1 / 3)}
-
-
-def test_scores_made_with_the_golden_classes_that_judge_them_are_in_sample(here: Path, run: Callable[..., Run]) -> None:
-    """Whatever the method's options; other golden answers, on images that made no score, judge them honestly."""
-    for method in (["calibrated"], ["calibrated", "--pooling", "2"], ["em", "--pooling", "2"]):
-        argv = ["votes.csv", "--golden", "golden.csv", "--method", *method, "-o", "s.csv", "--force"]
-        assert run("aggregate", *argv).code == 0
-        assert results_of(run, "curve", "s.csv", "--golden", "golden.csv")[0]["in_sample"] is True
-        Path("other.csv").write_text("image,rater,answer\nc.png,eve,fox\n")
-        assert results_of(run, "curve", "s.csv", "--golden", "other.csv")[0]["in_sample"] is False
-
-
-def test_raters_are_measured_on_golden_images_by_class_name(here: Path, run: Callable[..., Run]) -> None:
-    Path("golden.csv").write_text(GOLDEN.replace("hen", "fox"))
-    result = document_of(run("raters", "votes.csv", "--golden", "golden.csv", "--json"), "raters")["results"]
-    assert (result["truths"], result["answers"]) == (["cat", "dog", "fox"], ["cat", "dog", "fox"])
-    right = {one["rater"]: (one["golden"]["hits"], one["golden"]["n"]) for one in result["raters"]}
-    assert right == {"ann": (2, 3), "bo": (2, 3), "cy": (2, 3)}
-    Path("counted.csv").write_text("image,class,cat,dog,fox\na.png,cat,5,1,0\nb.png,dog,0,6,0\nd.png,fox,1,0,5\n")
-    counted = document_of(run("raters", "votes.csv", "--golden", "counted.csv", "--json"), "raters")["results"]
-    assert counted["raters"] == result["raters"]  # experts may be counted
-
-
 def test_show_has_each_class_with_those_who_chose_it(here: Path, run: Callable[..., Run]) -> None:
     """Of votes and of counts; what a model says was put to the raters whether or not one of them chose it."""
     write_files(

@@ -174,14 +174,11 @@ SHOW = ["show", "000.png"]
 def test_a_file_of_ids_beside_labels_by_name_is_refused_by_every_command(
     argv: list[str],
     part: str,
-    tmp_path: Path,
+    folder: Path,
     run: Callable[..., Run],
-    monkeypatch: pytest.MonkeyPatch,
-    no_known_data: None,
 ) -> None:
     """Never joined by position; the error names both files, and the list of classes that would mend it."""
-    monkeypatch.chdir(tmp_path)
-    write_judges(tmp_path)
+    write_judges(folder)
     path = Path(f"digits/{part}.csv")
     path.write_text(re.sub("|".join(NAMES), lambda name: str(NAMES.index(name[0])), path.read_text()))
     done = run(*argv, "--benchmark", "digits")
@@ -228,14 +225,11 @@ def test_no_output_takes_the_place_of_another_part(
     output: str,
     what: str,
     instead: str | None,
-    tmp_path: Path,
+    folder: Path,
     run: Callable[..., Run],
-    monkeypatch: pytest.MonkeyPatch,
-    no_known_data: None,
 ) -> None:
     """Nor its name, nor one that is nearly it, after which no command could read the folder; with --force neither."""
-    monkeypatch.chdir(tmp_path)
-    write_judges(tmp_path)
+    write_judges(folder)
     Path("digits/votes.csv").rename("votes.csv")
     Path("digits/votes.csv").symlink_to("../votes.csv")
     before = {path: path.read_bytes() for path in Path("digits").iterdir()}
@@ -256,10 +250,9 @@ def test_no_output_takes_the_place_of_another_part(
     "argv", [["report", "good.csv", "-o", "digits/images.html"], ["curve", "-o", "digits/scores.svg"]]
 )
 def test_an_output_that_is_read_as_no_part_may_be_called_like_one(
-    argv: list[str], tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, no_known_data: None
+    argv: list[str], folder: Path, run: Callable[..., Run]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    write_judges(tmp_path)
+    write_judges(folder)
     assert run(*argv, "--benchmark", "digits").code == 0
     assert run("curve", "--benchmark", "digits").code == 0
 
@@ -354,14 +347,11 @@ def test_a_file_of_which_not_one_image_joins_is_refused_by_every_command(
     first: str,
     command: str,
     part: str,
-    tmp_path: Path,
+    folder: Path,
     run: Callable[..., Run],
-    monkeypatch: pytest.MonkeyPatch,
-    no_known_data: None,
 ) -> None:
     """The error names both files, and a match by which they join."""
-    monkeypatch.chdir(tmp_path)
-    write_judges(tmp_path)
+    write_judges(folder)
     path = Path(f"digits/{part}.csv")
     path.write_text(path.read_text().replace(".png", ".jpg"))
     quick = {"curve": ["curve"], "report": ["report", "good.csv", "--chart", "label-count", "-o", "chart.svg"]}
@@ -377,11 +367,8 @@ def test_a_file_of_which_not_one_image_joins_is_refused_by_every_command(
     assert run(*argv, "--match", "stem").code == 0
 
 
-def test_label_sets_of_a_benchmark_are_compared_as_it_joins_them(
-    tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, no_known_data: None
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    write_judges(tmp_path)
+def test_label_sets_of_a_benchmark_are_compared_as_it_joins_them(folder: Path, run: Callable[..., Run]) -> None:
+    write_judges(folder)
     for place in ("images", "pets/images"):
         other = Path("digits/labels.csv").read_text().replace("\n0", f"\n{place}/0").replace("\n1", f"\n{place}/1")
         Path(f"{place[0]}.csv").write_text(other.replace("\npets", "\n./digits/../digits"))

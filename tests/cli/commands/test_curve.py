@@ -148,6 +148,9 @@ def test_points_are_written_as_a_table(here: Path, run: Callable[..., Run]) -> N
     assert table["rule"].to_list() == [None] * 4 + rules
     assert table["file"].to_list() == ["scores.csv"] * 4 + ["F/votes.csv"] * 9
     assert table["chosen"].to_list() == [False, True] + [False] * 11
+    assert run("curve", "scores.csv", "--golden", "golden.csv", "-o", "p.parquet").code == 0
+    types = pl.read_parquet_schema("p.parquet")
+    assert (types["rule"], types["in_sample"], types["hits"]) == (pl.String, pl.Boolean, pl.Int64), "empty or not"
 
 
 @pytest.fixture
@@ -231,16 +234,6 @@ def test_scores_of_a_folder_are_in_sample_if_their_method_took_its_golden_answer
     assert (unmoved in left_out) is not expected
 
 
-def test_golden_votes_of_a_folder_make_rules(folder: Path, run: Callable[..., Run]) -> None:
-    write_files(folder, {"F/scores.csv": SCORES, "F/golden.csv": GOLDEN})
-    assert [one["rule"] for one in results_of(run, "curve", "--benchmark", "F")] == [None]
-    write_files(folder, {"F/votes.csv": VOTES})
-    usual = results_of(run, "curve", "--benchmark", "F")
-    assert [one["rule"] for one in usual] == [None, "one rater: yes", "one rater: yes or maybe", "share of yes"]
-    write_files(folder, {"F/rater-golden.csv": VOTES.replace("ann", "di")})
-    assert results_of(run, "curve", "--benchmark", "F") != usual
-
-
 # --- wrong calls ----------------------------------------------------------------------------------------------------
 
 
@@ -248,7 +241,6 @@ def test_golden_votes_of_a_folder_make_rules(folder: Path, run: Callable[..., Ru
     ("argv", "expected"),
     [
         ([], "Error: Give SCORES, or --benchmark."),
-        (["scores.csv", "scores.csv"], "Error: scores.csv is given twice."),
         (
             ["scores.csv"],
             "Error: Give --golden or --benchmark: only ImageNet's validation images have known golden answers.",

@@ -132,19 +132,6 @@ def test_quiet_draws_no_progress(
     assert downloads.calls == [(URL, wanted)]
 
 
-def test_fetch_as_json_gives_paths_and_hashes(cache: Path, data: Data) -> None:
-    a, b = keep(cache, "a.txt", "b.txt")
-    code, out, _ = data("imagenet-classes", "--json")
-    assert code == 0
-    document = json.loads(out)
-    assert document["inputs"] == [
-        {"name": "imagenet-classes", "path": str(path), "sha256": GOOD_SHA} for path in (a, b)
-    ]
-    assert [source["files"] for source in document["results"]] == [
-        [{"file": path.name, "sha256": GOOD_SHA, "path": str(path)} for path in (a, b)]
-    ]
-
-
 def test_offline_a_missing_file_is_an_error(cache: Path, monkeypatch: pytest.MonkeyPatch, data: Data) -> None:
     monkeypatch.setattr(sources, "download", no_network)
     monkeypatch.setenv("REASSESS_OFFLINE", "1")

@@ -175,17 +175,6 @@ def test_a_run_goes_on_and_says_so(pets: Path, run: Callable[..., Run], monkeypa
     assert run(*argv).out.splitlines()[1] == "model.npy.unfinished: goes on after 1 of 1 shard"
 
 
-def test_a_run_that_is_stopped_before_anything_was_finished_promises_nothing(
-    pets: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupt(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("reassess.proposals.inference.score_shards", interrupt)
-    assert run("predict", MODEL, "--benchmark", "pets", "--workers", "0", "-o", "model.npy").err == "\nStopped.\n"
-    assert not list(pets.rglob("*.unfinished"))
-
-
 def test_a_file_for_all_models_is_of_those_that_take_one(
     pets: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from tests.helpers import Run, document_of, results_of
@@ -179,17 +178,6 @@ def test_a_score_that_is_nan_is_an_error_of_the_image_alone_that_has_it(shop: Pa
         result = run(*command, "--labels", "labels.json")
         assert result.error == "not-a-number"
         assert "\n  where:   nan.csv, image shop/1.jpg, row 1, output 1\n" in result.err
-
-
-def test_rows_without_names_that_are_not_as_many_as_the_labels_are_an_error(
-    shop: Path, run: Callable[..., Run]
-) -> None:
-    np.save("rows.npy", np.eye(3, dtype=np.float32))
-    result = run("show", "shop/2.jpg", "--labels", "labels.json", "rows.npy")
-    assert result.out.endswith("\nrows.npy: 1 mug; 0 cup; 2 plate (valid)\n")
-    np.save("rows.npy", np.eye(2, 3, dtype=np.float32))
-    result = run("show", "shop/2.jpg", "--labels", "labels.json", "rows.npy")
-    assert result.error == "no-image-names"
 
 
 def test_a_call_without_an_image_is_exit_code_2(run: Callable[..., Run]) -> None:

@@ -145,14 +145,6 @@ def test_golden_tasks_are_no_larger_than_others_and_smaller_ones_are_noted(creat
     )
 
 
-def test_practice_takes_all_tasks_of_an_image(pets: Path, run: Callable[..., Run], create: Create) -> None:
-    assert run("tasks", "proposals.csv", "--benchmark", "pets", "--per-task", "1", "-o", "one.jsonl").code == 0
-    told = create("--practice", "1", tasks="one.jsonl").out.splitlines()
-    assert told[1] == "golden: 8 tasks, 8 questions (8 answered by experts), 2 tasks for practice"
-    assert "practice takes all tasks of an image, so it has more than 1" in told
-    assert len({row.image for row in rows(schema.tasks) if row.kind == "practice"}) == 1
-
-
 def test_disagreeing_experts_are_counted(create: Create) -> None:
     more = "4.png,cat,fay,no\n5.png,cat,fay,maybe\n6.png,cat,fay,no\n6.png,cat,gus,yes\n"
     Path("pets/golden.csv").write_text(Path("pets/golden.csv").read_text() + more)
@@ -186,32 +178,6 @@ def test_without_a_benchmark_raters_see_what_the_tasks_say(pets: Path, run: Call
         "Warning: tasks.jsonl: raters will see class numbers, since class names are missing: --benchmark FOLDER with "
         "classes\n"
     )
-
-
-def test_images_have_the_names_of_the_folder(create: Create, pets: Path) -> None:
-    for number in range(8):
-        (pets / f"pets/images/{number}.png").unlink()
-    write_files(pets, {f"pets/images/cats/{number}.png": picture(number, "PNG") for number in range(8)})
-    write_files(pets, {"pets/benchmark.json": '{"match": "name"}'})
-    result = create()
-    assert (result.code, result.err) == (0, "")
-    assert {row.name for row in rows(schema.images)} == {f"cats/{number}.png" for number in range(8)}
-    with annotation.using_campaign("pets.db") as campaign:
-        exported = annotation.export_votes(campaign)
-    assert len(exported.original) == len(exported.golden) == 8
-    assert [row.truth for row in rows(schema.questions)].count(1) == 4
-
-
-def test_missing_and_unreadable_images_are_named(create: Create) -> None:
-    for name, content in (("0.png", b""), ("3.png", b"<svg/>"), ("5.png", picture(5, "PNG")[:60])):
-        Path("pets/images", name).write_bytes(content)
-    result = create()
-    assert (result.code, result.out) == (1, "")
-    assert result.err.startswith("Error: images of the campaign cannot be shown\n")
-    assert "  found:   3 images: 0.png: image cannot be read: file is empty, 3.png: " in result.err
-    Path("pets/images/3.png").unlink()
-    assert "  found:   1 image missing: 3.png\n" in create().err
-    assert not Path("pets.db").exists()
 
 
 def test_without_a_class_list_classes_are_the_names_in_the_files(create: Create, pets: Path) -> None:

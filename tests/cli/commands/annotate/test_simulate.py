@@ -77,17 +77,6 @@ def test_perfect_raters_answer_as_the_labels(create: Create, simulate: Callable[
     assert {(class_id, answer) for _, class_id, ((_, answer),) in votes_of("tried.db")} == {(0, "yes"), (1, "no")}
 
 
-def test_votes_of_people_are_not_compared_with_a_simulated_truth(
-    create: Create, run: Callable[..., Run], work: Callable[..., None], simulate: Callable[..., Run]
-) -> None:
-    create("--per-question", "2")
-    run("annotate", "invite", "pets.db", "ann")
-    work()
-    result = simulate("--raters", "1")
-    assert "\nvotes: 16 of at most 16\n" in result.out
-    assert "labels" not in result.out
-
-
 def test_programs_get_the_tasks_that_people_have_and_in_a_paused_campaign(
     create: Create, run: Callable[..., Run], simulate: Callable[..., Run]
 ) -> None:

@@ -26,10 +26,11 @@ from reassess.evaluation import (
     find_class_list,
     find_outcomes,
 )
-from reassess.evaluation.class_list import known_orders
+from reassess.evaluation.class_list_search import known_orders
 from reassess.evaluation.evaluation_words import no_list_in_words
 from reassess.evaluation.outcomes import join_and_rank
 from reassess.formats import read_predictions
+from reassess.formats.predictions.output_lists import map_outputs
 from reassess.numeric import Proportion
 from tests.evaluation.simulated_models import simulated
 from tests.helpers import code_of, message, python
@@ -512,10 +513,10 @@ def test_outputs_are_called_so_that_they_are_read_back(order: list[int], ranked:
     names = ("ant", "bee", "cat", "dog", "eel", "fox") if ranked else listed
     classes = Classes(6, names=names, has_local_ids=ranked)
     written = other.names(Predictions.from_ids(list(range(6))), classes)
-    assert classes.map_outputs("\n".join(written).split("\n"), where="classes.txt").tolist() == order
+    assert map_outputs(classes, "\n".join(written).split("\n"), where="classes.txt").tolist() == order
     some_are_none = Predictions.from_ids([1, 2], columns=np.array([-1, 3, 0]))
     written = other.names(some_are_none, classes)
-    assert classes.map_outputs(written, where="classes.txt").tolist() == [-1, order[3], order[0]]
+    assert map_outputs(classes, written, where="classes.txt").tolist() == [-1, order[3], order[0]]
 
 
 # Errors and cost

@@ -60,7 +60,7 @@ def test_names_that_the_data_set_does_not_hold_are_counted_and_said(tv: ModuleTy
     with pytest.warns(ReassessWarning) as warned:
         clean = tv.CleanTraining(training, listed)
     assert [str(warning.message) for warning in warned] == [
-        "4 of the 5 images on the list are not in the dataset: n01443537_3, n01443537_4, n01443537_5 and 1 more"
+        "4 of the 5 images in the list are not in the dataset: n01443537_3, n01443537_4, n01443537_5 and 1 more"
     ]
     assert Path(warned[0].filename) == Path(__file__)
     assert repr(clean) == ("Dataset CleanTraining\n    Number of datapoints: 1 of 5\n    On the list and not here: 4")
@@ -94,7 +94,7 @@ def test_a_list_of_other_images_or_none_is_an_error(tv: ModuleType, training: An
     from torchvision.datasets import FakeData
 
     assert message(tv.CleanTraining, training, ["b.JPEG", "c.JPEG", "a.JPEG"]) == (
-        "no image of the dataset is on the list\n"
+        "no image of the dataset is in the list\n"
         "  allowed: names such as a, b and 1 more\n"
         "  found:   n01440764/n01440764_10.JPEG, n01440764/n01440764_7.JPEG and 3 more\n"
         "  fix:     give a dataset of the training images"
@@ -110,7 +110,7 @@ def test_a_list_of_other_images_or_none_is_an_error(tv: ModuleType, training: An
 def test_two_images_of_a_listed_name_are_an_error_unless_their_folders_tell_them_apart(tv: ModuleType) -> None:
     dataset = dataset_of(["a/1.JPEG", "b/1.png", "b/2.JPEG"])
     assert message(tv.CleanTraining, dataset, ["1.JPEG"]) == (
-        "two images have a name that is on the list\n  found:   a/1.JPEG and b/1.png\n"
+        "two images have a name that is in the list\n  found:   a/1.JPEG and b/1.png\n"
         '  fix:     join by the whole path (match="path")'
     )
     assert names(tv.CleanTraining(dataset, ["2.JPEG"]).samples) == ["2.JPEG"]

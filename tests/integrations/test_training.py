@@ -194,7 +194,7 @@ def test_each_image_has_its_target(library: Library, both_targets: tuple[Trainin
 @pytest.mark.parametrize("library", [*TORCH, *HUGGING_FACE], indirect=True)
 def test_unknown_images_are_refused_or_left_out(library: Library) -> None:
     assert message(lambda: library.selected(FEW.training(0))) == (
-        "2 of 6 images are not on the training part of fold 0\n"
+        "2 of 6 images are not in the training part of fold 0\n"
         "  allowed: names such as cat/2.png, dog/4.png and 2 more\n  found:   dog/5.png, eel/6.png\n"
         "  fix:     check the names; or do not use such images: ignore_unknown=True"
     )
@@ -257,7 +257,7 @@ def test_a_loader_gives_each_image_its_target(
 def test_images_that_a_dataset_of_torch_lacks_are_said(torchvision: Library) -> None:
     with pytest.warns(ReassessWarning) as warned:
         some = torchvision.select(torchvision.images, ImageSelection(("cat/1.png", "cat/9.png")))
-    assert [str(each.message) for each in warned] == ["1 of the 2 images on the list are not in the dataset: cat/9.png"]
+    assert [str(each.message) for each in warned] == ["1 of the 2 images in the list are not in the dataset: cat/9.png"]
     assert (some.missing, len(some), warned[0].filename) == (1, 1, __file__)
     assert code_of(torchvision.relabel, torchvision.images, {"x.png": 1}) == "no-common-image"
     assert code_of(torchvision.relabel, torchvision.images, {}) == "empty-selection"

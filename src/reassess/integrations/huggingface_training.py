@@ -62,7 +62,7 @@ def select_images(
 
     Examples
     --------
-    >>> from reassess import Folds
+    >>> from reassess.core import Folds
     >>> folds = Folds(("a.png", "b.png", "c.png"), np.array([0, 1, 0]))
     >>> dataset = datasets.Dataset.from_dict({"file": ["c.png", "b.png", "a.png"]})
     >>> select_images(dataset, folds.held_out(0), image="file")["file"][:]

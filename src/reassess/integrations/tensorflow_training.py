@@ -53,7 +53,7 @@ def select_images(
     Examples
     --------
     >>> import numpy as np
-    >>> from reassess import Folds
+    >>> from reassess.core import Folds
     >>> folds = Folds(("a.png", "b.png", "c.png"), np.array([0, 1, 0]))
     >>> images = tf.data.Dataset.from_tensor_slices({"file_name": ["c.png", "b.png", "a.png"]})
     >>> [element["file_name"].numpy() for element in select_images(images, folds.held_out(0))]

@@ -99,7 +99,7 @@ class SelectedImages(Subset):
     --------
     >>> from torchvision.datasets import FakeData
     >>> import numpy as np
-    >>> from reassess import Folds
+    >>> from reassess.core import Folds
     >>> dataset = FakeData(size=3)
     >>> dataset.samples = [("cat/1.png", 0), ("cat/2.png", 0), ("dog/1.png", 1)]
     >>> folds = Folds(("cat/1.png", "cat/2.png", "dog/1.png"), np.array([0, 1, 0]))

@@ -16,11 +16,18 @@ from typing import Any
 import click
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 import pytest
 
 from reassess.aggregation import Curve, Golden
-from reassess.core import Classes, Items, LabelSets, Questions, Scores, Votes
+from reassess.core import Classes, Items, LabelSets, Posterior, Questions, Scores, Votes
 from reassess.errors import ReassessError
+
+# The types of fixtures.
+Refused = Callable[..., str]
+File = Callable[..., Path]
+RealFile = Callable[[str], Path]
+Needs = Callable[[str], None]
 
 WORDS = ("no", "maybe", "yes")
 GOOD = b"the known bytes\n"  # of a file whose hash is known
@@ -106,6 +113,13 @@ def numbered_labels(sets: Sequence[Iterable[int]], classes: Classes | None = Non
 def validation_name(number: int, suffix: str = ".JPEG") -> str:
     """The file name of a validation image of ImageNet."""
     return f"ILSVRC2012_val_{number:08d}{suffix}"
+
+
+def read_posterior(path: Path) -> Posterior:
+    """The posterior in a table, with a row for each item and answer."""
+    table = {".csv": pl.read_csv, ".jsonl": pl.read_ndjson, ".parquet": pl.read_parquet}[path.suffix](path)
+    items, truths = (tuple(table[name].unique(maintain_order=True)) for name in ("item", "answer"))
+    return Posterior(items, truths, table["probability"].to_numpy().reshape(len(items), len(truths)))
 
 
 def write_files(folder: Path, contents: Mapping[str, str | bytes]) -> Path:

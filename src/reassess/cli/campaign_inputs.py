@@ -1,7 +1,6 @@
 """The parts of a campaign, as files contain them: tasks, golden questions, experts' votes and original labels."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -15,7 +14,6 @@ from reassess.core import (
     Benchmark,
     Classed,
     Classes,
-    Id,
     LabelSets,
     Questions,
     Tasks,
@@ -148,17 +146,6 @@ def _draw_golden(tasks: Tasks, count: int, seed: int) -> tuple[Tasks, Questions]
         reasons=[reason for reason, is_kept in zip(tasks.reasons, kept.tolist(), strict=True) if is_kept],
     )
     return rest, cast("Questions", take_items(asked, np.flatnonzero(is_golden)))
-
-
-def load_experts(path: Path, *, classes: Classes | None, answers: tuple[Id, ...] | None) -> Votes:
-    """Read experts' votes; the error for questions without votes names the option for them."""
-    try:
-        return read_votes(path, answers=answers, classes=classes)
-    except DataError as error:
-        with suppress(DataError):
-            read_candidates(path, classes)
-            error.fix = "give questions that experts are to answer in the campaign with --golden-questions"
-        raise
 
 
 def _experts(parts: Mapping[str, Any], files: Mapping[str, str]) -> Votes | None:

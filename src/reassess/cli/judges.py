@@ -105,9 +105,10 @@ class Judges:
             return None
         return f"class names are not at hand: reassess fetch {source}"
 
-    def threshold(self, given: float | None) -> float:
-        """At which the label sets were cut from the scores: as given, or the benchmark's, or else the usual one."""
-        return next(cut for cut in (given, self.benchmark.threshold, USUAL_THRESHOLD) if cut is not None)
+    @property
+    def threshold(self) -> float:
+        """The threshold of the label sets: the benchmark's, or the usual one."""
+        return USUAL_THRESHOLD if self.benchmark.threshold is None else self.benchmark.threshold
 
     def joining(self, call: Call) -> dict[str, Any]:
         """How images are joined, as arguments of `find_outcomes`."""
@@ -138,15 +139,14 @@ def load_judges(
     benchmark: Benchmark | None,
     labels: str | None,
     original: str | None,
-    scores: str | None,
+    scores: str | None = None,
     thresholds: tuple[float, ...] | None = None,
     *,
     more_labels: tuple[str, ...] = (),
-    votes: str | None = NONE,
-    golden: str | None = None,
+    with_votes: bool = False,
     labels_needed: bool = True,
 ) -> Judges:
-    """Read what models are judged by, all of it in one list of classes."""
+    """Read what models are judged by, all of it in one list of classes; votes if asked for."""
     by_default = benchmark is None and labels is None and thresholds is None
     classes = None if benchmark is None else read_classes_of(call, benchmark)
     given: dict[str, tuple[Path, Classed]] = {}
@@ -176,12 +176,12 @@ def load_judges(
         if (of_original := read_original_of(call, benchmark, original, classes)) is not None:
             given["original"] = of_original
         main = None
-        if (of_votes := find_part(call, benchmark, "votes", votes)) is not None:
+        if with_votes and (of_votes := find_part(call, benchmark, "votes", None)) is not None:
             order = call.reading.answers or benchmark.answers
             main = read_votes(of_votes, answers=order, classes=classes)
             given["votes"] = of_votes, main
-        if votes != NONE or "scores" in given or golden is not None:
-            given |= load_golden(call, benchmark, main, golden, classes)
+        if with_votes or "scores" in given:
+            given |= load_golden(call, benchmark, main, None, classes)
         names = (labels, *more_labels) if more_labels else ()
         return _judges(call, benchmark, by_default, classes, given, thresholds, names)
 
@@ -270,25 +270,22 @@ def _to_cut(labels: str | None, scores: str | None) -> str | None:
 
 
 def load_original_judges(
-    call: Call,
-    benchmark: Benchmark,
-    original: str | None,
-    votes: Mapping[str, str | None],
+    call: Call, benchmark: Benchmark, original: str | None, golden: str | None, *, golden_needed: bool = False
 ) -> Judges:
-    """The original labels, if there are any, and votes, in one list of classes."""
+    """The original labels, if there are any, and golden answers if given or needed, in one list of classes."""
     classes = read_classes_of(call, benchmark)
     given: dict[str, tuple[Path, Classed]] = {}
     if (of_original := read_original_of(call, benchmark, original, classes)) is not None:
         given["original"] = of_original
-    for part, source in votes.items():
+    if golden is not None or golden_needed:
         try:
-            path = needed_part(call, benchmark, part, source)
+            path = needed_part(call, benchmark, "golden", golden)
         except DataError as error:
-            if source is None:
-                error.fix = f"give --{part} FILE; or {error.fix}"
+            if golden is None:
+                error.fix = f"give --golden FILE; or {error.fix}"
             raise
         order = call.reading.answers or benchmark.answers
-        given[part] = path, read_votes(path, answers=order, classes=classes)
+        given["golden"] = path, read_votes(path, answers=order, classes=classes)
     parts = joined_parts(given, benchmark, classes) if given else {}
     return Judges(
         benchmark=benchmark,
@@ -298,7 +295,7 @@ def load_original_judges(
         sets={None: parts.get("original", LabelSets.from_lists([], [], classes))},
         original=parts.get("original"),
         scores=None,
-        votes=parts.get("votes"),
+        votes=None,
         experts=parts.get("golden"),
         rater_golden=None,
         reviewed=None,

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from reassess.cli.call import Call, Range
+from reassess.cli.call import Call
 from reassess.cli.help_pages import Choice, in_benchmark, in_reading
-from reassess.core import IMAGENET, USUAL_THRESHOLD, Benchmark, Id, Leaderboard, StopRule
+from reassess.core import IMAGENET, Benchmark, Id, Leaderboard, StopRule
 from reassess.core.image_names import MATCHES
 from reassess.core.items import normal_id
 from reassess.data import open_benchmark, update_benchmark
@@ -151,20 +151,6 @@ def joining_options(command: Callable[..., Any]) -> Callable[..., Any]:
         match_option,
         in_reading("--ignore-unknown", is_flag=True, help="Count unknown images instead of stopping."),
     )
-
-
-def votes_option(purpose: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The option that names the raters' votes, and says what for."""
-    return part_option("votes", f"Raters' votes, for {purpose}")
-
-
-threshold_option = in_benchmark(
-    "--threshold",
-    type=Range(0, 1),
-    metavar="T",
-    help="The threshold at which the label sets were cut from the scores.  "
-    f"[default: the benchmark's, or {USUAL_THRESHOLD}]",
-)
 
 
 def _split(_context: click.Context, _option: click.Parameter, given: str | None) -> tuple[Id, ...] | None:

@@ -102,7 +102,7 @@ def clean(
     kept = kept or Kept()
     outputs = CleaningOutputs.checked(call, output, details, page, images, benchmark)
     source = matched(call, benchmark or Benchmark())
-    judges = load_original_judges(call, source, original, {} if golden is None else {"golden": golden})
+    judges = load_original_judges(call, source, original, golden)
     if judges.original is None:
         raise click.UsageError("The benchmark has no original labels: give --original FILE.")
     _refuse_other_answers(judges.original, judges.files, judges.experts)

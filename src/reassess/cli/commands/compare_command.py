@@ -51,12 +51,12 @@ def compare(
     _check_call(files)
     call.check_output(output, RESULT_SUFFIXES, "a table of results", benchmark=benchmark)
     call.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
-    judges = load_judges(call, benchmark, labels, original, None, votes=None)
+    judges = load_judges(call, benchmark, labels, original, with_votes=True)
     findings = Findings.from_predictions(
         each_prediction(call, files, judges),
         judges.labels,
         **judges.known,
-        threshold=judges.threshold(None),
+        threshold=judges.threshold,
         seed=seed,
         track=lambda items: tracked(call, items, "resampling raters"),
         **judges.joining(call),

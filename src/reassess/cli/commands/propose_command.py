@@ -201,7 +201,7 @@ def _load_proposing(
     """The original labels and, if models are to be chosen, golden answers; without a benchmark, those of ImageNet."""
     by_default = benchmark is None and original is None
     benchmark = matched(call, IMAGENET if by_default else benchmark or Benchmark())
-    judges = load_original_judges(call, benchmark, original, {"golden": golden} if choose else {})
+    judges = load_original_judges(call, benchmark, original, golden, golden_needed=choose)
     if by_default and judges.original is None:
         raise DataError(
             "no-original-labels",
@@ -297,7 +297,7 @@ def _list_unasked(
 
 def _load_asked(call: Call, benchmark: Benchmark | None, original: str | None) -> Judges:
     """The labels, if there are any, and the scores, which say what raters were asked about."""
-    judges = load_judges(call, benchmark, None, original, None, labels_needed=False)
+    judges = load_judges(call, benchmark, None, original, labels_needed=False)
     if judges.scores is None and (len(judges.labels) or "votes" in judges.benchmark.sources):
         with taken_for_imagenet(judges.by_default):
             raise DataError(

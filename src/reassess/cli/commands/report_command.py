@@ -119,7 +119,7 @@ def _load_findings(
 ) -> Findings:
     """Read the models, what judges them, and the benchmark's tables; a model has the short name of its file."""
     refuse_repeated(files)
-    judges = load_judges(call, benchmark, labels, original, None, votes=None)
+    judges = load_judges(call, benchmark, labels, original, with_votes=True)
     score_sources = [str(entry["name"]) for entry in call.inputs if entry["name"] in _SCORES]
     names = short_names([str(path) for path in files]).values()
     given = each_prediction(call, files, judges)
@@ -128,7 +128,7 @@ def _load_findings(
         ((name, predictions) for name, (_, predictions) in zip(names, given, strict=True)),
         judges.labels,
         **judges.known,
-        threshold=judges.threshold(None),
+        threshold=judges.threshold,
         score_source=score_sources[0] if score_sources else _SCORES[0],
         in_sample=judges.in_sample,
         leaderboard=read_leaderboard(*(call.read("leaderboard", path) for path in tables)) if tables else None,

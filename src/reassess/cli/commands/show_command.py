@@ -53,7 +53,7 @@ def show(
     end.
     """
     refuse_repeated(files)
-    judges = load_judges(call, benchmark, labels, original, None, votes=None, labels_needed=False)
+    judges = load_judges(call, benchmark, labels, original, with_votes=True, labels_needed=False)
     known = judges.labels
     others = (judges.original, judges.scores, judges.votes, judges.experts)
     if not len(known) and all(part is None for part in others):
@@ -145,7 +145,7 @@ def _row(one: Candidate, sheet: ImageSheet, judges: Judges, most: int) -> list[s
     return [
         str(one.class_id),
         judges.labels.classes.label(one.class_id),
-        None if one.score is None else score_in_words(one.score, judges.threshold(None), digits=4),
+        None if one.score is None else score_in_words(one.score, judges.threshold, digits=4),
         "valid" if one.class_id in (sheet.valid or ()) else "",
         _vote_counts(one.votes, sheet.raters),
         some(raters, most=most),

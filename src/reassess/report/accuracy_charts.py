@@ -14,7 +14,7 @@ from reassess.numeric import Proportion
 from reassess.report.accuracy_figures import MOST_NAMED, Spot, leaderboard_on, scatter_on
 from reassess.report.chart import Chart, cells, interval_chart, mark, only_some, percent, percents, table
 from reassess.report.chart_figures import Intervals, Mark
-from reassess.report.report_tables import COUNT, P_VALUE, PERCENT, POINTS, TEXT, Cell
+from reassess.report.report_tables import COUNT, P_VALUE, PERCENT, POINTS, TEXT, Cell, Column, Table
 from reassess.report.style import LONGEST, MOST_DRAWN, SERIES, SQUARE
 from reassess.text import counted, shortened
 
@@ -168,10 +168,11 @@ def leaderboard_chart(findings: Findings) -> Chart | Missing:
         if expected is not None:
             line = [expected.real, (expected.low, expected.high), expected.residual]
         rows.append(places + line)
-    columns = {"model": TEXT, f"{heading(findings.labels.title)} %": PERCENT}
-    columns |= {"rank": COUNT, "original %": PERCENT, "original rank": COUNT, "of": COUNT}
-    columns |= {f"expected {heading(findings.trend.board.label_set)} %": PERCENT}
-    columns |= {"95 %": PERCENT, "above it, points": POINTS}
-    numbers = table("leaderboard", "Where the models stand on the leaderboard", columns, rows)
+    own = Column("model"), Column(f"{heading(findings.labels.title)} %", PERCENT)  # labels called 95 give "95 %" twice
+    others = {"rank": COUNT, "original %": PERCENT, "original rank": COUNT, "of": COUNT}
+    others |= {f"expected {heading(findings.trend.board.label_set)} %": PERCENT}
+    others |= {"95 %": PERCENT, "above it, points": POINTS}
+    columns = (*own, *(Column(name, form) for name, form in others.items()))
+    numbers = Table("leaderboard", "Where the models stand on the leaderboard", columns, rows)
     note = " ".join(f"{one.entry}: {one.caveat}." for one in placements if one.caveat)
     return Chart(draw, SQUARE, numbers, note)

@@ -32,7 +32,7 @@ def closed_by_truth(
                 ids = (part.item_ids[taken], part.rater_ids[taken], part.answer_ids[taken])
                 so_far = Votes.from_columns(part.items, *ids, part.raters, part.answers)
                 probability = posterior(so_far, model).of("valid")
-                closed = is_open & RULE.closes(probability, np.full(rows.size, most))
+                closed = is_open & RULE.is_closed(probability, np.full(rows.size, most))
                 np.add.at(counts, ((probability[closed] > 0.5).astype(int), valid[rows][closed].astype(int)), 1)
                 is_open &= ~closed
     return counts

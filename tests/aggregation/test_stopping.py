@@ -65,7 +65,7 @@ def slow_replay(votes: Votes, rule: StopRule, at_most: int | None) -> tuple[int,
         cast = [(0, *vote) for vote in zip(votes.rater_ids[own], votes.answer_ids[own], strict=True)]
         for n in range(len(cast) + 1):
             (valid,) = posterior(votes_of(cast[:n], ("x",), RATERS), MODEL).of("valid")
-            if n in (len(cast), at_most) or rule.closes(valid, n):
+            if n in (len(cast), at_most) or rule.is_closed(valid, n):
                 break
         taken += n
         kept.append(valid >= 0.8)

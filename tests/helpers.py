@@ -20,8 +20,8 @@ import polars as pl
 import pytest
 
 from reassess.aggregation import Curve, Golden
-from reassess.core import Classes, Items, LabelSets, Posterior, Questions, RaterModel, Scores, Votes
-from reassess.errors import DataError, ReassessError
+from reassess.core import Classes, Items, LabelSets, Posterior, Questions, Scores, Votes
+from reassess.errors import ReassessError
 
 # The types of fixtures.
 Refused = Callable[..., str]
@@ -55,7 +55,7 @@ PICKLED = (
 
 def message(function: Callable[..., object], *args: object, **options: object) -> str:
     """The whole message with which a call is refused."""
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(ReassessError) as caught:
         function(*args, **options)
     return str(caught.value)
 
@@ -120,13 +120,6 @@ def read_posterior(path: Path) -> Posterior:
     table = {".csv": pl.read_csv, ".jsonl": pl.read_ndjson, ".parquet": pl.read_parquet}[path.suffix](path)
     items, truths = (tuple(table[name].unique(maintain_order=True)) for name in ("item", "answer"))
     return Posterior(items, truths, table["probability"].to_numpy().reshape(len(items), len(truths)))
-
-
-def read_rater_model(path: Path) -> RaterModel:
-    """The rater model in an archive."""
-    with np.load(path) as arrays:
-        ids = {name: tuple(arrays[name].tolist()) for name in ("raters", "truths", "answers")}
-        return RaterModel(**ids, **{name: arrays[name] for name in ("matrices", "fallback", "prior")})
 
 
 def write_files(folder: Path, contents: Mapping[str, str | bytes]) -> Path:

@@ -59,6 +59,10 @@ def test_the_check_of_pages_would_notice_an_inner_module(tmp_path: Path) -> None
     assert list(imports(tmp_path / "a.md")) == [("reassess.core.labels", "LabelSets")]
 
 
+def test_there_are_few_public_names() -> None:
+    assert len(PUBLIC) <= 130
+
+
 def test_every_public_name_is_used_in_the_docs_or_an_example() -> None:
     text = "\n".join(path.read_text() for path in pages())
     unused = {name for name in PUBLIC if not re.search(rf"\b{name}\b", text)} - {"__version__"}

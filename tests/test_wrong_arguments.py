@@ -32,9 +32,9 @@ from reassess import (
     label_diff,
     label_sets,
     label_uncertainty,
+    labels_from_folders,
     make_folds,
     open_benchmark,
-    original_of_class_folders,
     rank_models,
     rater_reliability,
     read_collapsed,
@@ -197,7 +197,7 @@ def test_a_benchmark_is_called_by_a_text_or_a_path(given: Any) -> None:
 
 def test_names_are_no_list_in_which_classes_are_looked_up() -> None:
     assert code_of(align_classes, {"labels.csv": LABELS}, ["cat"]) == "wrong-type"
-    assert code_of(original_of_class_folders, ["cat/1.png", "dog/2.png"], ["cat", "dog"]) == "wrong-type"
+    assert code_of(labels_from_folders, ["cat/1.png", "dog/2.png"], ["cat", "dog"]) == "wrong-type"
 
 
 def test_numbers_of_numpy_are_numbers() -> None:

@@ -1,7 +1,6 @@
 """Help pages: options in sections, examples that run as they stand, and a suggestion for a mistyped name."""
 
 import shlex
-import shutil
 import webbrowser
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -15,7 +14,7 @@ from reassess.cli import app, main, screen
 from reassess.cli.help_pages import OPTIONS, Command
 from reassess.core import LabelSets
 from reassess.report import CHARTS
-from tests.helpers import Run, in_one_line, leaves, picture, write_files
+from tests.helpers import Run, in_one_line, leaves, picture, write_csv, write_files
 
 _SECTIONS = ("Options:", "Benchmark:", "Reading files:", "Examples:", "Docs:")
 
@@ -29,78 +28,123 @@ def all_commands() -> list[tuple[str, click.Command]]:
     return commands
 
 
-@pytest.fixture
-def here(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real_file: Callable[[str], Path], real_original: LabelSets
-) -> Path:
-    """A folder with the files that the examples name: two models of ImageNet, the benchmark pets, and more."""
-    monkeypatch.chdir(tmp_path)
-    images = real_original.images
+PETS = {
+    "tom.png": [("cat", 0.95), ("dog", 0.1)],
+    "kit.png": [("cat", 0.9)],
+    "rex.png": [("dog", 0.99)],
+    "bo.png": [("cat", 0.2), ("dog", 0.85)],
+}
+ASKED = [(image, pet, score) for image, scores in PETS.items() for pet, score in scores]
+ANSWERS = [(image, pet, "yes" if score > 0.5 else "no") for image, pet, score in ASKED]
+RIGHT = dict(zip(PETS, ("cat", "cat", "dog", "dog"), strict=True))
+VOTES = "image,class,rater,answer"
+TRAIN = [f"{number}.png" for number in range(30)]
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory, real_original: LabelSets) -> Path:
+    """Two models of ImageNet's validation images, and one of pets where timm is installed."""
+    folder, images = tmp_path_factory.mktemp("models"), real_original.images
     for name, shift in (("a", 3), ("b", 0)):
         ids = (real_original.indices + shift * (np.arange(len(images)) % 4 == 0)) % 1000
-        np.savez(f"{name}.npz", ids=ids, names=images)
-    for name in ("results-imagenet.csv", "results-imagenet-real.csv"):
-        shutil.copy(real_file(name), name)
-    pets = tmp_path / "pets"
-    pets.mkdir()
-    names = ("tom.png", "kit.png", "rex.png", "bo.png")
-    (pets / "classes.txt").write_text("cat\ndog\n")
-    (pets / "original.csv").write_text("image,class\ntom.png,cat\nkit.png,cat\nrex.png,dog\nbo.png,cat\n")
-    (pets / "labels.csv").write_text("image,class\ntom.png,cat\nkit.png,cat\nrex.png,dog\nbo.png,dog\n")
-    (pets / "scores.csv").write_text(
-        "image,class,score\n" + "".join(f"{name},{pet},{score}\n" for name in names for pet, score in SCORES[name])
-    )
-    votes = "".join(
-        f"{name},{pet},{rater},{'yes' if score > 0.5 else 'no'}\n"
-        for name in names
-        for pet, score in SCORES[name]
-        for rater in ("ann", "bob", "cy")
-    )
-    (pets / "votes.csv").write_text("image,class,rater,answer\n" + votes)
-    shutil.copy(pets / "votes.csv", "votes.csv")
-    (pets / "golden.csv").write_text(
-        "image,class,rater,answer\ntom.png,cat,eve,yes\ntom.png,dog,eve,no\nbo.png,cat,eve,no\nbo.png,dog,eve,yes\n"
-    )
-    experts = "".join(f"{name},{pet},eve,yes\n" for name, pet in zip(names, ("cat", "cat", "dog", "dog"), strict=True))
-    (tmp_path / "experts.csv").write_text("image,class,rater,answer\n" + experts)
-    for name, last in (("a.csv", "cat"), ("b.csv", "dog")):
-        (tmp_path / name).write_text(f"image,prediction\ntom.png,cat\nkit.png,dog\nrex.png,dog\nbo.png,{last}\n")
-    if find_spec("PIL") is not None:
-        for number, name in enumerate(names):
-            write_files(tmp_path, {f"{place}/{name}": picture(number, "PNG") for place in ("photos", "pets/images")})
+        np.savez(folder / f"{name}.npz", ids=ids, names=images)
     if find_spec("timm") is not None:
         import timm
         import torch
 
-        torch.save(timm.create_model("resnet18", num_classes=2).state_dict(), "resnet18.pth")
+        torch.save(timm.create_model("resnet18", num_classes=2).state_dict(), folder / "resnet18.pth")
+    return folder
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real_file: Callable[[str], Path], models: Path) -> Path:
+    """A folder with the files that the examples name: two models of ImageNet, the benchmark pets, and more."""
+    monkeypatch.chdir(tmp_path)
+    boards = [real_file(name) for name in ("results-imagenet.csv", "results-imagenet-real.csv")]
+    for path in (*models.iterdir(), *boards):
+        Path(path.name).symlink_to(path)
     code = "import numpy as np\ndef scores(pictures):\n    return np.array([[np.mean(each), 0] for each in pictures])\n"
-    (tmp_path / "brightness.py").write_text(code)
-    (tmp_path / "candidates.csv").write_text("image,class,source\nkit.png,cat,original\nkit.png,dog,vit\n")
-    (tmp_path / "train.csv").write_text(
-        "image,class\n" + "".join(f"{n}.png,{'cat' if n % 2 else 'dog'}\n" for n in range(30))
-    )
-    (tmp_path / "halves.csv").write_text("image,fold\n" + "".join(f"{n}.png,{n // 15}\n" for n in range(30)))
+    task = '{{"task": {}, "image": "{}", "classes": [{{"class": "cat"}}, {{"class": "dog"}}]}}\n'
+    asked = "".join(task.format(*one) for one in ((0, "kit.png"), (1, "rex.png")))
+    write_files(tmp_path, {"pets/classes.txt": "cat\ndog\n", "brightness.py": code, "ask.jsonl": asked})
+    original = RIGHT | {"bo.png": "cat"}
+    for file, headings, rows in (
+        ("pets/original.csv", "image,class", original.items()),
+        ("pets/labels.csv", "image,class", RIGHT.items()),
+        ("pets/scores.csv", "image,class,score", ASKED),
+        *(
+            (file, VOTES, [(image, pet, rater, answer) for image, pet, answer in ANSWERS for rater in ("ann", "bob")])
+            for file in ("votes.csv", "pets/votes.csv")
+        ),
+        ("pets/golden.csv", VOTES, [(*one[:2], "eve", one[2]) for one in ANSWERS if one[0] in ("tom.png", "bo.png")]),
+        ("experts.csv", VOTES, [(image, pet, "eve", "yes") for image, pet in RIGHT.items()]),
+        ("a.csv", "image,prediction", (original | {"kit.png": "dog"}).items()),
+        ("b.csv", "image,prediction", (RIGHT | {"kit.png": "dog"}).items()),
+        ("candidates.csv", "image,class,source", [("kit.png", "cat", "original"), ("kit.png", "dog", "vit")]),
+        ("train.csv", "image,class", [(image, ("dog", "cat")[row % 2]) for row, image in enumerate(TRAIN)]),
+        ("copies.csv", "set,image,group,kind", [("train", "1.png", 1, "exact"), ("train", "2.png", 1, "exact")]),
+    ):
+        write_csv(file, headings, rows)
     held_out = np.where(np.arange(30)[:, None] % 2 == [1, 0], 0.95, 0.05)
-    for name, rows in (("heldout", slice(30)), ("fold-0", slice(15)), ("fold-1", slice(15, 30))):
-        np.savez(f"{name}.npz", scores=held_out[rows], names=[f"{n}.png" for n in range(30)][rows])
-    (tmp_path / "copies.csv").write_text("set,image,group,kind\ntrain,1.png,1,exact\ntrain,2.png,1,exact\n")
-    (tmp_path / "is-a.csv").write_text("child,parent\ncat,animal\ndog,animal\n")
-    (tmp_path / "ask.jsonl").write_text(
-        '{"task": 0, "image": "kit.png", "classes": [{"class": "cat"}, {"class": "dog"}]}\n'
-        '{"task": 1, "image": "rex.png", "classes": [{"class": "cat"}, {"class": "dog"}]}\n'
-    )
+    np.savez("heldout.npz", scores=held_out, names=TRAIN)
+    if find_spec("PIL") is not None:
+        for number, name in enumerate(PETS):
+            write_files(tmp_path, {f"{place}/{name}": picture(number, "PNG") for place in ("photos", "pets/images")})
     if find_spec("sqlalchemy") is not None:
         assert main(["annotate", "create", "pets.db", "ask.jsonl", "--benchmark", "pets", "--quiet"]) == 0
         assert main(["annotate", "invite", "pets.db", "bob", "--quiet"]) == 0
     return tmp_path
 
 
-SCORES = {
-    "tom.png": [("cat", 0.95), ("dog", 0.1)],
-    "kit.png": [("cat", 0.9)],
-    "rex.png": [("dog", 0.99)],
-    "bo.png": [("cat", 0.2), ("dog", 0.85)],
+def test_there_are_few_commands_and_options() -> None:
+    """Each option counts once for each command that takes it, -h apart; and once by its name."""
+    params = [param for _, command in all_commands() for param in command.params]
+    options = [param.opts[-1] for param in params if isinstance(param, click.Option)]
+    assert len(all_commands()) <= 26
+    assert len(options) <= 330
+    assert len(set(options)) <= 75
+
+
+NEXT = {
+    "evaluate a.csv --benchmark pets": "report",
+    "evaluate a.csv b.csv --benchmark pets": "compare",
+    "compare a.csv b.csv --benchmark pets": "report",
+    "predict python:brightness:scores --benchmark pets --workers 0 -o brightness.npy": "evaluate",
+    "aggregate --benchmark pets --method majority -o scores.csv": "labels",
+    "labels pets/scores.csv --threshold 0.5 -o labels.csv": "evaluate",
+    "curve --benchmark pets --choose f1": "labels",
+    "propose a.csv b.csv --benchmark pets -o proposed.csv": "tasks",
+    "propose a.csv --unasked --benchmark pets -o unasked.jsonl": "tasks",
+    "tasks candidates.csv --benchmark pets -o tasks.jsonl": "annotate create",
+    "clean heldout.npz --original copied.csv -o wrong.csv": "tasks",
+    "scan --benchmark pets -o copies.tsv": "folds",
+    "folds --benchmark pets --k 2 -o folds.csv": "clean",
+    "status pets": "evaluate",
+    "status pets.db": "annotate serve",
+    "annotate create new.db ask.jsonl --benchmark pets": "annotate invite",
+    "annotate invite pets.db ann": "annotate serve",
+    "annotate serve pets.db": "annotate export",
+    "annotate simulate pets.db --raters 1 -o tried.db": "status",
+    "annotate backup pets.db -o copy.db --upgrade": "annotate serve",
 }
+
+
+@pytest.mark.parametrize("line", NEXT)
+def test_the_next_command_can_be_called(
+    line: str, here: Path, run: Callable[..., Run], report_extra: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of an export, which names two commands, its own test calls them."""
+    if find_spec("uvicorn") is not None:
+        monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: None)  # a server ends as it starts
+    Path("copied.csv").write_text(Path("train.csv").read_text().replace("0.png,dog", "0.png,cat"))
+    Path("pets/images/twin.png").write_bytes(Path("pets/images/tom.png").read_bytes())
+    result = run(*line.split())
+    assert result.code == 0, result.err
+    (following,) = [line for line in result.out.splitlines() if line.startswith("next: ")]
+    program, *argv = shlex.split(following.removeprefix("next: ").replace("--threshold T", "--threshold 0.5"))
+    name = NEXT[line]
+    assert (program, " ".join(argv).startswith(f"{name} ")) == ("reassess", True), following
+    dict(all_commands())[name].make_context(name, argv[len(name.split()) :])
 
 
 @pytest.mark.parametrize(("name", "command"), all_commands())

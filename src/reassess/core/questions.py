@@ -163,7 +163,7 @@ class StopRule:
             raise _no_rule(text) from None
         return cls(low, high)
 
-    def closes(
+    def is_closed(
         self, valid: npt.NDArray[np.float64] | float, votes: npt.NDArray[np.integer] | int
     ) -> npt.NDArray[np.bool_]:
         """Whether questions are closed, given the probability that each class is valid and the number of votes."""

@@ -88,7 +88,7 @@ def open_benchmark(source: str | Path) -> Benchmark:
         classes = read_class_file(parts["classes"])
     elif "original" not in parts and are_in_class_folders(images := order()):
         with at(parts["images"]):
-            classes = original_of_class_folders(images).classes
+            classes = labels_from_folders(images).classes
     return Benchmark(
         name=settings.get("name", folder.resolve().name),
         classes=classes,
@@ -111,7 +111,7 @@ def has_class_folders(benchmark: Benchmark) -> bool:
     )
 
 
-def original_of_class_folders(images: Sequence[str], classes: Classes | None = None) -> LabelSets:
+def labels_from_folders(images: Sequence[str], classes: Classes | None = None) -> LabelSets:
     """Original labels of images that lie in class folders: the class is the image's immediate folder.
 
     Parameters
@@ -135,7 +135,7 @@ def original_of_class_folders(images: Sequence[str], classes: Classes | None = N
 
     Examples
     --------
-    >>> original = original_of_class_folders(["pets/dog/rex.png", "pets/cat/tom.jpg"])
+    >>> original = labels_from_folders(["pets/dog/rex.png", "pets/cat/tom.jpg"])
     >>> original.classes.names, original.indices
     (('cat', 'dog'), array([1, 0], dtype=int32))
     """

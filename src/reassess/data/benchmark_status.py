@@ -16,8 +16,8 @@ from reassess.data.benchmark_folders import (
     MADE_BY,
     are_in_class_folders,
     benchmark_folder,
+    labels_from_folders,
     one_place,
-    original_of_class_folders,
     places_of_parts,
 )
 from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings
@@ -306,7 +306,7 @@ class _Reader:
             return _contents(list_images(path))
         if part == "original" and check.format == _CLASS_FOLDERS:
             with at(path):
-                original = original_of_class_folders(self.held["images"].images, listed)
+                original = labels_from_folders(self.held["images"].images, listed)
             if self.parts["classes"].format is None:
                 self.listed = original.classes
             return replace(_contents(original), images=())  # they are those of the part images

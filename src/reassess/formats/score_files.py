@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core import Classes, Questions, RaterModel, Scores
+from reassess.core import Classes, Questions, Scores
 from reassess.core.checks import check_range, check_shape, check_type
 from reassess.core.scores import UNKNOWN_METHOD
 from reassess.errors import at
@@ -19,7 +19,6 @@ from reassess.formats.table_codec import ClassId, Share, TableFormat, Text, Whol
 from reassess.formats.tables import TABLE_SUFFIXES, column, parquet_metadata, read_table
 
 _PROBABILITY, _GOLDEN, _METHOD = "probability", "golden", "method"
-_MODEL = ("raters", "truths", "answers", "matrices", "fallback", "prior")
 
 
 def read_score_file(path: str | Path, *, classes: Classes | None = None) -> Scores:
@@ -152,12 +151,3 @@ def _read_table(path: Path, classes: Classes | None) -> Scores:
     scores = read_cells(_TABLES[exclusive], path, table, classes)
     metadata = parquet_metadata(path) if path.suffix.lower() == ".parquet" else {}
     return replace(scores, method=metadata.get(_METHOD, UNKNOWN_METHOD))
-
-
-def write_rater_model(path: str | Path, model: RaterModel, *, force: bool = False) -> None:
-    """Write a rater model as an npz file."""
-    path = as_path(path)
-    suffix_of(path, (".npz",), "a rater model")
-    arrays: dict[str, npt.NDArray[Any]] = {name: np.array(getattr(model, name)) for name in _MODEL}
-    with writing(path, force=force) as temporary:
-        write_npz(temporary, arrays)

@@ -35,7 +35,7 @@ class CleanTraining(SelectedImages):
     samples, targets, classes, class_to_idx
         As those of the dataset, of the kept images.
     missing
-        Number of names on the list that the dataset does not hold.
+        Number of names in the list that are not in the dataset.
 
     Raises
     ------

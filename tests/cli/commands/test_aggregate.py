@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from reassess.aggregation import label_sets
-from reassess.core import Votes
 from reassess.data import read_original
-from reassess.formats import read_label_file, read_score_file, write_votes
+from reassess.formats import read_label_file, read_score_file
 from tests.helpers import document_of, read_posterior
 
 Run = Callable[..., Any]
@@ -42,26 +41,6 @@ def test_imagenet_real_makes_the_published_scores_and_labels(run: Run, real_file
     assert np.abs(made.values - published.values).max() < 1e-12
     assert made.questions.images == published.questions.images
     assert label_sets(made, 0.8, original=original).sets() == real.sets()
-
-
-def test_other_golden_votes_make_other_scores(
-    run: Run, real_file: Real, real_votes: Callable[[str], Votes], tmp_path: Path
-) -> None:
-    """Nothing of the recipe is a constant in the code."""
-    experts = real_votes("golden.npz")
-    changed = experts.restrict(np.arange(0, len(experts.items), 2))
-    golden = real_votes("raters_golden.npz")
-    folder, output = tmp_path / "F", tmp_path / "scores.npz"
-    folder.mkdir()
-    write_votes(folder / "golden.npz", changed)
-    write_votes(folder / "rater-golden.npz", golden.restrict(np.flatnonzero(changed.find(golden.items) >= 0)))
-    (folder / "votes.npz").symlink_to(real_file("raters.npz"))
-    (folder / "original.txt").symlink_to(real_file("validation_labels.txt"))
-    argv = ("aggregate", "--benchmark", folder, "--method", "imagenet-real", "-o", output, "--json")
-    prior = document_of(run(*argv), "aggregate")["results"]["prior"]["valid"]
-    assert prior == np.count_nonzero(changed.counts()[:, 2] >= 3) / len(changed.items) != 248 / 1135
-    published = read_score_file(real_file("scores.npz"))
-    assert np.abs(read_score_file(output).values - published.values).max() > 0.01
 
 
 def test_em_on_the_example_of_1979_prints_its_marginals(run: Run, real_file: Real, tmp_path: Path) -> None:
@@ -138,32 +117,6 @@ def test_options_that_do_not_go_together_are_usage_errors(
     assert result.code == 2
     assert result.err.endswith(f"Error: {message}\n")
     assert not output.exists()
-
-
-def test_an_output_that_exists_is_kept_unless_forced(run: Run, plain: Path, tmp_path: Path) -> None:
-    output = tmp_path / "out.csv"
-    output.write_text("precious")
-    result = run("aggregate", plain, "-o", output)
-    assert (result.code, output.read_text()) == (1, "precious")
-    assert result.err == (
-        f"Error: output file exists\n  where:   {output}\n  fix:     choose another name, or --force\n"
-    )
-    assert run("aggregate", plain, "-o", output, "--force").code == 0
-    assert output.read_text() != "precious"
-
-
-def test_votes_are_never_overwritten_by_what_is_made_of_them(run: Run, plain: Path) -> None:
-    before = plain.read_text()
-    result = run("aggregate", plain, "--method", "majority", "-o", plain, "--force")
-    assert (result.code, result.out, plain.read_text()) == (1, "", before)
-    assert result.err == (f"Error: output file is also an input\n  where:   {plain}\n  fix:     choose another name\n")
-
-
-def test_an_output_of_a_wrong_kind_is_refused_before_any_work(folder: Path, run: Run) -> None:
-    result = run("aggregate", "no-votes.csv", "-o", "a.txt")
-    expected = "wrong kind of file for scores\n  where:   a.txt\n  allowed: .npz, .csv, .tsv, .jsonl, .parquet\n"
-    assert (result.code, result.out, result.err) == (1, "", f"Error: {expected}  found:   .txt\n")
-    assert not list(folder.iterdir())
 
 
 def test_answers_are_ordered_as_told_and_an_answer_that_is_not_listed_is_an_error(

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reassess.comparison import findings
 from reassess.core import LabelSets
 from tests.helpers import Run, results_of, write_csv
 
@@ -100,29 +99,10 @@ def test_two_models_in_a_table(bench: Path, run: Callable[..., Run]) -> None:
     assert run("compare", "good.csv", "fitted.csv", *OPTIONS, "--quiet").out == TABLE
 
 
-@pytest.mark.parametrize(
-    ("suffix", "first"),
-    [
-        ("csv", "labels,images,a %,b %,a - b,95 %,p,only a,only b\nreassessed,50,100.0,80.00,+20.00,"),
-        ("md", "| labels | images | a % | b % | a - b | 95 % | p | only a | only b |\n| --- | ---: |"),
-        ("tex", "\\begin{tabular}{lrrrrrrrr}\n\\toprule\nlabels & images & a \\% & b \\% & a - b &"),
-    ],
-)
-def test_the_table_is_written(bench: Path, run: Callable[..., Run], suffix: str, first: str) -> None:
-    assert run("compare", "good.csv", "fitted.csv", *OPTIONS, "-o", f"table.{suffix}").code == 0
-    assert Path(f"table.{suffix}").read_text().startswith(first)
-
-
-def test_swapping_the_files_turns_the_comparison_round(bench: Path, run: Callable[..., Run]) -> None:
-    one, two = (
-        results_of(run, "compare", *files, *OPTIONS)["pairs"][0]
-        for files in (("good.csv", "fitted.csv"), ("fitted.csv", "good.csv"))
-    )
-    for name in ("real_difference", "original_difference"):
-        assert one[name] == -two[name]
-    assert (one["low"], one["high"]) == (-two["high"], -two["low"])
-    assert (one["only_a"], one["p_value"]) == (two["only_b"], two["p_value"])
-    assert one["verdict"] == two["verdict"]
+def test_the_table_is_written(bench: Path, run: Callable[..., Run]) -> None:
+    assert run("compare", "good.csv", "fitted.csv", *OPTIONS, "-o", "table.tex").code == 0
+    first = "\\begin{tabular}{lrrrrrrrr}\n\\toprule\nlabels & images & a \\% & b \\% & a - b &"
+    assert Path("table.tex").read_text().startswith(first)
 
 
 def test_more_models_are_ranked_and_every_pair_is_compared(bench: Path, run: Callable[..., Run]) -> None:
@@ -149,19 +129,6 @@ def test_more_models_are_ranked_and_every_pair_is_compared(bench: Path, run: Cal
     assert "fitted.csv is better than worse.csv, also by original labels" in lines
 
 
-def test_of_many_models_neighbours_are_compared(
-    bench: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(findings, "_MOST_MODELS", 2)
-    write_csv("worse.csv", "image,prediction", dict.fromkeys(IMAGES, 2).items())
-    results = results_of(run, "compare", "worse.csv", "good.csv", "fitted.csv", *OPTIONS)
-    assert results["pairs_are"] == "neighbours in the ranking"
-    assert [(pair["a"], pair["b"]) for pair in results["pairs"]] == [
-        ("good.csv", "fitted.csv"),
-        ("fitted.csv", "worse.csv"),
-    ]
-
-
 def test_models_on_different_images_are_compared_on_those_in_common_and_that_is_said(
     bench: Path, run: Callable[..., Run]
 ) -> None:
@@ -173,18 +140,10 @@ def test_models_on_different_images_are_compared_on_those_in_common_and_that_is_
     assert "good.csv: 40 images not shared: missing from another model's predictions\n" in out
 
 
-def test_models_without_a_common_image_are_an_error(bench: Path, run: Callable[..., Run]) -> None:
-    write_csv("one.csv", "image,prediction", list(GOOD.items())[:3])
-    write_csv("other.csv", "image,prediction", list(GOOD.items())[3:5])
-    result = run("compare", "one.csv", "other.csv", *OPTIONS)
-    assert (result.error, result.out) == ("no-common-image", "")
-
-
 @pytest.mark.parametrize(
     ("argv", "text"),
     [
         (["good.csv"], "Give two models or more; reassess evaluate measures one."),
-        (["good.csv", "good.csv"], "good.csv is given twice."),
         ([], "Missing argument 'A B...'."),
         (["good.csv", "fitted.csv", "--seed", "-1"], "Invalid value for '--seed': -1 is not in the range x>=0."),
     ],
@@ -236,9 +195,6 @@ def test_the_images_that_only_one_gets_right_are_written_on_request(bench: Path,
         "wrong_class": "2",
     }
     assert [row["image"] for row in rows] == [f"{i:02}.jpg" for i in range(0, 50, 5)]
-    assert run(*argv).error == "output-exists"
-    assert run(*argv, "--force").code == 0
-    assert run(*argv[:-1], "good.csv", "--force").error == "output-is-input"
 
 
 @pytest.fixture
@@ -285,16 +241,16 @@ def test_with_votes_images_and_raters_are_resampled(voted: Path, run: Callable[.
     assert pair["low"] < of_images["low"] < of_images["high"] < pair["high"]
     # The share of replicates and the normal interval tell the same, up to the draw of 1,000.
     assert pair["probability_a"] == pytest.approx(1 - of_images["raters"]["p_value"] / 2, abs=0.02)
-    assert unsure == results_of(run, *argv)["label_uncertainty"]
-    assert unsure != results_of(run, *argv, "--seed", "1")["label_uncertainty"]
     out = run(*argv).out
     assert "raters resampled: 1,000 replicates, seed 0, of images and of 10 raters" in out
     (share,) = re.findall(r"good.csv is ahead of fitted.csv in (.+) % of replicates \(images and raters", out)
     assert float(share) > 80
     assert "\nreassessed, raters resampled " in out
     assert "\nchange, raters resampled " in out
-    write_csv("worse.csv", "image,prediction", dict.fromkeys(IMAGES, 2).items())
-    assert "true labels, 95 %" in run("compare", "good.csv", "fitted.csv", "worse.csv", *VOTED).out
+    Path("copy.csv").write_text(Path("good.csv").read_text())
+    out = run("compare", "good.csv", "copy.csv", "fitted.csv", *VOTED).out
+    assert "true labels, 95 %" in out
+    assert "no significant difference between copy.csv and good.csv, by reassessed or original labels\n" in out
 
 
 def test_whose_class_is_preferred_and_how_often_the_original_label_is_said_stand_in_the_document(
@@ -385,10 +341,3 @@ def test_imagenets_files_are_found_and_the_original_labels_beat_a_spoilt_copy(
     (unsure,) = results["label_uncertainty"]["pairs"]
     assert unsure["low"] < pair["real_difference"] < unsure["high"]
     assert unsure["probability_a"] == 1
-
-
-def test_a_model_and_its_copy_are_level(voted: Path, run: Callable[..., Run]) -> None:
-    Path("copy.csv").write_text(Path("good.csv").read_text())
-    out = run("compare", "good.csv", "copy.csv", *VOTED).out
-    assert "no significant difference between good.csv and copy.csv, by reassessed or original labels\n" in out
-    assert "good.csv and copy.csv are level in all replicates (images and raters resampled)\n" in out

@@ -94,30 +94,6 @@ def counts(part: dict[str, Any]) -> tuple[int, int]:
 # A user's own benchmark
 
 
-def test_an_own_benchmark_with_class_names_as_text_is_measured(shop: Path, run: Evaluate) -> None:
-    """The best model first; below the table, how each file was read and what was left out."""
-    result = run("evaluate", "poor.csv", "good.csv", "--labels", "labels.json")
-    assert (result.code, result.err) == (0, "")
-    table, notes = result.out.splitlines()[:4], result.out.splitlines()[4:]
-    assert table[0].split("   ")[0].strip() == "file"
-    assert [line.split() for line in table[2:]] == [
-        ["good.csv", "100.0", "43.85", "to", "100.0", "-", "-", "-", "3", "1"],
-        ["poor.csv", "66.67", "20.77", "to", "93.85", "-", "-", "-", "3", "1"],
-    ]
-    assert notes == [
-        "all files: csv: images named by column image; ids, top 1, column prediction, joined by path",
-        "all files: 1 image not scored (empty label set); 1 of 4 labelled images without a prediction",
-        "classes: the 4 names in labels.json, sorted: bowl, cup, mug, plate",
-        f"read: labels labels.json, sha256 {hashlib.sha256(Path('labels.json').read_bytes()).hexdigest()[:12]}",
-        "95 %: Wilson intervals, over images",
-        "no original: original labels are missing",
-        "no recall at size: some images have more labels than the file has ids for each (1)",
-        "no soft: scores are missing",
-        "no mistakes: scores are missing",
-        "next: reassess compare poor.csv good.csv --labels labels.json",
-    ]
-
-
 def test_the_json_document_holds_the_call_the_inputs_with_hashes_and_the_results(shop: Path, run: Evaluate) -> None:
     argv = ["evaluate", "poor.csv", "--labels", "labels.json", "--scores", "scores.csv", "--json"]
     document = document_of(run(*argv), "evaluate")
@@ -194,33 +170,7 @@ def test_all_k_of_all_files_stand_in_the_table(shop: Path, run: Evaluate) -> Non
     ]
 
 
-def test_quiet_prints_the_table_alone(shop: Path, run: Evaluate) -> None:
-    loud = run("evaluate", "good.csv", "--labels", "labels.json")
-    quiet = run("evaluate", "good.csv", "--labels", "labels.json", "--quiet")
-    assert (quiet.code, quiet.err) == (0, "")
-    assert len(quiet.out.splitlines()) == 3
-    assert loud.out.startswith(quiet.out)
-
-
-def test_scores_of_all_classes_headed_by_class_name_are_ranked(shop: Path, run: Evaluate) -> None:
-    """The tie between cup and mug goes to cup, the lower class id, though mug's column comes first."""
-    rows = [("shop/5.jpg", 0.5, 0.5, 0.1, 0.2), ("shop/2.jpg", 0.0, 0.1, 0.7, 0.9)]
-    write_csv("table.csv", "image,mug,cup,bowl,plate", rows)
-    argv = ["evaluate", "table.csv", "--labels", "labels.json", "--top-k", "1,2,4"]
-    (result,) = results_of(run, *argv)
-    assert {k: counts(part) for k, part in result["real"].items()} == {"1": (2, 2), "2": (2, 2), "4": (2, 2)}
-    assert result["recall_at_size"] == 1
-
-
 def test_by_class_tells_what_was_predicted_instead(shop: Path, run: Evaluate) -> None:
-    call = run("evaluate", "poor.csv", "--labels", "labels.json", "--by", "class", "--quiet")
-    rows = [line.split() for line in call.out.splitlines()[7:]]
-    assert rows == [
-        ["3", "plate", "bowl", "(1)", "1", "0.00", "0"],
-        ["0", "bowl", "-", "1", "100.0", "1"],
-        ["1", "cup", "-", "1", "100.0", "1"],
-        ["2", "mug", "-", "1", "100.0", "0"],
-    ]
     (result,) = results_of(run, "evaluate", "poor.csv", "--labels", "labels.json", "--by", "class")
     assert result["by_class"][3] == {
         "class": PLATE,
@@ -230,28 +180,6 @@ def test_by_class_tells_what_was_predicted_instead(shop: Path, run: Evaluate) ->
         "predictions": 0,
         "instead": [{"class": BOWL, "name": "bowl", "images": 1}],
     }
-
-
-def test_by_label_count_tells_accuracy_for_each_number_of_valid_labels(shop: Path, run: Evaluate) -> None:
-    result = run("evaluate", "poor.csv", "--labels", "labels.json", "--by", "label-count", "--quiet")
-    rows = [line.split() for line in result.out.splitlines()[7:]]
-    assert rows == [["1", "2", "50.00", "9.45", "to", "90.55"], ["2", "1", "100.0", "20.65", "to", "100.0"]]
-
-
-@pytest.mark.parametrize("match", ["name", "stem"])
-def test_names_are_matched_as_asked_and_so_are_scores(match: str, shop: Path, run: Evaluate) -> None:
-    suffix = ".jpg" if match == "name" else ".png"
-    write_csv(
-        "moved.csv",
-        "image,prediction",
-        [(f"new/{name[5]}{suffix}", prediction) for name, prediction in POOR.items()],
-    )
-    argv = ["evaluate", "moved.csv", "--labels", "labels.json", "--scores", "scores.csv"]
-    assert run(*argv).code == 1
-    (result,) = results_of(run, *argv, "--match", match)
-    assert counts(result["real"]["1"]) == (2, 3)
-    assert result["mistakes"]["asked_and_rejected"] == 1
-    assert result["soft"]["accuracy"] == pytest.approx((0.85 + 0.5 + 1) / 3)
 
 
 def test_unknown_images_are_an_error_or_counted(shop: Path, run: Evaluate) -> None:
@@ -276,15 +204,10 @@ def test_images_that_only_the_scores_know_were_never_rated_in_every_output(shop:
 def test_one_bad_file_among_many_is_its_error_and_no_table(shop: Path, run: Evaluate) -> None:
     write_csv("bad.csv", "image,prediction", [("shop/1.jpg", "spoon")])
     for files in (["good.csv", "bad.csv", "poor.csv"], ["bad.csv", "good.csv"]):
-        result = run("evaluate", *files, "--labels", "labels.json")
+        result = run("evaluate", *files, "--labels", "labels.json", "--details", "out.csv")
         assert (result.code, result.out) == (1, "")
         assert result.err.startswith("Error: prediction is not a class\n  where:   bad.csv, column prediction\n")
-
-
-def test_one_bad_file_among_many_writes_no_table_of_images(shop: Path, run: Evaluate) -> None:
-    result = run("evaluate", "good.csv", "no.csv", "--labels", "labels.json", "--details", "out.csv")
-    assert result.code == 1
-    assert not Path("out.csv").exists()
+        assert not Path("out.csv").exists()
 
 
 def test_an_original_label_that_no_label_set_holds_is_a_class_too(shop: Path, run: Evaluate) -> None:
@@ -294,16 +217,6 @@ def test_an_original_label_that_no_label_set_holds_is_a_class_too(shop: Path, ru
     assert counts(result["original"]["1"]) == (1, 2)
     names = "classes: the 5 names in labels.json, original.csv, sorted: bowl, cup, mug, plate, spoon"
     assert names in run(*argv).out.splitlines()
-
-
-def test_original_labels_of_an_own_benchmark_are_put_into_the_classes_of_its_labels(shop: Path, run: Evaluate) -> None:
-    """They name fewer classes, so that their own ids would be others."""
-    originals = [("shop/1.jpg", "mug"), ("shop/2.jpg", "plate"), ("shop/3.jpg", "plate"), ("shop/4.jpg", "mug")]
-    write_csv("original.csv", "image,class", originals)
-    argv = ["evaluate", "good.csv", "--labels", "labels.json", "--original", "original.csv", "--scores", "scores.csv"]
-    (result,) = results_of(run, *argv, "--details", "out.csv")
-    assert counts(result["original"]["1"]) == (1, 4)
-    assert [row["original_rank"] for row in read_csv("out.csv")] == ["", "1", "", ""]
 
 
 # Rows without names
@@ -332,24 +245,6 @@ def test_rows_without_names_are_joined_by_position_and_the_output_says_so(ids: l
     assert result["recall_at_size"] == pytest.approx((1 + 0 + 1 + 0) / 4)
 
 
-def test_names_may_come_from_a_file_of_their_own(ids: list[Any], run: Evaluate) -> None:
-    Path("names.txt").write_text("\n".join(reversed(LABELS)) + "\n")
-    np.save("backwards.npy", np.array(ids[::-1]))
-    files = ["backwards.npy", "--names", "names.txt", "--labels", "numbered.json", "--top-k", "1,2", "--json"]
-    document = document_of(run("evaluate", *files), "evaluate")
-    assert {k: counts(part) for k, part in document["results"][0]["real"].items()} == {"1": (2, 4), "2": (4, 4)}
-    assert document["results"][0]["detected"] == "npy 5x2: ids, top 2, names from a file, joined by path"
-    assert [entry["name"] for entry in document["inputs"]] == ["labels", "names", "predictions"]
-
-
-def test_one_file_of_names_for_many_models_is_one_input(ids: list[Any], run: Evaluate) -> None:
-    np.save("again.npy", np.array(ids))
-    Path("names.txt").write_text("\n".join(LABELS))
-    argv = ["evaluate", "ids.npy", "again.npy", "--names", "names.txt", "--labels", "numbered.json", "--json"]
-    names = [entry["name"] for entry in document_of(run(*argv), "evaluate")["inputs"]]
-    assert names == ["labels", "names", "predictions", "predictions"]
-
-
 def test_names_may_be_those_of_one_of_several_files_and_a_second_file_for_one_is_refused(
     ids: list[Any], run: Evaluate
 ) -> None:
@@ -358,8 +253,9 @@ def test_names_may_be_those_of_one_of_several_files_and_a_second_file_for_one_is
     Path("back.txt").write_text("\n".join(reversed(LABELS)))
     argv = ["evaluate", "ids.npy", "backwards.npy", "--labels", "numbered.json", "--top-k", "1,2", "--json"]
     names = ["--names", "backwards.npy=back.txt", "--names", "names.txt"]
-    results = document_of(run(*argv, *names), "evaluate")["results"]
-    assert [counts(result["real"]["1"]) for result in results] == [(2, 4), (2, 4)]
+    document = document_of(run(*argv, *names), "evaluate")
+    assert [counts(result["real"]["1"]) for result in document["results"]] == [(2, 4), (2, 4)]
+    assert sorted(entry["name"] for entry in document["inputs"][1:]) == ["names", "names", "predictions", "predictions"]
     result = run(*argv, *names, "--names", "back.txt")
     assert (result.code, result.err.splitlines()[-1]) == (2, "Error: --names is given twice for ids.npy.")
 
@@ -374,56 +270,12 @@ def test_a_list_of_classes_beside_an_array_is_no_list_of_its_images(ids: list[An
     assert [entry["name"] for entry in document["inputs"]] == ["labels", "classes", "predictions"]
 
 
-def test_fewer_rows_without_names_are_an_error(ids: list[Any], run: Evaluate) -> None:
-    np.save("few.npy", np.array(ids[:3]))
-    assert run("evaluate", "few.npy", "--labels", "numbered.json").error == "no-image-names"
-
-
 def test_a_k_larger_than_a_file_holds_is_an_error_and_the_default_is_what_it_holds(
     ids: list[Any], run: Evaluate
 ) -> None:
     assert run("evaluate", "ids.npy", "--labels", "numbered.json", "--top-k", "1,5").error == "out-of-range"
     (result,) = results_of(run, "evaluate", "ids.npy", "--labels", "numbered.json")
     assert list(result["real"]) == ["1"]
-
-
-def test_a_list_of_classes_maps_outputs_and_says_what_is_left_out(shop: Path, run: Evaluate) -> None:
-    """The spoon has the highest score everywhere and is none of the classes; no output stands for the bowl."""
-    Path("classes.txt").write_text("plate\nspoon\nmug\ncup\n")
-    scores = [[0, 9, 2, 2], [3, 9, 0, 1], [0, 9, 1, 2], [0, 9, 2, 1], [0, 9, 2, 1]]
-    np.save("scores.npy", np.array(scores, np.float16))
-    argv = ["evaluate", "scores.npy", "--labels", "labels.json", "--classes", "classes.txt", "--details", "o.csv"]
-    document = document_of(run(*argv, "--json"), "evaluate")
-    assert [row["top1"] for row in read_csv("o.csv")] == ["cup", "plate", "cup", "mug", "mug"]
-    detected = document["results"][0]["detected"]
-    assert detected == (
-        "npy 5x4: scores, float16; 1 output left out (no such class): spoon, "
-        "joined by position, in the order of the label set; 1 classes without an output"
-    )
-    assert counts(document["results"][0]["real"]["1"]) == (2, 4)
-
-
-def test_a_list_of_classes_with_two_outputs_for_one_class_is_an_error(shop: Path, run: Evaluate) -> None:
-    Path("classes.txt").write_text("plate\ncup\nmug\nCup\n")
-    np.save("scores.npy", np.zeros((5, 4), np.float32))
-    result = run("evaluate", "scores.npy", "--labels", "labels.json", "--classes", "classes.txt")
-    assert (result.code, result.out) == (1, "")
-    assert "two outputs have the same class" in result.err
-    assert "'cup' (output 1) and 'Cup' (output 3) are both 1 cup" in result.err
-
-
-def test_a_nan_is_an_error_that_names_the_file_and_the_image(shop: Path, run: Evaluate) -> None:
-    scores = np.zeros((5, 4), np.float32)
-    scores[3, 1] = np.nan
-    np.save("scores.npy", scores)
-    result = run("evaluate", "scores.npy", "--labels", "labels.json", "--json")
-    assert (result.code, result.out) == (1, "")
-    assert result.err == (
-        "Error: score is NaN\n"
-        "  where:   scores.npy, image shop/4.jpg, row 3, output 1\n"
-        "  allowed: any number, and +inf or -inf\n"
-        "  fix:     find out why the model returns NaN for this image\n"
-    )
 
 
 def test_when_nothing_is_scored_the_table_and_the_json_hold_nothing_and_no_nan(shop: Path, run: Evaluate) -> None:
@@ -446,23 +298,12 @@ def test_a_row_for_each_image_and_model_tells_what_happened(ids: list[Any], run:
     argv += ["--classes", "outputs.txt"]
     result = run(*argv, "--details", "out.csv", "--quiet")
     assert (result.code, result.err) == (0, "")
-    headings = [
-        "file",
-        "image",
-        "state",
-        "labels",
-        "top1",
-        "correct",
-        "rank",
-        "valid_found",
-        "original_rank",
-        "label_error",
-    ]
+    headings = "file image state labels top1 correct rank valid_found original_rank label_error score mistake"
     rows = read_csv("out.csv")
     valid = {image: "; ".join(sorted(names)) for image, names in LABELS.items()}
     assert all(row.pop("valid") == valid.get(row["image"], "") for row in rows)
     assert all(row.pop("top1_name") == row["top1"] for row in rows), "classes are written by name"
-    assert list(rows[0]) == [*headings, "score", "mistake"]
+    assert list(rows[0]) == headings.split()
     assert [list(row.values()) for row in rows] == [
         ["ids.npy", "shop/1.jpg", "labelled", "2", "mug", "true", "1", "2", "2", "true", "", ""],
         ["ids.npy", "shop/2.jpg", "labelled", "1", "bowl", "false", "2", "0", "", "false", "", ""],
@@ -491,26 +332,6 @@ def test_with_scores_the_table_tells_how_probable_the_top_1_is_and_what_is_known
     assert [row["mistake"] for row in rows] == ["", "asked_and_rejected", "", ""]
 
 
-def test_a_table_of_images_that_exists_is_overwritten_only_by_force(shop: Path, run: Evaluate) -> None:
-    Path("out.csv").write_text("precious")
-    argv = ["evaluate", "good.csv", "--labels", "labels.json", "--details", "out.csv"]
-    assert run(*argv).error == "output-exists"
-    assert Path("out.csv").read_text() == "precious"
-    assert run(*argv, "--force").code == 0
-    assert len(read_csv("out.csv")) == 4
-
-
-def test_predictions_are_never_overwritten_by_what_became_of_them(shop: Path, run: Evaluate) -> None:
-    before = Path("good.csv").read_text()
-    argv = ("evaluate", "good.csv", "--labels", "labels.json", "--details", "good.csv", "--force")
-    assert (run(*argv).error, Path("good.csv").read_text()) == ("output-is-input", before)
-
-
-def test_a_table_of_images_of_no_known_kind_is_refused_before_any_work(shop: Path, run: Evaluate) -> None:
-    assert run("evaluate", "no-such-file.csv", "--details", "out.xlsx").error == "wrong-suffix"
-    assert run("evaluate", "no-such-file.csv", "-o", "out.xlsx").error == "wrong-suffix"
-
-
 def test_the_table_is_written(shop: Path, run: Evaluate) -> None:
     assert run("evaluate", "good.csv", "--labels", "labels.json", "-o", "t.csv", "--quiet").code == 0
     assert Path("t.csv").read_text() == (
@@ -524,11 +345,10 @@ def test_the_table_is_written(shop: Path, run: Evaluate) -> None:
 # Label sets cut from scores
 
 
-@pytest.mark.parametrize("option", ["--labels", "--scores"])
-def test_several_thresholds_show_how_accuracy_and_ranks_move(option: str, shop: Path, run: Evaluate) -> None:
+def test_several_thresholds_show_how_accuracy_and_ranks_move(shop: Path, run: Evaluate) -> None:
     write_csv("first.csv", "image,prediction", [("shop/1.jpg", "mug"), ("shop/2.jpg", "cup"), ("shop/4.jpg", "bowl")])
     write_csv("second.csv", "image,prediction", [("shop/1.jpg", "cup"), ("shop/2.jpg", "plate"), ("shop/4.jpg", "cup")])
-    argv = ["evaluate", "first.csv", "second.csv", option, "scores.csv", "--threshold", "0.7,0.88"]
+    argv = ["evaluate", "first.csv", "second.csv", "--labels", "scores.csv", "--threshold", "0.7,0.88"]
     results = results_of(run, *argv)
     expected = [
         ("first.csv", 0.7, 1, (2, 3)),
@@ -550,7 +370,7 @@ def test_several_thresholds_show_how_accuracy_and_ranks_move(option: str, shop: 
         "at 0.88: 2 images with a label, 1 without",
         "classes: the 4 names in scores.csv, sorted: bowl, cup, mug, plate",
         f"read: scores scores.csv, sha256 {hashlib.sha256(Path('scores.csv').read_bytes()).hexdigest()[:12]}",
-        "next: reassess compare first.csv second.csv" + (" --labels scores.csv" if option == "--labels" else ""),
+        "next: reassess compare first.csv second.csv --labels scores.csv",
     ]
 
 
@@ -558,8 +378,6 @@ def test_several_thresholds_show_how_accuracy_and_ranks_move(option: str, shop: 
     ("option", "value", "message"),
     [
         ("--threshold", "0.5,80", "80.0 is not in the range 0<=x<=1. Give numbers such as 0.5,0.8,0.95."),
-        ("--threshold", "0.5,,1", "'' is not a valid float range. Give numbers such as 0.5,0.8,0.95."),
-        ("--top-k", "0", "0 is not in the range x>=1. Give numbers such as 1,5."),
         ("--top-k", "all", "'all' is not a valid integer range. Give numbers such as 1,5."),
     ],
 )
@@ -574,28 +392,11 @@ def test_a_number_that_an_option_does_not_take_is_a_usage_error(
 # Known data
 
 
-def test_offline_without_the_data_is_an_error_that_says_how_to_fix(
-    shop: Path, run: Evaluate, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("REASSESS_OFFLINE", "1")
-    result = run("evaluate", "good.csv")
-    assert (result.code, result.out) == (1, "")
-    assert result.err.startswith("Error: imagenet-real is not on this machine, and the network is off\n")
-    assert "or reassess fetch imagenet-real, without REASSESS_OFFLINE;" in result.err
-    assert "name that folder in REASSESS_DATA" in result.err
-
-
 def test_class_folder_order_without_original_labels_is_an_error(shop: Path, run: Evaluate) -> None:
     Path("labels.json").write_text(json.dumps({name: [0] for name in validation_names()[:5]}))
     np.save("ids.npy", np.zeros(5, int))
     result = run("evaluate", "ids.npy", "--labels", "labels.json", "--names", "class-folder")
     assert result.error == "no-original-labels"
-
-
-def test_an_order_of_rows_that_have_names_or_another_number_is_an_error(shop: Path, run: Evaluate) -> None:
-    assert run("evaluate", "good.csv", "--labels", "labels.json", "--names", "validation").error == "names-in-file"
-    np.save("rows.npy", np.zeros((5, 4), np.float32))
-    assert run("evaluate", "rows.npy", "--labels", "labels.json", "--names", "validation").error == "wrong-length"
 
 
 @pytest.fixture
@@ -639,9 +440,6 @@ def test_the_original_labels_as_a_model_reach_90_02_percent(
         "ceiling": "0.9947",
     }
     assert sum(result["mistakes"].values()) == 46_837 - 42_164
-    call = run("evaluate", "original.npy")
-    row = " ".join(call.out.splitlines()[2].split())
-    assert row == "original.npy 90.02 89.75 to 90.29 100.0 0.9139 - 46,837 3,163"
 
 
 def test_class_folder_order_is_caught_and_can_be_asked_for(real: npt.NDArray[np.int32], run: Evaluate) -> None:
@@ -651,22 +449,6 @@ def test_class_folder_order_is_caught_and_can_be_asked_for(real: npt.NDArray[np.
     (result,) = results_of(run, "evaluate", "folders.npy", "--names", "class-folder")
     assert counts(result["real"]["1"]) == (42_164, 46_837)
     assert result["detected"] == "npy 50000: ids, top 1, rows in class-folder order, joined by path"
-    (result,) = results_of(run, "evaluate", "folders.npy", "--original", "none")
-    assert counts(result["real"]["1"]) == (60, 46_837)
-    assert result["original"] is None
-
-
-def test_validation_order_may_be_said_out_loud(real: npt.NDArray[np.int32], run: Evaluate) -> None:
-    (result,) = results_of(run, "evaluate", "original.npy", "--names", "validation")
-    assert counts(result["real"]["1"]) == (42_164, 46_837)
-    assert run("evaluate", "original.npy", "--names", "class-folder").error == "wrong-order"
-
-
-def test_cut_at_0_8_the_scores_give_the_published_accuracy(real: npt.NDArray[np.int32], run: Evaluate) -> None:
-    low, published, high = results_of(run, "evaluate", "original.npy", "--threshold", "0.5,0.8,0.95")
-    assert (published["threshold"], counts(published["real"]["1"])) == (0.8, (42_164, 46_837))
-    assert low["scored"] > published["scored"] > high["scored"]
-    assert [part["images"] for part in (low, published, high)] == [50_000] * 3
 
 
 def test_labels_cut_from_scores_have_imagenet_classes_also_without_original_labels(
@@ -679,25 +461,6 @@ def test_labels_cut_from_scores_have_imagenet_classes_also_without_original_labe
     result = run(*argv)
     assert (result.code, result.out) == (1, "")
     assert result.err.startswith("Error: wrong number of outputs\n  where:   wide.npy\n  allowed: 1,000 columns\n")
-
-
-def test_scores_of_every_type_give_the_same_evaluation_on_the_real_labels(
-    real: npt.NDArray[np.int32], run: Evaluate
-) -> None:
-    """On 500 shuffled images, named in the archive, with many ties."""
-    rng = np.random.default_rng(0)
-    rows = rng.permutation(50_000)[:500]
-    scores = rng.integers(0, 200, (500, 1000)).astype(np.float64)
-    scores[np.arange(500), real[rows]] = rng.integers(195, 203, 500)
-    names = np.array(validation_names())[rows]
-    documents = []
-    for kind in ("float16", "float32", "float64"):
-        np.savez(f"{kind}.npz", scores=scores.astype(kind), names=names)
-        (result,) = results_of(run, "evaluate", f"{kind}.npz", "--by", "class")
-        documents.append({name: part for name, part in result.items() if name not in ("file", "detected")})
-    assert documents[0] == documents[1] == documents[2]
-    assert documents[0]["images"] == 500
-    assert 0 < documents[0]["real"]["1"]["hits"] < documents[0]["real"]["5"]["hits"]
 
 
 def test_where_nothing_checks_the_order_of_rows_it_says_so_and_what_to_fetch(
@@ -730,7 +493,6 @@ def saucers(shop: Path) -> list[str]:
     ("option", "hits", "text"),
     [
         ([], (1, 2), FOUR + "counted as wrong: saucer, jar"),
-        (["--unknown-class", "wrong"], (1, 2), FOUR + "counted as wrong: saucer, jar"),
         (
             ["--unknown-class", "drop"],
             (2, 2),
@@ -741,19 +503,13 @@ def saucers(shop: Path) -> list[str]:
 def test_names_that_no_class_has_are_counted_and_said_even_if_quiet(
     saucers: list[str], run: Evaluate, option: list[str], hits: tuple[int, int], text: str
 ) -> None:
-    for quiet in ([], ["--quiet"]):
-        call = run(*saucers, *option, *quiet)
-        assert (call.code, call.err) == (0, f"Warning: saucers.csv: {text}\n")
+    assert run(*saucers, *option, "--quiet").err == f"Warning: saucers.csv: {text}\n"
     call = run(*saucers, *option, "--json")
     assert (call.code, call.err) == (0, f"Warning: saucers.csv: {text}\n")
     (result,) = json.loads(call.out)["results"]
     assert tuple(counts(result["real"][k]) for k in ("1", "2")) == tuple((n, 3) for n in hits)
     assert result["unknown_classes"] == {"predictions": 4, "names": 2}
     assert f"; {text}, joined by path" in result["detected"]
-
-
-def test_names_that_no_class_has_are_an_error_on_request(saucers: list[str], run: Evaluate) -> None:
-    assert run(*saucers, "--unknown-class", "error").error == "unknown-class"
 
 
 def test_what_is_no_class_is_empty_in_the_table_of_images_and_named_so_by_class(
@@ -847,9 +603,6 @@ def test_models_without_a_common_image_are_not_ranked(different: Path, run: Eval
     assert out.startswith(
         "no ranking: models have no image in common\neach file on its own images (not a ranking: the images differ):\n"
     )
-    scored = ("--scores", "scores.csv", "--threshold", "0.5,0.8", "--ignore-unknown")
-    results = results_of(run, *argv[:3], *scored)
-    assert {result["rank"] for result in results} == {None}
 
 
 def test_at_several_thresholds_and_by_several_label_sets_the_ranks_are_those_on_common_images(
@@ -870,17 +623,8 @@ def test_at_several_thresholds_and_by_several_label_sets_the_ranks_are_those_on_
     assert len(lines[8]) == 3, "without ranks"
     Path("other.json").write_text(json.dumps(LABELS))
     out = run("evaluate", "few.csv", "most.csv", "--labels", "labels.json", "--labels", "other.json").out.splitlines()
-    assert out[1].split() == ["file", "labels", "scored", "top-1", "%", "95", "%", "rank"]
     assert out[3].split()[:4] == ["most.csv", "labels.json", "1", "100.0"]
-    assert out[8].split() == ["file", "labels", "scored", "top-1", "%", "95", "%"]
     assert out[10].split()[:4] == ["most.csv", "labels.json", "3", "66.67"]
-
-
-def test_models_on_the_same_images_in_another_order_have_one_table(shop: Path, run: Evaluate) -> None:
-    write_csv("poor.csv", "image,prediction", reversed(POOR.items()))
-    results = results_of(run, "evaluate", "good.csv", "poor.csv", "--labels", "labels.json")
-    assert all("common" not in result for result in results)
-    assert run("evaluate", "good.csv", "poor.csv", "--labels", "labels.json").out.startswith("file ")
 
 
 # --- images that another set repeats ---------------------------------------------------------------------------------
@@ -910,15 +654,6 @@ def test_images_that_another_set_repeats_are_left_out(shop: Path, run: Callable[
     assert "repeats.csv: 2 images of test with a duplicate in another set (1 exact, 1 near)" in lines
     counts = "3 images not scored (1 empty label set, 2 excluded)"
     assert f"all files: {counts}; 1 of 2 labelled images without a prediction" in lines
-
-
-def test_if_another_set_repeats_every_image_it_says_that_none_is_left(shop: Path, run: Callable[..., Run]) -> None:
-    every = [(name, f"shop/{number}.jpg", number, "exact") for number in range(1, 5) for name in ("train", "test")]
-    write_csv("repeats.csv", "set,image,group,kind", every)
-    result = run("evaluate", "poor.csv", "--labels", "labels.json", "--duplicates", "repeats.csv:test")
-    assert result.code == 0
-    text = "4 images not scored (excluded); 1 of 1 labelled image without a prediction"
-    assert f"poor.csv: {text}" in result.out.splitlines()
 
 
 def test_a_document_says_what_was_left_out_and_how_far_it_moves(shop: Path, run: Callable[..., Run]) -> None:
@@ -957,17 +692,8 @@ def test_thresholds_and_label_sets_each_have_their_row_of_the_change(shop: Path,
         ["good.csv", "at", "0.8", "2"],
     ]
     write_csv("other.csv", "image,class", [(image, "cup") for image in LABELS])
-    several = (
-        "evaluate",
-        "good.csv",
-        "--labels",
-        "labels.json",
-        "--labels",
-        "other.csv",
-        "--duplicates",
-        "repeats.csv",
-    )
-    lines = run(*several).out.splitlines()
+    sets = ("--labels", "labels.json", "--labels", "other.csv")
+    lines = run("evaluate", "good.csv", *sets, "--duplicates", "repeats.csv").out.splitlines()
     at = next(i for i, line in enumerate(lines) if line.startswith("file") and "excluded" in line)
     assert [line.split()[:3] for line in lines[at + 2 : at + 4]] == [
         ["good.csv", "labels.json", "2"],
@@ -975,37 +701,19 @@ def test_thresholds_and_label_sets_each_have_their_row_of_the_change(shop: Path,
     ]
 
 
-def test_a_table_without_rows_leaves_nothing_out(shop: Path, run: Callable[..., Run]) -> None:
-    write_csv("repeats.csv", "set,image,group,kind", [])
-    result = run("evaluate", "good.csv", "--labels", "labels.json", "--duplicates", "repeats.csv")
-    assert result.code == 0
-    assert "repeats.csv: no image has a duplicate" in result.out.splitlines()
-    assert "excluded   top-1 % of all" in result.out
-
-
 def test_excluded_images_are_told_in_the_table_of_images(shop: Path, run: Callable[..., Run]) -> None:
     write_csv("repeats.csv", "set,image,group,kind", DUPLICATES)
     argv = ("evaluate", "good.csv", "--labels", "labels.json", "--duplicates", "repeats.csv", "--details", "out.csv")
     assert run(*argv).code == 0
-    with Path("out.csv").open() as file:
-        states = {row["image"]: row["state"] for row in csv.DictReader(file)}
-    assert states == {
-        "shop/1.jpg": "labelled",
-        "shop/2.jpg": "excluded",
-        "shop/3.jpg": "empty",
-        "shop/4.jpg": "excluded",
-    }
+    assert [row["state"] for row in read_csv("out.csv")] == ["labelled", "excluded", "empty", "excluded"]
 
 
 @pytest.mark.parametrize(
     ("rows", "duplicates", "code"),
     [
-        ([("a", "shop/1.jpg", 1, "exact"), ("b", "shop/1.jpg", 1, "exact")], "repeats.csv", "ambiguous-set"),
         ([("a", "1.jpg", 1, "exact"), ("b", "2.jpg", 1, "exact")], "repeats.csv", "unknown-set"),
         (DUPLICATES, "repeats.csv:tset", "unknown-name"),
         (DUPLICATES, "repeats.csv:train", "unknown-set"),
-        (DUPLICATES, "no.csv", "file-not-found"),
-        (DUPLICATES, "good.csv", "missing-column"),
     ],
 )
 def test_duplicates_of_other_images_are_refused(

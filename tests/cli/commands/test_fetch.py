@@ -132,19 +132,6 @@ def test_quiet_draws_no_progress(
     assert downloads.calls == [(URL, wanted)]
 
 
-def test_fetch_as_json_gives_paths_and_hashes(cache: Path, data: Data) -> None:
-    a, b = keep(cache, "a.txt", "b.txt")
-    code, out, _ = data("imagenet-classes", "--json")
-    assert code == 0
-    document = json.loads(out)
-    assert document["inputs"] == [
-        {"name": "imagenet-classes", "path": str(path), "sha256": GOOD_SHA} for path in (a, b)
-    ]
-    assert [source["files"] for source in document["results"]] == [
-        [{"file": path.name, "sha256": GOOD_SHA, "path": str(path)} for path in (a, b)]
-    ]
-
-
 def test_offline_a_missing_file_is_an_error(cache: Path, monkeypatch: pytest.MonkeyPatch, data: Data) -> None:
     monkeypatch.setattr(sources, "download", no_network)
     monkeypatch.setenv("REASSESS_OFFLINE", "1")
@@ -157,15 +144,4 @@ def test_offline_a_missing_file_is_an_error(cache: Path, monkeypatch: pytest.Mon
         f"           cache: no {cache / 'toy.txt'}\n"
         "  fix:     reassess fetch imagenet-real, without REASSESS_OFFLINE;\n"
         f"           or put toy.txt ({URL}) into a folder and name that folder in REASSESS_DATA\n",
-    )
-
-
-def test_an_unknown_name_is_a_usage_error(data: Data) -> None:
-    code, out, err = data("imagenet-rael")
-    assert (code, out) == (2, "")
-    assert err.endswith(
-        "Error: Invalid value for '[NAME...]': 'imagenet-rael' is not one of 'imagenet-real', "
-        "'imagenet-real-scores', 'imagenet-real-raters', 'imagenet-real-golden', 'imagenet-real-raters-golden', "
-        "'imagenet-original', 'imagenet-classes', 'imagenet-collapsed', 'imagenet-train-clean', "
-        "'imagenet-ecologists', 'imagenetv2-labels'. Did you mean 'imagenet-real'?\n"
     )

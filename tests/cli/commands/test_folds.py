@@ -79,12 +79,6 @@ def test_duplicates_are_in_one_fold_and_are_counted(training: Path, run: Callabl
     assert again.out.splitlines()[:-1] == result.out.splitlines()[:-1]  # the names tell the set
 
 
-def test_table_without_duplicates_is_noted(training: Path, run: Callable[..., Run]) -> None:
-    Path("none.csv").write_text("set,image,group,kind\n")
-    result = run(*ARGV, "--duplicates", "none.csv")
-    assert result.out.splitlines()[-2] == "0 duplicate images in 0 groups, each in one fold"
-
-
 def test_the_document_holds_all_that_is_told(training: Path, run: Callable[..., Run]) -> None:
     Path("two.csv").write_text(TRAIN.replace("eel/0.png,eel\n", ""))
     argv = ["folds", "--original", "two.csv", "--k", "3", "-o", "folds.csv", "--json"]
@@ -124,8 +118,6 @@ def test_duplicates_of_the_benchmark_are_in_one_fold(training: Path, run: Callab
         ([*ARGV, "--k", "1"], 2, "1 is not in the range 2<=x<=1000."),
         ([*ARGV, "--seed", "-1"], 2, "-1 is not in the range x>=0."),
         ([*ARGV, "--k", "13"], 1, "too-many-folds"),
-        ([*ARGV[:-1], "folds.txt"], 1, "wrong-suffix"),
-        ([*ARGV[:-1], "train.csv", "--force"], 1, "output-is-input"),
         ([*ARGV, "--duplicates", "duplicates.csv:test"], 1, "unknown-name"),
         ([*ARGV, "--duplicates", "other.csv"], 1, "unknown-set"),
         (["folds", "--benchmark", "empty", "-o", "f.csv"], 1, "missing-part"),

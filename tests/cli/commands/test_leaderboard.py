@@ -1,7 +1,6 @@
 """`reassess leaderboard` compares ReaL with original accuracy over many models, and places one among them."""
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,24 +50,6 @@ def test_the_tables_of_timm_give_the_published_numbers(public: list[Path], run: 
         assert change["high"] < 0
         assert change["p_value"] < 1e-5
     assert (round(table["kendall"], 4), round(table["spearman"], 4)) == (0.9287, 0.9924)
-
-
-def test_the_toy_models_of_timm_are_far_out_and_the_slope_without_them_stands_beside_that_of_all(
-    public: list[Path], run: Callable[..., Run]
-) -> None:
-    far_out = results_of(run, "leaderboard", *public)["far_out"]
-    assert {row["model"].partition("_")[0] for row in far_out["rows"]} == {"test"}
-    assert (len(far_out["rows"]), far_out["line"]["rows"]) == (13, 1_543)
-    assert round(far_out["line"]["slope"]["value"], 4) == 0.7316
-    result = run("leaderboard", *public)
-    lines = [" ".join(line.split()) for line in result.out.splitlines()]
-    first = next(i for i, line in enumerate(lines) if line.startswith("all "))
-    assert lines[first].startswith("all 1,556 1,266 142 0.812 ")
-    assert lines[first + 1].startswith("all but 13 far out 1,543 1,253 141 0.732 ")
-    assert (
-        "far out: rows of families entirely outside 63.0 to 100.0 %, Tukey's outer fences: "
-        "test_vit.r160_in1k at 160, test_resnet.r160_in1k at 160, test_vit2.r160_in1k at 160 and 10 more"
-    ) in lines
 
 
 def test_families_are_known_by_a_pattern(here: Path, run: Callable[..., Run]) -> None:
@@ -190,21 +171,12 @@ def test_what_is_not_known_is_said(here: Path, run: Callable[..., Run]) -> None:
     assert [line["rows"] for line in results_of(run, "leaderboard", "two.csv")["lines"]] == [2, 2, 0, 0]
 
 
-@pytest.mark.parametrize(
-    ("pattern", "note"),
-    [
-        ("([ab])", "the pattern finds nothing in the name\n"),
-        (
-            "(a|b)|(c)",
-            "the first group of the pattern, which names the family, finds nothing in the name "
-            "(alternatives go into one group, such as (a|b))\n",
-        ),
-    ],
-)
-def test_models_without_a_family_are_counted(pattern: str, note: str, here: Path, run: Callable[..., Run]) -> None:
+def test_models_without_a_family_are_counted(here: Path, run: Callable[..., Run]) -> None:
     (here / "four.csv").write_text("model,original,real\na1,76,82\nb1,77,83\nc1,78,84\nc2,79,85\n")
-    out = run("leaderboard", "four.csv", "--family", pattern).out
-    assert f"2 models without a family, each its own family: {note}" in out
+    assert (
+        "2 models without a family, each its own family: the first group of the pattern, which names the family, "
+        "finds nothing in the name (alternatives go into one group, such as (a|b))\n"
+    ) in run("leaderboard", "four.csv", "--family", "(a|b)|(c)").out
 
 
 def test_a_model_that_the_leaderboard_holds_too_is_said_to_count_there(here: Path, run: Callable[..., Run]) -> None:
@@ -222,12 +194,6 @@ def test_rows_that_only_one_table_has_are_counted(here: Path, run: Callable[...,
     assert results_of(run, "leaderboard", "o.csv", "r.csv")["rows_dropped"] == {"only in o.csv": 2, "only in r.csv": 1}
 
 
-def test_quiet_prints_the_tables_alone(here: Path, run: Callable[..., Run]) -> None:
-    result = run("leaderboard", "models.csv", "--quiet")
-    assert "rows of" not in result.out
-    assert result.out.splitlines()[-1].startswith("Spearman's rho")
-
-
 def test_the_whole_table_is_written(here: Path, run: Callable[..., Run]) -> None:
     assert run("leaderboard", "models.csv", "--limit", "1", "-o", "t.md").code == 0
     lines = (here / "t.md").read_text().splitlines()
@@ -235,19 +201,11 @@ def test_the_whole_table_is_written(here: Path, run: Callable[..., Run]) -> None
     assert len(lines) == 2 + 15
 
 
-@pytest.mark.parametrize("suffix", ["svg", "png", "pdf"])
-def test_a_figure_is_written(here: Path, run: Callable[..., Run], needs: Callable[[str], None], suffix: str) -> None:
+def test_a_figure_is_written(here: Path, run: Callable[..., Run], needs: Callable[[str], None]) -> None:
     needs("matplotlib")
-    result = run("leaderboard", "models.csv", "--place", "original=75,real=82", "-o", f"f.{suffix}")
+    result = run("leaderboard", "models.csv", "--place", "original=75,real=82", "-o", "f.svg")
     assert (result.code, result.err) == (0, "")
-    assert (here / f"f.{suffix}").stat().st_size > 5_000
-
-
-def test_without_matplotlib_the_error_names_the_extra(
-    here: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    assert run("leaderboard", "models.csv", "-o", "f.svg").error == "missing-package"
+    assert (here / "f.svg").stat().st_size > 5_000
 
 
 # --- wrong calls ----------------------------------------------------------------------------------------------------
@@ -259,19 +217,11 @@ _TWO = "are not two accuracies in percent, such as original=83.1,real=88.5\n"
     ("argv", "expected"),
     [
         ([], "Error: Missing argument 'TABLE...'."),
-        (["models.csv", "models.csv"], "Error: models.csv is given twice."),
         (["models.csv", "--place", "original=83"], f"'--place': 'original=83' {_TWO}"),
-        (["models.csv", "--place", "real=x,original=2"], f"'--place': 'real=x,original=2' {_TWO}"),
         (["models.csv", "--place", "original=0.8,real=0.9"], f"'--place': 'original=0.8,real=0.9' {_TWO}"),
-        (["models.csv", "--place", "original=80,real=nan"], f"'--place': 'original=80,real=nan' {_TWO}"),
-        (["models.csv", "--place", "original=8,real=9,k=5"], f"'--place': 'original=8,real=9,k=5' {_TWO}"),
         (
             ["models.csv", "--place", "original=80,real=85,original=70"],
             "'--place': 'original=80,real=85,original=70' gives original twice\n",
-        ),
-        (
-            ["models.csv", "--place", "real=80,real=80,real=80"],
-            "'--place': 'real=80,real=80,real=80' gives real 3 times\n",
         ),
         (
             ["models.csv", "--family", "("],
@@ -286,19 +236,15 @@ def test_a_wrong_call_is_exit_code_2(argv: list[str], expected: str, here: Path,
     assert expected in result.err
 
 
-BAD = {
-    "no file": ({}, ["none.csv"], "file-not-found"),
-    "predictions": ({}, ["models.csv", "--place", "mine.npz"], "wrong-suffix"),
-    "an output that exists": ({"f.svg": "mine"}, ["models.csv", "-o", "f.svg"], "output-exists"),
-    "another kind of output": ({}, ["models.csv", "-o", "f.html"], "wrong-suffix"),
-    "shares": ({"s.csv": "model,original,real\na,0.76,0.82\n"}, ["models.csv", "s.csv"], "out-of-range"),
-}
-
-
-@pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_refused(name: str, here: Path, run: Callable[..., Run]) -> None:
-    files, argv, code = BAD[name]
-    for file, text in files.items():
-        (here / file).write_text(text)
+@pytest.mark.parametrize(
+    ("argv", "code"),
+    [
+        (["none.csv"], "file-not-found"),
+        (["models.csv", "--place", "mine.npz"], "wrong-suffix"),
+        (["models.csv", "shares.csv"], "out-of-range"),
+    ],
+)
+def test_bad_input_is_refused(argv: list[str], code: str, here: Path, run: Callable[..., Run]) -> None:
+    (here / "shares.csv").write_text("model,original,real\na,0.76,0.82\n")
     result = run("leaderboard", *argv)
     assert (result.code, result.out, result.error) == (1, "", code)

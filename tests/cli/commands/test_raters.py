@@ -1,6 +1,5 @@
 """`reassess raters`: the table, what stands below it, the JSON, and what is refused."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -70,20 +69,6 @@ def test_the_table_says_who_can_be_relied_on_the_worst_first_and_what_that_means
     assert lines_of(result.out)[7:] == [*notes[:5], "and 2 more notes (--verbose)"]
     result = run("raters", "--benchmark", tmp_path, "--verbose")
     assert lines_of(result.out) == [*summary, heading, rule, bo, ann, cy, *notes]
-
-
-def test_quiet_leaves_the_table_and_what_is_found_of_all(run: Callable[..., Run], tmp_path: Path) -> None:
-    votes, golden, _ = sets(tmp_path)
-    result = run("raters", votes, "--golden", golden, "--quiet")
-    alpha, measured, heading, rule, *rows = lines_of(result.out)
-    assert alpha == "Krippendorff's alpha (ordinal): -0.4250"
-    assert measured == (
-        "measured on 201 votes of 3 raters on 100 golden items: 60 invalid, 40 valid "
-        "(valid: more than half of its experts said yes)"
-    )
-    assert heading.startswith("rater flags ")
-    assert set(rule) == {"─"}
-    assert [row.split()[0] for row in rows] == ["bo", "cy", "ann"]
 
 
 def test_without_golden_answers_the_output_says_that_em_is_the_judge(run: Callable[..., Run], tmp_path: Path) -> None:
@@ -183,14 +168,6 @@ def test_answers_give_the_order_of_words_and_many_answers_stand_in_the_document_
     assert document["results"]["answers"] == scale[::-1]
 
 
-def test_so_many_experts_must_say_yes(run: Callable[..., Run], tmp_path: Path) -> None:
-    votes, golden, _ = sets(tmp_path)
-    result = run("raters", votes, "--golden", golden, "--golden-at-least", 1)
-    assert "60 invalid, 40 valid (valid: at least 1 of 3 experts said yes)" in result.out
-    result = run("raters", votes, "--golden", golden, "--golden-at-least", 3)
-    assert (result.code, result.out, result.error) == (1, "", "one-truth")
-
-
 def test_pairs_that_are_not_independent_are_warned_of_and_listed(run: Callable[..., Run], tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     truth = rng.random(400) < 0.3
@@ -244,20 +221,6 @@ def test_golden_answers_are_found_for_validation_images_only(
     assert read() == ["votes"]
 
 
-def test_an_unknown_answer_of_an_expert_is_refused(run: Callable[..., Run], tmp_path: Path) -> None:
-    votes, *_ = sets(tmp_path)
-    golden = write_csv(
-        tmp_path / "sure.csv", HEADINGS, [("00000001.png", 1, "x", "no"), ("00000002.png", 1, "x", "sure")]
-    )
-    result = run("raters", votes, "--golden", golden)
-    assert (result.code, result.out) == (1, "")
-    assert result.err == (
-        f"Error: unknown answer\n  where:   {golden}, line 3\n  allowed: no, maybe, yes\n"
-        "  found:   'sure' (1 vote); and 'no' (1 vote)\n  fix:     correct it, or give all answers, from what speaks "
-        "least for the class to what speaks most: --answers A,B,..., or answers in benchmark.json\n"
-    )
-
-
 def test_golden_answers_on_other_images_are_refused(run: Callable[..., Run], tmp_path: Path) -> None:
     votes, *_ = sets(tmp_path)
     golden = write_csv(
@@ -274,33 +237,17 @@ def test_golden_answers_on_other_images_are_refused(run: Callable[..., Run], tmp
     )
 
 
-def test_too_many_experts_are_refused(run: Callable[..., Run], tmp_path: Path) -> None:
-    votes, golden, _ = sets(tmp_path)
-    result = run("raters", votes, "--golden", golden, "--golden-at-least", 4)
-    assert (result.code, result.err) == (1, "Error: number of experts out of range\n  allowed: 1 to 3\n  found:   4\n")
-
-
-@pytest.mark.parametrize(("answers", "truths"), [((7, "zebra"), "7, zebra"), (("a", "b", "c"), "a, b, c")])
-def test_one_item_with_as_many_answers_as_votes_is_refused(
-    run: Callable[..., Run], tmp_path: Path, answers: tuple[object, ...], truths: str
-) -> None:
+def test_one_item_with_as_many_answers_as_votes_is_refused(run: Callable[..., Run], tmp_path: Path) -> None:
     """EM leaves each truth the same share of the item, which is half or less."""
-    rows = [("x", f"rater {i}", answer) for i, answer in enumerate(answers)]
+    rows = [("x", f"rater {i}", answer) for i, answer in enumerate((7, "zebra"))]
     done = run("raters", write_csv(tmp_path / "votes.csv", "item,rater,answer", rows), "--golden", "none")
     assert (done.code, done.out) == (1, "")
     assert done.err == (
         "Error: too few items for EM to distinguish the truths, so raters cannot be measured\n"
         "  allowed: more than half an item of some truth\n"
-        f"  found:   items: 1; truths: {truths}\n"
+        "  found:   items: 1; truths: 7, zebra\n"
         "  fix:     give votes on more items, or golden answers\n"
     )
-
-
-def test_an_empty_table_is_refused(run: Callable[..., Run], tmp_path: Path) -> None:
-    empty = write_csv(tmp_path / "empty.csv", HEADINGS, [])
-    result = run("raters", empty)
-    assert (result.code, result.out) == (1, "")
-    assert result.err == f"Error: table has no rows\n  where:   {empty}\n  fix:     write it again\n"
 
 
 # --- the released votes ---------------------------------------------------------------------------------------------
@@ -329,15 +276,5 @@ def test_the_released_votes_need_no_more_than_their_name(run: Callable[..., Run]
     assert lines[15] == ""
     assert "again: same answer to a golden item and in the main votes: 4,795 of 5,497 cases" in lines
     assert lines[-1] == "and 3 more notes (--verbose)"
-    everything = lines_of(run("raters", RELEASED, "--verbose").out)
-    assert everything[-1] == "-: no votes on golden items: 189, 111, 132, 146, 134, 153, 167"
-    assert everything.index("") == 2 + 2 + 85  # the summary, the heading, and all raters
     assert "in the votes, 1 of 1,339 pairs agree more" in result.err
     assert "in the golden votes, 29 of 3,003 pairs agree more" in result.err
-
-
-def test_the_released_votes_without_golden_answers(run: Callable[..., Run], known_data: None) -> None:
-    document = json.loads(run("raters", RELEASED, "--golden", "none", "--json").out)  # it warns too
-    assert [entry["name"] for entry in document["inputs"]] == [RELEASED]
-    assert document["results"]["raters"][0]["rater"] == 145
-    assert document["results"]["truth_from"] == "em"

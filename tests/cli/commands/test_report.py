@@ -98,11 +98,7 @@ def test_pictures_are_shown_where_they_are_found(here: Path, run: Callable[..., 
 
 def test_bad_calls_are_refused_before_any_work(here: Path, run: Callable[..., Run]) -> None:
     assert run("report", *BOTH).code == 2
-    assert run("report", *BOTH, "-o", "r.pdf").error == "wrong-suffix"
-    result = run("report", "one.csv", *BOTH, "-o", "r.html")
-    assert (result.code, result.err.splitlines()[-1]) == (2, "Error: one.csv is given twice.")
     assert run("report", *BOTH, "-o", "r.html", "--images", "away").error == "folder-not-found"
-    assert run("report", *BOTH, "-o", "one.csv", "--force").code == 1
     assert not (here / "r.html").exists()
 
 
@@ -116,21 +112,10 @@ def test_models_on_different_images_are_compared_on_common_ones(here: Path, run:
     assert run("report", *BOTH, "-o", "s.html").code == 1
 
 
-def test_a_report_without_its_packages_says_what_to_install(
-    here: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "jinja2", None)
-    result = run("report", *BOTH, "-o", "r.html")
-    assert result.code == 1
-    assert "package jinja2 is missing (for making a report)" in result.err
-    assert "pip install 'reassess[report]'" in result.err
-
-
-@pytest.mark.parametrize("suffix", ["svg", "png", "pdf"])
-def test_a_chart_is_drawn_alone(here: Path, run: Callable[..., Run], suffix: str) -> None:
-    result = run("report", *BOTH, "--chart", "differences", "-o", f"f.{suffix}")
-    assert (result.code, result.out) == (0, f"f.{suffix}: Differences between models, on the same images\n")
-    assert (here / f"f.{suffix}").stat().st_size > 1000
+def test_a_chart_is_drawn_alone(here: Path, run: Callable[..., Run]) -> None:
+    result = run("report", *BOTH, "--chart", "differences", "-o", "f.png")
+    assert (result.code, result.out) == (0, "f.png: Differences between models, on the same images\n")
+    assert (here / "f.png").stat().st_size > 1000
 
 
 def test_a_chart_gives_its_numbers_as_json(here: Path, run: Callable[..., Run]) -> None:
@@ -148,7 +133,6 @@ def test_a_chart_that_cannot_be_drawn_says_why(here: Path, run: Callable[..., Ru
     )
     assert not (here / "f.svg").exists()
     assert run("report", *BOTH, "--chart", "pie", "-o", "f.svg").code == 2
-    assert run("report", *BOTH, "--chart", "scatter", "-o", "f.html").error == "wrong-suffix"
 
 
 @pytest.fixture
@@ -159,14 +143,14 @@ def imagenet(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> list[str]:
-    """Three models of ImageNet's validation images, by noise: ids best first, scores of all classes, ids alone."""
+    """Two models of ImageNet's validation images, by noise: ids best first, and ids alone."""
     for name in ("scores.npz", "raters.npz", "golden.npz", "raters_golden.npz"):
         real_file(name)
     rng = np.random.default_rng(0)
     n = len(real_labels)
     at = np.minimum(real_labels.indptr[:-1], real_labels.indices.size - 1)
     valid = np.where(real_labels.sizes > 0, real_labels.indices[at], real_original.indices)
-    for name, wrong in (("best", 0.1), ("middle", 0.15), ("worst", 0.2)):
+    for name, wrong in (("best", 0.1), ("worst", 0.2)):
         predicted = np.where(rng.random(n) < 0.5, valid, real_original.indices)
         predicted = np.where(rng.random(n) < wrong, np.clip(predicted + rng.integers(-5, 6, n), 0, 999), predicted)
         ranked = (predicted[:, None] + np.arange(5)) % 1000
@@ -174,10 +158,10 @@ def imagenet(
             tmp_path / f"{name}.npz", ids=ranked if name != "worst" else predicted, names=np.array(real_labels.images)
         )
     monkeypatch.chdir(tmp_path)
-    return ["best.npz", "middle.npz", "worst.npz"]
+    return ["best.npz", "worst.npz"]
 
 
-def test_the_page_of_three_models_of_imagenet_is_small_and_whole(imagenet: list[str], run: Callable[..., Run]) -> None:
+def test_the_page_of_two_models_of_imagenet_is_small_and_whole(imagenet: list[str], run: Callable[..., Run]) -> None:
     result = run("report", *imagenet, "-o", "r.html")
     assert (result.code, result.err) == (0, "")
     text = Path("r.html").read_text()

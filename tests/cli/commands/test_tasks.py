@@ -66,12 +66,12 @@ def test_rows_in_another_order_give_the_same_bytes(
 ) -> None:
     head, *rows = CANDIDATES.splitlines()
     made = []
-    for seed in range(5):
+    for seed in range(2):
         Random(seed).shuffle(rows)
         (questions / "candidates.csv").write_text("\n".join([head, *rows]) + "\n")
         assert run(*ARGV, *options, "--force").code == 0
         made.append(Path("tasks.jsonl").read_bytes())
-    assert made == made[:1] * 5
+    assert made[0] == made[1]
 
 
 def test_a_hierarchy_says_which_classes_belong_together_and_votes_how_long_one_takes(
@@ -184,7 +184,6 @@ def test_earlier_votes_say_how_many_votes_a_stop_rule_takes(questions: Path, run
         ("", 2, "--stop needs earlier votes: give --seconds VOTES, or a --benchmark that has votes."),
         ("--seconds earlier.csv --per-question 5", 1, "no-vote-counts"),
         ("--seconds counts.csv --per-question 1", 1, "no-rater-model"),
-        ("--seconds votes.csv --per-question 1", 1, "not-on-questions"),
     ],
 )
 def test_earlier_votes_that_do_not_tell_are_refused(
@@ -198,37 +197,19 @@ def test_earlier_votes_that_do_not_tell_are_refused(
     assert not Path("tasks.jsonl").exists()
 
 
-def test_candidates_without_sources_keep_the_order_of_their_file(questions: Path, run: Callable[..., Run]) -> None:
-    Path("vit.csv").write_text("image,prediction\n1.jpg,dog\n2.jpg,cup\n")
-    Path("bit.csv").write_text("image,prediction\n1.jpg,cat\n2.jpg,cup\n")
-    write_files(questions, {"pets/original.csv": "image,class\n1.jpg,cat\n2.jpg,dog\n"})
-    argv = ["propose", "vit.csv", "bit.csv", "--benchmark", "pets", "--unasked"]
-    assert run(*argv, "-o", "unasked.jsonl").code == 0
-    result = run("tasks", "unasked.jsonl", "--benchmark", "pets", "-o", "tasks.jsonl")
-    assert (result.code, result.err) == (0, "")
-    assert "(5 per question); for hours, give --seconds\n" in result.out
-    assert [task[:3] for task in lines_of()] == [(0, "2.jpg", ["cup"]), (1, "1.jpg", ["cat", "dog"])]
-
-
 @pytest.mark.parametrize(
     ("argv", "code", "error"),
     [
         (ARGV[:-2], 2, "Missing option '-o' / '--output'."),
         ([*ARGV, "--per-task", "0"], 2, "0 is not in the range x>=1."),
         ([*ARGV, "--seconds", "nan"], 2, "'nan' is not a number of seconds."),
-        ([*ARGV, "--seconds", "inf"], 2, "'inf' is not a number of seconds."),
         ([*ARGV, "--seconds", "-1"], 2, "-1.0 is not in the range x>=0."),
         ([*ARGV, "--seconds", "soon"], 2, "'soon' is neither a number of seconds nor a file of votes."),
-        ([*ARGV[:-1], "tasks.csv"], 1, "wrong-suffix"),
         ([*ARGV, "--benchmark", "circle"], 1, "circle"),
-        ([*ARGV, "--seconds", "text-times.csv"], 1, "not-a-number"),
-        ([*ARGV, "--seconds", "endless.csv"], 1, "out-of-range"),
         ([*ARGV, "--seconds", "no-times.csv"], 1, "no-times"),
-        (["tasks", "twice.csv", "-o", "tasks.jsonl"], 1, "duplicate-question"),
         ([*ARGV, "--benchmark", "shop"], 1, "no-class"),
         (["tasks", "golden.csv", "-o", "tasks.jsonl"], 1, "wrong-table"),
         (["tasks", "old.jsonl", "-o", "tasks.jsonl"], 1, "wrong-table"),
-        (["tasks", "old.jsonl", "-o", "old.jsonl", "--force"], 1, "output-is-input"),
     ],
 )
 def test_wrong_call_is_one_error(
@@ -238,10 +219,7 @@ def test_wrong_call_is_one_error(
         questions,
         {
             "circle/hierarchy.csv": "child,parent\ncat,dog\ndog,cat\n",
-            "text-times.csv": "item,rater,answer,seconds\nx,1,no,soon\n",
-            "endless.csv": "item,rater,answer,seconds\nx,1,no,inf\n",
             "no-times.csv": "item,rater,answer\nx,1,no\n",
-            "twice.csv": "image,class\na.png,1\na.png,1\n",
             "shop/classes.txt": "pen\nink\n",
             "golden.csv": "image,class,rater,answer\na.png,0,ann,yes\n",
             "old.jsonl": '{"task": 0, "image": "a.png", "classes": [{"class": 7}]}\n',

@@ -85,20 +85,6 @@ def test_a_part_that_cannot_be_read_is_exit_code_1_and_its_whole_error(pets: Pat
     assert "labels labels.json json 3 images, 3 labels, 2 classes, 1 empty set" in shown
 
 
-def test_a_part_whose_classes_are_not_listed_is_counted_all_the_same(pets: Path, run: Callable[..., Run]) -> None:
-    (pets / "classes.txt").write_text("cat\n")
-    result = run("status", "pets")
-    assert result.code == 1
-    assert "labels labels.json json 3 images, 3 labels, 2 classes, 1 empty set; cannot be read" in lines(result.out)
-    assert "1 class in labels and not in classes: dog." in lines(result.out)
-
-
-def test_more_than_three_names_are_counted(pets: Path, run: Callable[..., Run]) -> None:
-    (pets / "labels.json").write_text(json.dumps({f"{x}.jpg": ["cat"] for x in "abcde"}))
-    out = run("status", "pets").out
-    assert "5 images in labels and not in images: a.jpg, b.jpg, c.jpg and 2 more." in lines(out)
-
-
 def test_the_document_holds_all_that_is_printed(pets: Path, run: Callable[..., Run]) -> None:
     results = results_of(run, "status", "pets")
     assert (results["benchmark"], results["folder"], results["settings"]) == ("pets", "pets", {})

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 from sqlalchemy import select
 
@@ -146,14 +145,6 @@ def test_golden_tasks_are_no_larger_than_others_and_smaller_ones_are_noted(creat
     )
 
 
-def test_practice_takes_all_tasks_of_an_image(pets: Path, run: Callable[..., Run], create: Create) -> None:
-    assert run("tasks", "proposals.csv", "--benchmark", "pets", "--per-task", "1", "-o", "one.jsonl").code == 0
-    told = create("--practice", "1", tasks="one.jsonl").out.splitlines()
-    assert told[1] == "golden: 8 tasks, 8 questions (8 answered by experts), 2 tasks for practice"
-    assert "practice takes all tasks of an image, so it has more than 1" in told
-    assert len({row.image for row in rows(schema.tasks) if row.kind == "practice"}) == 1
-
-
 def test_disagreeing_experts_are_counted(create: Create) -> None:
     more = "4.png,cat,fay,no\n5.png,cat,fay,maybe\n6.png,cat,fay,no\n6.png,cat,gus,yes\n"
     Path("pets/golden.csv").write_text(Path("pets/golden.csv").read_text() + more)
@@ -165,30 +156,12 @@ def test_disagreeing_experts_are_counted(create: Create) -> None:
     assert document_of(create("--force", "--json"), "annotate")["results"]["golden_split"] == 2
 
 
-@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
-def test_an_expert_with_two_answers_is_named_with_both_lines(create: Create, suffix: str) -> None:
+def test_an_expert_with_two_answers_is_named_with_both_lines(create: Create) -> None:
     golden = Path("pets/golden.csv")
     golden.write_text(golden.read_text() + "5.png,cat,eve,yes\n4.png,dog,eve,Yes\n")
-    table = pl.read_csv(golden)
-    golden.unlink()
-    {"csv": table.write_csv, "jsonl": table.write_ndjson, "parquet": table.write_parquet}[suffix](
-        f"pets/golden.{suffix}"
-    )
-    first, again = {"csv": ("line 3", "line 11"), "jsonl": ("line 2", "line 10"), "parquet": ("row 2", "row 10")}[
-        suffix
-    ]
     result = create()
     assert (result.code, result.out) == (1, "")
-    assert f"\n  where:   pets/golden.{suffix}, {first}\n  found:   no, and Yes in {again}\n" in result.err
-    assert not Path("pets.db").exists()
-
-
-def test_names_of_experts_are_checked(create: Create) -> None:
-    golden = Path("pets/golden.csv")
-    text = golden.read_text()
-    for name, expected in (("e" * 300, "name is too long"), ("Eve", "name is too similar to another name")):
-        golden.write_text(text.replace("7.png,dog,eve", f"7.png,dog,{name}"))
-        assert create().err.startswith(f"Error: {expected}\n  where:   the experts' votes\n")
+    assert "\n  where:   pets/golden.csv, line 3\n  found:   no, and Yes in line 11\n" in result.err
     assert not Path("pets.db").exists()
 
 
@@ -205,32 +178,6 @@ def test_without_a_benchmark_raters_see_what_the_tasks_say(pets: Path, run: Call
         "Warning: tasks.jsonl: raters will see class numbers, since class names are missing: --benchmark FOLDER with "
         "classes\n"
     )
-
-
-def test_images_have_the_names_of_the_folder(create: Create, pets: Path) -> None:
-    for number in range(8):
-        (pets / f"pets/images/{number}.png").unlink()
-    write_files(pets, {f"pets/images/cats/{number}.png": picture(number, "PNG") for number in range(8)})
-    write_files(pets, {"pets/benchmark.json": '{"match": "name"}'})
-    result = create()
-    assert (result.code, result.err) == (0, "")
-    assert {row.name for row in rows(schema.images)} == {f"cats/{number}.png" for number in range(8)}
-    with annotation.using_campaign("pets.db") as campaign:
-        exported = annotation.export_votes(campaign)
-    assert len(exported.original) == len(exported.golden) == 8
-    assert [row.truth for row in rows(schema.questions)].count(1) == 4
-
-
-def test_missing_and_unreadable_images_are_named(create: Create) -> None:
-    for name, content in (("0.png", b""), ("3.png", b"<svg/>"), ("5.png", picture(5, "PNG")[:60])):
-        Path("pets/images", name).write_bytes(content)
-    result = create()
-    assert (result.code, result.out) == (1, "")
-    assert result.err.startswith("Error: images of the campaign cannot be shown\n")
-    assert "  found:   3 images: 0.png: image cannot be read: file is empty, 3.png: " in result.err
-    Path("pets/images/3.png").unlink()
-    assert "  found:   1 image missing: 3.png\n" in create().err
-    assert not Path("pets.db").exists()
 
 
 def test_without_a_class_list_classes_are_the_names_in_the_files(create: Create, pets: Path) -> None:
@@ -251,13 +198,11 @@ def test_without_a_class_list_classes_are_the_names_in_the_files(create: Create,
     [
         (["--golden", "none", "--stop", "0.01,0.99"], 1, "a stop rule needs golden questions"),
         (["--practice", "4"], 1, "no golden task is left for raters who passed practice"),
-        (["--practice", "1" + "0" * 30], 1, "no golden task is left for raters who passed practice"),
         (["--bar", "0.5"], 2, "Error: --bar needs --practice.\n"),
         (["--per-question", "1", "--stop", "0.01,0.99"], 2, "--stop closes no question before 2 votes"),
         (["--golden", "none", "--golden-share", "0.1"], 2, "Error: --golden-share needs golden questions.\n"),
         (["--golden", "0"], 2, "0 is not a number of golden questions."),
         (["--per-question", "1" + "0" * 30], 2, "is not in the range 1<=x<=1000."),
-        (["--seed", "9223372036854775808"], 2, "is not in the range 0<=x<=9223372036854775807."),
         (["--stop", "0.99"], 2, "'0.99' is not a stop rule: LOW,HIGH: two probabilities"),
         (["--golden", "proposals.csv"], 1, "question is both golden and in the tasks"),
         (["--golden", "items.csv"], 1, "golden answers are not about (image, class) questions, as tasks are"),
@@ -293,9 +238,6 @@ def test_invalid_parts_of_the_folder_are_refused(create: Create, content: dict[s
     ("path", "options", "expected"),
     [
         ("there.db", [], "output file exists"),
-        ("loop.db", [], "output file cannot be written"),
-        (f"{'n' * 300}.db", [], "File name too long"),
-        ("nowhere/pets.db", [], "folder of the output file does not exist"),
         ("pets.db-wal", [], "campaign name cannot end in -wal"),
         ("tasks.jsonl", ["--force"], "output file is also an input"),
         ("pets/labels.csv", [], "pets/labels.csv"),
@@ -306,7 +248,6 @@ def test_invalid_outputs_are_refused_before_images_are_hashed(
 ) -> None:
     monkeypatch.setattr("reassess.annotation.hash_images", None)
     Path("there.db").write_text("")
-    Path("loop.db").symlink_to("loop.db")
     result = run("annotate", "create", path, "tasks.jsonl", "--benchmark", "pets", *options)
     assert result.code == 1
     assert expected in result.err

@@ -71,32 +71,10 @@ def test_programs_rate_a_copy(create: Create, run: Callable[..., Run], simulate:
         assert simulate("--raters", "1", "--force", "-o", "tried.db").code == 0
 
 
-def test_answers_depend_on_the_seed(create: Create, simulate: Callable[..., Run]) -> None:
-    create("--per-question", "3")
-    found = []
-    for seed, path in ((1, "a.db"), (1, "b.db"), (2, "c.db")):
-        options = ("--raters", "3", "--seed", str(seed), "--matrix", "0.5,0.2,0.3/0.3,0.2,0.5")
-        assert simulate(*options, "-o", path).code == 0
-        found.append(votes_of(path))
-    assert found[0] == found[1]
-    assert found[0] != found[2]
-
-
 def test_perfect_raters_answer_as_the_labels(create: Create, simulate: Callable[..., Run]) -> None:
     create("--per-question", "1")
     assert simulate("--matrix", "1,0,0/0,0,1", "--labels", "pets/original.csv", "-o", "tried.db").code == 0
     assert {(class_id, answer) for _, class_id, ((_, answer),) in votes_of("tried.db")} == {(0, "yes"), (1, "no")}
-
-
-def test_votes_of_people_are_not_compared_with_a_simulated_truth(
-    create: Create, run: Callable[..., Run], work: Callable[..., None], simulate: Callable[..., Run]
-) -> None:
-    create("--per-question", "2")
-    run("annotate", "invite", "pets.db", "ann")
-    work()
-    result = simulate("--raters", "1")
-    assert "\nvotes: 16 of at most 16\n" in result.out
-    assert "labels" not in result.out
 
 
 def test_programs_get_the_tasks_that_people_have_and_in_a_paused_campaign(

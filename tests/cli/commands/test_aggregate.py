@@ -43,19 +43,6 @@ def test_imagenet_real_makes_the_published_scores_and_labels(run: Run, real_file
     assert label_sets(made, 0.8, original=original).sets() == real.sets()
 
 
-def test_em_on_the_example_of_1979_prints_its_marginals(run: Run, real_file: Real, tmp_path: Path) -> None:
-    result = run("aggregate", real_file("anesthesia-1979.csv"), "--pooling", "0", "-o", tmp_path / "p.csv")
-    assert result.out.splitlines()[1:] == [
-        "prior: 1 0.3996, 2 0.4220, 3 0.1118, 4 0.0667",
-        "iterations: 16",
-        "converged: yes",
-        "objective: -192.9",
-    ]
-    posterior = read_posterior(tmp_path / "p.csv")
-    assert len(posterior) == 45
-    assert posterior.truths == (1, 2, 3, 4)
-
-
 def test_plain_items_give_a_table_of_item_answer_and_probability(run: Run, plain: Path, tmp_path: Path) -> None:
     output = tmp_path / "shares.csv"
     result = run("aggregate", plain, "--method", "majority", "-o", output)

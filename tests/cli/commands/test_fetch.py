@@ -1,6 +1,5 @@
 """`reassess fetch`: list and download known data, for people and for programs."""
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import astuple
@@ -98,21 +97,6 @@ def test_list_as_json_describes_every_source(cache: Path, data: Data) -> None:
     }
     files = {source["name"]: source["files"] for source in document["results"]}
     assert files["imagenet-train-clean"] == [{"file": "fnames_clean.txt", "sha256": None, "path": None}]
-
-
-def test_a_file_with_another_hash_is_skipped_with_a_warning(
-    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, data: Data
-) -> None:
-    (path,) = keep(cache, "toy.txt")
-    (tmp_path / "toy.txt").write_bytes(b"other")
-    monkeypatch.setenv("REASSESS_DATA", str(tmp_path))
-    digest = hashlib.sha256(b"other").hexdigest()
-    assert data("imagenet-real") == (
-        0,
-        f"{path}\n",
-        f"Warning: {tmp_path / 'toy.txt'} is not the known toy.txt and is passed over: "
-        f"its sha256 is {digest}, the known one {GOOD_SHA}\n",
-    )
 
 
 def test_fetch_prints_the_paths_of_every_name(cache: Path, monkeypatch: pytest.MonkeyPatch, data: Data) -> None:

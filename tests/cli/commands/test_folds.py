@@ -54,18 +54,6 @@ read: original train.csv, sha256 86a7c337a288
     assert set(read_folds("folds.csv").images) == {image for image, _ in _IMAGES}
 
 
-def test_the_benchmark_gives_the_labels_and_the_order_of_images_does_not_count(
-    training: Path, run: Callable[..., Run]
-) -> None:
-    heading, *rows = TRAIN.splitlines()
-    Path("turned.csv").write_text("\n".join([heading, *reversed(rows)]) + "\n")
-    for call in ("--benchmark pets", "--original turned.csv", "--original train.csv --seed 1"):
-        name = call.split()[-1].replace("/", "-")
-        assert run("folds", *call.split(), "--k", "3", "-o", f"{name}.parquet").code == 0
-    pets, turned, other = (read_folds(f"{name}.parquet") for name in ("pets", "turned.csv", "1"))
-    assert turned.of(pets.images).tolist() == pets.numbers.tolist() != other.of(pets.images).tolist()
-
-
 def test_duplicates_are_in_one_fold_and_are_counted(training: Path, run: Callable[..., Run]) -> None:
     result = run(*ARGV, "--duplicates", "duplicates.csv:train")
     assert result.code == 0

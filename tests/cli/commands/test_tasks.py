@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from random import Random
 
 import pytest
 
@@ -58,20 +57,6 @@ next: reassess annotate create campaign.db tasks.jsonl
         (1, "a.png", ["cup", "mug"], "any two together on 2 images or more"),
         (2, "b.png", ["cup", "mug"], "all of the image"),
     ]
-
-
-@pytest.mark.parametrize("options", [(), ("--benchmark", "tree"), ("--benchmark", "pets")])
-def test_rows_in_another_order_give_the_same_bytes(
-    questions: Path, run: Callable[..., Run], options: tuple[str, ...]
-) -> None:
-    head, *rows = CANDIDATES.splitlines()
-    made = []
-    for seed in range(2):
-        Random(seed).shuffle(rows)
-        (questions / "candidates.csv").write_text("\n".join([head, *rows]) + "\n")
-        assert run(*ARGV, *options, "--force").code == 0
-        made.append(Path("tasks.jsonl").read_bytes())
-    assert made[0] == made[1]
 
 
 def test_a_hierarchy_says_which_classes_belong_together_and_votes_how_long_one_takes(

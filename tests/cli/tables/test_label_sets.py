@@ -60,16 +60,6 @@ def test_each_model_has_a_row_for_each_label_set_and_the_text_says_who_is_ahead_
     ]
 
 
-def test_what_is_left_out_of_files_that_differ_is_named_for_each(run: Evaluate) -> None:
-    write_csv("short.csv", "image,prediction", list(SECOND.items())[:4])
-    result = run("evaluate", "first.csv", "short.csv", *BOTH)
-    assert [line for line in result.out.splitlines() if "not scored" in line and "file" not in line] == [
-        "old.json: first.csv: 1 image not scored (unrated)",
-        "new.json: first.csv: 1 image not scored (empty label set)",
-        "new.json: short.csv: 1 image not scored (empty label set); 1 of 4 labelled images without a prediction",
-    ]
-
-
 def test_images_of_which_some_are_not_imagenets_are_of_no_known_benchmark(run: Evaluate) -> None:
     """So that nothing asks for ImageNet's original labels."""
     Path("of_imagenet.json").write_text(json.dumps({validation_name(1): [65]}))

@@ -255,10 +255,6 @@ def test_scores_of_a_folder_are_in_sample_if_their_method_took_its_golden_answer
             "Error: Invalid value for '--leave-out': 'images' is neither image nor a number of folds\n",
         ),
         (
-            ["scores.csv", "--golden", "golden.csv", "--leave-out", "image"],
-            "Error: --leave-out needs the votes that made the scores: give --benchmark.",
-        ),
-        (
             ["scores.csv", "--golden", "golden.csv", "--stop", "0.1,0.9"],
             "Error: --stop needs the votes that made the scores: give --benchmark.",
         ),

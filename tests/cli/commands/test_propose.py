@@ -153,31 +153,17 @@ def test_models_are_chosen_and_their_proposals_and_the_frontier_written(many: Pa
 
 def test_the_document_of_a_choice(many: Path, run: Callable[..., Run]) -> None:
     choice = document_of(run(*CHOOSE, "--json"), "propose")["results"]["choice"]
-    chosen = {
-        "models": ["alex", "ids"],
-        "candidates": 165,
-        "images": 60,
-        "per_image": 2.75,
-        "recall": {"hits": 86, "n": 86, "value": 1.0},
-        "precision": {"hits": 86, "n": 129, "value": 86 / 129},
-        "without_golden": 11,
-        "missing": 0,
-    }
+    chosen = {"models": ["alex", "ids"], "candidates": 165, "images": 60, "per_image": 2.75}
+    chosen |= {"recall": {"hits": 86, "n": 86, "value": 1.0}, "precision": {"hits": 86, "n": 129, "value": 86 / 129}}
+    chosen |= {"without_golden": 11, "missing": 0}
     assert choice.pop("chosen") == choice["frontier"][2] == chosen
     assert choice.pop("all_models") == choice.pop("frontier")[-1]
-    assert choice == {
-        "target_recall": 0.9,
-        "search": "exact",
-        "subsets": 7,
-        "search_images": 30,
-        "check_images": 60,
-        "recall_bound": pytest.approx(0.9579, abs=1e-4),
-        "highest_bound": pytest.approx(0.1 ** (1 / 80)),  # 60 images with one pair, and 30 with two
-        "recall": {"hits": 120, "n": 120, "value": 1.0},
-        "not_candidates": 0,
-        "set_aside": 30,
-        "not_predicted": 30,
-    }
+    bounds = {"recall_bound": pytest.approx(0.9579, abs=1e-4), "highest_bound": pytest.approx(0.1 ** (1 / 80))}
+    counts = {"search_images": 30, "check_images": 60, "not_candidates": 0, "set_aside": 30, "not_predicted": 30}
+    recall = {"target_recall": 0.9, "recall": {"hits": 120, "n": 120, "value": 1.0}}
+    assert (
+        choice == {"search": "exact", "subsets": 7} | recall | bounds | counts
+    )  # 60 images with one pair, 30 with two
 
 
 def test_what_golden_answers_do_not_show_is_refused_and_the_frontier_shown_all_the_same(

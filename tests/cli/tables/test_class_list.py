@@ -124,8 +124,15 @@ def test_the_document_holds_the_finding_or_null(shop: Path, run: Evaluate) -> No
     }
 
 
-def test_a_known_order_is_named(shop: Path, run: Evaluate) -> None:
-    """Twelve folders sorted as text are a known order."""
+def test_undecided_classes_and_a_known_order_are_named(shop: Path, run: Evaluate) -> None:
+    """Images of two classes are taken for either, half and half; 12 folders sorted as text are a known order."""
+    unclear, ids = SAID.copy(), np.argsort(LOST)
+    for c in (3, 4):
+        unclear[c == TRUTH] = np.arange(20) % 2 * (ids[4] - ids[3]) + ids[3]
+    np.save("unclear.npy", unclear)
+    done = run("evaluate", "unclear.npy", "--labels", "labels.json", "--quiet")
+    (line,) = (line for line in done.err.splitlines() if "undecided" in line)
+    assert line.startswith("  undecided:        2 classes: ")
     np.save("text.npy", np.argsort(sorted(range(12), key=str))[TRUTH])
     done = run("evaluate", "text.npy", "--labels", "labels.json", "--quiet")
     assert done.err.splitlines()[:2] == [

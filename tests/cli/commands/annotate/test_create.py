@@ -66,22 +66,9 @@ def test_seed_is_random_and_not_printed(create: Create) -> None:
         results = document_of(create("--json", "--force"), "annotate")["results"]
         seeds.add(rows(schema.campaign)[0].seed)
     assert len(seeds) == 2
-    assert results == {
-        "campaign": "pets.db",
-        "name": "pets",
-        "tasks": 4,
-        "questions": 8,
-        "images": 8,
-        "hashed_images": 8,
-        "votes_at_most": 40,
-        "stop": None,
-        "golden_tasks": 4,
-        "golden_questions": 8,
-        "answered_by_experts": 8,
-        "golden_split": 0,
-        "practice_tasks": 0,
-        "example_images": 0,
-    }
+    counts = {"tasks": 4, "questions": 8, "images": 8, "votes_at_most": 40, "golden_tasks": 4, "practice_tasks": 0}
+    expected = counts | {"campaign": "pets.db", "name": "pets", "stop": None}
+    assert {name: results[name] for name in expected} == expected
 
 
 def test_tasks_name_classes_that_the_benchmark_knows_by_wnid_only(create: Create) -> None:

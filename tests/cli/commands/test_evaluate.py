@@ -185,16 +185,6 @@ def test_unknown_images_are_an_error_or_counted(shop: Path, run: Evaluate) -> No
     assert result["images"] == result["scored"] + sum(result["not_scored"].values()) == 5
 
 
-def test_images_that_only_the_scores_know_were_never_rated_in_every_output(shop: Path, run: Evaluate) -> None:
-    Path("fewer.json").write_text(
-        json.dumps({name: LABELS[name] for name in ("shop/1.jpg", "shop/2.jpg")} | {"x": ["bowl"]})
-    )
-    argv = ["evaluate", "good.csv", "--labels", "fewer.json", "--scores", "scores.csv", "--details", "out.csv"]
-    (result,) = results_of(run, *argv)
-    assert result["not_scored"] == {"empty": 0, "unlabelled": 2, "unknown": 0}
-    assert [row["state"] for row in read_csv("out.csv")] == ["labelled", "labelled", "unlabelled", "unlabelled"]
-
-
 def test_one_bad_file_among_many_is_its_error_and_no_table(shop: Path, run: Evaluate) -> None:
     write_csv("bad.csv", "image,prediction", [("shop/1.jpg", "spoon")])
     for files in (["good.csv", "bad.csv", "poor.csv"], ["bad.csv", "good.csv"]):

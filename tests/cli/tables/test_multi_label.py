@@ -85,15 +85,6 @@ def test_the_json_holds_what_the_table_shows_and_classes_when_asked(run: Evaluat
     ]
 
 
-def test_without_original_labels_there_is_no_mean_over_classes_and_that_is_said(run: Evaluate) -> None:
-    argv = ["evaluate", "poor.csv", "--labels", "reviewed.json", "--by", "class"]
-    assert "no mean over classes: original labels are missing" in run(*argv, "--verbose").out.splitlines()
-    counts = results_of(run, *argv)[0]["multi_label"]
-    assert counts["by_class"] == []
-    assert counts["unclear_is_correct"]["mean_over_classes"] is None
-    assert counts["mean_over_classes_reason"] == "original labels are missing"
-
-
 def test_the_table_of_images_tells_what_reviewers_said_of_each_first_class(run: Evaluate) -> None:
     Path("one-more.csv").write_text(Path("poor.csv").read_text() + "7.jpg,cup\n")
     argv = ["evaluate", "one-more.csv", "good.csv", "--labels", "reviewed.json", "--ignore-unknown"]

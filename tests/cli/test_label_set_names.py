@@ -86,8 +86,3 @@ def test_label_sets_called_original_are_told_from_the_original_labels(bench: Pat
     Path("sets/original.json").write_text(json.dumps(LABELS))
     judged = ("--labels", "sets/original.json", "--original", "original.json")
     assert table(run, "evaluate", "a.csv", *judged)[0].startswith('file    "original" top-1 %')
-
-
-def test_a_name_says_nothing_to_the_terminal(bench: Path, run: Callable[..., Run]) -> None:
-    Path("\x1b[2Jp.json").write_text(json.dumps(LABELS))
-    assert table(run, "evaluate", "a.csv", "--labels", "\x1b[2Jp.json")[0].startswith("file    \\x1b[2Jp top-1 %")

@@ -90,12 +90,6 @@ def test_two_models_in_a_table(bench: Path, run: Callable[..., Run]) -> None:
     assert run("compare", "good.csv", "fitted.csv", *OPTIONS, "--quiet").out == TABLE
 
 
-def test_the_table_is_written(bench: Path, run: Callable[..., Run]) -> None:
-    assert run("compare", "good.csv", "fitted.csv", *OPTIONS, "-o", "table.tex").code == 0
-    first = "\\begin{tabular}{lrrrrrrrr}\n\\toprule\nlabels & images & a \\% & b \\% & a - b &"
-    assert Path("table.tex").read_text().startswith(first)
-
-
 def test_more_models_are_ranked_and_every_pair_is_compared(bench: Path, run: Callable[..., Run]) -> None:
     write_csv("worse.csv", "image,prediction", dict.fromkeys(IMAGES, 2).items())
     files = ("worse.csv", "good.csv", "fitted.csv")

@@ -186,13 +186,6 @@ def test_replays_are_drawn(calibrated: list[str], run: Callable[..., Run], needs
     assert "0.3, 0.7" in Path("stop.svg").read_text()
 
 
-def test_votes_of_em_are_replayed_with_its_model(here: Path, run: Callable[..., Run]) -> None:
-    assert run("aggregate", "F/votes.csv", "-o", "em.npz").code == 0
-    result = run("curve", "em.npz", "--benchmark", "F", "--stop", "0.3,0.7")
-    assert (result.code, result.err) == (0, "")
-    assert "em.npz, closed at 0.3, 0.7: " in result.out
-
-
 CLASS_VOTES = "image,rater,answer\n" + "".join(
     f"{image},{rater},{answer}\n"
     for image, answers in {"a": ("cat", "cat", "dog"), "b": ("dog", "dog", "dog"), "d": ("cat", "dog", "cat")}.items()

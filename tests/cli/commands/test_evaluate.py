@@ -244,16 +244,6 @@ def test_names_may_be_those_of_one_of_several_files_and_a_second_file_for_one_is
     assert (result.code, result.err.splitlines()[-1]) == (2, "Error: --names is given twice for ids.npy.")
 
 
-def test_a_list_of_classes_beside_an_array_is_no_list_of_its_images(ids: list[Any], run: Evaluate) -> None:
-    """Although it has as many lines as the array has rows."""
-    np.save("model.npy", np.eye(5, dtype=np.float32))
-    Path("model.txt").write_text("4\n3\n2\n1\n0\n")
-    argv = ["evaluate", "model.npy", "--labels", "numbered.json", "--original", "none", "--classes", "model.txt"]
-    document = document_of(run(*argv, "--json"), "evaluate")
-    assert "model.txt beside it lists the outputs and does not name its rows" in document["results"][0]["detected"]
-    assert [entry["name"] for entry in document["inputs"]] == ["labels", "classes", "predictions"]
-
-
 def test_a_k_larger_than_a_file_holds_is_an_error_and_the_default_is_what_it_holds(
     ids: list[Any], run: Evaluate
 ) -> None:
@@ -663,13 +653,6 @@ def test_thresholds_each_have_their_row_of_the_change(shop: Path, run: Callable[
         ["good.csv", "at", "0.5", "2"],
         ["good.csv", "at", "0.8", "2"],
     ]
-
-
-def test_excluded_images_are_told_in_the_table_of_images(shop: Path, run: Callable[..., Run]) -> None:
-    write_csv("repeats.csv", "set,image,group,kind", DUPLICATES)
-    argv = ("evaluate", "good.csv", "--labels", "labels.json", "--duplicates", "repeats.csv", "--details", "out.csv")
-    assert run(*argv).code == 0
-    assert [row["state"] for row in read_csv("out.csv")] == ["labelled", "excluded", "empty", "excluded"]
 
 
 @pytest.mark.parametrize(

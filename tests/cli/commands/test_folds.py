@@ -92,12 +92,6 @@ def test_many_folds_are_shown_in_part(training: Path, run: Callable[..., Run]) -
     assert "  29        2         1             2 to 2\n" in run(*argv, "--force", "--verbose").out
 
 
-def test_duplicates_of_the_benchmark_are_in_one_fold(training: Path, run: Callable[..., Run]) -> None:
-    Path("pets/duplicates.csv").write_text(DUPLICATES)
-    result = run("folds", "--benchmark", "pets", "--k", "3", "-o", "pets/folds.csv")
-    assert (result.code, "3 duplicate images in 2 groups, each in one fold\n" in result.out) == (0, True)
-
-
 @pytest.mark.parametrize(
     ("argv", "code", "error"),
     [

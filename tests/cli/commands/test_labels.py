@@ -169,8 +169,3 @@ def test_a_wrong_call_is_exit_code_2(argv: list[str], expected: str, run: Callab
     result = run("labels", *argv)
     assert (result.code, result.out) == (2, "")
     assert expected in result.err
-
-
-def test_a_threshold_is_a_probability(scores: Path, run: Callable[..., Run]) -> None:
-    assert run("labels", "scores.csv", "--threshold", "nan", "-o", "l.json").error == "out-of-range"
-    assert not (scores / "l.json").exists()

@@ -187,22 +187,6 @@ def test_golden_answers_are_found_for_validation_images_only(
     assert read() == ["votes"]
 
 
-def test_golden_answers_on_other_images_are_refused(run: Callable[..., Run], tmp_path: Path) -> None:
-    votes, *_ = sets(tmp_path)
-    golden = write_csv(
-        tmp_path / "other.csv", HEADINGS, [(f"other {i}.png", 1, "x", ("no", "yes")[i % 2]) for i in range(9)]
-    )
-    result = run("raters", votes, "--golden", golden)
-    assert (result.code, result.out) == (1, "")
-    assert result.err == (
-        "Error: two files have no image in common\n"
-        f"  where:   {votes} (votes) and {golden} (golden)\n"
-        "  found:   00000000.png, 00000001.png and 198 more; and other 0.png, other 1.png and 7 more\n"
-        "  fix:     check that both files are of the same images, or give the raters' votes on golden questions too, "
-        "as rater-golden of the benchmark\n"
-    )
-
-
 def test_one_item_with_as_many_answers_as_votes_is_refused(run: Callable[..., Run], tmp_path: Path) -> None:
     """EM leaves each truth the same share of the item, which is half or less."""
     rows = [("x", f"rater {i}", answer) for i, answer in enumerate((7, "zebra"))]

@@ -98,13 +98,6 @@ def test_a_chart_is_drawn_alone(here: Path, run: Callable[..., Run]) -> None:
     assert (here / "f.png").stat().st_size > 1000
 
 
-def test_a_chart_gives_its_numbers_as_json(here: Path, run: Callable[..., Run]) -> None:
-    document = document_of(run("report", *BOTH, "--chart", "scatter", "-o", "f.svg", "--json"), "report")
-    results = document["results"]
-    assert results["columns"][:4] == ["model", "original %", "original 95 %, low", "original 95 %, high"]
-    assert len(results["rows"]) == 2
-
-
 def test_a_chart_that_cannot_be_drawn_says_why(here: Path, run: Callable[..., Run]) -> None:
     result = run("report", *BOTH, "--chart", "curve", "-o", "f.svg")
     assert (result.error, result.err) == (

@@ -176,11 +176,6 @@ def test_a_score_that_is_nan_is_an_error_of_the_image_alone_that_has_it(shop: Pa
         assert "\n  where:   nan.csv, image shop/1.jpg, row 1, output 1\n" in result.err
 
 
-def test_a_call_without_an_image_is_exit_code_2(run: Callable[..., Run]) -> None:
-    result = run("show")
-    assert (result.code, result.err.splitlines()[-1]) == (2, "Error: Missing argument 'IMAGE'.")
-
-
 # ImageNet
 
 

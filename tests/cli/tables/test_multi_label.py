@@ -109,8 +109,3 @@ def test_compare_judges_by_the_valid_classes_of_good_images(run: Evaluate) -> No
     )
     assert by_all.code == 0
     assert by_all.out == by_valid.out
-
-
-def test_sheets_take_multi_label_sets_too(run: Evaluate) -> None:
-    done = run("show", "1.jpg", "poor.csv", "--labels", "reviewed.json")
-    assert (done.code, done.err) == (0, "")

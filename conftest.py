@@ -13,7 +13,7 @@ import pytest
 from hypothesis import settings
 
 from reassess.cli import main
-from reassess.cli.fixes import error_in_options
+from reassess.cli.screen import error_in_options
 from reassess.core import LabelSets, Leaderboard, Scores, Votes
 from reassess.data import read_labels, read_original, read_scores
 from reassess.errors import MissingPackageError, ReassessError
@@ -39,7 +39,6 @@ _NEEDED_BY = {
     "integrations/torchvision": "torchvision",
     "proposals/image_models": "PIL",
     "proposals/inference": "PIL",
-    "proposals/model_sources": "PIL",
     "proposals/preprocessing": "PIL",
     "report/typesetting": "jinja2",
     "report/writing": "jinja2",

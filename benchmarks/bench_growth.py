@@ -16,7 +16,6 @@ import pytest
 
 import reassess
 from reassess import ReassessError
-from reassess.formats import read_posterior
 
 ROWS, TIMES, MOST = 25_000, 8, 12
 ROUNDS = 3
@@ -71,7 +70,6 @@ CASES: dict[str, tuple[str, Callable[[int], Iterable[str]], Callable[[Path], obj
     "classes": ("txt", lines("", "cat {i}"), reassess.read_classes),
     "classes, all called alike": ("txt", lines("", "cat"), reassess.read_classes),
     "classes, alike but for capitals": ("txt", lines("", "cAt {i}\nCat {i}"), reassess.read_classes),
-    "posteriors": ("csv", lines("item,answer,probability", "{i},yes,0.5\n{i},no,0.5"), read_posterior),
     "several labels an image": (
         "csv",
         lines(

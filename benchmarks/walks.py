@@ -1,8 +1,9 @@
 """Count the modules that a file passes on its way to the printed line: python -m benchmarks.walks.
 
-Each call of a function of the package is noted while a command runs on a small file (`sys.setprofile`); calls while a
-module is imported do not count. A step leads from the module of one call to that of the next. It is upward if the next
-module is in a room on a higher floor.
+Each call of a function of the package is noted while a command runs on a small file (`sys.setprofile`), except while a
+module is imported. A step leads from the module of one call to that of the next; a call leads from the caller's module
+to the called one. Both are upward if they end in a room on a higher floor: a step also where a lower room has returned,
+a call only where a lower room calls back.
 """
 
 import os
@@ -40,19 +41,20 @@ def floors() -> dict[str, int]:
     return {room.strip(): floor for floor, rooms in enumerate(reversed(layers)) for room in rooms.split("|")}
 
 
-def modules_called(argv: Sequence[str]) -> list[str]:
-    """The module of each call of a function of the package while a command runs."""
-    called: list[str] = []
+def modules_called(argv: Sequence[str]) -> list[tuple[str, str]]:
+    """The module of each call of a function of the package while a command runs, and that of its caller."""
+    called: list[tuple[str, str]] = []
     importing = 0
 
     def note(frame: FrameType, event: str, _: object) -> None:
         nonlocal importing
         if frame.f_code.co_name == "<module>":
             importing += (event == "call") - (event == "return")
-        elif event == "call" and not importing:
-            module = frame.f_globals.get("__name__", "")
-            if module.startswith("reassess."):
-                called.append(module.removeprefix("reassess."))
+        elif event == "call" and not importing and (module := _module(frame)):
+            caller = frame.f_back
+            while caller is not None and not _module(caller):
+                caller = caller.f_back
+            called.append((module, module if caller is None else _module(caller)))
 
     with redirect_stdout(StringIO()):
         sys.setprofile(note)
@@ -62,14 +64,24 @@ def modules_called(argv: Sequence[str]) -> list[str]:
     return called
 
 
+def _module(frame: FrameType) -> str:
+    """The module of a frame without the package's name; empty outside the package."""
+    package, _, module = frame.f_globals.get("__name__", "").partition(".")
+    return module if package == "reassess" else ""
+
+
 def print_walks() -> None:
     """Print the modules and steps of each walk."""
     floor = floors()
     for name, argv in WALKS.items():
-        called = modules_called(argv)
+        calls = modules_called(argv)
+        called = [module for module, _ in calls]
         steps = {step for step in pairwise(called) if step[0] != step[1]}
-        upward = [(a, b) for a, b in steps if floor[b.split(".")[0]] > floor[a.split(".")[0]]]
-        print(f"{name}: {len(set(called))} modules, {len(steps)} steps, {len(upward)} upward")
+        upward, back = (
+            sum(floor[b.split(".")[0]] > floor[a.split(".")[0]] for a, b in pairs)
+            for pairs in (steps, {(caller, module) for module, caller in calls})
+        )
+        print(f"{name}: {len(set(called))} modules; {len(steps)} steps, {upward} upward; {back} upward calls")
         if "-v" in sys.argv:
             print(" ", ", ".join(dict.fromkeys(called)))
 

@@ -16,11 +16,18 @@ from typing import Any
 import click
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 import pytest
 
 from reassess.aggregation import Curve, Golden
-from reassess.core import Classes, Items, LabelSets, Questions, Scores, Votes
-from reassess.errors import DataError, ReassessError
+from reassess.core import Classes, Items, LabelSets, Posterior, Questions, Scores, Votes
+from reassess.errors import ReassessError
+
+# The types of fixtures.
+Refused = Callable[..., str]
+File = Callable[..., Path]
+RealFile = Callable[[str], Path]
+Needs = Callable[[str], None]
 
 WORDS = ("no", "maybe", "yes")
 GOOD = b"the known bytes\n"  # of a file whose hash is known
@@ -38,11 +45,17 @@ CURVE = Curve(
 )
 # What messages of several readers say.
 NAME_OUTPUTS = "name the class of each output with outputs=[...], one wnid or name per line"
+PICKLED = (
+    "file contains pickled Python objects, which are never loaded: unpickling can run any code\n"
+    "  where:   DIR/{}\n"
+    "  allowed: arrays of numbers or text\n"
+    "  fix:     save plain arrays, such as np.save(path, array.astype('float32')) or names.astype(str)"
+)
 
 
 def message(function: Callable[..., object], *args: object, **options: object) -> str:
     """The whole message with which a call is refused."""
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(ReassessError) as caught:
         function(*args, **options)
     return str(caught.value)
 
@@ -100,6 +113,13 @@ def numbered_labels(sets: Sequence[Iterable[int]], classes: Classes | None = Non
 def validation_name(number: int, suffix: str = ".JPEG") -> str:
     """The file name of a validation image of ImageNet."""
     return f"ILSVRC2012_val_{number:08d}{suffix}"
+
+
+def read_posterior(path: Path) -> Posterior:
+    """The posterior in a table, with a row for each item and answer."""
+    table = {".csv": pl.read_csv, ".jsonl": pl.read_ndjson, ".parquet": pl.read_parquet}[path.suffix](path)
+    items, truths = (tuple(table[name].unique(maintain_order=True)) for name in ("item", "answer"))
+    return Posterior(items, truths, table["probability"].to_numpy().reshape(len(items), len(truths)))
 
 
 def write_files(folder: Path, contents: Mapping[str, str | bytes]) -> Path:

@@ -49,8 +49,8 @@ from .core import class_folder_order as class_folder_order
 from .data import BenchmarkCheck as BenchmarkCheck
 from .data import check_benchmark as check_benchmark
 from .data import fetch as fetch
+from .data import labels_from_folders as labels_from_folders
 from .data import open_benchmark as open_benchmark
-from .data import original_of_class_folders as original_of_class_folders
 from .data import read_classes as read_classes
 from .data import read_collapsed as read_collapsed
 from .data import read_labels as read_labels

@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from functools import partial
 from html import escape
 from itertools import islice
 from typing import NamedTuple
@@ -27,13 +28,8 @@ def plain(text: str) -> str:
     return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
 
 
-def composed(text: str) -> str:
-    """A name from a file in one form of Unicode, NFC: a letter and its accent, which some systems keep apart, as one.
-
-    >>> len("Caf\u0065\u0301"), len(composed("Caf\u0065\u0301"))
-    (5, 4)
-    """
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+# A name in one form of Unicode: a letter and its accent, which some systems keep apart, are one character.
+composed = partial(unicodedata.normalize, "NFC")
 
 
 def aligned(rows: Iterable[tuple[str, str]]) -> list[str]:
@@ -181,7 +177,8 @@ class Shown:
 
     def _summary(self) -> Iterable[tuple[str, str]]:
         """Names and a text on each."""
-        return [(name, _brief(getattr(self, name))) for name in getattr(self, "__dataclass_fields__", ())]
+        fields = getattr(self, "__dataclass_fields__", {}).values()
+        return [(field.name, _brief(getattr(self, field.name))) for field in fields if field.init]
 
     def __str__(self) -> str:
         if type(self)._summary is Shown._summary:

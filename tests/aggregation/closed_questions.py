@@ -16,23 +16,9 @@ _Ints = npt.NDArray[np.int64]
 def closed_by_truth(
     votes: Votes, valid: npt.NDArray[np.bool_], models: Sequence[tuple[_Ints, RaterModel]], *, orders: int = 10
 ) -> _Ints:
-    """Count questions that the rule closes, in random orders of their votes.
+    """Count questions that the rule closes as invalid, and as valid; of each how many are invalid, and valid.
 
-    Parameters
-    ----------
-    votes
-        Votes on (image, class) questions.
-    valid
-        bool, shape (questions,): the truth.
-    models
-        Rows of questions, each with the rater model that judges them.
-    orders
-        Number of random orders.
-
-    Returns
-    -------
-    int64, shape (2, 2)
-        Closed as invalid, and as valid; of each how many are invalid, and valid.
+    Votes are taken in random orders. Each of the models judges the questions at its rows.
     """
     counts = np.zeros((2, 2), np.int64)
     for rows, model in models:
@@ -44,14 +30,10 @@ def closed_by_truth(
             for most in range(RULE.at_least, int(part.sizes.max()) + 1):
                 taken = shuffled[place < most]
                 ids = (part.item_ids[taken], part.rater_ids[taken], part.answer_ids[taken])
-                probability = posterior(Votes.from_columns(part.items, *ids, part.raters, part.answers), model).of(
-                    "valid"
-                )
-                closed = is_open & RULE.closes(probability, np.full(rows.size, most))
-                for is_high in (False, True):
-                    counts[int(is_high)] += np.bincount(
-                        valid[rows][closed & ((probability > 0.5) == is_high)], minlength=2
-                    )
+                so_far = Votes.from_columns(part.items, *ids, part.raters, part.answers)
+                probability = posterior(so_far, model).of("valid")
+                closed = is_open & RULE.is_closed(probability, np.full(rows.size, most))
+                np.add.at(counts, ((probability[closed] > 0.5).astype(int), valid[rows][closed].astype(int)), 1)
                 is_open &= ~closed
     return counts
 

@@ -1,6 +1,7 @@
 """EM: the published example, an independent reference in plain Python, and the laws that it keeps."""
 
 import math
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -13,15 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reassess.aggregation import DawidSkeneFit, Pinned, fit_dawid_skene, posterior
+from reassess.aggregation import Pinned, fit_dawid_skene, posterior
 from reassess.aggregation.em import answer_shares
+from reassess.aggregation.golden import expert_validity
 from reassess.core import VALIDITY, Questions, Votes
-from reassess.errors import ConvergenceWarning, DataError
-from reassess.formats import read_vote_file
-from tests.helpers import WORDS, message, votes_of
+from reassess.errors import ConvergenceWarning
+from reassess.formats import read_score_file, read_vote_file
+from tests.helpers import WORDS, code_of, message, votes_of
 from tests.references import average_precision
-
-# --- the reference --------------------------------------------------------------------------------------------------
 
 
 def reference_em(
@@ -128,47 +128,41 @@ def stopped(votes: Votes, **options: Any) -> Any:
         return fit_dawid_skene(votes, **options)
 
 
-@pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("smoothing", [0, 1])
-@pytest.mark.parametrize(("answers", "truths"), [(3, 3), (4, 2), (2, 3), (17, 17)])
+@pytest.mark.parametrize(("answers", "truths", "seeds"), [(3, 3, 4), (4, 2, 4), (2, 3, 4), (17, 17, 1)])
 @pytest.mark.parametrize("pin", [False, True])
 @pytest.mark.parametrize("pooling", [0, 2.5])
 def test_em_agrees_with_the_reference(
-    seed: int, smoothing: int, answers: int, truths: int, pin: bool, pooling: float
+    smoothing: int, answers: int, truths: int, seeds: int, pin: bool, pooling: float
 ) -> None:
-    votes = random_votes(seed, answers=answers)
-    shares = np.random.default_rng(seed).dirichlet(np.ones(truths), answers)
     pins = {0: [1.0] + [0.0] * (truths - 1), 7: [0.5, 0.5] + [0.0] * (truths - 2), 11: [1 / truths] * truths}
     pinned = Pinned(np.array(list(pins)), np.array(list(pins.values()))) if pin else None
-    result = stopped(
-        votes,
-        truths=tuple(f"t{t}" for t in range(truths)),
-        weights=shares,
-        smoothing=smoothing,
-        pooling=pooling,
-        pinned=pinned,
-        max_iterations=12,
-        prior=[1 / truths] * truths if truths == 2 else None,
-    )
-    options = {"pinned": pins if pin else None, "prior": [1 / truths] * truths if truths == 2 else None}
-    q, matrices, prior, objectives = (
-        reference_pooled(votes, shares.tolist(), smoothing=smoothing, pooling=pooling, iterations=12, **options)
-        if pooling
-        else reference_em(votes, shares.tolist(), pseudo_votes=smoothing, iterations=12, **options)
-    )
-    np.testing.assert_allclose(result.posterior.values, q, atol=1e-10)
-    np.testing.assert_allclose(result.model.matrices_of(votes.raters), matrices, atol=1e-10)
-    np.testing.assert_allclose(result.model.prior, prior, atol=1e-12)
-    np.testing.assert_allclose(result.history, objectives, rtol=1e-10)
-
-
-def test_the_reference_notices_a_wrong_answer() -> None:
-    """The helper that judges EM must itself fail on something else than EM: here, on other smoothing."""
-    votes = random_votes(0)
-    shares = np.eye(3)
-    q, *_ = reference_em(votes, shares.tolist(), pseudo_votes=1, iterations=5)
-    other, *_ = reference_em(votes, shares.tolist(), pseudo_votes=0, iterations=5)
-    assert np.abs(q - other).max() > 1e-3
+    given_prior = [1 / truths] * truths if truths == 2 else None
+    for seed in range(seeds):
+        votes = random_votes(seed, answers=answers)
+        shares = np.random.default_rng(seed).dirichlet(np.ones(truths), answers)
+        result = stopped(
+            votes,
+            truths=tuple(f"t{t}" for t in range(truths)),
+            weights=shares,
+            smoothing=smoothing,
+            pooling=pooling,
+            pinned=pinned,
+            max_iterations=12,
+            prior=given_prior,
+        )
+        options = {"pinned": pins if pin else None, "prior": given_prior, "iterations": 12}
+        q, matrices, prior, objectives = (
+            reference_pooled(votes, shares.tolist(), smoothing=smoothing, pooling=pooling, **options)
+            if pooling
+            else reference_em(votes, shares.tolist(), pseudo_votes=smoothing, **options)
+        )
+        np.testing.assert_allclose(result.posterior.values, q, atol=1e-10)
+        np.testing.assert_allclose(result.model.matrices_of(votes.raters), matrices, atol=1e-10)
+        np.testing.assert_allclose(result.model.prior, prior, atol=1e-12)
+        np.testing.assert_allclose(result.history, objectives, rtol=1e-10)
+        empty = (votes.sizes == 0) & ~np.isin(np.arange(len(votes.items)), list(pins))
+        np.testing.assert_allclose(result.posterior.values[empty], [result.model.prior] * empty.sum(), atol=1e-12)
 
 
 @pytest.mark.parametrize("smoothing", [0, 1])
@@ -181,7 +175,7 @@ def test_many_votes_on_an_item_agree_with_the_reference(smoothing: int, truths: 
     answers = tuple(range(truths))
     votes = Votes.from_columns((0, 1, 2), rows, generator.integers(0, 2, rows.size), answer_ids, (0, 1), answers)
     prior = [0.6, 0.4] if truths == 2 else [1 / truths] * truths
-    result = stopped(votes, smoothing=smoothing, pooling=0, max_iterations=6, prior=prior)
+    result = stopped(votes, smoothing=smoothing, pooling=0, max_iterations=3, prior=prior)
     q, _, _, objectives = reference_em(
         votes, np.eye(truths).tolist(), pseudo_votes=smoothing, iterations=result.iterations, prior=prior
     )
@@ -189,14 +183,10 @@ def test_many_votes_on_an_item_agree_with_the_reference(smoothing: int, truths: 
     np.testing.assert_allclose(result.history, objectives, rtol=1e-10)
 
 
-# --- published numbers ----------------------------------------------------------------------------------------------
-
-
 def test_the_1979_example_gives_the_papers_numbers(real_file: Callable[[str], Path]) -> None:
     votes = read_vote_file(real_file("anesthesia-1979.csv"))
     result = fit_dawid_skene(votes, smoothing=0, pooling=0)
     assert result.model.prior.round(4).tolist() == [0.3996, 0.4220, 0.1118, 0.0667]
-    assert result.model.prior.round(2).tolist() == [0.40, 0.42, 0.11, 0.07]
     assert round(result.objective, 5) == -192.89088
     assert result.model.matrices[0].round(3).tolist() == [
         [0.889, 0.111, 0, 0],
@@ -209,9 +199,6 @@ def test_the_1979_example_gives_the_papers_numbers(real_file: Callable[[str], Pa
 def test_em_on_the_released_votes_gives_the_measured_numbers(
     real_file: Callable[[str], Path], real_votes: Callable[[str], Votes]
 ) -> None:
-    from reassess.aggregation.golden import expert_validity
-    from reassess.formats import read_score_file
-
     votes, experts = real_votes("raters.npz"), real_votes("golden.npz")
     published = read_score_file(real_file("scores.npz")).values >= 0.8
     truth, rows = expert_validity(experts, at_least=3), votes.find(experts.items)
@@ -221,17 +208,12 @@ def test_em_on_the_released_votes_gives_the_measured_numbers(
         return np.count_nonzero(kept & published) / np.count_nonzero(kept | published)
 
     plain = fit_dawid_skene(votes, smoothing=0, pooling=0).posterior.of("valid")
-    smoothed = fit_dawid_skene(votes, smoothing=1, pooling=0).posterior.of("valid")
     assert round(average_precision(truth, plain[rows]), 4) == 0.8922
-    assert round(average_precision(truth, smoothed[rows]), 4) == 0.8923
     assert round(jaccard(plain), 3) == 0.906
     three = fit_dawid_skene(votes, truths=WORDS, smoothing=0, pooling=0)
     assert round(jaccard(three.posterior.of("yes")), 3) == 0.474
     assert three.converged
     assert (np.diff(three.history) >= -1e-9 * abs(three.objective)).all()
-
-
-# --- simulated raters -----------------------------------------------------------------------------------------------
 
 
 def simulated(seed: int = 0, items: int = 20_000) -> tuple[Votes, npt.NDArray[Any], npt.NDArray[Any]]:
@@ -257,35 +239,8 @@ def test_simulated_raters_come_back() -> None:
     assert (np.abs(result.model.prior - prior) <= 4 * 1.6 * np.sqrt(prior * (1 - prior) / len(votes.items))).all()
 
 
-# --- laws -----------------------------------------------------------------------------------------------------------
-
 SEEDS = st.integers(0, 10_000)
 POOLINGS = st.sampled_from([0.0, 0.3, 4.0, 100.0])
-
-
-def relabelled(votes: Votes, seed: int) -> Votes:
-    """The same votes with items and raters in another order."""
-    generator = np.random.default_rng(seed)
-    items, raters = generator.permutation(len(votes.items)), generator.permutation(len(votes.raters))
-    return Votes.from_columns(
-        tuple(votes.items[i] for i in np.argsort(items)),
-        items[votes.item_ids],
-        raters[votes.rater_ids],
-        votes.answer_ids,
-        tuple(votes.raters[r] for r in np.argsort(raters)),
-        votes.answers,
-    )
-
-
-@given(SEEDS, st.sampled_from([0.0, 1.0]), POOLINGS)
-@settings(max_examples=30)
-def test_relabelling_raters_and_items_changes_nothing(seed: Any, smoothing: float, pooling: float) -> None:
-    votes = random_votes(seed)
-    other = relabelled(votes, seed)
-    first, second = (stopped(v, smoothing=smoothing, pooling=pooling, max_iterations=30) for v in (votes, other))
-    rows = other.find(votes.items)
-    np.testing.assert_allclose(first.posterior.values, second.posterior.values[rows], atol=1e-9)
-    np.testing.assert_allclose(first.model.matrices_of(votes.raters), second.model.matrices_of(votes.raters), atol=1e-9)
 
 
 @given(SEEDS, st.sampled_from([0.0, 0.1, 1.0, 7.0]), POOLINGS, st.booleans(), st.booleans())
@@ -298,18 +253,6 @@ def test_the_objective_never_falls(seed: Any, smoothing: float, pooling: float, 
     history = stopped(votes, max_iterations=40, **options).history
     assert np.isfinite(history).all()
     assert (np.diff(history) >= -1e-9 * np.abs(history[1:])).all()
-
-
-@given(SEEDS, st.integers(0, 2), POOLINGS)
-@settings(max_examples=30)
-def test_a_pinned_item_keeps_its_truth(seed: Any, truth: int, pooling: float) -> None:
-    votes = random_votes(seed)
-    pinned = Pinned.to_truths(np.array([3]), np.array([truth]), truths=3)
-    result = stopped(votes, pooling=pooling, pinned=pinned, max_iterations=20)
-    assert result.posterior.values[3].tolist() == np.eye(3)[truth].tolist()
-    shared = Pinned(np.array([3]), np.array([[0.2, 0.3, 0.5]]))
-    result = stopped(votes, pooling=pooling, pinned=shared, max_iterations=20)
-    assert result.posterior.values[3].tolist() == [0.2, 0.3, 0.5]
 
 
 def test_the_number_of_threads_does_not_matter_and_runs_are_the_same() -> None:
@@ -337,6 +280,7 @@ def test_adding_votes_and_continuing_ends_where_all_votes_at_once_do() -> None:
     continued = fit_dawid_skene(everything, start=fit_dawid_skene(early).model, tolerance=1e-9)
     np.testing.assert_allclose(continued.posterior.values, at_once.posterior.values, atol=1e-6)
     np.testing.assert_allclose(continued.model.matrices, at_once.model.matrices, atol=1e-6)
+    assert fit_dawid_skene(everything, start=at_once.model).iterations == 2
 
 
 def test_continuing_leaves_a_probability_of_0() -> None:
@@ -346,81 +290,6 @@ def test_continuing_leaves_a_probability_of_0() -> None:
     continued = fit_dawid_skene(votes, start=fit_dawid_skene(early, pooling=0).model, pooling=0)
     assert np.isfinite(continued.posterior.values).all()
     assert continued.objective == pytest.approx(fit_dawid_skene(votes, pooling=0).objective, abs=1e-2)
-
-
-def test_a_converged_model_is_kept() -> None:
-    votes, *_ = simulated(items=2_000)
-    first = fit_dawid_skene(votes, tolerance=1e-10)
-    again = fit_dawid_skene(votes, start=first.model)
-    assert again.iterations == 2
-    np.testing.assert_allclose(again.posterior.values, first.posterior.values, atol=1e-6)
-
-
-# --- pooling --------------------------------------------------------------------------------------------------------
-
-
-def few_votes(classes: int = 10, raters: int = 100, items: int = 300) -> tuple[Votes, npt.NDArray[np.int64]]:
-    """Three votes on each of some items by raters who are right seven times in ten: nine votes a rater."""
-    generator = np.random.default_rng(0)
-    truth = generator.integers(0, classes, items)
-    item_ids = np.repeat(np.arange(items), 3)
-    right = generator.random(item_ids.size) < 0.7
-    answer_ids = np.where(right, truth[item_ids], generator.integers(0, classes, item_ids.size))
-    rater_ids = generator.permutation(np.arange(item_ids.size) % raters)
-    names = tuple(range(classes))
-    return Votes.from_columns(tuple(range(items)), item_ids, rater_ids, answer_ids, range(raters), names), truth
-
-
-def test_few_votes_a_rater_and_many_classes_are_hardly_worse_than_the_majority() -> None:
-    """Without pooling, one vote in each cell, or none, is taken for proof."""
-    votes, truth = few_votes()
-    majority = (votes.counts().argmax(axis=1) == truth).mean()
-    right = {
-        options: (stopped(votes, smoothing=options[0], pooling=options[1]).posterior.most_likely() == truth).mean()
-        for options in ((0, 4), (0, 0), (1, 0))
-    }
-    assert right[0, 4] > majority - 0.02
-    assert right[0, 0] < majority - 0.1
-    assert right[1, 0] < majority - 0.3
-
-
-def test_a_rater_with_few_votes_is_near_the_mean_matrix_and_one_with_many_is_not() -> None:
-    votes, *_ = simulated(items=4_000)
-    few = votes.restrict(np.arange(1))
-    other = replace(few, raters=tuple(f"new {rater}" for rater in range(6)))
-    rare = Votes.from_columns(
-        (*votes.items, "one more"),
-        np.append(votes.item_ids, np.full(5, len(votes.items))),
-        np.append(votes.rater_ids, other.rater_ids + 6),
-        np.append(votes.answer_ids, other.answer_ids),
-        (*votes.raters, *other.raters),
-        WORDS,
-    )
-    model = fit_dawid_skene(rare, pooling=10).model
-    off = np.abs(model.matrices - model.fallback).max(axis=(1, 2))
-    assert off[:6].min() > 0.1
-    assert (off[6:] <= 5 / 15).all()
-    closer = fit_dawid_skene(rare, pooling=1_000).model
-    assert (np.abs(closer.matrices - closer.fallback).max(axis=(1, 2))[6:] <= 5 / 1_005).all()
-
-
-def test_endless_pooling_gives_every_rater_the_one_matrix_that_fits_all_votes() -> None:
-    votes, *_ = simulated(items=1_000)
-    pooled = fit_dawid_skene(votes, pooling=1e12).model
-    np.testing.assert_allclose(pooled.matrices, np.broadcast_to(pooled.fallback, pooled.matrices.shape), atol=1e-6)
-
-
-def test_an_unknown_rater_has_the_mean_matrix() -> None:
-    votes, *_ = simulated(items=1_000)
-    model = fit_dawid_skene(votes).model
-    one = replace(votes, rater_ids=0 * votes.rater_ids, raters=("all",))
-    counts = np.stack([np.bincount(one.answer_ids, minlength=3)])
-    assert np.array_equal(model.matrices_of(["unheard of"])[0], model.fallback)
-    weighted = np.einsum("t,ta->a", model.prior, model.fallback)
-    np.testing.assert_allclose(weighted, counts[0] / counts.sum(), atol=0.01)
-
-
-# --- two truths -----------------------------------------------------------------------------------------------------
 
 
 def asked(rows: Sequence[Sequence[int]], pairs: int, answers: Sequence[str | int] = WORDS) -> Votes:
@@ -451,77 +320,60 @@ def test_truths_that_end_swapped_are_swapped_back(seed: int, pooling: float) -> 
     np.testing.assert_allclose(posterior(votes, result.model).values, result.posterior.values, atol=1e-4)
 
 
-# --- edges ----------------------------------------------------------------------------------------------------------
-
-
-def votes_on_two(rows: Sequence[Sequence[int]], answers: Sequence[str | int] = WORDS) -> Votes:
+def on_two(rows: Sequence[Sequence[int]], answers: Sequence[str | int] = WORDS) -> Votes:
     return votes_of(rows, ("x", "y"), answers=answers)
 
 
 @pytest.mark.parametrize("pooling", [0, 4])
-def test_degenerate_votes_give_numbers(pooling: int) -> None:
-    cases = {
-        "an item without votes": votes_on_two([(0, 0, 0), (0, 1, 2)]),
-        "one rater only": votes_on_two([(0, 0, 0), (1, 0, 2)]),
-        "all answers equal": votes_on_two([(0, 0, 1), (0, 1, 1), (1, 0, 1)]),
-        "an answer never given": votes_on_two([(0, 0, 0), (1, 0, 0), (1, 1, 2)]),
-        "one answer": votes_on_two([(0, 0, 0)], answers=("no",)),
-    }
-    for name, votes in cases.items():
-        result = stopped(votes, pooling=pooling)
-        assert np.isfinite(result.posterior.values).all(), name
-        assert np.allclose(result.posterior.values.sum(axis=1), 1), name
-        assert np.isfinite(result.model.matrices).all(), name
-
-
-def test_an_item_without_votes_has_the_prior_and_does_not_move_it() -> None:
-    votes = random_votes(0)
-    without = votes.restrict(np.flatnonzero(votes.sizes > 0))
-    first, second = stopped(votes, max_iterations=30), stopped(without, max_iterations=30)
-    empty = int(np.argmin(votes.sizes))
-    assert votes.sizes[empty] == 0
-    np.testing.assert_allclose(first.posterior.values[empty], first.model.prior)
-    np.testing.assert_allclose(first.model.prior, second.model.prior)
-
-
-def test_a_rater_without_votes_has_no_matrix() -> None:
-    result = fit_dawid_skene(votes_on_two([(0, 0, 0), (1, 0, 2)]))
-    assert result.model.raters == ("ann",)
+@pytest.mark.parametrize(
+    "votes",
+    [
+        pytest.param(on_two([(0, 0, 0), (0, 1, 2)]), id="an item without votes"),
+        pytest.param(on_two([(0, 0, 0), (1, 0, 2)]), id="one rater"),
+        pytest.param(on_two([(0, 0, 1), (0, 1, 1), (1, 0, 1)]), id="all answers equal"),
+        pytest.param(on_two([(0, 0, 0), (1, 0, 0), (1, 1, 2)]), id="an answer never given"),
+        pytest.param(on_two([(0, 0, 0)], answers=("no",)), id="one answer"),
+    ],
+)
+def test_degenerate_votes_give_numbers(votes: Votes, pooling: int) -> None:
+    result = stopped(votes, pooling=pooling)
+    assert np.allclose(result.posterior.values.sum(axis=1), 1)
+    assert np.isfinite(result.model.matrices).all()
+    assert result.model.raters == votes.raters[: len(set(votes.rater_ids.tolist()))]  # one without votes has no matrix
 
 
 def test_an_empty_row_is_uniform() -> None:
     """Ann never met a dog."""
     pinned = Pinned.to_truths(np.array([0, 1]), np.array([0, 1]), truths=2)
-    votes = votes_on_two([(0, 0, 0), (1, 1, 1), (1, 1, 1)], answers=("cat", "dog"))
+    votes = on_two([(0, 0, 0), (1, 1, 1), (1, 1, 1)], answers=("cat", "dog"))
     result = fit_dawid_skene(votes, pooling=0, pinned=pinned)
     assert result.model.matrices[0].tolist() == [[1, 0], [0.5, 0.5]]
 
 
-def test_stopping_early_warns_by_name() -> None:
+def test_stopping_early_warns_and_a_fit_says_so() -> None:
+    votes = on_two([(0, 0, 0), (1, 0, 2)])
     with pytest.warns(ConvergenceWarning) as caught:
-        result = fit_dawid_skene(random_votes(0), max_iterations=2)
+        result = fit_dawid_skene(votes, max_iterations=1)
     assert str(caught[0].message) == (
-        "EM was stopped after 2 iterations, before its posteriors changed by less than 1e-06: "
+        "EM was stopped after 1 iterations, before its posteriors changed by less than 1e-06: "
         "allow more iterations, or more pooling"
     )
-    assert not result.converged
-    assert result.iterations == 2
-
-
-def test_a_fit_prints_well() -> None:
-    result = fit_dawid_skene(votes_on_two([(0, 0, 0), (1, 0, 2)]), pooling=0)
-    assert isinstance(result, DawidSkeneFit)
-    assert repr(result) == (
-        "DawidSkeneFit(RaterModel(1 raters, truths no, maybe, yes, answers no, maybe, yes), "
-        "1 iterations, converged, objective -1.38629)"
+    assert re.fullmatch(
+        r"DawidSkeneFit\(RaterModel\(1 raters, truths no, maybe, yes, answers no, maybe, yes\), 1 iterations, "
+        r"not converged, objective -[0-9.]+\)",
+        repr(result),
     )
 
 
+def pin(*rows: int, truths: int = 3) -> dict[str, Pinned]:
+    return {"pinned": Pinned.to_truths(np.array(rows), np.zeros(len(rows), int), truths=truths)}
+
+
+MANY = Votes.from_columns(("x",), np.array([0]), np.array([0]), np.array([0]), ("ann",), tuple(range(300)))
 BAD = {
-    "no votes": ({"votes": votes_on_two(np.empty((0, 3), int))}, "no-votes"),
+    "no votes": ({"votes": on_two(np.empty((0, 3), int))}, "no-votes"),
     "smoothing": ({"smoothing": -1}, "out-of-range"),
     "NaN smoothing": ({"smoothing": math.nan}, "out-of-range"),
-    "pooling": ({"pooling": -1}, "out-of-range"),
     "endless pooling": ({"pooling": math.inf}, "out-of-range"),
     "tiny pooling": ({"pooling": 1e-300}, "out-of-range"),
     "huge smoothing": ({"smoothing": 1e308}, "out-of-range"),
@@ -530,45 +382,43 @@ BAD = {
     "threads": ({"threads": 0}, "out-of-range"),
     "prior": ({"prior": [0.5, 0.2, 0.2]}, "not-a-distribution"),
     "a prior of 0": ({"prior": [0.5, 0.5, 0]}, "out-of-range"),
-    "weights": ({"weights": [0, 1], "truths": ("invalid", "valid")}, "wrong-shape"),
-    "weights above 1": ({"weights": [0, 0.5, 2], "truths": ("invalid", "valid")}, "not-a-distribution"),
-    "NaN weights": ({"weights": [0, math.nan, 1], "truths": ("invalid", "valid")}, "not-a-distribution"),
-    "unknown weights": (
-        {"votes": votes_on_two([(0, 0, 0)], answers=("cat", "dog")), "truths": ("invalid", "valid")},
-        "unknown-answer-order",
-    ),
-    "pinned twice": ({"pinned": Pinned.to_truths(np.array([1, 1]), np.array([0, 1]), truths=3)}, "duplicate-item"),
-    "pinned unknown": ({"pinned": Pinned.to_truths(np.array([1, 2]), np.array([0, 1]), truths=3)}, "out-of-range"),
-    "pinned to other truths": ({"pinned": Pinned.to_truths(np.array([1]), np.array([0]), truths=2)}, "wrong-shape"),
+    "weights": ({"weights": [0, 1], "truths": VALIDITY}, "wrong-shape"),
+    "weights above 1": ({"weights": [0, 0.5, 2], "truths": VALIDITY}, "not-a-distribution"),
+    "NaN weights": ({"weights": [0, math.nan, 1], "truths": VALIDITY}, "not-a-distribution"),
+    "unknown weights": ({"votes": on_two([(0, 0, 0)], ("cat", "dog")), "truths": VALIDITY}, "unknown-answer-order"),
+    "pinned twice": (pin(1, 1), "duplicate-item"),
+    "pinned unknown": (pin(1, 2), "out-of-range"),
+    "pinned to other truths": (pin(1, truths=2), "wrong-shape"),
     "pinned to no distribution": ({"pinned": Pinned(np.array([1]), np.array([[0.5, 0.1, 0.1]]))}, "not-a-distribution"),
+    "too many truths": ({"votes": MANY}, "too-many-classes"),
 }
 
 
 @pytest.mark.parametrize("name", BAD)
 def test_bad_input_is_refused(name: Any) -> None:
     options, code = BAD[name]
-    with pytest.raises(DataError) as error:
-        fit_dawid_skene(**{"votes": votes_on_two([(0, 0, 0), (1, 1, 2)]), **options})
-    assert error.value.code == code
+    assert code_of(fit_dawid_skene, **{"votes": on_two([(0, 0, 0), (1, 1, 2)]), **options}) == code
 
 
 def test_messages_name_the_fault_and_the_fix() -> None:
     """Of faults that EM alone has."""
-    votes = votes_on_two([(0, 0, 0), (1, 1, 2)])
+    votes = on_two([(0, 0, 0), (1, 1, 2)])
     assert message(fit_dawid_skene, votes, prior=[0.5, 0.5, 0]) == (
         "EM cannot use a prior of 0\n  found:   [0.5, 0.5, 0.0]\n  fix:     leave out the truth that cannot be"
     )
-    names = votes_on_two([(0, 0, 0)], answers=("cat", "dog"))
-    assert message(fit_dawid_skene, names, truths=VALIDITY) == (
+    assert message(fit_dawid_skene, on_two([(0, 0, 0)], answers=("cat", "dog")), truths=VALIDITY) == (
         "order of the answers is unknown\n"
         "  allowed: no, maybe, yes for two truths; or truths that are the answers\n"
         "  found:   answers cat, dog; truths invalid, valid\n"
         "  fix:     give the weight of each answer"
     )
-    twice = Pinned.to_truths(np.array([1, 1]), np.array([0, 1]), truths=3)
-    assert message(fit_dawid_skene, votes, pinned=twice) == "item is pinned twice\n  where:   item y"
+    assert message(fit_dawid_skene, votes, **pin(1, 1)) == "item is pinned twice\n  where:   item y"
     assert message(Pinned.to_truths, np.array([1]), np.array([4]), truths=3) == (
         "truth out of range\n  where:   pinned item 1\n  allowed: -1 to 2\n  found:   4"
+    )
+    assert message(fit_dawid_skene, MANY) == (
+        "too many truths for a rater model\n  allowed: up to 256\n  found:   300\n"
+        "  fix:     take the majority, or split the items into groups with fewer answers"
     )
 
 
@@ -579,14 +429,3 @@ def test_starting_weights() -> None:
     assert answer_shares(numbers, ("a", "b"), [0.25, 1]).tolist() == [[0.75, 0.25], [0, 1]]
     assert answer_shares(asked([], 2, answers=(1, 2, 5)), VALIDITY).tolist() == [[1, 0], [0.75, 0.25], [0, 1]]
     assert answer_shares(asked([], 2, answers=("nein", "ja")), VALIDITY).tolist() == [[1, 0], [0, 1]]
-
-
-def test_more_truths_than_the_compiler_can_unroll_are_an_error() -> None:
-    answers = tuple(range(300))
-    votes = Votes.from_columns(("x",), np.array([0]), np.array([0]), np.array([0]), ("ann",), answers)
-    with pytest.raises(DataError) as caught:
-        fit_dawid_skene(votes)
-    assert str(caught.value) == (
-        "too many truths for a rater model\n  allowed: up to 256\n  found:   300\n"
-        "  fix:     take the majority, or split the items into groups with fewer answers"
-    )

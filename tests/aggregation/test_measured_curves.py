@@ -1,7 +1,7 @@
 """Curves of given scores, and of scores made again without the golden answers that judge them."""
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,36 +27,6 @@ from reassess.aggregation import (
 from reassess.core import Classes, LabelSets, Questions, Scores, Votes
 from tests.helpers import CURVE, WORDS, code_of, votes_of
 
-# --- a curve and its points -----------------------------------------------------------------------------------------
-
-
-def test_curve_is_named_by_its_file_and_what_was_left_out() -> None:
-    def name(in_sample: bool | None, left_out: str | None = None) -> str:
-        return MeasuredCurve("s.npz", Curve(CURVE.golden, CURVE.values, in_sample), left_out).name
-
-    assert [name(True), name(None), name(False, "each image left out")] == [
-        "s.npz, in-sample",
-        "s.npz",
-        "s.npz, each image left out",
-    ]
-
-
-def test_json_of_a_curve_is_as_the_contract_says() -> None:
-    assert MeasuredCurve("s.npz", CURVE).to_json() == {
-        "file": "s.npz",
-        "rule": None,
-        "average_precision": 1.0,
-        "in_sample": None,
-        "points": [
-            {"threshold": 0.9, "precision": 1.0, "recall": 0.5},
-            {"threshold": 0.7, "precision": 1.0, "recall": 1.0},
-            {"threshold": 0.6, "precision": 2 / 3, "recall": 1.0},
-        ],
-        "chosen": None,
-        "golden": {"pairs": 3, "valid": 2, "rule": None, "left_out": 0, "unrated": 0},
-    }
-
-
 TWO = Questions.from_columns(["a", "b"], np.array([1, 1]))
 OF_TWO = Curve(Golden(TWO, np.array([True, False])), np.array([0.9, 0.25]), in_sample=True)
 
@@ -81,15 +51,11 @@ def test_columns_have_an_entry_for_each_point_and_none_or_nan_without_a_value() 
         "kept": [1, 2, 0],
         "valid": [1, 1, 1],
     }
-    np.testing.assert_array_equal(columns["threshold"], [0.9, 0.25, np.nan])
-    np.testing.assert_array_equal(columns["precision"], [1, 0.5, np.nan])
-    np.testing.assert_array_equal(columns["recall"], [1, 1, 0])
-
-
-def test_without_curves_and_rules_the_columns_are_empty() -> None:
-    columns = curve_points([])
-    assert {len(column) for column in columns.values()} == {0}
-    assert [columns[name].dtype for name in ("chosen", "kept", "recall")] == [np.bool_, np.int64, np.float64]
+    figures = [columns[name] for name in ("threshold", "precision", "recall")]
+    np.testing.assert_array_equal(figures, [[0.9, 0.25, np.nan], [1, 0.5, np.nan], [1, 1, 0]])
+    assert {name: (len(column), column.dtype) for name, column in curve_points([]).items()} == {
+        name: (0, column.dtype) for name, column in columns.items()
+    }
 
 
 @pytest.mark.parametrize(("threshold", "row"), [(1.0, 0), (0.5, 1), (0.1, 2)])
@@ -116,41 +82,6 @@ def test_golden_answers_of_the_scores_go_before_what_else_is_known(
     (curve,) = measure_curves("mine", scores, CURVE.golden, in_sample=in_sample)
     assert curve.curve.in_sample is expected
 
-
-# --- the published scores -------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def answers(real_votes: Callable[[str], Votes]) -> dict[str, Votes]:
-    """The votes on golden pairs in the main job, the experts', and the raters' golden ones."""
-    votes, experts, raters = (real_votes(f"{name}.npz") for name in ("raters", "golden", "raters_golden"))
-    return {"votes": votes.restrict(votes.find(experts.items)), "experts": experts, "rater_golden": raters}
-
-
-def test_published_scores_have_the_measured_curve_without_each_image(
-    real_scores: Scores, answers: dict[str, Any], real_original: LabelSets
-) -> None:
-    """Average precision 0.8910; precision and recall at 0.8 unchanged."""
-    scores, golden = replace(real_scores, method="imagenet-real"), golden_truth(answers["experts"])
-    given, left_out = measure_curves("ReaL", scores, golden, **answers, original=real_original, leave_out="image")
-    assert (given.curve.in_sample, left_out.curve.in_sample) == (True, False)
-    assert round(left_out.curve.average_precision, 4) == 0.8910
-    point = left_out.curve.at(0.8)
-    assert (round(point.precision.value, 5), round(point.recall.value, 5)) == (0.89767, 0.77823)
-
-
-def test_scores_without_the_original_label_are_made_again_without_it(answers: dict[str, Any]) -> None:
-    golden = golden_truth(answers["experts"])
-    alone = aggregate(method="imagenet-real", **answers).scores
-    assert alone.method == "imagenet-real, original=false"
-    given, left_out = measure_curves("alone", alone, golden, **answers, leave_out="image")
-    assert round(given.curve.average_precision, 4) == 0.8940
-    assert round(left_out.curve.average_precision, 4) == 0.8916
-    _, folds = measure_curves("alone", alone, golden, **answers, leave_out=155)
-    assert folds.curve.values.tolist() == left_out.curve.values.tolist()
-
-
-# --- every method, left out -----------------------------------------------------------------------------------------
 
 NAMES = ("ant", "bee", "cow")
 IMAGES = tuple(f"{i}.png" for i in range(16))
@@ -229,14 +160,24 @@ def test_leaving_an_image_out_is_making_the_scores_anew_from_the_other_golden_an
         return aggregate(votes, method, **golden, **options).scores
 
     scores, experts = make(GOLDEN), experts_of(GOLDEN)
-    folds = image_folds(9, 3)
-    for leave_out, fold_of in (("image", np.arange(9)), (3, folds)):
-        left_out = left_out_scores(scores, votes, experts, None, options.get("original"), leave_out)
+    told: list[int] = []
+
+    def track(numbers: Sequence[int]) -> Sequence[int]:
+        told.extend(numbers)
+        return numbers
+
+    for leave_out, fold_of in (("image", np.arange(9)), (3, image_folds(9, 3))):
+        told.clear()
+        left_out = left_out_scores(scores, votes, experts, None, options.get("original"), leave_out, track=track)
         if name not in BY_GOLDEN:
-            assert left_out is None
+            (curve,) = measure_curves(
+                "mine", scores, golden_truth(experts), votes=votes, experts=experts, leave_out=leave_out
+            )
+            assert (left_out, curve.left_out, curve.curve.in_sample) == (None, None, False)
             continue
+        assert told == list(range(fold_of.max() + 1))
         expected: dict[tuple[str, int], float] = {}
-        for fold in range(fold_of.max() + 1):
+        for fold in told:
             others = [row for row, number in zip(GOLDEN, fold_of, strict=True) if number != fold]
             judged = [IMAGES[row[0]] for row, number in zip(GOLDEN, fold_of, strict=True) if number == fold]
             expected |= table(make(others), judged)
@@ -251,21 +192,13 @@ def test_second_curve_is_of_the_left_out_scores() -> None:
     scores, golden = aggregate(votes, "calibrated", experts=experts).scores, golden_truth(experts)
     goal = Goal("threshold", 0.5)
     first, each = measure_curves("mine", scores, golden, votes=votes, experts=experts, leave_out="image", goal=goal)
-    assert (first.name, first.left_out, each.left_out) == ("mine, in-sample", None, "each image left out")
+    assert (first.name, each.name) == ("mine, in-sample", "mine, each image left out")
     left_out = left_out_scores(scores, votes, experts, None, None, "image")
     assert each.curve.values.tolist() == precision_recall(left_out, golden).values.tolist()
     assert first.chosen is not None
     assert first.chosen.point.threshold == 0.5
     _, halves = measure_curves("mine", scores, golden, votes=votes, experts=experts, leave_out=2)
     assert (halves.left_out, halves.chosen) == ("2 folds left out", None)
-
-
-def test_scores_made_without_golden_answers_have_one_curve_that_is_not_in_sample() -> None:
-    votes, experts_of = ASKED
-    experts = experts_of(GOLDEN)
-    scores = aggregate(votes, "majority").scores
-    (curve,) = measure_curves("mine", scores, golden_truth(experts), votes=votes, experts=experts, leave_out="image")
-    assert (curve.left_out, curve.curve.in_sample) == (None, False)
 
 
 @pytest.mark.parametrize(
@@ -279,6 +212,7 @@ def test_scores_made_without_golden_answers_have_one_curve_that_is_not_in_sample
         ("calibrated", {"votes": None}, "needs-votes"),
         ("calibrated", {"leave_out": 1}, "out-of-range"),
         ("calibrated", {"leave_out": 10}, "out-of-range"),
+        ("calibrated", {"experts": ASKED[1](GOLDEN[:1])}, "out-of-range"),
     ],
 )
 def test_scores_that_cannot_be_made_again_are_an_error(method: str, options: dict[str, Any], expected: str) -> None:
@@ -287,12 +221,6 @@ def test_scores_that_cannot_be_made_again_are_an_error(method: str, options: dic
     scores = replace(aggregate(votes, "majority").scores, method=method)
     given = {"votes": votes, "experts": experts, "leave_out": "image"} | options
     assert code_of(measure_curves, "mine", scores, golden_truth(experts), **given) == expected
-
-
-def test_only_golden_image_cannot_be_left_out() -> None:
-    votes, experts = SINGLE[0], expert(GOLDEN[:1])
-    scores = aggregate(votes, "calibrated", experts=experts).scores
-    assert code_of(left_out_scores, scores, votes, experts, None, None, "image") == "out-of-range"
 
 
 def test_warnings_of_em_are_not_repeated_for_each_image() -> None:
@@ -314,23 +242,8 @@ def test_class_that_only_the_left_out_expert_names_stays_a_class_and_is_not_the_
     assert sum(left_out[IMAGES[0], i] for i in range(3)) == pytest.approx(1)
 
 
-def test_progress_is_told_fold_by_fold() -> None:
-    votes, experts = SINGLE[0], expert(GOLDEN)
-    scores = aggregate(votes, "calibrated", experts=experts).scores
-    told: list[int] = []
-
-    def track(numbers: Sequence[int]) -> Iterator[int]:
-        for number in numbers:
-            told.append(number)
-            yield number
-
-    left_out_scores(scores, votes, experts, None, None, 3, track=track)
-    assert told == [0, 1, 2]
-
-
-def test_folds_are_even_seeded_and_hold_every_image() -> None:
+def test_folds_are_even_and_seeded() -> None:
     folds = image_folds(155, 10)
     assert sorted(np.bincount(folds).tolist()) == [15] * 5 + [16] * 5
-    np.testing.assert_array_equal(folds, image_folds(155, 10))
     assert (folds != image_folds(155, 10, seed=1)).any()
     assert [code_of(image_folds, 7, number) for number in (1, 0, 8)] == ["out-of-range"] * 3

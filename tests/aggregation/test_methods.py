@@ -4,9 +4,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess.aggregation import aggregate, likely_recipes, real_scores
+from reassess.aggregation import (
+    METHODS,
+    Method,
+    aggregate,
+    golden_truth,
+    likely_recipes,
+    measure_curves,
+    real_scores,
+)
 from reassess.core import KNOWN_ANSWERS, REAL_RECIPE, Items, LabelSets, Questions, Recipe, Votes
-from reassess.errors import DataError, ReassessWarning
+from reassess.errors import ReassessWarning
 from tests.helpers import code_of, votes_of
 
 ITEMS = ("w", "x", "y", "z")
@@ -19,112 +27,36 @@ def votes_on(items: Items, rows: list[tuple[int, int, int]], answers: tuple[str 
     return votes_of(rows, items, raters, answers)
 
 
-@pytest.fixture
-def pairs() -> Questions:
-    return Questions.from_columns(["a", "a", "b", "b"], np.array([0, 1, 0, 1]))
+ORIGINAL = LabelSets.from_lists(["a", "b"], [[0], [1]])
+PLAIN = votes_of([(0, 0, YES), (1, 0, NO)], ITEMS)
+PAIRS = Questions.from_columns(["a", "a", "b", "b"], np.array([0, 1, 0, 1]))
+VOTES = votes_on(PAIRS, [(0, 0, YES), (0, 1, YES), (1, 0, NO), (1, 1, MAYBE), (2, 0, NO), (2, 1, YES), (3, 1, YES)])
+EXPERTS = votes_on(PAIRS, [(0, 0, YES), (0, 1, YES), (0, 2, NO), (1, 0, NO), (1, 1, NO), (1, 2, YES)])
+JUDGED = EXPERTS.restrict(np.array([0, 1]))
 
 
-@pytest.fixture
-def pair_votes(pairs: Questions) -> Votes:
-    return votes_on(pairs, [(0, 0, YES), (0, 1, YES), (1, 0, NO), (1, 1, MAYBE), (2, 0, NO), (2, 1, YES), (3, 1, YES)])
-
-
-@pytest.fixture
-def experts(pairs: Questions) -> Votes:
-    return votes_on(pairs, [(0, 0, YES), (0, 1, YES), (0, 2, NO), (1, 0, NO), (1, 1, NO), (1, 2, YES)])
-
-
-def test_the_mean_of_questions_is_a_score_for_each_question(pair_votes: Votes) -> None:
-    values = aggregate(pair_votes, "mean").scores
-    assert values.values.tolist() == [1.0, 0.25, 0.5, 1.0]
-
-
-def test_the_majority_of_questions_is_the_share_of_yes_and_ties_are_counted(pair_votes: Votes) -> None:
-    result = aggregate(pair_votes, "majority")
+def test_the_majority_of_questions_is_the_share_of_yes_and_ties_are_counted() -> None:
+    result = aggregate(VOTES, "majority")
     assert result.scores.values.tolist() == [1.0, 0.0, 0.5, 1.0]
     assert result.facts == {"ties": 2, "without_votes": 0}
+    assert aggregate(VOTES, "mean").scores.values.tolist() == [1.0, 0.25, 0.5, 1.0]
 
 
-def test_items_without_votes_are_left_out_by_mean_and_majority_and_counted() -> None:
-    votes = votes_on(ITEMS, [(0, 0, YES), (3, 0, NO)])
-    for result in (aggregate(votes, "mean"), aggregate(votes, "majority")):
-        assert result.posterior.items == ("w", "z")
-        assert result.facts["without_votes"] == 2
+def test_calibration_takes_the_raters_own_votes_on_golden_items_where_no_others_are_given() -> None:
+    golden = VOTES.restrict(np.array([0, 1]))
+    rules = Recipe(2, original_experts_at_least=2, original_below=None, smoothing=0.0, pooling=4.0)
+    expected = real_scores(VOTES, JUDGED, golden, None, recipe=rules)
+    for given in ({"rater_golden": golden}, {}):
+        scores = aggregate(VOTES, "calibrated", experts=JUDGED, **given).scores
+        assert scores.values.tolist() == expected.values.tolist()
 
 
-def test_the_mean_of_codes_that_are_no_probabilities_is_an_error() -> None:
-    votes = votes_on(ITEMS, [(0, 0, 0), (1, 0, 1)], answers=(1, 2))
-    with pytest.raises(DataError) as caught:
-        aggregate(votes, "mean")
-    assert str(caught.value) == (
-        "the mean of these answers is not a probability\n"
-        "  allowed: no, maybe, yes, or codes from 0 to 1\n"
-        "  found:   1, 2\n"
-        "  fix:     take em or majority"
-    )
-
-
-def test_calibration_takes_the_raters_own_votes_on_golden_items_where_no_others_are_given(
-    pair_votes: Votes, experts: Votes
-) -> None:
-    golden = pair_votes.restrict(np.array([0, 1]))
-    judged = experts.restrict(np.array([0, 1]))
-    expected = real_scores(
-        pair_votes,
-        judged,
-        golden,
-        None,
-        recipe=Recipe(experts_at_least=2, original_experts_at_least=2, original_below=None, smoothing=0.0, pooling=4.0),
-    )
-    given = aggregate(pair_votes, "calibrated", experts=judged, rater_golden=golden).scores
-    assert given.values.tolist() == expected.values.tolist()
-    without = aggregate(pair_votes, "calibrated", experts=judged).scores
-    assert without.values.tolist() == expected.values.tolist()
-
-
-def test_the_original_label_votes_in_a_calibration(pair_votes: Votes, experts: Votes) -> None:
-    original = LabelSets.from_lists(["a", "b"], [[0], [1]])
-    judged = experts.restrict(np.array([0, 1]))
-    result = aggregate(pair_votes, "calibrated", experts=judged, original=original)
-    alone = aggregate(pair_votes, "calibrated", experts=judged)
+def test_the_original_label_votes_in_a_calibration() -> None:
+    result = aggregate(VOTES, "calibrated", experts=JUDGED, original=ORIGINAL)
+    alone = aggregate(VOTES, "calibrated", experts=JUDGED)
     assert (np.sign(result.scores.values - alone.scores.values) == [1, -1, -1, 1]).all()
     assert result.model is not None
     assert result.model.raters == ("rater 0", "rater 1", "original label")
-
-
-def test_calibration_of_plain_items_finds_the_answer_that_good_raters_give() -> None:
-    rng = np.random.default_rng(0)
-    truth = rng.integers(0, 3, 400)
-    rows = []
-    for rater, accuracy in enumerate((0.95, 0.9, 0.4)):
-        right = rng.random(400) < accuracy
-        answers = np.where(right, truth, rng.integers(0, 3, 400))
-        rows += [(item, rater, int(answer)) for item, answer in enumerate(answers)]
-    items = tuple(range(400))
-    votes = votes_on(items, rows, answers=("cat", "dog", "fox"))
-    experts = votes_on(items[:100], [(item, 0, int(truth[item])) for item in range(100)], answers=("cat", "dog", "fox"))
-    result = aggregate(votes, "calibrated", experts=experts, truths_are_answers=True).posterior
-    assert result.truths == ("cat", "dog", "fox")
-    assert (result.most_likely() == truth).mean() > 0.93
-
-
-def test_original_labels_of_plain_items_are_an_error() -> None:
-    votes = votes_on(ITEMS, [(0, 0, YES), (1, 0, NO)])
-    original = LabelSets.from_lists(["w"], [[0]])
-    with pytest.raises(DataError) as caught:
-        aggregate(votes, "calibrated", experts=votes, original=original)
-    assert str(caught.value) == ("original labels can vote only on (image, class) questions\n  fix:     leave them out")
-
-
-def test_golden_items_that_nobody_voted_on_are_an_error() -> None:
-    votes = votes_on(ITEMS, [(0, 0, YES), (1, 0, NO)])
-    experts = votes_on(("elsewhere",), [(0, 0, YES)])
-    with pytest.raises(DataError) as caught:
-        aggregate(votes, "calibrated", experts=experts)
-    assert str(caught.value) == (
-        "no golden item has a vote\n"
-        "  fix:     check that all files name the items alike, or give the raters' votes on golden items"
-    )
 
 
 def test_label_sets_may_follow_by_each_rule_once() -> None:
@@ -141,47 +73,55 @@ def test_label_sets_may_follow_by_each_rule_once() -> None:
         ("imagenet-real", {}, "needs-golden"),
         ("majority", {"pooling": 2}, "unused-option"),
         ("mean", {"at_least": 2}, "unused-option"),
-        ("em", {"original": LabelSets.from_lists(["a"], [[0]])}, "unused-option"),
+        ("em", {"original": ORIGINAL}, "unused-option"),
         ("em", {"pooling": -1}, "out-of-range"),
+        ("calibrated", {"experts": PLAIN, "original": ORIGINAL}, "votes-not-on-questions"),
+        ("calibrated", {"experts": votes_of([(0, 0, YES)], ("elsewhere",))}, "no-golden-votes"),
     ],
 )
-def test_options_that_do_not_fit_the_method_are_an_error(
-    pair_votes: Votes, method: str, options: dict[str, Any], expected: str
-) -> None:
-    assert code_of(aggregate, pair_votes, method, **options) == expected
+def test_options_that_do_not_fit_the_method_are_an_error(method: str, options: dict[str, Any], expected: str) -> None:
+    assert code_of(aggregate, PLAIN if "experts" in options else VOTES, method, **options) == expected
 
 
-def test_method_and_unusual_options_are_recorded(pair_votes: Votes, experts: Votes) -> None:
-    judged = experts.restrict(np.array([0, 1]))
-    original = LabelSets.from_lists(["a", "b"], [[0], [1]])
+def test_method_and_unusual_options_are_recorded() -> None:
 
     def recorded(method: str, **options: Any) -> str:
-        return aggregate(pair_votes, method, **options).scores.method
+        return aggregate(VOTES, method, **options).scores.method
 
     assert recorded("majority") == "majority"
-    assert recorded("em", experts=judged, pooling=4, truths_are_answers=False) == "em"
+    assert recorded("em", experts=JUDGED, pooling=4, truths_are_answers=False) == "em"
     assert recorded("em", pooling=2, at_least=None) == "em, pooling=2"
-    assert recorded("calibrated", experts=judged, original=original) == "calibrated, original=true"
-    assert recorded("imagenet-real", experts=judged, original=original, at_least=2) == "imagenet-real, at_least=2"
-    assert recorded("auto", experts=judged, smoothing=0.5) == "em, smoothing=0.5"
+    assert recorded("calibrated", experts=JUDGED, original=ORIGINAL) == "calibrated, original=true"
+    assert recorded("imagenet-real", experts=JUDGED, original=ORIGINAL, at_least=2) == "imagenet-real, at_least=2"
+    assert recorded("auto", experts=JUDGED, smoothing=0.5) == "em, smoothing=0.5"
+    assert recorded("auto", experts=JUDGED, original=ORIGINAL) == "calibrated, original=true"
 
 
-def test_em_keeps_golden_items_at_the_experts_truth(pair_votes: Votes, experts: Votes) -> None:
-    result = aggregate(pair_votes, "em", experts=experts)
+def test_em_keeps_golden_items_at_the_experts_truth() -> None:
+    result = aggregate(VOTES, "em", experts=EXPERTS)
     assert result.scores.values[:2].tolist() == [1.0, 0.0]
     assert result.facts["converged"] is True
 
 
+def test_new_method_is_a_row_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(METHODS, "share", Method("as the majority", lambda votes: aggregate(votes, "majority")))
+    scores = aggregate(VOTES, "share").scores
+    assert scores.method == "share"
+    golden = golden_truth(EXPERTS)
+    (curve,) = measure_curves("new", scores, golden, votes=VOTES, experts=EXPERTS, leave_out="image")
+    assert curve.curve.in_sample is False
+    with pytest.raises(ValueError, match="usual value of each option to record: pooling"):
+        Method("without the usual number", lambda votes, pooling: aggregate(votes, pooling=pooling), ("pooling",))
+
+
 def test_a_truth_that_em_leaves_no_item_to_is_warned_of() -> None:
-    rows = [
-        (item, rater, answer) for item, given in enumerate([[0, 0, 1], [1, 1, 1]]) for rater, answer in enumerate(given)
-    ]
+    rows = [(0, 0, 0), (0, 1, 0), (0, 2, 1), (1, 0, 1), (1, 1, 1), (1, 2, 1)]
     votes = votes_on(("a", "b"), rows, ("x", "y"))
     with pytest.warns(ReassessWarning) as warned:
         aggregate(votes, "em", truths_are_answers=True, smoothing=1, pooling=0)
-    assert [str(each.message) for each in warned.list[:1]] == [
+    assert str(warned.list[0].message) == (
         "em leaves no item to x: the raters' mistakes explain every vote without it. Golden items keep truths apart"
-    ]
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         aggregate(votes, "em", truths_are_answers=True)
@@ -195,29 +135,18 @@ def outvoted(share: float) -> Votes:
     return votes_on(tuple(range(300)), rows, tuple(range(300)))
 
 
+@pytest.mark.filterwarnings("ignore:em leaves no item")
 def test_em_of_many_classes_that_contradicts_one_clear_majority_in_five_says_so() -> None:
-    with pytest.warns(ReassessWarning) as warned:
+    text = "^em contradicts more than half of the votes on 89 of 300 items that have such a majority: look at some"
+    with pytest.warns(ReassessWarning, match=text):
         aggregate(outvoted(0.3), "em")
-    told = [str(each.message) for each in warned if "em contradicts" in str(each.message)]
-    assert told == [
-        "em contradicts more than half of the votes on 89 of 300 items that have such a majority: look at some of "
-        "them, and take majority or more pooling unless em is right there"
-    ]
-
-
-def test_what_an_item_can_be_follows_from_the_votes() -> None:
-    votes = votes_on(ITEMS, [(0, 0, 0), (0, 1, 0), (1, 0, 1), (1, 1, 1)], answers=("cat", "dog"))
-    plain = aggregate(votes, "em", truths_are_answers=True)
-    assert aggregate(votes, "em").posterior.values.tolist() == plain.posterior.values.tolist()
 
 
 @pytest.mark.parametrize(("answer", "one", "other"), [(YES, "valid", "invalid"), (NO, "invalid", "valid")])
-def test_golden_items_of_one_truth_alone_are_warned_of(
-    pairs: Questions, pair_votes: Votes, answer: int, one: str, other: str
-) -> None:
-    alone = votes_on(pairs, [(0, 0, answer), (1, 0, answer)])
+def test_golden_items_of_one_truth_alone_are_warned_of(answer: int, one: str, other: str) -> None:
+    alone = votes_on(PAIRS, [(0, 0, answer), (1, 0, answer)])
     with pytest.warns(ReassessWarning) as caught:
-        aggregate(pair_votes, "calibrated", experts=alone)
+        aggregate(VOTES, "calibrated", experts=alone)
     assert [str(each.message) for each in caught] == [
         f"all golden items of known truth are {one}: how raters answer on {other} ones was not measured, and nothing "
         "tells a good rater from a bad one"

@@ -50,14 +50,20 @@ def by_rater(votes: Votes, raters: list[int]) -> Votes:
 
 
 @pytest.mark.parametrize("scale", SCALES)
-@pytest.mark.parametrize("method", METHODS)
-def test_scores_are_the_same_for_every_scale(method: str, scale: str) -> None:
-    def scores(answers: Any) -> list[float]:
+def test_scores_raters_and_rules_are_the_same_for_every_scale(scale: str) -> None:
+    def measured(answers: Any) -> tuple[Any, ...]:
         votes = cast(answers)
-        values: list[float] = METHODS[method](by_rater(votes, [0, 1, 2]), by_rater(votes, [3])).scores.values.tolist()
-        return values
+        raters, experts = by_rater(votes, [0, 1, 2]), by_rater(votes, [3])
+        scores = {name: method(raters, experts).scores.values.tolist() for name, method in METHODS.items()}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ReassessWarning)
+            result = rater_reliability(raters, golden_votes(experts, raters), resamples=20)
+        rules = simple_rules(golden_truth(experts), votes=raters, rater_golden=raters)
+        figures = [(one.right, one.confusion.tolist()) for one in result.ranked]
+        points = [(rule.points, rule.average_precision) for rule in rules]
+        return scores, figures, result.metric, result.alpha, points
 
-    assert scores(SCALES[scale]) == scores(WORDS)
+    assert measured(SCALES[scale]) == measured(WORDS)
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -68,21 +74,6 @@ def test_experts_may_answer_on_another_scale_than_the_raters(scale: str) -> None
     assert golden_votes(others, raters).truth.tolist() == golden_votes(experts, raters).truth.tolist()
     same = aggregate(raters, "calibrated", experts=others).scores.values.tolist()
     assert same == aggregate(raters, "calibrated", experts=experts).scores.values.tolist()
-
-
-@pytest.mark.parametrize("scale", SCALES)
-def test_raters_and_rules_are_measured_alike_on_every_scale(scale: str) -> None:
-    def measured(answers: Any) -> tuple[Any, ...]:
-        votes = cast(answers)
-        raters, experts = by_rater(votes, [0, 1, 2]), by_rater(votes, [3])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ReassessWarning)
-            result = rater_reliability(raters, golden_votes(experts, raters), resamples=20)
-        rules = simple_rules(golden_truth(experts), votes=raters, rater_golden=raters)
-        figures = [(one.right, one.confusion.tolist()) for one in result.ranked]
-        return figures, result.metric, result.alpha, [(rule.points, rule.average_precision) for rule in rules]
-
-    assert measured(SCALES[scale]) == measured(WORDS)
 
 
 @pytest.mark.parametrize("method", METHODS)

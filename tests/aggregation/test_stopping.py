@@ -1,6 +1,7 @@
 """Votes that are replayed under a stop rule: laws, a slow reference, and the figures of ReaL's own votes."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from reassess.aggregation import StopReplay, posterior, replay_stops
 from reassess.aggregation.recipe import score_by_recipe
 from reassess.core import VALIDITY, LabelSets, Questions, RaterModel, StopRule, Votes
 from tests.aggregation.closed_questions import closed_of_golden
-from tests.helpers import WORDS, message, votes_of
+from tests.helpers import WORDS, fault_of, votes_of
 
 RATERS = ("ann", "bo", "cy", "di", "eve")
 MODEL = RaterModel(
@@ -60,19 +61,11 @@ def slow_replay(votes: Votes, rule: StopRule, at_most: int | None) -> tuple[int,
     """Number of votes taken in the order that they have, and whether each label is kept at 0.8."""
     taken, kept = 0, []
     for item in range(ITEMS):
-        cast = [
-            (0, *vote)
-            for vote in zip(
-                *(
-                    column[votes.indptr[item] : votes.indptr[item + 1]].tolist()
-                    for column in (votes.rater_ids, votes.answer_ids)
-                ),
-                strict=True,
-            )
-        ]
+        own = slice(votes.indptr[item], votes.indptr[item + 1])
+        cast = [(0, *vote) for vote in zip(votes.rater_ids[own], votes.answer_ids[own], strict=True)]
         for n in range(len(cast) + 1):
             (valid,) = posterior(votes_of(cast[:n], ("x",), RATERS), MODEL).of("valid")
-            if n in (len(cast), at_most) or rule.closes(valid, n):
+            if n in (len(cast), at_most) or rule.is_closed(valid, n):
                 break
         taken += n
         kept.append(valid >= 0.8)
@@ -113,36 +106,25 @@ def test_orders_are_random_and_the_same_for_a_seed() -> None:
     assert len(set(one.tolist())) > 1
 
 
-def test_json_holds_each_order() -> None:
-    votes = votes_of([(0, 2, 2), (0, 2, 2), (0, 2, 2), (1, 2, 0)], QUESTIONS, RATERS)
-    (one,) = replay(votes, StopRule(0.1, 0.9), orders=2)
-    assert one.to_json() == {
-        "low": 0.1,
-        "high": 0.9,
-        "at_least": 2,
-        "threshold": 0.8,
-        "votes": 4,
-        "questions": 2,
-        "share_taken": 0.75,
-        "labels_in_common": 1.0,
-        "taken": [3, 3],
-        "changed": [0, 0],
-        "kept": [1, 1],
-        "images_changed": [0, 0],
-    }
+OTHER = RaterModel((), ("cat", "dog"), WORDS, np.empty((0, 2, 3)), MODEL.fallback, MODEL.prior)
+ONE_VOTE = votes_of([(0, 0, 0)], QUESTIONS, RATERS)
 
 
-def test_what_cannot_be_replayed_is_refused() -> None:
-    votes = votes_of([(0, 0, 0)], QUESTIONS, RATERS)
-    assert message(replay, votes_of([], QUESTIONS, RATERS), StopRule(0, 1)) == "there are no votes to replay"
-    assert message(replay, votes_of([(0, 0, 0)]), StopRule(0, 1)).startswith("the votes are not on (image, class)")
-    assert message(replay, votes, StopRule(0, 1), threshold=2).startswith("threshold out of range")
-    assert message(replay, votes, StopRule(0, 1), orders=0).startswith("number of orders out of range")
-    assert message(replay, votes, StopRule(0, 1), at_most=0).startswith("most votes of a question out of range")
-    other = RaterModel((), ("cat", "dog"), WORDS, np.empty((0, 2, 3)), MODEL.fallback, MODEL.prior)
-    assert message(replay_stops, votes, other, threshold=0.8) == (
-        "stop rule needs a model of valid and invalid classes\n  found:   cat, dog"
-    )
+@pytest.mark.parametrize(
+    ("votes", "model", "options", "expected"),
+    [
+        (votes_of([], QUESTIONS, RATERS), MODEL, {}, ("no-votes", None)),
+        (votes_of([(0, 0, 0)]), MODEL, {}, ("not-on-questions", None)),
+        (ONE_VOTE, MODEL, {"threshold": 2}, ("out-of-range", "2")),
+        (ONE_VOTE, MODEL, {"orders": 0}, ("out-of-range", "0")),
+        (ONE_VOTE, MODEL, {"at_most": 0}, ("out-of-range", "0")),
+        (ONE_VOTE, OTHER, {}, ("wrong-model", "cat, dog")),
+    ],
+)
+def test_what_cannot_be_replayed_is_refused(
+    votes: Votes, model: RaterModel, options: dict[str, Any], expected: tuple[str, str | None]
+) -> None:
+    assert fault_of(replay_stops, votes, model, **{"threshold": 0.8, **options}) == expected
 
 
 def test_votes_of_real_end_as_measured_before(real_votes: Callable[[str], Votes], real_original: LabelSets) -> None:
@@ -166,9 +148,7 @@ def test_votes_of_real_end_as_measured_before(real_votes: Callable[[str], Votes]
 
 def test_some_closed_questions_are_wrong_to_experts(real_votes: Callable[[str], Votes]) -> None:
     """Of ReaL's golden questions: about 3.6 % of those closed as invalid, and 6.7 % of those closed as valid."""
-    counts = closed_of_golden(
-        real_votes("raters.npz"), real_votes("golden.npz"), real_votes("raters_golden.npz"), orders=4
-    )
-    (_, valid), (invalid, _) = counts
-    assert valid / counts[0].sum() == pytest.approx(0.036, abs=0.004)
-    assert invalid / counts[1].sum() == pytest.approx(0.067, abs=0.008)
+    each = (real_votes(f"{name}.npz") for name in ("raters", "golden", "raters_golden"))
+    (right_as_invalid, valid), (invalid, right_as_valid) = closed_of_golden(*each, orders=4)
+    assert valid / (right_as_invalid + valid) == pytest.approx(0.036, abs=0.004)
+    assert invalid / (invalid + right_as_valid) == pytest.approx(0.067, abs=0.008)

@@ -1,32 +1,37 @@
 """Small campaigns."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
 from time import sleep
 from typing import Any
 
 import numpy as np
-import pytest
 from sqlalchemy import text
 
 from reassess.annotation import (
     Campaign,
     CampaignPlan,
     GivenAnswer,
+    NoTurn,
     Rules,
+    ShownRow,
     Turn,
-    add_person,
+    add_people,
     create_campaign,
+    export_votes,
     next_turn,
     open_campaign,
     save_answers,
 )
 from reassess.annotation.store.database import reading
 from reassess.core import Classes, Questions, Tasks, Votes
-from reassess.errors import ReassessError
 from tests.helpers import WORDS
 
+NO, MAYBE, YES = range(3)
+NOW = 1e9
 CLASSES = Classes(6, names=tuple("abcdef"))
+_RULES = {one.name for one in fields(Rules)}
 
 
 def tasks_of(*sizes: int, prefix: str = "m") -> Tasks:
@@ -48,14 +53,19 @@ def golden_of(*sizes: int) -> tuple[Tasks, Votes]:
     return tasks, experts
 
 
-def campaign_at(address: str | Path, sizes: tuple[int, ...], raters: int, **rules: Any) -> Campaign:
-    """A campaign with golden tasks, and raters of the numbers 2, 3 and so on; 1 is the expert."""
-    golden, experts = golden_of(2, 3)
-    plan = CampaignPlan(tasks_of(*sizes), rules=Rules(**rules), golden_tasks=golden, experts=experts)
-    create_campaign(address, plan)
+def campaign_at(
+    address: str | Path, sizes: tuple[int, ...], raters: int = 0, *, golden: Sequence[int] = (2, 3), **options: Any
+) -> Campaign:
+    """A campaign with golden tasks that eve, number 1, has answered, and raters numbered from 2.
+
+    Options are those of the rules, or of the plan; without `experts` the first rater has number 1.
+    """
+    golden_tasks, experts = golden_of(*golden)
+    rules = Rules(**{name: options.pop(name) for name in _RULES & options.keys()})
+    known = {"golden_tasks": golden_tasks, "experts": experts, **options}
+    create_campaign(address, CampaignPlan(tasks_of(*sizes), rules=rules, **known))
     campaign = open_campaign(address)
-    for number in raters_of(raters):
-        assert add_person(campaign, f"rater {number}") == number
+    add_people(campaign, [f"rater {number}" for number in raters_of(raters)])
     return campaign
 
 
@@ -64,12 +74,54 @@ def raters_of(count: int) -> list[int]:
     return list(range(2, count + 2))
 
 
-def vote_on_all(campaign: Campaign, *, raters: int, now: float = 1e9, seconds: float = 2.0) -> None:
+def turn_of(campaign: Campaign, person: int, now: float = NOW, **options: Any) -> Turn:
+    """The next task for somebody."""
+    turn = next_turn(campaign, person, now, **options)
+    assert isinstance(turn, Turn), turn
+    return turn
+
+
+def why(campaign: Campaign, person: int, now: float = NOW, **options: Any) -> str:
+    """Why nothing is shown to somebody."""
+    nothing = next_turn(campaign, person, now, **options)
+    assert isinstance(nothing, NoTurn), nothing
+    return nothing.reason
+
+
+def give(
+    campaign: Campaign, person: int, turn: Turn, *said: int, now: float = NOW, revision: int = 0, **options: Any
+) -> dict[int, int]:
+    """Answer the first rows of a turn; one answer alone is for all rows. The truths that are told."""
+    answers = said * len(turn.rows) if len(said) == 1 else said
+    rows = zip(turn.rows, answers, strict=False)
+    given = [GivenAnswer(row.question, answer, 2.0, revision) for row, answer in rows]
+    return save_answers(campaign, person, given, now, **options)
+
+
+def answer_all(
+    campaign: Campaign, person: int, say: int | Callable[[ShownRow], int] = YES, now: float = NOW, seconds: float = 2.0
+) -> list[Turn]:
+    """Answer whatever is shown to somebody, until nothing is left for them."""
+    shown = []
+    while isinstance(turn := next_turn(campaign, person, now), Turn):
+        said = [say(row) if callable(say) else say for row in turn.rows]
+        given = [GivenAnswer(row.question, answer, seconds) for row, answer in zip(turn.rows, said, strict=True)]
+        save_answers(campaign, person, given, now)
+        shown.append(turn)
+    return shown
+
+
+def vote_on_all(campaign: Campaign, *, raters: int, now: float = NOW, seconds: float = 2.0) -> None:
     """Let raters say yes to questions on class 1, and no to others, until nothing is left for them."""
     for rater in raters_of(raters):
-        while isinstance(turn := next_turn(campaign, rater, now), Turn):
-            given = [GivenAnswer(row.question, 2 * (row.class_id == 1), seconds) for row in turn.rows]
-            save_answers(campaign, rater, given, now)
+        answer_all(campaign, rater, lambda row: YES * (row.class_id == 1), now, seconds)
+
+
+def votes_of(campaign: Campaign) -> list[tuple[str, int, list[tuple[str, str]]]]:
+    """Of each question with votes: image, class, and who said what."""
+    votes = export_votes(campaign, names=True).votes
+    pairs = zip(votes.items.image_ids.tolist(), votes.items.class_ids.tolist(), strict=True)
+    return [(votes.items.images[i], c, list(votes.on(row))) for row, (i, c) in enumerate(pairs)]
 
 
 def waiting(campaign: Campaign, count: int) -> None:
@@ -81,10 +133,3 @@ def waiting(campaign: Campaign, count: int) -> None:
                 return
         sleep(0.01)
     raise AssertionError
-
-
-def code_of(function: Callable[..., object], *args: object, **options: object) -> str:
-    """The code of the error with which a call is refused."""
-    with pytest.raises(ReassessError) as caught:
-        function(*args, **options)
-    return caught.value.code

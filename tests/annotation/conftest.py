@@ -9,9 +9,24 @@ from sqlalchemy import Engine
 
 from reassess.annotation.store import campaigns
 from reassess.annotation.store.database import open_engine
-from tests.annotation.postgresql import new_database, running_server
+from tests.annotation.postgresql import clear_database, new_database, running_server
 
 _MEMORY = Path("/dev/shm")
+
+
+@pytest.fixture(autouse=True)
+def closed_campaigns(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Close after each test whatever campaign it has left open."""
+    opened: list[Engine] = []
+
+    def open_noted(where: str | Path) -> Engine:
+        opened.append(open_engine(where))
+        return opened[-1]
+
+    monkeypatch.setattr(campaigns, "open_engine", open_noted)
+    yield
+    for engine in opened:
+        engine.dispose()
 
 
 @pytest.fixture
@@ -22,28 +37,26 @@ def memory_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[str]:
-    """The address of a server, to which the name of a database is to be put in place of NAME."""
-    with running_server() as address:
-        yield address
+def whole_database() -> Iterator[str]:
+    """The address of a database on a server that ends with the tests."""
+    with running_server() as server:
+        yield new_database(server)
 
 
 @pytest.fixture
-def database(server: str) -> str:
+def database(whole_database: str) -> str:
     """The address of an empty database."""
-    return new_database(server)
+    clear_database(whole_database)
+    return whole_database
+
+
+@pytest.fixture
+def path(memory_folder: Path) -> Path:
+    """Where a campaign can be made in a file."""
+    return memory_folder / "c.db"
 
 
 @pytest.fixture(params=["file", "server"])
-def address(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str | Path]:
-    """Where a campaign can be made: in a file, and on a server. What is opened there is closed after the test."""
-    opened: list[Engine] = []
-
-    def open_noted(where: str | Path) -> Engine:
-        opened.append(open_engine(where))
-        return opened[-1]
-
-    monkeypatch.setattr(campaigns, "open_engine", open_noted)
-    yield tmp_path / "c.db" if request.param == "file" else str(request.getfixturevalue("database"))
-    for engine in opened:
-        engine.dispose()
+def address(request: pytest.FixtureRequest, memory_folder: Path) -> str | Path:
+    """Where a campaign can be made: in a file, and on a server."""
+    return memory_folder / "c.db" if request.param == "file" else str(request.getfixturevalue("database"))

@@ -12,16 +12,11 @@ from reassess.annotation import Campaign, Rules, export_votes
 from reassess.annotation.running_posterior import truth_of
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.schema import (
-    ASKED,
-    EXPERT,
-    GOLDEN,
-    MAIN,
-    PRACTICE,
-    RATER,
-    RATING,
-    SKIPPED,
-    SUGGESTED,
     WITHDRAWN,
+    Kind,
+    Role,
+    Stage,
+    State,
     answers,
     cursors,
     golden_counts,
@@ -33,11 +28,11 @@ from reassess.annotation.store.schema import (
 from reassess.annotation.store.schema import campaign as settings
 
 Acknowledged = Mapping[tuple[int, int], tuple[int, int]]  # revision and answer, by person and question
-_HAD = (ASKED, SKIPPED, SUGGESTED)  # turns after which nothing of the task is asked again
+_HAD = (State.ASKED, State.SKIPPED, State.SUGGESTED)  # turns after which nothing of the task is asked again
 
 
 @dataclass(frozen=True)
-class State:
+class Stored:
     """All that a database holds of a campaign, by number, or by person and task or question."""
 
     rules: Rules
@@ -51,7 +46,7 @@ class State:
     positions: Mapping[int, int]
 
     @classmethod
-    def of(cls, campaign: Campaign) -> "State":
+    def of(cls, campaign: Campaign) -> "Stored":
         with reading(campaign.engine) as connection:
             return cls(
                 campaign.rules,
@@ -77,7 +72,7 @@ class State:
         Of those who are being included again: what was counted anew.
         """
         valid = [row for row in self.answers if not (self.people[row.person].excluded or self.is_waiting(row))]
-        return [row for row in valid if self._state_of(row) not in (SKIPPED, SUGGESTED)]
+        return [row for row in valid if self._state_of(row) not in (State.SKIPPED, State.SUGGESTED)]
 
     def is_waiting(self, answer: Row[Any]) -> bool:
         """Whether it is to be counted anew, since its rater was excluded or included again."""
@@ -85,7 +80,7 @@ class State:
         return recounted is not None and answer.question > recounted
 
     def is_skipped(self, answer: Row[Any]) -> bool:
-        return self._state_of(answer) == SKIPPED
+        return self._state_of(answer) == State.SKIPPED
 
     def _state_of(self, answer: Row[Any]) -> str | None:
         """The state of the turn in which it was given; None of an answer that came in a file."""
@@ -101,7 +96,7 @@ class State:
         return (person, question.id) in self.kept or (turn is not None and turn.state in _HAD)
 
 
-def check(state: State, acknowledged: Acknowledged) -> None:
+def check(state: Stored, acknowledged: Acknowledged) -> None:
     """What must hold at every moment."""
     _no_answer_is_lost_or_doubled(state, acknowledged)
     _only_what_may_count_counts(state)
@@ -112,7 +107,7 @@ def check(state: State, acknowledged: Acknowledged) -> None:
     _everybody_is_shown_what_is_for_them(state)
 
 
-def _no_answer_is_lost_or_doubled(state: State, acknowledged: Acknowledged) -> None:
+def _no_answer_is_lost_or_doubled(state: Stored, acknowledged: Acknowledged) -> None:
     assert len(state.kept) == len(state.answers)
     for own, (revision, answer) in acknowledged.items():
         kept = state.kept[own]
@@ -120,15 +115,15 @@ def _no_answer_is_lost_or_doubled(state: State, acknowledged: Acknowledged) -> N
         assert (kept.revision, kept.answer) == (revision, answer) or kept.revision > revision
 
 
-def _only_what_may_count_counts(state: State) -> None:
+def _only_what_may_count_counts(state: Stored) -> None:
     """No vote is golden, of the practice round, an expert's, or an answer that does not stand."""
     standing = {row.id for row in state.standing}
     for row in state.answers:
-        may_count = state.people[row.person].role == RATER and (row.id in standing or state.is_waiting(row))
-        assert not row.counted or (may_count and state.kind(state.questions[row.question]) == MAIN)
+        may_count = state.people[row.person].role == Role.RATER and (row.id in standing or state.is_waiting(row))
+        assert not row.counted or (may_count and state.kind(state.questions[row.question]) == Kind.MAIN)
 
 
-def _no_question_has_too_many_votes(state: State) -> None:
+def _no_question_has_too_many_votes(state: Stored) -> None:
     """A question has as many votes as count, up to the wanted number, and of an open one none is left out."""
     counted = Counter(row.question for row in state.answers if row.counted)
     standing = Counter(row.question for row in state.standing)
@@ -144,12 +139,12 @@ def _no_question_has_too_many_votes(state: State) -> None:
         assert row.ended is not None or row.golden or row.id in waits or row.votes == standing[row.id]
 
 
-def _places_are_those_of_turns(state: State) -> None:
+def _places_are_those_of_turns(state: Stored) -> None:
     """Each turn that goes on has a place on what it shows and is not answered, and nobody else has one."""
     held: Counter[int] = Counter()
     free: dict[int, int] = {}
     for turn in state.turns.values():
-        if turn.state == ASKED:
+        if turn.state == State.ASKED:
             assert turn.shown
             held.update(question for question in turn.shown if (turn.person, question) not in state.kept)
     for row in state.questions.values():
@@ -160,57 +155,57 @@ def _places_are_those_of_turns(state: State) -> None:
     assert all(task.free == free.get(task.id, 0) for task in state.tasks.values())
 
 
-def _truths_are_what_experts_say(state: State) -> None:
+def _truths_are_what_experts_say(state: Stored) -> None:
     said: dict[int, list[int]] = {}
     for row in state.answers:
-        if state.people[row.person].role == EXPERT and not state.is_skipped(row):
+        if state.people[row.person].role == Role.EXPERT and not state.is_skipped(row):
             said.setdefault(row.question, []).append(row.answer)
     golden = [row for row in state.questions.values() if row.golden]
     assert all(row.truth == truth_of(said.get(row.id, []), state.settings.at_least) for row in golden)
-    truths = Counter(row.truth for row in golden if state.kind(row) == GOLDEN)
+    truths = Counter(row.truth for row in golden if state.kind(row) == Kind.GOLDEN)
     assert (state.settings.golden_invalid, state.settings.golden_valid) == (truths[0], truths[1])
 
 
-def _raters_are_measured_by_golden_answers(state: State) -> None:
+def _raters_are_measured_by_golden_answers(state: Stored) -> None:
     """By those alone of which the truth is known; and not by practice."""
     known: Counter[tuple[int, int, int]] = Counter()
     for row in state.answers:
         question = state.questions[row.question]
-        is_known = state.kind(question) == GOLDEN and question.truth is not None
-        if is_known and state.people[row.person].role == RATER and not state.is_skipped(row):
+        is_known = state.kind(question) == Kind.GOLDEN and question.truth is not None
+        if is_known and state.people[row.person].role == Role.RATER and not state.is_skipped(row):
             known[row.person, question.truth, row.answer] += 1
     assert {(row.person, row.truth, row.answer): row.n for row in state.golden_counts} == known
 
 
-def _everybody_is_shown_what_is_for_them(state: State) -> None:
+def _everybody_is_shown_what_is_for_them(state: Stored) -> None:
     """Experts are shown golden questions, and who has not passed the practice round nothing else."""
     for (person, task), turn in state.turns.items():
         who, kind = state.people[person], state.tasks[task].kind
-        if turn.state != SUGGESTED:
-            assert who.role != EXPERT or kind in (GOLDEN, PRACTICE)
-            assert who.role != RATER or who.stage == RATING or kind == PRACTICE
+        if turn.state != State.SUGGESTED:
+            assert who.role != Role.EXPERT or kind in (Kind.GOLDEN, Kind.PRACTICE)
+            assert who.role != Role.RATER or who.stage == Stage.RATING or kind == Kind.PRACTICE
 
 
-def check_cursors(state: State, raters: Sequence[int]) -> None:
+def check_cursors(state: Stored, raters: Sequence[int]) -> None:
     """No rater has passed a task that they can be shown, where no two transactions are at work at a time."""
     for row in state.questions.values():
         task = state.tasks[row.task]
-        if task.kind == MAIN and task.free and row.ended is None:
+        if task.kind == Kind.MAIN and task.free and row.ended is None:
             for rater in raters:
                 is_excluded = state.people[rater].excluded
                 assert is_excluded or state.had(rater, row) or task.position >= state.positions[rater]
 
 
-def check_end(state: State, at_work: Sequence[int]) -> None:
+def check_end(state: Stored, at_work: Sequence[int]) -> None:
     """Nothing blocks for ever: each question has votes enough, or had everybody who works; golden ones each expert."""
     for person in at_work:
         who = state.people[person]
         for row in state.questions.values():
-            if row.golden if who.role == EXPERT else not row.golden and row.ended is None:
-                assert who.excluded or (who.role == RATER and who.stage != RATING) or state.had(person, row)
+            if row.golden if who.role == Role.EXPERT else not row.golden and row.ended is None:
+                assert who.excluded or (who.role == Role.RATER and who.stage != Stage.RATING) or state.had(person, row)
 
 
-def check_export(state: State, campaign: Campaign) -> None:
+def check_export(state: Stored, campaign: Campaign) -> None:
     """The votes that are exported are those that count, and none of them is golden."""
     exported = export_votes(campaign)
     assert len(exported.votes) == sum(row.counted for row in state.answers)
@@ -219,8 +214,8 @@ def check_export(state: State, campaign: Campaign) -> None:
         assert (exported.votes.find(golden.items) < 0).all()
 
 
-def _golden_answers_of_raters(state: State) -> int:
+def _golden_answers_of_raters(state: Stored) -> int:
     """Those to questions that an expert has judged, or all if none has been."""
-    asked = [state.questions[row.question] for row in state.standing if state.people[row.person].role == RATER]
-    golden = [row for row in asked if state.kind(row) == GOLDEN]
+    asked = [state.questions[row.question] for row in state.standing if state.people[row.person].role == Role.RATER]
+    golden = [row for row in asked if state.kind(row) == Kind.GOLDEN]
     return sum(row.truth is not None for row in golden)

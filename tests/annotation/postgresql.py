@@ -27,7 +27,8 @@ def running_server(*, durable: bool = False) -> Iterator[str]:
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
     binaries = found[-1].parent
     user = "postgres" if os.geteuid() == 0 else None  # it does not run as root
-    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    memory = Path("/dev/shm")
+    folder = Path(tempfile.mkdtemp(prefix="pg", dir=memory if memory.is_dir() and not durable else None))
     if user:
         shutil.chown(folder, user)
     options = f"-k {folder} -c listen_addresses= -c fsync={'on' if durable else 'off'}"
@@ -53,3 +54,14 @@ def new_database(server: str) -> str:
         connection.execute(text(f"CREATE DATABASE {name}"))
     engine.dispose()
     return server.replace("NAME", name)
+
+
+def clear_database(address: str) -> None:
+    """End what others do in a database, and delete its tables."""
+    engine = open_engine(address)
+    with engine.begin() as connection:
+        others = "datname = current_database() AND pid != pg_backend_pid()"
+        connection.execute(text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"))
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()

@@ -34,12 +34,12 @@ from reassess.annotation import (
     suggest,
 )
 from reassess.annotation.store.given_answers import finish_counting
-from reassess.annotation.store.schema import EXPERT, FAILED, PRACTICE, RATER
+from reassess.annotation.store.schema import Role, Stage
 from reassess.core import LabelSets, StopRule
 from reassess.errors import DataError
 from tests.annotation import invariants
 from tests.annotation.campaigns import CLASSES, golden_of, tasks_of
-from tests.annotation.invariants import State
+from tests.annotation.invariants import Stored
 
 _KILLED = 1 / 300  # statements before which the server is killed
 
@@ -105,11 +105,13 @@ class Simulation:
         create_campaign(address, plan_by(random))
         campaign = open_campaign(address)
         for number in range(random.randint(0, 2)):
-            add_person(campaign, f"expert {number}", EXPERT)
+            add_person(campaign, f"expert {number}", Role.EXPERT)
         for number in range(random.randint(2, 7)):
             add_person(campaign, f"rater {number}")
-        of_role = {role: [one.id for one in people_of(campaign) if one.role == role] for role in (RATER, EXPERT)}
-        return cls(address, random, campaign, of_role[RATER], of_role[EXPERT])
+        of_role = {
+            role: [one.id for one in people_of(campaign) if one.role == role] for role in (Role.RATER, Role.EXPERT)
+        }
+        return cls(address, random, campaign, of_role[Role.RATER], of_role[Role.EXPERT])
 
     @property
     def at_work(self) -> list[int]:
@@ -234,7 +236,7 @@ class Simulation:
     def admit(self, _: int) -> None:
         """The owner lets those begin who have failed or still practise."""
         for person in people_of(self.campaign):
-            if person.role == RATER and person.stage in (FAILED, PRACTICE):
+            if person.role == Role.RATER and person.stage in (Stage.FAILED, Stage.PRACTICE):
                 admit(self.campaign, person.id, self.now)
 
     def delete(self, person: int) -> None:
@@ -263,20 +265,20 @@ class Simulation:
 
     def check(self) -> None:
         """What must always be so."""
-        state = State.of(self.campaign)
+        state = Stored.of(self.campaign)
         invariants.check(state, self.acknowledged)
         invariants.check_cursors(state, self.raters)
         self._check_owner(state)
         self._check_told(state)
 
-    def _check_owner(self, state: State) -> None:
+    def _check_owner(self, state: Stored) -> None:
         """What owners have done stays so."""
         assert state.settings.paused == self.paused
         assert {person for person, row in state.people.items() if row.excluded} == self.excluded
         deleted = {person for person, row in state.people.items() if row.name.startswith("deleted ")}
         assert deleted == state.people.keys() - self.at_work
 
-    def _check_told(self, state: State) -> None:
+    def _check_told(self, state: Stored) -> None:
         """Who knows what is right changes no answer that measures them."""
         for own in self.told:
             kept = state.kept[own]
@@ -286,7 +288,7 @@ class Simulation:
     def check_end(self) -> None:
         """What must be so when nothing is left."""
         self.check()
-        state = State.of(self.campaign)
+        state = Stored.of(self.campaign)
         invariants.check_end(state, self.at_work)
         invariants.check_export(state, self.campaign)
 

@@ -41,14 +41,6 @@ def test_an_address_of_another_kind_is_refused(scheme: str) -> None:
     )
 
 
-def test_a_file_may_have_the_name_of_a_database() -> None:
-    assert [is_server(address) for address in ("postgresql-pets.db", "postgresql", "postgresql://h/d")] == [
-        False,
-        False,
-        True,
-    ]
-
-
 @pytest.mark.parametrize("function", [open_campaign, lambda address: create_campaign(address, None)])
 @pytest.mark.parametrize("rest", ["eve:secret", "eve@h:port/d", "eve:p@ss@h/d"])
 def test_an_address_that_cannot_be_read_is_refused(function: Callable[[str], object], rest: str) -> None:

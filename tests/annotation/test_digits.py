@@ -112,27 +112,6 @@ def rated(path: Path, seed: int) -> Rated:
     return done
 
 
-def test_the_label_sets_are_those_of_the_same_votes_given_as_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: None, run: Callable[..., Run], memory_folder: Path
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    done = rated(memory_folder / "digits.db", seed=0)
-    done.campaign.close()
-    assert run("annotate", "export", memory_folder / "digits.db", "-o", "rated", "--rater-names").code == 0
-    Path("files").mkdir()
-    for part, said in (("votes", done.main), ("golden", done.experts), ("rater-golden", done.golden)):
-        pl.DataFrame(said, ["image", "class", "rater", "answer"], orient="row").write_csv(f"files/{part}.csv")
-    assert run("aggregate", "--benchmark", "rated", "-o", "scores.csv").code == 0
-    assert run("labels", "scores.csv", "--threshold", "0.5", "-o", "labels.csv").code == 0
-    assert run("aggregate", "--benchmark", "files", "-o", "by-files.csv").code == 0
-    assert run("labels", "by-files.csv", "--threshold", "0.5", "-o", "labels-by-files.csv").code == 0
-    labels, by_files = (pl.read_csv(path).sort("image", "class") for path in ("labels.csv", "labels-by-files.csv"))
-    assert labels.equals(by_files)
-    assert set(labels["image"]) == {image for image, *_ in done.main + done.golden}
-    right = [name == f"digit {done.truth[int(image[:4])]}" for image, name in labels.iter_rows()]
-    assert np.mean(right) > 0.9
-
-
 def scores_by_hand(done: Rated, without: str = "") -> dict[tuple[str, str], float]:
     """P(class valid) of each question, by votes in the main job or golden ones; `without` experts on one image."""
     truth = {(image, name): answer == "yes" for image, name, _, answer in done.experts if image != without}
@@ -186,20 +165,14 @@ def test_golden_images_are_scored_labelled_and_measured_as_computed_by_hand(
     assert run("status", "rated").code == 0
 
 
-def test_the_rater_who_answers_at_random_is_flagged_and_no_other(memory_folder: Path) -> None:
-    campaign = rated(memory_folder / "digits.db", seed=0).campaign
-    flagged = {one.name for one in progress_of(campaign, 1e9).raters if "uninformative" in one.flags}
-    campaign.close()
-    assert flagged == {_RANDOM}
-
-
 def test_intervals_of_confusion_matrices_hold_the_truth(memory_folder: Path) -> None:
     """Of 95 % intervals 90 to 99 % do; REASSESS_DIGITS_SEEDS says over how many campaigns."""
     held = []
     for seed in range(_RUNS):
         campaign = rated(memory_folder / f"{seed}.db", seed).campaign
         raters = {one.name: one for one in progress_of(campaign, 1e9).raters}
-        campaign.close()
+        assert ("uninformative" in raters[_RANDOM].flags) or seed
+        assert sum("uninformative" in one.flags for one in raters.values()) == 1 or seed
         for number, matrix in enumerate(_MATRICES, 1):
             for row, counts in zip(matrix, raters[f"rater {number}"].confusion.tolist(), strict=True):
                 for share, count in zip(row, counts, strict=True):

@@ -11,14 +11,10 @@ from sqlalchemy.exc import InternalError, OperationalError, ProgrammingError
 from reassess.annotation import (
     Campaign,
     CampaignPlan,
-    Rules,
-    Turn,
-    add_person,
     create_campaign,
     exclude_rater,
     export_campaign,
     export_votes,
-    next_turn,
     open_campaign,
     suggest,
 )
@@ -28,28 +24,26 @@ from reassess.annotation.store.owner_lists import LogEntry, last_entries
 from reassess.annotation.store.schema import questions
 from reassess.core import LabelSets, Questions, StopRule, Tasks
 from reassess.data import open_benchmark, read_original, read_votes, update_benchmark
-from reassess.errors import OutputError, ReassessWarning
-from tests.annotation.campaigns import CLASSES, golden_of, tasks_of, vote_on_all
+from reassess.errors import ReassessWarning
+from tests.annotation.campaigns import CLASSES, NOW, campaign_at, tasks_of, turn_of, vote_on_all
+from tests.helpers import code_of, message
 
-NOW = 1e9
+OF_VOTES = {"answers": ["no", "maybe", "yes"], "stop": [0.01, 0.99]}
 
 
 @pytest.fixture
-def campaign(tmp_path: Path) -> Campaign:
+def campaign(path: Path) -> Campaign:
     """A campaign with golden answers, original labels, a suggestion, and votes of one rater."""
-    golden, experts = golden_of(2, 3)
-    original = LabelSets.from_lists(["m0.png", "unasked.png"], [[1], [2]], CLASSES)
-    rules = Rules(stop=StopRule(0.01, 0.99), golden_share=0.9)
-    settings = {"name": "letters", "threshold": 0.7, "match": "name"}
-    plan = CampaignPlan(
-        tasks_of(3), rules=rules, golden_tasks=golden, experts=experts, original=original, settings=settings
+    campaign = campaign_at(
+        path,
+        (3,),
+        raters=1,
+        stop=StopRule(0.01, 0.99),
+        golden_share=0.9,
+        original=LabelSets.from_lists(["m0.png", "unasked.png"], [[1], [2]], CLASSES),
+        settings={"name": "letters", "threshold": 0.7, "match": "name"},
     )
-    create_campaign(tmp_path / "c.db", plan)
-    campaign = open_campaign(tmp_path / "c.db")
-    assert add_person(campaign, "ann") == 2
-    turn = next_turn(campaign, 2, NOW)
-    assert isinstance(turn, Turn)
-    suggest(campaign, 2, turn.task, 5, NOW)
+    suggest(campaign, 2, turn_of(campaign, 2).task, 5, NOW)
     vote_on_all(campaign, raters=1)
     return campaign
 
@@ -72,13 +66,8 @@ def test_the_folder_is_a_benchmark_with_all_that_was_said(campaign: Campaign, tm
         "votes.parquet",
     ]
     benchmark = open_benchmark(tmp_path / "rated")
-    assert json.loads((tmp_path / "rated/benchmark.json").read_text()) == {
-        "name": "letters",
-        "threshold": 0.7,
-        "match": "name",
-        "answers": ["no", "maybe", "yes"],
-        "stop": [0.01, 0.99],
-    }
+    settings = {"name": "letters", "threshold": 0.7, "match": "name"} | OF_VOTES
+    assert json.loads((tmp_path / "rated/benchmark.json").read_text()) == settings
     assert benchmark.classes == CLASSES
     read = {part: read_votes(benchmark.sources[part], classes=CLASSES) for part in ("votes", "golden", "rater-golden")}
     assert {part: (len(votes), votes.raters) for part, votes in read.items()} == {
@@ -122,9 +111,9 @@ def test_the_log_says_who_exported_unless_the_campaign_can_only_be_read(campaign
     assert last_entries(campaign, 1)[0].detail == {"names": True}
 
 
-def test_what_the_log_cannot_say_is_not_exported(campaign: Campaign, tmp_path: Path) -> None:
+def test_what_the_log_cannot_say_is_not_exported(campaign: Campaign, path: Path, tmp_path: Path) -> None:
     event.listen(campaign.engine, "checkout", lambda connection, *_: connection.execute("PRAGMA busy_timeout=1"))
-    with open_engine(tmp_path / "c.db").begin(), pytest.raises(OperationalError, match="is locked"):
+    with open_engine(path).begin(), pytest.raises(OperationalError, match="is locked"):
         export_campaign(campaign, tmp_path / "rated", names=True)
     assert not (tmp_path / "rated").exists()
 
@@ -133,8 +122,7 @@ def test_what_the_log_cannot_say_is_not_exported(campaign: Campaign, tmp_path: P
     "forbid", ["SET default_transaction_read_only = on", "SET ROLE pg_read_all_data"], ids=["read-only", "not granted"]
 )
 def test_a_campaign_on_a_server_that_can_only_be_read_is_exported(database: str, tmp_path: Path, forbid: str) -> None:
-    create_campaign(database, CampaignPlan(tasks_of(2)))
-    campaign = open_campaign(database)
+    campaign = campaign_at(database, (2,))
 
     def forbid_writing(connection: Any, _: object) -> None:
         connection.execute(forbid)
@@ -146,17 +134,13 @@ def test_a_campaign_on_a_server_that_can_only_be_read_is_exported(database: str,
     assert [entry.what for entry in last_entries(campaign, 9)] == ["create"]
     with pytest.raises(ProgrammingError if "ROLE" in forbid else InternalError):
         export_campaign(campaign, tmp_path / "given", by=1)
-    campaign.close()
 
 
-def test_a_campaign_of_ids_alone_has_no_list_of_classes(tmp_path: Path) -> None:
+def test_a_campaign_of_ids_alone_has_no_list_of_classes(path: Path, tmp_path: Path) -> None:
     asked = tasks_of(2)
     questions = Questions.from_columns(["a.png"] * 2, asked.questions.class_ids + 7)
-    create_campaign(tmp_path / "c.db", CampaignPlan(Tasks(questions, asked.indptr, asked.numbers, asked.reasons)))
-    campaign = open_campaign(tmp_path / "c.db")
-    add_person(campaign, "ann")
-    assert export(campaign, tmp_path / "rated") == ["benchmark.json", "question-states.csv"]  # nobody has voted
-    campaign.close()
+    create_campaign(path, CampaignPlan(Tasks(questions, asked.indptr, asked.numbers, asked.reasons)))
+    assert export(open_campaign(path), tmp_path / "rated") == ["benchmark.json", "question-states.csv"]  # and no vote
 
 
 def test_a_folder_that_is_not_empty_is_kept_without_force(campaign: Campaign, tmp_path: Path) -> None:
@@ -165,9 +149,7 @@ def test_a_folder_that_is_not_empty_is_kept_without_force(campaign: Campaign, tm
     (folder / ".reassess-left").touch()  # of a process that was killed
     export(campaign, folder)
     (folder / "scores.npz").write_bytes(b"kept")
-    with pytest.raises(OutputError) as caught:
-        export(campaign, folder)
-    assert str(caught.value) == (
+    assert message(export, campaign, folder) == (
         "output folder is not empty\n"
         f"  where:   {folder}\n"
         "  found:   benchmark.json, classes.csv, golden.parquet and 6 more\n"
@@ -178,9 +160,8 @@ def test_a_folder_that_is_not_empty_is_kept_without_force(campaign: Campaign, tm
     assert [str(one.message) for one in warned] == [f"{folder} contains parts made from earlier votes: scores.npz"]
     exclude_rater(campaign, 2, NOW)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    with pytest.raises(OutputError) as other:  # a campaign without votes now, and without raters' golden answers
-        export(campaign, folder, force=True)
-    assert str(other.value) == (
+    # A campaign without votes now, and without raters' golden answers.
+    assert message(export, campaign, folder, force=True) == (
         "folder contains a part that the campaign does not have\n"
         f"  where:   {folder}\n"
         "  found:   rater-golden.parquet, suggestions.csv, votes.parquet\n"
@@ -194,31 +175,22 @@ def test_settings_of_the_folder_stay_but_for_those_of_the_votes(campaign: Campai
     export(campaign, tmp_path / "rated")
     update_benchmark(tmp_path / "rated", threshold=0.5, method="em", stop=StopRule(0.2, 0.8))
     export(campaign, tmp_path / "rated", force=True)
-    assert json.loads((tmp_path / "rated/benchmark.json").read_text()) == {
-        "name": "letters",
-        "threshold": 0.5,
-        "method": "em",
-        "match": "name",
-        "answers": ["no", "maybe", "yes"],
-        "stop": [0.01, 0.99],
-    }
+    settings = {"name": "letters", "threshold": 0.5, "method": "em", "match": "name"} | OF_VOTES
+    assert json.loads((tmp_path / "rated/benchmark.json").read_text()) == settings
 
 
 def test_votes_of_another_suffix_would_be_read_beside_these_and_are_refused(campaign: Campaign, tmp_path: Path) -> None:
     folder = tmp_path / "rated"
     folder.mkdir()
     (folder / "votes.csv").write_text("image,class,rater,answer\na.png,a,x,yes\n")
-    with pytest.raises(OutputError, match="benchmark would have two files of one part"):
-        export(campaign, folder, force=True)
+    assert code_of(export, campaign, folder, force=True) == "duplicate-part"
     assert [path.name for path in folder.iterdir()] == ["votes.csv"]
 
 
 def test_what_is_no_folder_is_refused(campaign: Campaign, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="output is a folder, but a file has this name"):
-        export(campaign, tmp_path / "file", force=True)
-    with pytest.raises(OutputError, match="folder of the output file does not exist"):
-        export(campaign, tmp_path / "nowhere" / "rated")
+    assert code_of(export, campaign, tmp_path / "file", force=True) == "output-exists"
+    assert code_of(export, campaign, tmp_path / "nowhere" / "rated") == "folder-not-found"
 
 
 def test_what_fails_leaves_no_folder(campaign: Campaign, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,7 @@ from reassess.annotation import (
 from reassess.core import StopRule
 from reassess.errors import DataError
 from tests.annotation.campaigns import CLASSES, campaign_at, raters_of
-from tests.annotation.invariants import State, check, check_end
+from tests.annotation.invariants import Stored, check, check_end
 from tests.annotation.random_campaign import Simulation
 
 _RATERS = 4
@@ -98,9 +98,9 @@ def test_what_must_hold_holds_where_processes_race(where: str, tmp_path: Path, r
         judging = pool.apply_async(answer_as_expert, (address, expert))
         kept = [*pool.starmap(rate, [(address, rater) for rater in raters_of(_RATERS)]), judging.get()]
     acknowledged = {own: said for each in kept for own, said in each.items()}
-    check(State.of(campaign), acknowledged)
+    check(Stored.of(campaign), acknowledged)
     simulation = Simulation(address, random.Random(0), campaign, raters_of(_RATERS), [1, expert], now=time.time())
     simulation.finish()
-    check(State.of(campaign), acknowledged)
-    check_end(State.of(campaign), simulation.at_work)
+    check(Stored.of(campaign), acknowledged)
+    check_end(Stored.of(campaign), simulation.at_work)
     campaign.close()

@@ -15,7 +15,7 @@ from reassess.annotation.store.schema import answers
 from tests.annotation.random_campaign import Simulation
 
 _STEPS = 400
-_RUNS = int(os.environ.get("REASSESS_SIMULATED_STEPS", "20_000")) // _STEPS
+_RUNS = int(os.environ.get("REASSESS_SIMULATED_STEPS", "12_000")) // _STEPS
 
 
 def simulate(address: str | Path, seed: int) -> list[tuple[object, ...]]:

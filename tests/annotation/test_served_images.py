@@ -11,9 +11,8 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 from reassess.annotation.served_images import CampaignImages, strip_metadata
 from reassess.data import open_images
-from tests.annotation.campaigns import code_of
-from tests.helpers import message
-from tests.pictures import claim, scene
+from tests.helpers import code_of, message
+from tests.pictures import scene
 
 SECRET = b"cat/001.jpg"
 EXIF = Image.Exif()
@@ -125,10 +124,6 @@ def test_transparency_is_kept_and_sixteen_bits_become_eight() -> None:
 @pytest.mark.parametrize("content", [b"", b"<svg/>", file_of(scene(1), "PNG")[:200]])
 def test_an_unreadable_image_is_refused(content: bytes) -> None:
     assert code_of(strip_metadata, content, "a") == "unreadable-image"
-
-
-def test_an_image_of_absurd_size_is_refused(tmp_path: Path) -> None:
-    assert code_of(strip_metadata, claim(tmp_path / "a.png", 50_000, 50_000).read_bytes(), "a") == "too-large"
 
 
 @pytest.fixture

@@ -112,12 +112,6 @@ def test_large_groups_come_first_and_single_images_level_what_they_leave(
     assert sorted(np.bincount(folds.numbers, minlength=k).tolist()) == greedy([*sizes, *[1] * singles], k)
 
 
-def test_a_duplicate_of_another_class_counts_for_its_own_class() -> None:
-    labels = labels_of([0] * 9 + [1] * 9)
-    folds = made(labels, k=3, duplicates=[("0.png", "9.png"), ("1.png", "10.png"), ("2.png", "11.png")])
-    assert counts(labels, folds, 3) == [[3, 3, 3], [3, 3, 3]]
-
-
 def test_a_group_goes_where_the_fewest_of_its_class_are_though_more_of_others_are_there() -> None:
     labels = labels_of([0] * 5 + [1] * 5)
     folds = made(labels, k=2, duplicates=[labels.images[:5], labels.images[5:8], labels.images[8:]])

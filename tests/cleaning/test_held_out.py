@@ -1,6 +1,7 @@
 """Held-out files: which images each holds, and whole messages of what is wrong with them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,14 +50,27 @@ def test_files_of_folds_are_one_repetition_and_whole_files_further_ones() -> Non
     )
 
 
-def test_folds_of_two_repetitions_may_be_mixed() -> None:
-    mixed = held(a=ids(0, 1, 2), x=ids(0, 3, 4), b=ids(3, 4, 5), y=ids(1, 2, 5))
-    assert mixed.repetitions == 2
-
-
 def test_names_are_joined_as_asked() -> None:
     with_folders = ids(*range(6), shift="some/where/")
     assert HeldOutPredictions.of({"a": with_folders}, LABELS, match="name").repetitions == 1
+    assert held(a=ids(0, 1, 2), x=ids(0, 3, 4), b=ids(3, 4, 5), y=ids(1, 2, 5)).repetitions == 2  # folds of two, mixed
+
+
+WHOLE = {"a": ids(*range(6))}
+TWICE = {"a": Predictions.from_ids([0] * 7, images=[*LABELS.images, "x/0.png"])}
+
+
+@pytest.mark.parametrize(
+    ("files", "options", "expected"),
+    [
+        (TWICE, {"match": "name"}, ("duplicate-image", "0.png and x/0.png")),
+        (WHOLE, {"duplicates": [("0.png", "1.png")]}, ("no-folds", "files that hold all images")),
+        (WHOLE, {"folds": Folds(LABELS.images, np.arange(6) % 2)}, ("wrong-type", "Folds")),
+        (list(WHOLE.values()), {}, ("wrong-type", "list")),
+    ],
+)
+def test_wrong_options_are_refused(files: Any, options: dict[str, Any], expected: tuple[str, str]) -> None:
+    assert fault_of(HeldOutPredictions.of, files, LABELS, **options) == expected
 
 
 FOLDS = Folds(LABELS.images, np.array([0, 0, 0, 1, 1, 1]))
@@ -97,12 +111,6 @@ def test_wrong_files_are_refused(
     assert fault_of(HeldOutPredictions.of, files, labels, folds=[] if folds is None else [folds]) == (code, found)
 
 
-def test_image_in_two_rows_is_refused() -> None:
-    twice = Predictions.from_ids([0] * 7, images=[*LABELS.images, "x/0.png"])
-    found = fault_of(HeldOutPredictions.of, {"a": twice}, LABELS, match="name")
-    assert found == ("duplicate-image", "0.png and x/0.png")
-
-
 def test_a_fold_may_be_in_any_order_and_a_file_of_all_images_is_no_fold() -> None:
     assert held(folds=[FOLDS], a=ids(2, 0, 1), b=ids(5, 4, 3), c=ids(*range(6))).repetitions == 2
 
@@ -131,11 +139,6 @@ def test_duplicates_in_one_fold_are_not_warned_of(recwarn: pytest.WarningsRecord
     assert not recwarn.list
 
 
-def test_duplicates_need_folds() -> None:
-    whole = {"all": ids(*range(6))}
-    assert fault_of(HeldOutPredictions.of, whole, LABELS, duplicates=[("0.png", "1.png")])[0] == "no-folds"
-
-
 def test_repetitions_with_other_folds_have_a_table_each() -> None:
     other = Folds(LABELS.images, np.array([0, 1, 0, 1, 0, 1]))
     files = {"a": ids(2, 0, 1), "b": ids(5, 4, 3), "x": ids(0, 2, 4), "y": ids(1, 3, 5)}
@@ -161,7 +164,7 @@ def test_models_that_predict_one_class_for_every_image_are_refused() -> None:
     assert fault_of(held_out_of, constant, np.arange(120) % 3) == ("constant-predictions", "class 0 for all 120 images")
 
 
-def test_two_classes_exchanged_in_the_only_file_are_warned_of() -> None:
+def test_classes_in_another_order_in_the_only_file_are_warned_of_or_refused() -> None:
     values, truth = simulated(900, 6, 3.0, np.random.default_rng(0))
     with pytest.warns(ReassessWarning) as caught:
         held_out_of(values[:, [0, 4, 2, 3, 1, 5]], truth)
@@ -169,19 +172,7 @@ def test_two_classes_exchanged_in_the_only_file_are_warned_of() -> None:
         "most images of 1 are predicted as 4, most images of 4 are predicted as 1: either the labels of these classes "
         "or the outputs of the models are exchanged"
     ]
-
-
-def test_folds_and_files_of_a_wrong_type_are_refused() -> None:
-    files = {"a": ids(*range(6))}
-    assert code_of(HeldOutPredictions.of, files, LABELS, folds=FOLDS) == "wrong-type"
-    assert code_of(HeldOutPredictions.of, list(files.values()), LABELS) == "wrong-type"
-
-
-def test_model_with_its_classes_in_another_order_is_refused() -> None:
-    values, truth = simulated(900, 6, 3.0, np.random.default_rng(0))
-    labels = labels_of_classes(truth, 6)
-    moved = {"a": Predictions.from_scores(values[:, [3, 0, 4, 1, 5, 2]], labels.images)}
-    assert code_of(HeldOutPredictions.of, moved, labels) == "wrong-order"
+    assert code_of(held_out_of, values[:, [3, 0, 4, 1, 5, 2]], truth) == "wrong-order"
 
 
 def test_too_few_images_to_tell_are_warned_of() -> None:
@@ -191,11 +182,10 @@ def test_too_few_images_to_tell_are_warned_of() -> None:
 
 def test_nan_names_the_file_and_the_image() -> None:
     truth = np.arange(6_000) % 2
-    labels, values = labels_of_classes(truth, 2), np.eye(2)[truth]
+    values = np.eye(2)[truth]
     values[2_400, 1] = np.nan
-    files = {"one.npz": Predictions.from_scores(values, labels.images)}
-    text = message(lambda: HeldOutPredictions.of(files, labels))
-    assert text.startswith(f"score is NaN\n  where:   one.npz, image {labels.images[2_400]}, row 2400")
+    text = message(held_out_of, values, truth)
+    assert text.startswith("score is NaN\n  where:   heldout.npz, image train/02400.png, row 2400")
 
 
 def test_candidates_are_the_most_probable_classes_and_the_label() -> None:

@@ -18,9 +18,9 @@ from reassess.aggregation import Golden
 from reassess.cleaning import CleaningMethod, HeldOutPredictions, find_label_errors, noise_model
 from reassess.cleaning.noise_model import fit_noise
 from reassess.core import Cleaning, Predictions, Questions, UnknownClasses
-from reassess.errors import DataError, MissingPackageError, ReassessWarning
+from reassess.errors import ReassessWarning
 from tests.cleaning.simulated import candidates_of, held_out_of, labels_of_classes, simulated, wrong_labels
-from tests.helpers import code_of, fault_of
+from tests.helpers import code_of, fault_of, message
 
 IMAGES, CLASSES = 600, 4
 Digits = tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]
@@ -142,11 +142,13 @@ def test_of_a_large_set_a_sample_is_calibrated_and_all_are_judged(monkeypatch: p
 @pytest.mark.parametrize("precision", [0.9, 0.97, 0.999])
 def test_a_precision_is_reached_with_as_many_images_as_can_be(precision: float) -> None:
     scores, _, labels = noisy()
-    cleaning = find_label_errors(held_out_of(scores, labels), precision=precision)
+    held_out = held_out_of(scores, labels)
+    cleaning = find_label_errors(held_out, precision=precision)
     kept, left = cleaning.label_quality[cleaning.kept], cleaning.label_quality[~cleaning.kept]
     assert kept.mean() >= precision
     assert left.max() < kept.min()
     assert (kept.sum() + left.max()) / (kept.size + 1) < precision
+    assert find_label_errors(held_out, threshold=0).kept.all()
 
 
 @pytest.mark.parametrize("precision", [0.9, 0.95, 0.98])
@@ -165,14 +167,10 @@ def test_precision_out_of_reach_says_what_is_in_reach() -> None:
     scores, _, labels = noisy()
     held_out = held_out_of(0.9 * scores + 0.1 / CLASSES, labels)
     most = np.floor(1e4 * find_label_errors(held_out).label_quality.max()) / 1e4
-    with pytest.raises(DataError, match="no threshold reaches this precision") as caught:
-        find_label_errors(held_out, precision=1.0)
-    assert caught.value.allowed == f"a precision of up to {most:.4f}"
-
-
-def test_threshold_0_keeps_everything() -> None:
-    scores, _, labels = noisy()
-    assert find_label_errors(held_out_of(scores, labels), threshold=0).kept.all()
+    assert message(find_label_errors, held_out, precision=1.0) == (
+        f"no threshold reaches this precision\n  allowed: a precision of up to {most:.4f}\n  found:   1.0\n"
+        "  fix:     ask for less"
+    )
 
 
 @pytest.mark.parametrize(
@@ -189,6 +187,20 @@ def test_threshold_0_keeps_everything() -> None:
 )
 def test_wrong_options_are_refused(options: dict[str, Any], code: str) -> None:
     assert code_of(find_label_errors, held_out_of(np.eye(2), [0, 1]), **options) == code
+
+
+def ids_of(said: list[int], labels: list[int]) -> HeldOutPredictions:
+    sets = labels_of_classes(labels, max(labels) + 1)
+    return HeldOutPredictions.of({"ids.csv": Predictions.from_ids(said, sets.images)}, sets)
+
+
+def test_predictions_that_do_not_fit_the_method_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert code_of(find_label_errors, ids_of([0, 1], [0, 1])) == "ids-only"
+    held_out = ids_of([0, 0, 1, 1], [0, 0, 1, 2])
+    assert fault_of(find_label_errors, held_out, "consistent") == ("empty-class", "none of 2 (1 class of 3)")
+    for module in ("cleanlab.filter", "cleanlab"):
+        monkeypatch.setitem(sys.modules, module, None)
+    assert code_of(find_label_errors, held_out, "confident") == "missing-package"
 
 
 @pytest.mark.parametrize("keep", [0.0, 0.2, 0.5, 0.9])
@@ -208,45 +220,22 @@ def test_a_reason_says_whether_the_label_is_likeliest_and_whether_that_is_enough
     assert list(found.reasons) == [told[state] for state in states]
 
 
-def test_class_without_a_kept_image_is_refused() -> None:
-    labels = labels_of_classes([0, 0, 1, 2], 3)
-    held_out = HeldOutPredictions.of({"a": Predictions.from_ids([0, 0, 1, 1], labels.images)}, labels)
-    assert fault_of(find_label_errors, held_out, "consistent") == ("empty-class", "none of 2 (1 class of 3)")
+def test_a_class_that_loses_more_than_a_third_is_warned_of(recwarn: pytest.WarningsRecorder) -> None:
+    labels = [0, 0, 0, 1, 1, 1, 1, 1]
+    find_label_errors(ids_of([0, 0, 1, 1, 1, 1, 1, 1], labels), "consistent")
+    assert not recwarn.list
+    with pytest.warns(ReassessWarning, match="^more than a third is dropped of 0: look at these before you train"):
+        find_label_errors(ids_of([0, 1, 1, 1, 1, 1, 1, 1], labels), "consistent")
 
 
-def test_a_class_that_loses_more_than_a_third_is_warned_of() -> None:
-    labels = labels_of_classes([0, 0, 0, 1, 1, 1, 1, 1], 2)
-    for said, warned in (([0, 0, 1, 1, 1, 1, 1, 1], False), ([0, 1, 1, 1, 1, 1, 1, 1], True)):
-        held_out = HeldOutPredictions.of({"a": Predictions.from_ids(said, labels.images)}, labels)
-        if warned:
-            text = "^more than a third is dropped of 0: look at these before you train without them$"
-            with pytest.warns(ReassessWarning, match=text):
-                find_label_errors(held_out, "consistent")
-        else:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error")
-                find_label_errors(held_out, "consistent")
-
-
-def test_posterior_needs_scores() -> None:
-    labels = labels_of_classes([0, 1], 2)
-    held_out = HeldOutPredictions.of({"ids.csv": Predictions.from_ids([0, 1], labels.images)}, labels)
-    assert code_of(find_label_errors, held_out) == "ids-only"
-
-
-@pytest.mark.parametrize("labels", [[0], [0, 0, 0]])
-def test_one_image_and_one_class_are_kept(labels: list[int]) -> None:
-    cleaning = find_label_errors(held_out_of(np.ones((len(labels), 1)), labels))
-    assert cleaning.kept.all()
-    assert cleaning.label_quality.tolist() == [1.0] * len(labels)
-    assert cleaning.noise.share == 0
-
-
-def test_a_few_images_give_probabilities() -> None:
-    """Of two images, one for each class, nothing can be learned, and nothing breaks."""
-    cleaning = find_label_errors(held_out_of(np.array([[0.9, 0.1], [0.2, 0.8]]), [0, 1]))
+@pytest.mark.parametrize("labels", [[0], [0, 0, 0], [0, 1]])
+def test_a_few_images_give_probabilities(labels: list[int]) -> None:
+    """Of one class, or of two images, one for each class, nothing can be learned, and nothing breaks."""
+    classes = max(labels) + 1
+    cleaning = find_label_errors(held_out_of(np.eye(classes)[labels] * 0.7 + 0.3 / classes, labels))
     assert cleaning.kept.all()
     assert np.isfinite(cleaning.label_quality).all()
+    assert cleaning.noise.share == pytest.approx(0, abs=0.2 * max(labels))
 
 
 def test_checked_labels_are_certain_and_suggestions_agree_with_them() -> None:
@@ -268,6 +257,11 @@ def test_checked_labels_are_certain_and_suggestions_agree_with_them() -> None:
 @pytest.fixture(scope="module")
 def digits(needs: Callable[[str], None]) -> Digits:
     needs("sklearn")
+    return _load_digits()
+
+
+@cache
+def _load_digits() -> Digits:
     from sklearn.datasets import load_digits
 
     pixels, truth = load_digits(return_X_y=True)
@@ -277,11 +271,9 @@ def digits(needs: Callable[[str], None]) -> Digits:
 @cache
 def neighbours(share: float, kind: str) -> tuple[npt.NDArray[np.int64], HeldOutPredictions]:
     """Digits with wrong labels, and the predictions of nearest neighbours."""
-    from sklearn.datasets import load_digits
-
-    pixels, truth = load_digits(return_X_y=True)
+    pixels, truth = _load_digits()
     labels = wrong_labels(truth, 10, share, kind, np.random.default_rng(0))
-    return labels, held_out_digits(pixels / 16, labels)
+    return labels, held_out_digits(pixels, labels)
 
 
 def held_out_digits(
@@ -297,7 +289,6 @@ def held_out_digits(
     return held_out_of(scores, labels)
 
 
-# What part of the wrong labels is dropped, and what part of the dropped labels is wrong: as measured, less two points.
 @pytest.mark.parametrize(
     ("share", "kind", "recall", "precision"),
     [
@@ -314,16 +305,12 @@ def test_wrong_labels_of_digits_are_dropped(
 ) -> None:
     labels, held_out = neighbours(share, kind)
     cleaning = find_label_errors(held_out)
-    wrong = labels != digits[1]
-    found = (wrong & ~cleaning.kept).sum()
-    assert found / wrong.sum() >= recall - 0.02
-    assert found / (~cleaning.kept).sum() >= precision - 0.02
+    check_found(cleaning, labels != digits[1], recall, precision)
     assert cleaning.noise.share == pytest.approx(share, abs=0.02)
 
 
 @pytest.mark.parametrize("kind", ["uniform", "pairs", "some pairs"])
-@pytest.mark.parametrize("count", [1_000, 5_000])
-def test_share_of_wrong_labels_that_depend_on_the_class_alone_is_near_the_true_one(count: int, kind: str) -> None:
+def test_share_of_wrong_labels_that_depend_on_the_class_alone_is_near_the_true_one(kind: str) -> None:
     """The mean absolute error of 6 random parts, for a model that is less certain than it may be."""
     rng = np.random.default_rng(0)
     scores, truth = simulated(10_000, 10, 6.0, rng)
@@ -332,7 +319,7 @@ def test_share_of_wrong_labels_that_depend_on_the_class_alone_is_near_the_true_o
     images = candidates_of(softer / softer.sum(axis=1, keepdims=True), labels)
     off = []
     for seed in range(6):
-        rows = np.random.default_rng(seed).permutation(truth.size)[:count]
+        rows = np.random.default_rng(seed).permutation(truth.size)[:1_000]
         off.append(1 - fit_noise(images.of_rows(rows))[1].correct.mean() - (labels != truth)[rows].mean())
     assert np.abs(off).mean() <= 0.02
 
@@ -345,11 +332,14 @@ def test_wrong_labels_are_found_by_a_model_that_is_calibrated_for_them(digits: D
     images, truth = digits
     labels = wrong_labels(truth, 10, 0.1, "uniform", np.random.default_rng(0))
     model = CalibratedClassifierCV(KNeighborsClassifier(15), cv=5)
-    cleaning = find_label_errors(held_out_digits(images, labels, model))
-    wrong = labels != truth
+    check_found(find_label_errors(held_out_digits(images, labels, model)), labels != truth, 0.978, 0.967)
+
+
+def check_found(cleaning: Cleaning, wrong: npt.NDArray[np.bool_], recall: float, precision: float) -> None:
+    """What part of the wrong labels is dropped, and what part of the dropped ones is wrong: as measured, less 0.02."""
     found = (wrong & ~cleaning.kept).sum()
-    assert found / wrong.sum() >= 0.978 - 0.02
-    assert found / (~cleaning.kept).sum() >= 0.967 - 0.02
+    assert found / wrong.sum() >= recall - 0.02
+    assert found / (~cleaning.kept).sum() >= precision - 0.02
 
 
 def told(held_out: HeldOutPredictions) -> list[str]:
@@ -361,114 +351,82 @@ def told(held_out: HeldOutPredictions) -> list[str]:
     return [text for text in texts if not text.startswith("more than a third")]
 
 
-@pytest.mark.usefixtures("digits")
-def test_outputs_of_sigmoids_are_warned_of() -> None:
-    labels, held_out = neighbours(0.2, "uniform")
-    scores = held_out.files[0].predictions.scores
-    odds = scores * 0.98 + 0.002
-    sigmoids = odds / (odds + 0.3)
-    assert told(held_out_of(sigmoids, labels))[0] == (
-        "heldout.npz: scores are in [0, 1] and do not add up to 1, like outputs of sigmoids, so too few labels seem "
-        "wrong; give logits, or probabilities that add up to 1"
-    )
+SAMPLE = "have people check a sample of the labels"
+CHECK = "check that no model was trained on the images that it judges, or on copies of them"
+CERTAIN = (
+    "one class of each image has probability 1, so correct labels are dropped if the model is wrong; "
+    "give probabilities of all classes, or use the method consistent"
+)
+WARNINGS = {
+    "sigmoids": "heldout.npz: scores are in [0, 1] and do not add up to 1, like outputs of sigmoids, so too few labels "
+    "seem wrong; give logits, or probabilities that add up to 1",
+    "best class": f"heldout.npz: {CERTAIN}",
+    "tree": f"34.8 % of the labels seem wrong; the mistakes of a poor model look the same: {SAMPLE}",
+    "forest": f"where the models are least sure, they agree with 99.4 % of the labels, like models that know the "
+    f"labels: {CHECK}",
+    "neighbours": "the models prefer another class for 20.9 % of the images, but only 0.0 % of the labels seem wrong: "
+    f"{CHECK}, and {SAMPLE}",
+    "regression": "the models agree with 100.00 % of the labels: the images are easy, or the models know the labels: "
+    f"{CHECK}",
+    "noise": "the label is the most probable class of 42.7 % of the images only; the mistakes of a poor model are "
+    f"taken for wrong labels: {SAMPLE}",
+    "bayes": "the models are too certain: they are calibrated only if their probabilities are raised to the power "
+    f"0.49; the share of wrong labels may be far off: {SAMPLE}",
+}
 
 
-@pytest.mark.parametrize("repetitions", [1, 2])
-@pytest.mark.usefixtures("digits")
-def test_the_best_class_alone_is_warned_of(repetitions: int) -> None:
-    labels, held_out = neighbours(0.1, "uniform")
-    sets = labels_of_classes(labels, 10)
-    alone = np.eye(10)[held_out.top1()[0]]
-    files = {f"{row}.npz": Predictions.from_scores(alone, sets.images) for row in range(repetitions)}
-    assert told(HeldOutPredictions.of(files, sets))[:repetitions] == [
-        f"{row}.npz: one class of each image has probability 1, so correct labels are dropped if the model is "
-        "wrong; give probabilities of all classes, or use the method consistent"
-        for row in range(repetitions)
-    ]
-
-
-def test_a_tree_whose_mistakes_seem_wrong_labels_is_warned_of(digits: Digits) -> None:
+def untrusted(digits: Digits, name: str) -> HeldOutPredictions:
+    """Scores that cannot be trusted: of no calibrated model, of a poor one, or of one that knows the labels."""
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.naive_bayes import GaussianNB
+    from sklearn.neighbors import KNeighborsClassifier
     from sklearn.tree import DecisionTreeClassifier
 
     images, truth = digits
-    labels = wrong_labels(truth, 10, 0.2, "uniform", np.random.default_rng(0))
-    single, small = (DecisionTreeClassifier(min_samples_leaf=n, random_state=0) for n in (1, 5))
-    assert [text.partition(";")[0] for text in told(held_out_digits(images, labels, single))] == [
-        "heldout.npz: one class of each image has probability 1, so correct labels are dropped if the model is wrong",
-        "46.2 % of the labels seem wrong",
-    ]
-    assert told(held_out_digits(images, labels, small)) == [
-        "34.8 % of the labels seem wrong; the mistakes of a poor model look the same: have people check a sample of "
-        "the labels"
-    ]
+    labels, held_out = neighbours(0.2, "uniform")
+    scores = held_out.files[0].predictions.scores
+    if name == "sigmoids":
+        return held_out_of((scores * 0.98 + 0.002) / (scores * 0.98 + 0.302), labels)
+    if name == "best class":
+        return held_out_of(np.eye(10)[held_out.top1()[0]], labels)
+    if name == "tree":
+        return held_out_digits(images, labels, DecisionTreeClassifier(min_samples_leaf=5, random_state=0))
+    if name == "bayes":
+        return held_out_digits(images, truth, GaussianNB())
+    if name == "noise":
+        noisy = images + np.random.default_rng(1).normal(0, 15 / 16 * images.max(), images.shape)
+        return held_out_digits(noisy, truth, LogisticRegression(max_iter=200, C=0.25))
+    model, known = {
+        "forest": (RandomForestClassifier(50, random_state=0), labels),
+        "neighbours": (KNeighborsClassifier(15), labels),
+        "regression": (LogisticRegression(max_iter=5_000, C=1e6), truth),
+    }[name]
+    return held_out_of(model.fit(images, known).predict_proba(images), known)
 
 
-def test_models_that_were_trained_on_the_images_are_warned_of(digits: Digits) -> None:
-    from sklearn.ensemble import RandomForestClassifier
-    from sklearn.neighbors import KNeighborsClassifier
+@pytest.mark.parametrize("name", WARNINGS)
+def test_models_that_cannot_be_trusted_are_warned_of(digits: Digits, name: str) -> None:
+    assert told(untrusted(digits, name))[0] == WARNINGS[name]
 
-    images, truth = digits
-    labels = wrong_labels(truth, 10, 0.2, "uniform", np.random.default_rng(0))
-    check = "check that no model was trained on the images that it judges, or on copies of them"
-    forest = RandomForestClassifier(50, random_state=0).fit(images, labels)
-    assert told(held_out_of(forest.predict_proba(images), labels)) == [
-        f"where the models are least sure, they agree with 99.4 % of the labels, like models that know the labels: "
-        f"{check}"
-    ]
-    neighbours = KNeighborsClassifier(15).fit(images, labels)
-    assert told(held_out_of(neighbours.predict_proba(images), labels)) == [
-        "the models prefer another class for 20.9 % of the images, but only 0.0 % of the labels seem wrong: "
-        f"{check}, and have people check a sample of the labels"
-    ]
+
+def test_several_files_of_the_best_class_are_each_warned_of(digits: Digits) -> None:
+    held_out = untrusted(digits, "best class")
+    alone = held_out.files[0].predictions
+    texts = told(HeldOutPredictions.of({"a.npz": alone, "b.npz": alone}, held_out.labels))
+    assert texts[:2] == [f"{name}.npz: {CERTAIN}" for name in "ab"]
 
 
 @pytest.mark.parametrize(("share", "kind"), [(0, "uniform"), (0.05, "pairs"), (0.2, "uniform")])
 def test_models_that_were_held_out_are_not_warned_of(share: float, kind: str, digits: Digits) -> None:
-    from sklearn.ensemble import RandomForestClassifier
     from sklearn.linear_model import LogisticRegression
 
     images, truth = digits
     labels = wrong_labels(truth, 10, share, kind, np.random.default_rng(0))
     assert told(neighbours(share, kind)[1]) == []
-    for model in (RandomForestClassifier(50, random_state=0), LogisticRegression(max_iter=500)):
-        assert told(held_out_digits(images, labels, model)) == []
-
-
-def test_a_poor_model_is_warned_of_as_its_mistakes_are_taken_for_wrong_labels(digits: Digits) -> None:
-    from sklearn.linear_model import LogisticRegression
-
-    images, labels = digits
-    blurred = images + np.random.default_rng(1).normal(0, 15 / 16 * images.max(), images.shape)
-    held_out = held_out_digits(blurred, labels, LogisticRegression(max_iter=200, C=0.25))
-    with pytest.warns(ReassessWarning) as caught:
-        cleaning = find_label_errors(held_out)
-    assert next(str(warning.message) for warning in caught) == (
-        "the label is the most probable class of 42.7 % of the images only; the mistakes of a poor model are taken for "
-        "wrong labels: have people check a sample of the labels"
-    )
-    assert cleaning.noise is not None
-    assert cleaning.noise.share > 0.1  # where none is wrong
-
-
-def test_a_model_that_is_too_certain_is_warned_of(digits: Digits) -> None:
-    from sklearn.naive_bayes import GaussianNB
-
-    images, labels = digits
-    assert told(held_out_digits(images, labels, GaussianNB())) == [
-        "the models are too certain: they are calibrated only if their probabilities are raised to the power 0.49; "
-        "the share of wrong labels may be far off: have people check a sample of the labels"
-    ]
-
-
-def test_a_model_that_agrees_with_all_labels_is_warned_of(digits: Digits) -> None:
-    from sklearn.linear_model import LogisticRegression
-
-    images, labels = digits
-    learned = LogisticRegression(max_iter=5_000, C=1e6).fit(images, labels)
-    assert told(held_out_of(learned.predict_proba(images), labels)) == [
-        "the models agree with 100.00 % of the labels: the images are easy, or the models know the labels: check that "
-        "no model was trained on the images that it judges, or on copies of them"
-    ]
+    assert told(held_out_digits(images, labels, LogisticRegression(max_iter=500))) == []
+    if not share:
+        assert (~find_label_errors(neighbours(share, kind)[1]).kept).mean() <= 0.01
 
 
 def test_a_model_that_learned_with_smoothed_labels_is_not_warned_of() -> None:
@@ -528,22 +486,6 @@ def test_of_many_classes_those_that_are_no_candidates_count(sureness: float, in_
     assert cleaning.noise.share == pytest.approx((labels != truth).mean(), abs=0.025)
 
 
-def test_where_images_are_hardly_told_apart_people_find_the_share(digits: Digits) -> None:
-    """Of labels of which 40 % are the next class, a model says hardly more than that either may be right."""
-    truth = digits[1]
-    labels, held_out = neighbours(0.4, "pairs")
-    rows = np.random.default_rng(1).permutation(truth.size)[:300]
-    pairs = Questions.from_columns([held_out.labels.images[row] for row in rows], labels[rows])
-    noise = find_label_errors(held_out, checked=Golden(pairs, truth[rows] == labels[rows]), threshold=0.3).noise
-    assert noise.checked.by_model < 0.35
-    assert noise.share == pytest.approx(0.4, abs=0.06)
-
-
-@pytest.mark.usefixtures("digits")
-def test_hardly_one_correct_label_of_digits_is_dropped() -> None:
-    assert (~find_label_errors(neighbours(0, "uniform")[1]).kept).mean() <= 0.01
-
-
 def test_confident_learning_is_cleanlab_s(needs: Callable[[str], None]) -> None:
     needs("cleanlab")
     from cleanlab.filter import find_label_issues
@@ -554,13 +496,3 @@ def test_confident_learning_is_cleanlab_s(needs: Callable[[str], None]) -> None:
     assert np.array_equal(cleaning.suggested, scores.argmax(axis=1))
     assert set(cleaning.reasons) == {"no issue by confident learning", "an issue by confident learning"}
     assert find_label_errors(held_out_of(np.ones((2, 1)), [0, 0]), "confident").kept.all()
-
-
-def test_confident_learning_without_cleanlab_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "cleanlab.filter", None)
-    monkeypatch.setitem(sys.modules, "cleanlab", None)
-    with pytest.raises(MissingPackageError) as caught:
-        find_label_errors(held_out_of(np.eye(2), [0, 1]), "confident")
-    assert str(caught.value) == (
-        "package cleanlab is missing (for confident learning)\n  fix:     pip install 'reassess[confident]'"
-    )

@@ -94,26 +94,19 @@ def test_wrong_labels_and_options_are_refused(
     assert code_of(made, *arguments, **options) == code
 
 
-def test_targets_that_are_too_large_are_not_made_at_once() -> None:
-    targets = made(LABELS, "uniform")
-    found = fault_of(targets.to_array, max_bytes=31)
-    assert found == ("out-of-memory", "32 bytes: 2 x 4 numbers")
-    assert targets.to_array(max_bytes=32).shape == (2, 4)
-    wide = TrainingTargets(
-        tuple(map(str, range(1_000_000))), np.arange(1_000_001), np.zeros(1_000_000, np.int32),
-        np.ones(1_000_000, np.float32), 0.0, 1000, "soft-max",
-    )  # fmt: skip
-    assert code_of(wide.to_array) == "out-of-memory"
-    assert wide.of_rows(np.array([999_999])).shape == (1, 1000)
-
-
-def test_image_without_a_target_is_refused() -> None:
+def test_targets_that_are_too_large_or_missing_are_not_made() -> None:
     targets = made(LABELS, "uniform")
     assert fault_of(targets.of, ["a.png", "b.png"]) == ("no-valid-class", "b.png")
     assert code_of(targets.of, ["d.png"]) == "unknown-images"
+    assert fault_of(targets.to_array, max_bytes=31) == ("out-of-memory", "32 bytes: 2 x 4 numbers")
+    assert targets.to_array(max_bytes=32).shape == (2, 4)
+    count = 1_000_000
+    ones = np.ones(count, np.float32)
+    images = tuple(map(str, range(count)))
+    wide = TrainingTargets(images, np.arange(count + 1), np.zeros(count, np.int32), ones, 0.0, 1000, "soft-max")
+    assert code_of(wide.to_array) == "out-of-memory"
+    assert wide.of_rows(np.array([999_999])).shape == (1, 1000)
 
-
-# --- as the frameworks have it ---------------------------------------------------------------------------------------
 
 ONE = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[2], [0], [1]], Classes(4))
 LOGITS = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
@@ -153,23 +146,15 @@ def test_timm_smooths_alike_and_a_threshold_finds_the_valid_classes_again(needs:
     )
 
 
-def test_keras_smooths_alike(needs: Callable[[str], None]) -> None:
+def test_keras_and_optax_smooth_alike(needs: Callable[[str], None]) -> None:
     needs("keras")
-    import keras
-
-    several, soft = (made(LABELS, "multi-hot", smoothing=s).to_array() for s in (0, SMOOTHING))
-    loss = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=SMOOTHING)
-    plain = keras.losses.BinaryCrossentropy(from_logits=True)
-    np.testing.assert_allclose(float(plain(soft, LOGITS[:2])), float(loss(several, LOGITS[:2])), rtol=1e-6)
-    even, soft = (made(LABELS, "uniform", smoothing=s).to_array() for s in (0, SMOOTHING))
-    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=SMOOTHING)
-    plain = keras.losses.CategoricalCrossentropy(from_logits=True)
-    np.testing.assert_allclose(float(plain(soft, LOGITS[:2])), float(loss(even, LOGITS[:2])), rtol=1e-6)
-
-
-def test_optax_smooths_alike(needs: Callable[[str], None]) -> None:
     needs("optax")
+    import keras
     import optax
 
-    even, soft = (made(LABELS, "uniform", smoothing=s).to_array() for s in (0, SMOOTHING))
-    np.testing.assert_allclose(np.asarray(optax.smooth_labels(even, SMOOTHING)), soft, rtol=1e-6)
+    for kind, name in (("multi-hot", "BinaryCrossentropy"), ("uniform", "CategoricalCrossentropy")):
+        hard, soft = (made(LABELS, kind, smoothing=s).to_array() for s in (0, SMOOTHING))
+        loss = getattr(keras.losses, name)(from_logits=True, label_smoothing=SMOOTHING)
+        plain = getattr(keras.losses, name)(from_logits=True)
+        np.testing.assert_allclose(float(plain(soft, LOGITS[:2])), float(loss(hard, LOGITS[:2])), rtol=1e-6)
+    np.testing.assert_allclose(np.asarray(optax.smooth_labels(hard, SMOOTHING)), soft, rtol=1e-6)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -48,7 +49,7 @@ def test_every_command_reads_votes_in_another_language_as_in_english(folder: Pat
     benchmark("deutsch", GERMAN, ("Nein", "", "JA"))
     benchmark("mixed", GERMAN, ("NO", "", " Yes"))
     told = {"english": (), **dict.fromkeys(("deutsch", "mixed"), ("--answers", ",".join(GERMAN)))}
-    results = {}
+    results: dict[str, list[Any]] = {}
     for name, answers in told.items():
         results[name] = found = []
         given = "--benchmark", name, "--quiet"

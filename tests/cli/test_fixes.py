@@ -3,7 +3,7 @@
 import ast
 from pathlib import Path
 
-from reassess.cli.fixes import OPTIONS
+from reassess.cli.screen import OPTIONS
 
 SOURCE = Path(__file__).parents[2] / "src" / "reassess"
 

@@ -9,7 +9,7 @@ import pytest
 from reassess.aggregation import Relabelling
 from reassess.comparison import LabelUncertainty, Panel, every_pair, label_uncertainty
 from reassess.core import LabelSets, Questions
-from tests.helpers import message
+from tests.helpers import code_of, message
 from tests.studies import PLAIN, Study, draw, true_accuracies
 
 SMALL = replace(PLAIN, images=60)
@@ -60,15 +60,12 @@ def test_a_panel_of_some_of_the_images_is_judged_on_these(small: Study) -> None:
     panel, again, labels = small
     rows = np.arange(59, 19, -1)
     part = LabelSets.from_lists([labels.images[i] for i in rows], [labels[labels.images[i]] for i in rows])
-    uncertainty = label_uncertainty(Panel.from_ids("abc", panel.top1[:, rows], part), again, replicates=40)
-    assert (uncertainty.rated, uncertainty.labels[0], uncertainty.empty[0]) == (
-        40,
-        part.indices.size,
-        part.empty_images,
-    )
+    found = label_uncertainty(Panel.from_ids("abc", panel.top1[:, rows], part), again, replicates=40)
+    assert (found.rated, found.labels[0], found.empty[0]) == (40, part.indices.size, part.empty_images)
 
 
 def test_swapping_the_models_turns_everything_round(small: Study) -> None:
+    """A model and its copy are better with probability one half."""
     panel, again, labels = small
     one = label_uncertainty(panel, again, replicates=50, seed=2)
     two = label_uncertainty(Panel.from_ids("cba", panel.top1[::-1], labels), again, replicates=50, seed=2)
@@ -79,14 +76,8 @@ def test_swapping_the_models_turns_everything_round(small: Study) -> None:
         assert one.interval(model) == two.interval(model)
     assert one.difference_interval("a", "b") == pytest.approx(two.difference_interval("a", "b"))
     assert label_uncertainty(panel, again, replicates=50, seed=3).interval("a") != one.interval("a")
-
-
-def test_a_model_and_its_copy_are_better_with_probability_one_half(small: Study) -> None:
-    panel, again, labels = small
-    twice = Panel.from_ids("ab", panel.top1[[0, 0]], labels)
-    uncertainty = label_uncertainty(twice, again, replicates=40)
-    assert uncertainty.probability("a", "b") == 0.5
-    assert uncertainty.difference_interval("a", "b") == (0, 0)
+    copies = label_uncertainty(Panel.from_ids("ab", panel.top1[[0, 0]], labels), again, replicates=40)
+    assert (copies.probability("a", "b"), copies.difference_interval("a", "b")) == (0.5, (0, 0))
 
 
 def test_the_bias_is_the_mean_over_votes_drawn_anew_of_the_same_raters(small: Study) -> None:
@@ -213,13 +204,9 @@ def test_the_work_can_be_followed(small: Study) -> None:
 
 def test_what_cannot_be_measured_is_an_error(small: Study) -> None:
     panel, again, labels = small
-    assert (
-        message(label_uncertainty, panel, again, replicates=39)
-        == "too few replicates for a 95 % interval\n  allowed: 40 or more\n  found:   39"
-    )
-    empty = Panel.from_ids("abc", panel.top1, LabelSets.from_lists(labels.images, [[]] * 60))
-    assert message(label_uncertainty, empty, again, replicates=40).startswith("no image is scored\n")
-    other = Panel.from_ids("abc", panel.top1, LabelSets.from_lists(labels.images, [[0]] * 60))
+    assert code_of(label_uncertainty, panel, again, replicates=39) == "too-few-replicates"
+    empty, other = (Panel.from_ids("abc", panel.top1, LabelSets.from_lists(labels.images, [s] * 60)) for s in ([], [0]))
+    assert code_of(label_uncertainty, empty, again, replicates=40) == "none-scored"
     assert message(label_uncertainty, other, again, replicates=40) == (
         "panel was evaluated with label sets that the votes do not give\n  fix:     judge it by these"
     )
@@ -232,6 +219,4 @@ def test_replicates_without_a_scored_image_do_not_count() -> None:
     again = Relabelling(items, np.array([0]), np.array([1]), matrices, np.ones(99, bool), np.zeros(1), 0.8)
     panel = Panel.from_ids("ab", np.zeros((2, 1), int), LabelSets.from_lists(["a.png"], [[0]]))
     assert 100 < label_uncertainty(panel, again, replicates=200).replicates < 150
-    assert message(label_uncertainty, panel, again, replicates=40).startswith(
-        "too few replicates for a 95 % interval\n"
-    )
+    assert code_of(label_uncertainty, panel, again, replicates=40) == "too-few-replicates"

@@ -87,11 +87,7 @@ def test_images_count_only_if_what_is_said_and_the_original_label_are_two_of_sev
     assert str(measured(images)) == (
         "one: on no image of several valid classes are the prediction and the original label both valid"
     )
-
-
-def test_images_without_an_original_label_do_not_count() -> None:
-    labels = LabelSets.from_lists(["a", "b"], [[0, 1], [0, 1]])
-    original = LabelSets.from_lists(["b"], [[1]])
+    labels, original = LabelSets.from_lists(["a", "b"], [[0, 1], [0, 1]]), LabelSets.from_lists(["b"], [[1]])
     panel = Panel.from_ids(["one"], np.array([[0, 0]]), labels, original=original)
     assert labelling_biases(panel, labels, original)[0].total.original_chosen == Proportion(0, 1)
 
@@ -176,20 +172,11 @@ def test_the_words_tell_each_group_and_its_favourite() -> None:
         "one, others: on 1 of 1 images, 100.0 % [20.65, 100.0]; by "
         "chance 50.00 %, p = 1"
     )
-    document = bias.to_json(Classes())
-    assert document["raters_favourite"] == {
-        "images": 2,
-        "original_chosen": 1,
-        "low": wilson(1, 2)[0],
-        "high": wilson(1, 2)[1],
-    }
-    assert (document["by_group"]["plants"]["chance"], document["by_group"]["plants"]["images"]) == (None, 0)
-    assert document["by_group"]["others"]["raters_favourite"] == {
-        "images": 0,
-        "original_chosen": 0,
-        "low": None,
-        "high": None,
-    }
+    document, (low, high) = bias.to_json(Classes()), wilson(1, 2)
+    assert document["raters_favourite"] == {"images": 2, "original_chosen": 1, "low": low, "high": high}
+    plants, others = (document["by_group"][group] for group in ("plants", "others"))
+    assert (plants["chance"], plants["images"]) == (None, 0)
+    assert others["raters_favourite"] == {"images": 0, "original_chosen": 0, "low": None, "high": None}
 
 
 def test_on_imagenet_the_raters_favourite_is_the_original_label_more_often_than_chance_but_not_on_animals(
@@ -214,19 +201,4 @@ def test_the_original_labels_say_themselves_whenever_they_are_valid(
     assert bias.total.original_chosen == Proportion(6_448, 6_448)
     assert bias.total.chance == pytest.approx(0.443, abs=0.0005)
     assert str(bias).endswith("100.0 % [99.94, 100.0]; by chance 44.26 %, p < 1e-300")
-    assert (bias.counts[:, 0, 1] == 0).all()
-    assert (bias.counts[:, 1, 0] == 0).all()
-
-
-def test_saying_any_valid_class_is_chance(real_labels: LabelSets, real_original: LabelSets) -> None:
-    """Of 40 such models, 38 or so have a p-value of 0.05 or more; fewer than 33 do with a chance of 1 in 1,000."""
-    rng, labels = np.random.default_rng(0), real_labels
-    sets = np.flatnonzero(labels.sizes)
-    predicted = np.zeros((40, len(labels)), int)
-    for model in predicted:
-        model[sets] = labels.indices[labels.indptr[sets] + rng.integers(0, labels.sizes[sets])]
-    panel = Panel.from_ids([str(i) for i in range(40)], predicted, labels, original=real_original)
-    biases = labelling_biases(panel, labels, real_original)
-    assert sum((bias.total.p_value or 0) >= 0.05 for bias in biases) >= 33
-    chosen = sum((bias.total.original_chosen for bias in biases), Proportion(0, 0))
-    assert chosen.value == pytest.approx(biases[0].total.chance, abs=0.004)
+    assert not bias.counts[:, [0, 1], [1, 0]].any()

@@ -3,14 +3,12 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation import real_scores
+from reassess.aggregation import real_scores as real_scores_of
 from reassess.comparison import Disagreements, Panel, Preference, Verdicts, preferences
 from reassess.core import IMAGENET, LabelSets, Scores
 from reassess.core.image_names import validation_names
@@ -82,72 +80,45 @@ def test_imagenets_images_are_counted_by_what_the_original_label_is_too() -> Non
     names = validation_names()[:3]
     original = LabelSets.from_lists(names, [[ANIMALS - 1], [ANIMALS], [ANIMALS]])
     panel = Panel.from_ids(["one"], np.array([[0, 0, ANIMALS]]), original, original=original)
-    (preference,) = preferences(
-        panel,
-        original,
-        scores_of({(names[0], 0): 1.0, (names[1], 0): 0.5, (names[1], 398): 0.9}),
-        groups=IMAGENET.groups,
-    )
+    scores = scores_of({(names[0], 0): 1.0, (names[1], 0): 0.5, (names[1], 398): 0.9})
+    (preference,) = preferences(panel, original, scores, groups=IMAGENET.groups)
     assert preference.by_group["animals"] == Disagreements(1, 0, Verdicts(1, 0, 0), None)
     assert preference.by_group["others"] == Disagreements(1, 0, Verdicts(0, 0, 1), None)
-    assert preference.total.coverage.value == 1
     assert IMAGENET.recipe.original_below == ANIMALS
 
 
 def test_the_json_holds_counts_intervals_and_why_a_part_is_missing() -> None:
     part = Disagreements(10, 3, Verdicts(3, 1, 2), Verdicts(2, 1, 3))
-    low, high = wilson(3, 6)
     document = Preference("one.npz", part).to_json()
-    assert {name: document[name] for name in ("file", "disagreements", "rated", "preferred", "tied", "label")} == {
-        "file": "one.npz",
-        "disagreements": 10,
-        "rated": 6,
-        "preferred": 3,
-        "tied": 1,
-        "label": 2,
-    }
-    assert (document["low"], document["high"], document["unrated_images"]) == (low, high, 3)
+    low, high = wilson(3, 6)
+    counts = {"rated": 6, "preferred": 3, "tied": 1, "label": 2, "low": low, "high": high}
+    assert document | {"file": "one.npz", "disagreements": 10, "unrated_images": 3, **counts} == document
     low, high = wilson(2, 6)
     assert document["raters_only"] == {"rated": 6, "preferred": 2, "tied": 1, "label": 3, "low": low, "high": high}
     nothing = Preference("one.npz", Disagreements(0, 0, Verdicts(0, 0, 0), None)).to_json()
     assert (nothing["low"], nothing["raters_only"]) == (None, None)
     assert nothing["raters_only_reason"] == "scores from the raters alone are missing"
     json.dumps(document, allow_nan=False)
-
-
-def test_words_leave_out_what_nobody_rated() -> None:
-    nothing = Disagreements(4, 4, Verdicts(0, 0, 0), Verdicts(0, 0, 0))
-    assert str(Preference("one", nothing)) == "one: 4 disagreements with the original labels, 0 of them rated"
-
-
-@pytest.fixture(scope="module")
-def alone(real_file: Callable[[str], Path]) -> Scores:
-    """Scores from the raters alone."""
-    files = [real_file(name) for name in ("raters.npz", "golden.npz", "raters_golden.npz")]
-    return real_scores(*map(read_votes, files), None)
-
-
-def test_the_original_labels_never_disagree_with_themselves(
-    real_labels: LabelSets, real_original: LabelSets, real_scores: Scores, alone: Any
-) -> None:
-    panel = Panel.from_ids(["own"], real_original.indices[None], real_labels, original=real_original)
-    (preference,) = preferences(panel, real_original, real_scores, alone)
-    assert preference.total == Disagreements(0, 0, Verdicts(0, 0, 0), Verdicts(0, 0, 0))
+    unrated = Disagreements(4, 4, Verdicts(0, 0, 0), Verdicts(0, 0, 0))
+    assert str(Preference("one", unrated)) == "one: 4 disagreements with the original labels, 0 of them rated"
 
 
 def test_the_original_labels_own_vote_shifts_the_published_scores_on_animals_alone(
-    real_labels: LabelSets, real_original: LabelSets, real_scores: Scores, alone: Any
+    real_labels: LabelSets, real_original: LabelSets, real_scores: Scores, real_file: Callable[[str], Path]
 ) -> None:
-    """A model that says the second best class by the published scores, where there is one."""
+    """The labels themselves, and a model that says the second best class by the published scores, if there is one."""
+    files = [real_file(name) for name in ("raters.npz", "golden.npz", "raters_golden.npz")]
+    alone = real_scores_of(*map(read_votes, files), None)
     questions = real_scores.questions
     order = np.lexsort((questions.class_ids, -real_scores.values, questions.image_ids))
     second = np.searchsorted(questions.image_ids[order], np.arange(len(questions.images))) + 1
-    predicted = real_original.indices.copy()
-    predicted[real_labels.find(questions.images)] = questions.class_ids[order][second]
-    panel = Panel.from_ids(["second"], predicted[None], real_labels, original=real_original)
-    (preference,) = preferences(panel, real_original, real_scores, alone, groups=IMAGENET.groups)
+    predicted = np.stack([real_original.indices] * 2)
+    predicted[1, real_labels.find(questions.images)] = questions.class_ids[order][second]
+    panel = Panel.from_ids(["own", "second"], predicted, real_labels, original=real_original)
+    own, preference = preferences(panel, real_original, real_scores, alone, groups=IMAGENET.groups)
+    assert own.total == Disagreements(0, 0, Verdicts(0, 0, 0), Verdicts(0, 0, 0))
     animals, others = preference.by_group["animals"], preference.by_group["others"]
-    assert preference.total.images == animals.images + others.images == preference.total.coverage.hits
+    assert preference.total.images == animals.images + others.images == preference.total.by_scores.preferred.n
     assert preference.total.unrated_images == 0
     assert animals.by_raters.preferred.hits > animals.by_scores.preferred.hits
     # A pair of which the label is no animal and the prediction is one has the label's "no" in its published score.

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reassess.comparison import AccuracyChange, Comparison, Paired, Panel, compare, only_correct
-from reassess.core import LabelSets
-from reassess.errors import DataError
-from tests.helpers import numbered_labels
+from reassess.comparison import AccuracyChange, Comparison, Paired, Panel, compare, disagreements_table, only_correct
+from reassess.core import LabelSets, Predictions, UnknownClasses
+from tests.helpers import message, numbered_labels
 from tests.references import signed_sums
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* agrees with the original labels on")  # drawn models are by chance
@@ -32,12 +31,22 @@ def test_hits_are_counted_on_the_images_that_each_kind_of_labels_knows() -> None
     assert (comparison.a, comparison.b, comparison.images) == ("one", "two", 8)
     assert comparison.real == Paired(n=7, both=3, only_a=3, only_b=1)
     assert comparison.original == Paired(n=7, both=2, only_a=2, only_b=1)
-    assert comparison.real.a.hits == 6
-    assert comparison.real.b.hits == 4
-    assert comparison.real.difference == 2 / 7
-    assert comparison.real.p_value == pytest.approx(0.625)
+    real = comparison.real
+    assert (real.a.hits, real.b.hits, real.difference, real.p_value) == (6, 4, 2 / 7, pytest.approx(0.625))
     assert only_correct(PANEL, "one", "two").tolist() == [1, 3, 6]
     assert only_correct(PANEL, "two", "one").tolist() == [5]
+    same = compare(PANEL, "one", "one")
+    assert (same.real.difference, same.real.interval, same.real.p_value) == (0, (0, 0), 1)
+    assert message(compare, PANEL, "one", "three") == "unknown model\n  allowed: one, two\n  found:   'three'"
+
+
+def test_a_first_class_that_is_no_class_is_null_in_the_table_of_disagreements() -> None:
+    labels, jar = numbered_labels([[0, 3], [1]]), UnknownClasses(1, ("jar",))
+    models = {n: Predictions.from_ids(ids, unknown_classes=jar) for n, ids in {"m": [-1, 1], "n": [3, -1]}.items()}
+    assert disagreements_table(Panel.from_predictions(models, labels), [("m", "n")]).rows() == [
+        ("1.png", "m", "n", 1, None),
+        ("0.png", "n", "m", 3, None),
+    ]
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -54,12 +63,6 @@ def test_swapping_the_models_turns_everything_round(seed: int) -> None:
     assert one.real.p_value == two.real.p_value
     assert one.real.better == -two.real.better
     assert one.real.only_a == len(only_correct(panel, "a", "b"))
-
-
-def test_a_model_and_itself_do_not_differ() -> None:
-    comparison = compare(PANEL, "one", "one")
-    assert (comparison.real.difference, comparison.real.interval, comparison.real.p_value) == (0, (0, 0), 1)
-    assert comparison.verdict == "no significant difference between one and one, by reassessed or original labels"
 
 
 @pytest.mark.parametrize(
@@ -139,11 +142,6 @@ def test_the_change_is_the_difference_of_the_differences_image_by_image(seed: in
     assert comparison.change.p_value == pytest.approx(extreme / sum(sums.values()))
 
 
-def test_a_p_value_too_small_for_a_number_is_not_said_to_be_0() -> None:
-    text = str(Comparison("a", "b", 9000, Paired(9000, 0, 5000, 0), None))
-    assert text.splitlines()[1].endswith("p < 1e-300; of 9,000 images 5,000 only a, 0 only b")
-
-
 @given(st.integers(0, 2**32 - 1))
 def test_the_words_follow_the_interval_over_images_and_raters(seed: int) -> None:
     """No model is better where that interval includes 0."""
@@ -159,38 +157,35 @@ def test_the_words_follow_the_interval_over_images_and_raters(seed: int) -> None
 
 
 def test_the_json_object_holds_the_counts_and_says_why_a_part_is_null() -> None:
-    document = compare(PANEL, "one", "two").to_json()
-    low, high = document["low"], document["high"]
-    assert -1 <= low < 2 / 7 < high <= 1
-    assert document == {
+    comparison = compare(PANEL, "one", "two")
+    real, original, change = comparison.real, comparison.original, comparison.change
+    assert -1 <= real.interval[0] < 2 / 7 < real.interval[1] <= 1
+    assert comparison.to_json() == {
         "a": "one",
         "b": "two",
         "common_images": 8,
         "images": 7,
         "interval": "95 %, percentile bootstrap, over images; of raters: 95 %, normal, over images and raters",
         "real_difference": 2 / 7,
-        "low": low,
-        "high": high,
+        **dict(zip(("low", "high"), real.interval, strict=True)),
         "p_value": pytest.approx(0.625),
-        "holm": document["p_value"],
+        "holm": real.p_value,
         "raters": None,
         "only_a": 3,
         "only_b": 1,
         "both": 3,
         "original_images": 7,
         "original_difference": 1 / 7,
-        "original_low": document["original_low"],
-        "original_high": document["original_high"],
+        **dict(zip(("original_low", "original_high"), original.interval, strict=True)),
         "original_p_value": 1,
         "original_holm": 1,
         "change": {
             "images": 6,
             "original_difference": 1 / 6,
-            "difference": document["change"]["difference"],
-            "low": document["change"]["low"],
-            "high": document["change"]["high"],
-            "p_value": document["change"]["p_value"],
-            "holm": document["change"]["p_value"],
+            "difference": change.difference,
+            **dict(zip(("low", "high"), change.interval, strict=True)),
+            "p_value": change.p_value,
+            "holm": change.p_value,
             "raters": None,
         },
         "verdict": "no significant difference between one and two, by reassessed or original labels",
@@ -205,18 +200,15 @@ def test_the_json_object_holds_the_counts_and_says_why_a_part_is_null() -> None:
 
 
 def test_a_comparison_is_shown_in_words_and_in_a_notebook_without_markup_of_names() -> None:
+    """A p-value too small for a number is not said to be 0."""
     html = Comparison("<a>", "b", 1000, A, None, label_set="<pets>")._repr_html_()
     assert html == (
         "<p>&lt;a&gt; is better than b</p><table><tr><th>&lt;pets&gt;</th>"
         "<td>+6.00 points [+3.90, +8.10], p = 3.8e-08; "
         "of 1,000 images 90 only &lt;a&gt;, 30 only b</td></tr></table>"
     )
-
-
-def test_a_model_that_is_not_there_is_an_error() -> None:
-    with pytest.raises(DataError) as caught:
-        compare(PANEL, "one", "three")
-    assert str(caught.value) == "unknown model\n  allowed: one, two\n  found:   'three'"
+    text = str(Comparison("a", "b", 9000, Paired(9000, 0, 5000, 0), None))
+    assert text.splitlines()[1].endswith("p < 1e-300; of 9,000 images 5,000 only a, 0 only b")
 
 
 def test_the_original_labels_beat_a_copy_with_errors_by_as_many_hits_as_were_spoilt(

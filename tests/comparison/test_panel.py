@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.comparison import Panel
+from reassess.comparison import Panel, on_common_images
 from reassess.core import Classes, LabelSets, Predictions
-from reassess.evaluation import Outcomes, find_outcomes
-from tests.helpers import code_of, message
+from reassess.errors import Missing
+from reassess.evaluation import Outcomes, find_outcomes, summarize
+from tests.helpers import code_of, fault_of, message
 
 LABELS = LabelSets.from_lists(["a.png", "b.png", "c.png", "d.png"], [[0, 2], [], [1], [3]])
 ORIGINAL = LabelSets.from_lists(["d.png", "c.png", "a.png", "e.png"], [[3], [0], [2], [1]])
@@ -79,70 +80,75 @@ def test_arrays_of_ids_give_the_same_panel_as_predictions(seed: int) -> None:
         assert quick.tolist() == plain.tolist()
 
 
-def test_one_model_is_a_panel_too_and_needs_no_original_labels() -> None:
+def test_models_without_a_common_image_are_an_error_that_says_what_each_has() -> None:
+    models = {"one": outcomes_of([0, 1, 2], ["a.png", "b.png", "c.png"]), "two": outcomes_of([0], ["d.png"])}
+    models |= {f"empty {i}": outcomes_of([], []) for i in range(4)}
+    assert message(Panel.from_outcomes, models) == (
+        "models have no image in common\n"
+        "  found:   one: 3 images, such as a.png, b.png and 1 more\n"
+        "           two: 1 images, such as d.png\n"
+        "           empty 0: 0 images\n           empty 1: 0 images\n           empty 2: 0 images\n"
+        "           and 1 more models\n"
+        '  fix:     use the same image names, or join by another part of the name: match="name"'
+    )
+
+
+def test_a_panel_has_models_and_each_once() -> None:
+    """One is a panel too, and needs no original labels."""
     alone = Panel.from_outcomes([("one", outcomes_of([2, 0], ["c.png", "a.png"], None))])
     assert alone.valid.tolist() == [[True, False]]
     assert not alone.original_known.any()
     assert not alone.original_hit.any()
-
-
-def test_models_without_a_common_image_are_an_error_that_says_what_each_has() -> None:
-    names = ["a.png", "b.png", "c.png", "d.png"]
-    models = {"one": outcomes_of([0, 1, 2], names[:3]), "two": outcomes_of([0], names[3:])}
-    text = (
-        "models have no image in common\n"
-        "  found:   one: 3 images, such as a.png, b.png and 1 more\n"
-        "           two: 1 images, such as d.png\n"
-        "{}"
-        '  fix:     use the same image names, or join by another part of the name: match="name"'
-    )
-    assert message(lambda: Panel.from_outcomes(models)) == text.format("")
-    more = models | {f"empty {i}": outcomes_of([], []) for i in range(4)}
-    others = "           empty 0: 0 images\n           empty 1: 0 images\n           empty 2: 0 images\n"
-    assert message(lambda: Panel.from_outcomes(more)) == text.format(f"{others}           and 1 more models\n")
-
-
-def test_a_panel_has_models_and_each_once() -> None:
     outcomes = outcomes_of([0], ["a.png"])
-    assert (
-        message(lambda: Panel.from_outcomes({}))
-        == "models are missing\n  fix:     give the predictions of at least one"
-    )
-    assert message(lambda: Panel.from_outcomes([("one", outcomes), ("one", outcomes)])) == (
+    assert code_of(Panel.from_outcomes, {}) == "no-models"
+    assert message(Panel.from_outcomes, [("one", outcomes), ("one", outcomes)]) == (
         "a model is named twice\n  found:   one"
     )
 
 
 def test_models_judged_by_different_labels_are_an_error() -> None:
     other = LabelSets.from_lists(["b.png", "a.png"], [[0], [1]])
-    models = {
-        "one": outcomes_of([0, 0], ["a.png", "b.png"], None),
-        "two": find_outcomes(Predictions.from_ids([0, 0], ["a.png", "b.png"]), other),
-    }
-    text = "models were evaluated with different labels\n  where:   two\n  fix:     judge all by the same"
-    assert message(lambda: Panel.from_outcomes(models)) == text
-    assert (
-        code_of(
-            lambda: Panel.from_outcomes({"one": outcomes_of([0], ["a.png"]), "two": outcomes_of([0], ["a.png"], None)})
-        )
-        == "different-labels"
+    one = outcomes_of([0, 0], ["a.png", "b.png"], None)
+    two = find_outcomes(Predictions.from_ids([0, 0], ["a.png", "b.png"]), other)
+    assert message(Panel.from_outcomes, {"one": one, "two": two}) == (
+        "models were evaluated with different labels\n  where:   two\n  fix:     judge all by the same"
     )
+    by_original = {"one": one, "two": outcomes_of([0], ["a.png"])}
+    assert code_of(Panel.from_outcomes, by_original) == "different-labels"
 
 
 @pytest.mark.parametrize(
-    ("ids", "wrong", "given_"),
-    [(np.zeros((2, 3), int), "shape", "int64 (2, 3)"), (np.zeros((2, 4)), "type", "float64 (2, 4)")],
+    ("ids", "fault"),
+    [
+        (np.zeros((2, 3), int), ("wrong-shape", "int64 (2, 3)")),
+        (np.zeros((2, 4)), ("wrong-type", "float64 (2, 4)")),
+        *((np.array([[0, 1, 2, 3], [0, 1, wrong, 3]]), ("out-of-range", str(wrong))) for wrong in (-1, 4, 2**32)),
+    ],
 )
-def test_ids_that_do_not_fit_are_an_error(ids: npt.NDArray[Any], wrong: str, given_: str) -> None:
-    assert message(lambda: Panel.from_ids("ab", ids, LABELS)) == (
-        f"wrong {wrong} of the top-1 classes\n  allowed: integers of shape (2, 4)\n  found:   {given_}"
-    )
-
-
-@pytest.mark.parametrize("wrong", [-1, 4, 2**32])
-def test_an_id_of_no_class_is_an_error(wrong: int) -> None:
-    ids = np.array([[0, 1, 2, 3], [0, 1, wrong, 3]])
+def test_ids_that_do_not_fit_are_an_error(ids: npt.NDArray[Any], fault: tuple[str, str]) -> None:
     labels = LabelSets.from_lists(LABELS.images, [[0], [1], [2], [3]], Classes(4))
-    assert message(lambda: Panel.from_ids("ab", ids, labels)) == (
-        f"class id out of range\n  where:   model b, image c.png\n  allowed: 0 to 3\n  found:   {wrong}"
-    )
+    assert fault_of(Panel.from_ids, "ab", ids, labels) == fault
+    if fault[0] == "out-of-range":
+        assert "  where:   model b, image c.png\n" in message(Panel.from_ids, "ab", ids, labels)
+
+
+SEEN = st.lists(st.integers(0, 3), min_size=1, max_size=4, unique=True)
+
+
+@given(st.lists(SEEN, min_size=1, max_size=4))
+def test_each_model_may_be_judged_on_what_all_have_seen(seen: list[list[int]]) -> None:
+    said = {str(i): dict(zip(rows, np.arange(len(rows)) % 3, strict=True)) for i, rows in enumerate(seen)}
+    outcomes = {
+        model: outcomes_of(list(of.values()), [LABELS.images[i] for i in of], None) for model, of in said.items()
+    }
+    shared = set.intersection(*map(set, seen))
+    found = on_common_images(outcomes)
+    if all(set(rows) == shared for rows in seen):
+        assert found is None
+    elif not shared:
+        assert found == Missing("models have no image in common")
+    else:
+        for model, outcome in found.items():
+            assert set(outcome.images) == {LABELS.images[i] for i in shared}
+            hits = sum(said[model][i] in LABELS[LABELS.images[i]] for i in shared)
+            assert summarize(outcome, LABELS).real[1].hits == hits

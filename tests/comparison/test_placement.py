@@ -27,31 +27,25 @@ def test_the_rank_counts_better_rows_only_and_neighbours_are_the_nearest() -> No
     assert (placement.real_rank, placement.original_rank, placement.of) == (3, 5, 7)
     assert [entry.model for entry in placement.better] == ["f", "e"]
     assert [entry.model for entry in placement.others] == ["d", "c"]
-
-
-@pytest.mark.parametrize(("real", "rank", "better", "others"), [(99.0, 1, 0, 3), (1.0, 7, 3, 0)])
-def test_at_the_ends_there_are_neighbours_on_one_side(real: float, rank: int, better: int, others: int) -> None:
-    placement = place(BOARD, LeaderboardRow("mine", 76.5, real))
-    assert (placement.real_rank, len(placement.better), len(placement.others)) == (rank, better, others)
+    for real, rank, better, others in ((99.0, 1, 0, 3), (1.0, 7, 3, 0)):
+        placement = place(BOARD, LeaderboardRow("mine", 76.5, real))
+        assert (placement.real_rank, len(placement.better), len(placement.others)) == (rank, better, others)
 
 
 def test_the_line_is_that_of_the_rows_nearest_in_original_accuracy(real_leaderboard: Leaderboard) -> None:
-    placement = place(real_leaderboard, LeaderboardRow("mine", 83.1, 88.4))
-    expected = placement.expected
-    nearest = np.argsort(np.abs(real_leaderboard.original - 83.1), kind="stable")[: expected.rows]
+    expected = place(real_leaderboard, LeaderboardRow("mine", 83.1, 88.4)).expected
+    distance = np.abs(real_leaderboard.original - 83.1)
+    nearest = np.argsort(distance, kind="stable")[: expected.rows]
     x, y = real_leaderboard.original[nearest], real_leaderboard.real[nearest]
     slope, constant = np.polyfit(x, y, 1)
-    line = constant + slope * x
     assert 100 <= expected.rows <= 110
-    assert (
-        np.abs(real_leaderboard.original - 83.1)[nearest].max()
-        < np.delete(np.abs(real_leaderboard.original - 83.1), nearest).min()
-    )
+    assert distance[nearest].max() < np.delete(distance, nearest).min()
     assert expected.real == pytest.approx(constant + slope * 83.1, rel=1e-10)
     assert expected.residual == pytest.approx(88.4 - constant - slope * 83.1, rel=1e-8)
-    assert expected.side == "above"
-    assert expected.share_below == np.mean(y - line < expected.residual)
-    assert not expected.extrapolated
+    assert (expected.side, expected.extrapolated) == ("above", False)
+    assert expected.share_below == np.mean(y - constant - slope * x < expected.residual)
+    for original, real in ((92.0, 92.0), (30.0, 35.0)):
+        assert place(real_leaderboard, LeaderboardRow("mine", original, real)).expected.extrapolated
 
 
 @pytest.fixture(scope="module")
@@ -85,20 +79,11 @@ def test_the_toy_models_far_below_all_others_are_said_to_be_there_since_the_line
     assert all(expected.extrapolated and expected.residual < 0 for _, expected in toys)
 
 
-def test_a_model_outside_of_all_others_is_said_to_be(real_leaderboard: Leaderboard) -> None:
-    assert place(real_leaderboard, LeaderboardRow("mine", 92.0, 92.0)).expected.extrapolated
-    assert place(real_leaderboard, LeaderboardRow("mine", 30.0, 35.0)).expected.extrapolated
-
-
 def test_with_too_few_families_nothing_is_expected() -> None:
     placement = place(Leaderboard(BOARD.entries[:2]), LeaderboardRow("mine", 80.0, 85.0))
-    assert placement.expected is None
     document = placement.to_json()
-    assert (document["expected"], document["expected_reason"], document["real_rank"]) == (
-        None,
-        "too few families of models",
-        1,
-    )
+    assert (placement.expected, document["expected"], document["real_rank"]) == (None, None, 1)
+    assert document["expected_reason"] == "too few families of models"
 
 
 def test_rows_of_one_family_tell_less_than_as_many_rows_of_several() -> None:
@@ -128,12 +113,8 @@ def test_the_order_of_the_rows_makes_no_difference_and_a_better_model_never_rank
     x = rng.integers(70, 90, 150).astype(float)  # many are equally near
     y = 20 + 0.8 * x + rng.normal(0, 1, 150)
     entries = [LeaderboardRow(f"m{i}", a, b) for i, (a, b) in enumerate(zip(x, y, strict=True))]
-    board = Leaderboard(tuple(entries), family=EACH)
-    one = place(board, LeaderboardRow("mine", original, real))
-    other = place(
-        Leaderboard(tuple(entries[i] for i in rng.permutation(150)), family=EACH),
-        LeaderboardRow("mine", original, real),
-    )
+    board, mixed = (Leaderboard(tuple(entries[i] for i in o), family=EACH) for o in (range(150), rng.permutation(150)))
+    one, other = (place(each, LeaderboardRow("mine", original, real)) for each in (board, mixed))
     assert (one.real_rank, one.better, one.others) == (other.real_rank, other.better, other.others)
     assert one.expected.rows == other.expected.rows
     assert one.expected.real == pytest.approx(other.expected.real, rel=1e-9)

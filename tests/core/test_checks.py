@@ -98,6 +98,18 @@ REFUSED: dict[str, tuple[Callable[[], None], str]] = {
         lambda: check_distribution(TABLE[2], what="the prior"),
         "the prior is not a distribution\n  allowed: 0 or more, adding up to 1\n  found:   [nan, 1.0]",
     ),
+    "no number": (
+        lambda: check_range("0.5", 0, 1, what="threshold"),
+        "threshold is not a number\n  found:   '0.5'",
+    ),
+    "a name that cannot be looked up": (
+        lambda: check_known([[1]], ("no", "yes"), thing="answer"),
+        "unknown answer\n  allowed: no, yes\n  found:   [1]",
+    ),
+    "a single value, which has no position": (
+        lambda: check_range(np.nan, 0, 9, what="x", where="row {}".format),
+        "x out of range\n  allowed: 0 to 9\n  found:   nan",
+    ),
     "a row below 0": (
         lambda: check_distribution(np.array([[[0.5, 0.5], [1.5, -0.5]]]), what="a row", where="row {}, {}".format),
         "a row is not a distribution\n  where:   row 0, 1\n  allowed: 0 or more, adding up to 1\n"
@@ -162,20 +174,3 @@ def test_a_distribution_has_no_number_below_0_and_adds_up_to_1(rows: Any) -> Non
     error = error_of(lambda: check_distribution(rows, what="row", where=lambda at: at))
     bad = [at for at, row in enumerate(rows) if not (all(p >= 0 for p in row) and abs(sum(row) - 1) <= 1e-6)]
     assert (error.where if error else None) == (bad[0] if bad else None)
-
-
-def test_what_is_no_number_is_said() -> None:
-    error = error_of(lambda: check_range("0.5", 0, 1, what="threshold"))
-    assert str(error) == "threshold is not a number\n  found:   '0.5'"
-
-
-def test_a_name_that_cannot_be_looked_up_is_unknown() -> None:
-    assert str(error_of(lambda: check_known([[1]], ("no", "yes"), thing="answer"))) == (
-        "unknown answer\n  allowed: no, yes\n  found:   [1]"
-    )
-
-
-def test_a_single_value_has_no_position() -> None:
-    assert str(error_of(lambda: check_range(np.nan, 0, 9, what="x", where="row {}".format))) == (
-        "x out of range\n  allowed: 0 to 9\n  found:   nan"
-    )

@@ -1,15 +1,15 @@
-"""Rows of duplicates are checked, and say which images another set duplicates."""
+"""Rows of duplicates are checked, and say which images another set duplicates, and how many."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core import Duplicates
-from tests.helpers import message
+from reassess.core import Duplicates, count_duplicates
+from tests.helpers import Refused, code_of
 
 ROWS = [
     ("train", "a.png", 1, "exact"),
@@ -37,22 +37,13 @@ def test_an_image_is_duplicated_elsewhere_where_its_group_holds_one_of_another_s
     assert duplicates.images_of("val") == ("b.png", "c.png", "d.png", "f.png")
     assert (duplicates.group_count(), duplicates.group_count("exact"), duplicates.group_count("near")) == (3, 2, 1)
     assert (duplicates.largest_group("exact"), duplicates.largest_group("near")) == (2, 2)
-    assert message(duplicates.duplicated_elsewhere, "test") == (
-        "unknown set of images\n  allowed: train, val, extra\n  found:   'test'\n"
-        "  fix:     a set without findings has no row"
-    )
-    assert message(duplicates.duplicated_elsewhere, "val", "tiny").startswith("unknown kind of duplicate\n")
+    assert code_of(duplicates.duplicated_elsewhere, "test") == "unknown-name"
+    assert code_of(duplicates.duplicated_elsewhere, "val", "tiny") == "unknown-name"
 
 
 def test_no_rows_are_duplicates_too() -> None:
     duplicates = duplicates_of([])
-    assert (len(duplicates), duplicates.sets, duplicates.group_count(), duplicates.largest_group("near")) == (
-        0,
-        (),
-        0,
-        0,
-    )
-    assert repr(duplicates) == "Duplicates(0 rows, 0 groups)"
+    assert (repr(duplicates), duplicates.largest_group("near")) == ("Duplicates(0 rows, 0 groups)", 0)
 
 
 GROUPS = st.lists(st.sets(st.tuples(st.sampled_from("ABC"), st.integers(0, 5)), min_size=2, max_size=5), max_size=5)
@@ -78,57 +69,66 @@ def test_duplicated_elsewhere_is_what_a_plain_rule_finds(groups: list[set[tuple[
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [
-        (
-            [("a", "1.png", 1, "exact"), ("a", "2.png", 1, "alike")],
-            "unknown kind of duplicate\n  where:   image 2.png of a\n"
-            "  allowed: exact, near, unreadable, empty, tiny\n  found:   'alike'",
-        ),
-        (
-            [("a", "1.png", 0, "tiny"), ("a", "1.png", 0, "tiny")],
-            ("image is listed twice under one kind\n  where:   image 1.png of a\n  found:   tiny"),
-        ),
-        (
-            [("a", "x\\1.png", 1, "exact"), ("a", "x/1.png", 1, "exact")],
-            ("image is listed twice under one kind\n  where:   image x/1.png of a\n  found:   exact"),
-        ),
-        (
-            [("a", "1.png", 1, "exact"), ("a", "2.png", 0, "exact")],
-            (
-                "group number is missing\n"
-                "  where:   image 2.png of a\n"
-                "  allowed: a number for exact and near, and none for unreadable, empty, tiny\n"
-                "  found:   exact, no number"
-            ),
-        ),
-        (
-            [("a", "1.png", 7, "tiny")],
-            (
-                "group number without a group\n"
-                "  where:   image 1.png of a\n"
-                "  allowed: a number for exact and near, and none for unreadable, empty, tiny\n"
-                "  found:   tiny, 7"
-            ),
-        ),
+        ([("a", "1.png", 1, "exact"), ("a", "2.png", 1, "alike")], "unknown-name at image 2.png of a"),
+        ([("a", "x\\1.png", 1, "exact"), ("a", "x/1.png", 1, "exact")], "duplicate-image at image x/1.png of a"),
+        ([("a", "1.png", 1, "exact"), ("a", "2.png", 0, "exact")], "missing-value at image 2.png of a"),
+        ([("a", "1.png", 7, "tiny")], "unexpected-value at image 1.png of a"),
         (
             [("a", "1.png", 1, "exact"), ("a", "2.png", 1, "exact"), ("a", "3.png", 1, "near")],
-            "group has rows of two kinds\n  where:   group 1\n  fix:     give each kind its own numbers",
+            "mixed-group at group 1",
         ),
-        (
-            [("a", "1.png", 4, "near")],
-            "group has only one image\n  where:   group 4\n  found:   image 1.png of a",
-        ),
-        (
-            [("a", "1.png", -1, "near")],
-            ("number of a group out of range\n  where:   image 1.png of a\n  allowed: 0 or more\n  found:   -1"),
-        ),
+        ([("a", "1.png", 4, "near")], "small-group at group 4"),
     ],
 )
-def test_rows_that_contradict_themselves_are_refused(rows: list[tuple[str, str, int, str]], expected: str) -> None:
-    assert message(duplicates_of, rows) == expected
+def test_rows_that_contradict_themselves_are_refused(
+    refused: Refused, rows: list[tuple[str, str, int, str]], expected: str
+) -> None:
+    assert refused(duplicates_of, rows) == expected
 
 
-def test_sets_are_named_once_and_have_rows(refused_text: Callable[..., str]) -> None:
+def test_sets_are_named_once_and_have_rows() -> None:
     ids, none = np.zeros(1, np.int32), np.zeros(1, np.int32)
-    assert message(Duplicates, ("a", "a"), ("1.png",), ids, none, ("tiny",)).startswith("a set is named twice\n")
-    assert message(Duplicates, ("a", "b"), ("1.png",), ids, none, ("tiny",)).startswith("set has no row\n")
-    assert message(Duplicates, ("a",), ("1.png",), ids, none, ()).startswith("wrong number of kinds\n")
+    assert code_of(Duplicates, ("a", "a"), ("1.png",), ids, none, ("tiny",)) == "duplicate-name"
+    assert code_of(Duplicates, ("a", "b"), ("1.png",), ids, none, ("tiny",)) == "empty-set"
+    assert code_of(Duplicates, ("a",), ("1.png",), ids, none, ()) == "wrong-length"
+    assert code_of(duplicates_of, [("a", "1.png", -1, "near")]) == "out-of-range"
+
+
+SETS = ("a", "b", "c")
+MEMBERS = st.tuples(st.sampled_from(SETS), st.sampled_from(["cat", "dog"]))
+# The exact groups, some of which are joined by near ones.
+EXACT_GROUPS = st.lists(st.tuples(st.lists(MEMBERS, min_size=1, max_size=5), st.integers(0, 2)), max_size=6)
+
+
+@given(EXACT_GROUPS)
+def test_counts_are_those_of_all_pairs(groups: list[tuple[list[tuple[str, str]], int]]) -> None:
+    members = [
+        (name, f"{folder}/{g}-{i}.png", g, near)
+        for g, (of_group, near) in enumerate(groups)
+        for i, (name, folder) in enumerate(of_group)
+    ]
+    exact_sizes = {g: len(of_group) for g, (of_group, _) in enumerate(groups)}
+    near_sizes = {n: sum(near == n for _, near in groups) for n in range(3)}
+    rows = [(name, image, 1 + g, "exact") for name, image, g, _ in members if exact_sizes[g] > 1]
+    rows += [(name, image, 100 + near, "near") for name, image, _, near in members if near_sizes[near] > 1]
+    duplicates = Duplicates.from_rows(*(zip(*rows, strict=True) if rows else ((), (), (), ())))
+    classes = {name: {image: image.split("/")[0] for of, image, *_ in members if of == name} for name in SETS}
+    found = {(each.name, each.elsewhere): each for each in count_duplicates(duplicates, classes)}
+    assert found.keys() == set(product(SETS, SETS))
+    for (name, elsewhere), counts in found.items():
+        exact = near = other = 0
+        for member in members:
+            if member[0] != name:
+                continue
+            copies = [one for one in members if one is not member and one[0] == elsewhere and one[2] == member[2]]
+            alike = [one for one in members if one is not member and one[0] == elsewhere and one[3] == member[3]]
+            exact += bool(copies)
+            near += bool(alike) and not copies
+            other += any(one[1].split("/")[0] != member[1].split("/")[0] for one in copies)
+        assert (counts.exact, counts.near, counts.other_class) == (exact, near, other), (name, elsewhere)
+
+
+def test_classes_are_compared_only_where_both_sets_have_them() -> None:
+    duplicates = Duplicates.from_rows(["a", "b"], ["cat/1.png", "2.png"], [1, 1], ["exact", "exact"])
+    own, other = count_duplicates(duplicates, {"a": {"cat/1.png": "cat"}, "b": None})[:2]
+    assert (own.exact, own.other_class, other.exact, other.other_class) == (0, 0, 1, None)

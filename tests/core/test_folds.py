@@ -1,13 +1,12 @@
 """Folds as a noun: their parts, and what are no folds."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.core import Folds
+from tests.helpers import Refused
 
 
 @given(st.lists(st.integers(0, 3), min_size=2, max_size=12).filter(lambda numbers: len(set(numbers)) > 1))
@@ -25,42 +24,28 @@ def test_every_image_is_held_out_once_and_trained_on_in_all_other_folds(numbers:
 
 
 @pytest.mark.parametrize(
-    ("images", "numbers", "expected"),
+    ("images", "numbers", "code"),
     [
-        (
-            ("a.png", "a.png"),
-            [0, 1],
-            ("image is listed twice\n  where:   the folds\n  found:   a.png\n  fix:     keep one row per image"),
-        ),
-        (("a.png", "b.png"), [0], ("wrong number of numbers of folds\n  allowed: 2, one for each image\n  found:   1")),
-        (
-            ("a.png", "b.png"),
-            [0, -1],
-            ("number of a fold out of range\n  where:   image b.png\n  allowed: 0 or more\n  found:   -1"),
-        ),
-        (
-            ("a.png", "b.png"),
-            [0.0, 1.0],
-            ("wrong type of the numbers of folds\n  allowed: integers of shape (images,)\n  found:   float64 (2,)"),
-        ),
-        (
-            ("a.png", "b.png"),
-            [7, 7],
-            (
-                "all images are in one fold\n"
-                "  allowed: two folds or more, so that a model can be trained on the others\n"
-                "  found:   fold 7"
-            ),
-        ),
+        (("a.png", "a.png"), [0, 1], "duplicate-image at the folds"),
+        (("a.png", "b.png"), [0], "wrong-length"),
+        (("a.png", "b.png"), [0, -1], "out-of-range at image b.png"),
+        (("a.png", "b.png"), [0.0, 1.0], "wrong-type"),
     ],
 )
 def test_what_are_no_folds_is_refused(
-    refused_text: Callable[..., str], images: tuple[str, ...], numbers: list[float], expected: str
+    refused: Refused, images: tuple[str, ...], numbers: list[float], code: str
 ) -> None:
-    assert refused_text(lambda: Folds(images, np.array(numbers))) == expected
+    assert refused(lambda: Folds(images, np.array(numbers))) == code
 
 
-def test_a_fold_that_is_not_there_is_refused(refused_text: Callable[..., str]) -> None:
+def test_a_single_fold_is_refused(refused_text: Refused) -> None:
+    assert refused_text(lambda: Folds(("a.png", "b.png"), np.array([7, 7]))) == (
+        "all images are in one fold\n  allowed: two folds or more, so that a model can be trained on the others\n"
+        "  found:   fold 7"
+    )
+
+
+def test_a_fold_that_is_not_there_is_refused(refused_text: Refused) -> None:
     folds = Folds(("a.png", "b.png"), np.array([0, 2]))
     for part in (folds.images_of, folds.held_out, folds.training):
-        assert refused_text(part, 1) == ("unknown fold\n  allowed: 0, 2\n  found:   1")
+        assert refused_text(part, 1) == "unknown fold\n  allowed: 0, 2\n  found:   1"

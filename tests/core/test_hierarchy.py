@@ -1,13 +1,12 @@
 """A hierarchy: ways from the root, whatever the order of its rows; circles are refused."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.core import Classes, Hierarchy
+from tests.helpers import Refused
 
 CLASSES = Classes(3, wnids=("n00000001", "n00000002", "n00000003"), names=("poodle, dog", "tabby", "cup"))
 PAIRS = [("n00000001", "dog kind"), ("tabby", "cat kind"), ("dog kind", "animal"), (" cat kind", "animal")]
@@ -47,10 +46,8 @@ def test_ids_are_classes_too() -> None:
         ([("cup", "vessel"), ("vessel", "thing"), ("thing", "vessel")], "vessel is a thing is a vessel"),
     ],
 )
-def test_a_circle_is_refused(
-    refused: Callable[..., str], refused_text: Callable[..., str], pairs: list[tuple[str, str]], found: str
-) -> None:
-    assert refused(Hierarchy.from_pairs, pairs, CLASSES) == ("circle")
+def test_a_circle_is_refused(refused: Refused, refused_text: Refused, pairs: list[tuple[str, str]], found: str) -> None:
+    assert refused(Hierarchy.from_pairs, pairs, CLASSES) == "circle"
     text = refused_text(Hierarchy.from_pairs, pairs, CLASSES)
     assert found in text
 

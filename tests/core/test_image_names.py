@@ -1,6 +1,5 @@
-"""Names: what identifies an image, and the join of two lists of images."""
+"""Names: what identifies an image, the join of two lists of images, and how names that are not found would fit."""
 
-from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -9,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.image_names import image_keys, join, unique_images, validation_names
+from reassess.core.image_names import how_they_fit, image_keys, join, unique_images, validation_names
 from reassess.text import composed
+from tests.helpers import Refused
 
 VALIDATION_IMAGES = 50_000
 
@@ -53,30 +53,21 @@ def test_any_other_name_is_left_as_it_is(name: str) -> None:
     assert image_keys([name]) == (name,)
 
 
-@pytest.mark.parametrize(("match", "key"), [("path", "cats/tom.jpg"), ("name", "tom.jpg"), ("stem", "tom")])
-def test_backslashes_are_slashes(match: str, key: str) -> None:
-    assert image_keys(["cats\\tom.jpg"], match) == (key,)
-
-
 @pytest.mark.parametrize("match", ["path", "name", "stem"])
 def test_a_name_is_the_same_whether_its_accents_are_characters_of_their_own_or_not(
-    refused: Callable[..., str], match: Any
+    refused: Refused, match: Any
 ) -> None:
     apart, together = "chats/me\u0301o.jpg", "chats/m\u00e9o.jpg"
     assert join([apart], ["tom.jpg", together], match=match).tolist() == [1]
     assert join([together], [apart], match=match).tolist() == [0]
-    assert refused(unique_images, [apart, together], "here") == ("duplicate-image at here")
-
-
-def test_an_unknown_match_is_refused(refused_text: Callable[..., str]) -> None:
-    assert refused_text(image_keys, ["a.png"], "folder") == (
-        "unknown match of image names\n  allowed: path, name, stem\n  found:   'folder'"
-    )
+    assert refused(unique_images, [apart, together], "here") == "duplicate-image at here"
 
 
 @pytest.mark.parametrize(("match", "key"), [("path", "cats/tom.1.jpg"), ("name", "tom.1.jpg"), ("stem", "tom.1")])
-def test_a_match_says_which_part_of_a_name_counts(match: str, key: str) -> None:
-    assert image_keys(["cats/tom.1.jpg"], match) == (key,)
+def test_a_match_says_which_part_of_a_name_counts(refused: Refused, match: str, key: str) -> None:
+    for name in ("cats/tom.1.jpg", "cats\\tom.1.jpg"):
+        assert image_keys([name], match) == (key,)
+    assert refused(image_keys, ["a.png"], "folder") == "unknown-name"
 
 
 @given(name_lists, st.randoms())
@@ -97,55 +88,87 @@ def test_the_order_of_either_list_does_not_matter(wanted: Any, names: Any, rando
         assert row < 0 or other[row] == names[rows[name]]
 
 
-def test_an_image_that_is_not_known_is_minus_1() -> None:
+def test_an_image_that_is_not_known_is_minus_1_and_two_that_nobody_asks_for_do_no_harm() -> None:
     assert join(["b.png", "c.png", "ILSVRC2012_val_00000002"], ["a.png", "b.png"]).tolist() == [1, -1, -1]
+    assert (join([], ["a"]).tolist(), join(["a"], []).tolist()) == ([], [-1])
+    assert join(["x.png"], ["a/tom.png", "b/tom.png", "x.jpg"], match="stem").tolist() == [2]
 
 
-def test_nothing_joins_nothing() -> None:
-    assert join([], ["a"]).tolist() == []
-    assert join(["a"], []).tolist() == [-1]
-
-
-def test_one_image_under_two_names_is_an_error_that_names_both(refused_text: Callable[..., str]) -> None:
+def test_one_image_under_two_names_is_an_error_that_names_both(refused_text: Refused) -> None:
     double = ["a/ILSVRC2012_val_00000001.png", "b.png", "ILSVRC2012_val_00000001.JPEG"]
     expected = (
-        "image is listed twice\n"
-        "  where:   the predictions\n"
-        "  found:   a/ILSVRC2012_val_00000001.png and ILSVRC2012_val_00000001.JPEG\n"
-        "  fix:     keep one row per image"
+        "image is listed twice\n  where:   the predictions\n"
+        "  found:   a/ILSVRC2012_val_00000001.png and ILSVRC2012_val_00000001.JPEG\n  fix:     keep one row per image"
     )
     assert refused_text(lambda: join(double, ["b.png"])) == expected
     assert refused_text(lambda: unique_images(double, "the predictions")) == expected
 
 
 @pytest.mark.parametrize(("match", "second"), [("name", "b/tom.png"), ("stem", "a/tom.jpg")])
-def test_two_images_that_a_match_cannot_tell_apart_are_an_error(
-    refused: Callable[..., str], match: str, second: str
+def test_two_images_that_a_match_cannot_tell_apart_are_an_error(refused: Refused, match: str, second: str) -> None:
+    assert refused(lambda: join(["a/tom.png", second], [], match=match)) == "duplicate-image at the predictions"
+
+
+def test_what_fits_two_known_images_is_an_error_that_names_both_and_an_empty_name_is_one(
+    refused: Refused, refused_text: Refused
 ) -> None:
-    assert refused(lambda: join(["a/tom.png", second], [], match=match)) == ("duplicate-image at the predictions")
-
-
-def test_a_stem_that_fits_two_known_images_is_an_error_that_names_both(refused_text: Callable[..., str]) -> None:
     assert refused_text(lambda: join(["x.png", "tom"], ["a/tom.png", "b/tom.png", "x.jpg"], match="stem")) == (
-        "image stem fits several images\n"
-        "  where:   the label set\n"
-        "  found:   tom fits a/tom.png, b/tom.png\n"
+        "image stem fits several images\n  where:   the label set\n  found:   tom fits a/tom.png, b/tom.png\n"
         '  fix:     join by the whole path (match="path")'
     )
+    assert "  fix:     keep one entry for each image" in refused_text(lambda: join(["a"], ["a", "b", "a"]))
+    assert refused(lambda: unique_images(["a", "", "b"], "the questions")) == "no-image-name at the questions, row 1"
 
 
-def test_known_images_that_share_a_stem_do_no_harm_where_nobody_asks_for_them() -> None:
-    assert join(["x.png"], ["a/tom.png", "b/tom.png", "x.jpg"], match="stem").tolist() == [2]
+PERCENT = "they fit if %20 and the like are read as characters: write the names as they are"
 
 
-def test_an_image_known_twice_is_an_error_where_it_is_asked_for(refused_text: Callable[..., str]) -> None:
-    assert refused_text(lambda: join(["a"], ["a", "b", "a"])) == (
-        "image path fits several images\n"
-        "  where:   the label set\n"
-        "  found:   a fits a, a\n"
-        "  fix:     keep one entry for each image"
+@pytest.mark.parametrize(
+    ("names", "known", "expected"),
+    [
+        (["x/1.png", "x/2.png"], ["1.png", "2.png"], "they fit by name: match=\"name\""),
+        (["x/1.jpg", "x/2.jpg"], ["y/1.png", "y/2.png"], "they fit by stem: match=\"stem\""),
+        (["x/1.png", "x/2.png", "x/7.png"], ["1.png", "2.png"], "2 of 3 fit by name: match=\"name\""),
+        (["x/1.png", "x/7.png"], ["1.png", "2.png"], None),  # no more than half
+        (["x/1.png", "y/1.png"], ["1.png"], None),  # two names would be one image
+        (["1.png", "2.png"], ["x/1.png", "y/1.png", "2.png"], None),  # so would two of the known ones
+        (["Cat 1.PNG"], ["cat 1.png"], "they fit except for capitals: use the same spelling"),
+        (["cat%201.png"], ["cat 1.png"], PERCENT),
+        (["x\\1.png"], ["1.png", "1.png"], "they fit by name: match=\"name\""),  # one name twice is one image
+        (["other.png"], ["1.png"], None),
+    ],
+)  # fmt: skip
+def test_the_first_way_that_fits_more_than_half_is_advised(names: list[str], known: list[str], expected: str) -> None:
+    fix = how_they_fit(names, known)
+    assert (None if fix is None else str(fix)) == expected
+
+
+def test_only_the_lost_names_are_counted_and_all_must_stay_apart() -> None:
+    """A stray copy at the top of a folder is no reason to join by name: in its folder there is an image called so."""
+    names = ["cat/1.png", "cat/2.png", "1.png"]
+    assert how_they_fit(names, ["cat/1.png", "cat/2.png"], lost=["1.png"]) is None
+    assert str(how_they_fit(["cat/1.png", "x/2.png"], ["cat/1.png", "2.png"], lost=["x/2.png"])) == (
+        'they fit by name: match="name"'
     )
 
 
-def test_an_empty_name_names_no_image(refused: Callable[..., str]) -> None:
-    assert refused(lambda: unique_images(["a", "", "b"], "the questions")) == ("no-image-name at the questions, row 1")
+def test_another_match_than_the_one_that_was_used_is_advised() -> None:
+    assert str(how_they_fit(["1.jpg"], ["1.png"], match="name")) == 'they fit by stem: match="stem"'
+    assert str(how_they_fit(["x/1.png"], ["x/1.png"], match="stem", setting="benchmark.json")) == (
+        'they fit by path: match="path", or "match": "path" in benchmark.json'
+    )
+
+
+NAMES = st.lists(st.sampled_from(["a.png", "x/a.png", "x/a.jpg", "A.png", "y/b.png", "b", "x/c%20.png", "c .png"]))
+
+
+@given(NAMES, NAMES)
+def test_an_advised_match_joins_most_names_and_none_with_two(names: list[str], known: list[str]) -> None:
+    advice = how_they_fit(names, known)
+    if advice is None or "match" not in advice.arguments:
+        return
+    match = str(advice.arguments["match"]).strip('"')
+    unique, known = list(dict.fromkeys(names)), list(dict.fromkeys(known))
+    rows = join(unique, known, match=match)
+    assert 2 * (rows >= 0).sum() > len(unique)
+    assert len(set(image_keys(known, match))) == len(known)

@@ -1,12 +1,13 @@
 """A selection of images: those that are wanted, whatever their order, and nothing else; what is not known is said."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.core import ImageSelection, Match
+from tests.helpers import Refused
 
 SELECTION = ImageSelection(("a/1.png", "b/2.png"), ("c/3.png",), "training part of fold 0")
 names = st.sets(st.sampled_from([f"{folder}/{stem}.png" for folder in "ab" for stem in "123"])).map(sorted)
@@ -40,81 +41,61 @@ def test_the_class_at_the_end_of_a_stem_is_no_part_of_it() -> None:
     assert selection.rows(["train/n01440764_7_n01440764.JPEG", "n01440764_70.JPEG"], match="stem").tolist() == [0]
 
 
+SELECTION_2 = ImageSelection(("a/1.png", "b/1.png"))
+
+
 @pytest.mark.parametrize(
-    ("names", "match", "expected"),
+    ("selection", "names", "match", "expected"),
     [
         (
+            SELECTION,
             ["a/1.png", "d/4.png", "e/5.png"],
             "path",
-            (
-                "2 of 3 images are not on the training part of fold 0\n"
-                "  allowed: names such as a/1.png, b/2.png and 1 more\n"
-                "  found:   d/4.png, e/5.png\n"
-                "  fix:     check the names; or do not use such images: ignore_unknown=True"
-            ),
+            "2 of 3 images are not in the training part of fold 0\n"
+            "  allowed: names such as a/1.png, b/2.png and 1 more\n"
+            "  found:   d/4.png, e/5.png\n  fix:     check the names; or do not use such images: ignore_unknown=True",
         ),
         (
+            SELECTION,
             ["x/a/1.png", "x/b/2.png"],
             "path",
-            (
-                "2 of 2 images are not on the training part of fold 0\n"
-                "  allowed: names such as a/1.png, b/2.png and 1 more\n"
-                "  found:   x/a/1.png, x/b/2.png\n"
-                '  fix:     they fit by name: match="name"; or do not use such images: ignore_unknown=True'
-            ),
+            "2 of 2 images are not in the training part of fold 0\n"
+            "  allowed: names such as a/1.png, b/2.png and 1 more\n  found:   x/a/1.png, x/b/2.png\n"
+            '  fix:     they fit by name: match="name"; or do not use such images: ignore_unknown=True',
         ),
         (
+            SELECTION,
             ["c/3.png"],
             "path",
-            (
-                "no image of the dataset is on the training part of fold 0\n"
-                "  allowed: names such as a/1.png, b/2.png\n"
-                "  found:   c/3.png\n"
-                "  fix:     give a dataset of the training images"
-            ),
+            "no image of the dataset is in the training part of fold 0\n  allowed: names such as a/1.png, b/2.png\n"
+            "  found:   c/3.png\n  fix:     give a dataset of the training images",
         ),
         (
+            SELECTION,
             ["x/1.png", "y/1.png"],
             "name",
-            (
-                "two images have a name that is on the training part of fold 0\n"
-                "  found:   x/1.png and y/1.png\n"
-                '  fix:     join by the whole path (match="path")'
-            ),
+            "two images have a name that is in the training part of fold 0\n  found:   x/1.png and y/1.png\n"
+            '  fix:     join by the whole path (match="path")',
+        ),
+        (
+            SELECTION_2,
+            ["1.png"],
+            "name",
+            "two images of the list have the same name\n  found:   a/1.png and b/1.png\n"
+            '  fix:     join by the whole path (match="path")',
         ),
     ],
 )
 def test_what_does_not_fit_is_refused(
-    refused_text: Callable[..., str], names: list[str], match: Match, expected: str
+    refused_text: Refused, selection: ImageSelection, names: list[str], match: Match, expected: str
 ) -> None:
-    assert refused_text(lambda: SELECTION.rows(names, match=match)) == expected
+    assert refused_text(lambda: selection.rows(names, match=match)) == expected
 
 
 def test_unknown_images_are_left_out_if_asked() -> None:
     assert SELECTION.rows(["d.png", "a/1.png"], ignore_unknown=True).tolist() == [1]
 
 
-@pytest.mark.parametrize(
-    ("images", "others", "expected"),
-    [
-        ((), None, ("selection is empty\n  where:   the list")),
-        (
-            ("a.png",),
-            ("a.png",),
-            ("image is listed twice\n  where:   the list\n  found:   a.png\n  fix:     keep one row per image"),
-        ),
-    ],
-)
-def test_what_is_no_selection_is_refused(
-    refused_text: Callable[..., str], images: tuple[str, ...], others: tuple[str, ...] | None, expected: str
-) -> None:
-    assert refused_text(lambda: ImageSelection(images, others)) == expected
-
-
-def test_two_wanted_images_of_one_name_cannot_be_told_apart(refused_text: Callable[..., str]) -> None:
-    selection = ImageSelection(("a/1.png", "b/1.png"))
-    assert refused_text(lambda: selection.rows(["1.png"], match="name")) == (
-        "two images of the list have the same name\n"
-        "  found:   a/1.png and b/1.png\n"
-        '  fix:     join by the whole path (match="path")'
-    )
+def test_what_is_no_selection_is_refused(refused: Refused) -> None:
+    assert refused(ImageSelection, ()) == "empty-selection at the list"
+    assert refused(ImageSelection, ("a.png",), ("a.png",)) == "duplicate-image at the list"

@@ -1,14 +1,14 @@
 """Leaderboards: ranks, what is refused, and the numbers of timm's public tables."""
 
 import re
-from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
 from reassess.core import Leaderboard, LeaderboardRow
+from tests.helpers import RealFile, Refused
 
 IMAGENET, REAL = "results-imagenet.csv", "results-imagenet-real.csv"
 LEVEL = 100 * 42_164 / 46_837
@@ -65,54 +65,26 @@ def test_a_family_is_what_a_pattern_or_its_first_group_finds_in_a_name(
     ]
 
 
-NO_ENTRIES = {
-    "NaN": (
-        ("a", 76.0, np.nan, 224),
-        ("accuracy in percent out of range\n  where:   a at 224\n  allowed: 0 to 100\n  found:   nan"),
-    ),
-    "more than all": (
-        ("a", 100.1, 90.0),
-        ("accuracy in percent out of range\n  where:   a\n  allowed: 0 to 100\n  found:   100.1"),
-    ),
-    "no pixels": (
-        ("a", 76.0, 90.0, 0),
-        ("image size in pixels out of range\n  where:   a\n  allowed: 1 or more\n  found:   0"),
-    ),
-    "endless parameters": (
-        ("a", 76.0, 90.0, 224, np.inf),
-        (
-            "millions of parameters out of range\n"
-            "  where:   a at 224\n"
-            "  allowed: a finite number, 0 or more\n"
-            "  found:   inf"
-        ),
-    ),
-    "fewer parameters than none": (
-        ("a", 76.0, 90.0, None, -4.0),
-        ("millions of parameters out of range\n  where:   a\n  allowed: 0 or more\n  found:   -4.0"),
-    ),
-}
+@pytest.mark.parametrize(
+    ("row", "code"),
+    [
+        (("a", 76.0, np.nan, 224), "out-of-range at a at 224"),
+        (("a", 100.1, 90.0), "out-of-range at a"),
+        (("a", 76.0, 90.0, 0), "out-of-range at a"),
+        (("a", 76.0, 90.0, 224, np.inf), "out-of-range at a at 224"),
+        (("a", 76.0, 90.0, None, -4.0), "out-of-range at a"),
+    ],
+)
+def test_what_is_no_row_is_refused(refused: Refused, row: Any, code: str) -> None:
+    assert refused(LeaderboardRow, *row) == code
 
 
-@pytest.mark.parametrize("name", NO_ENTRIES)
-def test_what_is_no_row_is_refused(refused_text: Callable[..., str], name: str) -> None:
-    columns, message = NO_ENTRIES[name]
-    assert refused_text(LeaderboardRow, *columns) == message
-
-
-BAD = {
-    "no entry": ((), ("leaderboard has no model")),
-    "a model twice": (
-        (LeaderboardRow("a", 76.0, 80.0), LeaderboardRow("b", 76.0, 80.0), LeaderboardRow("a", 77.0, 81.0)),
-        ("model is named twice\n  where:   a\n  fix:     keep one row for each model and image size"),
-    ),
-}
-
-
-@pytest.mark.parametrize("name", BAD)
-def test_what_is_no_leaderboard_is_refused(refused_text: Callable[..., str], name: str) -> None:
-    entries, message = BAD[name]
-    assert refused_text(Leaderboard, entries) == message
+def test_a_leaderboard_has_models_each_once(refused_text: Refused) -> None:
+    rows = tuple(LeaderboardRow(name, 76.0, 80.0) for name in "aba")
+    assert refused_text(Leaderboard, ()) == "leaderboard has no model"
+    assert refused_text(Leaderboard, rows) == (
+        "model is named twice\n  where:   a\n  fix:     keep one row for each model and image size"
+    )
 
 
 # --- the public tables ----------------------------------------------------------------------------------------------
@@ -135,7 +107,7 @@ def test_105_rows_are_above_the_original_labels_and_the_best_has_91_144(real_lea
 
 
 def test_ranks_move_as_the_public_table_says_wherever_no_accuracies_are_equal(
-    real_leaderboard: Leaderboard, real_file: Callable[[str], Path]
+    real_leaderboard: Leaderboard, real_file: RealFile
 ) -> None:
     """It gives equals different ranks, which moves rows among them by a few places."""
     table = pl.read_csv(real_file(REAL), infer_schema_length=None)

@@ -1,6 +1,5 @@
 """Predictions: ids or scores, and what neither can be."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.core import Predictions
-from tests.helpers import message
+from tests.helpers import Refused, message
 
 TYPES = ["i1", "u1", "i2", "i4", "i8", "u8", ">i4", ">u8"]
 
@@ -21,10 +20,6 @@ def test_ids_of_every_integer_type_are_the_same_ids(dtype: Any) -> None:
     predictions = Predictions.from_ids(np.array([[3, 1], [2, 0]], dtype))
     assert predictions.class_ids.tolist() == [[3, 1], [2, 0]]
     assert (predictions.dtype, predictions.depth, len(predictions)) == ("int32", 2, 2)
-
-
-def test_one_id_a_row_is_the_top_1() -> None:
-    assert Predictions.from_ids([3, 2]).class_ids.tolist() == [[3], [2]]
 
 
 @pytest.mark.parametrize(
@@ -40,15 +35,20 @@ def test_one_id_a_row_is_the_top_1() -> None:
         ([[1, 2, 3], [4, 5, 4]], "duplicate-class at row 1"),
     ],
 )
-def test_what_is_no_list_of_ids_is_an_error_that_says_where(
-    refused: Callable[..., str], ids: Any, expected: str
-) -> None:
+def test_what_is_no_list_of_ids_is_an_error_that_says_where(refused: Refused, ids: Any, expected: str) -> None:
     assert refused(lambda: Predictions.from_ids(ids)) == expected
 
 
+def test_names_and_outputs_fit_the_rows(refused: Refused) -> None:
+    for names in (["a"], ["a", "b", "c"]):
+        assert refused(lambda names=names: Predictions.from_ids([1, 2], names)) == "wrong-length"
+    assert refused(lambda: Predictions.from_ids([1, 2], ["a", "a"])) == "duplicate-image at the predictions"
+    assert refused(lambda: Predictions.from_ids([0, 3], columns=np.array([2, -1, 0]))) == "out-of-range at row 1"
+
+
 @pytest.mark.parametrize("scores", [np.zeros(3), np.zeros((2, 2, 2)), np.zeros((2, 0)), np.zeros((2, 2), complex)])
-def test_what_is_no_table_of_scores_is_an_error(refused: Callable[..., str], scores: npt.NDArray[Any]) -> None:
-    assert refused(lambda: Predictions.from_scores(scores)) == ("wrong-type")
+def test_what_is_no_table_of_scores_is_an_error(refused: Refused, scores: npt.NDArray[Any]) -> None:
+    assert refused(lambda: Predictions.from_scores(scores)) == "wrong-type"
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
@@ -58,10 +58,6 @@ def test_scores_are_used_as_they_are_without_a_copy(dtype: str, order: str) -> N
     assert Predictions.from_scores(scores).scores is scores
 
 
-def test_scores_as_lists_are_scores() -> None:
-    assert Predictions.from_scores([[0.5, 1.0], [2.0, 0.0]]).best(1)[0].tolist() == [[1], [0]]
-
-
 def test_scores_of_the_other_byte_order_are_the_same_scores() -> None:
     scores = np.array([[1.5, -2.0]], ">f4")
     predictions = Predictions.from_scores(scores).scores
@@ -69,16 +65,7 @@ def test_scores_of_the_other_byte_order_are_the_same_scores() -> None:
     assert predictions.tolist() == [[1.5, -2.0]]
 
 
-@pytest.mark.parametrize("names", [["a"], ["a", "b", "c"]])
-def test_as_many_names_as_rows(refused: Callable[..., str], names: list[str]) -> None:
-    assert refused(lambda: Predictions.from_ids([1, 2], names)) == ("wrong-length")
-
-
-def test_an_image_is_named_once(refused: Callable[..., str]) -> None:
-    assert refused(lambda: Predictions.from_ids([1, 2], ["a", "a"])) == ("duplicate-image at the predictions")
-
-
-def test_predictions_are_ids_or_scores(refused_text: Callable[..., str]) -> None:
+def test_predictions_are_ids_or_scores(refused_text: Refused) -> None:
     expected = "predictions have both ids and scores, or neither\n  fix:     give one of them"
     assert refused_text(Predictions) == expected
     assert refused_text(lambda: Predictions(np.zeros((1, 1), np.int32), np.zeros((1, 1)))) == expected
@@ -102,10 +89,6 @@ def test_outputs_that_are_no_class_are_left_out_of_the_ranking() -> None:
     assert ids.class_ids.tolist() == [[0, 2, -1], [2, 0, -1]]
 
 
-def test_an_id_past_the_outputs_is_an_error(refused: Callable[..., str]) -> None:
-    assert refused(lambda: Predictions.from_ids([0, 3], columns=np.array([2, -1, 0]))) == ("out-of-range at row 1")
-
-
 def test_infinite_scores_rank_first_and_last() -> None:
     ids, _ = Predictions.from_scores(np.array([[0.0, -np.inf, np.inf, 1.0]])).best(4)
     assert ids.tolist() == [[2, 3, 0, 1]]
@@ -126,7 +109,7 @@ def test_the_best_of_many_rows_is_the_best_of_each() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "bfloat16"])
-def test_nan_is_refused_with_the_image_the_row_and_the_output(refused_text: Callable[..., str], dtype: str) -> None:
+def test_nan_is_refused_with_the_image_the_row_and_the_output(refused_text: Refused, dtype: str) -> None:
     """Also far from the first rows; NaN of an output that is no class does no harm."""
     scores = np.zeros((2000, 3), np.float32)
     scores[1500, 2] = scores[7, 0] = np.nan
@@ -136,9 +119,7 @@ def test_nan_is_refused_with_the_image_the_row_and_the_output(refused_text: Call
     else:
         given = Predictions.from_scores(scores.astype(dtype), names, columns=columns)
     assert refused_text(lambda: given.best(1)) == (
-        "score is NaN\n"
-        "  where:   image 1500.png, row 1500, output 2\n"
-        "  allowed: any number, and +inf or -inf\n"
+        "score is NaN\n  where:   image 1500.png, row 1500, output 2\n  allowed: any number, and +inf or -inf\n"
         "  fix:     find out why the model returns NaN for this image"
     )
     assert message(lambda: replace(given, images=None).best(2)).splitlines()[1] == "  where:   row 1500, output 2"

@@ -1,7 +1,6 @@
 """A folder as a benchmark: what its files are called, its class folders, and one clear error for each mistake."""
 
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,16 +13,14 @@ from reassess.core.classes import GIVE_CLASSES
 from reassess.data import (
     collapsed_classes,
     has_class_folders,
+    labels_from_folders,
     open_benchmark,
-    original_of_class_folders,
     part_path,
     update_benchmark,
 )
 from reassess.errors import ReassessWarning
 from reassess.formats import read_groups
-from tests.helpers import message, write_files
-
-FIX_FOLDERS = "put each image into the folder of its class, or list the classes of the images in original.csv"
+from tests.helpers import Refused, write_files
 
 
 @pytest.fixture
@@ -33,9 +30,57 @@ def pets(tmp_path: Path) -> Path:
     return write_files(tmp_path / "pets", {f"images/{name}": "" for name in images})
 
 
-def text_of_opening(folder: Path, source: str | Path | None = None) -> str:
-    """The message with which a folder is refused; the folder above it reads DIR."""
-    return message(open_benchmark, folder if source is None else source).replace(str(folder.parent), "DIR")
+NUMBERED = (
+    "a class is called by a number that is not its id\n  where:   DIR/pets/images\n  found:   {}\n"
+    "  fix:     rename the folders, such as 'class 10', or 00, 01, 02; or write classes.txt, with each number on its "
+    "own line, counted from 0; or, if the folders are no classes, write original.csv, with the columns image and class"
+)
+TWO_PLACES = (
+    "{}\n  where:   DIR/pets\n  allowed: one {}\n  found:   {}\n  fix:     keep one, or give the other another name"
+)
+SIMILAR = (
+    "name is almost that of a benchmark part\n  where:   DIR/pets\n  allowed: {}\n  found:   {}\n"
+    "  fix:     give it that name; or another one, if it is none of the parts"
+)
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ([f"images/{n}/x.png" for n in range(12)], NUMBERED.format("'10' (id 2), '11' (id 3), '2' (id 4) and 7 more")),
+        (["images/2021/x.png", "images/2022/x.png"], NUMBERED.format("'2021' (id 0), '2022' (id 1)")),
+        (["images/0/x.png", "images/cat/x.png", "images/-1/x.png"], NUMBERED.format("'-1' (id 0), '0' (id 1)")),
+        (
+            ["images/a.jpg", "images/cat/tom.jpg", "images/dog/big/b.jpg"],
+            "class folders are at different depths\n  where:   DIR/pets/images\n"
+            "  allowed: each image in the folder of its class, all at one depth\n"
+            "  found:   a.jpg, cat/tom.jpg, dog/big/b.jpg\n  fix:     put each image into the folder of its class, or "
+            "list the classes of the images in original.csv",
+        ),
+        (
+            ["labels.json", "labels.csv"],
+            TWO_PLACES.format(
+                "two files are the same part of the benchmark", "file labels", "labels.csv and labels.json"
+            ),
+        ),
+        (
+            ["images.zip", "images.tar", "images/a.png"],
+            TWO_PLACES.format(
+                "images are in two places",
+                "of images/, images.zip and images.tar",
+                "images/ and images.tar and images.zip",
+            ),
+        ),
+        (["Original.csv"], SIMILAR.format("original.csv", "Original.csv")),
+        (["rater_golden.csv"], SIMILAR.format("rater-golden.csv", "rater_golden.csv")),
+        (["Images/a.png"], SIMILAR.format("images", "Images")),
+        (["IMAGES.zip"], SIMILAR.format("images.zip", "IMAGES.zip")),
+    ],
+)
+def test_a_folder_that_cannot_be_opened_is_refused(
+    refused_text: Refused, tmp_path: Path, files: list[str], expected: str
+) -> None:
+    assert refused_text(open_benchmark, write_files(tmp_path / "pets", dict.fromkeys(files, ""))) == expected
 
 
 def test_imagenet_is_known_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,17 +125,12 @@ def test_files_are_parts_by_what_they_are_called(tmp_path: Path) -> None:
     assert (benchmark.threshold, benchmark.method, benchmark.match, benchmark.recipe) == (None, None, None, None)
 
 
-def test_images_are_listed_once_and_only_when_they_are_asked_for(
-    refused_text: Callable[..., str], tmp_path: Path
-) -> None:
+def test_images_are_listed_once_and_only_when_they_are_asked_for(refused_text: Refused, tmp_path: Path) -> None:
     folder = write_files(tmp_path / "pets", {"images.zip": "no zip", "original.csv": "image,class\na.jpg,cat\n"})
     benchmark = open_benchmark(folder)
     assert refused_text(lambda: benchmark.images) == (
-        "archive cannot be read\n"
-        "  where:   DIR/pets/images.zip\n"
-        "  allowed: a zip that is complete\n"
-        "  found:   File is not a zip file\n"
-        "  fix:     get it again"
+        "archive cannot be read\n  where:   DIR/pets/images.zip\n  allowed: a zip that is complete\n"
+        "  found:   File is not a zip file\n  fix:     get it again"
     )
     with zipfile.ZipFile(folder / "images.zip", "w") as archive:
         archive.writestr("images/a.jpg", "")
@@ -110,7 +150,7 @@ def test_class_folders_are_classes_and_original_labels(pets: Path) -> None:
     benchmark = open_benchmark(pets)
     assert benchmark.classes == Classes(3, names=("cat", "cow", "dog"))
     assert has_class_folders(benchmark)
-    original = original_of_class_folders(benchmark.images, benchmark.classes)
+    original = labels_from_folders(benchmark.images, benchmark.classes)
     assert original.classes == benchmark.classes
     assert original.sets() == {"cat/tom.jpg": {0}, "cow/x.jpg": {1}, "dog/rex.png": {2}}
 
@@ -118,31 +158,8 @@ def test_class_folders_are_classes_and_original_labels(pets: Path) -> None:
 def test_class_folders_are_looked_up_by_name_in_a_list_of_classes(pets: Path) -> None:
     (pets / "classes.csv").write_text("name,synonyms\nDog,\nfeline,cat\ncattle,cow\n")
     benchmark = open_benchmark(pets)
-    original = original_of_class_folders(benchmark.images, benchmark.classes)
+    original = labels_from_folders(benchmark.images, benchmark.classes)
     assert original.sets() == {"cow/x.jpg": {2}, "cat/tom.jpg": {1}, "dog/rex.png": {0}}
-
-
-NUMBERED = (
-    "a class is called by a number that is not its id\n  where:   DIR/pets/images\n  found:   {}\n"
-    "  fix:     rename the folders, such as 'class 10', or 00, 01, 02; or write classes.txt, with each number on its "
-    "own line, counted from 0; or, if the folders are no classes, write original.csv, with the columns image and class"
-)
-
-
-@pytest.mark.parametrize(
-    ("folders", "found"),
-    [
-        (list(map(str, range(12))), "'10' (id 2), '11' (id 3), '2' (id 4) and 7 more"),
-        (["2021", "2022"], "'2021' (id 0), '2022' (id 1)"),
-        (["1", "2"], "'1' (id 0), '2' (id 1)"),
-        (["0", "cat", "-1"], "'-1' (id 0), '0' (id 1)"),
-    ],
-)
-def test_class_folders_that_are_called_by_numbers_which_are_not_their_ids_are_refused(
-    tmp_path: Path, folders: list[str], found: str
-) -> None:
-    folder = write_files(tmp_path / "pets", {f"images/{name}/{name}.png": "" for name in folders})
-    assert text_of_opening(folder) == NUMBERED.format(found)
 
 
 def test_what_mends_numbered_class_folders(tmp_path: Path) -> None:
@@ -151,14 +168,14 @@ def test_what_mends_numbered_class_folders(tmp_path: Path) -> None:
     padded = open_benchmark(write_files(tmp_path / "a", {f"images/{int(name):02}/x.png": "" for name in folders}))
     assert padded.classes.names[10] == "10"
     listed = open_benchmark(write_files(tmp_path / "b", {"classes.txt": "\n".join(folders), **images}))
-    assert original_of_class_folders(listed.images, listed.classes)["10/10.png"] == (10,)
+    assert labels_from_folders(listed.images, listed.classes)["10/10.png"] == (10,)
     original = {"original.csv": "image,class\n10/10.png,cat\n", **images}
     assert not has_class_folders(open_benchmark(write_files(tmp_path / "c", original)))
 
 
 def test_class_folders_that_differ_only_in_capitals_are_different_classes_with_a_warning() -> None:
     with pytest.warns(ReassessWarning) as caught:
-        original = original_of_class_folders(["Cat/a.png", "cat/b.png", "dog/c.png"])
+        original = labels_from_folders(["Cat/a.png", "cat/b.png", "dog/c.png"])
     assert original.sets() == {"Cat/a.png": {0}, "cat/b.png": {1}, "dog/c.png": {2}}
     assert [str(each.message) for each in caught] == [
         "class folders: names that differ only in capitals are different classes: Cat and cat"
@@ -166,14 +183,14 @@ def test_class_folders_that_differ_only_in_capitals_are_different_classes_with_a
 
 
 def test_groups_and_collapsed_classes_by_name_wait_for_the_classes_of_the_labels(
-    refused: Callable[..., str], refused_text: Callable[..., str], tmp_path: Path
+    refused: Refused, refused_text: Refused, tmp_path: Path
 ) -> None:
     files = {"groups.csv": "class,group\ndog,big\n", "collapsed.csv": "class,also\nhound,dog\n"}
     benchmark = open_benchmark(write_files(tmp_path / "pets", files))
     assert benchmark.groups == {}
     groups = part_path(benchmark, "groups")
     assert read_groups(groups, Classes.from_texts(["cat", "dog"])) == {1: "big"}
-    assert refused(read_groups, groups, Classes.from_texts(["cat"])) == ("no-class at pets/groups.csv")
+    assert refused(read_groups, groups, Classes.from_texts(["cat"])) == "no-class at pets/groups.csv"
     pairs = collapsed_classes(benchmark, classes=Classes.from_texts(["cat", "dog", "hound"]))
     assert pairs is not None
     assert pairs.tolist() == [[2, 1]]
@@ -206,89 +223,15 @@ FOLDERS = st.text("abAB09é .,", min_size=1, max_size=3).filter(lambda text: tex
 )
 def test_the_immediate_folder_is_the_class_whatever_is_above_it(folders: list[str], above: str) -> None:
     images = [f"{above}{folder}/{row}.jpg" for folder in folders for row in range(2)]
-    original = original_of_class_folders(images)
+    original = labels_from_folders(images)
     assert original.classes == Classes(len(folders), names=tuple(sorted(folders)))
     called = {image: original.classes.names[original[image][0]] for image in images}
     assert called == {image: image.split("/")[-2] for image in images}
 
 
-def test_a_folder_that_the_list_of_classes_lacks_is_refused(refused: Callable[..., str]) -> None:
-    images = ["cat/tom.jpg", "1/x.jpg"]
-    assert refused(original_of_class_folders, images, Classes(2, names=("cat", "dog"))) == ("no-class")
-
-
-def test_class_folders_at_different_depths_are_refused(pets: Path) -> None:
-    write_files(pets / "images", {"a.jpg": "", "dog/big/b.jpg": ""})
-    assert text_of_opening(pets) == (
-        "class folders are at different depths\n  where:   DIR/pets/images\n"
-        "  allowed: each image in the folder of its class, all at one depth\n"
-        f"  found:   a.jpg, cat/tom.jpg, dog/big/b.jpg\n  fix:     {FIX_FOLDERS}"
-    )
-    (pets / "original.json").write_text("{}")
-    assert len(open_benchmark(pets).images) == 5
-
-
-def test_images_without_folders_have_no_original_labels(refused_text: Callable[..., str]) -> None:
-    assert refused_text(original_of_class_folders, ["a.jpg", "b.jpg"]) == (
-        "images are not in class folders\n"
-        "  allowed: each image in the folder of its class, all at one depth\n"
-        "  found:   a.jpg\n"
-        "  fix:     put each image into the folder of its class, or list the classes of the images in original.csv"
-    )
-
-
-@pytest.mark.parametrize(
-    ("files", "expected"),
-    [
-        (
-            ["labels.json", "labels.csv"],
-            "two files are the same part of the benchmark\n  where:   DIR/pets\n  allowed: one file labels\n"
-            "  found:   labels.csv and labels.json\n  fix:     keep one, or give the other another name",
-        ),
-        (
-            ["images.zip", "images.tar"],
-            "images are in two places\n  where:   DIR/pets\n  allowed: one of images/, images.zip and images.tar\n"
-            "  found:   images/ and images.tar and images.zip\n  fix:     keep one, or give the other another name",
-        ),
-    ],
-)
-def test_two_places_of_one_part_are_refused(pets: Path, files: list[str], expected: str) -> None:
-    write_files(pets, dict.fromkeys(files, "{}"))
-    assert text_of_opening(pets) == expected
-
-
-@pytest.mark.parametrize(
-    ("name", "allowed"),
-    [
-        ("Original.csv", "original.csv"),
-        ("rater_golden.csv", "rater-golden.csv"),
-        ("Images/a.png", "images"),
-        ("IMAGES.zip", "images.zip"),
-    ],
-)
-def test_a_file_that_is_called_nearly_like_a_part_is_refused(tmp_path: Path, name: str, allowed: str) -> None:
-    folder = write_files(tmp_path / "pets", {name: ""})
-    assert text_of_opening(folder) == (
-        "name is almost that of a benchmark part\n"
-        "  where:   DIR/pets\n"
-        f"  allowed: {allowed}\n"
-        f"  found:   {name.split('/')[0]}\n"
-        "  fix:     give it that name; or another one, if it is none of the parts"
-    )
-
-
-def test_a_name_twice_in_classes_is_refused(pets: Path) -> None:
-    (pets / "classes.txt").write_text("cat\ncat\n")
-    assert text_of_opening(pets) == (
-        "class is listed twice\n  where:   DIR/pets/classes.txt, line 2\n  found:   cat, and cat in line 1\n"
-        "  fix:     give each class a name of its own, such as crane (bird) and crane (machine)"
-    )
-
-
-def test_groups_without_a_list_of_classes_are_read_with_the_labels(tmp_path: Path) -> None:
-    folder = write_files(tmp_path / "pets", {"groups.csv": "class,group\ndog,big\n"})
-    benchmark = open_benchmark(folder)
-    assert (benchmark.groups, benchmark.sources) == ({}, {"groups": str(folder / "groups.csv")})
+def test_folders_that_are_not_classes_give_no_original_labels(refused: Refused) -> None:
+    assert refused(labels_from_folders, ["cat/a.jpg", "1/x.jpg"], Classes(2, names=("cat", "dog"))) == "no-class"
+    assert refused(labels_from_folders, ["a.jpg", "b.jpg"]) == "class-folders"
 
 
 @pytest.mark.parametrize(
@@ -301,7 +244,7 @@ def test_groups_without_a_list_of_classes_are_read_with_the_labels(tmp_path: Pat
     ],
 )
 def test_a_benchmark_that_is_not_there_is_refused(
-    refused_text: Callable[..., str], pets: Path, monkeypatch: pytest.MonkeyPatch, source: str, fix: str
+    refused_text: Refused, pets: Path, monkeypatch: pytest.MonkeyPatch, source: str, fix: str
 ) -> None:
     monkeypatch.chdir(pets / "images")
     source = source.format(pets.parent)
@@ -309,22 +252,18 @@ def test_a_benchmark_that_is_not_there_is_refused(
         f"benchmark not found\n  where:   {source or repr(source)}\n"
         f"  allowed: a folder, or one of imagenet\n  fix:     {fix.format(pets.parent)}"
     ).replace(str(pets.parent), "DIR")
-
-
-def test_a_file_is_no_benchmark(tmp_path: Path) -> None:
-    (tmp_path / "labels.csv").write_text("")
-    assert text_of_opening(tmp_path / "pets", tmp_path / "labels.csv") == (
-        "a file was given instead of a benchmark folder\n  where:   DIR/labels.csv\n"
+    (pets / "labels.csv").write_text("")
+    assert refused_text(open_benchmark, pets / "labels.csv") == (
+        "a file was given instead of a benchmark folder\n  where:   DIR/pets/labels.csv\n"
         "  fix:     name the folder that holds it"
     )
 
 
-def test_a_part_is_found_or_said_to_be_missing(refused_text: Callable[..., str], pets: Path) -> None:
+def test_a_part_is_found_or_said_to_be_missing(refused_text: Refused, pets: Path) -> None:
     benchmark = open_benchmark(pets)
     assert part_path(benchmark, "images", needed_by="predict") == pets / "images"
     assert refused_text(part_path, benchmark, "scores", needed_by="labels") == (
-        "benchmark has no scores, which reassess labels needs\n"
-        "  where:   DIR/pets\n"
+        "benchmark has no scores, which reassess labels needs\n  where:   DIR/pets\n"
         "  fix:     reassess aggregate makes them of votes"
     )
     (pets / "scores.xlsx").write_text("")
@@ -335,7 +274,7 @@ def test_a_part_is_found_or_said_to_be_missing(refused_text: Callable[..., str],
     )
 
 
-def test_a_part_of_a_known_benchmark_is_its_known_source(refused_text: Callable[..., str], real_file: object) -> None:
+def test_a_part_of_a_known_benchmark_is_its_known_source(refused_text: Refused, real_file: object) -> None:
     assert part_path(IMAGENET, "collapsed").name == "imagenet_collapsed.csv"
     assert refused_text(part_path, Benchmark(), "labels") == (
         "benchmark has no labels\n"

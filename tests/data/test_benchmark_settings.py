@@ -1,7 +1,6 @@
 """The settings in benchmark.json: read, refused and updated."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,111 +9,34 @@ from hypothesis import strategies as st
 
 from reassess.data import update_benchmark
 from reassess.data.benchmark_settings import read_settings
+from tests.helpers import Refused
 
 
 @pytest.mark.parametrize(
-    ("content", "expected"),
+    ("content", "code"),
     [
-        (
-            "[]",
-            "JSON does not contain the settings of a benchmark\n  where:   DIR/benchmark.json\n"
-            "  allowed: an object with some of name, threshold, method, match, answers, stop, made_from\n  found:   []",
-        ),
-        (
-            '{"treshold": 1}',
-            (
-                "unknown setting of a benchmark\n"
-                "  where:   DIR/benchmark.json\n"
-                "  allowed: name, threshold, method, match, answers, stop, made_from\n"
-                "  found:   'treshold'"
-            ),
-        ),
-        (
-            '{"threshold": 80}',
-            ("threshold out of range\n  where:   DIR/benchmark.json, key threshold\n  allowed: 0 to 1\n  found:   80"),
-        ),
-        (
-            '{"threshold": NaN}',
-            ("threshold out of range\n  where:   DIR/benchmark.json, key threshold\n  allowed: 0 to 1\n  found:   nan"),
-        ),
-        (
-            '{"threshold": "0.8"}',
-            ("threshold is not a number\n  where:   DIR/benchmark.json, key threshold\n  found:   '0.8'"),
-        ),
-        (
-            '{"threshold": true}',
-            ("threshold is not a number\n  where:   DIR/benchmark.json, key threshold\n  found:   True"),
-        ),
-        (
-            '{"threshold": [0.5]}',
-            ("threshold is not a number\n  where:   DIR/benchmark.json, key threshold\n  found:   [0.5]"),
-        ),
-        (
-            '{"method": "EM"}',
-            "unknown method\n  where:   DIR/benchmark.json, key method\n"
-            "  allowed: calibrated, em, mean, majority, imagenet-real\n  found:   'EM'",
-        ),
-        (
-            '{"match": ["stem"]}',
-            (
-                "unknown match\n"
-                "  where:   DIR/benchmark.json, key match\n"
-                "  allowed: path, name, stem\n"
-                "  found:   ['stem']"
-            ),
-        ),
-        ('{"name": ""}', ("benchmark name is not a string\n  where:   DIR/benchmark.json, key name\n  found:   ''")),
-        (
-            '{"answers": ["ja"]}',
-            (
-                "answers of the benchmark are not a list\n"
-                "  where:   DIR/benchmark.json, key answers\n"
-                "  allowed: a list of two answers or more, words or whole numbers\n"
-                "  found:   ['ja']"
-            ),
-        ),
-        (
-            '{"answers": ["ja", true]}',
-            (
-                "answers of the benchmark are not a list\n"
-                "  where:   DIR/benchmark.json, key answers\n"
-                "  allowed: a list of two answers or more, words or whole numbers\n"
-                "  found:   ['ja', True]"
-            ),
-        ),
-        (
-            '{"answers": ["ja", "ja"]}',
-            ("an answer is named twice\n  where:   DIR/benchmark.json, key answers\n  found:   ja"),
-        ),
-        (
-            '{"stop": 0.5}',
-            (
-                "stop rule of the benchmark is not a pair of bounds\n"
-                "  where:   DIR/benchmark.json, key stop\n"
-                "  allowed: a list of two probabilities, the lower one first\n"
-                "  found:   0.5"
-            ),
-        ),
-        (
-            '{"stop": [0.9, 0.1]}',
-            (
-                "not a stop rule\n"
-                "  where:   DIR/benchmark.json, key stop\n"
-                "  allowed: LOW,HIGH: two probabilities, the lower one first, such as 0.01,0.99\n"
-                "  found:   0.9,0.1"
-            ),
-        ),
-        (
-            '{"name": "a", "name": "b"}',
-            ("a key is named twice\n  where:   DIR/benchmark.json\n  found:   name\n  fix:     leave one out"),
-        ),
+        ("[]", "wrong-json at benchmark.json"),
+        ('{"treshold": 1}', "unknown-name at benchmark.json"),
+        ('{"threshold": true}', "wrong-type at benchmark.json, key threshold"),
+        ('{"method": "EM"}', "unknown-name at benchmark.json, key method"),
+        ('{"match": ["stem"]}', "unknown-name at benchmark.json, key match"),
+        ('{"name": ""}', "wrong-type at benchmark.json, key name"),
+        ('{"answers": ["ja", true]}', "wrong-type at benchmark.json, key answers"),
+        ('{"stop": 0.5}', "wrong-type at benchmark.json, key stop"),
+        ('{"stop": [0.9, 0.1]}', "wrong-stop-rule at benchmark.json, key stop"),
+        ('{"threshold": 80}', "out-of-range at benchmark.json, key threshold"),
+        ('{"threshold": NaN}', "out-of-range at benchmark.json, key threshold"),
+        ('{"threshold": "0.8"}', "wrong-type at benchmark.json, key threshold"),
+        ('{"threshold": [0.5]}', "wrong-type at benchmark.json, key threshold"),
+        ('{"answers": ["ja"]}', "wrong-type at benchmark.json, key answers"),
+        ('{"answers": ["ja", "ja"]}', "duplicate-name at benchmark.json, key answers"),
+        ('{"made_from": {"scores": "0"}}', "wrong-type at benchmark.json, key made_from"),
+        ('{"name": "a", "name": "b"}', "duplicate-name at benchmark.json"),
     ],
 )
-def test_wrong_settings_are_refused(
-    refused_text: Callable[..., str], tmp_path: Path, content: str, expected: str
-) -> None:
+def test_wrong_settings_are_refused(refused: Refused, tmp_path: Path, content: str, code: str) -> None:
     (tmp_path / "benchmark.json").write_text(content)
-    assert refused_text(read_settings, tmp_path) == expected
+    assert refused(read_settings, tmp_path) == code
 
 
 SETTINGS = st.fixed_dictionaries(
@@ -144,32 +66,27 @@ def test_a_folder_without_the_file_has_no_settings(tmp_path: Path) -> None:
     assert read_settings(tmp_path) == {}
 
 
-def test_a_wrong_update_leaves_the_file_as_it_was(refused: Callable[..., str], tmp_path: Path) -> None:
+def test_a_wrong_update_leaves_the_file_as_it_was(refused: Refused, tmp_path: Path) -> None:
     update_benchmark(tmp_path, threshold=0.8)
     kept = (tmp_path / "benchmark.json").read_bytes()
     assert refused(update_benchmark, tmp_path, threshold=8) == "out-of-range at benchmark.json, key threshold"
     assert (tmp_path / "benchmark.json").read_bytes() == kept
 
 
-def test_another_spelling_of_the_file_is_refused(refused_text: Callable[..., str], tmp_path: Path) -> None:
+def test_another_spelling_of_the_file_is_refused(refused_text: Refused, tmp_path: Path) -> None:
     (tmp_path / "Benchmark.json").write_text('{"threshold": 0.5}')
     expected = (
-        "name is almost that of the benchmark's settings\n"
-        "  where:   DIR\n"
-        "  allowed: benchmark.json\n"
-        "  found:   Benchmark.json\n"
-        "  fix:     give it that name, or another one"
+        "name is almost that of the benchmark's settings\n  where:   DIR\n  allowed: benchmark.json\n"
+        "  found:   Benchmark.json\n  fix:     give it that name, or another one"
     )
     assert refused_text(read_settings, tmp_path) == expected
     assert refused_text(update_benchmark, tmp_path, threshold=0.8) == expected
 
 
-def test_a_link_that_leads_nowhere_is_refused(refused_text: Callable[..., str], tmp_path: Path) -> None:
+def test_a_link_that_leads_nowhere_is_refused(refused_text: Refused, tmp_path: Path) -> None:
     (tmp_path / "benchmark.json").symlink_to("gone.json")
     assert refused_text(read_settings, tmp_path) == (
-        "link leads to no file\n"
-        "  where:   DIR/benchmark.json\n"
-        "  found:   gone.json\n"
+        "link leads to no file\n  where:   DIR/benchmark.json\n  found:   gone.json\n"
         "  fix:     fix the link, or remove it"
     )
     (tmp_path / "gone.json").write_text('{"threshold": 0.5}')

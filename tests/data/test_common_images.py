@@ -1,6 +1,5 @@
 """Of files that are joined, one image at least is in both; where none is, both are named, and what would join them."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 from reassess.core import Benchmark, Classed, LabelSets, Questions, Scores
 from reassess.data import check_common_images, warn_of_other_images
 from reassess.errors import ReassessWarning
-from tests.helpers import message, votes_of
+from tests.helpers import Refused, message, votes_of
 
 PAIRS = (
     ("labels", "original"),
@@ -41,9 +40,7 @@ def check(parts: dict[str, Classed], benchmark: Benchmark | None = None) -> None
 
 
 @pytest.mark.parametrize(("first", "second"), PAIRS)
-def test_two_files_without_a_common_image_are_refused(
-    refused_text: Callable[..., str], first: str, second: str
-) -> None:
+def test_two_files_without_a_common_image_are_refused(refused_text: Refused, first: str, second: str) -> None:
     parts = {first: noun(first, "a/1.png", "a/2.png", "a/3.png"), second: noun(second, "1.png", "2.png")}
     places = [f"{part.replace(' ', '')}.csv ({part.split()[0]})" for part in (first, second)]
     assert refused_text(check, parts) == (
@@ -63,8 +60,7 @@ def test_a_benchmark_says_in_its_folder_how_images_are_joined(tmp_path: Path) ->
 def test_names_that_fit_in_no_way_are_to_be_checked() -> None:
     parts = {"labels": noun("labels", "1.png"), "scores": noun("scores", "2.png")}
     assert message(check, parts).endswith(
-        "  found:   1.png; and 2.png\n"
-        "  fix:     check that both files are of the same images, or leave one of them out"
+        "  found:   1.png; and 2.png\n  fix:     check that both files are of the same images, or leave one of them out"
     )  # fmt: skip
 
 
@@ -92,14 +88,11 @@ def test_several_label_sets_judge_together() -> None:
     check_common_images(parts | {"labels 3": noun("labels", "4.png")}, {}, Benchmark())
 
 
-def test_of_votes_on_plain_items_the_items_are_compared_and_with_images_nothing_is(
-    refused_text: Callable[..., str],
-) -> None:
+def test_of_votes_on_plain_items_the_items_are_compared_and_with_images_nothing_is(refused_text: Refused) -> None:
     votes = votes_of([(0, 0, 1)], range(1000), ("x",), ("no", "yes"))
     golden = votes_of([(0, 0, 1)], (1000, 2000), ("x",), ("no", "yes"))
     assert refused_text(check, {"votes": votes, "golden": golden}) == (
-        "two files have no item in common\n"
-        "  where:   votes.csv (votes) and golden.csv (golden)\n"
+        "two files have no item in common\n  where:   votes.csv (votes) and golden.csv (golden)\n"
         "  found:   0, 1 and 998 more; and 1000, 2000\n"
         "  fix:     check that both files are of the same items, or give the raters' votes on golden questions too, "
         "as rater-golden of the benchmark"

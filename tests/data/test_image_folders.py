@@ -14,7 +14,7 @@ from reassess.data import list_images
 from reassess.data.image_folders import _OTHER_PICTURES, PICTURE_SUFFIXES, pictures_in
 from reassess.data.pictures import _FORMATS
 from reassess.errors import ReassessWarning
-from tests.helpers import write_files
+from tests.helpers import Refused, write_files
 
 
 def to_folder(place: Path, names: Iterable[str]) -> Path:
@@ -69,10 +69,14 @@ NOISE = [
     "__MACOSX/x.heic",
     "a.heic.txt",
 ]
+_MEMBER = tarfile.TarInfo("a.png")
+_MEMBER.size = 2**63 - 1
+TOO_LARGE = _MEMBER.tobuf(tarfile.GNU_FORMAT) + bytes(1024)  # a size that no file has
 
 
 @KINDS
 def test_pictures_of_formats_that_are_not_read_are_counted(tmp_path: Path, write: Callable[..., Path]) -> None:
+    assert list_images(write(tmp_path / "none", ["a.jpg", *NOISE])) == ("a.jpg",)
     names = ["a.jpg", "a/b.HEIC", "c.heic", "d.avif", "e.Jfif", "f.tif", "g.ppm", *NOISE]
     place = write(tmp_path / "images", names)
     with pytest.warns(ReassessWarning) as caught:
@@ -80,11 +84,6 @@ def test_pictures_of_formats_that_are_not_read_are_counted(tmp_path: Path, write
     assert [str(each.message) for each in caught] == [
         f"{place}: passed over 4 pictures of formats that are not read: 1 .avif, 2 .heic, 1 .ppm"
     ]
-
-
-@KINDS
-def test_files_that_are_no_pictures_make_no_noise(tmp_path: Path, write: Callable[..., Path]) -> None:
-    assert list_images(write(tmp_path / "images", ["a.jpg", *NOISE])) == ("a.jpg",)
 
 
 def test_every_suffix_of_a_format_that_is_read_is_known(report_extra: None) -> None:
@@ -95,17 +94,10 @@ def test_every_suffix_of_a_format_that_is_read_is_known(report_extra: None) -> N
     assert not {*PICTURE_SUFFIXES} & {*_OTHER_PICTURES}
 
 
-def test_a_member_of_a_zip_whose_name_is_no_text_cannot_be_unpacked(
-    refused_text: Callable[..., str], tmp_path: Path
-) -> None:
+def test_a_member_of_a_zip_whose_name_is_no_text_cannot_be_unpacked(refused: Refused, tmp_path: Path) -> None:
     place = to_zip(tmp_path / "images", ["täg.jpg"])
     place.write_bytes(place.read_bytes().replace("täg".encode(), b"t\xff\xfeg", 1))  # in the member's own head
-    assert refused_text(pictures_in(place).source, 0) == (
-        "image cannot be unpacked\n"
-        "  where:   DIR/images.zip, täg.jpg\n"
-        "  found:   'utf-8' codec can't decode byte 0xff in position 1: invalid start byte\n"
-        "  fix:     pack the images again, without a password"
-    )
+    assert refused(pictures_in(place).source, 0) == "unreadable-image at images.zip, täg.jpg"
 
 
 @pytest.mark.parametrize("write", [to_zip, to_tar])
@@ -149,40 +141,15 @@ def test_links_that_lead_round_in_a_circle_are_no_folders(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        (
-            "images.zip",
-            b"no zip",
-            (
-                "archive cannot be read\n"
-                "  where:   DIR/images.zip\n"
-                "  allowed: a zip that is complete\n"
-                "  found:   File is not a zip file\n"
-                "  fix:     get it again"
-            ),
-        ),
-        (
-            "images.rar",
-            b"x",
-            (
-                "wrong kind of file for a set of images\n"
-                "  where:   DIR/images.rar\n"
-                "  allowed: .zip, .tar\n"
-                "  found:   .rar"
-            ),
-        ),
-        ("images.tar", None, ("file not found\n  where:   DIR/images.tar\n  fix:     check the path")),
+        ("images.zip", b"no zip", "unreadable-archive at images.zip"),
+        ("images.tar", TOO_LARGE, "unreadable-archive at images.tar"),
+        ("images.rar", b"x", "wrong-suffix at images.rar"),
+        ("images.tar", None, "file-not-found at images.tar"),
     ],
 )
 def test_what_is_no_place_of_images_is_refused(
-    refused_text: Callable[..., str], tmp_path: Path, name: str, content: bytes | None, expected: str
+    refused: Refused, tmp_path: Path, name: str, content: bytes | None, expected: str
 ) -> None:
     if content is not None:
         (tmp_path / name).write_bytes(content)
-    assert refused_text(list_images, tmp_path / name) == expected
-
-
-def test_a_size_that_no_file_has_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
-    member = tarfile.TarInfo("a.png")
-    member.size = 2**63 - 1
-    (tmp_path / "images.tar").write_bytes(member.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
-    assert refused(list_images, tmp_path / "images.tar") == ("unreadable-archive at images.tar")
+    assert refused(list_images, tmp_path / name) == expected

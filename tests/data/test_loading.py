@@ -1,17 +1,28 @@
 """Known data and files by name; ImageNet's images have ImageNet's classes."""
 
 import json
-from collections.abc import Callable
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reassess.core import IMAGENET, Classes, LabelSets, MultiLabels, Votes
+from reassess.core import IMAGENET, Benchmark, Classes, LabelSets, MultiLabels, Votes
 from reassess.core.classes import GIVE_CLASSES
 from reassess.core.image_names import validation_names
-from reassess.data import benchmark_classes, in_benchmark_classes, read_labels, read_original, read_scores, read_votes
+from reassess.data import (
+    benchmark_classes,
+    in_benchmark_classes,
+    known_in_sample,
+    label_set_name,
+    read_labels,
+    read_original,
+    read_scores,
+    read_votes,
+)
 from reassess.evaluation.mistakes import expert_share
+from tests.helpers import Needs, RealFile, Refused
 
 WNIDS = [f"n{10_000_000 + i}" for i in range(1000)]
 FIRST, SECOND = validation_names()[:2]
@@ -27,7 +38,7 @@ def write(path: Path, content: object) -> Path:
 
 
 def test_wnids_of_some_classes_without_the_list_of_all_are_an_error(
-    refused: Callable[..., str], refused_text: Callable[..., str], tmp_path: Path, no_known_data: None
+    refused: Refused, refused_text: Refused, tmp_path: Path, no_known_data: None
 ) -> None:
     labels = write(tmp_path / "labels.json", {FIRST: ["n01440764", "n02123045"], SECOND: []})
     assert refused(lambda: read_labels(labels)) == "names-without-list at labels.json"
@@ -44,42 +55,34 @@ def test_a_file_that_names_all_1000_wnids_needs_no_list(tmp_path: Path, no_known
     assert original.indices.tolist() == [i % 1000 for i in range(50_000)]
 
 
-def test_ids_need_no_list(refused: Callable[..., str], tmp_path: Path, no_known_data: None) -> None:
+def test_ids_need_no_list(refused: Refused, tmp_path: Path, no_known_data: None) -> None:
     labels = read_labels(write(tmp_path / "labels.json", {FIRST: [999], SECOND: []}))
     assert (labels.classes, labels.sets()) == (Classes(1000), {FIRST: {999}, SECOND: frozenset()})
     bad = write(tmp_path / "bad.json", {FIRST: [1000]})
-    assert refused(lambda: read_labels(bad)) == ("out-of-range at bad.json, image ILSVRC2012_val_00000001.JPEG")
+    assert refused(lambda: read_labels(bad)) == "out-of-range at bad.json, image ILSVRC2012_val_00000001.JPEG"
 
 
 @pytest.mark.parametrize("name", [{"names": ("cat", "dog")}, {"wnids": ("n01440764", "n02123045")}])
 def test_numbered_originals_of_named_labels_are_an_error_both_ways(
-    refused: Callable[..., str], refused_text: Callable[..., str], name: dict[str, tuple[str, ...]]
+    refused: Refused, refused_text: Refused, name: dict[str, tuple[str, ...]]
 ) -> None:
     labels = LabelSets.from_lists(["a"], [[0, 1]], Classes(2, **name, has_local_ids=True))
     original = LabelSets.from_lists(["a"], [[1]])
     texts = ", ".join(next(iter(name.values())))
-    assert refused(lambda: original.in_classes(labels.classes)) == ("ids-of-names")
+    assert refused(lambda: original.in_classes(labels.classes)) == "ids-of-names"
     assert refused_text(lambda: labels.in_classes(original.classes)) == (
         f"the classes are named, and no list says what they are called\n  found:   {texts}\n  fix:     {GIVE_CLASSES}"
     )
 
 
-def test_label_sets_without_a_label_fit_any_classes() -> None:
-    empty = LabelSets.from_lists(["a"], [[]])
-    classes = Classes(1, names=("cat",), has_local_ids=True)
-    assert empty.in_classes(classes).classes == classes
-
-
-def test_with_the_list_wnids_and_names_have_the_official_ids(
-    refused: Callable[..., str], tmp_path: Path, needs: Callable[[str], None]
-) -> None:
+def test_with_the_list_wnids_and_names_have_the_official_ids(refused: Refused, tmp_path: Path, needs: Needs) -> None:
     needs("timm")
     assert benchmark_classes().find("n01440764") == 0
     labels = read_labels(write(tmp_path / "labels.json", {FIRST: ["n02123045", "n01440764"], SECOND: ["ski", "alp"]}))
     assert labels.sets() == {FIRST: {0, 281}, SECOND: {795, 970}}
     assert labels.classes == benchmark_classes()
     bad = write(tmp_path / "bad.json", {FIRST: ["n00000001"]})
-    assert refused(lambda: read_labels(bad)) == ("no-class at bad.json")
+    assert refused(lambda: read_labels(bad)) == "no-class at bad.json"
 
 
 def test_images_that_are_not_imagenet_s_keep_the_classes_of_their_file(tmp_path: Path) -> None:
@@ -110,7 +113,7 @@ def test_images_that_are_not_imagenet_s_keep_the_classes_of_their_file(tmp_path:
     ],
 )
 def test_known_data_is_loaded_by_default_by_name_and_by_path(
-    real_file: Callable[[str], Path], load: Any, name: str, file: str, expected: str, monkeypatch: pytest.MonkeyPatch
+    real_file: RealFile, load: Any, name: str, file: str, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = real_file(file)
     monkeypatch.setenv("REASSESS_OFFLINE", "1")
@@ -124,11 +127,11 @@ def test_a_file_of_labels_is_parsed_once(tmp_path: Path, monkeypatch: pytest.Mon
     for content in ({"a.png": [1]}, {"a.png": {"valid": [1]}}):
         path = write(tmp_path / "labels.json", content)
         calls.clear()
-        assert read_labels(path).sets() == {"a.png": {1}}
+        assert read_labels(path).judging.sets() == {"a.png": {1}}
         assert calls == [path]
 
 
-def test_a_loader_gives_what_the_file_holds(tmp_path: Path, real_file: Callable[[str], Path]) -> None:
+def test_a_loader_gives_what_the_file_holds(tmp_path: Path, real_file: RealFile) -> None:
     plain = read_labels(write(tmp_path / "plain.csv", "image,class\na,1\nb,\n"))
     assert isinstance(plain, LabelSets)
     reviewed = read_labels(write(tmp_path / "r.csv", "image,class,answer\na,1,valid\nb,1,valid\nb,,problematic\n"))
@@ -138,18 +141,15 @@ def test_a_loader_gives_what_the_file_holds(tmp_path: Path, real_file: Callable[
 
 def test_of_a_multi_label_set_the_valid_classes_of_good_images_judge(tmp_path: Path) -> None:
     content = {"a": {"valid": [1, 2], "wrong": [3]}, "b": {"valid": [1], "problematic": True}, "c": {"unclear": [4]}}
-    assert read_labels(write(tmp_path / "r.json", content)).sets() == {"a": {1, 2}, "b": frozenset(), "c": frozenset()}
-
-
-def test_plain_label_sets_are_no_multi_label_sets(refused_text: Callable[..., str], tmp_path: Path) -> None:
-    path = write(tmp_path / "plain.json", {"a.png": [1]})
-    assert refused_text(lambda: read_labels(path)) == (
-        "file has valid classes, but no original labels\n  where:   DIR/plain.json\n  fix:     read it with read_labels"
-    )
+    assert read_labels(write(tmp_path / "r.json", content)).judging.sets() == {
+        "a": {1, 2},
+        "b": frozenset(),
+        "c": frozenset(),
+    }
 
 
 def test_verdicts_on_original_labels_name_no_other_class_and_judge_no_model(
-    refused: Callable[..., str], real_file: Callable[[str], Path], real_original: LabelSets
+    refused: Refused, real_file: RealFile, real_original: LabelSets
 ) -> None:
     path = real_file("Biodiversity_ImageNet_Image_data.csv")
     found = read_labels("imagenet-ecologists")
@@ -165,46 +165,34 @@ def test_verdicts_on_original_labels_name_no_other_class_and_judge_no_model(
     right = {int(start[:8]) for start, correct, *_ in rows if float(correct) > 0}
     assert {int(name[15:23]) for name, ids in parts[0].items() if ids} == right
     assert not found.complete
-    assert refused(read_labels, "imagenet-ecologists") == f"incomplete-review at {path}"
+    assert refused(lambda: found.judging) == "incomplete-review"
 
 
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        (
-            "50001,x,1",
-            "verdict is on an image without an original label\n  where:   {}, line 3\n"
-            "  allowed: a number from 1 to 50,000\n  found:   ILSVRC2012_val_00050001.JPEG",
-        ),
-        ("2,x,1.5", "Correct ID out of range\n  where:   {}, line 3\n  allowed: -1 to 1\n  found:   1.5"),
-        (
-            "2,x,",
-            "value is missing\n  where:   {}, line 3, column Correct ID\n  fix:     fill it in, or delete the row",
-        ),
-        (
-            "1,x,1",
-            "image is listed twice\n  where:   {}, the label set\n"
-            "  found:   ILSVRC2012_val_00000001.JPEG\n"
-            "  fix:     keep one row per image",
-        ),
+        ("50001,x,1", "missing-labels at v.csv, line 3"),
+        ("2,x,1.5", "out-of-range at v.csv, line 3"),
+        ("2,x,", "missing-value at v.csv, line 3, column Correct ID"),
+        ("1,x,1", "duplicate-image at v.csv, the label set"),
     ],
 )
 def test_verdicts_that_cannot_be_are_refused(
-    refused_text: Callable[..., str], row: str, said: str, tmp_path: Path, real_file: Callable[[str], Path]
+    refused: Refused, row: str, said: str, tmp_path: Path, real_file: RealFile
 ) -> None:
     real_file("validation_labels.txt")
     path = write(tmp_path / "v.csv", f"Image Number,Label,Correct ID\n00000001,x,-1.0\n{row}\n")
-    assert refused_text(lambda: read_labels(path)) == said.format("DIR/v.csv")
+    assert refused(lambda: read_labels(path)) == said
 
 
-def test_the_labels_of_imagenetv2_are_its_own(real_file: Callable[[str], Path]) -> None:
+def test_the_labels_of_imagenetv2_are_its_own(real_file: RealFile) -> None:
     real_file("imagenetv2_refined_labels.json")
     found = read_labels("imagenetv2-labels")
     assert repr(found) == "LabelSets(10,000 images, 19,077 labels, 129 empty)"
     assert found.classes == Classes()
 
 
-def test_experts_are_loaded_by_name_and_shares_of_yes_made_of_them(real_file: Callable[[str], Path]) -> None:
+def test_experts_are_loaded_by_name_and_shares_of_yes_made_of_them(real_file: RealFile) -> None:
     real_file("golden.npz")
     experts = read_votes("imagenet-real-golden")
     assert isinstance(experts, Votes)
@@ -213,5 +201,59 @@ def test_experts_are_loaded_by_name_and_shares_of_yes_made_of_them(real_file: Ca
 
 
 @pytest.mark.parametrize("load", [read_labels, read_original, read_scores, read_votes])
-def test_what_is_neither_a_file_nor_a_known_source_is_an_error(refused: Callable[..., str], load: Any) -> None:
-    assert refused(lambda: load("imagenet-rael")) == ("file-not-found at imagenet-rael")
+def test_what_is_neither_a_file_nor_a_known_source_is_an_error(refused: Refused, load: Any) -> None:
+    assert refused(lambda: load("imagenet-rael")) == "file-not-found at imagenet-rael"
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("real.json", "ReaL"),
+        ("scores.npz", "ReaL"),
+        ("validation_labels.txt", "imagenet-original"),
+        ("imagenetv2_refined_labels.json", "imagenetv2-labels"),
+    ],
+)
+def test_a_known_file_has_its_own_name_wherever_it_lies(
+    tmp_path: Path, file: str, name: str, real_file: RealFile
+) -> None:
+    copy = shutil.copy(real_file(file), tmp_path / "mine.dat")
+    assert label_set_name(real_file(file)) == label_set_name(copy) == name
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("pets.json", "pets"),
+        ("pets.v2.csv", "pets.v2"),
+        ("real.json", "real.json"),
+        ("ReaL.csv", "ReaL.csv"),
+        ("surreal.csv", "surreal"),
+    ],
+)
+def test_any_other_file_gives_its_own_name_and_none_that_is_reals(tmp_path: Path, file: str, name: str) -> None:
+    path = tmp_path / file
+    path.write_text("what it holds makes no difference")
+    assert label_set_name(path) == name
+
+
+def test_loaded_label_sets_have_the_name(tmp_path: Path, real_labels: LabelSets, real_original: LabelSets) -> None:
+    assert (real_labels.name, real_original.name) == ("ReaL", "imagenet-original")
+    path = tmp_path / "pets.json"
+    path.write_text(json.dumps({"1.jpg": [0], "2.jpg": [1]}))
+    assert read_labels(path).name == read_labels(path).name == "pets"
+    path.write_text(json.dumps({"1.jpg": {"valid": [0], "unclear": [1], "wrong": [], "problematic": False}}))
+    assert read_labels(path).name == read_labels(path).name == "pets"
+
+
+def test_only_the_known_files_of_a_benchmark_are_known_to_be_in_sample(real_file: RealFile, tmp_path: Path) -> None:
+    scores, golden = real_file("scores.npz"), real_file("golden.npz")
+    copy = tmp_path / "mine.npz"
+    copy.write_bytes(golden.read_bytes())
+    assert known_in_sample(scores, copy) is True
+    copy.write_bytes(golden.read_bytes() + b" ")
+    assert known_in_sample(scores, copy) is None
+    assert known_in_sample(copy, golden) is None
+    assert known_in_sample(scores, golden, benchmark=Benchmark()) is None
+    own = replace(IMAGENET, sources={"scores": "/mine/scores.npz", "golden": "imagenet-real-golden"})
+    assert known_in_sample(scores, golden, benchmark=own) is None

@@ -4,7 +4,6 @@ Models are simulated on ImageNet's original labels.
 """
 
 import json
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import permutations
@@ -27,10 +26,11 @@ from reassess.evaluation import (
     find_class_list,
     find_outcomes,
 )
-from reassess.evaluation.class_list import known_orders
+from reassess.evaluation.class_list_search import known_orders
 from reassess.evaluation.evaluation_words import no_list_in_words
 from reassess.evaluation.outcomes import join_and_rank
 from reassess.formats import read_predictions
+from reassess.formats.predictions.output_lists import map_outputs
 from reassess.numeric import Proportion
 from tests.evaluation.simulated_models import simulated
 from tests.helpers import code_of, message, python
@@ -78,7 +78,7 @@ def imagenet(real_original: LabelSets) -> Benchmark:
 
 
 LISTS = {"devkit-like": np.random.default_rng(2012).permutation(CLASSES), "text": as_text(CLASSES)} | {
-    f"random {seed}": np.random.default_rng(seed).permutation(CLASSES) for seed in range(8)
+    f"random {seed}": np.random.default_rng(seed).permutation(CLASSES) for seed in range(3)
 }
 
 
@@ -99,7 +99,7 @@ def test_another_list_is_found_and_99_percent_of_its_classes_are_right(name: str
     assert (other.before.value < 0.02, other.before.n, other.after.n) == (True, images, images)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_of_a_model_that_knows_some_classes_badly_the_wrong_ones_are_undecided(seed: int, imagenet: Benchmark) -> None:
     """Of a model that is 40 % accurate, and 10 % for some classes, no list can be told whole."""
     rng = np.random.default_rng(seed)
@@ -108,9 +108,7 @@ def test_of_a_model_that_knows_some_classes_badly_the_wrong_ones_are_undecided(s
     other = imagenet.find(np.argsort(class_of)[said])
     wrong = set(np.flatnonzero(other.class_of != class_of))
     undecided = {each.output for each in other.undecided}
-    assert len(wrong) <= 40
-    assert len(wrong - undecided) <= 2
-    assert len(undecided) <= 350
+    assert (len(wrong) <= 40, len(wrong - undecided) <= 2, len(undecided) <= 350) == (True, True, True)
 
 
 NAMES = tuple(f"{word} {i}" for i in range(250) for word in ("Dog", "cat", "Ant", "bee"))
@@ -129,23 +127,21 @@ def test_of_a_known_order_150_images_of_1_000_classes_are_enough(name: str) -> N
 
 
 def test_the_known_orders_are_those_that_readers_of_folders_and_counters_from_1_make() -> None:
+    too_high = "ids that are one too high: they count from 1, or 0 is a background"
+    too_low = "ids that are one too low: the first class is missing"
     assert {name: order.tolist() for name, order in known_orders(Classes(), 12).items()} == {
-        "class numbers sorted as text: 0, 1, 10, 100": [0, 1, 10, 11, 2, 3, 4, 5, 6, 7, 8, 9],
+        TEXT: [0, 1, 10, 11, 2, 3, 4, 5, 6, 7, 8, 9],
         "class numbers from 1 sorted as text: 1, 10, 100": [0, 9, 10, 11, 1, 2, 3, 4, 5, 6, 7, 8],
-        "ids that are one too high: they count from 1, or 0 is a background": [11, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
-        "ids that are one too low: the first class is missing": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0],
+        too_high: [11, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+        too_low: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0],
     }
-    folders = Classes.from_texts(["img10", "Img9", "img2", "Img1, the first"])
+    one, two, nine, ten = "Img1, the first", "img2", "Img9", "img10"
+    folders = Classes.from_texts([ten, nine, two, one])
     assert {name: [folders.names[i] for i in order] for name, order in known_orders(folders, 4).items()} == {
-        "class names sorted without regard to capitals": ["Img1, the first", "img10", "img2", "Img9"],
-        "class names sorted with their numbers in order: 2 before 10": ["Img1, the first", "Img9", "img2", "img10"],
-        "ids that are one too high: they count from 1, or 0 is a background": [
-            "img2",
-            "Img1, the first",
-            "Img9",
-            "img10",
-        ],
-        "ids that are one too low: the first class is missing": ["Img9", "img10", "img2", "Img1, the first"],
+        "class names sorted without regard to capitals": [one, ten, two, nine],
+        "class names sorted with their numbers in order: 2 before 10": [one, nine, two, ten],
+        too_high: [two, one, nine, ten],
+        too_low: [nine, ten, two, one],
     }
     assert known_orders(Classes(), 2) == {}
 
@@ -174,15 +170,6 @@ def test_the_order_of_rows_changes_nothing(imagenet: Benchmark) -> None:
     shuffled = join_and_rank(Predictions.from_ids(said[rows], images), imagenet.original, original=imagenet.original)
     a, b = imagenet.find(said), find_class_list(shuffled, imagenet.original, imagenet.original)
     assert a.to_json(Classes()) == b.to_json(Classes())
-
-
-def test_50_000_ids_take_less_than_two_seconds(imagenet: Benchmark) -> None:
-    """Of the processor: ids of a list, and random ids, of which the assignment takes longest."""
-    rng = np.random.default_rng(2)
-    for said in (rng.permutation(CLASSES)[simulated(rng, imagenet.truth, 0.4)], rng.integers(0, CLASSES, 50_000)):
-        start = time.process_time()
-        imagenet.find(said)
-        assert time.process_time() - start < 2
 
 
 # Nothing is found where nothing is wrong
@@ -276,11 +263,7 @@ def test_classes_without_images_keep_their_ids_where_they_can() -> None:
     said = np.arange(200) % 5
     other = searched(said, labels_of(class_of[said], Classes(8)))
     assert other.class_of.tolist() == [5, 0, 1, 2, 3, 4, 6, 7]
-    assert [(each.output, each.images, each.rival) for each in other.undecided] == [
-        (5, 0, None),
-        (6, 0, None),
-        (7, 0, None),
-    ]
+    assert [(each.output, each.images, each.rival) for each in other.undecided] == [(i, 0, None) for i in (5, 6, 7)]
 
 
 def test_no_list_is_made_of_all_outputs_up_to_a_large_id() -> None:
@@ -321,17 +304,11 @@ def test_without_original_labels_the_sets_of_one_class_count() -> None:
     assert other.after == Proportion(200, 200)
 
 
-def test_original_labels_count_before_label_sets() -> None:
+def test_original_labels_count_before_label_sets_and_more_than_5_000_classes_are_left_alone() -> None:
     truth = np.arange(300) % 3
     said = (truth + 1) % 3
-    labels, original = labels_of(said), labels_of(truth)
-    assert searched(said, labels) is None
-    assert searched(said, labels, original).class_of.tolist() == [2, 0, 1]
-
-
-def test_more_than_5_000_classes_are_left_alone() -> None:
-    truth = np.arange(300) % 3
-    said = (truth + 1) % 3
+    assert searched(said, labels_of(said)) is None
+    assert searched(said, labels_of(said), labels_of(truth)).class_of.tolist() == [2, 0, 1]
     assert searched(said, labels_of(truth, Classes(5000))) is not None
     assert searched(said, labels_of(truth, Classes(5001))) is None
 
@@ -513,12 +490,20 @@ def test_the_names_of_the_outputs_mend_the_file(kind: str, tmp_path: Path) -> No
 
 
 def test_outputs_are_called_by_name_where_the_labels_alone_name_the_classes_and_by_id_where_nothing_does() -> None:
-    other = ClassList(np.array([1, 0]), None, Proportion(0, 9), Proportion(9, 9), 1e-5, ())
+    other = ClassList(np.array([1, 0]), None, Proportion(1, 10), Proportion(9, 10), 1e-5, ())
     said = Predictions.from_ids([0, 1, 3])
     assert other.names(said, Classes()) == ["1", "0", "2", "3"]
     scores = Predictions.from_scores(np.zeros((1, 2)))
     assert other.names(scores, Classes(2, names=("cup", "mug"), has_local_ids=True)) == ["mug", "cup"]
     assert other.names(scores, Classes(2, names=("crane", "crane"))) == ["1", "0"]
+    classes = Classes(2, names=("ant", "bee\nwax"), has_local_ids=True)
+    assert message(other.names, Predictions.from_ids([0, 1]), classes) == (
+        "class name cannot be in a list with one name per line\n  found:   'bee\\nwax'"
+    )
+    assert repr(other) == ("ClassList(unnamed order: 90.00 % correct instead of 10.00 %, 0 of 2 classes undecided)")
+    document = other.to_json(Classes())
+    assert json.loads(json.dumps(document)) == document
+    assert (document["order"], document["moved"], document["class_of"]) == (None, 2, [1, 0])
 
 
 @given(order=st.permutations(range(6)), ranked=st.booleans())
@@ -528,57 +513,37 @@ def test_outputs_are_called_so_that_they_are_read_back(order: list[int], ranked:
     names = ("ant", "bee", "cat", "dog", "eel", "fox") if ranked else listed
     classes = Classes(6, names=names, has_local_ids=ranked)
     written = other.names(Predictions.from_ids(list(range(6))), classes)
-    assert classes.map_outputs("\n".join(written).split("\n"), where="classes.txt").tolist() == order
+    assert map_outputs(classes, "\n".join(written).split("\n"), where="classes.txt").tolist() == order
     some_are_none = Predictions.from_ids([1, 2], columns=np.array([-1, 3, 0]))
     written = other.names(some_are_none, classes)
-    assert classes.map_outputs(written, where="classes.txt").tolist() == [-1, order[3], order[0]]
-
-
-def test_a_name_that_fits_no_line_is_refused_where_ids_mean_nothing() -> None:
-    other = ClassList(np.array([1, 0]), None, Proportion(0, 9), Proportion(9, 9), 1e-5, ())
-    classes = Classes(2, names=("ant", "bee\nwax"), has_local_ids=True)
-    assert message(other.names, Predictions.from_ids([0, 1]), classes) == (
-        "class name cannot be in a list with one name per line\n  found:   'bee\\nwax'"
-    )
-
-
-def test_a_list_prints_what_it_is() -> None:
-    other = ClassList(np.array([1, 0]), None, Proportion(1, 10), Proportion(9, 10), 1e-5, ())
-    assert repr(other) == ("ClassList(unnamed order: 90.00 % correct instead of 10.00 %, 0 of 2 classes undecided)")
-    document = other.to_json(Classes())
-    assert json.loads(json.dumps(document)) == document
-    assert (document["order"], document["moved"], document["class_of"]) == (None, 2, [1, 0])
+    assert map_outputs(classes, written, where="classes.txt").tolist() == [-1, order[3], order[0]]
 
 
 # Errors and cost
 
 
-AGAIN = "  fix:     give what find_outcomes returns, and the labels that it was given"
-
-
 def test_outcomes_and_labels_that_do_not_belong_together_are_refused() -> None:
     labels = labels_of(np.arange(40) % 4)
     outcomes = find_outcomes(np.arange(40) % 4, labels, original=labels)
-    for arguments, kind, allowed, found in (
-        ((np.arange(40), labels), "outcomes", "Outcomes", "ndarray"),
-        ((outcomes, [0, 1]), "labels", "LabelSets", "list"),
-        ((outcomes, labels, "imagenet-original"), "original labels", "LabelSets", "str"),
-    ):
-        text = message(find_class_list, *arguments)
-        assert text == f"wrong type of {kind}\n  allowed: {allowed}\n  found:   {found}\n{AGAIN}"
-    other = LabelSets.from_lists([f"{i}.jpg" for i in range(30)], [[0]] * 30)
     mixed = LabelSets.from_lists(labels.images[::-1], [[0]] * 40)
-    for by in (other, mixed):
-        found = f"  found:   40 of 40: 0.png, 1.png, 2.png and 37 more\n{AGAIN}"
-        assert message(find_class_list, outcomes, by) == f"the outcomes were not found by these labels\n{found}"
-        text = message(find_class_list, outcomes, labels, by)
-        assert text == f"the outcomes were not found by these original labels\n{found}"
-    assert code_of(find_class_list, replace(outcomes, top1=outcomes.top1[:30]), labels) == "wrong-shape"
-    assert code_of(find_class_list, replace(outcomes, top1=outcomes.top1 / 2), labels) == "wrong-type"
-    double = LabelSets.from_lists(labels.images, [[0, 1]] * 40)
-    assert code_of(find_class_list, outcomes, labels, double) == "not-one-label"
-    few = LabelSets.from_lists(labels.images, [[0]] * 40, Classes(3))
-    assert code_of(find_class_list, outcomes, few) == "out-of-range"
+    assert message(find_class_list, outcomes, mixed) == (
+        "the outcomes were not found by these labels\n  found:   40 of 40: 0.png, 1.png, 2.png and 37 more\n"
+        "  fix:     give what find_outcomes returns, and the labels that it was given"
+    )
+    assert message(find_class_list, outcomes, labels, mixed).startswith("the outcomes were not found by these original")
+    unlike, double = (LabelSets.from_lists(labels.images, [ids] * 40, Classes(3)) for ids in ([0], [0, 1]))
+    other = LabelSets.from_lists([f"{i}.jpg" for i in range(30)], [[0]] * 30)
+    for arguments, code in (
+        ((np.arange(40), labels), "wrong-type"),
+        ((outcomes, [0, 1]), "wrong-type"),
+        ((outcomes, labels, "imagenet-original"), "wrong-type"),
+        ((outcomes, other), code_of(find_class_list, outcomes, mixed)),
+        ((replace(outcomes, top1=outcomes.top1[:30]), labels), "wrong-shape"),
+        ((replace(outcomes, top1=outcomes.top1 / 2), labels), "wrong-type"),
+        ((outcomes, labels, double), "not-one-label"),
+        ((outcomes, unlike), "out-of-range"),
+    ):
+        assert code_of(find_class_list, *arguments) == code
 
 
 def test_what_the_images_could_show_is_said_of_their_number() -> None:
@@ -596,41 +561,38 @@ def test_what_the_images_could_show_is_said_of_their_number() -> None:
 
 
 def test_ids_of_another_list_are_an_error_that_names_it_unless_they_may_pass(imagenet: Benchmark) -> None:
-    rng = np.random.default_rng(11)
+    rng, original = np.random.default_rng(11), imagenet.original
     said = rng.permutation(CLASSES)[simulated(rng, imagenet.truth, 0.7)]
     hits, other = np.count_nonzero(said == imagenet.truth), imagenet.find(said)
-    assert message(lambda: evaluate(said, imagenet.original, original=imagenet.original)) == (
+    assert message(evaluate, said, original, original=original) == (
         "predictions agree with the original labels no better than chance\n"
         "  allowed: well above 0.10 %\n"
         f"  found:   {100 * hits / 50_000:.2f} % as given ({hits} of 50,000); {100 * other.after.value:.2f} % "
         "with the classes in another order, on the half of the images that did not choose it\n"
         "  fix:     read the file with the class list of find_class_list"
     )
-    passed = find_outcomes(said, imagenet.original, original=imagenet.original, any_class_list=True)
+    passed = find_outcomes(said, original, original=original, any_class_list=True)
     assert np.count_nonzero(passed.original_rank == 0) == hits
     guess = rng.integers(0, CLASSES, 50_000)
-    refused = message(lambda: find_outcomes(guess, imagenet.original, original=imagenet.original, any_class_list=True))
+    refused = message(find_outcomes, guess, original, original=original, any_class_list=True)
     assert "no known order of the images fits, and no other order of the classes makes the model correct" in refused
     few = rng.choice(50_000, 300, replace=False)
-    images, original = np.array(imagenet.original.images)[few].tolist(), imagenet.original
-    as_text_300 = Predictions.from_ids(np.argsort(as_text(CLASSES))[simulated(rng, imagenet.truth[few], 0.55)], images)
-    assert "with the classes in the order of class numbers sorted as text: 0, 1, 10, 100\n" in message(
-        lambda: evaluate(as_text_300, original, original=original)
-    )
-    permuted = Predictions.from_ids(said[few], images)
-    assert "300 images of 1,000 classes may be too few" in message(
-        lambda: evaluate(permuted, original, original=original)
-    )
+    images = np.array(original.images)[few].tolist()
+    as_text_300 = np.argsort(as_text(CLASSES))[simulated(rng, imagenet.truth[few], 0.55)]
+    for ids, words in (
+        (as_text_300, "with the classes in the order of class numbers sorted as text: 0, 1, 10, 100\n"),
+        (said[few], "300 images of 1,000 classes may be too few"),
+    ):
+        assert words in message(evaluate, Predictions.from_ids(ids, images), original, original=original)
 
 
-@pytest.mark.parametrize(("shift", "is_loaded"), [(0, False), (1, True)], ids=["honest", "another list"])
-def test_the_solver_is_loaded_only_where_something_may_be_wrong(shift: int, is_loaded: bool) -> None:
+def test_the_solver_is_loaded_only_where_something_may_be_wrong() -> None:
     code = (
         "import sys, numpy as np\n"
         "from reassess import LabelSets, find_class_list, find_outcomes\n"
         "labels = LabelSets.from_lists([str(i) for i in range(90)], [[i % 9] for i in range(90)])\n"
-        f"outcomes = find_outcomes(np.arange({shift}, 90 + {shift}) % 9, labels)\n"
-        f"assert (find_class_list(outcomes, labels) is not None) == {is_loaded}\n"
-        "print('scipy.optimize' in sys.modules)"
+        "for shift in (0, 1):\n"
+        "    outcomes = find_outcomes(np.arange(shift, 90 + shift) % 9, labels)\n"
+        "    print(find_class_list(outcomes, labels) is not None, 'scipy.optimize' in sys.modules)"
     )
-    assert python("-c", code).out.strip() == str(is_loaded)
+    assert python("-c", code).out == "False False\nTrue True\n"

@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.core import Classes, LabelSets, MultiLabels, Predictions
-from reassess.errors import DataError
 from reassess.evaluation import VERDICTS, MultiLabelAccuracy, find_outcomes, multi_label_accuracy, summarize, verdicts
-from tests.helpers import refused
+from tests.helpers import message, refused
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* agrees with the original labels on")  # drawn models are by chance
 
@@ -86,13 +85,14 @@ def test_images_that_nobody_reviewed_are_counted() -> None:
 def test_the_json_gives_both_conventions() -> None:
     counts = {"class_ids": np.array([0, 2]), "by_class": np.array([[3, 1, 5], [4, 0, 4]])}
     accuracy = MultiLabelAccuracy(7, 1, 1, 0, problematic=2, empty=1, unknown=0, **counts)
-    assert accuracy.reason is None
     document = accuracy.to_json()
     assert "mean_over_classes_reason" not in document
-    assert (document["unclear_excluded"]["hits"], document["unclear_excluded"]["n"]) == (7, 8)
-    assert document["unclear_excluded"]["mean_over_classes"] == (3 / 4 + 1) / 2
-    assert (document["unclear_is_correct"]["hits"], document["unclear_is_correct"]["n"]) == (8, 9)
-    assert document["unclear_is_correct"]["mean_over_classes"] == (4 / 5 + 1) / 2
+    for name, hits, n, mean in (
+        ("unclear_excluded", 7, 8, (3 / 4 + 1) / 2),
+        ("unclear_is_correct", 8, 9, (4 / 5 + 1) / 2),
+    ):
+        part = document[name]
+        assert (part["hits"], part["n"], part["mean_over_classes"]) == (hits, n, mean)
     assert document["not_scored"] == {"problematic": 2, "empty": 1, "unknown": 0}
     nothing = MultiLabelAccuracy(0, 0, 0, 0, 0, 0, 0, np.empty(0, np.int64), np.empty((0, 3), np.int64))
     assert nothing.to_json()["unclear_is_correct"]["mean_over_classes"] is None
@@ -103,10 +103,7 @@ def test_the_json_gives_both_conventions() -> None:
 def test_the_json_of_classes_has_those_with_images() -> None:
     counts = {"class_ids": np.array([0, 2]), "by_class": np.array([[3, 1, 5], [0, 2, 2]])}
     accuracy = MultiLabelAccuracy(3, 3, 1, 0, problematic=0, empty=0, unknown=0, **counts)
-    names = ("class", "name", "images", "valid", "unclear", "unclear_excluded", "unclear_is_correct")
-    assert [
-        tuple(entry[name] for name in names) for entry in accuracy.classes_to_json(Classes(3, names=("a", "b", "c")))
-    ] == [
+    assert [tuple(entry.values()) for entry in accuracy.classes_to_json(Classes(3, names=("a", "b", "c")))] == [
         (0, "a", 5, 3, 1, 3 / 4, 4 / 5),
         (2, "c", 2, 0, 2, None, 1.0),
     ]
@@ -133,19 +130,16 @@ def test_every_image_has_the_first_verdict_that_fits() -> None:
 
 
 def test_a_class_that_is_valid_and_wrong_is_an_error() -> None:
-    with pytest.raises(DataError) as caught:
-        of({"a": {"valid": [0, 3], "unclear": [1], "wrong": [2, 3], "problematic": False}})
-    assert str(caught.value) == (
-        "class is listed twice for one image\n"
-        "  where:   image a\n"
-        "  allowed: once, as valid, unclear or wrong\n"
-        "  found:   3"
+    review = {"a": {"valid": [0, 3], "unclear": [1], "wrong": [2, 3], "problematic": False}}
+    assert message(of, review) == (
+        "class is listed twice for one image\n  where:   image a\n"
+        "  allowed: once, as valid, unclear or wrong\n  found:   3"
     )
 
 
 def test_sets_of_different_images_are_an_error() -> None:
     one, other = LabelSets.from_lists(["a"], [[0]]), LabelSets.from_lists(["b"], [[1]])
     for sets, problematic in (((one, other, one), [False]), ((one, one, one), [False, True])):
-        with pytest.raises(DataError) as caught:
-            MultiLabels(*sets, np.array(problematic))
-        assert str(caught.value) == "sets of valid, unclear and wrong classes are not on the same images"
+        assert message(MultiLabels, *sets, np.array(problematic)) == (
+            "sets of valid, unclear and wrong classes are not on the same images"
+        )

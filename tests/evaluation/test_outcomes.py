@@ -8,10 +8,9 @@ import pytest
 
 from reassess.core import Classes, LabelSets, Predictions
 from reassess.core.image_names import validation_names
-from reassess.errors import DataError
 from reassess.evaluation import find_outcomes
 from reassess.evaluation.outcomes import EMPTY, LABELLED, UNKNOWN, UNLABELLED, join_and_rank
-from tests.helpers import code_of, message
+from tests.helpers import code_of, message, validation_name
 
 LABELS = LabelSets.from_lists(["x/a.png", "x/b.png", "y/c.png"], [[0, 2], [], [1]], Classes(4))
 ORIGINAL = LabelSets.from_lists(["y/c.png", "y/d.png", "x/a.png"], [[3], [2], [0]], Classes(4))
@@ -19,6 +18,30 @@ ORIGINAL = LabelSets.from_lists(["y/c.png", "y/d.png", "x/a.png"], [[3], [2], [0
 
 def predictions_of(ids: list[Any], images: list[str] | None = None) -> Predictions:
     return Predictions.from_ids(np.array(ids), images)
+
+
+def test_rows_without_names_are_in_the_order_of_the_label_set() -> None:
+    """Where no valid class is among the ids of a row, the rank is their number; larger sets have no overlap."""
+    outcomes = join_and_rank(predictions_of([[1, 3], [0, 1], [0, 2]]), LABELS, original=ORIGINAL)
+    assert outcomes.images == LABELS.images
+    assert outcomes.rank.tolist() == outcomes.original_rank.tolist() == [2, -1, 2]
+    assert outcomes.detected == "ids, joined by position, in the order of the label set"
+    outcomes = join_and_rank(predictions_of([2, 0, 0]), LABELS)
+    assert (outcomes.rank.tolist(), outcomes.overlap.tolist()) == ([0, -1, 1], [-1, -1, 0])
+
+
+@pytest.mark.parametrize(
+    ("predictions", "code"),
+    [
+        *((Predictions.from_ids(np.zeros(n, int)), "no-image-names") for n in (0, 2, 4)),
+        *((Predictions.from_scores(np.zeros((3, n), np.float32)), "wrong-outputs") for n in (3, 6)),
+    ],
+)
+def test_another_number_of_rows_or_outputs_is_an_error(predictions: Predictions, code: str) -> None:
+    """Also where nobody declared the classes, but the labels name one that is above."""
+    assert code_of(join_and_rank, predictions, LABELS) == code
+    undeclared = LabelSets.from_lists(["a.png"], [[7]])
+    assert code_of(join_and_rank, Predictions.from_scores(np.zeros((1, 7))), undeclared) == "wrong-outputs"
 
 
 def test_every_row_has_its_state_top_1_and_ranks() -> None:
@@ -42,29 +65,6 @@ def test_every_row_has_its_state_top_1_and_ranks() -> None:
     assert (outcomes.detected, outcomes.depth, len(outcomes)) == ("ids, joined by path", 3, 6)
 
 
-def test_from_ids_a_rank_is_the_number_of_ids_where_no_valid_class_is_among_them() -> None:
-    outcomes = join_and_rank(predictions_of([[1, 3], [0, 1], [0, 2]]), LABELS, original=ORIGINAL)
-    assert outcomes.rank.tolist() == [2, -1, 2]
-    assert outcomes.original_rank.tolist() == [2, -1, 2]
-
-
-def test_a_set_larger_than_the_ids_of_a_row_has_no_overlap() -> None:
-    outcomes = join_and_rank(predictions_of([0, 0, 0]), LABELS)
-    assert outcomes.overlap.tolist() == [-1, -1, 0]
-
-
-def test_rows_without_names_are_in_the_order_of_the_label_set() -> None:
-    outcomes = join_and_rank(predictions_of([2, 0, 0]), LABELS)
-    assert outcomes.images == LABELS.images
-    assert outcomes.rank.tolist() == [0, -1, 1]
-    assert outcomes.detected == "ids, joined by position, in the order of the label set"
-
-
-@pytest.mark.parametrize("n", [0, 2, 4])
-def test_rows_without_names_of_another_number_are_an_error(n: int) -> None:
-    assert code_of(join_and_rank, Predictions.from_ids(np.zeros(n, int)), LABELS) == "no-image-names"
-
-
 def test_unknown_images_are_an_error_unless_they_are_to_be_ignored() -> None:
     predictions = predictions_of([0, 1, 1, 1, 1], ["x/a.png", "no.png", "nor.png", "y/c.png", "never.png"])
     assert code_of(join_and_rank, predictions, LABELS) == "unknown-images"
@@ -72,6 +72,8 @@ def test_unknown_images_are_an_error_unless_they_are_to_be_ignored() -> None:
     assert "  allowed: none: the label set has no image\n" in message(join_and_rank, predictions, nothing)
     outcomes = join_and_rank(predictions, LABELS, ignore_unknown=True)
     assert outcomes.state.tolist() == [LABELLED, UNKNOWN, UNKNOWN, LABELLED, UNKNOWN]
+    outcomes = join_and_rank(predictions, nothing, original=nothing, ignore_unknown=True)
+    assert outcomes.state.tolist() == [UNKNOWN] * 5
 
 
 @pytest.mark.parametrize(
@@ -79,32 +81,23 @@ def test_unknown_images_are_an_error_unless_they_are_to_be_ignored() -> None:
     [("path", ["x/a.png", "y/c.png"]), ("name", ["elsewhere/a.png", "c.png"]), ("stem", ["deep/er/a.jpeg", "c"])],
 )
 def test_images_are_joined_by_path_file_name_or_stem(match: str, names: list[str]) -> None:
+    """ImageNet's validation images always by number."""
     outcomes = join_and_rank(predictions_of([0, 1], names), LABELS, match=match)
     assert outcomes.label_rows.tolist() == [0, 2]
     assert outcomes.detected == f"ids, joined by {match}"
-
-
-def test_imagenet_validation_images_are_joined_by_number_whatever_folder_suffix_or_extension_they_have() -> None:
     labels = LabelSets.from_lists(validation_names()[:2], [[0], [1]])
     names = ["a/b/ILSVRC2012_val_00000002_n01440764.png", "val/n01440764/ILSVRC2012_val_00000001.JPEG"]
-    assert join_and_rank(predictions_of([1, 0], names), labels).rank.tolist() == [0, 0]
+    assert join_and_rank(predictions_of([1, 0], names), labels, match=match).rank.tolist() == [0, 0]
 
 
-def test_a_stem_that_fits_two_images_is_an_error_that_names_both() -> None:
+def test_a_stem_of_two_images_is_an_error_that_names_both() -> None:
     labels = LabelSets.from_lists(["x/a.png", "y/a.jpg"], [[0], [1]])
     assert message(join_and_rank, predictions_of([0], ["a.gif"]), labels, match="stem") == (
-        "image stem fits several images\n"
-        "  where:   the label set\n"
-        "  found:   a.gif fits x/a.png, y/a.jpg\n"
-        '  fix:     join by the whole path (match="path")'
+        "image stem fits several images\n  where:   the label set\n"
+        '  found:   a.gif fits x/a.png, y/a.jpg\n  fix:     join by the whole path (match="path")'
     )
-
-
-def test_two_rows_with_one_stem_are_an_error_that_names_both() -> None:
     assert message(join_and_rank, predictions_of([0, 1], ["x/a.png", "x/a.jpg"]), LABELS, match="stem") == (
-        "two images have the same stem\n"
-        "  where:   the predictions\n"
-        "  found:   x/a.png and x/a.jpg\n"
+        "two images have the same stem\n  where:   the predictions\n  found:   x/a.png and x/a.jpg\n"
         '  fix:     join by the whole path (match="path"), or rename one of them'
     )
 
@@ -131,24 +124,10 @@ def test_an_id_beyond_the_classes_is_an_error(ids: list[int]) -> None:
     assert ("fix:     ids count from 0: subtract 1 from every id" in text) == (ids[1] == 4)
 
 
-@pytest.mark.parametrize("outputs", [3, 6])
-def test_another_number_of_outputs_than_classes_is_an_error(outputs: int) -> None:
-    assert (
-        code_of(join_and_rank, Predictions.from_scores(np.zeros((3, outputs), np.float32)), LABELS) == "wrong-outputs"
-    )
-
-
-def test_fewer_outputs_than_the_labels_name_classes_is_an_error_even_if_nobody_declared_the_classes() -> None:
-    labels = LabelSets.from_lists(["a.png"], [[7]])
-    assert code_of(join_and_rank, Predictions.from_scores(np.zeros((1, 7), np.float32)), labels) == "wrong-outputs"
-
-
-@pytest.mark.parametrize("as_ids", [True, False])
-def test_an_output_for_a_class_that_the_benchmark_has_not_is_an_error(as_ids: bool) -> None:
-    columns = np.array([0, 5, 1])
-    given = np.zeros((3, 1), int) if as_ids else np.zeros((3, 3), np.float32)
-    read = Predictions.from_ids if as_ids else Predictions.from_scores
-    assert message(join_and_rank, read(given, columns=columns), LABELS) == (
+@pytest.mark.parametrize("read", [Predictions.from_ids, Predictions.from_scores])
+def test_an_output_for_a_class_that_the_benchmark_has_not_is_an_error(read: Any) -> None:
+    given = np.zeros((3, 1), int) if read == Predictions.from_ids else np.zeros((3, 3), np.float32)
+    assert message(join_and_rank, read(given, columns=np.array([0, 5, 1])), LABELS) == (
         "output has a class that the benchmark does not have\n"
         "  allowed: class ids 0 to 3, and -1 for an output without a class\n"
         "  found:   5"
@@ -160,7 +139,7 @@ def test_an_output_for_a_class_that_the_benchmark_has_not_is_an_error(as_ids: bo
     [
         ([0, 1], "wrong shape of the classes of outputs\n  allowed: integers of shape (3,)\n  found:   int64 (2,)"),
         (
-            [0.0, 1.0, 2.0],
+            [0.0, 1, 2],
             "wrong type of the classes of outputs\n  allowed: integers of shape (3,)\n  found:   float64 (3,)",
         ),
         ([2, 1, 2], "two outputs have the same class\n  found:   class 2"),
@@ -168,16 +147,12 @@ def test_an_output_for_a_class_that_the_benchmark_has_not_is_an_error(as_ids: bo
     ],
 )
 def test_classes_of_outputs_that_cannot_be_are_an_error(columns: list[Any], text: str) -> None:
-    with pytest.raises(DataError) as caught:
-        Predictions.from_scores(np.zeros((1, 3), np.float32), columns=np.array(columns))
-    assert str(caught.value) == text
+    assert message(Predictions.from_scores, np.zeros((1, 3)), columns=np.array(columns)) == text
 
 
 @pytest.mark.parametrize("bits", [np.zeros(3, np.int16), np.zeros((1, 3), np.uint16), np.zeros((1, 3), np.float32)])
 def test_bits_that_are_not_those_of_bfloat16_are_an_error(bits: npt.NDArray[Any]) -> None:
-    with pytest.raises(DataError) as caught:
-        Predictions.from_bfloat16(bits)
-    assert str(caught.value) == (
+    assert message(Predictions.from_bfloat16, bits) == (
         "bfloat16 scores must be given as their bits, one row per image and one column per class\n"
         "  allowed: int16 of shape (N, classes)\n"
         f"  found:   {bits.dtype} {bits.shape}\n"
@@ -185,15 +160,7 @@ def test_bits_that_are_not_those_of_bfloat16_are_an_error(bits: npt.NDArray[Any]
     )
 
 
-def test_label_sets_of_no_image_know_nothing() -> None:
-    nothing = LabelSets.from_lists([], [])
-    outcomes = join_and_rank(predictions_of([0], ["a.png"]), nothing, original=nothing, ignore_unknown=True)
-    assert outcomes.state.tolist() == [UNKNOWN]
-
-
 def test_a_validation_image_that_no_file_holds_was_never_rated_and_is_not_unknown() -> None:
-    labels = LabelSets.from_lists(["ILSVRC2012_val_00000001.JPEG"], [[3]])
-    predictions = Predictions.from_ids(
-        [3, 4], images=["ILSVRC2012_val_00000001.png", "val/ILSVRC2012_val_00000002.png"]
-    )
+    labels = LabelSets.from_lists([validation_name(1)], [[3]])
+    predictions = Predictions.from_ids([3, 4], [validation_name(1, ".png"), f"val/{validation_name(2, '.png')}"])
     assert find_outcomes(predictions, labels).state.tolist() == [LABELLED, UNLABELLED]

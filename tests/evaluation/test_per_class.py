@@ -21,37 +21,21 @@ def count(ids: list[int], labels: LabelSets = LABELS, **options: npt.NDArray[Any
 
 def test_of_the_images_whose_set_holds_a_class_hits_and_predictions_of_it_are_counted() -> None:
     """A hit is any valid class; what was predicted instead counts for every class of the set, most frequent first."""
-    document = count([3, 1, 0, 1, 3, 1, 2]).to_json(NAMES)
-    assert document == [
-        {
-            "class": 0,
-            "name": "cat, house cat",
-            "images": 5,
-            "hits": 1,
-            "predictions": 0,
-            "instead": [{"class": 1, "name": "dog", "images": 2}, {"class": 3, "name": "emu", "images": 2}],
-        },
-        {"class": 1, "name": "dog", "images": 1, "hits": 1, "predictions": 1, "instead": []},
-        {
-            "class": 2,
-            "name": "cow",
-            "images": 2,
-            "hits": 1,
-            "predictions": 1,
-            "instead": [{"class": 1, "name": "dog", "images": 1}],
-        },
+    counted = count([3, 1, 0, 1, 3, 1, 2])
+    cat = {"class": 0, "name": "cat, house cat", "images": 5, "hits": 1, "predictions": 0}
+    instead = [{"class": 1, "name": "dog", "images": 2}, {"class": 3, "name": "emu", "images": 2}]
+    dog = {"class": 1, "name": "dog", "images": 1}
+    assert counted.to_json(NAMES) == [
+        cat | {"instead": instead},
+        dog | {"hits": 1, "predictions": 1, "instead": []},
+        {"class": 2, "name": "cow", "images": 2, "hits": 1, "predictions": 1, "instead": [dog]},
     ]
-
-
-def test_only_the_most_frequent_confusions_are_listed() -> None:
-    document = count([3, 3, 3, 1, 3, 1, 2]).to_json(NAMES, most=1)
-    assert document[0]["instead"] == [{"class": 3, "name": "emu", "images": 3}]
-
-
-def test_an_output_that_is_no_class_has_no_name() -> None:
+    assert counted.to_json(NAMES, most=1)[0]["instead"] == instead[:1]
     labels = LabelSets.from_lists(["a.png"], [[2]], NAMES)
     document = count([1], labels, columns=np.array([0, -1])).to_json(NAMES)
     assert document[0]["instead"] == [{"class": -1, "name": None, "images": 1}]
+    empty = count([0], LabelSets.from_lists(["a.png"], [[]], NAMES))
+    assert (empty.to_json(NAMES), empty.confusions) == ([], ())
 
 
 def test_parts_add_up_also_where_they_know_different_numbers_of_classes() -> None:
@@ -67,9 +51,3 @@ def test_ids_that_are_large_take_no_memory_for_those_below() -> None:
     counted = count([2**31 - 1, 5], labels)
     assert counted.rows == ((0, 1, 0, 0), (2**31 - 1, 1, 1, 1))
     assert counted + counted == count([2**31 - 1, 5] * 2, LabelSets.from_lists([*"abcd"], [[2**31 - 1], [0]] * 2))
-
-
-def test_nothing_scored_is_no_class() -> None:
-    empty = LabelSets.from_lists(["a.png"], [[]], NAMES)
-    assert count([0], empty).to_json(NAMES) == []
-    assert count([0], empty).confusions == ()

@@ -104,31 +104,18 @@ def test_one_row_of_probabilities_among_scores_from_0_to_1_is_an_error_if_asked_
     assert "1 of 1" not in message(kind_of_scores, Predictions.from_scores(logits[[0, 0, 1]]), refuse_odd=True)
 
 
-def test_probabilities_of_more_outputs_than_classes_are_taken_as_they_are() -> None:
-    predictions = Predictions.from_scores(np.array([[0.5, 0.25, 0.25]]), columns=np.array([-1, 5, 2]))
-    assert class_probabilities(predictions, np.array([0, 0]), np.array([2, 5])).tolist() == [0.25, 0.25]
-
-
 def test_the_outputs_of_sigmoids_are_taken_for_logits() -> None:
-    rows = [[0.9, 0.8, 0.1], [0.1, 0.2, 0.1]]
-    expected = [plain(rows[0], 0), plain(rows[1], 1)]
+    rows = [[0.9, 0.8, 0.1], [0.1, 0.2, 0.1]] * 1_500  # more than one block of rows
+    at = np.arange(3_000) % 3
+    expected = [plain(rows[row], column) for row, column in enumerate(at.tolist())]
     predictions = Predictions.from_scores(np.array(rows))
-    assert class_probabilities(predictions, np.array([0, 1]), np.array([0, 1])) == pytest.approx(expected)
+    assert class_probabilities(predictions, np.arange(3_000), at) == pytest.approx(expected)
 
 
-def test_outputs_that_are_no_class_have_no_part() -> None:
-    predictions = Predictions.from_scores(np.array([[9.0, 4.0, 4.0]]), columns=np.array([-1, 5, 2]))
-    assert class_probabilities(predictions, np.array([0, 0]), np.array([2, 5])).tolist() == [0.5, 0.5]
-
-
-def test_many_rows_are_taken_block_by_block() -> None:
-    scores = np.random.default_rng(0).normal(size=(3_000, 3))
-    columns = [
-        class_probabilities(Predictions.from_scores(scores), np.arange(3_000), np.full(3_000, c)) for c in range(3)
-    ]
-    np.testing.assert_allclose(sum(columns), 1)
-    assert columns[1][2_999] == pytest.approx(plain(scores[2_999].tolist(), 1))
-
-
-def test_ids_have_no_probability() -> None:
+@pytest.mark.parametrize(("row", "expected"), [([0.5, 0.25, 0.25], [0.25, 0.25]), ([9.0, 4.0, 4.0], [0.5, 0.5])])
+def test_outputs_that_are_no_class_have_a_part_of_probabilities_and_none_of_logits(
+    row: list[float], expected: list[float]
+) -> None:
+    predictions = Predictions.from_scores(np.array([row]), columns=np.array([-1, 5, 2]))
+    assert class_probabilities(predictions, np.array([0, 0]), np.array([2, 5])).tolist() == expected
     assert np.isnan(class_probabilities(Predictions.from_ids([1, 2]), np.array([1]), np.array([2]))).all()

@@ -28,25 +28,13 @@ _SECONDS = 60  # of the processor, for one child
 
 @dataclass(frozen=True)
 class Child:
-    """How a child ended: its code, or less than 0 by a signal; what it printed; how it wrote.
-
-    Parameters
-    ----------
-    code, out, err
-        As of any process.
-    calls
-        How many calls were made from the first file that was begun to the end.
-    writers
-        The functions that began to write a file.
-    seconds
-        How long it took.
-    """
+    """How a child ended: its code, or less than 0 by a signal; what it printed; how it wrote."""
 
     code: int
     out: str
     err: str
-    calls: int
-    writers: list[str]
+    calls: int  # from the first file that was begun to the end
+    writers: list[str]  # the functions that began to write a file
     seconds: float
 
 

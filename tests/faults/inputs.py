@@ -1,5 +1,6 @@
 """Small files from which every command can make something."""
 
+import struct
 from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,19 +36,7 @@ def _classes(heading: str, shift: int) -> str:
 
 
 # A picture of two pixels.
-_PICTURE = (
-    b"BM"
-    + (54 + 8).to_bytes(4, "little")
-    + bytes(4)
-    + (54).to_bytes(4, "little")
-    + (40).to_bytes(4, "little")
-    + (2).to_bytes(4, "little")
-    + (1).to_bytes(4, "little")
-    + b"\1\0\x18\0"
-    + bytes(24)
-    + bytes(range(6))
-    + bytes(2)
-)
+_PICTURE = b"BM" + struct.pack("<IIIIIIHH24x8B", 62, 0, 54, 40, 2, 1, 1, 24, *range(6), 0, 0)
 
 
 def _campaign() -> bytes:

@@ -17,10 +17,10 @@ import reassess
 from reassess import formats, report
 from reassess.__main__ import entry
 from reassess.aggregation import MeasuredCurve, replay_stops
-from reassess.core import VALIDITY, LabelNoise, RaterModel
+from reassess.core import VALIDITY, RaterModel
 from reassess.data import SOURCES, KnownFile, Source, sources
 from reassess.errors import ReassessError
-from reassess.report import draw_choice, draw_curves, draw_leaderboard, draw_noise, draw_replays
+from reassess.report import draw_choice, draw_curves, draw_leaderboard, draw_replays
 from tests.helpers import CURVE, GOOD, GOOD_SHA
 
 # It keeps what is finished in a folder of its own: tests of predict stop it, and let it go on.
@@ -75,7 +75,6 @@ FUNCTIONS = (
     "draw_choice out.svg",
     "draw_curves out.svg",
     "draw_leaderboard out.png",
-    "draw_noise out.svg",
     "draw_replays out.svg",
     "update_benchmark b",
     "write_chart out.pdf",
@@ -85,7 +84,6 @@ FUNCTIONS = (
     "write_folds out.csv",
     "write_label_errors out.csv",
     "write_posterior out.csv",
-    "write_rater_model out.npz",
     "write_labels out.json",
     "write_candidates out.csv",
     "write_predictions out.npy",
@@ -150,9 +148,6 @@ def _call(name: str, path: str, force: bool) -> None:
         golden = reassess.Golden(reassess.Questions.from_columns(images, np.array([1, 2])), np.ones(2, bool))
         choice = reassess.choose_models(reassess.propose(models, original), golden)
         draw_choice(Path(path), choice, force=force)
-    elif name == "draw_noise":
-        noise = LabelNoise(0.2, np.array([[6.0, 2.0], [0.0, 2.0]]), 1.0, reassess.Classes(2))
-        draw_noise(Path(path), noise, force=force)
     elif name == "draw_replays":
         questions = reassess.Questions.from_columns(["a.png"], np.array([1]))
         none, matrix = np.zeros(3, np.int64), np.array([[0.9, 0.1], [0.2, 0.8]])

@@ -7,7 +7,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -178,13 +177,3 @@ def test_unasked_candidates_have_a_row_each(tmp_path: Path) -> None:
 def test_table_without_candidates_is_refused(tmp_path: Path, text: str, code: str, found: str | None) -> None:
     (tmp_path / "p.csv").write_text(text)
     assert fault_of(read_candidates, tmp_path / "p.csv", NAMED) == (code, found)
-
-
-def test_list_as_probability_is_refused_in_parquet(tmp_path: Path) -> None:
-    table = {"image": ["a.png"], "class": [0], "source": ["vit"], "probability": [[0.5]]}
-    pl.DataFrame(table).write_parquet(tmp_path / "p.parquet")
-    assert fault_of(read_candidates, tmp_path / "p.parquet") == ("not-a-number", "List(Float64)")
-
-
-def test_file_of_another_kind_is_refused(tmp_path: Path) -> None:
-    assert fault_of(read_candidates, tmp_path / "q.npz") == ("wrong-suffix", ".npz")

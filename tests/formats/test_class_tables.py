@@ -2,7 +2,6 @@
 
 import csv
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +15,12 @@ from reassess.core.class_names import class_number
 from reassess.data import collapsed_classes
 from reassess.errors import ReassessWarning
 from reassess.formats import read_class_file, read_collapsed_file, read_groups, read_hierarchy, write_classes
+from tests.helpers import File, RealFile, Refused
 
 KITCHEN = Classes(3, wnids=("n00000001", "n00000002", "n00000003"), names=("cup", "mug, beaker", "pot"))
-NUMBER = (
-    "a class is called by a number that is not its id\n  where:   DIR/{}\n  found:   {}\n"
-    "  fix:     call it otherwise, such as 'class 10'; or list the classes in the order of their ids, from 0"
-)
-NO_CLASS = (
-    "a class is not one of the benchmark's\n  where:   DIR/{}\n  found:   {}\n"
-    "  fix:     name the class by id, wnid or name"
-)
 
 
-def test_classes_are_called_by_id_wnid_or_name(file: Callable[..., Path]) -> None:
+def test_classes_are_called_by_id_wnid_or_name(file: File) -> None:
     path = file("a.csv", "class,also,reason\nbeaker,0,a beaker is a cup\nn00000003,cup,\n")
     assert read_collapsed_file(path, KITCHEN).tolist() == [[1, 0], [2, 0]]
 
@@ -44,12 +36,9 @@ def test_classes_are_called_by_id_wnid_or_name(file: Callable[..., Path]) -> Non
         ),
     ],
 )
-def test_groups_are_read_from_every_format(file: Callable[..., Path], name: str, content: str) -> None:
+def test_groups_are_read_from_every_format(file: File, name: str, content: str) -> None:
     assert read_groups(file(name, content), KITCHEN) == {0: "drink", 1: "drink", 2: "cook"}
-
-
-def test_groups_may_be_numbers_in_a_table_and_classes_may_be_left_out(file: Callable[..., Path]) -> None:
-    assert read_groups(file("a.csv", "class,group\n2,007\n"), Classes()) == {2: "007"}
+    assert read_groups(file("b.csv", "class,group\n2,007\n"), Classes()) == {2: "007"}  # of some classes
 
 
 @pytest.mark.parametrize(
@@ -67,19 +56,20 @@ def test_groups_may_be_numbers_in_a_table_and_classes_may_be_left_out(file: Call
     ],
 )
 def test_what_is_no_such_table_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], read: Any, name: str, content: str, expected: Any
+    refused: Refused, file: File, read: Any, name: str, content: str, expected: Any
 ) -> None:
     assert refused(read, file(name, content), KITCHEN) == expected
 
 
-def test_a_name_that_two_classes_share_is_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
-    classes = Classes(2, names=("crane, machine", "crane, bird"))
-    assert refused(read_groups, file("a.json", '{"crane": "x"}'), classes) == ("duplicate-class at a.json")
+def test_names_need_a_list_in_which_one_class_has_them(refused: Refused, file: File) -> None:
+    path = file("a.json", '{"crane": "x"}')
+    assert refused(read_groups, path, Classes()) == "no-class at a.json"
+    assert (
+        refused(read_groups, path, Classes(2, names=("crane, machine", "crane, bird"))) == "duplicate-class at a.json"
+    )
 
 
-def test_every_pair_of_imagenets_table_has_a_reason_a_source_and_the_wnids_of_its_ids(
-    real_file: Callable[[str], Path],
-) -> None:
+def test_every_pair_of_imagenets_table_has_a_reason_a_source_and_the_wnids_of_its_ids(real_file: RealFile) -> None:
     wnids = sorted(set(real_file("validation_labels.txt").read_text().split()))
     with (Path(reassess.__file__).parent / "data" / "imagenet_collapsed.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -120,7 +110,7 @@ def test_the_ids_of_a_table_say_the_order_whatever_that_of_its_rows(
     assert read_class_file(scratch / "classes.jsonl") == Classes(len(names), names=tuple(names))
 
 
-def test_a_table_gives_wnids_and_synonyms(file: Callable[..., Path]) -> None:
+def test_a_table_gives_wnids_and_synonyms(file: File) -> None:
     path = file(
         "classes.csv", "name,wnid,synonyms\ncup,n00000003,\n1,n00000001,one; single ;\nPot,n00000002,pot;kettle\n"
     )
@@ -134,27 +124,18 @@ def test_a_table_gives_wnids_and_synonyms(file: Callable[..., Path]) -> None:
     assert [classes.find(text) for text in ("n00000003", "SINGLE", "kettle", "1")] == [0, 1, 2, 1]
 
 
-def test_classes_may_be_called_by_the_numbers_of_their_ids(file: Callable[..., Path]) -> None:
+def test_classes_may_be_called_by_the_numbers_of_their_ids(file: File) -> None:
     path = file("classes.txt", "".join(f"{class_id:02}\n" for class_id in range(12)))
     classes = read_class_file(path)
     assert [classes.find(text) for text in ("00", "10", "11")] == [0, 10, 11]
     assert [classes.id_of(text, where="") for text in ("3", "10.0", "12")] == [3, 10, -1]
 
 
-def test_lines_of_wnids_are_wnids(file: Callable[..., Path]) -> None:
+def test_lines_of_wnids_are_wnids_to_which_words_give_names_that_two_may_share(file: File) -> None:
     path = file("classes.txt", "n00000002\nn00000001\n")
     assert read_class_file(path) == Classes(2, wnids=("n00000002", "n00000001"))
-
-
-def test_words_give_wnids_their_names_which_two_may_share(file: Callable[..., Path]) -> None:
     words = file("words.txt", "n1\tcrane, bird\nn2\tother\nn3\tcrane\n")
     assert read_class_file(file("wnids.txt", "n1\nn3\n"), words) == Classes(2, ("n1", "n3"), ("crane, bird", "crane"))
-
-
-def test_of_a_table_with_wnids_two_classes_may_share_names(tmp_path: Path) -> None:
-    classes = Classes(2, ("n00000001", "n00000002"), ("crane", "crane"), synonyms=(("lift",), ("lift", "bird")))
-    write_classes(tmp_path / "classes.csv", classes)
-    assert read_class_file(tmp_path / "classes.csv") == classes
 
 
 @pytest.mark.parametrize(
@@ -181,16 +162,12 @@ def test_of_a_table_with_wnids_two_classes_may_share_names(tmp_path: Path) -> No
     ],
 )
 def test_what_is_no_list_of_classes_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], name: str, content: str, expected: str
+    refused: Refused, file: File, name: str, content: str, expected: str
 ) -> None:
     assert refused(read_class_file, file(name, content)) == expected
 
 
-def test_names_in_groups_need_a_list_of_classes(refused: Callable[..., str], file: Callable[..., Path]) -> None:
-    assert refused(read_groups, file("a.json", '{"cup": "x"}'), Classes()) == ("no-class at a.json")
-
-
-def test_a_hierarchy_is_read_by_name_wnid_or_id(file: Callable[..., Path]) -> None:
+def test_a_hierarchy_is_read_by_name_wnid_or_id(file: File) -> None:
     path = file("h.csv", "child,parent\nbeaker,vessel\n0,vessel\nvessel,thing\nn00000003,pots\n")
     hierarchy = read_hierarchy(path, KITCHEN)
     assert [hierarchy.path(c) for c in range(3)] == [
@@ -200,7 +177,7 @@ def test_a_hierarchy_is_read_by_name_wnid_or_id(file: Callable[..., Path]) -> No
     ]
 
 
-def test_further_parents_are_counted(file: Callable[..., Path]) -> None:
+def test_further_parents_are_counted(file: File) -> None:
     path = file("h.csv", "child,parent\ncup,vessel\ncup,prize\npot,vessel\npot,drug\n")
     with pytest.warns(ReassessWarning, match=r"h\.csv: 2 further parents left out: the first of a child counts$"):
         assert read_hierarchy(path, KITCHEN).path(0) == ("vessel", "cup")
@@ -215,50 +192,42 @@ def test_further_parents_are_counted(file: Callable[..., Path]) -> None:
         ("child,class\ncup,vessel\n", "missing-column at h.csv"),
     ],
 )
-def test_what_is_no_hierarchy_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], text: str, expected: str
-) -> None:
+def test_what_is_no_hierarchy_is_refused(refused: Refused, file: File, text: str, expected: str) -> None:
     path = file("h.csv", text)
     assert refused(read_hierarchy, path, KITCHEN) == expected
 
 
 @pytest.mark.parametrize(
-    ("classes", "allowed", "fix"),
+    ("classes", "expected"),
     [
-        (Classes(3), "class ids", "; or give the names of the classes"),
-        (Classes.from_texts(["cup", "pot"]), "names such as 'cup', 'pot'", ""),
+        (Classes(3), "  allowed: children that are class ids\n"),
+        (Classes.from_texts(["cup", "pot"]), "  allowed: children that are names such as 'cup', 'pot'\n"),
     ],
 )
 def test_a_hierarchy_of_no_class_speaks_of_itself(
-    refused: Callable[..., str],
-    refused_text: Callable[..., str],
-    file: Callable[..., Path],
-    classes: Classes,
-    allowed: str,
-    fix: str,
+    refused_text: Refused, file: File, classes: Classes, expected: str
 ) -> None:
-    path = file("h.csv", "child,parent\ncat,animal\ncat,animal\n")
-    assert refused(read_hierarchy, path, classes) == ("no-class at h.csv")
-    text = refused_text(read_hierarchy, path, classes)
-    assert allowed in text
-    assert fix in text
+    text = refused_text(read_hierarchy, file("h.csv", "child,parent\ncat,animal\ncat,animal\n"), classes)
+    assert expected in text
+    assert text.endswith("; or give the names of the classes") == (not classes.names)
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
 def test_classes_that_are_written_are_read_as_they_were(suffix: str, tmp_path: Path) -> None:
+    """With wnids, two may share names."""
     classes = Classes(
-        2,
-        wnids=("n01440764", "n01443537"),
-        names=("tench", "goldfish, Carassius"),
-        synonyms=((), ("carp", "koi")),
-        definitions=("a freshwater fish", ""),
+        4,
+        wnids=("n01440764", "n01443537", "n00000001", "n00000002"),
+        names=("tench", "goldfish, Carassius", "crane", "crane"),
+        synonyms=((), ("carp", "koi"), ("lift",), ("lift", "bird")),
+        definitions=("a freshwater fish", "", "", ""),
     )
     write_classes(tmp_path / f"classes{suffix}", classes)
     read = read_class_file(tmp_path / f"classes{suffix}")
     assert (read, read.synonyms, read.definitions) == (classes, classes.synonyms, classes.definitions)
 
 
-def test_classes_without_names_are_not_written(refused_text: Callable[..., str], tmp_path: Path) -> None:
+def test_classes_without_names_are_not_written(refused_text: Refused, tmp_path: Path) -> None:
     path = tmp_path / "classes.csv"
-    assert refused_text(write_classes, path, Classes(2)) == ("classes have no names\n  fix:     name every class")
+    assert refused_text(write_classes, path, Classes(2)) == "classes have no names\n  fix:     name every class"
     assert not path.exists()

@@ -1,6 +1,5 @@
 """The list of kept images and the table of details."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from reassess.core import Classes, Cleaning, LabelNoise
 from reassess.errors import OutputError
 from reassess.formats import read_clean_list, write_clean_list, write_details, write_noise
 from reassess.formats.files import read_lines
+from tests.helpers import Refused
 
 NAMED = Classes.from_texts(["cat", "dog"])
 
@@ -54,20 +54,16 @@ def test_a_list_is_read_as_a_selection_for_every_data_set(tmp_path: Path) -> Non
         ("details.csv", "image,class\n", "wrong-suffix at details.csv"),
     ],
 )
-def test_what_is_no_list_is_refused(
-    refused: Callable[..., str], tmp_path: Path, name: str, text: str, expected: str
-) -> None:
+def test_what_is_no_list_is_refused(refused: Refused, tmp_path: Path, name: str, text: str, expected: str) -> None:
     path = tmp_path / name
     path.write_text(text)
     assert refused(read_clean_list, path) == expected
 
 
-def test_a_name_that_breaks_a_line_is_refused(refused_text: Callable[..., str], tmp_path: Path) -> None:
+def test_a_name_that_breaks_a_line_is_refused(refused_text: Refused, tmp_path: Path) -> None:
     path = tmp_path / "clean.txt"
     assert refused_text(write_clean_list, path, cleaning(images=("a.png", "b.png", "c\nd.png"))) == (
-        "image name contains a line break\n"
-        "  where:   DIR/clean.txt, row 1\n"
-        "  found:   'c\\nd.png'\n"
+        "image name contains a line break\n  where:   DIR/clean.txt, row 1\n  found:   'c\\nd.png'\n"
         "  fix:     rename it: a list has lines"
     )
     assert not path.exists()
@@ -77,10 +73,8 @@ def test_details_have_a_row_for_each_image_and_nothing_where_nothing_is_known(tm
     path = tmp_path / "details.csv"
     write_details(path, cleaning())
     assert path.read_text(encoding="utf-8") == (
-        "image,class,label_quality,suggested,reason,kept\n"
-        "cat/ä b.png,cat,0.75,cat,the label is likely,1\n"
-        '"x,y.png",dog,0.25,cat,another class is likelier,0\n'
-        'z.png,dog,,,"why, so",1\n'
+        "image,class,label_quality,suggested,reason,kept\ncat/ä b.png,cat,0.75,cat,the label is likely,1\n"
+        '"x,y.png",dog,0.25,cat,another class is likelier,0\nz.png,dog,,,"why, so",1\n'
     )
 
 
@@ -105,7 +99,5 @@ def test_the_matrix_has_a_row_for_each_true_class_and_label(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(("write", "name"), [(write_clean_list, "clean.csv"), (write_details, "details.txt")])
-def test_files_of_other_kinds_are_refused(
-    refused: Callable[..., str], write: object, name: str, tmp_path: Path
-) -> None:
+def test_files_of_other_kinds_are_refused(refused: Refused, write: object, name: str, tmp_path: Path) -> None:
     assert refused(write, tmp_path / name, cleaning()) == f"wrong-suffix at {name}"

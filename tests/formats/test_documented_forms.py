@@ -1,4 +1,4 @@
-"""Every form of a file that a docstring or a message shows is read, whatever is known of the classes."""
+"""Every form of a file that a docstring or a message shows is read, from a text as from a path, whatever is known."""
 
 import json
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from reassess import data, formats
+from reassess import data, formats, proposals
 from reassess.core import Classes
 from reassess.proposals import read_transform
 from tests.helpers import message
@@ -106,6 +106,19 @@ OTHERS: dict[str, tuple[Callable[..., Any], str]] = {
 }
 
 
+READERS = {read.__name__ for read, _ in (*TABLES.values(), *DOCUMENTS.values(), *OTHERS.values())}
+
+
+def check_read(read: Callable[..., Any], path: Path, **options: Any) -> None:
+    assert repr(read(path, **options)) == repr(read(str(path), **options))
+
+
+def test_every_reader_has_a_form() -> None:
+    """Readers of formats whose known names `data` resolves are there."""
+    names = {name for face in (data, formats, proposals) for name in face.__all__ if name.startswith("read_")}
+    assert {name for name in names if not name.endswith("_file")} == READERS
+
+
 @pytest.mark.parametrize(("kind", "called"), CALLED)
 @pytest.mark.parametrize("form", TABLES)
 def test_tables_are_read_as_documented(tmp_path: Path, form: str, kind: str, called: tuple[str, str]) -> None:
@@ -116,7 +129,7 @@ def test_tables_are_read_as_documented(tmp_path: Path, form: str, kind: str, cal
     table.write_ndjson(tmp_path / "t.jsonl")
     table.write_parquet(tmp_path / "t.parquet")
     for suffix in ("csv", "tsv", "jsonl", "parquet"):
-        assert repr(read(tmp_path / f"t.{suffix}", classes=KINDS[kind]))
+        check_read(read, tmp_path / f"t.{suffix}", classes=KINDS[kind])
 
 
 @pytest.mark.parametrize(("kind", "called"), CALLED)
@@ -125,14 +138,14 @@ def test_documents_are_read_as_documented(tmp_path: Path, form: str, kind: str, 
     read, template = DOCUMENTS[form]
     written = called if called[0].isdigit() or '"{0}"' in template else tuple(json.dumps(each) for each in called)
     (tmp_path / form).write_text(template.format(*written))
-    assert repr(read(tmp_path / form, classes=KINDS[kind]))
+    check_read(read, tmp_path / form, classes=KINDS[kind])
 
 
 @pytest.mark.parametrize("form", OTHERS)
 def test_files_without_classes_are_read_as_documented(tmp_path: Path, form: str) -> None:
     read, text = OTHERS[form]
     (tmp_path / form).write_text(text)
-    assert repr(read(tmp_path / form))
+    check_read(read, tmp_path / form)
 
 
 def test_the_form_of_tasks_in_the_message_is_the_one_that_is_read(tmp_path: Path) -> None:

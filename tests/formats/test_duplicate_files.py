@@ -1,6 +1,5 @@
 """Tables of duplicates: what is written is read again, and what is no such table is refused."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +7,7 @@ import pytest
 
 from reassess.core import Duplicates
 from reassess.formats import read_duplicates, write_duplicates
+from tests.helpers import File, Refused
 
 HEADINGS = "set,image,group,kind\n"
 DUPLICATES = Duplicates.from_rows(
@@ -46,12 +46,10 @@ def test_a_table_is_written_as_the_docs_say(tmp_path: Path) -> None:
         ("", "empty-file at x.csv"),
     ],
 )
-def test_what_is_no_table_of_duplicates_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], content: str, expected: str
-) -> None:
+def test_what_is_no_table_of_duplicates_is_refused(refused: Refused, file: File, content: str, expected: str) -> None:
     assert refused(read_duplicates, file("x.csv", content)) == expected
 
 
-def test_json_lines_are_no_form_of_duplicates(refused: Callable[..., str], tmp_path: Path) -> None:
+def test_json_lines_are_no_form_of_duplicates(refused: Refused, tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
     assert refused(write_duplicates, path, DUPLICATES) == refused(read_duplicates, path) == "wrong-suffix at x.jsonl"

@@ -8,18 +8,14 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reassess.errors import DataError, OutputError
-from reassess.formats.files import check_input, check_output, read_lines, sha256, suffix_of, write_atomically, writing
-
-
-def test_a_file_that_can_be_read_is_fine(file: Callable[..., Path]) -> None:
-    check_input(file("a.csv", "x"))
+from reassess.formats.files import check_input, check_output, read_lines, suffix_of, write_atomically, writing
+from tests.helpers import File, Refused, fault_of
 
 
 @pytest.mark.parametrize(
@@ -33,20 +29,16 @@ def test_a_file_that_can_be_read_is_fine(file: Callable[..., Path]) -> None:
     ],
 )
 def test_what_cannot_be_read_is_said_before_it_is_tried(
-    refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path, name: str, expected: str
+    refused: Refused, file: File, tmp_path: Path, name: str, expected: str
 ) -> None:
     (tmp_path / "folder").mkdir()
-    for there in ("here.csv", "other.csv"):
-        file(there, "x")
     file("empty.csv.gz", "")
     assert refused(check_input, tmp_path / name) == expected
 
 
 @pytest.mark.skipif(not hasattr(os, "SEEK_HOLE"), reason="the system does not tell where a file has a hole")
 @pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "json", "txt", "toml"])
-def test_a_text_of_which_a_part_was_never_written_is_not_read(
-    refused_text: Callable[..., str], file: Callable[..., Path], suffix: str
-) -> None:
+def test_a_text_of_which_a_part_was_never_written_is_not_read(refused_text: Refused, file: File, suffix: str) -> None:
     path = file(f"a.{suffix}", "image\na.png\n")
     os.truncate(path, 1 << 40)
     what, where, found, _ = refused_text(check_input, path).split("\n")
@@ -54,13 +46,9 @@ def test_a_text_of_which_a_part_was_never_written_is_not_read(
     assert re.fullmatch(r"  found:   a hole from byte [0-9,]+ on, in 1,099,511,627,776 bytes", found)
 
 
-def test_a_compressed_file_is_to_be_unpacked_before_it_is_read(
-    refused_text: Callable[..., str], file: Callable[..., Path]
-) -> None:
+def test_a_compressed_file_is_to_be_unpacked_before_it_is_read(refused_text: Refused, file: File) -> None:
     assert refused_text(read_lines, file("a.jsonl", gzip.compress(b"{}"))) == (
-        "file is not UTF-8 text\n"
-        "  where:   DIR/a.jsonl\n"
-        "  found:   the byte 0x8b\n"
+        "file is not UTF-8 text\n  where:   DIR/a.jsonl\n  found:   the byte 0x8b\n"
         "  fix:     it looks like a gz file: if it is one, unpack it"
     )
 
@@ -68,19 +56,15 @@ def test_a_compressed_file_is_to_be_unpacked_before_it_is_read(
 LONG = "x" * 300 + ".csv"
 
 
-def test_a_name_that_no_file_can_have_is_of_no_file(refused_text: Callable[..., str], tmp_path: Path) -> None:
-    short = f"DIR/{'x' * (99 - len(str(tmp_path)))}…{LONG[-100:]}"
-    assert (
-        refused_text(check_input, tmp_path / LONG) == f"file not found\n  where:   {short}\n  fix:     check the path"
-    )
-    assert refused_text(write, tmp_path / LONG, "new") == (
-        f"output file cannot be written\n  where:   {short}\n  found:   File name too long\n"
-        "  fix:     make room, or choose another name or folder"
-    )
+def test_a_name_that_no_file_can_have_is_of_no_file(tmp_path: Path) -> None:
+    assert fault_of(check_input, tmp_path / LONG) == ("file-not-found", None)
+    assert fault_of(write, tmp_path / LONG, "new") == ("output-not-writable", "File name too long")
     assert not list(tmp_path.iterdir())
+    write(tmp_path / ("n" * 250 + ".csv"), "new")
+    assert [len(path.name) for path in tmp_path.iterdir()] == [254]
 
 
-def test_a_pipe_is_neither_read_nor_replaced(refused_text: Callable[..., str], tmp_path: Path) -> None:
+def test_a_pipe_is_neither_read_nor_replaced(refused_text: Refused, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.csv")
     assert refused_text(check_input, tmp_path / "pipe.csv") == (
         "a pipe or a device was given instead of a file\n  where:   DIR/pipe.csv\n  fix:     write it to a file"
@@ -90,21 +74,31 @@ def test_a_pipe_is_neither_read_nor_replaced(refused_text: Callable[..., str], t
     )
 
 
-def test_the_file_that_a_link_leads_to_is_written_and_the_link_stays(file: Callable[..., Path], tmp_path: Path) -> None:
+def test_the_file_that_a_link_leads_to_is_written_and_the_link_stays(file: File, tmp_path: Path) -> None:
     path = file("a.csv", "old")
     (tmp_path / "link.csv").symlink_to("a.csv")
     write(tmp_path / "link.csv", "new", force=True)
     assert (path.read_text(), (tmp_path / "link.csv").is_symlink()) == ("new", True)
 
 
-def test_a_file_without_permission_is_said(
-    refused_text: Callable[..., str], file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("check", "mode", "expected"),
+    [
+        (check_input, os.R_OK, "file cannot be read\n  where:   DIR/a.csv\n  fix:     check its permissions"),
+        (
+            lambda path: check_output(path, force=True),
+            os.W_OK,
+            "folder of the output file is not writable\n  where:   DIR/a.csv\n  fix:     choose another folder",
+        ),
+    ],
+)
+def test_a_missing_permission_is_said(
+    refused_text: Refused, file: File, monkeypatch: pytest.MonkeyPatch, check: Any, mode: int, expected: str
 ) -> None:
-    path = file("secret.csv", "x")
-    monkeypatch.setattr(os, "access", lambda _, mode: mode != os.R_OK)
-    assert refused_text(check_input, path) == (
-        "file cannot be read\n  where:   DIR/secret.csv\n  fix:     check its permissions"
-    )
+    path = file("a.csv", "x")
+    check(path)
+    monkeypatch.setattr(os, "access", lambda _, given: given != mode)
+    assert refused_text(check, path) == expected
 
 
 @pytest.mark.parametrize(
@@ -119,11 +113,11 @@ def test_a_file_without_permission_is_said(
         ("\n", [""]),
     ],
 )
-def test_lines_end_at_line_ends_alone(file: Callable[..., Path], content: str, lines: list[str]) -> None:
+def test_lines_end_at_line_ends_alone(file: File, content: str, lines: list[str]) -> None:
     assert read_lines(file("names.txt", content)) == lines
 
 
-def test_bytes_that_are_no_text_are_said(refused_text: Callable[..., str], file: Callable[..., Path]) -> None:
+def test_bytes_that_are_no_text_are_said(refused_text: Refused, file: File) -> None:
     assert refused_text(read_lines, file("names.txt", b"a\nb\xff")) == (
         "file is not UTF-8 text\n  where:   DIR/names.txt\n  found:   the byte 0xff\n  fix:     save it as UTF-8"
     )
@@ -135,63 +129,36 @@ def test_bytes_that_are_no_text_are_said(refused_text: Callable[..., str], file:
         ("a.xlsx", ".xlsx\n  fix:     save it as .csv"),
         ("a.pkl", ".pkl\n  fix:     save it as .csv"),
         ("a", "no suffix"),
-        ("a.csv.gz", ".gz"),
+        ("A.GZ", ".gz"),
     ],
 )
-def test_a_suffix_that_is_not_known_is_said(
-    refused_text: Callable[..., str], tmp_path: Path, name: str, suffix: str
-) -> None:
+def test_a_suffix_that_is_not_known_is_said(refused_text: Refused, tmp_path: Path, name: str, suffix: str) -> None:
     assert refused_text(suffix_of, tmp_path / name, (".csv", ".json"), "a label set") == (
         f"wrong kind of file for a label set\n  where:   DIR/{name}\n  allowed: .csv, .json\n  found:   {suffix}"
     )
 
 
-def test_a_suffix_is_known_in_either_case(tmp_path: Path) -> None:
-    assert suffix_of(tmp_path / "A.CSV", (".csv",), "a label set") == ".csv"
-
-
-def test_the_hash_is_that_of_the_content(file: Callable[..., Path]) -> None:
-    assert sha256(file("a", "abc")) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-
-
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("folder", ("output path is a folder\n  where:   DIR/folder\n  fix:     name a file")),
-        ("old.csv", ("output file exists\n  where:   DIR/old.csv\n  fix:     choose another name, or force=True")),
+        ("folder", "output path is a folder\n  where:   DIR/folder\n  fix:     name a file"),
+        ("old.csv", "output file exists\n  where:   DIR/old.csv\n  fix:     choose another name, or force=True"),
         (
             "no/such/new.csv",
-            (
-                "folder of the output file does not exist\n"
-                "  where:   DIR/no/such/new.csv\n"
-                "  fix:     mkdir -p DIR/no/such"
-            ),
+            "folder of the output file does not exist\n  where:   DIR/no/such/new.csv\n  fix:     mkdir -p DIR/no/such",
         ),
         (
             "old.csv/new.csv",
-            (
-                "folder of the output file does not exist\n"
-                "  where:   DIR/old.csv/new.csv\n"
-                "  fix:     mkdir -p DIR/old.csv"
-            ),
+            "folder of the output file does not exist\n  where:   DIR/old.csv/new.csv\n  fix:     mkdir -p DIR/old.csv",
         ),
     ],
 )
 def test_a_path_that_cannot_be_written_is_said_before_any_work(
-    refused_text: Callable[..., str], file: Callable[..., Path], tmp_path: Path, name: str, expected: str
+    refused_text: Refused, file: File, tmp_path: Path, name: str, expected: str
 ) -> None:
     (tmp_path / "folder").mkdir()
     file("old.csv", "old")
     assert refused_text(check_output, tmp_path / name) == expected
-
-
-def test_a_folder_without_permission_is_said(
-    refused_text: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "access", lambda _, mode: mode != os.W_OK)
-    assert refused_text(check_output, tmp_path / "new.csv") == (
-        "folder of the output file is not writable\n  where:   DIR/new.csv\n  fix:     choose another folder"
-    )
 
 
 def write(path: Path, content: str, **options: Any) -> None:
@@ -201,20 +168,9 @@ def write(path: Path, content: str, **options: Any) -> None:
         assert not path.exists() or path.read_text() == "old"
 
 
-def test_a_file_appears_whole_and_alone(tmp_path: Path) -> None:
+def test_a_file_appears_whole_and_alone_with_the_usual_permissions(tmp_path: Path) -> None:
     write(tmp_path / "new.csv", "new")
-    assert [path.name for path in tmp_path.iterdir()] == ["new.csv"]
-    assert (tmp_path / "new.csv").read_text() == "new"
-
-
-def test_force_overwrites(file: Callable[..., Path]) -> None:
-    path = file("old.csv", "old")
-    write(path, "new", force=True)
-    assert path.read_text() == "new"
-
-
-def test_a_written_file_has_the_usual_permissions(tmp_path: Path) -> None:
-    write(tmp_path / "new.csv", "new")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"new.csv": "new"}
     (tmp_path / "usual").touch()
     assert stat.filemode((tmp_path / "new.csv").stat().st_mode) == stat.filemode((tmp_path / "usual").stat().st_mode)
 
@@ -226,9 +182,7 @@ def fail(path: Path, error: Any) -> None:
 
 
 @pytest.mark.parametrize("error", [DataError("code", "wrong"), ValueError("wrong"), KeyboardInterrupt()])
-def test_a_failed_write_keeps_the_old_file_and_leaves_nothing_else(
-    file: Callable[..., Path], tmp_path: Path, error: Any
-) -> None:
+def test_a_failed_write_keeps_the_old_file_and_leaves_nothing_else(file: File, tmp_path: Path, error: Any) -> None:
     path = file("old.csv", "old")
     with pytest.raises(type(error)):
         fail(path, error)
@@ -237,40 +191,25 @@ def test_a_failed_write_keeps_the_old_file_and_leaves_nothing_else(
 
 
 def test_a_full_disk_is_said_and_keeps_the_old_file(
-    refused_text: Callable[..., str], file: Callable[..., Path], tmp_path: Path
+    refused_text: Refused, file: File, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = file("old.csv", "old")
-    assert refused_text(fail, path, OSError(28, "No space left on device")) == (
-        "output file cannot be written\n"
-        "  where:   DIR/old.csv\n"
-        "  found:   No space left on device\n"
+    path, full = file("old.csv", "old"), OSError(28, "No space left on device")
+    expected = (
+        "output file cannot be written\n  where:   DIR/old.csv\n  found:   No space left on device\n"
         "  fix:     make room, or choose another name or folder"
     )
-    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
+    assert refused_text(fail, path, full) == expected
 
-
-def test_a_folder_that_only_seems_writable_is_said(
-    refused_text: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def read_only(**options: Any) -> Any:
+    def read_only(**_: object) -> None:
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr("tempfile.mkstemp", read_only)
-    assert refused_text(write, tmp_path / "new.csv", "new") == (
-        "output file cannot be written\n"
-        "  where:   DIR/new.csv\n"
-        "  found:   Read-only file system\n"
-        "  fix:     make room, or choose another name or folder"
-    )
+    assert fault_of(write, tmp_path / "new.csv", "new") == ("output-not-writable", "Read-only file system")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
 
 
-def test_an_error_about_another_output_is_passed_on_as_it_is(refused_text: Callable[..., str], tmp_path: Path) -> None:
-    assert refused_text(fail, tmp_path / "new.csv", OutputError("code", "the other")) == ("the other")
-
-
-def test_a_long_name_can_be_written(tmp_path: Path) -> None:
-    write(tmp_path / ("n" * 250 + ".csv"), "new")
-    assert [len(path.name) for path in tmp_path.iterdir()] == [254]
+def test_an_error_about_another_output_is_passed_on_as_it_is(refused_text: Refused, tmp_path: Path) -> None:
+    assert refused_text(fail, tmp_path / "new.csv", OutputError("code", "the other")) == "the other"
 
 
 # --- several processes, several outputs ------------------------------------------------------------------------------
@@ -294,7 +233,7 @@ def write_while_another_does(path: Path, **options: Any) -> None:
 
 
 def test_a_file_that_appears_in_the_meantime_is_kept_without_force(
-    refused_text: Callable[..., str], tmp_path: Path, links: None
+    refused_text: Refused, tmp_path: Path, links: None
 ) -> None:
     assert refused_text(write_while_another_does, tmp_path / "a.csv") == (
         "output file exists\n  where:   DIR/a.csv\n  fix:     choose another name, or force=True"
@@ -340,7 +279,7 @@ def write_both(first: Path, second: Path, error: Exception | None = None, **opti
 
 
 def test_files_that_are_written_together_take_their_places_together(
-    refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path
+    refused: Refused, file: File, tmp_path: Path
 ) -> None:
     old = file("a.csv", "old")
     with pytest.raises(KeyError):
@@ -352,7 +291,7 @@ def test_files_that_are_written_together_take_their_places_together(
     assert (tmp_path / "c.csv").read_text() == "new"
 
 
-def test_two_outputs_that_are_one_file_are_refused(refused_text: Callable[..., str], tmp_path: Path) -> None:
+def test_two_outputs_that_are_one_file_are_refused(refused_text: Refused, tmp_path: Path) -> None:
     (tmp_path / "link.csv").symlink_to("a.csv")
     assert refused_text(write_both, tmp_path / "a.csv", tmp_path / "link.csv") == (
         "two outputs are the same file\n  where:   DIR/a.csv and DIR/link.csv\n  fix:     name two files"

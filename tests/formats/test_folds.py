@@ -1,15 +1,14 @@
 """Folds as tables: what is written is read again, and what are no folds is refused in whole sentences."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
 
 from reassess.core import Folds
 from reassess.formats import read_folds, write_folds
 from reassess.formats.tables import TABLE_SUFFIXES
+from tests.helpers import Refused
 
 FOLDS = Folds(("001.png", "ü, 1.png", 'a/"q".png', "b.png"), np.array([1, 0, 12, 0]))
 
@@ -41,11 +40,6 @@ def test_the_columns_are_as_documented_and_others_are_not_read(tmp_path: Path) -
         ("image,fold\na.png,0\nb.png,0\n", "one-fold at f.csv"),
     ],
 )
-def test_what_are_no_folds_is_refused(refused: Callable[..., str], tmp_path: Path, text: str, expected: str) -> None:
+def test_what_are_no_folds_is_refused(refused: Refused, tmp_path: Path, text: str, expected: str) -> None:
     (tmp_path / "f.csv").write_text(text)
     assert refused(read_folds, tmp_path / "f.csv") == expected
-
-
-def test_a_fold_that_is_a_list_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
-    pl.DataFrame({"image": ["a.png"], "fold": [[0]]}).write_parquet(tmp_path / "f.parquet")
-    assert refused(read_folds, tmp_path / "f.parquet") == "not-a-number at f.parquet, row 1, column fold"

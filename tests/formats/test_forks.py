@@ -36,8 +36,7 @@ for call in CALLS:
     os.waitpid(child, 0)
 """
 REFUSED = (
-    "a forked process cannot read or write tables after its parent did\n"
-    "  allowed: processes that are started anew\n"
+    "a forked process cannot read or write tables after its parent did\n  allowed: processes that are started anew\n"
     '  fix:     multiprocessing.get_context("spawn"), or multiprocessing_context="spawn" of a DataLoader\n'
 )
 

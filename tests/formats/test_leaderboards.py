@@ -1,7 +1,6 @@
 """Leaderboards as files: tables, two joined tables, documents of evaluations; each error in one message."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 
 from reassess.core import LeaderboardRow
 from reassess.formats import read_leaderboard
+from tests.helpers import File, Refused
 
 WHOLE = "model,original,real\na,76.1,82.9\nb,79.5,84.6\n"
 ORIGINAL = (
@@ -43,7 +43,7 @@ def test_a_table_of_models_is_read_in_any_format(tmp_path: Path, suffix: str) ->
     assert read_leaderboard(path).entries == (LeaderboardRow("a", 76.1, 82.9), LeaderboardRow("00012", 79.5, 84.6))
 
 
-def test_a_table_may_hold_sizes_and_parameters(file: Callable[..., Path]) -> None:
+def test_a_table_may_hold_sizes_and_parameters(file: File) -> None:
     path = file("m.csv", 'model,original,real,img_size,param_count\na,76.1,82.9,224,"1,013.01"\na,77,83,,\n')
     assert read_leaderboard(path).entries == (
         LeaderboardRow("a", 76.1, 82.9, 224, 1013.01),
@@ -53,7 +53,7 @@ def test_a_table_may_hold_sizes_and_parameters(file: Callable[..., Path]) -> Non
 
 @pytest.mark.parametrize("swapped", [False, True])
 def test_two_tables_are_joined_by_model_and_size_whichever_comes_first_and_what_is_in_one_only_is_counted(
-    file: Callable[..., Path], swapped: bool
+    file: File, swapped: bool
 ) -> None:
     paths = [file("original.csv", ORIGINAL), file("real.csv", REAL)]
     board = read_leaderboard(*paths[:: -1 if swapped else 1])
@@ -65,7 +65,7 @@ def test_two_tables_are_joined_by_model_and_size_whichever_comes_first_and_what_
     assert board.rows_dropped == {f"only in {paths[0]}": 1, f"only in {paths[1]}": 1}
 
 
-def test_evaluations_are_rows_called_by_their_files(file: Callable[..., Path]) -> None:
+def test_evaluations_are_rows_called_by_their_files(file: File) -> None:
     first = file("a.json", document(evaluation(), evaluation("n.csv", real=(90, 100))))
     second = file("b.json", document(evaluation("o.csv", original=(55, 110))))
     assert read_leaderboard(first, second).entries == (
@@ -75,274 +75,111 @@ def test_evaluations_are_rows_called_by_their_files(file: Callable[..., Path]) -
     )
 
 
-def test_the_label_set_is_that_of_the_evaluations_and_else_real(file: Callable[..., Path]) -> None:
+def test_the_label_set_is_that_of_the_evaluations_and_else_real(file: File) -> None:
     own = file("a.json", document(evaluation(label_set="pets"), evaluation("n.csv", label_set="pets")))
     assert read_leaderboard(own).label_set == read_leaderboard(own, file("m.csv", WHOLE)).label_set == "pets"
     assert read_leaderboard(file("m.csv", WHOLE)).label_set == "ReaL"
     assert read_leaderboard(own, file("real.csv", REAL), file("o.csv", ORIGINAL)).label_set == "ReaL"
 
 
-def test_evaluations_by_different_label_sets_are_refused(
-    refused_text: Callable[..., str], file: Callable[..., Path]
-) -> None:
-    first = file("a.json", document(evaluation(label_set="ReaL")))
-    second = file("b.json", document(evaluation("n.csv", label_set="pets")))
-    assert refused_text(read_leaderboard, first, second) == (
-        "evaluations with different label sets cannot be compared\n"
-        "  where:   DIR/b.json, n.csv\n"
-        "  allowed: ReaL, as of m.npz\n"
-        "  found:   pets\n"
-        "  fix:     evaluate all models by the same labels"
-    )
-
-
-def test_an_evaluation_of_a_bad_model_is_in_percent_all_the_same(file: Callable[..., Path]) -> None:
+def test_an_evaluation_of_a_bad_model_is_in_percent_all_the_same(file: File) -> None:
     path = file("a.json", document(evaluation(real=(1, 1000), original=(2, 1000))))
     assert read_leaderboard(path).entries == (LeaderboardRow("m.npz", 0.2, 0.1),)
 
 
-def test_lists_are_no_numbers_of_parameters(file: Callable[..., Path], refused: Callable[..., str]) -> None:
-    path = file("m.jsonl", '{"model": "a", "original": 76.1, "real": 82.9, "param_count": [5]}\n')
-    assert refused(read_leaderboard, path) == ("wrong-type at m.jsonl, column param_count")
-
-
-def test_files_of_all_kinds_make_one_leaderboard(file: Callable[..., Path]) -> None:
+def test_files_of_all_kinds_make_one_leaderboard(file: File) -> None:
     board = read_leaderboard(
         file("real.csv", REAL), file("m.csv", WHOLE), file("a.json", document(evaluation())), file("o.csv", ORIGINAL)
     )
     assert [str(entry) for entry in board.entries] == ["a", "b", "a at 224", "a at 288", "b at 224", "m.npz"]
 
 
-BAD = {
-    "no real": (
-        {"m.csv": WHOLE.replace("real", "other")},
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("m.csv", WHOLE.replace("real", "other"), "missing-column at m.csv"),
+        ("m.csv", WHOLE.replace("original", "top1"), "missing-column at m.csv"),
+        ("m.csv", WHOLE.replace("model", "name"), "missing-column at m.csv"),
+        ("m.csv", WHOLE.replace("\na,", "\n,"), "missing-value at m.csv, line 2, column model"),
+        ("m.csv", WHOLE.replace("82.9", "many"), "not-a-number at m.csv, line 2, column real"),
+        ("m.csv", WHOLE.replace("79.5", ""), "missing-value at m.csv, line 3, column original"),
+        ("m.csv", WHOLE.replace("79.5", "nan"), "out-of-range at m.csv, line 3, column original"),
+        ("m.csv", "model,original,real,param_count\na,76.1,82.9,inf\n", "out-of-range at m.csv, a"),
         (
-            "column 'real' is missing\n"
-            "  where:   DIR/m.csv\n"
-            "  found:   model, original, other\n"
-            "  fix:     rename the column, or add it"
+            "m.jsonl",
+            '{"model": "a", "original": 76.1, "real": 82.9, "param_count": [5]}\n',
+            "wrong-type at m.jsonl, column param_count",
         ),
-    ),
-    "no original": (
-        {"m.csv": WHOLE.replace("original", "top1")},
-        (
-            "column 'original' is missing\n"
-            "  where:   DIR/m.csv\n"
-            "  found:   model, top1, real\n"
-            "  fix:     rename the column, or add it"
-        ),
-    ),
-    "no model": (
-        {"m.csv": WHOLE.replace("model", "name")},
-        (
-            "column 'model' is missing\n"
-            "  where:   DIR/m.csv\n"
-            "  found:   name, original, real\n"
-            "  fix:     rename the column, or add it"
-        ),
-    ),
-    "a model without a name": (
-        {"m.csv": WHOLE.replace("\na,", "\n,")},
-        ("value is missing\n  where:   DIR/m.csv, line 2, column model\n  fix:     fill it in, or delete the row"),
-    ),
-    "text": (
-        {"m.csv": WHOLE.replace("82.9", "many")},
-        ("not a number\n  where:   DIR/m.csv, line 2, column real\n  found:   'many'"),
-    ),
-    "missing": (
-        {"m.csv": WHOLE.replace("79.5", "")},
-        ("value is missing\n  where:   DIR/m.csv, line 3, column original\n  fix:     fill it in, or delete the row"),
-    ),
-    "NaN": (
-        {"m.csv": WHOLE.replace("79.5", "nan")},
-        (
-            "accuracy in percent out of range\n"
-            "  where:   DIR/m.csv, line 3, column original\n"
-            "  allowed: 0 to 100\n"
-            "  found:   nan"
-        ),
-    ),
-    "shares": (
-        {"m.csv": "model,original,real\na,0.761,0.829\nb,0.795,0.846\n"},
-        (
-            "accuracies are fractions, not percent\n"
-            "  where:   DIR/m.csv, column original\n"
-            "  allowed: 0 to 100\n"
-            "  found:   none above 0.795\n"
-            "  fix:     multiply them by 100"
-        ),
-    ),
-    "a model twice": (
-        {"m.csv": WHOLE + "a,70,71\n"},
-        (
-            "model is named twice\n"
-            "  where:   DIR/m.csv, line 4\n"
-            "  found:   a, as in DIR/m.csv, line 2\n"
-            "  fix:     keep one row for each model and image size"
-        ),
-    ),
-    "a model and size twice": (
-        {"o.csv": ORIGINAL + "a,288,70.0,1\n", "r.csv": REAL},
-        (
-            "model is named twice\n"
-            "  where:   DIR/o.csv, line 6\n"
-            "  found:   a at 288, as in DIR/o.csv, line 3\n"
-            "  fix:     keep one row for each model and image size"
-        ),
-    ),
-    "a model in two files": (
-        {"m.csv": WHOLE, "n.csv": WHOLE},
-        (
-            "model is named twice\n"
-            "  where:   DIR/m.csv, DIR/n.csv, a\n"
-            "  fix:     keep one row for each model and image size"
-        ),
-    ),
-    "one of two tables": (
-        {"o.csv": ORIGINAL},
-        (
-            "tables with only the accuracy column top1 come in pairs\n"
-            "  where:   DIR/o.csv\n"
-            "  allowed: one of ImageNet, and one of ReaL, which has the column top1_diff too\n"
-            "  found:   1 without top1_diff, 0 with it\n"
-            "  fix:     give both, or a table with the columns model, original and real"
-        ),
-    ),
-    "nothing in common": (
-        {"o.csv": ORIGINAL, "r.csv": REAL.replace("224", "192").replace("288", "320")},
-        (
-            "the two tables have no model in common\n"
-            "  where:   DIR/o.csv and DIR/r.csv\n"
-            "  found:   a at 224 and b at 192\n"
-            "  fix:     take both from one release"
-        ),
-    ),
-    "tables of two releases": (
-        {"o.csv": ORIGINAL.replace("76.1", "76.2"), "r.csv": REAL},
-        (
-            "the two tables do not belong together\n"
-            "  where:   DIR/r.csv, line 3, a at 224\n"
-            "  allowed: the difference of the two accuracies, 6.700\n"
-            "  found:   top1_diff 6.8\n"
-            "  fix:     take both from one release"
-        ),
-    ),
-    "half a size": (
-        {"o.csv": ORIGINAL.replace("b,224", "b,224.5"), "r.csv": REAL},
-        ("not a whole number\n  where:   DIR/o.csv, line 4, column img_size\n  found:   224.5"),
-    ),
-    "parameters in words": (
-        {"o.csv": ORIGINAL.replace("5.5", "few"), "r.csv": REAL},
-        ("not a number\n  where:   DIR/o.csv, line 5, column param_count\n  found:   'few'"),
-    ),
-    "a comma that stands for a point": (
-        {"o.csv": ORIGINAL.replace("1,013.01", "25,6"), "r.csv": REAL},
-        ("not a number\n  where:   DIR/o.csv, line 2, column param_count\n  found:   '25,6'"),
-    ),
-    "endless parameters": (
-        {"m.csv": "model,original,real,param_count\na,76.1,82.9,inf\n"},
-        (
-            "millions of parameters out of range\n"
-            "  where:   DIR/m.csv, a\n"
-            "  allowed: a finite number, 0 or more\n"
-            "  found:   inf"
-        ),
-    ),
-    "fewer parameters than none": (
-        {"o.csv": ORIGINAL.replace("1,013.01", "-1"), "r.csv": REAL},
-        ("millions of parameters out of range\n  where:   DIR/o.csv, a at 224\n  allowed: 0 or more\n  found:   -1.0"),
-    ),
-    "another file": (
-        {"m.npz": "x"},
-        (
-            "wrong kind of file for a leaderboard\n"
-            "  where:   DIR/m.npz\n"
-            "  allowed: .csv, .tsv, .jsonl, .parquet, .json\n"
-            "  found:   .npz"
-        ),
-    ),
-    "another document": (
-        {"a.json": document(schema="reassess/curve")},
-        (
-            "document has no evaluations\n"
-            "  where:   DIR/a.json\n"
-            "  allowed: reassess/evaluate, version 1: what reassess evaluate --json writes\n"
-            "  found:   reassess/curve, version 1\n"
-            "  fix:     evaluate the models again with --json, "
-            "or give a table with the columns model, original and real"
-        ),
-    ),
-    "a list": (
-        {"a.json": "[1, 2]"},
-        (
-            "document has no evaluations\n"
-            "  where:   DIR/a.json\n"
-            "  allowed: reassess/evaluate, version 1: what reassess evaluate --json writes\n"
-            "  fix:     evaluate the models again with --json, "
-            "or give a table with the columns model, original and real"
-        ),
-    ),
-    "half a document": (
-        {"a.json": document({"file": "m.npz"})},
-        (
-            "document has no evaluations\n"
-            "  where:   DIR/a.json\n"
-            "  allowed: reassess/evaluate, version 1: what reassess evaluate --json writes\n"
-            "  found:   a document without 'original'\n"
-            "  fix:     evaluate the models again with --json, "
-            "or give a table with the columns model, original and real"
-        ),
-    ),
-    "more hits than images": (
-        {"a.json": document(evaluation(real=(101, 100)))},
-        (
-            "document has no evaluations\n"
-            "  where:   DIR/a.json, m.npz\n"
-            "  allowed: reassess/evaluate, version 1: what reassess evaluate --json writes\n"
-            "  found:   real: 101 hits of 100\n"
-            "  fix:     evaluate the models again with --json, "
-            "or give a table with the columns model, original and real"
-        ),
-    ),
-    "no original accuracy": (
-        {"a.json": document(evaluation(original=None, original_reason="original labels are missing"))},
-        (
-            "evaluation has no original top-1 accuracy\n"
-            "  where:   DIR/a.json, m.npz\n"
-            "  found:   original labels are missing\n"
-            "  fix:     evaluate the model again with top_k=[1, 5]"
-        ),
-    ),
-    "top 5 only": (
-        {"a.json": document({**evaluation(), "real": {"5": {"hits": 1, "n": 2}}})},
-        (
-            "evaluation has no real top-1 accuracy\n"
-            "  where:   DIR/a.json, m.npz\n"
-            "  found:   top 5 only\n"
-            "  fix:     evaluate the model again with top_k=[1, 5]"
-        ),
-    ),
-    "no image": (
-        {"a.json": document(evaluation(real=(0, 0)))},
-        ("no image of the evaluation has real accuracy\n  where:   DIR/a.json, m.npz\n  fix:     leave it out"),
-    ),
-    "different images": (
-        {"a.json": document(evaluation()), "b.json": document(evaluation("n.csv", real=(5, 10)))},
-        (
-            "evaluations on different images cannot be compared\n"
-            "  where:   DIR/b.json, n.csv\n"
-            "  allowed: 100 images by ReaL and 110 by original labels, as of m.npz\n"
-            "  found:   10 and 110\n"
-            "  fix:     evaluate all models on the same images"
-        ),
-    ),
-    "no evaluation": ({"a.json": document()}, ("leaderboard has no model\n  where:   DIR/a.json")),
-}
+        ("m.npz", "x", "wrong-suffix at m.npz"),
+        ("a.json", document(schema="reassess/curve"), "wrong-json at a.json"),
+        ("a.json", "[1, 2]", "wrong-json at a.json"),
+        ("a.json", document({"file": "m.npz"}), "wrong-json at a.json"),
+        ("a.json", document(evaluation(real=(101, 100))), "wrong-json at a.json, m.npz"),
+        ("a.json", document(), "no-models at a.json"),
+        ("o.csv", ORIGINAL.replace("b,224", "b,224.5"), "not-a-number at o.csv, line 4, column img_size"),
+        ("o.csv", ORIGINAL.replace("5.5", "few"), "not-a-number at o.csv, line 5, column param_count"),
+        ("o.csv", ORIGINAL.replace("1,013.01", "25,6"), "not-a-number at o.csv, line 2, column param_count"),
+        ("o.csv", ORIGINAL.replace("1,013.01", "-1"), "out-of-range at o.csv, a at 224"),
+    ],
+)
+def test_what_is_no_leaderboard_is_refused(name: str, content: str, code: str, file: File, refused: Refused) -> None:
+    others = [file("r.csv", REAL)] if name == "o.csv" else []
+    assert refused(read_leaderboard, file(name, content), *others) == code
 
 
-@pytest.mark.parametrize("name", BAD)
-def test_what_is_no_leaderboard_is_refused(
-    name: Any, file: Callable[..., Path], refused_text: Callable[..., str]
+@pytest.mark.parametrize(
+    ("files", "code", "found"),
+    [
+        (
+            {"m.csv": "model,original,real\na,0.761,0.829\nb,0.795,0.846\n"},
+            "out-of-range at m.csv, column original",
+            "none above 0.795",
+        ),
+        ({"m.csv": WHOLE + "a,70,71\n"}, "duplicate-name at m.csv, line 4", "a, as in DIR/m.csv, line 2"),
+        (
+            {"o.csv": ORIGINAL + "a,288,70.0,1\n", "r.csv": REAL},
+            "duplicate-name at o.csv, line 6",
+            "a at 288, as in DIR/o.csv, line 3",
+        ),
+        ({"m.csv": WHOLE, "n.csv": WHOLE}, "duplicate-name at m.csv, n.csv, a", None),
+        ({"o.csv": ORIGINAL}, "one-table at o.csv", "1 without top1_diff, 0 with it"),
+        (
+            {"o.csv": ORIGINAL, "r.csv": REAL.replace("224", "192").replace("288", "320")},
+            "no-common-model at o.csv and r.csv",
+            "a at 224 and b at 192",
+        ),
+        (
+            {"o.csv": ORIGINAL.replace("76.1", "76.2"), "r.csv": REAL},
+            "different-tables at r.csv, line 3, a at 224",
+            "top1_diff 6.8",
+        ),
+        ({"a.json": document({"file": "m.npz"})}, "wrong-json at a.json", "a document without 'original'"),
+        (
+            {"a.json": document(evaluation(original=None, original_reason="original labels are missing"))},
+            "missing-accuracy at a.json, m.npz",
+            "original labels are missing",
+        ),
+        (
+            {"a.json": document({**evaluation(), "real": {"5": {"hits": 1, "n": 2}}})},
+            "missing-accuracy at a.json, m.npz",
+            "top 5 only",
+        ),
+        ({"a.json": document(evaluation(real=(0, 0)))}, "missing-accuracy at a.json, m.npz", None),
+        (
+            {"a.json": document(evaluation()), "b.json": document(evaluation("n.csv", real=(5, 10)))},
+            "different-images at b.json, n.csv",
+            "10 and 110",
+        ),
+        (
+            {"a.json": document(evaluation()), "b.json": document(evaluation("n.csv", label_set="pets"))},
+            "different-labels at b.json, n.csv",
+            "pets",
+        ),
+    ],
+)
+def test_files_that_make_no_leaderboard_are_refused_with_the_reason(
+    files: dict[str, str], code: str, found: str | None, file: File, refused: Refused, refused_text: Refused
 ) -> None:
-    files, message = BAD[name]
-    assert refused_text(read_leaderboard, *(file(*each) for each in files.items())) == message
+    paths = [file(*each) for each in files.items()]
+    assert refused(read_leaderboard, *paths) == code
+    assert found is None or f"\n  found:   {found}\n" in refused_text(read_leaderboard, *paths)

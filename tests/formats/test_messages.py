@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 import reassess
 from reassess import formats
 from reassess.core import Classes
+from tests.helpers import File, Refused
 
 CLASSES = {
     "ants": Classes(
@@ -40,9 +40,7 @@ CALL = re.compile(r'(\w+) (\S+) ("(?:[^"\\]|\\.)*")(?: (\{.*\}))?\n((?:    .*\n)
     "call", list(CALL.finditer(Path(__file__).with_name("messages.txt").read_text())), ids=lambda call: call[1]
 )
 @pytest.mark.filterwarnings("ignore::reassess.errors.ReassessWarning")
-def test_messages_are_as_written(
-    call: re.Match[str], file: Callable[..., Path], refused_text: Callable[..., str]
-) -> None:
+def test_messages_are_as_written(call: re.Match[str], file: File, refused_text: Refused) -> None:
     reader, name, content, options, text = call.groups()
     given = json.loads(options or "{}")
     if "classes" in given:

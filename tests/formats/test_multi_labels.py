@@ -2,7 +2,6 @@
 
 import json
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from reassess.core import Classes, LabelSets, MultiLabels
 from reassess.data import read_labels
 from reassess.errors import ReassessWarning
 from reassess.formats import read_label_file
-from tests.helpers import labels_of
+from tests.helpers import File, Needs, Refused, labels_of
 
 SETS = {
     "valid": {"a.png": {3, 7}, "b.png": set(), "c.png": {7}},
@@ -47,7 +46,7 @@ LISTS = "image\tvalid\tunclear\twrong\tproblematic\na.png\t7,3\t4\t0\t0\nb.png\t
 @pytest.mark.parametrize(
     ("name", "content"), [("a.json", JSON), ("a.csv", CSV), ("a.jsonl", JSONL), ("b.csv", PUBLISHED), ("a.tsv", LISTS)]
 )
-def test_every_format_gives_the_same(file: Callable[..., Path], name: str, content: Any) -> None:
+def test_every_format_gives_the_same(file: File, name: str, content: Any) -> None:
     labels = read_label_file(file(name, content))
     assert {kind: dict(getattr(labels, kind).sets()) for kind in SETS} == SETS
     assert dict(zip(labels.valid.images, labels.problematic.tolist(), strict=True)) == {
@@ -57,39 +56,10 @@ def test_every_format_gives_the_same(file: Callable[..., Path], name: str, conte
     }
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "holds"),
-    [
-        ("a.json", JSON, True),
-        ("a.csv", CSV, True),
-        ("a.jsonl", JSONL, True),
-        ("a.csv", PUBLISHED, True),
-        ("a.tsv", LISTS, True),
-        ("a.csv", "image,class,wrong\na,1,2\n", False),
-        ("a.json", '{"a": [1], "b": []}', False),
-        ("a.json", "{}", False),
-        ("a.csv", "image,class\na,1\n", False),
-    ],
-)
-def test_such_files_are_told_from_plain_label_sets(
-    file: Callable[..., Path], name: str, content: Any, holds: bool
-) -> None:
-    assert isinstance(read_label_file(file(name, content), original=lambda: labels_of({})), MultiLabels) is holds
-
-
-def test_a_file_of_both_kinds_is_refused(file: Callable[..., Path], refused: Callable[..., str]) -> None:
-    path = file("a.json", '{"a": [1], "b": {"valid": [2]}}')
-    assert refused(read_label_file, path, original=lambda: labels_of({})) == "wrong-json at a.json, image a"
-
-
-def test_a_class_that_is_none_and_is_named_twice_is_refused(
-    file: Callable[..., Path], refused_text: Callable[..., str]
-) -> None:
-    path = file("a.json", '{"a": {"valid": [0, 2, 2]}}')
-    classes = Classes(2, names=("cat", "dog"))
-    assert refused_text(read_label_file, path, classes=classes).startswith(
-        "class id out of range\n  where:   DIR/a.json"
-    )
+@pytest.mark.parametrize("content", ["image,class,wrong\na,1,2\n", '{"a": [1], "b": []}', "{}", "image,class\na,1\n"])
+def test_such_files_are_told_from_plain_label_sets(file: File, content: str) -> None:
+    path = file(f"a.{'json' if content[0] == '{' else 'csv'}", content)
+    assert not isinstance(read_label_file(path, original=lambda: labels_of({})), MultiLabels)
 
 
 REVIEWS = st.dictionaries(
@@ -129,7 +99,7 @@ def test_a_class_named_again_is_valid_over_unclear_over_wrong_in_every_format(
         assert [int(text.split(": on ")[1].split()[0]) for text in texts] == counts
 
 
-def test_classes_in_two_lists_are_counted_and_shown(file: Callable[..., Path]) -> None:
+def test_classes_in_two_lists_are_counted_and_shown(file: File) -> None:
     table = 'id,proposed_labels,wrong_multi_labels,unclear_multi_labels\na,"3, 7",3,7\nb,"1, 1",1,1\nc,2,,\n'
     path = file("a.csv", table)
     with warnings.catch_warnings(record=True) as caught:
@@ -153,34 +123,25 @@ def test_a_cell_may_be_empty_text_or_end_in_a_comma(tmp_path: Path) -> None:
     assert labels.wrong.sets() == {"a": set(), "b": {4}}
 
 
-@pytest.mark.parametrize("cell", ["3,,1", "3,,", ",3", ","])
-def test_a_comma_with_no_class_before_it_is_refused(
-    file: Callable[..., Path], refused: Callable[..., str], cell: str
-) -> None:
-    assert refused(read_label_file, file("a.csv", f'image,valid\na,"{cell}"\n')) == ("no-class-name at a.csv")
-
-
-def test_answers_are_read_in_any_case_and_with_blanks(file: Callable[..., Path]) -> None:
+def test_answers_are_read_in_any_case_and_with_blanks(file: File) -> None:
     rows = read_label_file(file("a.csv", "image,class,answer\na,1,Valid \na,2, UNCLEAR\nb,,Problematic\n"))
     lists = read_label_file(file("b.csv", "image,valid,unclear,problematic\na,1,2, False\nb,,,TRUE \n"))
     for labels in (rows, lists):
         assert (labels.valid["a"], labels.unclear["a"], labels.problematic.tolist()) == ((1,), (2,), [False, True])
 
 
-def test_a_class_with_a_semicolon_in_its_name_is_no_list(file: Callable[..., Path]) -> None:
+def test_a_class_with_a_semicolon_in_its_name_is_no_list(file: File) -> None:
     classes = Classes(2, names=("salt; pepper", "cup"))
     assert read_label_file(file("a.csv", "image,valid\na,salt; pepper\n"), classes=classes).valid["a"] == (0,)
 
 
-def test_classes_may_be_called_by_name(file: Callable[..., Path]) -> None:
+def test_classes_may_be_called_by_name(file: File) -> None:
     labels = read_label_file(file("a.json", '{"a": {"valid": ["mug"], "wrong": ["cup", "pot"]}, "b": {}}'))
     assert labels.valid.classes.names == labels.unclear.classes.names == ("cup", "mug", "pot")
     assert (labels.valid["a"], labels.unclear["a"], labels.wrong["a"], labels.valid["b"]) == ((1,), (), (0, 2), ())
 
 
-def test_wnids_of_imagenets_images_are_imagenets_classes(
-    needs: Callable[[str], None], file: Callable[..., Path], real_labels: LabelSets
-) -> None:
+def test_wnids_of_imagenets_images_are_imagenets_classes(needs: Needs, file: File, real_labels: LabelSets) -> None:
     needs("timm")
     wnid = real_labels.classes.wnids[285]
     name = "ILSVRC2012_val_00000007.JPEG"
@@ -192,6 +153,10 @@ def test_wnids_of_imagenets_images_are_imagenets_classes(
     ("name", "content", "expected"),
     [
         ("a.json", '{"a": {"valid": 1}}', "wrong-json at a.json, image a"),
+        ("a.json", '{"a": [1], "b": {"valid": [2]}}', "wrong-json at a.json, image a"),
+        ("a.json", f'{{"a": {{"valid": [0, {2**31}, {2**31}]}}}}', "out-of-range at a.json, image a"),
+        *(("a.csv", f'image,valid\na,"{cell}"\n', "no-class-name at a.csv") for cell in ("3,,1", "3,,", ",3", ",")),
+        ("a.csv", "Image Number,Correct ID\n1,1\n", "missing-original at a.csv"),
         ("a.json", '{"a": {"problematic": 1}}', "wrong-json at a.json, image a"),
         ("a.json", '{"a": {"correct": [1]}}', "wrong-json at a.json, image a"),
         ("a.json", '{"a": {"valid": [1], "wrong": ["cup"]}}', "ids-and-names at a.json"),
@@ -212,11 +177,6 @@ def test_wnids_of_imagenets_images_are_imagenets_classes(
     ],
 )
 def test_what_holds_no_multi_label_sets_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], name: str, content: str, expected: str
+    refused: Refused, file: File, name: str, content: str, expected: str
 ) -> None:
     assert refused(read_label_file, file(name, content)) == expected
-
-
-def test_verdicts_need_original_labels(refused: Callable[..., str], file: Callable[..., Path]) -> None:
-    path = file("v.csv", "Image Number,Correct ID\n1,1\n")
-    assert refused(read_label_file, path) == "missing-original at v.csv"

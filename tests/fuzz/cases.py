@@ -39,18 +39,10 @@ class Case:
 
 @dataclass(frozen=True)
 class Target:
-    """A reader or a command, and how cases of it are made.
-
-    Parameters
-    ----------
-    cases
-        Gives a case.
-    share
-        Of all cases, in proportion to those of the other targets.
-    """
+    """A reader or a command, and how cases of it are made."""
 
     cases: st.SearchStrategy[Case]
-    share: int
+    share: int  # of all cases, in proportion to those of the other targets
 
 
 def case_of(name: str, target: Target, number: int) -> Case:

@@ -51,33 +51,10 @@ _CALLS: Mapping[str, tuple[str, int]] = {
 }
 _WORDS = (
     *("0", "1", "2", "-1", "0.5", "0,0.5,1", "nan", "inf", "1e308", "1e-320", "100000000000000000000", "", "none", "é"),
-    *(
-        "a.png",
-        "one.csv",
-        "duplicates.csv",
-        "duplicates.csv:b",
-        "one.csv=b/classes.csv",
-        "b/labels.csv",
-        "b/votes.csv",
-        "b/classes.csv",
-        "b",
-        "c.db",
-        "out.csv",
-    ),
-    *(
-        "out.parquet",
-        "out.json",
-        "out.npy",
-        "out.png",
-        "image",
-        "precision=0.9",
-        "recall=nan",
-        "f1",
-        "threshold=0.5",
-        "(",
-    ),
-    *("original=80,real=85", "70-80,75-90", "no,yes", "0.1,0.9", "labelling-bias", "scatter", "imagenet"),
-    "imagenet-real",
+    *("a.png", "one.csv", "duplicates.csv", "duplicates.csv:b", "one.csv=b/classes.csv", "b/labels.csv", "b/votes.csv"),
+    *("b/classes.csv", "b", "c.db", "out.csv", "out.parquet", "out.json", "out.npy", "out.png", "image", "(", "f1"),
+    *("precision=0.9", "recall=nan", "threshold=0.5", "original=80,real=85", "70-80,75-90", "no,yes", "0.1,0.9"),
+    *("labelling-bias", "scatter", "imagenet", "imagenet-real"),
 )
 
 

@@ -17,15 +17,8 @@ from tests.fuzz.values import LARGE_IDS, texts
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 # The parts of a benchmark's folder by their file, and two models; each with its noun.
 _PARTS = {
-    "classes": "classes",
-    "original": "original",
-    "labels": "labels",
-    "scores": "scores",
-    "votes": "votes",
-    "golden": "golden",
+    **{part: part for part in ("classes", "original", "labels", "scores", "votes", "golden", "groups", "collapsed")},
     "rater-golden": "golden",
-    "groups": "groups",
-    "collapsed": "collapsed",
     "benchmark": "settings",
     "../one": "predictions",
     "../two": "predictions",

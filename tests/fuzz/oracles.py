@@ -13,19 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from reassess.core import (
-    Candidates,
-    Duplicates,
-    Folds,
-    LabelSets,
-    MultiLabels,
-    Posterior,
-    Predictions,
-    RaterModel,
-    Scores,
-    Tasks,
-    Votes,
-)
+from reassess.core import Candidates, Duplicates, Folds, LabelSets, MultiLabels, Predictions, Scores, Tasks, Votes
 from reassess.formats.tables import read_table
 from reassess.numeric.arrays import as_floats
 
@@ -224,24 +212,3 @@ def _id(value: Any) -> Any:
     except ValueError:
         return str(value).strip()
     return str(value).strip() if math.isnan(number) else number
-
-
-def check_posterior(path: Path, posterior: Posterior) -> None:
-    """Each probability is that of the row with its item and answer."""
-    if path.suffix != ".parquet":
-        told = {(_id(row["item"]), _id(row["answer"])): float(row["probability"]) for row in _rows(path)}
-        held = {
-            (_id(item), _id(truth)): value
-            for item, values in zip(posterior.items, posterior.values.tolist(), strict=True)
-            for truth, value in zip(posterior.truths, values, strict=True)
-        }
-        assert held == told
-
-
-def check_rater_model(path: Path, model: RaterModel) -> None:
-    """The arrays are those that numpy reads."""
-    with np.load(path) as arrays:
-        for name in ("matrices", "fallback", "prior"):
-            np.testing.assert_array_equal(getattr(model, name), arrays[name].astype(np.float64))
-        for name in ("raters", "truths", "answers"):
-            assert [_id(value) for value in getattr(model, name)] == [_id(value) for value in arrays[name].tolist()]

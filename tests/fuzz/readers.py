@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import reassess
 from reassess.core import Classes
 from reassess.data import list_images, open_images
-from reassess.formats import read_hierarchy, read_posterior, read_rater_model
+from reassess.formats import read_hierarchy
 from reassess.formats.tables import read_table
 from reassess.proposals import read_transform
 from tests.fuzz.cases import Case, Target
@@ -19,9 +19,7 @@ from tests.fuzz.oracles import (
     check_duplicates,
     check_folds,
     check_labels,
-    check_posterior,
     check_predictions,
-    check_rater_model,
     check_scores,
     check_table,
     check_tasks,
@@ -105,11 +103,9 @@ READERS: Mapping[str, Target] = {
     "reviews": _reader(reassess.read_labels, "multi_labels", _CLASSES),
     "read_leaderboard": Target(_leaderboards(), _SHARE),
     "read_original": _reader(reassess.read_original, "original", _CLASSES),
-    "read_posterior": _reader(read_posterior, "posterior", check=check_posterior),
     "read_candidates": _reader(reassess.read_candidates, "candidates", _CLASSES, check=check_candidates),
     "read_duplicates": _reader(reassess.read_duplicates, "duplicates", check=check_duplicates),
     "read_predictions": _reader(reassess.read_predictions, "predictions", _CLASSES, _OUTPUTS, check=check_predictions),
-    "read_rater_model": _reader(read_rater_model, "rater_model", check=check_rater_model),
     "read_scores": _reader(reassess.read_scores, "scores", _CLASSES, check=check_scores),
     "read_table": _reader(read_table, "table", {"text": ((), (), ("image",), ("image", "class"))}, check=check_table),
     "read_tasks": _reader(reassess.read_tasks, "tasks", _CLASSES, check=check_tasks),

@@ -64,9 +64,6 @@ TABLES: Mapping[str, tuple[Table, ...]] = {
         _table("image class cat dog cup", ["a.png", "cat", 3, 1, 0], ["b.png", "dog", 0, 5, 0]),
     ),
     "golden": (_table("image class rater answer", *_votes("XY", 50)),),
-    "posterior": (
-        _table("item answer probability", ["x", "no", 0.25], ["x", "yes", 0.75], ["y", "no", 1], ["y", "yes", 0]),
-    ),
     "predictions": (
         _table("image prediction", *_NAMED),
         _table(
@@ -145,7 +142,7 @@ LINES: Mapping[str, tuple[Any, ...]] = {
             "reason": "any two together on 2 images or more",
         },
         {"task": 1, "image": "b.png", "classes": [{"class": "dog", "name": "dog"}], "reason": "all of the image"},
-    ),
+    )
 }
 TEXTS: Mapping[str, tuple[str, ...]] = {
     "classes": ("cat\ndog\ncup\n", "n00000001\nn00000002\nn00000003\n"),
@@ -153,7 +150,6 @@ TEXTS: Mapping[str, tuple[str, ...]] = {
 }
 _INFO = np.array(_PAIRS[:4])
 _TENSOR = np.array([[[1, 0, 0]] * 4, [[0, 0, 1]] * 4, [[0, 0, 0]] * 4], np.int64)
-_HALVES = np.full((2, 2, 3), 1 / 3)
 ARRAYS: Mapping[str, tuple[Mapping[str, npt.NDArray[Any]], ...]] = {
     "predictions": (
         {"scores": _SCORES.astype(np.float32), "names": np.array(IMAGES)},
@@ -171,16 +167,6 @@ ARRAYS: Mapping[str, tuple[Mapping[str, npt.NDArray[Any]], ...]] = {
     "votes": (
         {"tensor": _TENSOR, "info": _INFO, "ids": np.arange(3)},
         {"tensor": _TENSOR[..., :2], "info": _INFO, "ids": np.array(["x", "y", "z"]), "answers": np.array(["n", "y"])},
-    ),
-    "rater_model": (
-        {
-            "raters": np.array(["ann", "bo"]),
-            "truths": np.array(["no", "yes"]),
-            "answers": np.array(["no", "maybe", "yes"]),
-            "matrices": _HALVES,
-            "fallback": _HALVES[0],
-            "prior": np.array([0.5, 0.5]),
-        },
     ),
 }
 

@@ -132,17 +132,8 @@ def _json_lines(draw: Draw, table: Table) -> bytes:
 
 _TYPES = (
     *(pl.String, pl.Int8, pl.Int64, pl.UInt64, pl.Int128, pl.Float32, pl.Float64, pl.Boolean, pl.Categorical, pl.Null),
-    *(
-        pl.Binary,
-        pl.Date,
-        pl.Time,
-        pl.Datetime,
-        pl.Duration,
-        pl.Decimal(38, 4),
-        pl.List(pl.String),
-        pl.Array(pl.Int64, 1),
-    ),
-    *(pl.Struct({"a": pl.String}), pl.Enum(["cat", "dog", "cup", "no", "yes"])),
+    *(pl.Binary, pl.Date, pl.Time, pl.Datetime, pl.Duration, pl.Decimal(38, 4), pl.List(pl.String)),
+    *(pl.Array(pl.Int64, 1), pl.Struct({"a": pl.String}), pl.Enum(["cat", "dog", "cup", "no", "yes"])),
 )
 
 

@@ -22,8 +22,6 @@ OF_ROOMS = {  # not names of `reassess`
     "list_images",
     "open_images",
     "read_hierarchy",
-    "read_posterior",
-    "read_rater_model",
     "read_table",
     "read_transform",
     "reviews",

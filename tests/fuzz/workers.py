@@ -62,15 +62,7 @@ class Failure:
 
 
 class Worker:
-    """A process that runs cases.
-
-    Parameters
-    ----------
-    targets
-        The module that holds them.
-    processor
-        Seconds of the processor that a case may take.
-    """
+    """A process that runs cases of a module of targets, each with so many seconds of the processor."""
 
     def __init__(self, targets: str = "tests.fuzz.targets", *, processor: int = PROCESSOR) -> None:
         self._arguments = [targets, str(processor)]

@@ -50,6 +50,13 @@ def expected_counts(values: npt.ArrayLike, sets: Sequence[Sequence[int]], top_k:
     return [*hits, sum(map(bool, sets)), sum(not valid for valid in sets)]
 
 
+def denormals(kind: str) -> tuple[list[list[float]], list[list[int]], int]:
+    """Scores where denormals are numbers and -0 equals +0, valid classes, and how many of the first are valid."""
+    tiny = SMALLEST[kind]
+    values = [[0.0, -tiny, tiny, 2 * tiny], [-2 * tiny, -tiny, -3 * tiny, -4 * tiny], [-0.0, 0.0, -1.0, -1.0]]
+    return [*values, [-0.0, 0.0, -1.0, -1.0], [0.0, -0.0, -1.0, -1.0]], [[3], [1], [0], [1], [1]], 3
+
+
 # One image of each is wrong, among 4 classes.
 ILL_FORMED = {
     "above": np.array([[0], [1], [4]]),
@@ -61,32 +68,3 @@ ILL_FORMED = {
     "nan": np.array([[0, 1, 0, 0], [0, 0, 0, 1], [0, np.nan, 0, 0]], np.float32),
     "ids": np.array([[0, 1, 0, 0], [0, 0, 0, 1], [-1, -1, -1, -1]]),  # as wide as the scores
 }
-ILL_FORMED_MESSAGE = (
-    "valid classes are neither multi-hot nor ids padded with -1\n"
-    "  allowed: 0 or 1 for each class; or ids below the number of classes, each once, then -1\n"
-    "  found:   other numbers, or an id twice, for images: 1\n"
-    "  fix:     a multi-hot target has as many columns as the scores, ids have fewer; -1 needs a signed type"
-)
-NAN_MESSAGE = (
-    "score is NaN\n"
-    "  allowed: any number, and +inf or -inf\n"
-    "  found:   NaN in the scores of images: {}\n"
-    "  fix:     find out why the model returns NaN"
-)
-NO_TARGET = (
-    "target is neither multi-hot nor ids padded with -1\n"
-    "  allowed: 0 or 1 of shape (images, 4), or integers of shape (images, most classes of an image)\n"
-    "  found:   {}\n"
-    "  fix:     a folder reader's label is not the set of valid classes; to give names, use RealAccuracy(labels=...)"
-)
-NO_SCORES = (
-    "scores must be floats, one row per image and one column per class\n"
-    "  allowed: bfloat16, float16, float32, float64 of shape (images, classes)\n"
-    "  found:   {}"
-)
-ROUNDED = (
-    "scores would be rounded, which makes ties\n"
-    "  allowed: float32\n"
-    "  found:   float64\n"
-    "  fix:     give float32, or let the framework keep float64; in JAX, set jax_enable_x64"
-)

@@ -12,19 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.errors import DataError, ReassessWarning
-from tests.helpers import message
+from tests.helpers import code_of, message, number_of, picture, write_files
 
 
 @pytest.fixture
 def training(tv: ModuleType, tmp_path: Path) -> Any:
     """A folder of two classes and five images, as torchvision reads it."""
-    from PIL import Image
     from torchvision.datasets import ImageFolder
 
-    for wnid, number in [("n01440764", 10026), ("n01440764", 7), ("n01443537", 2), ("n01443537", 11), ("n01443537", 7)]:
-        (tmp_path / "train" / wnid).mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (8, 8), (number % 256, 0, 0)).save(tmp_path / "train" / wnid / f"{wnid}_{number}.JPEG")
-    return ImageFolder(tmp_path / "train")
+    images = [("n01440764", 10), ("n01440764", 7), ("n01443537", 2), ("n01443537", 11), ("n01443537", 7)]
+    return ImageFolder(write_files(tmp_path / "train", {f"{wnid}/{wnid}_{i}.JPEG": picture(i) for wnid, i in images}))
 
 
 def names(samples: Any) -> list[str]:
@@ -38,32 +35,24 @@ def dataset_of(paths: Any) -> Any:
 
 
 def test_the_listed_images_are_kept_in_the_order_of_the_data_set(tv: ModuleType, training: Any) -> None:
-    clean = tv.CleanTraining(training, ["n01443537_7.JPEG", "n01443537_11.JPEG", "n01440764_10026.JPEG"])
-    assert names(clean.samples) == ["n01440764_10026.JPEG", "n01443537_11.JPEG", "n01443537_7.JPEG"]
+    clean = tv.CleanTraining(training, ["n01443537_7.JPEG", "n01443537_11.JPEG", "n01440764_10.JPEG"])
+    assert names(clean.samples) == ["n01440764_10.JPEG", "n01443537_11.JPEG", "n01443537_7.JPEG"]
     assert (len(clean), clean.targets, clean.missing) == (3, [0, 1, 1], 0)
     assert clean.classes == training.classes == ["n01440764", "n01443537"]
     assert clean.class_to_idx == training.class_to_idx
-    assert [target for _, target in clean] == clean.targets
-    assert [image.getpixel((0, 0))[0] for image, _ in clean] == pytest.approx([10026 % 256, 11, 7], abs=3)
+    assert [(number_of(image), target) for image, target in clean] == [(10, 0), (11, 1), (7, 1)]
 
 
-def test_the_list_may_be_a_file_and_folders_and_extensions_do_not_count(
-    tv: ModuleType, training: Any, tmp_path: Path
+def test_the_list_may_be_a_file_or_the_known_one_and_folders_and_extensions_do_not_count(
+    tv: ModuleType, training: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listed = tmp_path / "fnames_clean.txt"
     listed.write_bytes(b"n01443537/n01443537_2.jpg\r\n\r\nn01440764_7\r\n")
-    lines = listed.read_text().splitlines()
-    for files in (listed, str(listed), iter(lines), [Path(line) for line in lines if line]):
-        assert names(tv.CleanTraining(training, files).samples) == ["n01440764_7.JPEG", "n01443537_2.JPEG"]
-
-
-def test_the_known_list_is_the_default(
-    tv: ModuleType, training: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
     monkeypatch.setenv("REASSESS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("REASSESS_DATA", str(tmp_path))
-    (tmp_path / "fnames_clean.txt").write_text("n01443537_2.JPEG\n")
-    assert names(tv.CleanTraining(training).samples) == ["n01443537_2.JPEG"]
+    lines = listed.read_text().splitlines()
+    for files in ([listed], [str(listed)], [iter(lines)], [[Path(line) for line in lines if line]], []):
+        assert names(tv.CleanTraining(training, *files).samples) == ["n01440764_7.JPEG", "n01443537_2.JPEG"]
 
 
 def test_names_that_the_data_set_does_not_hold_are_counted_and_said(tv: ModuleType, training: Any) -> None:
@@ -71,7 +60,7 @@ def test_names_that_the_data_set_does_not_hold_are_counted_and_said(tv: ModuleTy
     with pytest.warns(ReassessWarning) as warned:
         clean = tv.CleanTraining(training, listed)
     assert [str(warning.message) for warning in warned] == [
-        "4 of the 5 images on the list are not in the dataset: n01443537_3, n01443537_4, n01443537_5 and 1 more"
+        "4 of the 5 images in the list are not in the dataset: n01443537_3, n01443537_4, n01443537_5 and 1 more"
     ]
     assert Path(warned[0].filename) == Path(__file__)
     assert repr(clean) == ("Dataset CleanTraining\n    Number of datapoints: 1 of 5\n    On the list and not here: 4")
@@ -101,48 +90,28 @@ def test_an_image_is_kept_if_and_only_if_it_is_listed(
 # --- bad input ------------------------------------------------------------------------------------------------------
 
 
-def test_a_data_set_without_file_names_is_an_error(tv: ModuleType) -> None:
+def test_a_list_of_other_images_or_none_is_an_error(tv: ModuleType, training: Any) -> None:
     from torchvision.datasets import FakeData
 
-    assert message(lambda: tv.CleanTraining(FakeData(), ["a.JPEG"])) == (
+    assert message(tv.CleanTraining, training, ["b.JPEG", "c.JPEG", "a.JPEG"]) == (
+        "no image of the dataset is in the list\n"
+        "  allowed: names such as a, b and 1 more\n"
+        "  found:   n01440764/n01440764_10.JPEG, n01440764/n01440764_7.JPEG and 3 more\n"
+        "  fix:     give a dataset of the training images"
+    )
+    assert code_of(tv.CleanTraining, training, "clean.txt") == "file-not-found"
+    assert message(tv.CleanTraining, FakeData(), ["a.JPEG"]) == (
         "dataset does not give the files of its images\n"
         "  allowed: one with samples, such as torchvision's ImageFolder, or with filenames(), such as timm's\n"
         "  found:   FakeData"
     )
 
 
-def test_a_list_of_other_images_is_an_error(tv: ModuleType, training: Any) -> None:
-    assert message(lambda: tv.CleanTraining(training, ["b.JPEG", "c.JPEG", "a.JPEG"])) == (
-        "no image of the dataset is on the list\n"
-        "  allowed: names such as a, b and 1 more\n"
-        "  found:   n01440764/n01440764_10026.JPEG, n01440764/n01440764_7.JPEG and 3 more\n"
-        "  fix:     give a dataset of the training images"
-    )
-
-
-def test_two_images_of_a_listed_name_are_an_error_and_two_of_another_are_not(tv: ModuleType) -> None:
+def test_two_images_of_a_listed_name_are_an_error_unless_their_folders_tell_them_apart(tv: ModuleType) -> None:
     dataset = dataset_of(["a/1.JPEG", "b/1.png", "b/2.JPEG"])
-    assert message(lambda: tv.CleanTraining(dataset, ["1.JPEG"])) == (
-        "two images have a name that is on the list\n  found:   a/1.JPEG and b/1.png\n"
+    assert message(tv.CleanTraining, dataset, ["1.JPEG"]) == (
+        "two images have a name that is in the list\n  found:   a/1.JPEG and b/1.png\n"
         '  fix:     join by the whole path (match="path")'
     )
     assert names(tv.CleanTraining(dataset, ["2.JPEG"]).samples) == ["2.JPEG"]
-
-
-def test_images_of_one_file_name_are_told_apart_by_their_folders(tv: ModuleType, tmp_path: Path) -> None:
-    from PIL import Image
-    from torchvision.datasets import ImageFolder
-
-    for place in ("cat/1.png", "cat/2.png", "dog/1.png"):
-        (tmp_path / "train" / place).parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (8, 8)).save(tmp_path / "train" / place)
-    (tmp_path / "clean.txt").write_text("dog/1.png\ncat/2.png\n")
-    clean = tv.CleanTraining(ImageFolder(tmp_path / "train"), tmp_path / "clean.txt", match="path")
-    assert [(Path(path).parent.name, target) for path, target in clean.samples] == [("cat", 0), ("dog", 1)]
-    assert message(lambda: tv.CleanTraining(ImageFolder(tmp_path / "train"), tmp_path / "clean.txt")).startswith(
-        "two images have a name that is on the list\n"
-    )
-
-
-def test_a_list_that_is_not_there_is_an_error(tv: ModuleType, training: Any) -> None:
-    assert message(lambda: tv.CleanTraining(training, "clean.txt")).startswith("file not found\n  where:   clean.txt\n")
+    assert names(tv.CleanTraining(dataset, ["b/1.png", "b/2.JPEG"], match="path").samples) == ["1.png", "2.JPEG"]

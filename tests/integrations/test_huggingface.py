@@ -12,14 +12,13 @@ import numpy as np
 import pytest
 
 from reassess.core import LabelSets
-from tests.helpers import message, number_of, picture, python
+from tests.helpers import code_of, message, number_of, picture
 
 VALID = {1: [65], 2: [], 3: [231, 230], 4: [809, 968, 925], 5: [516], 6: [57], 7: [334], 8: [700]}
 ORDER = [3, 8, 2, 5, 1, 7, 4, 6]
 NAMES = [f"ILSVRC2012_val_{number:08d}_n01751748.JPEG" for number in ORDER]
 EXPECTED = [sorted(VALID[number]) for number in ORDER]
 LABELS = LabelSets.from_lists([f"ILSVRC2012_val_{number:08d}.JPEG" for number in VALID], VALID.values())
-MEND = "check the names, or mark such images: ignore_unknown=True"
 
 
 @pytest.fixture(scope="module")
@@ -82,14 +81,12 @@ def check(labelled: Any, before: Any) -> None:
 def test_images_in_parquet_get_the_classes_of_their_names(
     add: Callable[..., Any], datasets: ModuleType, images: Any
 ) -> None:
+    """In any order, and only some."""
     labelled = add(images, LABELS)
     check(labelled, images)
     assert labelled["real_label"][:] == EXPECTED
     assert labelled.features["real_label"] == datasets.Sequence(datasets.Value("int64"))
     assert "real_label" not in images.features
-
-
-def test_so_do_images_in_another_order_or_only_some(add: Callable[..., Any], images: Any) -> None:
     check(add(images.shuffle(seed=3), LABELS), images)
     assert add(images.select([6, 2]), LABELS)["real_label"][:] == [[809, 925, 968], []]
     assert add(images.select([]), LABELS)["real_label"][:] == []
@@ -126,6 +123,7 @@ def test_a_streamed_data_set_gets_them_too(add: Callable[..., Any], images: Any,
     check(add(streamed.shuffle(seed=3, buffer_size=4), LABELS), streamed)
     check(add(images.to_iterable_dataset(num_shards=3), LABELS), images)
     assert [row["real_label"] for row in add(streamed.skip(1).take(2), LABELS)] == EXPECTED[1:3]
+    check(pickle.loads(pickle.dumps(add(streamed, LABELS))), streamed)  # as a loader sends it to its processes
 
 
 def test_a_streamed_data_set_keeps_its_decoding_and_its_format(
@@ -139,10 +137,6 @@ def test_a_streamed_data_set_keeps_its_decoding_and_its_format(
     assert row["real_label"].tolist() == EXPECTED[0]
 
 
-def test_a_streamed_data_set_can_be_sent_to_the_processes_of_a_loader(add: Callable[..., Any], streamed: Any) -> None:
-    check(pickle.loads(pickle.dumps(add(streamed, LABELS))), streamed)
-
-
 def test_names_in_a_column_of_their_own(add: Callable[..., Any], datasets: ModuleType, named: Any) -> None:
     names = named.select(range(8))
     ways = (names, names.to_iterable_dataset(), names.cast_column("file", datasets.Value("large_string")))
@@ -153,24 +147,20 @@ def test_names_in_a_column_of_their_own(add: Callable[..., Any], datasets: Modul
 
 
 @pytest.mark.parametrize("streaming", [False, True])
-def test_never_rated_is_none_and_rated_without_a_class_is_empty(
-    add: Callable[..., Any], named: Any, streaming: bool
+def test_unknown_images_are_counted_and_named_or_none_and_those_without_a_class_are_empty(
+    add: Callable[..., Any], datasets: ModuleType, named: Any, streaming: bool
 ) -> None:
     dataset = named.to_iterable_dataset() if streaming else named
     labelled = add(dataset, LABELS, image="file", ignore_unknown=True)
     assert [row["real_label"] for row in labelled] == [*EXPECTED, None]
     assert EXPECTED[2] == []
-
-
-@pytest.mark.parametrize("streaming", [False, True])
-def test_unknown_images_are_counted_and_named(add: Callable[..., Any], datasets: ModuleType, streaming: bool) -> None:
     dataset = datasets.Dataset.from_dict({"file": [*NAMES, "a.jpg", "b.jpg", "c.jpg", "d.jpg"]})
     dataset = dataset.to_iterable_dataset() if streaming else dataset
     assert message(lambda: list(add(dataset, LABELS, image="file"))) == (
         "4 of 12 images are not in the label sets\n"
         "  allowed: ILSVRC2012_val_00000001.JPEG and 7 more\n"
         "  found:   a.jpg, b.jpg, c.jpg and 1 more\n"
-        f"  fix:     {MEND}"
+        "  fix:     check the names, or mark such images: ignore_unknown=True"
     )
 
 
@@ -190,39 +180,28 @@ def test_images_without_a_name_are_refused(
     )
 
 
-def test_a_dict_of_splits_is_refused(add: Callable[..., Any], datasets: ModuleType, images: Any) -> None:
-    assert message(lambda: add(datasets.DatasetDict(train=images, validation=images), LABELS)) == (
-        "not a single dataset\n"
-        "  allowed: a Dataset or an IterableDataset\n"
+def test_columns_are_checked(add: Callable[..., Any], datasets: ModuleType, images: Any, named: Any) -> None:
+    untyped = datasets.IterableDataset.from_generator(lambda: iter([{"image": NAMES[0]}]))
+    assert message(add, datasets.DatasetDict(train=images, validation=images), LABELS) == (
+        "not a single dataset\n  allowed: a Dataset or an IterableDataset\n"
         "  found:   DatasetDict of train, validation\n"
         "  fix:     give one split; the training images of ImageNet have no reassessed labels"
     )
-    assert "found:   list\n" in message(lambda: add([], LABELS))
-
-
-def test_columns_are_checked(add: Callable[..., Any], images: Any, named: Any) -> None:
-    assert message(lambda: add(named, LABELS)) == (
-        "dataset has no column image\n"
-        "  found:   file\n"
-        "  fix:     say which column holds the images or their file names: image=..."
-    )
-    assert message(
-        lambda: add(images.select_columns("label").rename_column("label", "x"), LABELS, image="x")
-    ).startswith(
-        "column x has neither images nor file names\n  allowed: Image, or Value('string')\n  found:   ClassLabel("
-    )
-    assert message(lambda: add(images, LABELS, feature="label")) == (
-        "dataset already has a column label\n"
-        "  found:   image, label\n"
-        "  fix:     call the new one otherwise: feature=..."
-    )
-
-
-def test_a_streamed_data_set_must_say_what_its_columns_hold(add: Callable[..., Any], datasets: ModuleType) -> None:
-    untyped = datasets.IterableDataset.from_generator(lambda: iter([{"image": NAMES[0]}]))
-    assert message(lambda: add(untyped, LABELS)) == (
+    assert message(add, untyped, LABELS) == (
         "dataset does not describe its columns\n"
         "  fix:     add the labels before any map, or give map and from_generator the features"
+    )
+    assert message(add, named, LABELS) == (
+        "dataset has no column image\n  found:   file\n"
+        "  fix:     say which column holds the images or their file names: image=..."
+    )
+    assert message(add, images, LABELS, feature="label") == (
+        "dataset already has a column label\n  found:   image, label\n"
+        "  fix:     call the new one otherwise: feature=..."
+    )
+    assert code_of(add, [], LABELS) == "wrong-type"
+    assert message(add, images, LABELS, image="label").startswith(
+        "column label has neither images nor file names\n  allowed: Image, or Value('string')\n  found:   ClassLabel("
     )
 
 
@@ -231,29 +210,14 @@ def test_the_result_can_be_written_and_read(add: Callable[..., Any], images: Any
     check(type(images).from_parquet(str(tmp_path / "out.parquet"), cache_dir=str(tmp_path / "cache")), images)
 
 
-IN_ANOTHER_PROCESS = """
-import datasets
-from reassess.integrations.huggingface import with_real_labels
-from reassess.core.labels import LabelSets
-
-datasets.disable_progress_bars()
-labels = LabelSets.from_lists(["a.png", "b.png"], [[2, 0], []])
-labelled = with_real_labels(datasets.Dataset.from_dict({"image": ["b.png", "a.png"]}), labels)
-counted = labelled.map(lambda row: {"valid": len(row["real_label"])}, num_proc=2)
-print(labelled._fingerprint, counted["valid"][:])
-"""
-
-
 def test_the_fingerprint_by_which_later_steps_are_cached_is_that_of_what_the_column_holds(
     add: Callable[..., Any], datasets: ModuleType
 ) -> None:
-    """And the later steps may run in several processes."""
-    dataset = datasets.Dataset.from_dict({"image": ["b.png", "a.png"]})
-    labels = LabelSets.from_lists(["a.png", "b.png"], [[2, 0], []])
-    others = LabelSets.from_lists(["a.png", "b.png"], [[2, 0], [1]])
-    here = add(dataset, labels)._fingerprint
-    assert here == add(dataset, labels)._fingerprint != add(dataset, others)._fingerprint
-    assert python("-c", IN_ANOTHER_PROCESS).out.strip() == f"{here} [0, 2]"
+    def fingerprint(*sets: list[int]) -> str:
+        dataset = datasets.Dataset.from_dict({"image": ["b.png", "a.png"]})
+        return add(dataset, LabelSets.from_lists(["a.png", "b.png"], sets))._fingerprint
+
+    assert fingerprint([2, 0], []) == fingerprint([0, 2], []) != fingerprint([2, 0], [1])
 
 
 def test_the_real_labels_of_all_images(

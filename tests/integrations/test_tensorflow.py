@@ -15,10 +15,9 @@ from hypothesis import strategies as st
 
 from reassess.core import Classes, LabelSets
 from reassess.core.image_names import image_keys
-from reassess.errors import DataError
 from reassess.evaluation import multi_hot, padded_ids
 from reassess.text import composed
-from tests.helpers import message
+from tests.helpers import code_of, fault_of, message
 
 LABELS = LabelSets.from_lists(
     [*(f"ILSVRC2012_val_{number:08d}.JPEG" for number in range(1, 6)), "cats/tom.jpg"],
@@ -92,7 +91,7 @@ def test_so_is_one_whose_name_is_no_utf8(module: ModuleType, name: list[Any]) ->
 
 
 @pytest.mark.parametrize("encoding", ["ragged", "padded", "multi-hot"])
-def test_every_element_gets_the_classes_of_its_image_and_keeps_its_features(
+def test_every_element_and_batch_gets_the_classes_of_its_images_and_keeps_its_features(
     module: ModuleType, images: Any, encoding: str
 ) -> None:
     elements = list(module.with_real_labels(images.shuffle(6, seed=1), LABELS, encoding=encoding))
@@ -101,68 +100,39 @@ def test_every_element_gets_the_classes_of_its_image_and_keeps_its_features(
         row = int(element["number"])
         assert element["file_name"].numpy().decode() == NAMES[row]
         assert element["real_label"].numpy().tolist() == list(TABLES[encoding][row])
-
-
-@pytest.mark.parametrize("encoding", ["ragged", "padded", "multi-hot"])
-@pytest.mark.parametrize("size", [1, 4, 6])
-def test_so_does_every_batch(module: ModuleType, images: Any, encoding: str, size: int) -> None:
-    batches = [batch["real_label"] for batch in module.with_real_labels(images.batch(size), LABELS, encoding=encoding)]
-    together = [row for batch in batches for row in lists(batch.numpy())]
-    assert together == [list(row) for row in TABLES[encoding]]
-
-
-def test_single_elements_put_into_batches_are_the_same_batches(tf: ModuleType, module: ModuleType, images: Any) -> None:
-    before = next(iter(module.with_real_labels(images.batch(6), LABELS)))["real_label"]
-    after = next(iter(module.with_real_labels(images, LABELS).ragged_batch(6)))["real_label"]
-    assert isinstance(before, tf.RaggedTensor)
-    assert before.to_list() == after.to_list() == [list(ids) for ids in TABLES["ragged"]]
+    for size in (1, 4, 6):
+        batches = module.with_real_labels(images.batch(size), LABELS, encoding=encoding)
+        together = [row for batch in batches for row in lists(batch["real_label"].numpy())]
+        assert together == [list(row) for row in TABLES[encoding]]
 
 
 @pytest.mark.parametrize(
-    ("encoding", "dtype", "shape", "batch_shape"),
-    [
-        ("ragged", "int64", (None,), (None, None)),
-        ("padded", "int64", (3,), (4, 3)),
-        ("multi-hot", "bool", (6,), (4, 6)),
-    ],
+    ("encoding", "dtype", "width"), [("ragged", "int64", None), ("padded", "int64", 3), ("multi-hot", "bool", 6)]
 )
 def test_types_and_shapes_are_known_before_the_values(
-    module: ModuleType,
-    images: Any,
-    encoding: str,
-    dtype: str,
-    shape: tuple[None, ...] | tuple[int, ...],
-    batch_shape: tuple[None, ...] | tuple[int, ...],
+    module: ModuleType, images: Any, encoding: str, dtype: str, width: int | None
 ) -> None:
-    single = module.with_real_labels(images, LABELS, encoding=encoding).element_spec["real_label"]
-    batched = images.batch(4, drop_remainder=True)
-    batch = module.with_real_labels(batched, LABELS, encoding=encoding).element_spec["real_label"]
-    assert (single.dtype.name, tuple(single.shape)) == (dtype, shape)
-    assert (batch.dtype.name, tuple(batch.shape)) == (dtype, batch_shape)
-
-
-def test_the_labels_may_be_added_inside_a_compiled_function(tf: ModuleType, module: ModuleType, images: Any) -> None:
-    @tf.function
-    def total() -> Any:
-        result = tf.constant(0, tf.int64)
-        for element in module.with_real_labels(images.batch(4), LABELS):
-            result += tf.reduce_sum(element["real_label"])
-        return result
-
-    assert total() == sum(sum(ids) for ids in TABLES["ragged"])
+    for dataset, shape in ((images, (width,)), (images.batch(4, drop_remainder=True), (width and 4, width))):
+        spec = module.with_real_labels(dataset, LABELS, encoding=encoding).element_spec["real_label"]
+        assert (spec.dtype.name, tuple(spec.shape)) == (dtype, shape)
 
 
 def test_the_dataset_may_be_mapped_in_parallel_repeated_and_iterated_in_a_compiled_function(
     tf: ModuleType, module: ModuleType, images: Any
 ) -> None:
+    """The labels may be added within the function or before it."""
     labelled = module.with_real_labels(images, LABELS, encoding="multi-hot").repeat(50).batch(7)
     mapped = labelled.map(lambda element: tf.reduce_sum(tf.cast(element["real_label"], tf.int64)), num_parallel_calls=4)
 
     @tf.function
-    def total() -> Any:
-        return mapped.prefetch(2).reduce(tf.constant(0, tf.int64), tf.add)
+    def totals() -> Any:
+        ids = tf.constant(0, tf.int64)
+        for element in module.with_real_labels(images.batch(4), LABELS):
+            ids += tf.reduce_sum(element["real_label"])
+        return mapped.prefetch(2).reduce(tf.constant(0, tf.int64), tf.add), ids
 
-    assert total() == 50 * sum(len(ids) for ids in TABLES["ragged"])
+    sizes, ids = totals()
+    assert (sizes, ids) == (50 * sum(map(len, TABLES["ragged"])), sum(map(sum, TABLES["ragged"])))
 
 
 def test_unknown_images_stop_the_iteration_counted_and_named(tf: ModuleType, module: ModuleType) -> None:
@@ -209,68 +179,41 @@ def test_labels_without_a_class_give_none(tf: ModuleType, module: ModuleType, la
     assert batch["real_label_rated"].numpy().tolist() == [len(label_sets) == 1]
 
 
-def test_what_is_no_dataset_is_refused(module: ModuleType) -> None:
-    assert message(lambda: module.with_real_labels([{"file_name": "a.png"}], LABELS)) == (
-        "not a tf.data dataset\n  allowed: a tf.data.Dataset\n  found:   list"
-    )
-
-
-def test_elements_that_are_not_dicts_are_refused(tf: ModuleType, module: ModuleType) -> None:
+def test_what_is_no_dataset_of_named_images_is_refused(tf: ModuleType, module: ModuleType, images: Any) -> None:
+    add = module.with_real_labels
     pairs = tf.data.Dataset.from_tensor_slices(([1.0], [2]))
-    assert message(lambda: module.with_real_labels(pairs, LABELS)) == (
+    assert message(add, pairs, LABELS) == (
         "elements of the dataset are not dicts, so they have no image names\n"
         "  allowed: dicts with the feature file_name\n"
         "  found:   tuple: (TensorSpec(shape=(), dtype=tf.float32, name=None), "
         "TensorSpec(shape=(), dtype=tf.int32, name=None))\n"
         "  fix:     map them to dicts first; tfds.load gives dicts unless as_supervised=True"
     )
-
-
-def test_elements_must_name_their_image(tf: ModuleType, module: ModuleType, images: Any) -> None:
-    assert message(lambda: module.with_real_labels(images, LABELS, file_name="path")) == (
-        "elements of the dataset have no feature path\n"
-        "  found:   file_name, number\n"
+    assert message(add, images, LABELS, file_name="path") == (
+        "elements of the dataset have no feature path\n  found:   file_name, number\n"
         "  fix:     say which feature names the image: file_name=..."
     )
-    assert message(lambda: module.with_real_labels(images, LABELS, file_name="number")) == (
-        "feature number is not a file name\n"
-        "  allowed: a string, or a vector of strings\n"
+    assert message(add, images, LABELS, file_name="number") == (
+        "feature number is not a file name\n  allowed: a string, or a vector of strings\n"
         "  found:   TensorSpec(shape=(), dtype=tf.int64, name=None)"
     )
-    assert message(lambda: module.with_real_labels(images.batch(2).batch(2), LABELS)) == (
-        "feature file_name is not a file name\n"
-        "  allowed: a string, or a vector of strings\n"
-        "  found:   TensorSpec(shape=(None, None), dtype=tf.string, name=None)"
-    )
+    of_batches = "TensorSpec(shape=(None, None), dtype=tf.string, name=None)"
+    assert fault_of(add, images.batch(2).batch(2), LABELS) == ("wrong-type", of_batches)
+    assert fault_of(add, [{"file_name": "a.png"}], LABELS) == ("wrong-type", "list")
+    assert code_of(add, images, LABELS, encoding="one-hot") == "unknown-name"
+    assert code_of(add, images, LabelSets.from_lists(["a.png"], [[0]]), encoding="multi-hot") == "no-class-count"
 
 
 def test_a_feature_is_never_overwritten(module: ModuleType, images: Any) -> None:
-    assert message(lambda: module.with_real_labels(images, LABELS, feature="number")) == (
+    assert message(module.with_real_labels, images, LABELS, feature="number") == (
         "elements of the dataset already have a feature number\n"
         "  found:   file_name, number\n"
         "  fix:     call the new one otherwise: feature=..."
     )
     clashing = images.map(lambda example: {**example, "x_rated": 0})
-    assert sorted(module.with_real_labels(clashing, LABELS, feature="x").element_spec) == [
-        *images.element_spec,
-        "x",
-        "x_rated",
-    ]
-    with pytest.raises(DataError, match="already have a feature x_rated"):
-        module.with_real_labels(clashing, LABELS, feature="x", ignore_unknown=True)
-
-
-def test_an_encoding_is_one_of_three(module: ModuleType, images: Any) -> None:
-    assert message(lambda: module.with_real_labels(images, LABELS, encoding="one-hot")) == (
-        "unknown encoding\n  allowed: ragged, multi-hot, padded\n  found:   'one-hot'"
-    )
-
-
-def test_multi_hot_needs_the_number_of_classes(module: ModuleType, images: Any) -> None:
-    unsaid = LabelSets.from_lists(["a.png"], [[0]])
-    assert message(lambda: module.with_real_labels(images, unsaid, encoding="multi-hot")) == (
-        "label sets do not give the number of classes\n  fix:     give the number of classes"
-    )
+    features = module.with_real_labels(clashing, LABELS, feature="x").element_spec
+    assert sorted(features) == [*images.element_spec, "x", "x_rated"]
+    assert code_of(module.with_real_labels, clashing, LABELS, feature="x", ignore_unknown=True) == "duplicate-column"
 
 
 def test_the_real_labels_of_all_images_in_the_order_of_class_folders(

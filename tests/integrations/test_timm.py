@@ -1,6 +1,8 @@
 """The drop-in for timm's evaluator: the same numbers as timm's where timm can, and by name where it cannot."""
 
+import runpy
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,8 @@ import pytest
 
 from reassess import LabelSets, Predictions, evaluate
 from reassess.core.image_names import validation_names
-from reassess.errors import DataError
 from reassess.integrations.timm import RealLabelsImagenet
-from tests.helpers import python
+from tests.helpers import code_of, message
 
 RNG = np.random.default_rng(0)
 SCORES = RNG.standard_normal((300, 1000)).astype(np.float32)
@@ -50,48 +51,43 @@ def test_all_images_in_order_count_as_timm_counts_them(
 def test_some_images_in_any_order_under_any_name_count_as_evaluate_counts_them(
     scores: Any, real_labels: LabelSets, real_file: Callable[[str], Path]
 ) -> None:
+    """In the order of the names, or with the names of each batch."""
     rows = np.random.default_rng(1).permutation(300)[:200]
     names = [f"val/n01440764/{NAMES[row][:-5]}_n01440764.png" for row in rows]
-    evaluator = RealLabelsImagenet(names, real_file("real.json"))
-    for batch in np.array_split(np.arange(200), 7):
-        evaluator.add_result(scores[rows[batch]])
-    expected = evaluate(Predictions.from_scores(scores[rows], names), real_labels).real
+    expected = evaluate(Predictions.from_scores(scores[rows], names), real_labels, top_k=(1, 3)).real
     assert 0 < expected[1].hits < expected[1].n < 200
-    assert evaluator.get_accuracy() == {k: 100 * part.value for k, part in expected.items()}
+    in_order, by_name = (RealLabelsImagenet(names, str(real_file("real.json")), topk=(1, 3)) for _ in range(2))
+    assert np.isnan(in_order.get_accuracy(k=1))
+    for batch in np.array_split(np.arange(200), 7):
+        in_order.add_result(scores[rows[batch]])
+    for batch in np.array_split(np.random.default_rng(2).permutation(200), 3):
+        by_name.add_result(scores[rows[batch]], [NAMES[row] for row in rows[batch]])
+    assert in_order.get_accuracy() == by_name.get_accuracy() == {k: 100 * part.value for k, part in expected.items()}
+    assert by_name.get_accuracy(3) == 100 * expected[3].value
 
 
-def test_a_shuffled_stream_says_which_images_come(
-    scores: Any, real_labels: LabelSets, real_file: Callable[[str], Path]
-) -> None:
-    evaluator = RealLabelsImagenet(NAMES[:300], str(real_file("real.json")), topk=(1, 3))
-    for batch in np.array_split(np.random.default_rng(2).permutation(300), 3):
-        evaluator.add_result(scores[batch], [NAMES[row] for row in batch])
-    expected = evaluate(Predictions.from_scores(scores, NAMES[:300]), real_labels, top_k=(1, 3)).real
-    assert evaluator.get_accuracy() == {k: 100 * part.value for k, part in expected.items()}
-    assert evaluator.get_accuracy(3) == 100 * expected[3].value
-
-
-def test_before_the_first_batch_there_is_no_number(real_file: Callable[[str], Path]) -> None:
-    assert np.isnan(RealLabelsImagenet(NAMES, real_file("real.json")).get_accuracy(k=1))
-
-
-def test_more_outputs_than_images_are_refused(real_file: Callable[[str], Path]) -> None:
+def test_more_outputs_than_images_and_names_of_no_image_are_refused(real_file: Callable[[str], Path]) -> None:
     evaluator = RealLabelsImagenet(NAMES[:3], real_file("real.json"))
     evaluator.add_result(SCORES[:2])
-    with pytest.raises(DataError) as raised:
-        evaluator.add_result(SCORES[:2])
-    assert str(raised.value) == (
+    assert message(evaluator.add_result, SCORES[:2]) == (
         "more outputs than images\n  allowed: 3, as many as there are file names\n  found:   4"
     )
+    assert code_of(RealLabelsImagenet, ["tom.jpg"], real_file("real.json")) == "unknown-images"
 
 
-def test_names_of_no_validation_image_are_refused(real_file: Callable[[str], Path]) -> None:
-    with pytest.raises(DataError, match="1 of 1 images are not in the label sets"):
-        RealLabelsImagenet(["tom.jpg"], real_file("real.json"))
+def run_module(monkeypatch: pytest.MonkeyPatch, *argv: str) -> None:
+    """As `python -m reassess.integrations.timm` does, in this process."""
+    timm_data = import_module("timm.data")
+    monkeypatch.setattr(timm_data, "RealLabelsImagenet", timm_data.RealLabelsImagenet)  # undone after the test
+    monkeypatch.setattr("sys.argv", ["timm.py", *argv])
+    runpy.run_path(str(import_module("reassess.integrations.timm").__file__), run_name="__main__")
 
 
 def test_a_validation_script_runs_with_it_as_it_is(
-    needs: Callable[[str], None], real_file: Callable[[str], Path], tmp_path: Path
+    needs: Callable[[str], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     needs("timm")
     script = tmp_path / "validate.py"
@@ -101,11 +97,10 @@ def test_a_validation_script_runs_with_it_as_it_is(
         "if __name__ == '__main__':\n"
         "    print(RealLabelsImagenet.__module__, sys.argv[1:])\n"
     )
-    result = python("-m", "reassess.integrations.timm", script, "--real-labels", "real.json")
-    assert result.out.split("\n")[0] == "__main__ ['--real-labels', 'real.json']"
-
-
-def test_run_without_a_script_it_says_how(needs: Callable[[str], None]) -> None:
-    needs("timm")
-    result = python("-m", "reassess.integrations.timm", code=2)
-    assert result.err == "usage: python -m reassess.integrations.timm validate.py [what validate.py takes]\n"
+    run_module(monkeypatch, str(script), "--real-labels", "real.json")
+    assert capsys.readouterr().out == "__main__ ['--real-labels', 'real.json']\n"
+    with pytest.raises(SystemExit, match="2"):
+        run_module(monkeypatch)
+    assert (
+        capsys.readouterr().err == "usage: python -m reassess.integrations.timm validate.py [what validate.py takes]\n"
+    )

@@ -1,7 +1,8 @@
 """Parts of folds, other classes and targets for a loss inside each framework: by name, and alike in all of them."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -12,220 +13,275 @@ import pytest
 
 from reassess.cleaning import training_targets
 from reassess.core import Classes, Folds, ImageSelection, LabelSets, TrainingTargets
+from reassess.core.image_selection import selection_keys
 from reassess.errors import DataError, ReassessWarning
 from reassess.formats import read_clean_list
-from tests.helpers import message
+from tests.helpers import code_of, message
 
 NAMES = ("cat/1.png", "cat/2.png", "cat/3.png", "dog/4.png", "dog/5.png", "eel/6.png")
-FOLDS = Folds(tuple(reversed(NAMES)), np.array([0, 1, 0, 1, 0, 1]))
+CLASS_IDS = [0, 0, 0, 1, 1, 2]
+FOLDS = Folds(tuple(reversed(NAMES)), np.array([0, 1, 0, 1, 0, 1]))  # images 2, 4 and 6 are in fold 0
+FEW = Folds(NAMES[:4], np.array([0, 1, 0, 1]))
 LABELS = LabelSets.from_lists(NAMES, [[0], [0, 1], [], [1], [2, 1], [2]], Classes(3, names=("cat", "dog", "eel")))
-HELD_OUT = ("cat/2.png", "dog/4.png", "eel/6.png")  # in fold 0
+HELD_OUT = ("cat/2.png", "dog/4.png", "eel/6.png")
+UNKNOWN = "2 of 6 images are unknown to the training part of fold 0 and not used: dog/5.png, eel/6.png"
 
 
-@pytest.fixture
-def uniform() -> TrainingTargets:
+@pytest.fixture(scope="module")
+def both_targets() -> tuple[TrainingTargets, TrainingTargets]:
+    """For cross entropy and for binary cross entropy."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ReassessWarning)
-        return training_targets(LABELS, "uniform")
+        return training_targets(LABELS, "uniform"), training_targets(LABELS, "multi-hot")
 
 
-@pytest.fixture
-def hot() -> TrainingTargets:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ReassessWarning)
-        return training_targets(LABELS, "multi-hot")
+@dataclass(frozen=True)
+class Library:
+    """Six images as a library holds them, what chooses and changes them, and their numbers and classes or targets."""
+
+    images: Any
+    select: Callable[..., Any]
+    relabel: Callable[..., Any]
+    with_targets: Callable[..., Any]
+    rows: Callable[[Any], Iterator[tuple[int, Any]]]
+
+    def numbers(self, images: Any) -> list[int]:
+        return [number for number, _ in self.rows(images)]
+
+    def selected(self, selection: ImageSelection, **options: Any) -> list[int]:
+        return self.numbers(self.select(self.images, selection, **options))
 
 
-# --- torchvision and timm --------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
+@pytest.fixture(scope="module")
 def torch_training(needs: Callable[[str], None]) -> ModuleType:
     needs("torchvision")
     return import_module("reassess.integrations.torch_training")
 
 
-# timm leaves the files of images open.
-_LEFT_OPEN = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
+@pytest.fixture(scope="module")
+def tf_training(needs: Callable[[str], None]) -> ModuleType:
+    needs("tensorflow")
+    return import_module("reassess.integrations.tensorflow_training")
 
 
-@pytest.fixture(params=["torchvision", pytest.param("timm", marks=_LEFT_OPEN)])
-def images(request: pytest.FixtureRequest, torch_training: ModuleType, needs: Any, tmp_path: Path) -> Any:
-    """Six images in class folders, each a dataset of either library; the red of an image is 10 times its number."""
+@pytest.fixture(scope="module")
+def hf_training(needs: Callable[[str], None], tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
+    needs("datasets")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_HOME", str(tmp_path_factory.mktemp("hf")))
+        yield import_module("reassess.integrations.huggingface_training")
+
+
+@pytest.fixture(scope="module")
+def folder(needs: Callable[[str], None], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Class folders; the red of an image is 10 times its number."""
+    needs("PIL")
     from PIL import Image
 
+    folder = tmp_path_factory.mktemp("images")
     for name in NAMES:
-        path = tmp_path / "train" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (4, 4), (10 * int(path.stem), 0, 0)).save(path)
-    if request.param == "torchvision":
-        from torchvision.datasets import ImageFolder
-
-        return ImageFolder(tmp_path / "train")
-    needs("timm")
-    from timm.data import create_dataset
-
-    return create_dataset("", str(tmp_path / "train"))
+        (folder / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (4, 4), (10 * int(Path(name).stem), 0, 0)).save(folder / name)
+    return folder
 
 
 def red(image: Any) -> int:
     return int(image.getpixel((0, 0))[0])
 
 
-def test_torch_parts_of_a_fold_are_all_images_once(images: Any, torch_training: ModuleType) -> None:
-    held_out, training = (
-        torch_training.SelectedImages(images, part) for part in (FOLDS.held_out(0), FOLDS.training(0))
-    )
-    assert [red(image) for image, _ in held_out] == [20, 40, 60]
-    assert [red(image) for image, _ in training] == [10, 30, 50]
-    assert [target for _, target in held_out] == [0, 1, 2]
-    assert torch_training.image_names(held_out) == list(HELD_OUT)
-    assert torch_training.image_names(torch_training.SelectedImages(held_out, ImageSelection(HELD_OUT[1:]))) == list(
-        HELD_OUT[1:]
+@pytest.fixture
+def torchvision(folder: Path, torch_training: ModuleType) -> Library:
+    from torchvision.datasets import ImageFolder
+
+    return of_torch(ImageFolder(folder), torch_training)
+
+
+@pytest.fixture
+def timm(folder: Path, torch_training: ModuleType, needs: Callable[[str], None]) -> Library:
+    needs("timm")
+    from timm.data import create_dataset
+
+    return of_torch(create_dataset("", str(folder)), torch_training)
+
+
+def of_torch(images: Any, module: ModuleType) -> Library:
+    def rows(dataset: Any) -> Iterator[tuple[int, Any]]:
+        for image, target in dataset:
+            yield red(image) // 10, np.asarray(target).tolist()
+
+    return Library(images, module.SelectedImages, module.RelabelledImages, module.TargetImages, rows)
+
+
+@pytest.fixture
+def tensorflow(tf_training: ModuleType) -> Library:
+    import tensorflow as tf
+
+    def rows(dataset: Any) -> Iterator[tuple[int, Any]]:
+        for element in dataset:
+            image, target = (element["image"], element["label"]) if isinstance(element, dict) else element
+            yield int(image[0]), target.numpy().tolist()
+
+    names = [NAMES[0], NAMES[1].replace("/", "\\"), *NAMES[2:]]
+    images = {"file_name": names, "image": np.arange(1, 7, dtype=np.float32)[:, None], "label": CLASS_IDS}
+    of = tf_training
+    return Library(
+        tf.data.Dataset.from_tensor_slices(images), of.select_images, of.relabel_images, of.with_targets, rows
     )
 
 
-def test_torch_takes_a_list_of_kept_images_as_a_selection(
-    images: Any, torch_training: ModuleType, tmp_path: Path
-) -> None:
-    path = tmp_path / "clean.txt"
-    path.write_text("\n".join(HELD_OUT[1:]))
-    assert torch_training.image_names(torch_training.SelectedImages(images, read_clean_list(path))) == list(
-        HELD_OUT[1:]
+@pytest.fixture
+def huggingface(hf_training: ModuleType) -> Library:
+    import datasets
+
+    features = datasets.Features(
+        {
+            "image": datasets.Value("string"),
+            "label": datasets.ClassLabel(names=["cat", "dog", "eel"]),
+            "number": datasets.Value("float32"),
+        }
     )
-    assert message(torch_training.SelectedImages, images, path) == (
-        f"wrong type of selection\n  allowed: ImageSelection\n  found:   {type(path).__name__}\n"
+    columns = {"image": list(NAMES), "label": CLASS_IDS, "number": list(range(1, 7))}
+
+    def rows(dataset: Any) -> Iterator[tuple[int, Any]]:
+        for row in dataset:
+            yield int(row["number"]), row.get("target", row["label"])
+
+    of = hf_training
+    images = datasets.Dataset.from_dict(columns, features=features)
+    return Library(images, of.select_images, of.relabel_images, of.with_targets, rows)
+
+
+@pytest.fixture
+def streamed(huggingface: Library) -> Library:
+    of = huggingface
+    return Library(of.images.to_iterable_dataset(), of.select, of.relabel, of.with_targets, of.rows)
+
+
+# timm leaves the files of images open.
+_LEFT_OPEN = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
+TORCH = ["torchvision", pytest.param("timm", marks=_LEFT_OPEN)]
+HUGGING_FACE = ["huggingface", "streamed"]
+
+
+@pytest.fixture(params=[*TORCH, "tensorflow", *HUGGING_FACE])
+def library(request: pytest.FixtureRequest) -> Library:
+    return request.getfixturevalue(request.param)
+
+
+def test_parts_of_a_fold_are_all_images_once(library: Library) -> None:
+    held_out = library.select(library.images, FOLDS.held_out(0))
+    assert list(library.rows(held_out)) == [(2, 0), (4, 1), (6, 2)]
+    assert library.selected(FOLDS.training(0)) == [1, 3, 5]
+    for match, name in (("name", "5.png"), ("stem", "5")):
+        assert library.selected(ImageSelection((name,)), match=match) == [5]
+
+
+def test_other_classes_by_name(library: Library) -> None:
+    changed = library.relabel(library.images, {"2.png": 1, "4.png": 0}, match="name")
+    assert list(library.rows(changed)) == [(1, 0), (2, 1), (3, 0), (4, 0), (5, 1), (6, 2)]
+    part = library.select(changed, FOLDS.held_out(0))
+    assert list(library.rows(part)) == [(2, 1), (4, 0), (6, 2)]
+
+
+def test_each_image_has_its_target(library: Library, both_targets: tuple[TrainingTargets, ...]) -> None:
+    for targets in both_targets:
+        rows = list(library.rows(library.with_targets(library.images, targets)))
+        assert [number for number, _ in rows] == [1, 2, 4, 5, 6]
+        for number, target in rows:
+            assert target == targets.of([NAMES[number - 1]])[0].tolist()
+
+
+@pytest.mark.parametrize("library", [*TORCH, *HUGGING_FACE], indirect=True)
+def test_unknown_images_are_refused_or_left_out(library: Library) -> None:
+    assert message(lambda: library.selected(FEW.training(0))) == (
+        "2 of 6 images are not in the training part of fold 0\n"
+        "  allowed: names such as cat/2.png, dog/4.png and 2 more\n  found:   dog/5.png, eel/6.png\n"
+        "  fix:     check the names; or do not use such images: ignore_unknown=True"
+    )
+    with warnings.catch_warnings(record=True, action="always") as warned:
+        assert library.selected(FEW.training(0), ignore_unknown=True) == [2, 4]
+    is_streamed = type(library.images).__name__ == "IterableDataset"
+    texts = [str(each.message) for each in warned if issubclass(each.category, ReassessWarning)]
+    assert texts == ([] if is_streamed else [UNKNOWN])
+
+
+def test_in_tensorflow_an_unknown_image_stops_the_iteration_or_is_left_out(tensorflow: Library) -> None:
+    import tensorflow as tf
+
+    with pytest.raises(tf.errors.InvalidArgumentError) as error:
+        tensorflow.selected(FEW.training(0))
+    assert (
+        "1 of 1 images are not known to the training part of fold 0; allowed: names such as cat/2.png, dog/4.png and "
+        "2 more; found: dog/5.png; fix: check the names, or keep such images apart with ignore_unknown=True"
+    ) in str(error.value)
+    assert tensorflow.selected(FEW.training(0), ignore_unknown=True) == [2, 4]
+
+
+# --- torchvision and timm --------------------------------------------------------------------------------------------
+
+
+def test_a_list_of_kept_images_is_a_selection(torchvision: Library, torch_training: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "clean.txt").write_text("\n".join(HELD_OUT[1:]))
+    part = torchvision.select(torchvision.images, read_clean_list(tmp_path / "clean.txt"))
+    assert torch_training.image_names(part) == list(HELD_OUT[1:])
+    assert message(torchvision.select, torchvision.images, str(tmp_path)) == (
+        "wrong type of selection\n  allowed: ImageSelection\n  found:   str\n"
         "  fix:     read_clean_list(FILE) or ImageSelection(images)"
     )
 
 
-def test_torch_a_transform_of_one_part_is_not_that_of_another(images: Any, torch_training: ModuleType) -> None:
-    held_out, training = (
-        torch_training.SelectedImages(images, part) for part in (FOLDS.held_out(0), FOLDS.training(0))
-    )
+@pytest.mark.parametrize("library", TORCH, indirect=True)
+def test_a_transform_of_one_part_is_not_that_of_another(library: Library) -> None:
+    held_out, training = (library.select(library.images, part) for part in (FOLDS.held_out(0), FOLDS.training(0)))
     training.transform = red  # as timm's create_loader sets it
     assert [value for value, _ in training] == [10, 30, 50]
     assert [red(image) for image, _ in held_out] == [20, 40, 60]
-    assert (training.transform, held_out.transform, images.transform) == (red, None, None)
-
-
-def test_torch_other_classes_by_name(images: Any, torch_training: ModuleType) -> None:
-    changed = torch_training.RelabelledImages(images, {"2.png": 1, "6.png": 2}, match="name")
-    assert [target for _, target in changed] == [0, 1, 0, 1, 1, 2]
-    assert [red(image) for image, _ in changed] == [10, 20, 30, 40, 50, 60]
-    part = torch_training.SelectedImages(changed, FOLDS.held_out(0))
-    assert [target for _, target in part] == [1, 1, 2]
+    assert (training.transform, held_out.transform, library.images.transform) == (red, None, None)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_torch_each_image_has_its_target_and_both_losses_train(
-    images: Any, torch_training: ModuleType, uniform: TrainingTargets, hot: TrainingTargets, workers: int
+@pytest.mark.parametrize("library", TORCH, indirect=True)
+def test_a_loader_gives_each_image_its_target(
+    library: Library, both_targets: tuple[TrainingTargets, ...], workers: int
 ) -> None:
-    import torch
     from torch.utils.data import DataLoader
 
-    for targets, loss in ((uniform, torch.nn.CrossEntropyLoss()), (hot, torch.nn.BCEWithLogitsLoss())):
-        dataset = torch_training.TargetImages(images, targets)
-        dataset.transform = as_numbers
-        assert torch_training.image_names(dataset) == [name for name in NAMES if name != "cat/3.png"]
-        model = torch.nn.Linear(1, 3)
-        start = "spawn" if workers else None  # a process in which JAX was loaded does not fork
-        for pixels, target in DataLoader(dataset, batch_size=5, num_workers=workers, multiprocessing_context=start):
-            for value, row in zip(pixels[:, 0].tolist(), target.tolist(), strict=True):
-                name = NAMES[round(value * 25) - 1]
-                assert row == targets.of([name])[0].tolist()
-            before = loss(model(pixels), target)
-            before.backward()
-            with torch.no_grad():
-                model.weight -= 0.1 * model.weight.grad
-                model.bias -= 0.1 * model.bias.grad
-            assert loss(model(pixels), target) < before
+    dataset = library.with_targets(library.images, both_targets[0])
+    dataset.transform = red
+    start = "spawn" if workers else None  # a process in which JAX was loaded does not fork
+    ((reds, targets),) = DataLoader(dataset, batch_size=5, num_workers=workers, multiprocessing_context=start)
+    expected = [both_targets[0].of([NAMES[value // 10 - 1]])[0].tolist() for value in reds.tolist()]
+    assert (reds.tolist(), targets.tolist()) == ([10, 20, 40, 50, 60], expected)
 
 
-def as_numbers(image: Any) -> Any:
-    import torch
-
-    return torch.tensor([red(image) / 250])
-
-
-def test_timm_losses_take_the_targets(needs: Any, uniform: TrainingTargets, hot: TrainingTargets) -> None:
-    needs("timm")
-    import torch
-    from timm.loss import BinaryCrossEntropy, SoftTargetCrossEntropy
-
-    for targets, loss in ((uniform, SoftTargetCrossEntropy()), (hot, BinaryCrossEntropy())):
-        logits = torch.zeros(5, 3, requires_grad=True)
-        before = loss(logits, torch.from_numpy(targets.to_array()))
-        before.backward()
-        assert loss(logits - 0.1 * logits.grad, torch.from_numpy(targets.to_array())) < before
-
-
-def test_torch_what_is_missing_or_unknown_is_said(images: Any, torch_training: ModuleType) -> None:
+def test_images_that_a_dataset_of_torch_lacks_are_said(torchvision: Library) -> None:
     with pytest.warns(ReassessWarning) as warned:
-        some = torch_training.SelectedImages(images, ImageSelection(("cat/1.png", "cat/9.png")))
-    assert [str(each.message) for each in warned] == ["1 of the 2 images on the list are not in the dataset: cat/9.png"]
+        some = torchvision.select(torchvision.images, ImageSelection(("cat/1.png", "cat/9.png")))
+    assert [str(each.message) for each in warned] == ["1 of the 2 images in the list are not in the dataset: cat/9.png"]
     assert (some.missing, len(some), warned[0].filename) == (1, 1, __file__)
-    few = Folds(NAMES[:4], np.array([0, 1, 0, 1]))
-    assert message(lambda: torch_training.SelectedImages(images, few.training(0))) == (
-        "2 of 6 images are not on the training part of fold 0\n"
-        "  allowed: names such as cat/2.png, dog/4.png and 2 more\n  found:   dog/5.png, eel/6.png\n"
-        "  fix:     check the names; or do not use such images: ignore_unknown=True"
-    )
-    with pytest.warns(ReassessWarning) as warned:
-        torch_training.SelectedImages(images, few.training(0), ignore_unknown=True)
-    assert [str(each.message) for each in warned] == [
-        "2 of 6 images are unknown to the training part of fold 0 and not used: dog/5.png, eel/6.png"
-    ]
+    assert code_of(torchvision.relabel, torchvision.images, {"x.png": 1}) == "no-match"
+    assert code_of(torchvision.relabel, torchvision.images, {}) == "empty-selection"
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("given", "code"),
     [
-        ({"cat/1.png": "fox"}, "class is not in the dataset\n  where:   image cat/1.png\n"),
-        ({"cat/1.png": -1}, "class id out of range\n  where:   image cat/1.png\n"),
-        ({"cat/1.png": 1.5}, "class id out of range\n  where:   image cat/1.png\n"),
-        ({"x.png": 1}, "no image of the dataset is on the list of new classes\n"),
-        ({}, "selection is empty\n  where:   the list of new classes"),
+        ({"cat/1.png": "fox"}, "unknown-class"),
+        ({"cat/1.png": -1}, "out-of-range"),
+        ({"cat/1.png": 1.5}, "out-of-range"),
     ],
 )
-def test_torch_classes_that_are_none_are_refused(
-    images: Any, torch_training: ModuleType, given: dict[str, Any], expected: str
-) -> None:
-    assert message(lambda: torch_training.RelabelledImages(images, given)).startswith(expected)
+@pytest.mark.parametrize("library", [*TORCH, *HUGGING_FACE], indirect=True)
+def test_classes_that_are_none_are_refused(library: Library, given: dict[str, Any], code: str) -> None:
+    with pytest.raises(DataError) as caught:
+        list(library.relabel(library.images, given))
+    assert (caught.value.code, caught.value.where) == (code, "image cat/1.png")
 
 
 # --- TensorFlow ------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def tf_training(needs: Callable[[str], None]) -> ModuleType:
-    needs("tensorflow")
-    return import_module("reassess.integrations.tensorflow_training")
-
-
-@pytest.fixture
-def elements(tf_training: ModuleType) -> Any:
-    import tensorflow as tf
-
-    columns = {"file_name": [NAMES[0], NAMES[1].replace("/", "\\"), *NAMES[2:]]}
-    return tf.data.Dataset.from_tensor_slices(
-        {**columns, "image": np.arange(6, dtype=np.float32)[:, None], "label": [0, 0, 0, 1, 1, 2]}
-    )
-
-
-def numbers(dataset: Any) -> list[int]:
-    return [int(element["image"][0]) for element in dataset]
-
-
-def test_tf_parts_of_a_fold_are_all_images_once(elements: Any, tf_training: ModuleType) -> None:
-    assert numbers(tf_training.select_images(elements, FOLDS.held_out(0))) == [1, 3, 5]
-    assert numbers(tf_training.select_images(elements, FOLDS.training(0))) == [0, 2, 4]
-    for match, name in (("name", "5.png"), ("stem", "5")):
-        assert numbers(tf_training.select_images(elements, ImageSelection((name,)), match=match)) == [4]
-
-
-def test_tf_keys_are_those_of_python(tf_training: ModuleType) -> None:
-    from reassess.core.image_selection import selection_keys
+def test_keys_in_tensorflow_are_those_of_python(tf_training: ModuleType) -> None:
     from reassess.integrations.tensorflow import _keys
 
     names = ["a/b.c.png", "b", "x\\y.jpg", "a/.hidden", "n01440764_7_n01440764.JPEG", "t/n01440764_7.JPEG", "a.b/c",
@@ -235,183 +291,54 @@ def test_tf_keys_are_those_of_python(tf_training: ModuleType) -> None:
         assert keys == list(selection_keys(names, match))
 
 
-def test_tf_other_classes_by_name(elements: Any, tf_training: ModuleType) -> None:
-    changed = {"cat/2.png": 1, "dog/4.png": 0}
-    for dataset in (elements, elements.batch(4)):
-        result = tf_training.relabel_images(dataset, changed)
-        labels = np.concatenate([np.ravel(element["label"]) for element in result])
-        assert labels.tolist() == [0, 1, 0, 0, 1, 2]
-
-
-def test_tf_each_image_has_its_target_and_both_losses_train(
-    elements: Any, tf_training: ModuleType, uniform: TrainingTargets, hot: TrainingTargets
+def test_in_tensorflow_batches_are_relabelled_and_not_selected(
+    tensorflow: Library, both_targets: tuple[TrainingTargets, ...]
 ) -> None:
-    import keras
-
-    for targets, loss in (
-        (uniform, keras.losses.CategoricalCrossentropy(from_logits=True)),
-        (hot, keras.losses.BinaryCrossentropy(from_logits=True)),
-    ):
-        pairs = tf_training.with_targets(elements, targets)
-        for image, target in pairs:
-            assert target.numpy().tolist() == targets.of([NAMES[int(image[0])]])[0].tolist()
-        batch = next(iter(pairs.batch(6)))
-        assert batch[0][:, 0].numpy().tolist() == [0, 1, 3, 4, 5]
-        if keras.backend.backend() == "tensorflow":
-            model = keras.Sequential([keras.layers.Dense(3)])
-            model.compile(optimizer=keras.optimizers.SGD(0.01), loss=loss)
-            before, after = (float(model.train_on_batch(*batch)) for _ in range(2))
-            assert after < before
-
-
-def test_tf_an_unknown_image_stops_the_iteration_or_is_left_out(elements: Any, tf_training: ModuleType) -> None:
-    import tensorflow as tf
-
-    few = Folds(NAMES[:4], np.array([0, 1, 0, 1]))
-    with pytest.raises(tf.errors.InvalidArgumentError) as error:
-        numbers(tf_training.select_images(elements, few.training(0)))
-    assert (
-        "1 of 1 images are not known to the training part of fold 0; allowed: names such as cat/2.png, dog/4.png and "
-        "2 more; found: dog/5.png; fix: check the names, or keep such images apart with ignore_unknown=True"
-    ) in str(error.value)
-    assert numbers(tf_training.select_images(elements, few.training(0), ignore_unknown=True)) == [1, 3]
-
-
-def test_tf_batches_and_wrong_elements_are_refused(
-    elements: Any, tf_training: ModuleType, uniform: TrainingTargets
-) -> None:
-    assert message(lambda: tf_training.select_images(elements.batch(2), FOLDS.training(0))) == (
+    images = tensorflow.images
+    changed = tensorflow.relabel(images.batch(4), {"cat/2.png": 1})
+    assert np.concatenate([element["label"] for element in changed]).tolist() == [0, 1, 0, 1, 1, 2]
+    assert message(tensorflow.select, images.batch(2), FOLDS.training(0)) == (
         "elements of the dataset are batches\n  allowed: one image an element\n"
         "  fix:     select images before batch(...), or call unbatch() first"
     )
-    calls: tuple[Callable[[], Any], ...] = (
-        lambda: tf_training.with_targets(elements, uniform, image="picture"),
-        lambda: tf_training.relabel_images(elements, {"cat/1.png": 0}, label="class"),
-        lambda: tf_training.relabel_images(elements, {"cat/1.png": -1}),
-        lambda: tf_training.select_images([1], FOLDS.training(0)),
-    )
-    for call in calls:
-        with pytest.raises(DataError):
-            call()
+    assert code_of(tensorflow.with_targets, images, both_targets[0], image="picture") == "missing-column"
+    assert code_of(tensorflow.relabel, images, {"cat/1.png": 0}, label="class") == "missing-column"
+    assert code_of(tensorflow.relabel, images, {"cat/1.png": -1}) == "out-of-range"
+    assert code_of(tensorflow.select, [1], FOLDS.training(0)) == "wrong-type"
 
 
 # --- Hugging Face ----------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def hf_training(needs: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    needs("datasets")
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
-    return import_module("reassess.integrations.huggingface_training")
+@pytest.mark.parametrize("library", HUGGING_FACE, indirect=True)
+def test_columns_of_hugging_face_stay_as_they_are(library: Library, both_targets: tuple[TrainingTargets, ...]) -> None:
+    changed = library.relabel(library.images, {"cat/2.png": "dog"})
+    for part in (changed, library.select(library.images, FOLDS.held_out(0))):
+        assert (type(part), list(part.features.items())) == (
+            type(library.images),
+            list(library.images.features.items()),
+        )
+    assert [row["image"] for row in changed] == list(NAMES)
+    assert code_of(library.with_targets, library.images, both_targets[0], feature="label") == "duplicate-column"
+    assert code_of(library.relabel, library.images, {"cat/1.png": 3}) == "out-of-range"
 
 
-@pytest.fixture(params=["in memory", "streamed"])
-def columns(request: pytest.FixtureRequest, hf_training: ModuleType) -> Any:
-    import datasets
-
-    features = datasets.Features(
-        {
-            "file": datasets.Value("string"),
-            "label": datasets.ClassLabel(names=["cat", "dog", "eel"]),
-            "number": datasets.Value("float32"),
-        }
-    )
-    rows = {"file": list(NAMES), "label": [0, 0, 0, 1, 1, 2], "number": list(range(6))}
-    dataset = datasets.Dataset.from_dict(rows, features=features)
-    return dataset if request.param == "in memory" else dataset.to_iterable_dataset()
-
-
-def listed(dataset: Any, column: str) -> list[Any]:
-    return [row[column] for row in dataset]
-
-
-def test_hf_parts_of_a_fold_are_all_images_once(columns: Any, hf_training: ModuleType) -> None:
-    held_out = hf_training.select_images(columns, FOLDS.held_out(0), image="file")
-    assert listed(held_out, "file") == list(HELD_OUT)
-    assert listed(hf_training.select_images(columns, FOLDS.training(0), image="file"), "number") == [0, 2, 4]
-    assert type(held_out) is type(columns)
-    assert held_out.features == columns.features
-
-
-def test_hf_other_classes_by_name(columns: Any, hf_training: ModuleType) -> None:
-    changed = hf_training.relabel_images(columns, {"2.png": "dog", "4.png": 0}, image="file", match="name")
-    assert listed(changed, "label") == [0, 1, 0, 0, 1, 2]
-    assert listed(changed, "file") == list(NAMES)
-    assert list(changed.features) == list(columns.features)
-    assert changed.features == columns.features
-
-
-def test_hf_each_image_has_its_target_and_both_losses_train(
-    columns: Any, hf_training: ModuleType, needs: Any, uniform: TrainingTargets, hot: TrainingTargets
+def test_in_hugging_face_targets_that_are_too_large_are_refused(
+    huggingface: Library, both_targets: tuple[TrainingTargets, ...]
 ) -> None:
-    needs("torch")
-    import torch
-
-    for targets, loss in ((uniform, torch.nn.CrossEntropyLoss()), (hot, torch.nn.BCEWithLogitsLoss())):
-        dataset = hf_training.with_targets(columns, targets, image="file")
-        assert listed(dataset, "file") == [name for name in NAMES if name != "cat/3.png"]
-        for row in dataset:
-            assert list(row["target"]) == targets.of([row["file"]])[0].tolist()
-        tensors = dataset.with_format("torch")
-        target = torch.stack([row["target"] for row in tensors])
-        logits = torch.zeros(5, 3, requires_grad=True)
-        before = loss(logits, target)
-        before.backward()
-        assert loss(logits - 0.1 * logits.grad, target) < before
-
-
-def test_hf_what_does_not_fit_is_refused(columns: Any, hf_training: ModuleType, uniform: TrainingTargets) -> None:
-    few = Folds(NAMES[:4], np.array([0, 1, 0, 1]))
-
-    def told(call: Callable[[], Any]) -> str:
-        return message(lambda: list(call()))
-
-    assert told(lambda: hf_training.select_images(columns, few.training(0), image="file")).startswith(
-        "2 of 6 images are not on the training part of fold 0\n"
-    )
-    assert told(lambda: hf_training.relabel_images(columns, {"cat/1.png": "fox"}, image="file")) == (
-        "class is not in the dataset\n  where:   image cat/1.png\n  allowed: cat, dog, eel\n  found:   'fox'"
-    )
-    assert told(lambda: hf_training.relabel_images(columns, {"cat/1.png": 3}, image="file")) == (
-        "class id out of range\n  where:   image cat/1.png\n  allowed: 0 to 2\n  found:   3"
-    )
-    assert told(lambda: hf_training.with_targets(columns, uniform, image="file", feature="label")).startswith(
-        "dataset already has a column label\n"
-    )
-
-
-def test_hf_unknown_images_are_left_out_if_asked(columns: Any, hf_training: ModuleType) -> None:
-    few = Folds(NAMES[:4], np.array([0, 1, 0, 1]))
-    with warnings.catch_warnings(record=True, action="always") as warned:
-        part = hf_training.select_images(columns, few.training(0), image="file", ignore_unknown=True)
-        assert listed(part, "number") == [1, 3]
-    texts = [str(each.message) for each in warned if issubclass(each.category, ReassessWarning)]
-    streamed = not hasattr(columns, "select")
-    unknown = "2 of 6 images are unknown to the training part of fold 0 and not used: dog/5.png, eel/6.png"
-    assert texts == ([] if streamed else [unknown])
-
-
-def test_hf_targets_that_are_too_large_are_refused(hf_training: ModuleType, uniform: TrainingTargets) -> None:
-    import datasets
-
-    dataset = datasets.Dataset.from_dict({"file": list(NAMES)})
-    assert message(lambda: hf_training.with_targets(dataset, uniform, image="file", max_bytes=59)) == (
+    assert message(huggingface.with_targets, huggingface.images, both_targets[0], max_bytes=59) == (
         "targets are too large to compute at once\n  allowed: 59 bytes\n  found:   60 bytes: 5 x 3 numbers\n"
         "  fix:     give dataset.to_iterable_dataset(), which makes them as they are read"
     )
-    streamed = hf_training.with_targets(dataset.to_iterable_dataset(), uniform, image="file", max_bytes=59)
+    streamed = huggingface.with_targets(huggingface.images.to_iterable_dataset(), both_targets[0], max_bytes=59)
     assert len(list(streamed)) == 5
 
 
-def test_hf_images_keep_their_pixels(hf_training: ModuleType, tmp_path: Path) -> None:
+def test_in_hugging_face_images_keep_their_pixels(hf_training: ModuleType, folder: Path) -> None:
     import datasets
-    from PIL import Image
 
-    for row in range(3):
-        Image.new("RGB", (2, 2), (10 * row, 0, 0)).save(tmp_path / f"{row}.png")
-    paths = [str(tmp_path / f"{row}.png") for row in range(3)]
-    dataset = datasets.Dataset.from_dict({"image": paths}).cast_column("image", datasets.Image())
-    selection = ImageSelection(("2.png", "0.png"))
-    for each in (dataset, dataset.to_iterable_dataset()):
-        part = hf_training.select_images(each, selection, match="name")
-        assert [red(row["image"]) for row in part] == [0, 20]
+    dataset = datasets.Dataset.from_dict({"image": [str(folder / name) for name in NAMES]})
+    images = dataset.cast_column("image", datasets.Image())
+    for each in (images, images.to_iterable_dataset()):
+        part = hf_training.select_images(each, ImageSelection(("6.png", "2.png")), match="name")
+        assert [red(row["image"]) for row in part] == [20, 60]

@@ -1,17 +1,19 @@
 """Arrays of other libraries are read in place on the CPU, bfloat16 by its bits; what has no values yet is refused."""
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reassess import LabelSets, Predictions, evaluate
-from reassess.errors import DataError
-from reassess.numeric.arrays import as_array
-from tests.helpers import refused
+from reassess.numeric.arrays import as_array, ranks
+from tests.helpers import code_of, fault_of, message
 
 SCORES = np.array([[0.5, 2.0, -1.0], [3.0, 0.25, 3.0]], np.float32)
 BITS = (SCORES.view(np.int32) >> 16).astype(np.int16)  # each is exact in bfloat16
@@ -31,80 +33,37 @@ class OnlyDLPack:
         return self.array.__dlpack_device__()
 
 
-def of_torch(array: npt.NDArray[Any]) -> Any:
-    import torch
-
-    return torch.from_numpy(array)
-
-
-def of_jax(array: npt.NDArray[Any]) -> Any:
-    import jax.numpy as jnp
-
-    return jnp.asarray(array)
-
-
-def of_tensorflow(array: npt.NDArray[Any]) -> Any:
-    import tensorflow as tf
-
-    return tf.constant(array)
-
-
-LIBRARIES = {"torch": of_torch, "jax": of_jax, "tensorflow": of_tensorflow}
-
-
-@pytest.fixture(params=LIBRARIES)
+@pytest.fixture(params=["torch", "jax", "tensorflow"])
 def library(request: pytest.FixtureRequest, needs: Callable[[str], None]) -> Callable[[npt.NDArray[Any]], Any]:
     needs(request.param)
-    return LIBRARIES[request.param]
+    module = import_module({"jax": "jax.numpy"}.get(request.param, request.param))
+    make: Any = getattr(module, {"torch": "from_numpy", "jax": "asarray", "tensorflow": "constant"}[request.param])
+    return make
 
 
 def address(array: npt.NDArray[Any]) -> int:
     return int(array.__array_interface__["data"][0])
 
 
-def test_a_tensor_is_read_where_it_lies(library: Callable[[npt.NDArray[Any]], Any]) -> None:
+def test_a_tensor_is_read_where_it_lies(library: Callable[[npt.NDArray[Any]], Any], tmp_path: Path) -> None:
     tensor = library(SCORES)
     first, second = as_array(tensor)[0], as_array(tensor)[0]
     np.testing.assert_array_equal(first, SCORES)
     assert address(first) == address(second)
-
-
-def test_torch_shares_the_memory_of_numpy(needs: Callable[[str], None]) -> None:
-    needs("torch")
-    assert address(as_array(of_torch(SCORES))[0]) == address(SCORES)
-
-
-def test_what_speaks_dlpack_alone_is_read_where_it_lies() -> None:
     assert address(as_array(OnlyDLPack(SCORES))[0]) == address(SCORES)
-
-
-def test_a_memory_map_stays_one(tmp_path: Path) -> None:
     np.save(tmp_path / "scores.npy", SCORES)
     assert isinstance(as_array(np.load(tmp_path / "scores.npy", mmap_mode="r"))[0], np.memmap)
 
 
 def test_bfloat16_is_read_by_its_bits(library: Callable[[npt.NDArray[Any]], Any]) -> None:
-    import torch
-
     tensor = library(SCORES)
-    if isinstance(tensor, torch.Tensor):
-        tensor = tensor.bfloat16()
+    if type(tensor).__module__.startswith("tensorflow"):
+        tensor = import_module("tensorflow").cast(tensor, "bfloat16")
     else:
-        tensor = tensor.astype("bfloat16") if hasattr(tensor, "astype") else of_tensorflow_bfloat16(tensor)
+        tensor = tensor.bfloat16() if hasattr(tensor, "bfloat16") else tensor.astype("bfloat16")
     array, are_bits = as_array(tensor)
     assert are_bits
     np.testing.assert_array_equal(array, BITS)
-
-
-def of_tensorflow_bfloat16(tensor: Any) -> Any:
-    import tensorflow as tf
-
-    return tf.cast(tensor, tf.bfloat16)
-
-
-def test_a_tensor_that_requires_a_gradient_is_read(needs: Callable[[str], None]) -> None:
-    needs("torch")
-    np.testing.assert_array_equal(as_array(of_torch(SCORES).requires_grad_())[0], SCORES)
 
 
 def test_evaluate_takes_tensors_as_it_takes_arrays(library: Callable[[npt.NDArray[Any]], Any]) -> None:
@@ -113,50 +72,36 @@ def test_evaluate_takes_tensors_as_it_takes_arrays(library: Callable[[npt.NDArra
         assert evaluate(library(array), LABELS).to_json() == expected.to_json()
 
 
-def test_evaluate_takes_bfloat16(needs: Callable[[str], None]) -> None:
+def test_torch_shares_the_memory_of_numpy_and_has_bfloat16(needs: Callable[[str], None]) -> None:
     needs("torch")
-    result = evaluate(of_torch(SCORES).bfloat16(), LABELS)
-    assert result.real[1].hits == 1  # of the tie in the second row the lower class comes first
-    assert Predictions.from_scores(of_torch(SCORES).bfloat16()).dtype == "bfloat16"
+    import torch
 
-
-def test_integers_of_bfloat16_are_no_ids(needs: Callable[[str], None]) -> None:
-    needs("torch")
-    with refused("wrong-type"):
-        Predictions.from_ids(of_torch(SCORES).bfloat16())
-
-
-def test_bfloat16_of_another_shape_is_refused_by_its_name(needs: Callable[[str], None]) -> None:
-    needs("torch")
-    with pytest.raises(DataError, match="scores must be floats") as raised:
-        Predictions.from_scores(of_torch(SCORES[0]).bfloat16())
-    assert raised.value.found == "bfloat16 (3,)"
+    tensor = torch.from_numpy(SCORES)
+    assert address(as_array(tensor)[0]) == address(SCORES)
+    np.testing.assert_array_equal(as_array(torch.from_numpy(SCORES).requires_grad_())[0], SCORES)
+    assert evaluate(tensor.bfloat16(), LABELS).real[1].hits == 1  # of the tie the lower class comes first
+    assert Predictions.from_scores(tensor.bfloat16()).dtype == "bfloat16"
+    assert code_of(Predictions.from_ids, tensor.bfloat16()) == "wrong-type"
+    assert fault_of(Predictions.from_scores, tensor[0].bfloat16()) == ("wrong-type", "bfloat16 (3,)")
 
 
 def test_a_tensor_without_values_is_refused_in_one_way(needs: Callable[[str], None]) -> None:
     needs("torch")
+    needs("jax")
+    import jax
     import torch
 
-    with pytest.raises(DataError) as raised:
-        as_array(torch.zeros(2, 3, device="meta"))
-    assert str(raised.value).splitlines()[:2] == [
+    assert message(as_array, torch.zeros(2, 3, device="meta")).splitlines()[:2] == [
         "numpy cannot read this array",
         "  allowed: an array with its values, on the CPU or where they can be fetched from",
     ]
-    assert (
-        raised.value.fix
-        == "within a compiled function (tf.function, jax.jit), use the functions of reassess.integrations"
+    within = jax.jit(lambda scores: as_array(scores)[0])
+    assert message(within, SCORES).endswith(
+        "\n  fix:     within a compiled function (tf.function, jax.jit), use the functions of reassess.integrations"
     )
+    assert code_of(as_array, [[1, 2], [3]]) == "wrong-type"
 
 
-def test_within_a_compiled_function_there_are_no_values(needs: Callable[[str], None]) -> None:
-    needs("jax")
-    import jax
-
-    with refused("wrong-type"):
-        jax.jit(lambda scores: as_array(scores)[0])(SCORES)
-
-
-def test_ragged_lists_are_refused() -> None:
-    with refused("wrong-type"):
-        as_array([[1, 2], [3]])
+@given(st.lists(st.floats(0, 5) | st.sampled_from([1.0, 2.0]), min_size=1, max_size=12))
+def test_a_rank_is_one_and_the_number_of_higher_values(values: list[float]) -> None:
+    assert ranks(np.array(values)).tolist() == [1 + sum(other > value for other in values) for value in values]

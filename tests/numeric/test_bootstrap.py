@@ -1,7 +1,6 @@
 """The bootstrap over images: exact for two models, drawn for many; its coverage measured."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,8 @@ from reassess.numeric.bootstrap import (
     normal_p_values,
     percentile_bounds,
     resampled_hits,
+    times_drawn,
+    times_drawn_again,
     weighted_hits,
 )
 from reassess.numeric.exact_tests import mcnemar
@@ -54,6 +55,7 @@ def test_sums_that_are_nearly_all_even_are_no_exception() -> None:
     for counts, n in (({2: 300, -2: 200}, 700), ({2: 300, -2: 200, 1: 3}, 700), ({1: 4, -1: 2, 2: 1}, 7)):
         below = np.cumsum(distribution(counts, n))
         assert mean_interval(counts, n)[0] * n == pytest.approx(np.flatnonzero(below >= 0.025 - 1e-11)[0] - 2 * n)
+    assert [mean_interval(*nothing) for nothing in (({}, 0), ({}, 10), ({1: 10}, 10))] == [None, (0, 0), (1, 1)]
 
 
 @given(counted(50_000))
@@ -73,32 +75,6 @@ def test_where_the_exact_test_is_sure_the_interval_leaves_out_0(only_b: int, tim
     assert low > 0
 
 
-@pytest.mark.parametrize(
-    ("only_a", "only_b", "n"), [(60, 40, 1000), (9, 1, 300), (1500, 1400, 20_000), (200, 299, 500)]
-)
-def test_the_interval_agrees_with_scipys_bootstrap(
-    needs: Callable[[str], None], only_a: int, only_b: int, n: int
-) -> None:
-    needs("scipy")
-    from scipy.stats import bootstrap as reference
-
-    a = np.repeat([1.0, 0.0, 0.0], [only_a, only_b, n - only_a - only_b])
-    b = np.repeat([0.0, 1.0, 0.0], [only_a, only_b, n - only_a - only_b])
-    result = reference(
-        (a, b),
-        lambda x, y, axis: (x - y).mean(axis=axis),
-        paired=True,
-        vectorized=True,
-        method="percentile",
-        n_resamples=4000,
-        batch=200,
-        rng=np.random.default_rng(1),
-    )
-    error = 5 * result.standard_error / math.sqrt(4000 * 0.05)  # of a percentile that is drawn
-    interval = result.confidence_interval
-    assert mean_interval({1: only_a, -1: only_b}, n) == pytest.approx((interval.low, interval.high), abs=error + 1 / n)
-
-
 @pytest.mark.parametrize(("both", "only_a", "only_b"), [(0.7, 0.06, 0.04), (0.75, 0.1, 0.03), (0.6, 0.05, 0.05)])
 def test_the_interval_holds_the_true_difference_as_often_as_it_says(both: float, only_a: float, only_b: float) -> None:
     """At 500 images; the share of 4,000 samples is known to within 0.7 %."""
@@ -109,12 +85,6 @@ def test_the_interval_holds_the_true_difference_as_often_as_it_says(both: float,
     # The bounds are numbers of images; the truth is not.
     covered = (intervals[:, 0] <= only_a - only_b + 1e-9) & (only_a - only_b - 1e-9 <= intervals[:, 1])
     assert 0.93 <= np.average(covered, weights=times) <= 0.97
-
-
-def test_no_image_has_no_interval_and_models_that_always_agree_differ_by_0() -> None:
-    assert mean_interval({}, 0) is None
-    assert mean_interval({}, 10) == (0, 0)
-    assert mean_interval({1: 10}, 10) == (1, 1)
 
 
 def test_replicates_draw_the_same_images_for_all_models() -> None:
@@ -128,19 +98,15 @@ def test_replicates_draw_the_same_images_for_all_models() -> None:
     assert drawn[:, 0].std() == pytest.approx(math.sqrt(5000 * 0.16), rel=0.2)
 
 
-def test_replicates_depend_on_the_seed_alone_and_each_model_is_counted_by_itself() -> None:
-    hits = np.random.default_rng(2).random((4, 300)) < 0.5
-    drawn = resampled_hits(hits, replicates=50, seed=3)
-    assert (drawn == resampled_hits(hits, replicates=50, seed=3)).all()
-    assert (drawn[:, ::-1] == resampled_hits(hits[::-1], replicates=50, seed=3)).all()
-    assert (drawn != resampled_hits(hits, replicates=50, seed=4)).any()
-
-
 def test_replicates_are_counts_of_images_drawn_one_by_one() -> None:
+    """The seed decides; each model is counted by itself."""
     hits = np.random.default_rng(2).random((4, 9000)) < 0.5
     rng = np.random.default_rng(3)
     plain = [[int(model[chosen].sum()) for model in hits] for chosen in (rng.integers(0, 9000, 9000) for _ in range(3))]
     assert resampled_hits(hits, replicates=3, seed=3).tolist() == plain
+    assert resampled_hits(hits[::-1], replicates=3, seed=3)[:, ::-1].tolist() == plain
+    one, other = np.random.default_rng(5), np.random.default_rng(5)
+    assert times_drawn_again(one, 40, 3).tolist() == [times_drawn(other, 40).tolist() for _ in range(3)]
 
 
 def test_hits_in_common_are_counted_for_every_two_models() -> None:

@@ -28,9 +28,15 @@ def end_of_acceptance(hits: int, n: int, outside: float) -> float:
 
 @given(COUNTS)
 def test_its_ends_solve_the_score_equation(counts: tuple[int, int]) -> None:
+    """It lies in the unit interval, holds the proportion, and mirrors; no hit and all hits reach the ends exactly."""
     hits, n = counts
+    low, high = wilson(hits, n)
     ends = end_of_acceptance(hits, n, 0.0), end_of_acceptance(hits, n, 1.0)
-    assert wilson(hits, n) == pytest.approx(ends, abs=1e-9)
+    assert (low, high) == pytest.approx(ends, abs=1e-9)
+    assert 0 <= low <= hits / n <= high <= 1
+    assert wilson(n - hits, n) == pytest.approx((1 - high, 1 - low), abs=1e-12)
+    assert (wilson(0, n)[0], wilson(n, n)[1]) == (0, 1)
+    assert Proportion(hits, n).to_json() == {"hits": hits, "n": n, "accuracy": hits / n, "low": low, "high": high}
 
 
 @pytest.mark.parametrize(
@@ -42,24 +48,11 @@ def test_it_gives_the_published_values(hits: int, n: int, low: float, high: floa
     assert wilson(hits, n) == pytest.approx((low, high), abs=5e-5)
 
 
-@given(COUNTS)
-def test_it_lies_in_the_unit_interval_holds_the_proportion_and_mirrors(counts: tuple[int, int]) -> None:
-    hits, n = counts
-    low, high = wilson(hits, n)
-    assert 0 <= low <= hits / n <= high <= 1
-    assert wilson(n - hits, n) == pytest.approx((1 - high, 1 - low), abs=1e-12)
-
-
-@pytest.mark.parametrize("n", [1, 3, 46_837, 10**15])
-def test_no_hit_and_all_hits_reach_the_ends_exactly(n: int) -> None:
-    assert wilson(0, n)[0] == 0.0
-    assert wilson(n, n)[1] == 1.0
-
-
 def test_of_nothing_there_is_no_proportion_and_no_interval() -> None:
     nothing = Proportion(0, 0)
     assert (nothing.value, nothing.interval) == (None, None)
     assert nothing.to_json() == {"hits": 0, "n": 0, "accuracy": None, "low": None, "high": None}
+    assert difference_interval(Proportion(1, 2), nothing) is difference_interval(nothing, Proportion(1, 2)) is None
 
 
 @given(COUNTS, COUNTS)
@@ -68,11 +61,6 @@ def test_proportions_add_by_their_counts(first: tuple[int, int], second: tuple[i
     assert total == Proportion(first[0] + second[0], first[1] + second[1])
     assert total.value == (first[0] + second[0]) / (first[1] + second[1])
     assert Proportion(*first) + Proportion(0, 0) == Proportion(*first)
-
-
-def test_json_holds_the_counts_the_ratio_and_the_interval() -> None:
-    low, high = wilson(3, 4)
-    assert Proportion(3, 4).to_json() == {"hits": 3, "n": 4, "accuracy": 0.75, "low": low, "high": high}
 
 
 @pytest.mark.parametrize(
@@ -94,8 +82,3 @@ def test_a_difference_has_the_published_interval(
     assert found == pytest.approx((low, high), abs=5e-5)
     turned = difference_interval(Proportion(*second), Proportion(*first))
     assert turned == pytest.approx((-high, -low), abs=5e-5)
-
-
-def test_a_difference_from_nothing_has_no_interval() -> None:
-    assert difference_interval(Proportion(1, 2), Proportion(0, 0)) is None
-    assert difference_interval(Proportion(0, 0), Proportion(1, 2)) is None

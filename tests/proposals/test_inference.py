@@ -5,7 +5,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -18,7 +20,7 @@ import polars as pl
 import pytest
 
 from reassess import Benchmark, Classes, ImageModel, predict, read_predictions
-from reassess.errors import DataError, OutputError
+from reassess.errors import DataError
 from reassess.formats import files
 from reassess.proposals import ImagePredictions
 from reassess.proposals.model_runs import Opener
@@ -51,11 +53,16 @@ def run(images: Path, output: Path, model: ImageModel = MODEL, **options: Any) -
     return result
 
 
-# --- what is written --------------------------------------------------------------------------------------------------
+def tiled(scores: list[float], **options: Any) -> ImageModel:
+    """A model with the same scores for every image."""
+    return ImageModel("tiled", lambda pictures: np.tile(np.array(scores, float), (len(pictures), 1)), **options)
 
 
-@pytest.mark.parametrize("batch", [1, 2, 64])
-@pytest.mark.parametrize("workers", [0, 2])
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize(("batch", "workers"), [(1, 0), (2, 2), (64, 0)])
 def test_each_image_has_the_scores_of_its_own_picture(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int, workers: int
 ) -> None:
@@ -67,15 +74,12 @@ def test_each_image_has_the_scores_of_its_own_picture(
         name: [number, -number, 0.5] for name, number in NUMBERS.items()
     }
     assert (result.images, result.unreadable, result.outputs) == (5, (), 3)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "out.npy", "out.txt"]
+    assert names_in(tmp_path) == ["images", "out.npy", "out.txt"]
 
 
 def test_a_folder_and_its_archives_give_the_same_bytes(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import tarfile
-    import zipfile
-
     monkeypatch.setattr("reassess.proposals.shard_scoring._LEAST_SECONDS", 0)
     monkeypatch.setattr("reassess.proposals.shard_scoring._PART", 2)
     with zipfile.ZipFile(tmp_path / "i.zip", "w") as pack, tarfile.open(tmp_path / "i.tar", "w") as tape:
@@ -83,10 +87,9 @@ def test_a_folder_and_its_archives_give_the_same_bytes(
             pack.write(path, path.relative_to(images))
             tape.add(path, str(path.relative_to(images)))
     made = []
-    for place in (images, tmp_path / "i.zip", tmp_path / "i.tar"):
-        for workers in (0, 1):
-            run(place, tmp_path / "out.npy", workers=workers, force=True)
-            made.append([(tmp_path / name).read_bytes() for name in ("out.npy", "out.txt")])
+    for place, workers in ((images, 0), (images, 1), (tmp_path / "i.zip", 0), (tmp_path / "i.tar", 1)):
+        run(place, tmp_path / "out.npy", workers=workers, force=True)
+        made.append([(tmp_path / name).read_bytes() for name in ("out.npy", "out.txt")])
     assert all(each == made[0] for each in made)
 
 
@@ -98,30 +101,40 @@ def test_of_a_list_the_images_are_those_on_it_in_its_order(images: Path, tmp_pat
     assert np.load(tmp_path / "out.npy")[:, 0].tolist() == [3, 2]
 
 
-def test_a_table_holds_the_best_classes_by_name(images: Path, tmp_path: Path) -> None:
-    benchmark = Benchmark(classes=CLASSES)
-    run(images, tmp_path / "out.parquet", benchmark=benchmark)
-    assert pl.read_parquet(tmp_path / "out.parquet").rows()[0] == ("a/1.jpg", "cat", "cup", "dog", 1, 0.5, -1)
-    assert read_predictions(tmp_path / "out.parquet", CLASSES).best(3)[0].tolist() == [[0, 2, 1]] * 5
+NAMED = Benchmark(classes=CLASSES)
 
 
-def test_of_many_outputs_a_table_holds_the_20_best(images: Path, tmp_path: Path) -> None:
-    model = ImageModel("many", lambda pictures: np.tile(np.arange(30.0), (len(pictures), 1)))
-    run(images, tmp_path / "out.csv", model)
-    assert pl.read_csv(tmp_path / "out.csv").select("prediction_1", "prediction_20").row(0) == (29, 10)
+@pytest.mark.parametrize(
+    ("model", "benchmark", "expected"),
+    [
+        (tiled([1, -1, 0.5]), NAMED, ("cat", "cup", "dog", 1, 0.5, -1)),
+        (tiled([1, -1, 0.5], outputs=["dog", "background", "cat"]), NAMED, ("dog", "cat", 1, 0.5)),
+        (tiled([1, -1, 0.5], outputs=["x", "y", "z"]), None, ("x", "z", "y", 1, 0.5, -1)),
+        (tiled([*range(30)]), None, (*range(29, 9, -1), *range(29, 9, -1))),
+    ],
+)
+def test_a_table_holds_the_20_best_classes_by_name(
+    images: Path, tmp_path: Path, model: ImageModel, benchmark: Benchmark | None, expected: tuple[object, ...]
+) -> None:
+    run(images, tmp_path / "out.parquet", model, benchmark=benchmark)
+    assert pl.read_parquet(tmp_path / "out.parquet").row(0) == ("a/1.jpg", *expected)
+    if expected[0] == "cat":
+        assert read_predictions(tmp_path / "out.parquet", CLASSES).best(3)[0].tolist() == [[0, 2, 1]] * 5
 
 
-def test_outputs_come_in_the_order_of_the_classes(images: Path, tmp_path: Path) -> None:
-    model = ImageModel("colours", colours, outputs=["dog", "background", "cat"])
-    result = run(images, tmp_path / "out.npy", model, benchmark=Benchmark(classes=CLASSES))
-    assert np.load(tmp_path / "out.npy")[0].tolist() == [0.5, 1, -np.inf]
-    assert (result.outputs, result.without_class, result.without_output) == (3, 1, 1)
-
-
-def test_a_class_without_output_has_probability_0_where_scores_are_probabilities(images: Path, tmp_path: Path) -> None:
-    model = ImageModel("sure", lambda pictures: np.tile([0.25, 0.75], (len(pictures), 1)), outputs=["dog", "cat"])
-    run(images, tmp_path / "out.npy", model, benchmark=Benchmark(classes=CLASSES))
-    assert np.load(tmp_path / "out.npy")[0].tolist() == [0.75, 0.25, 0]
+@pytest.mark.parametrize(
+    ("scores", "outputs", "expected", "without"),
+    [
+        ([1, -1, 0.5], ["dog", "background", "cat"], [0.5, 1, -np.inf], (1, 1)),
+        ([0.25, 0.75], ["dog", "cat"], [0.75, 0.25, 0], (0, 1)),  # of probabilities, a class without an output has 0
+    ],
+)
+def test_outputs_come_in_the_order_of_the_classes(
+    images: Path, tmp_path: Path, scores: list[float], outputs: list[str], expected: list[float], without: object
+) -> None:
+    result = run(images, tmp_path / "out.npy", tiled(scores, outputs=outputs), benchmark=NAMED)
+    assert np.load(tmp_path / "out.npy")[0].tolist() == expected
+    assert (result.outputs, (result.without_class, result.without_output)) == (len(scores), without)
 
 
 def test_probabilities_add_up_to_1_without_the_outputs_that_are_no_class(images: Path, tmp_path: Path) -> None:
@@ -147,8 +160,7 @@ def test_probabilities_add_up_to_1_without_the_outputs_that_are_no_class(images:
 def test_images_whose_best_class_moves_are_counted_in_the_order_of_classes(
     images: Path, tmp_path: Path, scores: list[float], outputs: list[str], moved: int
 ) -> None:
-    model = ImageModel("tiled", lambda pictures: np.tile(scores, (len(pictures), 1)), outputs=outputs)
-    result = run(images, tmp_path / "out.npy", model, benchmark=Benchmark(classes=CLASSES))
+    result = run(images, tmp_path / "out.npy", tiled(scores, outputs=outputs), benchmark=NAMED)
     assert result.moved == moved
     best = np.load(tmp_path / "out.npy").argmax(axis=1)
     kept = [value for value, name in zip(scores, outputs, strict=True) if name != "-"]
@@ -169,57 +181,6 @@ def test_outputs_that_are_called_by_a_name_that_no_class_has_are_named(images: P
     assert (result.without_class, result.without_output) == (5, 2)
 
 
-def test_a_list_of_outputs_has_no_blank_line(images: Path, tmp_path: Path) -> None:
-    model = ImageModel("colours", colours, outputs=["dog", " ", "cat"])
-    assert code_of(run, images, tmp_path / "out.npy", model, benchmark=Benchmark(classes=CLASSES)) == "blank-line"
-
-
-def test_a_table_leaves_out_what_is_no_class(images: Path, tmp_path: Path) -> None:
-    model = ImageModel("colours", colours, outputs=["dog", "background", "cat"])
-    run(images, tmp_path / "out.parquet", model, benchmark=Benchmark(classes=CLASSES))
-    assert pl.read_parquet(tmp_path / "out.parquet").rows()[0] == ("a/1.jpg", "dog", "cat", 1, 0.5)
-
-
-def test_without_a_benchmark_a_table_calls_the_classes_as_the_outputs(images: Path, tmp_path: Path) -> None:
-    run(images, tmp_path / "out.csv", ImageModel("colours", colours, outputs=["x", "y", "z"]))
-    assert pl.read_csv(tmp_path / "out.csv").row(0)[:4] == ("a/1.jpg", "x", "z", "y")
-
-
-def test_several_models_have_a_file_each(images: Path, tmp_path: Path) -> None:
-    other = ImageModel("python:m:other", lambda pictures: 2 * colours(pictures))
-    results = predict([MODEL, other], tmp_path / "out", images=images)
-    assert [result.file for result in results] == [tmp_path / "out/colours.npy", tmp_path / "out/python-m-other.npy"]
-    assert [np.load(result.file)[0, 0] for result in results] == [1, 2]
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        *("colours.npy", "colours.txt", "python-m-other.npy", "python-m-other.txt")
-    ]
-
-
-def test_several_models_go_on_after_their_shards(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    predict(TWO, tmp_path / "whole", images=images)
-    with monkeypatch.context() as patched:
-        patched.setattr("reassess.proposals.model_runs.write_shards", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            predict(TWO, tmp_path / "out", images=images)
-    told: list[str] = []
-    predict(TWO, tmp_path / "out", images=images, tell=told.append)
-    assert told[1:] == [f"{tmp_path}/out.unfinished: goes on after 2 of 2 shards"]
-    made, whole = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("out", "whole"))
-    assert made == whole
-    assert not (tmp_path / "out.unfinished").exists()
-
-
-def test_it_is_said_of_how_many_images_float16_moves_the_best_class(images: Path, tmp_path: Path) -> None:
-    model = ImageModel("close", lambda pictures: 1000 + colours(pictures)[:, :2] / 10 * [0, 1] + [0.1, 0.35])
-    result = run(images, tmp_path / "out.npy", model)
-    scores = 1000 - np.arange(1, 6) / 10 + 0.35
-    assert np.load(tmp_path / "out.npy")[:, 1].tolist() == scores.astype(np.float16).tolist()
-    assert result.moved == 2, "1000.25 and 1000.15 become 1000, as 1000.1 does"
-
-
-# --- images that cannot be read ---------------------------------------------------------------------------------------
-
-
 def test_images_that_cannot_be_read_are_listed_and_change_no_other(images: Path, tmp_path: Path) -> None:
     run(images, tmp_path / "whole.npy", batch_size=2)
     write_files(images, {"a/0.jpg": b"", "a/10.png": b"GIF89", "b/2.jpg": picture(3)[:-20], "z.gif": b"no picture"})
@@ -234,83 +195,59 @@ def test_images_that_cannot_be_read_are_listed_and_change_no_other(images: Path,
         "loop.png": "image is not a file",
         "z.gif": "this is no picture of a known format",
     }
-
-
-def test_a_notebook_shows_what_cannot_be_read(images: Path, tmp_path: Path) -> None:
-    result = run(images, tmp_path / "out.npy")
-    assert repr(result) == result._headline == "ImagePredictions(5 images by colours in out.npy)"
-    write_files(images, {"<b>.jpg": b""})
-    result = run(images, tmp_path / "out.npy", force=True)
-    assert repr(result) == "ImagePredictions(5 images by colours in out.npy, 1 cannot be read)"
-    row = "<tr><td>&lt;b&gt;.jpg</td><td>file is empty</td></tr>"
-    assert result._repr_html_().endswith(f"<tr><th>image</th><th>cannot be read</th></tr>{row}</table>")
+    assert repr(result) == "ImagePredictions(5 images by colours in out.npy, 5 cannot be read)"
 
 
 def interrupt(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
 
 
-def test_that_not_one_image_can_be_read_is_an_error(tmp_path: Path) -> None:
-    place = write_files(tmp_path / "images", {"a.png": b"", "b.png": b"x"})
-    assert fault_of(run, place, tmp_path / "out.npy") == (
-        "unreadable-images",
-        "a.png: file is empty\nb.png: this is no picture of a known format",
-    )
-    assert not (tmp_path / "out.npy.unfinished").exists()
-
-
-# --- what is refused --------------------------------------------------------------------------------------------------
-
-NO_IMAGES = ("no-images", None)
-TOO_MANY = ("wrong-outputs", "3")
-NOT_ALL = ("wrong-outputs", "3")
-FLAT = ("wrong-type", "int64 (1,)")
-FAILS = ("model-failed", None)
-NAN = ("not-a-number", None)
-LARGE = ("out-of-range", "100000.0")
+def bright(scores: Callable[[list[Any]], Any]) -> ImageModel:
+    return ImageModel("bright", scores)
 
 
 @pytest.mark.parametrize(
-    ("options", "expected"),
+    ("options", "code", "found"),
     [
-        ({"images": None}, NO_IMAGES),
-        ({"batch_size": 0}, ("out-of-range", "0")),
-        ({"workers": -1}, ("out-of-range", "-1")),
-        ({"benchmark": Benchmark(classes=Classes(2))}, TOO_MANY),
-        ({"model": ImageModel("colours", colours, outputs=["a", "b"])}, NOT_ALL),
-        ({"model": ImageModel("bright", lambda pictures: np.array([len(pictures)]))}, FLAT),
-        ({"model": ImageModel("bright", lambda pictures: len(pictures) / 0)}, FAILS),
-        ({"model": ImageModel("bright", lambda pictures: np.where(colours(pictures) == 4, np.nan, 0))}, NAN),
-        ({"model": ImageModel("bright", lambda pictures: np.full((len(pictures), 2), 1e5))}, LARGE),
-        ({"output": "out.svg"}, ("wrong-suffix", ".svg")),
+        ({"images": None}, "no-images", None),
+        (
+            {"images": "broken"},
+            "unreadable-images",
+            "a.png: file is empty\nb.png: this is no picture of a known format",
+        ),
+        ({"batch_size": 0}, "out-of-range", "0"),
+        ({"workers": -1}, "out-of-range", "-1"),
+        ({"device": "cuda"}, "device-not-used", "cuda"),
+        ({"benchmark": Benchmark(classes=Classes(2))}, "wrong-outputs", "3"),
+        ({"model": ImageModel("colours", colours, outputs=["a", "b"])}, "wrong-outputs", "3"),
+        ({"model": ImageModel("colours", colours, outputs=["a", " ", "b"])}, "blank-line", None),
+        ({"model": bright(lambda pictures: np.array([len(pictures)]))}, "wrong-type", "int64 (1,)"),
+        ({"model": bright(lambda pictures: len(pictures) / 0)}, "model-failed", None),
+        ({"model": bright(lambda pictures: np.where(colours(pictures) == 4, np.nan, 0))}, "not-a-number", None),
+        ({"model": bright(lambda pictures: np.full((len(pictures), 2), 1e5))}, "out-of-range", "100000.0"),
+        ({"model": bright(lambda pictures: np.zeros((len(pictures),) * 2))}, "wrong-shape", "shape (2, 2)"),
+        ({"model": bright(lambda _: np.zeros((1, 4)))}, "wrong-length", "1"),
+        ({"output": "out.svg"}, "wrong-suffix", ".svg"),
     ],
 )
 def test_what_cannot_be_run_is_refused(
-    images: Path, tmp_path: Path, options: dict[str, Any], expected: tuple[str, object]
+    images: Path, tmp_path: Path, options: dict[str, Any], code: str, found: str | None
 ) -> None:
-    options = {"images": images, "output": "out.npy", "model": MODEL, **options}
+    write_files(tmp_path / "broken", {"a.png": b"", "b.png": b"x"})
+    options = {"images": images, "output": "out.npy", "model": MODEL, "batch_size": 2, **options}
+    if isinstance(options["images"], str):
+        options["images"] = tmp_path / options["images"]
     model, output = options.pop("model"), tmp_path / options.pop("output")
-    code, found = fault_of(predict, [model], output, **options)
-    assert (code, None if expected[1] is None else found) == expected
-    assert not output.exists()
-
-
-def test_a_model_that_changes_its_outputs_is_refused(images: Path, tmp_path: Path) -> None:
-    model = ImageModel("bright", lambda pictures: np.zeros((len(pictures), len(pictures))))
-    assert fault_of(run, images, tmp_path / "out.npy", model, batch_size=2) == ("wrong-shape", "shape (2, 2)")
-
-
-def test_a_model_that_loses_an_image_is_refused(images: Path, tmp_path: Path) -> None:
-    model = ImageModel("bright", lambda _: np.zeros((1, 4)))
-    assert fault_of(run, images, tmp_path / "out.npy", model) == ("wrong-length", "1")
+    code_found = fault_of(predict, [model], output, **options)
+    assert code_found == (code, code_found[1] if found is None else found)
+    assert names_in(tmp_path) == ["broken", "images"]
 
 
 @pytest.mark.parametrize("name", ["out.npy", "out.txt", "out.csv"])
 def test_a_file_that_exists_is_kept_before_any_work(images: Path, tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("mine")
     output = (tmp_path / name).with_suffix(".csv" if name == "out.csv" else ".npy")
-    with pytest.raises(OutputError, match="output file exists"):
-        run(images, output, ImageModel("bright", interrupt))
+    assert code_of(run, images, output, ImageModel("bright", interrupt)) == "output-exists"
     assert (tmp_path / name).read_text() == "mine"
     run(images, output, force=True)
     assert (tmp_path / name).read_text(errors="ignore") != "mine"
@@ -321,8 +258,10 @@ def test_an_output_that_cannot_be_written_is_refused_before_any_work(images: Pat
     assert code_of(run, images, tmp_path / "no/out.npy", model) == "folder-not-found"
     assert code_of(predict, TWO, tmp_path / "no/out", images=images) == "folder-not-found"
     (tmp_path / "list.csv").write_text("image\nimages/a/1.jpg\n")
-    with pytest.raises(OutputError, match="output is the file with the image names"):
-        run(tmp_path / "list.csv", tmp_path / "list.csv", model, force=True)
+    assert code_of(run, tmp_path / "list.csv", tmp_path / "list.csv", model, force=True) == "output-is-input"
+    (images / "a\nb.png").write_bytes(picture(1, "PNG"))
+    assert fault_of(predict, TWO, tmp_path / "o", images=images) == ("invalid-name", "'a\\nb.png'")
+    run(images, tmp_path / "o.parquet")
 
 
 def test_nothing_is_written_among_the_images_of_a_benchmark(images: Path, tmp_path: Path) -> None:
@@ -341,20 +280,13 @@ def test_a_device_goes_to_the_models_that_take_one(
     monkeypatch: pytest.MonkeyPatch, models: list[str], takes: str
 ) -> None:
     given: dict[str, str | None] = {}
-
-    def opened(source: str, *, device: str | None) -> ImageModel:
-        given[source] = device
-        return MODEL
-
-    monkeypatch.setattr("reassess.proposals.model_runs.open_model", opened)
+    monkeypatch.setattr(
+        "reassess.proposals.model_runs.open_model", lambda source, *, device: given.update({source: device})
+    )
     opener = Opener([*models, MODEL], device="cuda")
     for model in models:
         opener(model)
     assert given == {model: "cuda" if model == takes else None for model in models}
-
-
-def test_a_model_that_is_ready_takes_no_device(images: Path, tmp_path: Path) -> None:
-    assert fault_of(run, images, tmp_path / "out.npy", device="cuda") == ("device-not-used", "cuda")
 
 
 def test_the_disk_is_asked_for_room_before_any_work(
@@ -402,15 +334,6 @@ def test_one_onnx_file_by_two_paths_is_one_model(tmp_path: Path, monkeypatch: py
     for other in ("a/../a/m.onnx", f"{tmp_path}/a/m.onnx", "link.onnx"):
         found = fault_of(files_of, ["onnx:a/m.onnx", "timm:m", f"onnx:{other}"], tmp_path / "out")
         assert found == ("two-outputs-one-file", f"onnx:a/m.onnx and onnx:{other}")
-
-
-def test_a_name_with_a_line_break_needs_tables(images: Path, tmp_path: Path) -> None:
-    (images / "a\nb.png").write_bytes(picture(1, "PNG"))
-    assert fault_of(predict, TWO, tmp_path / "o", images=images) == ("invalid-name", "'a\\nb.png'")
-    run(images, tmp_path / "o.parquet")
-
-
-# --- interruptions ----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -488,33 +411,26 @@ def test_of_several_models_those_that_were_finished_are_not_run_again(images: Pa
 
 
 @pytest.mark.parametrize(
-    ("change", "found"),
+    ("options", "write", "found"),
     [
-        ({"batch_size": 3}, "batch_size: 2 before, 3 now"),
-        ({"model": ImageModel("new", colours)}, "models: colours before, new now"),
+        ({"batch_size": 3}, [], "batch_size: 2 before, 3 now"),
+        ({"model": ImageModel("new", colours)}, [], "models: colours before, new now"),
         (
             {"model": ImageModel("colours", colours, facts={"weights": "0f"})},
-            "models, colours, weights: none before, 0f now",
+            [],
+            "models, colours, weights: none before",
         ),
-        ({"write": ["a/1.jpg"]}, "1 image changed: a/1.jpg"),
-        ({"write": ["a/0.jpg", "b/0.jpg"]}, "2 images new: a/0.jpg, b/0.jpg"),
-        ({"touch": "a/1.jpg"}, "1 image changed: a/1.jpg"),
-        ({"remove": "b/1.png"}, "1 image gone: b/1.png"),
+        ({}, ["a/1.jpg"], "1 image changed: a/1.jpg"),
+        ({}, ["a/0.jpg", "b/0.jpg"], "2 images new: a/0.jpg, b/0.jpg"),
     ],
 )
 def test_another_model_option_or_image_is_refused_by_name(
-    images: Path, interrupted: Callable[..., Path], change: dict[str, Any], found: str
+    images: Path, interrupted: Callable[..., Path], options: dict[str, Any], write: list[str], found: str
 ) -> None:
     output = interrupted(1)
-    write_files(images, {name: picture(7) for name in change.get("write", [])})
-    if "touch" in change:
-        os.utime(images / change["touch"], ns=(0, 0))
-    if "remove" in change:
-        (images / change["remove"]).unlink()
-    own = {name: change[name] for name in ("model", "batch_size") if name in change}
-    code, said = fault_of(run, images, output, **{"model": MODEL, "batch_size": 2, **own})
-    assert code == "different-run"
-    assert str(said).startswith(found)
+    write_files(images, {name: picture(7) for name in write})
+    code, said = fault_of(run, images, output, **{"model": MODEL, "batch_size": 2, **options})
+    assert (code, said[: len(found)]) == ("different-run", found)
     assert not output.exists()
 
 
@@ -561,71 +477,35 @@ def test_an_image_that_is_mended_and_then_changed_again_is_refused(
     assert fault_of(run, images, output, batch_size=2) == ("different-run", "1 image changed: a/2.jpg")
 
 
-def test_of_a_list_another_order_is_refused(images: Path, tmp_path: Path, interrupted: Callable[..., Path]) -> None:
-    names = [f"images/{name}" for name in NUMBERS]
-    (tmp_path / "list.txt").write_text("\n".join(names))
-
-    def stop(_: str, done: int, __: int) -> None:
-        if done > 2:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "list.txt", tmp_path / "out.npy", batch_size=2, progress=stop)
-    (tmp_path / "list.txt").write_text("\n".join(reversed(names)))
-    found = fault_of(run, tmp_path / "list.txt", tmp_path / "out.npy", batch_size=2)
-    assert found == ("different-run", "the images are in another order")
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "found"),
-    [
-        (["a", "b"], ["a", "c"], "models: b before, c now"),
-        (["a", "b"], ["b", "a", "c"], "models new: c"),
-        (["a", "b", "c", "d"], ["a", "d"], "models gone: b, c"),
-    ],
-)
-def test_of_other_models_those_that_are_gone_or_new_are_named(
-    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: list[str], second: list[str], found: str
+def test_a_run_that_ends_early_leaves_what_was_finished_and_says_so(
+    images: Path, tmp_path: Path, interrupted: Callable[..., Path]
 ) -> None:
-    monkeypatch.setattr("reassess.proposals.model_runs.write_shards", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        predict([ImageModel(name, colours) for name in first], tmp_path / "out", images=images)
-    models = [ImageModel(name, colours) for name in second]
-    assert fault_of(predict, models, tmp_path / "out", images=images) == ("different-run", found)
-
-
-def test_a_run_that_finished_nothing_may_begin_otherwise(images: Path, interrupted: Callable[..., Path]) -> None:
-    output = interrupted(1)
-    for shard in Path(f"{output}.unfinished").rglob("*.npz"):
-        shard.unlink()  # as if the process had been killed before
+    output = interrupted(0)
+    assert names_in(tmp_path) == ["images"]
+    model = bright(lambda pictures: np.where(colours(pictures) == 4, np.nan, 0))
+    with pytest.raises(DataError, match="score is NaN") as caught:
+        run(images, output, model, batch_size=2)
+    kept = tmp_path / "out.npy.unfinished"
+    assert caught.value.__notes__ == [f"{kept} has what was finished; the same call goes on from there."]
+    (shard,) = kept.rglob("*.npz")
+    shard.unlink()  # as if the process had been killed before: then a run may begin otherwise
     run(images, output, batch_size=3)
     assert len(np.load(output)) == 5
 
 
-def test_a_run_that_ends_before_anything_was_finished_leaves_nothing(
-    images: Path, tmp_path: Path, interrupted: Callable[..., Path]
-) -> None:
-    interrupted(0)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["images"]
-    model = ImageModel("bright", lambda pictures: np.where(colours(pictures) == 4, np.nan, 0))
-    assert message(run, images, tmp_path / "out.npy", model).startswith("score is NaN")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["images"]
-
-
-def test_an_error_notes_what_was_finished(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reassess.proposals.model_runs._SHARD", 2)
-    model = ImageModel("bright", lambda pictures: np.where(colours(pictures) == 4, np.nan, 0))
-    with pytest.raises(DataError, match="score is NaN") as caught:
-        run(images, tmp_path / "out.npy", model, batch_size=2)
-    kept = tmp_path / "out.npy.unfinished"
-    assert caught.value.__notes__ == [f"{kept} has what was finished; the same call goes on from there."]
-    assert len(list(kept.rglob("*.npz"))) == 1
-
-
-def test_a_folder_that_is_none_of_a_run_is_kept(images: Path, tmp_path: Path) -> None:
+def test_only_files_of_a_run_are_removed(images: Path, tmp_path: Path, interrupted: Callable[..., Path]) -> None:
+    own = ("images.parquet", "outputs.json", "lock", "shards/out/0.npz")
+    write_files(tmp_path, {f"out.npy.unfinished/{name}": b"" for name in own})  # left by a run that ended
+    run(images, tmp_path / "out.npy")
+    assert names_in(tmp_path) == ["images", "out.npy", "out.txt"]
+    (tmp_path / "out.npy").unlink()
+    (tmp_path / "out.txt").unlink()
+    output = interrupted(1)
     write_files(tmp_path, {"out.npy.unfinished/thesis.tex": "mine"})
-    assert code_of(run, images, tmp_path / "out.npy") == "output-exists"
-    assert (tmp_path / "out.npy.unfinished" / "thesis.tex").exists()
+    run(images, output, batch_size=2)
+    assert names_in(tmp_path / "out.npy.unfinished") == ["thesis.tex"]
+    assert code_of(run, images, output, force=True) == "output-exists"
+    assert names_in(tmp_path / "out.npy.unfinished") == ["thesis.tex"]
 
 
 def rewrite(path: Path, **arrays: Any) -> None:
@@ -681,30 +561,22 @@ def test_a_damaged_shard_is_made_anew(
         ("images.parquet", b"PAR1"),
         ("images.parquet", b""),
         ("images.parquet", None),
+        ("images.parquet", {"image": ["a"]}),
+        ("images.parquet", {"image": ["a"], "size": ["x"], "changed": ["y"]}),
+        ("images.parquet", {"size": [1], "changed": [2]}),
     ],
 )
-def test_a_damaged_record_is_named(
-    images: Path, interrupted: Callable[..., Path], name: str, content: bytes | None
-) -> None:
+def test_a_damaged_record_is_named(images: Path, interrupted: Callable[..., Path], name: str, content: Any) -> None:
     output = interrupted(1)
     path = Path(f"{output}.unfinished") / name
     path.unlink()
-    if content is not None:
+    if isinstance(content, dict):
+        pl.DataFrame(content).write_parquet(path)
+    elif content is not None:
         path.write_bytes(content)
     assert message(run, images, output, batch_size=2) == (
         f"record of a run is damaged\n  where:   {path}\n  fix:     begin anew: rm -r {path.parent}"
     )
-
-
-@pytest.mark.parametrize(
-    "table", [{"image": ["a"]}, {"image": ["a"], "size": ["x"], "changed": ["y"]}, {"size": [1], "changed": [2]}]
-)
-def test_a_record_of_other_columns_is_damaged(
-    images: Path, interrupted: Callable[..., Path], table: dict[str, Any]
-) -> None:
-    output = interrupted(1)
-    pl.DataFrame(table).write_parquet(f"{output}.unfinished/images.parquet")
-    assert message(run, images, output, batch_size=2).startswith("record of a run is damaged")
 
 
 def test_two_runs_do_not_write_one_output(images: Path, tmp_path: Path) -> None:
@@ -718,7 +590,7 @@ def test_two_runs_do_not_write_one_output(images: Path, tmp_path: Path) -> None:
         f"another run is writing this output\n  where:   {tmp_path}/out.npy.unfinished\n"
         f"  found:   process {os.getpid()}\n  fix:     wait until it has ended, or choose another output"
     ]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "out.npy", "out.txt"]
+    assert names_in(tmp_path) == ["images", "out.npy", "out.txt"]
 
 
 TWO = [MODEL, ImageModel("other", lambda pictures: 2 * colours(pictures))]
@@ -728,9 +600,8 @@ TWO = [MODEL, ImageModel("other", lambda pictures: 2 * colours(pictures))]
 def half_placed(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
     """The files of an undisturbed run of two models, after one that was stopped when two of its four were in place."""
     predict(TWO, tmp_path / "out", images=images)
-    whole = {path.name: path.read_bytes() for path in sorted((tmp_path / "out").iterdir())}
-    for path in (tmp_path / "out").iterdir():
-        path.unlink()
+    whole = contents_of(tmp_path / "out")
+    shutil.rmtree(tmp_path / "out")
     place = files._Written.place
     placed: list[Path] = []
 
@@ -745,20 +616,25 @@ def half_placed(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         patched.setattr("reassess.formats.files._Written.place", stopped)
         with pytest.raises(KeyboardInterrupt):
             predict(TWO, tmp_path / "out", images=images)
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["colours.npy", "colours.txt"]
+    assert names_in(tmp_path / "out") == ["colours.npy", "colours.txt"]
     return whole
+
+
+def contents_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
 def test_a_run_that_was_stopped_while_its_files_took_their_places_goes_on(
     images: Path, tmp_path: Path, half_placed: dict[str, bytes]
 ) -> None:
     told: list[str] = []
+    own = {".reassess-mine.csv": b"", "mine.npy": b""}
+    write_files(tmp_path / "out", own)
     predict(TWO, tmp_path / "out", images=images, tell=told.append)
     assert told[1:] == [f"{tmp_path}/out.unfinished: goes on after 2 of 2 shards"]
-    assert {path.name: path.read_bytes() for path in sorted((tmp_path / "out").iterdir())} == half_placed
+    assert contents_of(tmp_path / "out") == half_placed | own
     assert not (tmp_path / "out.unfinished").exists()
-    with pytest.raises(OutputError, match="output file exists"):
-        predict(TWO, tmp_path / "out", images=images)
+    assert code_of(predict, TWO, tmp_path / "out", images=images) == "output-exists"
 
 
 @pytest.mark.parametrize("name", ["colours.npy", "colours.txt", "other.txt"])
@@ -766,38 +642,8 @@ def test_a_file_that_is_none_of_the_run_is_kept_when_it_goes_on(
     images: Path, tmp_path: Path, half_placed: dict[str, bytes], name: str
 ) -> None:
     (tmp_path / "out" / name).write_text("mine")
-    with pytest.raises(OutputError, match="output file exists"):
-        predict(TWO, tmp_path / "out", images=images)
+    assert code_of(predict, TWO, tmp_path / "out", images=images) == "output-exists"
     assert (tmp_path / "out" / name).read_text() == "mine"
-
-
-def test_models_that_are_named_in_another_order_keep_their_scores(
-    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patched:
-        patched.setattr("reassess.proposals.model_runs.write_shards", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            predict(TWO, tmp_path / "out", images=images)
-    results = predict(TWO[::-1], tmp_path / "out", images=images)
-    assert {result.model: np.load(result.file)[0, 0] for result in results} == {"colours": 1, "other": 2}
-
-
-def test_what_is_left_of_a_run_that_ended_is_removed(images: Path, tmp_path: Path) -> None:
-    left = {
-        f"out.npy.unfinished/{name}": b"" for name in ("images.parquet", "outputs.json", "lock", "shards/out/0.npz")
-    }
-    write_files(tmp_path, left)
-    run(images, tmp_path / "out.npy")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "out.npy", "out.txt"]
-
-
-def test_what_else_was_put_into_the_folder_of_a_run_is_kept(
-    images: Path, tmp_path: Path, interrupted: Callable[..., Path]
-) -> None:
-    output = interrupted(1)
-    write_files(tmp_path, {"out.npy.unfinished/thesis.tex": "mine"})
-    run(images, output, batch_size=2)
-    assert [path.name for path in (tmp_path / "out.npy.unfinished").iterdir()] == ["thesis.tex"]
 
 
 _KILLED = """
@@ -819,20 +665,16 @@ if __name__ == "__main__":
 
 
 def test_a_run_that_is_killed_at_any_moment_and_begun_again_gives_the_same_bytes(tmp_path: Path) -> None:
-    """20 times: in every fourth with a process that decodes, and in every second as files take their places."""
+    """Four times: once with a process that decodes, and twice as files take their places."""
     write_files(tmp_path, {f"images/{n:03d}.png": picture(n % 12, "PNG") for n in range(60)})
     write_files(tmp_path, {"images/bad.png": b"", "go.py": _KILLED})
-
-    def made() -> dict[str, bytes]:
-        return {path.name: path.read_bytes() for path in sorted((tmp_path / "out").iterdir())}
-
     subprocess.run([sys.executable, "go.py", "0"], cwd=tmp_path, check=True)
-    whole = made()
+    whole = contents_of(tmp_path / "out")
     assert list(whole) == ["other.npy", "other.txt", "slow.npy", "slow.txt"]
     random, killed = Random(0), 0
-    for attempt in range(20):
+    for attempt in range(4):
         shutil.rmtree(tmp_path / "out", ignore_errors=True)
-        command = [sys.executable, "go.py", str((attempt % 4 == 0 and 1) or 0)]
+        command = [sys.executable, "go.py", str(int(attempt == 0))]
         before = subprocess.Popen(command, cwd=tmp_path)
         awaited = tmp_path / "out.unfinished" / ("outputs.json" if attempt % 2 else "run.json")
         while before.poll() is None and not awaited.exists():
@@ -843,45 +685,6 @@ def test_a_run_that_is_killed_at_any_moment_and_begun_again_gives_the_same_bytes
         if (tmp_path / "out.unfinished" / "run.json").exists():  # else it has ended
             subprocess.run(command, cwd=tmp_path, check=True)
             assert not (tmp_path / "out.unfinished").exists()
-        assert made() == whole, attempt
+        assert contents_of(tmp_path / "out") == whole, attempt
         shutil.rmtree(tmp_path / "out.unfinished", ignore_errors=True)
-    assert killed > 10, "else the runs are too short to be killed"
-
-
-_KILLED_PLACING = """
-import os, signal, sys
-from reassess.formats import files
-from tests.proposals.test_inference import TWO, predict
-
-place, left = files._Written.place, int(sys.argv[1])
-
-def stopped(written):
-    global left
-    if written.path.parent.name == "out":
-        left -= 1
-        if left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-    place(written)
-
-files._Written.place = stopped
-predict(TWO, "out", images="images")
-"""
-
-
-@pytest.mark.parametrize("placed", [0, 3])
-def test_files_of_a_run_that_was_killed_while_placing_them_are_cleared(
-    images: Path, tmp_path: Path, placed: int
-) -> None:
-    call = [sys.executable, "-c", _KILLED_PLACING, str(placed)]
-    assert (
-        subprocess.run(call, cwd=tmp_path, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}).returncode < 0
-    )
-    there = [path.name for path in (tmp_path / "out").iterdir()]
-    assert sum(name.startswith(files.TEMPORARY) for name in there) > 0
-    assert sum(not name.startswith(files.TEMPORARY) for name in there) == placed
-    write_files(tmp_path, {"out.unfinished/.reassess-x.json": b"", "out/.reassess-mine.csv": b"", "out/mine.npy": b""})
-    predict(TWO, tmp_path / "out", images=images)
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        *(".reassess-mine.csv", "colours.npy", "colours.txt", "mine.npy", "other.npy", "other.txt")
-    ]
-    assert not (tmp_path / "out.unfinished").exists()
+    assert killed > 1, "else the runs are too short to be killed"

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess import Transform
-from reassess.errors import DataError
 from reassess.proposals import read_transform
 from tests.helpers import code_of, fault_of
 
@@ -52,12 +51,7 @@ def test_a_picture_that_would_be_too_large_once_resized_is_refused(needs: Callab
     from PIL import Image
 
     transform = Transform(1000, (224, 224), MEAN, DEVIATION)
-    with pytest.raises(DataError) as caught:
-        transform.cut(Image.new("RGB", (1, 101)))
-    assert str(caught.value) == (
-        "image is too long for its width\n  allowed: at most 100,000,000 pixels once it is resized\n"
-        "  found:   1 x 101 pixels"
-    )
+    assert fault_of(transform.cut, Image.new("RGB", (1, 101))) == ("too-long", "1 x 101 pixels")
     assert transform.cut(Image.new("RGB", (1, 100))).shape == (224, 224, 3)
 
 
@@ -74,13 +68,9 @@ def test_a_file_says_how_pictures_are_prepared(tmp_path: Path, suffix: str) -> N
     path = write(tmp_path / f"t{suffix}", {**GOOD, "interpolation": "bicubic"})
     assert read_transform(path) == Transform(256, (224, 224), MEAN, DEVIATION, "bicubic")
     path = write(path, {**GOOD, "size": [256, 320], "crop": [224, 288]})
-    assert read_transform(str(path)) == Transform((256, 320), (224, 288), MEAN, DEVIATION, "bilinear")
-
-
-def test_what_a_transform_writes_is_read_again(tmp_path: Path) -> None:
-    for size in (256, (256, 320)):
-        transform = Transform(size, (224, 288), MEAN, DEVIATION, "lanczos")
-        assert read_transform(write(tmp_path / "t.json", transform.to_json())) == transform
+    transform = Transform((256, 320), (224, 288), MEAN, DEVIATION, "bilinear")
+    assert read_transform(str(path)) == transform
+    assert read_transform(write(path, transform.to_json())) == transform
 
 
 @pytest.mark.parametrize(
@@ -95,18 +85,15 @@ def test_what_a_transform_writes_is_read_again(tmp_path: Path) -> None:
         ({"deviation": [1, 1, 0]}, "out-of-range", "0.0"),
         ({"mean": [0.5, 0.5]}, "wrong-shape", "[0.5, 0.5]"),
         ({"std": 1}, "unknown-name", "'std'"),
+        ({"crop": None, "deviation": None}, "missing-value", "no crop and no deviation"),
         ({"interpolation": "cubic"}, "unknown-name", "'cubic'"),
     ],
 )
 @pytest.mark.parametrize("suffix", [".json", ".toml"])
 def test_wrong_value_is_refused(tmp_path: Path, change: dict[str, Any], code: str, found: str, suffix: str) -> None:
-    path = write(tmp_path / f"t{suffix}", GOOD | change)
+    given = {name: value for name, value in (GOOD | change).items() if value is not None}
+    path = write(tmp_path / f"t{suffix}", given)
     assert fault_of(read_transform, path) == (code, found)
-
-
-def test_a_missing_value_is_named(tmp_path: Path) -> None:
-    path = write(tmp_path / "t.json", {"size": 8, "mean": [0, 0, 0]})
-    assert fault_of(read_transform, path) == ("missing-value", "no crop and no deviation")
 
 
 @pytest.mark.parametrize(

@@ -35,21 +35,19 @@ def test_a_function_is_given_whole_rgb_pictures(tmp_path: Path, report_extra: No
     assert sys.path == path
 
 
-def test_another_code_is_another_model(tmp_path: Path) -> None:
-    before = open_model("python:my_model:scores").facts
-    (tmp_path / "my_model.py").write_text(CODE + "# more\n")
-    assert open_model("python:my_model:scores").facts != before
-
-
-def test_another_code_of_a_module_that_it_imports_is_another_model(tmp_path: Path) -> None:
+def test_another_code_of_a_module_or_of_one_that_it_imports_is_another_model(tmp_path: Path) -> None:
     write_files(tmp_path, {"my_model.py": "import my_scale\n" + CODE, "my_scale.py": "SCALE = 1\n"})
     before = open_model("python:my_model:scores").facts
-    for name in ("my_model", "my_scale"):
-        del sys.modules[name]
-    (tmp_path / "my_scale.py").write_text("SCALE = 20\n")
-    after = open_model("python:my_model:scores").facts
+    for name, content, changed in (
+        ("my_scale", "SCALE = 20\n", {"code of my_scale"}),
+        ("my_model", "import my_scale\n" + CODE + "# more\n", {"code of my_scale", "code"}),
+    ):
+        for module in ("my_model", "my_scale"):
+            del sys.modules[module]
+        (tmp_path / f"{name}.py").write_text(content)
+        after = open_model("python:my_model:scores").facts
+        assert {fact for fact in after if after[fact] != before[fact]} == changed
     del sys.modules["my_scale"]
-    assert {name for name in after if after[name] != before[name]} == {"code of my_scale"}
 
 
 @pytest.mark.parametrize(
@@ -98,33 +96,20 @@ def test_code_may_change_where_modules_are_looked_for(tmp_path: Path, monkeypatc
     assert open_model("python:my_model:scores").name == "python:my_model:scores"
 
 
-@pytest.mark.parametrize("option", ["transform", "checkpoint"])
-def test_a_function_takes_no_files(option: str) -> None:
-    source = ModelSource("python:my_model:scores", **{option: "f.pt"})
-    assert code_of(open_model, source) == "option-not-used"
+@pytest.mark.parametrize("option", ["transform", "checkpoint", "device"])
+def test_a_function_takes_no_files_and_no_device(option: str) -> None:
+    device = "cpu" if option == "device" else None
+    files = {} if device else {option: "f.pt"}
+    assert code_of(open_model, ModelSource("python:my_model:scores", **files), device=device) == "option-not-used"
 
 
-def test_a_function_takes_no_device() -> None:
-    assert code_of(open_model, "python:my_model:scores", device="cpu") == "option-not-used"
-
-
-def test_a_function_that_ends_the_process_is_a_model_that_fails(tmp_path: Path, report_extra: None) -> None:
-    (tmp_path / "my_model.py").write_text("import sys\ndef scores(pictures):\n    sys.exit(0)\n")
-    write_files(tmp_path / "images", {"a.png": picture(5, "PNG")})
-    found = fault_of(predict, ["python:my_model:scores"], tmp_path / "out.csv", images=tmp_path / "images")
-    assert found == ("model-failed", "SystemExit: 0 (my_model.py, line 3)")
-
-
-def test_what_a_module_prints_is_no_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "my_model.py").write_text("print('hello')\n" + CODE)
-    open_model("python:my_model:scores")
-    assert capsys.readouterr() == ("", "hello\n")
-
-
-def test_what_a_function_prints_is_no_result(
+def test_what_code_prints_is_no_result_and_an_exit_a_model_that_fails(
     tmp_path: Path, report_extra: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "my_model.py").write_text("def scores(pictures):\n    print('hello')\n    return [[0.5, 1.0]]\n")
-    write_files(tmp_path / "images", {"a.png": picture(5, "PNG")})
+    code = "print('hello')\nimport sys\ndef scores(pictures):\n    print('hi')\n    return [[0.5, 1.0]]\n"
+    code += "def ends(pictures):\n    sys.exit(0)\n"
+    write_files(tmp_path, {"my_model.py": code, "images/a.png": picture(5, "PNG")})
     predict(["python:my_model:scores"], tmp_path / "out.csv", images=tmp_path / "images")
-    assert capsys.readouterr() == ("", "hello\n" * 2)
+    assert capsys.readouterr() == ("", "hello\nhi\nhi\n")
+    found = fault_of(predict, ["python:my_model:ends"], tmp_path / "o.csv", images=tmp_path / "images")
+    assert found == ("model-failed", "SystemExit: 0 (my_model.py, line 7)")

@@ -10,6 +10,10 @@ HASH, OTHER = "0123456789abcdef" * 4, "f" * 64
 TRANSFORM = {"size": 256, "crop": [224, 224]}
 
 
+def models(names: str) -> dict[str, Any]:
+    return {"models": {name: {} for name in names}}
+
+
 @pytest.mark.parametrize(
     ("before", "now", "expected"),
     [
@@ -27,6 +31,8 @@ TRANSFORM = {"size": 256, "crop": [224, 224]}
             {"a": {"transform": None}},
             ["a: with transform before, without one now"],
         ),
+        (models("ab"), models("bac"), ["models new: c"]),
+        (models("abcd"), models("ad"), ["models gone: b, c"]),
         ({"transform": None}, {"transform": TRANSFORM}, ["without transform before, with one now"]),
         (
             {"a": {"transform": TRANSFORM}},

@@ -159,18 +159,13 @@ def test_the_reason_is_true_of_each_task(seed: int, size: int) -> None:
             assert reason == f"any two together on {min(pairs)} images or more"
 
 
-def test_many_classes_are_grouped_as_few_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_classes_are_grouped_as_few_are_and_no_questions_are_no_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     few = listed(make_tasks(drawn(3)))
     monkeypatch.setattr("reassess.proposals.task_grouping._FEW_CLASSES", 3)
     assert listed(make_tasks(drawn(3))) == few
-
-
-def test_no_questions_are_no_tasks() -> None:
-    tasks = make_tasks(Questions.from_columns([], np.zeros(0, int)))
-    assert (len(tasks), tasks.effort(5).to_json()) == (
-        0,
-        {"images": 0, "tasks": 0, "questions": 0, "votes": 0, "seconds_per_vote": None, "hours": None},
-    )
+    assert fault_of(make_tasks, drawn(0), size=0) == ("out-of-range", "0")
+    nothing = make_tasks(Questions.from_columns([], np.zeros(0, int)))
+    assert (len(nothing), nothing.effort(5).hours) == (0, None)
 
 
 def test_golden_questions_are_in_no_task() -> None:
@@ -188,10 +183,6 @@ def test_golden_questions_are_in_no_task() -> None:
     assert [image for image, *_ in listed(make_tasks(questions, golden=chosen))] == ["a.png", "c.png"]
 
 
-def test_a_size_below_1_is_refused() -> None:
-    assert fault_of(make_tasks, drawn(0), size=0) == ("out-of-range", "0")
-
-
 def timed(seconds: list[float]) -> Votes:
     rows = [(0, rater, 0) for rater in range(len(seconds))]
     return votes_of(rows, ("x",), tuple(range(len(seconds))), ("no",), seconds=np.array(seconds))
@@ -200,8 +191,5 @@ def timed(seconds: list[float]) -> Votes:
 def test_the_longest_times_count_as_the_99th_percentile() -> None:
     assert seconds_per_vote(timed([2.0] * 200 + [4000.0])) == pytest.approx(2.0)
     assert seconds_per_vote(timed([1.0, 3.0, np.nan])) == pytest.approx((1 + 2.98) / 2)
-
-
-@pytest.mark.parametrize("votes", [timed([np.nan]), votes_of([(0, 0, 0)])])
-def test_votes_without_times_are_refused(votes: Any) -> None:
-    assert code_of(seconds_per_vote, votes) == "no-times"
+    for votes in (timed([np.nan]), votes_of([(0, 0, 0)])):
+        assert code_of(seconds_per_vote, votes) == "no-times"

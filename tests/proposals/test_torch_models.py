@@ -1,6 +1,7 @@
 """Models of timm and torchvision, with random weights from a checkpoint: as these libraries evaluate them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -9,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from reassess import ModelSource, Transform, predict
+from reassess import ImageModel, ModelSource, Transform, predict
 from reassess.errors import DataError, SourceError
 from reassess.proposals import open_model
 from reassess.proposals.torch_models import _of_timm
-from tests.helpers import fault_of, message
+from tests.helpers import code_of, fault_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
@@ -26,6 +27,14 @@ def torch(needs: Callable[[str], None]) -> ModuleType:
 
     torch.set_num_threads(2)
     return torch
+
+
+@pytest.fixture(scope="module")
+def resnet(torch: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> ModelSource:
+    """A small model of timm with random weights, in plain.pth."""
+    path = tmp_path_factory.mktemp("weights") / "plain.pth"
+    torch.save(build("timm", "resnet18", 5).state_dict(), path)
+    return ModelSource("timm:resnet18", checkpoint=path)
 
 
 def build(library: str, name: str, outputs: int) -> Any:
@@ -82,10 +91,13 @@ def test_scores_are_those_of_the_library(
 
 
 @pytest.mark.parametrize("form", ["state_dict", "model", "module.", "safetensors"])
-def test_every_form_of_a_checkpoint_is_read(torch: ModuleType, tmp_path: Path, form: str) -> None:
+def test_every_form_of_a_checkpoint_is_read(torch: ModuleType, tmp_path: Path, resnet: ModelSource, form: str) -> None:
     from safetensors.torch import save_file
 
-    weights = build("timm", "resnet18", 5).state_dict()
+    def opened(path: str | Path) -> ImageModel:
+        return open_model(ModelSource("timm:resnet18", checkpoint=path))
+
+    weights = torch.load(resnet.checkpoint)
     path = tmp_path / ("w.safetensors" if form == "safetensors" else "w.pt")
     if form == "safetensors":
         save_file(weights, path)
@@ -93,28 +105,23 @@ def test_every_form_of_a_checkpoint_is_read(torch: ModuleType, tmp_path: Path, f
         torch.save({f"module.{name}": tensor for name, tensor in weights.items()}, path)
     else:
         torch.save({form: weights, "epoch": 3}, path)
-    torch.save(weights, tmp_path / "plain.pth")
-    opened = [open_model(ModelSource("timm:resnet18", checkpoint=each)) for each in (path, tmp_path / "plain.pth")]
-    assert opened[0].facts == opened[1].facts
-    assert opened[0].facts["weights"] != open_random(torch, tmp_path).facts["weights"]
-
-
-def open_random(torch: ModuleType, tmp_path: Path) -> Any:
-    weights = build("timm", "resnet18", 5).state_dict()
+    assert opened(path).facts == open_model(resnet).facts
     weights["fc.bias"][3] += 1e-6
     torch.save(weights, tmp_path / "other.pth")
-    return open_model(ModelSource("timm:resnet18", checkpoint=tmp_path / "other.pth"))
+    assert opened(tmp_path / "other.pth").facts["weights"] != open_model(resnet).facts["weights"]
 
 
-def test_a_transform_that_is_given_goes_before_that_of_the_model(torch: ModuleType, tmp_path: Path) -> None:
-    torch.save(build("torchvision", "resnet18", 5).state_dict(), tmp_path / "w.pth")
+def test_a_transform_that_is_given_goes_before_that_of_the_model(tmp_path: Path, resnet: ModelSource) -> None:
     (tmp_path / "t.toml").write_text("size = 64\ncrop = 64\nmean = [0, 0, 0]\ndeviation = [1, 1, 1]\n")
-    source = ModelSource("torchvision:resnet18", checkpoint=tmp_path / "w.pth", transform=tmp_path / "t.toml")
+    source = replace(resnet, transform=tmp_path / "t.toml")
     assert open_model(source).transform == Transform(64, (64, 64), (0, 0, 0), (1, 1, 1))
+    for device in ("toaster", "cuda:77", "meta", "hpu", "", "cpu:x"):
+        code, found = fault_of(open_model, resnet, device=device)
+        assert (code, found.partition(": ")[0]) == ("unknown-device", device)
 
 
 def test_the_configurations_of_all_classifiers_of_timm_can_be_had(torch: ModuleType) -> None:
-    """And their pixels are those of timm's own transform, for each kind of configuration."""
+    """And their pixels are those of timm's own transform, for each kind of them; others ask for a transform."""
     import timm
     from PIL import Image
 
@@ -126,19 +133,16 @@ def test_the_configurations_of_all_classifiers_of_timm_can_be_had(torch: ModuleT
             data = timm.data.resolve_data_config({}, pretrained_cfg=config.to_dict())
             kinds.setdefault((data["crop_mode"], data["interpolation"], data["crop_pct"]), data)
     assert len(kinds) > 20
+    source = ModelSource("timm:any")
     for data in kinds.values():
-        transform = _of_timm(ModelSource("timm:any"), data)
+        transform = _of_timm(source, data)
         expected = timm.data.create_transform(**data, is_training=False)(picture).permute(1, 2, 0).numpy()
         np.testing.assert_array_equal(transform.scaled(transform.cut(picture)), expected)
-
-
-@pytest.mark.parametrize("change", [{"crop_mode": "border"}, {"input_size": (3, 224, 288)}, {"input_size": (1, 8, 8)}])
-def test_a_configuration_of_another_kind_asks_for_a_transform(torch: ModuleType, change: dict[str, Any]) -> None:
-    data = {"input_size": (3, 224, 224), "crop_mode": "center", "crop_pct": 1.0, **change}
-    assert message(_of_timm, ModelSource("timm:any"), data) == (
-        "image preparation of this model is not supported\n  where:   timm:any\n"
-        f"  found:   input {data['input_size']}, crop {data['crop_mode']}\n  fix:     describe it: transform=FILE"
-    )
+    usual = {"input_size": (3, 224, 224), "crop_mode": "center", "crop_pct": 1.0}
+    for change in ({"crop_mode": "border"}, {"input_size": (3, 224, 288)}, {"input_size": (1, 8, 8)}):
+        data = usual | change
+        found = f"input {data['input_size']}, crop {data['crop_mode']}"
+        assert fault_of(_of_timm, source, data) == ("no-transform", found)
 
 
 @pytest.mark.parametrize("name", ["timm:resnet18.a1_in1k", "torchvision:resnet18"])
@@ -153,43 +157,32 @@ def test_weights_that_cannot_be_had_offline_ask_for_a_checkpoint(
     first, where, found, fix = str(caught.value).splitlines()
     assert (first, where) == ("weights of the model could not be downloaded", f"  where:   {name}")
     assert found.startswith("  found:   ")
-    assert fix == ("  fix:     checkpoint=FILE: weights from torch.save(model.state_dict(), FILE), or safetensors")
+    assert fix == "  fix:     checkpoint=FILE: weights from torch.save(model.state_dict(), FILE), or safetensors"
     assert "Downloading" not in capfd.readouterr().err
 
 
-def test_a_hub_that_is_silent_is_asked_once(
-    torch: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+def no_route(*_: object, **__: object) -> None:
+    raise OSError("no route")
+
+
+def test_a_hub_that_is_silent_is_asked_once_and_what_a_library_prints_is_no_result(
+    torch: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked: list[object] = []
 
     class Session:
         def head(self, address: str, *, timeout: float) -> None:
-            asked.append(address)
-            assert timeout <= 10
-            raise OSError("no route")
+            asked.append((address, timeout <= 10))
+            no_route()
 
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.utils.get_session", Session)
-    with pytest.raises(SourceError) as caught:
-        open_model("timm:resnet18.a1_in1k")
-    assert asked == ["https://huggingface.co"]
-    assert str(caught.value).startswith(
-        "weights of the model could not be downloaded\n  where:   timm:resnet18.a1_in1k\n"
-    )
-    assert "checkpoint=FILE" in str(caught.value)
-    assert "Retrying" not in capfd.readouterr().err
-
-
-def test_what_a_library_prints_as_it_fetches_is_no_result(
-    torch: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def download(*_: object, **__: object) -> None:
-        raise OSError("no route")
-
+    assert code_of(open_model, "timm:resnet18.a1_in1k") == "download"
+    assert asked == [("https://huggingface.co", True)]
+    assert "Retrying" not in capsys.readouterr().err
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr("torch.hub.download_url_to_file", download)
-    with pytest.raises(SourceError):
-        open_model("torchvision:resnet18")
+    monkeypatch.setattr("torch.hub.download_url_to_file", no_route)
+    assert code_of(open_model, "torchvision:resnet18") == "download"
     out, err = capsys.readouterr()
     assert (out, err.partition(":")[0]) == ("", "Downloading")
 
@@ -208,46 +201,24 @@ def test_unknown_model_is_refused_with_similar_names(torch: ModuleType, library:
     assert near in str(caught.value.fix)
 
 
-class Anything:
-    """An object that only pickle can hold."""
+LACKING = "lacking: bn1.bias, bn1.num_batches_tracked, bn1.running_mean and 117 more; others: none"
 
 
 @pytest.mark.parametrize(
-    ("held", "expected"),
+    ("held", "code", "found"),
     [
+        (lambda _: Path(), "unreadable-file", "other Python objects"),
+        (lambda _: [1, 2], "wrong-weights", "list"),
         (
-            lambda _: Anything(),
-            ("unreadable-file", "other Python objects"),
+            lambda model: {**model, "more.weight": model["fc.bias"]},
+            "wrong-weights",
+            "lacking: none; others: more.weight",
         ),
-        (
-            lambda _: [1, 2],
-            ("wrong-weights", "list"),
-        ),
-        (
-            lambda model: {**model.state_dict(), "more.weight": model.fc.bias},
-            ("wrong-weights", "lacking: none; others: more.weight"),
-        ),
-        (
-            lambda model: {"fc.weight": model.fc.weight, "fc.bias": model.fc.bias},
-            (
-                "wrong-weights",
-                "lacking: bn1.bias, bn1.num_batches_tracked, bn1.running_mean and 117 more; others: none",
-            ),
-        ),
+        (lambda model: {name: model[name] for name in ("fc.weight", "fc.bias")}, "wrong-weights", LACKING),
     ],
 )
 def test_a_file_that_holds_no_weights_of_the_model_is_refused(
-    torch: ModuleType, tmp_path: Path, held: Callable[[Any], Any], expected: tuple[str, object]
+    torch: ModuleType, tmp_path: Path, resnet: ModelSource, held: Callable[[Any], Any], code: str, found: str
 ) -> None:
-    path = tmp_path / "w.pth"
-    torch.save(held(build("timm", "resnet18", 5)), path)
-    assert fault_of(open_model, ModelSource("timm:resnet18", checkpoint=path)) == expected
-
-
-def test_a_device_that_is_not_there_is_refused(torch: ModuleType, tmp_path: Path) -> None:
-    torch.save(build("timm", "resnet18", 5).state_dict(), tmp_path / "w.pth")
-    for device in ("toaster", "cuda:77", "meta", "hpu", "", "cpu:x"):
-        with pytest.raises(
-            DataError, match="^device not found\n  allowed: cpu, cuda, cuda:1, mps ...\n  found:   " + device
-        ):
-            open_model(ModelSource("timm:resnet18", checkpoint=tmp_path / "w.pth"), device=device)
+    torch.save(held(torch.load(resnet.checkpoint)), tmp_path / "w.pth")
+    assert fault_of(open_model, replace(resnet, checkpoint=tmp_path / "w.pth")) == (code, found)

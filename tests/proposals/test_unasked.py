@@ -123,17 +123,14 @@ def test_images_are_named_as_in_the_label_sets_else_by_the_first_of_the_models_n
     ]
 
 
-def test_an_output_that_is_no_class_is_not_asked_about() -> None:
-    labels = LabelSets.from_lists(["a", "b"], [[0], [0]])
-    predictions = Predictions.from_ids([[2, 1], [0, 2]], images=["a", "b"], columns=np.array([0, 1, -1]))
-    assert [row[:2] for row in listed(ask({"one": predictions}, labels, scores_of({}), 2))] == [("a", 1)]
-
-
-def test_a_class_after_a_name_that_no_class_has_is_no_first_class() -> None:
+def test_what_is_no_class_is_not_asked_about_and_a_class_after_it_is_no_first_class() -> None:
     labels, jar = LabelSets.from_lists(["a", "b"], [[0], [0]]), UnknownClasses(2, ("jar",))
     models = {"one": Predictions.from_ids([[-1, 1], [0, -1]], images=["a", "b"], unknown_classes=jar)}
     assert [(*row[:2], row[3]) for row in listed(ask(models, labels, scores_of({}), 2))] == [("a", 1, 0)]
     assert listed(ask(models, labels, scores_of({}), 1)) == []
+    outputs = {"one": Predictions.from_ids([[2, 1], [0, 2]], images=["a", "b"], columns=np.array([0, 1, -1]))}
+    assert [row[:2] for row in listed(ask(outputs, labels, scores_of({}), 2))] == [("a", 1)]
+    assert len(unasked_candidates([], labels, scores_of({}))) == 0
 
 
 def test_more_classes_than_a_model_holds_and_a_model_that_is_named_twice_are_errors() -> None:
@@ -142,35 +139,3 @@ def test_more_classes_than_a_model_holds_and_a_model_that_is_named_twice_are_err
     assert code_of(ask, {"one": predictions}, labels, scores_of({}), 2) == "out-of-range"
     twice = [("one", predictions, find_outcomes(predictions, labels))] * 2
     assert code_of(unasked_candidates, twice, labels, scores_of({})) == "duplicate-name"
-
-
-def test_no_model_asks_nothing() -> None:
-    labels = LabelSets.from_lists(["a"], [[0]])
-    assert len(unasked_candidates([], labels, scores_of({}))) == 0
-    assert len(ask({"own": Predictions.from_ids([0])}, labels, scores_of({}))) == 0
-
-
-def test_the_original_labels_ask_nothing_of_real(
-    real_labels: LabelSets, real_original: LabelSets, real_scores: Scores
-) -> None:
-    """Every original label was proposed wherever anything was."""
-    own = Predictions.from_ids(real_original.indices, images=real_original.images)
-    assert len(ask({"own": own}, real_labels, real_scores)) == 0
-
-
-def test_what_was_never_asked_of_real_is_what_evaluate_counts_and_what_is_said_of_empty_sets(
-    real_labels: LabelSets, real_original: LabelSets, real_scores: Scores
-) -> None:
-    rng = np.random.default_rng(0)
-    predicted = np.where(rng.random(50_000) < 0.3, rng.integers(0, 1000, 50_000), real_original.indices)
-    questions = ask({"one": Predictions.from_ids(predicted, images=real_original.images)}, real_labels, real_scores)
-    pairs = set(zip(real_scores.questions.image_ids.tolist(), real_scores.questions.class_ids.tolist(), strict=True))
-    rows = real_scores.questions.rows_of(real_labels.images).tolist()
-    expected = [
-        (image, class_id)
-        for image, row, class_id, own in zip(
-            real_labels.images, rows, predicted.tolist(), real_original.indices, strict=True
-        )
-        if ((row, class_id) not in pairs if row >= 0 else class_id != own)
-    ]
-    assert [row[:2] for row in listed(questions)] == expected

@@ -114,7 +114,8 @@ def test_classes_are_sorted_by_any_column_and_back(opened: Callable[..., Any], r
     assert [row[0] for row in rows(view, "classes")][1:3] == ["cat", "dog"]
 
 
-def test_search_keeps_the_rows_that_hold_the_words(opened: Callable[..., Any]) -> None:
+def test_search_keeps_the_rows_that_hold_the_words(opened: Callable[..., Any], results: Findings) -> None:
+    """Another model shows its own numbers; a name that looks like a formula is saved as a text."""
     view = opened()
     view.fill("#classes input", "CAT")
     kept = rows(view, "classes")
@@ -125,10 +126,8 @@ def test_search_keeps_the_rows_that_hold_the_words(opened: Callable[..., Any]) -
     assert rows(view, "classes") == []
     view.fill("#classes input", "")
     assert len(rows(view, "classes")) == 6
-
-
-def test_another_model_shows_its_own_numbers(opened: Callable[..., Any], results: Findings) -> None:
-    view = opened()
+    names = {row[0] for row in saved(view, view.locator("#classes [data-role=csv]").click)[1:]}
+    assert [name in names for name in ("'=1+1", "=1+1", f"owl {HOSTILE}")] == [True, False, True]
     view.select_option("#classes select", label=HOSTILE)
     hits = {row[1]: row[3] for row in rows(view, "classes")}
     assert hits == {str(i): f"{n:,}" for i, n in enumerate(results.evaluations[HOSTILE].per_class.hits.tolist())}
@@ -156,15 +155,6 @@ def test_each_table_is_saved_with_all_its_digits(opened: Callable[..., Any], res
     assert values == {model: 100 * evaluation.real[1].value for model, evaluation in results.evaluations.items()}
 
 
-def test_a_name_that_looks_like_a_formula_is_saved_as_a_text(opened: Callable[..., Any]) -> None:
-    view = opened()
-    table = saved(view, view.locator("#classes [data-role=csv]").click)
-    names = {row[0] for row in table[1:]}
-    assert "'=1+1" in names
-    assert "=1+1" not in names
-    assert f"owl {HOSTILE}" in names
-
-
 def cards(view: Any) -> list[dict[str, Any]]:
     """What the filters know of each card that is seen."""
     return view.eval_on_selector_all(
@@ -172,7 +162,9 @@ def cards(view: Any) -> list[dict[str, Any]]:
     )
 
 
-def test_the_gallery_shows_the_mistakes_of_a_model_by_kind(opened: Callable[..., Any]) -> None:
+def test_the_gallery_shows_the_mistakes_of_a_model_by_kind_and_images_for_their_labels_and_votes(
+    opened: Callable[..., Any],
+) -> None:
     view = opened()
     everything = cards(view)
     view.select_option("#gallery [data-role=show]", label=HOSTILE)
@@ -182,11 +174,7 @@ def test_the_gallery_shows_the_mistakes_of_a_model_by_kind(opened: Callable[...,
     view.select_option("#gallery [data-role=kind]", value=kind)
     assert cards(view) == [card for card in shown if card["mistakes"][HOSTILE] == kind]
     assert view.inner_text("#gallery [role=status]") == f"{len(cards(view))} of {len(cards(view))} images"
-
-
-def test_the_gallery_shows_images_for_their_labels_and_votes(opened: Callable[..., Any]) -> None:
-    view = opened()
-    everything = cards(view)
+    view.select_option("#gallery [data-role=kind]", value="")
     for name in ("wrong_label", "empty"):
         view.select_option("#gallery [data-role=show]", value=f"about {name}")
         assert cards(view) == [card for card in everything if name in card["about"]] != []
@@ -218,24 +206,10 @@ def test_a_picture_is_enlarged_by_mouse_and_keyboard(opened: Callable[..., Any])
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_small_pictures_are_enlarged(opened: Callable[..., Any], width: int) -> None:
-    script = "(all) => all.filter((image) => image.offsetParent).map((image) => image.getBoundingClientRect().width)"
-    widths = opened(width).eval_on_selector_all(".gallery img", script)
-    assert widths
-    assert min(widths) >= 112
-
-
-def test_chart_text_is_legible_on_a_telephone(opened: Callable[..., Any]) -> None:
-    sizes = opened(360).eval_on_selector_all(
-        ".chart svg text",
-        "(all) => all.map((text) => [text, text.getScreenCTM()])"
-        ".map(([text, { a, b }]) => parseFloat(getComputedStyle(text).fontSize) * Math.hypot(a, b))",
-    )
-    assert min(sizes) >= 9
-
-
-@pytest.mark.parametrize("width", WIDTHS)
-def test_a_table_that_scrolls_says_so_and_no_other(opened: Callable[..., Any], width: int) -> None:
+def test_a_page_is_legible_and_a_table_that_scrolls_says_so_and_no_other(
+    opened: Callable[..., Any], width: int
+) -> None:
+    """Small pictures are enlarged, and on a telephone the text of charts; what stands above a table is not cut."""
     view = opened(width)
     view.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     found = view.eval_on_selector_all(
@@ -245,6 +219,19 @@ def test_a_table_that_scrolls_says_so_and_no_other(opened: Callable[..., Any], w
     )
     assert [said for _, said in found] == [scrolls for scrolls, _ in found]
     assert width > 360 or any(scrolls for scrolls, _ in found)
+    script = "(all) => all.filter((image) => image.offsetParent).map((image) => image.getBoundingClientRect().width)"
+    assert min(view.eval_on_selector_all(".gallery img", script)) >= 112
+    sizes = view.eval_on_selector_all(
+        ".chart svg text",
+        "(all) => all.map((text) => [text, text.getScreenCTM()])"
+        ".map(([text, { a, b }]) => parseFloat(getComputedStyle(text).fontSize) * Math.hypot(a, b))",
+    )
+    assert min(sizes) >= 9
+    captions = view.eval_on_selector_all(
+        ".caption",
+        "(all) => all.filter((e) => e.offsetHeight).map((e) => [e.scrollWidth, e.getBoundingClientRect().right])",
+    )
+    assert 0 < max(max(caption) for caption in captions) <= width
 
 
 LONG = (
@@ -333,15 +320,6 @@ def test_no_line_ends_between_a_number_and_its_unit(wide: Any) -> None:
         lines = [one for text in lines_of(wide, ".summary li, .words p, .notes li") for one in text]
         assert lines
         assert not [line for line in lines if re.search(r"^\s*%|(^|\W)p( [=<])?\s*$", line)]
-
-
-def test_what_stands_above_a_table_is_not_cut(opened: Callable[..., Any]) -> None:
-    boxes = opened(360).eval_on_selector_all(
-        ".caption",
-        "(all) => all.filter((e) => e.offsetHeight).map((e) => [e.scrollWidth, e.getBoundingClientRect().right])",
-    )
-    assert boxes
-    assert all(right <= 360 and width <= 360 for width, right in boxes)
 
 
 def test_charts_follow_the_page_into_the_dark(opened: Callable[..., Any]) -> None:

@@ -16,9 +16,9 @@ def subset(models: tuple[str, ...], hits: int, candidates: int) -> ModelSubset:
     return ModelSubset(models, Proportion(hits, 10), Proportion(hits, 20), 3, candidates, 100, 0)
 
 
-def choice(*, exact: bool = True) -> ModelChoice:
+def choice() -> ModelChoice:
     few, some, every = subset(("a",), 6, 210), subset(("a", "b"), 8, 300), subset(("a", "b", "c"), 9, 420)
-    return ModelChoice(*(0.5, some, 0.55, 0.6, Proportion(18, 20), every, (few, some, every), 7, exact, 5, 10, 1, 0, 0))
+    return ModelChoice(*(0.5, some, 0.55, 0.6, Proportion(18, 20), every, (few, some, every), 7, True, 5, 10, 1, 0, 0))
 
 
 def test_the_figure_says_what_it_shows(tmp_path: Path) -> None:
@@ -37,14 +37,9 @@ def test_the_figure_says_what_it_shows(tmp_path: Path) -> None:
     assert (tmp_path / "b.svg").read_bytes() == (tmp_path / "a.svg").read_bytes()
 
 
-def test_greedy_search_is_named(tmp_path: Path) -> None:
-    draw_choice(tmp_path / "a.svg", choice(exact=False))
-    assert "best subset found" in (tmp_path / "a.svg").read_text()
-
-
 def test_where_nothing_was_chosen_the_best_subsets_are_drawn(tmp_path: Path) -> None:
-    draw_choice(tmp_path / "a.svg", replace(choice(), chosen=None, recall_bound=None))
+    """Greedy search is named."""
+    draw_choice(tmp_path / "a.svg", replace(choice(), exact=False, chosen=None, recall_bound=None))
     text = (tmp_path / "a.svg").read_text()
-    assert "all models: 3 models" in text
-    assert "chosen" not in text
-    assert "bar: " not in text
+    found = [words in text for words in ("all models: 3 models", "best subset found", "chosen", "bar: ")]
+    assert found == [True, True, False, False]

@@ -83,22 +83,10 @@ def test_every_two_models_are_compared_and_the_verdicts_are_told() -> None:
     for row in table.rows:
         shown = compare(THREE.panel, row[0], row[1]).rows[row[2]]
         only = [None, None] if row[2] == "change" else [shown.only_a, shown.only_b]
-        assert row[3:] == [
-            100 * shown.difference,
-            tuple(100 * bound for bound in shown.interval),
-            shown.p_value,
-            *only,
-            shown.n,
-        ]
-    assert [row[2] for row in table.rows[:4]] == ["reassessed", "original", "original, scored", "change"]
-    assert len(table.rows) == 3 * 4
+        bounds = tuple(100 * bound for bound in shown.interval)
+        assert row[3:] == [100 * shown.difference, bounds, shown.p_value, *only, shown.n]
+    assert [row[2] for row in table.rows] == ["reassessed", "original", "original, scored", "change"] * 3
     assert section.words[0] == f"{compare(THREE.panel, 'one', 'two', among=every_pair(THREE.panel)).verdict}."
-
-
-def test_of_many_models_neighbours_are_compared() -> None:
-    many = findings(*(f"m{i}" for i in range(7)))
-    assert len(columns(part(many, "comparison").charts[0].table, "a")) == 4 * 6
-    assert len(part(many, "comparison").tables[0].rows) == 7
 
 
 @pytest.mark.parametrize(
@@ -108,8 +96,10 @@ def test_of_many_models_neighbours_are_compared() -> None:
         (8, "2 more pairs of neighbours are in the table of ranks."),
     ],
 )
-def test_neighbours_that_are_not_told_are_counted(models: int, words: str) -> None:
-    assert words in part(findings(*(f"m{i}" for i in range(models))), "comparison").words
+def test_of_many_models_neighbours_are_compared_and_those_not_told_are_counted(models: int, words: str) -> None:
+    section = part(findings(*(f"m{i}" for i in range(models))), "comparison")
+    assert words in section.words
+    assert (len(section.charts[0].table.rows), len(section.tables[0].rows)) == (4 * (models - 1), models)
 
 
 def test_the_kinds_of_mistakes_add_up_and_are_those_of_the_taxonomy() -> None:
@@ -131,12 +121,8 @@ def test_the_labelling_bias_is_that_of_each_model_and_group() -> None:
     rows = {(model, classes): rest for model, classes, *rest in columns(table, *names)}
     assert rows.keys() == expected.keys()
     for key, part in expected.items():
-        chosen, favourite = part.original_chosen, part.favourite.value
-        assert rows[key][:2] == [chosen.hits, chosen.n]
-        assert rows[key][2:] == [
-            None if part.chance is None else 100 * part.chance,
-            None if favourite is None else 100 * favourite,
-        ]
+        chosen, shares = part.original_chosen, (part.chance, part.favourite.value)
+        assert rows[key] == [chosen.hits, chosen.n, *(None if share is None else 100 * share for share in shares)]
 
 
 def test_accuracy_by_label_count_keeps_every_number_apart_in_the_table() -> None:
@@ -149,13 +135,11 @@ def test_accuracy_by_label_count_keeps_every_number_apart_in_the_table() -> None
 
 
 def test_the_leaderboard_tells_rank_and_expectation() -> None:
+    """Or that nothing is expected, or that a model lies beyond all rows."""
     (row, *_) = CHARTS["leaderboard"](THREE).table.rows
     placement = THREE.placements[0]
     assert row[:3] == ["one", 100 * THREE.evaluations["one"].real[1].value, placement.real_rank]
     assert row[-1] == placement.expected.residual
-
-
-def test_a_model_of_which_nothing_is_expected_or_that_lies_beyond_all_rows_is_said_to() -> None:
     few = replace(THREE, leaderboard=Leaderboard(leaderboard().entries[:2]))
     caveats = [f"{model}: nothing is expected: too few families of models for a line." for model in THREE.models]
     assert CHARTS["leaderboard"](few).note == " ".join(caveats)
@@ -178,11 +162,8 @@ def test_the_classes_hold_the_counts_of_each_class() -> None:
 
 
 def test_the_level_is_the_accuracy_of_the_original_labels_themselves() -> None:
-    hits = [
-        bool(set(THREE.labels[image]) & set(THREE.original[image]))
-        for image in THREE.labels.images
-        if THREE.labels[image]
-    ]
+    labels, original = THREE.labels.sets(), THREE.original.sets()
+    hits = [bool(labels[image] & original[image]) for image in labels if labels[image]]
     assert THREE.level_percent == pytest.approx(100 * np.mean(hits))
 
 

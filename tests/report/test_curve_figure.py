@@ -10,9 +10,10 @@ import pytest
 
 from reassess.aggregation import Curve, Goal, Golden, MeasuredCurve, Point, Rule, operating_point
 from reassess.core import Questions, Scores
-from reassess.errors import DataError, MissingPackageError, OutputError
+from reassess.errors import MissingPackageError, OutputError
 from reassess.report import draw_curves, figures
 from reassess.report.figures import FIGURE_SUFFIXES
+from tests.helpers import message
 from tests.report.cases import BEGINNINGS
 
 pytestmark = pytest.mark.usefixtures("report_extra")
@@ -66,20 +67,14 @@ def test_every_curve_point_and_rule_is_named_once_and_no_name_lies_on_another(
 
     monkeypatch.setattr(figures, "_place_names", spy)
     draw_curves(tmp_path / "f.png", CURVES, [CLOUD, SHARES])
+    first, second = (f"average precision {each.curve.average_precision:.3f}" for each in CURVES)
     point = CURVES[0].chosen.point
-    assert sorted(text for text, _ in texts) == sorted(
-        [
-            f"one.npz, in-sample\naverage precision {CURVES[0].curve.average_precision:.3f}",
-            f"two.csv\naverage precision {CURVES[1].curve.average_precision:.3f}",
-            f"threshold {point.threshold:.3g}\nprecision {point.precision.value:.3f}\nrecall {point.recall.value:.3f}",
-            "one rater: yes (20 raters)",
-            "2 of 2 yes",
-            "1 of 2 yes",
-        ]
-    )
+    chosen = f"threshold {point.threshold:.3g}\nprecision {point.precision.value:.3f}\nrecall {point.recall.value:.3f}"
+    rules = ["one rater: yes (20 raters)", "2 of 2 yes", "1 of 2 yes"]
+    assert {text for text, _ in texts} == {f"one.npz, in-sample\n{first}", f"two.csv\n{second}", chosen, *rules}
+    assert len(texts) == 6
     for i, (_, box) in enumerate(texts):
-        for _, other in texts[:i]:
-            assert not box.overlaps(other)
+        assert not any(box.overlaps(other) for _, other in texts[:i])
 
 
 def test_the_axes_hold_every_point_of_every_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,15 +89,10 @@ def test_the_axes_hold_every_point_of_every_rule(tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize("goal", ["threshold=1", "threshold=0", "precision=1"])
-def test_the_ends_of_a_curve_can_be_chosen(tmp_path: Path, goal: str) -> None:
-    draw_curves(tmp_path / "f.svg", [measured("s", 0, goal=goal)])
-    assert (tmp_path / "f.svg").stat().st_size > 1_000
-
-
-def test_a_curve_of_one_pair_can_be_drawn(tmp_path: Path) -> None:
+def test_the_ends_of_a_curve_can_be_chosen_and_one_pair_is_drawn(tmp_path: Path, goal: str) -> None:
     golden = Golden(Questions.from_columns(["a"], np.array([1])), np.array([True]))
-    draw_curves(tmp_path / "f.svg", [MeasuredCurve("s", Curve(golden, np.array([0.5])))])
-    assert (tmp_path / "f.svg").exists()
+    draw_curves(tmp_path / "f.svg", [measured("s", 0, goal=goal), MeasuredCurve("one", Curve(golden, np.array([0.5])))])
+    assert (tmp_path / "f.svg").stat().st_size > 1_000
 
 
 def test_six_curves_look_different(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,22 +108,16 @@ def test_six_curves_look_different(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_without_matplotlib_the_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(MissingPackageError) as caught:
+    with pytest.raises(MissingPackageError, match="package matplotlib is missing") as caught:
         draw_curves(tmp_path / "f.svg", CURVES)
-    assert str(caught.value) == (
-        "package matplotlib is missing (for drawing a figure)\n  fix:     pip install 'reassess[report]'"
-    )
+    assert caught.value.fix == "pip install 'reassess[report]'"
     assert list(tmp_path.iterdir()) == []
 
 
 def test_another_suffix_and_a_file_that_exists_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError) as caught:
-        draw_curves(tmp_path / "f.gif", CURVES)
-    assert str(caught.value) == (
-        "wrong kind of file for a figure\n"
-        f"  where:   {tmp_path / 'f.gif'}\n"
-        "  allowed: .svg, .png, .pdf\n"
-        "  found:   .gif"
+    path = tmp_path / "f.gif"
+    assert message(draw_curves, path, CURVES) == (
+        f"wrong kind of file for a figure\n  where:   {path}\n  allowed: .svg, .png, .pdf\n  found:   .gif"
     )
     (tmp_path / "f.svg").write_text("mine")
     with pytest.raises(OutputError):

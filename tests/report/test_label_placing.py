@@ -26,19 +26,17 @@ def test_no_two_labels_overlap_and_all_lie_in_the_area(anchors: list[Any], point
 
 
 def test_a_label_lies_near_its_anchor_and_not_on_it() -> None:
+    """One that is larger than the area begins at its corner."""
     ((x, y), _) = place([Label(np.array([[250.0, 200.0]]), 60.0, 20.0)], np.array([[250.0, 200.0]]), AREA)[0]
     gap = np.hypot(max(x - 250, 250 - x - 60, 0), max(y - 200, 200 - y - 20, 0))
     assert 4 <= gap <= 20
+    assert place([Label(np.array([[5.0, 5.0]]), 900.0, 20.0)], np.empty((0, 2)), AREA)[0][0][0] == 0.0
 
 
 def test_a_label_takes_the_anchor_that_has_room() -> None:
     crowd = np.random.default_rng(0).uniform((0, 0), (250, 400), (400, 2))
     anchors = np.array([[100.0, 200.0], [400.0, 200.0]])
     assert place([Label(anchors, 60.0, 20.0)], crowd, AREA)[0][1] == (400.0, 200.0)
-
-
-def test_a_label_that_is_larger_than_the_area_begins_at_its_corner() -> None:
-    assert place([Label(np.array([[5.0, 5.0]]), 900.0, 20.0)], np.empty((0, 2)), AREA)[0][0][0] == 0.0
 
 
 def test_a_leader_line_crosses_no_other_label() -> None:
@@ -52,10 +50,3 @@ def test_a_leader_line_crosses_no_other_label() -> None:
         line = start + np.linspace(0, 1, 200)[:, None] * np.subtract(anchor, start)
         for other, _ in placed[:i] + placed[i + 1 :]:
             assert not ((line > other) & (line < np.add(other, (90.0, 24.0)))).all(axis=1).any()
-
-
-def test_the_same_labels_are_placed_in_the_same_way() -> None:
-    rng = np.random.default_rng(1)
-    labels = [Label(at[None], 60.0, 20.0) for at in rng.uniform((200, 150), (300, 250), (8, 2))]
-    crowd = rng.uniform((0, 0), (500, 400), (100, 2))
-    assert place(labels, crowd, AREA) == place(labels, crowd, AREA)

@@ -46,12 +46,16 @@ def drawn(monkeypatch: pytest.MonkeyPatch, path: Path, slopes: Trend, *placement
 
 @pytest.mark.parametrize("suffix", FIGURE_SUFFIXES)
 def test_each_format_is_written_and_the_same_from_run_to_run(tmp_path: Path, suffix: str) -> None:
+    """Also a leaderboard of one model can be drawn."""
     paths = [tmp_path / f"{i}{suffix}" for i in range(2)]
     for path in paths:
         draw_leaderboard(path, TREND, [MINE], level=90.02)
     first, second = (path.read_bytes() for path in paths)
     assert first.startswith(BEGINNINGS[suffix])
     assert first == second
+    only = Leaderboard((LeaderboardRow("only", 76.0, 82.0),))
+    draw_leaderboard(paths[0], fit_trend(only), [place(only, LeaderboardRow("mine", 76.0, 82.0))], force=True)
+    assert paths[0].read_bytes() != second
 
 
 def test_every_line_and_model_is_named_and_no_name_lies_on_another(
@@ -103,8 +107,11 @@ def test_the_users_model_and_the_level_are_in_the_picture(
 def test_rows_are_hidden_only_left_of_the_first_band_that_has_a_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    axes = drawn(monkeypatch, tmp_path / "g.png", TREND).axes
-    assert axes.lines[0].get_xdata().size == int((TREND.board.original >= 70).sum()) < 80
+    """Lines end where the rows of their band do."""
+    axes, x = drawn(monkeypatch, tmp_path / "g.png", TREND).axes, TREND.board.original
+    assert axes.lines[0].get_xdata().size == int((x >= 70).sum()) < 80
+    inside = x[(x >= 82) & (x < 90)]
+    assert axes.lines[3].get_xdata().tolist() == [inside.min(), inside.max()]
     low = fit_trend(board(lowest=40.0, rows=12), [])
     axes = drawn(monkeypatch, tmp_path / "f.png", low).axes
     assert axes.lines[0].get_xdata().size == 12
@@ -122,21 +129,6 @@ def test_the_heading_says_how_many_rows_are_far_out_and_the_slope_without_them(
     heading = drawn(monkeypatch, tmp_path / "f.png", slopes).axes.get_title(loc="left").replace("\n", " ")
     assert f"; without 1 far out {slopes.far_out.line.slope.value:.2f} ({low:.2f} to {high:.2f}); 95 %" in heading
     assert heading.startswith("81 results of 81 models, 1 of them below 70 % and not shown; slope of all ")
-
-
-def test_lines_end_where_the_rows_of_their_band_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    axes = drawn(monkeypatch, tmp_path / "f.png", TREND).axes
-    x = TREND.board.original
-    inside = x[(x >= 82) & (x < 90)]
-    assert axes.lines[3].get_xdata().tolist() == [inside.min(), inside.max()]
-
-
-def test_a_leaderboard_of_one_model_can_be_drawn(tmp_path: Path) -> None:
-    leaderboard = Leaderboard((LeaderboardRow("only", 76.0, 82.0),))
-    draw_leaderboard(
-        tmp_path / "f.svg", fit_trend(leaderboard), [place(leaderboard, LeaderboardRow("mine", 76.0, 82.0))]
-    )
-    assert (tmp_path / "f.svg").exists()
 
 
 def test_names_are_drawn_as_they_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

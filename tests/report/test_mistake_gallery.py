@@ -27,16 +27,13 @@ def test_only_mistakes_are_drawn_and_no_more_than_asked_for() -> None:
         assert card.mistakes or card.about_labels
 
 
-def test_the_draw_is_the_same_for_a_seed_and_differs_between_seeds() -> None:
-    assert choose(TWO, 10).rows == choose(TWO, 10).rows
-    assert choose(TWO, 10).rows != choose(TWO, 10, seed=1).rows
-
-
 def test_models_share_what_they_both_get_wrong() -> None:
-    panel, rows = TWO.panel, choose(TWO, 10_000).rows
-    mistaken = [row for row in rows if panel.scored[row] and not panel.valid[:, row].all()]
-    assert len(mistaken) < sum(choose(TWO, 10_000).mistakes.values()), "an image that both get wrong is there once"
-    assert choose(TWO, 10_000).shown == choose(TWO, 10_000).mistakes
+    """An image that both get wrong is there once; the draw is the same for a seed, and differs between seeds."""
+    panel, every = TWO.panel, choose(TWO, 10_000)
+    mistaken = [row for row in every.rows if panel.scored[row] and not panel.valid[:, row].all()]
+    assert len(mistaken) < sum(every.mistakes.values())
+    assert every.shown == every.mistakes
+    assert choose(TWO, 10).rows == choose(TWO, 10).rows != choose(TWO, 10, seed=1).rows
 
 
 def test_original_labels_of_no_image_are_never_wrong() -> None:
@@ -82,15 +79,11 @@ def test_a_card_says_what_is_known_of_each_prediction_as_evaluate_does() -> None
     assert {len(card.known) for card in cards(replace(known, scores=None, votes=None), rows)} == {0}
 
 
-def test_cards_say_what_is_wrong_with_the_labels() -> None:
+def test_cards_say_what_is_wrong_with_the_labels_and_where_raters_disagree_on_a_class_that_is_shown() -> None:
     for card in cards(TWO, range(len(TWO.panel.images))):
         valid, (original,) = TWO.labels[card.image], TWO.original[card.image]
         assert ("empty" in card.about_labels) == (not valid)
         assert ("wrong_label" in card.about_labels) == (bool(valid) and original not in valid)
-
-
-def test_votes_are_disputed_where_two_of_three_raters_agree_on_a_class_that_is_shown() -> None:
-    for card in cards(TWO, range(len(TWO.panel.images))):
         shown = {*card.sheet.valid, card.sheet.original, *(class_id for _, class_id, _ in card.predictions)}
         votes = [one.votes for one in card.sheet.candidates if one.class_id in shown]
         assert card.disputed == any(len({answer for _, answer in given}) > 1 for given in votes)

@@ -11,24 +11,33 @@ import pytest
 
 from reassess.errors import ReassessWarning
 from reassess.report.gallery import thumbnails
-from tests.helpers import refused
+from tests.helpers import code_of
 from tests.pictures import claim, claim_bytes, save
 
 pytestmark = pytest.mark.usefixtures("report_extra")
 
 
-def test_images_are_found_by_name_and_made_small(tmp_path: Path) -> None:
+def test_images_are_found_by_name_and_made_small_and_upright(tmp_path: Path) -> None:
     from PIL import Image
 
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by 90 degrees
     save(tmp_path / "a" / "one.png")
-    save(tmp_path / "n01440764" / "ILSVRC2012_val_00000293.JPEG")
+    save(tmp_path / "n01440764" / "ILSVRC2012_val_00000293.JPEG", exif=exif)
     result = thumbnails(tmp_path, ["a/one.png", "ILSVRC2012_val_00000293.JPEG"])
     assert (result.missing, result.unreadable, len(result.pictures)) == (0, 0, 2)
-    picture = result.pictures["a/one.png"]
+    picture, turned = result.pictures.values()
     kind, data = picture.uri.split(",")
     assert kind == "data:image/webp;base64"
     with Image.open(BytesIO(base64.b64decode(data))) as image:
         assert image.size == (picture.width, picture.height) == (384, 192)
+    assert (turned.width, turned.height) == (192, 384)
+    assert thumbnails(tmp_path, ["one.webp"]).missing == 1
+    assert thumbnails(tmp_path, ["one.webp"], match="stem").missing == 0
+    assert (
+        thumbnails(tmp_path / "a", ["../n01440764/ILSVRC2012_val_00000293.JPEG", str(tmp_path / "x.png")]).missing == 2
+    )
+    assert code_of(thumbnails, tmp_path / "away", ["one.png"]) == "folder-not-found"
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "CMYK", "RGBA", "I;16"])
@@ -38,25 +47,23 @@ def test_any_kind_of_pixel_is_shown(tmp_path: Path, mode: str) -> None:
     assert thumbnails(tmp_path, [name]).pictures[name].width == 384
 
 
-def test_a_photograph_stands_upright(tmp_path: Path) -> None:
-    from PIL import Image
-
-    exif = Image.Exif()
-    exif[0x0112] = 6  # turned by 90 degrees
-    save(tmp_path / "x.jpg", exif=exif)
-    picture = thumbnails(tmp_path, ["x.jpg"]).pictures["x.jpg"]
-    assert (picture.width, picture.height) == (192, 384)
-
-
 def test_what_is_missing_or_broken_is_counted(tmp_path: Path) -> None:
+    """A pipe is not waited for."""
     save(tmp_path / "good.png")
     (tmp_path / "text.png").write_text("not a picture")
     whole = save(tmp_path / "cut.jpg", size=(900, 900)).read_bytes()
     (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "empty.png").touch()
     (tmp_path / "folder.png").mkdir()
-    result = thumbnails(tmp_path, ["good.png", "text.png", "cut.jpg", "empty.png", "folder.png", "away.png"])
-    assert (list(result.pictures), result.missing, result.unreadable) == (["good.png"], 2, 3)
+    os.mkfifo(tmp_path / "pipe.png")
+    names = ["good.png", "text.png", "cut.jpg", "empty.png", "folder.png", "away.png", "pipe.png"]
+    result = thumbnails(tmp_path, names)
+    assert (list(result.pictures), result.missing, result.unreadable) == (["good.png"], 2, 4)
+    with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
+        archive.writestr("one.png", "whole")
+    packed = (tmp_path / "images.zip").read_bytes()
+    (tmp_path / "images.zip").write_bytes(packed.replace(b"whole", b"other", 1))  # it cannot be unpacked
+    assert thumbnails(tmp_path / "images.zip", ["one.png"]).unreadable == 1
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar"])
@@ -73,36 +80,6 @@ def test_images_are_found_in_an_archive(tmp_path: Path, kind: str) -> None:
 def test_an_image_with_too_many_bytes_is_counted(tmp_path: Path, kind: str) -> None:
     result = thumbnails(claim_bytes(tmp_path, kind, 30 << 30), ["good.png", "huge.jpg"])
     assert (list(result.pictures), result.missing, result.unreadable) == (["good.png"], 0, 1)
-
-
-def test_an_image_of_a_zip_that_cannot_be_unpacked_is_counted(tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
-        archive.writestr("one.png", "whole")
-    packed = (tmp_path / "images.zip").read_bytes()
-    (tmp_path / "images.zip").write_bytes(packed.replace(b"whole", b"other", 1))
-    assert thumbnails(tmp_path / "images.zip", ["one.png"]).unreadable == 1
-
-
-def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "a.png")
-    assert thumbnails(tmp_path, ["a.png"]).unreadable == 1
-
-
-def test_images_join_by_stem_if_asked(tmp_path: Path) -> None:
-    save(tmp_path / "deep" / "one.jpg")
-    assert thumbnails(tmp_path, ["one.png"]).missing == 1
-    assert thumbnails(tmp_path, ["one.png"], match="stem").missing == 0
-
-
-def test_a_name_leads_nowhere_outside_the_folder(tmp_path: Path) -> None:
-    save(tmp_path / "secret.png")
-    save(tmp_path / "images" / "one.png")
-    assert thumbnails(tmp_path / "images", ["../secret.png", str(tmp_path / "secret.png")]).missing == 2
-
-
-def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    with refused("folder-not-found"):
-        thumbnails(tmp_path / "away", ["one.png"])
 
 
 def test_pictures_of_absurd_size_give_one_warning(tmp_path: Path) -> None:

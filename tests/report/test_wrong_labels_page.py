@@ -14,15 +14,13 @@ CLASSES = Classes(3, names=("cat", "dog", "<eel>"))
 
 def cleaning(kept: list[bool], label_quality: list[float], suggested: list[int]) -> Cleaning:
     images = tuple(f"{letter}.png" for letter in "abcd"[: len(kept)])
-    return Cleaning(
-        images,
-        np.zeros(len(kept), np.int32),
-        np.array(kept),
-        np.array(label_quality),
-        np.array(suggested, np.int32),
-        ("1 of 3 held-out predictions are the label",) * len(kept),
-        CLASSES,
-    )
+    columns = np.zeros(len(kept), np.int32), np.array(kept), np.array(label_quality), np.array(suggested, np.int32)
+    return Cleaning(images, *columns, ("1 of 3 held-out predictions are the label",) * len(kept), CLASSES)
+
+
+def in_order(html: str, *texts: str) -> bool:
+    places = [html.index(text) for text in texts]
+    return places == sorted(places)
 
 
 @pytest.fixture
@@ -33,11 +31,6 @@ def written(tmp_path: Path) -> Callable[..., str]:
         return path.read_text(encoding="utf-8")
 
     return write
-
-
-def in_order(html: str, *texts: str) -> bool:
-    places = [html.index(text) for text in texts]
-    return places == sorted(places)
 
 
 def test_the_least_likely_labels_come_first_and_kept_ones_not_at_all(written: Callable[..., str]) -> None:

@@ -14,19 +14,18 @@ from reassess.aggregation.baselines import by_majority, by_mean
 from reassess.aggregation.calibration import posterior
 from reassess.aggregation.em import POOLING, natural_truths
 from reassess.aggregation.golden import expert_truth
-from reassess.aggregation.golden_items import golden_part
-from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_real_recipe
+from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_real_recipe, prepare
 from reassess.aggregation.support import GoldenTrial, try_on_golden, warn_of_doubt
 from reassess.core import REAL_RECIPE, VALIDITY, LabelSets, Posterior, RaterModel, Scores, Votes
 from reassess.core.checks import check_known, check_type
 from reassess.core.scores import UNKNOWN_METHOD
-from reassess.core.votes import in_common_classes
 from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.text import counted, some
 
 AUTO = "auto"
 _GOLDEN = ("experts", "rater_golden", "at_least")
 _MATRICES = ("smoothing", "pooling")
+_NOT_RECORDED = {"experts", "rater_golden", "truths_are_answers"}  # they follow from the files
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,11 @@ class Method:
     needs: tuple[str, ...] = ()  # options that it cannot be without
     usual: Mapping[str, Any] = field(default_factory=dict)  # the value of each option that is recorded
     of_all_votes: bool = False  # whether the scores of an image depend on votes on images that are not golden
+
+    def __post_init__(self) -> None:
+        silent = set(self.options) - set(self.usual) - _NOT_RECORDED
+        if silent:  # scores could not be made again as they were
+            raise ValueError(f"a method needs the usual value of each option to record: {', '.join(sorted(silent))}")
 
 
 METHODS: Mapping[str, Method] = {
@@ -170,7 +174,7 @@ def aggregate(
         result = _by_auto(votes, **options)
     else:
         _check_options(method, options)
-        result = replace(METHODS[method].compute(votes, **options), method=_record(method, options, votes))
+        result = _named(method, votes, options)
     result.check()
     return result
 
@@ -283,11 +287,8 @@ def _by_auto(
                 fix="give experts, or leave the others out",
             )
         return _named("majority", votes, {}) if votes.anonymous else _named("em", votes, given)
-    check_type(Votes, experts)
     votes.require_raters("a rater model")
-    answers = natural_truths(votes) != VALIDITY if truths_are_answers is None else truths_are_answers
-    golden = golden_part(votes, experts, rater_golden).on_whole_scale()
-    votes, experts, golden = in_common_classes(votes.on_whole_scale(), experts, golden)
+    votes, experts, golden, answers = prepare(votes, experts, rater_golden, truths_are_answers)
     given |= {"rater_golden": golden, "at_least": at_least, "truths_are_answers": answers}
     with_labels = given | ({} if original is None else {"original": original})
     if original is not None:

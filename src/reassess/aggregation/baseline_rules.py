@@ -1,11 +1,10 @@
 """Rules that keep labels without a model of the raters: one rater alone, so many who say yes, the original label."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from reassess.aggregation.baselines import class_shares
 from reassess.aggregation.curves import Curve, Point
@@ -52,19 +51,17 @@ def simple_rules(
     files: Mapping[str, str] | None = None,
 ) -> tuple[Rule, ...]:
     """Every rule that can be had of some votes and labels."""
-
-    def made() -> Iterator[tuple[str, Rule]]:
-        if rater_golden is not None and not rater_golden.anonymous:
-            given = _on_golden_pairs(rater_golden, golden)
-            yield "rater_golden", rater_rule(golden, given, given.answers[-1:])
-            if given.counts_by_rater()[:, 1:-1].any():
-                yield "rater_golden", rater_rule(golden, given, given.answers[:0:-1])
-        if votes is not None:
-            yield "votes", share_rule(golden, votes)
-        if original is not None:
-            yield "original", original_rule(golden, original)
-
-    return tuple(replace(rule, file=(files or {}).get(source, "")) for source, rule in made())
+    rules: list[tuple[str, Rule]] = []
+    if rater_golden is not None and not rater_golden.anonymous:
+        given = _on_golden_pairs(rater_golden, golden)
+        rules.append(("rater_golden", rater_rule(golden, given, given.answers[-1:])))
+        if given.counts_by_rater()[:, 1:-1].any():
+            rules.append(("rater_golden", rater_rule(golden, given, given.answers[:0:-1])))
+    if votes is not None:
+        rules.append(("votes", share_rule(golden, votes)))
+    if original is not None:
+        rules.append(("original", original_rule(golden, original)))
+    return tuple(replace(rule, file=(files or {}).get(source, "")) for source, rule in rules)
 
 
 def _on_golden_pairs(votes: Votes, golden: Golden) -> Votes:
@@ -87,14 +84,10 @@ def rater_rule(golden: Golden, votes: Votes, answers: Collection[Id]) -> Rule:
     raters, valid = votes.rater_ids[judged], golden.valid[rows[judged]]
     kept = np.isin(votes.answer_ids[judged], [votes.answer_id(answer) for answer in answers])
 
-    def count(votes_that: npt.NDArray[np.bool_]) -> list[int]:
-        counted: list[int] = np.bincount(raters[votes_that], minlength=len(votes.raters)).tolist()
-        return counted
-
-    counts = zip(votes.raters, count(kept & valid), count(kept), count(valid), strict=True)
+    each = (np.bincount(raters[part], minlength=len(votes.raters)).tolist() for part in (kept & valid, kept, valid))
     points = {
         rater: Point(threshold=None, hits=hits, kept=kept_by, valid=valid_of)
-        for rater, hits, kept_by, valid_of in counts
+        for rater, hits, kept_by, valid_of in zip(votes.raters, *each, strict=True)
         if kept_by and valid_of
     }
     if not points:
@@ -114,7 +107,7 @@ def share_curve(golden: Golden, votes: Votes) -> Curve:
     `DataError` where a golden pair has no votes.
     """
     if votes.classes is not None:
-        return Curve(golden, golden.values_of(class_shares(votes).scores, "the votes"), in_sample=False)
+        return Curve(golden, golden.values_of(class_shares(votes)[0], "the votes"), in_sample=False)
     rows = golden.rows_in(votes.items, "the votes")
     check_all(votes.sizes[rows] > 0, what="golden pairs without votes", name_of=golden.questions.at)
     return Curve(golden=golden, values=votes.support()[rows] / votes.sizes[rows], in_sample=False)

@@ -1,7 +1,5 @@
 """Methods without a rater model: the share of each answer, and the mean answer."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
@@ -13,24 +11,15 @@ from reassess.errors import DataError
 from reassess.text import some
 
 
-@dataclass(frozen=True, eq=False)
-class ClassShares:
-    """Of votes for one class per image, the share of each class that someone chose."""
-
-    scores: Scores  # one for each image and class with a vote, by image and then by class id
-    ties: int  # images where several classes have the most votes
-
-
-def class_shares(votes: Votes) -> ClassShares:
-    """The share of each class that someone chose for an image; an image without votes has none."""
+def class_shares(votes: Votes) -> tuple[Scores, int]:
+    """Compute the share of each class that someone chose for an image, and count images with a tie."""
     questions, counts = votes.counts_by_class()
     images = len(questions.images)
     most, given = np.zeros(images, np.int64), np.zeros(images, np.int64)
     np.maximum.at(most, questions.image_ids, counts)
     np.add.at(given, questions.image_ids, counts)
     first = np.bincount(questions.image_ids[counts == most[questions.image_ids]], minlength=images)
-    shares = Scores(questions, counts / given[questions.image_ids], exclusive=True)
-    return ClassShares(scores=shares, ties=int(np.count_nonzero(first > 1)))
+    return Scores(questions, counts / given[questions.image_ids], exclusive=True), int(np.count_nonzero(first > 1))
 
 
 def by_majority(votes: Votes) -> Aggregation:
@@ -86,9 +75,7 @@ def _weights(votes: Votes) -> npt.NDArray[np.float64]:
 
 def _by_share(votes: Votes) -> Aggregation:
     """The share of each class that someone chose."""
-    shares = class_shares(votes)
-    valid = shares.scores.values
-    values = np.stack([1 - valid, valid], axis=1)
-    result = Posterior(items=shares.scores.questions, truths=VALIDITY, values=values, exclusive=True)
-    without = len(votes.items) - len(shares.scores.questions.images)
-    return Aggregation(posterior=result, facts={"ties": shares.ties, "without_votes": without})
+    scores, ties = class_shares(votes)
+    values = np.stack([1 - scores.values, scores.values], axis=1)
+    result = Posterior(items=scores.questions, truths=VALIDITY, values=values, exclusive=True)
+    return Aggregation(posterior=result, facts={"ties": ties, "without_votes": len(votes.items) - len(scores.images)})

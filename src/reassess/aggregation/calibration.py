@@ -14,6 +14,7 @@ from reassess.aggregation.em import (
     code_table,
     fallback_of,
     natural_shares,
+    no_golden_votes,
     row_shares,
     typical_matrix,
     vote_codes,
@@ -49,11 +50,7 @@ def calibrate(
     cells = np.bincount(rows * shape[2] + golden_votes.answer_ids, minlength=int(np.prod(shape)))
     counts = cells.reshape(shape)[:, 1:]  # without the votes on items of unknown truth
     if not counts.any():
-        raise DataError(
-            "no-golden-votes",
-            "no golden item with a known truth has a vote",
-            fix="check that both files name the items alike",
-        )
+        raise no_golden_votes()
     return model_of_counts(
         counts,
         np.bincount(truth[known], minlength=len(truths)),

@@ -15,10 +15,11 @@ import numpy.typing as npt
 from reassess.aggregation.em import (
     MAX_ITERATIONS,
     TOLERANCE,
-    Counts,
+    ExpectedCounts,
     Floats,
     check_fit,
     iterate,
+    no_golden_votes,
     row_shares,
     typical_matrix,
     warn_unless_converged,
@@ -86,11 +87,11 @@ class CandidateVotes:
         shares: Floats = votes / self.spread(np.add.reduceat(votes, self.starts))
         return shares
 
-    def counts(self, posterior: Floats) -> Counts:
+    def counts(self, posterior: Floats) -> ExpectedCounts:
         """Expected votes of each cell and expected items of each class, under the posterior of each pair."""
         votes = _sums(self.cell, posterior[self.pair], len(self.cells))
         items = _sums(self.classes, posterior, self.answers)
-        return Counts(votes[None], items[None], np.zeros(1), np.zeros(1))
+        return ExpectedCounts(votes[None], items[None], np.zeros(1), np.zeros(1))
 
     def highest(self, values: Floats) -> Floats:
         """For each pair, the highest value among the pairs of its item."""
@@ -107,7 +108,7 @@ class CandidateVotes:
 
 
 @dataclass(frozen=True, eq=False)
-class _Cells:
+class _CellParameters:
     """The parameters: log probability of each cell, the counts behind them, and the prior."""
 
     logs: Floats
@@ -123,26 +124,26 @@ class CellSteps:
     pseudo_votes: Floats  # shape (A, A)
     pseudo_items: float
 
-    def expect(self, block: Floats, parameters: _Cells) -> Counts:
+    def expect(self, block: Floats, parameters: _CellParameters) -> ExpectedCounts:
         """E-step."""
         posterior, log_likelihood = self.posterior(parameters)
         change = np.abs(posterior - block).max()
         block[:] = posterior
         return replace(self.pairs.counts(block), log_likelihood=np.array([log_likelihood]), change=np.array([change]))
 
-    def maximize(self, votes: Floats, items: Floats) -> _Cells:
+    def maximize(self, votes: Floats, items: Floats) -> _CellParameters:
         """M-step."""
         return self.parameters(votes, self._row_counts(votes), row_shares(items, self.pseudo_items))
 
-    def parameters(self, counts: Floats, row_counts: Floats, prior: Floats) -> _Cells:
+    def parameters(self, counts: Floats, row_counts: Floats, prior: Floats) -> _CellParameters:
         """Parameters of counted cells, whose rows may have votes in other cells too."""
         added, added_to_row = self._added
         with np.errstate(divide="ignore", invalid="ignore"):
             logs: Floats = np.log(counts + added) - np.log(row_counts + added_to_row)[self.pairs.row]
         logs[np.isnan(logs)] = -np.log(self.pairs.answers)  # an empty row is uniform
-        return _Cells(logs, counts, prior)
+        return _CellParameters(logs, counts, prior)
 
-    def bound(self, parameters: _Cells) -> float:
+    def bound(self, parameters: _CellParameters) -> float:
         """Log density of the priors, up to a constant."""
         density = 0.0
         if self.pseudo_votes.any():  # over all raters and cells, also those without an entry
@@ -155,7 +156,7 @@ class CellSteps:
             density += self.pseudo_items * float(np.log(parameters.prior).sum())
         return density
 
-    def posterior(self, parameters: _Cells) -> tuple[Floats, float]:
+    def posterior(self, parameters: _CellParameters) -> tuple[Floats, float]:
         """The probability of each pair, shape (P,), and the log likelihood of the votes."""
         pairs = self.pairs
         with np.errstate(divide="ignore"):
@@ -249,11 +250,7 @@ def calibrated_on_candidates(
         )
     answers, used = len(votes.answers), truth[golden_votes.item_ids] >= 0
     if not used.any():
-        raise DataError(
-            "no-golden-votes",
-            "no golden item with a known truth has a vote",
-            fix="check that both files name the items alike",
-        )
+        raise no_golden_votes()
     place = {name: row for row, name in enumerate(votes.raters)}
     raters = np.array([place.get(name, -1) for name in golden_votes.raters], np.int64)[golden_votes.rater_ids[used]]
     cells = truth[golden_votes.item_ids[used]] * answers + golden_votes.answer_ids[used]

@@ -4,7 +4,7 @@ Precision: of the golden pairs that are kept (score >= threshold), the share tha
 pairs, the share that is kept. Every figure is a count over another until the last moment.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -102,23 +102,15 @@ class Curve:
 
     def point(self, row: int) -> Point:
         """The point of one threshold of `thresholds`."""
-        return Point(
-            threshold=float(self.thresholds[row]),
-            hits=int(self.hits[row]),
-            kept=int(self.kept[row]),
-            valid=self.golden.positives,
-        )
+        threshold, kept, hits = (column[row].item() for column in self._steps)
+        return Point(threshold, hits, kept, valid=self.golden.positives)
 
     def at(self, threshold: float) -> Point:
         """The point of any threshold in [0, 1]; it may keep nothing."""
         check_range(threshold, 0, 1, what="threshold")
         row = int(np.count_nonzero(self.thresholds >= threshold)) - 1
-        return Point(
-            threshold=threshold,
-            hits=int(self.hits[row]) if row >= 0 else 0,
-            kept=int(self.kept[row]) if row >= 0 else 0,
-            valid=self.golden.positives,
-        )
+        kept = self.point(row) if row >= 0 else Point(threshold, hits=0, kept=0, valid=self.golden.positives)
+        return replace(kept, threshold=threshold)
 
     def with_precision(self, least: float) -> Point:
         """The point of highest recall among those that reach a precision; of equals, the most precise."""
@@ -173,33 +165,15 @@ class Curve:
 
 
 def precision_recall(scores: Scores, golden: Golden, *, in_sample: bool | None = None) -> Curve:
-    """The precision-recall curve of scores on golden pairs.
+    """Measure precision and recall of scores on golden pairs, each of which needs a score; `in_sample` as in `Curve`.
 
-    Parameters
-    ----------
-    scores
-        Scores of questions, among them every golden pair.
-    golden
-        Golden truth.
-    in_sample
-        See `Curve`.
+    Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, figure 3.
 
-    Raises
-    ------
-    DataError
-        A golden pair was never rated; of experts who chose one class an image, a golden image.
-
-    Examples
-    --------
-    >>> from reassess.core.questions import Questions
+    >>> from reassess.core import Questions
     >>> questions = Questions.from_columns(["a.png", "a.png", "b.png"], np.array([1, 2, 1]))
     >>> golden = Golden(questions, np.array([True, False, True]))
     >>> precision_recall(Scores(questions, np.array([0.9, 0.6, 0.7])), golden).average_precision
     1.0
-
-    Notes
-    -----
-    Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, figure 3.
     """
     check_type(Scores, scores)
     check_type(Golden, golden, what="golden answers", fix="golden_truth(EXPERTS)")

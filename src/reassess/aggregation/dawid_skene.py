@@ -147,7 +147,12 @@ def fit_dawid_skene(
     [[0.5, 0.5], [0.5, 0.5]]
     """
     check_type(Votes, votes)
-    _check_options(votes, smoothing, pooling, tolerance, max_iterations, threads)
+    check_fit(votes, smoothing, pooling)
+    if not tolerance > 0:
+        raise DataError("out-of-range", "tolerance out of range", allowed="above 0", found=tolerance)
+    check_range(max_iterations, 1, what="max_iterations")
+    if threads is not None:
+        check_range(threads, 1, what="threads")
     if start is not None:
         votes, truths = votes.with_answers(start.answers), truths or start.truths
     names = tuple(truths or natural_truths(votes))
@@ -208,7 +213,9 @@ class _Runs:
         """EM on all raters as one, if there is pooling, and then on each."""
         pseudo_votes = np.zeros((len(self.truths), len(votes.answers)))
         if self.pooling:
-            together = self._fit_as_one(votes, start)
+            one = replace(votes, rater_ids=np.zeros_like(votes.rater_ids), raters=_ONE)
+            first = None if start is None else _of_all_raters(start, start.fallback)
+            together = self._fit(one, self.pooling * typical_matrix(self.shares), first).model
             mean = together.matrices_of(_ONE)[0]
             pseudo_votes = self.pooling * mean
             start = start or _of_all_raters(together, mean)
@@ -218,12 +225,6 @@ class _Runs:
             other = self._fit(votes, pseudo_votes[::-1].copy(), _reversed(start))
             return max(found, other, key=lambda fit: fit.objective)
         return found
-
-    def _fit_as_one(self, votes: Votes, start: RaterModel | None) -> RaterModel:
-        """The mean matrix and the prior: all votes are taken as those of one rater."""
-        one = replace(votes, rater_ids=np.zeros_like(votes.rater_ids), raters=_ONE)
-        first = None if start is None else _of_all_raters(start, start.fallback)
-        return self._fit(one, self.pooling * typical_matrix(self.shares), first).model
 
     def _fit(self, votes: Votes, pseudo_votes: Floats, start: RaterModel | None) -> DawidSkeneFit:
         """EM from a model, or from what the answers say; the pseudo-votes are those of pooling alone."""
@@ -299,14 +300,3 @@ def _raise_floor(shares: Floats) -> Floats:
     raised = np.maximum(shares, _LIFT)
     raised /= raised.sum(axis=-1, keepdims=True)
     return raised
-
-
-def _check_options(
-    votes: Votes, smoothing: float, pooling: float, tolerance: float, max_iterations: int, threads: int | None
-) -> None:
-    check_fit(votes, smoothing, pooling)
-    if not tolerance > 0:
-        raise DataError("out-of-range", "tolerance out of range", allowed="above 0", found=tolerance)
-    check_range(max_iterations, 1, what="max_iterations")
-    if threads is not None:
-        check_range(threads, 1, what="threads")

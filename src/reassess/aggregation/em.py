@@ -58,7 +58,7 @@ _Block = TypeVar("_Block", contravariant=True)
 
 
 @dataclass(frozen=True, eq=False)
-class Counts:
+class ExpectedCounts:
     """What an E-step found in each part of a block: sufficient statistics, which add up."""
 
     votes: Floats  # expected votes, shape (parts, ...): of raters, answers and truths, or of a sparse model's cells
@@ -70,7 +70,7 @@ class Counts:
 class Steps(Protocol[_Block, Parameters]):
     """The steps of EM for one rater model. A block is any run of parts; parts depend on the votes alone."""
 
-    def expect(self, block: _Block, parameters: Parameters) -> Counts:
+    def expect(self, block: _Block, parameters: Parameters) -> ExpectedCounts:
         """E-step: replace the posteriors of a block, and count what they add up to."""
 
     def maximize(self, votes: Floats, items: Floats) -> Parameters:
@@ -80,7 +80,7 @@ class Steps(Protocol[_Block, Parameters]):
         """What the objective adds to the log likelihood."""
 
 
-def sum_in_order(counts: Iterable[Counts]) -> tuple[Floats, Floats, float, float]:
+def sum_in_order(counts: Iterable[ExpectedCounts]) -> tuple[Floats, Floats, float, float]:
     """Add the parts in their order, so that threads and machines do not change a digit."""
     columns = zip(*((one.votes, one.items, one.log_likelihood, one.change) for one in counts), strict=True)
     votes, items, log_likelihood, change = (np.concatenate(part) if len(part) > 1 else part[0] for part in columns)
@@ -95,7 +95,7 @@ def iterate(
     *,
     tolerance: float = TOLERANCE,
     max_iterations: int = MAX_ITERATIONS,
-    run: Callable[[Callable[[Block], Counts], Sequence[Block]], Iterable[Counts]] = map,
+    run: Callable[[Callable[[Block], ExpectedCounts], Sequence[Block]], Iterable[ExpectedCounts]] = map,
 ) -> tuple[Parameters, Floats, Floats, bool]:
     """Repeat both steps: parameters, expected votes, the objective at each E-step, and whether EM converged.
 
@@ -207,6 +207,12 @@ def check_pseudo_votes(smoothing: float, pooling: float) -> None:
             raise DataError(
                 "out-of-range", f"{what} out of range", allowed=f"0, or {_LEAST_PSEUDO_VOTES} or more", found=value
             )
+
+
+def no_golden_votes() -> DataError:
+    """The error for golden votes that measure no rater."""
+    text, fix = "no golden item with a known truth has a vote", "check that both files name the items alike"
+    return DataError("no-golden-votes", text, fix=fix)
 
 
 def check_fit(votes: Votes, smoothing: float, pooling: float) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.em import Counts, Floats, Pinned, code_table, row_shares, vote_codes
+from reassess.aggregation.em import ExpectedCounts, Floats, Pinned, code_table, row_shares, vote_codes
 from reassess.core import Votes
 
 _MOST_PARTS = 64
@@ -47,7 +47,7 @@ class MatrixSteps:
     alike: bool
     is_scale: bool
 
-    def expect(self, block: MatrixBlock, parameters: MatrixTable) -> Counts:
+    def expect(self, block: MatrixBlock, parameters: MatrixTable) -> ExpectedCounts:
         """E-step."""
         from reassess.numeric.em_kernels import FEW_TRUTHS, expect_few, expect_many, one_each
 
@@ -69,7 +69,7 @@ class MatrixSteps:
         )
         return counts
 
-    def count(self, block: MatrixBlock) -> Counts:
+    def count(self, block: MatrixBlock) -> ExpectedCounts:
         """Expected votes and items under the posteriors that a block has."""
         from reassess.numeric.em_kernels import count
 
@@ -96,14 +96,14 @@ class MatrixSteps:
             density += self.pseudo_items * float(np.log(parameters.prior).sum())
         return density
 
-    def _empty(self, block: MatrixBlock) -> Counts:
+    def _empty(self, block: MatrixBlock) -> ExpectedCounts:
         parts, (truths, answers) = block.edges.size - 1, self.pseudo_votes.shape
         votes = np.zeros((parts, self.raters * answers, truths))
-        return Counts(votes, np.zeros((parts, truths)), np.zeros(parts), np.zeros(parts))
+        return ExpectedCounts(votes, np.zeros((parts, truths)), np.zeros(parts), np.zeros(parts))
 
 
 def _added_up(counts: Floats, *, is_scale: bool) -> Floats:
-    """Counts of all truths together, given to each truth; shape (raters, answers, truths).
+    """ExpectedCounts of all truths together, given to each truth; shape (raters, answers, truths).
 
     Where the truths are the answers, a rater then has one accuracy. On a scale, a rater says no of a valid item as
     often as yes of an invalid one.

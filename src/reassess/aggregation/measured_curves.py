@@ -40,13 +40,12 @@ class MeasuredCurve(Shown):
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
-        points = zip(self.curve.thresholds.tolist(), self.curve.precision, self.curve.recall, strict=True)
         return {
             "file": self.file,
             "rule": None,
             "average_precision": self.curve.average_precision,
             "in_sample": self.curve.in_sample,
-            "points": [{"threshold": t, "precision": float(p), "recall": float(r)} for t, p, r in points],
+            "points": [self.curve.point(row).to_json() for row in range(self.curve.thresholds.size)],
             "chosen": None if self.chosen is None else self.chosen.to_json(),
             "golden": self.curve.golden.to_json(),
         }
@@ -212,7 +211,10 @@ def curve_points(curves: Sequence[MeasuredCurve], rules: Sequence[Rule] = ()) ->
     golden pair has a row of its own. What is unknown is None or NaN.
     """
     rows = [row for curve in curves for row in _rows_of_curve(curve)]
-    rows += [row for rule in rules for row in _rows_of_rule(rule)]
+    for rule in rules:
+        of_rule = {"file": rule.file, "rule": rule.name, "in_sample": False, "chosen": False}
+        points = zip(rule.variants, rule.points, strict=True)
+        rows += [of_rule | {"variant": str(variant)} | _figures(point) for variant, point in points]
     return {name: np.array([row.get(name) for row in rows], dtype) for name, dtype in _TYPES.items()}
 
 
@@ -225,12 +227,6 @@ def _rows_of_curve(measured: MeasuredCurve) -> Iterator[dict[str, Any]]:
     for point in points:
         row = {"file": measured.file, "left_out": measured.left_out, "in_sample": curve.in_sample}
         yield row | {"chosen": point == chosen} | _figures(point)
-
-
-def _rows_of_rule(rule: Rule) -> Iterator[dict[str, Any]]:
-    for variant, point in zip(rule.variants, rule.points, strict=True):
-        row = {"file": rule.file, "rule": rule.name, "variant": str(variant), "in_sample": False, "chosen": False}
-        yield row | _figures(point)
 
 
 def _figures(point: Point) -> dict[str, Any]:

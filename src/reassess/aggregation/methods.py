@@ -80,19 +80,29 @@ class Aggregation(Shown):
 # --- with golden answers ----------------------------------------------------------------------------------------------
 
 
+def prepare(
+    votes: Votes, experts: Votes, rater_golden: Votes | None, truths_are_answers: bool | None
+) -> tuple[Votes, Votes, Votes, bool]:
+    """Put votes, experts' and golden votes on whole scales of common classes; and say whether truths are answers."""
+    check_type(Votes, votes, experts)
+    are_answers = natural_truths(votes) != VALIDITY if truths_are_answers is None else truths_are_answers
+    golden = golden_part(votes, experts, rater_golden).on_whole_scale()
+    votes, experts, golden = in_common_classes(votes.on_whole_scale(), experts, golden)
+    return votes, experts, golden, are_answers
+
+
 def by_real_recipe(
     votes: Votes,
     *,
     experts: Votes,
     rater_golden: Votes | None = None,
     original: LabelSets | None = None,
-    at_least: int | None = None,
-    smoothing: float | None = None,
-    pooling: float | None = None,
+    at_least: int | None = REAL_RECIPE.experts_at_least,
+    smoothing: float = REAL_RECIPE.smoothing,
+    pooling: float = REAL_RECIPE.pooling,
 ) -> Aggregation:
     """Compute scores as ImageNet ReaL did, or with other numbers."""
-    changed: dict[str, Any] = {"experts_at_least": at_least, "smoothing": smoothing, "pooling": pooling}
-    recipe = replace(REAL_RECIPE, **{rule: value for rule, value in changed.items() if value is not None})
+    recipe = replace(REAL_RECIPE, experts_at_least=at_least, smoothing=smoothing, pooling=pooling)
     return _by_recipe(votes, experts, golden_part(votes, experts, rater_golden), original, recipe)
 
 
@@ -120,12 +130,7 @@ def by_calibration(
     pooling: float = POOLING,
 ) -> Aggregation:
     """Measure each rater on golden items, then take one Bayes posterior."""
-    check_type(Votes, votes, experts)
-    votes = votes.on_whole_scale()
-    if truths_are_answers is None:
-        truths_are_answers = natural_truths(votes) != VALIDITY
-    golden = golden_part(votes, experts, rater_golden).on_whole_scale()
-    votes, experts, golden = in_common_classes(votes, experts, golden)
+    votes, experts, golden, truths_are_answers = prepare(votes, experts, rater_golden, truths_are_answers)
     if isinstance(votes.items, Questions) and not truths_are_answers:
         recipe = calibrated_recipe(at_least=at_least, smoothing=smoothing, pooling=pooling)
         return _by_recipe(votes, experts, golden, original, recipe)
@@ -164,29 +169,20 @@ def by_em(
 
     Golden votes that are apart count as votes on golden items of known truth, unless the rater has a vote on the item.
     """
-    check_type(Votes, votes)
-    votes = votes.on_whole_scale()
-    if truths_are_answers is None:
-        truths_are_answers = natural_truths(votes) != VALIDITY
-    golden = None
-    if experts is not None:
-        golden = golden_part(votes, experts, rater_golden).on_whole_scale()
-        votes, experts, golden = in_common_classes(votes, experts, golden)
-    truths = votes.answers if truths_are_answers else VALIDITY
     known, truth, try_em = np.full(len(votes.items), -1), None, None
-    if experts is not None and golden is not None:
+    if experts is None:
+        votes = votes.on_whole_scale()
+        if truths_are_answers is None:
+            truths_are_answers = natural_truths(votes) != VALIDITY
+    else:
+        votes, experts, golden, truths_are_answers = prepare(votes, experts, rater_golden, truths_are_answers)
+    truths = votes.answers if truths_are_answers else VALIDITY
+    if experts is not None:
         truth = expert_truth(experts, truths, at_least=at_least)
         rows = votes.find(experts.items)
         known[rows[rows >= 0]] = truth.values[rows >= 0]
-        em = partial(
-            by_em,
-            votes,
-            rater_golden=golden,
-            truths_are_answers=truths_are_answers,
-            at_least=at_least,
-            smoothing=smoothing,
-            pooling=pooling,
-        )
+        options: dict[str, Any] = {"smoothing": smoothing, "pooling": pooling, "at_least": at_least}
+        em = partial(by_em, votes, rater_golden=golden, truths_are_answers=truths_are_answers, **options)
         judges = {"em": lambda _, others: em(experts=others).posterior}
         try_em = partial(try_on_golden, votes, experts, golden, truths, truth.values, judges)
         votes = with_more_votes(votes, golden, np.flatnonzero(known >= 0))

@@ -33,24 +33,17 @@ def real_scores(
     return score_by_recipe(votes, experts, rater_golden, original, recipe=recipe)[0]
 
 
-def real_model(
-    experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: Recipe = REAL_RECIPE
-) -> RaterModel:
-    """Measure the matrix of each rater, and of the original label as the last rater, behind `real_scores`."""
-    return _measure(experts, rater_golden, original, recipe).model
-
-
 def score_by_recipe(
     votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: Recipe = REAL_RECIPE
 ) -> tuple[Scores, RaterModel, Votes | None]:
-    """Compute the scores of `real_scores`, the model of `real_model`, and the votes of the original labels.
+    """Compute the scores of `real_scores`, their `RecipeModels` as one model, and the votes of the original labels.
 
     Each rater's confusion matrix is measured on the golden pairs; a rater without golden answers has the mean matrix.
     The original label is one more rater. The score is the posterior probability of "valid".
 
     Source: Beyer et al., arXiv 2006.07159, section 3; the details follow from reproducing the published scores.
     """
-    measured = _measure(experts, rater_golden, original, recipe)
+    measured = measure_by_recipe(experts, rater_golden, original, recipe)
     label, extra = None, None
     if original is not None and measured.label is not None:
         answers = measured.raters.answers
@@ -97,7 +90,7 @@ def original_votes(
 
 
 @dataclass(frozen=True)
-class _Measured:
+class RecipeModels:
     """What golden pairs tell: the prior, the raters' matrices, and that of the original label, if there is one."""
 
     prior: npt.NDArray[np.float64]
@@ -116,7 +109,8 @@ class _Measured:
         )
 
 
-def _measure(experts: Votes, rater_golden: Votes, original: LabelSets | None, recipe: Recipe) -> _Measured:
+def measure_by_recipe(experts: Votes, rater_golden: Votes, original: LabelSets | None, recipe: Recipe) -> RecipeModels:
+    """Measure the matrix of each rater, and of the original label, behind `real_scores`."""
     check_all(
         experts.find(rater_golden.items) >= 0,
         what="raters voted on golden pairs that no expert judged",
@@ -129,7 +123,6 @@ def _measure(experts: Votes, rater_golden: Votes, original: LabelSets | None, re
     measure = partial(calibrate, smoothing=recipe.smoothing, pooling=recipe.pooling)
     raters = measure(golden, truth[experts.find(golden.items)])
     if original is None:
-        return _Measured(prior=prior, raters=raters, label=None)
+        return RecipeModels(prior, raters, label=None)
     label_truth = expert_validity(experts, at_least=recipe.original_experts_at_least)
-    label = measure(original_votes(pairs, original, answers=golden.answers), label_truth)
-    return _Measured(prior=prior, raters=raters, label=label)
+    return RecipeModels(prior, raters, measure(original_votes(pairs, original, answers=golden.answers), label_truth))

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.recipe import calibrated_recipe, original_votes, real_model
+from reassess.aggregation.recipe import calibrated_recipe, measure_by_recipe, original_votes
 from reassess.core import REAL_RECIPE, LabelSets, Questions, Recipe, Votes
 from reassess.core.checks import check_range
 from reassess.core.image_names import join
@@ -156,7 +156,7 @@ def _prepare(
     votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, recipe: Recipe, threshold: float
 ) -> Relabelling:
     questions = as_questions(votes.items)
-    model = real_model(experts, rater_golden, original, recipe=recipe)
+    model = measure_by_recipe(experts, rater_golden, original, recipe).model
     given = votes.with_answers(model.answers)
     own = model.raters if original is None else model.raters[:-1]
     raters = tuple(dict.fromkeys((*votes.raters, *own)))

@@ -89,7 +89,8 @@ def rater_reliability(
     names = tuple(truths or natural_truths(votes))
     apart = golden is not None and not np.shares_memory(golden.votes.rater_ids, votes.rater_ids)
     votes, judged = in_common_classes(votes, votes if golden is None else golden.votes)
-    answers = _all_answers(votes, judged)
+    is_whole = set(judged.answers) <= set(votes.answers)
+    answers = votes.answers if is_whole else united_answers(votes.answers, judged.answers)
     votes, judged = votes.with_answers(answers), judged.with_answers(answers)
     weights = _em_weights(votes, names) if golden is None else _golden_weights(judged, golden.truth, names)
     right = None if golden is None else right_answers(names, answers, votes.weights)
@@ -152,13 +153,6 @@ class _Measure:
     confusion: Floats
     information: Information
     few: bool
-
-
-def _all_answers(votes: Votes, golden: Votes) -> tuple[Id, ...]:
-    """The answers of both, in the order of the votes if these hold all."""
-    if set(golden.answers) <= set(votes.answers):
-        return votes.answers
-    return united_answers(votes.answers, golden.answers)
 
 
 def _em_weights(votes: Votes, truths: tuple[Id, ...]) -> Floats:

@@ -84,46 +84,14 @@ def replay_stops(
     seed: int = 0,
     track: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> tuple[StopReplay, ...]:
-    """Replay votes on (image, class) questions in random order, and end each question where a rule says so.
+    """Replay votes on (image, class) questions in random orders, and end each question where a rule says so.
 
-    Parameters
-    ----------
-    votes
-        The votes.
-    model
-        How the raters answer, and how common valid classes are.
-    rules
-        The rules.
-    threshold
-        From which probability on, in [0, 1], a class is kept as valid.
-    first
-        Votes on the same questions that are there before the raters', such as `original_votes`.
-    at_most
-        Number of votes of a question that could be taken; by default all.
-    orders
-        Number of random orders.
-    seed
-        Of the orders.
-    track
-        Passes on the numbers of orders, so that progress can be shown.
+    `model` is taken as known from the first vote on, as where raters were measured on golden questions before. A class
+    is kept as valid from the probability `threshold` on. `first` are votes that are there before the raters', such as
+    `original_votes`; `at_most` is how many votes of a question could be taken, by default all. `track` passes on the
+    numbers of the orders, so that progress can be shown. There is one result for each rule.
 
-    Returns
-    -------
-    One result a rule.
-
-    Raises
-    ------
-    DataError
-        The votes are on other things than questions, there are none, or it is not known who voted; the model is of
-        other truths than invalid and valid; a number is out of range; no truth allows some votes.
-
-    Notes
-    -----
-    The rater model is taken as known from the first vote on, as where raters were measured on golden questions before.
-
-    Examples
-    --------
-    >>> from reassess.core.questions import Questions
+    >>> from reassess.core import Questions
     >>> matrix = np.array([[0.9, 0.1], [0.2, 0.8]])
     >>> model = RaterModel((), ("invalid", "valid"), ("no", "yes"), np.empty((0, 2, 2)), matrix, np.array([0.5, 0.5]))
     >>> questions = Questions.from_columns(["a.png", "b.png"], np.array([0, 0]))

@@ -133,37 +133,9 @@ class OperatingPoint(Shown):
 def operating_point(
     curve: Curve, goal: Goal, scores: Scores, *, original: LabelSets | None = None, seed: int = 0
 ) -> OperatingPoint:
-    """The threshold of a curve that reaches a goal, with what would follow for all images.
+    """Choose the threshold of a curve that reaches a goal, and say what would follow for all images.
 
-    Parameters
-    ----------
-    curve
-        Measured on golden pairs.
-    goal
-        What to reach.
-    scores
-        The scores of all questions, from which labels would be cut.
-    original
-        Original labels: an image that was never rated keeps its own, and it counts among the labels.
-    seed
-        Of the bootstrap.
-
-    Raises
-    ------
-    DataError
-        No threshold reaches the goal.
-
-    Examples
-    --------
-    >>> from reassess.aggregation.curves import precision_recall
-    >>> from reassess.aggregation.golden import Golden
-    >>> from reassess.core.questions import Questions
-    >>> questions = Questions.from_columns(["a.png", "a.png", "b.png"], np.array([1, 2, 1]))
-    >>> scores = Scores(questions, np.array([0.9, 0.6, 0.7]))
-    >>> curve = precision_recall(scores, Golden(questions, np.array([True, False, True])))
-    >>> chosen = operating_point(curve, Goal("recall", 1.0), scores)
-    >>> chosen.point, chosen.labels, chosen.empty_images
-    (Point(threshold=0.7, hits=2, kept=2, valid=2), 2, 0)
+    `scores` are those of all questions. An image that was never rated keeps its original label, which counts too.
     """
     point = goal.on(curve)
     bands = curve.bands(np.array([point.threshold], np.float64), seed=seed)

@@ -42,7 +42,7 @@ class Rules:
 
         A stop rule closes no question before raters can be `measured` by a golden question with a known truth.
         """
-        if measured and self.stop is not None and bool(self.stop.closes(valid, votes)):
+        if measured and self.stop is not None and bool(self.stop.is_closed(valid, votes)):
             return "rule"
         return "votes" if votes >= self.per_question else None
 

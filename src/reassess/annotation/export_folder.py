@@ -103,6 +103,8 @@ def _parts(
     stop = campaign.rules.stop
     of_votes = {"answers": list(KNOWN_ANSWERS), "stop": None if stop is None else [stop.low, stop.high]}
     all_of_them = {**campaign.settings, **settings, **of_votes}
+    suggested = exported.suggestions
+    people = {"people": [one.people for one in suggested]}
     parts: dict[str, tuple[Callable[..., None], Any]] = {
         SETTINGS_FILE: (write_settings, {key: value for key, value in all_of_them.items() if value is not None}),
         _CLASSES: (write_classes, classes if classes.texts else None),
@@ -110,14 +112,10 @@ def _parts(
         _GOLDEN: (write_votes, exported.golden),
         _RATER_GOLDEN: (write_votes, exported.rater_golden),
         _ORIGINAL: (write_labels, exported.original),
-        _SUGGESTIONS: (write_table, _suggestions(exported.suggestions, classes) if exported.suggestions else None),
+        _SUGGESTIONS: (write_table, _table(suggested, classes, people) if suggested else None),
         _QUESTIONS: (write_table, _questions(exported.questions, classes)),
     }
     return {name: (write, content) for name, (write, content) in parts.items() if content is not None}
-
-
-def _suggestions(suggestions: "Sequence[Suggestion]", classes: Classes) -> "pl.DataFrame":
-    return _table(suggestions, classes, {"people": [one.people for one in suggestions]})
 
 
 def _questions(questions: "Sequence[QuestionState]", classes: Classes) -> "pl.DataFrame":

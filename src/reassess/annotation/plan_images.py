@@ -25,16 +25,6 @@ def read_examples(
 
     Examples have at most 320 pixels a side and no metadata. `DataError` if a folder is not a class, or a file is one of
     the `images` of the campaign, by name or hash.
-
-    >>> from tempfile import mkdtemp
-    >>> from io import BytesIO
-    >>> from PIL import Image
-    >>> place = Path(mkdtemp()) / "cat"
-    >>> place.mkdir()
-    >>> Image.new("RGB", (640, 480)).save(place / "tom.png")
-    >>> examples = read_examples(place.parent, Classes(2, names=("dog", "cat")), images=(), hashes={})
-    >>> [(one.class_id, one.media_type, Image.open(BytesIO(one.picture)).size) for one in examples]
-    [(1, 'image/png', (320, 240))]
     """
     require_pillow("example images")
     files = CampaignImages(open_images(folder))
@@ -82,17 +72,7 @@ def _example(files: CampaignImages, name: str, class_id: int, shown: tuple[set[s
 
 
 def stored_names(images: ImageSource, names: Sequence[str], *, match: Match = "path") -> tuple[str, ...]:
-    """Find images in a folder or archive; return their names there. `DataError` if one is missing or ambiguous.
-
-    >>> from pathlib import Path
-    >>> from tempfile import mkdtemp
-    >>> from reassess.data.image_sources import open_images
-    >>> folder = Path(mkdtemp())
-    >>> (folder / "cats").mkdir()
-    >>> _ = (folder / "cats" / "tom.png").write_bytes(b"a picture")
-    >>> stored_names(open_images(folder), ["tom.png"], match="name")
-    ('cats/tom.png',)
-    """
+    """Find images in a folder or archive; return their names there. `DataError` if one is missing or ambiguous."""
     rows = join(names, images.names, match=match, where="the tasks", known_where=str(images.place)).tolist()
     missing = [name for name, row in zip(names, rows, strict=True) if row < 0]
     if missing:
@@ -109,17 +89,7 @@ def stored_names(images: ImageSource, names: Sequence[str], *, match: Match = "p
 def hash_images(
     images: ImageSource, names: Sequence[str], *, progress: Callable[[str, int, int], None] | None = None
 ) -> dict[str, str]:
-    """Hash image files with SHA-256; `DataError` for files that `CampaignImages.digest` cannot read.
-
-    >>> from pathlib import Path
-    >>> from tempfile import mkdtemp
-    >>> from reassess.data.image_sources import open_images
-    >>> folder = Path(mkdtemp())
-    >>> from PIL import Image
-    >>> Image.new("1", (1, 1)).save(folder / "tom.bmp")
-    >>> hash_images(open_images(folder), ["tom.bmp"])["tom.bmp"][:12]
-    '36f84398b6c3'
-    """
+    """Hash image files with SHA-256; `DataError` for files that `CampaignImages.digest` cannot read."""
     files = CampaignImages(images)
     hashes, faults = {}, []
     for done, name in enumerate(names, 1):

@@ -99,11 +99,8 @@ def corrected(label_quality: _Floats, known: npt.NDArray[np.int8]) -> tuple[_Flo
     The share by the model is off by the mean of (wrong - probability of wrong) over the checked labels: unbiased for a
     random sample, whatever the model is worth. Where the 99 % interval of the corrected share holds the model's own,
     the two are weighed by their standard errors; else only the corrected one counts. The probabilities of unchecked
-    labels are moved together, on the scale of log-odds; checked labels get 0 or 1.
-
-    Notes
-    -----
-    A difference estimator: Cochran, "Sampling Techniques" (1977), section 7.
+    labels are moved together, on the scale of log-odds; checked labels get 0 or 1. A difference estimator: Cochran,
+    "Sampling Techniques" (1977), section 7.
     """
     rows = np.flatnonzero(known)
     wrong, expected = known[rows] < 0, 1 - label_quality[rows]

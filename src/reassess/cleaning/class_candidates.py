@@ -40,7 +40,7 @@ class ClassCandidates:
         ids = np.empty((images, min(most, classes)), np.int32)
         logs, place = np.empty(ids.shape, np.float32), np.empty(images, np.int32)
         tails = np.empty((images, 2), np.float32)
-        readers = [_Reader(file, images) for file in held_out.files]
+        readers = [_ProbabilityReader(file, images) for file in held_out.files]
 
         def read(start: int) -> None:
             part = slice(start, min(start + _BLOCK, images))
@@ -83,7 +83,7 @@ class ClassCandidates:
         return weights
 
 
-class _Reader:
+class _ProbabilityReader:
     """The probabilities in one file, none of them 0."""
 
     def __init__(self, file: HeldOutFile, images: int) -> None:

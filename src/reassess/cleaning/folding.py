@@ -89,16 +89,7 @@ def make_folds(
 
 
 def groups_within(duplicates: Duplicates, name: str) -> list[tuple[str, ...]]:
-    """The duplicates of one set, a group for each number.
-
-    Examples
-    --------
-    >>> duplicates = Duplicates.from_rows(
-    ...     ["train", "train", "train", "val"], ["a.png", "b.png", "c.png", "d.png"], [1, 1, 2, 2], ["exact"] * 4
-    ... )
-    >>> groups_within(duplicates, "train")
-    [('a.png', 'b.png')]
-    """
+    """List the duplicates of one set, a group for each number; `DataError` for a set without a row."""
     check_type(Duplicates, duplicates, what="duplicates")
     duplicates.images_of(name)  # refuses a set without a row
     groups: dict[int, list[str]] = defaultdict(list)

@@ -25,17 +25,11 @@ _Counts = Any  # a sparse array: scipy has no types
 def exchanged_classes(
     labels: Sequence[npt.NDArray[np.integer]], predicted: Sequence[npt.NDArray[np.integer]], classes: int
 ) -> tuple[int | None, dict[int, int]] | None:
-    """The number of a file with exchanged classes, and the class that it predicts instead of each of them.
+    """Find a file with exchanged classes: its number, and the class that it predicts instead of each of them.
 
     In such a file, more images of a class are predicted as another class than as their own, images of that class as a
     third one, and so on in a circle; in the other files together it is not so. Both are tested. If it is so in all
-    files together, the labels may be exchanged as well as the outputs, and no file is named.
-
-    Examples
-    --------
-    >>> truth = np.arange(60) % 3
-    >>> exchanged_classes([truth, truth], [truth, np.array([1, 0, 2])[truth]], 3)
-    (1, {0: 1, 1: 0})
+    files together, the labels may be exchanged as well as the outputs, and the number is None.
     """
     of_files = [_counts(*columns, classes) for columns in zip(labels, predicted, strict=True)]
     total = sum(of_files[1:], start=of_files[0])

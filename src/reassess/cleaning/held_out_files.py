@@ -44,7 +44,9 @@ def join_files(
     for name, of_file in predictions.items():
         rows = _rows(name, of_file, labels, match)
         if folds_of and rows.size < len(labels):
-            _check_fold(name, [(of_repetition, numbers[rows]) for of_repetition, numbers in folds_of])
+            problems = [_no_fold(name, numbers[rows], of_repetition) for of_repetition, numbers in folds_of]
+            if None not in problems:
+                raise next(problem for problem in problems if problem is not None)
         with at(name):
             files.append(HeldOutFile(name, of_file.in_classes(labels.classes), rows, held[rows]))
         held[rows] += 1
@@ -114,15 +116,8 @@ def _rows(name: str, predictions: Predictions, labels: LabelSets, match: Match) 
     return rows
 
 
-def _check_fold(name: str, numbers_in: list[tuple[Folds, _Ints]]) -> None:
-    """Refuse a file unless its images are one whole fold of a repetition; they have these numbers in each, -1 none."""
-    problems = [_no_fold(name, numbers, folds) for folds, numbers in numbers_in]
-    if None not in problems:
-        raise next(problem for problem in problems if problem is not None)
-
-
 def _no_fold(name: str, numbers: _Ints, folds: Folds) -> DataError | None:
-    """What is wrong if images are not one whole fold."""
+    """What is wrong if images, with these numbers of their folds and -1 for none, are not one whole fold."""
     present = np.unique(numbers)
     whole = int(np.count_nonzero(folds.numbers == present[0])) if present.size else 0
     if present.size == 1 and present[0] >= 0 and numbers.size == whole:

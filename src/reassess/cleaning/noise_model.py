@@ -121,10 +121,6 @@ class NoiseModel:
         exposure += (shared if self.pull else truths)[:, None]
         return Expectation(counts, exposure, chances, truths, logs, right, likeliest)
 
-    def sharpened(self, sharpening: float) -> "NoiseModel":
-        """The same parameters with another sharpening."""
-        return replace(self, sharpening=sharpening)
-
     def improved(self, found: Expectation) -> "NoiseModel":
         """The parameters that an expectation asks for; sharpening and pull stay."""
         classes = self.biases.size
@@ -163,7 +159,8 @@ def fit_noise(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseModel, Ex
     by_label = np.argsort(images.labels(), kind="stable")  # images of one label read the same column of the matrix
     back = np.argsort(by_label)
     side_by_side = images.of_rows(by_label)
-    drawn = side_by_side.of_rows(np.sort(back[_drawn(images, seed)]))
+    most = max(_SAMPLE, _SAMPLE_A_CLASS * images.classes)
+    drawn = side_by_side.of_rows(np.sort(back[np.random.default_rng(seed).permutation(len(images))[:most]]))
     model, found = _calibrated(drawn, pull=PULL)
     if images.classes > 2 and len(drawn) >= images.classes**2:
         random, found_random = _calibrated(drawn, pull=0.0)
@@ -177,17 +174,11 @@ def fit_noise(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseModel, Ex
     return model, found.of_rows(back)
 
 
-def _drawn(images: ClassCandidates, seed: int) -> npt.NDArray[np.int64]:
-    """Draw the images that the calibration is fitted to."""
-    most = max(_SAMPLE, _SAMPLE_A_CLASS * images.classes)
-    return np.random.default_rng(seed).permutation(len(images))[:most]
-
-
 def _calibrated(images: ClassCandidates, *, pull: float) -> tuple[NoiseModel, Expectation]:
     """Fit the sharpening and the matrix for a pull."""
     start = NoiseModel.start(images.classes, pull=pull)
     sharpening = max(_least_sharpening(images, start), _likeliest_sharpening(images, start))
-    return start.sharpened(sharpening).fitted(images)
+    return replace(start, sharpening=sharpening).fitted(images)
 
 
 def _weight_of_following(images: ClassCandidates, model: NoiseModel, found: Expectation) -> float:
@@ -219,7 +210,7 @@ def _likeliest_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
     """Find the sharpening that makes the labels most likely."""
 
     def unlikelihood(log_sharpening: float) -> float:
-        _, found = start.sharpened(math.exp(log_sharpening)).fitted(images, most=_STEPS)
+        _, found = replace(start, sharpening=math.exp(log_sharpening)).fitted(images, most=_STEPS)
         return -float(found.logs.mean())
 
     bounds = math.log(_LEAST_SHARPENING), math.log(_MOST_SHARPENING)

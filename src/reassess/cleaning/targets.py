@@ -74,8 +74,12 @@ def training_targets(
     check_type(Scores if kind == "scores" else LabelSets, labels)
     loss = _loss(kind, loss)
     check_number(smoothing, 0, 1, what="smoothing")
-    images, indptr, ids, values = _of_scores(labels) if isinstance(labels, Scores) else _of_sets(labels)
-    known = (labels.questions if isinstance(labels, Scores) else labels).classes
+    if isinstance(labels, Scores):
+        known = labels.questions.classes
+        images, indptr, ids, values = _of_scores(labels)
+    else:
+        known, images, indptr, ids = labels.classes, labels.images, labels.indptr, labels.indices
+        values = np.ones(ids.size)
     classes = known.count if classes is None else classes
     if classes is None:
         raise DataError("no-class-count", "labels do not give the number of classes", fix="give the number of classes")
@@ -109,7 +113,8 @@ def _loss(kind: TargetKind, given: Loss | None) -> Loss:
     if given is not None:
         check_known([given], get_args(Loss), thing="loss")
     own = _LOSS_OF.get(kind)
-    if own is None and given is None:
+    loss = own or given
+    if loss is None:
         raise DataError(
             "loss-needed",
             "loss is missing: scores can become targets of both losses",
@@ -118,20 +123,12 @@ def _loss(kind: TargetKind, given: Loss | None) -> Loss:
         )
     if own is not None and given not in (None, own):
         raise DataError("wrong-loss", f"{kind} targets do not fit this loss", allowed=own, found=given)
-    loss = own or given
-    assert loss is not None
     return loss
 
 
-_Rows = tuple[tuple[str, ...], npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.float64]]
-
-
-def _of_sets(labels: LabelSets) -> _Rows:
-    """Images, and the classes of each with 1."""
-    return labels.images, labels.indptr, labels.indices, np.ones(labels.indices.size)
-
-
-def _of_scores(scores: Scores) -> _Rows:
+def _of_scores(
+    scores: Scores,
+) -> tuple[tuple[str, ...], npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.float64]]:
     """Images, and the scored classes of each with their scores."""
     questions = scores.questions
     order = np.lexsort((questions.class_ids, questions.image_ids))

@@ -12,9 +12,8 @@ from typing import TextIO
 import click
 
 from reassess import __version__
-from reassess.cli.fixes import error_in_options, warning_in_options
 from reassess.cli.help_pages import COMMANDS, ENVIRONMENT, OPTIONS, LazyGroup
-from reassess.cli.screen import say
+from reassess.cli.screen import error_in_options, say, warning_in_options
 from reassess.errors import DataError, OutputError, ReassessError, ReassessWarning
 
 

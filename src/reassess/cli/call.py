@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _MOST_NOTES = 5
 _DIGITS = 12  # of a hash, which tell files apart
+_DRAWN = (".svg", ".png", ".pdf", ".html", ".htm")  # outputs that need further packages
 _Item = TypeVar("_Item")
 
 
@@ -118,14 +119,16 @@ class Call:
         """Raise before any work if an output cannot be written, or would spoil the benchmark."""
         from reassess.data import check_place
         from reassess.formats.files import check_output, suffix_of
-        from reassess.report.figures import check_packages
 
         if path is not None:
             suffix = suffix_of(path, suffixes, thing)
             if benchmark is not None:
                 check_place(path, benchmark, part)
             check_output(path, force=self.force)
-            check_packages(suffix)
+            if suffix in _DRAWN:
+                from reassess.report.figures import check_packages
+
+                check_packages(suffix)
             self.note_outputs(path)
 
     def note_outputs(self, *paths: Path) -> None:

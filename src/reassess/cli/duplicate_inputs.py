@@ -88,10 +88,8 @@ class Excluded:
         return text + (f"; {self.unknown:,} of them not in the benchmark" if self.unknown else "")
 
 
-def load_excluded(call: Call, given: str | None, judges: Judges) -> Excluded | None:
-    """The images that `--duplicates` excludes; None without it."""
-    if given is None:
-        return None
+def load_excluded(call: Call, given: str, judges: Judges) -> Excluded:
+    """The images that `--duplicates` excludes."""
     known = _known_images(judges)
     match = judges.benchmark.match or "path"
     loaded = load_duplicates(call, given, known, judges.benchmark)

@@ -16,7 +16,7 @@ from reassess.data import (
     check_common_images,
     has_class_folders,
     in_one_benchmark,
-    original_of_class_folders,
+    labels_from_folders,
     part_path,
     read_original,
     read_votes,
@@ -74,7 +74,7 @@ def read_original_of(
     if place.is_file():  # of a folder there is no hash
         call.read("original", place)
     with at(place):
-        return place, original_of_class_folders(benchmark.images, classes)
+        return place, labels_from_folders(benchmark.images, classes)
 
 
 def load_golden(

@@ -18,7 +18,7 @@ from reassess.evaluation import find_class_list
 from reassess.evaluation.evaluation_words import class_list_in_words, no_list_in_words
 from reassess.formats import read_predictions
 from reassess.formats.files import exists, read_lines
-from reassess.formats.image_lists import names_beside
+from reassess.formats.predictions import names_beside
 from reassess.formats.predictions.prediction_tables import read_image_names
 from reassess.text import some
 

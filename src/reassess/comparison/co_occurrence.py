@@ -13,11 +13,7 @@ from reassess.text import Listed, Shown
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CoOccurrence(Shown):
-    """Pairs of classes that are both valid for an image, those of most images first, then by class id.
-
-    >>> co_occurrence(LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0, 2], [1], [0, 1, 2]]))
-    CoOccurrence(3 pairs of classes, the most frequent on 2 images)
-    """
+    """Pairs of classes that are both valid for an image, those of most images first, then by class id."""
 
     pairs: npt.NDArray[np.int32]  # int32, shape (pairs, 2): class ids, the lower first
     images: npt.NDArray[np.int64]  # int64, shape (pairs,): number of images whose label set holds both

@@ -31,11 +31,7 @@ _Bools = npt.NDArray[np.bool_]
 
 
 def p_text(p_value: float, *, at_most: bool = False) -> str:
-    """A p-value with the sign before it; `at_most` if it stands for all that is lower.
-
-    >>> p_text(0.0312), p_text(0.0), p_text(1e-10, at_most=True)
-    ('= 0.031', '< 1e-300', '<= 1e-10')
-    """
+    """A p-value with the sign before it; `at_most` if it stands for all that is lower."""
     if p_value <= SMALLEST:
         return f"< {SMALLEST:g}"
     return f"{'<=' if at_most else '='} {p_value:.2g}"
@@ -119,12 +115,7 @@ class Difference(Shown, ABC):
 
 @dataclass(frozen=True, repr=False)
 class AccuracyChange(Difference):
-    """How the lead of one model over another changes from original to reassessed labels, on the same images.
-
-    >>> change = AccuracyChange(1000, {-1: 20, 1: 60, 2: 5})
-    >>> change.difference, change.interval, change.better
-    (0.05, (0.031, 0.07), 1)
-    """
+    """How the lead of one model over another changes from original to reassessed labels, on the same images."""
 
     changes: Mapping[int, int]  # Number of images by how much the lead changes on them, -2 to 2
 
@@ -194,12 +185,7 @@ def every_pair(panel: Panel, uncertainty: LabelUncertainty | None = None) -> Eve
 
 
 def sums_of_pairs(ups: _Bools, downs: _Bools) -> tuple[_Ints, _Ints, _Ints]:
-    """The difference of every two of M models, where each model has 1, -1 or 0 on each of N images.
-
-    >>> ups, downs = np.array([[True, True, False], [True, False, False]]), np.array([[False] * 3, [False, True, True]])
-    >>> sums_of_pairs(ups, downs)
-    (array([3]), array([1]), array([1]))
-    """
+    """The difference of every two of M models, where each model has 1, -1 or 0 on each of N images."""
     a, b = np.triu_indices(len(ups), 1)
     alike, opposite = common_hits(ups, ups) + common_hits(downs, downs), common_hits(ups, downs)
     gains, losses = np.count_nonzero(ups, axis=1), np.count_nonzero(downs, axis=1)

@@ -2,45 +2,27 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation import (
-    METHODS,
-    Goal,
-    MeasuredCurve,
-    Relabelling,
-    calibrated_recipe,
-    golden_part,
-    golden_truth,
-    likely_recipes,
-    measure_curves,
-    operating_point,
-    parse_method,
-    real_scores,
-    relabel,
-    with_golden_votes,
-)
-from reassess.comparison.co_occurrence import CoOccurrence, co_occurrence
 from reassess.comparison.differences import EveryPair, every_pair
+from reassess.comparison.label_findings import NO_SCORES, LabelFindings
 from reassess.comparison.label_uncertainty import LabelUncertainty, label_uncertainty
 from reassess.comparison.labelling_bias import LabellingBias, labelling_biases
 from reassess.comparison.model_or_label import Preference, preferences
 from reassess.comparison.pairs import NO_ORIGINAL, Comparison, compare
 from reassess.comparison.panel import Panel
-from reassess.comparison.placement import Placement, original_level, place_models
+from reassess.comparison.placement import Placement, place_models
 from reassess.comparison.ranking import Ranking, rank_models
 from reassess.comparison.taxonomy import Taxonomy, taxonomies
 from reassess.comparison.trends import Trend, fit_trend
 from reassess.core import (
-    USUAL_THRESHOLD,
     Benchmark,
-    Classes,
     LabelSets,
     Leaderboard,
     LeaderboardRow,
@@ -51,23 +33,21 @@ from reassess.core import (
     benchmark_of,
 )
 from reassess.core.checks import check_unique
-from reassess.core.scores import UNKNOWN_METHOD
-from reassess.errors import DataError, Missing, ReassessWarning, at
+from reassess.errors import Missing, ReassessWarning, at
 from reassess.evaluation import ClassList, Evaluation, Outcomes, find_class_list, find_outcomes, summarize
 from reassess.evaluation.evaluation_words import FIX_CLASS_LIST, class_list_in_words, heading
 from reassess.evaluation.result import NONE_SCORED
 from reassess.numeric import Proportion
-from reassess.text import Listed, Shown
+from reassess.text import Listed
 
 _MOST_MODELS = 100  # every pair is compared; of more models, neighbours in the ranking
 _NONE_SCORED = Missing(NONE_SCORED)
-_NO_SCORES = Missing("scores are missing")
 _NO_LABELS = Missing(NO_ORIGINAL)
 _NO_LEADERBOARD = Missing("a leaderboard is missing")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Findings(Shown):
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Findings(LabelFindings):
     """Models on the same images, and the labels that judge them. Each part is computed when it is first used.
 
     Parameters
@@ -117,21 +97,10 @@ class Findings(Shown):
     """
 
     panel: Panel
-    labels: LabelSets
-    original: LabelSets | None = None
-    scores: Scores | None = None
     evaluations: Mapping[str, Evaluation] = field(default_factory=dict)
     class_lists: Mapping[str, ClassList] = field(default_factory=dict)
-    benchmark: Benchmark = field(default_factory=Benchmark)
-    votes: Votes | None = None
-    experts: Votes | None = None
-    rater_golden: Votes | None = None
-    threshold: float = USUAL_THRESHOLD
-    score_source: str = "scores"
-    in_sample: bool | None = None
     leaderboard: Leaderboard | None = None
     collapsed: npt.NDArray[np.integer] | None = None
-    groups: Mapping[int, str] | None = None
     replicates: int = 1000
     seed: int = 0
     track: Callable[[Sequence[int]], Iterable[int]] = iter
@@ -145,20 +114,10 @@ class Findings(Shown):
         original: LabelSets | None = None,
         scores: Scores | None = None,
         benchmark: Benchmark | None = None,
-        votes: Votes | None = None,
         experts: Votes | None = None,
-        rater_golden: Votes | None = None,
-        threshold: float = threshold,
-        score_source: str = score_source,
-        in_sample: bool | None = None,
-        leaderboard: Leaderboard | None = None,
-        collapsed: npt.NDArray[np.integer] | None = None,
-        groups: Mapping[int, str] | None = None,
-        replicates: int = replicates,
-        seed: int = seed,
-        track: Callable[[Sequence[int]], Iterable[int]] = iter,
         match: Match = "path",
         ignore_unknown: bool = False,
+        **others: Any,
     ) -> "Findings":
         """Evaluate models, and find the images that they share.
 
@@ -170,10 +129,8 @@ class Findings(Shown):
             Predictions by the model's name; or (name, predictions) pairs, one in memory at a time.
         labels, original, scores, experts, benchmark, match, ignore_unknown
             As for `reassess.evaluate`.
-        votes, rater_golden, threshold, score_source, in_sample, leaderboard, collapsed, groups
-            See `Findings`.
-        replicates, seed, track
-            See `Findings`.
+        **others
+            Other fields of `Findings`, such as `votes`, `leaderboard` and `seed`.
 
         Raises
         ------
@@ -201,18 +158,8 @@ class Findings(Shown):
             evaluations={model: evaluations[model] for model in sorted(hits, key=lambda model: (-hits[model], model))},
             class_lists=class_lists,
             benchmark=benchmark,
-            votes=votes,
             experts=experts,
-            rater_golden=rater_golden,
-            threshold=threshold,
-            score_source=score_source,
-            in_sample=in_sample,
-            leaderboard=leaderboard,
-            collapsed=collapsed,
-            groups=groups,
-            replicates=replicates,
-            seed=seed,
-            track=track,
+            **others,
         )
 
     @property
@@ -233,11 +180,6 @@ class Findings(Shown):
     def models(self) -> tuple[str, ...]:
         """The models: the best first, or as in the panel without evaluations."""
         return tuple(self.evaluations) or self.panel.models
-
-    @property
-    def classes(self) -> Classes:
-        """The classes of the labels."""
-        return self.labels.classes
 
     @property
     def top_k(self) -> list[int]:
@@ -283,81 +225,6 @@ class Findings(Shown):
         return label_uncertainty(self.panel, self.relabelling, **drawn)
 
     @cached_property
-    def _rated(self) -> Votes | None:
-        """The raters' votes, which made the scores."""
-        return None if self.votes is None else with_golden_votes(self.votes, self.rater_golden, self.experts)
-
-    @cached_property
-    def raters_alone(self) -> Scores | Missing:
-        """Scores from the raters' votes without the original label, by matrices like the benchmark's."""
-        if self._rated is None:
-            return Missing("votes are missing")
-        if self._rated.classes is not None:
-            return Missing("votes are for one class per image, not on (image, class) questions")
-        if self.experts is None:
-            return Missing("golden answers to measure the raters are missing")
-        try:
-            golden = golden_part(self._rated, self.experts, self.rater_golden)
-            rules = self.benchmark.recipe or calibrated_recipe()
-            recipe = calibrated_recipe(smoothing=rules.smoothing, pooling=rules.pooling)
-            return real_scores(self._rated, self.experts, golden, None, recipe=recipe)
-        except DataError as error:
-            return Missing.because(error)
-
-    @cached_property
-    def relabelling(self) -> Relabelling | Missing:
-        """How the label sets follow from the votes."""
-        if isinstance(self.raters_alone, Missing):
-            return self.raters_alone
-        assert self._rated is not None
-        assert self.experts is not None
-        votes = self._rated, self.experts, golden_part(self._rated, self.experts, self.rater_golden)
-        recipes = likely_recipes(self.benchmark.recipe)
-        try:
-            return relabel(self.labels, *votes, self.original, threshold=self.threshold, recipes=recipes)
-        except DataError as error:
-            return Missing.because(error)
-
-    @cached_property
-    def curves(self) -> tuple[MeasuredCurve, ...] | Missing:
-        """Precision and recall of the scores; also of scores made without the judged image, if the method is known.
-
-        Scores of EM are not made again, since that takes long.
-        """
-        if self.scores is None:
-            return _NO_SCORES
-        if self.experts is None:
-            return Missing("golden answers are missing")
-        try:
-            first, *again = self._measured(self.scores, self.experts)
-            goal = Goal("threshold", self.threshold)
-            chosen = operating_point(first.curve, goal, self.scores, original=self.original)
-        except DataError as error:
-            return Missing.because(error)
-        return replace(first, chosen=chosen), *again  # the threshold was not chosen on the others
-
-    def _measured(self, scores: Scores, experts: Votes) -> tuple[MeasuredCurve, ...]:
-        """The curve of the scores, and if they can be made again, of those made without the judged image."""
-        golden = golden_truth(experts, among=[scores.questions])
-        rated = self._rated
-        if rated is not None:
-            golden = golden.without_unrated(rated, [scores])
-        measure = partial(measure_curves, self.score_source, scores, golden, in_sample=self.in_sample)
-        if rated is None or scores.method == UNKNOWN_METHOD or METHODS[parse_method(scores.method)[0]].of_all_votes:
-            return measure()
-        try:
-            golden_votes = golden_part(rated, experts, self.rater_golden)
-            return measure(
-                votes=rated,
-                experts=experts,
-                rater_golden=golden_votes,
-                original=self.original,
-                leave_out="image",
-            )
-        except DataError:  # such as votes on other items, or too few golden images
-            return measure()
-
-    @cached_property
     def taxonomies(self) -> tuple[Taxonomy, ...]:
         """The mistakes of each model by kind."""
         by_kind = taxonomies(
@@ -377,7 +244,7 @@ class Findings(Shown):
         if self.original is None or not self.panel.original_known.any():
             return _NO_LABELS
         if self.scores is None:
-            return _NO_SCORES
+            return NO_SCORES
         found = preferences(self.panel, self.original, self.scores, self._alone, groups=self._label_groups)
         by_model = {one.model: one for one in found}
         return tuple(by_model[model] for model in self.models)
@@ -390,31 +257,6 @@ class Findings(Shown):
         found = labelling_biases(self.panel, self.labels, self.original, self._alone, groups=self._label_groups)
         by_model = {one.model: one for one in found}
         return tuple(by_model[model] for model in self.models)
-
-    @property
-    def _alone(self) -> Scores | None:
-        return None if isinstance(self.raters_alone, Missing) else self.raters_alone
-
-    @property
-    def _label_groups(self) -> Mapping[int, str] | None:
-        """Groups of original labels, for results by group."""
-        return self.benchmark.groups if self.groups is None else self.groups
-
-    @cached_property
-    def co_occurrence(self) -> CoOccurrence:
-        """Classes that are valid together."""
-        return co_occurrence(self.labels)
-
-    @cached_property
-    def level(self) -> Proportion | None:
-        """ReaL accuracy of the original labels themselves, over all images that have both."""
-        return None if self.original is None else original_level(self.labels, self.original)
-
-    @property
-    def level_percent(self) -> float | None:
-        """The same in percent."""
-        value = None if self.level is None else self.level.value
-        return None if value is None else 100 * value
 
     @cached_property
     def trend(self) -> Trend | Missing:

@@ -20,16 +20,7 @@ _CLASS_IDS = np.int64(0xFFFFFFFF)
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LabelAgreement(Shown):
-    """How far two label sets agree, on every image that one of them holds.
-
-    >>> first = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[1, 2], [3], []])
-    >>> agreement = label_agreement(first, LabelSets.from_lists(["a.png", "b.png", "d.png"], [[2, 4], [3], [5]]))
-    >>> print(agreement)
-    2 images with labels in both: 1 equal (50.00 %), 1 overlap, 0 disjoint
-    silent: the first on 1 image, the second on 0 images, both on 1 image
-    >>> agreement.images_of("overlap")
-    ('a.png',)
-    """
+    """How far two label sets agree, on every image that one of them holds."""
 
     # Names of the images: those of the first label set, then those that only the second holds
     images: tuple[str, ...]

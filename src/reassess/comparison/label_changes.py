@@ -9,20 +9,14 @@ import numpy.typing as npt
 from reassess.core import LabelSets, align_classes
 from reassess.core.checks import check_type
 from reassess.core.image_names import join
+from reassess.core.multi_labels import label_keys
+from reassess.numeric.arrays import pair_keys
 from reassess.text import Listed, Shown
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LabelDiff(Shown):
-    """What changed from a first label set to a second, on the images that both hold.
-
-    >>> before = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[1, 2], [3], []])
-    >>> diff = label_diff(before, LabelSets.from_lists(["a.png", "b.png", "d.png"], [[2, 4], [3], [5]]))
-    >>> diff
-    LabelDiff(2 images, 1 changed, 1 labels added, 1 removed)
-    >>> diff.only_first, diff.only_second
-    (('c.png',), ('d.png',))
-    """
+    """What changed from a first label set to a second, on the images that both hold."""
 
     images: int  # Number of images that both hold
     both: int  # Number of labels that both hold
@@ -107,7 +101,7 @@ def label_diff(first: LabelSets, second: LabelSets) -> LabelDiff:
     first, second = align_classes({"the first label set": first, "the second label set": second}).values()
     rows = join(second.images, first.images, where="the second label set", known_where="the first label set")
     shared = rows >= 0
-    old_keys, new_keys = _keys(np.arange(len(first)), first), _keys(rows, second)
+    old_keys, new_keys = label_keys(first), pair_keys(rows[second.image_ids], second.indices)
     old_keys = old_keys[np.isin(old_keys >> 32, rows[shared])]
     new_keys = new_keys[new_keys >= 0]
     added, removed = np.setdiff1d(new_keys, old_keys), np.setdiff1d(old_keys, new_keys)
@@ -125,11 +119,6 @@ def label_diff(first: LabelSets, second: LabelSets) -> LabelDiff:
         emptied=int(np.count_nonzero((sizes[0] > 0) & (sizes[1] == 0))),
         filled=int(np.count_nonzero((sizes[0] == 0) & (sizes[1] > 0))),
     )
-
-
-def _keys(rows: npt.NDArray[np.int64], labels: LabelSets) -> npt.NDArray[np.int64]:
-    """One number a label: its image's row and its class; negative for a row of -1."""
-    return (rows[labels.image_ids] << 32) | labels.indices
 
 
 def _changes(first: LabelSets, changed: npt.NDArray[np.int64], keys: npt.NDArray[np.int64]) -> LabelSets:

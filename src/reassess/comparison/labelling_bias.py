@@ -99,13 +99,7 @@ def _chosen_to_json(chosen: Proportion) -> dict[str, Any]:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LabellingBias(Shown):
-    """How often one model says the original label, on images with several valid classes, this one and the label's.
-
-    >>> none = np.empty((0, 2), np.int32), np.empty((0, 2, 2), np.int64)
-    >>> print(LabellingBias("one", Choices({2: Proportion(30, 40), 4: Proportion(6, 8)}, Proportion(24, 48)), *none))
-    one: says the original label, where several classes are valid, on 36 of 48 images, 75.00 % [61.22, 85.08]; by
-    chance 45.83 %, p = 5.4e-05; by the raters' favourite 50.00 %
-    """
+    """How often one model says the original label, on images with several valid classes, this one and the label's."""
 
     model: str  # Name of the model
     total: Choices  # On all such images
@@ -174,15 +168,6 @@ def labelling_biases(
     groups: Mapping[int, str] | None = None,
 ) -> tuple[LabellingBias, ...]:
     """For each model, how often it says the original label where several classes are valid, that and what it says too.
-
-    >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0, 2], [1], [0, 1, 2]])
-    >>> original = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0], [1], [2]])
-    >>> panel = Panel.from_predictions({"one": np.array([0, 1, 1])}, labels, original=original)
-    >>> bias = labelling_biases(panel, labels, original)[0]
-    >>> bias.total.original_chosen, round(bias.total.chance, 9), bias.total.p_value
-    (Proportion(hits=1, n=2), 0.416666667, 1.0)
-    >>> bias.pairs.tolist(), bias.counts.tolist()
-    ([[0, 2], [1, 2]], [[[1, 0], [0, 0]], [[0, 0], [1, 0]]])
 
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 5.
     """

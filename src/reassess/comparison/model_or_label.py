@@ -69,13 +69,7 @@ class Disagreements(Shown):
 
 @dataclass(frozen=True, repr=False)
 class Preference(Shown):
-    """Whose class is preferred, one model's or that of the original labels.
-
-    >>> ten = Disagreements(10, 3, Verdicts(3, 1, 2), Verdicts(2, 1, 3))
-    >>> print(Preference("one", ten))
-    one: 10 disagreements with the original labels, 6 of them rated: 50.00 % for the model [18.76, 81.24], 33.33 % for
-    the label; raters alone: 33.33 % for the model [9.68, 70.00], 50.00 % for the label
-    """
+    """Whose class is preferred, one model's or that of the original labels."""
 
     model: str  # Name of the model
     total: Disagreements  # All images on which they disagree
@@ -107,14 +101,6 @@ def preferences(
     """For each model, whose class is preferred where it disagrees with the original label.
 
     The model's class must have been rated. If the original label was not, it counts as if its score were 0.
-
-    >>> from reassess import Questions
-    >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0, 2], [1], [1]])
-    >>> original = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0], [1], [1]])
-    >>> panel = Panel.from_predictions({"one": np.array([2, 0, 2])}, labels, original=original)
-    >>> rated = Questions.from_columns(["a.png", "a.png", "b.png"], np.array([0, 2, 1]))
-    >>> preferences(panel, original, Scores(rated, np.array([0.8, 0.9, 1.0])))[0].total
-    Disagreements(images=3, unrated_images=1, by_scores=Verdicts(model=1, tied=0, label=0), by_raters=None)
 
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, figure 1.
     """

@@ -32,16 +32,7 @@ _Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class OrderChange(Shown):
-    """How the order of models changes from a first label set to a second, on the same images.
-
-    >>> leads, p = np.array([[9, -4]]), np.array([0.0225])
-    >>> change = OrderChange("old", "new", ("a", "b"), 1000, leads, p_values=p, holm=p)
-    >>> print(change)
-    ahead by old, then by new; p of the change, by Holm:
-      a by 0.90, then b by 0.40 points: significant, p = 0.022
-    >>> change.tau_b
-    -1.0
-    """
+    """How the order of models changes from a first label set to a second, on the same images."""
 
     # first, second: Names of the label sets
     first: str

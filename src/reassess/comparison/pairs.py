@@ -26,12 +26,7 @@ NO_ORIGINAL = "original labels of these images are missing"
 
 @dataclass(frozen=True, repr=False)
 class Paired(Difference):
-    """Hits of two models on the same images, by one kind of labels; see `Difference` for the interval and the test.
-
-    >>> pair = Paired(n=1000, both=700, only_a=70, only_b=40)
-    >>> pair.difference, pair.interval, pair.better
-    (0.03, (0.01, 0.051), 1)
-    """
+    """Hits of two models on the same images, by one kind of labels; see `Difference` for the interval and the test."""
 
     # both, only_a, only_b: Number of images that both models get right, only the first, and only the second
     both: int
@@ -56,17 +51,7 @@ class Paired(Difference):
 
 @dataclass(frozen=True, repr=False)
 class Comparison(Shown):
-    """Two models on the same images.
-
-    >>> real, original = Paired(900, 700, 70, 40), Paired(1000, 600, 80, 90)
-    >>> scored, change = Paired(900, 600, 60, 70), AccuracyChange(900, {-1: 30, 1: 50, 2: 10})
-    >>> print(Comparison("one", "two", 1000, real, original, scored, change))
-    one is better than two; no significant difference by original labels; the lead changes significantly, p = 0.0003
-    reassessed       +3.33 points [+1.11, +5.67], p = 0.0054; of 900 images 70 only one, 40 only two
-    original         -1.00 points [-3.60, +1.60], p = 0.49; of 1,000 images 80 only one, 90 only two
-    original, scored -1.11 points [-3.56, +1.33], p = 0.43; of 900 images 60 only one, 70 only two
-    change           +4.44 points [+2.11, +6.89], p = 0.0003; of 900 images
-    """
+    """Two models on the same images."""
 
     # a, b: Names of the models
     a: str
@@ -269,27 +254,8 @@ def disagreements_table(
 ) -> "pl.DataFrame":
     """A table with a row for each pair of models and image where one is correct by its label set and the other is not.
 
-    Parameters
-    ----------
-    panel
-        The models.
-    pairs
-        Names of two models each.
-    classes
-        The classes of the labels; without, classes are given by id.
-
-    Returns
-    -------
-    polars.DataFrame. Columns: image, correct and wrong (names of the models), correct_class and wrong_class (their
-    first classes, by id or by name as in the files; null for a prediction that is not a class).
-
-    Examples
-    --------
-    >>> from reassess import LabelSets, Predictions
-    >>> labels = LabelSets.from_lists(["a.png", "b.png"], [[0, 2], [1]])
-    >>> models = {"one": Predictions.from_ids([2, 1]), "two": Predictions.from_ids([1, 1])}
-    >>> disagreements_table(Panel.from_predictions(models, labels), [("one", "two")]).rows()
-    [('a.png', 'one', 'two', 2, 1)]
+    Columns: image, correct and wrong (names of the models), correct_class and wrong_class (their first classes, by id
+    or by name as in the files; null for a prediction that is not a class).
     """
     import polars as pl
 

@@ -319,15 +319,7 @@ def _hits(top1: npt.NDArray[np.int32], labels: LabelSets, rows: npt.NDArray[np.i
 
 
 def on_common_images(outcomes: Mapping[str, Outcomes]) -> dict[str, Outcomes] | Missing | None:
-    """What happened to the images that all of some models have seen.
-
-    >>> from reassess import LabelSets, Predictions, find_outcomes
-    >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0], [1], [2]])
-    >>> one, two = Predictions.from_ids([0, 1], ["a.png", "b.png"]), Predictions.from_ids([1, 2], ["b.png", "c.png"])
-    >>> common = on_common_images({"one": find_outcomes(one, labels), "two": find_outcomes(two, labels)})
-    >>> [each.images for each in common.values()]
-    [('b.png',), ('b.png',)]
-    """
+    """What happened to the images that all of some models have seen."""
     first = next(iter(outcomes.values()))
     rows = {
         model: join(first.images, each.images, match=each.match, where="the first model", known_where=model)

@@ -131,12 +131,7 @@ def _place(board: Leaderboard, entry: LeaderboardRow, neighbours: int) -> Placem
 
 
 def original_level(labels: LabelSets, original: LabelSets) -> Proportion:
-    """ReaL accuracy of the original labels themselves, over all images that have both.
-
-    >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0, 2], [], [1]])
-    >>> original_level(labels, LabelSets.from_lists(["a.png", "c.png"], [[2], [0]]))
-    Proportion(hits=1, n=2)
-    """
+    """ReaL accuracy of the original labels themselves, over all images that have both."""
     rows = join(labels.images, original.images, known_where="the original labels")
     scored = np.flatnonzero((rows >= 0) & (labels.sizes > 0))
     valid, sizes = labels.of_rows(scored)

@@ -35,18 +35,7 @@ class Counts(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Recount:
-    """Where the verdict on each model's first class of each image is to be found. Symbols: M models, N images.
-
-    >>> from reassess import LabelSets, Questions
-    >>> questions = Questions.from_columns(["a.png", "a.png"], np.array([0, 1]))
-    >>> votes = np.array([0, 1]), np.array([1, 0])  # of one rater: yes, no
-    >>> again = Relabelling(questions, *votes, np.array([[[0.8, 0.2], [0.2, 0.8]]]), np.ones(1, bool), np.zeros(2), 0.5)
-    >>> labels = LabelSets.from_lists(["a.png", "b.png"], [[0], [3]])
-    >>> panel = Panel.from_predictions({"one": np.array([0, 3]), "two": np.array([1, 3])}, labels)
-    >>> counts = Recount.of(panel, again).count(np.array([[True], [False]]), np.array([[1, 2]], np.uint8))
-    >>> counts.hits, counts.n
-    (array([[3, 2]]), array([3]))
-    """
+    """Where the verdict on each model's first class of each image is to be found. Symbols: M models, N images."""
 
     panel: Panel  # The models
     # int32, shape (rated images, M): position of the question about that class, or the number of questions where

@@ -22,17 +22,7 @@ _MISTAKES_OF = {
 
 
 def summary(findings: Findings) -> list[str]:
-    """Describe the labels, the best model and its mistakes in three to five sentences.
-
-    >>> from reassess import LabelSets, Predictions
-    >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png", "d.png"], [[0, 2], [1], [1], []])
-    >>> models = {"one": Predictions.from_ids([2, 1, 0, 0]), "two": Predictions.from_ids([1, 1, 0, 0])}
-    >>> for sentence in summary(Findings.from_predictions(models, labels)):
-    ...     print(sentence)
-    By the reassessed labels, 3 of 4 images have a valid class, 1.33 on average.
-    one has the highest accuracy, 66.67 % (20.77 to 93.85), but is not significantly better than two.
-    one makes 1 mistake; its kind is unknown: scores are missing.
-    """
+    """Describe the labels, the best model and its mistakes in three to five sentences."""
     sentences = [_labels(findings)]
     if findings.panel.scored.any():
         sentences += [*_best(findings), *_mistakes(findings), *_model_or_label(findings)]

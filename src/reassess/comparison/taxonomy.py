@@ -43,15 +43,7 @@ _Ints = npt.NDArray[np.int32]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Taxonomy(Shown):
-    """The mistakes of one model by kind.
-
-    >>> kinds = np.array([6, 0, 6], np.int8)
-    >>> taxonomy = Taxonomy("one", ("a.png", "b.png", "c.png"), np.array([3, 1, 2], np.int32), kinds)
-    >>> print(taxonomy)
-    one: 3 mistakes: 1 collapsed, 0 co-occurring, 0 same group, 0 not asked about, 0 on unrated images, 2 other
-    >>> taxonomy.examples("remaining", most=1)
-    (('a.png', 3),)
-    """
+    """The mistakes of one model by kind."""
 
     model: str  # Name of the model
     images: tuple[str, ...]  # Names of the images on which it is mistaken

@@ -22,11 +22,7 @@ from reassess.text import Shown
 
 @dataclass(frozen=True)
 class Band:
-    """Original accuracies from `low` up to, and without, `high`, in percent.
-
-    >>> print(Band(70, 78))
-    70 to 78
-    """
+    """Original accuracies from `low` up to, and without, `high`, in percent."""
 
     low: float
     high: float

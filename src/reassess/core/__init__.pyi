@@ -36,15 +36,15 @@ from .leaderboard import LeaderboardRow as LeaderboardRow
 from .model_choice import ModelChoice as ModelChoice
 from .model_choice import ModelSubset as ModelSubset
 from .multi_labels import MultiLabels as MultiLabels
-from .posterior import Posterior as Posterior
 from .predictions import Predictions as Predictions
 from .proposal_result import ProposalResult as ProposalResult
 from .proposal_result import ProposingModel as ProposingModel
 from .questions import Questions as Questions
+from .questions import StopRule as StopRule
 from .rater_model import VALIDITY as VALIDITY
+from .rater_model import Posterior as Posterior
 from .rater_model import RaterModel as RaterModel
 from .scores import Scores as Scores
-from .stop_rule import StopRule as StopRule
 from .tasks import Effort as Effort
 from .tasks import Tasks as Tasks
 from .training_targets import Loss as Loss

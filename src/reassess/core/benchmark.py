@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.classes import Classes
+from reassess.core.classes import UNLISTED, Classes
 from reassess.core.image_names import Match, are_validation_images, image_keys, validation_names
 from reassess.core.items import Id
 from reassess.core.labels import LabelSets
-from reassess.core.stop_rule import StopRule
+from reassess.core.questions import StopRule
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Benchmark:
     _HOW_TO_GET = "open_benchmark(NAME or FOLDER)"
 
     name: str = ""
-    classes: Classes = field(default_factory=Classes)
+    classes: Classes = UNLISTED
     order: Callable[[], tuple[str, ...]] = tuple
     sources: Mapping[str, str] = field(default_factory=dict)
     groups: Mapping[int, str] = field(default_factory=dict)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_length, check_range, check_text, check_unique
-from reassess.core.classes import Classes
+from reassess.core.classes import UNLISTED, Classes
 from reassess.core.questions import Questions
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze, pair_keys
@@ -103,18 +103,11 @@ class Candidates(Shown):
         probabilities: npt.NDArray[np.floating] | None = None,
         classes: Classes | None = None,
     ) -> "Candidates":
-        """Candidates from rows in any order, one for each candidate and source.
+        """Candidates from rows in any order, one for each candidate and source; images without a row are omitted.
 
-        Parameters
-        ----------
-        images, sources
-            Names, the images in the order of the candidates; those without a row are omitted.
-        image_ids, class_ids, source_ids, ranks, probabilities
-            Of each row, shape (P,); without ranks or probabilities, none is known.
-        classes
-            The classes of the ids.
+        Images are in the order of the candidates; without ranks or probabilities, none is known.
         """
-        classes = classes or Classes()
+        classes = classes or UNLISTED
         for things, part in (("class ids", class_ids), ("sources", source_ids)):
             check_length(len(part), len(image_ids), things=things, each="row")
         check_range(
@@ -218,9 +211,5 @@ class Candidates(Shown):
 
 
 def ordered_sources(names: Collection[str]) -> tuple[str, ...]:
-    """Sources in the order of a file: the original labels, then the models by name.
-
-    >>> ordered_sources({"vit", "original", "alexnet"})
-    ('original', 'alexnet', 'vit')
-    """
+    """Sources in the order of a file: the original labels, then the models by name."""
     return tuple(sorted(names, key=lambda name: (name != ORIGINAL_SOURCE, name)))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from reassess.text import composed, counted
+from reassess.errors import DataError
+from reassess.text import composed, counted, some
 
 MOST_CLASSES = 2**31  # class ids are int32
 
@@ -28,6 +29,26 @@ def class_number(text: str) -> int | None:
 def are_wnids(texts: Collection[str]) -> bool:
     """Whether some texts are wnids, all of them."""
     return bool(texts) and all(map(_WNID.fullmatch, texts))
+
+
+def refuse_numbers(
+    wnids: Sequence[str], names: Sequence[str], synonyms: Sequence[Sequence[str]], *, has_local_ids: bool
+) -> None:
+    """Raise `DataError` if a class is called by a number that is not its id."""
+    called = [*enumerate(wnids), *enumerate(names)]
+    called += [(class_id, text) for class_id, texts in enumerate(synonyms) for text in texts]
+    wrong = [
+        repr(text) if has_local_ids else f"{text!r} (id {class_id})"
+        for class_id, text in called
+        if (number := class_number(text)) is not None and (has_local_ids or number != class_id)
+    ]
+    if wrong:
+        raise DataError(
+            "number-as-name",
+            "a class is called by a number that is not its id",
+            found=some(wrong, most=3),
+            fix="call it otherwise, such as 'class 10'; or list the classes in the order of their ids, from 0",
+        )
 
 
 @dataclass(frozen=True, eq=False)

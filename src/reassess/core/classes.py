@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_length, check_range, check_several, check_shape, check_text
-from reassess.core.class_names import MOST_CLASSES, ClassNames, are_wnids, class_number
+from reassess.core.class_names import MOST_CLASSES, ClassNames, are_wnids, class_number, refuse_numbers
 from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.text import Shown, composed, some
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 NAMES_BESIDE_IDS = "the classes are named in one file and numbered in another"
 IDS_OF_NAMES = "the classes are numbered, and only their names are known"
 NAMES_WITHOUT_LIST = "the classes are named, and no list says what they are called"
-
-NUMBER_AS_NAME = "a class is called by a number that is not its id"
 
 NO_CLASS = "a class is not one of the benchmark's"
 
@@ -90,8 +88,12 @@ class Classes(Shown):
     has_local_ids: bool = False
     synonyms: tuple[tuple[str, ...], ...] = ()
     definitions: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    # What tells one class from another wherever it is named: wnids, else names; empty where only ids are known.
+    texts: tuple[str, ...] = field(init=False, compare=False, repr=False)
+    largest_id: int = field(init=False, compare=False, repr=False)  # that a class can have
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "texts", self.wnids or self.names)
         if self.count is not None:
             check_shape(np.asarray(self.count), (), what="the number of classes", kind="integers")
             check_range(self.count, 0, MOST_CLASSES, what="number of classes")
@@ -109,7 +111,8 @@ class Classes(Shown):
             if not isinstance(text, str):
                 raise DataError("wrong-type", "class name is not a string", found=repr(text), fix="give names as str")
         check_text(called, what="the name of a class")
-        self._refuse_numbers()
+        refuse_numbers(self.wnids, self.names, self.synonyms, has_local_ids=self.has_local_ids)
+        object.__setattr__(self, "largest_id", MOST_CLASSES - 1 if self.count is None else self.count - 1)
 
     @classmethod
     def from_texts(cls, texts: Iterable[str], *, has_local_ids: bool = True) -> "Classes":
@@ -125,16 +128,6 @@ class Classes(Shown):
         if are_wnids(names):
             return cls(len(names), wnids=names, has_local_ids=has_local_ids)
         return cls(len(names), names=names, has_local_ids=has_local_ids)
-
-    @property
-    def largest_id(self) -> int:
-        """The largest id that a class can have."""
-        return MOST_CLASSES - 1 if self.count is None else self.count - 1
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """What tells one class from another wherever it is named: wnids, else names; empty where only ids are known."""
-        return self.wnids or self.names
 
     @property
     def in_files(self) -> tuple[str, ...]:
@@ -196,15 +189,8 @@ class Classes(Shown):
 
         A class that is called so as a whole goes before one of which it is but a word, and the same capitals before
         others. In a list with wnids a whole name does not: there, maillot may be short for "maillot, tank suit". A
-        number between commas, as in "1,000 dollar bill", is no word for a class.
+        number between commas, as in "1,000 dollar bill", is no word for a class. `DataError` if two classes fit.
 
-        Raises
-        ------
-        DataError
-            Two classes are called so.
-
-        Examples
-        --------
         >>> Classes(2, names=("mug, cup", "cup")).find("cup")
         1
         """
@@ -213,7 +199,7 @@ class Classes(Shown):
             raise DataError(
                 "duplicate-class",
                 "two classes share a name",
-                found=f"{text!r}: {some([self._described(i) for i in ids])}",
+                found=f"{text!r}: {some([self.described(i) for i in ids])}",
                 fix="name the class by its wnid or id",
             )
         return ids[0] if ids else None
@@ -225,13 +211,6 @@ class Classes(Shown):
     def in_one_line(self, class_id: int) -> str:
         """What calls a class in a list of one a line, so that it is found again: its wnid or name, or else its id.
 
-        Raises
-        ------
-        DataError
-            Its name does not fit a line or is that of two classes, and ids mean nothing in this list.
-
-        Examples
-        --------
         >>> [Classes(3, names=("crane", "dog", "crane")).in_one_line(class_id) for class_id in range(3)]
         ['0', 'dog', '2']
         """
@@ -241,45 +220,6 @@ class Classes(Shown):
         if self.has_local_ids:
             raise DataError("invalid-name", "class name cannot be in a list with one name per line", found=repr(text))
         return str(class_id)
-
-    def map_outputs(self, outputs: Sequence[str], *, where: str) -> npt.NDArray[np.int64]:
-        """Class id of each of a model's outputs, -1 for an output that is none of the classes.
-
-        Parameters
-        ----------
-        outputs
-            What each output is called: a wnid, a name, or an id.
-        where
-            Where the list comes from, for error messages.
-
-        Raises
-        ------
-        DataError
-            A name fits two classes, two outputs have the same class, or no output is a class.
-        """
-        ids = np.fromiter((self.id_of(text, where=where) for text in outputs), np.int64, len(outputs))
-        known = np.flatnonzero(ids >= 0)
-        if not known.size:
-            raise DataError(
-                "no-class-output",
-                "no output is a class of the benchmark",
-                where=where,
-                allowed=self.allowed,
-                found=some(outputs),
-                fix="name each output by wnid, by class name or by class id",
-            )
-        first: dict[int, int] = {}
-        for output in known.tolist():
-            if (before := first.setdefault(int(ids[output]), output)) != output:
-                raise DataError(
-                    "duplicate-output",
-                    "two outputs have the same class",
-                    where=where,
-                    found=f"{outputs[before]!r} (output {before}) and {outputs[output]!r} (output {output}) are "
-                    f"both {self._described(int(ids[output]))}",
-                    fix="name each output by its wnid",
-                )
-        return ids
 
     def id_of(self, text: str, *, where: str) -> int:
         """Id of the class that `text` calls by id, wnid or name, -1 for none; two classes are an error at `where`."""
@@ -293,28 +233,12 @@ class Classes(Shown):
         return class_id if class_id is not None and 0 <= class_id <= self.largest_id else -1
 
     def move(self, ids: npt.NDArray[np.integer], other: "Classes") -> tuple[npt.NDArray[np.integer], "Classes"]:
-        """Ids of some of these classes in another list: by wnid or name where there are such, else by id.
+        """Ids of some of these classes in another list: by wnid or name where there are such, else by id; and it.
 
-        Parameters
-        ----------
-        ids
-            Class ids, of any shape.
-        other
-            The other list.
+        The list is this one where the other only knows how many classes there are, and this one names as many, by wnid
+        or in the order of their ids. `DataError` if a class is not in the other list, or if one list is of names alone
+        and the other of ids alone, so that nothing tells which is which.
 
-        Returns
-        -------
-        The ids in the other list, and that list; or this list, where the other only knows how many classes there are
-        and this one names as many, by wnid or in the order of their ids.
-
-        Raises
-        ------
-        DataError
-            A class is not in the other list, or its name is that of two classes there; or one list is of names alone
-            and the other of ids alone, so that nothing tells which is which.
-
-        Examples
-        --------
         >>> Classes.from_texts(["dog", "cat"]).move(np.array([0, 1, 1]), Classes(3, names=("dog", "bird", "cat")))[0]
         array([2, 0, 0])
         """
@@ -341,14 +265,8 @@ class Classes(Shown):
         """The list in which classes of both can be told: that which knows more, or all names where both are names.
 
         Names of which one list has `Cat` and the other `cat` are different classes, with a `ReassessWarning`.
+        `DataError` if one has wnids and the other names; or both are whole lists, of different lengths.
 
-        Raises
-        ------
-        DataError
-            One has the wnids of its classes and the other their names; or both are whole lists, of different lengths.
-
-        Examples
-        --------
         >>> Classes.from_texts(["dog", "cat"]).unite(Classes.from_texts(["cat", "bird"])).names
         ('bird', 'cat', 'dog')
         """
@@ -388,24 +306,8 @@ class Classes(Shown):
     def _class_names(self) -> ClassNames:
         return ClassNames(wnids=self.wnids, names=self.names, synonyms=self.synonyms)
 
-    def _refuse_numbers(self) -> None:
-        called = [*enumerate(self.wnids), *enumerate(self.names)]
-        called += [(class_id, text) for class_id, texts in enumerate(self.synonyms) for text in texts]
-        numbers = ((class_id, text, class_number(text)) for class_id, text in called)
-        wrong = [
-            repr(text) if self.has_local_ids else f"{text!r} (id {class_id})"
-            for class_id, text, number in numbers
-            if number is not None and (self.has_local_ids or number != class_id)
-        ]
-        if wrong:
-            raise DataError(
-                "number-as-name",
-                NUMBER_AS_NAME,
-                found=some(wrong, most=3),
-                fix="call it otherwise, such as 'class 10'; or list the classes in the order of their ids, from 0",
-            )
-
-    def _described(self, class_id: int) -> str:
+    def described(self, class_id: int) -> str:
+        """A class by its id, wnid and name."""
         parts = [part[class_id] for part in (self.wnids, self.names) if part]
         return " ".join([str(class_id), *parts])
 
@@ -418,21 +320,20 @@ class Classes(Shown):
 
     @cached_property
     def differ_in_capitals(self) -> tuple[tuple[str, ...], ...]:
-        """The names of different classes that are one but for capitals, together.
-
-        >>> Classes.from_texts(["cat", "Cat", "dog"]).differ_in_capitals
-        (('Cat', 'cat'),)
-        """
+        """The names of different classes that are one but for capitals, together."""
         alike: dict[str, tuple[str, ...]] = {}
         for name in self.names:
             alike[name.casefold()] = (*alike.get(name.casefold(), ()), name)
         return tuple(names for names in alike.values() if len(names) > 1)
 
 
+UNLISTED = Classes()  # ids alone are known
+
+
 def classes_of_ids(classes: Classes | None, *, where: object = None, fix: Fix | None = None) -> Classes:
     """The list in which classes are given by id: as given, or one that knows no more than ids."""
     if classes is None or not classes.has_local_ids:
-        return classes or Classes()
+        return classes or UNLISTED
     names = f"{some(classes.texts, most=2)}, and ids"
     fix = Fix.join("; or ", fix, f"name the classes; or {GIVE_CLASSES}")
     raise DataError("ids-of-names", IDS_OF_NAMES, where=where, found=names, fix=fix)

@@ -37,16 +37,7 @@ class CheckedLabels:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LabelNoise(Shown):
-    """The wrong labels of a set, as estimated.
-
-    Examples
-    --------
-    >>> noise = LabelNoise(0.2, np.array([[6.0, 2.0], [0.0, 2.0]]), 1.0, Classes(2))
-    >>> noise.matrix.tolist(), noise.prior.tolist()
-    ([[0.75, 0.25], [0.0, 1.0]], [0.8, 0.2])
-    >>> noise.largest(1)
-    [(0, 1, 2.0, 0.25)]
-    """
+    """The wrong labels of a set, as estimated."""
 
     share: float  # expected share of wrong labels, in [0, 1]
     # (classes, classes): expected number of images of a true class, the row, with a label, the column; by the model
@@ -104,22 +95,7 @@ _MOST_LOST = 1 / 3  # of a class, without a warning
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Cleaning(Shown):
-    """The quality of each label of a training set, which images to keep, and why.
-
-    Examples
-    --------
-    >>> cleaning = Cleaning(
-    ...     ("a.png", "b.png"),
-    ...     np.array([0, 0], np.int32),
-    ...     np.array([True, False]),
-    ...     np.array([0.9, 0.2]),
-    ...     np.array([0, 1], np.int32),
-    ...     ("the label is likely", "another class is likelier"),
-    ...     Classes(2, names=("cat", "dog")),
-    ... )
-    >>> cleaning.kept_images, cleaning.by_class()
-    (('a.png',), [(0, 2, 1)])
-    """
+    """The quality of each label of a training set, which images to keep, and why."""
 
     _THING = "cleaning"
     _HOW_TO_GET = "find_label_errors(HELD_OUT)"
@@ -159,10 +135,7 @@ class Cleaning(Shown):
         return tuple(self.images[row] for row in np.flatnonzero(self.kept).tolist())
 
     def by_class(self) -> list[tuple[int, int, int]]:
-        """Each class that is a label, with its number of images and how many of these are dropped; most dropped first.
-
-        By share, then by number, then by id.
-        """
+        """Each class that is a label, its images, and how many of them are dropped; the highest share first."""
         present, places, counts = np.unique(self.class_ids, return_inverse=True, return_counts=True)
         dropped = np.bincount(places[~self.kept], minlength=present.size)
         order = np.lexsort((present, -dropped, -dropped / counts))

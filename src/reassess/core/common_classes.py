@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_type
-from reassess.core.classes import LIST_CLASSES, NAMES_BESIDE_IDS, Classes
+from reassess.core.classes import LIST_CLASSES, NAMES_BESIDE_IDS, UNLISTED, Classes
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.core.predictions import Predictions
@@ -30,35 +30,15 @@ def classes_of(noun: Classed | Predictions) -> Classes:
     if isinstance(noun, Votes) and noun.classes is not None:
         return noun.classes
     items = noun.questions if isinstance(noun, Scores) else noun.items
-    return items.classes if isinstance(items, Questions) else Classes()
+    return items.classes if isinstance(items, Questions) else UNLISTED
 
 
 def align_classes(nouns: Mapping[str, _Noun], classes: Classes | None = None) -> dict[str, _Noun]:
-    """The same nouns in one list of classes, so that an id is the same class in all of them.
+    """The same nouns, by file, in one list of classes, so that an id is the same class in all of them.
 
     The list is that of a benchmark where one of them has such a list, and else all names that they hold, in sorted
-    order; where all of them hold ids, these stay as they are.
-
-    Parameters
-    ----------
-    nouns
-        By the name of the file, for messages.
-    classes
-        The classes of the benchmark, if they are known.
-
-    Raises
-    ------
-    DataError
-        One file names its classes and another numbers them, and there is no list of classes; or a class of one is not
-        in the list of another. The message names both files.
-
-    Examples
-    --------
-    >>> labels = LabelSets.from_lists(["a.png"], [[0]], Classes.from_texts(["dog"]))
-    >>> original = LabelSets.from_lists(["a.png"], [[0]], Classes.from_texts(["cat"]))
-    >>> both = align_classes({"labels.csv": labels, "original.csv": original})
-    >>> {file: part.sets() for file, part in both.items()}
-    {'labels.csv': {'a.png': frozenset({1})}, 'original.csv': {'a.png': frozenset({0})}}
+    order; where all of them hold ids, these stay as they are. `DataError` if one file names its classes and another
+    numbers them without a list, or if a class of one is not in the list of another.
     """
     check_type(Classes, classes, optional=True)
     together = _united(nouns) if classes is None else classes
@@ -76,7 +56,7 @@ def _united(nouns: Mapping[str, _Noun]) -> Classes:
     """The list of classes that holds those of all files."""
     lists = {file: classes_of(noun) for file, noun in nouns.items() if class_ids_of(noun).size}
     _refuse_names_beside_ids(lists)
-    together, first = Classes(), ""
+    together, first = UNLISTED, ""
     for file, classes in lists.items():
         try:
             together = together.unite(classes) if first else classes

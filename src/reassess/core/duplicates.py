@@ -24,16 +24,6 @@ class Duplicates:
     """Groups of duplicate images, and images that are unreadable, empty or tiny.
 
     Symbols: S sets of images, R rows. An image may have several rows, each of another kind.
-
-    Examples
-    --------
-    >>> duplicates = Duplicates.from_rows(
-    ...     ["train", "val", "val"], ["a.png", "b.png", "c.png"], [1, 1, 0], ["exact", "exact", "empty"]
-    ... )
-    >>> duplicates
-    Duplicates(3 rows, 1 group, of train, val)
-    >>> duplicates.duplicated_elsewhere("val")
-    ('b.png',)
     """
 
     _THING = "duplicates"
@@ -96,15 +86,7 @@ class Duplicates:
         return np.fromiter((kind in kinds for kind in self.kinds), bool, len(self))
 
     def rows_elsewhere(self, name: str, others: Collection[str] | None = None) -> npt.NDArray[np.bool_]:
-        """Which rows are of images of a set that another set duplicates; bool, shape (R,).
-
-        Parameters
-        ----------
-        name
-            The set.
-        others
-            Sets that count as other ones; by default all.
-        """
+        """Which rows are of images of a set that another set duplicates, or one of `others`; bool, shape (R,)."""
         own = self._is_of(name)
         is_other = np.array([each != name and (others is None or each in others) for each in self.sets])
         shared = np.unique(self.groups[is_other[self.set_ids] & (self.groups > 0)])
@@ -116,20 +98,7 @@ class Duplicates:
         return tuple(dict.fromkeys(self.images[row] for row in np.flatnonzero(self._is_of(name)).tolist()))
 
     def duplicated_elsewhere(self, name: str, kind: str | None = None) -> tuple[str, ...]:
-        """The images of a set that another set duplicates, each once, in the order of the rows.
-
-        Parameters
-        ----------
-        name
-            The set.
-        kind
-            ``exact`` or ``near``; by default both.
-
-        Raises
-        ------
-        DataError
-            No row is of that set.
-        """
+        """The images of a set that another set duplicates (``exact``, ``near`` or both), in the order of the rows."""
         rows = self.rows_elsewhere(name)
         if kind is not None:
             check_known([kind], DUPLICATE_KINDS, thing="kind of duplicate")
@@ -208,25 +177,9 @@ _COUNTS = ("exact", "near", "other_class")
 def count_duplicates(
     duplicates: Duplicates, classes: Mapping[str, Mapping[str, str] | None]
 ) -> tuple[DuplicateCounts, ...]:
-    """Count the images of each set that have a duplicate in it, and in each other set.
+    """Count the images of each set that have a duplicate in it, and in each other set, also where there is none.
 
-    Parameters
-    ----------
-    duplicates
-        The groups of images.
-    classes
-        All sets by name, with the class of each image; None for a set whose classes are not known.
-
-    Returns
-    -------
-    Counts of each set with itself, and of each two sets in both directions; also without any duplicate.
-
-    Examples
-    --------
-    >>> duplicates = Duplicates.from_rows(["a", "a", "b"], ["1.png", "2.png", "3.png"], [1, 1, 1], ["exact"] * 3)
-    >>> count_duplicates(duplicates, {"a": {"1.png": "cat", "2.png": "cat"}, "b": {"3.png": "dog"}})[:2]
-    (DuplicateCounts(name='a', elsewhere='a', exact=2, near=0, other_class=0),
-     DuplicateCounts(name='a', elsewhere='b', exact=2, near=0, other_class=2))
+    `classes` has all sets by name, with the class of each image; None for a set whose classes are not known.
     """
     counts: Counter[tuple[str, str, str]] = Counter()
     class_of = {name: {} if of_set is None else of_set for name, of_set in classes.items()}

@@ -16,18 +16,7 @@ from reassess.text import some
 
 @dataclass(frozen=True, eq=False)
 class Folds:
-    """The fold of each image.
-
-    Examples
-    --------
-    >>> folds = Folds(("a.png", "b.png", "c.png"), np.array([0, 1, 0]))
-    >>> folds
-    Folds(3 images in 2 folds of 1 to 2)
-    >>> folds.images_of(0)
-    ('a.png', 'c.png')
-    >>> folds.training(0)
-    ImageSelection(1 of 3 images, training part of fold 0)
-    """
+    """The fold of each image."""
 
     _THING = "folds"
     _HOW_TO_GET = "read_folds(FILE)"
@@ -69,13 +58,7 @@ class Folds:
         return np.unique(self.numbers, return_counts=True)[1]
 
     def images_of(self, fold: int) -> tuple[str, ...]:
-        """The held-out images of a fold.
-
-        Raises
-        ------
-        DataError
-            The fold is unknown.
-        """
+        """The held-out images of a fold."""
         return self._where(self._is_in(fold))
 
     def held_out(self, fold: int) -> ImageSelection:

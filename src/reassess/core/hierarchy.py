@@ -13,37 +13,16 @@ _Node = str | int  # a class by its id, or what is no class by its name
 
 @dataclass(frozen=True)
 class Hierarchy:
-    """For each class that stands in it, the names on the way from the root to the class.
+    """For each class in the hierarchy, the names on the way from the root to the class."""
 
-    Parameters
-    ----------
-    paths
-        By class id: the names, the class itself last.
-    further_parents
-        How many parents were left out, since only the first of each child counts.
-
-    Examples
-    --------
-    >>> classes = Classes(3, names=("poodle", "tabby", "cup"))
-    >>> pairs = [("poodle", "dog"), ("tabby", "cat"), ("dog", "animal"), ("cat", "animal")]
-    >>> hierarchy = Hierarchy.from_pairs(pairs, classes)
-    >>> hierarchy.path(0), hierarchy.path(2)
-    (('animal', 'dog', 'poodle'), ())
-    """
-
-    paths: Mapping[int, tuple[str, ...]]
-    further_parents: int = 0
+    paths: Mapping[int, tuple[str, ...]]  # by class id: the names, the class itself last
+    further_parents: int = 0  # how many parents were left out, since only the first of each child counts
 
     @classmethod
     def from_pairs(cls, pairs: Iterable[tuple[str, str]], classes: Classes) -> "Hierarchy":
         """A hierarchy from children and their parents: classes, by wnid, name or id, or names of other things.
 
-        Of several parents of a child the first counts.
-
-        Raises
-        ------
-        DataError
-            Something is its own parent, or that of its parent, and so on; or a name fits two classes.
+        Of several parents of a child the first counts. `DataError` if something is its own ancestor.
         """
         pairs = list(pairs)
         node_of = {text: _node(text, classes) for text in dict.fromkeys(chain.from_iterable(pairs))}

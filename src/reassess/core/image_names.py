@@ -78,7 +78,8 @@ def numbering_mistake(names: Sequence[str]) -> str | None:
 
 def image_keys(names: Sequence[str], match: Match = "path") -> tuple[str, ...]:
     """The key that identifies each image."""
-    check_known([match], MATCHES, thing="match of image names")
+    if match not in _SHORTENED:
+        check_known([match], MATCHES, thing="match of image names")
     try:
         return _keys(tuple(names), match)
     except TypeError as error:
@@ -93,7 +94,8 @@ def image_keys(names: Sequence[str], match: Match = "path") -> tuple[str, ...]:
 @lru_cache(maxsize=8)  # the labels, the scores and the experts are joined with every model
 def _keys(names: tuple[str, ...], match: Match) -> tuple[str, ...]:
     search, shorten = _VALIDATION.search, _SHORTENED[match]
-    return tuple([number[0] if (number := search(name)) else composed(shorten(name)) for name in names])
+    keys = [number[0] if (number := search(name)) else shorten(name) for name in names]
+    return tuple([key if key.isascii() else composed(key) for key in keys])
 
 
 @lru_cache(maxsize=8)  # the same images are checked wherever labels, scores or predictions are made of others

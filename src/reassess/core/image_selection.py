@@ -19,11 +19,7 @@ TRAINING_PATTERN = r"^(n[0-9]{8}_[0-9]+)_n[0-9]{8}$"  # a stem of ImageNet's tra
 
 
 def selection_keys(names: Sequence[str], match: Match) -> tuple[str, ...]:
-    """Key of each image of a dataset, as `image_keys`; a stem without a class at its end.
-
-    >>> selection_keys(["train/n01440764_10026_n01440764.JPEG"], "stem")
-    ('n01440764_10026',)
-    """
+    """Key of each image of a dataset, as `image_keys`; a stem without a class (``_n01440764``) at its end."""
     keys = image_keys(names, match)
     return tuple(re.sub(TRAINING_PATTERN, r"\1", key) for key in keys) if match == "stem" else keys
 
@@ -85,12 +81,6 @@ class ImageSelection:
             Which part of a name identifies an image. By stem, ``n01440764_10026_n01440764`` is ``n01440764_10026``.
         ignore_unknown
             Leave out images that the selection does not know, where it knows `others`, instead of stopping.
-
-        Raises
-        ------
-        DataError
-            The dataset has no selected image; two images have the name of a selected one, or two names of the selection
-            are alike; or an image of the dataset is not known.
         """
         found = self.find(names, match=match, ignore_unknown=ignore_unknown)
         rows = np.flatnonzero(found >= 0)
@@ -99,7 +89,7 @@ class ImageSelection:
             before, after = (names[rows[position]] for position in again)
             raise DataError(
                 "ambiguous-image",
-                f"two images have a name that is on the {self.thing}",
+                f"two images have a name that is in the {self.thing}",
                 found=f"{before} and {after}",
                 fix="rename one of them" if match == "path" else WHOLE_PATH,
             )
@@ -159,7 +149,7 @@ class ImageSelection:
         known = (*self.images, *(self.others or ()))
         return DataError(
             "unknown-images",
-            f"{len(names):,} of {total:,} images are not on the {self.thing}",
+            f"{len(names):,} of {total:,} images are not in the {self.thing}",
             allowed=f"names such as {some(known, most=2)}",
             found=some(names, most=3),
             fix=Fix.join(
@@ -175,7 +165,7 @@ class ImageSelection:
         fits = how_they_fit(self.images, names, match=match) if names else None
         raise DataError(
             "no-common-image",
-            f"no image of the dataset is on the {self.thing}",
+            f"no image of the dataset is in the {self.thing}",
             allowed=f"names such as {some(self.images, most=2)}",
             found=some(names, most=2) or "no image",
             fix=fits or "give a dataset of the training images",
@@ -186,7 +176,7 @@ def warn_missing(names: Sequence[str], selection: ImageSelection, match: Match, 
     """Warn about selected images missing from a dataset; return their number."""
     missing = selection.missing(names, match=match)
     if missing:
-        text = f"{len(missing):,} of the {len(selection):,} images on the {selection.thing} are not in the dataset"
+        text = f"{len(missing):,} of the {len(selection):,} images in the {selection.thing} are not in the dataset"
         warnings.warn(f"{text}: {some(missing, most=3)}", ReassessWarning, stacklevel=depth + 1)
     return len(missing)
 

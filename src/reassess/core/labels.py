@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import repeat
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_length, check_range, check_several
-from reassess.core.classes import Classes
+from reassess.core.classes import UNLISTED, Classes
 from reassess.core.image_names import image_keys, unique_images
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze, runs
@@ -67,7 +67,7 @@ class LabelSets:
     images: tuple[str, ...]
     indptr: npt.NDArray[np.int64]
     indices: npt.NDArray[np.int32]
-    classes: Classes = field(default_factory=Classes)
+    classes: Classes = UNLISTED
     name: str = ""
 
     def __post_init__(self) -> None:
@@ -77,12 +77,7 @@ class LabelSets:
 
     @classmethod
     def from_lists(
-        cls,
-        images: Sequence[str],
-        lists: Iterable[Sequence[int]],
-        classes: Classes | None = None,
-        *,
-        name: str = "",
+        cls, images: Sequence[str], lists: Iterable[Sequence[int]], classes: Classes | None = None, *, name: str = ""
     ) -> "LabelSets":
         """Label sets from one list of class ids an image, in any order within the list."""
         check_several(images, what="names of images")
@@ -102,7 +97,7 @@ class LabelSets:
             raise DataError(
                 "wrong-type", "class id is not a whole number", where=image_of(place), found=repr(flat[place])
             )
-        classes = classes or Classes()
+        classes = classes or UNLISTED
         if flat and not (min(flat) >= 0 and max(flat) <= classes.largest_id):
             place = next(place for place, class_id in enumerate(flat) if not 0 <= class_id <= classes.largest_id)
             check_range(flat[place], 0, classes.largest_id, what="class id", where=image_of(place))
@@ -122,13 +117,9 @@ class LabelSets:
     ) -> "LabelSets":
         """Label sets from (image, class) pairs in any order; an image without a pair has the empty set."""
         check_several(images, what="names of images")
-        classes = classes or Classes()
+        classes = classes or UNLISTED
         check_range(
-            class_ids,
-            0,
-            classes.largest_id,
-            what="class id",
-            where=lambda row: f"image {images[int(image_ids[row])]}",
+            class_ids, 0, classes.largest_id, what="class id", where=lambda row: f"image {images[int(image_ids[row])]}"
         )
         order = np.lexsort((class_ids, image_ids))
         indptr = np.zeros(len(images) + 1, np.int64)
@@ -199,11 +190,7 @@ class LabelSets:
     def in_classes(self, classes: Classes) -> "LabelSets":
         """The same label sets in another list of classes: by wnid or name where there are such, else by id.
 
-        Raises
-        ------
-        DataError
-            A class is not in the other list; or one side names the classes and the other numbers them, so that nothing
-            tells which is which.
+        `DataError` if a class is not in the other list, or if one side names the classes and the other numbers them.
         """
         indices, classes = self.classes.move(self.indices, classes)
         if indices is self.indices and classes == self.classes:

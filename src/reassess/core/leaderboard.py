@@ -65,42 +65,14 @@ class LeaderboardRow:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Leaderboard(Shown):
-    """Models with two accuracies each.
+    """Models with two accuracies each."""
 
-    Parameters
-    ----------
-    entries
-        In any order; a model may stand there once for each image size.
-    rows_dropped
-        How many rows of the files were left out, by the reason.
-    family
-        What it finds first in the name of a model, or its first group there, is the model's family; by default the
-        first word. A model in whose name it finds nothing is a family of its own.
-    label_set
-        What the reassessed labels are called.
-
-    Raises
-    ------
-    DataError
-        There is no entry; a model stands twice.
-
-    Examples
-    --------
-    >>> rows = [("a", 76.1, 82.9), ("b", 79.5, 84.6), ("c", 80.0, 84.6)]
-    >>> board = Leaderboard(tuple(LeaderboardRow(*row) for row in rows))
-    >>> board
-    Leaderboard(3 rows, 3 models)
-    >>> board.real_ranks, board.rises
-    (array([3, 1, 1]), array([0, 1, 0]))
-    >>> rows = [("resnet18.a1", 71.5, 79.5), ("resnet50.a1", 80.2, 85.8), ("7", 60, 70)]
-    >>> Leaderboard(tuple(LeaderboardRow(*row) for row in rows)).families
-    ('resnet', 'resnet', '7')
-    """
-
-    entries: tuple[LeaderboardRow, ...]
-    rows_dropped: dict[str, int] = field(default_factory=dict)
+    entries: tuple[LeaderboardRow, ...]  # in any order; a model may stand there once for each image size
+    rows_dropped: dict[str, int] = field(default_factory=dict)  # how many rows of files were left out, by the reason
+    # What it finds first in the name of a model, or its first group there, is the model's family. A model in whose name
+    # it finds nothing is a family of its own.
     family: re.Pattern[str] = _FIRST_WORD
-    label_set: str = "ReaL"
+    label_set: str = "ReaL"  # what the reassessed labels are called
 
     def __post_init__(self) -> None:
         if not self.entries:

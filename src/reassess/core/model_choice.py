@@ -9,14 +9,7 @@ from reassess.text import Shown, counted
 
 @dataclass(frozen=True)
 class ModelSubset:
-    """What some of the models propose, together with the original labels, with the N of all models.
-
-    Examples
-    --------
-    >>> subset = ModelSubset(("vit",), Proportion(8, 10), Proportion(8, 16), 3, 300, 100, 0)
-    >>> subset.per_image, subset.recall.value
-    (3.0, 0.8)
-    """
+    """What some of the models propose, together with the original labels, with the N of all models."""
 
     models: tuple[str, ...]  # their names
     recall: Proportion  # share of the valid golden questions that are candidates
@@ -52,16 +45,6 @@ class ModelChoice(Shown):
     Golden images are split at random. Subsets are searched on one part, and checked on the other, from all models to
     fewer candidates, until one is not shown to reach the target. The subset before it is chosen. So models are chosen
     whose recall is below the target in at most 10 % of all draws of golden images.
-
-    Examples
-    --------
-    >>> one = ModelSubset(("vit",), Proportion(8, 10), Proportion(8, 16), 3, 300, 100, 0)
-    >>> both = ModelSubset(("bit", "vit"), Proportion(9, 10), Proportion(9, 20), 3, 400, 100, 0)
-    >>> ModelChoice(0.5, one, 0.55, 0.77, Proportion(14, 15), both, (one, both), 3, True, 5, 10, 1, 0, 0)
-    chosen           vit
-    recall           0.8000 (8 of 10), at least 0.5500
-    candidates       300 for 100 images
-    search           exact, 3 subsets
     """
 
     target_recall: float  # the recall that was asked for

@@ -80,13 +80,7 @@ class MultiLabels:
 
     @property
     def judging(self) -> LabelSets:
-        """The label sets that judge a model: the valid classes, and none of a problematic image.
-
-        Raises
-        ------
-        DataError
-            The sets are not complete.
-        """
+        """The valid classes, which judge a model; none of a problematic image. `DataError` if sets are not complete."""
         if not self.complete:
             raise DataError(
                 "incomplete-review",

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from reassess.core.checks import check_length, check_range, check_several, check_shape
 from reassess.core.class_names import UnknownClasses
-from reassess.core.classes import Classes
+from reassess.core.classes import UNLISTED, Classes
 from reassess.core.image_names import unique_images
 from reassess.errors import DataError
 from reassess.numeric.arrays import as_array, as_floats, as_scores, infinity_bits
@@ -68,7 +68,7 @@ class Predictions:
     columns: npt.NDArray[np.int64] | None = None
     detected: str = field(default="arrays")
     unknown_classes: UnknownClasses = field(default_factory=UnknownClasses)
-    classes: Classes = field(default_factory=Classes)
+    classes: Classes = UNLISTED
     by_name: bool = False
 
     def __post_init__(self) -> None:
@@ -130,7 +130,7 @@ class Predictions:
             columns=columns,
             detected=detected,
             unknown_classes=unknown_classes,
-            classes=classes or Classes(),
+            classes=classes or UNLISTED,
         )
 
     @classmethod
@@ -149,7 +149,7 @@ class Predictions:
             images=_tuple(images),
             columns=columns,
             detected=detected,
-            classes=classes or Classes(),
+            classes=classes or UNLISTED,
         )
 
     @classmethod
@@ -212,22 +212,9 @@ class Predictions:
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[Any] | None]:
         """The k best classes of each row, int32, shape (N, k), and their scores, or None where only ids are known.
 
-        Ids are -1 as in `class_ids`.
+        Ids are -1 as in `class_ids`. `k` is at most `depth`; `rows`, shape (N,), are by default all. `DataError` if a
+        score of a class is NaN.
 
-        Parameters
-        ----------
-        k
-            How many, at most `depth`.
-        rows
-            Which rows, shape (N,); by default all.
-
-        Raises
-        ------
-        DataError
-            A score of a class is NaN; the message names the image.
-
-        Examples
-        --------
         >>> predictions = Predictions.from_scores(np.array([[0.1, 0.7, 0.2], [0.5, 0.1, 0.5]]))
         >>> predictions.best(2)[0]
         array([[1, 2],
@@ -263,20 +250,7 @@ class Predictions:
         return replace(self, images=tuple(images), detected=detected or self.detected)
 
     def in_classes(self, classes: Classes) -> Predictions:
-        """The same predictions in another list of classes, as `LabelSets.in_classes`.
-
-        Raises
-        ------
-        DataError
-            A predicted class, or that of an output, is not in the other list; or one side names the classes and the
-            other numbers them.
-
-        Examples
-        --------
-        >>> predictions = Predictions.from_ids([0, 1, 1], classes=Classes.from_texts(["cat", "dog"]))
-        >>> predictions.in_classes(Classes(3, names=("dog", "bird", "cat"))).class_ids.tolist()
-        [[2], [0], [0]]
-        """
+        """The same predictions in another list of classes, as `LabelSets.in_classes`."""
         if classes == self.classes:
             return self
         held = self.held_ids
@@ -288,11 +262,7 @@ class Predictions:
         return same if moved is held else same._with_held(moved)
 
     def exchanged(self, class_of: npt.NDArray[np.integer]) -> Predictions:
-        """The same predictions with class `class_of[i]` in the place of each class i.
-
-        >>> Predictions.from_ids([0, 1, 2]).exchanged(np.array([1, 0, 2])).class_ids.tolist()
-        [[1], [0], [2]]
-        """
+        """The same predictions with class `class_of[i]` in the place of each class i."""
         return self._with_held(class_of[self.held_ids])
 
     def _with_held(self, class_ids: npt.NDArray[np.integer]) -> Predictions:

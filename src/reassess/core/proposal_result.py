@@ -31,26 +31,6 @@ class ProposalResult(Shown):
     """The candidates for the images that go to raters, and what was decided about all images.
 
     Symbols: R images that go to raters, A that are set aside, Q candidates, K models.
-
-    Examples
-    --------
-    >>> from reassess.core.predictions import Predictions
-    >>> from reassess.proposals.proposing import propose
-    >>> models = {
-    ...     "one": Predictions.from_ids([0, 1], ["a.png", "b.png"]),
-    ...     "two": Predictions.from_ids([2], ["b.png"]),
-    ... }
-    >>> result = propose(models, LabelSets.from_lists(["a.png", "b.png"], [[0], [1]]))
-    >>> result
-    images           2, 1 set aside
-    candidates       2, 2.00 per image
-    N                0
-    >>> result.candidates.questions.images, result.set_aside.images
-    (('b.png',), ('a.png',))
-    >>> result.holds.tolist(), result.sends.tolist()
-    ([[True, True], [True, False]], [[False, True]])
-    >>> result.of_models(["one"])
-    Candidates(0 candidates for 0 images)
     """
 
     candidates: Candidates  # for the images that go to raters
@@ -108,13 +88,7 @@ class ProposalResult(Shown):
         return np.asarray(self.candidates.by_source[:, rows].any(axis=1))
 
     def of_models(self, models: Iterable[str]) -> Candidates:
-        """What some of the models propose with the same N, on the images which they send to raters.
-
-        Raises
-        ------
-        DataError
-            A model is unknown.
-        """
+        """What some of the models propose with the same N, on the images which they send to raters."""
         check_several(models, what="models")
         chosen = set(models)
         check_known(sorted(chosen), self.names, thing="model")

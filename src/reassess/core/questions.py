@@ -1,15 +1,15 @@
-"""The (image, class) questions that were asked of raters, or scored."""
+"""The (image, class) questions that were asked of raters, or scored; and when a question has votes enough."""
 
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_length, check_range, check_several
-from reassess.core.classes import Classes
+from reassess.core.classes import UNLISTED, Classes
 from reassess.core.image_names import join, unique_images
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
@@ -48,7 +48,7 @@ class Questions:
     images: tuple[str, ...]
     image_ids: npt.NDArray[np.int32]
     class_ids: npt.NDArray[np.int32]
-    classes: Classes = field(default_factory=Classes)
+    classes: Classes = UNLISTED
 
     def __post_init__(self) -> None:
         unique_images(self.images, "the questions")
@@ -70,7 +70,7 @@ class Questions:
         cls, images: Sequence[str], class_ids: npt.NDArray[np.integer], classes: Classes | None = None
     ) -> "Questions":
         """Questions from one image name and one class id a question."""
-        classes = classes or Classes()
+        classes = classes or UNLISTED
         check_several(images, what="names of images")
         check_length(len(class_ids), len(images), things="class ids", each="name of an image")
         position: dict[str, int] = {}
@@ -109,14 +109,9 @@ class Questions:
         return join(images, self.images, known_where="the questions")
 
     def find(self, image_rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
-        """Position of each question, -1 where it was not asked.
+        """Position of each question, -1 where it was not asked; both arrays have the shape (n,).
 
-        Parameters
-        ----------
-        image_rows
-            Position of the image in `self.images`, or -1; shape (n,).
-        class_ids
-            Class id, shape (n,).
+        Image rows are positions in `self.images`, or -1.
         """
         keys, order = self._sorted
         if not keys.size:
@@ -144,3 +139,38 @@ class Questions:
         keys = self._key(self.image_ids, self.class_ids)
         order = np.argsort(keys, kind="stable")
         return keys[order], order
+
+
+@dataclass(frozen=True)
+class StopRule:
+    """A question is closed once the probability that its class is valid has left (low, high)."""
+
+    low: float  # 0 <= low < high <= 1; a probability that equals a bound has left
+    high: float
+    at_least: int = 2  # number of votes that a question gets whatever they say
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.low < self.high <= 1:
+            raise _no_rule(f"{self.low},{self.high}")
+        check_range(self.at_least, 1, what="least number of votes")
+
+    @classmethod
+    def parse(cls, text: str) -> "StopRule":
+        """A rule written as ``0.01,0.99``; `DataError` if it is none."""
+        try:
+            low, high = map(float, text.split(","))
+        except ValueError:
+            raise _no_rule(text) from None
+        return cls(low, high)
+
+    def is_closed(
+        self, valid: npt.NDArray[np.float64] | float, votes: npt.NDArray[np.integer] | int
+    ) -> npt.NDArray[np.bool_]:
+        """Whether questions are closed, given the probability that each class is valid and the number of votes."""
+        left = (np.asarray(valid) <= self.low) | (np.asarray(valid) >= self.high)
+        return left & (np.asarray(votes) >= self.at_least)
+
+
+def _no_rule(text: str) -> DataError:
+    allowed = "LOW,HIGH: two probabilities, the lower one first, such as 0.01,0.99"
+    return DataError("wrong-stop-rule", "not a stop rule", allowed=allowed, found=text)

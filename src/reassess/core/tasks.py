@@ -16,16 +16,7 @@ from reassess.text import Shown, counted
 
 @dataclass(frozen=True, repr=False)
 class Effort(Shown):
-    """The work that some tasks take.
-
-    Examples
-    --------
-    >>> effort = Effort(images=64, tasks=82, questions=256, votes=1280, seconds_per_vote=3.5)
-    >>> effort
-    Effort(images=64, tasks=82, questions=256, votes=1280, seconds_per_vote=3.5)
-    >>> round(effort.hours, 2)
-    1.24
-    """
+    """The work that some tasks take."""
 
     images: int
     tasks: int
@@ -124,12 +115,7 @@ class Tasks:
         return self.questions.class_ids[self.indptr[task] : self.indptr[task + 1]]
 
     def effort(self, votes_per_question: float, seconds_per_vote: float | None = None) -> Effort:
-        """The work, by the number of votes per question, which may be a mean.
-
-        >>> questions = Questions.from_columns(["a.png", "a.png"], np.array([7, 3]))
-        >>> Tasks(questions, np.array([0, 2]), np.arange(1), ["all of the image"]).effort(5, 2.0).hours
-        0.005555555555555556
-        """
+        """The work, by the number of votes per question, which may be a mean."""
         check_range(votes_per_question, 1, what="number of votes per question")
         if seconds_per_vote is not None:
             check_range(seconds_per_vote, 0, what="number of seconds per vote")

@@ -114,13 +114,7 @@ class TrainingTargets:
         return ImageSelection(self.images, self.without_target, "training targets")
 
     def of_rows(self, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
-        """The targets of some images by position: float32, shape (rows, classes).
-
-        Raises
-        ------
-        DataError
-            The positions are no whole numbers in one row, or one is out of range.
-        """
+        """The targets of some images by position: float32, shape (rows, classes)."""
         rows = np.asarray(rows)
         check_shape(rows, ("rows",), what="the positions of images", kind="integers")
         check_range(rows, 0, len(self) - 1, what="position of an image")
@@ -132,13 +126,7 @@ class TrainingTargets:
         return targets
 
     def of(self, images: Sequence[str]) -> npt.NDArray[np.float32]:
-        """The targets of some images by name: float32, shape (images, classes).
-
-        Raises
-        ------
-        DataError
-            An image has no target.
-        """
+        """The targets of some images by name, float32, shape (images, classes); `DataError` if one has no target."""
         found = self.selection.find(images)
         if (found < 0).any():
             raise DataError(
@@ -154,13 +142,7 @@ class TrainingTargets:
             yield self.of_rows(np.arange(start, min(start + rows, len(self))))
 
     def to_array(self, *, max_bytes: int = _MAX_BYTES) -> npt.NDArray[np.float32]:
-        """All targets: float32, shape (images, classes).
-
-        Raises
-        ------
-        DataError
-            They need more than `max_bytes`.
-        """
+        """All targets, float32, shape (images, classes); `DataError` if they need more than `max_bytes`."""
         check_size(self, max_bytes, fix="take them in parts, with of_rows or blocks, or allow more with max_bytes=...")
         return self.of_rows(np.arange(len(self)))
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ from reassess.core.answers import (
     whole_scale,
 )
 from reassess.core.checks import check_known, check_range, check_shape, check_unique
-from reassess.core.classes import Classes
+from reassess.core.classes import UNLISTED, Classes
 from reassess.core.image_names import join, unique_images
 from reassess.core.items import Id, Items, describe, find_items, take_items, unite_items
 from reassess.core.questions import Questions
@@ -127,20 +127,7 @@ class Votes:
     ) -> "Votes":
         """Votes from columns in any order; votes on one item keep the order in which they come.
 
-        Parameters
-        ----------
-        items, raters, answers, classes
-            See `Votes`.
-        item_ids, rater_ids, answer_ids
-            Integers, shape (votes,): position of each vote's item, rater and answer.
-        seconds
-            Numbers, shape (votes,). See `Votes`.
-
-        Raises
-        ------
-        DataError
-            A column is not of integers, has another shape, or names an item, rater or answer that is not there; and
-            as for `Votes`.
+        The columns have the position of each vote's item, rater and answer, and its seconds.
         """
         check_shape(item_ids, ("votes",), what="item_ids", kind="integers")
         for name, column in (("rater_ids", rater_ids), ("answer_ids", answer_ids)):
@@ -270,7 +257,7 @@ class Votes:
             images=tuple(self.images[row] for row in voted.tolist()),
             image_ids=image_ids.astype(np.int32),
             class_ids=(cells & 0xFFFFFFFF).astype(np.int32),
-            classes=self.classes or Classes(),
+            classes=self.classes or UNLISTED,
         )
         return questions, counts
 
@@ -300,13 +287,7 @@ class Votes:
         return join([str(item) for item in items], self.images, where="the other items", known_where="the votes")
 
     def support(self) -> npt.NDArray[np.int64]:
-        """Number of votes that say each item is valid: yes, or the last answer of another scale; int64, shape (items,).
-
-        Raises
-        ------
-        DataError
-            The items are no questions, and the answers not no, maybe and yes.
-        """
+        """Number of votes that say each item is valid: yes, or the last answer of a scale; int64, shape (items,)."""
         top = top_answer(self.answers) if isinstance(self.items, Questions) else "yes"
         if not are_known(self.answers):
             check_known([top], self.answers, thing="answer")
@@ -317,25 +298,19 @@ class Votes:
     def restrict(self, rows: npt.NDArray[np.integer]) -> "Votes":
         """The votes on the items at some rows, in that order; all raters stay."""
         sizes = self.sizes[rows]
-        indptr = np.zeros(len(rows) + 1, np.int64)
-        np.cumsum(sizes, out=indptr[1:])
-        kept = np.arange(indptr[-1]) + np.repeat(self.indptr[rows] - indptr[:-1], sizes)
-        return replace(
-            self,
-            items=take_items(self.items, rows),
-            indptr=indptr,
-            rater_ids=self.rater_ids[kept],
-            answer_ids=self.answer_ids[kept],
-            seconds=None if self.seconds is None else self.seconds[kept],
-        )
+        kept = np.arange(sizes.sum()) + np.repeat(self.indptr[rows] - np.cumsum(sizes) + sizes, sizes)
+        return self._only(kept, take_items(self.items, rows), sizes)
 
     def without(self, rows: npt.NDArray[np.integer]) -> "Votes":
         """The same items and raters, the items at some rows without votes."""
         sizes = self.sizes
         sizes[rows] = 0
-        kept = np.repeat(sizes > 0, self.sizes)
+        return self._only(np.repeat(sizes > 0, self.sizes), self.items, sizes)
+
+    def _only(self, kept: npt.NDArray[Any], items: Items, sizes: npt.NDArray[np.int64]) -> "Votes":
         return replace(
             self,
+            items=items,
             indptr=np.concatenate([[0], np.cumsum(sizes)]),
             rater_ids=self.rater_ids[kept],
             answer_ids=self.answer_ids[kept],
@@ -418,14 +393,6 @@ def in_common_classes(*many: Votes) -> tuple[Votes, ...]:
     """Votes for one class an image, all in one list of classes and with the same answers: those of any of them.
 
     Votes of which some are no votes for classes come back as they are.
-
-    Examples
-    --------
-    >>> def vote(name):
-    ...     zero, classes = np.zeros(1, int), Classes.from_texts([name])
-    ...     return Votes.from_columns(("a.png",), zero, zero, zero, ("ann",), (name,), classes=classes)
-    >>> [votes.answers for votes in in_common_classes(vote("dog"), vote("cat"))]
-    [('cat', 'dog'), ('cat', 'dog')]
     """
     lists = [votes.classes for votes in many if votes.classes is not None]
     if len(lists) < len(many):

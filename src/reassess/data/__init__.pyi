@@ -1,8 +1,8 @@
+from .benchmark_folders import check_place as check_place
 from .benchmark_folders import has_class_folders as has_class_folders
+from .benchmark_folders import labels_from_folders as labels_from_folders
 from .benchmark_folders import open_benchmark as open_benchmark
-from .benchmark_folders import original_of_class_folders as original_of_class_folders
 from .benchmark_folders import part_path as part_path
-from .benchmark_outputs import check_place as check_place
 from .benchmark_settings import update_benchmark as update_benchmark
 from .benchmark_status import BenchmarkCheck as BenchmarkCheck
 from .benchmark_status import PartCheck as PartCheck

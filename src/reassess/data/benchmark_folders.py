@@ -1,5 +1,6 @@
-"""A benchmark by its name, or as a folder whose files are called by what they hold."""
+"""A benchmark by its name, or as a folder whose files are called by what they hold; and what commands write there."""
 
+import os
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache, partial
@@ -8,10 +9,10 @@ from pathlib import Path
 from reassess.core import IMAGENET, Benchmark, Classes, LabelSets, StopRule
 from reassess.core.checks import check_type
 from reassess.core.classes import NO_CLASS, warn_of_capitals
-from reassess.data.benchmark_settings import read_settings
+from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings
 from reassess.data.image_folders import list_images
 from reassess.data.sources import resolve
-from reassess.errors import DataError, at
+from reassess.errors import DataError, Fix, OutputError, at
 from reassess.formats import read_class_file, read_groups
 from reassess.formats.files import exists
 from reassess.formats.tables import TABLE_SUFFIXES
@@ -87,7 +88,7 @@ def open_benchmark(source: str | Path) -> Benchmark:
         classes = read_class_file(parts["classes"])
     elif "original" not in parts and are_in_class_folders(images := order()):
         with at(parts["images"]):
-            classes = original_of_class_folders(images).classes
+            classes = labels_from_folders(images).classes
     return Benchmark(
         name=settings.get("name", folder.resolve().name),
         classes=classes,
@@ -110,7 +111,7 @@ def has_class_folders(benchmark: Benchmark) -> bool:
     )
 
 
-def original_of_class_folders(images: Sequence[str], classes: Classes | None = None) -> LabelSets:
+def labels_from_folders(images: Sequence[str], classes: Classes | None = None) -> LabelSets:
     """Original labels of images that lie in class folders: the class is the image's immediate folder.
 
     Parameters
@@ -134,7 +135,7 @@ def original_of_class_folders(images: Sequence[str], classes: Classes | None = N
 
     Examples
     --------
-    >>> original = original_of_class_folders(["pets/dog/rex.png", "pets/cat/tom.jpg"])
+    >>> original = labels_from_folders(["pets/dog/rex.png", "pets/cat/tom.jpg"])
     >>> original.classes.names, original.indices
     (('cat', 'dog'), array([1, 0], dtype=int32))
     """
@@ -279,3 +280,39 @@ def one_place(folder: Path, part: str, places: Sequence[Path]) -> Path:
 def are_in_class_folders(images: Sequence[str]) -> bool:
     """Whether images are in two or more folders: a single folder is not a class."""
     return len({name.rpartition("/")[0] for name in images}) > 1
+
+
+def check_place(output: Path, benchmark: Benchmark, part: str | None = None) -> None:
+    """Raise `OutputError` if an output would replace, or look like, a part of a benchmark other than `part`."""
+    folder = benchmark.folder
+    if folder is None:
+        return
+    fix = "choose another name or folder" + (f", such as {part}{output.suffix}" if part else "")
+    for other, source in benchmark.sources.items():
+        if other != part and exists(source) and exists(output) and output.samefile(source):
+            raise OutputError("output-is-input", f"output is the {other} of the benchmark", where=output, fix=fix)
+    images = Path(benchmark.sources.get("images", folder / "images"))
+    if Path(os.path.realpath(output)).is_relative_to(os.path.realpath(images)):
+        raise OutputError("reserved-output", "output would be among the images of the benchmark", where=output, fix=fix)
+    if os.path.realpath(output.parent) != os.path.realpath(folder):
+        return
+    if output.name.lower() == SETTINGS_FILE:
+        raise OutputError("reserved-output", "in a benchmark folder, this file has the settings", where=output, fix=fix)
+    called = part_named(output)
+    if called is None:
+        return
+    if called != output.stem:
+        raise OutputError("reserved-output", "output name is almost that of a benchmark part", where=output, fix=fix)
+    if called != part:
+        raise OutputError(
+            "reserved-output", f"in a benchmark folder, a file {called} is another part of it", where=output, fix=fix
+        )
+    there = benchmark.sources.get(part)
+    if there is not None and Path(there).name != output.name:
+        raise OutputError(
+            "duplicate-part",
+            "benchmark would have two files of one part",
+            where=output,
+            found=Path(there).name,
+            fix=Fix(f"write {Path(there).name} ({{force}}), or remove it first", force=True),
+        )

@@ -1,22 +1,23 @@
 """The state of a benchmark: its parts, what each was made from, which are stale, what is wrong, and what is next."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import partial, reduce
 from itertools import chain, starmap
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from reassess import formats
 from reassess.core import Benchmark, Classes, Id, LabelSets, MultiLabels, Questions, Scores, Votes
 from reassess.data.benchmark_folders import (
     KNOWN_BENCHMARKS,
     MADE_BY,
     are_in_class_folders,
     benchmark_folder,
+    labels_from_folders,
     one_place,
-    original_of_class_folders,
     places_of_parts,
 )
 from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings
@@ -26,15 +27,6 @@ from reassess.data.loading import read_original
 from reassess.data.name_problems import NameProblem, duplicate_images, image_mismatches, name_problem
 from reassess.data.sources import find_all
 from reassess.errors import ReassessError, at
-from reassess.formats import (
-    read_class_file,
-    read_collapsed_file,
-    read_groups,
-    read_label_file,
-    read_original_file,
-    read_score_file,
-    read_vote_file,
-)
 from reassess.formats.files import exists, sha256
 from reassess.text import counted
 
@@ -97,11 +89,8 @@ class BenchmarkCheck:
             for command, needs in _NEEDS.items()
         }
         lists = [one for one in self.parts if one.part == "classes" or one.format == _CLASS_FOLDERS]
-        opened = [
-            SETTINGS_FILE,
-            *(one.part for one in lists),
-            *(["groups"] if any(one.format for one in lists) else []),
-        ]
+        groups = ["groups"] if any(one.format for one in lists) else []
+        opened = [SETTINGS_FILE, *(one.part for one in lists), *groups]
         closed = [one for one in self.parts if one.error is not None and (one.part in opened or len(one.paths) > 1)]
         return {command: (*closed, *(one for one in parts if one not in closed)) for command, parts in missing.items()}
 
@@ -164,10 +153,8 @@ def check_benchmark(source: str | Path) -> BenchmarkCheck:
     for part in parts:
         reader.check(part)
     images = {part: held.images for part, held in reader.held.items() if held.images}
-    sources = {one.part: str(one.paths[0]) for one in parts if one.paths}
-    names = {
-        part: benchmark_names(of_part, Benchmark(folder=folder, sources=sources)) for part, of_part in images.items()
-    }
+    benchmark = Benchmark(folder=folder, sources={one.part: str(one.paths[0]) for one in parts if one.paths})
+    names = {part: benchmark_names(of_part, benchmark) for part, of_part in images.items()}
     used = {path.name for one in parts for path in one.paths}
     return BenchmarkCheck(
         name=reader.settings.get("name", str(source) if folder is None else folder.resolve().name),
@@ -224,15 +211,13 @@ class _Contents:
 
 def _contents(noun: Any) -> _Contents:
     """What is kept of a noun; of reviews, the valid classes."""
-    if isinstance(noun, MultiLabels):
-        return _contents(noun.valid)
+    if isinstance(noun, MultiLabels | Scores):
+        return _contents(noun.valid if isinstance(noun, MultiLabels) else noun.questions)
     if isinstance(noun, LabelSets):
         counts = {"images": len(noun), "labels": noun.indices.size, "classes": np.unique(noun.indices).size}
         if noun.empty_images:
             counts["empty sets"] = noun.empty_images
         return _Contents(counts, noun.images, noun.classes)
-    if isinstance(noun, Scores):
-        return _contents(noun.questions)
     if isinstance(noun, Questions):
         counts = {"questions": len(noun), "images": len(noun.images), "classes": np.unique(noun.class_ids).size}
         return _Contents(counts, noun.images, noun.classes)
@@ -250,12 +235,18 @@ def _contents(noun: Any) -> _Contents:
 def _of_votes(votes: Votes) -> _Contents:
     own = {"votes": len(votes), "raters": len(votes.raters)}
     if votes.classes is not None:
-        return _Contents(
-            {**own, "images": len(votes.items), "classes": len(votes.answers)}, votes.images, votes.classes
-        )
+        counts = {**own, "images": len(votes.items), "classes": len(votes.answers)}
+        return _Contents(counts, votes.images, votes.classes)
     given = np.bincount(votes.answer_ids, minlength=len(votes.answers)).tolist()
     on = _contents(votes.items) if isinstance(votes.items, Questions) else _Contents({"items": len(votes.items)})
     return replace(on, counts={**own, **on.counts}, answers=dict(zip(votes.answers, given, strict=True)))
+
+
+_READERS: Mapping[str, Callable[..., Any]] = {
+    "original": formats.read_original_file,
+    "labels": partial(formats.read_label_file, original=read_original),
+    "scores": formats.read_score_file,
+}
 
 
 @dataclass
@@ -309,27 +300,24 @@ class _Reader:
             self.settings = read_settings(path.parent)
             return _Contents({"settings": len(self.settings)})
         if part == "classes":
-            self.listed = read_class_file(*check.paths)
+            self.listed = formats.read_class_file(*check.paths)
             return _contents(self.listed)
         if part == "images":
             return _contents(list_images(path))
         if part == "original" and check.format == _CLASS_FOLDERS:
             with at(path):
-                original = original_of_class_folders(self.held["images"].images, listed)
+                original = labels_from_folders(self.held["images"].images, listed)
             if self.parts["classes"].format is None:
                 self.listed = original.classes
             return replace(_contents(original), images=())  # they are those of the part images
-        if part == "original":
-            return _contents(read_original_file(path, classes=listed))
-        if part == "labels":
-            return _contents(read_label_file(path, original=read_original, classes=listed))
-        if part == "scores":
-            return _contents(read_score_file(path, classes=listed))
+        if part in _READERS:
+            return _contents(_READERS[part](path, classes=listed))
         if part in _OF_CLASSES:
-            return _contents((read_groups if part == "groups" else read_collapsed_file)(path, listed or self._named()))
+            read = formats.read_groups if part == "groups" else formats.read_collapsed_file
+            return _contents(read(path, listed or self._named()))
         # Golden answers are read with the answers of the votes.
         answers = self.settings.get("answers") or (tuple(self.held["votes"].answers) if "votes" in self.held else None)
-        return _contents(read_vote_file(path, answers=answers, classes=listed))
+        return _contents(formats.read_vote_file(path, answers=answers, classes=listed))
 
     def _named(self) -> Classes:
         """The classes that the earlier parts name, if there is no list of them."""

@@ -34,7 +34,7 @@ def download(url: str, path: Path, *, progress: bool = False) -> None:
     from rich.progress import Progress
 
     with Progress(console=_console(progress), transient=True) as bars:
-        attempt = _Attempt(url, path, _Bar(bars, url.rsplit("/", 1)[-1]))
+        attempt = _Attempt(url, path, bars)
         attempt.start()
         if not attempt.answered.wait(_ANSWER_SECONDS):
             raise SourceError("download", f"no answer within {_ANSWER_SECONDS} s")
@@ -63,71 +63,46 @@ class _Attempt(threading.Thread):
     they add up to a minute. So the main thread waits for the first answer only so long, then leaves this one behind.
     """
 
-    def __init__(self, url: str, path: Path, bar: "_Bar") -> None:
+    def __init__(self, url: str, path: Path, bars: "Progress") -> None:
         super().__init__(daemon=True)
         self.answered = threading.Event()
         self.error: Exception | None = None
-        self._call = (url, str(path), bar)
-        self._response: Response | None = None
+        self.seconds = _READ_SECONDS + _MOST_BYTES / _LEAST_BYTES  # that the file may take after the first answer
+        self._url, self._path, self._bars = url, path, bars
 
     def run(self) -> None:
-        from pooch import HTTPDownloader
-
-        url, path, bar = self._call
         try:
-            get = HTTPDownloader(
-                progressbar=bar,
-                chunk_size=_CHUNK_BYTES,
-                timeout=(_CONNECT_SECONDS, _READ_SECONDS),
-                hooks={"response": self._note_answer},
-            )
-            get(url, path, None)
+            self._download()
         except Exception as error:  # raised again, whatever it is, by the thread that waits
             self.error = error
         finally:
             self.answered.set()
-            if self._response is not None:
-                self._response.close()  # pooch leaves it open after an error
 
-    @property
-    def seconds(self) -> float:
-        """How long the file may take after the first answer, by its size if that is declared."""
-        declared = "" if self._response is None else self._response.headers.get("Content-Length", "")
-        size = min(int(declared), _MOST_BYTES) if declared.isdecimal() else _MOST_BYTES
-        return _READ_SECONDS + size / _LEAST_BYTES
+    def _download(self) -> None:
+        import requests
+
+        timeout = (_CONNECT_SECONDS, _READ_SECONDS)
+        with requests.get(self._url, stream=True, timeout=timeout, hooks={"response": self._note_answer}) as response:
+            response.raise_for_status()
+            task = self._bars.add_task(self._url.rsplit("/", 1)[-1], total=_size(response))
+            received = 0
+            with self._path.open("wb") as file:
+                for chunk in response.iter_content(_CHUNK_BYTES):
+                    received += len(chunk)
+                    if received > _MOST_BYTES:
+                        raise SourceError("download", f"sends more than {_MOST_BYTES:,} bytes")
+                    file.write(chunk)
+                    self._bars.advance(task, len(chunk))
 
     def _note_answer(self, response: "Response", **_: Any) -> None:
-        self._response = response
+        self.seconds = _READ_SECONDS + min(_size(response) or _MOST_BYTES, _MOST_BYTES) / _LEAST_BYTES
         self.answered.set()
 
 
-class _Bar:
-    """A progress bar with the methods that pooch calls, drawn by rich."""
-
-    def __init__(self, bars: "Progress", name: str) -> None:
-        self._bars = bars
-        self._task = bars.add_task(name, total=None)
-        self._received = 0
-
-    @property
-    def total(self) -> float | None:
-        return self._bars.tasks[self._task].total
-
-    @total.setter
-    def total(self, count: int) -> None:
-        self._bars.update(self._task, total=count or None)
-
-    def update(self, count: int) -> None:
-        self._received += count
-        if self._received > _MOST_BYTES:
-            raise SourceError("download", f"sends more than {_MOST_BYTES:,} bytes")
-        self._bars.advance(self._task, count)
-
-    def reset(self) -> None:
-        self._bars.reset(self._task)
-
-    def close(self) -> None:
-        self._bars.stop_task(self._task)
+def _size(response: "Response") -> int | None:
+    """The size of a file, if it is declared."""
+    declared = response.headers.get("Content-Length", "")
+    return int(declared) if declared.isdecimal() else None
 
 
 def _told(error: Exception) -> Exception:

@@ -63,29 +63,11 @@ class ImageSource:
 
 
 def open_images(place: str | Path) -> ImageSource:
-    r"""The images of a folder or an archive, or those on a list.
+    """The images of a folder, a zip or a tar, as for `list_images`, or those on a list.
 
-    Parameters
-    ----------
-    place
-        A folder, a zip or a tar, as for `list_images`. Or a list: a text file with one path a line, without comments,
-        or a table with a column ``image`` (or another of those that name the images in predictions). Paths are relative
-        to the folder of the list, and are the names of the images; backslashes are slashes.
-
-    Raises
-    ------
-    DataError
-        There is no such place; it cannot be read or holds no image; a line of a list is no path; two names are of one
-        image; or no image of a list is there.
-
-    Examples
-    --------
-    >>> from tempfile import mkdtemp
-    >>> place = Path(mkdtemp()) / "list.txt"
-    >>> _ = place.write_text("tom.jpg\nrex.png\n")
-    >>> _ = (place.parent / "rex.png").write_bytes(b"")
-    >>> open_images(place).names
-    ('tom.jpg', 'rex.png')
+    A list is a text file with one path a line, without comments, or a table with a column ``image`` (or another of
+    those that name the images in predictions). Paths are relative to the folder of the list, and are the names of the
+    images; backslashes are slashes.
     """
     place = as_path(place)
     if not exists(place):

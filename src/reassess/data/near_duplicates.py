@@ -95,11 +95,8 @@ def _with_looks(each: Print, hashes: npt.NDArray[np.int64], small: Grey) -> Prin
 def perceptual_hashes(greys: Grey) -> npt.NDArray[np.int64]:
     """Hashes of 64 bits that differ in few bits where images look alike.
 
-    A bit says whether one of the 64 lowest frequencies of the image's cosine transform is above their median.
-
-    Notes
-    -----
-    Source: the hash pHash as the package ImageHash makes it, bit by bit.
+    A bit says whether one of the 64 lowest frequencies of the image's cosine transform is above their median. It is the
+    hash pHash as the package ImageHash makes it, bit by bit.
     """
     from scipy.fft import dctn
 

@@ -80,11 +80,7 @@ def padded_ids(labels: LabelSets, rows: Ints, width: int | None = None) -> npt.N
 
 
 def even(target: Any) -> Any:
-    """Lists of class ids of different lengths, one an image, made even with -1; any other target as it is.
-
-    >>> even([[2, 0], [], [1]])
-    [[2, 0], [-1, -1], [1, -1]]
-    """
+    """Lists of class ids of different lengths, one an image, made even with -1; any other target as it is."""
     if not (isinstance(target, list | tuple) and all(isinstance(ids, list | tuple) for ids in target)):
         return target
     width = max([1, *map(len, target)])
@@ -92,11 +88,7 @@ def even(target: Any) -> Any:
 
 
 def is_multi_hot(shape: Sequence[int | None], dtype: object, outputs: int) -> bool:
-    """Whether a metric's target is multi-hot, and not ids padded with -1: it is as wide as the scores.
-
-    >>> is_multi_hot((2, 1000), "float32", 1000), is_multi_hot((None, None), "int64", 1000)
-    (True, False)
-    """
+    """Whether a metric's target is multi-hot, and not ids padded with -1: it is as wide as the scores."""
     allowed = _NUMBERS if len(shape) == 2 and shape[1] == outputs else _INTEGERS
     if len(shape) != 2 or not str(dtype).startswith(allowed):
         raise DataError(
@@ -110,13 +102,7 @@ def is_multi_hot(shape: Sequence[int | None], dtype: object, outputs: int) -> bo
 
 
 def read_targets(target: npt.NDArray[Any], outputs: int) -> tuple[Ints, Ints]:
-    """The valid classes of each image of a batch, from a metric's target.
-
-    >>> read_targets(np.array([[2, 0], [1, -1]]), outputs=3)
-    (array([0, 2, 3]), array([2, 0, 1]))
-    >>> read_targets(np.array([[1, 0, 1], [0, 1, 0]], bool), outputs=3)
-    (array([0, 2, 3]), array([0, 2, 1]))
-    """
+    """The valid classes of each image of a batch, from a metric's target."""
     from reassess.numeric.rank_kernels import read_multi_hot, read_padded
 
     if is_multi_hot(target.shape, target.dtype.name, outputs):

@@ -29,9 +29,12 @@ of other folders look like another list. And the list is confirmed as a whole: f
 `ClassList.undecided`; two classes that the model itself exchanges more often than not come out exchanged.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +43,7 @@ from reassess.core import Classes, LabelSets
 from reassess.core.checks import check_all, check_range, check_shape, check_type
 from reassess.core.image_names import image_keys
 from reassess.core.labels import check_original
-from reassess.evaluation.class_list import ClassList, UndecidedClass, known_orders
+from reassess.evaluation.class_list import ClassList, UndecidedClass
 from reassess.evaluation.outcomes import LABELLED, Outcomes
 from reassess.numeric import Proportion
 from reassess.numeric.exact_tests import SMALLEST, mcnemar
@@ -289,3 +292,41 @@ def _undecided(
                 )
             )
     return tuple(undecided)
+
+
+# --- known orders -----------------------------------------------------------------------------------------------------
+
+_TOO_HIGH = "ids that are one too high: they count from 1, or 0 is a background"
+_TOO_LOW = "ids that are one too low: the first class is missing"
+_FEWEST = 3  # of two classes, a shift of the ids is a swap
+
+
+def known_orders(classes: Classes, count: int) -> dict[str, npt.NDArray[np.int64]]:
+    """The known orders by name: the class of each id, int64, shape (count,), every class once."""
+    ids = np.arange(count)
+    orders = {ids.tobytes(): ""}
+    for name, class_of in _orders(classes, ids):
+        orders.setdefault(class_of.tobytes(), name)
+    return {name: np.frombuffer(order, np.int64) for order, name in orders.items() if name}
+
+
+def _orders(classes: Classes, ids: npt.NDArray[np.int64]) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:
+    ordered = partial(_ordered, ids)
+    if len(classes.names) == len(ids):
+        yield "class names sorted as text", ordered(classes.label)
+        yield "class names sorted without regard to capitals", ordered(lambda i: classes.label(i).casefold())
+        yield "class names sorted with their numbers in order: 2 before 10", ordered(lambda i: _parts(classes.label(i)))
+    yield "class numbers sorted as text: 0, 1, 10, 100", ordered(str)
+    yield "class numbers from 1 sorted as text: 1, 10, 100", ordered(lambda i: str(i + 1))
+    if len(ids) >= _FEWEST:
+        yield _TOO_HIGH, np.roll(ids, 1)
+        yield _TOO_LOW, np.roll(ids, -1)
+
+
+def _ordered(ids: npt.NDArray[np.int64], key: Callable[[int], Any]) -> npt.NDArray[np.int64]:
+    return np.array(sorted(ids.tolist(), key=key), np.int64)
+
+
+def _parts(name: str) -> list[str | int]:
+    """A name as texts and numbers in turn."""
+    return [int(part) if place % 2 else part for place, part in enumerate(re.split("([0-9]+)", name))]

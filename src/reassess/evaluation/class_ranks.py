@@ -39,12 +39,7 @@ def ranks_and_top1(
 
 
 def ranks_of_ids(ids: npt.NDArray[np.int32], indptr: Ints, targets: Ints) -> npt.NDArray[np.int32]:
-    """Rank of each target among a row's ids, or k where it is not one of the k.
-
-    >>> ids = np.array([[5, 2], [1, 0]], np.int32)
-    >>> ranks_of_ids(ids, np.array([0, 2, 3]), np.array([2, 9, 1]))
-    array([1, 2, 0], dtype=int32)
-    """
+    """Rank of each target among a row's ids, or k where it is not one of the k."""
     row_of = np.repeat(np.arange(len(ids)), np.diff(indptr))
     ranks = np.full(len(targets), ids.shape[1], np.int32)
     for rank in range(ids.shape[1]):
@@ -55,12 +50,7 @@ def ranks_of_ids(ids: npt.NDArray[np.int32], indptr: Ints, targets: Ints) -> npt
 def ranks_of_scores(
     scores: npt.NDArray[Any], indptr: Ints, targets: Ints
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """Rank of each target and top-1 of every row of an array of scores, shape (N, classes).
-
-    >>> scores = np.array([[0.1, 0.7, 0.7], [0.5, 0.2, 0.3]], np.float32)
-    >>> ranks_of_scores(scores, np.array([0, 1, 2]), np.array([2, 2]))
-    (array([1, 1], dtype=int32), array([1, 0], dtype=int32))
-    """
+    """Rank of each target and top-1 of every row of an array of scores, shape (N, classes)."""
     predictions = Predictions.from_scores(scores)
     check_range(targets, 0, scores.shape[1] - 1, what="class id", where="target {}".format)
     return _ranks_of_scores(predictions, np.arange(len(scores)), indptr, targets)
@@ -73,12 +63,7 @@ def best_ranks_of_scores(
     targets: Ints,
     image_of: Callable[[int], str] | None = None,
 ) -> npt.NDArray[np.int32]:
-    """Rank of each row's best target, in one pass over the scores of a batch.
-
-    >>> scores = np.array([[0.1, 0.7, 0.7], [0.5, 0.2, 0.3]], np.float32)
-    >>> best_ranks_of_scores(scores, np.array([0, 2]), np.array([2, 2]), np.array([2, 0]))
-    array([ 1, -1], dtype=int32)
-    """
+    """Rank of each row's best target, in one pass over the scores of a batch."""
     from reassess.numeric.rank_kernels import rank_best, rank_best_of_bits
 
     ranks = np.empty(len(scores), np.int32)
@@ -93,20 +78,12 @@ def best_ranks_of_scores(
 
 
 def best_ranks(ranks: npt.NDArray[np.int32], indptr: Ints) -> npt.NDArray[np.int32]:
-    """The best rank of each row's targets; no row may be without a target.
-
-    >>> best_ranks(np.array([3, 1, 7], np.int32), np.array([0, 2, 3]))
-    array([1, 7], dtype=int32)
-    """
+    """The best rank of each row's targets; no row may be without a target."""
     return np.minimum.reduceat(ranks, indptr[:-1]) if len(indptr) > 1 else ranks[:0]
 
 
 def check_top_k(top_k: Sequence[int], depth: int | None = None) -> tuple[int, ...]:
-    """Each k once, ascending, if all are whole numbers from 1 to as many classes as are known of each image.
-
-    >>> check_top_k([5, 1])
-    (1, 5)
-    """
+    """Each k once, ascending, if all are whole numbers from 1 to as many classes as are known of each image."""
     is_sequence = isinstance(top_k, Sequence) and not isinstance(top_k, str)
     if not is_sequence or not top_k or not all(isinstance(k, int) for k in top_k):
         raise DataError("wrong-type", "top_k must be whole numbers", allowed="such as (1, 5)", found=repr(top_k))
@@ -121,11 +98,7 @@ def check_top_k(top_k: Sequence[int], depth: int | None = None) -> tuple[int, ..
 
 
 def count_hits(ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> npt.NDArray[np.int64]:
-    """Number of ranks among the top k, for each k, and last the number of ranks; ranks below 0 do not count.
-
-    >>> count_hits(np.array([0, 3, -1, 0, 7], np.int32), (1, 5))
-    array([2, 3, 4])
-    """
+    """Number of ranks among the top k, for each k, and last the number of ranks; ranks below 0 do not count."""
     from reassess.numeric.rank_kernels import count_below
 
     counted: npt.NDArray[np.int64] = count_below(ranks, np.array(top_k))
@@ -133,11 +106,7 @@ def count_hits(ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> npt.NDAr
 
 
 def proportions(hits: npt.NDArray[np.int64], top_k: tuple[int, ...]) -> dict[int, Proportion]:
-    """What `count_hits` counts, by k.
-
-    >>> proportions(np.array([2, 3, 4]), (1, 5))
-    {1: Proportion(hits=2, n=4), 5: Proportion(hits=3, n=4)}
-    """
+    """What `count_hits` counts, by k."""
     *at_each, n = hits.tolist()
     return {k: Proportion(at_k, n) for k, at_k in zip(top_k, at_each, strict=True)}
 

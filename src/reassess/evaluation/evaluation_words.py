@@ -35,32 +35,20 @@ _SELDOM = ("no_class", "expert_valid")
 
 
 def counts_in_words(counts: Mapping[str, int | None], words: Mapping[str, str]) -> str:
-    """Count mistakes by kind; rare kinds are named only if they occur, other kinds if known.
-
-    >>> counts_in_words({"no_class": 0, "rejected_by_experts": None, "never_rated": 0}, MISTAKES_IN_WORDS)
-    '0 on unrated images'
-    """
+    """Count mistakes by kind; rare kinds are named only if they occur, other kinds if known."""
     named = {kind: n for kind, n in counts.items() if n or (n is not None and kind not in _SELDOM)}
     return ", ".join(f"{n:,} {words[kind]}" for kind, n in named.items())
 
 
 def heading(label_set: str) -> str:
-    """The title of label sets for headings and charts; a long one loses its middle, but not its threshold.
-
-    >>> heading("ReaL"), heading("validation_2024_reviewed"), heading("scores at 0.95")
-    ('ReaL', 'valida…viewed', 'scores at 0.95')
-    """
+    """The title of label sets for headings and charts; a long one loses its middle, but not its threshold."""
     title = plain(label_set)
     cut = _CUT.fullmatch(title)
     return shortened(title, _LONGEST) if cut is None else shortened(cut["name"], _LONGEST_CUT) + cut["at"]
 
 
 def score_in_words(score: float, threshold: float, *, digits: int = 2) -> str:
-    """A score with enough digits to show whether it reaches the threshold.
-
-    >>> score_in_words(0.913, 0.8), score_in_words(0.79999, 0.8), score_in_words(0.8, 0.8)
-    ('0.91', '0.79999', '0.80')
-    """
+    """A score with enough digits to show whether it reaches the threshold."""
     while (float(text := f"{score:.{digits}f}") >= threshold) != (score >= threshold):
         digits += 1
     return text

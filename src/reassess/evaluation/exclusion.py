@@ -16,12 +16,7 @@ from reassess.text import Shown, counted, some
 
 @dataclass(frozen=True, repr=False)
 class Exclusion(Shown):
-    """Accuracy with and without the images that are excluded.
-
-    >>> one = Exclusion(Proportion(800, 1000), Proportion(710, 900))
-    >>> round(one.difference, 4), [round(bound, 4) for bound in one.interval]
-    (-0.0111, [-0.0164, -0.0033])
-    """
+    """Accuracy with and without the images that are excluded."""
 
     # everything, rest: Hits of all images, and of those that are not excluded
     everything: Proportion
@@ -65,24 +60,12 @@ class Exclusion(Shown):
 
 
 def exclusions(everything: Evaluation, rest: Evaluation) -> dict[int, Exclusion]:
-    """By k, how reassessed accuracy changes from all images to the rest.
-
-    >>> from reassess import LabelSets, evaluate
-    >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[0], [1], [1]])
-    >>> import numpy as np
-    >>> every, rest = (evaluate(np.array([0, 1, 0]), labels, exclude=names) for names in ([], ["a.png"]))
-    >>> exclusions(every, rest)[1].rest
-    Proportion(hits=1, n=2)
-    """
+    """By k, how reassessed accuracy changes from all images to the rest."""
     return {k: Exclusion(everything.real[k], part) for k, part in rest.real.items()}
 
 
 def set_of_images(sets: Mapping[str, Sequence[str]], images: Sequence[str], *, match: Match = "path") -> str:
-    """Find which of several sets contains the given images.
-
-    >>> set_of_images({"train": ["a.png"], "val": ["b.png"]}, ["b.png", "c.png"])
-    'val'
-    """
+    """Find which of several sets contains the given images."""
     given = set(image_keys(tuple(images), match))
     there = {name: sum(key in given for key in image_keys(tuple(own), match)) for name, own in sets.items()}
     some_given = [name for name, count in there.items() if count]

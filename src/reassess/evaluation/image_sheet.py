@@ -9,8 +9,9 @@ import numpy as np
 from reassess.core import Classes, Id, LabelSets, Predictions, Questions, Scores, Votes, align_classes
 from reassess.core.checks import check_range, check_type
 from reassess.core.image_names import image_keys
-from reassess.errors import DataError, Fix, at
+from reassess.errors import DataError, at
 from reassess.evaluation.mistakes import KINDS, known_kinds
+from reassess.evaluation.outcomes import images_of_rows
 from reassess.text import Shown
 
 _MOST_PREDICTED = 5
@@ -241,26 +242,12 @@ def _known(image: str, class_ids: list[int], rated: Scores | Votes, experts: Vot
 
 def _best_of(file: str, model: Predictions, key: str, labels: LabelSets | None) -> tuple[int | None, ...] | None:
     with at(file):
-        keys = image_keys(_images_of_rows(model, labels))
+        keys = image_keys(images_of_rows(model, labels))
         if key not in keys:
             return None
         ids, _ = model.best(min(_MOST_PREDICTED, model.depth), np.array([keys.index(key)]))
     known = 1 + max(np.flatnonzero(ids[0] >= 0), default=-1)
     return tuple(class_id if class_id >= 0 else None for class_id in ids[0, :known].tolist())
-
-
-def _images_of_rows(model: Predictions, labels: LabelSets | None) -> tuple[str, ...]:
-    if model.images is not None:
-        return model.images
-    if labels is None or len(model) != len(labels):
-        raise DataError(
-            "no-image-names",
-            "image names are missing, and the number of rows differs",
-            allowed=None if labels is None else f"{len(labels):,} rows",
-            found=f"{len(model):,} rows",
-            fix=Fix("name the images of the rows: {names}, or names in the file itself", names="[...]"),
-        )
-    return labels.images
 
 
 def _check_range(class_ids: Sequence[int], classes: Classes, where: str) -> None:

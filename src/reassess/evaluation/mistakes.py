@@ -30,12 +30,6 @@ def known_kinds(
     - asked_and_rejected: raters were asked about it; raters who chose one class per image were asked about all.
     - not_asked: raters were asked about the image, but not about this class.
     - never_rated: nobody was asked about the image.
-
-    >>> from reassess.core.questions import Questions
-    >>> rated = Scores(Questions.from_columns(["a.png", "a.png"], np.array([0, 1])), np.array([0.9, 0.1]))
-    >>> kinds = known_kinds(["a.png", "b.png"], np.array([[1, 2], [1, -1]]), rated)
-    >>> [[KINDS[kind] for kind in of_image] for of_image in kinds]
-    [['asked_and_rejected', 'not_asked'], ['never_rated', 'no_class']]
     """
     if isinstance(rated, Votes):
         rated = rated.restrict(np.flatnonzero(rated.sizes))

@@ -24,12 +24,7 @@ _JUDGED = VERDICTS[3:]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MultiLabelAccuracy(Shown):
-    """A model's first classes by the reviewers' verdicts, on good images that have a valid class.
-
-    >>> measured = MultiLabelAccuracy(valid=7, unclear=1, wrong=1, unreviewed=1, problematic=2, empty=0, unknown=0)
-    >>> measured.accuracy, measured.lenient
-    (Proportion(hits=7, n=9), Proportion(hits=8, n=10))
-    """
+    """A model's first classes by the reviewers' verdicts, on good images that have a valid class."""
 
     # valid, unclear, wrong: Number of images whose first class is valid, unclear, or wrong
     valid: int

@@ -140,15 +140,26 @@ def _join_labels(
     if predictions.images is not None:
         rows = join(predictions.images, labels.images, match=match)
         return predictions.images, rows, f"joined by {match}"
-    if len(predictions) != len(labels):
+    return (
+        images_of_rows(predictions, labels),
+        np.arange(len(labels)),
+        "joined by position, in the order of the label set",
+    )
+
+
+def images_of_rows(predictions: Predictions, labels: LabelSets | None) -> tuple[str, ...]:
+    """The image of each row: as the predictions name it, or in the order of as many label sets."""
+    if predictions.images is not None:
+        return predictions.images
+    if labels is None or len(predictions) != len(labels):
         raise DataError(
             "no-image-names",
             "image names are missing, and the number of rows differs",
-            allowed=f"{len(labels):,} rows",
+            allowed=None if labels is None else f"{len(labels):,} rows",
             found=f"{len(predictions):,} rows",
             fix=Fix("name the images of the rows: {names}, or names in the file itself", names="[...]"),
         )
-    return labels.images, np.arange(len(labels)), "joined by position, in the order of the label set"
+    return labels.images
 
 
 def _states(labels: LabelSets, label_rows: npt.NDArray[np.int64], known: npt.NDArray[np.bool_]) -> npt.NDArray[np.int8]:

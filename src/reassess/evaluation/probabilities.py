@@ -33,10 +33,6 @@ def class_probabilities(
     """The probability of one class in each of some rows, by the rule above.
 
     Outputs that are no class have no part in a softmax.
-
-    >>> predictions = Predictions.from_scores(np.array([[0.0, 7.0, 0.0], [0.0, -np.inf, 0.0], [5.0, np.inf, 1.0]]))
-    >>> class_probabilities(predictions, np.array([1, 2]), np.array([0, 1]))
-    array([0.5, 1. ])
     """
     if predictions.scores is None:
         return np.full(rows.size, np.nan)
@@ -50,13 +46,7 @@ def class_probabilities(
 
 
 def are_probabilities(predictions: Predictions) -> bool:
-    """Whether scores are probabilities as they are, by the rule above.
-
-    >>> are_probabilities(Predictions.from_scores(np.array([[0.75, 0.25], [0.5, 0.5]])))
-    True
-    >>> are_probabilities(Predictions.from_scores(np.array([[0.75, 0.25], [0.9, 0.8]])))
-    False
-    """
+    """Whether scores are probabilities as they are, by the rule above."""
     return kind_of_scores(predictions) == "probabilities"
 
 
@@ -85,11 +75,7 @@ def kind_of_scores(predictions: Predictions, *, refuse_odd: bool = False) -> Sco
 
 
 def rows_of_probabilities(scores: npt.NDArray[Any]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Which rows lie in [0, 1], and which of these add up to 1 but for rounding; bool, shape (rows,) each.
-
-    >>> rows_of_probabilities(np.array([[0.25, 0.75], [0.5, 0.75], [2.0, -1.0]]))
-    (array([ True,  True, False]), array([ True, False, False]))
-    """
+    """Which rows lie in [0, 1], and which of these add up to 1 but for rounding; bool, shape (rows,) each."""
     within = (scores.min(axis=1) >= 0) & (scores.max(axis=1) <= 1)
     with np.errstate(invalid="ignore"):  # of infinities
         return within, within & (np.abs(scores.sum(axis=1, dtype=np.float64) - 1) <= _ROUNDING)
@@ -113,11 +99,7 @@ def _refuse_odd_row(predictions: Predictions, row: int, adding_up: int) -> NoRet
 
 
 def output_classes(predictions: Predictions) -> npt.NDArray[np.int64]:
-    """The classes that have an output, ascending; int64, shape (classes,). `probability_blocks` has a column for each.
-
-    >>> output_classes(Predictions.from_scores(np.eye(3), columns=np.array([5, -1, 2])))
-    array([2, 5])
-    """
+    """The classes that have an output, ascending, as `probability_blocks` has columns; int64, shape (classes,)."""
     assert predictions.scores is not None
     if predictions.columns is None:
         return np.arange(predictions.scores.shape[1])

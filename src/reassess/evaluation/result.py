@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -68,17 +68,9 @@ class Mistakes:
     never_rated: int
 
     def __add__(self, other: "Mistakes") -> "Mistakes":
-        def both(mine: int | None, theirs: int | None) -> int | None:
-            return None if mine is None or theirs is None else mine + theirs
-
-        return Mistakes(
-            no_class=self.no_class + other.no_class,
-            expert_valid=both(self.expert_valid, other.expert_valid),
-            rejected_by_experts=both(self.rejected_by_experts, other.rejected_by_experts),
-            asked_and_rejected=self.asked_and_rejected + other.asked_and_rejected,
-            not_asked=self.not_asked + other.not_asked,
-            never_rated=self.never_rated + other.never_rated,
-        )
+        both = {kind: (n, getattr(other, kind)) for kind, n in vars(self).items()}
+        total: dict[str, Any] = {kind: None if None in counts else sum(counts) for kind, counts in both.items()}
+        return Mistakes(**total)
 
 
 @dataclass(frozen=True, repr=False)
@@ -161,24 +153,17 @@ class Evaluation(Shown):
             raise DataError("different-labels", "evaluations with different labels or different k cannot be added up")
         sizes = sorted(self.by_label_count.keys() | other.by_label_count.keys())
         none = BySize(n=0, hits=dict.fromkeys(self.real, 0), overlap=0)
-        return Evaluation(
-            images=self.images + other.images,
-            empty=self.empty + other.empty,
-            unlabelled=self.unlabelled + other.unlabelled,
-            unknown=self.unknown + other.unknown,
-            scorable=self.scorable,
-            real=_added(self.real, other.real),
+        summed = ("images", "empty", "unlabelled", "unknown", "excluded", "unknown_classes", "per_class")
+        return replace(
+            self,
+            **{name: getattr(self, name) + getattr(other, name) for name in summed},
+            real={k: part + other.real[k] for k, part in self.real.items()},
             original=_added_if_known(self.original, other.original),
             original_scored=_added_if_known(self.original_scored, other.original_scored),
             by_label_count={s: self.by_label_count.get(s, none) + other.by_label_count.get(s, none) for s in sizes},
-            per_class=self.per_class + other.per_class,
             soft=self.soft + other.soft if self.soft and other.soft else None,
             mistakes=self.mistakes + other.mistakes if self.mistakes and other.mistakes else None,
             reasons=self.reasons | other.reasons,
-            detected=self.detected,
-            label_set=self.label_set,
-            unknown_classes=self.unknown_classes + other.unknown_classes,
-            excluded=self.excluded + other.excluded,
         )
 
     def _summary(self) -> list[tuple[str, str]]:
@@ -273,14 +258,10 @@ def ceiling_in_words(evaluations: Iterable[Evaluation]) -> str:
     return f"no model can exceed {' or '.join(ceilings)}" if ceilings else ""
 
 
-def _added(first: dict[int, Proportion], second: dict[int, Proportion]) -> dict[int, Proportion]:
-    return {k: part + second[k] for k, part in first.items()}
-
-
 def _added_if_known(
     first: dict[int, Proportion] | None, second: dict[int, Proportion] | None
 ) -> dict[int, Proportion] | None:
-    return None if first is None or second is None else _added(first, second)
+    return None if first is None or second is None else {k: part + second[k] for k, part in first.items()}
 
 
 def _proportions(parts: dict[int, Proportion]) -> dict[str, Any]:

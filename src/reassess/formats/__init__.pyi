@@ -13,7 +13,6 @@ from .label_files import write_labels as write_labels
 from .leaderboard_files import read_leaderboard as read_leaderboard
 from .noun_tables import read_duplicates as read_duplicates
 from .noun_tables import read_folds as read_folds
-from .noun_tables import read_posterior as read_posterior
 from .noun_tables import write_details as write_details
 from .noun_tables import write_duplicates as write_duplicates
 from .noun_tables import write_folds as write_folds
@@ -22,9 +21,7 @@ from .noun_tables import write_noise as write_noise
 from .noun_tables import write_posterior as write_posterior
 from .predictions import read_predictions as read_predictions
 from .predictions import write_predictions as write_predictions
-from .score_files import read_rater_model as read_rater_model
 from .score_files import read_score_file as read_score_file
-from .score_files import write_rater_model as write_rater_model
 from .score_files import write_scores as write_scores
 from .task_files import read_tasks as read_tasks
 from .task_files import write_tasks as write_tasks

@@ -13,16 +13,7 @@ from reassess.core.image_names import image_keys
 from reassess.errors import DataError, at
 from reassess.formats.files import as_path, suffix_of
 from reassess.formats.question_columns import columns_of_questions, questions_of_table
-from reassess.formats.table_codec import (
-    ClassId,
-    Share,
-    TableFormat,
-    Text,
-    Texts,
-    Whole,
-    read_cells,
-    write_noun,
-)
+from reassess.formats.table_codec import ClassId, Share, TableFormat, Text, Texts, Whole, read_cells, write_noun
 from reassess.formats.tables import TABLE_SUFFIXES, coded, read_table
 
 if TYPE_CHECKING:

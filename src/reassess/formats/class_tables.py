@@ -86,30 +86,10 @@ def read_groups(path: str | Path, classes: Classes) -> dict[int, str]:
 
 
 def read_hierarchy(path: str | Path, classes: Classes) -> Hierarchy:
-    r"""What each class is a kind of.
+    """What each class is a kind of, from a table with the columns child and parent.
 
-    Parameters
-    ----------
-    path
-        CSV, TSV, JSON lines or Parquet: columns child and parent, each a class by id, wnid or name, or the name of
-        something else, such as the wnid of a synset that is no class. Of several parents of a child the first counts,
-        with a `ReassessWarning` that says how many do not.
-    classes
-        The classes of the benchmark.
-
-    Raises
-    ------
-    DataError
-        The file holds no such table; not one child is a class; a name fits two classes; the hierarchy goes round in a
-        circle.
-
-    Examples
-    --------
-    >>> from tempfile import mkdtemp
-    >>> path = Path(mkdtemp()) / "hierarchy.csv"
-    >>> _ = path.write_text("child,parent\npoodle,dog\ndog,animal\n")
-    >>> read_hierarchy(path, Classes(2, names=("cup", "poodle"))).path(1)
-    ('animal', 'dog', 'poodle')
+    Each is a class by id, wnid or name, or the name of something else, such as the wnid of a synset that is no class.
+    Of several parents of a child the first counts, with a `ReassessWarning` that says how many do not.
     """
     path = as_path(path)
     check_type(Classes, classes, optional=True)

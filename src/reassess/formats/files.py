@@ -39,9 +39,7 @@ def as_path(given: object) -> Path:
     return Path(given)
 
 
-def exists(path: str | Path) -> bool:
-    """Whether there is a file or folder at `path`; one that cannot be, such as a name too long, is not there."""
-    return os.path.exists(path)  # noqa: PTH110 - of such a name, a Path raises an error
+exists = os.path.exists  # where a name is too long, a Path raises an error
 
 
 def _is_folder(path: Path) -> bool:

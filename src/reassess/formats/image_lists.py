@@ -6,7 +6,7 @@ from pathlib import Path
 from reassess.core import Cleaning, ImageSelection
 from reassess.core.checks import check_type
 from reassess.errors import DataError, at
-from reassess.formats.files import as_path, exists, read_lines, suffix_of, writing
+from reassess.formats.files import as_path, read_lines, suffix_of, writing
 
 CLEAN_LIST_SUFFIXES = (".txt",)
 
@@ -64,12 +64,6 @@ def write_clean_list(path: str | Path, cleaning: Cleaning, *, force: bool = Fals
     lines = name_lines(path, cleaning.kept_images, fix="rename it: a list has lines")
     with writing(path, force=force) as temporary:
         temporary.write_text(lines, encoding="utf-8", newline="\n")
-
-
-def names_beside(path: Path) -> Path | None:
-    """Return the file that names the rows of an npy file, as `write_predictions` writes it; None without one."""
-    beside = path.with_suffix(".txt")
-    return beside if path.suffix.lower() == ".npy" and exists(beside) else None
 
 
 def name_lines(path: Path, names: Sequence[str], *, fix: str | None = None) -> str:

@@ -17,13 +17,12 @@ from reassess.formats.files import as_path, read_lines, suffix_of, writing
 from reassess.formats.json_files import other_shape, read_json
 from reassess.formats.question_columns import ids_of_lists
 from reassess.formats.review_files import (
+    REVIEW_HEADINGS,
     REVIEW_TEXTS,
     has_reviews,
-    has_verdicts,
     labels_of_reviews,
-    labels_of_verdicts,
+    labels_of_table,
     reviews_of_json,
-    reviews_of_table,
 )
 from reassess.formats.tables import TABLE_SUFFIXES, column, integers, read_table, refuse_missing, write_table
 from reassess.text import some
@@ -53,10 +52,8 @@ def read_label_file(
             return labels_of_reviews(path, reviews_of_json(path, document), classes)
         return _label_sets(path, *_lists_of_json(path, document), classes)
     table = read_table(path, text=REVIEW_TEXTS)
-    if has_verdicts(table):
-        return labels_of_verdicts(path, table, original)
-    if (reviews := reviews_of_table(path, table, classes)) is not None:
-        return labels_of_reviews(path, reviews, classes)
+    if not REVIEW_HEADINGS.isdisjoint(table.columns) and (labels := labels_of_table(path, table, classes, original)):
+        return labels
     _refuse_counts(path, table)
     return _label_sets(path, *_lists_of_table(path, table), classes)
 

@@ -160,7 +160,17 @@ class _Table:
 
 def _joined(halves: Sequence[_Table]) -> tuple[list[LeaderboardRow], dict[str, int]]:
     """The rows of a table of original accuracy and one of ReaL accuracy; how many only one of them has."""
-    original, real = _pair(halves)
+    pair = [half for half in halves if not half.is_real], [half for half in halves if half.is_real]
+    if tuple(map(len, pair)) != (1, 1):
+        raise DataError(
+            "one-table",
+            "tables with only the accuracy column top1 come in pairs",
+            where=some([half.path for half in halves]),
+            allowed="one of ImageNet, and one of ReaL, which has the column top1_diff too",
+            found=f"{len(pair[0])} without top1_diff, {len(pair[1])} with it",
+            fix="give both, or a table with the columns model, original and real",
+        )
+    (original,), (real,) = pair
     both = [key for key in original.rows if key in real.rows]
     if not both:
         raise DataError(
@@ -187,22 +197,6 @@ def _joined(halves: Sequence[_Table]) -> tuple[list[LeaderboardRow], dict[str, i
         entries.append(entry)
     only = {half.path: len(half.rows) - len(both) for half in (original, real)}
     return entries, {f"only in {path}": count for path, count in only.items() if count}
-
-
-def _pair(halves: Sequence[_Table]) -> tuple[_Table, _Table]:
-    """The table of original accuracy and that of ReaL accuracy."""
-    real = [half for half in halves if half.is_real]
-    original = [half for half in halves if not half.is_real]
-    if len(real) != 1 or len(original) != 1:
-        raise DataError(
-            "one-table",
-            "tables with only the accuracy column top1 come in pairs",
-            where=some([half.path for half in halves]),
-            allowed="one of ImageNet, and one of ReaL, which has the column top1_diff too",
-            found=f"{len(original)} without top1_diff, {len(real)} with it",
-            fix="give both, or a table with the columns model, original and real",
-        )
-    return original[0], real[0]
 
 
 def _check_difference(path: Path, row: int, entry: LeaderboardRow, stated: float) -> None:

@@ -8,10 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import Cleaning, Duplicates, Folds, LabelNoise, Posterior, Questions
-from reassess.core.checks import check_distribution
 from reassess.errors import DataError
 from reassess.formats.table_codec import ClassId, Number, Share, TableFormat, Text, Whole, read_noun, write_noun
-from reassess.formats.votes.vote_tables import coded_ids
 
 DUPLICATES_SUFFIXES = (".csv", ".tsv", ".parquet")  # JSON lines have no headings, so they cannot say "none found"
 _MOST_GROUP = np.iinfo(np.int32).max
@@ -142,27 +140,6 @@ def write_duplicates(path: str | Path, duplicates: Duplicates, *, force: bool = 
     write_noun(_DUPLICATES, path, duplicates, force=force)
 
 
-def _posterior_of(cells: Mapping[str, Any]) -> Posterior:
-    items, item_ids = coded_ids(cells["item"])
-    answers, answer_ids = coded_ids(cells["answer"])
-    pairs, rows = np.unique(item_ids * len(answers) + answer_ids, return_counts=True)
-    if (rows != 1).any() or len(pairs) != len(items) * len(answers):  # checked before the array is allocated
-        odd = np.append((rows != 1) | (pairs != np.arange(len(pairs))), True)
-        first = int(np.argmax(odd))  # each pair before it is there once
-        n = int(rows[first]) if first < len(pairs) and pairs[first] == first else 0
-        raise DataError(
-            "missing-answers",
-            "item does not have each answer once",
-            where=f"item {items[first // len(answers)]}",
-            allowed=f"one row for answer {answers[first % len(answers)]}",
-            found=f"{n} rows",
-        )
-    values = np.empty((len(items), len(answers)))
-    values[item_ids, answer_ids] = cells["probability"]
-    check_distribution(values, what="the posterior of an item", where=lambda row: f"item {items[row]}")
-    return Posterior(items, answers, values)
-
-
 def _values_of_posterior(posterior: Posterior) -> Mapping[str, Any]:
     if isinstance(posterior.items, Questions):
         raise DataError(
@@ -178,18 +155,9 @@ def _values_of_posterior(posterior: Posterior) -> Mapping[str, Any]:
     }
 
 
-_POSTERIOR = TableFormat(
-    Posterior,
-    "a posterior",
-    columns=(Text("item"), Text("answer"), Number("probability")),
-    values=_values_of_posterior,
-    make=_posterior_of,
+_POSTERIOR: TableFormat[Posterior] = TableFormat(
+    Posterior, "a posterior", columns=(Text("item"), Text("answer"), Number("probability")), values=_values_of_posterior
 )
-
-
-def read_posterior(path: str | Path) -> Posterior:
-    """Read the posterior of plain items: a row for each item and answer."""
-    return read_noun(_POSTERIOR, path)
 
 
 def write_posterior(path: str | Path, posterior: Posterior, *, force: bool = False) -> None:

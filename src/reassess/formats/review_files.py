@@ -35,6 +35,7 @@ _LISTS = {name for kind in _KINDS for name in _COLUMNS[kind]}
 _NAMES = ("image", "id")
 REVIEW_TEXTS = (*_NAMES, "answer", *(name for names in _COLUMNS.values() for name in names))
 _NUMBER, _CORRECT = "Image Number", "Correct ID"  # of the ecologists' table
+REVIEW_HEADINGS = {*_LISTS, "answer", _NUMBER}  # a table without any of them has no reviews
 _TRUE = {"true": True, "1": True, "false": False, "0": False}
 Review = tuple[str, dict[str, Any]]  # an image, its lists of classes, and whether it is problematic
 
@@ -57,11 +58,15 @@ def reviews_of_json(path: Path, document: dict[str, Any]) -> list[Review]:
     return reviews
 
 
-def reviews_of_table(path: Path, table: "pl.DataFrame", classes: Classes | None) -> list[Review] | None:
-    """Reviews of a table; None if it has label sets."""
+def labels_of_table(
+    path: Path, table: "pl.DataFrame", classes: Classes | None, read_original: Callable[[], LabelSets] | None
+) -> MultiLabels | None:
+    """Multi-label sets of a table; None if it has label sets. Only the ecologists' verdicts need original labels."""
+    if {_NUMBER, _CORRECT} <= set(table.columns):
+        return _labels_of_verdicts(path, table, read_original)
     if "class" not in table.columns and not _LISTS.isdisjoint(table.columns):
-        return _reviews_of_lists(path, table, classes)
-    return _reviews_of_rows(path, table) if "answer" in table.columns else None
+        return labels_of_reviews(path, _reviews_of_lists(path, table, classes), classes)
+    return labels_of_reviews(path, _reviews_of_rows(path, table), classes) if "answer" in table.columns else None
 
 
 def labels_of_reviews(path: Path, reviews: list[Review], classes: Classes | None) -> MultiLabels:
@@ -183,12 +188,9 @@ def _is_list(part: str, classes: Classes | None) -> bool:
     return ";" in part and (classes is None or classes.find(part) is None)
 
 
-def has_verdicts(table: "pl.DataFrame") -> bool:
-    """Whether a table is that of the ecologists."""
-    return {_NUMBER, _CORRECT} <= set(table.columns)
-
-
-def labels_of_verdicts(path: Path, table: "pl.DataFrame", read_original: Callable[[], LabelSets] | None) -> MultiLabels:
+def _labels_of_verdicts(
+    path: Path, table: "pl.DataFrame", read_original: Callable[[], LabelSets] | None
+) -> MultiLabels:
     """Multi-label sets of verdicts on original labels; the table numbers its images."""
     if read_original is None:
         raise DataError("missing-original", "verdicts need the original labels", where=path)

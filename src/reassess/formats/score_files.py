@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core import Classes, Id, Questions, RaterModel, Scores
+from reassess.core import Classes, Questions, Scores
 from reassess.core.checks import check_range, check_shape, check_type
-from reassess.core.items import normal_id
 from reassess.core.scores import UNKNOWN_METHOD
 from reassess.errors import ReassessError
-from reassess.formats.archives import Archive, open_archive, write_npz
+from reassess.formats.archives import open_archive, write_npz
 from reassess.formats.files import as_path, suffix_of, writing
 from reassess.formats.question_columns import columns_of_questions, info_of_questions, questions_of_info
 from reassess.formats.table_codec import ClassId, Share, TableFormat, Text, Whole, read_cells, write_noun
@@ -155,45 +154,3 @@ def _read_table(path: Path, classes: Classes | None) -> Scores:
     scores = read_cells(_TABLES[exclusive], path, table, classes)
     metadata = parquet_metadata(path) if path.suffix.lower() == ".parquet" else {}
     return replace(scores, method=metadata.get(_METHOD, UNKNOWN_METHOD))
-
-
-_IDS = ("raters", "truths", "answers")
-_NUMBERS = {"matrices": ("raters", "truths", "answers"), "fallback": ("truths", "answers"), "prior": ("truths",)}
-
-
-def read_rater_model(path: str | Path) -> RaterModel:
-    """Read a rater model from an npz file, with the arrays of `RaterModel`."""
-    path = as_path(path)
-    suffix_of(path, (".npz",), "a rater model")
-    with open_archive(path) as archive:
-        raters, truths, answers = (_ids(archive, name) for name in _IDS)
-        matrices, fallback, prior = (_numbers(archive, name) for name in _NUMBERS)
-    try:
-        return RaterModel(
-            raters=raters, truths=truths, answers=answers, matrices=matrices, fallback=fallback, prior=prior
-        )
-    except ReassessError as error:
-        error.at(path)
-        raise
-
-
-def write_rater_model(path: str | Path, model: RaterModel, *, force: bool = False) -> None:
-    """Write a rater model as an npz file."""
-    path = as_path(path)
-    suffix_of(path, (".npz",), "a rater model")
-    arrays: dict[str, npt.NDArray[Any]] = {name: np.array(getattr(model, name)) for name in (*_IDS, *_NUMBERS)}
-    with writing(path, force=force) as temporary:
-        write_npz(temporary, arrays)
-
-
-def _ids(archive: Archive, name: str) -> tuple[Id, ...]:
-    ids = archive.first_of(name)
-    kind = "integers or text" if ids.size else None  # numpy takes no names at all for floats
-    check_shape(ids, (name,), what=name, kind=kind, where=f"{archive.path}, array {name}")
-    return tuple(normal_id(str(value)) for value in ids.tolist())
-
-
-def _numbers(archive: Archive, name: str) -> npt.NDArray[np.float64]:
-    values = archive.first_of(name)
-    check_shape(values, _NUMBERS[name], what=name, kind="floats", where=f"{archive.path}, array {name}")
-    return values.astype(np.float64)

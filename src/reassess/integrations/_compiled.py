@@ -18,13 +18,7 @@ _SCORE_TYPES = ("bfloat16", "float16", "float32", "float64")
 def check_batch(
     scores: Sequence[int | None], scores_dtype: str, target: Sequence[int | None], target_dtype: str
 ) -> bool:
-    """Whether the target is multi-hot, of scores and a target of these shapes and types; else it is padded ids.
-
-    Examples
-    --------
-    >>> check_batch((None, 10), "bfloat16", (None, 3), "int32")
-    False
-    """
+    """Whether the target is multi-hot, of scores and a target of these shapes and types; else it is padded ids."""
     if len(scores) != 2 or not scores[1] or scores_dtype not in _SCORE_TYPES:
         raise DataError(
             "wrong-type",
@@ -51,19 +45,7 @@ def refuse_rounding(given: str, kept: str) -> None:
 
 
 def refuse_counted(nan: int, ill_formed: int) -> None:
-    """Raise the `DataError` for images that a graph has found wrong.
-
-    Examples
-    --------
-    >>> refuse_counted(0, 0)
-    >>> refuse_counted(2, 0)
-    Traceback (most recent call last):
-        ...
-    reassess.errors.DataError: score is NaN
-      allowed: any number, and +inf or -inf
-      found:   NaN in the scores of images: 2
-      fix:     find out why the model returns NaN
-    """
+    """Raise the `DataError` for images that a graph has found wrong."""
     if nan:
         raise DataError(
             "not-a-number",

@@ -35,12 +35,12 @@ class CleanTraining(SelectedImages):
     samples, targets, classes, class_to_idx
         As those of the dataset, of the kept images.
     missing
-        Number of names on the list that the dataset does not hold.
+        Number of names in the list that are not in the dataset.
 
     Raises
     ------
     DataError
-        The dataset does not say which files its images are; no image is on the list; or two images have a
+        The dataset does not say which files its images are; no image is in the list; or two images have a
         name that is.
     SourceError
         No place has the list.
@@ -48,7 +48,7 @@ class CleanTraining(SelectedImages):
     Warns
     -----
     ReassessWarning
-        The dataset does not hold all images on the list.
+        The dataset does not hold all images in the list.
 
     Examples
     --------

@@ -87,17 +87,7 @@ def file_names(dataset: datasets.Dataset, column: str) -> Sequence[str | None]:
 def mapped(
     dataset: datasets.IterableDataset, image: str, added: Mapping[str, Any], change: Callable[..., Any], **options: Any
 ) -> datasets.IterableDataset:
-    """A streamed dataset whose Arrow tables are changed by a function; in them images keep their names.
-
-    Parameters
-    ----------
-    dataset, image
-        As for `with_real_labels`.
-    added
-        The columns that the function adds, or makes anew, and what they hold.
-    change
-        Function of a table and its file names, and of `options`.
-    """
+    """A streamed dataset whose Arrow tables `change` changes: by a table, its file names and `options`."""
     features = datasets.Features({**dataset.features, **added})
     if isinstance(dataset.features[image], datasets.Image):
         undecoded = dataset.cast_column(image, datasets.Image(decode=False))

@@ -88,11 +88,7 @@ def with_real_labels(
            [-1, -1]])
     """
     labels = labels if isinstance(labels, LabelSets) else read_labels(labels).judging
-    if not isinstance(dataset, tf.data.Dataset):
-        raise DataError(
-            "wrong-type", "not a tf.data dataset", allowed="a tf.data.Dataset", found=type(dataset).__name__
-        )
-    check_elements(dataset.element_spec, file_name, [feature, f"{feature}_rated"][: 1 + ignore_unknown])
+    check_elements(dataset, file_name, [feature, f"{feature}_rated"][: 1 + ignore_unknown])
     positions = {key: row for row, key in enumerate(image_keys(labels.images))}
     find, encode = finder(positions, len(labels)), _encoder(labels, encoding)
 
@@ -147,8 +143,13 @@ def _encoder(labels: LabelSets, encoding: Encoding) -> Callable[[tf.Tensor], tf.
     return encode
 
 
-def check_elements(spec: Any, file_name: str, features: list[str]) -> None:
+def check_elements(dataset: Any, file_name: str, features: list[str]) -> None:
     """Raise `DataError` unless elements are dicts with a file name and without the features that are to be added."""
+    if not isinstance(dataset, tf.data.Dataset):
+        raise DataError(
+            "wrong-type", "not a tf.data dataset", allowed="a tf.data.Dataset", found=type(dataset).__name__
+        )
+    spec = dataset.element_spec
     if not isinstance(spec, Mapping):
         raise DataError(
             "no-image-names",

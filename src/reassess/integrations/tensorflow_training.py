@@ -181,11 +181,7 @@ def _finder(
     batches: bool = False,
 ) -> Any:
     """From names to positions among the wanted images, below 0 of others; an unknown one stops the iteration."""
-    if not isinstance(dataset, tf.data.Dataset):
-        raise DataError(
-            "wrong-type", "not a tf.data dataset", allowed="a tf.data.Dataset", found=type(dataset).__name__
-        )
-    check_elements(dataset.element_spec, file_name, [])
+    check_elements(dataset, file_name, [])
     if not batches and dataset.element_spec[file_name].shape.rank:
         raise DataError(
             "batched", "elements of the dataset are batches", allowed="one image an element",

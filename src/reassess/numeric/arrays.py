@@ -28,21 +28,13 @@ def release(array: npt.NDArray[Any]) -> None:
 
 
 def runs(starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Positions start, start + 1, ..., start + size - 1 of each run, one run after another.
-
-    >>> runs(np.array([7, 0]), np.array([2, 3]))
-    array([7, 8, 0, 1, 2])
-    """
+    """Positions start, start + 1, ..., start + size - 1 of each run, one run after another."""
     ends = np.cumsum(sizes)
     return np.asarray(np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - sizes), sizes))
 
 
 def pair_keys(first: npt.NDArray[np.integer], second: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
-    """One number for each two, such as a row and a class id, in their order; the second from 0 to 2**32 - 1.
-
-    >>> pair_keys(np.array([0, 1]), np.array([7, 7])).tolist()
-    [7, 4294967303]
-    """
+    """One number for each two, such as a row and a class id, in their order; the second from 0 to 2**32 - 1."""
     return (np.asarray(first, np.int64) << 32) | np.asarray(second, np.int64)
 
 
@@ -50,11 +42,7 @@ _BFLOAT16 = "bfloat16"  # its name in every library; numpy has no such type, and
 
 
 def as_array(given: Any) -> tuple[npt.NDArray[Any], bool]:
-    """Numpy's view of an array, and whether its int16 are the bits of bfloat16.
-
-    >>> as_array([[0.5, 0.25]])
-    (array([[0.5 , 0.25]]), False)
-    """
+    """Numpy's view of an array, and whether its int16 are the bits of bfloat16."""
     try:
         return _read(given)
     except Exception as error:  # each library raises its own
@@ -80,11 +68,7 @@ def _read(given: Any) -> tuple[npt.NDArray[Any], bool]:
 
 
 def ranks(values: npt.NDArray[np.floating | np.integer]) -> npt.NDArray[np.int64]:
-    """Rank of each value, the highest being 1: 1 and the number of higher ones, so that equals share a rank.
-
-    >>> ranks(np.array([3.0, 5.0, 3.0, 1.0]))
-    array([2, 1, 2, 4])
-    """
+    """Rank of each value, the highest being 1: 1 and the number of higher ones, so that equals share a rank."""
     return values.size - np.searchsorted(np.sort(values), values, side="right") + 1
 
 
@@ -92,11 +76,7 @@ _SCORE_BYTES = (2, 4, 8)
 
 
 def as_scores(given: npt.ArrayLike) -> npt.NDArray[Any]:
-    """Scores of any library's arrays as `Predictions` hold them, shape (N, outputs), and not copied.
-
-    >>> as_scores([[0.5, 0.25]])
-    array([[0.5 , 0.25]])
-    """
+    """Scores of any library's arrays as `Predictions` hold them, shape (N, outputs), and not copied."""
     array, are_bits = as_array(given)
     is_float = are_bits or (array.dtype.kind == "f" and array.dtype.itemsize in _SCORE_BYTES)
     if not is_float or array.ndim != 2 or not array.shape[1]:

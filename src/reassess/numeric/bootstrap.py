@@ -33,9 +33,6 @@ _Floats = npt.NDArray[np.float64]
 def mean_interval(counts: Mapping[int, int], n: int) -> tuple[float, float] | None:
     """95 % percentile bootstrap interval over images of the mean of a small whole number; None if n is 0.
 
-    >>> mean_interval({1: 60, -1: 40}, 1000)
-    (0.001, 0.04)
-
     Source: Efron (1979), Annals of Statistics 7, section 2: the bootstrap distribution by direct calculation.
     """
     if n == 0:
@@ -48,9 +45,6 @@ def times_drawn(rng: np.random.Generator, count: int) -> npt.NDArray[np.uint8]:
     """How often each of some things is drawn, if as many are drawn with replacement; uint8, shape (count,).
 
     That one is drawn more than 255 times has a probability below 1e-500.
-
-    >>> times_drawn(np.random.default_rng(0), 5)
-    array([0, 2, 1, 1, 1], dtype=uint8)
     """
     from reassess.numeric.resampling_kernels import add_drawn
 
@@ -60,23 +54,13 @@ def times_drawn(rng: np.random.Generator, count: int) -> npt.NDArray[np.uint8]:
 
 
 def times_drawn_again(rng: np.random.Generator, count: int, replicates: int) -> _Ints:
-    """What so many calls of `times_drawn` give, one a row; faster where things are few.
-
-    >>> times_drawn_again(np.random.default_rng(0), 5, 1)
-    array([[0, 2, 1, 1, 1]])
-    """
+    """What so many calls of `times_drawn` give, one a row; faster where things are few."""
     drawn = rng.integers(0, count, (replicates, count)) + count * np.arange(replicates)[:, None]
     return np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape)
 
 
 def resampled_hits(hits: npt.NDArray[np.bool_], *, replicates: int, seed: int) -> npt.NDArray[np.int32]:
-    """Number of hits of each model in each bootstrap replicate of the images.
-
-    >>> resampled_hits(np.array([[True, True], [False, True]]), replicates=3, seed=0)
-    array([[2, 2],
-           [2, 1],
-           [2, 0]], dtype=int32)
-    """
+    """Number of hits of each model in each bootstrap replicate of the images."""
     images = hits.shape[1]
     rng = np.random.default_rng(seed)
     result = np.empty((replicates, len(hits)), np.int32)
@@ -90,12 +74,7 @@ def resampled_hits(hits: npt.NDArray[np.bool_], *, replicates: int, seed: int) -
 
 
 def weighted_hits(hits: npt.NDArray[np.bool_], times: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
-    """Number of hits of each model if images count several times, or not at all.
-
-    >>> weighted_hits(np.array([[True, True], [False, True]]), np.array([[2, 0], [1, 1]], np.uint8))
-    array([[2, 0],
-           [2, 1]], dtype=int32)
-    """
+    """Number of hits of each model if images count several times, or not at all."""
     from reassess.numeric.resampling_kernels import add_weighted
 
     totals = np.zeros((len(times), len(hits)), np.int32)
@@ -104,13 +83,7 @@ def weighted_hits(hits: npt.NDArray[np.bool_], times: npt.NDArray[np.uint8]) -> 
 
 
 def common_hits(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> _Ints:
-    """On how many images both of two models are right, for every model of one list and every model of another.
-
-    >>> hits = np.array([[True, True, False], [False, True, True]])
-    >>> common_hits(hits, hits)
-    array([[2, 1],
-           [1, 2]])
-    """
+    """On how many images both of two models are right, for every model of one list and every model of another."""
     total = np.zeros((len(first), len(second)), np.int64)
     for start in range(0, first.shape[1], _BLOCK):
         ours, theirs = first[:, start : start + _BLOCK], second[:, start : start + _BLOCK]
@@ -120,23 +93,14 @@ def common_hits(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> 
 
 
 def percentile_bounds(samples: npt.NDArray[_Number]) -> tuple[npt.NDArray[_Number], npt.NDArray[_Number]]:
-    """95 % percentile interval of each column: values that were drawn, beyond which at most 2.5 % lie at either end.
-
-    >>> percentile_bounds(np.arange(1000)[::-1])
-    (np.int64(24), np.int64(975))
-    """
+    """95 % percentile interval of each column: values that were drawn, beyond which at most 2.5 % lie at either end."""
     below = math.ceil(_TAIL * len(samples))
     ordered = np.sort(samples, axis=0)
     return ordered[below - 1], ordered[-below]
 
 
 def normal_interval(value: float, deviation: float, least: float = -1, most: float = 1) -> tuple[float, float]:
-    """95 % interval of a value between two bounds whose standard deviation over replicates is known.
-
-    >>> low, high = normal_interval(0.99, 0.01, least=0, most=1)
-    >>> round(low, 6), high
-    (0.9704, 1.0)
-    """
+    """95 % interval of a value between two bounds whose standard deviation over replicates is known."""
     low, high = (float(np.clip(value + sign * _NORMAL * deviation, least, most)) for sign in (-1, 1))
     return low, high
 
@@ -145,9 +109,6 @@ def normal_p_values(values: npt.ArrayLike, deviations: npt.ArrayLike) -> _Floats
     """Two-sided p-values of values whose standard deviations over replicates are known, if the true ones are 0.
 
     None is below 1e-10, since replicates tell nothing of how far the tails of their distribution are normal.
-
-    >>> normal_p_values([0.0196, -0.01, 0], [0.01, 0, 0]).round(3)
-    array([0.05, 0.  , 1.  ])
     """
     from scipy.special import ndtr
 

@@ -19,11 +19,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Information:
-    """Bits a vote, and their 95 % interval; neither is below 0, or above what the truth has.
-
-    >>> Information(0.41, 0.38, 0.44).excludes_none
-    True
-    """
+    """Bits a vote, and their 95 % interval; neither is below 0, or above what the truth has."""
 
     bits: float
     low: float
@@ -44,10 +40,6 @@ def mutual_information(matrices: npt.ArrayLike, prior: npt.ArrayLike) -> Floats:
 
     I = sum over t and a of p[t] m[t, a] log2(m[t, a] / q[a]), where q[a] = sum over t of p[t] m[t, a]: by how much the
     vote lowers, on average, the entropy of the truth.
-
-    >>> never_wrong, at_random = [[1, 0], [0, 1]], [[0.3, 0.7], [0.3, 0.7]]
-    >>> mutual_information([never_wrong, at_random], [0.5, 0.5])
-    array([1., 0.])
 
     Source: Shannon, "A mathematical theory of communication" (1948), section 12; Cover and Thomas, "Elements of
     information theory", section 2.3.

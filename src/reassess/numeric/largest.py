@@ -11,12 +11,6 @@ class Largest:
     """Keeps the largest of the values that are added, each with its position; of equal ones the lower position.
 
     Memory is that of twice as many as are kept, and of what is added at a time.
-
-    >>> largest = Largest(2)
-    >>> largest.add(np.array([0.5, 0.1, 0.5]), np.array([0, 1, 2]))
-    >>> largest.add(np.array([0.5, 0.9]), np.array([3, 4]))
-    >>> largest.ordered()
-    (array([0.9, 0.5]), array([4, 0]))
     """
 
     def __init__(self, most: int) -> None:
@@ -56,12 +50,7 @@ class Largest:
 
 
 class Descending:
-    """Values from the largest on, equal ones by position, to find where others would stand among them.
-
-    >>> held = Descending(np.array([0.9, 0.5, 0.5]), np.array([7, 1, 5]), 10)
-    >>> held.before(np.array([1.0, 0.5, 0.6, 0.1]), np.array([0, 2, 1, 3]))
-    array([0, 2, 1, 3])
-    """
+    """Values from the largest on, equal ones by position, to find where others would stand among them."""
 
     def __init__(self, values: _Floats, positions: _Ints, span: int) -> None:
         self._levels, level = np.unique(-values, return_inverse=True)

@@ -33,10 +33,6 @@ def wilson(hits: int, n: int) -> tuple[float, float] | None:
 def lower_bound(hits: npt.NDArray[np.int64], of: npt.NDArray[np.int64], *, confidence: float) -> float:
     """One-sided lower confidence bound of a share of pairs, where each draw is an image with all its pairs.
 
-    >>> ones = np.ones(50, int)
-    >>> round(lower_bound(ones, ones, confidence=0.9), 4), round(lower_bound(ones, 2 * ones, confidence=0.9), 4)
-    (0.955, 0.4009)
-
     Clopper and Pearson's bound for the number of independent pairs that says as much as these. That number is the
     smaller of two: what it would be if all pairs of an image were hits or none (Kish), and what the variance between
     images says, which is too small where hits or misses are few.

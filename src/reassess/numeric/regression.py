@@ -18,12 +18,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number that was estimated, with its standard error and the degrees of freedom of the latter.
-
-    >>> estimate = Estimate(0.5, error=0.1, df=20)
-    >>> [round(bound, 3) for bound in estimate.interval], round(estimate.p_value, 6)
-    ([0.291, 0.709], 6.9e-05)
-    """
+    """A number that was estimated, with its standard error and the degrees of freedom of the latter."""
 
     value: float
     error: float
@@ -115,11 +110,6 @@ def fit_polynomial(
     degree: int = 1,
 ) -> Polynomial | None:
     """Fit a polynomial by least squares.
-
-    >>> x = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
-    >>> line = fit_polynomial(x, np.array([1.0, 3.0, 2.0, 5.0, 4.0]), np.arange(5))
-    >>> round(line.coefficient(1).value, 6), line.at(3.0)
-    (0.8, 3.0)
 
     Source: MacKinnon and White (1985), Journal of Econometrics 29, for HC3; Bell and McCaffrey (2002), Survey
     Methodology 28, for its form by groups and the degrees of freedom.

@@ -4,7 +4,7 @@ from .image_models import ImageModel as ImageModel
 from .image_models import ModelSource as ModelSource
 from .inference import predict as predict
 from .model_runs import ImagePredictions as ImagePredictions
-from .model_sources import open_model as open_model
+from .model_runs import open_model as open_model
 from .preprocessing import Transform as Transform
 from .preprocessing import read_transform as read_transform
 from .proposing import USUAL_PER_IMAGE as USUAL_PER_IMAGE

@@ -104,7 +104,9 @@ def predict(
     opened = Opener(models, device=device)
     runs = _prepared(models, files, opened, listed, benchmark, unfinished, batch_size)
     check_room(runs, unfinished, tell)
-    _tell_unknown_outputs(runs, tell)
+    for run in runs:
+        if run.outputs.unknown:
+            tell(f"{run.name}: {run.outputs.unknown_in_words()}")
     record = {"batch_size": batch_size, "pillow": pillow, "models": {run.name: run.facts for run in runs}}
     with unfinished.begun(record, listed, [run.shards for run in runs]):
         _tell_what_is_there(runs, unfinished, tell)
@@ -153,12 +155,6 @@ def _prepared(
     return runs
 
 
-def _tell_unknown_outputs(runs: Sequence[ModelRun], tell: Callable[[str], object]) -> None:
-    for run in runs:
-        if run.outputs.unknown:
-            tell(f"{run.name}: {run.outputs.unknown_in_words()}")
-
-
 def _tell_what_is_there(runs: Sequence[ModelRun], unfinished: Unfinished, tell: Callable[[str], object]) -> None:
     """Say how much is finished, without the shards that are damaged, which are removed."""
     damaged = [path for run in runs for path in run.shards.remove_damaged()]
@@ -166,9 +162,8 @@ def _tell_what_is_there(runs: Sequence[ModelRun], unfinished: Unfinished, tell: 
         names = some([path.relative_to(unfinished.folder) for path in damaged], most=3)
         tell(f"{unfinished.folder}: {counted(len(damaged), 'damaged shard')} made anew: {names}")
     if done := sum(run.shards.count - len(run.shards.pending()) for run in runs):
-        tell(
-            f"{unfinished.folder}: goes on after {done:,} of {counted(sum(run.shards.count for run in runs), 'shard')}"
-        )
+        count = counted(sum(run.shards.count for run in runs), "shard")
+        tell(f"{unfinished.folder}: goes on after {done:,} of {count}")
 
 
 def _score(

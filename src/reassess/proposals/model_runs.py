@@ -1,7 +1,9 @@
 """One model of a run: what is needed to run it, what its scores take, and the file that its shards become."""
 
 import shutil
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,11 +12,13 @@ from reassess.core import Classes
 from reassess.data import ImageSource
 from reassess.errors import DataError, OutputError, at
 from reassess.proposals.image_models import ImageModel, ModelSource
-from reassess.proposals.model_sources import open_model, takers
+from reassess.proposals.onnx_models import open_onnx
 from reassess.proposals.output_classes import OutputClasses
+from reassess.proposals.python_models import open_python
 from reassess.proposals.run_files import is_array, write_shards
 from reassess.proposals.shard_scoring import Decoder
 from reassess.proposals.shards import Shards
+from reassess.proposals.torch_models import open_timm, open_torchvision
 from reassess.proposals.unfinished_runs import Unfinished
 from reassess.text import Listed, Shown, counted, in_bytes, some
 
@@ -43,6 +47,7 @@ class ImagePredictions(Shown):
         return Listed(("image", "cannot be read"), len(self.unreadable), self.unreadable) if self.unreadable else None
 
 
+_OPENERS = {"timm": open_timm, "torchvision": open_torchvision, "onnx": open_onnx, "python": open_python}
 _SHARD = 256  # images, as whole batches
 _BYTES = 2  # of a score
 
@@ -52,6 +57,32 @@ Source = str | ModelSource | ImageModel
 def name_of(source: Source) -> str:
     """Name of a model."""
     return source if isinstance(source, str) else source.name
+
+
+def takers(models: Sequence[str], option: str) -> list[str]:
+    """List the models that take an option given for all of them; if none does, all, so that it is refused."""
+    return [model for model in models if ModelSource(model).takes(option)] or list(models)
+
+
+def open_model(source: str | ModelSource, *, device: str | None = None) -> ImageModel:
+    """Open a model, or one of this name, with its weights and its preprocessing.
+
+    A Python function runs the code of its module. `device` is where the model runs, as PyTorch calls it; by default a
+    GPU if there is one, where it computes in mixed precision.
+    """
+    if isinstance(source, str):
+        source = ModelSource(source)
+    kind, _, name = source.name.partition(":")
+    if kind not in _OPENERS or not name:
+        raise DataError(
+            "unknown-model",
+            "not a model",
+            where=source.name,
+            allowed="timm:NAME, torchvision:NAME, onnx:FILE or python:module:function",
+            fix=f"did you mean timm:{source.name}?" if source.name and ":" not in source.name else None,
+        )
+    with redirect_stdout(sys.stderr):  # keep prints of libraries out of the result
+        return _OPENERS[kind](source, name, device)
 
 
 class Opener:

@@ -21,6 +21,13 @@ _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 def open_onnx(source: ModelSource, name: str, device: str | None) -> ImageModel:
     """A model in a file, with the transform that goes with it."""
+    if source.checkpoint is not None:
+        raise DataError(
+            "checkpoint-not-used",
+            "ONNX files have their own weights",
+            where=source.name,
+            fix="leave the checkpoint out",
+        )
     for package in ("onnxruntime", "onnx"):
         try:
             import_module(package)

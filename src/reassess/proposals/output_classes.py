@@ -10,10 +10,9 @@ import numpy.typing as npt
 from reassess.core import Classes, Predictions
 from reassess.errors import DataError, Fix
 from reassess.evaluation.probabilities import rows_of_probabilities
-from reassess.formats.predictions.output_lists import refuse_blank_lines
+from reassess.formats.predictions.output_lists import OUTPUT_LIST, map_outputs, refuse_blank_lines
 from reassess.text import counted, nearest, some
 
-_LIST = "the list of outputs"
 _EXAMPLES = 3
 
 
@@ -42,10 +41,10 @@ class OutputClasses:
             )
         if names is None:
             return cls(classes, None)
-        refuse_blank_lines(names, where=_LIST)
+        refuse_blank_lines(names)
         if classes.count is None:
             return cls(Classes(outputs, names=tuple(names)), None)
-        columns = classes.map_outputs(names, where=_LIST)
+        columns = map_outputs(classes, names, where=OUTPUT_LIST)
         unknown = [name for name, column in zip(names, columns, strict=True) if column < 0 and name.strip(" -")]
         return cls(classes, columns, tuple(unknown))
 

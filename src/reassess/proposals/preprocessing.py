@@ -107,26 +107,10 @@ def _offset(side: int, kept: int) -> int:
 
 
 def read_transform(path: str | Path) -> Transform:
-    r"""A transform from a file of JSON or TOML.
+    """Read a transform from a file of JSON or TOML.
 
-    Parameters
-    ----------
-    path
-        It holds ``size`` (the shorter side, or [height, width]), ``crop`` (a side, or [height, width]), ``mean`` and
-        ``deviation`` (three numbers each, for values from 0 to 1) and, if it is not bilinear, ``interpolation``.
-
-    Raises
-    ------
-    DataError
-        The file is not JSON or TOML; or a value is missing, unknown, or not as `Transform` says.
-
-    Examples
-    --------
-    >>> from tempfile import mkdtemp
-    >>> path = Path(mkdtemp()) / "lite0.toml"
-    >>> _ = path.write_text("size = 256\ncrop = 224\nmean = [0.5, 0.5, 0.5]\ndeviation = [0.5, 0.5, 0.5]\n")
-    >>> read_transform(path).crop
-    (224, 224)
+    It holds ``size`` (the shorter side, or [height, width]), ``crop`` (a side, or [height, width]), ``mean`` and
+    ``deviation`` (three numbers each, for values from 0 to 1) and, if it is not bilinear, ``interpolation``.
     """
     path = as_path(path)
     suffix = suffix_of(path, (".json", ".toml"), "a transform")

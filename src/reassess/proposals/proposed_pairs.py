@@ -61,9 +61,8 @@ class GoldenPairs:
     pairs: Pairs
     valid: _Bools  # whether each is valid
     images: _Ints  # the image of each, by number
-    without_golden: (
-        Pairs  # candidates on golden images without a golden answer, and the original labels that stay there
-    )
+    # Candidates on golden images without a golden answer, and the original labels that stay there.
+    without_golden: Pairs
     without_golden_images: _Ints  # the image of each of them, by number
     not_candidates: int  # this and the following as in `ModelChoice`
     set_aside: int
@@ -99,16 +98,6 @@ def sent_pairs(result: ProposalResult) -> Pairs:
     """All pairs that go to raters; an original label does with its image, whoever sends that."""
     sends = result.sends[result.candidates.questions.image_ids]
     return Pairs(result.proposes | result.are_original[:, None], sends)
-
-
-def sent_images(result: ProposalResult) -> Pairs:
-    """The images that go to raters, each as one pair."""
-    return Pairs(result.sends, result.sends)
-
-
-def held_images(result: ProposalResult) -> Pairs:
-    """The images that a model holds, each as one pair."""
-    return Pairs(result.holds, result.holds)
 
 
 def golden_pairs(result: ProposalResult, golden: Golden) -> GoldenPairs:

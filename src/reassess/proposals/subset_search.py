@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from reassess.core import ModelSubset, ProposalResult
 from reassess.numeric import Proportion
-from reassess.proposals.proposed_pairs import GoldenPairs, Pairs, held_images, sent_images, sent_pairs
+from reassess.proposals.proposed_pairs import GoldenPairs, Pairs, sent_pairs
 
 MOST_EXACT = 20  # models; each more doubles time and memory, here half a second and 50 MiB
 _SOME = 0.01  # of a hit, so that of models that bring none the one with the fewest candidates comes first
@@ -89,14 +89,12 @@ def proposed_by_each(pairs: Pairs) -> _Ints:
 
 
 def subset_sums(counts: _Ints) -> _Ints:
-    """For every subset, the sum of the counts of all its subsets; int64, shape (2 ** K,).
+    """Sum the counts of all subsets of every subset; int64, shape (2 ** K,).
+
+    Source: Yates (1937), The Design and Analysis of Factorial Experiments: one pass for each model.
 
     >>> subset_sums(np.array([1, 10, 100, 1000]))
     array([   1,   11,  101, 1111])
-
-    Notes
-    -----
-    Source: Yates (1937), The Design and Analysis of Factorial Experiments: one pass for each model.
     """
     sums = counts.copy()
     step = 1
@@ -155,8 +153,8 @@ class Measure:
     def __init__(self, result: ProposalResult, golden: GoldenPairs) -> None:
         self._names = result.names
         self._golden = golden
-        self._pairs, self._sent = sent_pairs(result), sent_images(result)
-        self._held = held_images(result)
+        self._pairs = sent_pairs(result)
+        self._sent, self._held = (Pairs(images, images) for images in (result.sends, result.holds))
 
     def __call__(self, subset: _Bools) -> ModelSubset:
         """What one subset, bool of shape (K,), reaches."""

@@ -217,19 +217,9 @@ def _by_images(questions: Questions) -> tuple[_Distances, _Explain]:
 
 
 def votes_until_closed(votes: Votes, model: RaterModel, stop: StopRule, at_most: int) -> float:
-    """Votes per question under a stop rule, from 1 to `at_most`, on average over earlier votes.
+    """Compute the votes per question under a stop rule, from 1 to `at_most`, on average over earlier votes.
 
     The earlier votes are replayed in random order; questions with fewer than `at_most` do not count.
-
-    Examples
-    --------
-    >>> matrix = np.array([[0.9, 0.1], [0.2, 0.8]])
-    >>> model = RaterModel((), ("invalid", "valid"), ("no", "yes"), np.empty((0, 2, 2)), matrix, np.array([0.5, 0.5]))
-    >>> questions = Questions.from_columns(["a.png"], np.array([0]))
-    >>> none, raters = np.zeros(3, int), ("ann", "bo", "cy")
-    >>> votes = Votes.from_columns(questions, none, np.arange(3), none, raters, ("no", "yes"))
-    >>> votes_until_closed(votes, model, StopRule(0.05, 0.95), 3)
-    2.0
     """
     rows = np.flatnonzero(votes.sizes >= at_most)
     if not rows.size:

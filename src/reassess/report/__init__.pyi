@@ -3,7 +3,6 @@ from .chart import Chart as Chart
 from .charts import CHARTS as CHARTS
 from .charts import write_chart as write_chart
 from .choice_figure import draw_choice as draw_choice
-from .cleaning_report import draw_noise as draw_noise
 from .cleaning_report import write_wrong_labels as write_wrong_labels
 from .curve_figures import draw_curves as draw_curves
 from .curve_figures import draw_replays as draw_replays

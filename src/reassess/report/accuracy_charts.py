@@ -14,7 +14,7 @@ from reassess.numeric import Proportion
 from reassess.report.accuracy_figures import MOST_NAMED, Spot, leaderboard_on, scatter_on
 from reassess.report.chart import Chart, cells, interval_chart, mark, only_some, percent, percents, table
 from reassess.report.chart_figures import Intervals, Mark
-from reassess.report.report_tables import COUNT, P_VALUE, PERCENT, POINTS, TEXT, Cell, Column, Table
+from reassess.report.report_tables import COUNT, P_VALUE, PERCENT, POINTS, TEXT, Cell
 from reassess.report.style import LONGEST, MOST_DRAWN, SERIES, SQUARE
 from reassess.text import counted, shortened
 
@@ -46,7 +46,7 @@ def scatter_chart(findings: Findings) -> Chart | Missing:
         else f"The chart names the {MOST_NAMED} best models; its table names all of them."
     )
     draw = partial(scatter_on, spots=spots, level=findings.level_percent, label_set=judge)
-    return Chart(key=numbers.key, title=numbers.title, draw=draw, size=SQUARE, table=numbers, note=note)
+    return Chart(draw, SQUARE, numbers, note)
 
 
 def _title(judge: str) -> str:
@@ -168,15 +168,10 @@ def leaderboard_chart(findings: Findings) -> Chart | Missing:
         if expected is not None:
             line = [expected.real, (expected.low, expected.high), expected.residual]
         rows.append(places + line)
-    own = Column("model"), Column(f"{heading(findings.labels.title)} %", PERCENT)
-    places_in = {"rank": COUNT, "original %": PERCENT, "original rank": COUNT, "of": COUNT}
-    line_at = {
-        f"expected {heading(findings.trend.board.label_set)} %": PERCENT,
-        "95 %": PERCENT,
-        "above it, points": POINTS,
-    }
-    columns = (*own, *(Column(name, form) for name, form in (places_in | line_at).items()))
-    title = "Where the models stand on the leaderboard"
-    numbers = Table(key="leaderboard", title=title, columns=columns, rows=rows)
+    columns = {"model": TEXT, f"{heading(findings.labels.title)} %": PERCENT}
+    columns |= {"rank": COUNT, "original %": PERCENT, "original rank": COUNT, "of": COUNT}
+    columns |= {f"expected {heading(findings.trend.board.label_set)} %": PERCENT}
+    columns |= {"95 %": PERCENT, "above it, points": POINTS}
+    numbers = table("leaderboard", "Where the models stand on the leaderboard", columns, rows)
     note = " ".join(f"{one.entry}: {one.caveat}." for one in placements if one.caveat)
-    return Chart(key=numbers.key, title=numbers.title, draw=draw, size=SQUARE, table=numbers, note=note)
+    return Chart(draw, SQUARE, numbers, note)

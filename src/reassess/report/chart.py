@@ -22,38 +22,32 @@ from reassess.report.style import MOST_DRAWN
 
 @dataclass(frozen=True, eq=False)
 class Chart:
-    """A chart: its title, how it is drawn, its numbers, and a note on what it leaves out."""
+    """A chart: how it is drawn, its numbers, whose key and title it has, and a note on what it leaves out."""
 
-    key: str
-    title: str
     draw: Draw
     size: Size
     table: Table
     note: str = ""
 
+    @property
+    def key(self) -> str:
+        """Its short name on the page."""
+        return self.table.key
+
+    @property
+    def title(self) -> str:
+        """What it shows."""
+        return self.table.title
+
 
 def interval_chart(intervals: Intervals, numbers: Table, note: str = "") -> Chart:
-    """Values with intervals; key and title are those of the table."""
-    return Chart(
-        key=numbers.key,
-        title=numbers.title,
-        draw=partial(intervals_on, intervals=intervals),
-        size=size_of_intervals(intervals),
-        table=numbers,
-        note=note,
-    )
+    """Values with intervals."""
+    return Chart(partial(intervals_on, intervals=intervals), size_of_intervals(intervals), numbers, note)
 
 
 def stack_chart(stacks: Stacks, numbers: Table, note: str = "") -> Chart:
-    """Stacked bars; key and title are those of the table."""
-    return Chart(
-        key=numbers.key,
-        title=numbers.title,
-        draw=partial(stacks_on, stacks=stacks),
-        size=size_of_stacks(stacks),
-        table=numbers,
-        note=note,
-    )
+    """Stacked bars."""
+    return Chart(partial(stacks_on, stacks=stacks), size_of_stacks(stacks), numbers, note)
 
 
 def table(key: str, title: str, columns: dict[str, str], rows: Sequence[Sequence[Cell]]) -> Table:
@@ -62,11 +56,7 @@ def table(key: str, title: str, columns: dict[str, str], rows: Sequence[Sequence
 
 
 def only_some(total: int, items: str = "models", most: int = MOST_DRAWN) -> str:
-    """A note that a chart shows only the first few; empty if it shows all.
-
-    >>> only_some(40)
-    'The chart shows the first 12 of 40 models; its table has all of them.'
-    """
+    """A note that a chart shows only the first few; empty if it shows all."""
     if total <= most:
         return ""
     return f"The chart shows the first {most} of {total:,} {items}; its table has all of them."

@@ -117,7 +117,7 @@ def _curve_chart(findings: Findings) -> Chart | Missing:
     columns = {"scores": TEXT, "threshold": SHARE, "precision": SHARE, "recall": SHARE, "kept": COUNT}
     numbers = table("curve", "Precision and recall of the labels", columns, rows)
     draw = partial(curves_on, lines=findings.curves)
-    return Chart(key=numbers.key, title=numbers.title, draw=draw, size=SQUARE, table=numbers)
+    return Chart(draw, SQUARE, numbers)
 
 
 CHARTS: dict[str, Callable[[Findings], Chart | Missing]] = {

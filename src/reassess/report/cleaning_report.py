@@ -2,22 +2,19 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core import Cleaning, LabelNoise, Match
+from reassess.core import Cleaning, Match
 from reassess.core.checks import check_range
 from reassess.errors import DataError
 from reassess.formats.files import as_path, suffix_of
-from reassess.report.figures import Drawing, save_figure
 from reassess.report.gallery import Card, CardEntry, CardLine, Gallery, thumbnails
 from reassess.report.page import Page
-from reassess.report.style import LONGEST
 from reassess.report.writing import REPORT_SUFFIXES, ShownMistakes, report_sources, write_page
-from reassess.text import about, percent, plain, shortened
+from reassess.text import percent
 
 _MOST = 200
 _LEAST, _EVEN = 0.0001, 0.5
@@ -90,34 +87,3 @@ def _percent(share: float) -> str:
     if not share:
         return "no, by people who checked it"
     return f"{percent(share)} %" if share >= _LEAST else "less than 0.01 %"
-
-
-_MOST_IN_FIGURE = 20
-_WIDTH, _LINE, _AROUND = 8.0, 0.24, 1.0  # inches of the figure, of a bar, and around the bars
-_BAR = "#0072b2"
-
-
-def draw_noise(path: Path, noise: LabelNoise, *, force: bool = False) -> None:
-    """Draw the 20 mistakes that labels have most often, by the number of images that is expected."""
-    shown = len(noise.largest(_MOST_IN_FIGURE))
-    if not shown:
-        raise DataError(
-            "nothing-to-show", "there is no mistake to draw", where=path, found="no label is wrong, by the estimate"
-        )
-    size = _WIDTH, _AROUND + _LINE * shown
-    save_figure(path, partial(_noise_on, noise=noise), title="Mistakes of labels", size=size, force=force)
-
-
-def _noise_on(drawing: Drawing, noise: LabelNoise) -> None:
-    largest, label = noise.largest(_MOST_IN_FIGURE), noise.classes.label
-    names = [plain(shortened(f"{label(truth)}, called {label(given)}", LONGEST)) for truth, given, *_ in largest]
-    counts = [count for *_, count, _ in largest]
-    bars = drawing.axes.barh(range(len(largest)), counts, color=_BAR, height=0.7)
-    written = [f"{about(count)} ({percent(share)} % of the class)" for *_, count, share in largest]
-    drawing.axes.bar_label(bars, written, padding=3)
-    drawing.words += [f"{name}: {text}" for name, text in zip(names, written, strict=True)]
-    drawing.axes.set_yticks(range(len(largest)), names)
-    drawing.axes.invert_yaxis()
-    drawing.axes.set_xlim(0, 1.6 * max(counts))
-    drawing.axes.xaxis.set_major_formatter(lambda value, _: about(value))
-    drawing.axes.set_xlabel(f"expected images; {percent(noise.share)} % of all labels are wrong, by the estimate")

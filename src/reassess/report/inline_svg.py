@@ -13,11 +13,7 @@ _HREF = "{http://www.w3.org/1999/xlink}href"
 _COLOUR = re.compile(r"#[0-9a-f]{6}\b")
 _FONT = re.compile(r"font: (?:(\d+) )?([0-9.]+px)[^;]*")  # as matplotlib writes it before 3.10
 _FAMILY = re.compile(r"font-family: [^;]*;? ?")
-_DARKEST, _BRIGHTEST, _BEND = (
-    0.2,
-    0.94,
-    0.7,
-)  # on a dark page: lightness of white and of black, and the curve in between
+_DARKEST, _BRIGHTEST, _BEND = 0.2, 0.94, 0.7  # on a dark page: lightness of white and black, and the curve in between
 _TO_CONES = np.array([[0.4122, 0.5363, 0.0514], [0.2119, 0.6807, 0.1074], [0.0883, 0.2817, 0.6300]])
 _TO_LAB = np.array([[0.2105, 0.7936, -0.0041], [1.9780, -2.4286, 0.4506], [0.0259, 0.7828, -0.8087]])
 
@@ -55,11 +51,7 @@ def palette(svgs: list[str]) -> dict[str, tuple[str, str]]:
 
 
 def dark(colour: str) -> str:
-    """The colour of the same hue whose lightness suits a dark page.
-
-    >>> dark("#ffffff"), dark("#000000")
-    ('#161616', '#ebebeb')
-    """
+    """The colour of the same hue whose lightness suits a dark page."""
     shares = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
     linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
     lab = _TO_LAB @ np.cbrt(_TO_CONES @ linear)

@@ -38,11 +38,6 @@ def place(
 
     One after another, each label takes the position where it and the leader line to its anchor cover least of what is
     drawn and of the labels and leader lines placed before it; near positions are better. Several orders are tried.
-
-    >>> label = Label(np.array([[50.0, 50.0]]), width=20, height=10)
-    >>> [(corner, anchor)] = place([label], np.array([[50.0, 50.0]]), (0, 0, 100, 100))
-    >>> anchor
-    (50.0, 50.0)
     """
     rng = np.random.default_rng(0)
     orders = [range(len(labels)), *(rng.permutation(len(labels)).tolist() for _ in range(_ORDERS - 1))]

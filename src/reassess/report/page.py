@@ -30,20 +30,12 @@ _JOINT = re.compile(r"(?<=[^\W_][_./-])(?=\w)")
 
 
 def bound(text: str) -> str:
-    r"""A text in which no line can end between a number and its unit.
-
-    >>> bound("77.29 % of them, p = 0.5") == "77.29\u00a0% of them, p\u00a0=\u00a00.5"
-    True
-    """
+    """A text in which no line can end between a number and its unit."""
     return _UNIT.sub(_FREE, text)
 
 
 def set_text(text: str) -> "Markup":
-    r"""A text as a part of a page: escaped, numbers bound to their units, and long names with places to break.
-
-    >>> print(set_text("tf_efficientnet_b7.ns_jft_in1k <b>"))
-    tf_<wbr>efficientnet_<wbr>b7.<wbr>ns_<wbr>jft_<wbr>in1k &lt;b&gt;
-    """
+    """A text as a part of a page: escaped, numbers bound to their units, and long names with places to break."""
     from markupsafe import Markup
 
     words = re.split(r"(\s+)", bound(plain(text)))
@@ -51,11 +43,7 @@ def set_text(text: str) -> "Markup":
 
 
 def set_heading(text: str) -> "Markup":
-    r"""The heading of a column, which is narrow: `set_text`, but no line ends at the hyphen of its words.
-
-    >>> print(set_heading("ReaL top-1, of all"))
-    ReaL <span class="whole">top-1</span>, of all
-    """
+    """The heading of a column, which is narrow: `set_text`, but no line ends at the hyphen of its words."""
     from markupsafe import Markup
 
     return Markup(_WHOLE.sub(r'<span class="whole">\g<0></span>', str(set_text(text))))

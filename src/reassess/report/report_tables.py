@@ -27,11 +27,7 @@ class Column:
         return self.form == TEXT
 
     def write(self, cell: Cell) -> str:
-        """A cell as the page shows it.
-
-        >>> Column("p", P_VALUE).write(0.00123), Column("95 %", POINTS).write((-0.5, 1.25)), Column("n").write(None)
-        ('0.0012', '-0.50 to +1.25', '-')
-        """
+        """A cell as the page shows it."""
         if cell is None:
             return _NOTHING
         if isinstance(cell, tuple):
@@ -43,14 +39,7 @@ class Column:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A table of a page.
-
-    >>> table = Table("t", "Accuracy", (Column("model"), Column("95 %", PERCENT)), [("one", (80.5, 82.25))])
-    >>> table.written()
-    [['one', '80.50 to 82.25']]
-    >>> table.columns_in_full, table.rows_in_full
-    (['model', '95 %, low', '95 %, high'], [['one', 80.5, 82.25]])
-    """
+    """A table of a page."""
 
     key: str  # Its id on the page, and the name of its file
     title: str  # What it shows

@@ -29,18 +29,10 @@ KINDS = ("#14406b", "#c9a227", "#5b8fbf", "#e8b7c8", "#8c2d19", "#d9d9d9", "#6e6
 
 
 def number(value: float, form: str) -> str:
-    r"""A number with the minus sign that the axes of charts use.
-
-    >>> number(-5.967, "+.2f") == "\N{MINUS SIGN}5.97"
-    True
-    """
+    """A number with the minus sign that the axes of charts use."""
     return format(value, form).replace("-", "\N{MINUS SIGN}")
 
 
 def sentence(text: str) -> str:
-    """Words that other outputs show in a line of their own, as a sentence of a page.
-
-    >>> sentence("scores are missing")
-    'No scores are at hand.'
-    """
+    """Words that other outputs show in a line of their own, as a sentence of a page."""
     return f"{text[0].upper()}{text[1:]}."

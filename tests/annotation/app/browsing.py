@@ -1,13 +1,15 @@
 """Pages of a served campaign in browsers."""
 
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
 
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.schema import answers
-from tests.annotation.app.serving import Server
+from tests.annotation.app.serving import Server, ThreadServer
 from tests.annotation.app.sites import Site
 
 VIEWS = ((1366, "light"), (360, "dark"))  # width and colour scheme
@@ -20,15 +22,19 @@ class Work:
 
     browser: Any
     site: Site
-    server: Server
+    server: Server | ThreadServer
     contexts: list[Any] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
-    def sign_in(self, name: str, width: int = 1366, scheme: str = "light", page: str = "") -> Any:
-        """Sign somebody in, in a browser of their own; give their page."""
-        context = self.browser.new_context(viewport={"width": width, "height": 768}, color_scheme=scheme)
-        self.contexts.append(context)
-        view = self.tab(context)
+    def browse(self, **options: Any) -> Any:
+        """A tab in a browser of its own."""
+        size = {"width": VIEWS[0][0], "height": 768}
+        self.contexts.append(self.browser.new_context(**{"viewport": size, "reduced_motion": "reduce", **options}))
+        return self.tab(self.contexts[-1])
+
+    def sign_in(self, name: str, page: str = "", view: Any = None) -> Any:
+        """Sign somebody in, in a browser of their own or a tab; give their page."""
+        view = view or self.browse()
         view.goto(f"{self.server.address}sign-in#{self.site.tokens[name]}")
         view.wait_for_url(f"{self.server.address}{page}")
         return view
@@ -56,3 +62,24 @@ def check_page(view: Any) -> None:
     found = Axe().run(view).response["violations"]
     assert [(one["id"], one["nodes"][0]["html"], one["nodes"][0]["failureSummary"]) for one in found] == []
     assert view.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def look(view: Any, name: str) -> None:
+    """Check a page on a wide and a narrow screen, light and dark; keep pictures of it in the folder REASSESS_SHOTS."""
+    for width, scheme in reversed(VIEWS):
+        resize(view, width, scheme)
+        check_page(view)
+        if folder := os.environ.get("REASSESS_SHOTS"):
+            view.screenshot(path=Path(folder) / f"{name}-{width}-{scheme}.png")
+
+
+def resize(view: Any, width: int, scheme: str = "light") -> None:
+    """Show a page on a screen of another width and colour scheme."""
+    view.set_viewport_size({"width": width, "height": 768})
+    view.emulate_media(color_scheme=scheme)
+
+
+def wait_until(view: Any, condition: str) -> None:
+    """Wait until an expression is true on a page; its policy forbids that the browser itself waits for a text."""
+    while not view.evaluate(condition):
+        view.wait_for_timeout(50)

@@ -1,23 +1,30 @@
-"""A campaign for each test."""
+"""Campaigns with their pages, and browsers."""
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.annotation.app.browsing import Work
-from tests.annotation.app.serving import Server
+from tests.annotation.app.serving import Server, ThreadServer
 from tests.annotation.app.sites import Site, make_site
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def site(memory_folder: Path) -> Site:
     """A campaign with two raters, an expert and an owner."""
-    made = make_site(tmp_path)
-    yield made
-    made.campaign.close()
+    return make_site(memory_folder)
+
+
+@pytest.fixture(scope="module")
+def still_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A campaign for requests that change nothing."""
+    made = make_site(tmp_path_factory.mktemp("still"))
+    with closing(made.campaign):
+        yield made
 
 
 @pytest.fixture(scope="package")
@@ -35,13 +42,15 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
-def work(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Work]]:
-    """Serves a campaign; what a page complains of fails the test."""
+def work(browser: Any, memory_folder: Path) -> Iterator[Callable[..., Work]]:
+    """Serves a campaign, in a process of its own if that is to be killed; what a page complains of fails the test."""
     begun: list[Work] = []
 
-    def begin(root_path: str = "", **plan: Any) -> Work:
-        begun.append(Work(browser, make_site(tmp_path, **plan), Server(tmp_path, root_path=root_path)))
-        begun[-1].server.start()
+    def begin(*, is_killed: bool = False, root_path: str | None = None, **plan: Any) -> Work:
+        site = make_site(memory_folder, **plan)
+        begun.append(Work(browser, site, Server(memory_folder) if is_killed else ThreadServer(site.app, root_path)))
+        if is_killed:
+            begun[-1].server.start()
         return begun[-1]
 
     yield begin
@@ -49,5 +58,4 @@ def work(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Work]]:
         for context in one.contexts:
             context.close()
         one.server.kill()
-        one.site.campaign.close()
         assert one.complaints == []

@@ -1,19 +1,24 @@
-"""A server in a process of its own, which can be killed and started again."""
+"""Servers of a campaign: in a process of its own, which can be killed and started again, or in a thread."""
 
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
+from unittest.mock import patch
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from reassess.annotation import serve
 
 _SERVE = """
 import sys
+from reassess.annotation import make_app, only_process, open_campaign, serve
 from reassess.annotation.app import server
-from reassess.annotation.app.application import make_app
-from reassess.annotation.app.server import serve
-from reassess.annotation.store.campaigns import open_campaign
-from reassess.annotation.store.campaign_files import only_process
-from reassess.data.image_sources import open_images
+from reassess.data import open_images
 
 folder, port, root_path, seconds = sys.argv[1:]
 server._HEAD_SECONDS = float(seconds)
@@ -66,3 +71,32 @@ class Server:
         """Ask it to end."""
         self.process.terminate()
         self.process.wait(20)
+
+
+class ThreadServer:
+    """The server of an application, in a thread of the tests."""
+
+    def __init__(self, app: ASGIApp, root_path: str | None = None) -> None:
+        begun: SimpleQueue[uvicorn.Server] = SimpleQueue()
+        addresses: SimpleQueue[str] = SimpleQueue()
+
+        class Noted(uvicorn.Server):
+            def __init__(self, config: uvicorn.Config) -> None:
+                super().__init__(config)
+                begun.put(self)
+
+        options = {"port": 0, "root_path": root_path, "started": addresses.put}
+        self._thread = Thread(target=serve, args=[app], kwargs=options, daemon=True)
+        with patch.object(uvicorn, "Server", Noted), patch.object(sys, "setswitchinterval"):
+            self._thread.start()
+            self.address = addresses.get(timeout=20)
+            self._server = begun.get(timeout=20)
+
+    @property
+    def port(self) -> int:
+        return int(self.address.split(":")[2].split("/")[0])
+
+    def kill(self) -> None:
+        """End it, whatever its requests are doing."""
+        self._server.should_exit = self._server.force_exit = True
+        self._thread.join(20)

@@ -1,12 +1,12 @@
 """Small campaigns of drawn shapes, with their pages; and people who sign in."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from httpx2 import Response
 from PIL import Image, ImageDraw
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
@@ -15,6 +15,7 @@ from reassess.annotation import (
     Campaign,
     CampaignPlan,
     Rules,
+    ShownRow,
     add_person,
     create_campaign,
     make_app,
@@ -24,6 +25,7 @@ from reassess.annotation import (
 from reassess.annotation.app.security import csrf_of
 from reassess.core import Classes, Questions, Tasks, Votes
 from reassess.data import open_images
+from tests.annotation.campaigns import YES, answer_all
 from tests.helpers import WORDS
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -75,10 +77,26 @@ class Site:
             client.headers["X-CSRF-Token"] = csrf_of(secret)
         return client
 
+    def answer_all(self, name: str, say: int | Callable[[ShownRow], int] = YES) -> None:
+        """Answer whatever is shown to somebody."""
+        answer_all(self.campaign, self.ids[name], say, self.now)
 
-def csrf(client: TestClient) -> str:
-    """What the page of a client sends along."""
-    return re.search('<meta name="csrf" content="([0-9a-f]{64})">', client.get("/").text)[1]
+
+def next_task(client: TestClient, held: Sequence[int] = ()) -> dict[str, Any] | None:
+    """The task that a page gets next."""
+    task: dict[str, Any] | None = client.post("/next", json={"held": list(held)}).json()["task"]
+    return task
+
+
+def answers_to(task: dict[str, Any], answer: int = 2, revision: int = 0) -> dict[str, Any]:
+    """What a page sends that answers all rows of a task."""
+    rest = {"answer": answer, "revision": revision, "seconds": 1.5}
+    return {"answers": [{"question": row["question"], **rest} for row in task["rows"]]}
+
+
+def refusal(response: Response) -> tuple[int, str]:
+    """The status of a refused request, and why."""
+    return response.status_code, response.json()["error"]
 
 
 def make_site(

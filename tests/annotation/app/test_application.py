@@ -12,13 +12,13 @@ from sqlalchemy import event
 from reassess.annotation import make_app
 from reassess.annotation.app import rating_page
 from reassess.annotation.store import database
-from tests.annotation.app.sites import Site
+from tests.annotation.app.sites import Site, answers_to, next_task, refusal
 
-UNAVAILABLE = {"error": "the campaign cannot be read or changed now; please try again later"}
+UNAVAILABLE = 503, "the campaign cannot be read or changed now; please try again later"
 
 
-def test_page_script_and_style_are_small(site: Site) -> None:
-    client = site.client("ann")
+def test_page_script_and_style_are_small(still_site: Site) -> None:
+    client = still_site.client("ann")
     page = client.get("/")
     assert page.headers["Content-Encoding"] == "gzip"
     linked = set(re.findall(r'(?:href|src)="(static/[^"]+)"', page.text))
@@ -31,8 +31,8 @@ def test_page_script_and_style_are_small(site: Site) -> None:
 @pytest.mark.parametrize(
     "path", ["/static/../security.py", "/static/%2e%2e/security.py", "/static//etc/passwd", "/images/..%2fcampaign"]
 )
-def test_paths_lead_to_nothing_but_what_is_served(site: Site, path: str) -> None:
-    response = site.client("ann").get(path)
+def test_paths_lead_to_nothing_but_what_is_served(still_site: Site, path: str) -> None:
+    response = still_site.client("ann").get(path)
     assert response.status_code == 404
     assert "error" in response.json()
 
@@ -43,16 +43,13 @@ def test_a_fault_of_the_server_is_told_without_its_inside(site: Site, monkeypatc
 
     monkeypatch.setattr(rating_page, "next_turn", fail)
     response = site.client("ann").post("/next", json={"held": []})
-    assert (response.status_code, response.json()) == (
-        500,
-        {"error": "the server could not do this; its log says why"},
-    )
+    assert refusal(response) == (500, "the server could not do this; its log says why")
 
 
 def test_without_images_no_image_is_shown(site: Site) -> None:
     site.app = make_app(site.campaign, clock=lambda: site.now)
     client = site.client("ann")
-    image = client.post("/next", json={"held": []}).json()["task"]["image"]
+    image = next_task(client)["image"]
     assert client.get(f"/{image}").status_code == 404
 
 
@@ -60,8 +57,7 @@ def test_on_a_full_disk_it_is_told_and_answers_are_kept_once_there_is_room(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
     client = site.client("ann")
-    task = client.post("/next", json={"held": []}).json()["task"]
-    said = {"answers": [{"question": row["question"], "answer": 2, "revision": 0} for row in task["rows"]]}
+    task = next_task(client)
     room = [1]  # pages of the file at most; those that it has stay
 
     def limit(connection: Any, *_: object) -> None:
@@ -74,28 +70,25 @@ def test_on_a_full_disk_it_is_told_and_answers_are_kept_once_there_is_room(
         refused = site.client().post("/sign-in", json={"token": site.tokens["ben"]})
         tries += 1
         assert tries < 500
-    assert (refused.status_code, refused.json()) == (503, UNAVAILABLE)
+    assert refusal(refused) == UNAVAILABLE
     assert "database of the campaign cannot be used: database or disk is full" in caplog.text
     room[0] = 100_000
-    assert len(client.post("/answers", json=said).json()["kept"]) == len(task["rows"])
+    assert len(client.post("/answers", json=answers_to(task)).json()["kept"]) == len(task["rows"])
 
 
 def test_while_another_program_has_locked_the_database_nothing_is_lost_and_it_is_told(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
     client = site.client("ann")
-    task = client.post("/next", json={"held": []}).json()["task"]
-    said = {"answers": [{"question": row["question"], "answer": 2, "revision": 0} for row in task["rows"]]}
+    task = next_task(client)
     event.listen(site.campaign.engine, "checkout", lambda connection, *_: connection.execute("PRAGMA busy_timeout=10"))
     with sqlite3.connect(site.folder / "campaign", isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
-        refused = client.post("/answers", json=said)
+        refused = client.post("/answers", json=answers_to(task))
         other.execute("ROLLBACK")
-    other.close()
-    assert (refused.status_code, refused.json()) == (503, UNAVAILABLE)
+    assert refusal(refused) == UNAVAILABLE
     assert "database of the campaign cannot be used: database is locked" in caplog.text
-    kept = client.post("/answers", json=said)
-    assert len(kept.json()["kept"]) == len(task["rows"])
+    assert len(client.post("/answers", json=answers_to(task)).json()["kept"]) == len(task["rows"])
 
 
 def test_requests_do_not_wait_one_after_the_other_for_a_database_that_takes_no_change(
@@ -105,6 +98,6 @@ def test_requests_do_not_wait_one_after_the_other_for_a_database_that_takes_no_c
     monkeypatch.setattr(database, "_PATIENCE", 10)
     with site.campaign.gate:  # another request waits there for the database
         refused = client.post("/next", json={"held": []})
-    assert (refused.status_code, refused.json()) == (503, UNAVAILABLE)
+    assert refusal(refused) == UNAVAILABLE
     assert "cannot be used: the database accepts no change of this process" in caplog.text
     assert "task" in client.post("/next", json={"held": []}).json()

@@ -21,7 +21,7 @@ TOO_LARGE = b"HTTP/1.1 431 "
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("bounds")
     make_site(folder).campaign.close()
-    begun = Server(folder, seconds=1.0)
+    begun = Server(folder, seconds=0.5)
     begun.start()
     yield begun
     begun.kill()
@@ -112,19 +112,22 @@ def test_what_pages_send_is_taken(server: Server) -> None:
             response.read()
 
 
-@pytest.mark.parametrize("begun", [b"", b"G", HEAD, HEAD + b"X-Half: "])
-def test_half_a_head_is_cut_off(server: Server, begun: bytes) -> None:
-    for before in (b"", HEAD + b"\r\n"):  # or after a whole request
-        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
-            start = time.monotonic()
-            connection.sendall(before + begun)
+def test_half_a_head_is_cut_off(server: Server) -> None:
+    """Also after a whole request."""
+    start, connections = time.monotonic(), []
+    for before in (b"", HEAD + b"\r\n"):
+        for begun in (b"", b"G", HEAD, HEAD + b"X-Half: "):
+            connections.append(socket.create_connection(("127.0.0.1", server.port), timeout=20))
+            connections[-1].sendall(before + begun)
+    for connection in connections:
+        with connection:
             received(connection)
-            assert time.monotonic() - start < 8
+    assert time.monotonic() - start < 8
 
 
 def test_a_head_that_comes_slowly_is_cut_off(server: Server) -> None:
     def slowly(sent: int) -> bytes:
-        time.sleep(0.2)
+        time.sleep(0.1)
         return b"a"
 
     _, sent = send(server, HEAD + b"X: ", slowly, most=50)
@@ -155,7 +158,7 @@ def test_a_thousand_connections_that_send_nothing_keep_nobody_out_for_long(serve
     try:
         for _ in range(900):
             held.append(socket.create_connection(("127.0.0.1", server.port), timeout=20))
-        time.sleep(3)
+        time.sleep(1.5)
         assert send(server, HEAD + b"Connection: close\r\n\r\n")[0].startswith(b"HTTP/1.1 200 ")
     finally:
         for one in held:

@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPMessage, HTTPSConnection
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
@@ -58,8 +59,7 @@ class Front:
         return f"{self.scheme}://127.0.0.1:{self.port}/rating/"
 
 
-@dataclass
-class Answer:
+class Answer(NamedTuple):
     """What came back."""
 
     status: int
@@ -88,7 +88,7 @@ def free_port() -> int:
     return port
 
 
-def file_of(folder: Path, server: Server, scheme: str, port: int, plain_port: int) -> str:
+def file_of(folder: Path, served: int, scheme: str, port: int, plain_port: int) -> str:
     """The configuration of the docs, with places on this machine in it."""
     text = (SERVING / "nginx.conf").read_text()
     tls = " ssl" if scheme == "https" else ""
@@ -99,7 +99,7 @@ def file_of(folder: Path, server: Server, scheme: str, port: int, plain_port: in
         r"/etc/letsencrypt/live/rate\.example\.org": str(folder),
         r"/var/log/nginx": str(folder),
         r"client_header_timeout 10s;": "client_header_timeout 1s;",
-        r"proxy_pass http://127\.0\.0\.1:8000/;": f"proxy_pass http://127.0.0.1:{server.port}/;",
+        r"proxy_pass http://127\.0\.0\.1:8000/;": f"proxy_pass http://127.0.0.1:{served}/;",
     }
     for place, here in places.items():
         text, count = re.subn(place, here, text)
@@ -115,26 +115,25 @@ def make_certificate(folder: Path) -> None:
     subprocess.run([*made, "-days", "1", "-subj", "/CN=rate.example.org", *files], check=True, capture_output=True)
 
 
-@pytest.fixture
-def put_in_front(tmp_path: Path) -> Iterator[Callable[[Server, str], Front]]:
-    """Puts nginx in front of a server that runs."""
-    nginx, folder = program("nginx", "nginx"), tmp_path / "nginx"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def put_in_front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[int, str], Front]]:
+    """Puts nginx in front of a server at a port, which speaks http or https."""
+    nginx = program("nginx", "nginx")
     begun: list[subprocess.Popen[bytes]] = []
 
-    def put(server: Server, scheme: str) -> Front:
-        front = Front(folder, scheme, free_port(), free_port())
-        make_certificate(folder)
-        text = file_of(folder, server, scheme, front.port, front.plain_port)
-        (folder / "whole.conf").write_text(_AROUND.format(text))
-        argv = [nginx, "-p", folder, "-c", "whole.conf", "-e", "error.log"]
+    def put(served: int, scheme: str) -> Front:
+        front = Front(tmp_path_factory.mktemp("nginx"), scheme, free_port(), free_port())
+        make_certificate(front.folder)
+        text = file_of(front.folder, served, scheme, front.port, front.plain_port)
+        (front.folder / "whole.conf").write_text(_AROUND.format(text))
+        argv = [nginx, "-p", front.folder, "-c", "whole.conf", "-e", "error.log"]
         begun.append(subprocess.Popen(argv, stderr=subprocess.DEVNULL))
         while True:
             try:
                 socket.create_connection(("127.0.0.1", front.port)).close()
                 return front
             except ConnectionRefusedError:
-                assert begun[-1].poll() is None, (folder / "error.log").read_text()
+                assert begun[-1].poll() is None, (front.folder / "error.log").read_text()
                 time.sleep(0.02)
 
     yield put
@@ -143,22 +142,28 @@ def put_in_front(tmp_path: Path) -> Iterator[Callable[[Server, str], Front]]:
         one.wait(20)
 
 
-@pytest.fixture
-def behind(tmp_path: Path) -> Iterator[tuple[Site, Server]]:
-    """A campaign that is served below /rating."""
-    site, server = make_site(tmp_path), Server(tmp_path, root_path="/rating")
+@dataclass
+class Behind:
+    """A campaign that is served below /rating, and what is in front of it, by scheme."""
+
+    site: Site
+    server: Server
+    fronts: dict[str, Front]
+
+
+@pytest.fixture(scope="module")
+def behind(tmp_path_factory: pytest.TempPathFactory, put_in_front: Callable[[int, str], Front]) -> Iterator[Behind]:
+    folder = tmp_path_factory.mktemp("behind")
+    site, server = make_site(folder), Server(folder, root_path="/rating")
     server.start()
-    yield site, server
+    yield Behind(site, server, {scheme: put_in_front(server.port, scheme) for scheme in ("http", "https")})
     server.kill()
     site.campaign.close()
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_rater_signs_in_below_the_path_and_gets_a_task_and_its_image(
-    behind: tuple[Site, Server], put_in_front: Callable[[Server, str], Front], scheme: str
-) -> None:
-    site, server = behind
-    front = put_in_front(server, scheme)
+def test_a_rater_signs_in_below_the_path_and_gets_a_task_and_its_image(behind: Behind, scheme: str) -> None:
+    site, server, front = behind.site, behind.server, behind.fronts[scheme]
     there = ask(front.address[:-1])
     assert (there.status, there.headers["Location"]) == (301, front.address)
     first = ask(front.address)
@@ -185,28 +190,23 @@ def test_a_rater_signs_in_below_the_path_and_gets_a_task_and_its_image(
     assert site.tokens["ann"] not in asked + server.out.read_text() + server.log.read_text()
 
 
-def test_http_leads_to_https(behind: tuple[Site, Server], put_in_front: Callable[[Server, str], Front]) -> None:
-    front = put_in_front(behind[1], "https")
+def test_http_leads_to_https(behind: Behind) -> None:
+    front = behind.fronts["https"]
     moved = ask(f"http://127.0.0.1:{front.plain_port}/rating/sign-in", Host="rate.example.org")
     assert (moved.status, moved.headers["Location"]) == (301, "https://rate.example.org/rating/sign-in")
 
 
 @pytest.mark.parametrize("begun", [b"", b"GET /rating/ HTTP/1.1\r\nHost: rate.example.org\r\nX-Half: "])
-def test_who_sends_half_a_request_and_waits_is_cut_off(
-    behind: tuple[Site, Server], put_in_front: Callable[[Server, str], Front], begun: bytes
-) -> None:
-    front = put_in_front(behind[1], "http")
+def test_who_sends_half_a_request_and_waits_is_cut_off(behind: Behind, begun: bytes) -> None:
+    front = behind.fronts["http"]
     for port in (front.port, front.plain_port):
         with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
             connection.sendall(begun)
             assert connection.recv(1) == b""
 
 
-def test_tries_are_counted_by_the_address_of_the_client_whatever_it_says_of_itself(
-    behind: tuple[Site, Server], put_in_front: Callable[[Server, str], Front]
-) -> None:
-    site, server = behind
-    front = put_in_front(server, "http")
+def test_tries_are_counted_by_the_address_of_the_client_whatever_it_says_of_itself(behind: Behind) -> None:
+    site, server, front = behind.site, behind.server, behind.fronts["http"]
     sign_in, wrong = f"{front.address}sign-in", {"token": "wrong"}
     for number in range(MOST_TRIES):
         tried = ask(sign_in, wrong, client="127.0.0.2", X_Forwarded_For=f"192.0.2.{number}")
@@ -218,32 +218,25 @@ def test_tries_are_counted_by_the_address_of_the_client_whatever_it_says_of_itse
     assert ask(sign_in, {"token": site.tokens["ann"]}, client="127.0.0.2").status == 204
 
 
-def test_a_client_cannot_say_that_it_speaks_https(
-    behind: tuple[Site, Server], put_in_front: Callable[[Server, str], Front]
-) -> None:
-    site, server = behind
-    front = put_in_front(server, "http")
+def test_a_client_cannot_say_that_it_speaks_https(behind: Behind) -> None:
+    site, front = behind.site, behind.fronts["http"]
     signed_in = ask(f"{front.address}sign-in", {"token": site.tokens["ann"]}, X_Forwarded_Proto="https")
     assert "Secure" not in signed_in.headers["Set-Cookie"]
 
 
-def test_a_body_that_no_page_sends_does_not_reach_the_server(
-    behind: tuple[Site, Server], put_in_front: Callable[[Server, str], Front]
-) -> None:
-    server = behind[1]
-    front = put_in_front(server, "http")
+def test_a_body_that_no_page_sends_does_not_reach_the_server(behind: Behind) -> None:
+    server, front = behind.server, behind.fronts["http"]
     assert ask(f"{front.address}sign-in", {"token": "x" * 64_000}).status == 403
     assert ask(f"{front.address}sign-in", {"token": "x" * 66_000}).status == 413
     assert " 413 " not in server.log.read_text()
 
 
 def test_a_rater_works_in_a_browser_below_the_path(
-    work: Callable[..., Work], put_in_front: Callable[[Server, str], Front]
+    work: Callable[..., Work], put_in_front: Callable[[int, str], Front]
 ) -> None:
     begun = work(root_path="/rating")
-    front = put_in_front(begun.server, "https")
-    begun.contexts.append(begun.browser.new_context(ignore_https_errors=True))
-    view = begun.tab(begun.contexts[-1])
+    front = put_in_front(begun.server.port, "https")
+    view = begun.browse(ignore_https_errors=True)
     view.goto(f"{front.address}sign-in#{begun.site.tokens['ann']}")
     view.wait_for_url(front.address)
     for _ in range(3):

@@ -2,21 +2,30 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from typing import Any
 
 import pytest
 
-from tests.annotation.app.sites import Site
+from reassess.annotation import people_of
+from tests.annotation.app.sites import Site, refusal
 
-BODIES = {
+# The body of each request that changes something, and who is refused as if there were no such page.
+RATING = {
     "/next": {"held": []},
     "/back": {"held": []},
     "/answers": {"answers": []},
     "/skip": {"task": 1},
     "/suggest": {"task": 1, "class": 1},
-    "/consent": {},
-    "/sign-out": {},
 }
+OWNING = {
+    "/owner/pause": {},
+    "/owner/resume": {},
+    "/owner/export": {},
+    "/owner/invite": {"name": "x", "role": "owner"},
+    **{f"/owner/people/{what}": {"person": 3} for what in ("exclude", "include", "admit", "revoke", "delete")},
+}  # 3 is ben
+BODIES = {**RATING, **OWNING, "/consent": {}, "/sign-out": {}}
 CHANGES = list(BODIES)
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -30,79 +39,73 @@ HEADERS = {
 
 
 @pytest.mark.parametrize("path", ["/", "/sign-in", "/classes", "/images/0", "/static/rate.js", "/nowhere", "/next"])
-def test_every_response_has_the_headers(site: Site, path: str) -> None:
-    for client in (site.client(), site.client("ann")):
+def test_every_response_has_the_headers(still_site: Site, path: str) -> None:
+    for client in (still_site.client(), still_site.client("ann")):
         headers = client.get(path).headers
         assert {name: headers[name] for name in HEADERS} == HEADERS
         assert "Server" not in headers
 
 
-def test_pages_and_answers_are_kept_nowhere(site: Site) -> None:
-    client = site.client("ann")
+def test_pages_and_answers_are_kept_nowhere(still_site: Site) -> None:
+    client = still_site.client("ann")
     for response in (client.get("/"), client.post("/next", json={"held": []}), client.get("/nowhere")):
         assert response.headers["Cache-Control"] == "no-store"
     assert client.get("/static/page.css").headers["Cache-Control"] == "no-cache"
 
 
-def test_no_page_has_a_script_or_a_style_in_it(site: Site) -> None:
-    for page in (site.client().get("/sign-in").text, site.client("ann").get("/").text):
+def test_no_page_has_a_script_or_a_style_in_it(still_site: Site) -> None:
+    for page in (still_site.client().get("/sign-in").text, still_site.client("ann").get("/").text):
         assert page.count("<script") == page.count('<script type="module" src="static/')
         assert "<style" not in page
         assert " style=" not in page
         assert " on" not in page.replace(" on ", " ").replace(" one", " ").replace(" only", " ").replace(" once", " ")
 
 
-@pytest.mark.parametrize("path", CHANGES)
-def test_who_is_not_signed_in_changes_nothing(site: Site, path: str) -> None:
-    response = site.client().post(path, json=BODIES[path])
-    assert (response.status_code, response.json()) == (
-        401,
-        {"error": "you are not signed in: open your personal link"},
-    )
+def test_who_is_not_signed_in_or_has_another_role_changes_nothing(still_site: Site) -> None:
+    before = people_of(still_site.campaign)
+    nobody, ann, eva, kim = (still_site.client(name) for name in (None, "ann", "eva", "kim"))
+    for path, body in BODIES.items():
+        assert refusal(nobody.post(path, json=body)) == (401, "you are not signed in: open your personal link")
+    for bodies, clients in ((RATING, [kim]), (OWNING, [ann, eva])):
+        for path, client in product(bodies, clients):
+            assert refusal(client.post(path, json=bodies[path])) == (404, "page not found")
+    assert [refusal(client.get("/owner"))[0] for client in (nobody, ann, eva)] == [401, 404, 404]
+    assert people_of(still_site.campaign) == before
 
 
-@pytest.mark.parametrize("path", CHANGES)
-def test_a_request_that_no_page_of_the_session_sent_changes_nothing(site: Site, path: str) -> None:
-    client = site.client("ann")
-    other = site.client("ben").headers["X-CSRF-Token"]
-    for token in (None, "", "0" * 64, other, "é"):
+def test_a_request_that_no_page_of_the_session_sent_changes_nothing(still_site: Site) -> None:
+    before, other = people_of(still_site.campaign), still_site.client("ben").headers["X-CSRF-Token"]
+    clients = {path: still_site.client("kim" if path in OWNING else "ann") for path in ("/next", "/owner/pause")}
+    for (path, body), token in product(BODIES.items(), (None, "", "0" * 64, other, "é")):
+        client = clients["/owner/pause" if path in OWNING else "/next"]
         client.headers.pop("X-CSRF-Token", None)
         headers = {} if token is None else {"X-CSRF-Token": token.encode()}
-        response = client.post(path, json=BODIES[path], headers=headers)
-        assert (response.status_code, response.json()) == (
-            403,
-            {"error": "the page belongs to another session: reload it"},
-        )
+        response = client.post(path, json=body, headers=headers)
+        assert refusal(response) == (403, "the page belongs to another session: reload it")
+    assert people_of(still_site.campaign) == before
 
 
-@pytest.mark.parametrize("path", [*CHANGES, "/sign-in"])
-def test_a_form_of_another_site_is_refused(site: Site, path: str) -> None:
-    client = site.client("ann")
-    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", None):
+def test_a_form_of_another_site_is_refused(still_site: Site) -> None:
+    client = still_site.client("ann")
+    kinds = ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", None)
+    for path, kind in product([*CHANGES, "/sign-in"], kinds):
         headers = {} if kind is None else {"Content-Type": kind}
         response = client.post(path, content=b'{"token": "x", "held": []}', headers=headers)
-        assert (response.status_code, response.json()) == (
-            415,
-            {"error": "the request body is not application/json"},
-        )
+        assert refusal(response) == (415, "the request body is not application/json")
 
 
-@pytest.mark.parametrize("path", [*CHANGES, "/sign-in"])
 @pytest.mark.parametrize("announced", [True, False])
-def test_a_large_body_is_refused(site: Site, path: str, announced: bool) -> None:
-    client = site.client("ann")
-    body = b'{"held": "' + b"x" * 65_536 + b'"}'
-    content = body if announced else iter([body[:40_000], body[40_000:]])
-    response = client.post(path, content=content, headers={"Content-Type": "application/json"})
-    assert (response.status_code, response.json()) == (
-        413,
-        {"error": "the request body has more than 65,536 bytes"},
-    )
+def test_a_large_body_is_refused(still_site: Site, announced: bool) -> None:
+    client, body = still_site.client("ann"), b'{"held": "' + b"x" * 65_536 + b'"}'
+    for path in (*CHANGES, "/sign-in"):
+        content = body if announced else iter([body[:40_000], body[40_000:]])
+        response = client.post(path, content=content, headers={"Content-Type": "application/json"})
+        assert refusal(response) == (413, "the request body has more than 65,536 bytes")
 
 
 @pytest.mark.parametrize("pause", [0.01, 3600])
 def test_a_body_that_does_not_come_to_an_end_is_refused_and_the_connection_closed(
-    site: Site, monkeypatch: pytest.MonkeyPatch, pause: float
+    still_site: Site, monkeypatch: pytest.MonkeyPatch, pause: float
 ) -> None:
     monkeypatch.setattr("reassess.annotation.app.request_bodies._PATIENCE", 0.2)
     sent: list[dict[str, Any]] = []
@@ -117,7 +120,7 @@ def test_a_body_that_does_not_come_to_an_end_is_refused_and_the_connection_close
     scope = {"type": "http", "method": "POST", "path": "/sign-in", "query_string": b"", "root_path": ""}
     scope |= {"headers": [(b"content-type", b"application/json")]}
     with ThreadPoolExecutor(1) as pool:  # where no loop runs, as that of a browser may in this thread
-        pool.submit(lambda: asyncio.run(site.app(scope, receive, send))).result()
+        pool.submit(lambda: asyncio.run(still_site.app(scope, receive, send))).result()
     start, body = sent
     assert (start["status"], dict(start["headers"])[b"connection"]) == (408, b"close")
     assert body["body"] == b'{"error":"the request body took more than 0 seconds"}'
@@ -127,23 +130,21 @@ def test_a_body_that_does_not_come_to_an_end_is_refused_and_the_connection_close
     "body",
     [b"", b"[]", b"{", b"\xff", b"[" * 60_000, b"7", b'"held"', b'{"held": NaN}', b'{"held": [' + b"9" * 5_000 + b"]}"],
 )
-def test_a_body_that_is_not_a_json_object_is_refused(site: Site, body: bytes) -> None:
-    response = site.client("ann").post("/next", content=body, headers={"Content-Type": "application/json"})
+def test_a_body_that_is_not_a_json_object_is_refused(still_site: Site, body: bytes) -> None:
+    response = still_site.client("ann").post("/next", content=body, headers={"Content-Type": "application/json"})
     assert response.status_code == 400
     assert response.json()["error"].startswith("the request body is invalid: ")
 
 
-def test_a_body_that_says_something_twice_is_refused(site: Site) -> None:
+def test_a_body_that_says_something_twice_is_refused(still_site: Site) -> None:
     body = b'{"held": [], "held": [1]}'
-    response = site.client("ann").post("/next", content=body, headers={"Content-Type": "application/json"})
-    assert (response.status_code, response.json()) == (
-        400,
-        {"error": "a key is named twice\n  where:   the request body\n  found:   held\n  fix:     leave one out"},
-    )
+    response = still_site.client("ann").post("/next", content=body, headers={"Content-Type": "application/json"})
+    told = "a key is named twice\n  where:   the request body\n  found:   held\n  fix:     leave one out"
+    assert refusal(response) == (400, told)
 
 
 @pytest.mark.parametrize("path", ["/", "/owner", "/owner/", "/sign-in/", "/static", "/static/", "/owner/pause/"])
-def test_no_redirect_leads_where_the_client_says_that_the_site_is(site: Site, path: str) -> None:
+def test_no_redirect_leads_where_the_client_says_that_the_site_is(still_site: Site, path: str) -> None:
     for name in (None, "kim"):
-        response = site.client(name).get(path, headers={"Host": "evil.example"})
+        response = still_site.client(name).get(path, headers={"Host": "evil.example"})
         assert "evil" not in str(response.headers) + response.text

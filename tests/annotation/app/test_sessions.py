@@ -4,7 +4,6 @@ import itertools
 import re
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
 
 import pytest
 from httpx2 import Response
@@ -13,41 +12,13 @@ from starlette.testclient import TestClient
 from reassess.annotation import Rules
 from reassess.annotation.app import application
 from reassess.annotation.store.shown_items import find_image
-from tests.annotation.app.sites import Site, make_site
-from tests.annotation.app.test_security import BODIES
-
-
-def next_task(client: TestClient, held: tuple[int, ...] = ()) -> dict[str, Any]:
-    return client.post("/next", json={"held": list(held)}).json()["task"]
-
-
-def test_tasks_and_questions_of_others_are_as_unknown_as_those_that_are_not(site: Site) -> None:
-    ann, ben = site.client("ann"), site.client("ben")
-    mine = [next_task(ann)]
-    mine.append(next_task(ann, (mine[0]["task"],)))
-    theirs = next_task(ben)
-    others = next(task for task in mine if task["task"] != theirs["task"])
-    question = others["rows"][0]["question"]
-    for path, said in (
-        ("/skip", {"task": others["task"]}),
-        ("/suggest", {"task": others["task"], "class": 5}),
-        ("/answers", {"answers": [{"question": question, "answer": 2, "revision": 0}]}),
-    ):
-        response = ben.post(path, json=said)
-        assert response.status_code == 400
-        assert response.json()["error"].startswith("rater was not shown this ")
-
-
-@pytest.mark.parametrize("path", ["/next", "/answers", "/skip", "/suggest", "/back"])
-def test_an_owner_answers_no_question(site: Site, path: str) -> None:
-    response = site.client("kim").post(path, json=BODIES[path])
-    assert (response.status_code, response.json()) == (404, {"error": "page not found"})
+from tests.annotation.app.sites import Site, answers_to, make_site, next_task
 
 
 @pytest.mark.parametrize("path", ["/classes", "/images/0", "/examples/0"])
-def test_images_and_classes_are_for_those_who_are_signed_in(site: Site, path: str) -> None:
-    task = next_task(site.client("ann"))
-    for client in (site.client(), forged(site)):
+def test_images_and_classes_are_for_those_who_are_signed_in(still_site: Site, path: str) -> None:
+    task = next_task(still_site.client("ann"))
+    for client in (still_site.client(), forged(still_site)):
         for at in (path, "/" + task["image"]):
             assert client.get(at).status_code == 401
 
@@ -101,7 +72,7 @@ def test_in_a_whole_session_golden_tasks_look_like_all_others_and_nothing_tells_
         found = find_image(site.campaign, address.rpartition("/")[2])
         assert found is not None
         after = ann.post("/next", json={"held": [number]})
-        given = {"answers": [{"question": row["question"], "answer": 2, "revision": 0, "seconds": 1.5} for row in rows]}
+        given = answers_to(task)
         asked = {
             "shown": shown,
             "image": ann.get(address),
@@ -130,4 +101,3 @@ def test_in_a_whole_session_golden_tasks_look_like_all_others_and_nothing_tells_
     for response in [*said, shown]:
         text = str(response.headers.multi_items()) + response.content.decode("latin-1")
         assert [secret for secret in SECRETS if secret in text.lower()] == []
-    site.campaign.close()

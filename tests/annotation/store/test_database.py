@@ -19,6 +19,7 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import NoResultFound, SQLAlchemyError
 
 from reassess.annotation import (
+    Campaign,
     add_person,
     backup_campaign,
     export_votes,
@@ -37,29 +38,31 @@ from reassess.annotation.store.database import database_errors, reading
 from tests.annotation.campaigns import campaign_at, vote_on_all
 from tests.helpers import message
 
-NO_CAMPAIGN = "not a campaign\n  where:   FILE\n  fix:     reassess annotate create"
 RESTORE = "  fix:     use a copy by reassess annotate backup"
+NO_CAMPAIGN = "not a campaign\n  where:   FILE\n  fix:     reassess annotate create"
 FORM = (
     "version of the campaign is unknown\n"
     "  where:   FILE\n"
     "  allowed: one form in the table alembic_version, from 0001 on\n"
     f"  found:   {{}}\n{RESTORE}"
 )
-NO_COLUMNS = f"columns are missing in the tables of the campaign\n  where:   FILE\n  found:   {{}}\n{RESTORE}"
-NO_SETTINGS = f"settings of the campaign cannot be read\n  where:   FILE\n  found:   {{}}\n{RESTORE}"
-ROWS = (
-    f"table 'campaign' does not have exactly one row\n  where:   FILE\n  allowed: 1 row\n  found:   0 rows\n{RESTORE}"
-)
-NO_JSON = f"a value in the database is not JSON\n  where:   FILE\n  found:   {{}}\n{RESTORE}"
+FAULT = f"{{}}\n  where:   FILE\n  found:   {{}}\n{RESTORE}"
+NO_COLUMNS = "columns are missing in the tables of the campaign"
+NO_SETTINGS = "settings of the campaign cannot be read"
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
+def path(path: Path) -> Path:
     """A campaign with votes."""
-    campaign = campaign_at(tmp_path / "c.db", (2, 1), raters=2)
+    campaign = campaign_at(path, (2, 1), raters=2)
     vote_on_all(campaign, raters=2)
     campaign.close()
-    return tmp_path / "c.db"
+    return path
+
+
+def beside(path: Path, ending: str = "-wal") -> Path:
+    """A file beside a campaign, such as its log."""
+    return path.with_name(f"{path.name}{ending}")
 
 
 def execute(path: Path, *statements: str) -> None:
@@ -80,9 +83,9 @@ def execute(path: Path, *statements: str) -> None:
         ("UPDATE alembic_version SET version_num = 'ae1027a6acf'", FORM.format("ae1027a6acf")),
         (
             "DROP TABLE golden_counts",
-            NO_COLUMNS.format("golden_counts.person, golden_counts.truth, golden_counts.answer and 1 more"),
+            FAULT.format(NO_COLUMNS, "golden_counts.person, golden_counts.truth, golden_counts.answer and 1 more"),
         ),
-        ("ALTER TABLE images DROP COLUMN original", NO_COLUMNS.format("images.original")),
+        ("ALTER TABLE images DROP COLUMN original", FAULT.format(NO_COLUMNS, "images.original")),
     ],
 )
 def test_what_is_no_campaign_of_a_known_form_is_neither_opened_nor_upgraded(
@@ -102,24 +105,25 @@ def test_a_form_may_be_null(path: Path) -> None:
     assert message(open_campaign, path) == FORM.format("None").replace("FILE", str(path))
     execute(path, "ALTER TABLE alembic_version RENAME COLUMN version_num TO form")
     for function in (open_campaign, upgrade_campaign):
-        assert message(function, path) == (
-            "database of the campaign cannot be used\n"
-            f"  where:   {path}\n"
-            "  found:   no such column: alembic_version.version_num\n"
-            "  fix:     choose the file of a campaign"
-        )
+        assert "no such column: alembic_version.version_num\n  fix:     choose" in message(function, path)
 
 
 @pytest.mark.parametrize(
     ("statement", "expected"),
     [
-        ("DELETE FROM campaign", ROWS),
-        ("UPDATE campaign SET settings = 'cat'", NO_JSON.format("'cat'")),
-        ("UPDATE campaign SET settings = 3", NO_JSON.format("3")),
-        ("UPDATE campaign SET settings = 'true'", NO_SETTINGS.format("'bool' object is not iterable")),
+        (
+            "DELETE FROM campaign",
+            "table 'campaign' does not have exactly one row\n  where:   FILE\n  allowed: 1 row\n  found:   0 rows\n"
+            + RESTORE,
+        ),
+        *(
+            (f"UPDATE campaign SET settings = {value}", FAULT.format("a value in the database is not JSON", value))
+            for value in ("'cat'", "3")
+        ),
+        ("UPDATE campaign SET settings = 'true'", FAULT.format(NO_SETTINGS, "'bool' object is not iterable")),
         (
             "UPDATE campaign SET stop_low = 0.1",
-            NO_SETTINGS.format("'<' not supported between instances of 'float' and 'NoneType'"),
+            FAULT.format(NO_SETTINGS, "'<' not supported between instances of 'float' and 'NoneType'"),
         ),
         (
             "UPDATE campaign SET per_question = 'many'",
@@ -127,14 +131,12 @@ def test_a_form_may_be_null(path: Path) -> None:
         ),
     ],
 )
-def test_a_campaign_of_which_the_settings_cannot_be_read_is_not_opened(
-    path: Path, statement: str, expected: str
-) -> None:
+def test_a_campaign_without_readable_settings_is_not_opened(path: Path, statement: str, expected: str) -> None:
     execute(path, statement)
     assert message(open_campaign, path) == expected.replace("FILE", str(path))
 
 
-def test_what_the_database_layer_refuses_of_itself_is_told_in_the_same_form() -> None:
+def test_errors_of_the_database_are_told_in_one_form(path: Path) -> None:
     def fail() -> None:
         with database_errors("c.db"):
             raise NoResultFound("No row was found when one was required")
@@ -142,17 +144,9 @@ def test_what_the_database_layer_refuses_of_itself_is_told_in_the_same_form() ->
     assert message(fail) == (
         "database of the campaign cannot be used\n  where:   c.db\n  found:   No row was found when one was required"
     )
-
-
-def test_a_damaged_page_is_told_with_the_copy_as_a_fix(path: Path) -> None:
     content = path.read_bytes()
     path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
-    assert message(open_campaign, path) == (
-        "database of the campaign cannot be used\n"
-        f"  where:   {path}\n"
-        "  found:   database disk image is malformed\n"
-        f"{RESTORE}"
-    )
+    assert message(open_campaign, path).endswith(f"\n  found:   database disk image is malformed\n{RESTORE}")
 
 
 def read_all(path: Path) -> int:
@@ -175,12 +169,13 @@ def test_the_database_of_another_program_is_left_as_it_is(tmp_path: Path, statem
     assert not list(tmp_path.glob("*.db-*"))
 
 
-def test_a_campaign_and_its_copy_keep_a_write_ahead_log_when_they_are_written(path: Path, tmp_path: Path) -> None:
-    backup_campaign(path, tmp_path / "copy.db")
-    for place in (path, tmp_path / "copy.db"):
+def test_a_campaign_and_its_copy_keep_a_write_ahead_log_when_they_are_written(path: Path) -> None:
+    copy = path.with_name("copy.db")
+    backup_campaign(path, copy)
+    for place in (path, copy):
         with using_campaign(place) as campaign:
             add_person(campaign, "zoe")
-            assert (tmp_path / f"{place.name}-wal").stat().st_size
+            assert beside(place).stat().st_size
 
 
 @contextmanager
@@ -234,13 +229,12 @@ def test_a_campaign_that_may_not_be_written_is_read_and_copied_and_nothing_is_le
 def test_a_campaign_that_may_not_be_written_is_not_served(
     path: Path, memory_folder: Path, folder: int, file: int
 ) -> None:
-    kept = Path(shutil.copy(path, memory_folder / "c.db"))
-    kept.chmod(file)
+    path.chmod(file)
     memory_folder.chmod(folder)
     with as_nobody():
-        assert message(only_process(kept).__enter__) == (
+        assert message(only_process(path).__enter__) == (
             "campaign file is read-only, so it cannot be served or upgraded\n"
-            f"  where:   {kept}\n"
+            f"  where:   {path}\n"
             "  found:   Permission denied\n"
             "  fix:     make the file and its folder writable"
         )
@@ -249,11 +243,10 @@ def test_a_campaign_that_may_not_be_written_is_not_served(
 
 def test_a_campaign_that_somebody_else_serves_is_read_as_it_is_now(path: Path, memory_folder: Path) -> None:
     memory_folder.chmod(0o755)
-    kept = Path(shutil.copy(path, memory_folder / "c.db"))
-    kept.chmod(0o644)
-    with using_campaign(kept) as campaign:
+    path.chmod(0o644)
+    with using_campaign(path) as campaign:
         add_person(campaign, "zoe")
-        with as_nobody(), using_campaign(kept) as read:
+        with as_nobody(), using_campaign(path) as read:
             assert "zoe" in [one.name for one in progress_of(read, 1e9).raters]
 
 
@@ -266,65 +259,13 @@ def test_on_a_server_a_change_does_not_wait_for_ever_for_another(
         change.person(2)
         with pytest.raises(store.UnavailableError, match="lock timeout"), changing(campaign) as other:
             other.person(2)
-    campaign.close()
 
 
 def test_an_error_of_the_database_tells_no_values_so_that_no_log_does(address: str | Path) -> None:
     campaign = campaign_at(address, (2,), raters=1)
     with pytest.raises(SQLAlchemyError) as caught, reading(campaign.engine) as connection:
         connection.execute(text("SELECT nothing FROM people WHERE name = :name"), {"name": "secret"})
-    campaign.close()
     assert "secret" not in str(caught.value)
-
-
-def copy_another(path: Path) -> None:
-    """As `cp other.db c.db` does: the file stays, with another content."""
-    path.write_bytes((path.parent / "other.db").read_bytes())
-
-
-def copy_an_earlier_one(path: Path) -> None:
-    """A copy of the campaign itself, as large as it is now."""
-    path.write_bytes((path.parent / "earlier.db").read_bytes())
-
-
-def cut(path: Path) -> None:
-    os.truncate(path, path.stat().st_size // 2)
-
-
-def empty(path: Path) -> None:
-    os.truncate(path, 0)
-
-
-def lengthen(path: Path) -> None:
-    os.truncate(path, path.stat().st_size + 4096)
-
-
-def damage_the_head(path: Path) -> None:
-    with path.open("r+b") as file:
-        file.write(b"x")
-
-
-def delete_logs(path: Path) -> None:
-    for ending in ("-wal", "-shm"):
-        path.with_name(f"{path.name}{ending}").unlink()
-
-
-def delete_the_log(path: Path) -> None:
-    path.with_name(f"{path.name}-wal").unlink()
-
-
-def delete_the_index(path: Path) -> None:
-    path.with_name(f"{path.name}-shm").unlink()
-
-
-def delete_logs_and_read(path: Path) -> None:
-    """Another process opens the file, and makes logs of its own."""
-    delete_logs(path)
-    subprocess.run([sys.executable, "-m", "reassess", "status", path], check=True, capture_output=True)
-
-
-def log_of(path: Path) -> Path:
-    return path.with_name(f"{path.name}-wal")
 
 
 def overwrite(path: Path, start: int, content: bytes) -> None:
@@ -334,107 +275,115 @@ def overwrite(path: Path, start: int, content: bytes) -> None:
         file.write(content)
 
 
-def damage_the_head_of_the_log(path: Path) -> None:
-    overwrite(log_of(path), 0, os.urandom(32))
+def delete(*endings: str) -> Callable[[Path], None]:
+    def unlink(path: Path) -> None:
+        for ending in endings:
+            beside(path, ending).unlink()
+
+    return unlink
 
 
-def damage_the_middle_of_the_log(path: Path) -> None:
-    overwrite(log_of(path), log_of(path).stat().st_size // 2, b"\xff" * 5000)
+def delete_logs_and_read(path: Path) -> None:
+    """Another process opens the file, and makes logs of its own."""
+    delete("-wal", "-shm")(path)
+    subprocess.run([sys.executable, "-m", "reassess", "status", path], check=True, capture_output=True)
 
 
 def damage_a_byte_of_the_log(path: Path) -> None:
-    content = log_of(path).read_bytes()
-    overwrite(log_of(path), len(content) - 1, bytes([content[-1] ^ 1]))
+    content = beside(path).read_bytes()
+    overwrite(beside(path), len(content) - 1, bytes([content[-1] ^ 1]))
 
 
-def clear_the_log(path: Path) -> None:
-    overwrite(log_of(path), 0, bytes(log_of(path).stat().st_size))
+def size(path: Path) -> int:
+    return path.stat().st_size
 
 
-def empty_the_log(path: Path) -> None:
-    os.truncate(log_of(path), 0)
-
-
-def copy_an_earlier_log(path: Path) -> None:
-    log_of(path).write_bytes((path.parent / "earlier.db-wal").read_bytes())
-
-
-_LOG_CHANGES = (
-    damage_the_head_of_the_log,
-    damage_the_middle_of_the_log,
-    damage_a_byte_of_the_log,
-    clear_the_log,
-    empty_the_log,
-    copy_an_earlier_log,
-)
 _CHANGED = "was changed by another program since it was opened"
 _LOG_CHANGED = r"has a log \(-wal\) that another program changed since it was opened"
 _NO_LOG = "lost its log: a file beside it that ends in -wal or -shm was deleted or replaced"
+# What may befall a served file, by how it is told.
+_FILE_CHANGES: dict[str, Callable[[Path], object]] = {
+    "another campaign": lambda path: path.write_bytes((path.parent / "other.db").read_bytes()),
+    "an earlier copy": lambda path: path.write_bytes((path.parent / "earlier.db").read_bytes()),
+    "cut": lambda path: os.truncate(path, size(path) // 2),
+    "empty": lambda path: os.truncate(path, 0),
+    "longer": lambda path: os.truncate(path, size(path) + 4096),
+    "another head": lambda path: overwrite(path, 0, b"x"),
+}
+_LOSSES: dict[str, Callable[[Path], object]] = {
+    "no logs": delete("-wal", "-shm"),
+    "no log": delete("-wal"),
+    "no index": delete("-shm"),
+    "new logs": delete_logs_and_read,
+}
+_LOG_CHANGES: dict[str, Callable[[Path], object]] = {
+    "head": lambda path: overwrite(beside(path), 0, os.urandom(32)),
+    "middle": lambda path: overwrite(beside(path), size(beside(path)) // 2, b"\xff" * 5000),
+    "byte": damage_a_byte_of_the_log,
+    "zeros": lambda path: overwrite(beside(path), 0, bytes(size(beside(path)))),
+    "empty": lambda path: os.truncate(beside(path), 0),
+    "earlier": lambda path: beside(path).write_bytes((path.parent / "earlier.db-wal").read_bytes()),
+}
 
 
 @pytest.mark.parametrize(
-    ("befall", "found"),
-    [
-        *((one, _CHANGED) for one in (copy_another, copy_an_earlier_one, cut, empty, lengthen, damage_the_head)),
-        *((one, _NO_LOG) for one in (delete_logs, delete_the_log, delete_the_index, delete_logs_and_read)),
-        *((one, _LOG_CHANGED) for one in _LOG_CHANGES),
-    ],
+    ("found", "how"), [*((_CHANGED, how) for how in _FILE_CHANGES), *((_NO_LOG, how) for how in _LOSSES)]
 )
-def test_a_served_file_that_somebody_touches_takes_no_further_change(
-    path: Path, befall: Callable[[Path], None], found: str
-) -> None:
-    """What it acknowledged then would be lost.
-
-    What it acknowledged before is not, if the log was deleted, or only its head was overwritten.
-    """
+def test_a_served_file_that_somebody_touches_takes_no_further_change(path: Path, found: str, how: str) -> None:
+    """What it acknowledged then would be lost. What it acknowledged before is not, if the log was deleted."""
     campaign_at(path.with_name("other.db"), (3,) * 9, raters=3).close()
     shutil.copy(path, path.with_name("earlier.db"))
     with only_process(path), using_campaign(path) as campaign:
         add_person(campaign, "xia")
-        shutil.copy(log_of(path), path.with_name("earlier.db-wal"))
         add_person(campaign, "zoe")
-        befall(path)
+        (_FILE_CHANGES | _LOSSES)[how](path)
         for _ in range(2):
             with pytest.raises(store.UnavailableError, match=found):
                 add_person(campaign, "yan")
-        if found == _NO_LOG or befall is damage_the_head_of_the_log:
+        if found == _NO_LOG:
             assert {"xia", "zoe"} <= names_if_killed(path)
 
 
 def names_if_killed(path: Path) -> set[str]:
     """The people of what is left of a served file if its server is killed now."""
     for ending in ("", "-wal"):
-        if (left := path.with_name(f"{path.name}{ending}")).exists():
+        if (left := beside(path, ending)).exists():
             shutil.copy(left, path.with_name(f"killed.db{ending}"))
     with using_campaign(path.with_name("killed.db")) as killed:
         export_votes(killed)  # an error if it is damaged
         return {one.name for one in people_of(killed)}
 
 
-@pytest.mark.parametrize("befall", _LOG_CHANGES)
-def test_a_server_that_stops_moves_no_damaged_log_into_its_file(path: Path, befall: Callable[[Path], None]) -> None:
+def add_many(campaign: Campaign, path: Path, count: int = 20) -> None:
+    """Add people, and keep a copy of the log as it is after the half of them."""
+    for number in range(count):
+        add_person(campaign, f"{number}")
+        if number == count // 2:
+            shutil.copy(beside(path), path.with_name("earlier.db-wal"))
+
+
+@pytest.mark.parametrize("how", _LOG_CHANGES)
+def test_a_server_that_stops_moves_no_damaged_log_into_its_file(path: Path, how: str) -> None:
     """It loses no more than a server that is killed, and the file is whole."""
     with only_process(path), using_campaign(path) as campaign:
-        for number in range(20):
-            add_person(campaign, f"{number}")
-            if number == 10:
-                shutil.copy(log_of(path), path.with_name("earlier.db-wal"))
-        befall(path)
-        with pytest.raises(store.UnavailableError, match=_LOG_CHANGED):
-            add_person(campaign, "yan")
+        add_many(campaign, path)
+        _LOG_CHANGES[how](path)
+        for _ in range(2):
+            with pytest.raises(store.UnavailableError, match=_LOG_CHANGED):
+                add_person(campaign, "yan")
         kept = names_if_killed(path)
     with using_campaign(path) as campaign:
         export_votes(campaign)
         assert {one.name for one in people_of(campaign)} == kept
     assert "yan" not in kept
-    assert ("0" in kept) == (befall not in (clear_the_log, empty_the_log))
-    assert ("19" in kept) == (befall is damage_the_head_of_the_log)
+    assert ("0" in kept) == (how not in ("zeros", "empty"))
+    assert ("19" in kept) == (how == "head")
 
 
 def test_a_log_that_is_overwritten_at_once_is_noticed_too(path: Path) -> None:
     """Within the same tick of the clock by which files have their time."""
     with only_process(path), using_campaign(path) as campaign:
-        log = log_of(path)
+        log = beside(path)
         for number in range(20):
             add_person(campaign, f"{number}")
             content = log.read_bytes()
@@ -449,20 +398,15 @@ def test_a_log_that_is_overwritten_at_once_is_noticed_too(path: Path) -> None:
             campaign.gate._is_log_changed = False  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("befall", _LOG_CHANGES)
-def test_a_change_during_which_the_log_is_overwritten_is_not_acknowledged(
-    path: Path, befall: Callable[[Path], None]
-) -> None:
+@pytest.mark.parametrize("how", _LOG_CHANGES)
+def test_a_change_during_which_the_log_is_overwritten_is_not_acknowledged(path: Path, how: str) -> None:
     with only_process(path), using_campaign(path) as campaign:
-        for number in range(20):
-            add_person(campaign, f"{number}")
-            if number == 10:
-                shutil.copy(log_of(path), path.with_name("earlier.db-wal"))
+        add_many(campaign, path)
 
         def change_meanwhile() -> None:
             with changing(campaign) as change:
                 change.note(1e9, "pause")
-                befall(path)
+                _LOG_CHANGES[how](path)
 
         with pytest.raises(store.UnavailableError, match=_LOG_CHANGED):
             change_meanwhile()
@@ -473,7 +417,7 @@ def test_a_change_during_which_the_log_is_overwritten_is_not_acknowledged(
 
 def restart_in_the_index(path: Path) -> None:
     """Leave what a process leaves that is killed while it restarts the log: only the index says that it is empty."""
-    with path.with_name(f"{path.name}-shm").open("r+b") as index:
+    with beside(path, "-shm").open("r+b") as index:
         words = np.frombuffer(index.read(48), "<u4").copy()
         words[4] = 0  # commits
         words[8:9] = (words[8:9].byteswap() + 1).byteswap()  # the salt, which is big-endian
@@ -511,9 +455,9 @@ def test_what_another_process_wrote_and_a_third_one_damaged_is_noticed(path: Pat
     """A change of the server after it would be lost with it."""
     with only_process(path), using_campaign(path) as campaign:
         add_person(campaign, "zoe")
-        size = log_of(path).stat().st_size
+        before = size(beside(path))
         run_many(path, "other", 2).wait()
-        overwrite(log_of(path), size + 5000, b"\xff" * 5000)
+        overwrite(beside(path), before + 5000, b"\xff" * 5000)
         for _ in range(2):
             with pytest.raises(store.UnavailableError, match=_LOG_CHANGED):
                 add_person(campaign, "yan")
@@ -532,10 +476,10 @@ def test_what_another_program_has_not_committed_yet_is_no_damage(path: Path) -> 
 
         def write_much(*_: object) -> None:
             if not other.in_transaction:
-                size = log_of(path).stat().st_size
+                before = size(beside(path))
                 other.execute("BEGIN IMMEDIATE")
                 other.execute(f"CREATE TABLE numbers AS {many}")
-                assert log_of(path).stat().st_size > size
+                assert size(beside(path)) > before
 
         event.listen(campaign.engine, "checkin", write_much)
         assert not resume(campaign, 1e9)
@@ -556,22 +500,22 @@ def test_the_log_is_begun_again_and_all_threads_go_on(path: Path) -> None:
     with only_process(path), using_campaign(path) as campaign:
         heads = set()
 
-        def add_many(thread: int) -> None:
-            for number in range(250):
+        def add_some(thread: int) -> None:
+            for number in range(100):
                 add_person(campaign, f"{thread} {number}")
-                heads.add(log_of(path).read_bytes()[:32])
+                heads.add(beside(path).read_bytes()[:32])
 
         with ThreadPoolExecutor(4) as threads:
-            list(threads.map(add_many, range(4)))
+            list(threads.map(add_some, range(4)))
         assert len(heads) > 5
-        assert len(names_if_killed(path)) == 3 + 1000
+        assert len(names_if_killed(path)) == 3 + 400
 
 
 def test_while_the_log_is_looked_at_the_locks_of_the_database_stay(path: Path) -> None:
     """A process that closes a file loses the locks that it has on it, but SQLite has none on its log."""
     lock = f"import sqlite3; sqlite3.connect({str(path)!r}, timeout=0).execute('BEGIN IMMEDIATE')"
     with only_process(path), using_campaign(path) as campaign, changing(campaign) as change:
-        log_of(path).read_bytes()
+        beside(path).read_bytes()
         other = subprocess.run([sys.executable, "-c", lock], check=False, capture_output=True, text=True)
         assert "database is locked" in other.stderr
         change.note(1e9, "pause")
@@ -586,7 +530,7 @@ def test_other_processes_change_a_served_file_and_so_does_the_server_beside_them
         assert other.wait(60) == 0
         for number in range(250):
             add_person(campaign, f"late {number}")
-        assert path.with_name("c.db-wal").stat().st_size < 20_000_000
+        assert size(beside(path)) < 20_000_000
     with using_campaign(path) as campaign:
         assert len(people_of(campaign)) == 3 + 120 * 8 + 500
 
@@ -605,13 +549,14 @@ def test_a_damaged_file_is_neither_exported_nor_told_of_nor_served(path: Path) -
         assert message(read).startswith("campaign file is damaged\n")
 
 
-def test_a_campaign_of_which_the_file_is_gone_takes_no_change(path: Path, tmp_path: Path) -> None:
+def test_a_campaign_whose_file_is_gone_takes_no_change(path: Path) -> None:
+    moved = path.with_name("moved.db")
     with using_campaign(path) as campaign:
-        path.rename(tmp_path / "moved.db")
+        path.rename(moved)
         for _ in range(2):  # the second time, another file is in its place
             with pytest.raises(store.UnavailableError, match="was moved, deleted or replaced since it was opened"):
                 add_person(campaign, "zoe")
-            shutil.copy(tmp_path / "moved.db", path)
+            shutil.copy(moved, path)
         path.unlink()
-        (tmp_path / "moved.db").rename(path)
+        moved.rename(path)
         add_person(campaign, "zoe")

@@ -6,26 +6,19 @@ import numpy as np
 import pytest
 
 from reassess.annotation import (
-    CampaignPlan,
     GivenAnswer,
     Suggestion,
     Turn,
-    add_person,
-    create_campaign,
     exclude_rater,
     export_votes,
     next_turn,
-    open_campaign,
     release,
     save_answers,
     skip_task,
     suggest,
 )
-from reassess.annotation.store.export import golden_votes_of
 from reassess.core import Classes, LabelSets, Votes
-from tests.annotation.campaigns import CLASSES, campaign_at, golden_of, raters_of, tasks_of, vote_on_all
-
-NOW = 1e9
+from tests.annotation.campaigns import CLASSES, NOW, YES, campaign_at, give, raters_of, turn_of
 
 
 def rows_of(votes: Votes) -> list[tuple[object, ...]]:
@@ -50,113 +43,58 @@ def test_votes_come_by_image_and_class_and_as_they_were_given(address: str | Pat
     ]
     assert np.isnan(votes.seconds).tolist() == [True, False] * 3
     assert votes.items.classes == CLASSES
-    campaign.close()
-
-
-def test_of_times_that_nobody_knows_there_is_no_column(tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (1,), raters=1, golden_share=0)
-    turn = next_turn(campaign, 2, NOW)
-    assert isinstance(turn, Turn)
-    save_answers(campaign, 2, [GivenAnswer(turn.rows[0].question, 2)], NOW)
-    assert export_votes(campaign).votes.seconds is None
-    campaign.close()
-
-
-def test_golden_votes_alone_are_those_of_the_export(address: str | Path) -> None:
-    campaign = campaign_at(address, (1,), raters=2, golden_share=0.9)
-    experts, raters = golden_votes_of(campaign)
-    assert (len(experts), raters) == (5, None)
-    vote_on_all(campaign, raters=2)
-    exclude_rater(campaign, 2, NOW)
-    _, raters = golden_votes_of(campaign)
-    exported = export_votes(campaign)
-    assert raters is not None
-    assert exported.rater_golden is not None
-    assert raters.raters == ("rater 3",)
-    assert rows_of(raters) == rows_of(exported.rater_golden)
-    campaign.close()
+    assert export_votes(campaign).original is None
 
 
 @pytest.mark.parametrize("names", ["abcdef", "fedcba"])
 def test_original_labels_are_kept_also_of_images_that_nobody_is_asked_about(address: str | Path, names: str) -> None:
     lists = [[names.index(name)] for name in "eba"]  # of another list of classes, too
     labels = LabelSets.from_lists(["m1.png", "x.png", "m2.png"], lists, Classes(6, names=tuple(names)))
-    create_campaign(address, CampaignPlan(tasks_of(1, 1, 1), original=labels))
-    campaign = open_campaign(address)
+    campaign = campaign_at(address, (1, 1, 1), original=labels)
     exported = export_votes(campaign)
-    assert exported.original is not None
     assert exported.original.sets() == {"m1.png": {4}, "m2.png": {0}, "x.png": {1}}
     assert exported.original.classes == CLASSES
     assert not campaign.original_votes
-    campaign.close()
-
-
-def test_without_original_labels_none_are_exported(tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (1,), raters=1)
-    assert export_votes(campaign).original is None
-    campaign.close()
 
 
 def test_suggestions_say_how_many_people_saw_a_class(address: str | Path) -> None:
     campaign = campaign_at(address, (2,), raters=3, golden_share=0)
     for rater, class_ids in ((2, (5, 3)), (3, (5,)), (4, (5, 4))):
-        turn = next_turn(campaign, rater, NOW)
-        assert isinstance(turn, Turn)
+        turn = turn_of(campaign, rater)
         for class_id in class_ids:
             suggest(campaign, rater, turn.task, class_id, NOW)
     exclude_rater(campaign, 4, NOW)
     assert export_votes(campaign).suggestions == (Suggestion("m0.png", 3, 1), Suggestion("m0.png", 5, 2))
-    campaign.close()
 
 
 def test_answers_that_do_not_count_are_told_apart_by_why(address: str | Path) -> None:
     campaign = campaign_at(address, (1,), raters=5, per_question=1, golden_share=0, lease=60.0)
     *raters, suggesting = raters_of(5)
-
-    def shown(person: int, now: float = NOW) -> Turn:
-        turn = next_turn(campaign, person, now)
-        assert isinstance(turn, Turn)
-        return turn
-
-    def answer(person: int, turn: Turn) -> None:
-        save_answers(campaign, person, [GivenAnswer(row.question, 2) for row in turn.rows], NOW + 100)
-
-    task = shown(suggesting).task
+    later = NOW + 100  # when leases have ended
+    task = turn_of(campaign, suggesting).task
     suggest(campaign, suggesting, task, 5, NOW)
     skip_task(campaign, suggesting, task, NOW)
-    answer(raters[0], shown(raters[0]))
+    give(campaign, raters[0], turn_of(campaign, raters[0]), YES)
     skip_task(campaign, raters[0], task, NOW)
-    late, asked_of_suggested = shown(raters[1]), shown(raters[2])
-    answer(raters[3], shown(raters[3], NOW + 100))  # when their leases have ended
-    exclude_rater(campaign, suggesting, NOW + 100)
-    answer(raters[1], late)
-    answer(raters[2], asked_of_suggested)
+    late, asked_of_suggested = turn_of(campaign, raters[1]), turn_of(campaign, raters[2])
+    give(campaign, raters[3], turn_of(campaign, raters[3], later), YES, now=later)
+    exclude_rater(campaign, suggesting, later)
+    give(campaign, raters[1], late, YES, now=later)
+    give(campaign, raters[2], asked_of_suggested, YES, now=later)
     exported = export_votes(campaign)
     assert (len(exported.votes), exported.not_needed, exported.skipped, exported.withdrawn) == (1, 1, 1, 1)
-    campaign.close()
-
-
-def test_what_experts_said_of_practice_questions_is_left_out(address: str | Path) -> None:
-    golden, experts = golden_of(2, 2)
-    create_campaign(address, CampaignPlan(tasks_of(1), golden_tasks=golden, experts=experts, practice=1))
-    campaign = open_campaign(address)
-    exported = export_votes(campaign)
-    assert exported.golden is not None
-    assert (len(exported.golden), len(exported.golden.items.images), exported.practice) == (2, 1, 2)
-    campaign.close()
 
 
 def test_it_is_told_how_each_question_stands(address: str | Path) -> None:
     """One has votes enough; of two suggested classes one waits, and one is withdrawn."""
     campaign = campaign_at(address, (2,), raters=3, per_question=1, golden_share=0, lease=60.0)
-    turn = next_turn(campaign, 2, NOW)
-    assert isinstance(turn, Turn)
+    turn = turn_of(campaign, 2)
     suggest(campaign, 2, turn.task, 5, NOW)
     second = next(row for row in turn.rows if row.class_id == 1)
-    save_answers(campaign, 2, [GivenAnswer(second.question, 2)], NOW)
+    save_answers(campaign, 2, [GivenAnswer(second.question, YES)], NOW)
+    assert export_votes(campaign).votes.seconds is None  # nobody knows any
     release(campaign, NOW + 100)
-    turn = next_turn(campaign, 3, NOW)
-    assert isinstance(turn, Turn)
+    turn = turn_of(campaign, 3)
     suggest(campaign, 3, turn.task, 4, NOW)
     exclude_rater(campaign, 3, NOW)
     first, closed, suggested = export_votes(campaign).questions
@@ -166,15 +104,3 @@ def test_it_is_told_how_each_question_stands(address: str | Path) -> None:
         ("m0.png", 5, 0, None),
     ]
     assert first.valid == suggested.valid < closed.valid < 1
-    campaign.close()
-
-
-def test_pseudonyms_tell_nothing_of_names(tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (1,), raters=0, golden_share=0.9)
-    assert add_person(campaign, "ann") == 2
-    vote_on_all(campaign, raters=1)
-    for names, rater, expert in ((False, "rater 2", "expert 1"), (True, "ann", "eve")):
-        exported = export_votes(campaign, names=names)
-        assert exported.votes.raters == exported.rater_golden.raters == (rater,)
-        assert exported.golden.raters == (expert,)
-    campaign.close()

@@ -34,7 +34,6 @@ def test_no_table_that_grows_is_read_as_a_whole(tmp_path: Path) -> None:
             if not statement.startswith(("BEGIN", "COMMIT")):
                 plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
                 assert scanned([row[-1] for row in plan]) == [], statement
-    campaign.close()
 
 
 def scanned(plan: Sequence[str]) -> list[str]:

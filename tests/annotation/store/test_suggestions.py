@@ -9,14 +9,10 @@ from sqlalchemy import event, select
 
 from reassess.annotation import (
     Campaign,
-    CampaignPlan,
     GivenAnswer,
-    NoTurn,
-    Rules,
     Turn,
     add_person,
     admit,
-    create_campaign,
     exclude_rater,
     export_votes,
     include_rater,
@@ -31,48 +27,42 @@ from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import changing
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.owner_lists import last_entries
-from reassess.annotation.store.schema import questions, suggestions, tasks
+from reassess.annotation.store.schema import questions, tasks
 from reassess.core import LabelSets
-from tests.annotation.campaigns import CLASSES, campaign_at, golden_of, tasks_of, waiting
-from tests.helpers import message
+from tests.annotation.campaigns import (
+    CLASSES,
+    MAYBE,
+    NOW,
+    YES,
+    answer_all,
+    campaign_at,
+    give,
+    turn_of,
+    votes_of,
+    waiting,
+    why,
+)
+from tests.helpers import code_of, message
 
-NOW = 1e9
 
-
-def test_others_are_asked_about_a_suggested_class_and_who_suggested_it_is_not(tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (2,), raters=3, per_question=2, golden_share=0)
-    turn = next_turn(campaign, 2, NOW)
-    assert isinstance(turn, Turn)
-    suggest(campaign, 2, turn.task, 5, NOW)
-    suggest(campaign, 2, turn.task, 5, NOW)
-    save_answers(campaign, 2, [GivenAnswer(row.question, 2) for row in turn.rows], NOW)
-    assert next_turn(campaign, 2, NOW) == NoTurn("finished")
+def test_others_are_asked_about_a_suggested_class_and_who_suggested_it_is_not(path: Path) -> None:
+    campaign = campaign_at(path, (2,), raters=3, per_question=2, golden_share=0)
+    turn = turn_of(campaign, 2)
+    for class_id in (5, 5, 1):  # the last is asked about already
+        suggest(campaign, 2, turn.task, class_id, NOW)
+    assert set(states(campaign)) == {0, 1, 5}
+    give(campaign, 2, turn, YES)
+    assert why(campaign, 2) == "finished"
     for person in (3, 4):
-        while isinstance(turn := next_turn(campaign, person, NOW), Turn):
-            save_answers(campaign, person, [GivenAnswer(row.question, 2) for row in turn.rows], NOW)
-    votes = export_votes(campaign, names=True).votes
-    row = votes.items.class_ids.tolist().index(5)
-    assert list(votes.on(row)) == [("rater 3", "yes"), ("rater 4", "yes")]
+        answer_all(campaign, person, YES)
+    assert votes_of(campaign)[-1] == ("m0.png", 5, [("rater 3", "yes"), ("rater 4", "yes")])
 
 
-def test_what_is_asked_already_is_no_new_question(tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (2,), raters=1, golden_share=0)
-    turn = next_turn(campaign, 2, NOW)
-    assert isinstance(turn, Turn)
-    suggest(campaign, 2, turn.task, 1, NOW)
-    with reading(campaign.engine) as connection:
-        assert len(connection.execute(select(questions).where(~questions.c.golden)).all()) == 2
-        assert [row.class_id for row in connection.execute(select(suggestions))] == [1]
-
-
-def test_what_cannot_be_suggested_is_refused(tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path / "c.db", (1, 1), raters=2, golden_share=0)
-    turn = next_turn(campaign, 2, NOW)
-    assert isinstance(turn, Turn)
+def test_what_cannot_be_suggested_is_refused(path: Path) -> None:
+    campaign = campaign_at(path, (1, 1), raters=2, golden_share=0)
+    turn = turn_of(campaign, 2)
     assert message(suggest, campaign, 2, turn.task, 6, NOW) == "unknown class\n  found:   class 6"
-    assert message(suggest, campaign, 3, turn.task, 5, NOW) == (
-        f"rater was not shown this task\n  found:   task {turn.task}"
-    )
+    assert code_of(suggest, campaign, 3, turn.task, 5, NOW) == "task-not-shown"
 
 
 def states(campaign: Campaign) -> dict[int, str | None]:
@@ -86,7 +76,7 @@ def is_asked(campaign: Campaign, person: int, class_id: int) -> bool:
     while isinstance(turn := next_turn(campaign, person, NOW), Turn):
         if class_id in [row.class_id for row in turn.rows]:
             return True
-        save_answers(campaign, person, [GivenAnswer(row.question, 2) for row in turn.rows], NOW)
+        give(campaign, person, turn, YES)
     return False
 
 
@@ -94,18 +84,16 @@ def test_a_suggestion_of_an_excluded_rater_alone_is_asked_only_once_they_are_inc
     address: str | Path,
 ) -> None:
     campaign = campaign_at(address, (2,), raters=2, per_question=2, golden_share=0)
-    turn = next_turn(campaign, 2, NOW)
-    assert isinstance(turn, Turn)
+    turn = turn_of(campaign, 2)
     suggest(campaign, 2, turn.task, 5, NOW)
     exclude_rater(campaign, 2, NOW)
     assert states(campaign) == {0: None, 1: None, 5: "withdrawn"}
     assert not is_asked(campaign, 3, 5)
-    assert next_turn(campaign, 3, NOW) == NoTurn("finished")
+    assert why(campaign, 3) == "finished"
     assert progress_of(campaign, NOW).questions == 2
     include_rater(campaign, 2, NOW)
     assert states(campaign)[5] is None
     assert is_asked(campaign, 3, 5)
-    campaign.close()
 
 
 def test_what_others_suggest_too_or_have_begun_to_answer_is_asked_still(address: str | Path) -> None:
@@ -123,7 +111,6 @@ def test_what_others_suggest_too_or_have_begun_to_answer_is_asked_still(address:
     include_rater(campaign, 2, NOW)
     exclude_rater(campaign, 3, NOW)
     assert states(campaign)[5] is None
-    campaign.close()
 
 
 @pytest.mark.parametrize("excluded", [False, True])
@@ -131,8 +118,7 @@ def test_who_was_shown_a_withdrawn_question_without_an_answer_suggests_it_like_o
     address: str | Path, excluded: bool
 ) -> None:
     campaign = campaign_at(address, (2,), raters=3, per_question=2, golden_share=0, lease=60.0)
-    first = next_turn(campaign, 2, NOW)
-    assert isinstance(first, Turn)
+    first = turn_of(campaign, 2)
     suggest(campaign, 2, first.task, 5, NOW)
     assert is_asked(campaign, 3, 5)
     if excluded:
@@ -151,68 +137,32 @@ def test_who_was_shown_a_withdrawn_question_without_an_answer_suggests_it_like_o
     exclude_rater(campaign, 3, NOW + 100)
     include_rater(campaign, 3, NOW + 100)
     assert 5 not in export_votes(campaign).votes.items.class_ids
-    campaign.close()
 
 
-def suggested(campaign: Campaign) -> list[tuple[int, int]]:
-    """What is exported of suggestions: class, and how many people."""
-    return [(one.class_id, one.people) for one in export_votes(campaign).suggestions]
-
-
-def test_what_is_suggested_of_a_practice_image_is_noted_and_not_asked(tmp_path: Path) -> None:
-    golden, experts = golden_of(2, 2)
-    plan = CampaignPlan(tasks_of(2), golden_tasks=golden, experts=experts, practice=1, bar=1.0)
-    create_campaign(tmp_path / "c.db", plan)
-    campaign = open_campaign(tmp_path / "c.db")
+def test_what_is_suggested_of_a_practice_image_is_noted_and_not_asked(path: Path) -> None:
+    campaign = campaign_at(path, (2,), golden=(2, 2), practice=1, bar=1.0)
     rater = add_person(campaign, "ann")
-    turn = next_turn(campaign, rater, NOW)
-    assert isinstance(turn, Turn)
+    turn = turn_of(campaign, rater)
     assert turn.practice
     suggest(campaign, rater, turn.task, 5, NOW)
     assert set(states(campaign)) == {0, 1}
-    assert suggested(campaign) == [(5, 1)]
-    save_answers(campaign, rater, [GivenAnswer(row.question, 1) for row in turn.rows], NOW)
-    assert next_turn(campaign, rater, NOW) == NoTurn("failed")
+    give(campaign, rater, turn, MAYBE)
+    assert why(campaign, rater) == "failed"
     assert message(suggest, campaign, rater, turn.task, 4, NOW) == (
         "suggestions are closed\n  found:   a rater who did not reach the bar"
     )
-    assert suggested(campaign) == [(5, 1)]
-    campaign.close()
+    assert [(one.class_id, one.people) for one in export_votes(campaign).suggestions] == [(5, 1)]
 
 
-def test_an_answer_to_a_withdrawn_question_counts_once_it_is_asked_again(address: str | Path) -> None:
-    """It came after the lease had ended, and is changed before the question is asked again: neither opens it."""
-    campaign = campaign_at(address, (2,), raters=2, per_question=2, golden_share=0, lease=60.0)
-    turn = next_turn(campaign, 2, NOW)
-    assert isinstance(turn, Turn)
-    suggest(campaign, 2, turn.task, 5, NOW)
-    assert is_asked(campaign, 3, 5)
-    turn = next_turn(campaign, 3, NOW)
-    assert isinstance(turn, Turn)
-    release(campaign, NOW + 100)
-    exclude_rater(campaign, 2, NOW + 100)
-    (row,) = turn.rows
-    for revision, answer in enumerate((0, 2)):
-        save_answers(campaign, 3, [GivenAnswer(row.question, answer, revision=revision)], NOW + 100)
-        assert states(campaign)[5] == "withdrawn"
-    include_rater(campaign, 2, NOW + 100)
-    assert states(campaign)[5] is None
-    votes = export_votes(campaign, names=True).votes
-    assert list(votes.on(votes.items.class_ids.tolist().index(5))) == [("rater 3", "yes")]
-    campaign.close()
-
-
-def test_the_log_has_everybody_who_suggests_a_class(tmp_path: Path) -> None:
+def test_the_log_has_everybody_who_suggests_a_class(path: Path) -> None:
     """Twice is once; and what is asked already, and what others suggested before, is in it too."""
-    campaign = campaign_at(tmp_path / "c.db", (2,), raters=2, per_question=2, golden_share=0)
+    campaign = campaign_at(path, (2,), raters=2, per_question=2, golden_share=0)
     for person in (2, 3):
-        turn = next_turn(campaign, person, NOW)
-        assert isinstance(turn, Turn)
+        turn = turn_of(campaign, person)
         for class_id in (1, 5, 5):
             suggest(campaign, person, turn.task, class_id, NOW)
     found = [(one.who, one.image, one.class_ids) for one in last_entries(campaign, 4)]
     assert found == [(person, "m0.png", (class_id,)) for person in (3, 2) for class_id in (5, 1)]
-    campaign.close()
 
 
 def test_a_task_that_another_makes_meanwhile_is_locked_before_it_is_changed(database: str) -> None:
@@ -238,33 +188,28 @@ def test_a_task_that_another_makes_meanwhile_is_locked_before_it_is_changed(data
     with reading(campaign.engine) as connection:
         (made,) = connection.scalars(select(questions.c.task).where(questions.c.class_id == 5))
     assert locked == [made]
-    campaign.close()
     other.close()
 
 
 @pytest.mark.parametrize("votes", [True, False])
 def test_the_original_label_says_as_much_of_a_suggested_class_as_of_others(address: str | Path, votes: bool) -> None:
-    golden, experts = golden_of(3, 3)
     images = ["g0.png", "g1.png", "m0.png", "m1.png"]
     original = LabelSets.from_lists(images, [[1], [0], [5], [0]], CLASSES)
-    known = {"golden_tasks": golden, "experts": experts, "original": original, "original_votes": votes}
-    plan = CampaignPlan(tasks_of(1, 1, 1), rules=Rules(golden_share=0), practice=1, **known)
-    create_campaign(address, plan)
-    campaign = open_campaign(address)
+    options = {"golden": (3, 3), "practice": 1, "golden_share": 0, "original": original, "original_votes": votes}
+    campaign = campaign_at(address, (1, 1, 1), **options)
     rater = add_person(campaign, "ann")
     admit(campaign, rater, NOW)
     for _ in range(3):
-        turn = next_turn(campaign, rater, NOW)
-        assert isinstance(turn, Turn)
+        turn = turn_of(campaign, rater)
         for class_id in (4, 5):
             suggest(campaign, rater, turn.task, class_id, NOW)
-        save_answers(campaign, rater, [GivenAnswer(row.question, 2) for row in turn.rows], NOW)
+        give(campaign, rater, turn, 2)
     found = select(schema.images.c.name, questions.c.class_id, questions.c.prior, questions.c.valid)
     found = found.join(tasks, tasks.c.image == schema.images.c.id).join(questions, questions.c.task == tasks.c.id)
     with reading(campaign.engine) as connection:
-        of = {row[:2]: row[2:] for row in connection.execute(found.where(questions.c.class_id > 3))}
-    no, yes = plan.priors(tasks_of(1, 1).questions)
+        of = {row[:2]: row[2:] for row in connection.execute(found.where(~questions.c.golden))}
+    (no, _), (yes, _), _ = (of.pop((f"m{image}.png", 0)) for image in range(3))  # those of the file
+    assert ((no, yes) == (None, None)) != votes
     priors = {(f"m{image}.png", c): (no, yes)[(image, c) == (0, 5)] for image in (0, 1) for c in (4, 5)}
     assert {key: prior for key, (prior, _) in of.items()} == priors | {("m2.png", 4): None, ("m2.png", 5): None}
     assert all(prior is None or valid == prior for prior, valid in of.values())
-    campaign.close()

@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, text
 
-from reassess.annotation import Upgraded, export_votes, open_campaign, shown_address, upgrade_campaign
+from reassess.annotation import Upgraded, export_votes, open_campaign, upgrade_campaign
 from reassess.annotation.store import backup_and_upgrade as upgrades
 from reassess.annotation.store import schema
 from reassess.annotation.store.database import open_engine
@@ -64,16 +64,6 @@ def test_the_migrations_make_the_tables_of_today(address: str | Path, request: p
             connection.execute(text("DROP FUNCTION log_only_grows"))
         schema.metadata.create_all(connection)
     assert made == triggers(engine) != []
-    engine.dispose()
-
-
-def test_the_comparison_would_notice_a_column_an_index_and_a_type(tmp_path: Path) -> None:
-    engine = open_engine(tmp_path / "c.db")
-    schema.metadata.create_all(engine)
-    for change in ("ALTER TABLE images DROP COLUMN sha256", "DROP INDEX ix_tasks_image"):
-        with engine.begin() as connection:
-            connection.execute(text(change))
-    assert sorted(difference[0] for difference in differences(engine)) == ["add_column", "add_index"]
     engine.dispose()
 
 
@@ -143,15 +133,6 @@ def test_a_campaign_of_a_later_form_is_refused(tmp_path: Path, monkeypatch: pyte
             "  allowed: the form 0000\n"
             "  found:   the form 0001\n"
             "  fix:     install that version"
-        )
-
-
-def test_what_is_no_campaign_is_refused(address: str | Path) -> None:
-    if isinstance(address, Path):
-        address.touch()
-    for function in (open_campaign, upgrade_campaign):
-        assert message(function, address) == (
-            f"not a campaign\n  where:   {shown_address(address)}\n  fix:     reassess annotate create"
         )
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from reassess.aggregation import label_sets
 from reassess.data import read_original
-from reassess.formats import read_label_file, read_posterior, read_score_file
-from tests.helpers import document_of
+from reassess.formats import read_label_file, read_score_file
+from tests.helpers import document_of, read_posterior
 
 Run = Callable[..., Any]
 Real = Callable[[str], Path]

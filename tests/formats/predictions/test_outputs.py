@@ -1,6 +1,5 @@
 """Lists of outputs: names of no class, blank lines, and which classes wrong names in a file stand for."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 from reassess.core import Classes, UnknownClasses
 from reassess.errors import ReassessWarning
 from reassess.formats import read_predictions
-from tests.helpers import write_csv
+from tests.helpers import File, Refused, write_csv
 
 ANIMALS = Classes(
     4,
@@ -21,8 +20,6 @@ ANIMALS = Classes(
     synonyms=(("emmet",), (), ("tom",), ()),
 )
 SPELLINGS = (("ant", "emmet", "N00000001"), ("bee", "honeybee", "n00000002"), ("Cat", "tom"), ("dog", "n00000004"))
-REFUSED = "the names of a list do not exchange classes with one another\n  where:   the list of outputs\n"
-MEND = "\n  fix:     name each of these classes once before a tab and once after one"
 
 
 @given(st.permutations(range(4)), st.lists(st.permutations(range(4)), min_size=1, max_size=5), st.data())
@@ -49,7 +46,7 @@ def test_the_names_stand_for_the_classes_of_the_list(
     assert (read.columns.tolist(), read.scores.tolist(), read.by_name) == (class_of, scores.tolist(), True)
 
 
-def test_classes_that_are_not_in_the_list_keep_their_names(file: Callable[..., Path]) -> None:
+def test_classes_that_are_not_in_the_list_keep_their_names(file: File) -> None:
     path = file("p.csv", "image,prediction\n1,ant\n2,bee\n3,cat\n")
     assert read_predictions(path, ANIMALS, outputs=["cat\tdog", "dog\tcat"]).ids.tolist() == [[0], [1], [3]]
     assert read_predictions(
@@ -67,7 +64,7 @@ def test_classes_that_are_not_in_the_list_keep_their_names(file: Callable[..., P
         ("image,label,index\n1,ant,0\n2,bee,1\n", False),
     ],
 )
-def test_it_is_known_whether_a_file_names_its_classes(file: Callable[..., Path], content: str, by_name: bool) -> None:
+def test_it_is_known_whether_a_file_names_its_classes(file: File, content: str, by_name: bool) -> None:
     assert read_predictions(file("p.csv", content), ANIMALS).by_name == by_name
 
 
@@ -104,9 +101,7 @@ def test_outputs_that_nobody_predicts_are_said_without_a_warning(tmp_path: Path)
 
 
 @pytest.mark.parametrize("name", ["p.npy", "p.csv", "s.npy"])
-def test_outputs_that_are_no_class_are_an_error_if_asked_for(
-    name: str, refused: Callable[..., str], tmp_path: Path
-) -> None:
+def test_outputs_that_are_no_class_are_an_error_if_asked_for(name: str, refused: Refused, tmp_path: Path) -> None:
     np.save(tmp_path / "p.npy", np.array([0, 2]))
     np.save(tmp_path / "s.npy", np.zeros((2, 6)))
     write_csv(tmp_path / "p.csv", "image,prediction", [("a", 0), ("b", 2)])
@@ -116,16 +111,13 @@ def test_outputs_that_are_no_class_are_an_error_if_asked_for(
 
 
 @pytest.mark.parametrize(("outputs", "line"), [(["cat", "", "ant"], 2), (["cat", "ant", " "], 3), ([""], 1)])
-def test_a_blank_line_in_the_list_is_an_error(
-    outputs: list[str], line: int, refused_text: Callable[..., str], file: Callable[..., Path]
-) -> None:
-    assert refused_text(read_predictions, file("p.csv", "image,prediction\na,0\n"), ANIMALS, outputs=outputs) == (
-        f"line of the output list is blank\n  where:   the list of outputs, line {line}\n"
-        "  fix:     remove the line; or write - in it, if the output is no class"
+def test_a_blank_line_in_the_list_is_an_error(outputs: list[str], line: int, refused: Refused, file: File) -> None:
+    assert refused(read_predictions, file("p.csv", "image,prediction\na,0\n"), ANIMALS, outputs=outputs) == (
+        f"blank-line at the list of outputs, line {line}"
     )
 
 
-def test_ids_are_ids_in_every_column_of_ranks(file: Callable[..., Path]) -> None:
+def test_ids_are_ids_in_every_column_of_ranks(file: File) -> None:
     """Whether all of a column happens to be numbers, or not."""
     classes = Classes(4, names=("0", "1", "2", "other"))
     path = file("p.csv", "image,prediction_1,prediction_2,prediction_3\na,0,other,1\nb,2,1,jar\n")
@@ -133,7 +125,7 @@ def test_ids_are_ids_in_every_column_of_ranks(file: Callable[..., Path]) -> None
         assert read_predictions(path, classes).class_ids.tolist() == [[0, 3, 1], [2, 1, -1]]
 
 
-def test_numbers_of_outputs_do_not_stand_among_names(refused: Callable[..., str], file: Callable[..., Path]) -> None:
+def test_numbers_of_outputs_do_not_stand_among_names(refused: Refused, file: File) -> None:
     """A class may be called 1, and output 1 be another class."""
     classes = Classes(3, names=("0", "1", "other"))
     path = file("p.csv", "image,prediction\na,other\nb,1\n")
@@ -148,7 +140,7 @@ def test_numbers_of_outputs_do_not_stand_among_names(refused: Callable[..., str]
 
 @pytest.mark.parametrize("numbers", ["1,2,9", "1.5,2,9"])
 def test_a_column_of_no_class_is_said_whatever_kind_of_numbers_the_scores_are(
-    numbers: str, refused: Callable[..., str], file: Callable[..., Path]
+    numbers: str, refused: Refused, file: File
 ) -> None:
     path = file("s.csv", f"image,cat,dog,fox\na,{numbers}\nb,{numbers.replace('2', '3')}\n")
     if "." in numbers:  # beside floats, whole numbers may be a width
@@ -163,16 +155,12 @@ def test_a_column_of_no_class_is_said_whatever_kind_of_numbers_the_scores_are(
 
 @pytest.mark.parametrize("name", ["p.npy", "p.csv"])
 def test_a_list_of_names_is_refused_for_a_file_that_numbers_its_classes(
-    name: str, refused_text: Callable[..., str], tmp_path: Path
+    name: str, refused: Refused, tmp_path: Path
 ) -> None:
     np.save(tmp_path / "p.npy", np.array([0, 1]))
     write_csv(tmp_path / "p.csv", "image,prediction", [("a", 0), ("b", 1)])
     for classes, outputs in ((ANIMALS, ["ant\tbee", "bee\tant"]), (None, ["0\t1", "1\t0"])):
-        assert refused_text(read_predictions, tmp_path / name, classes, outputs=outputs) == (
-            "list of outputs is not needed: the file has no class names\n"
-            f"  where:   DIR/{name}\n"
-            "  fix:     list the class of each output, one a line"
-        )
+        assert refused(read_predictions, tmp_path / name, classes, outputs=outputs) == f"outputs-not-needed at {name}"
 
 
 @pytest.mark.parametrize(
@@ -186,7 +174,7 @@ def test_a_list_of_names_is_refused_for_a_file_that_numbers_its_classes(
     ids=["no tab", "one side only", "no class", "twice"],
 )
 def test_a_list_of_names_that_is_not_one_to_one_is_refused(
-    outputs: list[str], error: str, refused: Callable[..., str], file: Callable[..., Path]
+    outputs: list[str], error: str, refused: Refused, file: File
 ) -> None:
     path = file("p.csv", "image,prediction\n1,ant\n2,bee\n")
     assert refused(read_predictions, path, ANIMALS, outputs=outputs) == error

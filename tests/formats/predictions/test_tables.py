@@ -2,7 +2,6 @@
 
 import io
 import json
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,14 +17,9 @@ from reassess.errors import DataError
 from reassess.formats import read_predictions
 from reassess.formats.predictions.id_columns import _unquoted as unquoted
 from reassess.formats.predictions.id_columns import unpacked
+from tests.helpers import File, Needs, Refused
 
 CLASSES = Classes(4, ("n01", "n02", "n03", "n04"), ("tench, Tinca tinca", "crane", "crane", "jack-o'-lantern"))
-NO_COLUMN = (
-    "column with predictions is missing\n  where:   DIR/p.csv\n"
-    "  allowed: prediction_1..k, prediction, predicted_class, pred, label, top1, index, "
-    "or a column a class, headed by id, wnid or name\n  found:   {}\n"
-    "  fix:     rename the column of predicted classes to prediction"
-)
 
 
 def said_of(predictions: Any) -> Any:
@@ -42,7 +36,7 @@ def said_of(predictions: Any) -> Any:
 
 @pytest.mark.parametrize("heading", ["image", "file_name", "filename", "name", "path", "index"])
 @pytest.mark.parametrize("ids", ["prediction", "predicted_class", "pred", "label", "top1"])
-def test_every_heading_of_names_and_of_ids_is_known(file: Callable[..., Path], heading: str, ids: str) -> None:
+def test_every_heading_of_names_and_of_ids_is_known(file: File, heading: str, ids: str) -> None:
     path = file("p.csv", f"{ids},{heading}\n3,a.png\n0,b.png\n")
     expected = (f"csv: images named by column {heading}; ids, top 1, column {ids}", ("a.png", "b.png"), [[3], [0]])
     assert said_of(read_predictions(path, CLASSES)) == expected
@@ -56,12 +50,9 @@ def test_every_heading_of_names_and_of_ids_is_known(file: Callable[..., Path], h
     ],
 )
 def test_what_is_made_of_predictions_is_called_by_its_name(
-    refused: Callable[..., str], refused_text: Callable[..., str], file: Callable[..., Path], text: str, thing: str
+    refused_text: Refused, file: File, text: str, thing: str
 ) -> None:
-    path = file("p.csv", text)
-    assert refused(read_predictions, path, CLASSES) == ("not-predictions at p.csv")
-    text = refused_text(read_predictions, path, CLASSES)
-    assert thing in text
+    assert thing in refused_text(read_predictions, file("p.csv", text), CLASSES)
 
 
 @pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet"])
@@ -100,7 +91,7 @@ def test_every_kind_of_table_is_read(tmp_path: Path, suffix: str) -> None:
         "image,predicted_class,pred\n00012,jack-o'-lantern,3\nb,tench,0\n",
     ],
 )
-def test_tables_that_say_the_same_are_read_as_the_same(file: Callable[..., Path], content: str) -> None:
+def test_tables_that_say_the_same_are_read_as_the_same(file: File, content: str) -> None:
     predictions = read_predictions(file("p.csv", content), CLASSES)
     assert (predictions.images, predictions.class_ids.tolist(), predictions.columns) == (
         ("00012", "b"),
@@ -131,7 +122,7 @@ def test_a_list_of_ids_a_row_is_best_first(tmp_path: Path, dtype: Any) -> None:
 
 
 @pytest.mark.parametrize("headings", ["0,1,2,3", "n01,n02,n03,n04", "tench,n02,2,jack-o'-lantern"])
-def test_one_column_a_class_is_scores_headed_by_id_wnid_or_name(file: Callable[..., Path], headings: str) -> None:
+def test_one_column_a_class_is_scores_headed_by_id_wnid_or_name(file: File, headings: str) -> None:
     path = file("p.csv", f"image,{headings}\na,0.5,-inf,1,inf\nb,1,2,3,4\n")
     assert said_of(read_predictions(path, CLASSES)) == (
         "csv: images named by column image; scores, one column a class, 4 classes",
@@ -140,13 +131,13 @@ def test_one_column_a_class_is_scores_headed_by_id_wnid_or_name(file: Callable[.
     )
 
 
-def test_columns_need_not_be_in_the_order_of_the_classes(file: Callable[..., Path]) -> None:
+def test_columns_need_not_be_in_the_order_of_the_classes(file: File) -> None:
     predictions = read_predictions(file("p.csv", "n03,image,n01,n02,n04\n0.1,a,0.2,0.3,0.4\n"), CLASSES)
     assert predictions.columns.tolist() == [2, 0, 1, 3]
     assert predictions.best(4)[0].tolist() == [[3, 1, 0, 2]]
 
 
-def test_columns_that_are_no_class_are_left_out_and_named(file: Callable[..., Path]) -> None:
+def test_columns_that_are_no_class_are_left_out_and_named(file: File) -> None:
     predictions = read_predictions(file("p.csv", ",image,split,n01,n02,wolf\n0,a,val,2,3,1\n1,b,val,3,2,1\n"), CLASSES)
     assert said_of(predictions) == (
         "csv: images named by column image; scores, one column a class, 2 classes; "
@@ -164,7 +155,7 @@ def test_single_precision_stays_single(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("nan", ["nan", "NaN"])
-def test_nan_stays_in_its_column_for_evaluate_to_refuse(file: Callable[..., Path], nan: str) -> None:
+def test_nan_stays_in_its_column_for_evaluate_to_refuse(file: File, nan: str) -> None:
     predictions = read_predictions(file("p.csv", f"image,0,1,2,3\na,{nan},1,2,3\n"), CLASSES)
     assert predictions.columns.tolist() == [0, 1, 2, 3]
     assert np.isnan(predictions.scores).tolist() == [[True, False, False, False]]
@@ -187,9 +178,7 @@ OUTPUTS = ["n04", "background", "n01"]
         ("image,index,label\na,0,n04\nb,2,n01\n", [3, 0]),
     ],
 )
-def test_numbers_are_those_of_outputs_where_these_are_listed(
-    file: Callable[..., Path], content: str, best: list[int]
-) -> None:
+def test_numbers_are_those_of_outputs_where_these_are_listed(file: File, content: str, best: list[int]) -> None:
     predictions = read_predictions(file("p.csv", content), CLASSES, outputs=OUTPUTS)
     assert predictions.best(1)[0][:, 0].tolist() == best
 
@@ -204,7 +193,7 @@ def test_numbers_are_those_of_outputs_where_these_are_listed(
     ],
 )
 def test_numbers_past_the_list_of_outputs_are_refused(
-    refused: Callable[..., str], file: Callable[..., Path], content: str, expected: str
+    refused: Refused, file: File, content: str, expected: str
 ) -> None:
     assert refused(read_predictions, file("p.csv", content), CLASSES, outputs=OUTPUTS) == expected
 
@@ -259,7 +248,7 @@ LAYOUTS = {"csv": "csv", "parquet": "parquet", "json": "json", "json-records": "
 @pytest.mark.parametrize("top_k", [1, 2])
 @pytest.mark.parametrize(("index", "label"), [(True, True), (True, False), (False, True)])
 def test_what_timms_inference_script_writes_is_read_as_it_is(
-    needs: Callable[[str], None], tmp_path: Path, layout: Any, separate: bool, top_k: int, index: bool, label: bool
+    needs: Needs, tmp_path: Path, layout: Any, separate: bool, top_k: int, index: bool, label: bool
 ) -> None:
     needs("pandas")
     if layout == "parquet":
@@ -277,22 +266,20 @@ def test_what_timms_inference_script_writes_is_read_as_it_is(
     )
 
 
-def test_a_list_that_pandas_broke_over_lines_is_read(file: Callable[..., Path]) -> None:
+def test_a_list_that_pandas_broke_over_lines_is_read(file: File) -> None:
     content = 'filename,label,prob\na,"[""jack-o\'-lantern""\n \'tench, Tinca tinca\']","[9.e-01\n 1.e-02]"\n'
     assert read_predictions(file("p.csv", content), CLASSES).class_ids.tolist() == [[3, 0]]
 
 
 @pytest.mark.parametrize("name", ["plain", "it's", 'say "hi"', """it's "both" """, "back\\slash", "a, b", "[c]", "1"])
-def test_names_in_a_list_that_was_written_as_text_are_read_as_python_wrote_them(
-    file: Callable[..., Path], name: str
-) -> None:
+def test_names_in_a_list_that_was_written_as_text_are_read_as_python_wrote_them(file: File, name: str) -> None:
     names = unpacked(pl.Series([str([name, "other"])]))
     assert [unquoted(entry) for entry in names[0]] == [name, "other"]
 
 
 @pytest.mark.parametrize("output", ["prob", "logit"])
 @pytest.mark.parametrize("separate", [False, True])
-def test_the_scores_of_all_outputs_are_scores(file: Callable[..., Path], output: str, separate: bool) -> None:
+def test_the_scores_of_all_outputs_are_scores(file: File, output: str, separate: bool) -> None:
     """As with --topk 0."""
     content = f"filename,{output}\na,[9.0e-01 1.0e-02 3. -4.5]\n"
     if separate:
@@ -302,15 +289,7 @@ def test_the_scores_of_all_outputs_are_scores(file: Callable[..., Path], output:
     assert said_of(predictions) == (f"csv: images named by column filename; {kind}", ("a",), [[0.9, 0.01, 3.0, -4.5]])
 
 
-@pytest.mark.parametrize("content", ["filename,prob_0,prob_1\na,0.9,0.1\n", "filename,prob\na,[0.9 0.1]\n"])
-def test_the_scores_of_the_best_outputs_alone_are_refused(
-    refused: Callable[..., str], file: Callable[..., Path], content: str
-) -> None:
-    """--label-type none without --include-index: of which classes, the file does not say."""
-    assert refused(read_predictions, file("p.csv", content), CLASSES) == ("wrong-outputs at p.csv")
-
-
-def test_an_index_that_counts_the_rows_is_no_prediction(file: Callable[..., Path]) -> None:
+def test_an_index_that_counts_the_rows_is_no_prediction(file: File) -> None:
     rows = "".join(f"{row},{row}.png,n0{1 + row % 4}\n" for row in range(12))
     predictions = read_predictions(file("p.csv", "index,filename,label\n" + rows), CLASSES)
     assert predictions.class_ids[:, 0].tolist() == [0, 1, 2, 3] * 3
@@ -319,16 +298,9 @@ def test_an_index_that_counts_the_rows_is_no_prediction(file: Callable[..., Path
 @pytest.mark.parametrize(
     "content", ['{"filename":"a","index":3}\n', '{"a":{"index":3}}', '{"a":{"index":3,"prob":0.5}}\n']
 )
-def test_json_of_a_single_image_is_read(file: Callable[..., Path], content: str) -> None:
+def test_json_of_a_single_image_is_read(file: File, content: str) -> None:
     predictions = read_predictions(file("p.json", content), CLASSES)
     assert (predictions.images, predictions.class_ids.tolist()) == (("a",), [[3]])
-
-
-def test_json_that_calls_an_image_twice_otherwise_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path]
-) -> None:
-    content = '{"a": {"filename": "a", "index": 3}, "b": {"filename": "c", "index": 3}}'
-    assert refused(read_predictions, file("p.json", content), CLASSES) == ("two-names at p.json")
 
 
 JSON = (
@@ -355,9 +327,7 @@ JSON = (
         f'{{"a": {{"index": {10**400}}}}}',
     ],
 )
-def test_json_of_another_shape_is_refused(
-    refused_text: Callable[..., str], file: Callable[..., Path], content: str
-) -> None:
+def test_json_of_another_shape_is_refused(refused_text: Refused, file: File, content: str) -> None:
     assert refused_text(read_predictions, file("p.json", content), CLASSES) == JSON
 
 
@@ -367,22 +337,14 @@ def test_json_of_another_shape_is_refused(
         ('{"a": {"index": 1}, "b": {"ind', "not-json at p.json"),
         (json.dumps({"a": {"index": 1}})[:-1] + ', "a": {"index": 2}}', "duplicate-name at p.json"),
         ('{"columns": ["filename", "index"], "data": []}', "no-rows at p.json"),
+        ('{"a": {"filename": "a", "index": 3}, "b": {"filename": "c", "index": 3}}', "two-names at p.json"),
     ],
 )
-def test_broken_json_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], content: Any, expected: str
-) -> None:
+def test_broken_json_is_refused(refused: Refused, file: File, content: Any, expected: str) -> None:
     assert refused(read_predictions, file("p.json", content), CLASSES) == expected
 
 
 # --- what is not clear ----------------------------------------------------------------------------------------------
-
-NOT_A_CLASS = (
-    "prediction is not a class\n  where:   DIR/p.csv, column {}\n"
-    "  allowed: class ids, wnids such as n01, names such as 'tench'\n  found:   {}\n"
-    "  fix:     write class ids (timm's inference script: --include-index)"
-)
-FILL_IN = "\n  fix:     fill it in, or delete the row"
 
 
 @pytest.mark.parametrize(
@@ -413,6 +375,9 @@ FILL_IN = "\n  fix:     fill it in, or delete the row"
         ("image,0,1,2,3\na,,1,2,3\n", "missing-value at p.csv, line 2, column 0"),
         ("image,0,1,2,3\na,0,1,2,3\nb,0,1,x,3\n", "not-a-number at p.csv, line 3, column 2"),
         ("image,1,2,3,4\na,0,1,2,3\n", "unknown-class at p.csv"),
+        ("image,0,1,2,3,4\na,0,1,2,3,4\n", "unknown-class at p.csv"),
+        ("filename,prob_0,prob_1\na,0.9,0.1\n", "wrong-outputs at p.csv"),  # of which classes, nothing says
+        ("filename,prob\na,[0.9 0.1]\n", "wrong-outputs at p.csv"),
         ("image,n01,0\na,1,2\n", "duplicate-output at p.csv"),
         ("image,n01,crane\na,1,2\n", "duplicate-class at p.csv"),
         ("image,wolf,cat\na,1,2\n", "missing-column at p.csv"),
@@ -421,17 +386,8 @@ FILL_IN = "\n  fix:     fill it in, or delete the row"
         ("image\na\n", "missing-column at p.csv"),
     ],
 )
-def test_a_table_that_is_not_clear_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path], content: str, expected: Any
-) -> None:
+def test_a_table_that_is_not_clear_is_refused(refused: Refused, file: File, content: str, expected: Any) -> None:
     assert refused(read_predictions, file("p.csv", content), CLASSES) == expected
-
-
-def test_1001_columns_headed_by_id_are_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
-    headings, values = ",".join(map(str, range(1001))), ",".join(["0"] * 1001)
-    assert refused(read_predictions, file("p.csv", f"image,{headings}\na,{values}\n"), Classes(1000)) == (
-        "unknown-class at p.csv"
-    )
 
 
 @pytest.mark.parametrize(
@@ -446,25 +402,15 @@ def test_1001_columns_headed_by_id_are_refused(refused: Callable[..., str], file
         (pl.Series([{"a": 1}, {"a": 2}]), "wrong-type at p.parquet, column pred"),
     ],
 )
-def test_a_column_of_another_type_is_refused(
-    refused: Callable[..., str], tmp_path: Path, column: Any, expected: str
-) -> None:
+def test_a_column_of_another_type_is_refused(refused: Refused, tmp_path: Path, column: Any, expected: str) -> None:
     pl.DataFrame({"image": ["a", "b"], "pred": column}).write_parquet(tmp_path / "p.parquet")
     assert refused(read_predictions, tmp_path / "p.parquet") == expected
 
 
-def test_without_names_of_classes_a_class_name_is_refused(
-    refused: Callable[..., str], file: Callable[..., Path]
-) -> None:
-    assert refused(read_predictions, file("p.csv", "image,prediction\na,tench\n")) == (
-        "names-without-list at p.csv, column prediction"
-    )
-
-
-def test_names_for_a_table_that_has_its_own_are_refused(refused: Callable[..., str], file: Callable[..., Path]) -> None:
-    assert refused(read_predictions, file("p.csv", "image,prediction\na,1\n"), names=["b"]) == (
-        "names-in-file at p.csv"
-    )
+def test_a_class_name_needs_names_of_classes_and_a_table_has_its_own_images(refused: Refused, file: File) -> None:
+    path = file("p.csv", "image,prediction\na,tench\n")
+    assert refused(read_predictions, path) == "names-without-list at p.csv, column prediction"
+    assert refused(read_predictions, path, CLASSES, names=["b"]) == "names-in-file at p.csv"
 
 
 # --- damage ---------------------------------------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 """Predicted names that no class has: wrong at their place, an error, or left out; counted and said in any case."""
 
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from reassess.core import Classes, LabelSets, Predictions, UnknownClasses
 from reassess.errors import ReassessWarning
 from reassess.evaluation import evaluate, find_outcomes
 from reassess.formats import read_predictions, write_predictions
-from tests.helpers import write_csv
+from tests.helpers import File, Refused, write_csv
 
 WHOLE = Classes(
     4,
@@ -151,7 +150,7 @@ READ = "csv: images named by column image; ids, top 2, column prediction_1 to pr
 COUNTED = "5 predictions by 4 names that no class has, {}: saucer, tub, jar and 1 more"
 
 
-def test_wrong_says_how_many_predictions_and_names_with_three_examples(file: Callable[..., Path]) -> None:
+def test_wrong_says_how_many_predictions_and_names_with_three_examples(file: File) -> None:
     """Names that differ in case alone are one, as they are for classes."""
     predictions, warned = read(file("p.csv", TOP_2), WHOLE)
     assert predictions.class_ids.tolist() == [[-1, 1], [2, -1], [-1, -1], [-1, 0], [0, 3]]
@@ -160,7 +159,7 @@ def test_wrong_says_how_many_predictions_and_names_with_three_examples(file: Cal
     assert predictions.detected == READ + warned[0]
 
 
-def test_drop_says_how_many_images_are_left_without_a_prediction(file: Callable[..., Path]) -> None:
+def test_drop_says_how_many_images_are_left_without_a_prediction(file: File) -> None:
     predictions, warned = read(file("p.csv", TOP_2), WHOLE, "drop")
     assert predictions.class_ids.tolist() == [[1, -1], [2, -1], [-1, -1], [0, -1], [0, 3]]
     assert predictions.unknown_classes == UnknownClasses(5, ("saucer", "tub", "jar", "tin"))
@@ -170,14 +169,14 @@ def test_drop_says_how_many_images_are_left_without_a_prediction(file: Callable[
     assert warned == ["1 prediction by 1 name that no class has, left out: jar"]
 
 
-def test_error_names_the_column_the_counts_and_examples(refused: Callable[..., str], file: Callable[..., Path]) -> None:
+def test_error_names_the_column_the_counts_and_examples(refused: Refused, file: File) -> None:
     assert refused(read_predictions, file("p.csv", TOP_2), WHOLE, unknown_class="error") == (
         "unknown-class at p.csv, column prediction_1 to prediction_2"
     )
 
 
 @pytest.mark.parametrize("unknown_class", ["wrong", "error", "drop"])
-def test_known_names_and_ids_need_no_word(file: Callable[..., Path], unknown_class: str) -> None:
+def test_known_names_and_ids_need_no_word(file: File, unknown_class: str) -> None:
     for content in ("image,prediction\na,tench\nb,Tabby Cat\n", "image,prediction\na,0\nb,1\n"):
         predictions, warned = read(file("p.csv", content), WHOLE, unknown_class)
         assert (predictions.class_ids.tolist(), predictions.unknown_classes, warned) == (
@@ -188,9 +187,7 @@ def test_known_names_and_ids_need_no_word(file: Callable[..., Path], unknown_cla
 
 
 @pytest.mark.parametrize("unknown_class", ["wrong", "error", "drop"])
-def test_that_not_one_name_is_a_class_is_an_error(
-    refused: Callable[..., str], file: Callable[..., Path], unknown_class: str
-) -> None:
+def test_that_not_one_name_is_a_class_is_an_error(refused: Refused, file: File, unknown_class: str) -> None:
     path = file("p.csv", "image,prediction\na,jar\nb,saucer\n")
     assert refused(read_predictions, path, WHOLE, unknown_class=unknown_class) == (
         "unknown-class at p.csv, column prediction"
@@ -199,7 +196,7 @@ def test_that_not_one_name_is_a_class_is_an_error(
 
 @pytest.mark.parametrize("unknown_class", ["wrong", "error", "drop"])
 def test_a_name_that_two_classes_share_is_an_error_that_names_both(
-    refused: Callable[..., str], file: Callable[..., Path], unknown_class: str
+    refused: Refused, file: File, unknown_class: str
 ) -> None:
     path = file("p.csv", "image,prediction\na,tench\nb,Crane\nc,jar\n")
     assert refused(read_predictions, path, WHOLE, unknown_class=unknown_class) == (
@@ -207,13 +204,11 @@ def test_a_name_that_two_classes_share_is_an_error_that_names_both(
     )
 
 
-def test_another_word_for_unknown_class_is_an_error(refused: Callable[..., str], file: Callable[..., Path]) -> None:
-    assert refused(read_predictions, file("p.csv", TOP_2), WHOLE, unknown_class="ignore") == ("unknown-name")
+def test_another_word_for_unknown_class_is_an_error(refused: Refused, file: File) -> None:
+    assert refused(read_predictions, file("p.csv", TOP_2), WHOLE, unknown_class="ignore") == "unknown-name"
 
 
-def test_a_second_column_that_names_another_class_is_an_error(
-    refused: Callable[..., str], file: Callable[..., Path]
-) -> None:
+def test_a_second_column_that_names_another_class_is_an_error(refused: Refused, file: File) -> None:
     """Of a second column that may be anything, only its names of classes count."""
     assert refused(read_predictions, file("p.csv", "image,prediction,top1\na,tench,jar\nb,tub,tabby\n"), WHOLE) == (
         "ambiguous-column at p.csv, line 3"
@@ -223,13 +218,10 @@ def test_a_second_column_that_names_another_class_is_an_error(
         assert (predictions.class_ids.tolist(), warned) == ([[0], [1]], [])
 
 
-def test_ids_cannot_say_what_is_no_class(
-    refused_text: Callable[..., str], file: Callable[..., Path], tmp_path: Path
-) -> None:
+def test_ids_cannot_say_what_is_no_class(refused_text: Refused, file: File, tmp_path: Path) -> None:
     predictions, _ = read(file("p.csv", TOP_2), WHOLE)
     assert refused_text(write_predictions, tmp_path / "out.npy", predictions) == (
-        "ids cannot say which prediction is not a class\n"
-        "  where:   DIR/out.npy\n"
+        "ids cannot say which prediction is not a class\n  where:   DIR/out.npy\n"
         "  found:   5 predictions by 4 names that no class has"
     )
     assert not (tmp_path / "out.npy").exists()

@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 
 from reassess.annotation.app.request_bodies import Empty, Export, Invitation, PersonNumber
 from reassess.annotation.app.security import csrf_of
-from reassess.annotation.app.sign_in import Caller, get_route, post_route
+from reassess.annotation.app.sign_in import Caller, get_route, post_route, render
 from reassess.annotation.export_folder import export_campaign
 from reassess.annotation.store.campaigns import Campaign, pause, resume
 from reassess.annotation.store.database import UnavailableError, WaitedTooLongError
@@ -113,17 +113,11 @@ def _page(caller: Caller) -> Response:
         "answers": KNOWN_ANSWERS,
         "roles": _ROLES,
     }
-    page: Response = caller.request.app.state.templates.TemplateResponse(caller.request, "owner.html", shown)
-    return page
+    return render(caller.request, "owner.html", shown)
 
 
-def _pause(caller: Caller, _: Empty) -> Response:
-    pause(caller.campaign, caller.now, caller.person.id)
-    return Response(status_code=204)
-
-
-def _resume(caller: Caller, _: Empty) -> Response:
-    resume(caller.campaign, caller.now, caller.person.id)
+def _pause_or_resume(change: Callable[..., object], caller: Caller, _: Empty) -> Response:
+    change(caller.campaign, caller.now, caller.person.id)
     return Response(status_code=204)
 
 
@@ -225,8 +219,8 @@ def _format_time(seconds: float | None) -> str:
 
 ROUTES = [
     get_route("/owner", _page, _OWNERS),
-    post_route("/owner/pause", Empty, _pause, _OWNERS),
-    post_route("/owner/resume", Empty, _resume, _OWNERS),
+    post_route("/owner/pause", Empty, partial(_pause_or_resume, pause), _OWNERS),
+    post_route("/owner/resume", Empty, partial(_pause_or_resume, resume), _OWNERS),
     post_route("/owner/invite", Invitation, _invite, _OWNERS),
     post_route("/owner/export", Export, _export, _OWNERS),
     post_route("/owner/people/{action}", PersonNumber, _change_person, _OWNERS),

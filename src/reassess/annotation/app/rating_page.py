@@ -103,13 +103,7 @@ def _to_json(turn: Turn) -> dict[str, Any]:
 
 def _class_list(campaign: Campaign) -> bytes:
     each = [
-        {
-            "id": one.id,
-            "name": one.name,
-            "definition": one.definition,
-            "synonyms": one.synonyms,
-            "examples": [f"examples/{address}" for address in one.examples],
-        }
+        {**vars(one), "examples": [f"examples/{address}" for address in one.examples]}
         for one in shown_classes(campaign)
     ]
     return json.dumps(each, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")

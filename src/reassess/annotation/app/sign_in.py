@@ -1,6 +1,6 @@
 """Signing in with a personal link, giving consent, signing out; and which routes are for whom."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -17,7 +17,6 @@ from reassess.annotation.app.security import check_csrf, csrf_of
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.people import SESSION_SECONDS, Person, consent, person_of_session, sign_in, sign_out
 
-Endpoint = Callable[[Request], Awaitable[Response]]
 _Body = TypeVar("_Body", bound=Struct)
 _EVERYBODY = ("rater", "expert", "owner")
 _MODULES = (  # imported by the script of the rating page
@@ -92,6 +91,12 @@ def post_route(
     return Route(path, endpoint, methods=["POST"])
 
 
+def render(request: Request, template: str, shown: dict[str, Any]) -> Response:
+    """A page from a template."""
+    page: Response = request.app.state.templates.TemplateResponse(request, template, shown)
+    return page
+
+
 def _caller_of(request: Request) -> Caller | None:
     """Who sends a request; None if they are not signed in. It reads the database."""
     site: Site = request.app.state.site
@@ -124,14 +129,11 @@ async def _page(request: Request) -> Response:
         "practice": caller.site.practice,
         "modules": _MODULES,
     }
-    page: Response = request.app.state.templates.TemplateResponse(request, "rate.html", shown)
-    return page
+    return render(request, "rate.html", shown)
 
 
 async def _sign_in_page(request: Request) -> Response:
-    shown = {"title": _title(request.app.state.site.campaign)}
-    page: Response = request.app.state.templates.TemplateResponse(request, "sign_in.html", shown)
-    return page
+    return render(request, "sign_in.html", {"title": _title(request.app.state.site.campaign)})
 
 
 async def _sign_in(request: Request) -> Response:

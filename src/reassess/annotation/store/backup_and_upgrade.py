@@ -15,7 +15,7 @@ from reassess.annotation.store.database import (
     database_errors,
     enable_wal,
     existing,
-    open_engine,
+    opened,
     reading,
 )
 from reassess.annotation.store.schema import check_form, metadata, note_form
@@ -48,24 +48,16 @@ def _copy_file(address: Path, path: Path, *, force: bool) -> None:
 
 
 def _copy_from_server(address: str, path: Path, *, force: bool) -> None:
-    server = open_engine(address)
-    try:
-        with database_errors(address), reading(server) as source:
-            try:
-                check_form(source, address)
-            except DataError as error:
-                error.fix = "copy it with pg_dump, then reassess annotate backup ADDRESS --upgrade"
-                raise
-            with writing_campaign(path, force=force) as temporary:
-                enable_wal(temporary)
-                file = open_engine(temporary)
-                try:
-                    with file.begin() as target:
-                        _copy_rows(source, target)
-                finally:
-                    file.dispose()  # moves the write-ahead log into the file
-    finally:
-        server.dispose()
+    with database_errors(address), opened(address) as server, reading(server) as source:
+        try:
+            check_form(source, address)
+        except DataError as error:
+            error.fix = "copy it with pg_dump, then reassess annotate backup ADDRESS --upgrade"
+            raise
+        with writing_campaign(path, force=force) as temporary:
+            enable_wal(temporary)
+            with opened(temporary) as file, file.begin() as target:
+                _copy_rows(source, target)
 
 
 def _copy_rows(source: Connection, target: Connection) -> None:
@@ -99,21 +91,17 @@ def upgrade_campaign(address: str | Path, backup: str | Path | None = None, *, f
         from alembic.config import Config
     except ImportError as error:
         raise MissingPackageError("alembic", extra="annotate", purpose="upgrading a campaign") from error
-    with database_errors(address), only_process(address):
-        engine = open_engine(address)
-        try:
-            with reading(engine) as connection:
-                before = schema.form_of(connection, address)
-                if before >= schema.FORM:
-                    schema.check_form(connection, address)
-            if backup is not None:
-                backup_campaign(address, backup, force=force)
-            if before < schema.FORM:
-                config = Config()
-                config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-                with engine.begin() as connection:
-                    config.attributes["connection"] = connection
-                    command.upgrade(config, schema.FORM)
-        finally:
-            engine.dispose()
+    with database_errors(address), only_process(address), opened(address) as engine:
+        with reading(engine) as connection:
+            before = schema.form_of(connection, address)
+            if before >= schema.FORM:
+                schema.check_form(connection, address)
+        if backup is not None:
+            backup_campaign(address, backup, force=force)
+        if before < schema.FORM:
+            config = Config()
+            config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+            with engine.begin() as connection:
+                config.attributes["connection"] = connection
+                command.upgrade(config, schema.FORM)
     return Upgraded(before, schema.FORM)

@@ -19,7 +19,7 @@ from reassess.annotation.store.database import (
     database_errors,
     existing,
     file_uri,
-    open_engine,
+    opened,
     reading,
 )
 from reassess.annotation.store.schema import form_of
@@ -69,12 +69,8 @@ def refuse_answered(address: str | Path, instead: Path | None = None) -> None:
 
 
 def _refuse_held(address: str | Path) -> None:
-    engine = open_engine(address)
-    try:
-        with database_errors(address):
-            is_held = inspect(engine).has_table(schema.campaign.name)
-    finally:
-        engine.dispose()
+    with database_errors(address), opened(address) as engine:
+        is_held = inspect(engine).has_table(schema.campaign.name)
     if is_held:
         raise OutputError(
             "output-is-campaign",
@@ -192,9 +188,5 @@ def only_process(address: str | Path) -> Iterator[None]:
 
 def _refuse_other(address: str | Path) -> None:
     """Raise `DataError` if a file is not a campaign, before a lock is created beside it."""
-    engine = open_engine(address)
-    try:
-        with database_errors(address), reading(engine) as connection:
-            form_of(connection, address)
-    finally:
-        engine.dispose()
+    with database_errors(address), opened(address) as engine, reading(engine) as connection:
+        form_of(connection, address)

@@ -23,7 +23,7 @@ from reassess.annotation.addresses import is_server, shown_address
 from reassess.annotation.assignment import Rules
 from reassess.annotation.store import schema
 from reassess.annotation.store.database import RESTORE, Gate, database_errors, existing, open_engine, reading
-from reassess.annotation.store.schema import check_form, cursors, log, people, questions, tasks, turns
+from reassess.annotation.store.schema import Kind, State, check_form, cursors, log, people, questions, tasks, turns
 from reassess.core import StopRule
 from reassess.errors import DataError, at
 from reassess.text import counted
@@ -112,8 +112,8 @@ def using_campaign(address: str | Path) -> Iterator[Campaign]:
             campaign.close()
 
 
-_HAS_LAPSED = exists().where(turns.c.person == people.c.id, turns.c.state == literal_column(f"'{schema.EXPIRED}'"))
-_GOLDEN = select(func.max(tasks.c.position)).where(tasks.c.kind == schema.GOLDEN).scalar_subquery()
+_HAS_LAPSED = exists().where(turns.c.person == people.c.id, turns.c.state == literal_column(f"'{State.EXPIRED}'"))
+_GOLDEN = select(func.max(tasks.c.position)).where(tasks.c.kind == Kind.GOLDEN).scalar_subquery()
 _PERSON = (
     select(
         *(people, schema.campaign.c.paused, cursors.c.position, cursors.c.turns, cursors.c.draws),
@@ -143,7 +143,7 @@ _RESERVE = (
     .where(questions.c.id.in_(bindparam("numbers", expanding=True)), ~questions.c.golden)
     .values(reserved=questions.c.reserved + bindparam("places"))
 )
-_IS_MAIN = tasks.c.kind == literal_column(f"'{schema.MAIN}'")
+_IS_MAIN = tasks.c.kind == literal_column(f"'{Kind.MAIN}'")
 _FREE = update(tasks).where(tasks.c.id == bindparam("number"), _IS_MAIN).values(free=bindparam("places"))
 _BEHIND = cursors.c.position > bindparam("least")
 _WAITING = select(cursors.c.person).where(_BEHIND).with_for_update(key_share=True, skip_locked=True)
@@ -206,7 +206,7 @@ class Change:
             places = []
             for task, rows in groupby(self.connection.execute(_OPEN, {"numbers": some}), key=itemgetter(0, 1, 2, 3)):
                 number, kind, position, before = task
-                is_main = kind == schema.MAIN
+                is_main = kind == Kind.MAIN
                 is_open = [row for row in rows if row.votes is not None]
                 free = min((self.rules.free(row.votes, row.reserved) for row in is_open), default=0)
                 if is_main and free != before:

@@ -9,23 +9,7 @@ from sqlalchemy import Row, and_, bindparam, exists, func, literal_column, or_, 
 
 from reassess.annotation.assignment import TRIES, Rules
 from reassess.annotation.store.campaigns import Change
-from reassess.annotation.store.schema import (
-    ASKED,
-    EXCLUDED,
-    EXPERT,
-    EXPIRED,
-    GOLDEN,
-    MAIN,
-    PRACTICE,
-    RATER,
-    SKIPPED,
-    SUGGESTED,
-    answers,
-    images,
-    questions,
-    tasks,
-    turns,
-)
+from reassess.annotation.store.schema import Kind, Role, Stage, State, answers, images, questions, tasks, turns
 
 _NEAR = 128  # tasks
 
@@ -45,10 +29,10 @@ def choose(change: Change, person: Row[Any], held: Sequence[int]) -> Choice | No
     task, with the same number of questions if it has enough, so that its size does not tell it.
     """
     own = {"who": person.id, "held": held}
-    if person.role == EXPERT:
+    if person.role == Role.EXPERT:
         task = change.connection.execute(_EXPERT_TASK, own).one_or_none()
         return None if task is None else _choice(change, person, task)
-    if person.stage == PRACTICE:  # practice tasks are never skipped
+    if person.stage == Stage.PRACTICE:  # practice tasks are never skipped
         task = change.connection.execute(_PRACTICE_TASK, own | {"held": []}).one_or_none()
         return None if task is None else _choice(change, person, task)
     main = _choose_main(change, own, person.position)
@@ -130,7 +114,7 @@ def first_place(change: Change, person: Row[Any], chosen: Row[Any]) -> int:
 
 def is_left(change: Change, person: Row[Any]) -> bool:
     """Whether a rater has main tasks left that others have now."""
-    return person.role == RATER and bool(change.connection.scalar(_LEFT, {"who": person.id, "held": []}))
+    return person.role == Role.RATER and bool(change.connection.scalar(_LEFT, {"who": person.id, "held": []}))
 
 
 _THEIRS = and_(answers.c.question == questions.c.id, answers.c.person == bindparam("who"))
@@ -151,34 +135,24 @@ _ALL_WITH_TURN = (
 _WITH_TURN = _ALL_WITH_TURN.where(tasks.c.id.not_in(bindparam("held", expanding=True)))
 # Main tasks with an open question that a person was not shown, or did not answer within the lease.
 _ASKABLE = _WITH_TURN.where(
-    or_(turns.c.state.is_(None), turns.c.state.not_in([ASKED, SKIPPED, SUGGESTED])),
+    or_(turns.c.state.is_(None), turns.c.state.not_in([State.ASKED, State.SKIPPED, State.SUGGESTED])),
     exists().where(questions.c.task == tasks.c.id, questions.c.ended.is_(None), ~exists().where(_THEIRS)),
 )
-_OPEN_SIZE = (
-    select(func.count())
-    .select_from(questions)
-    .where(questions.c.task == tasks.c.id, questions.c.ended.is_(None), ~exists().where(_THEIRS))
-    .scalar_subquery()
-)
-_FREE = tasks.c.kind == literal_column(f"'{MAIN}'"), tasks.c.free > literal_column("0")
+_COUNT = select(func.count()).select_from(questions).where(questions.c.task == tasks.c.id, ~exists().where(_THEIRS))
+_SIZE, _OPEN_SIZE = _COUNT.scalar_subquery(), _COUNT.where(questions.c.ended.is_(None)).scalar_subquery()
+_FREE = tasks.c.kind == literal_column(f"'{Kind.MAIN}'"), tasks.c.free > literal_column("0")
 _FIRST = (
     _ASKABLE.where(*_FREE, tasks.c.position >= bindparam("place")).order_by(tasks.c.position).limit(literal_column("1"))
 )
 _MAIN_TASK = _FIRST.add_columns(_OPEN_SIZE.label("size")).with_for_update(of=tasks, key_share=True, skip_locked=True)
-_LEFT = select(_ASKABLE.where(tasks.c.kind == MAIN).exists())
+_LEFT = select(_ASKABLE.where(tasks.c.kind == Kind.MAIN).exists())
 # Other tasks that a person has not had, or whose turn ended without an answer.
-_IS_OTHER = or_(turns.c.state.is_(None), turns.c.state.in_([EXPIRED, EXCLUDED]))
+_IS_OTHER = or_(turns.c.state.is_(None), turns.c.state.in_([State.EXPIRED, State.EXCLUDED]))
 _OTHER = _WITH_TURN.where(_IS_OTHER).order_by(tasks.c.kind, tasks.c.position)
 _KNOWN = exists().where(questions.c.task == tasks.c.id, questions.c.truth.is_not(None), ~exists().where(_THEIRS))
-_EXPERT_TASK = _OTHER.where(tasks.c.kind.in_([GOLDEN, PRACTICE]), _UNANSWERED).limit(1)
-_PRACTICE_TASK = _OTHER.where(tasks.c.kind == PRACTICE, _KNOWN).limit(1)
-_SIZE = (
-    select(func.count())
-    .select_from(questions)
-    .where(questions.c.task == tasks.c.id, ~exists().where(_THEIRS))
-    .scalar_subquery()
-)
-_IS_GOLDEN = tasks.c.kind == literal_column(f"'{GOLDEN}'")
+_EXPERT_TASK = _OTHER.where(tasks.c.kind.in_([Kind.GOLDEN, Kind.PRACTICE]), _UNANSWERED).limit(1)
+_PRACTICE_TASK = _OTHER.where(tasks.c.kind == Kind.PRACTICE, _KNOWN).limit(1)
+_IS_GOLDEN = tasks.c.kind == literal_column(f"'{Kind.GOLDEN}'")
 _GOLDEN_TASKS = _OTHER.where(_IS_GOLDEN, _KNOWN).add_columns(_SIZE.label("size"))
 _PLACES = [bindparam(f"place_{number}") for number in range(TRIES)]  # a fixed number, which is faster
 _GOLDEN_AT = _ALL_WITH_TURN.where(

@@ -15,9 +15,9 @@ from reassess.annotation.plan import CampaignPlan
 from reassess.annotation.running_posterior import current_model
 from reassess.annotation.store import schema
 from reassess.annotation.store.campaign_files import refuse_answered, writing_campaign
-from reassess.annotation.store.database import database_errors, enable_wal, open_engine
+from reassess.annotation.store.database import database_errors, enable_wal, opened
 from reassess.annotation.store.people import insert_person
-from reassess.annotation.store.schema import EXPERT, GOLDEN, MAIN, PRACTICE, RATING, note_form
+from reassess.annotation.store.schema import Kind, Role, Stage, note_form
 from reassess.core import Tasks
 from reassess.errors import at
 
@@ -32,21 +32,13 @@ def create_campaign(address: str | Path, plan: CampaignPlan, *, now: float = 0.0
     """
     refuse_answered(address)
     if is_server(address):
-        engine = open_engine(address)
-        try:
-            with database_errors(address), engine.begin() as connection:
-                _fill(connection, plan, now)
-        finally:
-            engine.dispose()
+        with database_errors(address), opened(address) as engine, engine.begin() as connection:
+            _fill(connection, plan, now)
         return
     with writing_campaign(Path(address), force=force) as temporary:
         enable_wal(temporary)
-        engine = open_engine(temporary)
-        try:
-            with engine.begin() as connection:
-                _fill(connection, plan, now)
-        finally:
-            engine.dispose()  # moves the write-ahead log into the file
+        with opened(temporary) as engine, engine.begin() as connection:
+            _fill(connection, plan, now)
 
 
 def random_ids(count: int) -> list[int]:
@@ -135,7 +127,7 @@ def _classes(plan: CampaignPlan, parts: list[Tasks]) -> Iterator[dict[str, Any]]
 def _tasks(plan: CampaignPlan, part: Tasks, number: dict[str, int]) -> list[dict[str, Any]]:
     """Tasks in the order of the seed."""
     golden = part is plan.golden_tasks
-    kinds = np.where(plan.is_practice, PRACTICE, GOLDEN).tolist() if golden else [MAIN] * len(part)
+    kinds = np.where(plan.is_practice, Kind.PRACTICE, Kind.GOLDEN).tolist() if golden else [Kind.MAIN] * len(part)
     position = np.random.default_rng(plan.rules.seed).permutation(len(part)).tolist()
     free = 0 if golden else plan.rules.free(votes=0, reserved=0)
     images = part.questions.image_ids[part.indptr[:-1]].tolist()
@@ -171,7 +163,7 @@ def _insert_experts(connection: Connection, plan: CampaignPlan, numbers: list[in
     person = {}
     with at("the experts' votes"):
         for name in dict.fromkeys(name for _, name in expert_answers):
-            person[name] = insert_person(connection, name, EXPERT, RATING)
+            person[name] = insert_person(connection, name, Role.EXPERT, Stage.RATING)
     rest = {"revision": 0, "at": now, "counted": False}
     rows = [
         {"question": numbers[place], "person": person[name], "answer": answer, **rest}

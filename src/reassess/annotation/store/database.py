@@ -197,6 +197,16 @@ def open_engine(campaign: str | Path) -> Engine:
     return engine
 
 
+@contextmanager
+def opened(campaign: str | Path) -> Iterator[Engine]:
+    """Open the engine of a campaign for a block. At its end SQLite moves the write-ahead log into the file."""
+    engine = open_engine(campaign)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
 def connect(path: str | Path) -> "closing[sqlite3.Connection]":
     """Open a plain connection to an SQLite file."""
     return closing(sqlite3.connect(file_uri(path), uri=True))

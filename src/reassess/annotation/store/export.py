@@ -12,12 +12,10 @@ from reassess.annotation.store.campaigns import Campaign, changing
 from reassess.annotation.store.database import check_whole, forbids_writing, reading
 from reassess.annotation.store.given_answers import finish_counting
 from reassess.annotation.store.schema import (
-    EXPERT,
-    GOLDEN,
-    PRACTICE,
-    RATER,
-    SKIPPED,
     WITHDRAWN,
+    Kind,
+    Role,
+    State,
     answers,
     images,
     people,
@@ -96,7 +94,9 @@ def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
             skipped=uncounted(~NOT_SKIPPED),
             withdrawn=uncounted(NOT_SKIPPED, is_withdrawn),
             excluded=connection.scalar(counts.where(people.c.excluded)) or 0,
-            practice=connection.scalar(every.where(tasks.c.kind == PRACTICE, people.c.role == EXPERT, NOT_SKIPPED))
+            practice=connection.scalar(
+                every.where(tasks.c.kind == Kind.PRACTICE, people.c.role == Role.EXPERT, NOT_SKIPPED)
+            )
             or 0,
         )
 
@@ -132,8 +132,8 @@ class _Answers:
 
         If experts have answered some questions, raters' votes on other questions measure nothing yet, and are dropped.
         """
-        experts = self.votes(tasks.c.kind == GOLDEN, people.c.role == EXPERT, NOT_SKIPPED)
-        raters = self.votes(tasks.c.kind == GOLDEN, NOT_SKIPPED, *OF_RATERS)
+        experts = self.votes(tasks.c.kind == Kind.GOLDEN, people.c.role == Role.EXPERT, NOT_SKIPPED)
+        raters = self.votes(tasks.c.kind == Kind.GOLDEN, NOT_SKIPPED, *OF_RATERS)
         if len(experts):
             raters = raters.restrict(np.flatnonzero(experts.find(raters.items) >= 0))
         return experts if len(experts) else None, raters if len(raters) else None
@@ -163,10 +163,12 @@ _ANSWERS = (
     .join(questions, questions.c.id == answers.c.question)
     .join(tasks, tasks.c.id == questions.c.task)
 )
-NOT_SKIPPED = ~exists().where(turns.c.person == answers.c.person, turns.c.task == tasks.c.id, turns.c.state == SKIPPED)
+NOT_SKIPPED = ~exists().where(
+    turns.c.person == answers.c.person, turns.c.task == tasks.c.id, turns.c.state == State.SKIPPED
+)
 # Counted answers; those of an excluded rater may not be recounted yet.
 COUNTED = and_(answers.c.counted, answers.c.person.in_(select(people.c.id).where(~people.c.excluded)))
-OF_RATERS = people.c.role == RATER, ~people.c.excluded
+OF_RATERS = people.c.role == Role.RATER, ~people.c.excluded
 _SUGGESTED = (
     select(images.c.name, suggestions.c.class_id, func.count(suggestions.c.person.distinct()))
     .select_from(suggestions)

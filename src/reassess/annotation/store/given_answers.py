@@ -7,28 +7,10 @@ from typing import Any
 
 from sqlalchemy import Row, and_, bindparam, select, update
 
-from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import Campaign, Change, changing
 from reassess.annotation.store.choosing import ASKED_OF
 from reassess.annotation.store.database import reading
-from reassess.annotation.store.schema import (
-    ASKED,
-    DONE,
-    EXCLUDED,
-    EXPERT,
-    EXPIRED,
-    GOLDEN,
-    PRACTICE,
-    RATER,
-    SKIPPED,
-    SUGGESTED,
-    answers,
-    cursors,
-    people,
-    questions,
-    tasks,
-    turns,
-)
+from reassess.annotation.store.schema import Kind, Role, State, answers, cursors, people, questions, tasks, turns
 from reassess.annotation.store.suggestions import renew_suggested
 from reassess.annotation.store.turns import end_turn, find_turn, is_practice
 from reassess.annotation.store.vote_counting import count_anew, count_golden, count_new, renew_truth
@@ -74,7 +56,7 @@ def save_answers(
                 latest[one.question] = one
         truths: dict[int, int] = {}
         for turn in _turns_of(change, person, list(latest)):
-            reveals = reveal and is_practice(row, turn.kind) and turn.state in (ASKED, EXPIRED, DONE)
+            reveals = reveal and is_practice(row, turn.kind) and turn.state in (State.ASKED, State.EXPIRED, State.DONE)
             kept = _AnswersToTask(change, row, turn, latest, now, ends=reveals or not is_practice(row, turn.kind))
             kept.keep()
             if reveals and kept.is_whole:
@@ -112,8 +94,10 @@ class _AnswersToTask:
 
     def _counts(self, row: Row[Any]) -> bool:
         excluded, recounted = self.person.excluded, self.person.recounted
-        stands = self.person.role == RATER and not excluded and (recounted is None or row.id <= recounted)
-        return stands and not row.golden and row.ended is None and self.turn.state not in (SKIPPED, SUGGESTED)
+        stands = self.person.role == Role.RATER and not excluded and (recounted is None or row.id <= recounted)
+        return (
+            stands and not row.golden and row.ended is None and self.turn.state not in (State.SKIPPED, State.SUGGESTED)
+        )
 
     def keep(self) -> None:
         """Store the answers, and update everything that depends on them."""
@@ -146,16 +130,16 @@ class _AnswersToTask:
         """
         change, kind = self.change, self.turn.kind
         _lock_campaign(change, self.person, kind)
-        if self.person.role == EXPERT:
+        if self.person.role == Role.EXPERT:
             renew_truth(change, [*self.new, *self.changed], kind)
-        elif kind != PRACTICE:
+        elif kind != Kind.PRACTICE:
             counts_by = [(row, row.answer, -1) for row in self.changed]
             counts_by += [(row, self.given[row.id].answer, +1) for row in (*self.new, *self.changed)]
-            counts = kind == GOLDEN and self.turn.state != SKIPPED
+            counts = kind == Kind.GOLDEN and self.turn.state != State.SKIPPED
             count_golden(
                 change, [_golden_count(self.person.id, row, answer, more * counts) for row, answer, more in counts_by]
             )
-            new = self.counted if kind == schema.MAIN else [row.id for row in self.new]
+            new = self.counted if kind == Kind.MAIN else [row.id for row in self.new]
             if new:
                 count_new(change, self.person.id, new, places=self._reserved(new))
             other = [row.id for row in self.changed if self.given[row.id].answer != row.answer]
@@ -164,7 +148,7 @@ class _AnswersToTask:
 
     def _reserved(self, asked: Iterable[int]) -> list[int]:
         """Questions where the turn has a reserved place."""
-        return [question for question in asked if self.turn.state == ASKED and question in self.turn.shown]
+        return [question for question in asked if self.turn.state == State.ASKED and question in self.turn.shown]
 
     def _go_on(self) -> None:
         """Free the places of answers that do not count; `_update` frees those of answers that count.
@@ -173,22 +157,22 @@ class _AnswersToTask:
         """
         change, turn = self.change, self.turn
         is_over = self.ends and self.is_whole
-        if turn.state == ASKED or (turn.state == EXPIRED and is_over):
+        if turn.state == State.ASKED or (turn.state == State.EXPIRED and is_over):
             own = {"who": turn.person, "of_task": turn.task}
-            then = {"then": DONE if is_over else ASKED, "until": self.now + change.rules.lease}
+            then = {"then": State.DONE if is_over else State.ASKED, "until": self.now + change.rules.lease}
             change.connection.execute(_GO_ON, own | then)
-            settled = self.counted if turn.kind == schema.MAIN else [row.id for row in self.new]
-            if self.person.role == EXPERT or turn.kind == PRACTICE:
+            settled = self.counted if turn.kind == Kind.MAIN else [row.id for row in self.new]
+            if self.person.role == Role.EXPERT or turn.kind == Kind.PRACTICE:
                 settled = []
             change.reserve(self._reserved({row.id for row in self.new}.difference(settled)), -1)
         change.renew([turn.task], reopened=bool(self.changed))
 
 
 def _lock_campaign(change: Change, person: Row[Any], kind: str) -> None:
-    if kind == schema.MAIN:
+    if kind == Kind.MAIN:
         change.pass_campaign()
     else:
-        change.lock_campaign(with_others=person.role != EXPERT)
+        change.lock_campaign(with_others=person.role != Role.EXPERT)
 
 
 def _golden_count(person: int, row: Row[Any], answer: int | None, more: int) -> tuple[int, int | None, int | None, int]:
@@ -198,7 +182,7 @@ def _golden_count(person: int, row: Row[Any], answer: int | None, more: int) -> 
 
 def _was_revealed(person: Row[Any], turn: Row[Any]) -> bool:
     """Whether a practice turn has ended, so that the person has seen the experts' answers."""
-    return turn.state == DONE and is_practice(person, turn.kind)
+    return turn.state == State.DONE and is_practice(person, turn.kind)
 
 
 def skip_task(campaign: Campaign, person: int, task: int, now: float) -> None:
@@ -210,17 +194,17 @@ def skip_task(campaign: Campaign, person: int, task: int, now: float) -> None:
         row = change.person(person)
         change.lock([task])
         turn = find_turn(change, person, task)
-        if turn.state in (SKIPPED, SUGGESTED) or _was_revealed(row, turn):
+        if turn.state in (State.SKIPPED, State.SUGGESTED) or _was_revealed(row, turn):
             return
         change.note(now, "skip", person, task=task)
-        end_turn(change, turn, SKIPPED)
+        end_turn(change, turn, State.SKIPPED)
         asked = change.connection.execute(ASKED_OF, {"who": person, "of_task": task}).all()
         answered = [each for each in asked if each.answer is not None]
         _lock_campaign(change, row, turn.kind)
-        if row.role == EXPERT:
+        if row.role == Role.EXPERT:
             renew_truth(change, answered, turn.kind)
-        elif turn.kind != PRACTICE and answered:
-            more = -1 if turn.kind == GOLDEN else 0
+        elif turn.kind != Kind.PRACTICE and answered:
+            more = -1 if turn.kind == Kind.GOLDEN else 0
             count_golden(change, [_golden_count(person, each, each.answer, more) for each in answered])
             count_anew(change, [each.id for each in answered], person)
             change.renew([task], reopened=True)
@@ -243,7 +227,7 @@ def include_rater(campaign: Campaign, person: int, now: float, by: int | None = 
 def _set_excluded(campaign: Campaign, person: int, excluded: bool, now: float, by: int | None, finish: bool) -> bool:
     with changing(campaign) as change:
         row = change.person(person)
-        if row.role != RATER:
+        if row.role != Role.RATER:
             raise DataError("not-a-rater", "only raters can be excluded", found=f"{row.name}, of the role {row.role}")
         is_new = bool(row.excluded != excluded)
         if is_new:
@@ -257,16 +241,16 @@ def _set_excluded(campaign: Campaign, person: int, excluded: bool, now: float, b
 
 
 def _end_turns(change: Change, person: int) -> None:
-    begun = change.connection.execute(select(turns).where(turns.c.person == person, turns.c.state == ASKED)).all()
+    begun = change.connection.execute(select(turns).where(turns.c.person == person, turns.c.state == State.ASKED)).all()
     change.lock(turn.task for turn in begun)
     for turn in begun:
-        end_turn(change, turn, EXCLUDED)
+        end_turn(change, turn, State.EXCLUDED)
 
 
 def _continue_turns(change: Change, person: int) -> None:
     """Let turns that an exclusion ended continue, as after an expired lease."""
-    own = turns.c.person == person, turns.c.state == EXCLUDED
-    change.connection.execute(update(turns).where(*own).values(state=EXPIRED))
+    own = turns.c.person == person, turns.c.state == State.EXCLUDED
+    change.connection.execute(update(turns).where(*own).values(state=State.EXPIRED))
     change.connection.execute(update(cursors).where(cursors.c.person == person).values(position=0))
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import Select, case, func, or_, select
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.export import COUNTED, NOT_SKIPPED, OF_RATERS
-from reassess.annotation.store.schema import EXPERT, GOLDEN, answers, images, log, people, questions, tasks
+from reassess.annotation.store.schema import Kind, Role, answers, images, log, people, questions, tasks
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,14 @@ class ListedQuestion:
     truth: int | None  # of a golden question: 1 valid, 0 invalid
     valid: float  # probability that the class is valid, by counted votes; meaningless for a golden question
     ended: str | None  # rule or votes; None while open
-    counts: tuple[int, int, int]  # of the answers no, maybe and yes
+    no: int  # number of this answer
+    maybe: int
+    yes: int
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """Number of each answer."""
+        return self.no, self.maybe, self.yes
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,7 @@ def disputed_golden(campaign: Campaign, most: int, skip: int = 0) -> list[Listed
 
     Practice questions are not listed, since their raters are still learning.
     """
-    golden = tasks.c.kind == GOLDEN, questions.c.truth.is_not(None)
+    golden = tasks.c.kind == Kind.GOLDEN, questions.c.truth.is_not(None)
     found = _questions(*golden, *OF_RATERS, NOT_SKIPPED).having(func.count() > 2 * _CORRECT)
     most_disputed = (func.count() - _CORRECT).desc(), questions.c.id
     return _listed(campaign, found.order_by(*most_disputed).limit(most).offset(skip))
@@ -49,7 +56,7 @@ def disputed_golden(campaign: Campaign, most: int, skip: int = 0) -> list[Listed
 
 def split_golden(campaign: Campaign) -> list[ListedQuestion]:
     """Golden questions where no more than half of the experts gave the answer that became the truth."""
-    found = _questions(questions.c.truth.is_not(None), people.c.role == EXPERT, NOT_SKIPPED)
+    found = _questions(questions.c.truth.is_not(None), people.c.role == Role.EXPERT, NOT_SKIPPED)
     found = found.having(func.count() >= 2 * _CORRECT)
     return _listed(campaign, found.order_by(2 * _CORRECT - func.count(), questions.c.id))
 
@@ -89,32 +96,21 @@ _CORRECT = func.sum(case((answers.c.answer == 2 * questions.c.truth, 1), else_=0
 
 def _questions(*which: Any) -> Select[Any]:
     """Questions with the number of each answer."""
-    shown = questions.c.id, questions.c.class_id, questions.c.truth, questions.c.valid, questions.c.ended
     image = images.c.name, images.c.address
-    counts = (func.sum(case((answers.c.answer == answer, 1), else_=0)).label(f"count_{answer}") for answer in range(3))
+    shown = *image, questions.c.class_id, questions.c.truth, questions.c.valid, questions.c.ended
+    counts = (func.sum(case((answers.c.answer == answer, 1), else_=0)) for answer in range(3))
     return (
-        select(*shown, *image, *counts)
+        select(*shown, *counts)
         .select_from(questions)
         .join(answers, answers.c.question == questions.c.id)
         .join(people, people.c.id == answers.c.person)
         .join(tasks, tasks.c.id == questions.c.task)
         .join(images, images.c.id == tasks.c.image)
         .where(*which)
-        .group_by(*shown, *image)
+        .group_by(questions.c.id, *shown)
     )
 
 
 def _listed(campaign: Campaign, found: Select[Any]) -> list[ListedQuestion]:
     with reading(campaign.engine) as connection:
-        return [
-            ListedQuestion(
-                image=row.name,
-                address=row.address,
-                class_id=row.class_id,
-                truth=row.truth,
-                valid=row.valid,
-                ended=row.ended,
-                counts=(row.count_0, row.count_1, row.count_2),
-            )
-            for row in connection.execute(found)
-        ]
+        return [ListedQuestion(*row) for row in connection.execute(found)]

@@ -13,19 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from reassess.annotation.person_names import check_name, refuse_alike
 from reassess.annotation.store.campaigns import Campaign, Change, changing
 from reassess.annotation.store.database import reading
-from reassess.annotation.store.schema import (
-    FAILED,
-    OWNER,
-    PRACTICE,
-    RATER,
-    RATING,
-    cursors,
-    golden_counts,
-    log,
-    people,
-    sessions,
-    tasks,
-)
+from reassess.annotation.store.schema import Kind, Role, Stage, cursors, golden_counts, log, people, sessions, tasks
 from reassess.core import KNOWN_ANSWERS, VALIDITY
 from reassess.errors import DataError
 from reassess.text import nearest, some
@@ -46,7 +34,9 @@ class Person:
     linked: bool  # whether they have a valid link
 
 
-def add_person(campaign: Campaign, name: str, role: str = RATER, *, now: float = 0.0, by: int | None = None) -> int:
+def add_person(
+    campaign: Campaign, name: str, role: str = Role.RATER, *, now: float = 0.0, by: int | None = None
+) -> int:
     """Add a person; return their number."""
     (person,) = add_people(campaign, [name], role, now=now, by=by)
     return person
@@ -55,7 +45,7 @@ def add_person(campaign: Campaign, name: str, role: str = RATER, *, now: float =
 def add_people(
     campaign: Campaign,
     names: Sequence[str],
-    role: str = RATER,
+    role: str = Role.RATER,
     *,
     now: float = 0.0,
     by: int | None = None,
@@ -69,9 +59,9 @@ def add_people(
     try:
         with changing(campaign) as change:
             change.lock_campaign()  # avoids a deadlock when two people add the same names
-            practice = role == RATER and change.connection.scalar(_PRACTICE_TASKS)
+            practice = role == Role.RATER and change.connection.scalar(_PRACTICE_TASKS)
             for name in names:
-                person = insert_person(change.connection, name, role, PRACTICE if practice else RATING)
+                person = insert_person(change.connection, name, role, Stage.PRACTICE if practice else Stage.RATING)
                 change.note(now, "simulate" if simulated else "add", by, person=person, role=role)
                 added.append(person)
     except IntegrityError as error:
@@ -79,13 +69,13 @@ def add_people(
     return added
 
 
-_PRACTICE_TASKS = select(func.count()).select_from(tasks).where(tasks.c.kind == PRACTICE)
+_PRACTICE_TASKS = select(func.count()).select_from(tasks).where(tasks.c.kind == Kind.PRACTICE)
 
 
 def insert_person(connection: Connection, name: str, role: str, stage: str) -> int:
     """Insert a person with all their counts; `DataError` for an invalid name."""
     check_name(name)
-    refuse_alike(name, connection.scalars(select(people.c.name)))
+    refuse_alike(name, connection.scalars(select(people.c.name)).all())  # an open cursor would keep an old state
     added = people.insert().values(name=name, role=role, stage=stage).returning(people.c.id)
     person: int = connection.execute(added).scalar_one()
     connection.execute(cursors.insert().values(person=person))
@@ -129,14 +119,14 @@ def admit(campaign: Campaign, person: int, now: float, by: int | None = None) ->
     """Admit a rater who is in practice, or failed it."""
     with changing(campaign) as change:
         row = change.person(person)
-        if row.role != RATER or row.stage not in (FAILED, PRACTICE):
+        if row.role != Role.RATER or row.stage not in (Stage.FAILED, Stage.PRACTICE):
             raise DataError(
                 "not-waiting",
                 "person is not waiting to be admitted",
                 allowed="a rater in practice, or below the bar",
                 found=f"{row.name}: {row.role}, {row.stage}",
             )
-        change.connection.execute(update(people).where(people.c.id == person).values(stage=RATING))
+        change.connection.execute(update(people).where(people.c.id == person).values(stage=Stage.RATING))
         change.note(now, "admit", by, person=person)
 
 
@@ -247,12 +237,12 @@ def delete_person(campaign: Campaign, person: int, now: float, by: int | None = 
         change.note(now, "delete", by, person=person)
 
 
-_OWNERS = select(people.c.id).where(people.c.role == OWNER, people.c.token.is_not(None))
+_OWNERS = select(people.c.id).where(people.c.role == Role.OWNER, people.c.token.is_not(None))
 
 
 def _refuse_only_owner(change: Change, person: Row[Any], what: str) -> None:
     others = _OWNERS.where(people.c.id != person.id)
-    if person.role == OWNER and change.connection.scalar(others) is None:
+    if person.role == Role.OWNER and change.connection.scalar(others) is None:
         raise DataError("only-owner", what, found=person.name, fix="invite another owner first")
 
 

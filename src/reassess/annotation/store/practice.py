@@ -11,18 +11,7 @@ from sqlalchemy import Connection, Row, and_, func, or_, select, update
 from reassess.annotation.running_posterior import count_agreements
 from reassess.annotation.store.campaigns import Campaign, Change
 from reassess.annotation.store.database import reading
-from reassess.annotation.store.schema import (
-    FAILED,
-    PRACTICE,
-    RATER,
-    RATING,
-    SKIPPED,
-    answers,
-    people,
-    questions,
-    tasks,
-    turns,
-)
+from reassess.annotation.store.schema import Kind, Role, Stage, State, answers, people, questions, tasks, turns
 
 
 @dataclass(frozen=True)
@@ -37,7 +26,7 @@ class PracticeResult:
 def practice_size(campaign: Campaign) -> int:
     """Number of practice tasks."""
     with reading(campaign.engine) as connection:
-        found = select(func.count()).select_from(tasks).where(tasks.c.kind == PRACTICE)
+        found = select(func.count()).select_from(tasks).where(tasks.c.kind == Kind.PRACTICE)
         size: int = connection.execute(found).scalar_one()
     return size
 
@@ -45,7 +34,7 @@ def practice_size(campaign: Campaign) -> int:
 def end_practice(change: Change, person: Row[Any]) -> Row[Any]:
     """End the practice round of a rater, who then rates or has failed."""
     result = _result(change.connection.execute(_PRACTICE_ANSWERS.where(people.c.id == person.id)), change.campaign.bar)
-    stage = FAILED if result.passed is False else RATING
+    stage = Stage.FAILED if result.passed is False else Stage.RATING
     change.connection.execute(update(people).where(people.c.id == person.id).values(stage=stage))
     return change.person(person.id)
 
@@ -53,7 +42,7 @@ def end_practice(change: Change, person: Row[Any]) -> Row[Any]:
 def practice_results(connection: Connection, bar: float | None) -> dict[int, PracticeResult]:
     """Results of all raters who have begun practice, by number."""
     return {
-        person: _result(rows, None if rows[0].stage == PRACTICE else bar)
+        person: _result(rows, None if rows[0].stage == Stage.PRACTICE else bar)
         for person, found in groupby(connection.execute(_PRACTICE_ANSWERS.order_by(people.c.id)), key=itemgetter(0))
         if (rows := list(found))
     }
@@ -67,14 +56,14 @@ _PRACTICE_ANSWERS = (
     .join(tasks, tasks.c.id == turns.c.task)
     .join(questions, questions.c.task == tasks.c.id)
     .outerjoin(answers, and_(answers.c.question == questions.c.id, answers.c.person == people.c.id))
-    .where(people.c.role == RATER, tasks.c.kind == PRACTICE, questions.c.truth.is_not(None))
-    .where(or_(answers.c.answer.is_not(None), turns.c.state == SKIPPED))
+    .where(people.c.role == Role.RATER, tasks.c.kind == Kind.PRACTICE, questions.c.truth.is_not(None))
+    .where(or_(answers.c.answer.is_not(None), turns.c.state == State.SKIPPED))
 )
 
 
 def _result(rows: Iterable[Row[Any]], bar: float | None) -> PracticeResult:
     rows = list(rows)
-    pairs = [(row.truth, row.answer) for row in rows if row.state != SKIPPED]
+    pairs = [(row.truth, row.answer) for row in rows if row.state != State.SKIPPED]
     correct, asked = count_agreements(pairs), len(pairs)
     if bar is None:
         return PracticeResult(correct, asked, None)

@@ -19,10 +19,9 @@ from reassess.annotation.store.export import COUNTED, golden_votes_of
 from reassess.annotation.store.owner_lists import split_golden
 from reassess.annotation.store.practice import PracticeResult, practice_results
 from reassess.annotation.store.schema import (
-    FAILED,
-    RATER,
-    SKIPPED,
-    SUGGESTED,
+    Role,
+    Stage,
+    State,
     answers,
     golden_counts,
     images,
@@ -214,11 +213,13 @@ _QUESTIONS = (
     .where(~questions.c.golden)
     .group_by(questions.c.ended)
 )
-_CAN_RATE = people.c.role == RATER, ~people.c.excluded, people.c.stage != FAILED, people.c.token.is_not(None)
+_CAN_RATE = people.c.role == Role.RATER, ~people.c.excluded, people.c.stage != Stage.FAILED, people.c.token.is_not(None)
 _HAVE_HAD = (
     exists().where(answers.c.question == questions.c.id, answers.c.person == people.c.id),
     exists().where(
-        turns.c.task == questions.c.task, turns.c.person == people.c.id, turns.c.state.in_([SKIPPED, SUGGESTED])
+        turns.c.task == questions.c.task,
+        turns.c.person == people.c.id,
+        turns.c.state.in_([State.SKIPPED, State.SUGGESTED]),
     ),
 )
 _WAITING = (
@@ -233,7 +234,7 @@ _SKIPPED = (
     .join(tasks, tasks.c.id == turns.c.task)
     .join(images, images.c.id == tasks.c.image)
     .join(people, people.c.id == turns.c.person)
-    .where(turns.c.state == SKIPPED, ~people.c.excluded)
+    .where(turns.c.state == State.SKIPPED, ~people.c.excluded)
     .group_by(images.c.id, images.c.name)
     .order_by(func.count().desc(), images.c.id)
 )

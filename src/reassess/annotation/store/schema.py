@@ -10,6 +10,7 @@ answers.
 
 import re
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import (
     DDL,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Connection,
     Float,
     ForeignKey,
@@ -38,11 +40,31 @@ from reassess.annotation.store.database import RESTORE
 from reassess.errors import DataError
 from reassess.text import some
 
-MAIN, GOLDEN, PRACTICE = "main", "golden", "practice"  # kinds of tasks; practice is also a stage of a rater
-RATING, FAILED = "rating", "failed"  # stages of a rater after practice
-RATER, EXPERT, OWNER = "rater", "expert", "owner"  # roles
-# States of turns. A suggested turn was never shown: the rater suggested the class themselves.
-ASKED, DONE, SKIPPED, EXPIRED, EXCLUDED, SUGGESTED = "asked", "done", "skipped", "expired", "excluded", "suggested"
+
+class Kind:
+    """Kinds of tasks."""
+
+    MAIN, GOLDEN, PRACTICE = "main", "golden", "practice"
+
+
+class Role:
+    """Roles of people."""
+
+    RATER, EXPERT, OWNER = "rater", "expert", "owner"
+
+
+class Stage:
+    """Stages of a rater."""
+
+    PRACTICE, RATING, FAILED = "practice", "rating", "failed"
+
+
+class State:
+    """States of turns. A suggested turn was never shown: the rater suggested the class themselves."""
+
+    ASKED, DONE, SKIPPED, EXPIRED, EXCLUDED, SUGGESTED = "asked", "done", "skipped", "expired", "excluded", "suggested"
+
+
 WITHDRAWN = "withdrawn"  # why a question ended that only excluded raters suggested
 
 _Large = BigInteger().with_variant(Integer, "sqlite")  # SQLite uses an integer primary key as the order of the table
@@ -55,6 +77,12 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+
+def _index_where(name: str, *columns: Column[Any], where: ColumnElement[bool]) -> None:
+    """Add an index of some rows."""
+    Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
 
 campaign = Table(
     "campaign",
@@ -123,13 +151,7 @@ tasks = Table(
     Column("free", Integer, nullable=False),  # number of further raters for all its open questions
     UniqueConstraint("kind", "position"),
 )
-Index(
-    "ix_tasks_free",
-    tasks.c.kind,
-    tasks.c.position,
-    sqlite_where=tasks.c.free > 0,
-    postgresql_where=tasks.c.free > 0,
-)
+_index_where("ix_tasks_free", tasks.c.kind, tasks.c.position, where=tasks.c.free > 0)
 questions = Table(
     "questions",
     metadata,
@@ -150,7 +172,7 @@ people = Table(
     Column("id", Integer, primary_key=True),
     Column("name", String, nullable=False, unique=True),
     Column("role", String, nullable=False),
-    Column("stage", String, nullable=False, default=RATING),
+    Column("stage", String, nullable=False, default=Stage.RATING),
     Column("token", String, unique=True),  # its SHA-256
     Column("excluded", Boolean, nullable=False, default=False),
     # After an exclusion or inclusion, votes on questions up to this number are recounted; null: all.
@@ -182,19 +204,8 @@ turns = Table(
     Column("state", String, nullable=False),
     Column("expires", Float, nullable=False),
 )
-Index(
-    "ix_turns_asked",
-    turns.c.person,
-    turns.c.expires,
-    sqlite_where=turns.c.state == ASKED,
-    postgresql_where=turns.c.state == ASKED,
-)
-Index(
-    "ix_turns_expired",
-    turns.c.person,
-    sqlite_where=turns.c.state == EXPIRED,
-    postgresql_where=turns.c.state == EXPIRED,
-)
+_index_where("ix_turns_asked", turns.c.person, turns.c.expires, where=turns.c.state == State.ASKED)
+_index_where("ix_turns_expired", turns.c.person, where=turns.c.state == State.EXPIRED)
 answers = Table(
     "answers",
     metadata,

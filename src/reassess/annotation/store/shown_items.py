@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Row, func, select, update
 
 from reassess.annotation.plan import ExampleImage
 from reassess.annotation.store import schema
@@ -66,20 +67,10 @@ def classes_of(campaign: Campaign) -> Classes:
     )
 
 
-@dataclass(frozen=True)
-class StoredImage:
-    """An image of a campaign."""
-
-    name: str
-    sha256: str | None  # None until its file is read
-
-
-def find_image(campaign: Campaign, address: str) -> StoredImage | None:
-    """The image with an address."""
+def find_image(campaign: Campaign, address: str) -> Row[Any] | None:
+    """The `name` and `sha256` of the image with an address; the hash is None until its file is read."""
     with reading(campaign.engine) as connection:
-        found = select(images.c.name, images.c.sha256).where(images.c.address == address)
-        row = connection.execute(found).one_or_none()
-    return None if row is None else StoredImage(row.name, row.sha256)
+        return connection.execute(select(images.c.name, images.c.sha256).where(images.c.address == address)).first()
 
 
 def find_example(campaign: Campaign, address: str) -> ExampleImage | None:

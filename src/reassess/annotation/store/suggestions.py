@@ -9,14 +9,10 @@ from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import Campaign, Change, changing
 from reassess.annotation.store.creation import random_ids
 from reassess.annotation.store.schema import (
-    EXCLUDED,
-    EXPIRED,
-    FAILED,
-    GOLDEN,
-    MAIN,
-    PRACTICE,
-    SUGGESTED,
     WITHDRAWN,
+    Kind,
+    Stage,
+    State,
     answers,
     images,
     people,
@@ -43,7 +39,7 @@ def suggest(campaign: Campaign, person: int, task: int, class_id: int, now: floa
         for is_so, why in (
             (row.paused, "paused"),
             (row.excluded, "a excluded rater"),
-            (row.stage == FAILED, "a rater who did not reach the bar"),
+            (row.stage == Stage.FAILED, "a rater who did not reach the bar"),
         ):
             if is_so:
                 raise DataError("no-suggestions", "suggestions are closed", found=why)
@@ -64,23 +60,23 @@ def suggest(campaign: Campaign, person: int, task: int, class_id: int, now: floa
         connection.execute(insert(suggestions).values(person=person, task=task, class_id=class_id, at=now))
         change.note(now, "suggest", person, task=task, class_id=class_id)
         image = connection.execute(_IMAGE, {"of_task": task}).one()  # locked, so nobody else adds a task to it
-        if image.kind == PRACTICE:  # used for nothing else
+        if image.kind == Kind.PRACTICE:  # used for nothing else
             return
         same = select(questions.c.task).join(tasks, tasks.c.id == questions.c.task)
         asked_in = connection.scalar(same.where(tasks.c.image == image.id, questions.c.class_id == class_id))
         # A person who suggests a class is not asked about it.
-        turn = {"person": person, "shown": [], "state": SUGGESTED, "number": 0, "expires": now}
+        turn = {"person": person, "shown": [], "state": State.SUGGESTED, "number": 0, "expires": now}
         if asked_in is None:
             connection.execute(turns.insert().values(task=_ask(change, image, class_id), **turn))
             return
         change.lock([asked_in])
         own_turn = turns.c.task == asked_in, turns.c.person == person
-        suggested = suggestions.c.class_id == class_id, turns.c.task == asked_in, turns.c.state == SUGGESTED
+        suggested = suggestions.c.class_id == class_id, turns.c.task == asked_in, turns.c.state == State.SUGGESTED
         known = select(turns.c.task).join(suggestions, suggestions.c.person == turns.c.person).where(*suggested)
         if connection.scalar(known) is None:
             return
         # It replaces a turn that ended without an answer.
-        connection.execute(delete(turns).where(*own_turn, turns.c.state.in_([EXPIRED, EXCLUDED])))
+        connection.execute(delete(turns).where(*own_turn, turns.c.state.in_([State.EXPIRED, State.EXCLUDED])))
         if connection.scalar(select(turns.c.task).where(*own_turn)) is None:
             connection.execute(turns.insert().values(task=asked_in, **turn))
             _renew(change, asked_in)
@@ -99,9 +95,9 @@ def _ask(change: Change, image: Row[Any], class_id: int) -> int:
     change.lock_campaign()
     connection = change.connection
     ((task,), (question,)) = random_ids(1), random_ids(1)
-    last = select(func.coalesce(func.max(tasks.c.position), -1)).where(tasks.c.kind == MAIN)
+    last = select(func.coalesce(func.max(tasks.c.position), -1)).where(tasks.c.kind == Kind.MAIN)
     position = connection.execute(last).scalar_one() + 1
-    place = {"kind": MAIN, "position": position, "free": change.rules.free(votes=0, reserved=0)}
+    place = {"kind": Kind.MAIN, "position": position, "free": change.rules.free(votes=0, reserved=0)}
     connection.execute(tasks.insert().values(id=task, image=image.id, **place))
     golden = connection.execute(select(schema.campaign.c.golden_invalid, schema.campaign.c.golden_valid)).one()
     prior = _prior(change, image, class_id)
@@ -115,7 +111,7 @@ _GOLDEN_LABELS = (
     select(questions.c.truth, cast(questions.c.class_id == images.c.original, Integer))
     .join(tasks, tasks.c.id == questions.c.task)
     .join(images, images.c.id == tasks.c.image)
-    .where(tasks.c.kind == GOLDEN)
+    .where(tasks.c.kind == Kind.GOLDEN)
 )
 
 
@@ -133,7 +129,7 @@ def renew_suggested(change: Change, person: int, after: int, most: int) -> int |
     A question returns once a person who suggested it is included. This handles up to `most` tasks with numbers above
     `after`, and returns the last number, or None if no task is left.
     """
-    own = select(turns.c.task).where(turns.c.person == person, turns.c.state == SUGGESTED, turns.c.task > after)
+    own = select(turns.c.task).where(turns.c.person == person, turns.c.state == State.SUGGESTED, turns.c.task > after)
     found = change.connection.scalars(own.order_by(turns.c.task).limit(most)).all()
     change.lock(found)
     for task in found:
@@ -144,7 +140,7 @@ def renew_suggested(change: Change, person: int, after: int, most: int) -> int |
 def _renew(change: Change, task: int) -> None:
     its = questions.c.task == task
     is_suggested = exists().where(
-        turns.c.task == task, turns.c.state == SUGGESTED, people.c.id == turns.c.person, ~people.c.excluded
+        turns.c.task == task, turns.c.state == State.SUGGESTED, people.c.id == turns.c.person, ~people.c.excluded
     )
     is_begun = or_(questions.c.reserved > 0, exists().where(answers.c.question == questions.c.id))
     withdraw = update(questions).where(its, questions.c.ended.is_(None), ~is_begun, ~is_suggested)

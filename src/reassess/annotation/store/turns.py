@@ -10,21 +10,7 @@ from reassess.annotation.store.campaigns import Campaign, Change, changing
 from reassess.annotation.store.choosing import ASKED_OF, Choice, choose, first_place, is_left
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.practice import end_practice
-from reassess.annotation.store.schema import (
-    ASKED,
-    DONE,
-    EXPIRED,
-    FAILED,
-    MAIN,
-    PRACTICE,
-    RATER,
-    SKIPPED,
-    WITHDRAWN,
-    cursors,
-    images,
-    tasks,
-    turns,
-)
+from reassess.annotation.store.schema import WITHDRAWN, Kind, Role, Stage, State, cursors, images, tasks, turns
 from reassess.errors import DataError
 
 _MOST_HELD = 2  # turns of a rater at a time: the one on the screen, and the next
@@ -78,7 +64,7 @@ def last_turn(campaign: Campaign, person: int, *, held: Sequence[int] = ()) -> T
     with changing(campaign) as change:
         row = change.person(person)
         turn = change.connection.execute(_LAST, {"who": person, "held": held}).first()
-        shows = turn is not None and turn.turn_state == DONE
+        shows = turn is not None and turn.turn_state == State.DONE
         return _again(change, turn, row) if shows and _why_blocked(change, row) is None else None
 
 
@@ -91,7 +77,7 @@ def release(campaign: Campaign, now: float) -> None:
             change.person(turn.person)
             change.lock([turn.task])
             if turn in _late(change.connection, campaign, now):
-                end_turn(change, find_turn(change, turn.person, turn.task), EXPIRED)
+                end_turn(change, find_turn(change, turn.person, turn.task), State.EXPIRED)
 
 
 def find_turn(change: Change, person: int, task: int) -> Row[Any]:
@@ -105,15 +91,15 @@ def find_turn(change: Change, person: int, task: int) -> Row[Any]:
 def end_turn(change: Change, turn: Row[Any], state: str) -> None:
     """End a turn; if it had not ended, free its places on questions without an answer."""
     change.connection.execute(_END, {"who": turn.person, "of_task": turn.task, "ended": state})
-    if turn.state != ASKED:
+    if turn.state != State.ASKED:
         return
     asked = change.connection.execute(ASKED_OF, {"who": turn.person, "of_task": turn.task}).all()
     change.reserve([row.id for row in asked if row.answer is None and row.id in turn.shown], -1)
-    change.renew([turn.task], reopened=state == EXPIRED)
+    change.renew([turn.task], reopened=state == State.EXPIRED)
 
 
 # Conditions of indexes have no parameters, here and in choosing.py: a prepared plan could not use the index.
-_IS_ASKED = turns.c.state == literal_column(f"'{ASKED}'")
+_IS_ASKED = turns.c.state == literal_column(f"'{State.ASKED}'")
 _OWN = turns.c.person == bindparam("who")
 _TURN = select(turns, tasks.c.kind).join(tasks).where(_OWN, tasks.c.id == bindparam("of_task"))
 _WITH_TASKS = (
@@ -125,7 +111,7 @@ _WITH_TASKS = (
     .join(tasks, tasks.c.id == turns.c.task)
     .join(images, images.c.id == tasks.c.image)
 )
-_FINISHED = turns.c.state.in_([DONE, SKIPPED]), tasks.c.id.not_in(bindparam("held", expanding=True))
+_FINISHED = turns.c.state.in_([State.DONE, State.SKIPPED]), tasks.c.id.not_in(bindparam("held", expanding=True))
 _LAST = _WITH_TASKS.where(_OWN, *_FINISHED).order_by(turns.c.number.desc()).limit(1)
 _IS_LATE = or_(turns.c.expires < bindparam("now"), turns.c.expires > bindparam("latest"))
 _LATE = select(turns.c.person, turns.c.task).where(_IS_ASKED, _IS_LATE)
@@ -133,13 +119,13 @@ _BEGUN_OR_LATE = (
     select(turns.c.task, _IS_LATE.label("is_late")).where(_IS_ASKED, or_(_OWN, _IS_LATE)).order_by(turns.c.number)
 )
 _OWN_WITH_TASK = _WITH_TASKS.where(_OWN, turns.c.task == bindparam("of_task"))
-_IS_LAPSED = turns.c.state == literal_column(f"'{EXPIRED}'")
+_IS_LAPSED = turns.c.state == literal_column(f"'{State.EXPIRED}'")
 _LAPSED = _WITH_TASKS.where(_OWN, _IS_LAPSED, tasks.c.id.not_in(bindparam("held", expanding=True)))
 _END = update(turns).where(_OWN, turns.c.task == bindparam("of_task")).values(state=bindparam("ended"))
 _BEGIN_AGAIN = (
     update(turns)
     .where(_OWN, turns.c.task == bindparam("of_task"))
-    .values(number=bindparam("next"), state=ASKED, expires=bindparam("until"))
+    .values(number=bindparam("next"), state=State.ASKED, expires=bindparam("until"))
 )
 _MOVE = (
     update(cursors)
@@ -176,15 +162,15 @@ def _next_turn(change: Change, person: int, now: float, held: Sequence[int]) -> 
     if row.has_lapsed and (again := _resume(change, row, held, now + change.rules.lease)) is not None:
         return again
     choice = choose(change, row, held)
-    if choice is None and row.stage == PRACTICE and not begun:
+    if choice is None and row.stage == Stage.PRACTICE and not begun:
         row = end_practice(change, row)
-        if row.stage == FAILED:
+        if row.stage == Stage.FAILED:
             return NoTurn("failed")
         choice = choose(change, row, held)
     if choice is None:
         return NoTurn("waiting" if begun or is_left(change, row) else "finished")
     _begin(change, row, choice, now + change.rules.lease)
-    place = first_place(change, row, choice.task) if choice.task.kind == MAIN else row.position
+    place = first_place(change, row, choice.task) if choice.task.kind == Kind.MAIN else row.position
     change.connection.execute(_MOVE, {"who": person, "place": place, "drawn": 1})
     return _shown(choice.task, choice.rows, row.turns, practice=is_practice(row, choice.task.kind))
 
@@ -195,7 +181,7 @@ def _why_blocked(change: Change, person: Row[Any]) -> Reason | None:
         return "consent"
     if person.excluded:
         return "excluded"
-    if person.stage == FAILED:
+    if person.stage == Stage.FAILED:
         return "failed"
     return "paused" if person.paused else None
 
@@ -203,7 +189,7 @@ def _why_blocked(change: Change, person: Row[Any]) -> Reason | None:
 def _begin(change: Change, person: Row[Any], choice: Choice, expires: float) -> None:
     """Begin a turn, which reserves a place on each shown main question."""
     task, shown = choice.task, [row.id for row in choice.rows]
-    state = {"number": person.turns, "shown": shown, "state": ASKED, "expires": expires}
+    state = {"number": person.turns, "shown": shown, "state": State.ASKED, "expires": expires}
     if task.turn_state is None:
         change.connection.execute(turns.insert(), {"person": person.id, "task": task.id, **state})
     else:
@@ -244,7 +230,7 @@ def _again(change: Change, turn: Row[Any], person: Row[Any]) -> Turn:
 
 def is_practice(person: Row[Any], kind: str) -> bool:
     """Whether a task is practice for a person; experts answer practice tasks like other golden ones."""
-    return kind == PRACTICE and person.role == RATER
+    return kind == Kind.PRACTICE and person.role == Role.RATER
 
 
 def _shown(task: Row[Any], rows: Iterable[Row[Any]], number: int, *, practice: bool) -> Turn:

@@ -11,12 +11,10 @@ from sqlalchemy import Row, and_, bindparam, case, exists, func, or_, select, tr
 from reassess.annotation.running_posterior import current_model, probability_valid, truth_of
 from reassess.annotation.store.campaigns import Change, in_parts
 from reassess.annotation.store.schema import (
-    EXPERT,
-    GOLDEN,
-    RATER,
-    SKIPPED,
-    SUGGESTED,
     WITHDRAWN,
+    Kind,
+    Role,
+    State,
     answers,
     campaign,
     golden_counts,
@@ -33,20 +31,14 @@ _STANDING = and_(
     func.coalesce(people.c.recounted, questions.c.id) >= questions.c.id,
     ~exists().where(
         *(turns.c.person == answers.c.person, turns.c.task == questions.c.task),
-        turns.c.state.in_([SKIPPED, SUGGESTED]),
+        turns.c.state.in_([State.SKIPPED, State.SUGGESTED]),
     ),
 )
 _ANSWERS = (
     select(
-        *(
-            questions.c.id,
-            questions.c.golden,
-            questions.c.prior,
-            answers.c.id.label("number"),
-            answers.c.person,
-            answers.c.answer,
-        ),
-        *(answers.c.counted, _STANDING.label("stands")),
+        *questions.c["id", "golden", "prior"],
+        *answers.c["person", "answer", "counted"],
+        *(answers.c.id.label("number"), _STANDING.label("stands")),
     )
     .select_from(questions)
     .outerjoin(
@@ -200,7 +192,7 @@ _ANSWERS_TO = (
     .join(people, people.c.id == answers.c.person)
     .join(questions, questions.c.id == answers.c.question)
     .outerjoin(turns, and_(turns.c.task == questions.c.task, turns.c.person == answers.c.person))
-    .where(answers.c.question == bindparam("of"), or_(turns.c.state.is_(None), turns.c.state != SKIPPED))
+    .where(answers.c.question == bindparam("of"), or_(turns.c.state.is_(None), turns.c.state != State.SKIPPED))
     .order_by(answers.c.id)
 )
 
@@ -226,17 +218,17 @@ def renew_truth(change: Change, asked: Sequence[Row[Any]], kind: str) -> None:
     """Update the truth of golden questions after experts' answers, and the raters' counts by it."""
     for row in asked:
         rows = change.connection.execute(_ANSWERS_TO, {"of": row.id}).all()
-        experts = [each.answer for each in rows if each.role == EXPERT]
+        experts = [each.answer for each in rows if each.role == Role.EXPERT]
         truth = truth_of(experts, change.campaign.at_least)
         if truth == row.truth:
             continue
         change.connection.execute(update(questions).where(questions.c.id == row.id).values(truth=truth))
-        if kind != GOLDEN:
+        if kind != Kind.GOLDEN:
             continue
         both = (row.truth, -1), (truth, +1)
         for value, more in both:
             _count_question(change, value, more)
-        raters = [each for each in rows if each.role == RATER]
+        raters = [each for each in rows if each.role == Role.RATER]
         count_golden(change, [(each.person, value, each.answer, more) for each in raters for value, more in both])
 
 

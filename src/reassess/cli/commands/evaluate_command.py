@@ -124,7 +124,7 @@ def evaluate(
         thresholds,
         more_labels=labels[1:],
     )
-    excluded = load_excluded(call, duplicates, judges)
+    excluded = None if duplicates is None else load_excluded(call, duplicates, judges)
     with write_atomically():
         measured, outcomes = _measure(call, files, judges, top_k, excluded)
         if output is not None:
@@ -207,6 +207,8 @@ def _common(
     outcomes: dict[Cut, dict[str, Outcomes]], judges: Judges, top_k: tuple[int, ...] | None
 ) -> dict[Cut, Ranking] | Missing | None:
     """The models ranked on the images that all of them have seen; None if these are all images."""
+    if len(next(iter(outcomes.values()))) == 1:
+        return None
     rankings: dict[Cut, Ranking] = {}
     for cut, of_models in outcomes.items():
         common = on_common_images(of_models)

@@ -9,9 +9,8 @@ import click
 from reassess import annotation
 from reassess.cli.call import Call, call_options
 from reassess.cli.campaign_options import PLACE
-from reassess.cli.fixes import error_in_options
 from reassess.cli.help_pages import Command
-from reassess.cli.screen import say
+from reassess.cli.screen import error_in_options, say
 from reassess.core import IMAGENET
 
 if TYPE_CHECKING:

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from reassess.cli.fixes import error_in_options, in_options
-from reassess.cli.screen import print_table, say
+from reassess.cli.screen import error_in_options, in_options, print_table, say
 from reassess.data import BenchmarkCheck, NameProblem, PartCheck
 from reassess.text import counted, some
 

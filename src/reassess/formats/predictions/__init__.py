@@ -14,14 +14,12 @@ from reassess.core.checks import check_known, check_type
 from reassess.core.classes import classes_of_ids
 from reassess.core.predictions import MOST_IDS
 from reassess.errors import DataError, ReassessError, ReassessWarning
-from reassess.formats.files import as_path, check_output, read_lines, suffix_of, write_atomically, writing
-from reassess.formats.image_lists import name_lines, names_beside
+from reassess.formats.files import as_path, check_output, exists, read_lines, suffix_of, write_atomically, writing
+from reassess.formats.image_lists import name_lines
 from reassess.formats.predictions.id_columns import UNKNOWN_CLASS, UnknownClass
 from reassess.formats.predictions.output_lists import (
-    are_of_names,
-    exchanged_names,
-    refuse_blank_lines,
-    refuse_unknown_outputs,
+    classes_of_outputs,
+    names_no_class,
     unknown_in_words,
     without_unknown_outputs,
 )
@@ -45,7 +43,6 @@ if TYPE_CHECKING:
 _Columns = npt.NDArray[np.int64] | None  # class id of each output
 _Reader = Callable[[Path, Classes, _Columns, UnknownClass], Predictions]
 _BLOCK = 1024
-_LIST = "the list of outputs"
 
 
 def _array(content: Callable[[Path], ArrayContent]) -> _Reader:
@@ -136,21 +133,14 @@ def read_predictions(
     check_known([unknown_class], UNKNOWN_CLASS, thing="value of unknown_class")
     read = READERS[suffix_of(path, READERS, "predictions")]
     columns, class_of = None, None
-    refuse_blank_lines(outputs or (), where=_LIST)
-    if outputs is not None and are_of_names(outputs):
-        if not classes.texts:
-            raise _names_no_class(path)
-        class_of = exchanged_names(classes, outputs, where=_LIST)
-    elif outputs is not None:
-        columns = classes.map_outputs(outputs, where=_LIST)
-        if unknown_class == "error":
-            refuse_unknown_outputs(outputs, columns, classes, where=_LIST)
+    if outputs is not None:
+        columns, class_of = classes_of_outputs(path, outputs, classes, unknown_class)
     try:
         predictions = replace(read(path, classes, columns, unknown_class), classes=classes)
         if outputs is not None and predictions.columns is columns is not None:
             predictions = without_unknown_outputs(predictions, outputs)
         if class_of is not None and not predictions.by_name:
-            raise _names_no_class(path)
+            raise names_no_class(path)
         if class_of is not None:
             detected = f"{predictions.detected}, for the classes of a list of names"
             predictions = replace(predictions.exchanged(class_of), detected=detected)
@@ -170,11 +160,17 @@ def read_predictions(
     except ReassessError as error:
         error.at(path)
         raise
-    unknown = unknown_in_words(predictions, unknown_class)
-    if not unknown:
+    if not predictions.unknown_classes.predictions:
         return predictions
+    unknown = unknown_in_words(predictions, unknown_class)
     warnings.warn(f"{path}: {unknown}", ReassessWarning, stacklevel=2)
     return replace(predictions, detected=f"{predictions.detected}; {unknown}")
+
+
+def names_beside(path: Path) -> Path | None:
+    """Return the file that names the rows of an npy file, as `write_predictions` writes it; None without one."""
+    beside = path.with_suffix(".txt")
+    return beside if path.suffix.lower() == ".npy" and exists(beside) else None
 
 
 def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int = 5, force: bool = False) -> None:
@@ -230,15 +226,6 @@ def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int 
         if names is not None:
             with writing(path.with_suffix(".txt"), force=force) as temporary:
                 temporary.write_text(names, encoding="utf-8")
-
-
-def _names_no_class(path: Path) -> DataError:
-    return DataError(
-        "outputs-not-needed",
-        "list of outputs is not needed: the file has no class names",
-        where=path,
-        fix="list the class of each output, one a line",
-    )
 
 
 def _save(path: Path, predictions: Predictions) -> None:

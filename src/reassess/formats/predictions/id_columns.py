@@ -167,9 +167,7 @@ def _ranked_ids(
             )
         ids = np.stack([ids for ids, _ in read], axis=1)
         unknown_names = tuple(name for _, name in unknown.values())
-        columns = IdColumns(
-            headings=wanted, table=ids, are_classes=any(named for _, named in read), unknown=unknown_names
-        )
+        columns = IdColumns(wanted, ids, any(named for _, named in read), unknown_names)
         _refuse_all_unknown(path, columns, classes)
         return columns
     return None
@@ -239,12 +237,7 @@ def _ids_of_column(
     unknown: _Unknown = {}
     flat, length = flattened(path, series) if series.dtype.is_nested() else (series, 1)
     ids, are_classes = _ids(path, flat, classes, outputs, unknown, per_row=length)
-    return IdColumns(
-        headings=[series.name],
-        table=ids.reshape(-1, length),
-        are_classes=are_classes,
-        unknown=tuple(name for _, name in unknown.values()),
-    )
+    return IdColumns([series.name], ids.reshape(-1, length), are_classes, tuple(name for _, name in unknown.values()))
 
 
 def _ids(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from reassess.errors import DataError, Fix
 from reassess.text import counted, some
 
 _EXAMPLES = 3
+OUTPUT_LIST = "the list of outputs"
 LIST_OUTPUTS = Fix("name the class of each output with {outputs}, one wnid or name per line", outputs="[...]")
 
 
@@ -59,24 +61,74 @@ def refuse_ids(classes: Classes, columns: npt.NDArray[np.int64] | None, where: s
         classes_of_ids(classes, where=where, fix=LIST_OUTPUTS)
 
 
-def refuse_blank_lines(outputs: Sequence[str], *, where: str) -> None:
+def refuse_blank_lines(outputs: Sequence[str]) -> None:
     """Refuse a list with a blank line, which would take the place of an output."""
     blank = next((row for row, name in enumerate(outputs) if not name.strip()), None)
     if blank is not None:
         raise DataError(
             "blank-line",
             "line of the output list is blank",
-            where=f"{where}, line {blank + 1}",
+            where=f"{OUTPUT_LIST}, line {blank + 1}",
             fix="remove the line; or write - in it, if the output is no class",
         )
 
 
-def are_of_names(outputs: Sequence[str]) -> bool:
-    """Whether a list says of names which classes they stand for: both in a line, with a tab between them."""
-    return any("\t" in line for line in outputs)
+def classes_of_outputs(
+    path: Path, outputs: Sequence[str], classes: Classes, unknown_class: str
+) -> tuple[npt.NDArray[np.int64] | None, npt.NDArray[np.int64] | None]:
+    """The class of each output; or, of a list with tabs, the class for which the name of each class stands."""
+    refuse_blank_lines(outputs)
+    if any("\t" in line for line in outputs):
+        if not classes.texts:
+            raise names_no_class(path)
+        return None, _exchanged_names(classes, outputs)
+    columns = map_outputs(classes, outputs, where=OUTPUT_LIST)
+    if unknown_class == "error":
+        _refuse_unknown_outputs(outputs, columns, classes)
+    return columns, None
 
 
-def exchanged_names(classes: Classes, outputs: Sequence[str], *, where: str) -> npt.NDArray[np.int64]:
+def map_outputs(classes: Classes, outputs: Sequence[str], *, where: str) -> npt.NDArray[np.int64]:
+    """Class id of each of a model's outputs, each a wnid, a name or an id; -1 for an output that is not a class.
+
+    `DataError` if two outputs have the same class, or no output is a class; `where` is the place of the list.
+    """
+    ids = np.fromiter((classes.id_of(text, where=where) for text in outputs), np.int64, len(outputs))
+    known = np.flatnonzero(ids >= 0)
+    if not known.size:
+        raise DataError(
+            "no-class-output",
+            "no output is a class of the benchmark",
+            where=where,
+            allowed=classes.allowed,
+            found=some(outputs),
+            fix="name each output by wnid, by class name or by class id",
+        )
+    first: dict[int, int] = {}
+    for output in known.tolist():
+        if (before := first.setdefault(int(ids[output]), output)) != output:
+            raise DataError(
+                "duplicate-output",
+                "two outputs have the same class",
+                where=where,
+                found=f"{outputs[before]!r} (output {before}) and {outputs[output]!r} (output {output}) are "
+                f"both {classes.described(int(ids[output]))}",
+                fix="name each output by its wnid",
+            )
+    return ids
+
+
+def names_no_class(path: Path) -> DataError:
+    """The error for a list of names beside a file that does not name its classes."""
+    return DataError(
+        "outputs-not-needed",
+        "list of outputs is not needed: the file has no class names",
+        where=path,
+        fix="list the class of each output, one a line",
+    )
+
+
+def _exchanged_names(classes: Classes, outputs: Sequence[str]) -> npt.NDArray[np.int64]:
     """The class for which the name of each class stands in a file, from lines `name in the file, tab, class`."""
     lines = [line.split("\t") for line in outputs]
     broken = next((row for row, parts in enumerate(lines) if len(parts) != 2), None)
@@ -84,17 +136,17 @@ def exchanged_names(classes: Classes, outputs: Sequence[str], *, where: str) -> 
         raise DataError(
             "wrong-line",
             "line does not give the class of a name",
-            where=f"{where}, line {broken + 1}",
+            where=f"{OUTPUT_LIST}, line {broken + 1}",
             allowed="what the file calls a class, a tab, and the class",
             found=repr(outputs[broken]),
         )
-    called, meant = (classes.map_outputs(side, where=where) for side in zip(*lines, strict=True))
+    called, meant = (map_outputs(classes, side, where=OUTPUT_LIST) for side in zip(*lines, strict=True))
     one_to_one = np.isin(called, meant) & np.isin(meant, called) & (called >= 0)
     check_all(
         one_to_one,
         what="the names of a list do not exchange classes with one another",
         name_of=lambda row: f"line {row + 1}, {' and '.join(map(repr, lines[row]))}",
-        where=where,
+        where=OUTPUT_LIST,
         fix="name each of these classes once before a tab and once after one",
     )
     class_of = np.arange(classes.count or 0)
@@ -102,16 +154,14 @@ def exchanged_names(classes: Classes, outputs: Sequence[str], *, where: str) -> 
     return class_of
 
 
-def refuse_unknown_outputs(
-    outputs: Sequence[str], columns: npt.NDArray[np.int64], classes: Classes, *, where: str
-) -> None:
-    """Refuse a list of outputs, and the class id of each, that holds a name which no class has; dashes are no name."""
+def _refuse_unknown_outputs(outputs: Sequence[str], columns: npt.NDArray[np.int64], classes: Classes) -> None:
+    """Refuse a list of outputs with a name that is not a class; dashes are no name."""
     unknown = [outputs[row] for row in np.flatnonzero(columns < 0).tolist() if outputs[row].strip(" -")]
     if unknown:
         raise DataError(
             "unknown-class",
             "output name is not a class",
-            where=where,
+            where=OUTPUT_LIST,
             allowed=classes.allowed,
             found=some([repr(name) for name in unknown], most=_EXAMPLES),
             fix=Fix("correct the names, or drop such outputs: {unknown_class}", unknown_class='"drop"'),
@@ -136,9 +186,7 @@ def without_unknown_outputs(predictions: Predictions, outputs: Sequence[str]) ->
 
 
 def unknown_in_words(predictions: Predictions, unknown_class: str) -> str:
-    """What was predicted by names that no class has, and what becomes of it, in words; empty if there is nothing."""
-    if not predictions.unknown_classes.predictions:
-        return ""
+    """What was predicted by names that no class has, and what becomes of it, in words."""
     if unknown_class != "drop" and predictions.columns is None:
         return with_examples(predictions.unknown_classes, ", counted as wrong")
     bare = int(np.count_nonzero((predictions.class_ids < 0).all(axis=1)))

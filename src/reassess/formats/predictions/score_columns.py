@@ -12,7 +12,7 @@ from reassess.core import Classes, Predictions
 from reassess.core.class_names import class_number
 from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.formats.predictions.id_columns import ID_COLUMNS, UnknownClass, flattened, unpacked
-from reassess.formats.predictions.output_lists import LIST_OUTPUTS, are_in_sorted_order, check_outputs
+from reassess.formats.predictions.output_lists import LIST_OUTPUTS, are_in_sorted_order, check_outputs, map_outputs
 from reassess.formats.tables import numbers
 from reassess.text import some
 
@@ -108,7 +108,7 @@ def _classes_of_headings(
     if outputs is not None and ids:
         return np.array([outputs[ids[name]] if name in ids else -1 for name in called], np.int64)
     if any(map(classes.has, called)):
-        return classes.map_outputs(called, where=str(path))
+        return map_outputs(classes, called, where=str(path))
     if thing := next((thing for thing, columns in _OTHERS.items() if columns <= set(table.columns)), None):
         raise DataError(
             "not-predictions",

@@ -28,6 +28,8 @@ SWITCH.addEventListener("change", () => localStorage.setItem(SETTING, SWITCH.che
 export function listen(actions, pressed) {
   const missing = SHORTCUTS.find(({ action }) => !(action in actions));
   if (missing) throw new Error(`no function for the shortcut ${missing.keys[0]}: ${missing.action}`);
+  const unused = Object.keys(actions).find((name) => !SHORTCUTS.some(({ action }) => action === name));
+  if (unused) throw new Error(`no shortcut for the function ${unused}`);
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented) return;
     if (document.querySelector("dialog[open]") || event.target.closest("input")) return;

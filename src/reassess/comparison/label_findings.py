@@ -1,0 +1,153 @@
+"""What the labels, scores and votes that judge models say by themselves, whatever the models predict."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+
+from reassess.aggregation import (
+    METHODS,
+    Goal,
+    MeasuredCurve,
+    Relabelling,
+    calibrated_recipe,
+    golden_part,
+    golden_truth,
+    likely_recipes,
+    measure_curves,
+    operating_point,
+    parse_method,
+    real_scores,
+    relabel,
+    with_golden_votes,
+)
+from reassess.comparison.co_occurrence import CoOccurrence, co_occurrence
+from reassess.comparison.placement import original_level
+from reassess.core import USUAL_THRESHOLD, Benchmark, Classes, LabelSets, Scores, Votes
+from reassess.core.scores import UNKNOWN_METHOD
+from reassess.errors import DataError, Missing
+from reassess.numeric import Proportion
+from reassess.text import Shown
+
+NO_SCORES = Missing("scores are missing")
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class LabelFindings(Shown):
+    """The labels that judge models, and what follows from them; `Findings` describes the fields."""
+
+    labels: LabelSets
+    original: LabelSets | None = None
+    scores: Scores | None = None
+    benchmark: Benchmark = field(default_factory=Benchmark)
+    votes: Votes | None = None
+    experts: Votes | None = None
+    rater_golden: Votes | None = None
+    threshold: float = USUAL_THRESHOLD
+    score_source: str = "scores"
+    in_sample: bool | None = None
+    groups: Mapping[int, str] | None = None
+
+    @property
+    def classes(self) -> Classes:
+        """The classes of the labels."""
+        return self.labels.classes
+
+    @cached_property
+    def _rated(self) -> Votes | None:
+        """The raters' votes, which made the scores."""
+        return None if self.votes is None else with_golden_votes(self.votes, self.rater_golden, self.experts)
+
+    @cached_property
+    def raters_alone(self) -> Scores | Missing:
+        """Scores from the raters' votes without the original label, by matrices like the benchmark's."""
+        if self._rated is None:
+            return Missing("votes are missing")
+        if self._rated.classes is not None:
+            return Missing("votes are for one class per image, not on (image, class) questions")
+        if self.experts is None:
+            return Missing("golden answers to measure the raters are missing")
+        try:
+            golden = golden_part(self._rated, self.experts, self.rater_golden)
+            rules = self.benchmark.recipe or calibrated_recipe()
+            recipe = calibrated_recipe(smoothing=rules.smoothing, pooling=rules.pooling)
+            return real_scores(self._rated, self.experts, golden, None, recipe=recipe)
+        except DataError as error:
+            return Missing.because(error)
+
+    @cached_property
+    def relabelling(self) -> Relabelling | Missing:
+        """How the label sets follow from the votes."""
+        if isinstance(self.raters_alone, Missing):
+            return self.raters_alone
+        assert self._rated is not None
+        assert self.experts is not None
+        votes = self._rated, self.experts, golden_part(self._rated, self.experts, self.rater_golden)
+        recipes = likely_recipes(self.benchmark.recipe)
+        try:
+            return relabel(self.labels, *votes, self.original, threshold=self.threshold, recipes=recipes)
+        except DataError as error:
+            return Missing.because(error)
+
+    @cached_property
+    def curves(self) -> tuple[MeasuredCurve, ...] | Missing:
+        """Precision and recall of the scores; also of scores made without the judged image, if the method is known.
+
+        Scores of EM are not made again, since that takes long.
+        """
+        if self.scores is None:
+            return NO_SCORES
+        if self.experts is None:
+            return Missing("golden answers are missing")
+        try:
+            first, *again = self._measured(self.scores, self.experts)
+            goal = Goal("threshold", self.threshold)
+            chosen = operating_point(first.curve, goal, self.scores, original=self.original)
+        except DataError as error:
+            return Missing.because(error)
+        return replace(first, chosen=chosen), *again  # the threshold was not chosen on the others
+
+    def _measured(self, scores: Scores, experts: Votes) -> tuple[MeasuredCurve, ...]:
+        """The curve of the scores, and if they can be made again, of those made without the judged image."""
+        golden = golden_truth(experts, among=[scores.questions])
+        rated = self._rated
+        if rated is not None:
+            golden = golden.without_unrated(rated, [scores])
+        measure = partial(measure_curves, self.score_source, scores, golden, in_sample=self.in_sample)
+        if rated is None or scores.method == UNKNOWN_METHOD or METHODS[parse_method(scores.method)[0]].of_all_votes:
+            return measure()
+        try:
+            golden_votes = golden_part(rated, experts, self.rater_golden)
+            return measure(
+                votes=rated,
+                experts=experts,
+                rater_golden=golden_votes,
+                original=self.original,
+                leave_out="image",
+            )
+        except DataError:  # such as votes on other items, or too few golden images
+            return measure()
+
+    @property
+    def _alone(self) -> Scores | None:
+        return None if isinstance(self.raters_alone, Missing) else self.raters_alone
+
+    @property
+    def _label_groups(self) -> Mapping[int, str] | None:
+        """Groups of original labels, for results by group."""
+        return self.benchmark.groups if self.groups is None else self.groups
+
+    @cached_property
+    def co_occurrence(self) -> CoOccurrence:
+        """Classes that are valid together."""
+        return co_occurrence(self.labels)
+
+    @cached_property
+    def level(self) -> Proportion | None:
+        """ReaL accuracy of the original labels themselves, over all images that have both."""
+        return None if self.original is None else original_level(self.labels, self.original)
+
+    @property
+    def level_percent(self) -> float | None:
+        """The same in percent."""
+        value = None if self.level is None else self.level.value
+        return None if value is None else 100 * value

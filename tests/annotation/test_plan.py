@@ -1,0 +1,143 @@
+"""The plan of a campaign: which golden tasks are for practice, and which parts do not fit together."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from reassess.annotation import CampaignPlan, Rules, create_campaign
+from reassess.core import Classes, LabelSets, Questions, StopRule, Tasks, Votes
+from tests.annotation.app.sites import shape_tasks
+from tests.annotation.campaigns import CLASSES, YES, golden_of, tasks_of
+from tests.helpers import WORDS, code_of, message
+
+
+def plan_of_cut_images(practice: int, **options: Any) -> CampaignPlan:
+    """A plan of three golden images, with one, two and three tasks of two classes each, of which one is known each."""
+    names, classes = np.repeat(["g0.png", "g1.png", "g2.png"], [2, 4, 6]), [*range(2), *range(4), *range(6)]
+    asked = Questions.from_columns(names.tolist(), np.array(classes), CLASSES)
+    golden = Tasks(asked, np.arange(0, 13, 2), np.arange(6), ["some"] * 6)
+    known = np.arange(0, 12, 2)
+    experts = Votes.from_columns(asked, known, np.zeros(6, int), np.full(6, YES), ("eve",), WORDS)
+    return CampaignPlan(tasks_of(2), golden_tasks=golden, experts=experts, practice=practice, **options)
+
+
+def test_all_golden_tasks_of_an_image_are_for_practice_or_none() -> None:
+    """So an image of which somebody was told what is right does not come again."""
+    image_of, sizes = np.repeat([0, 1, 2], [1, 2, 3]), np.array([1, 2, 3])
+    drawn = set()
+    for seed in range(20):
+        for practice in range(4):
+            is_practice = plan_of_cut_images(practice, rules=Rules(seed=seed)).is_practice
+            chosen = np.unique(image_of[is_practice])
+            assert is_practice.tolist() == np.isin(image_of, chosen).tolist()
+            assert is_practice.sum() >= practice
+            assert practice == 0 or is_practice.sum() - sizes[chosen].max() < practice
+            assert (practice == 0) <= (chosen.size == 0)
+            drawn.add(tuple(chosen))
+    assert drawn == {(), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2)}
+
+
+def test_an_image_is_for_practice_if_something_is_known_in_each_of_its_tasks() -> None:
+    plan = plan_of_cut_images(1)
+    experts = plan.experts.restrict(np.array([0, 1, 3]))  # all of the first two images but the last task of each
+    for seed in range(10):
+        assert replace(plan, experts=experts, rules=Rules(seed=seed)).is_practice.tolist() == [True, *[False] * 5]
+
+
+def test_an_image_that_is_voted_on_is_not_for_practice() -> None:
+    """Of four golden images two are in tasks as well."""
+    golden, experts = golden_of(1, 1, 1, 1)
+    asked = Questions.from_columns(["g1.png", "g2.png"], np.array([5, 5]), CLASSES)
+    tasks = Tasks(asked, np.arange(3), np.arange(2), ["all"] * 2)
+    plan = CampaignPlan(tasks, golden_tasks=golden, experts=experts, practice=2)
+    assert plan.is_practice.tolist() == [True, False, False, True]
+    assert "\n  allowed: up to 2 practice tasks\n  found:   3\n" in message(replace, plan, practice=3)
+
+
+def test_practice_tells_nothing_of_original_labels() -> None:
+    """Of the golden images one is for practice, and its label alone is wrong."""
+    golden, experts = golden_of(*[2] * 9)
+    names = golden.questions.images
+    plan = CampaignPlan(tasks_of(1), golden_tasks=golden, experts=experts, practice=1)
+    practised = int(np.flatnonzero(plan.is_practice)[0])
+    priors = []
+    for label in (0, 1):
+        labels = [[label] if image == practised else [1] for image in range(9)]
+        original = LabelSets.from_lists([*names, "m0.png"], [*labels, [0]], CLASSES)
+        priors.append(replace(plan, original=original, original_votes=True).priors(plan.tasks.questions))
+    assert priors[0] == priors[1]
+
+
+GOLDEN, EXPERTS = golden_of(2)
+OTHER = GOLDEN.questions.in_classes(Classes(7, names=tuple("abcdefg")))
+ORIGINAL = LabelSets(("m0.png",), np.array([0, 1]), np.array([0]), CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"rules": Rules(stop=StopRule(0.1, 0.9))}, "a stop rule"),
+        ({"practice": 1}, "a practice round"),
+        ({"original": ORIGINAL, "original_votes": True}, "a vote of original labels"),
+    ],
+)
+def test_what_needs_golden_questions_is_refused_without_them(options: dict[str, Any], what: str) -> None:
+    assert message(CampaignPlan, tasks_of(1), **options) == (
+        f"{what} needs golden questions\n"
+        "  found:   no golden questions\n"
+        f"  fix:     add golden questions, or remove {what}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (
+            {
+                "golden_tasks": replace(
+                    GOLDEN, questions=GOLDEN.questions.in_classes(Classes(7, names=tuple("abcdefg")))
+                )
+            },
+            "golden tasks and tasks have different class lists\n  fix:     use one class list for both",
+        ),
+        (
+            {"golden_tasks": tasks_of(2)},
+            "question is both golden and in the tasks\n  where:   image m0.png, class a\n"
+            "  found:   1 of 2 golden questions\n"
+            "  fix:     remove them from the tasks, or use golden questions about other images",
+        ),
+        (
+            {"golden_tasks": GOLDEN, "experts": EXPERTS, "practice": 1},
+            "no golden task is left for raters who passed practice\n  allowed: up to 0 practice tasks\n  found:   1\n"
+            "  fix:     use golden questions on more images, or fewer practice tasks",
+        ),
+        (
+            {"golden_tasks": golden_of(1, 1)[0], "practice": 1},
+            "too few golden images for practice\n  allowed: up to 0 practice tasks\n  found:   1\n"
+            "  fix:     add experts' answers on images without other tasks, or use fewer practice tasks",
+        ),
+        (
+            {"golden_tasks": shape_tasks(["m0.png", "m1.png", "m2.png"], [1, 9, 12], Classes(12))},
+            "task has more classes than a page shows\n  where:   task 1, image m1.png\n  allowed: up to 8 classes\n"
+            "  found:   9 classes; 2 of 3 tasks are too large\n  fix:     reassess tasks --per-task 8",
+        ),
+        (
+            {"golden_tasks": GOLDEN, "original_votes": True},
+            "original labels are missing, so they cannot vote\n  fix:     add them, or do not let them vote",
+        ),
+    ],
+)
+def test_parts_that_do_not_fit_together_are_refused(options: dict[str, Any], expected: str) -> None:
+    assert message(CampaignPlan, tasks_of(1), **options) == expected
+
+
+def test_invalid_numbers_and_outputs_are_refused(path: Path) -> None:
+    assert "\n  allowed: up to 3 practice tasks\n  found:   4\n" in message(plan_of_cut_images, 4)
+    two = LabelSets.from_lists(["m0.png", "x.png"], [[0], [1, 2]], CLASSES)
+    for wrong in ({"practice": -1}, {"practice": 0.5}, {"at_least": 10**30}, {"at_least": 0}, {"original": two}):
+        code_of(CampaignPlan, tasks_of(1), golden_tasks=GOLDEN, **wrong)
+    create_campaign(path, CampaignPlan(tasks_of(1)))
+    assert code_of(create_campaign, path, CampaignPlan(tasks_of(1))) == "output-exists"

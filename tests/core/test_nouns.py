@@ -1,0 +1,39 @@
+"""What all nouns have in common: their arrays cannot be changed; and what stands in the place of a result says why."""
+
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import pytest
+
+from reassess.core import Candidates, Classes, Cleaning, Duplicates, Folds, LabelNoise, Questions, Scores, Tasks
+from reassess.errors import DataError, Missing
+from tests.helpers import labels_of, votes_of
+
+QUESTIONS = Questions.from_columns(["a.png", "b.png"], np.array([1, 0]))
+TWO = np.arange(2)
+NOUNS: tuple[Any, ...] = (
+    QUESTIONS,
+    labels_of({"a": {1}}),
+    votes_of([(0, 0, 1)], seconds=np.ones(1)),
+    Scores(QUESTIONS, np.ones(2)),
+    Tasks(QUESTIONS, np.arange(3), TWO, ["why"] * 2),
+    Folds(("a", "b"), TWO),
+    Candidates.from_rows(["a", "b"], TWO, TWO, ["vit"], np.zeros(2, int)),
+    Duplicates.from_rows(["a"], ["a.png"], [0], ["tiny"]),
+    LabelNoise(0.25, np.eye(2), 1.0, Classes(2)),
+    Cleaning(("a", "b"), TWO.astype(np.int32), TWO > 0, TWO / 2, TWO.astype(np.int32), ("why",) * 2, Classes(2)),
+)
+
+
+@pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: type(noun).__name__)
+def test_arrays_of_nouns_cannot_be_changed(noun: Any) -> None:
+    arrays = [value for field in fields(noun) if isinstance(value := getattr(noun, field.name), np.ndarray)]
+    assert arrays
+    assert not any(array.flags.writeable for array in arrays)
+
+
+def test_an_error_becomes_a_reason_of_a_few_words() -> None:
+    error = DataError("code", "no golden question is valid", where="golden.csv", found="3 pairs", fix="judge more")
+    assert str(Missing.because(error)) == "no golden question is valid: 3 pairs"
+    assert str(Missing.because(DataError("code", "votes are missing"))) == "votes are missing"

@@ -98,7 +98,6 @@ def test_many_folds_are_shown_in_part(training: Path, run: Callable[..., Run]) -
         (ARGV[:-2], 2, "Missing option '-o' / '--output'."),
         (["folds", "-o", "f.csv"], 2, "Give the images and their labels: --benchmark or --original."),
         ([*ARGV, "--k", "1"], 2, "1 is not in the range 2<=x<=1000."),
-        ([*ARGV, "--seed", "-1"], 2, "-1 is not in the range x>=0."),
         ([*ARGV, "--k", "13"], 1, "too-many-folds"),
         ([*ARGV, "--duplicates", "duplicates.csv:test"], 1, "unknown-name"),
         ([*ARGV, "--duplicates", "other.csv"], 1, "unknown-set"),

@@ -71,19 +71,10 @@ def test_counts_have_unknown_raters_and_what_needs_raters_says_so(here: Path, ru
     assert out.startswith("s.csv: 3 scores of 6 votes by unknown raters, majority\n")
     json_out = document_of(run("aggregate", "counts.csv", "--method", "mean", "-o", "u.csv", "--json"), "aggregate")
     assert (json_out["results"]["raters"], json_out["results"]["items"]) == (None, 2)
-    refused = (
-        "needs votes with raters\n  found:   counts of votes, without raters\n"
-        "  fix:     give a row a vote, with the columns image, rater and answer; or take the majority\n"
-    )
-    for what, argv in [
-        ("EM", ["aggregate", "counts.csv", "--method", "em", "-o", "t.csv"]),
-        ("EM", ["aggregate", "counts.csv", "--pooling", "0.5", "-o", "t.csv"]),
-        ("a rater model", ["aggregate", "counts.csv", "--golden", "golden.csv", "-o", "t.csv"]),
-        ("measuring raters", ["raters", "counts.csv"]),
-    ]:
+    for argv in (["aggregate", "counts.csv", "--method", "em", "-o", "t.csv"], ["raters", "counts.csv"]):
         result = run(*argv)
         assert (result.code, result.out) == (1, "")
-        assert result.err.endswith(f"Error: {what} {refused}")
+        assert "needs votes with raters\n  found:   counts of votes, without raters\n" in result.err
     assert not Path("t.csv").exists()
 
 

@@ -45,7 +45,7 @@ def test_shares_are_written_by_image_and_class_name(here: Path, run: Callable[..
     assert out == (
         "scores.csv: 8 scores of 12 votes by 3 raters, majority\n"
         "classes: the 3 names in the votes, sorted: cat, dog, fox\nties: 1\nwithout votes: 0\n"
-        "next: reassess labels scores.csv --threshold T -o labels.json\n"
+        "next: reassess labels scores.csv --threshold 0.8 -o labels.json\n"
     )
     assert Path("scores.csv").read_text().splitlines()[:4] == [
         "image,class,probability",

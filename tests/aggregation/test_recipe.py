@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess.aggregation import calibrate, original_votes
+from reassess.aggregation import aggregate, calibrate, golden_truth, original_votes, precision_recall
 from reassess.aggregation import real_scores as by_recipe
 from reassess.aggregation.golden import expert_validity
 from reassess.core import REAL_RECIPE, Items, LabelSets, Questions, Recipe, Votes
-from tests.helpers import code_of, message, votes_of
+from reassess.formats import read_score_file
+from tests.helpers import RealFile, code_of, message, votes_of
 
 
 def test_the_original_labels_log_likelihood_ratios_are_as_measured(
@@ -23,6 +24,31 @@ def test_the_original_labels_log_likelihood_ratios_are_as_measured(
     ratios = np.log(matrix[1] / matrix[0])
     assert ratios[2] == pytest.approx(2.7661922069202363, abs=1e-14)
     assert ratios[0] == pytest.approx(-0.5527578747142783, abs=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "expected"),
+    [
+        ("mean", {}, 0.86527),
+        ("em", {"pooling": 0}, 0.8922),
+        ("em", {"pooling": 0, "smoothing": 1}, 0.8923),
+        ("imagenet-real", {"golden": True}, 0.8940),  # without original labels
+    ],
+)
+def test_average_precision_on_the_golden_questions_is_as_measured(
+    real_file: RealFile, real_votes: Callable[[str], Votes], method: str, options: dict[str, Any], expected: float
+) -> None:
+    experts, rater_golden = real_votes("golden.npz"), real_votes("raters_golden.npz")
+    golden = {"experts": experts, "rater_golden": rater_golden} if options.pop("golden", False) else {}
+    scores = aggregate(real_votes("raters.npz"), method, **golden, **options).scores
+    curve = precision_recall(scores, golden_truth(experts, at_least=3))
+    assert curve.average_precision == pytest.approx(expected, abs=0.5 * 10 ** -len(str(expected)[2:]))
+    if golden:
+        published = read_score_file(real_file("scores.npz"))
+        assert np.count_nonzero((scores.values >= 0.8) != (published.values >= 0.8)) == 1_585
+        for threshold, precision, recall in ((0.5, 0.842, 0.819), (0.95, 0.922, 0.714)):
+            point = precision_recall(published, golden_truth(experts, at_least=3)).at(threshold)
+            assert (round(point.precision.value or 0, 3), round(point.recall.value or 0, 3)) == (precision, recall)
 
 
 PAIRS = Questions.from_columns(["a", "a", "b", "b"], np.array([1, 500, 1, 2]))

@@ -118,15 +118,6 @@ def test_a_golden_file_of_noes_alone_rejects_and_is_no_error(folder: Path, run: 
     assert {kind for kind, count in model["mistakes"].items() if count} == {"rejected_by_experts"}
 
 
-def test_other_scales_are_shown_with_the_result(folder: Path, run: Callable[..., Run]) -> None:
-    write_csv("v.csv", HEADINGS, [("a", "cat", "x", 1), ("a", "cat", "y", 0), ("b", "cat", "x", 1)])
-    made = run("aggregate", "v.csv", "--method", "majority", "-o", "s.csv")
-    assert made.out.splitlines()[2] == "answers: 0, 1, from what speaks least for the class to what speaks most"
-    assert read_score_file("s.csv").values.tolist() == [0.5, 1.0]
-    results = results_of(run, "aggregate", "v.csv", "--method", "majority", "-o", "s.csv", "--force")
-    assert results["answers"] == [0, 1]
-
-
 def test_votes_and_golden_answers_of_two_kinds_are_refused(folder: Path, run: Callable[..., Run]) -> None:
     write_csv("choices.csv", "image,rater,answer", [("a", "x", "cat"), ("b", "y", "dog")])
     write_csv("golden.csv", HEADINGS, [("a", "cat", "eve", "yes")])

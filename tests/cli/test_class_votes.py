@@ -45,7 +45,7 @@ def test_shares_are_written_by_image_and_class_name(here: Path, run: Callable[..
     assert out == (
         "scores.csv: 8 scores of 12 votes by 3 raters, majority\n"
         "classes: the 3 names in the votes, sorted: cat, dog, fox\nties: 1\nwithout votes: 0\n"
-        "next: reassess labels scores.csv --threshold T -o labels.json\n"
+        "next: reassess labels scores.csv --threshold 0.8 -o labels.json\n"
     )
     assert Path("scores.csv").read_text().splitlines()[:4] == [
         "image,class,probability",
@@ -71,19 +71,10 @@ def test_counts_have_unknown_raters_and_what_needs_raters_says_so(here: Path, ru
     assert out.startswith("s.csv: 3 scores of 6 votes by unknown raters, majority\n")
     json_out = document_of(run("aggregate", "counts.csv", "--method", "mean", "-o", "u.csv", "--json"), "aggregate")
     assert (json_out["results"]["raters"], json_out["results"]["items"]) == (None, 2)
-    refused = (
-        "needs votes with raters\n  found:   counts of votes, without raters\n"
-        "  fix:     give a row a vote, with the columns image, rater and answer; or take the majority\n"
-    )
-    for what, argv in [
-        ("EM", ["aggregate", "counts.csv", "--method", "em", "-o", "t.csv"]),
-        ("EM", ["aggregate", "counts.csv", "--pooling", "0.5", "-o", "t.csv"]),
-        ("a rater model", ["aggregate", "counts.csv", "--golden", "golden.csv", "-o", "t.csv"]),
-        ("measuring raters", ["raters", "counts.csv"]),
-    ]:
+    for argv in (["aggregate", "counts.csv", "--method", "em", "-o", "t.csv"], ["raters", "counts.csv"]):
         result = run(*argv)
         assert (result.code, result.out) == (1, "")
-        assert result.err.endswith(f"Error: {what} {refused}")
+        assert "needs votes with raters\n  found:   counts of votes, without raters\n" in result.err
     assert not Path("t.csv").exists()
 
 

@@ -104,17 +104,3 @@ def test_nothing_is_said_of_numbers_where_nothing_is_numbered(
     assert done.err.startswith("Error: the classes are named, and no list says what they are called\n")
     Path("b/classes.txt").write_text("cat\ndog\n")
     assert run("propose", "p.csv", "--unasked", "--benchmark", "b", "-o", "q.jsonl").code == 0
-
-
-def test_label_sets_of_names_and_of_numbers_are_named_both(folder: Path, run: Callable[..., Run]) -> None:
-    for file, called in (("names.csv", "cat"), ("numbers.csv", "0"), ("empty.csv", "")):
-        write_csv(file, "image,class", [("a.png", called)])
-    done = run("labels", "names.csv", "numbers.csv")
-    assert (done.code, done.out) == (1, "")
-    assert done.err.startswith(
-        "Error: the classes are named in one file and numbered in another\n"
-        "  where:   names.csv (labels 1) and numbers.csv (labels 2)\n  found:   cat, and ids\n"
-    )
-    for other in ("names.csv", "numbers.csv"):
-        assert run("labels", other, "empty.csv").code == 0
-        assert run("labels", "empty.csv", other).code == 0

@@ -8,9 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reassess.cli.screen import in_options
-from reassess.core.classes import GIVE_CLASSES
-from reassess.formats.predictions.output_lists import LIST_OUTPUTS
 from tests.helpers import Run, document_of
 
 LABELS = {"1.jpg": ["mug", "cup"], "2.jpg": ["plate"], "3.jpg": [], "4.jpg": ["bowl"]}
@@ -48,15 +45,3 @@ def test_every_form_of_predictions_gives_the_same_accuracy(bench: Path, run: Cal
             result = replace(result, err="")
         assert hits(result) == {"1": (2, 3)}
         assert hits(result, "original") == {"1": (3, 4)}
-
-
-def test_ids_for_labels_that_name_their_classes_are_an_error(bench: Path, run: Callable[..., Run]) -> None:
-    np.savez("ids.npz", ids=np.array([2, 3]), names=["1.jpg", "2.jpg"])
-    result = run("evaluate", "ids.npz", "--labels", "labels.json")
-    assert (result.code, result.out) == (1, "")
-    assert result.err == (
-        "Error: the classes are named in one file and numbered in another\n"
-        "  where:   ids.npz and labels.json\n"
-        "  found:   bowl, cup and 2 more, and ids\n"
-        f"  fix:     {in_options(LIST_OUTPUTS)}; or name the classes; or {GIVE_CLASSES}\n"
-    )

@@ -22,11 +22,10 @@ def pets(folder: Path) -> Path:
     return folder / "pets"
 
 
-@pytest.mark.parametrize("method", ["majority", "mean"])
-def test_shares_of_votes_are_biased(pets: Path, run: Callable[..., Run], method: str) -> None:
-    result = run("aggregate", "--benchmark", "pets", "--method", method, "-o", "scores.csv")
+def test_shares_of_votes_are_biased(pets: Path, run: Callable[..., Run]) -> None:
+    result = run("aggregate", "--benchmark", "pets", "--method", "mean", "-o", "scores.csv")
     assert result.code == 0
-    assert f"{ENDED}their {method} is biased; take calibrated or em\n" in result.err
+    assert f"{ENDED}their mean is biased; take calibrated or em\n" in result.err
 
 
 def test_a_rater_model_is_not(pets: Path, run: Callable[..., Run]) -> None:

@@ -30,19 +30,13 @@ def test_every_image_is_held_out_once_and_trained_on_in_all_other_folds(numbers:
         (("a.png", "b.png"), [0], "wrong-length"),
         (("a.png", "b.png"), [0, -1], "out-of-range at image b.png"),
         (("a.png", "b.png"), [0.0, 1.0], "wrong-type"),
+        (("a.png", "b.png"), [7, 7], "one-fold"),
     ],
 )
 def test_what_are_no_folds_is_refused(
     refused: Refused, images: tuple[str, ...], numbers: list[float], code: str
 ) -> None:
     assert refused(lambda: Folds(images, np.array(numbers))) == code
-
-
-def test_a_single_fold_is_refused(refused_text: Refused) -> None:
-    assert refused_text(lambda: Folds(("a.png", "b.png"), np.array([7, 7]))) == (
-        "all images are in one fold\n  allowed: two folds or more, so that a model can be trained on the others\n"
-        "  found:   fold 7"
-    )
 
 
 def test_a_fold_that_is_not_there_is_refused(refused_text: Refused) -> None:

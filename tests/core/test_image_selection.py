@@ -45,51 +45,50 @@ SELECTION_2 = ImageSelection(("a/1.png", "b/1.png"))
 
 
 @pytest.mark.parametrize(
-    ("selection", "names", "match", "expected"),
+    ("selection", "names", "match", "what", "fix"),
     [
         (
             SELECTION,
             ["a/1.png", "d/4.png", "e/5.png"],
             "path",
-            "2 of 3 images are not in the training part of fold 0\n"
-            "  allowed: names such as a/1.png, b/2.png and 1 more\n"
-            "  found:   d/4.png, e/5.png\n  fix:     check the names; or do not use such images: ignore_unknown=True",
+            "2 of 3 images are not in the training part of fold 0",
+            "check the names; or do not use such images: ignore_unknown=True",
         ),
         (
             SELECTION,
             ["x/a/1.png", "x/b/2.png"],
             "path",
-            "2 of 2 images are not in the training part of fold 0\n"
-            "  allowed: names such as a/1.png, b/2.png and 1 more\n  found:   x/a/1.png, x/b/2.png\n"
-            '  fix:     they fit by name: match="name"; or do not use such images: ignore_unknown=True',
+            "2 of 2 images are not in the training part of fold 0",
+            'they fit by name: match="name"; or do not use such images: ignore_unknown=True',
         ),
         (
             SELECTION,
             ["c/3.png"],
             "path",
-            "no image of the dataset is in the training part of fold 0\n  allowed: names such as a/1.png, b/2.png\n"
-            "  found:   c/3.png\n  fix:     give a dataset of the training images",
+            "no image of the dataset is in the training part of fold 0",
+            "give a dataset of the training images",
         ),
         (
             SELECTION,
             ["x/1.png", "y/1.png"],
             "name",
-            "two images have a name that is in the training part of fold 0\n  found:   x/1.png and y/1.png\n"
-            '  fix:     join by the whole path (match="path")',
+            "two images have a name that is in the training part of fold 0",
+            'join by the whole path (match="path")',
         ),
         (
             SELECTION_2,
             ["1.png"],
             "name",
-            "two images of the list have the same name\n  found:   a/1.png and b/1.png\n"
-            '  fix:     join by the whole path (match="path")',
+            "two images of the list have the same name",
+            'join by the whole path (match="path")',
         ),
     ],
 )
 def test_what_does_not_fit_is_refused(
-    refused_text: Refused, selection: ImageSelection, names: list[str], match: Match, expected: str
+    refused_text: Refused, selection: ImageSelection, names: list[str], match: Match, what: str, fix: str
 ) -> None:
-    assert refused_text(lambda: selection.rows(names, match=match)) == expected
+    lines = refused_text(lambda: selection.rows(names, match=match)).split("\n")
+    assert (lines[0], lines[-1]) == (what, f"  fix:     {fix}")
 
 
 def test_unknown_images_are_left_out_if_asked() -> None:

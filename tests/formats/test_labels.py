@@ -196,8 +196,6 @@ def test_wnids_are_classes_in_sorted_order(file: File) -> None:
 
 # --- what is refused ------------------------------------------------------------------------------------------------
 
-KINDS = "classes are neither all ids nor all names\n  where:   DIR/{}\n  allowed: whole numbers, or text\n  found:   {}"
-
 
 @pytest.mark.parametrize(
     ("name", "content", "expected"),

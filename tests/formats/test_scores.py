@@ -55,18 +55,6 @@ def test_the_columns_of_probabilities_and_golden_answers_are_called_so(tmp_path:
         assert set(arrays) == {"probability", "info", "golden"}
 
 
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        ("image,class,probability\na,1,0.9\nb,1,0.9\na,2,0.8\n", "not-a-distribution at a.csv, image a"),
-        ("image,class,score,golden\na,1,0.9,1\nb,1,0.9,2\n", "out-of-range at a.csv, line 3, column golden"),
-        ("image,class,score,golden\na,1,0.9,1\nb,1,0.9,\n", "missing-value at a.csv, line 3, column golden"),
-    ],
-)
-def test_a_table_that_is_wrong_of_itself_is_refused(file: File, refused: Refused, content: str, expected: str) -> None:
-    assert refused(read_score_file, file("a.csv", content)) == expected
-
-
 @pytest.mark.parametrize("suffix", [".npz", ".csv"])
 def test_the_real_scores_come_back(real_file: RealFile, real_scores: Scores, tmp_path: Path, suffix: Any) -> None:
     write_scores(tmp_path / f"scores{suffix}", real_scores)
@@ -103,16 +91,12 @@ def test_every_layout_of_an_archive_is_read(tmp_path: Path, key: str, dtype: str
     assert scores.values.tolist() == [0.5, 0.25]
 
 
-def test_a_number_is_an_id_however_it_is_written(tmp_path: Path) -> None:
+def test_a_number_is_an_id_however_it_is_written_and_names_stay_text(file: File, tmp_path: Path) -> None:
     info = np.array([["a", "7"], ["b", "+3"], ["c", " 4.0"]])
     scores = read_score_file(save_npz(tmp_path / "a.npz", tensor=np.array([0.1, 0.2, 0.3]), info=info))
     assert scores.questions.class_ids.tolist() == [7, 3, 4]
-
-
-def test_quoted_numbers_are_numbers_and_names_stay_text(file: File) -> None:
     scores = read_score_file(file("a.csv", '"image","class","score"\n"00012","7","0.5"\n'))
-    assert scores.questions.at(0) == "image 00012, class 7"
-    assert scores.values.tolist() == [0.5]
+    assert (scores.questions.at(0), scores.values.tolist()) == ("image 00012, class 7", [0.5])
 
 
 @pytest.mark.parametrize(
@@ -129,15 +113,13 @@ def test_quoted_numbers_are_numbers_and_names_stay_text(file: File) -> None:
         ("image,class,score\n,1,.5\n", "missing-value at a.csv, line 2, column image"),
         ("image,class,score\na,,.5\n", "missing-value at a.csv, line 2, column class"),
         ("image,class\na,1\n", "missing-column at a.csv"),
+        ("image,class,probability\na,1,0.9\nb,1,0.9\na,2,0.8\n", "not-a-distribution at a.csv, image a"),
+        ("image,class,score,golden\na,1,0.9,1\nb,1,0.9,2\n", "out-of-range at a.csv, line 3, column golden"),
+        ("image,class,score,golden\na,1,0.9,1\nb,1,0.9,\n", "missing-value at a.csv, line 3, column golden"),
     ],
 )
 def test_a_table_without_scores_is_refused(refused: Refused, file: File, content: str, expected: str) -> None:
     assert refused(read_score_file, file("a.csv", content)) == expected
-
-
-KINDS = (
-    "classes are neither all ids nor all names\n  where:   DIR/a.npz\n  allowed: whole numbers, or text\n  found:   {}"
-)
 
 
 def named(*ids: Any) -> npt.NDArray[Any]:

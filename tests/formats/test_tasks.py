@@ -13,7 +13,6 @@ from reassess.proposals import make_tasks
 from tests.helpers import Refused
 
 NAMED = Classes(3, names=("cat", "dog", "cup, beaker"))
-FORM = '{"task": 0, "image": "a.png", "classes": [{"class": 7, "name": "cock"}], "reason": "all of the image"}'
 
 
 def drawn(seed: int, classes: Classes) -> Tasks:

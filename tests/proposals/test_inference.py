@@ -196,6 +196,7 @@ def test_images_that_cannot_be_read_are_listed_and_change_no_other(images: Path,
         "z.gif": "this is no picture of a known format",
     }
     assert repr(result) == "ImagePredictions(5 images by colours in out.npy, 5 cannot be read)"
+    assert "<td>a/0.jpg</td><td>file is empty</td>" in result._repr_html_()
 
 
 def interrupt(*_: object, **__: object) -> None:

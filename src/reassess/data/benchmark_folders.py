@@ -185,21 +185,17 @@ def part_path(benchmark: Benchmark, part: str, *, needed_by: str | None = None) 
         return resolve(benchmark.sources[part])
     folder = benchmark.folder
     others = [] if folder is None else sorted(path.name for path in folder.glob("*") if path.stem == part)
+    allowed = f"a file {part}, with one of the suffixes {', '.join(_SUFFIXES)}"
+    if part == "images":
+        allowed = "a folder images, or images.zip or images.tar, which is not compressed"
     raise DataError(
         "missing-part",
         f"benchmark has no {part}" + (f", which reassess {needed_by} needs" if needed_by else ""),
         where=folder or benchmark.name or None,
-        allowed=_allowed(part) if others else None,
+        allowed=allowed if others else None,
         found=some(others) or None,
         fix=_PARTS[part],
     )
-
-
-def _allowed(part: str) -> str:
-    """How a part may be stored."""
-    if part == "images":
-        return "a folder images, or images.zip or images.tar, which is not compressed"
-    return f"a file {part}, with one of the suffixes {', '.join(_SUFFIXES)}"
 
 
 def benchmark_folder(source: str | Path) -> Path:
@@ -288,25 +284,23 @@ def check_place(output: Path, benchmark: Benchmark, part: str | None = None) -> 
     if folder is None:
         return
     fix = "choose another name or folder" + (f", such as {part}{output.suffix}" if part else "")
+    refused = partial(OutputError, where=output, fix=fix)
     for other, source in benchmark.sources.items():
         if other != part and exists(source) and exists(output) and output.samefile(source):
-            raise OutputError("output-is-input", f"output is the {other} of the benchmark", where=output, fix=fix)
+            raise refused("output-is-input", f"output is the {other} of the benchmark")
     images = Path(benchmark.sources.get("images", folder / "images"))
     if Path(os.path.realpath(output)).is_relative_to(os.path.realpath(images)):
-        raise OutputError("reserved-output", "output would be among the images of the benchmark", where=output, fix=fix)
+        raise refused("reserved-output", "output would be among the images of the benchmark")
     if os.path.realpath(output.parent) != os.path.realpath(folder):
         return
     if output.name.lower() == SETTINGS_FILE:
-        raise OutputError("reserved-output", "in a benchmark folder, this file has the settings", where=output, fix=fix)
-    called = part_named(output)
-    if called is None:
+        raise refused("reserved-output", "in a benchmark folder, this file has the settings")
+    if (called := part_named(output)) is None:
         return
     if called != output.stem:
-        raise OutputError("reserved-output", "output name is almost that of a benchmark part", where=output, fix=fix)
+        raise refused("reserved-output", "output name is almost that of a benchmark part")
     if called != part:
-        raise OutputError(
-            "reserved-output", f"in a benchmark folder, a file {called} is another part of it", where=output, fix=fix
-        )
+        raise refused("reserved-output", f"in a benchmark folder, a file {called} is another part of it")
     there = benchmark.sources.get(part)
     if there is not None and Path(there).name != output.name:
         raise OutputError(

@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterator
 from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
 
-from reassess.data.catalogue import SOURCES, KnownFile, Source, WheelMember
+from reassess.data.catalogue import SOURCES, KnownFile, Source
 from reassess.data.downloads import download, download_member
 from reassess.errors import DataError, OutputError, ReassessWarning, SourceError
 from reassess.formats.files import as_path, exists, sha256, writing
@@ -36,12 +35,12 @@ def cache_folder() -> Path:
 
 def find(name: str) -> Path | None:
     """The first file of a known source if this machine has it, its hash checked; the network is not used."""
-    return _look(_known(name).files[0]).path
+    return _look(_known(name).files[0])[0]
 
 
 def find_all(name: str) -> tuple[Path, ...] | None:
     """All files of a known source in their order, if this machine has every one; otherwise as `find`."""
-    paths = tuple(path for file in _known(name).files if (path := _look(file).path))
+    paths = tuple(path for file in _known(name).files if (path := _look(file)[0]))
     return paths if len(paths) == len(_known(name).files) else None
 
 
@@ -102,22 +101,8 @@ def _known(name: str) -> Source:
     return SOURCES[name]
 
 
-class _Place(NamedTuple):
-    """A place on this machine, and where in it the file would be; if there can be none, why."""
-
-    name: str
-    path: Path | None
-    why: str = ""
-
-
-class _Found(NamedTuple):
+def _look(file: KnownFile) -> tuple[Path | None, list[str]]:
     """The file that was found first, and why each place before it has none."""
-
-    path: Path | None
-    reasons: list[str]
-
-
-def _look(file: KnownFile) -> _Found:
     reasons = []
     for place, path, why in _local_places(file):
         if path is None or not exists(path) or not path.is_file():
@@ -129,23 +114,30 @@ def _look(file: KnownFile) -> _Found:
             _warn(f"{path} is not the known {file.name} and is passed over: {wrong}")
             reasons.append(f"{place}: {path} is another file: {wrong}")
         else:
-            return _Found(path, reasons)
-    return _Found(None, reasons)
+            return path, reasons
+    return None, reasons
 
 
-def _local_places(file: KnownFile) -> Iterator[_Place]:
+def _local_places(file: KnownFile) -> Iterator[tuple[str, Path | None, str]]:
+    """Places on this machine, and where in each the file would be; if there can be none, why."""
     folders = [folder for folder in os.environ.get("REASSESS_DATA", "").split(os.pathsep) if folder]
     if not folders:
-        yield _Place("REASSESS_DATA", None, "not set")
+        yield "REASSESS_DATA", None, "not set"
     for folder in map(_folder, folders):
         if exists(folder):
-            yield _Place("REASSESS_DATA", folder / file.name)
+            yield "REASSESS_DATA", folder / file.name, ""
         else:
             _warn_of_missing(folder)
-            yield _Place("REASSESS_DATA", None, f"there is no folder {folder}")
-    yield _Place("cache", cache_folder() / file.name)
-    if file.wheel:
-        yield from _installed(file.wheel)
+            yield "REASSESS_DATA", None, f"there is no folder {folder}"
+    yield "cache", cache_folder() / file.name, ""
+    if file.wheel:  # in the package as it is installed, which is found and not imported
+        top, _, rest = file.wheel.path.partition("/")
+        spec = find_spec(top)
+        installed = f"installed package {file.wheel.package}"
+        if spec is None or spec.submodule_search_locations is None:
+            yield installed, None, "not installed"
+        else:
+            yield from ((installed, Path(folder) / rest, "") for folder in spec.submodule_search_locations)
 
 
 @cache
@@ -158,17 +150,6 @@ def _folder(text: str) -> Path:
         return Path(text).expanduser()
     except RuntimeError:  # there is no such user, so it is a name like any other
         return Path(text)
-
-
-def _installed(wheel: WheelMember) -> Iterator[_Place]:
-    """The file in the package as it is installed; the package is found and not imported."""
-    top, _, rest = wheel.path.partition("/")
-    spec = find_spec(top)
-    if spec is None or spec.submodule_search_locations is None:
-        yield _Place(f"installed package {wheel.package}", None, "not installed")
-        return
-    for folder in spec.submodule_search_locations:
-        yield _Place(f"installed package {wheel.package}", Path(folder) / rest)
 
 
 def _fetch(source: Source, file: KnownFile, progress: bool) -> Path:

@@ -60,14 +60,7 @@ def ids_of_texts(path: Path, texts: Sequence[str], classes: Classes | None) -> t
             )
         return id_of, classes
     if numbers:  # a number among names is no name: ranks would stand for wrong classes
-        name = min(set(texts) - numbers.keys())
-        raise DataError(
-            "ids-and-names",
-            "classes are neither all ids nor all names",
-            where=path,
-            allowed="whole numbers, or text",
-            found=some([min(numbers), name]),
-        )
+        raise ids_and_names(path, some([min(numbers), min(set(texts) - numbers.keys())]))
     try:
         classes = Classes.from_texts(texts)
     except ReassessError as error:
@@ -82,13 +75,7 @@ def ids_of_lists(path: Path, lists: list[list[Any]], classes: Classes | None) ->
     """Ids of classes in lists of a file, and their class list."""
     kinds = set(map(type, chain.from_iterable(lists)))
     if kinds - {int, str} or len(kinds) > 1:
-        raise DataError(
-            "ids-and-names",
-            "classes are neither all ids nor all names",
-            where=path,
-            allowed="whole numbers, or text",
-            found=some(sorted(kind.__name__ for kind in kinds)),
-        )
+        raise ids_and_names(path, some(sorted(kind.__name__ for kind in kinds)))
     if not kinds:
         return lists, classes or Classes()
     if kinds == {int}:
@@ -96,6 +83,12 @@ def ids_of_lists(path: Path, lists: list[list[Any]], classes: Classes | None) ->
     texts = dict.fromkeys(chain.from_iterable(lists))
     id_of, classes = ids_of_texts(path, list(texts), classes)
     return [[id_of[text] for text in names] for names in lists], classes
+
+
+def ids_and_names(path: Path, found: str | None = None) -> DataError:
+    """Of classes that are called in two ways."""
+    what = "classes are neither all ids nor all names"
+    return DataError("ids-and-names", what, where=path, allowed="whole numbers, or text", found=found)
 
 
 def _no_name(where: object) -> DataError:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from reassess.core import Classes, Questions, Scores
 from reassess.core.checks import check_range, check_shape, check_type
 from reassess.core.scores import UNKNOWN_METHOD
-from reassess.errors import ReassessError
+from reassess.errors import at
 from reassess.formats.archives import open_archive, write_npz
 from reassess.formats.files import as_path, suffix_of, writing
 from reassess.formats.question_columns import columns_of_questions, info_of_questions, questions_of_info
@@ -26,11 +26,8 @@ def read_score_file(path: str | Path, *, classes: Classes | None = None) -> Scor
     path = as_path(path)
     check_type(Classes, classes, optional=True)
     suffix = suffix_of(path, (".npz", *TABLE_SUFFIXES), "scores")
-    try:
+    with at(path):
         return _read_npz(path, classes) if suffix == ".npz" else _read_table(path, classes)
-    except ReassessError as error:
-        error.at(path)
-        raise
 
 
 def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from reassess.core import Classes
 from reassess.core.checks import check_range, check_type
-from reassess.errors import ReassessError
+from reassess.errors import at
 from reassess.formats.files import as_path, suffix_of
 from reassess.formats.question_columns import ids_of_column
 from reassess.formats.tables import (
@@ -180,11 +180,8 @@ def read_cells(form: TableFormat[_Noun], path: Path, table: "pl.DataFrame", clas
         for one in form.columns
         if one.needed or one.name in table.columns
     }
-    try:
+    with at(path):
         return form.make(cells)
-    except ReassessError as error:
-        error.at(path)
-        raise
 
 
 def write_noun(

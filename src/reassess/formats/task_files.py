@@ -14,7 +14,7 @@ from reassess.core.class_names import MOST_CLASSES
 from reassess.errors import DataError, at
 from reassess.formats.files import as_path, check_input, not_utf8, suffix_of, writing
 from reassess.formats.json_files import each_once
-from reassess.formats.question_columns import ids_of_column
+from reassess.formats.question_columns import ids_and_names, ids_of_column
 from reassess.text import shortened
 
 TASK_SUFFIXES = (".jsonl",)
@@ -119,25 +119,22 @@ def _line(text: str, place: int, where: str) -> _Line:
             where=where,
             fix="make tasks of questions with reassess tasks",
         )
-    number, image, reason = task.get("task", -1), task.get("image"), task.get("reason", "")
-    if not _is_number(number, _MOST_NUMBER):
-        raise _no_task(where, "task: a whole number from 0", number)
-    if not isinstance(image, str) or not image:
-        raise _no_task(where, "image: the name of an image", image)
-    if not isinstance(reason, str):
-        raise _no_task(where, "reason: text", reason)
-    given = task.get("classes")
-    if not isinstance(given, list) or not given or not all(isinstance(each, dict) for each in given):
-        raise _no_task(where, "classes: a list of objects, each with a class", given)
-    called = [each.get("class") for each in given]
-    if not (
-        all(isinstance(each, str) and each.strip() for each in called)
-        or all(_is_number(each, MOST_CLASSES - 1) for each in called)
+    image: Any = task.get("image")
+    number, reason, given = task.get("task", -1), task.get("reason", ""), task.get("classes")
+    objects = given if isinstance(given, list) and all(isinstance(each, dict) for each in given) else []
+    called, names = ([each.get(key) for each in objects] for key in ("class", "name"))
+    are_texts = all(isinstance(each, str) and each.strip() for each in called)
+    are_called = are_texts or all(_is_number(each, MOST_CLASSES - 1) for each in called)
+    for fits, allowed, found in (
+        (_is_number(number, _MOST_NUMBER), "task: a whole number from 0", number),
+        (isinstance(image, str) and image, "image: the name of an image", image),
+        (isinstance(reason, str), "reason: text", reason),
+        (objects, "classes: a list of objects, each with a class", given),
+        (are_called, "class: an id from 0, or text, in all of the list", called),
+        (all(name is None or isinstance(name, str) for name in names), "name: text", names),
     ):
-        raise _no_task(where, "class: an id from 0, or text, in all of the list", called)
-    names = [each.get("name") for each in given]
-    if not all(name is None or isinstance(name, str) for name in names):
-        raise _no_task(where, "name: text", names)
+        if not fits:
+            raise _no_task(where, allowed, found)
     return _Line(place, where, number, image, called, names, reason)
 
 
@@ -207,9 +204,7 @@ def _class_ids(
 
     called = [each for line in lines for each in line.classes]
     if len({type(each) for each in called}) > 1:
-        raise DataError(
-            "ids-and-names", "classes are neither all ids nor all names", where=path, allowed="whole numbers, or text"
-        )
+        raise ids_and_names(path)
     dtype = pl.String if isinstance(called[0], str) else pl.Int64
     try:
         class_ids, classes = ids_of_column(path, pl.Series("class", called, dtype), classes)

@@ -43,19 +43,6 @@ def test_imagenet_real_makes_the_published_scores_and_labels(run: Run, real_file
     assert label_sets(made, 0.8, original=original).sets() == real.sets()
 
 
-def test_em_on_the_example_of_1979_prints_its_marginals(run: Run, real_file: Real, tmp_path: Path) -> None:
-    result = run("aggregate", real_file("anesthesia-1979.csv"), "--pooling", "0", "-o", tmp_path / "p.csv")
-    assert result.out.splitlines()[1:] == [
-        "prior: 1 0.3996, 2 0.4220, 3 0.1118, 4 0.0667",
-        "iterations: 16",
-        "converged: yes",
-        "objective: -192.9",
-    ]
-    posterior = read_posterior(tmp_path / "p.csv")
-    assert len(posterior) == 45
-    assert posterior.truths == (1, 2, 3, 4)
-
-
 def test_plain_items_give_a_table_of_item_answer_and_probability(run: Run, plain: Path, tmp_path: Path) -> None:
     output = tmp_path / "shares.csv"
     result = run("aggregate", plain, "--method", "majority", "-o", output)
@@ -68,21 +55,6 @@ def test_plain_items_give_a_table_of_item_answer_and_probability(run: Run, plain
         "p,a,0.6666666666666666",
         "p,b,0.3333333333333333",
     ]
-
-
-def test_golden_answers_of_plain_items_calibrate_the_raters(run: Run, plain: Path, tmp_path: Path) -> None:
-    golden = tmp_path / "golden.csv"
-    golden.write_text("item,rater,answer\np,expert,a\nq,expert,b\nr,expert,a\n")
-    output = tmp_path / "p.csv"
-    result = run("aggregate", plain, "--golden", golden, "--method", "calibrated", "-o", output, "--json")
-    document = document_of(result, "aggregate")
-    assert "choice" not in document["results"]
-    assert document["results"]["prior"] == {"a": 4 / 7, "b": 3 / 7}  # 2 and 1 of 3, and four items shared out alike
-    assert [entry["name"] for entry in document["inputs"]] == ["votes", "golden"]
-    posterior = read_posterior(output)
-    tie = posterior.values[posterior.items.index("s")]
-    # x and y answered all three golden items alike and right, so that their matrices cancel out and the prior decides.
-    assert posterior.truths[int(np.argmax(tie))] == "a"
 
 
 def test_the_default_with_golden_answers_is_chosen_on_them_and_the_output_says_why(
@@ -117,17 +89,6 @@ def test_options_that_do_not_go_together_are_usage_errors(
     assert result.code == 2
     assert result.err.endswith(f"Error: {message}\n")
     assert not output.exists()
-
-
-def test_answers_are_ordered_as_told_and_an_answer_that_is_not_listed_is_an_error(
-    run: Run, plain: Path, tmp_path: Path
-) -> None:
-    output = tmp_path / "out.csv"
-    assert run("aggregate", plain, "--method", "majority", "--answers", "b,c,a", "-o", output).code == 0
-    assert read_posterior(output).truths == ("b", "c", "a")
-    result = run("aggregate", plain, "--method", "majority", "--answers", "b,c", "-o", output, "--force")
-    assert result.code == 1
-    assert "unknown answer" in result.err
 
 
 def test_one_thing_is_not_counted_in_the_plural(folder: Path, run: Run) -> None:

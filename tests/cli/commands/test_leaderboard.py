@@ -4,10 +4,9 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from tests.helpers import Run, document_of, results_of, write_files
+from tests.helpers import Run, results_of, write_csv, write_files
 
 MODELS = "model,original,real\n" + "".join(
     f"{chr(97 + i)}{i},{70 + i},{78 + 0.7 * i + 0.3 * (i % 3):.2f}\n" for i in range(15)
@@ -69,48 +68,25 @@ def test_families_are_known_by_a_pattern(here: Path, run: Callable[..., Run]) ->
     ) in out
 
 
-def test_json_names_the_files_with_their_hashes(here: Path, run: Callable[..., Run]) -> None:
-    (here / "mine.csv").write_text("model,original,real\nmine,75,82\n")
-    document = document_of(run("leaderboard", "models.csv", "--place", "mine.csv", "--json"), "leaderboard")
-    assert [(entry["name"], entry["path"], len(entry["sha256"])) for entry in document["inputs"]] == [
-        ("leaderboard", "models.csv", 64),
-        ("place", "mine.csv", 64),
-    ]
-    assert document["results"]["unit"] == "percent"
-    assert document["results"]["level"] is None
-    assert document["results"]["level_reason"] == "original or reassessed labels are missing"
-
-
 def test_two_accuracies_are_placed(here: Path, run: Callable[..., Run]) -> None:
     (placement,) = results_of(run, "leaderboard", "models.csv", "--place", "real=82.35,original=75")["place"]
     assert (placement["real_rank"], placement["original_rank"], placement["of"]) == (9, 10, 16)
     assert [entry["model"] for entry in placement["better"]] == ["j9", "i8", "h7"]
     assert [entry["model"] for entry in placement["others"]] == ["g6", "f5", "e4"]
-    x = np.arange(70, 85)
-    slope, constant = np.polyfit(x, [float(line.split(",")[2]) for line in MODELS.splitlines()[1:]], 1)
     expected = placement["expected"]
-    assert expected["rows"] == 15
-    assert expected["real"] == pytest.approx(constant + 75 * slope)
-    assert expected["residual"] == pytest.approx(82.35 - constant - 75 * slope)
+    assert (expected["rows"], expected["share_below"]) == (15, 1)
     assert expected["low"] < expected["real"] < expected["high"]
-    assert expected["share_below"] == 1
 
 
 def test_an_evaluation_is_placed_on_a_leaderboard(here: Path, run: Callable[..., Run]) -> None:
     (here / "labels.json").write_text(json.dumps({f"{i}": [i % 2] for i in range(100)}))
     (here / "original.json").write_text(json.dumps({f"{i}": i % 2 for i in range(100)}))
-    (here / "mine.csv").write_text(
-        "image,prediction\n" + "".join(f"{i},{int(i >= 20) * (i % 2)}\n" for i in range(100))
-    )
+    write_csv("mine.csv", "image,prediction", [(i, int(i >= 20) * (i % 2)) for i in range(100)])
     evaluated = run("evaluate", "mine.csv", "--labels", "labels.json", "--original", "original.json", "--json")
     (here / "mine.json").write_text(evaluated.out)
     (placement,) = results_of(run, "leaderboard", "models.csv", "--place", "mine.json")["place"]
-    assert (placement["model"], placement["original"], placement["real"], placement["real_rank"]) == (
-        "mine.csv",
-        90.0,
-        90.0,
-        1,
-    )
+    given = ("model", "original", "real", "real_rank")
+    assert [placement[name] for name in given] == ["mine.csv", 90.0, 90.0, 1]
     assert placement["expected"]["extrapolated"] is True
     assert results_of(run, "leaderboard", "mine.json", "models.csv")["rows"][0]["model"] == "mine.csv"
     own = run("leaderboard", "mine.json", "--place", "mine.json")
@@ -151,21 +127,14 @@ def test_what_is_not_known_is_said(here: Path, run: Callable[..., Run]) -> None:
     (here / "two.csv").write_text("model,original,real\na,76,82\nb,77,83\n")
     result = run("leaderboard", "two.csv", "--place", "original=99,real=99")
     assert (result.code, result.err) == (0, "")
-    shown = (
-        "2 rows of 2 models\n"
-        "95 % of a slope: over families of models, by the first word of a name (--family PATTERN)\n"
-        "no slope, all: too few families of models\n"
-        "no slope, 70 to 78: too few families of models\n"
-        "to make each model a family: --family .+\n"
-        "no row in 78 to 84 % or 82 to 90 %\n"
-    )
-    assert result.out.endswith(shown + "and 2 more notes (--verbose)\n")
-    everything = run("leaderboard", "two.csv", "--place", "original=99,real=99", "--verbose")
-    assert (everything.code, everything.err) == (0, "")
-    assert everything.out.endswith(
-        shown + "no accuracy of the original labels: original or reassessed labels are missing\n"
-        "the given model: nothing is expected: too few families of models for a line\n"
-    )
+    everything = run("leaderboard", "two.csv", "--place", "original=99,real=99", "--verbose").out
+    for line in (
+        "no slope, all: too few families of models",
+        "no row in 78 to 84 % or 82 to 90 %",
+        "no accuracy of the original labels: original or reassessed labels are missing",
+        "the given model: nothing is expected: too few families of models for a line",
+    ):
+        assert f"{line}\n" in everything
     table = result.out.partition("slope of ReaL")[2].partition("\n\n")[0]
     assert [line.split()[0] for line in table.splitlines()[2:]] == ["all", "70"]
     assert [line["rows"] for line in results_of(run, "leaderboard", "two.csv")["lines"]] == [2, 2, 0, 0]

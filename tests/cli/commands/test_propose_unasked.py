@@ -88,11 +88,6 @@ def test_unknown_images_are_counted(shop: Path, run: Callable[..., Run]) -> None
     assert Path("out.jsonl").read_text() == ""
 
 
-def test_a_model_holds_so_many_classes(shop: Path, run: Callable[..., Run]) -> None:
-    result = run(*ARGV, "--top-k", "3")
-    assert (result.code, result.error, Path("out.jsonl").exists()) == (1, "out-of-range", False)
-
-
 def test_a_benchmark_with_votes_and_no_scores_does_not_say_which_pairs_were_rated(
     shop: Path, run: Callable[..., Run]
 ) -> None:

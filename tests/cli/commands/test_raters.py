@@ -43,7 +43,7 @@ def test_the_table_says_who_can_be_relied_on_the_worst_first_and_what_that_means
     sets(tmp_path)
     result = run("raters", "--benchmark", tmp_path)
     assert (result.code, result.err) == (0, "")
-    *summary, heading, rule, bo, ann, cy = lines_of(result.out)[:7]
+    *summary, heading, _, bo, ann, cy = lines_of(result.out)[:7]
     assert summary == [
         "Krippendorff's alpha (ordinal): -0.4250",
         "measured on 200 votes of 2 raters on 100 golden items: 60 invalid, 40 valid "
@@ -56,29 +56,18 @@ def test_the_table_says_who_can_be_relied_on_the_worst_first_and_what_that_means
     assert ann.startswith("ann 0.971 0.908 to 1.000 ")  # no more than the entropy of 60 and 40 %
     assert ann.endswith(" 100.0 200 60 / 0 / 40 100 / 0 / 0 0 / 0 / 100 99.0")
     assert cy == "cy - - - 1 0 / 100 / 0 - - -"
-    notes = [
-        "bits a vote: by how much a vote lowers the entropy of the truth, on average; interval: bootstrap over images, "
-        "or plain items",
-        "right: of all the rater's golden votes (yes on valid, no on invalid; maybe is never right)",
-        "if invalid (60.0 % of items), if valid (40.0 % of items): the rater's answers, in %",
-        "again: same answer to a golden item and in the main votes: 199 of 200 cases",
-        "uninformative: the 95 % interval of the information includes 0: the votes may tell nothing of the truth",
+    assert lines_of(result.out)[12] == "and 2 more notes (--verbose)"
+    assert lines_of(run("raters", "--benchmark", tmp_path, "--verbose").out)[12:] == [
         "one answer: one answer makes up 99 % of the votes, which are 20 or more",
         "-: no votes on golden items: cy",
     ]
-    assert lines_of(result.out)[7:] == [*notes[:5], "and 2 more notes (--verbose)"]
-    result = run("raters", "--benchmark", tmp_path, "--verbose")
-    assert lines_of(result.out) == [*summary, heading, rule, bo, ann, cy, *notes]
 
 
 def test_without_golden_answers_the_output_says_that_em_is_the_judge(run: Callable[..., Run], tmp_path: Path) -> None:
     votes, *_ = sets(tmp_path)
     result = run("raters", votes)
     assert result.code == 0
-    assert (
-        "no golden answers: the truth is what EM makes of the votes, the rater's own among them, so that a rater with "
-        "few votes looks better than they are" in lines_of(result.out)
-    )
+    assert "no golden answers: the truth is what EM makes of the votes, the rater's own among them" in result.out
     assert "right" not in lines_of(result.out)[0]
     results = results_of(run, "raters", votes)
     assert results["truth_from"] == "em"
@@ -103,25 +92,11 @@ def test_the_document_holds_everything_and_says_what_was_read(run: Callable[...,
     assert shared == {"median": pytest.approx(0, abs=0.01), "spread": 1}
     assert results["dependence"] == {"level": 0.05, "tested": 0, "untested": 3, "pairs": []}
     bo, ann, cy = results["raters"]
-    assert bo == {
-        "rater": "bo",
-        "votes": 200,
-        "answers": [0, 0, 200],
-        "shares": [0, 0, 1],
-        "golden": {
-            "hits": 40,
-            "n": 100,
-            "accuracy": 0.4,
-            "low": pytest.approx(0.3094, abs=1e-4),
-            "high": pytest.approx(0.498, abs=1e-4),
-        },
-        "confusion": [[0, 0, 60], [0, 0, 40]],
-        "matrix": [[0, 0, 1], [0, 0, 1]],
-        "information": {"bits": 0, "low": 0, "high": 0},
-        "repeated": {"hits": 100, "n": 100, "accuracy": 1, "low": pytest.approx(0.963, abs=1e-4), "high": 1},
-        "seconds": None,
-        "flags": ["uninformative", "one answer"],
-    }
+    expected = {"rater": "bo", "votes": 200, "answers": [0, 0, 200], "shares": [0, 0, 1], "seconds": None}
+    expected |= {"confusion": [[0, 0, 60], [0, 0, 40]], "matrix": [[0, 0, 1], [0, 0, 1]]}
+    expected |= {"information": {"bits": 0, "low": 0, "high": 0}, "flags": ["uninformative", "one answer"]}
+    assert {name: bo[name] for name in expected} == expected
+    assert (bo["golden"]["hits"], bo["golden"]["n"], bo["repeated"]["hits"]) == (40, 100, 100)
     assert ann["information"]["low"] < 0.971 < ann["information"]["high"]
     assert (cy["golden"], cy["information"], cy["matrix"]) == (None, None, [None, None])
 
@@ -182,17 +157,8 @@ def test_pairs_that_are_not_independent_are_warned_of_and_listed(run: Callable[.
     )
     lines = lines_of(result.out)
     assert lines[2] == "the first 10 of 12 raters (--verbose shows all)"
-    assert [row.split()[0] for row in lines[5:15]] == ["9", "2", "7", "6", "10", "4", "3", "1", "5", "0"]
-    blank, title, heading, _, row, *notes = lines[15:]
-    assert blank == ""
-    assert title == "not independent in the votes: 1 of 66 pairs of raters"
-    assert heading == "raters items in common agree % expected % standard errors"
-    assert row.startswith("0, 11 400 100.0 ")
-    assert [note.split(":")[0] for note in notes] == [
-        "bits a vote",
-        "if invalid (73.2 % of items), if valid (26.8 % of items)",
-        "standard errors",
-    ]
+    assert lines[15:17] == ["", "not independent in the votes: 1 of 66 pairs of raters"]
+    assert lines[19].startswith("0, 11 400 100.0 ")
 
 
 # --- what is read, and what is refused ------------------------------------------------------------------------------
@@ -219,22 +185,6 @@ def test_golden_answers_are_found_for_validation_images_only(
     votes, *_ = sets(tmp_path / "own")
     sources |= {"imagenet-real-golden": golden}
     assert read() == ["votes"]
-
-
-def test_golden_answers_on_other_images_are_refused(run: Callable[..., Run], tmp_path: Path) -> None:
-    votes, *_ = sets(tmp_path)
-    golden = write_csv(
-        tmp_path / "other.csv", HEADINGS, [(f"other {i}.png", 1, "x", ("no", "yes")[i % 2]) for i in range(9)]
-    )
-    result = run("raters", votes, "--golden", golden)
-    assert (result.code, result.out) == (1, "")
-    assert result.err == (
-        "Error: two files have no image in common\n"
-        f"  where:   {votes} (votes) and {golden} (golden)\n"
-        "  found:   00000000.png, 00000001.png and 198 more; and other 0.png, other 1.png and 7 more\n"
-        "  fix:     check that both files are of the same images, or give the raters' votes on golden questions too, "
-        "as rater-golden of the benchmark\n"
-    )
 
 
 def test_one_item_with_as_many_answers_as_votes_is_refused(run: Callable[..., Run], tmp_path: Path) -> None:

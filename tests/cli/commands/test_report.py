@@ -61,16 +61,6 @@ def test_a_leaderboard_places_the_models(here: Path, run: Callable[..., Run]) ->
     assert [row[column] for row in results["rows"]] == [None, None]
 
 
-def test_the_same_call_writes_the_same_bytes_and_overwrites_only_by_force(here: Path, run: Callable[..., Run]) -> None:
-    run("report", *BOTH, "-o", "r.html")
-    first = (here / "r.html").read_bytes()
-    assert run("report", *BOTH, "-o", "r.html").code == 1
-    argv = [*BOTH, "-o", "r.html", "--force"]
-    assert run("report", *argv).code == 0
-    (again,) = [(here / "r.html").read_bytes()]
-    assert again == first.replace(b"r.html<", b"r.html --force<")
-
-
 def test_a_page_has_no_absolute_path(here: Path, run: Callable[..., Run]) -> None:
     files = [str(here / name) for name in ("one.csv", "two.csv")]
     run("report", *files, *BOTH[2:], "-o", str(here / "r.html"))
@@ -102,27 +92,10 @@ def test_bad_calls_are_refused_before_any_work(here: Path, run: Callable[..., Ru
     assert not (here / "r.html").exists()
 
 
-def test_models_on_different_images_are_compared_on_common_ones(here: Path, run: Callable[..., Run]) -> None:
-    lines = (here / "two.csv").read_text().splitlines()
-    (here / "two.csv").write_text("\n".join(lines[:16]) + "\n")
-    assert run("report", *BOTH, "-o", "r.html").code == 0
-    text = (here / "r.html").read_text()
-    assert "one: 15 images not shared: missing from another model" in text
-    (here / "two.csv").write_text("image,prediction\n")
-    assert run("report", *BOTH, "-o", "s.html").code == 1
-
-
 def test_a_chart_is_drawn_alone(here: Path, run: Callable[..., Run]) -> None:
     result = run("report", *BOTH, "--chart", "differences", "-o", "f.png")
     assert (result.code, result.out) == (0, "f.png: Differences between models, on the same images\n")
     assert (here / "f.png").stat().st_size > 1000
-
-
-def test_a_chart_gives_its_numbers_as_json(here: Path, run: Callable[..., Run]) -> None:
-    document = document_of(run("report", *BOTH, "--chart", "scatter", "-o", "f.svg", "--json"), "report")
-    results = document["results"]
-    assert results["columns"][:4] == ["model", "original %", "original 95 %, low", "original 95 %, high"]
-    assert len(results["rows"]) == 2
 
 
 def test_a_chart_that_cannot_be_drawn_says_why(here: Path, run: Callable[..., Run]) -> None:

@@ -61,16 +61,6 @@ def test_what_was_found_is_a_table_of_ten_lines_at_most(
     )
 
 
-def test_columns_without_class_folders_and_near_duplicates(sets: Path, run: Callable[..., Run]) -> None:
-    result = run("scan", "val/dog", "-o", "x.tsv")
-    assert result.out.splitlines()[:4] == [
-        "set   images   unreadable   empty   tiny   exact",
-        "────────────────────────────────────────────────",
-        "dog        4            1       1      0       0",
-        "x.tsv: 2 rows, 0 exact groups",
-    ]
-
-
 def test_a_document_says_all_of_it(sets: Path, run: Callable[..., Run]) -> None:
     results = results_of(run, "scan", "train", "val", "--near", "-o", "x.csv")
     assert results["sets"][1] == {

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from random import Random
 
 import pytest
 
@@ -60,20 +59,6 @@ next: reassess annotate create campaign.db tasks.jsonl
     ]
 
 
-@pytest.mark.parametrize("options", [(), ("--benchmark", "tree"), ("--benchmark", "pets")])
-def test_rows_in_another_order_give_the_same_bytes(
-    questions: Path, run: Callable[..., Run], options: tuple[str, ...]
-) -> None:
-    head, *rows = CANDIDATES.splitlines()
-    made = []
-    for seed in range(2):
-        Random(seed).shuffle(rows)
-        (questions / "candidates.csv").write_text("\n".join([head, *rows]) + "\n")
-        assert run(*ARGV, *options, "--force").code == 0
-        made.append(Path("tasks.jsonl").read_bytes())
-    assert made[0] == made[1]
-
-
 def test_a_hierarchy_says_which_classes_belong_together_and_votes_how_long_one_takes(
     questions: Path, run: Callable[..., Run]
 ) -> None:
@@ -126,10 +111,7 @@ def test_golden_questions_are_in_no_task(questions: Path, run: Callable[..., Run
     lines = result.out.splitlines()
     assert lines[3] == "tasks.jsonl: 2 tasks with 4 questions on 1 image"
     assert "3 golden questions are not in the tasks: the campaign mixes them in" in lines
-    assert [(image, classes) for _, image, classes, _ in lines_of()] == [
-        ("a.png", ["dog", "cup"]),
-        ("a.png", ["mug", "fox"]),
-    ]
+    assert [task[1:3] for task in lines_of()] == [("a.png", ["dog", "cup"]), ("a.png", ["mug", "fox"])]
     results = document_of(run(*argv, "--force", "--json"), "tasks")["results"]
     assert (results["questions"], results["golden"]) == (4, 3)
     assert run(*ARGV, "--benchmark", "pets", "--golden", "none", "--force").code == 0
@@ -168,11 +150,7 @@ def test_earlier_votes_say_how_many_votes_a_stop_rule_takes(questions: Path, run
     assert (result.code, result.err) == (0, "")
     assert "about 14 votes (2.00 per question, closed at 0.1, 0.9); for hours, give --seconds" in result.out
     results = document_of(run(*argv, "--json", "--force"), "tasks")["results"]
-    assert {name: results[name] for name in ("votes", "votes_per_question", "stop")} == {
-        "votes": 14,
-        "votes_per_question": 2.0,
-        "stop": [0.1, 0.9],
-    }
+    assert [results[name] for name in ("votes", "votes_per_question", "stop")] == [14, 2.0, [0.1, 0.9]]
     of_file = run(*ARGV, "--force", "--per-question", "4", "--stop", "0.1,0.9", "--seconds", "pets/votes.csv")
     assert of_file.code == 1
     assert "no vote has a time" in of_file.err
@@ -203,7 +181,6 @@ def test_earlier_votes_that_do_not_tell_are_refused(
         (ARGV[:-2], 2, "Missing option '-o' / '--output'."),
         ([*ARGV, "--per-task", "0"], 2, "0 is not in the range x>=1."),
         ([*ARGV, "--seconds", "nan"], 2, "'nan' is not a number of seconds."),
-        ([*ARGV, "--seconds", "-1"], 2, "-1.0 is not in the range x>=0."),
         ([*ARGV, "--seconds", "soon"], 2, "'soon' is neither a number of seconds nor a file of votes."),
         ([*ARGV, "--benchmark", "circle"], 1, "circle"),
         ([*ARGV, "--seconds", "no-times.csv"], 1, "no-times"),

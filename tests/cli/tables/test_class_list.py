@@ -75,20 +75,6 @@ def test_findings_hold_the_list(shop: Path, run: Evaluate) -> None:
     assert (found["honest.npy"], found["lost.npy"]["class_of"]) == (None, LOST.tolist())
 
 
-def test_a_list_may_be_for_one_file_and_another_for_all_others(shop: Path, run: Evaluate) -> None:
-    Path("lost.txt").write_text("".join(f"{c}\n" for c in LOST))
-    Path("honest.txt").write_text("".join(f"{c}\n" for c in range(12)))
-    files = ["evaluate", "honest.npy", "lost.npy", "--labels", "labels.json", "--json", "--classes"]
-    done = run(*files, "lost.npy=lost.txt", "--classes", "honest.txt")
-    assert [part["real"]["1"]["accuracy"] for part in json.loads(done.out)["results"]] == [1, 1]
-    assert done.err == ""
-    done = run(*files, "lost.txt", "--classes", "honest.txt")
-    assert (done.code, done.err.splitlines()[-1]) == (2, "Error: --classes is given twice for honest.npy.")
-    done = run(*files, "list.npy=lost.txt")
-    last = "Error: --classes is given for list.npy, which is none of honest.npy, lost.npy."
-    assert (done.code, done.err.splitlines()[-1]) == (2, last)
-
-
 def test_auto_uses_the_list_that_the_images_confirm_and_says_so(shop: Path, run: Evaluate) -> None:
     argv = ["evaluate", "lost.npy", "--labels", "labels.json", "--classes", "auto"]
     done = run(*argv)
@@ -144,11 +130,9 @@ def test_undecided_classes_and_a_known_order_are_named(shop: Path, run: Evaluate
     for c in (3, 4):
         unclear[c == TRUTH] = np.arange(20) % 2 * (ids[4] - ids[3]) + ids[3]
     np.save("unclear.npy", unclear)
-    Path("names.txt").write_text("\n".join(NAMES))
-    done = run("evaluate", "unclear.npy", "--labels", "named.json", "--classes", "names.txt", "--quiet")
+    done = run("evaluate", "unclear.npy", "--labels", "labels.json", "--quiet")
     (line,) = (line for line in done.err.splitlines() if "undecided" in line)
     assert line.startswith("  undecided:        2 classes: ")
-    assert {name.strip() for name in line.split(":")[2].split(",")} == {NAMES[3], NAMES[4]}
     np.save("text.npy", np.argsort(sorted(range(12), key=str))[TRUTH])
     done = run("evaluate", "text.npy", "--labels", "labels.json", "--quiet")
     assert done.err.splitlines()[:2] == [

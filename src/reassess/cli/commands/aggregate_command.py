@@ -12,7 +12,7 @@ from reassess.cli.aggregate_options import OF_IMAGENET, MadeScores, make_scores
 from reassess.cli.call import OUTPUT, Call, Range, benchmark_words, call_options
 from reassess.cli.help_pages import Choice, Command, in_benchmark
 from reassess.cli.options import answers_option, benchmark_option, keep_settings, match_option
-from reassess.core import IMAGENET, KNOWN_ANSWERS, Benchmark, Questions, Votes, classes_of
+from reassess.core import IMAGENET, KNOWN_ANSWERS, USUAL_THRESHOLD, Benchmark, Questions, Votes, classes_of
 from reassess.formats import write_posterior, write_scores
 from reassess.formats.files import suffix_of, write_atomically
 from reassess.formats.tables import TABLE_SUFFIXES
@@ -101,7 +101,9 @@ def aggregate(
     if isinstance(result.posterior.items, Questions):
         folder = None if benchmark is None else benchmark.folder
         scores = [output] if folder is None else benchmark_words(benchmark)
-        threshold = [] if benchmark is not None and benchmark.threshold is not None else ["--threshold", "T"]
+        threshold = (
+            [] if benchmark is not None and benchmark.threshold is not None else ["--threshold", USUAL_THRESHOLD]
+        )
         call.next("labels", *scores, *threshold, "-o", "labels.json" if folder is None else folder / "labels.json")
     _report(call, made, output)
 

@@ -1,7 +1,7 @@
 """Counts of votes for classes, without raters: a row for each image and class, or a column for each class."""
 
 import warnings
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,8 +122,15 @@ def _read_wide(
 
     image_ids, class_ids, counts = (np.concatenate(part) for part in zip(*cells(), strict=True))
     if classes.has_local_ids:
-        known = as_text(path, table[_CLASS]).to_list() if _CLASS in table.columns else []
-        _warn_of_doubtful(path, headings, set(known))
+        known = set(as_text(path, table[_CLASS])) if _CLASS in table.columns else set()
+        doubtful = [name for name in headings if name not in known]  # no original label calls a class so
+        if doubtful:
+            warnings.warn(
+                f"{path}: no list of classes says what is a class, and each of these columns is taken for one: "
+                f"{some(doubtful, most=5)}",
+                ReassessWarning,
+                stacklevel=2,
+            )
     return images, image_ids, class_ids, counts, classes
 
 
@@ -141,18 +148,6 @@ def _ids_of_headings(path: Path, headings: Sequence[str], classes: Classes | Non
                 fix="leave out columns that count no votes for a class, or add the class to the list of classes",
             )
     return ids_of_texts(path, headings, classes)
-
-
-def _warn_of_doubtful(path: Path, headings: Sequence[str], known: Set[str]) -> None:
-    """Warn of columns that are taken for classes though no list, and no original label, calls a class so."""
-    doubtful = [name for name in headings if name not in known]
-    if doubtful:
-        warnings.warn(
-            f"{path}: no list of classes says what is a class, and each of these columns is taken for one: "
-            f"{some(doubtful, most=5)}",
-            ReassessWarning,
-            stacklevel=2,
-        )
 
 
 def _counts(path: Path, series: "pl.Series") -> Ints:

@@ -108,7 +108,11 @@ def read_vote_table(
     items, item_ids = _items_of(path, table, classes, are_images=for_classes)
     rater = table[column(path, table, *_RATER)]
     answer = table[column(path, table, *_ANSWER)]
-    cast = _voted(path, rater, answer)
+    refuse_missing(path, rater, needed=answer.is_not_null())
+    refuse_missing(path, answer, needed=rater.is_not_null())
+    cast = rater.is_not_null()  # the other rows name an item without votes
+    if not cast.any():
+        raise DataError("no-votes", "table has no votes", where=path, fix="write it again")
     raters, rater_ids = coded_ids(rater.filter(cast))
     voted = cast.to_numpy()
     columns: dict[str, Any] = {
@@ -116,8 +120,9 @@ def read_vote_table(
         "item_ids": item_ids[voted],
         "rater_ids": rater_ids,
         "raters": raters,
-        "seconds": _seconds_of(path, table, voted),
     }
+    if "seconds" in names:
+        columns["seconds"] = floats(path, table["seconds"]).cast(float).fill_null(np.nan).to_numpy()[voted]
     if for_classes:
         _refuse_yes_and_no(path, answer.filter(cast), classes)
         _refuse_scale(path, answers, classes)
@@ -229,22 +234,6 @@ def coded_ids(series: "pl.Series") -> tuple[tuple[Id, ...], npt.NDArray[np.int64
     return normal_ids(values), codes
 
 
-def _voted(path: Path, rater: "pl.Series", answer: "pl.Series") -> "pl.Series":
-    """Which rows are votes; the others name an item without votes."""
-    refuse_missing(path, rater, needed=answer.is_not_null())
-    refuse_missing(path, answer, needed=rater.is_not_null())
-    voted = rater.is_not_null()
-    if not voted.any():
-        raise DataError("no-votes", "table has no votes", where=path, fix="write it again")
-    return voted
-
-
-def _seconds_of(path: Path, table: "pl.DataFrame", voted: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64] | None:
-    if "seconds" not in table.columns:
-        return None
-    return floats(path, table["seconds"]).cast(float).fill_null(np.nan).to_numpy()[voted]
-
-
 def vote_table(votes: Votes) -> "pl.DataFrame":
     """A row a vote; an item without votes has one row with neither rater nor answer. Of counts, a row for each."""
     import polars as pl
@@ -255,20 +244,18 @@ def vote_table(votes: Votes) -> "pl.DataFrame":
     vote = np.full(item_ids.size, -1)
     vote[votes.sizes[item_ids] > 0] = np.arange(len(votes))
     vote_rows = pl.Series(vote).replace(-1, None)
+    if isinstance(votes.items, Questions):
+        of_items = columns_of_questions(votes.items, item_ids)
+    else:
+        of_items = {"item" if votes.classes is None else "image": _texts(votes.items).gather(item_ids)}
     columns = {
-        **_columns_of_items(votes, item_ids),
+        **of_items,
         "rater": _texts(votes.raters).gather(pl.Series(votes.rater_ids).gather(vote_rows)),
         "answer": _texts(votes.answers).gather(pl.Series(votes.answer_ids).gather(vote_rows)),
     }
     if votes.seconds is not None:
         columns["seconds"] = pl.Series(votes.seconds).fill_nan(None).gather(vote_rows)
     return pl.DataFrame(columns)
-
-
-def _columns_of_items(votes: Votes, rows: npt.NDArray[np.int64]) -> "dict[str, pl.Series]":
-    if isinstance(votes.items, Questions):
-        return columns_of_questions(votes.items, rows)
-    return {"item" if votes.classes is None else "image": _texts(votes.items).gather(rows)}
 
 
 def _texts(ids: Sequence[Id]) -> "pl.Series":

@@ -71,23 +71,6 @@ def test_next_step_makes_labels(export: Export, run: Callable[..., Run]) -> None
     assert refused.err.endswith("fix:     choose another name, or replace files in it with --force\n")
 
 
-def test_labels_are_those_of_the_same_votes_as_files(export: Export, run: Callable[..., Run]) -> None:
-    sets = labels_by(next_of(export("--rater-names")), run)
-    for part in ("votes", "golden", "rater-golden"):
-        votes = read_votes(f"rated/{part}.parquet")
-        rows = (
-            f"{votes.items.images[image]},{votes.items.classes.label(class_id)},{rater},{answer}\n"
-            for row, (image, class_id) in enumerate(
-                zip(votes.items.image_ids.tolist(), votes.items.class_ids.tolist(), strict=True)
-            )
-            for rater, answer in votes.on(row)
-        )
-        Path(f"pets/{part}.csv").write_text("image,class,rater,answer\n" + "".join(rows))
-    assert run("aggregate", "--benchmark", "pets", "-o", "pets/scores.npz").code == 0
-    assert run("labels", "--benchmark", "pets", "-o", "pets/labels.csv", "--threshold", "0.8").code == 0
-    assert dict(read_labels("pets/labels.csv").sets()) == sets
-
-
 @pytest.mark.parametrize(
     ("made", "settings", "aggregate", "labels"),
     [

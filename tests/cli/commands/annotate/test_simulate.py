@@ -71,12 +71,6 @@ def test_programs_rate_a_copy(create: Create, run: Callable[..., Run], simulate:
         assert simulate("--raters", "1", "--force", "-o", "tried.db").code == 0
 
 
-def test_perfect_raters_answer_as_the_labels(create: Create, simulate: Callable[..., Run]) -> None:
-    create("--per-question", "1")
-    assert simulate("--matrix", "1,0,0/0,0,1", "--labels", "pets/original.csv", "-o", "tried.db").code == 0
-    assert {(class_id, answer) for _, class_id, ((_, answer),) in votes_of("tried.db")} == {(0, "yes"), (1, "no")}
-
-
 def test_programs_get_the_tasks_that_people_have_and_in_a_paused_campaign(
     create: Create, run: Callable[..., Run], simulate: Callable[..., Run]
 ) -> None:

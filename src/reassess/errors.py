@@ -139,9 +139,7 @@ class MissingPackageError(ReassessError, ImportError):
 
     def __init__(self, package: str, *, extra: str, purpose: str) -> None:
         super().__init__(
-            "missing-package",
-            f"package {package} is missing (for {purpose})",
-            fix=f"pip install 'reassess[{extra}]'",
+            "missing-package", f"package {package} is missing (for {purpose})", fix=f"pip install 'reassess[{extra}]'"
         )
 
     __str__ = ReassessError.__str__

@@ -8,14 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation import (
-    Golden,
-    Point,
-    original_rule,
-    rater_rule,
-    share_rule,
-    simple_rules,
-)
+from reassess.aggregation import Golden, Point, original_rule, rater_rule, share_rule, simple_rules
 from reassess.core import Items, LabelSets, Questions, Votes
 from tests.helpers import WORDS, code_of, message, votes_of
 

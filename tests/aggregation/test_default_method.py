@@ -294,8 +294,7 @@ def public(folder: Path) -> tuple[Votes, Ints]:
 
 @pytest.mark.filterwarnings("ignore:the votes do not support")
 @pytest.mark.parametrize(
-    ("sets", "golden", "expected"),
-    [(SETS, 0, (0.8069, 0.8367, 0.8367)), (SMALL, 100, (0.8352, 0.8751, 0.8872))],
+    ("sets", "golden", "expected"), [(SETS, 0, (0.8069, 0.8367, 0.8367)), (SMALL, 100, (0.8352, 0.8751, 0.8872))]
 )
 def test_on_public_sets_the_default_is_better_than_the_majority_or_says_that_it_may_not_be(
     real_file: Callable[[str], Path], sets: tuple[str, ...], golden: int, expected: tuple[float, ...]

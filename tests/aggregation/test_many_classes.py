@@ -11,11 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reassess.aggregation import Pinned, aggregate, calibrate, fit_dawid_skene, posterior
-from reassess.aggregation.candidate_classes import (
-    CandidateFit,
-    calibrated_on_candidates,
-    fit_many_classes,
-)
+from reassess.aggregation.candidate_classes import CandidateFit, calibrated_on_candidates, fit_many_classes
 from reassess.aggregation.em import many_classes, row_shares
 from reassess.core import Classes, Votes
 from reassess.errors import ConvergenceWarning

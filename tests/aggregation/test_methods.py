@@ -4,15 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess.aggregation import (
-    METHODS,
-    Method,
-    aggregate,
-    golden_truth,
-    likely_recipes,
-    measure_curves,
-    real_scores,
-)
+from reassess.aggregation import METHODS, Method, aggregate, golden_truth, likely_recipes, measure_curves, real_scores
 from reassess.core import KNOWN_ANSWERS, REAL_RECIPE, Items, LabelSets, Questions, Recipe, Votes
 from reassess.errors import ReassessWarning
 from tests.helpers import code_of, votes_of

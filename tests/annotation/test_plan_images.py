@@ -26,8 +26,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("names", "match"),
-    [(["dog/2.png", "cat/1.png"], "path"), (["2.png", "x/1.png"], "name"), (["2", "1.jpg"], "stem")],
+    ("names", "match"), [(["dog/2.png", "cat/1.png"], "path"), (["2.png", "x/1.png"], "name"), (["2", "1.jpg"], "stem")]
 )
 def test_images_are_joined_by_match(folder: Path, names: list[str], match: Match) -> None:
     assert stored_names(open_images(folder), names, match=match) == ("dog/2.png", "cat/1.png")
@@ -51,10 +50,7 @@ def test_hashes_are_those_of_the_files_also_in_an_archive(folder: Path) -> None:
         hashes = hash_images(
             open_images(place), ["dog/2.png", "cat/1.png"], progress=lambda *one, told=told: told.append(one)
         )
-        assert hashes == {
-            "dog/2.png": hashlib.sha256(DOG).hexdigest(),
-            "cat/1.png": hashlib.sha256(CAT).hexdigest(),
-        }
+        assert hashes == {"dog/2.png": hashlib.sha256(DOG).hexdigest(), "cat/1.png": hashlib.sha256(CAT).hexdigest()}
         assert told == [("hashing images", 1, 2), ("hashing images", 2, 2)]
 
 

@@ -6,14 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reassess.annotation import (
-    CAREFUL,
-    Campaign,
-    Simulation,
-    image_addresses,
-    simulate,
-    truth_of_campaign,
-)
+from reassess.annotation import CAREFUL, Campaign, Simulation, image_addresses, simulate, truth_of_campaign
 from reassess.core import LabelSets, StopRule
 from tests.annotation.campaigns import CLASSES, NO, NOW, campaign_at, give, turn_of, vote_on_all
 from tests.helpers import code_of

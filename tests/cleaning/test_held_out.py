@@ -42,11 +42,7 @@ def test_files_of_folds_are_one_repetition_and_whole_files_further_ones() -> Non
     assert (
         np.sort(one.top1(), axis=0).tolist()
         == np.sort(other.top1(), axis=0).tolist()
-        == [
-            [0, 1, 0, 1, 0, 1],
-            [0, 1, 0, 1, 0, 1],
-            [1, 1, 1, 1, 1, 1],
-        ]
+        == [[0, 1, 0, 1, 0, 1], [0, 1, 0, 1, 0, 1], [1, 1, 1, 1, 1, 1]]
     )
 
 

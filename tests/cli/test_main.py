@@ -200,11 +200,7 @@ MEMORY = "Error: not enough memory\n  fix:     use a machine with more memory, o
     ("error", "expected"), [(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), FULL), (MemoryError(), MEMORY)]
 )
 def test_what_the_machine_has_no_room_for_is_one_error(
-    run: Callable[..., Run],
-    monkeypatch: pytest.MonkeyPatch,
-    no_known_data: None,
-    error: BaseException,
-    expected: str,
+    run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, no_known_data: None, error: BaseException, expected: str
 ) -> None:
     def full(*_: object, **__: object) -> None:
         raise error
@@ -216,10 +212,7 @@ def test_what_the_machine_has_no_room_for_is_one_error(
 
 def test_an_empty_name_is_not_taken_for_the_default(run: Callable[..., Run], no_known_data: None) -> None:
     result = run("evaluate", "a.npy", "--labels", "")
-    assert (result.code, result.err.splitlines()[:2]) == (
-        1,
-        ["Error: file not found", "  where:   ''"],
-    )
+    assert (result.code, result.err.splitlines()[:2]) == (1, ["Error: file not found", "  where:   ''"])
 
 
 @pytest.mark.parametrize(

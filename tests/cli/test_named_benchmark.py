@@ -172,10 +172,7 @@ SHOW = ["show", "000.png"]
     ],
 )
 def test_a_file_of_ids_beside_labels_by_name_is_refused_by_every_command(
-    argv: list[str],
-    part: str,
-    folder: Path,
-    run: Callable[..., Run],
+    argv: list[str], part: str, folder: Path, run: Callable[..., Run]
 ) -> None:
     """Never joined by position; the error names both files, and the list of classes that would mend it."""
     write_judges(folder)
@@ -190,10 +187,7 @@ def test_a_file_of_ids_beside_labels_by_name_is_refused_by_every_command(
 
 
 AGREE = ["labels", "digits/labels.csv", "digits/original.csv"]
-TWO, OTHER = (
-    "benchmark would have two files of one part",
-    "in a benchmark folder, a file {} is another part of it",
-)
+TWO, OTHER = ("benchmark would have two files of one part", "in a benchmark folder, a file {} is another part of it")
 NEARLY = "output name is almost that of a benchmark part"
 
 
@@ -221,12 +215,7 @@ NEARLY = "output name is almost that of a benchmark part"
     ],
 )
 def test_no_output_takes_the_place_of_another_part(
-    argv: list[str],
-    output: str,
-    what: str,
-    instead: str | None,
-    folder: Path,
-    run: Callable[..., Run],
+    argv: list[str], output: str, what: str, instead: str | None, folder: Path, run: Callable[..., Run]
 ) -> None:
     """Nor its name, nor one that is nearly it, after which no command could read the folder; with --force neither."""
     write_judges(folder)
@@ -339,11 +328,7 @@ JOINED = {
     ("first", "command", "part"), [(first, *pair) for first, pairs in JOINED.items() for pair in pairs]
 )
 def test_a_file_of_which_not_one_image_joins_is_refused_by_every_command(
-    first: str,
-    command: str,
-    part: str,
-    folder: Path,
-    run: Callable[..., Run],
+    first: str, command: str, part: str, folder: Path, run: Callable[..., Run]
 ) -> None:
     """The error names both files, and a match by which they join."""
     write_judges(folder)

@@ -98,10 +98,7 @@ REFUSED: dict[str, tuple[Callable[[], None], str]] = {
         lambda: check_distribution(TABLE[2], what="the prior"),
         "the prior is not a distribution\n  allowed: 0 or more, adding up to 1\n  found:   [nan, 1.0]",
     ),
-    "no number": (
-        lambda: check_range("0.5", 0, 1, what="threshold"),
-        "threshold is not a number\n  found:   '0.5'",
-    ),
+    "no number": (lambda: check_range("0.5", 0, 1, what="threshold"), "threshold is not a number\n  found:   '0.5'"),
     "a name that cannot be looked up": (
         lambda: check_known([[1]], ("no", "yes"), thing="answer"),
         "unknown answer\n  allowed: no, yes\n  found:   [1]",

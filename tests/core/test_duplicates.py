@@ -73,10 +73,7 @@ def test_duplicated_elsewhere_is_what_a_plain_rule_finds(groups: list[set[tuple[
         ([("a", "x\\1.png", 1, "exact"), ("a", "x/1.png", 1, "exact")], "duplicate-image at image x/1.png of a"),
         ([("a", "1.png", 1, "exact"), ("a", "2.png", 0, "exact")], "missing-value at image 2.png of a"),
         ([("a", "1.png", 7, "tiny")], "unexpected-value at image 1.png of a"),
-        (
-            [("a", "1.png", 1, "exact"), ("a", "2.png", 1, "exact"), ("a", "3.png", 1, "near")],
-            "mixed-group at group 1",
-        ),
+        ([("a", "1.png", 1, "exact"), ("a", "2.png", 1, "exact"), ("a", "3.png", 1, "near")], "mixed-group at group 1"),
         ([("a", "1.png", 4, "near")], "small-group at group 4"),
     ],
 )

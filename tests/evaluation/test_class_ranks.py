@@ -160,10 +160,7 @@ def test_a_target_beyond_the_classes_is_an_error() -> None:
     assert fault_of(ranks_of_scores, *given) == ("out-of-range", "3")
 
 
-@given(
-    ids=st.lists(st.permutations(range(7)).map(lambda p: p[:3]), min_size=1, max_size=8),
-    data=st.data(),
-)
+@given(ids=st.lists(st.permutations(range(7)).map(lambda p: p[:3]), min_size=1, max_size=8), data=st.data())
 def test_ranks_of_ids_are_positions_or_k(ids: list[list[int]], data: st.DataObject) -> None:
     targets = [sorted(data.draw(st.sets(st.integers(0, 8), max_size=4))) for _ in ids]
     indptr = np.cumsum([0, *map(len, targets)])

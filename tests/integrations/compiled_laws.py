@@ -10,15 +10,7 @@ import pytest
 from reassess.core import LabelSets
 from reassess.evaluation import padded_ids
 from tests.helpers import code_of, fault_of
-from tests.integrations.batches import (
-    ILL_FORMED,
-    TOP_K,
-    denormals,
-    expected_counts,
-    forms_of,
-    sets_of,
-    values_of,
-)
+from tests.integrations.batches import ILL_FORMED, TOP_K, denormals, expected_counts, forms_of, sets_of, values_of
 
 ZEROS, IDS = np.zeros((3, 4), np.float32), np.array([[0], [1], [-1]])
 

@@ -84,10 +84,7 @@ def run_module(monkeypatch: pytest.MonkeyPatch, *argv: str) -> None:
 
 
 def test_a_validation_script_runs_with_it_as_it_is(
-    needs: Callable[[str], None],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    needs: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     needs("timm")
     script = tmp_path / "validate.py"

@@ -21,16 +21,8 @@ def models(names: str) -> dict[str, Any]:
         ({"a": {"weights": HASH}}, {"a": {"weights": OTHER}}, ["a, weights: 0123456789ab before, ffffffffffff now"]),
         ({"a": {"weights": HASH[:-1]}}, {"a": {"weights": "0f"}}, [f"a, weights: {HASH[:-1]} before, 0f now"]),
         ({"a": {"weights": HASH}}, {"a": {}}, ["a, weights: 0123456789ab before, none now"]),
-        (
-            {"a": {"transform": None}},
-            {"a": {"transform": TRANSFORM}},
-            ["a: without transform before, with one now"],
-        ),
-        (
-            {"a": {"transform": TRANSFORM}},
-            {"a": {"transform": None}},
-            ["a: with transform before, without one now"],
-        ),
+        ({"a": {"transform": None}}, {"a": {"transform": TRANSFORM}}, ["a: without transform before, with one now"]),
+        ({"a": {"transform": TRANSFORM}}, {"a": {"transform": None}}, ["a: with transform before, without one now"]),
         (models("ab"), models("bac"), ["models new: c"]),
         (models("abcd"), models("ad"), ["models gone: b, c"]),
         ({"transform": None}, {"transform": TRANSFORM}, ["without transform before, with one now"]),

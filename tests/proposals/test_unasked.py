@@ -104,10 +104,7 @@ def test_an_image_of_no_label_set_that_is_known_otherwise_is_asked_about_and_an_
     labels = LabelSets.from_lists(["a.png"], [[0]])
     predictions = Predictions.from_ids([1, 1, 1], images=["a.png", "rated.png", "unknown.png"])
     questions = ask({"one": predictions}, labels, scores_of({("rated.png", 0): 0.1}), ignore_unknown=True)
-    assert listed(questions) == [
-        ("a.png", 1, ["one"], 1, None, UNRATED),
-        ("rated.png", 1, ["one"], 1, None, NOT_ASKED),
-    ]
+    assert listed(questions) == [("a.png", 1, ["one"], 1, None, UNRATED), ("rated.png", 1, ["one"], 1, None, NOT_ASKED)]
     assert repr(questions) == "Candidates(2 candidates for 2 images, from one)"
 
 

@@ -45,8 +45,14 @@ def test_a_report_by_other_label_sets_differs_in_their_name_alone(report_extra: 
 
 @pytest.mark.parametrize(
     ("name", "heading"),
-    {"": "reassessed", "labels": "reassessed", "ReaL": "ReaL", "original": '"original"', "95": "95"}.items()
-    | {("long name of sets", "long n…f sets")},
+    [
+        ("", "reassessed"),
+        ("labels", "reassessed"),
+        ("ReaL", "ReaL"),
+        ("original", '"original"'),
+        ("95", "95"),
+        ("long name of sets", "long n…f sets"),
+    ],
 )
 def test_tables_of_numbers_are_headed_by_the_name(name: str, heading: str) -> None:
     results = judged(name)

@@ -41,11 +41,7 @@ class ExpertTruth(Shown):
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
-        return {
-            "rule": self.rule,
-            "items": int(np.count_nonzero(self.values >= 0)),
-            "left_out": len(self.undecided),
-        }
+        return {"rule": self.rule, "items": int(np.count_nonzero(self.values >= 0)), "left_out": len(self.undecided)}
 
 
 def expert_truth(experts: Votes, truths: Sequence[Id] = VALIDITY, *, at_least: int | None = None) -> ExpertTruth:

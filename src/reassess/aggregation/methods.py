@@ -210,11 +210,7 @@ def by_em(
 
 
 def _warn_of_many(
-    votes: Votes,
-    fit: CandidateFit,
-    known: npt.NDArray[np.int64],
-    try_em: Trial | None,
-    trial: Trial | None = None,
+    votes: Votes, fit: CandidateFit, known: npt.NDArray[np.int64], try_em: Trial | None, trial: Trial | None = None
 ) -> None:
     chosen = np.unique(fit.candidates.classes)
     names = [votes.answers[i] for i in chosen.tolist()]

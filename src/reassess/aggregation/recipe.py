@@ -65,11 +65,7 @@ def calibrated_recipe(*, at_least: int | None = None, smoothing: float = 0.0, po
 
 
 def original_votes(
-    questions: Questions,
-    original: LabelSets,
-    *,
-    below: int | None = None,
-    answers: tuple[Id, ...] = KNOWN_ANSWERS,
+    questions: Questions, original: LabelSets, *, below: int | None = None, answers: tuple[Id, ...] = KNOWN_ANSWERS
 ) -> Votes:
     """Let the original label vote: yes on the image's own class, no on its other classes."""
     rows = original.find(questions.images)[questions.image_ids]

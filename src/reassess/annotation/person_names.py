@@ -34,12 +34,7 @@ def check_name(name: str) -> None:
             fix="use one line of visible text",
         )
     if name != name.strip():
-        raise DataError(
-            "invalid-name",
-            "name starts or ends with a space",
-            found=repr(name),
-            fix=f"{name.strip()!r}",
-        )
+        raise DataError("invalid-name", "name starts or ends with a space", found=repr(name), fix=f"{name.strip()!r}")
 
 
 def refuse_alike(name: str, others: Iterable[str]) -> None:

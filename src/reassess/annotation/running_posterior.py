@@ -26,12 +26,7 @@ def current_model(
     for rater, truth, answer, n in counts:
         table[place[rater], truth, answer] += n
     return model_of_counts(
-        table,
-        np.array(golden),
-        raters=raters,
-        truths=VALIDITY,
-        answers=KNOWN_ANSWERS,
-        typical=typical_matrix(_SHARES),
+        table, np.array(golden), raters=raters, truths=VALIDITY, answers=KNOWN_ANSWERS, typical=typical_matrix(_SHARES)
     )
 
 

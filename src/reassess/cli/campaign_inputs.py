@@ -9,17 +9,7 @@ import numpy as np
 
 from reassess.cli.call import Call
 from reassess.cli.part_inputs import NONE, find_part, read_classes_of, read_original_of
-from reassess.core import (
-    KNOWN_ANSWERS,
-    Benchmark,
-    Classed,
-    Classes,
-    LabelSets,
-    Questions,
-    Tasks,
-    Votes,
-    benchmark_of,
-)
+from reassess.core import KNOWN_ANSWERS, Benchmark, Classed, Classes, LabelSets, Questions, Tasks, Votes, benchmark_of
 from reassess.core.items import take_items
 from reassess.data import in_one_benchmark, read_votes, warn_of_other_images
 from reassess.errors import DataError, at
@@ -61,13 +51,7 @@ class CampaignParts:
 
 
 def load_campaign_parts(
-    call: Call,
-    benchmark: Benchmark | None,
-    tasks: Path,
-    golden: int | str | None,
-    original: str | None,
-    *,
-    seed: int,
+    call: Call, benchmark: Benchmark | None, tasks: Path, golden: int | str | None, original: str | None, *, seed: int
 ) -> CampaignParts:
     """Read the parts of a campaign. `golden` is a number of questions to draw, or a source of golden questions."""
     classes = None if benchmark is None else read_classes_of(call, benchmark)

@@ -167,11 +167,7 @@ answers_option = in_reading(
 
 def golden_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say on which golden items raters are measured, and how answers are read."""
-    return _with_options(
-        command,
-        part_option("golden", "Experts' votes"),
-        answers_option,
-    )
+    return _with_options(command, part_option("golden", "Experts' votes"), answers_option)
 
 
 def _with_options(command: Callable[..., Any], *options: Callable[..., Any]) -> Callable[..., Any]:

@@ -78,11 +78,7 @@ def read_original_of(
 
 
 def load_golden(
-    call: Call,
-    benchmark: Benchmark,
-    votes: Votes | None,
-    golden: str | None,
-    classes: Classes | None,
+    call: Call, benchmark: Benchmark, votes: Votes | None, golden: str | None, classes: Classes | None
 ) -> dict[str, tuple[Path, Votes]]:
     """Files and votes of the experts, as `golden`, and of the raters on the same items, where these are apart.
 

@@ -55,11 +55,7 @@ def relative_names(files: list[str]) -> list[str]:
     return [PurePath(*each[shared:]).as_posix() for each in parts]
 
 
-def each_prediction(
-    call: Call,
-    files: Sequence[Path],
-    judges: Judges,
-) -> Iterator[tuple[str, Predictions]]:
+def each_prediction(call: Call, files: Sequence[Path], judges: Judges) -> Iterator[tuple[str, Predictions]]:
     """Each file and its predictions, one file in memory at a time, as the options of `prediction_options` say.
 
     Several files are called by their paths without the folders that all share; in a JSON document as they were given.

@@ -52,11 +52,7 @@ def _broken(line: str, width: int) -> list[str]:
 
 
 def print_table(
-    headings: Sequence[str],
-    rows: Iterable[Sequence[object]],
-    *,
-    title: str | None = None,
-    text_columns: int = 1,
+    headings: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None, text_columns: int = 1
 ) -> None:
     """Print a table with `text_columns` columns of text and then columns of numbers, which never break.
 

@@ -118,11 +118,7 @@ class LabelFindings(Shown):
         try:
             golden_votes = golden_part(rated, experts, self.rater_golden)
             return measure(
-                votes=rated,
-                experts=experts,
-                rater_golden=golden_votes,
-                original=self.original,
-                leave_out="image",
+                votes=rated, experts=experts, rater_golden=golden_votes, original=self.original, leave_out="image"
             )
         except DataError:  # such as votes on other items, or too few golden images
             return measure()

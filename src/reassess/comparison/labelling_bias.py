@@ -206,11 +206,7 @@ def labelling_biases(
 
 
 def _favourites(
-    images: Sequence[str],
-    valid: npt.NDArray[np.int32],
-    sizes: npt.NDArray[np.int64],
-    raters: Scores,
-    match: Match,
+    images: Sequence[str], valid: npt.NDArray[np.int32], sizes: npt.NDArray[np.int64], raters: Scores, match: Match
 ) -> npt.NDArray[np.int32]:
     """The class of the highest score of the valid classes of each image; -1 if one of these was not rated."""
     rows = join(images, raters.questions.images, match=match, known_where="the scores")

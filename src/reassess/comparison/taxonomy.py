@@ -168,11 +168,7 @@ class _Known:
 
     @classmethod
     def of(
-        cls,
-        labels: LabelSets,
-        collapsed: npt.NDArray[np.integer] | None,
-        groups: Mapping[int, str],
-        often: int,
+        cls, labels: LabelSets, collapsed: npt.NDArray[np.integer] | None, groups: Mapping[int, str], often: int
     ) -> "_Known":
         pairs = co_occurrence(labels).at_least(often)
         number = {name: i for i, name in enumerate(sorted(set(groups.values())))}

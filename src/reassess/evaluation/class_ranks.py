@@ -23,11 +23,7 @@ Ints = npt.NDArray[np.integer[Any]]
 
 
 def ranks_and_top1(
-    predictions: Predictions,
-    rows: Ints,
-    indptr: Ints,
-    targets: Ints,
-    images: Sequence[str] | None = None,
+    predictions: Predictions, rows: Ints, indptr: Ints, targets: Ints, images: Sequence[str] | None = None
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
     """Rank of each target class, and the top-1 class, for some rows of a model's predictions."""
     if predictions.ids is not None:
@@ -57,11 +53,7 @@ def ranks_of_scores(
 
 
 def best_ranks_of_scores(
-    scores: npt.NDArray[Any],
-    starts: Ints,
-    ends: Ints,
-    targets: Ints,
-    image_of: Callable[[int], str] | None = None,
+    scores: npt.NDArray[Any], starts: Ints, ends: Ints, targets: Ints, image_of: Callable[[int], str] | None = None
 ) -> npt.NDArray[np.int32]:
     """Rank of each row's best target, in one pass over the scores of a batch."""
     from reassess.numeric.rank_kernels import rank_best, rank_best_of_bits
@@ -148,11 +140,7 @@ def top1_hits(top1: Ints, indptr: Ints, targets: Ints) -> npt.NDArray[np.bool_]:
 
 
 def _ranks_of_scores(
-    predictions: Predictions,
-    rows: Ints,
-    indptr: Ints,
-    targets: Ints,
-    images: Sequence[str] | None = None,
+    predictions: Predictions, rows: Ints, indptr: Ints, targets: Ints, images: Sequence[str] | None = None
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
     from reassess.numeric.rank_kernels import rank_targets
 

@@ -170,10 +170,7 @@ def _states(labels: LabelSets, label_rows: npt.NDArray[np.int64], known: npt.NDA
 
 
 def refuse_unknown(
-    images: tuple[str, ...],
-    unknown: npt.NDArray[np.int64],
-    known: Sequence[str],
-    fix: Fix | str | None = None,
+    images: tuple[str, ...], unknown: npt.NDArray[np.int64], known: Sequence[str], fix: Fix | str | None = None
 ) -> None:
     """Raise `DataError` if there are images, given as positions, that are not among the known ones."""
     if not unknown.size:

@@ -65,11 +65,7 @@ class CleanTraining(SelectedImages):
     """
 
     def __init__(
-        self,
-        dataset: Any,
-        files: str | Path | Iterable[str | Path] = "imagenet-train-clean",
-        *,
-        match: Match = "stem",
+        self, dataset: Any, files: str | Path | Iterable[str | Path] = "imagenet-train-clean", *, match: Match = "stem"
     ) -> None:
         lines = read_lines(resolve(str(files))) if isinstance(files, str | Path) else files
         names = [name for line in lines if (name := os.fspath(line).strip())]

@@ -70,11 +70,7 @@ class Counts:
 
 
 def count_hits(
-    scores: jax.Array,
-    valid: jax.Array,
-    *,
-    mask: jax.Array | None = None,
-    top_k: Sequence[int] = (1, 5),
+    scores: jax.Array, valid: jax.Array, *, mask: jax.Array | None = None, top_k: Sequence[int] = (1, 5)
 ) -> Counts:
     """Count the images of a batch whose highest classes are valid; for `jax.jit`, `vmap` and sharded arrays too.
 

@@ -59,11 +59,7 @@ def open_onnx(source: ModelSource, name: str, device: str | None) -> ImageModel:
         raise DataError(
             "unreadable-file", "ONNX file cannot be loaded", where=path, found=reason, fix="export it anew"
         ) from error
-    facts = {
-        "weights": _hash(path),
-        "library": f"onnxruntime {onnxruntime.__version__}",
-        "device": given,
-    }
+    facts = {"weights": _hash(path), "library": f"onnxruntime {onnxruntime.__version__}", "device": given}
     return ImageModel(source.name, _function(path, session, transform), transform, source.outputs, facts)
 
 

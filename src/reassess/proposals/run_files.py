@@ -123,11 +123,7 @@ def check_files(
 
 
 def write_shards(
-    file: Path,
-    shards: Shards,
-    outputs: OutputClasses,
-    names: Sequence[str],
-    may_replace: Callable[[Path], bool],
+    file: Path, shards: Shards, outputs: OutputClasses, names: Sequence[str], may_replace: Callable[[Path], bool]
 ) -> tuple[int, dict[int, str], int]:
     """Write the scores of a model's shards; the files appear together with other models'."""
     rows: list[int] = []

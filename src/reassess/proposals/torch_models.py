@@ -238,11 +238,7 @@ def _opened(
             scores = model(batch)
         return np.asarray(scores.float().cpu())
 
-    facts = {
-        "weights": _hash(model),
-        "library": f"{library}, torch {torch.__version__}",
-        "device": str(where),
-    }
+    facts = {"weights": _hash(model), "library": f"{library}, torch {torch.__version__}", "device": str(where)}
     return ImageModel(source.name, function, transform, source.outputs, facts)
 
 

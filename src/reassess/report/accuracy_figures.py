@@ -26,12 +26,7 @@ _SAMPLES = 120  # places along a line that names should not cover
 
 
 def draw_leaderboard(
-    path: Path,
-    trend: Trend,
-    placements: Sequence[Placement] = (),
-    *,
-    level: float | None = None,
-    force: bool = False,
+    path: Path, trend: Trend, placements: Sequence[Placement] = (), *, level: float | None = None, force: bool = False
 ) -> None:
     """Draw a leaderboard, its lines, and models among the others."""
     draw = partial(leaderboard_on, trend=trend, placements=placements, level=level)

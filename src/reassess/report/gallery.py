@@ -39,11 +39,7 @@ class Thumbnails:
 
 
 def thumbnails(
-    place: Path,
-    images: Sequence[str],
-    *,
-    match: Match = "path",
-    track: Callable[[Sequence[str]], Iterable[str]] = iter,
+    place: Path, images: Sequence[str], *, match: Match = "path", track: Callable[[Sequence[str]], Iterable[str]] = iter
 ) -> Thumbnails:
     """Make small pictures of images in a folder or an archive: by path in it, name or stem; ImageNet's by number."""
     try:

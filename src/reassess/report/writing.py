@@ -145,10 +145,7 @@ def write_report(
         return None
     shown = gallery.pictures
     return ShownMistakes(
-        images=len(gallery.cards),
-        pictures=len(shown.pictures),
-        missing=shown.missing,
-        unreadable=shown.unreadable,
+        images=len(gallery.cards), pictures=len(shown.pictures), missing=shown.missing, unreadable=shown.unreadable
     )
 
 

@@ -91,8 +91,7 @@ def test_a_request_without_end_is_cut_off_and_takes_no_memory(
 
 
 @pytest.mark.parametrize(
-    "headers",
-    [b"X: " + b"a" * 16_384, b"X: y\r\n" * 101, b"Cookie: " + b"a=b; " * 4_000, header(0) * 20],
+    "headers", [b"X: " + b"a" * 16_384, b"X: y\r\n" * 101, b"Cookie: " + b"a=b; " * 4_000, header(0) * 20]
 )
 def test_a_head_that_is_too_large_is_told_so(server: Server, headers: bytes) -> None:
     found, _ = send(server, HEAD + headers + b"\r\n\r\n")

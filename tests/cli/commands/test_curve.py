@@ -85,11 +85,7 @@ def test_original_labels_complete_what_follows_and_are_a_rule(here: Path, run: C
 def test_votes_give_rules(here: Path, run: Callable[..., Run]) -> None:
     argv = ["scores.csv", "--benchmark", "F"]
     _, yes, both, share = results_of(run, "curve", *argv)
-    assert (yes["rule"], both["rule"], share["rule"]) == (
-        "one rater: yes",
-        "one rater: yes or maybe",
-        "share of yes",
-    )
+    assert (yes["rule"], both["rule"], share["rule"]) == ("one rater: yes", "one rater: yes or maybe", "share of yes")
     assert [(p["variant"], p["precision"], p["recall"]) for p in yes["points"]] == [
         ("ann", 1.0, 1.0),
         ("bo", 1.0, 0.5),
@@ -251,10 +247,7 @@ def test_scores_of_a_folder_are_in_sample_if_their_method_took_its_golden_answer
             "Error: Invalid value for '--stop': '0.9,0.1' is not a stop rule: LOW,HIGH: two probabilities, the lower "
             "one first, such as 0.01,0.99\n",
         ),
-        (
-            ["scores.csv", "--golden", "none"],
-            "Error: The scores are judged by --golden, which cannot be none.",
-        ),
+        (["scores.csv", "--golden", "none"], "Error: The scores are judged by --golden, which cannot be none."),
     ],
 )
 def test_a_wrong_call_is_exit_code_2(argv: list[str], expected: str, here: Path, run: Callable[..., Run]) -> None:

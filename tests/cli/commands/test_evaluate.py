@@ -147,9 +147,7 @@ def proportion(hits: int, n: int, low: float, high: float) -> dict[str, object]:
 def test_all_k_of_all_files_stand_in_the_table(shop: Path, run: Evaluate) -> None:
     """Also when the best model's file holds fewer."""
     write_csv(
-        "five.csv",
-        ",".join(["image", *(f"prediction_{k}" for k in range(1, 6))]),
-        [("shop/2.jpg", 3, 1, 2, 0, 4)],
+        "five.csv", ",".join(["image", *(f"prediction_{k}" for k in range(1, 6))]), [("shop/2.jpg", 3, 1, 2, 0, 4)]
     )
     Path("labels5.json").write_text(json.dumps({"shop/2.jpg": [4], "shop/4.jpg": [0]}))
     write_csv("one.csv", "image,prediction", [("shop/2.jpg", 4)])
@@ -369,10 +367,7 @@ def test_class_folder_order_without_original_labels_is_an_error(shop: Path, run:
 
 @pytest.fixture
 def real(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    real_file: Callable[[str], Path],
-    real_original: LabelSets,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real_file: Callable[[str], Path], real_original: LabelSets
 ) -> npt.NDArray[np.int32]:
     """The real files are known; original.npy and folders.npy hold the original labels in both orders. Gives them."""
     for name in ("real.json", "scores.npz", "golden.npz", "validation_labels.txt"):

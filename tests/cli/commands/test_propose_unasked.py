@@ -71,10 +71,7 @@ def test_more_of_each_model_may_be_asked_about_and_fewer_written(shop: Path, run
         "not_asked": 4,
         "unrated": 2,
         "top_k": 2,
-        "models": [
-            {"file": "a.csv", "candidates": 4, "unknown": 0},
-            {"file": "b.csv", "candidates": 3, "unknown": 0},
-        ],
+        "models": [{"file": "a.csv", "candidates": 4, "unknown": 0}, {"file": "b.csv", "candidates": 3, "unknown": 0}],
     }
 
 

@@ -43,19 +43,12 @@ def accuracy(done: Run) -> float:
 def test_a_warning_says_how_sure_it_is_and_how_to_fix_it(shop: Path, run: Evaluate) -> None:
     done = run("evaluate", "lost.npy", "honest.npy", "--labels", "labels.json")
     assert (done.code, done.err) == (0, WARNED)
-    assert [line.split()[:2] for line in done.out.splitlines()[2:4]] == [
-        ["honest.npy", "100.0"],
-        ["lost.npy", "0.00"],
-    ]
+    assert [line.split()[:2] for line in done.out.splitlines()[2:4]] == [["honest.npy", "100.0"], ["lost.npy", "0.00"]]
 
 
 @pytest.mark.parametrize(
     "argv",
-    [
-        ["evaluate"],
-        ["compare"],
-        ["report", "--chart", "label-count", "-o", "figure.svg"],
-    ],
+    [["evaluate"], ["compare"], ["report", "--chart", "label-count", "-o", "figure.svg"]],
     ids=lambda argv: argv[0],
 )
 def test_every_command_warns_in_the_same_words_and_takes_a_list_for_one_file(

@@ -9,15 +9,7 @@ from sqlalchemy import Connection, select
 from reassess.annotation.addresses import is_server
 from reassess.annotation.store import schema
 from reassess.annotation.store.campaign_files import only_process, writing_campaign
-from reassess.annotation.store.database import (
-    RESTORE,
-    connect,
-    database_errors,
-    enable_wal,
-    existing,
-    opened,
-    reading,
-)
+from reassess.annotation.store.database import RESTORE, connect, database_errors, enable_wal, existing, opened, reading
 from reassess.annotation.store.schema import check_form, metadata, note_form
 from reassess.errors import DataError, MissingPackageError, OutputError
 

@@ -164,11 +164,7 @@ def only_process(address: str | Path) -> Iterator[None]:
         lock = take_lock(Path(f"{path}.lock"), patience=_PATIENCE)
     except LockedError as error:
         raise DataError(
-            "campaign-in-use",
-            "campaign is in use",
-            where=address,
-            found=str(error),
-            fix="stop it, or use PostgreSQL",
+            "campaign-in-use", "campaign is in use", where=address, found=str(error), fix="stop it, or use PostgreSQL"
         ) from error
     except OSError as error:
         raise DataError(

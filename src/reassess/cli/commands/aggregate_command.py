@@ -57,12 +57,7 @@ from reassess.text import counted, some
 @click.option("-o", "--output", type=OUTPUT, required=True, metavar="SCORES", help="npz, csv, tsv, jsonl or parquet.")
 @call_options
 def aggregate(
-    call: Call,
-    votes: str | None,
-    benchmark: Benchmark | None,
-    method: str | None,
-    output: Path,
-    **given: Any,
+    call: Call, votes: str | None, benchmark: Benchmark | None, method: str | None, output: Path, **given: Any
 ) -> None:
     """Compute scores from votes.
 
@@ -81,12 +76,7 @@ def aggregate(
     if votes is None and "votes" not in source.sources and benchmark is None:
         raise click.UsageError("Give VOTES, or --benchmark.")
     made = make_scores(
-        call,
-        source,
-        votes,
-        None if method == AUTO else method,
-        given,
-        check=partial(_check_output, output),
+        call, source, votes, None if method == AUTO else method, given, check=partial(_check_output, output)
     )
     result = made.aggregation
     if source.stop is not None and votes is None and made.method in ("majority", "mean"):

@@ -20,10 +20,7 @@ from reassess.formats.tables import TABLE_SUFFIXES, write_table
 @click.command(
     cls=Command,
     docs="docs/compare.md",
-    examples=[
-        "reassess compare a.npz b.npz",
-        "reassess compare a.csv b.csv --benchmark pets --details differ.csv",
-    ],
+    examples=["reassess compare a.npz b.npz", "reassess compare a.csv b.csv --benchmark pets --details differ.csv"],
 )
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="A B...")
 @table_option

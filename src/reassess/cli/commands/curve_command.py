@@ -181,13 +181,7 @@ def _check_call(
 
 
 def measure(
-    call: Call,
-    file: str,
-    path: Path,
-    scores: Scores,
-    answers: Answers,
-    leave_out: _LeaveOut,
-    goal: Goal | None,
+    call: Call, file: str, path: Path, scores: Scores, answers: Answers, leave_out: _LeaveOut, goal: Goal | None
 ) -> tuple[MeasuredCurve, ...]:
     """The curve of a file; and, if asked for, that of its scores made again without the image that is judged."""
     with at(file):
@@ -217,11 +211,7 @@ def _replay(
         assert answers.rated is not None  # --stop needs votes
         assert answers.votes is not None
         made = remake(
-            scores,
-            answers.rated,
-            experts=answers.experts,
-            rater_golden=answers.rater_golden,
-            original=answers.original,
+            scores, answers.rated, experts=answers.experts, rater_golden=answers.rater_golden, original=answers.original
         )
         if made.model is None:
             raise DataError(

@@ -58,10 +58,7 @@ def _numbers(
 @click.command(
     cls=Command,
     docs="docs/evaluate.md",
-    examples=[
-        "reassess evaluate a.npz b.npz",
-        "reassess evaluate a.csv --benchmark pets --by class",
-    ],
+    examples=["reassess evaluate a.npz b.npz", "reassess evaluate a.csv --benchmark pets --by class"],
 )
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @table_option
@@ -116,13 +113,7 @@ def evaluate(
     call.check_output(output, RESULT_SUFFIXES, "a table of results", benchmark=benchmark)
     call.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
     judges = load_judges(
-        call,
-        benchmark,
-        labels[0] if labels else None,
-        original,
-        scores,
-        thresholds,
-        more_labels=labels[1:],
+        call, benchmark, labels[0] if labels else None, original, scores, thresholds, more_labels=labels[1:]
     )
     excluded = None if duplicates is None else load_excluded(call, duplicates, judges)
     with write_atomically():
@@ -154,11 +145,7 @@ def evaluate(
 
 
 def _measure(
-    call: Call,
-    files: tuple[Path, ...],
-    judges: Judges,
-    top_k: tuple[int, ...] | None,
-    excluded: Excluded | None,
+    call: Call, files: tuple[Path, ...], judges: Judges, top_k: tuple[int, ...] | None, excluded: Excluded | None
 ) -> tuple[Measured, dict[str, Outcomes]]:
     """Judge every model by every label set, its file being read once; and what happened to each image by the last."""
     measured: dict[Cut, Ranking] = {cut: {} for cut in judges.sets}

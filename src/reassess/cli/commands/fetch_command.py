@@ -13,9 +13,7 @@ from reassess.data import SOURCES, KnownFile, Source, fetch_all, find_all
 
 
 @click.command(
-    cls=Command,
-    docs="docs/data.md",
-    examples=["reassess fetch", "reassess fetch imagenet-real imagenet-original"],
+    cls=Command, docs="docs/data.md", examples=["reassess fetch", "reassess fetch imagenet-real imagenet-original"]
 )
 @click.argument("names", type=Choice(list(SOURCES)), metavar="[NAME...]", nargs=-1)
 @call_options

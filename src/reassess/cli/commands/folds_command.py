@@ -137,11 +137,7 @@ def _to_json(
             {"fold": fold, "images": int(row.sum()), "classes": int(np.count_nonzero(row))}
             for fold, row in zip(made.values, counts, strict=True)
         ],
-        "duplicates": {
-            "groups": len(groups),
-            "images": _in_groups(groups),
-            "unlabelled": others,
-        },
+        "duplicates": {"groups": len(groups), "images": _in_groups(groups), "unlabelled": others},
     }
 
 

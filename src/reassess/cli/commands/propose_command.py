@@ -204,9 +204,7 @@ def _load_proposing(
     judges = load_original_judges(call, benchmark, original, golden, golden_needed=choose)
     if by_default and judges.original is None:
         raise DataError(
-            "no-original-labels",
-            "original labels are missing",
-            fix=f"reassess fetch imagenet-original; or {_GIVE}",
+            "no-original-labels", "original labels are missing", fix=f"reassess fetch imagenet-original; or {_GIVE}"
         )
     return judges
 

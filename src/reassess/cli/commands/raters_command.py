@@ -17,12 +17,7 @@ from reassess.text import counted
 
 
 @click.command(
-    cls=Command,
-    docs="docs/votes.md",
-    examples=[
-        "reassess raters votes.csv",
-        "reassess raters --benchmark pets",
-    ],
+    cls=Command, docs="docs/votes.md", examples=["reassess raters votes.csv", "reassess raters --benchmark pets"]
 )
 @click.argument("votes", required=False, metavar="[VOTES]")
 @benchmark_option
@@ -35,11 +30,7 @@ from reassess.text import counted
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The seed of the bootstrap.")
 @click.option(
-    "-o",
-    "--output",
-    type=OUTPUT,
-    metavar="OUT",
-    help="Write a row for each rater: csv, tsv, jsonl or parquet.",
+    "-o", "--output", type=OUTPUT, metavar="OUT", help="Write a row for each rater: csv, tsv, jsonl or parquet."
 )
 @match_option
 @call_options

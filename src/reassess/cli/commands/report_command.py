@@ -71,13 +71,7 @@ _SCORES = ("scores", IMAGENET.sources["scores"])
 @joining_options
 @call_options
 def report(
-    call: Call,
-    files: tuple[Path, ...],
-    output: Path,
-    kind: str | None,
-    images: Path | None,
-    limit: int,
-    **judging: Any,
+    call: Call, files: tuple[Path, ...], output: Path, kind: str | None, images: Path | None, limit: int, **judging: Any
 ) -> None:
     """Write an HTML report, or one chart of it.
 

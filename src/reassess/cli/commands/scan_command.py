@@ -73,11 +73,7 @@ def scan(
     places, labels = _with_benchmark(call, sources, benchmark, original)
     with counting(call) as progress:
         found = scan_images(
-            places,
-            near=near,
-            labels=labels,
-            workers=usable_cores() if workers is None else workers,
-            progress=progress,
+            places, near=near, labels=labels, workers=usable_cores() if workers is None else workers, progress=progress
         )
     write_duplicates(output, found.duplicates, force=call.force)
     if benchmark is not None and found.duplicates.group_count():

@@ -25,12 +25,7 @@ _MOSTLY_THERE = ("scores", "votes")  # of an own benchmark; golden answers are f
 
 
 @click.command(
-    cls=Command,
-    docs="docs/evaluate.md",
-    examples=[
-        "reassess show 3",
-        "reassess show tom.png a.csv --benchmark pets",
-    ],
+    cls=Command, docs="docs/evaluate.md", examples=["reassess show 3", "reassess show tom.png a.csv --benchmark pets"]
 )
 @click.argument("image")
 @click.argument("files", nargs=-1, type=FILE, metavar="[FILE...]")

@@ -186,11 +186,7 @@ def _read_golden(path: Path, benchmark: Benchmark, classes: Classes | None) -> V
 
 
 def _until_closed(
-    call: Call,
-    stop: StopRule,
-    per_question: int,
-    seconds: float | Path | None,
-    benchmark: Benchmark | None,
+    call: Call, stop: StopRule, per_question: int, seconds: float | Path | None, benchmark: Benchmark | None
 ) -> float:
     """Votes per question on average, as in earlier votes."""
     earlier = str(seconds) if isinstance(seconds, Path) else None

@@ -115,12 +115,7 @@ def read_vote_table(
         raise DataError("no-votes", "table has no votes", where=path, fix="write it again")
     raters, rater_ids = coded_ids(rater.filter(cast))
     voted = cast.to_numpy()
-    columns: dict[str, Any] = {
-        "items": items,
-        "item_ids": item_ids[voted],
-        "rater_ids": rater_ids,
-        "raters": raters,
-    }
+    columns: dict[str, Any] = {"items": items, "item_ids": item_ids[voted], "rater_ids": rater_ids, "raters": raters}
     if "seconds" in names:
         columns["seconds"] = floats(path, table["seconds"]).cast(float).fill_null(np.nan).to_numpy()[voted]
     if for_classes:

@@ -12,11 +12,7 @@ HOUR = 3600.0
 
 
 @pytest.fixture
-def status(
-    create: Callable[..., Run],
-    run: Callable[..., Run],
-    monkeypatch: pytest.MonkeyPatch,
-) -> Callable[..., Run]:
+def status(create: Callable[..., Run], run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
     """The status of a campaign with two raters, at the time 10^9 and some hours."""
     monkeypatch.setattr("time.time", lambda: 1e9 - HOUR)
     assert create("--per-question", "3", "--golden-share", "0.9").code == 0
@@ -30,9 +26,7 @@ def status(
 
 
 def test_status_shows_progress_and_raters(
-    status: Callable[..., Run],
-    work: Callable[..., None],
-    run: Callable[..., Run],
+    status: Callable[..., Run], work: Callable[..., None], run: Callable[..., Run]
 ) -> None:
     lines = status().out.splitlines()
     assert lines[2] == "0 votes, 0 in the last hour, 0 in the last 24 hours; at most 24 more votes needed"
@@ -66,9 +60,7 @@ next: reassess annotate invite pets.db NAME...
 
 
 def test_next_step_of_a_campaign(
-    create: Callable[..., Run],
-    run: Callable[..., Run],
-    work: Callable[..., None],
+    create: Callable[..., Run], run: Callable[..., Run], work: Callable[..., None]
 ) -> None:
     create("--golden", "none", "--per-question", "1")
     for change, expected in (
@@ -81,9 +73,7 @@ def test_next_step_of_a_campaign(
 
 
 def test_status_shows_practice_and_disagreeing_experts(
-    create: Callable[..., Run],
-    run: Callable[..., Run],
-    work: Callable[..., None],
+    create: Callable[..., Run], run: Callable[..., Run], work: Callable[..., None]
 ) -> None:
     golden = Path("pets/golden.csv")
     golden.write_text(golden.read_text() + "4.png,cat,abe,no\n5.png,dog,abe,no\n")

@@ -15,9 +15,7 @@ _IMAGES = 24
 
 
 @click.command(
-    cls=Command,
-    docs="docs/annotate.md",
-    examples=["reassess annotate demo", "reassess annotate demo --json"],
+    cls=Command, docs="docs/annotate.md", examples=["reassess annotate demo", "reassess annotate demo --json"]
 )
 @call_options
 def demo(call: Call) -> None:

@@ -9,6 +9,7 @@ import click
 
 from reassess import annotation
 from reassess.cli.call import FILE
+from reassess.cli.options import ParsedType
 from reassess.data import open_images
 from reassess.errors import DataError
 
@@ -48,20 +49,16 @@ _LOCAL = ("127.0.0.1", "localhost", "::1")
 _PORT = 8000  # default of `serve`
 
 
-class _AddressType(click.ParamType[str]):
-    name = "address"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        text = str(value)
-        if not _is_address(text):
-            with_scheme = f"{'http' if text.startswith(_LOCAL) else 'https'}://{text}"
-            if "://" not in text and _is_address(with_scheme):
-                self.fail(f"{text!r} has no scheme: write {with_scheme}.", param, ctx)
-            self.fail(f"{text!r} is not an address of pages, such as https://rate.example.org/rating.", param, ctx)
-        return text.rstrip("/")
+def _parsed_address(text: str) -> str:
+    if not _is_address(text):
+        with_scheme = f"{'http' if text.startswith(_LOCAL) else 'https'}://{text}"
+        if "://" not in text and _is_address(with_scheme):
+            raise click.BadParameter(f"{text!r} has no scheme: write {with_scheme}.")
+        raise click.BadParameter(f"{text!r} is not an address of pages, such as https://rate.example.org/rating.")
+    return text.rstrip("/")
 
 
-PAGES = _AddressType()
+PAGES = ParsedType("address", _parsed_address)
 
 
 def serve_command_of(campaign: str | Path, address: str) -> str:

@@ -1,17 +1,16 @@
 """The options that say what the commands read."""
 
-import re
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 from click.core import ParameterSource
 
-from reassess.cli.call import Call
+from reassess.cli.call import OUTPUT, Call
 from reassess.cli.help_pages import Choice, in_benchmark, in_reading
-from reassess.core import IMAGENET, Benchmark, Id, Leaderboard, StopRule
+from reassess.core import IMAGENET, Benchmark, Id, StopRule
 from reassess.core.image_names import MATCHES
 from reassess.core.items import normal_id
 from reassess.data import open_benchmark, update_benchmark
@@ -22,7 +21,7 @@ _T = TypeVar("_T")
 
 
 class ParsedType(click.ParamType[_T]):
-    """What a noun makes of a text, or refuses."""
+    """A text that a function parses; it raises `DataError` or `click.BadParameter`."""
 
     def __init__(self, name: str, parse: Callable[[str], _T]) -> None:
         self.name = name
@@ -30,6 +29,8 @@ class ParsedType(click.ParamType[_T]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> _T:
         """The parsed value."""
+        if not isinstance(value, str):  # already parsed
+            return cast("_T", value)
         try:
             return self.parse(value)
         except DataError as error:
@@ -63,24 +64,9 @@ benchmark_option = in_benchmark(
 )
 
 
-class _PatternType(click.ParamType[re.Pattern[str]]):
-    name = "pattern"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> re.Pattern[str]:
-        try:
-            return re.compile(value)
-        except re.error as error:
-            self.fail(f"{value!r} is no regular expression: {error}.", param, ctx)
-
-
-family_option = click.option(
-    "--family",
-    type=_PatternType(),
-    default=Leaderboard.family,
-    metavar="PATTERN",
-    help="A regular expression: what it, or its first group, finds in a model's name is the model's family.  [default: "
-    "the first word]",
-)
+def output_option(metavar: str, text: str, *, required: bool = True) -> Callable[..., Any]:
+    """The option for the file that a command writes."""
+    return click.option("-o", "--output", type=OUTPUT, required=required, metavar=metavar, help=text)
 
 
 def keep_settings(call: Call, benchmark: Benchmark | None, output: Path, part: str, **settings: Any) -> None:
@@ -162,6 +148,14 @@ answers_option = in_reading(
     callback=_split,
     metavar="A,B,...",
     help="Answers from invalid to valid.  [default: the benchmark's; no, maybe, yes; or numbers]",
+)
+
+
+golden_at_least_option = in_benchmark(
+    "--golden-at-least",
+    type=click.IntRange(1),
+    metavar="M",
+    help="Experts who must agree on a golden answer.  [default: more than half of those who answered]",
 )
 
 

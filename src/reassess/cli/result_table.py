@@ -6,11 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import click
-
-from reassess.cli.call import OUTPUT
+from reassess.cli.options import output_option
 from reassess.cli.screen import print_table
 from reassess.formats.files import writing
 from reassess.text import plain
@@ -95,7 +92,4 @@ _FORMATS: dict[str, Callable[[_Lines, int], str]] = {".csv": _as_csv, ".tex": _a
 RESULT_SUFFIXES = tuple(_FORMATS)
 
 
-def table_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The option for a file of the table that a command prints."""
-    help_text = "Write the table: csv, tex or md."
-    return click.option("-o", "--output", type=OUTPUT, metavar="TABLE", help=help_text)(command)
+table_option = output_option("TABLE", "Write the table: csv, tex or md.", required=False)

@@ -9,9 +9,16 @@ import click
 from reassess.aggregation import AUTO, METHODS, parse_method, warn_of_stop
 from reassess.aggregation.em import POOLING
 from reassess.cli.aggregate_options import OF_IMAGENET, MadeScores, make_scores
-from reassess.cli.call import OUTPUT, Call, Range, benchmark_words, call_options
+from reassess.cli.call import Call, Range, benchmark_words, call_options
 from reassess.cli.help_pages import Choice, Command, in_benchmark
-from reassess.cli.options import answers_option, benchmark_option, keep_settings, match_option
+from reassess.cli.options import (
+    answers_option,
+    benchmark_option,
+    golden_at_least_option,
+    keep_settings,
+    match_option,
+    output_option,
+)
 from reassess.core import IMAGENET, KNOWN_ANSWERS, USUAL_THRESHOLD, Benchmark, Questions, Votes, classes_of
 from reassess.formats import write_posterior, write_scores
 from reassess.formats.files import suffix_of, write_atomically
@@ -39,12 +46,7 @@ from reassess.text import counted, some
 @in_benchmark(
     "--golden", metavar="NAME|FILE", help="The experts' answers, or none; em keeps golden items at their truth."
 )
-@in_benchmark(
-    "--golden-at-least",
-    type=int,
-    metavar="M",
-    help="How many experts must agree on a golden answer.  [default: more than half of those who answered]",
-)
+@golden_at_least_option
 @in_benchmark("--original", metavar="NAME|FILE", help="Count original labels as one more rater, or none.")
 @click.option(
     "--pooling",
@@ -54,7 +56,7 @@ from reassess.text import counted, some
 )
 @answers_option
 @match_option
-@click.option("-o", "--output", type=OUTPUT, required=True, metavar="SCORES", help="npz, csv, tsv, jsonl or parquet.")
+@output_option("SCORES", "npz, csv, tsv, jsonl or parquet.")
 @call_options
 def aggregate(
     call: Call, votes: str | None, benchmark: Benchmark | None, method: str | None, output: Path, **given: Any

@@ -14,7 +14,7 @@ from reassess.cli.clean_options import CleaningOutputs, Kept
 from reassess.cli.duplicate_inputs import load_groups
 from reassess.cli.help_pages import Choice, Command, in_benchmark
 from reassess.cli.judges import load_original_judges
-from reassess.cli.options import ParsedType, benchmark_option, match_option, prediction_options
+from reassess.cli.options import ParsedType, benchmark_option, match_option, output_option, prediction_options
 from reassess.cli.part_inputs import matched
 from reassess.cli.prediction_inputs import each_prediction
 from reassess.cli.screen import print_table, say
@@ -40,14 +40,7 @@ _OF_KIND: dict[str | None, str] = {
     docs="docs/cleaning.md",
 )
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
-@click.option(
-    "-o",
-    "--output",
-    type=OUTPUT,
-    required=True,
-    metavar="TABLE|TXT",
-    help="Write the wrong labels: csv, tsv, jsonl or parquet; or the kept images: txt.",
-)
+@output_option("TABLE|TXT", "Write the wrong labels: csv, tsv, jsonl or parquet; or the kept images: txt.")
 @click.option("--details", type=OUTPUT, metavar="TABLE", help="Write a row for each label: csv, tsv, jsonl or parquet.")
 @click.option("--page", type=OUTPUT, metavar="HTML", help="Write a page of the worst labels with their images.")
 @click.option("--images", type=FILE, metavar="DIR|ZIP|TAR", help="Images for --page.  [default: the benchmark's]")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import click
 
@@ -20,10 +20,18 @@ from reassess.aggregation import (
     replay_stops,
     warn_of_stop,
 )
-from reassess.cli.call import OUTPUT, Call, benchmark_words, call_options, refuse_repeated, tracked
+from reassess.cli.call import Call, benchmark_words, call_options, refuse_repeated, tracked
 from reassess.cli.curve_inputs import Answers, load_curves
 from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.options import STOP, ParsedType, answers_option, benchmark_option, match_option
+from reassess.cli.options import (
+    STOP,
+    ParsedType,
+    answers_option,
+    benchmark_option,
+    golden_at_least_option,
+    match_option,
+    output_option,
+)
 from reassess.cli.part_inputs import NONE
 from reassess.cli.tables.curve_table import print_curves, print_replays, write_points, write_replays
 from reassess.core import IMAGENET, USUAL_THRESHOLD, Benchmark, Scores, StopRule
@@ -36,15 +44,12 @@ from reassess.report.figures import FIGURE_SUFFIXES
 _LeaveOut = Literal["image"] | int | None
 
 
-class _LeaveOutType(click.ParamType[Literal["image"] | int]):
-    name = "image or number of folds"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Literal["image"] | int:
-        if value == "image":
-            return "image"
-        if not (value.isascii() and value.isdigit()):
-            self.fail(f"{value!r} is neither image nor a number of folds", param, ctx)
-        return int(value)
+def _leave_out(text: str) -> _LeaveOut:
+    if text == "image":
+        return "image"
+    if not (text.isascii() and text.isdigit()):
+        raise click.BadParameter(f"{text!r} is neither image nor a number of folds")
+    return int(text)
 
 
 def _method(text: str) -> str:
@@ -67,17 +72,11 @@ def _method(text: str) -> str:
     metavar="NAME|FILE",
     help=f"Experts' answers.  [default: {IMAGENET.sources['golden']}, if the images are ImageNet's]",
 )
-@in_benchmark(
-    "--golden-at-least",
-    type=int,
-    metavar="M",
-    help="How many experts must say yes for a pair to be valid, or choose its class.  [default: more than "
-    "half of those who answered]",
-)
+@golden_at_least_option
 @answers_option
 @click.option(
     "--leave-out",
-    type=_LeaveOutType(),
+    type=ParsedType("image or number of folds", _leave_out),
     metavar="image|FOLDS",
     help="Make the scores again without the golden answers of the image, or fold of images, that is judged.",
 )
@@ -105,12 +104,8 @@ def _method(text: str) -> str:
     "votes: how many votes are taken, and how many labels change. Other rules are shown beside it.",
 )
 @match_option
-@click.option(
-    "-o",
-    "--output",
-    type=OUTPUT,
-    metavar="FIGURE|CSV",
-    help="A figure (svg, png, pdf) or a table: of the points, or with --stop of the rules.",
+@output_option(
+    "FIGURE|CSV", "A figure (svg, png, pdf) or a table: of the points, or with --stop of the rules.", required=False
 )
 @call_options
 def curve(

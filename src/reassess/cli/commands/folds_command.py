@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.cleaning import USUAL_FOLDS, make_folds
-from reassess.cli.call import OUTPUT, Call, benchmark_words, call_options
+from reassess.cli.call import Call, benchmark_words, call_options
 from reassess.cli.duplicate_inputs import load_groups
 from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.options import benchmark_option, match_option
+from reassess.cli.options import benchmark_option, match_option, output_option
 from reassess.cli.part_inputs import joined_parts, matched, needed_part, read_classes_of, read_original_of
 from reassess.cli.screen import print_table
 from reassess.core import IMAGENET, Benchmark, Folds, LabelSets
@@ -34,9 +34,7 @@ _Groups = list[tuple[str, ...]]
         "reassess folds --original train.csv --duplicates copies.csv -o ten.parquet",
     ],
 )
-@click.option(
-    "-o", "--output", type=OUTPUT, required=True, metavar="FOLDS", help="Write the folds: csv, tsv, jsonl or parquet."
-)
+@output_option("FOLDS", "Write the folds: csv, tsv, jsonl or parquet.")
 @click.option(
     "--k", type=click.IntRange(2, _MOST), default=USUAL_FOLDS, show_default=True, metavar="N", help="Number of folds."
 )

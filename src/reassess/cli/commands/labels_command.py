@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 
 from reassess.aggregation import label_sets
-from reassess.cli.call import OUTPUT, Call, benchmark_words, call_options, refuse_repeated
+from reassess.cli.call import Call, benchmark_words, call_options, refuse_repeated
 from reassess.cli.help_pages import Choice, Command, in_benchmark
 from reassess.cli.judges import judging
-from reassess.cli.options import benchmark_option, keep_settings, match_option
+from reassess.cli.options import benchmark_option, keep_settings, match_option, output_option
 from reassess.cli.part_inputs import joined_parts, matched, needed_part, read_classes_of, read_original_of
 from reassess.cli.tables.labels_table import class_table, comparison_to_json, print_comparison
 from reassess.comparison import LabelDiff, label_agreement, label_diff
@@ -38,12 +38,10 @@ from reassess.text import counted
     help="Original labels, which unrated images keep; none: omit these images.  "
     f"[default: the benchmark's; {IMAGENET.sources['original']} for ImageNet]",
 )
-@click.option(
-    "-o",
-    "--output",
-    type=OUTPUT,
-    metavar="OUT",
-    help="Write the label sets: json, csv, tsv, jsonl or parquet. Of several SETS, a table with a row for each class.",
+@output_option(
+    "OUT",
+    "Write the label sets: json, csv, tsv, jsonl or parquet. Of several SETS, a table with a row for each class.",
+    required=False,
 )
 @click.option(
     "--threshold",

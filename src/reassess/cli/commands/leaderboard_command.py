@@ -3,13 +3,12 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
-from reassess.cli.call import FILE, OUTPUT, Call, call_options, refuse_repeated
+from reassess.cli.call import FILE, Call, call_options, refuse_repeated
 from reassess.cli.help_pages import Command
-from reassess.cli.options import benchmark_option, family_option
+from reassess.cli.options import ParsedType, benchmark_option, output_option
 from reassess.cli.part_inputs import find_part, joined_parts, read_classes_of, read_original_of
 from reassess.cli.result_table import RESULT_SUFFIXES
 from reassess.cli.tables.leaderboard_table import Level, print_leaderboard, rows_table, to_json
@@ -23,24 +22,28 @@ from reassess.report.figures import FIGURE_SUFFIXES
 _GIVEN = "the given model"
 
 
-class _PlaceType(click.ParamType[LeaderboardRow | Path]):
-    name = "file or accuracies"
+def _pattern(text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise click.BadParameter(f"{text!r} is no regular expression: {error}.") from error
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> LeaderboardRow | Path:
-        if not re.match(r"(original|real)=", value):
-            return Path(value)
-        given = [part.partition("=")[::2] for part in value.split(",")]
-        parts = dict(given)
-        for name in parts:
-            if (times := sum(name == other for other, _ in given)) > 1:
-                self.fail(f"{value!r} gives {name} {'twice' if times == 2 else f'{times} times'}", param, ctx)
-        try:
-            original, real = float(parts.pop("original")), float(parts.pop("real"))
-        except (KeyError, ValueError):
-            original, real = 0.0, 0.0
-        if parts or not (1 < original <= 100 and 1 < real <= 100):  # and not shares
-            self.fail(f"{value!r} are not two accuracies in percent, such as original=83.1,real=88.5", param, ctx)
-        return LeaderboardRow(model=_GIVEN, original=original, real=real)
+
+def _placed(text: str) -> LeaderboardRow | Path:
+    if not re.match(r"(original|real)=", text):
+        return Path(text)
+    given = [part.partition("=")[::2] for part in text.split(",")]
+    parts = dict(given)
+    for name in parts:
+        if (times := sum(name == other for other, _ in given)) > 1:
+            raise click.BadParameter(f"{text!r} gives {name} {'twice' if times == 2 else f'{times} times'}")
+    try:
+        original, real = float(parts.pop("original")), float(parts.pop("real"))
+    except (KeyError, ValueError):
+        original, real = 0.0, 0.0
+    if parts or not (1 < original <= 100 and 1 < real <= 100):  # and not shares
+        raise click.BadParameter(f"{text!r} are not two accuracies in percent, such as original=83.1,real=88.5")
+    return LeaderboardRow(model=_GIVEN, original=original, real=real)
 
 
 @click.command(
@@ -56,18 +59,23 @@ class _PlaceType(click.ParamType[LeaderboardRow | Path]):
 @click.option(
     "--place",
     "placed",
-    type=_PlaceType(),
+    type=ParsedType("file or accuracies", _placed),
     metavar="FILE|original=P,real=P",
     help="Place models: those in a file like TABLE, or one by its two accuracies in percent.",
 )
-@family_option
-@click.option("--limit", type=click.IntRange(1), default=10, show_default=True, metavar="N", help="Rows to print.")
 @click.option(
-    "-o",
-    "--output",
-    type=OUTPUT,
-    metavar="TABLE|FIGURE",
-    help="Write the table with all rows: csv, tex or md; or draw the figure: svg, png or pdf.",
+    "--family",
+    type=ParsedType("pattern", _pattern),
+    default=Leaderboard.family,
+    metavar="PATTERN",
+    help="A regular expression: what it, or its first group, finds in a model's name is the model's family.  [default: "
+    "the first word]",
+)
+@click.option("--limit", type=click.IntRange(1), default=10, show_default=True, metavar="N", help="Rows to print.")
+@output_option(
+    "TABLE|FIGURE",
+    "Write the table with all rows: csv, tex or md; or draw the figure: svg, png or pdf.",
+    required=False,
 )
 @call_options
 def leaderboard(

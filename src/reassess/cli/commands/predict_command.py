@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from reassess.cli.call import FILE, OUTPUT, Call, benchmark_words, call_options, counting, usable_cores
+from reassess.cli.call import FILE, Call, benchmark_words, call_options, counting, usable_cores
 from reassess.cli.help_pages import Command
-from reassess.cli.options import benchmark_option
+from reassess.cli.options import benchmark_option, output_option
 from reassess.cli.prediction_inputs import own_value
 from reassess.cli.screen import print_table
 from reassess.core import Benchmark
@@ -30,13 +30,9 @@ _MOST_WORKERS = 16
     ],
 )
 @click.argument("models", nargs=-1, required=True, metavar="MODEL...")
-@click.option(
-    "-o",
-    "--output",
-    type=OUTPUT,
-    required=True,
-    metavar="OUT",
-    help="Write the predictions: npy, with the image names beside it; or csv, tsv, jsonl or parquet, with the 20 best "
+@output_option(
+    "OUT",
+    "Write the predictions: npy, with the image names beside it; or csv, tsv, jsonl or parquet, with the 20 best "
     "classes. For several models, a folder with an npy file for each.",
 )
 @click.option(

@@ -13,7 +13,14 @@ from reassess.aggregation import golden_truth
 from reassess.cli.call import FILE, OUTPUT, Call, Range, benchmark_words, call_options, refuse_repeated
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.judges import Judges, load_judges, load_original_judges, taken_for_imagenet
-from reassess.cli.options import ParsedType, benchmark_option, joining_options, part_option, prediction_options
+from reassess.cli.options import (
+    ParsedType,
+    benchmark_option,
+    joining_options,
+    output_option,
+    part_option,
+    prediction_options,
+)
 from reassess.cli.part_inputs import NONE, matched
 from reassess.cli.prediction_inputs import each_prediction, short_names
 from reassess.cli.tables.propose_table import (
@@ -79,12 +86,10 @@ class _Models:
     docs="docs/proposals.md",
 )
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
-@click.option(
-    "-o",
-    "--output",
-    type=OUTPUT,
-    metavar="CANDIDATES",
-    help="Write the candidates, with --choose those of the chosen models: csv, tsv, jsonl or parquet.",
+@output_option(
+    "CANDIDATES",
+    "Write the candidates, with --choose those of the chosen models: csv, tsv, jsonl or parquet.",
+    required=False,
 )
 @click.option(
     "--per-image",

@@ -5,9 +5,9 @@ from pathlib import Path
 import click
 
 from reassess.aggregation import GoldenVotes, golden_votes, rater_reliability, reliability_table, warn_of_stop
-from reassess.cli.call import OUTPUT, Call, call_options
-from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.options import benchmark_option, golden_options, match_option
+from reassess.cli.call import Call, call_options
+from reassess.cli.help_pages import Command
+from reassess.cli.options import benchmark_option, golden_at_least_option, golden_options, match_option, output_option
 from reassess.cli.part_inputs import joined_parts, load_golden, matched, needed_part, read_classes_of, refuse_two_kinds
 from reassess.cli.tables.raters_table import print_reliability
 from reassess.core import Benchmark, Questions, Votes, benchmark_of
@@ -22,16 +22,9 @@ from reassess.text import counted
 @click.argument("votes", required=False, metavar="[VOTES]")
 @benchmark_option
 @golden_options
-@in_benchmark(
-    "--golden-at-least",
-    type=click.IntRange(min=1),
-    metavar="M",
-    help="How many experts must say yes for a pair to be valid, or give an item's answer.  [default: more than half]",
-)
+@golden_at_least_option
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The seed of the bootstrap.")
-@click.option(
-    "-o", "--output", type=OUTPUT, metavar="OUT", help="Write a row for each rater: csv, tsv, jsonl or parquet."
-)
+@output_option("OUT", "Write a row for each rater: csv, tsv, jsonl or parquet.", required=False)
 @match_option
 @call_options
 def raters(

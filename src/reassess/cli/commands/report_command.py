@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from reassess.cli.call import FILE, OUTPUT, Call, call_options, percent, refuse_repeated, tracked
+from reassess.cli.call import FILE, Call, call_options, percent, refuse_repeated, tracked
 from reassess.cli.help_pages import Choice, Command
 from reassess.cli.judges import load_judges
-from reassess.cli.options import joining_options, judge_options, prediction_options
+from reassess.cli.options import joining_options, judge_options, output_option, prediction_options
 from reassess.cli.part_inputs import find_part
 from reassess.cli.prediction_inputs import each_prediction, short_names
 from reassess.cli.screen import print_table
@@ -36,14 +36,7 @@ _SCORES = ("scores", IMAGENET.sources["scores"])
     ],
 )
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=OUTPUT,
-    metavar="PAGE|FIGURE",
-    help="The page, html; with --chart, svg, png or pdf.",
-)
+@output_option("PAGE|FIGURE", "The page, html; with --chart, svg, png or pdf.")
 @click.option(
     "--chart", "kind", type=Choice(list(CHARTS)), metavar="KIND", help=f"Draw only this: {', '.join(CHARTS)}."
 )

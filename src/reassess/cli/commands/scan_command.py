@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 
-from reassess.cli.call import FILE, OUTPUT, Call, benchmark_words, call_options, counting, usable_cores
+from reassess.cli.call import FILE, Call, benchmark_words, call_options, counting, usable_cores
 from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.options import benchmark_option
+from reassess.cli.options import benchmark_option, output_option
 from reassess.cli.part_inputs import NONE, read_classes_of, read_original_of
 from reassess.cli.screen import print_table
 from reassess.core import UNUSABLE_KINDS, Benchmark, DuplicateCounts, LabelSets
@@ -28,14 +28,7 @@ _MOST_PAIRS = 20
     ],
 )
 @click.argument("sources", nargs=-1, type=FILE, metavar="[SOURCE...]")
-@click.option(
-    "-o",
-    "--output",
-    type=OUTPUT,
-    required=True,
-    metavar="TABLE",
-    help="Write the images found: csv, tsv or parquet, with the columns set, image, group and kind.",
-)
+@output_option("TABLE", "Write the images found: csv, tsv or parquet, with the columns set, image, group and kind.")
 @click.option("--near", is_flag=True, help="Also find images that look the same.")
 @click.option(
     "--workers", type=click.IntRange(0), metavar="N", help="Processes that read images.  [default: one per core]"

@@ -10,10 +10,10 @@ import click
 import numpy as np
 
 from reassess.cli.aggregate_options import NO_OPTIONS, make_scores
-from reassess.cli.call import FILE, OUTPUT, Call, Range, benchmark_words, call_options
+from reassess.cli.call import FILE, Call, Range, benchmark_words, call_options
 from reassess.cli.campaign_inputs import with_unanswered
 from reassess.cli.help_pages import Command, in_benchmark
-from reassess.cli.options import STOP, benchmark_option
+from reassess.cli.options import STOP, ParsedType, benchmark_option, output_option
 from reassess.cli.part_inputs import find_part, read_classes_of
 from reassess.cli.screen import print_table
 from reassess.core import Benchmark, Classed, Classes, Effort, Questions, StopRule, Tasks, Votes, benchmark_of
@@ -30,21 +30,16 @@ _SHOWN = 0.1  # hours
 _IN_SHORT = {"under ": "under a common parent", "any two together ": "any two together on several images"}
 
 
-class _SecondsType(click.ParamType[float | Path]):
-    name = "seconds or a file"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | Path:
-        if isinstance(value, float | Path):
-            return value
-        if value and exists(value):
-            return Path(value)
-        try:
-            number = float(value)
-        except ValueError:
-            self.fail(f"{value!r} is neither a number of seconds nor a file of votes.", param, ctx)
-        if not math.isfinite(number):
-            self.fail(f"{value!r} is not a number of seconds.", param, ctx)
-        return float(Range(0).convert(number, param, ctx))
+def _seconds(text: str) -> float | Path:
+    if text and exists(text):
+        return Path(text)
+    try:
+        number = float(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is neither a number of seconds nor a file of votes.") from None
+    if not math.isfinite(number):
+        raise click.BadParameter(f"{text!r} is not a number of seconds.")
+    return float(Range(0).convert(number, None, None))
 
 
 @click.command(
@@ -56,7 +51,7 @@ class _SecondsType(click.ParamType[float | Path]):
     docs="docs/proposals.md",
 )
 @click.argument("candidates", type=FILE, metavar="CANDIDATES")
-@click.option("-o", "--output", type=OUTPUT, required=True, metavar="TASKS", help="Write the tasks: jsonl.")
+@output_option("TASKS", "Write the tasks: jsonl.")
 @click.option(
     "--per-task",
     type=click.IntRange(1),
@@ -75,7 +70,7 @@ class _SecondsType(click.ParamType[float | Path]):
 )
 @click.option(
     "--seconds",
-    type=_SecondsType(),
+    type=ParsedType("seconds or a file", _seconds),
     metavar="S|VOTES",
     help="Seconds per vote, or earlier votes with the column seconds, to estimate hours.",
 )

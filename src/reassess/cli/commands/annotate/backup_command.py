@@ -5,9 +5,10 @@ from pathlib import Path
 import click
 
 from reassess import annotation
-from reassess.cli.call import OUTPUT, Call, call_options
+from reassess.cli.call import Call, call_options
 from reassess.cli.campaign_options import campaign_argument
 from reassess.cli.help_pages import Command
+from reassess.cli.options import output_option
 from reassess.formats.files import check_output
 from reassess.text import in_bytes
 
@@ -21,7 +22,7 @@ from reassess.text import in_bytes
     ],
 )
 @campaign_argument
-@click.option("-o", "--output", type=OUTPUT, metavar="FILE", help="The copy, which is a campaign too.")
+@output_option("FILE", "The copy, which is a campaign too.", required=False)
 @click.option(
     "--upgrade", is_flag=True, help="Then upgrade the campaign from an earlier version. Stop its server first."
 )

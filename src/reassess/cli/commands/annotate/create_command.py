@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,7 +15,7 @@ from reassess.cli.call import FILE, Call, Range, call_options, counting
 from reassess.cli.campaign_inputs import CampaignParts, load_campaign_parts
 from reassess.cli.campaign_options import written_campaign_argument
 from reassess.cli.help_pages import Command
-from reassess.cli.options import STOP, benchmark_option
+from reassess.cli.options import STOP, ParsedType, benchmark_option
 from reassess.core import Benchmark, StopRule
 from reassess.data import check_place, open_images
 from reassess.errors import DataError, ReassessWarning
@@ -31,13 +31,12 @@ _SETTINGS = ("name", "threshold", "match")
 _CONSENT, _EXAMPLES = "consent.md", "examples"  # of a benchmark folder
 
 
-class _GoldenType(click.ParamType[int | str]):
-    name = "golden"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
-        if isinstance(value, str) and value.isascii() and value.isdigit() and not exists(value):
-            return int(value) if int(value) else self.fail("0 is not a number of golden questions.", param, ctx)
-        return value if isinstance(value, int) else str(value)
+def _golden(text: str) -> int | str:
+    if not text.isascii() or not text.isdigit() or exists(text):
+        return text
+    if not int(text):
+        raise click.BadParameter("0 is not a number of golden questions.")
+    return int(text)
 
 
 @click.command(
@@ -66,7 +65,7 @@ class _GoldenType(click.ParamType[int | str]):
 )
 @click.option(
     "--golden",
-    type=_GoldenType(),
+    type=ParsedType("golden", _golden),
     metavar="N|FILE",
     help="Draw N golden questions for experts, or read golden questions or experts' answers; or none.  [default: the "
     "benchmark's answers]",

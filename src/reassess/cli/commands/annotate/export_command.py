@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from reassess import annotation
-from reassess.cli.call import OUTPUT, Call, call_options
+from reassess.cli.call import Call, call_options
 from reassess.cli.campaign_options import campaign_argument
 from reassess.cli.help_pages import Command
+from reassess.cli.options import output_option
 from reassess.core import USUAL_THRESHOLD
 from reassess.data import open_benchmark
 from reassess.text import counted
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     ],
 )
 @campaign_argument
-@click.option("-o", "--output", type=OUTPUT, required=True, metavar="FOLDER", help="The folder.")
+@output_option("FOLDER", "The folder.")
 @click.option("--rater-names", is_flag=True, help="Keep the names of raters; otherwise they have numbers.")
 @call_options
 def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) -> None:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +11,7 @@ from reassess import annotation
 from reassess.cli.call import Call, call_options, refuse_repeated
 from reassess.cli.campaign_options import PAGES, serve_command_of, written_campaign_argument
 from reassess.cli.help_pages import Command
+from reassess.cli.options import ParsedType
 from reassess.cli.screen import say
 from reassess.errors import DataError
 from reassess.text import nearest, some
@@ -23,19 +24,14 @@ _ADDRESS = "http://127.0.0.1:8000"
 _ROLES = ("rater", "expert", "owner")
 
 
-class _PersonType(click.ParamType[tuple[str, str | None]]):
-    name = "person"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str | None]:
-        if not isinstance(value, str):
-            return tuple(value)
-        name, separator, role = value.rpartition(":")
-        if not separator:
-            return value, None
-        if role not in _ROLES:
-            hint = nearest(role, _ROLES)
-            self.fail(f"{role!r} is not a role: {', '.join(_ROLES)}.{f' {hint}' if hint else ''}", param, ctx)
-        return name, role
+def _person(text: str) -> tuple[str, str | None]:
+    name, separator, role = text.rpartition(":")
+    if not separator:
+        return text, None
+    if role not in _ROLES:
+        hint = nearest(role, _ROLES)
+        raise click.BadParameter(f"{role!r} is not a role: {', '.join(_ROLES)}.{f' {hint}' if hint else ''}")
+    return name, role
 
 
 @click.command(
@@ -47,7 +43,9 @@ class _PersonType(click.ParamType[tuple[str, str | None]]):
     ],
 )
 @written_campaign_argument
-@click.argument("people", nargs=-1, required=True, type=_PersonType(), metavar="NAME[:expert|:owner]...")
+@click.argument(
+    "people", nargs=-1, required=True, type=ParsedType("person", _person), metavar="NAME[:expert|:owner]..."
+)
 @click.option("--revoke", is_flag=True, help="Revoke the links of people, and make none.")
 @click.option(
     "--address", type=PAGES, default=_ADDRESS, show_default=True, metavar="URL", help="The address that people open."

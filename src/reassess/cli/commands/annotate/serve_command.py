@@ -1,7 +1,6 @@
 """`reassess annotate serve`: the pages of a campaign, for raters, experts and owners."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -9,31 +8,21 @@ from reassess import annotation
 from reassess.cli.call import FILE, Call, call_options
 from reassess.cli.campaign_options import campaign_argument, images_of
 from reassess.cli.help_pages import Command
+from reassess.cli.options import ParsedType
 from reassess.errors import DataError
 
 
-class _ServedType(click.ParamType[tuple[str, int, str | None]]):
+def _served(text: str) -> tuple[str, int, str | None]:
     """Host, port and path; no path means no proxy."""
-
-    name = "address"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, int, str | None]:
-        if not isinstance(value, str):
-            return tuple(value)
-        place, slash, path = value.partition("/")
-        host, _, port = place.rpartition(":")
-        if not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
-            self.fail(f"{value!r} is not an address HOST:PORT or HOST:PORT/PATH.", param, ctx)
-        try:
-            return (
-                host.removeprefix("[").removesuffix("]"),
-                int(port),
-                annotation.root_path_of(slash + path) if slash else None,
-            )
-        except DataError as error:
-            self.fail(f"{slash + path!r} is {error.what}: {error.allowed}", param, ctx)
+    place, slash, path = text.partition("/")
+    host, _, port = place.rpartition(":")
+    if not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
+        raise click.BadParameter(f"{text!r} is not an address HOST:PORT or HOST:PORT/PATH.")
+    try:
+        root_path = annotation.root_path_of(slash + path) if slash else None
+    except DataError as error:
+        raise click.BadParameter(f"{slash + path!r} is {error.what}: {error.allowed}") from error
+    return host.removeprefix("[").removesuffix("]"), int(port), root_path
 
 
 @click.command(
@@ -47,7 +36,7 @@ class _ServedType(click.ParamType[tuple[str, int, str | None]]):
 @campaign_argument
 @click.option(
     "--address",
-    type=_ServedType(),
+    type=ParsedType("address", _served),
     default="127.0.0.1:8000",
     show_default=True,
     metavar="HOST:PORT[/PATH]",

@@ -6,15 +6,16 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from reassess import annotation
-from reassess.cli.call import FILE, OUTPUT, Call, Range, call_options, counting, percent
+from reassess.cli.call import FILE, Call, Range, call_options, counting, percent
 from reassess.cli.campaign_options import campaign_argument
 from reassess.cli.help_pages import Command
 from reassess.cli.judges import judging
+from reassess.cli.options import ParsedType, output_option
 from reassess.cli.screen import say
 from reassess.cli.tables.campaign_table import states_in_words
 from reassess.errors import OutputError
@@ -30,16 +31,11 @@ _RATERS, _SECONDS = 6, 3.0
 _CAREFUL = "0.9,0.05,0.05/0.05,0.05,0.9"
 
 
-class _MatrixType(click.ParamType[tuple[tuple[float, ...], ...]]):
-    name = "matrix"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if not isinstance(value, str):
-            return value
-        try:
-            return tuple(tuple(float(part) for part in row.split(",")) for row in value.split("/"))
-        except ValueError:
-            self.fail(f"{value!r} is not a matrix, such as {_CAREFUL}.", param, ctx)
+def _matrix(text: str) -> tuple[tuple[float, ...], ...]:
+    try:
+        return tuple(tuple(float(part) for part in row.split(",")) for row in text.split("/"))
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not a matrix, such as {_CAREFUL}.") from None
 
 
 @click.command(
@@ -57,7 +53,7 @@ class _MatrixType(click.ParamType[tuple[tuple[float, ...], ...]]):
 @click.option(
     "--matrix",
     "matrices",
-    type=_MatrixType(),
+    type=ParsedType("matrix", _matrix),
     multiple=True,
     default=[_CAREFUL],
     metavar="M",
@@ -79,7 +75,7 @@ class _MatrixType(click.ParamType[tuple[tuple[float, ...], ...]]):
     help="The truth: valid classes of each image.  [default: that of golden questions, others at random]",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the answers.")
-@click.option("-o", "--output", type=OUTPUT, metavar="FILE", help="Keep the copy with the simulated votes.")
+@output_option("FILE", "Keep the copy with the simulated votes.", required=False)
 @call_options
 def simulate(
     call: Call,

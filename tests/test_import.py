@@ -11,7 +11,7 @@ import reassess
 from reassess.core import LabelSets
 from tests.helpers import python
 
-HEAVY = {"numpy", "numba", "polars", "torch", "matplotlib", "pandas", "rich", "pooch", "timm"}
+HEAVY = {"numpy", "numba", "polars", "torch", "matplotlib", "pandas", "rich", "requests", "timm"}
 HEAVY |= {"scipy", "scipy.special", "scipy.stats"}
 
 

@@ -28,9 +28,9 @@ def cache_folder() -> Path:
     """The folder that keeps what was fetched: REASSESS_CACHE, or else the user's own cache folder for `reassess`."""
     if chosen := os.environ.get("REASSESS_CACHE"):
         return _folder(chosen)
-    import pooch
+    from platformdirs import user_cache_path
 
-    return Path(pooch.os_cache("reassess"))
+    return user_cache_path("reassess")
 
 
 def find(name: str) -> Path | None:

@@ -153,9 +153,7 @@ def test_the_catalogue_holds_together() -> None:
 
 
 def test_importing_the_module_loads_nothing_heavy() -> None:
-    code = (
-        "import sys, reassess.data.sources; print(*{'numpy', 'requests', 'rich', 'polars'} & set(sys.modules))"
-    )
+    code = "import sys, reassess.data.sources; print(*{'numpy', 'requests', 'rich', 'polars'} & set(sys.modules))"
     assert python("-c", code).out == "\n"
 
 

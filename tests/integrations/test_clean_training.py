@@ -74,7 +74,7 @@ def test_an_image_is_kept_if_and_only_if_it_is_listed(
     needs: Callable[[str], None], paths: Any, listed: set[str]
 ) -> None:
     needs("torchvision")
-    module = import_module("reassess.integrations.clean_training")
+    module = import_module("reassess.integrations.torch_training")
     stems = [Path(path).stem for path in paths]
     kept = [row for row, stem in enumerate(stems) if stem in listed]
     if len({stems[row] for row in kept}) < len(kept) or not kept:

@@ -16,6 +16,7 @@ from reassess.errors import Missing
 from reassess.report import CHARTS, Chart, figures, write_chart
 from reassess.report.accuracy_figures import Spot, scatter_on
 from reassess.report.chart_figures import (
+    SQUARE,
     Intervals,
     Mark,
     Stacks,
@@ -28,7 +29,6 @@ from reassess.report.charts import taxonomy_chart
 from reassess.report.figures import save_figure
 from reassess.report.inline_svg import dark, inline_figure
 from reassess.report.sections import sections
-from reassess.report.style import SQUARE
 from tests.helpers import message, numbered_labels
 from tests.report.cases import findings, leaderboard
 

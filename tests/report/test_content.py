@@ -16,7 +16,7 @@ from reassess.core import LabelSets, Leaderboard, LeaderboardRow, Predictions
 from reassess.errors import Missing
 from reassess.report import CHARTS
 from reassess.report.chart import Section
-from reassess.report.explorers import explorers
+from reassess.report.page import explorers
 from reassess.report.sections import sections
 from tests.report.cases import findings, leaderboard
 

@@ -15,10 +15,9 @@ from reassess.comparison import Findings
 from reassess.comparison.summary import summary
 from reassess.core import Classes
 from reassess.report import CHARTS
-from reassess.report.explorers import explorers
 from reassess.report.gallery import Thumbnail, Thumbnails
 from reassess.report.mistake_gallery import cards, choose, mistake_gallery
-from reassess.report.page import Page, ReportSources, bound, render
+from reassess.report.page import Page, ReportSources, bound, explorers, render
 from reassess.report.sections import sections
 from tests.report.cases import HOSTILE, IMAGES, findings, leaderboard
 

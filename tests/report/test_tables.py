@@ -1,7 +1,7 @@
 """Tables: rounded on the page, in full in files."""
 
 from reassess.report import Column, Table
-from reassess.report.report_tables import COUNT, P_VALUE, PERCENT
+from reassess.report.chart import COUNT, P_VALUE, PERCENT
 
 
 def test_an_interval_is_two_columns_in_a_file_and_nothing_stays_empty() -> None:

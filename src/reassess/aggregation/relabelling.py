@@ -46,7 +46,7 @@ class Relabelling(Shown):
 
     def kept(self, times: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
         """Which questions reach the threshold if raters' votes count `times`, shape (B, R); shape (questions, B)."""
-        from reassess.numeric.relabel_kernels import keep
+        from reassess.numeric.resampling_kernels import keep
 
         weights = np.stack([self._ratios(of_raters) * of_raters[:, None] for of_raters in times], axis=-1)
         kept = np.empty((len(self.base), len(times)), bool)
@@ -60,7 +60,7 @@ class Relabelling(Shown):
 
         `truths`, shape (questions,), says which questions are valid. Answers are independent of each other.
         """
-        from reassess.numeric.relabel_kernels import keep_redrawn
+        from reassess.numeric.resampling_kernels import keep_redrawn
 
         indptr, codes = self._by_question
         raters = (codes // self.matrices.shape[-1]).astype(np.uint32)

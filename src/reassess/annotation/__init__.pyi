@@ -20,11 +20,11 @@ from .simulation import check_matrix as check_matrix
 from .simulation import draw_answer as draw_answer
 from .simulation import simulate as simulate
 from .simulation import truth_of_campaign as truth_of_campaign
-from .store.backup_and_upgrade import Upgraded as Upgraded
-from .store.backup_and_upgrade import backup_campaign as backup_campaign
-from .store.backup_and_upgrade import upgrade_campaign as upgrade_campaign
+from .store.campaign_files import Upgraded as Upgraded
+from .store.campaign_files import backup_campaign as backup_campaign
 from .store.campaign_files import only_process as only_process
 from .store.campaign_files import refuse_answered as refuse_answered
+from .store.campaign_files import upgrade_campaign as upgrade_campaign
 from .store.campaigns import Campaign as Campaign
 from .store.campaigns import open_campaign as open_campaign
 from .store.campaigns import pause as pause

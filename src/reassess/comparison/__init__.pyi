@@ -1,5 +1,3 @@
-from .co_occurrence import CoOccurrence as CoOccurrence
-from .co_occurrence import co_occurrence as co_occurrence
 from .differences import AccuracyChange as AccuracyChange
 from .differences import Difference as Difference
 from .differences import EveryPair as EveryPair
@@ -38,7 +36,9 @@ from .placement import place_models as place_models
 from .ranking import Gaps as Gaps
 from .ranking import Ranking as Ranking
 from .ranking import rank_models as rank_models
+from .taxonomy import CoOccurrence as CoOccurrence
 from .taxonomy import Taxonomy as Taxonomy
+from .taxonomy import co_occurrence as co_occurrence
 from .taxonomy import taxonomies as taxonomies
 from .trends import BANDS as BANDS
 from .trends import Band as Band

@@ -20,8 +20,8 @@ from reassess.aggregation import (
     relabel,
     with_golden_votes,
 )
-from reassess.comparison.co_occurrence import CoOccurrence, co_occurrence
 from reassess.comparison.placement import original_level
+from reassess.comparison.taxonomy import CoOccurrence, co_occurrence
 from reassess.core import USUAL_THRESHOLD, Benchmark, Classes, LabelSets, Scores, Votes
 from reassess.core.scores import UNKNOWN_METHOD
 from reassess.errors import DataError, Missing

@@ -33,10 +33,10 @@ from .items import Items as Items
 from .labels import LabelSets as LabelSets
 from .leaderboard import Leaderboard as Leaderboard
 from .leaderboard import LeaderboardRow as LeaderboardRow
-from .model_choice import ModelChoice as ModelChoice
-from .model_choice import ModelSubset as ModelSubset
 from .multi_labels import MultiLabels as MultiLabels
 from .predictions import Predictions as Predictions
+from .proposal_result import ModelChoice as ModelChoice
+from .proposal_result import ModelSubset as ModelSubset
 from .proposal_result import ProposalResult as ProposalResult
 from .proposal_result import ProposingModel as ProposingModel
 from .questions import Questions as Questions

@@ -1,23 +1,32 @@
 """Some images of a torchvision or timm dataset, chosen by name; other classes, and targets for a loss, by name too."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
+from pathlib import Path
 from typing import Any
 
 from reassess.core import ImageSelection, Match, TrainingTargets
 from reassess.core.checks import check_type
-from reassess.core.image_selection import warn_missing, warn_unexpected
+from reassess.core.image_selection import selection_keys, warn_missing, warn_unexpected
+from reassess.data import resolve
 from reassess.errors import DataError, MissingPackageError
+from reassess.formats.files import read_lines
 from reassess.integrations._new_classes import new_classes
+
+__all__ = [
+    "CleanTraining",
+    "RelabelledImages",
+    "SelectedImages",
+    "TargetImages",
+    "image_names",
+]
 
 try:
     import torch
     from torch.utils.data import Subset
 except ImportError as error:
     raise MissingPackageError("torch", extra="torchvision", purpose="a subset of a dataset") from error
-
-__all__ = ["RelabelledImages", "SelectedImages", "TargetImages", "image_names"]
 
 
 def image_names(dataset: Any) -> list[str]:
@@ -260,3 +269,62 @@ class TargetImages(SelectedImages):
     def __getitem__(self, index: Any) -> Any:
         """The image and its target."""
         return super().__getitem__(index)[0], torch.from_numpy(self._of.of_rows(self._rows[[index]])[0])
+
+
+class CleanTraining(SelectedImages):
+    """The images of a dataset whose file names are on a list, in the dataset's order.
+
+    Parameters
+    ----------
+    dataset
+        A dataset with the paths of its images in ``samples``, such as torchvision's ImageFolder and ImageNet; or with
+        ``filenames()``, such as timm's.
+    files
+        File names or paths, such as ``n01440764_10026.JPEG``; or a text file of them, one a line, or the name of a
+        known source.
+    match
+        Which part of a name identifies an image: ``stem``, the file name without its extension, as ImageNet's names are
+        of their own kind; ``name``, the file name; or ``path``, the path below the dataset's folder, as in lists of
+        ``reassess clean`` whose images have one file name in several class folders.
+
+    Attributes
+    ----------
+    samples, targets, classes, class_to_idx
+        As those of the dataset, of the kept images.
+    missing
+        Number of names in the list that are not in the dataset.
+
+    Raises
+    ------
+    DataError
+        The dataset does not say which files its images are; no image is in the list; or two images have a
+        name that is.
+    SourceError
+        No place has the list.
+
+    Warns
+    -----
+    ReassessWarning
+        The dataset does not hold all images in the list.
+
+    Examples
+    --------
+    >>> from torchvision.datasets import FakeData
+    >>> dataset = FakeData(size=3)
+    >>> dataset.samples = [(f"train/n01440764/n01440764_{i}.JPEG", 0) for i in range(3)]
+    >>> dataset.classes, dataset.class_to_idx = ["n01440764"], {"n01440764": 0}
+    >>> CleanTraining(dataset, ["n01440764_2.JPEG", "n01440764_0.JPEG"]).samples
+    [('train/n01440764/n01440764_0.JPEG', 0), ('train/n01440764/n01440764_2.JPEG', 0)]
+
+    Notes
+    -----
+    Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, on noise in the training labels.
+    """
+
+    def __init__(
+        self, dataset: Any, files: str | Path | Iterable[str | Path] = "imagenet-train-clean", *, match: Match = "stem"
+    ) -> None:
+        lines = read_lines(resolve(str(files))) if isinstance(files, str | Path) else files
+        names = [name for line in lines if (name := os.fspath(line).strip())]
+        listed = tuple(dict.fromkeys(selection_keys(names, match)))
+        super().__init__(dataset, ImageSelection(tuple(sorted(listed))), match=match)

@@ -20,7 +20,7 @@ from reassess.data.image_folders import SPLIT, find_images
 from reassess.data.pictures import TooLargeError, open_picture
 from reassess.errors import DataError, MissingPackageError
 from reassess.evaluation import multi_hot, padded_ids
-from reassess.integrations.clean_training import CleanTraining
+from reassess.integrations.torch_training import CleanTraining
 from reassess.text import some
 
 try:

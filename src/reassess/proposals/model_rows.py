@@ -12,7 +12,7 @@ from reassess.errors import DataError, at
 from reassess.evaluation import find_outcomes
 from reassess.evaluation.outcomes import UNKNOWN
 from reassess.evaluation.probabilities import kind_of_scores, output_classes, probability_blocks
-from reassess.numeric.largest import Descending, Largest
+from reassess.numeric.arrays import Descending, Largest
 from reassess.text import some
 
 _Ints = npt.NDArray[np.int64]

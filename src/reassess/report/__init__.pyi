@@ -1,12 +1,12 @@
 from .accuracy_figures import draw_leaderboard as draw_leaderboard
 from .chart import Chart as Chart
+from .chart import Column as Column
+from .chart import Table as Table
 from .charts import CHARTS as CHARTS
 from .charts import write_chart as write_chart
-from .choice_figure import draw_choice as draw_choice
 from .cleaning_report import write_wrong_labels as write_wrong_labels
+from .curve_figures import draw_choice as draw_choice
 from .curve_figures import draw_curves as draw_curves
 from .curve_figures import draw_replays as draw_replays
-from .report_tables import Column as Column
-from .report_tables import Table as Table
 from .writing import ShownMistakes as ShownMistakes
 from .writing import write_report as write_report

@@ -12,10 +12,25 @@ from reassess.evaluation.evaluation_words import heading
 from reassess.evaluation.result import NONE_SCORED
 from reassess.numeric import Proportion
 from reassess.report.accuracy_figures import MOST_NAMED, Spot, leaderboard_on, scatter_on
-from reassess.report.chart import Chart, cells, interval_chart, mark, only_some, percent, percents, table
-from reassess.report.chart_figures import Intervals, Mark
-from reassess.report.report_tables import COUNT, P_VALUE, PERCENT, POINTS, TEXT, Cell, Column, Table
-from reassess.report.style import LONGEST, MOST_DRAWN, SERIES, SQUARE
+from reassess.report.chart import (
+    COUNT,
+    P_VALUE,
+    PERCENT,
+    POINTS,
+    TEXT,
+    Cell,
+    Chart,
+    Column,
+    Table,
+    cells,
+    interval_chart,
+    mark,
+    only_some,
+    percent,
+    percents,
+    table,
+)
+from reassess.report.chart_figures import LONGEST, MOST_DRAWN, SERIES, SQUARE, Intervals, Mark
 from reassess.text import counted, shortened
 
 _EVERY_PAIR = 4  # models: every two of at most so many are compared

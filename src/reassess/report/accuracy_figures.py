@@ -11,9 +11,8 @@ from reassess.comparison import Placement, Trend, TrendLine
 from reassess.core.labels import UNNAMED
 from reassess.evaluation.evaluation_words import heading
 from reassess.numeric import Estimate
-from reassess.report.chart_figures import Mark
+from reassess.report.chart_figures import LONGEST, MUTED, SERIES, Mark, Series, number
 from reassess.report.figures import Drawing, along, save_figure
-from reassess.report.style import LONGEST, MUTED, SERIES, Series, number
 from reassess.text import percentage, shortened
 
 _COLOURS = ("#0072b2", "#b34700", "#000000", "#7b3294")  # of different lightness, too

@@ -11,12 +11,26 @@ from reassess.errors import DataError, Missing
 from reassess.evaluation.result import NONE_SCORED
 from reassess.formats.files import as_path
 from reassess.report.accuracy_charts import difference_chart, label_count_chart, leaderboard_chart, scatter_chart
-from reassess.report.chart import Chart, cells, interval_chart, mark, only_some, percent, percents, stack_chart, table
-from reassess.report.chart_figures import Intervals, Stacks
+from reassess.report.chart import (
+    COUNT,
+    P_VALUE,
+    PERCENT,
+    SHARE,
+    TEXT,
+    Cell,
+    Chart,
+    cells,
+    interval_chart,
+    mark,
+    only_some,
+    percent,
+    percents,
+    stack_chart,
+    table,
+)
+from reassess.report.chart_figures import LONGEST, MOST_DRAWN, SQUARE, Intervals, Stacks
 from reassess.report.curve_figures import curves_on
 from reassess.report.figures import save_figure
-from reassess.report.report_tables import COUNT, P_VALUE, PERCENT, SHARE, TEXT, Cell
-from reassess.report.style import LONGEST, MOST_DRAWN, SQUARE
 from reassess.text import counted, nearest, shortened
 
 _HALF = LONGEST // 2

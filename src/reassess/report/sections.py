@@ -18,10 +18,23 @@ from reassess.errors import Missing
 from reassess.evaluation import Evaluation
 from reassess.evaluation.evaluation_words import MISTAKES_IN_WORDS, class_list_in_words, heading, missing_in_words
 from reassess.evaluation.result import ceiling_in_words, not_scored_in_words
-from reassess.report.chart import Chart, Section, missing_section, percent, percents, table
+from reassess.report.chart import (
+    COUNT,
+    P_VALUE,
+    PERCENT,
+    SHARE,
+    TEXT,
+    Cell,
+    Chart,
+    Section,
+    Table,
+    missing_section,
+    percent,
+    percents,
+    table,
+)
+from reassess.report.chart_figures import sentence
 from reassess.report.charts import CHARTS
-from reassess.report.report_tables import COUNT, P_VALUE, PERCENT, SHARE, TEXT, Cell, Table
-from reassess.report.style import sentence
 from reassess.text import counted, together
 
 # A page is read by those who use the command line, and by others.

@@ -16,10 +16,9 @@ from reassess.core.checks import check_type
 from reassess.errors import DataError
 from reassess.formats.files import as_path, suffix_of, writing
 from reassess.report.chart import Chart
-from reassess.report.explorers import explorers
 from reassess.report.gallery import thumbnails
 from reassess.report.mistake_gallery import cards, choose, mistake_gallery
-from reassess.report.page import Page, ReportSources, render
+from reassess.report.page import Page, ReportSources, explorers, render
 from reassess.report.sections import sections
 
 REPORT_SUFFIXES = (".html", ".htm")

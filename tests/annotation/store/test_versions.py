@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, text
 
 from reassess.annotation import Upgraded, export_votes, open_campaign, upgrade_campaign
-from reassess.annotation.store import backup_and_upgrade as upgrades
+from reassess.annotation.store import campaign_files as upgrades
 from reassess.annotation.store import schema
 from reassess.annotation.store.database import open_engine
 from reassess.annotation.store.schema import FORM

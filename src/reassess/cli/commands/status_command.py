@@ -8,7 +8,7 @@ import click
 
 from reassess import annotation
 from reassess.cli.call import Call, call_options
-from reassess.cli.campaign_options import PLACE
+from reassess.cli.campaign_inputs import PLACE
 from reassess.cli.help_pages import Command
 from reassess.cli.screen import error_in_options, say
 from reassess.core import IMAGENET
@@ -54,7 +54,7 @@ def _show_benchmark(call: Call, place: str) -> int:
 
 
 def _show_campaign(call: Call, campaign: str | Path) -> None:
-    from reassess.cli.tables.campaign_table import print_progress
+    from reassess.cli.tables.status_table import print_progress
 
     with annotation.using_campaign(campaign) as opened:
         progress = annotation.progress_of(opened, time.time())

@@ -6,7 +6,7 @@ import click
 
 from reassess import annotation
 from reassess.cli.call import Call, call_options
-from reassess.cli.campaign_options import campaign_argument
+from reassess.cli.campaign_inputs import campaign_argument
 from reassess.cli.help_pages import Command
 from reassess.cli.options import output_option
 from reassess.formats.files import check_output

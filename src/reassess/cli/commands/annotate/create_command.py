@@ -12,8 +12,7 @@ import click
 
 from reassess import annotation
 from reassess.cli.call import FILE, Call, Range, call_options, counting
-from reassess.cli.campaign_inputs import CampaignParts, load_campaign_parts
-from reassess.cli.campaign_options import written_campaign_argument
+from reassess.cli.campaign_inputs import CampaignParts, load_campaign_parts, written_campaign_argument
 from reassess.cli.help_pages import Command
 from reassess.cli.options import STOP, ParsedType, benchmark_option
 from reassess.core import Benchmark, StopRule

@@ -7,7 +7,7 @@ import click
 
 from reassess import annotation
 from reassess.cli.call import Call, call_options, refuse_repeated
-from reassess.cli.campaign_options import campaign_argument
+from reassess.cli.campaign_inputs import campaign_argument
 from reassess.cli.help_pages import Command
 
 

@@ -9,7 +9,7 @@ import click
 
 from reassess import annotation
 from reassess.cli.call import Call, call_options, refuse_repeated
-from reassess.cli.campaign_options import PAGES, serve_command_of, written_campaign_argument
+from reassess.cli.campaign_inputs import PAGES, serve_command_of, written_campaign_argument
 from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType
 from reassess.cli.screen import say

@@ -6,7 +6,7 @@ import click
 
 from reassess import annotation
 from reassess.cli.call import FILE, Call, call_options
-from reassess.cli.campaign_options import campaign_argument, images_of
+from reassess.cli.campaign_inputs import campaign_argument, images_of
 from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType
 from reassess.errors import DataError

@@ -12,12 +12,12 @@ import click
 
 from reassess import annotation
 from reassess.cli.call import FILE, Call, Range, call_options, counting, percent
-from reassess.cli.campaign_options import campaign_argument
+from reassess.cli.campaign_inputs import campaign_argument
 from reassess.cli.help_pages import Command
 from reassess.cli.judges import judging
 from reassess.cli.options import ParsedType, output_option
 from reassess.cli.screen import say
-from reassess.cli.tables.campaign_table import states_in_words
+from reassess.cli.tables.status_table import states_in_words
 from reassess.errors import OutputError
 from reassess.formats import read_label_file
 from reassess.formats.files import check_output

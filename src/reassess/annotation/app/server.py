@@ -63,7 +63,7 @@ def serve(
         uvicorn.Server(config).run(sockets=[listening])
 
 
-class _Connection(HttpToolsProtocol):  # type: ignore[misc]  # httptools has no types
+class _Connection(HttpToolsProtocol):  # httptools has no types
     """A connection with limits on the size and time of a request, which uvicorn does not have.
 
     The head of a request is everything before its body.

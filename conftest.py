@@ -23,7 +23,6 @@ from tests.helpers import Run
 # The examples of a module that needs a package which is not installed are not read: its tests are skipped, and say so.
 _NEEDED_BY = {
     "data/scanning": "PIL",
-    "integrations/clean_training": "torchvision",
     "integrations/huggingface": "datasets",
     "integrations/huggingface_training": "datasets",
     "integrations/jax": "jax",
@@ -40,7 +39,6 @@ _NEEDED_BY = {
     "proposals/image_models": "PIL",
     "proposals/inference": "PIL",
     "proposals/preprocessing": "PIL",
-    "report/typesetting": "jinja2",
     "report/writing": "jinja2",
 }
 _OF_CAMPAIGNS = ["tests/annotation", "tests/cli/commands/annotate", "src/reassess/annotation"]
@@ -126,7 +124,7 @@ def real_leaderboard(real_file: Callable[[str], Path]) -> Leaderboard:
 @pytest.fixture(autouse=True)
 def _data_of_examples(request: pytest.FixtureRequest) -> None:
     """The examples of some modules of `reassess.data` and of the frameworks read the real data."""
-    read = ("reassess.data.loading", "reassess.data.loading", "reassess.integrations")
+    read = ("reassess.data.loading", "reassess.integrations")
     if isinstance(request.node, pytest.DoctestItem) and request.node.name.startswith(read):
         real_file = request.getfixturevalue("real_file")
         for name in ("real.json", "validation_labels.txt", "scores.npz", "raters.npz", "golden.npz"):

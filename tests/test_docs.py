@@ -10,14 +10,18 @@ import io
 import json
 import re
 import shlex
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from reassess.aggregation import METHODS
+from reassess.formats.predictions import READERS
 from tests.helpers import Run
 
 ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src" / "reassess"
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 _BLOCK = re.compile(r"^```(python|pycon|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"^```python title=\"(.*?)\"\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -168,3 +172,22 @@ def test_the_recipe_for_dumping_scores_makes_a_file_that_evaluate_reads(
     result = run("evaluate", "my-model.npz", "--json")
     real = json.loads(result.out)["results"][0]["real"]
     assert (real["1"]["hits"], real["1"]["n"]) == (1, 2), "image 1 has no valid class, image 4 another one"
+
+
+def test_the_docs_list_every_format_method_and_shortcut() -> None:
+    files = (ROOT / "docs" / "evaluate.md").read_text().partition("## Files\n")[2].partition("\nPickles")[0]
+    assert [suffix for suffix in READERS if not re.search(rf"\b{suffix[1:]}\b", files)] == []
+    votes = (ROOT / "docs" / "votes.md").read_text()
+    assert [name for name in METHODS if f"**{name}**" not in votes] == []
+    rows = (ROOT / "docs" / "annotate.md").read_text().partition("| key | action |\n")[2].partition("\n\n")[0]
+    shown = {key for row in rows.splitlines() for key in re.findall(r"`([^`]+)`", row.split("|")[1])}
+    script = (SOURCE / "annotation" / "app" / "static" / "keys.js").read_text()
+    known = {key for keys in re.findall(r"keys: \[(?!\.)([^\]]*)\]", script) for key in re.findall(r'"([^"]+)"', keys)}
+    signs = {"Backspace": "⌫", "ArrowUp": "↑", "ArrowDown": "↓"}
+    assert {signs.get(key, key) for key in known} <= shown
+
+
+def test_each_extra_that_an_error_names_is_an_extra() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    named = {name for path in SOURCE.rglob("*.py") for name in re.findall(r'\bextra="(\w+)"', path.read_text())}
+    assert named <= set(extras)

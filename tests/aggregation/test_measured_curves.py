@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from reassess import aggregation
 from reassess.aggregation import (
     Curve,
     Goal,
@@ -133,6 +134,7 @@ METHODS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "majority": ("majority", {}),
     "mean": ("mean", {}),
 }
+assert {name for name, _ in METHODS.values()} == {*aggregation.METHODS} - {"imagenet-real"}
 BY_GOLDEN = ("calibrated", "calibrated, other numbers", "calibrated, original labels", "em with golden items")
 
 

@@ -4,7 +4,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess.aggregation import METHODS, Method, aggregate, golden_truth, likely_recipes, measure_curves, real_scores
+from reassess.aggregation import (
+    METHODS,
+    Aggregation,
+    Method,
+    aggregate,
+    golden_truth,
+    likely_recipes,
+    measure_curves,
+    real_scores,
+)
+from reassess.aggregation.baselines import by_majority
 from reassess.core import KNOWN_ANSWERS, REAL_RECIPE, Items, LabelSets, Questions, Recipe, Votes
 from reassess.errors import ReassessWarning
 from tests.helpers import code_of, votes_of
@@ -96,14 +106,29 @@ def test_em_keeps_golden_items_at_the_experts_truth() -> None:
 
 
 def test_new_method_is_a_row_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(METHODS, "share", Method("as the majority", lambda votes: aggregate(votes, "majority")))
+    monkeypatch.setitem(METHODS, "share", Method("as the majority", by_majority, of_all_votes=False))
     scores = aggregate(VOTES, "share").scores
     assert scores.method == "share"
     golden = golden_truth(EXPERTS)
     (curve,) = measure_curves("new", scores, golden, votes=VOTES, experts=EXPERTS, leave_out="image")
     assert curve.curve.in_sample is False
-    with pytest.raises(ValueError, match="usual value of each option to record: pooling"):
-        Method("without the usual number", lambda votes, pooling: aggregate(votes, pooling=pooling), ("pooling",))
+
+
+def pooled(votes: Votes, *, pooling: float = 1.0) -> Aggregation:
+    return aggregate(votes, pooling=pooling)
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"options": ("pooling",)}, "usual value of each option to record: pooling"),
+        ({"options": ("pooling",), "usual": {"pooling": 2.0}}, "with the same defaults: pooling"),
+        ({"options": ("smoothing",), "usual": {"smoothing": 0.0}}, "with the same defaults: smoothing"),
+    ],
+)
+def test_method_that_could_not_be_made_again_is_refused(row: dict[str, Any], expected: str) -> None:
+    with pytest.raises(ValueError, match=expected):
+        Method("pooled", pooled, of_all_votes=False, **row)
 
 
 def test_a_truth_that_em_leaves_no_item_to_is_warned_of() -> None:

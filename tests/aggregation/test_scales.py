@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from reassess import aggregation
 from reassess.aggregation import Aggregation, aggregate, golden_truth, golden_votes, rater_reliability, simple_rules
 from reassess.core import Questions, Votes
 from reassess.errors import ReassessWarning
@@ -40,6 +41,7 @@ METHODS: dict[str, Callable[[Votes, Votes], Aggregation]] = {
     "em, with golden items": lambda votes, experts: aggregate(votes, "em", experts=experts.restrict(np.arange(10))),
     "calibrated": lambda votes, experts: aggregate(votes, "calibrated", experts=experts.restrict(np.arange(10))),
 }
+assert {name.partition(",")[0] for name in METHODS} == {*aggregation.METHODS} - {"imagenet-real"}
 
 
 def by_rater(votes: Votes, raters: list[int]) -> Votes:

@@ -19,6 +19,7 @@ from reassess.core import Classes, Predictions, UnknownClasses
 from reassess.errors import ReassessWarning
 from reassess.formats import read_predictions, write_predictions
 from reassess.formats.files import read_lines
+from reassess.formats.predictions import READERS
 from tests.helpers import NAME_OUTPUTS, File, Needs, Refused, save_npz
 
 CLASSES = Classes(3, ("n01", "n02", "n03"), ("crane", "dog, hound", "crane"))
@@ -114,12 +115,12 @@ def test_pickles_are_refused_and_their_code_does_not_run(
     assert refused(read_predictions, path) == "pickle at p.npz, array names"
 
 
-@pytest.mark.parametrize(("suffix", "fix"), [(".pkl", "\n  fix:     save it as .npz"), (".zarr", ""), (".pt2", "")])
+@pytest.mark.parametrize(("suffix", "fix"), [(".pkl", "\n  fix:     save it as .npz"), (".xyz", ""), (".pt2", "")])
 def test_a_file_of_no_known_kind_is_refused(refused_text: Refused, tmp_path: Path, suffix: str, fix: str) -> None:
     """No reader is the default."""
     assert refused_text(read_predictions, tmp_path / f"p{suffix}") == (
         f"wrong kind of file for predictions\n  where:   DIR/p{suffix}\n"
-        f"  allowed: .npy, .npz, .pt, .pth, .safetensors, .csv, .tsv, .jsonl, .parquet, .json\n"
+        f"  allowed: {', '.join(READERS)}\n"
         f"  found:   {suffix}{fix}"
     )
 

@@ -9,7 +9,7 @@ from reassess.errors import MissingPackageError
 from reassess.integrations.timm import _validate
 
 WITHOUT = {
-    "clean_training": ("torch", "torch is missing (for a subset of a dataset)", "torchvision"),
+    "torch_training": ("torch", "torch is missing (for a subset of a dataset)", "torchvision"),
     "huggingface": ("datasets", "datasets is missing (for a column of labels)", "huggingface"),
     "jax": ("jax", "jax is missing (for counting hits in JAX)", "jax"),
     "keras": ("keras", "keras is missing (for RealAccuracyMetric)", "keras"),
@@ -30,7 +30,7 @@ def test_a_missing_package_is_named_with_its_extra(module: str, monkeypatch: pyt
     package, text, extra = WITHOUT[module]
     for name in {package, *(name for name in sys.modules if name.startswith(f"{package}."))}:
         monkeypatch.setitem(sys.modules, name, None)
-    for name in (module, "torch_training"):
+    for name in {module, "torch_training"}:
         monkeypatch.delitem(sys.modules, f"reassess.integrations.{name}", raising=False)
     with pytest.raises(MissingPackageError) as caught:
         _validate("validate.py") if module == "timm" else import_module(f"reassess.integrations.{module}")

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from reassess.text import counted, some
 AUTO = "auto"
 _GOLDEN = ("experts", "rater_golden", "at_least")
 _MATRICES = ("smoothing", "pooling")
-_NOT_RECORDED = {"experts", "rater_golden", "truths_are_answers"}  # they follow from the files
+_WITHOUT_USUAL = {"experts", "rater_golden", "truths_are_answers"}  # they follow from the files, see `_record`
 
 
 @dataclass(frozen=True)
@@ -34,38 +35,45 @@ class Method:
 
     summary: str  # in a few words, for help pages
     compute: Callable[..., Aggregation]  # takes votes, and options by name
+    of_all_votes: bool  # whether the scores of an image depend on votes on images that are not golden
     options: tuple[str, ...] = ()  # the arguments of `aggregate` that it takes
     needs: tuple[str, ...] = ()  # options that it cannot be without
     usual: Mapping[str, Any] = field(default_factory=dict)  # the value of each option that is recorded
-    of_all_votes: bool = False  # whether the scores of an image depend on votes on images that are not golden
 
     def __post_init__(self) -> None:
-        silent = set(self.options) - set(self.usual) - _NOT_RECORDED
-        if silent:  # scores could not be made again as they were
+        """Raise `ValueError` if scores could not be made again as they were."""
+        silent = set(self.options) - set(self.usual) - _WITHOUT_USUAL
+        if silent:
             raise ValueError(f"a method needs the usual value of each option to record: {', '.join(sorted(silent))}")
+        defaults = {name: each.default for name, each in signature(self.compute).parameters.items()}
+        others = [name for name in self.options if defaults.get(name, ...) != self.usual.get(name, defaults.get(name))]
+        if others := [name for name in others if name != "original" or name not in defaults]:
+            raise ValueError(f"options are arguments of the function, with the same defaults: {', '.join(others)}")
 
 
 METHODS: Mapping[str, Method] = {
     "calibrated": Method(
         "raters are measured on golden answers",
         by_calibration,
-        (*_GOLDEN, "original", "truths_are_answers", *_MATRICES),
+        of_all_votes=False,
+        options=(*_GOLDEN, "original", "truths_are_answers", *_MATRICES),
         needs=("experts",),
         usual={"original": False, "at_least": None, "smoothing": 0.0, "pooling": POOLING},
     ),
     "em": Method(
         "Dawid and Skene's EM",
         by_em,
-        (*_GOLDEN, "truths_are_answers", *_MATRICES),
-        usual={"at_least": None, "smoothing": 0.0, "pooling": POOLING},
         of_all_votes=True,
+        options=(*_GOLDEN, "truths_are_answers", *_MATRICES),
+        usual={"at_least": None, "smoothing": 0.0, "pooling": POOLING},
     ),
-    "mean": Method("of no 0, maybe 0.5, yes 1", by_mean),
-    "majority": Method("the share of each answer, or class", by_majority),
+    "mean": Method("of no 0, maybe 0.5, yes 1", by_mean, of_all_votes=False),
+    "majority": Method("the share of each answer, or class", by_majority, of_all_votes=False),
     "imagenet-real": Method(
         "as ReaL's scores were made",
         by_real_recipe,
-        (*_GOLDEN, "original", *_MATRICES),
+        of_all_votes=False,
+        options=(*_GOLDEN, "original", *_MATRICES),
         needs=("experts",),
         usual={
             "original": True,

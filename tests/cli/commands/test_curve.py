@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from reassess.aggregation import METHODS
 from tests.helpers import Run, results_of, write_files
 
 GOLDEN = "image,class,rater,answer\n" + "".join(
@@ -271,7 +272,7 @@ BAD = {
         ["scores.csv", "--benchmark", "F", "--leave-out", "image"],
         "how these scores were made is unknown\n"
         "  where:   scores.csv\n"
-        "  allowed: calibrated, em, mean, majority, imagenet-real\n"
+        f"  allowed: {', '.join(METHODS)}\n"
         "  fix:     name the method: --method NAME\n",
     ),
     "a stop rule for shares of votes": (

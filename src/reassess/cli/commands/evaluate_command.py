@@ -104,10 +104,10 @@ def evaluate(
 ) -> None:
     """Measure models by reassessed and by original labels.
 
-    Each FILE contains the predictions of one model: class ids, best first, or the scores of all classes, as npy, npz,
-    csv, tsv, jsonl, parquet, pt or safetensors, or as timm's inference script writes them. Images are joined by name.
-    Label sets with unclear, wrong or problematic labels give multi-label accuracy too. A warning says if a model's
-    ids are plainly from another class list. Several label sets also show how the order of the models changes.
+    Each FILE contains the predictions of one model, as an array or a table: class ids, best first, or the scores of all
+    classes. Images are joined by name. Label sets with unclear, wrong or problematic labels give multi-label accuracy
+    too. A warning says if a model's ids are plainly from another class list. Several label sets also show how the order
+    of the models changes.
     """
     _check_call(call, files, labels, thresholds, details, by)
     call.check_output(output, RESULT_SUFFIXES, "a table of results", benchmark=benchmark)

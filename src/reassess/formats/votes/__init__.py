@@ -1,4 +1,4 @@
-"""Votes as files, by suffix; `archives`, `tables` and `counts` do the reading and writing."""
+"""Votes as files, by suffix."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

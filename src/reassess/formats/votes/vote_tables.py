@@ -1,4 +1,4 @@
-"""Votes as a long table, a row a vote, of which `counts` reads those without raters."""
+"""Votes as a long table with a row per vote; `vote_counts` reads those without raters."""
 
 import warnings
 from collections.abc import Sequence

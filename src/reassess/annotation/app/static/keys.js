@@ -30,6 +30,9 @@ export function listen(actions, pressed) {
   if (missing) throw new Error(`no function for the shortcut ${missing.keys[0]}: ${missing.action}`);
   const unused = Object.keys(actions).find((name) => !SHORTCUTS.some(({ action }) => action === name));
   if (unused) throw new Error(`no shortcut for the function ${unused}`);
+  const keys = SHORTCUTS.flatMap((one) => one.keys);
+  const twice = keys.find((key, place) => keys.indexOf(key) !== place);
+  if (twice) throw new Error(`two shortcuts for the key ${twice}`);
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented) return;
     if (document.querySelector("dialog[open]") || event.target.closest("input")) return;

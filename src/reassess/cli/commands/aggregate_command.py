@@ -8,7 +8,7 @@ import click
 
 from reassess.aggregation import AUTO, METHODS, parse_method, warn_of_stop
 from reassess.aggregation.em import POOLING
-from reassess.cli.aggregate_options import OF_IMAGENET, MadeScores, make_scores
+from reassess.cli.aggregate_inputs import OF_IMAGENET, MadeScores, make_scores
 from reassess.cli.call import Call, Range, benchmark_words, call_options
 from reassess.cli.help_pages import Choice, Command, in_benchmark
 from reassess.cli.options import (

@@ -10,7 +10,7 @@ import numpy as np
 
 from reassess.cleaning import LEAST_QUALITY, CleaningMethod, HeldOutPredictions, checked_truth
 from reassess.cli.call import FILE, OUTPUT, Call, benchmark_words, call_options, percent, refuse_repeated
-from reassess.cli.clean_options import CleaningOutputs, Kept
+from reassess.cli.clean_outputs import CleaningOutputs, Kept
 from reassess.cli.duplicate_inputs import load_groups
 from reassess.cli.help_pages import Choice, Command, in_benchmark
 from reassess.cli.judges import load_original_judges

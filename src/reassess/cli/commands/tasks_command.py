@@ -9,7 +9,7 @@ from typing import Any
 import click
 import numpy as np
 
-from reassess.cli.aggregate_options import NO_OPTIONS, make_scores
+from reassess.cli.aggregate_inputs import NO_OPTIONS, make_scores
 from reassess.cli.call import FILE, Call, Range, benchmark_words, call_options
 from reassess.cli.campaign_inputs import with_unanswered
 from reassess.cli.help_pages import Command, in_benchmark

@@ -32,7 +32,7 @@ COMMANDS: dict[str, tuple[str, str, str, str, str]] = {
     "folds": ("folds --benchmark pets", "-o", ".csv", "", "commands.folds_command.make_folds"),
     "tasks": ("tasks proposals.csv", "-o", ".jsonl", "proposals.csv", "commands.tasks_command.make_tasks"),
     "scan": ("scan pets/images", "-o", ".csv", "", "commands.scan_command.scan_images"),
-    "aggregate": ("aggregate votes.csv --method em", "-o", ".csv", "votes.csv", "aggregate_options.aggregate"),
+    "aggregate": ("aggregate votes.csv --method em", "-o", ".csv", "votes.csv", "aggregate_inputs.aggregate"),
 }
 
 

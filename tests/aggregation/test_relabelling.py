@@ -161,8 +161,8 @@ def test_label_sets_that_do_not_follow_from_the_votes_are_an_error_that_counts_t
         "label sets differ from those that calibrated, or the benchmark's recipe, makes from the votes\n"
         "  allowed: those of the recipe of ReaL at threshold 0.5\n"
         "  found:   others on 1 of 8 rated images\n"
-        "  fix:     give the votes, golden answers, original labels and threshold of which they were made, or "
-        "make the scores with --method calibrated"
+        "  fix:     give the votes, golden answers, original labels and threshold that they were made from, or "
+        'make the scores with method="calibrated"'
     )
     few = labels.images[:3]
     assert "others on 5 of 8 rated images" in refusal(LabelSets.from_lists(few, lists[:3]))

@@ -397,10 +397,11 @@ def test_a_part_is_stale_if_what_it_was_made_from_has_another_hash(tmp_path: Pat
     ("files", "command"),
     [
         ({"votes.csv": MADE["votes.csv"]}, "reassess aggregate --benchmark {0} -o {0}/scores.npz"),
-        ({"scores.csv": MADE["scores.csv"]}, "reassess labels --benchmark {0} -o {0}/labels.json"),
+        ({"scores.csv": MADE["scores.csv"]}, "reassess labels --benchmark {0} --threshold 0.8 -o {0}/labels.json"),
         ({"images/a.jpg": ""}, "reassess predict MODEL --benchmark {0} -o FILE"),
         ({"original.json": '{"a": "x"}'}, "reassess propose FILE... --benchmark {0} -o FILE"),
         ({"votes.csv": "nothing of the kind\n1\n"}, None),
+        ({"votes.csv": "item,rater,answer\nx,ann,a\n"}, None),  # which make no scores of classes
         ({}, None),
     ],
 )

@@ -236,8 +236,13 @@ def parse_method(text: str) -> tuple[str, dict[str, Any]]:
     return name, options
 
 
+def is_method_known(scores: Scores) -> bool:
+    """Whether the scores say how they were made, by one of `METHODS`."""
+    return scores.method.partition(", ")[0] in METHODS
+
+
 def uses_golden(scores: Scores) -> bool:
-    """Whether experts' answers made the scores, by the method that is recorded."""
+    """Whether experts' answers made the scores, by their method, which is known."""
     method = METHODS[parse_method(scores.method)[0]]
     return "experts" in method.needs or ("experts" in method.options and scores.golden is not None)
 
@@ -246,11 +251,12 @@ def remake(
     scores: Scores, votes: Votes, *, experts: Votes, rater_golden: Votes | None, original: LabelSets | None
 ) -> Aggregation:
     """Compute scores in the recorded way, perhaps with fewer golden answers; without warnings."""
-    if scores.method == UNKNOWN_METHOD:
+    if not is_method_known(scores):
         raise DataError(
             "unknown-method",
             "how these scores were made is unknown",
             allowed=some(tuple(METHODS), most=9),
+            found=None if scores.method == UNKNOWN_METHOD else scores.method,
             fix=Fix("name the method: {method}", method='"NAME"'),
         )
     name, options = parse_method(scores.method)

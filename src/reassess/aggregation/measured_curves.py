@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.aggregate import METHODS, parse_method, remake, uses_golden
+from reassess.aggregation.aggregate import METHODS, is_method_known, parse_method, remake, uses_golden
 from reassess.aggregation.baseline_rules import Rule
 from reassess.aggregation.curves import Curve, Point, precision_recall
 from reassess.aggregation.golden import Golden
@@ -18,7 +18,6 @@ from reassess.core import Items, LabelSets, Questions, Scores, Votes
 from reassess.core.checks import check_range
 from reassess.core.image_names import join
 from reassess.core.items import as_questions, find_items, take_items
-from reassess.core.scores import UNKNOWN_METHOD
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import Shown
 
@@ -115,10 +114,9 @@ def measure_curves(
                 fix="give votes and experts",
             )
         again = left_out_scores(scores, votes, experts, rater_golden, original, leave_out, track=track)
-    is_known = scores.method != UNKNOWN_METHOD
     known = (
         golden.made(scores),
-        False if is_known and not uses_golden(scores) else None,
+        False if is_method_known(scores) and not uses_golden(scores) else None,
         in_sample,
         None if again is None else True,
     )
@@ -146,7 +144,7 @@ def left_out_scores(
 
     The votes on the image stay. Golden items that are not among the votes have no scores.
     """
-    if scores.method != UNKNOWN_METHOD and not uses_golden(scores):
+    if is_method_known(scores) and not uses_golden(scores):
         return None
     images = len(experts.images)
     check_range(images, 2, what="number of golden images, or folds")
@@ -157,7 +155,7 @@ def left_out_scores(
     items = experts.items
     golden = among if rater_golden is None else rater_golden
     fold = fold_of[items.image_ids] if isinstance(items, Questions) else fold_of
-    if scores.method != UNKNOWN_METHOD and not METHODS[parse_method(scores.method)[0]].of_all_votes:
+    if is_method_known(scores) and not METHODS[parse_method(scores.method)[0]].of_all_votes:
         votes = among
     rows = votes.find(items)
     parts = []

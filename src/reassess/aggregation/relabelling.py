@@ -12,7 +12,7 @@ from reassess.core import REAL_RECIPE, LabelSets, Questions, Recipe, Votes
 from reassess.core.checks import check_range
 from reassess.core.image_names import join
 from reassess.core.items import as_questions
-from reassess.errors import DataError
+from reassess.errors import DataError, Fix
 from reassess.numeric.arrays import freeze
 from reassess.text import Shown
 
@@ -127,8 +127,11 @@ def relabel(
         "label sets differ from those that calibrated, or the benchmark's recipe, makes from the votes",
         allowed=f"those of the recipe of ReaL at threshold {threshold:g}",
         found=f"others on {min(differing):,} of {len(relabelling.questions.images):,} rated images",
-        fix="give the votes, golden answers, original labels and threshold of which they were made, or make the "
-        "scores with --method calibrated",
+        fix=Fix(
+            "give the votes, golden answers, original labels and threshold that they were made from, or make the "
+            "scores with {method}",
+            method='"calibrated"',
+        ),
     )
 
 

@@ -10,7 +10,7 @@ from reassess.core import Classes, Match
 from reassess.core.image_names import image_keys, join
 from reassess.data import ImageSource, open_images
 from reassess.data.pictures import fault_of
-from reassess.errors import DataError
+from reassess.errors import DataError, Fix
 from reassess.text import counted, some
 
 _MOST = 3  # images per class
@@ -81,7 +81,7 @@ def stored_names(images: ImageSource, names: Sequence[str], *, match: Match = "p
             "images of the campaign are missing",
             where=images.place,
             found=f"{counted(len(missing), 'image')} missing: {some(missing, most=3)}",
-            fix="add them, or use --images with the folder, zip or tar of all images",
+            fix=Fix("add them, or give the folder, zip or tar of all images: {images}", images="PLACE"),
         )
     return tuple(images.names[row] for row in rows)
 

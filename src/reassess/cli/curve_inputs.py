@@ -27,6 +27,7 @@ from reassess.cli.part_inputs import (
     refuse_two_kinds,
 )
 from reassess.core import Benchmark, Classed, Classes, LabelSets, Scores, Votes, benchmark_of
+from reassess.core.scores import UNKNOWN_METHOD
 from reassess.data import part_path, read_scores, read_votes
 
 
@@ -66,6 +67,9 @@ def load_curves(
     paths = {file: call.resolve("scores", file) for file in files}
     read = [read_scores(path, classes=classes) for path in paths.values()]
     if method is not None:
+        for file, one in zip(files, read, strict=True):
+            if one.method != UNKNOWN_METHOD:
+                raise click.UsageError(f"--method is for scores of unknown method; that of {file} is {one.method}.")
         read = [replace(scores, method=method) for scores in read]
     votes = None if benchmark is None else find_part(call, benchmark, "votes", None)
     benchmark = matched(call, benchmark or _common_benchmark(read))

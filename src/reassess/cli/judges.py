@@ -282,7 +282,7 @@ def load_original_judges(
             path = needed_part(call, benchmark, "golden", golden)
         except DataError as error:
             if golden is None:
-                error.fix = f"give --golden FILE; or {error.fix}"
+                error.fix = Fix.join("; or ", "give --golden FILE", error.fix)
             raise
         order = call.reading.answers or benchmark.answers
         given["golden"] = path, read_votes(path, answers=order, classes=classes)

@@ -8,13 +8,14 @@ from typing import Any, TypeVar, cast
 import click
 from click.core import ParameterSource
 
-from reassess.cli.call import OUTPUT, Call
+from reassess.cli.call import OUTPUT, Call, benchmark_words
 from reassess.cli.help_pages import Choice, in_benchmark, in_reading
 from reassess.core import IMAGENET, Benchmark, Id, StopRule
 from reassess.core.image_names import MATCHES
 from reassess.core.items import normal_id
 from reassess.data import open_benchmark, update_benchmark
 from reassess.errors import DataError, at
+from reassess.formats.files import path_in_block, sha256
 from reassess.formats.predictions.id_columns import UNKNOWN_CLASS
 
 _T = TypeVar("_T")
@@ -69,12 +70,33 @@ def output_option(metavar: str, text: str, *, required: bool = True) -> Callable
     return click.option("-o", "--output", type=OUTPUT, required=required, metavar=metavar, help=text)
 
 
+def is_part(benchmark: Benchmark | None, file: Path, part: str) -> bool:
+    """Whether a file is a part of a benchmark folder."""
+    folder = None if benchmark is None else benchmark.folder
+    return folder is not None and file.stem == part and file.parent.resolve() == folder.resolve()
+
+
 def keep_settings(call: Call, benchmark: Benchmark | None, output: Path, part: str, **settings: Any) -> None:
     """Note settings, and what the output was made from, in benchmark.json if the output is a part of the benchmark."""
-    folder = None if benchmark is None else benchmark.folder
-    if folder is not None and output.stem == part and output.parent.resolve() == folder.resolve():
+    if benchmark is not None and benchmark.folder is not None and is_part(benchmark, output, part):
         made_from = {str(one["name"]): str(one["sha256"]) for one in call.hashed_inputs()}
-        update_benchmark(folder, made_from={part: made_from}, **settings)
+        made_from[part] = sha256(path_in_block(output))
+        update_benchmark(benchmark.folder, made_from={part: made_from}, **settings)
+
+
+def next_labels(call: Call, benchmark: Benchmark | None, scores: str | Path, threshold: float | None) -> None:
+    """Name the command that makes label sets from scores."""
+    words = benchmark_words(benchmark)
+    if not is_part(benchmark, Path(scores), "scores"):
+        words.insert(0, str(scores))
+    if threshold is not None:
+        words += ["--threshold", str(threshold)]
+    if benchmark is None or benchmark.folder is None:
+        call.next("labels", *words, "-o", "labels.json")
+    elif "labels" in benchmark.sources:
+        call.next("labels", *words, "-o", benchmark.sources["labels"], "--force")
+    else:
+        call.next("labels", *words, "-o", benchmark.folder / "labels.json")
 
 
 def part_option(part: str, text: str, *, condition: str = _IF_HERE) -> Callable[..., Any]:

@@ -1,5 +1,6 @@
 """The state of a benchmark: its parts, what each was made from, which are stale, what is wrong, and what is next."""
 
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial, reduce
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from reassess import formats
-from reassess.core import Benchmark, Classes, Id, LabelSets, MultiLabels, Questions, Scores, Votes
+from reassess.core import USUAL_THRESHOLD, Benchmark, Classes, Id, LabelSets, MultiLabels, Questions, Scores, Votes
 from reassess.data.benchmark_folders import (
     KNOWN_BENCHMARKS,
     MADE_BY,
@@ -100,18 +101,22 @@ class BenchmarkCheck:
         if self.errors:
             return None
         there = {one.part: one for one in self.parts if one.format is not None}
-        name = self.name if self.folder is None else str(self.folder)
+        place = Path() if self.folder is None else self.folder
+        own = ["--benchmark", self.name if self.folder is None else str(self.folder)]
         for part, makes_it, command in (("scores", "votes", "aggregate"), ("labels", "scores", "labels")):
-            if makes_it in there and (part not in there or there[part].stale):
+            if makes_it not in there or "items" in there[makes_it].counts:  # votes on items make no scores
+                continue
+            if part not in there or there[part].stale:
                 output = there[part].source if part in there else f"{part}.{'npz' if part == 'scores' else 'json'}"
-                path = output if self.folder is None else self.folder / str(output)
-                force = " --force" if part in there else ""
-                return f"reassess {command} --benchmark {name} -o {path}{force}"
+                is_cut = part == "labels" and "threshold" not in self.settings
+                more = ["--threshold", str(USUAL_THRESHOLD)] if is_cut else []
+                force = ["--force"] if part in there else []
+                return shlex.join(["reassess", command, *own, *more, "-o", str(place / str(output)), *force])
         if "labels" in there:
-            return f"reassess evaluate FILE --benchmark {name}"
+            return shlex.join(["reassess", "evaluate", "FILE", *own])
         if "images" in there:
-            return f"reassess predict MODEL --benchmark {name} -o FILE"
-        return f"reassess propose FILE... --benchmark {name} -o FILE" if "original" in there else None
+            return shlex.join(["reassess", "predict", "MODEL", *own, "-o", "FILE"])
+        return shlex.join(["reassess", "propose", "FILE...", *own, "-o", "FILE"]) if "original" in there else None
 
     def __repr__(self) -> str:
         there = sum(one.format is not None for one in self.parts)
@@ -193,7 +198,10 @@ def _part(part: str, paths: Sequence[Path], source: str, made_by: str) -> PartCh
 
 def _with_origin(one: PartCheck, parts: Mapping[str, PartCheck], settings: Mapping[str, Any]) -> PartCheck:
     """A part with what it was made from, as recorded when it was written, and what has changed since then."""
-    recorded = settings.get("made_from", {}).get(one.part, {}) if one.paths else {}
+    recorded = dict(settings.get("made_from", {}).get(one.part, {})) if one.paths else {}
+    own = recorded.pop(one.part, None)
+    if own is not None and (not one.paths[0].is_file() or sha256(one.paths[0]) != own):
+        return one  # replaced by hand since then
     paths = {part: parts[part].paths for part in recorded if part in parts}
     stale = [part for part, path in paths.items() if path and path[0].is_file() and sha256(path[0]) != recorded[part]]
     return replace(one, made_from=tuple(recorded), stale=tuple(stale))

@@ -251,9 +251,12 @@ def _method_of(path: Path) -> str:
     """How the scores of a file were made that does not say so itself."""
     if _is_known_file(path, IMAGENET, "scores"):
         return IMAGENET.method or UNKNOWN_METHOD
-    if path.stem == "scores":
-        return str(read_settings(path.parent).get("method", UNKNOWN_METHOD))
-    return UNKNOWN_METHOD
+    if path.stem != "scores":
+        return UNKNOWN_METHOD
+    settings = read_settings(path.parent)
+    recorded = settings.get("made_from", {}).get("scores", {}).get("scores")
+    is_other = recorded is not None and recorded != sha256(path)  # the file was replaced by hand
+    return UNKNOWN_METHOD if is_other else str(settings.get("method", UNKNOWN_METHOD))
 
 
 def _is_known_file(path: Path, benchmark: Benchmark, part: str) -> bool:

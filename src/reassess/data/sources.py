@@ -14,7 +14,7 @@ from pathlib import Path
 
 from reassess.data.catalogue import SOURCES, KnownFile, Source
 from reassess.data.downloads import download, download_member
-from reassess.errors import DataError, OutputError, ReassessWarning, SourceError
+from reassess.errors import DataError, Fix, OutputError, ReassessWarning, SourceError
 from reassess.formats.files import as_path, exists, sha256, writing
 from reassess.text import nearest
 
@@ -164,19 +164,19 @@ def _fetch(source: Source, file: KnownFile, progress: bool) -> Path:
             found="\n".join(reasons),
             fix=f"reassess fetch {source.name}, without REASSESS_OFFLINE;\nor {_by_hand(file)}",
         )
-    mends = []
+    fixes = []
     for place, get in _remote_places(file, progress):
         try:
             return _into_cache(file, place, get)
         except SourceError as error:
             reasons.append(f"{place}: {error.what}")
-            mends += [str(error.fix)] if error.fix else []
+            fixes += [error.fix] if error.fix else []
     raise SourceError(
         "download",
         f"{source.name} could not be downloaded",
         where=file.name,
         found="\n".join(reasons),
-        fix=";\nor ".join([*mends, _by_hand(file)]),
+        fix=Fix.join(";\nor ", *fixes, _by_hand(file)),
     )
 
 

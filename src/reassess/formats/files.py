@@ -229,6 +229,12 @@ def write_atomically(
             one.temporary.unlink(missing_ok=True)
 
 
+def path_in_block(path: Path) -> Path:
+    """Where a file of a `write_atomically` block is before the block ends; any other path as it is."""
+    together = _together.get()
+    return next((one.temporary for one in together.written if one.path == path), path) if together else path
+
+
 @dataclass(frozen=True)
 class _Written:
     """A file that is written to a temporary path, in the folder of its target."""

@@ -1,12 +1,15 @@
 """`reassess curve` measures scores against golden answers, chooses a threshold, and draws."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from reassess.aggregation import METHODS
+from reassess.data import read_scores
+from reassess.formats import write_scores
 from tests.helpers import Run, results_of, write_files
 
 GOLDEN = "image,class,rater,answer\n" + "".join(
@@ -217,6 +220,27 @@ def test_scores_of_a_folder_are_in_sample_if_their_method_took_its_golden_answer
     assert ("F/scores.csv, each image left out" in left_out) is expected
     unmoved = "no golden answers made F/scores.csv: leaving them out changes nothing\n"
     assert (unmoved in left_out) is not expected
+
+
+def test_scores_that_were_replaced_by_hand_have_no_recorded_method(here: Path, run: Callable[..., Run]) -> None:
+    assert run("aggregate", "--benchmark", "F", "-o", "F/scores.csv").code == 0
+    assert read_scores("F/scores.csv").method == "calibrated"
+    assert "votes, golden" in run("status", "F").out
+    (here / "F/scores.csv").write_text(SCORES)
+    assert read_scores("F/scores.csv").method == "unknown"
+    assert "votes, golden" not in run("status", "F").out
+
+
+def test_a_recorded_method_is_not_replaced_and_may_be_one_of_a_later_version(
+    here: Path, run: Callable[..., Run]
+) -> None:
+    assert run("aggregate", "--benchmark", "F", "-o", "made.parquet").code == 0
+    refused = run("curve", "made.parquet", "--benchmark", "F", "--method", "mean")
+    assert (refused.code, "that of made.parquet is calibrated" in refused.err) == (2, True)
+    write_scores(here / "later.npz", replace(read_scores("made.parquet"), method="glad, steps=9"))
+    assert run("curve", "later.npz", "--benchmark", "F").code == 0
+    result = run("curve", "later.npz", "--benchmark", "F", "--leave-out", "image")
+    assert (result.error, "  found:   glad, steps=9\n" in result.err) == ("unknown-method", True)
 
 
 # --- wrong calls ----------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import click
 from reassess.aggregation import AUTO, METHODS, parse_method, warn_of_stop
 from reassess.aggregation.em import POOLING
 from reassess.cli.aggregate_inputs import OF_IMAGENET, MadeScores, make_scores
-from reassess.cli.call import Call, Range, benchmark_words, call_options
+from reassess.cli.call import Call, Range, call_options
 from reassess.cli.help_pages import Choice, Command, in_benchmark
 from reassess.cli.options import (
     answers_option,
@@ -17,6 +17,7 @@ from reassess.cli.options import (
     golden_at_least_option,
     keep_settings,
     match_option,
+    next_labels,
     output_option,
 )
 from reassess.core import IMAGENET, KNOWN_ANSWERS, USUAL_THRESHOLD, Benchmark, Questions, Votes, classes_of
@@ -91,12 +92,7 @@ def aggregate(
         how = call.reading
         keep_settings(call, benchmark, output, "scores", method=result.method, match=how.match, answers=how.answers)
     if isinstance(result.posterior.items, Questions):
-        folder = None if benchmark is None else benchmark.folder
-        scores = [output] if folder is None else benchmark_words(benchmark)
-        threshold = (
-            [] if benchmark is not None and benchmark.threshold is not None else ["--threshold", USUAL_THRESHOLD]
-        )
-        call.next("labels", *scores, *threshold, "-o", "labels.json" if folder is None else folder / "labels.json")
+        next_labels(call, benchmark, output, None if benchmark and benchmark.threshold is not None else USUAL_THRESHOLD)
     _report(call, made, output)
 
 

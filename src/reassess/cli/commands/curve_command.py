@@ -20,7 +20,7 @@ from reassess.aggregation import (
     replay_stops,
     warn_of_stop,
 )
-from reassess.cli.call import Call, benchmark_words, call_options, refuse_repeated, tracked
+from reassess.cli.call import Call, call_options, refuse_repeated, tracked
 from reassess.cli.curve_inputs import Answers, load_curves
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.options import (
@@ -30,6 +30,7 @@ from reassess.cli.options import (
     benchmark_option,
     golden_at_least_option,
     match_option,
+    next_labels,
     output_option,
 )
 from reassess.cli.part_inputs import NONE
@@ -150,8 +151,7 @@ def curve(
         _write(call, output, measured, known.rules, replays)
     first = measured[0]
     if first.chosen is not None and first.chosen.point.threshold is not None:
-        own = benchmark_words(benchmark)
-        call.next("labels", first.file, *own, "--threshold", first.chosen.point.threshold, "-o", "labels.json")
+        next_labels(call, benchmark, first.file, first.chosen.point.threshold)
     if call.json:
         results = [one.to_json() for one in measured] + [rule.to_json() for rule in known.rules]
         results += [{"file": file, "stop": one.to_json()} for file, each in replays.items() for one in each]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 _ALL_SCORES = ("prob", "logit")
-_OTHERS = {"proposals": {"class", "source"}, "tasks": {"task", "classes"}}  # and by which columns they are known
+_OTHERS = {"candidates": {"class", "source"}, "tasks": {"task", "classes"}}  # and by which columns they are known
 _NUMBERED_SCORE = re.compile(r"(?:prob|logit)_(\d+)")
 
 

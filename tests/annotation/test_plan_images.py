@@ -37,7 +37,7 @@ def test_missing_images_are_named(folder: Path) -> None:
         "images of the campaign are missing\n"
         f"  where:   {folder}\n"
         "  found:   2 images missing: cat/2.png, fox.png\n"
-        "  fix:     add them, or use --images with the folder, zip or tar of all images"
+        "  fix:     add them, or give the folder, zip or tar of all images: images=PLACE"
     )
 
 

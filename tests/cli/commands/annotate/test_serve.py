@@ -73,7 +73,7 @@ def test_moved_images_are_found_and_shown_behind_a_proxy(create: Create, run: Ca
         "Error: images of the campaign are missing\n"
         "  where:   other\n"
         "  found:   7 images missing: 1.png, 2.png, 3.png and 4 more\n"
-        "  fix:     add them, or use --images with the folder, zip or tar of all images\n"
+        "  fix:     add them, or give the folder, zip or tar of all images: --images PLACE\n"
     )
     token = re.search("sign-in#(\\S+)", run("annotate", "invite", "pets.db", "ann").out)[1]
     with started("serve", "pets.db", "--address", "127.0.0.1:0/rating", "--images", "moved") as (_, (line,)):

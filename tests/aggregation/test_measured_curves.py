@@ -207,7 +207,7 @@ def test_second_curve_is_of_the_left_out_scores() -> None:
     ("method", "options", "expected"),
     [
         ("unknown", {}, "unknown-method"),
-        ("magic", {}, "unknown-name"),
+        ("magic", {}, "unknown-method"),
         ("calibrated, magic=1", {}, "unknown-name"),
         ("calibrated, pooling", {}, "unknown-method"),
         ("calibrated, original=true", {}, "needs-original"),

@@ -45,7 +45,7 @@ def test_every_heading_of_names_and_of_ids_is_known(file: File, heading: str, id
 @pytest.mark.parametrize(
     ("text", "thing"),
     [
-        ("image,class,source,rank,probability\na.png,1,vit,1,0.5\n", "proposals"),
+        ("image,class,source,rank,probability\na.png,1,vit,1,0.5\n", "candidates"),
         ("task,image,classes\n0,a,b\n", "tasks"),
     ],
 )

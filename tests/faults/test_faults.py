@@ -160,10 +160,20 @@ def test_every_place_in_the_code_that_writes_is_reached(faults: Faults, report_e
 # --- killed and stopped ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=lambda number: number.name)
 def test_a_process_that_is_stopped_while_it_writes_leaves_no_half_file(
     faults: Faults, row: str, number: signal.Signals
 ) -> None:
+    check_stopped(faults, row, number)
+
+
+@pytest.mark.parametrize("row", [COMMANDS[0], "write_report out.html"])
+def test_a_process_that_is_told_to_end_leaves_no_half_file(faults: Faults, row: str, report_extra: None) -> None:
+    """A command stops as if it was interrupted."""
+    check_stopped(faults, row, signal.SIGTERM)
+
+
+def check_stopped(faults: Faults, row: str, number: signal.Signals) -> None:
     random = Random(f"{row} {number}")
     for again in (False, True):
         calm, whole = faults.undisturbed(row, force=again)

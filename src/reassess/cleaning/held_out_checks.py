@@ -19,7 +19,7 @@ from reassess.numeric.exact_tests import mcnemar
 from reassess.text import counted, some
 
 _LEVEL = 1e-6  # significance level of a sign test on exchanged classes; files have thousands of class pairs
-_Counts = Any  # a sparse array: scipy has no types
+_SparseCounts = Any  # a sparse array: scipy has no types
 
 
 def exchanged_classes(
@@ -45,14 +45,14 @@ def exchanged_classes(
     return next(((None, circle) for circle in plain), None)
 
 
-def _counts(labels: npt.NDArray[np.integer], predicted: npt.NDArray[np.integer], classes: int) -> _Counts:
+def _counts(labels: npt.NDArray[np.integer], predicted: npt.NDArray[np.integer], classes: int) -> _SparseCounts:
     """Images of each label, the row, by predicted class, the column."""
     named = predicted >= 0
     pairs = (labels[named], predicted[named])
     return sparse.csr_array((np.ones(len(pairs[0]), np.int64), pairs), shape=(classes, classes))
 
 
-def _mistaken(counts: _Counts) -> dict[int, int]:
+def _mistaken(counts: _SparseCounts) -> dict[int, int]:
     """Classes whose images are mostly predicted as another class, and that class."""
     most = np.asarray(counts.argmax(axis=1)).ravel()
     at_most = counts[np.arange(most.size), most]
@@ -74,11 +74,11 @@ def _circles(mistaken: Mapping[int, int]) -> list[dict[int, int]]:
     return circles
 
 
-def _as_others(counts: _Counts, circle: Mapping[int, int]) -> int:
+def _as_others(counts: _SparseCounts, circle: Mapping[int, int]) -> int:
     return sum(int(counts[a, b]) for a, b in circle.items())
 
 
-def _as_labelled(counts: _Counts, circle: Iterable[int]) -> int:
+def _as_labelled(counts: _SparseCounts, circle: Iterable[int]) -> int:
     return sum(int(counts[a, a]) for a in circle)
 
 

@@ -32,7 +32,7 @@ _START = 0.8  # share of correct labels
 
 
 @dataclass(frozen=True)
-class Expectation:
+class ExpectedTruths:
     """The E-step: counts over images, and the posterior of each image."""
 
     counts: _Floats  # (classes, classes): expected number of images of a true class, the row, with a label, the column
@@ -43,7 +43,7 @@ class Expectation:
     correct: _Floats  # (images,): probability that the label is correct
     likeliest: npt.NDArray[np.int32]  # (images,): the most probable class
 
-    def of_rows(self, rows: npt.NDArray[np.integer]) -> "Expectation":
+    def of_rows(self, rows: npt.NDArray[np.integer]) -> "ExpectedTruths":
         """The posterior of some images, with the counts of all."""
         return replace(self, logs=self.logs[rows], correct=self.correct[rows], likeliest=self.likeliest[rows])
 
@@ -67,7 +67,7 @@ class NoiseModel:
         np.fill_diagonal(noise, _START if classes > 1 else 1.0)
         return cls(1.0, pull, np.zeros(classes), noise, float(classes))
 
-    def expect(self, images: ClassCandidates) -> Expectation:
+    def expect(self, images: ClassCandidates) -> ExpectedTruths:
         """The posterior of each image, and what follows for the parameters.
 
         Images are taken in chunks that depend on nothing else, whose sums are added in order: the result is the same
@@ -119,9 +119,9 @@ class NoiseModel:
             truths += spread.sum() - spread
             shared += spread.sum() - spread
         exposure += (shared if self.pull else truths)[:, None]
-        return Expectation(counts, exposure, chances, truths, logs, right, likeliest)
+        return ExpectedTruths(counts, exposure, chances, truths, logs, right, likeliest)
 
-    def improved(self, found: Expectation) -> "NoiseModel":
+    def improved(self, found: ExpectedTruths) -> "NoiseModel":
         """The parameters that an expectation asks for; sharpening and pull stay."""
         classes = self.biases.size
         wrong = 1 - np.trace(found.counts) / found.counts.sum()
@@ -133,7 +133,7 @@ class NoiseModel:
         moved = np.log((found.truths + 1) / (found.chances + 1))
         return replace(self, noise=noise, biases=self.biases + moved)
 
-    def fitted(self, images: ClassCandidates, *, most: int = _MOST_STEPS) -> tuple["NoiseModel", Expectation]:
+    def fitted(self, images: ClassCandidates, *, most: int = _MOST_STEPS) -> tuple["NoiseModel", ExpectedTruths]:
         """The matrix of mistakes and the biases, by EM; and the last expectation."""
         model, before = self, -np.inf
         for _ in range(most):
@@ -154,7 +154,7 @@ _SAMPLE, _SAMPLE_A_CLASS = 50_000, 100  # images on which the calibration is fou
 _STEPS = 20  # of EM at most for each sharpening that is tried, all from the same start
 
 
-def fit_noise(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseModel, Expectation]:
+def fit_noise(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseModel, ExpectedTruths]:
     """Fit the calibration and the matrix of mistakes together; the posterior of each image follows."""
     by_label = np.argsort(images.labels(), kind="stable")  # images of one label read the same column of the matrix
     back = np.argsort(by_label)
@@ -174,14 +174,14 @@ def fit_noise(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseModel, Ex
     return model, found.of_rows(back)
 
 
-def _calibrated(images: ClassCandidates, *, pull: float) -> tuple[NoiseModel, Expectation]:
+def _calibrated(images: ClassCandidates, *, pull: float) -> tuple[NoiseModel, ExpectedTruths]:
     """Fit the sharpening and the matrix for a pull."""
     start = NoiseModel.start(images.classes, pull=pull)
     sharpening = max(_least_sharpening(images, start), _likeliest_sharpening(images, start))
     return replace(start, sharpening=sharpening).fitted(images)
 
 
-def _weight_of_following(images: ClassCandidates, model: NoiseModel, found: Expectation) -> float:
+def _weight_of_following(images: ClassCandidates, model: NoiseModel, found: ExpectedTruths) -> float:
     """How much the mistakes look like people's, from 0 to 1: whether they are between classes that the model confuses.
 
     The mistakes of each true class are a mixture: some are spread like the model's probabilities, the others evenly.

@@ -32,7 +32,7 @@ from reassess.data import part_path, read_scores, read_votes
 
 
 @dataclass(frozen=True)
-class Answers:
+class CurveParts:
     """What judges the scores, and what else is known of the golden pairs.
 
     Of the raters' votes, `rated` also holds their golden votes on golden items that have no others.
@@ -58,7 +58,7 @@ def load_curves(
     at_least: int | None = None,
     votes_needed_by: str | None = None,
     method: str | None = None,
-) -> tuple[dict[str, tuple[Path, Scores]], Answers]:
+) -> tuple[dict[str, tuple[Path, Scores]], CurveParts]:
     """The files of scores, each with its path, and what judges them; as the options say."""
     if not files and benchmark is not None:
         needed_part(call, benchmark, "scores")
@@ -97,7 +97,7 @@ def _load_answers(
     golden: str | None,
     at_least: int | None,
     classes: Classes | None,
-) -> tuple[list[Scores], Answers]:
+) -> tuple[list[Scores], CurveParts]:
     """The scores, and what judges them; all in one list of classes and with the benchmark's names of images."""
     sources = _golden_sources(benchmark, golden)
     paths = {} if votes is None else {"votes": votes}
@@ -128,7 +128,7 @@ def _load_answers(
         "rater_golden": benchmark.sources["rater-golden"] if "rater-golden" in paths else of_votes,
         "original": benchmark.sources.get("original", ""),
     }
-    return judged, Answers(
+    return judged, CurveParts(
         benchmark=benchmark,
         golden_file=given["golden"][0],
         experts=experts,

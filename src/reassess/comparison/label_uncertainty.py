@@ -37,7 +37,7 @@ _REDRAWS = 100  # of which the bias is the mean
 _ROUNDING = 1e-12  # of a variance
 
 
-class Counts(NamedTuple):
+class ReplicateCounts(NamedTuple):
     """What was counted in each of B replicates, of M models."""
 
     # hits, n: int64, shapes (B, M) and (B,): hits of each model, and scored images
@@ -51,9 +51,9 @@ class Counts(NamedTuple):
     labels: _Ints
     empty: _Ints
 
-    def where(self, replicates: _Bools) -> "Counts":
+    def where(self, replicates: _Bools) -> "ReplicateCounts":
         """The counts of some of the replicates."""
-        return Counts(*(part[replicates] for part in self))
+        return ReplicateCounts(*(part[replicates] for part in self))
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +82,7 @@ class Recount:
         column_of[rows[rated]] = np.flatnonzero(rated)
         return cls(panel, places, column_of[questions.image_ids], rated)
 
-    def count(self, kept: _Bools, times: npt.NDArray[np.uint8]) -> Counts:
+    def count(self, kept: _Bools, times: npt.NDArray[np.uint8]) -> ReplicateCounts:
         """Count hits and labels in B replicates."""
         from reassess.numeric.resampling_kernels import add_sizes, recount
 
@@ -94,7 +94,7 @@ class Recount:
         judged = panel.scored, panel.valid, panel.original_known, panel.original_hit
         recount(self.places, kept, sizes, times, self.rated, *judged, hits, original_hits, sums)
         n, original_n, labels, empty = sums.astype(np.int64)
-        return Counts(
+        return ReplicateCounts(
             hits=hits.T.astype(np.int64),
             n=n,
             original_hits=original_hits.T.astype(np.int64),
@@ -277,7 +277,7 @@ def label_uncertainty(
     rng = np.random.default_rng(seed)
     for start in track(range(0, replicates, _BLOCK)):
         counted.append(recount.count(*_draw(relabelling, images, min(_BLOCK, replicates - start), rng)))
-    counts = Counts(*map(np.concatenate, zip(*counted, strict=True)))
+    counts = ReplicateCounts(*map(np.concatenate, zip(*counted, strict=True)))
     counts = counts.where(counts.n > 0)
     check_replicates(len(counts.n) - 1)
     return LabelUncertainty(

@@ -17,7 +17,7 @@ _NEAREST = 100  # rows of a line: of more, it is not straight; of fewer, it is n
 
 
 @dataclass(frozen=True)
-class _Expectation:
+class _ExpectedAccuracy:
     """What ReaL accuracy goes with a model's original accuracy."""
 
     # rows, families: How many rows, those nearest in original accuracy, the line goes through, and of how many
@@ -54,7 +54,7 @@ class Placement(Shown):
     # are not
     better: tuple[LeaderboardRow, ...]
     others: tuple[LeaderboardRow, ...]
-    expected: _Expectation | None  # None where there are too few families for a line
+    expected: _ExpectedAccuracy | None  # None where there are too few families for a line
 
     @property
     def caveat(self) -> str:
@@ -139,7 +139,7 @@ def original_level(labels: LabelSets, original: LabelSets) -> Proportion:
     return Proportion(hits=int(np.count_nonzero(valid == np.repeat(own, sizes))), n=scored.size)
 
 
-def _expectation(board: Leaderboard, entry: LeaderboardRow) -> _Expectation | None:
+def _expectation(board: Leaderboard, entry: LeaderboardRow) -> _ExpectedAccuracy | None:
     distance = np.abs(board.original - entry.original)
     near = distance <= np.sort(distance)[min(_NEAREST, distance.size) - 1]  # and all that are as near as the last
     line = fit_polynomial(board.original, board.real, board.family_ids, inside=near)
@@ -150,7 +150,7 @@ def _expectation(board: Leaderboard, entry: LeaderboardRow) -> _Expectation | No
     below = int(np.sum(line.residuals < residual)) + int(np.sum(line.residuals <= residual))
     low, high = np.clip(line.prediction(entry.original), 0, 100).tolist()
     x = board.original
-    return _Expectation(
+    return _ExpectedAccuracy(
         rows=line.residuals.size,
         families=int(line.present.sum()),
         real=expected,

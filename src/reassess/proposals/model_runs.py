@@ -51,10 +51,10 @@ _OPENERS = {"timm": open_timm, "torchvision": open_torchvision, "onnx": open_onn
 _SHARD = 256  # images, as whole batches
 _BYTES = 2  # of a score
 
-Source = str | ModelSource | ImageModel
+AnyModel = str | ModelSource | ImageModel
 
 
-def name_of(source: Source) -> str:
+def name_of(source: AnyModel) -> str:
     """Name of a model."""
     return source if isinstance(source, str) else source.name
 
@@ -88,7 +88,7 @@ def open_model(source: str | ModelSource, *, device: str | None = None) -> Image
 class Opener:
     """Opens the models of a run; the device is for the models that take one."""
 
-    def __init__(self, models: Sequence[Source], *, device: str | None) -> None:
+    def __init__(self, models: Sequence[AnyModel], *, device: str | None) -> None:
         ready = [model.name for model in models if isinstance(model, ImageModel)]
         if device is not None and len(ready) == len(models):
             raise DataError(
@@ -97,7 +97,7 @@ class Opener:
         self._takers = takers([name_of(model) for model in models], "device")
         self._device = device
 
-    def __call__(self, source: Source) -> ImageModel:
+    def __call__(self, source: AnyModel) -> ImageModel:
         """A model that is ready to run."""
         if isinstance(source, ImageModel):
             return source
@@ -109,7 +109,7 @@ class Opener:
 class ModelRun:
     """A model to be run on images, and where its scores go."""
 
-    source: Source  # the model: ready to run, or to be opened again, where several need not be in memory together
+    source: AnyModel  # the model: ready to run, or to be opened again, where several need not be in memory together
     file: Path  # the file of its predictions
     shards: Shards  # its scores, and the classes of its outputs
     outputs: OutputClasses
@@ -118,7 +118,7 @@ class ModelRun:
     @classmethod
     def prepared(
         cls,
-        source: Source,
+        source: AnyModel,
         model: ImageModel,
         images: ImageSource,
         file: Path,

@@ -57,7 +57,7 @@ def _placed_in(order: Sequence[int], labels: Sequence[Label], covered: _Points, 
     """The labels by their number, placed one after another in some order."""
     placed: dict[int, _Placed] = {}
     for i in order:
-        counts = _Counts.of(covered, area)
+        counts = _Overlaps.of(covered, area)
         placed[i] = _best(labels[i], counts, list(placed.values()), area)
         covered = np.concatenate([covered, np.tile(placed[i].points(), (_OTHER_LABEL, 1))])
     return placed
@@ -84,14 +84,14 @@ class _Placed:
 
 
 @dataclass(frozen=True, eq=False)
-class _Counts:
+class _Overlaps:
     """How many points lie in a rectangle, from sums over a grid of pixels."""
 
     origin: _Points
     sums: npt.NDArray[np.int64]
 
     @classmethod
-    def of(cls, points: _Points, area: _Area) -> "_Counts":
+    def of(cls, points: _Points, area: _Area) -> "_Overlaps":
         """Count the points that lie in an area or near it."""
         origin = np.floor(area[:2]) - 2 * _MARGIN
         width, height = (np.ceil(area[2:] - origin) + 2 * _MARGIN).astype(np.int64).tolist()
@@ -109,7 +109,7 @@ class _Counts:
         return np.asarray(sums[right, top] - sums[left, top] - sums[right, bottom] + sums[left, bottom])
 
 
-def _best(label: Label, counts: _Counts, others: Sequence[_Placed], area: _Area) -> _Placed:
+def _best(label: Label, counts: _Overlaps, others: Sequence[_Placed], area: _Area) -> _Placed:
     """The position and the anchor of least cost."""
     size = np.array([label.width, label.height])
     axes = _axes(label, area)
@@ -137,7 +137,7 @@ def _best(label: Label, counts: _Counts, others: Sequence[_Placed], area: _Area)
     return _Placed(corner=corners[best], size=size, anchor=anchors[best], cost=float(total[best]))
 
 
-def _leader_cost(leaders: _Points, counts: _Counts) -> _Points:
+def _leader_cost(leaders: _Points, counts: _Overlaps) -> _Points:
     """What leader lines of shape (places, lines, 2) cost by the points within a margin of them."""
     to_anchor = np.hypot(*np.moveaxis(leaders - leaders[-1], -1, 0))
     # What lies around the anchor itself is not crossed: the line ends there.

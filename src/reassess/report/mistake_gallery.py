@@ -23,7 +23,7 @@ _Rows = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
-class Choice:
+class ShownImages:
     """The images that are shown."""
 
     rows: tuple[int, ...]  # Positions of the images in the panel
@@ -49,7 +49,7 @@ class MistakeCard:
     disputed: bool  # Whether at most two thirds of the raters agree on a class of the card
 
 
-def choose(findings: Findings, most: int, *, seed: int = 0) -> Choice:
+def choose(findings: Findings, most: int, *, seed: int = 0) -> ShownImages:
     """Draw at most `most` mistakes of each model at random, and as many images of each of `ABOUT_LABELS`.
 
     Every image has one random number, and those with the smallest numbers are taken: models with common mistakes share
@@ -66,7 +66,7 @@ def choose(findings: Findings, most: int, *, seed: int = 0) -> Choice:
 
     counts = {model: draw(panel.scored & ~panel.valid[panel.models.index(model)]) for model in findings.models}
     about_labels = {name: draw(rows) for name, rows in _about_labels(findings).items()}
-    return Choice(
+    return ShownImages(
         rows=tuple(sorted(chosen)),
         shown={model: drawn for model, (drawn, _) in counts.items()},
         mistakes={model: n for model, (_, n) in counts.items()},
@@ -152,7 +152,9 @@ def _kinds(findings: Findings, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.in
     return known_kinds(images, panel.top1[:, rows].T, rated.in_classes(classes), experts, match=panel.match)
 
 
-def mistake_gallery(findings: Findings, choice: Choice, chosen: Sequence[MistakeCard], pictures: Thumbnails) -> Gallery:
+def mistake_gallery(
+    findings: Findings, choice: ShownImages, chosen: Sequence[MistakeCard], pictures: Thumbnails
+) -> Gallery:
     """The gallery of the chosen images. A score near the threshold has enough digits to show its side."""
     return Gallery(
         intro=_intro(choice, len(chosen)),
@@ -165,7 +167,7 @@ def mistake_gallery(findings: Findings, choice: Choice, chosen: Sequence[Mistake
     )
 
 
-def _intro(choice: Choice, images: int) -> str:
+def _intro(choice: ShownImages, images: int) -> str:
     of_labels = {"wrong_label": "an original label that is not valid", "empty": "no valid class"}
     parts = [f"{n:,} of the {choice.mistakes[model]:,} mistakes of {model}" for model, n in choice.shown.items()]
     for name, (n, total) in choice.about_labels.items():

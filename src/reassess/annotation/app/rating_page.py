@@ -8,7 +8,7 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from reassess.annotation.app.request_bodies import Answers, HeldTasks, SkippedTask, SuggestedClass
+from reassess.annotation.app.request_bodies import HeldTasks, PostedAnswers, SkippedTask, SuggestedClass
 from reassess.annotation.app.sign_in import Caller, get_route, post_route
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.given_answers import GivenAnswer, save_answers, skip_task
@@ -33,7 +33,7 @@ def _back(caller: Caller, body: HeldTasks) -> Response:
     return JSONResponse({"task": None if turn is None else _to_json(turn)})
 
 
-def _answers(caller: Caller, body: Answers) -> Response:
+def _answers(caller: Caller, body: PostedAnswers) -> Response:
     given = [GivenAnswer(one.question, one.answer, one.seconds, one.revision) for one in body.answers]
     truths = save_answers(caller.campaign, caller.person.id, given, caller.now, reveal=body.reveal)
     kept = [[one.question, one.revision] for one in given]
@@ -112,7 +112,7 @@ def _class_list(campaign: Campaign) -> bytes:
 ROUTES = [
     post_route("/next", HeldTasks, _next, _RATERS),
     post_route("/back", HeldTasks, _back, _RATERS),
-    post_route("/answers", Answers, _answers, _RATERS),
+    post_route("/answers", PostedAnswers, _answers, _RATERS),
     post_route("/skip", SkippedTask, _skip, _RATERS),
     post_route("/suggest", SuggestedClass, _suggest, _RATERS),
     get_route("/classes", _classes, _RATERS),

@@ -16,7 +16,7 @@ MOST_BYTES = 65_536
 _PATIENCE = 30.0  # seconds for a whole body; the page waits for 20
 _Body = TypeVar("_Body", bound=Struct)
 
-Number = Annotated[int, Meta(ge=0, le=(1 << 31) - 1)]  # that an integer column of the database can store
+StoredInteger = Annotated[int, Meta(ge=0, le=(1 << 31) - 1)]  # that an integer column of the database can store
 LargeNumber = Annotated[int, Meta(ge=0, le=(1 << 53) - 1)]  # of a task or question: that JavaScript can store
 Seconds = Annotated[float, Meta(ge=0, lt=1e9)]
 
@@ -41,12 +41,12 @@ class Answer(Struct):
     """An answer to a question."""
 
     question: LargeNumber
-    answer: Number
-    revision: Number
+    answer: StoredInteger
+    revision: StoredInteger
     seconds: Seconds | None = None
 
 
-class Answers(Struct):
+class PostedAnswers(Struct):
     """Several answers, and whether finished practice tasks are to be revealed."""
 
     answers: Annotated[list[Answer], Meta(max_length=500)]
@@ -63,7 +63,7 @@ class SuggestedClass(Struct):
     """A class that somebody suggests for the image of a task."""
 
     task: LargeNumber
-    class_id: Number = msgspec.field(name="class")
+    class_id: StoredInteger = msgspec.field(name="class")
 
 
 class Invitation(Struct):
@@ -71,7 +71,7 @@ class Invitation(Struct):
 
     name: str | None = None
     role: Literal["rater", "expert", "owner"] | None = None
-    person: Number | None = None
+    person: StoredInteger | None = None
 
     def __post_init__(self) -> None:
         if (self.name is None or self.role is None) == (self.person is None):
@@ -81,7 +81,7 @@ class Invitation(Struct):
 class PersonNumber(Struct):
     """The number of a person."""
 
-    person: Number
+    person: StoredInteger
 
 
 class Export(Struct):

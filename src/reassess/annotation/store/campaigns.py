@@ -151,7 +151,7 @@ _LOWER = update(cursors).where(cursors.c.person.in_(_WAITING)).values(position=b
 
 
 @dataclass
-class Change:
+class Transaction:
     """A transaction."""
 
     connection: Connection
@@ -236,10 +236,10 @@ def in_parts(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
 
 
 @contextmanager
-def changing(campaign: Campaign) -> Iterator[Change]:
+def changing(campaign: Campaign) -> Iterator[Transaction]:
     """Run a block as one transaction; nothing changes if it raises."""
     with campaign.gate, campaign.engine.begin() as connection:
-        change = Change(connection, campaign)
+        change = Transaction(connection, campaign)
         yield change
         change.lower_cursors()
 

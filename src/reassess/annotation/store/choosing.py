@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import Row, and_, bindparam, exists, func, literal_column, or_, select
 
 from reassess.annotation.assignment import TRIES, Rules
-from reassess.annotation.store.campaigns import Change
+from reassess.annotation.store.campaigns import Transaction
 from reassess.annotation.store.schema import Kind, Role, Stage, State, answers, images, questions, tasks, turns
 
 _NEAR = 128  # tasks
 
 
-class Choice(NamedTuple):
+class ChosenTask(NamedTuple):
     """A task for a person, and the questions that they are asked."""
 
     task: Row[Any]
@@ -22,7 +22,7 @@ class Choice(NamedTuple):
     free: int  # remaining places on it
 
 
-def choose(change: Change, person: Row[Any], held: Sequence[int]) -> Choice | None:
+def choose(change: Transaction, person: Row[Any], held: Sequence[int]) -> ChosenTask | None:
     """Choose a task that a person does not have yet, with the questions they have not answered.
 
     Experts get golden tasks, new raters practice tasks, all others main tasks. A golden task sometimes replaces a main
@@ -52,7 +52,7 @@ def choose(change: Change, person: Row[Any], held: Sequence[int]) -> Choice | No
     return None
 
 
-def _choose_main(change: Change, own: dict[str, Any], begin: int) -> Row[Any] | None:
+def _choose_main(change: Transaction, own: dict[str, Any], begin: int) -> Row[Any] | None:
     """The first main task from a position on, or else the first of all: one before the cursor may be open again."""
     for place in sorted({0, begin}, reverse=True):
         task = change.connection.execute(_MAIN_TASK, own | {"place": place}).one_or_none()
@@ -62,7 +62,7 @@ def _choose_main(change: Change, own: dict[str, Any], begin: int) -> Row[Any] | 
 
 
 def _choose_golden(
-    change: Change, person: Row[Any], own: dict[str, Any], size: int, *, last_resort: bool
+    change: Transaction, person: Row[Any], own: dict[str, Any], size: int, *, last_resort: bool
 ) -> Row[Any] | None:
     """A golden task with at least `size` questions; as a last resort, one of the largest."""
     rules, connection = change.rules, change.connection
@@ -85,22 +85,22 @@ def _golden_rank(rules: Rules, person: Row[Any], row: Row[Any]) -> tuple[bool, f
 
 
 def _choice(
-    change: Change,
+    change: Transaction,
     person: Row[Any],
     task: Row[Any],
     size: int | None = None,
     rank: Callable[[Row[Any]], Any] = attrgetter("id"),
-) -> Choice:
+) -> ChosenTask:
     """A task with its open questions that a person has not answered: at most `size`, those with the lowest rank."""
     asked = change.connection.execute(ASKED_OF, {"who": person.id, "of_task": task.id})
     is_open = [row for row in asked if row.ended is None]
     rows = sorted((row for row in is_open if row.answer is None), key=rank)[:size]
     shown = {row.id for row in rows}
     free = min((change.rules.free(row.votes, row.reserved + (row.id in shown)) for row in is_open), default=0)
-    return Choice(task, sorted(rows, key=attrgetter("id")), free)  # an order that tells nothing
+    return ChosenTask(task, sorted(rows, key=attrgetter("id")), free)  # an order that tells nothing
 
 
-def first_place(change: Change, person: Row[Any], chosen: Row[Any]) -> int:
+def first_place(change: Transaction, person: Row[Any], chosen: Row[Any]) -> int:
     """The new position of a person's cursor.
 
     Earlier tasks may be locked by another transaction, or still held by the person's page. So the cursor stays until it
@@ -112,7 +112,7 @@ def first_place(change: Change, person: Row[Any], chosen: Row[Any]) -> int:
     return int(chosen.position if first is None else min(first.position, chosen.position))
 
 
-def is_left(change: Change, person: Row[Any]) -> bool:
+def is_left(change: Transaction, person: Row[Any]) -> bool:
     """Whether a rater has main tasks left that others have now."""
     return person.role == Role.RATER and bool(change.connection.scalar(_LEFT, {"who": person.id, "held": []}))
 

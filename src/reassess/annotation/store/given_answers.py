@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row, and_, bindparam, select, update
 
-from reassess.annotation.store.campaigns import Campaign, Change, changing
+from reassess.annotation.store.campaigns import Campaign, Transaction, changing
 from reassess.annotation.store.choosing import ASKED_OF
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.schema import Kind, Role, State, answers, cursors, people, questions, tasks, turns
@@ -69,7 +69,7 @@ class _AnswersToTask:
 
     def __init__(
         self,
-        change: Change,
+        change: Transaction,
         person: Row[Any],
         turn: Row[Any],
         given: Mapping[int, GivenAnswer],
@@ -168,7 +168,7 @@ class _AnswersToTask:
         change.renew([turn.task], reopened=bool(self.changed))
 
 
-def _lock_campaign(change: Change, person: Row[Any], kind: str) -> None:
+def _lock_campaign(change: Transaction, person: Row[Any], kind: str) -> None:
     if kind == Kind.MAIN:
         change.pass_campaign()
     else:
@@ -240,14 +240,14 @@ def _set_excluded(campaign: Campaign, person: int, excluded: bool, now: float, b
     return is_new
 
 
-def _end_turns(change: Change, person: int) -> None:
+def _end_turns(change: Transaction, person: int) -> None:
     begun = change.connection.execute(select(turns).where(turns.c.person == person, turns.c.state == State.ASKED)).all()
     change.lock(turn.task for turn in begun)
     for turn in begun:
         end_turn(change, turn, State.EXCLUDED)
 
 
-def _continue_turns(change: Change, person: int) -> None:
+def _continue_turns(change: Transaction, person: int) -> None:
     """Let turns that an exclusion ended continue, as after an expired lease."""
     own = turns.c.person == person, turns.c.state == State.EXCLUDED
     change.connection.execute(update(turns).where(*own).values(state=State.EXPIRED))
@@ -270,7 +270,7 @@ def finish_counting(campaign: Campaign) -> None:
             sleep((monotonic() - begin) / 2)  # others get the lock, which does not go to the one that waited longest
 
 
-def _recount(change: Change, person: int, excluded: bool, after: int) -> int | None:
+def _recount(change: Transaction, person: int, excluded: bool, after: int) -> int | None:
     """Recount some answers of a rater; after all answers, some of their suggestions, in tasks with larger numbers.
 
     Return the number for the next call; None at the end, or if somebody has included or excluded the rater again.
@@ -312,7 +312,7 @@ _GO_ON = (
 )
 
 
-def _turns_of(change: Change, person: int, given: Sequence[int]) -> list[Row[Any]]:
+def _turns_of(change: Transaction, person: int, given: Sequence[int]) -> list[Row[Any]]:
     """A person's turns of the tasks with some questions, by task; the tasks are locked."""
     found = change.connection.execute(_TURNS_OF, {"who": person, "numbers": given}).all()
     unknown = set(given) - {row.question for row in found}

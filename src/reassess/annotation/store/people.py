@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from reassess.annotation.person_names import check_name, refuse_alike
-from reassess.annotation.store.campaigns import Campaign, Change, changing
+from reassess.annotation.store.campaigns import Campaign, Transaction, changing
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.schema import Kind, Role, Stage, cursors, golden_counts, log, people, sessions, tasks
 from reassess.core import KNOWN_ANSWERS, VALIDITY
@@ -240,13 +240,13 @@ def delete_person(campaign: Campaign, person: int, now: float, by: int | None = 
 _OWNERS = select(people.c.id).where(people.c.role == Role.OWNER, people.c.token.is_not(None))
 
 
-def _refuse_only_owner(change: Change, person: Row[Any], what: str) -> None:
+def _refuse_only_owner(change: Transaction, person: Row[Any], what: str) -> None:
     others = _OWNERS.where(people.c.id != person.id)
     if person.role == Role.OWNER and change.connection.scalar(others) is None:
         raise DataError("only-owner", what, found=person.name, fix="invite another owner first")
 
 
-def _set_token(change: Change, person: int, token: str | None) -> None:
+def _set_token(change: Transaction, person: int, token: str | None) -> None:
     change.connection.execute(update(people).where(people.c.id == person).values(token=token))
     change.connection.execute(delete(sessions).where(sessions.c.person == person))
 

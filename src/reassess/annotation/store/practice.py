@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, func, or_, select, update
 
 from reassess.annotation.running_posterior import count_agreements
-from reassess.annotation.store.campaigns import Campaign, Change
+from reassess.annotation.store.campaigns import Campaign, Transaction
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.schema import Kind, Role, Stage, State, answers, people, questions, tasks, turns
 
@@ -31,7 +31,7 @@ def practice_size(campaign: Campaign) -> int:
     return size
 
 
-def end_practice(change: Change, person: Row[Any]) -> Row[Any]:
+def end_practice(change: Transaction, person: Row[Any]) -> Row[Any]:
     """End the practice round of a rater, who then rates or has failed."""
     result = _result(change.connection.execute(_PRACTICE_ANSWERS.where(people.c.id == person.id)), change.campaign.bar)
     stage = Stage.FAILED if result.passed is False else Stage.RATING

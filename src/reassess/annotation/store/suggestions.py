@@ -6,7 +6,7 @@ from sqlalchemy import Integer, Row, bindparam, cast, delete, exists, func, inse
 
 from reassess.annotation.running_posterior import current_model, probability_by_label
 from reassess.annotation.store import schema
-from reassess.annotation.store.campaigns import Campaign, Change, changing
+from reassess.annotation.store.campaigns import Campaign, Transaction, changing
 from reassess.annotation.store.creation import random_ids
 from reassess.annotation.store.schema import (
     WITHDRAWN,
@@ -90,7 +90,7 @@ _IMAGE = (
 )
 
 
-def _ask(change: Change, image: Row[Any], class_id: int) -> int:
+def _ask(change: Transaction, image: Row[Any], class_id: int) -> int:
     """Ask about a class in a new task, the last one."""
     change.lock_campaign()
     connection = change.connection
@@ -115,7 +115,7 @@ _GOLDEN_LABELS = (
 )
 
 
-def _prior(change: Change, image: Row[Any], class_id: int) -> float | None:
+def _prior(change: Transaction, image: Row[Any], class_id: int) -> float | None:
     """Probability of valid before any vote, by the original label of the image, if that counts as a vote."""
     if not change.campaign.original_votes or image.original is None:
         return None
@@ -123,7 +123,7 @@ def _prior(change: Change, image: Row[Any], class_id: int) -> float | None:
     return probability_by_label(labels)[class_id == image.original]
 
 
-def renew_suggested(change: Change, person: int, after: int, most: int) -> int | None:
+def renew_suggested(change: Transaction, person: int, after: int, most: int) -> int | None:
     """Withdraw suggestions of an excluded rater that nobody has begun to answer, and nobody else has suggested.
 
     A question returns once a person who suggested it is included. This handles up to `most` tasks with numbers above
@@ -137,7 +137,7 @@ def renew_suggested(change: Change, person: int, after: int, most: int) -> int |
     return found[-1] if found else None
 
 
-def _renew(change: Change, task: int) -> None:
+def _renew(change: Transaction, task: int) -> None:
     its = questions.c.task == task
     is_suggested = exists().where(
         turns.c.task == task, turns.c.state == State.SUGGESTED, people.c.id == turns.c.person, ~people.c.excluded

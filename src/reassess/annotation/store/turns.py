@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, bindparam, literal_column, or_, select, update
 
-from reassess.annotation.store.campaigns import Campaign, Change, changing
-from reassess.annotation.store.choosing import ASKED_OF, Choice, choose, first_place, is_left
+from reassess.annotation.store.campaigns import Campaign, Transaction, changing
+from reassess.annotation.store.choosing import ASKED_OF, ChosenTask, choose, first_place, is_left
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.practice import end_practice
 from reassess.annotation.store.schema import WITHDRAWN, Kind, Role, Stage, State, cursors, images, tasks, turns
@@ -80,7 +80,7 @@ def release(campaign: Campaign, now: float) -> None:
                 end_turn(change, find_turn(change, turn.person, turn.task), State.EXPIRED)
 
 
-def find_turn(change: Change, person: int, task: int) -> Row[Any]:
+def find_turn(change: Transaction, person: int, task: int) -> Row[Any]:
     """A person's turn of a task, with the task's kind; `DataError` if it was not shown to them."""
     turn = change.connection.execute(_TURN, {"who": person, "of_task": task}).one_or_none()
     if turn is None:
@@ -88,7 +88,7 @@ def find_turn(change: Change, person: int, task: int) -> Row[Any]:
     return turn
 
 
-def end_turn(change: Change, turn: Row[Any], state: str) -> None:
+def end_turn(change: Transaction, turn: Row[Any], state: str) -> None:
     """End a turn; if it had not ended, free its places on questions without an answer."""
     change.connection.execute(_END, {"who": turn.person, "of_task": turn.task, "ended": state})
     if turn.state != State.ASKED:
@@ -144,7 +144,7 @@ def _at(campaign: Campaign, now: float) -> dict[str, float]:
     return {"now": now, "latest": now + 2 * campaign.rules.lease}
 
 
-def _next_turn(change: Change, person: int, now: float, held: Sequence[int]) -> Turn | NoTurn | None:
+def _next_turn(change: Transaction, person: int, now: float, held: Sequence[int]) -> Turn | NoTurn | None:
     """The next turn; None if some leases have expired, and must be released first."""
     row = change.person(person)
     if (reason := _why_blocked(change, row)) is not None:
@@ -175,7 +175,7 @@ def _next_turn(change: Change, person: int, now: float, held: Sequence[int]) -> 
     return _shown(choice.task, choice.rows, row.turns, practice=is_practice(row, choice.task.kind))
 
 
-def _why_blocked(change: Change, person: Row[Any]) -> Reason | None:
+def _why_blocked(change: Transaction, person: Row[Any]) -> Reason | None:
     """Why a person gets no task, whatever is left."""
     if change.campaign.consent and person.consented is None:
         return "consent"
@@ -186,7 +186,7 @@ def _why_blocked(change: Change, person: Row[Any]) -> Reason | None:
     return "paused" if person.paused else None
 
 
-def _begin(change: Change, person: Row[Any], choice: Choice, expires: float) -> None:
+def _begin(change: Transaction, person: Row[Any], choice: ChosenTask, expires: float) -> None:
     """Begin a turn, which reserves a place on each shown main question."""
     task, shown = choice.task, [row.id for row in choice.rows]
     state = {"number": person.turns, "shown": shown, "state": State.ASKED, "expires": expires}
@@ -199,7 +199,7 @@ def _begin(change: Change, person: Row[Any], choice: Choice, expires: float) -> 
     change.note_free([{"number": task.id, "places": choice.free}])
 
 
-def _resume(change: Change, person: Row[Any], held: Sequence[int], expires: float) -> Turn | None:
+def _resume(change: Transaction, person: Row[Any], held: Sequence[int], expires: float) -> Turn | None:
     """Show a person a task again whose lease expired, whatever others have answered since.
 
     If main tasks went to others, but golden ones never did, an expired lease would tell which it was.
@@ -221,7 +221,7 @@ def _resume(change: Change, person: Row[Any], held: Sequence[int], expires: floa
     return None
 
 
-def _again(change: Change, turn: Row[Any], person: Row[Any]) -> Turn:
+def _again(change: Transaction, turn: Row[Any], person: Row[Any]) -> Turn:
     """A turn with the answers so far."""
     rows = change.connection.execute(ASKED_OF, {"who": turn.person, "of_task": turn.task}).all()
     shown = [row for row in rows if row.id in turn.shown]

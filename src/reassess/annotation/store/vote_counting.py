@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Row, and_, bindparam, case, exists, func, or_, select, true, update
 
 from reassess.annotation.running_posterior import current_model, probability_valid, truth_of
-from reassess.annotation.store.campaigns import Change, in_parts
+from reassess.annotation.store.campaigns import Transaction, in_parts
 from reassess.annotation.store.schema import (
     WITHDRAWN,
     Kind,
@@ -100,7 +100,7 @@ class _Known(NamedTuple):
     golden: bool
 
 
-def count_new(change: Change, person: int, asked: Sequence[int], *, places: Sequence[int]) -> None:
+def count_new(change: Transaction, person: int, asked: Sequence[int], *, places: Sequence[int]) -> None:
     """Count new votes of a rater on some questions, and free places on some of them.
 
     Golden questions have no votes, but take the same work, since the time would tell them.
@@ -114,7 +114,7 @@ def count_new(change: Change, person: int, asked: Sequence[int], *, places: Sequ
     _settle(change, counted, _known(change, counted), places=places)
 
 
-def count_anew(change: Change, asked: Sequence[int], person: int = 0) -> None:
+def count_anew(change: Transaction, asked: Sequence[int], person: int = 0) -> None:
     """Recount answers to questions in the order of arrival, until there are enough.
 
     Answers to withdrawn or golden questions do not count. Golden ones take the same work, as in `count_new`.
@@ -131,7 +131,7 @@ def count_anew(change: Change, asked: Sequence[int], person: int = 0) -> None:
     _settle(change, counted, known)
 
 
-def _enough(change: Change, all_votes: _Votes, known: _Known) -> _Votes:
+def _enough(change: Transaction, all_votes: _Votes, known: _Known) -> _Votes:
     """The first votes until there are enough."""
     for votes in range(len(all_votes.votes)):
         if change.rules.ending(votes, all_votes.valid(known.model, votes), measured=known.golden) is not None:
@@ -139,7 +139,7 @@ def _enough(change: Change, all_votes: _Votes, known: _Known) -> _Votes:
     return all_votes
 
 
-def _votes_on(change: Change, asked: Sequence[int], person: int) -> dict[int, _Votes]:
+def _votes_on(change: Transaction, asked: Sequence[int], person: int) -> dict[int, _Votes]:
     """All answers to each question that is not withdrawn.
 
     Any number of raters can answer a golden question. So only answers of `person` and of a few raters before them are
@@ -154,7 +154,7 @@ def _votes_on(change: Change, asked: Sequence[int], person: int) -> dict[int, _V
     return by_question
 
 
-def _settle(change: Change, counted: Mapping[int, _Votes], known: _Known, *, places: Sequence[int] = ()) -> None:
+def _settle(change: Transaction, counted: Mapping[int, _Votes], known: _Known, *, places: Sequence[int] = ()) -> None:
     """Store the votes, probability and state of questions, and free some places."""
     states = []
     for question, votes_on in counted.items():
@@ -168,7 +168,7 @@ def _settle(change: Change, counted: Mapping[int, _Votes], known: _Known, *, pla
         change.connection.execute(_STATE, states)
 
 
-def _known(change: Change, by_question: Mapping[int, _Votes]) -> _Known:
+def _known(change: Transaction, by_question: Mapping[int, _Votes]) -> _Known:
     """The rater model by golden answers so far; other raters count together."""
     raters = sorted({vote.person for each in by_question.values() for vote in each.votes})
     rows = change.connection.execute(_GOLDEN_ANSWERS, {"raters": raters}).all()
@@ -197,7 +197,7 @@ _ANSWERS_TO = (
 )
 
 
-def count_golden(change: Change, changes: Iterable[tuple[int, int | None, int | None, int]]) -> None:
+def count_golden(change: Transaction, changes: Iterable[tuple[int, int | None, int | None, int]]) -> None:
     """Add raters' answers to golden questions to their counts: rater, truth, answer, and +1, -1 or 0.
 
     Answers without a truth are skipped. 0 changes nothing, and takes the same time.
@@ -214,7 +214,7 @@ def count_golden(change: Change, changes: Iterable[tuple[int, int | None, int | 
         change.connection.execute(_COUNT_GOLDEN, rows)
 
 
-def renew_truth(change: Change, asked: Sequence[Row[Any]], kind: str) -> None:
+def renew_truth(change: Transaction, asked: Sequence[Row[Any]], kind: str) -> None:
     """Update the truth of golden questions after experts' answers, and the raters' counts by it."""
     for row in asked:
         rows = change.connection.execute(_ANSWERS_TO, {"of": row.id}).all()
@@ -232,7 +232,7 @@ def renew_truth(change: Change, asked: Sequence[Row[Any]], kind: str) -> None:
         count_golden(change, [(each.person, value, each.answer, more) for each in raters for value, more in both])
 
 
-def _count_question(change: Change, truth: int | None, more: int) -> None:
+def _count_question(change: Transaction, truth: int | None, more: int) -> None:
     if truth is not None:
         column = (campaign.c.golden_invalid, campaign.c.golden_valid)[truth]
         change.connection.execute(update(campaign).values({column: column + more}))

@@ -21,7 +21,7 @@ from reassess.aggregation import (
     warn_of_stop,
 )
 from reassess.cli.call import Call, call_options, refuse_repeated, tracked
-from reassess.cli.curve_inputs import Answers, load_curves
+from reassess.cli.curve_inputs import CurveParts, load_curves
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.options import (
     STOP,
@@ -176,7 +176,7 @@ def _check_call(
 
 
 def measure(
-    call: Call, file: str, path: Path, scores: Scores, answers: Answers, leave_out: _LeaveOut, goal: Goal | None
+    call: Call, file: str, path: Path, scores: Scores, answers: CurveParts, leave_out: _LeaveOut, goal: Goal | None
 ) -> tuple[MeasuredCurve, ...]:
     """The curve of a file; and, if asked for, that of its scores made again without the image that is judged."""
     with at(file):
@@ -196,7 +196,7 @@ def measure(
 
 
 def _replay(
-    call: Call, curve: MeasuredCurve, scores: Scores, answers: Answers, stops: Sequence[StopRule]
+    call: Call, curve: MeasuredCurve, scores: Scores, answers: CurveParts, stops: Sequence[StopRule]
 ) -> tuple[StopReplay, ...]:
     """What the rules, and usual ones, make of the votes behind the scores of a file."""
     threshold = USUAL_THRESHOLD if answers.benchmark.threshold is None else answers.benchmark.threshold

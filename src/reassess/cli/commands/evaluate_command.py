@@ -14,7 +14,7 @@ from reassess.cli.judges import Judges, load_judges
 from reassess.cli.options import joining_options, judge_options, part_option, prediction_options
 from reassess.cli.prediction_inputs import each_prediction, same_inputs
 from reassess.cli.result_table import RESULT_SUFFIXES, table_option
-from reassess.cli.tables.evaluate_table import Cut, Measured, Ranking, accuracy_table, print_measured, to_json
+from reassess.cli.tables.evaluate_table import Cut, Evaluations, Measured, accuracy_table, print_measured, to_json
 from reassess.comparison import ModelOrders, compare_orders, on_common_images
 from reassess.core import Benchmark
 from reassess.errors import DataError, Missing, ReassessError, ReassessWarning
@@ -148,7 +148,7 @@ def _measure(
     call: Call, files: tuple[Path, ...], judges: Judges, top_k: tuple[int, ...] | None, excluded: Excluded | None
 ) -> tuple[Measured, dict[str, Outcomes]]:
     """Judge every model by every label set, its file being read once; and what happened to each image by the last."""
-    measured: dict[Cut, Ranking] = {cut: {} for cut in judges.sets}
+    measured: dict[Cut, Evaluations] = {cut: {} for cut in judges.sets}
     outcomes: dict[Cut, dict[str, Outcomes]] = {cut: {} for cut in judges.sets}
     class_lists: dict[str, ClassList | None] = {}
     moved: dict[Cut, dict[str, dict[int, Exclusion]]] = {cut: {} for cut in judges.sets}
@@ -192,11 +192,11 @@ def _measure(
 
 def _common(
     outcomes: dict[Cut, dict[str, Outcomes]], judges: Judges, top_k: tuple[int, ...] | None
-) -> dict[Cut, Ranking] | Missing | None:
+) -> dict[Cut, Evaluations] | Missing | None:
     """The models ranked on the images that all of them have seen; None if these are all images."""
     if len(next(iter(outcomes.values()))) == 1:
         return None
-    rankings: dict[Cut, Ranking] = {}
+    rankings: dict[Cut, Evaluations] = {}
     for cut, of_models in outcomes.items():
         common = on_common_images(of_models)
         if common is None or isinstance(common, Missing):
@@ -206,7 +206,7 @@ def _common(
     return rankings
 
 
-def _in_order(evaluations: Ranking, common: dict[Cut, Ranking] | Missing | None, cut: Cut) -> Ranking:
+def _in_order(evaluations: Evaluations, common: dict[Cut, Evaluations] | Missing | None, cut: Cut) -> Evaluations:
     """The models in the order of their ranking, which is that on common images; as given where there is none."""
     if common is None:
         return ranked(evaluations)

@@ -8,7 +8,7 @@ import numpy as np
 
 from reassess.aggregation import Goal, MeasuredCurve, Rule, StopReplay, curve_points
 from reassess.cli.call import Call
-from reassess.cli.curve_inputs import Answers
+from reassess.cli.curve_inputs import CurveParts
 from reassess.cli.screen import print_table
 from reassess.core import StopRule
 from reassess.formats.tables import write_table
@@ -18,7 +18,7 @@ _MOST_VARIANTS = 8
 
 
 def print_curves(
-    call: Call, measured: Sequence[MeasuredCurve], answers: Answers, *, left_out: bool, goal: Goal | None
+    call: Call, measured: Sequence[MeasuredCurve], answers: CurveParts, *, left_out: bool, goal: Goal | None
 ) -> None:
     """The curves and the chosen thresholds, the rules, and by what they are judged."""
     headings = ["scores", "average precision"]
@@ -53,7 +53,7 @@ def print_curves(
         call.note(f"labels and empty images: of all images, those never rated being {unrated}")
 
 
-def _tell_of_golden_votes(call: Call, answers: Answers) -> None:
+def _tell_of_golden_votes(call: Call, answers: CurveParts) -> None:
     """Say where golden votes count, and how many they are: of more votes come better scores than others have."""
     votes, rated = answers.votes, answers.rated
     if votes is None or rated is None or rated is votes:

@@ -20,7 +20,7 @@ from reassess.text import counted, shared
 
 _MOST_CLASSES = 20
 
-Ranking = dict[str, Evaluation]
+Evaluations = dict[str, Evaluation]
 Cut = float | str | None  # the threshold or the name of a label set among several
 # What JSON documents hold of a model on the images that all have seen.
 _COMMON = ("images", "scored", "not_scored", "real", "original", "original_reason", "original_scored")
@@ -51,8 +51,8 @@ class Measured:
         How far that moves each model's accuracy at each k, by each label set; empty if nothing was to be left out.
     """
 
-    own: Mapping[Cut, Ranking]
-    common: Mapping[Cut, Ranking] | Missing | None
+    own: Mapping[Cut, Evaluations]
+    common: Mapping[Cut, Evaluations] | Missing | None
     class_lists: Mapping[str, ClassList | None]
     reviewed: Mapping[str, MultiLabelAccuracy]
     orders: ModelOrders | Missing | None
@@ -61,7 +61,7 @@ class Measured:
     moved: Mapping[Cut, Mapping[str, Mapping[int, Exclusion]]] = field(default_factory=dict)
 
     @property
-    def rankings(self) -> Mapping[Cut, Ranking]:
+    def rankings(self) -> Mapping[Cut, Evaluations]:
         """The evaluations by which models are ranked; empty where no image is common to them."""
         if self.common is None:
             return self.own
@@ -107,7 +107,7 @@ def print_measured(call: Call, measured: Measured, by: str | None) -> None:
             print_multi_label(call, dict(measured.reviewed), measured.classes, by_class=by == "class")
 
 
-def _table(measured: Measured, rankings: Mapping[Cut, Ranking], *, ranked: bool) -> ResultTable:
+def _table(measured: Measured, rankings: Mapping[Cut, Evaluations], *, ranked: bool) -> ResultTable:
     if measured.orders is not None:
         return label_sets_table(_by_name(rankings), ranked=ranked)
     if len(rankings) > 1:
@@ -143,7 +143,7 @@ def _print_moved(call: Call, measured: Measured) -> None:
     call.note("change: in points; 95 %: Newcombe intervals, over images")
 
 
-def _by_name(rankings: Mapping[Cut, Ranking]) -> dict[str, Ranking]:
+def _by_name(rankings: Mapping[Cut, Evaluations]) -> dict[str, Evaluations]:
     return {str(name): ranking for name, ranking in rankings.items()}
 
 
@@ -168,7 +168,7 @@ def _documents(measured: Measured, by: str | None) -> Iterator[dict[str, Any]]:
             yield document
 
 
-def _common_to_json(common: Mapping[Cut, Ranking] | Missing | None, cut: Cut, file: str) -> dict[str, Any]:
+def _common_to_json(common: Mapping[Cut, Evaluations] | Missing | None, cut: Cut, file: str) -> dict[str, Any]:
     """A model on the images that all have seen; nothing where all have seen the same images."""
     if common is None:
         return {}
@@ -178,7 +178,7 @@ def _common_to_json(common: Mapping[Cut, Ranking] | Missing | None, cut: Cut, fi
     return {"common": {name: part for name, part in document.items() if name in _COMMON}}
 
 
-def _accuracies(ranking: Ranking) -> ResultTable:
+def _accuracies(ranking: Evaluations) -> ResultTable:
     top_k = sorted({k for result in ranking.values() for k in result.real})
     judge = heading(next(iter(ranking.values())).label_set)
     headings = ["file"]
@@ -189,7 +189,7 @@ def _accuracies(ranking: Ranking) -> ResultTable:
     return ResultTable(headings, [_row(file, result, top_k) for file, result in ranking.items()])
 
 
-def _print_rest(call: Call, ranking: Ranking, classes: Classes, by: str | None) -> None:
+def _print_rest(call: Call, ranking: Evaluations, classes: Classes, by: str | None) -> None:
     """The results of each model broken down, and what the table's numbers mean."""
     _print_mistakes(ranking)
     for file, result in ranking.items():
@@ -225,7 +225,7 @@ def _interval(part: Proportion | None) -> str | None:
     return None if part is None else percents(part.interval)
 
 
-def _footnotes(ranking: Ranking) -> Iterator[str]:
+def _footnotes(ranking: Evaluations) -> Iterator[str]:
     """What the tables' numbers mean: the ceiling of soft accuracy, and why a column is empty."""
     yield "95 %: Wilson intervals, over images"
     if ceiling := ceiling_in_words(ranking.values()):
@@ -233,7 +233,7 @@ def _footnotes(ranking: Ranking) -> Iterator[str]:
     yield from missing_in_words(ranking)
 
 
-def _on_scored_images(ranking: Ranking) -> Iterator[str]:
+def _on_scored_images(ranking: Evaluations) -> Iterator[str]:
     """Original accuracy on the images of ReaL accuracy, of each file of which it is another one."""
     for file, result in ranking.items():
         if result.original_scored and result.original_scored != result.original:
@@ -241,7 +241,7 @@ def _on_scored_images(ranking: Ranking) -> Iterator[str]:
             yield f"{file} {shares}"
 
 
-def _print_mistakes(ranking: Ranking) -> None:
+def _print_mistakes(ranking: Evaluations) -> None:
     """Count mistakes by kind; a kind without mistakes has no column."""
     counts = {
         file: {kind: getattr(result.mistakes, kind) for kind in MISTAKES_IN_WORDS}
@@ -293,7 +293,7 @@ def _print_by_class(call: Call, file: str, result: Evaluation, classes: Classes)
     call.note("most often instead: the most frequent wrong prediction for images of the class (number of images)")
 
 
-def _cuts_table(rankings: Mapping[Cut, Ranking], *, ranked: bool) -> ResultTable:
+def _cuts_table(rankings: Mapping[Cut, Evaluations], *, ranked: bool) -> ResultTable:
     """Top-1 accuracy and rank of each model at each threshold."""
     rows: dict[str, list[str]] = {}
     for ranking in rankings.values():
@@ -305,7 +305,7 @@ def _cuts_table(rankings: Mapping[Cut, Ranking], *, ranked: bool) -> ResultTable
     return ResultTable(["file", *headings], [[file, *cells] for file, cells in rows.items()])
 
 
-def _note_cuts(call: Call, rankings: Mapping[Cut, Ranking]) -> None:
+def _note_cuts(call: Call, rankings: Mapping[Cut, Evaluations]) -> None:
     for cut, ranking in rankings.items():
         result = next(iter(ranking.values()))
         labelled = counted(result.scorable, "image")

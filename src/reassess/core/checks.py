@@ -198,7 +198,6 @@ def check_all(
     *,
     what: str,
     name_of: Callable[[int], str],
-    code: str = "wrong-items",
     where: object = None,
     fix: Fix | str | None = None,
 ) -> None:
@@ -206,7 +205,7 @@ def check_all(
     if not fits.all():
         bad = np.flatnonzero(~fits).tolist()
         names = some([name_of(position) for position in bad], most=_MOST_BAD)
-        raise DataError(code, what, where=where, found=f"{len(bad):,} of {fits.size:,}: {names}", fix=fix)
+        raise DataError("wrong-items", what, where=where, found=f"{len(bad):,} of {fits.size:,}: {names}", fix=fix)
 
 
 def check_distribution(rows: npt.NDArray[np.floating], *, what: str, where: object = None) -> None:

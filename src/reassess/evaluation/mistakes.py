@@ -12,7 +12,7 @@ from reassess.core.items import as_questions
 from reassess.evaluation.outcomes import LABELLED, Outcomes
 
 KINDS = ("no_class", "expert_valid", "rejected_by_experts", "asked_and_rejected", "not_asked", "never_rated")
-_NO_CLASS, _EXPERT_VALID, _EXPERT_REJECTED, _REJECTED, _NEVER_PROPOSED, _NEVER_RATED = range(len(KINDS))
+_NO_CLASS, _EXPERT_VALID, _REJECTED_BY_EXPERTS, _REJECTED, _NOT_ASKED, _UNRATED = range(len(KINDS))
 
 
 def known_kinds(
@@ -36,14 +36,14 @@ def known_kinds(
     shape = class_ids.shape
     each, class_ids = math.prod(shape[1:]), class_ids.ravel()
     rows = np.repeat(join(images, rated.images, match=match, known_where="the ratings"), each)
-    kinds = np.where(rows >= 0, _NEVER_PROPOSED, _NEVER_RATED).astype(np.int8)
+    kinds = np.where(rows >= 0, _NOT_ASKED, _UNRATED).astype(np.int8)
     kinds[rated.asked(rows, class_ids)] = _REJECTED
     if experts is not None:
         share = expert_share(experts)
         rows = np.repeat(join(images, share.images, match=match, known_where="the experts' answers"), each)
-        kinds[(rows >= 0) & (kinds == _NEVER_RATED)] = _NEVER_PROPOSED
+        kinds[(rows >= 0) & (kinds == _UNRATED)] = _NOT_ASKED
         of_experts = share.at(rows, class_ids)
-        kinds[of_experts <= 0.5] = _EXPERT_REJECTED
+        kinds[of_experts <= 0.5] = _REJECTED_BY_EXPERTS
         kinds[of_experts > 0.5] = _EXPERT_VALID
     kinds[class_ids < 0] = _NO_CLASS
     return kinds.reshape(shape)

@@ -165,11 +165,11 @@ class TableFormat(Generic[_Noun]):
         return tuple(one.name for one in self.columns if isinstance(one, Text))
 
 
-def read_noun(form: TableFormat[_Noun], path: str | Path, classes: Classes | None = None) -> _Noun:
+def read_noun(form: TableFormat[_Noun], path: str | Path) -> _Noun:
     """Read a noun from a table."""
     path = as_path(path)
     suffix_of(path, form.suffixes, form.thing)
-    return read_cells(form, path, read_table(path, text=form.texts, rows_needed=form.rows_needed), classes)
+    return read_cells(form, path, read_table(path, text=form.texts, rows_needed=form.rows_needed), None)
 
 
 def read_cells(form: TableFormat[_Noun], path: Path, table: "pl.DataFrame", classes: Classes | None) -> _Noun:

@@ -113,10 +113,12 @@ class BenchmarkCheck:
                 force = ["--force"] if part in there else []
                 return shlex.join(["reassess", command, *own, *more, "-o", str(place / str(output)), *force])
         if "labels" in there:
-            return shlex.join(["reassess", "evaluate", "FILE", *own])
+            return shlex.join(["reassess", "evaluate", "predictions.npy", *own])
         if "images" in there:
-            return shlex.join(["reassess", "predict", "MODEL", *own, "-o", "FILE"])
-        return shlex.join(["reassess", "propose", "FILE...", *own, "-o", "FILE"]) if "original" in there else None
+            return shlex.join(["reassess", "predict", "MODEL", *own, "-o", "predictions.npy"])
+        if "original" in there:
+            return shlex.join(["reassess", "propose", "predictions.npy", *own, "-o", "proposals.csv"])
+        return None
 
     def __repr__(self) -> str:
         there = sum(one.format is not None for one in self.parts)

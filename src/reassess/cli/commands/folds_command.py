@@ -77,7 +77,8 @@ def folds(
     made = make_folds(labels, k=k, duplicates=groups, seed=seed)
     write_folds(output, made, force=call.force)
     if benchmark.folder is not None:
-        call.next("clean", "fold*.npy", *benchmark_words(benchmark), "-o", free_name("wrong.csv"))
+        held_out = [f"fold{fold}.npy" for fold in range(k)]
+        call.next("clean", *held_out, *benchmark_words(benchmark), "-o", free_name("wrong.csv"))
     counts = _counts(made, labels)
     if call.json:
         call.print_document(

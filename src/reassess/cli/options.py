@@ -160,7 +160,12 @@ def joining_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _split(_context: click.Context, _option: click.Parameter, given: str | None) -> tuple[Id, ...] | None:
-    return None if given is None else tuple(normal_id(answer.strip()) for answer in given.split(","))
+    if given is None:
+        return None
+    answers = tuple(normal_id(answer.strip()) for answer in given.split(","))
+    if len(set(answers)) < max(2, len(answers)) or "" in answers:
+        raise click.BadParameter(f"{given!r} is not a list of two or more different answers, such as no,maybe,yes.")
+    return answers
 
 
 answers_option = in_reading(

@@ -92,11 +92,11 @@ class Call:
         for text in self.explanations:
             self.tell(text)
         digits = None if self.verbose else _DIGITS
-        read = [
-            f"{entry['name']} {entry['path']}, sha256 {sha256(Path(str(entry['path'])))[:digits]}"
-            for entry in self.inputs
-            if entry["name"] in names
-        ]
+        given = [entry for entry in self.inputs if entry["name"] in names]
+        shown = given if self.verbose else given[:_MOST_NOTES]
+        read = [f"{one['name']} {one['path']}, sha256 {sha256(Path(str(one['path'])))[:digits]}" for one in shown]
+        if hidden := len(given) - len(shown):
+            read.append(f"and {counted(hidden, 'more file')} (--verbose)")
         if read:
             self.tell(f"read: {'; '.join(read)}")
 

@@ -22,7 +22,7 @@ from reassess.core import Benchmark, CheckedLabels, Cleaning, Folds, LabelNoise,
 from reassess.data import benchmark_names
 from reassess.errors import DataError, at
 from reassess.formats import read_folds
-from reassess.text import about, counted, some
+from reassess.text import about, counted, shared, some
 
 _SHOWN, _MOST_SHOWN = 5, 100  # wrong labels, mistakes, and classes; and mistakes with --verbose
 _OF_KIND: dict[str | None, str] = {
@@ -158,11 +158,12 @@ def _load_duplicates(call: Call, benchmark: Benchmark, labels: LabelSets) -> lis
 
 def _note_files(call: Call, held_out: HeldOutPredictions, method: CleaningMethod, *, has_folds: bool) -> None:
     """Note how each file was read, and whether it was checked to have one fold."""
+    kinds = {} if method == "consistent" else _OF_KIND
     for file in held_out.files:
         if has_folds and file.rows.size == len(held_out.labels):
             call.note(f"{file.name} has all images, so its folds are not checked")
-        kind = "" if method == "consistent" else _OF_KIND.get(file.kind, "")
-        call.note(f"{file.name}: {file.predictions.detected}{kind}")
+    for line in shared({one.name: f"{one.predictions.detected}{kinds.get(one.kind, '')}" for one in held_out.files}):
+        call.note(line)
 
 
 def _print(call: Call, cleaning: Cleaning, outputs: CleaningOutputs, *, repetitions: int) -> None:

@@ -9,10 +9,10 @@ from reassess.annotation import (
     GivenAnswer,
     Suggestion,
     Turn,
+    end_expired_turns,
     exclude_rater,
     export_votes,
     next_turn,
-    release,
     save_answers,
     skip_task,
     suggest,
@@ -93,7 +93,7 @@ def test_it_is_told_how_each_question_stands(address: str | Path) -> None:
     second = next(row for row in turn.rows if row.class_id == 1)
     save_answers(campaign, 2, [GivenAnswer(second.question, YES)], NOW)
     assert export_votes(campaign).votes.seconds is None  # nobody knows any
-    release(campaign, NOW + 100)
+    end_expired_turns(campaign, NOW + 100)
     turn = turn_of(campaign, 3)
     suggest(campaign, 3, turn.task, 4, NOW)
     exclude_rater(campaign, 3, NOW)

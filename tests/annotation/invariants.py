@@ -8,9 +8,10 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
-from reassess.annotation import Campaign, Rules, export_votes
+from reassess.annotation import Campaign, Rules, export_votes, progress_of
 from reassess.annotation.running_posterior import truth_of
 from reassess.annotation.store.database import reading
+from reassess.annotation.store.owner_lists import split_golden
 from reassess.annotation.store.schema import (
     WITHDRAWN,
     Kind,
@@ -20,15 +21,18 @@ from reassess.annotation.store.schema import (
     answers,
     cursors,
     golden_counts,
+    images,
     people,
     questions,
+    suggestions,
     tasks,
     turns,
 )
 from reassess.annotation.store.schema import campaign as settings
+from reassess.numeric import Proportion
 
 Acknowledged = Mapping[tuple[int, int], tuple[int, int]]  # revision and answer, by person and question
-_HAD = (State.ASKED, State.SKIPPED, State.SUGGESTED)  # turns after which nothing of the task is asked again
+_DONE = (State.SKIPPED, State.SUGGESTED)  # turns after which nothing of the task is asked again
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,8 @@ class Stored:
     answers: Sequence[Row[Any]]
     golden_counts: Sequence[Row[Any]]
     positions: Mapping[int, int]
+    images: Mapping[int, str]
+    suggestions: Sequence[Row[Any]]
 
     @classmethod
     def of(cls, campaign: Campaign) -> "Stored":
@@ -58,6 +64,8 @@ class Stored:
                 connection.execute(select(answers)).all(),
                 connection.execute(select(golden_counts).where(golden_counts.c.n > 0)).all(),
                 {row.person: row.position for row in connection.execute(select(cursors))},
+                {row.id: row.name for row in connection.execute(select(images))},
+                connection.execute(select(suggestions)).all(),
             )
 
     @cached_property
@@ -90,10 +98,32 @@ class Stored:
     def kind(self, question: Row[Any]) -> str:
         return str(self.tasks[question.task].kind)
 
+    def image(self, question: Row[Any]) -> int:
+        return int(self.tasks[question.task].image)
+
+    @cached_property
+    def main(self) -> list[Row[Any]]:
+        """The questions that raters vote on."""
+        return [row for row in self.questions.values() if not row.golden and row.ended != WITHDRAWN]
+
+    @cached_property
+    def experts_said(self) -> dict[int, list[int]]:
+        """The answers of experts by question, without those about skipped images."""
+        said: dict[int, list[int]] = {}
+        for row in self.answers:
+            if self.people[row.person].role == Role.EXPERT and not self.is_skipped(row):
+                said.setdefault(row.question, []).append(row.answer)
+        return said
+
+    def is_done(self, person: int, question: Row[Any]) -> bool:
+        """Whether somebody has answered a question, skipped its image, or suggested it."""
+        turn = self.turns.get((person, question.task))
+        return (person, question.id) in self.kept or (turn is not None and turn.state in _DONE)
+
     def had(self, person: int, question: Row[Any]) -> bool:
         """Whether somebody has answered a question, or is not to be asked again."""
         turn = self.turns.get((person, question.task))
-        return (person, question.id) in self.kept or (turn is not None and turn.state in _HAD)
+        return self.is_done(person, question) or (turn is not None and turn.state == State.ASKED)
 
 
 def check(state: Stored, acknowledged: Acknowledged) -> None:
@@ -156,12 +186,8 @@ def _places_are_those_of_turns(state: Stored) -> None:
 
 
 def _truths_are_what_experts_say(state: Stored) -> None:
-    said: dict[int, list[int]] = {}
-    for row in state.answers:
-        if state.people[row.person].role == Role.EXPERT and not state.is_skipped(row):
-            said.setdefault(row.question, []).append(row.answer)
     golden = [row for row in state.questions.values() if row.golden]
-    assert all(row.truth == truth_of(said.get(row.id, []), state.settings.at_least) for row in golden)
+    assert all(row.truth == truth_of(state.experts_said.get(row.id, []), state.settings.at_least) for row in golden)
     truths = Counter(row.truth for row in golden if state.kind(row) == Kind.GOLDEN)
     assert (state.settings.golden_invalid, state.settings.golden_valid) == (truths[0], truths[1])
 
@@ -205,13 +231,99 @@ def check_end(state: Stored, at_work: Sequence[int]) -> None:
                 assert who.excluded or (who.role == Role.RATER and who.stage != Stage.RATING) or state.had(person, row)
 
 
+def check_progress(state: Stored, campaign: Campaign, now: float) -> None:
+    """What owners are told follows from what is stored."""
+    progress, most = progress_of(campaign, now), state.rules.per_question
+    ended = Counter(row.ended for row in state.main)
+    counted = [row for row in state.answers if row.counted and not state.people[row.person].excluded]
+    on_open = sum(state.questions[row.question].ended is None for row in counted)
+    assert (progress.open, progress.closed_by_rule, progress.closed_by_votes) == (
+        *(ended[None], ended["rule"], ended["votes"]),
+    )
+    assert (progress.votes, progress.votes_needed) == (len(counted), most * progress.open - on_open)
+    can_rate = [one.id for one in state.people.values() if _can_rate(one)]
+    is_open = [row for row in state.main if row.ended is None]
+    assert progress.waiting == sum(all(state.is_done(one, row) for one in can_rate) for row in is_open)
+    assert progress.ends is None or not progress.waiting
+    truths = Counter(row.truth for row in state.questions.values() if row.golden)
+    assert (progress.golden_invalid, progress.golden_valid, progress.golden_unknown) == tuple(
+        truths[truth] for truth in (0, 1, None)
+    )
+    _experts_disagree(state, campaign, progress.golden_split)
+    skipped = Counter(
+        state.tasks[turn.task].image
+        for turn in state.turns.values()
+        if turn.state == State.SKIPPED and not state.people[turn.person].excluded
+    )
+    by_number = sorted(skipped.items(), key=lambda one: (-one[1], one[0]))
+    assert progress.skipped == tuple((state.images[image], times) for image, times in by_number)
+    votes, given = Counter(row.person for row in counted), Counter(row.person for row in state.answers)
+    correct, golden = Counter[int](), Counter[int]()
+    for row in state.golden_counts:
+        golden[row.person] += row.n
+        correct[row.person] += row.n * (row.answer == 2 * row.truth)
+    for one in progress.raters:
+        assert (one.votes, one.given, one.excluded) == (votes[one.id], given[one.id], state.people[one.id].excluded)
+        assert one.golden == Proportion(correct[one.id], golden[one.id])
+
+
+def _can_rate(person: Row[Any]) -> bool:
+    """Whether somebody can still be asked for votes."""
+    is_rater = person.role == Role.RATER and person.stage != Stage.FAILED
+    return is_rater and person.token is not None and not person.excluded
+
+
+def _experts_disagree(state: Stored, campaign: Campaign, count: int) -> None:
+    """Golden questions whose truth no more than half of the experts gave are listed, the most disputed first."""
+    expected = []
+    for row in sorted(state.questions.values(), key=lambda row: row.id):
+        said = state.experts_said.get(row.id, [])
+        agree = said.count(2 * row.truth) if row.truth is not None else len(said)
+        if row.truth is not None and 2 * agree <= len(said):
+            expected.append((2 * agree - len(said), row.truth, tuple(said.count(answer) for answer in range(3))))
+    expected.sort(key=lambda one: one[0])
+    assert [(row.truth, row.counts) for row in split_golden(campaign)] == [one[1:] for one in expected]
+    assert count == len(expected)
+
+
 def check_export(state: Stored, campaign: Campaign) -> None:
-    """The votes that are exported are those that count, and none of them is golden."""
+    """The votes that are exported are those that count, and none of them is golden; of the others it is told why."""
     exported = export_votes(campaign)
     assert len(exported.votes) == sum(row.counted for row in state.answers)
     assert len(exported.rater_golden or ()) == _golden_answers_of_raters(state)
     for golden in filter(None, (exported.golden, exported.rater_golden)):
         assert (exported.votes.find(golden.items) < 0).all()
+    why = Counter(_why_not_exported(state, row) for row in state.answers)
+    assert [why[name] for name in _NOT_EXPORTED] == [getattr(exported, name) for name in _NOT_EXPORTED]
+    people = Counter(
+        (state.tasks[row.task].image, row.class_id)
+        for row in state.suggestions
+        if not state.people[row.person].excluded
+    )
+    assert [(one.image, one.class_id, one.people) for one in exported.suggestions] == [
+        (state.images[image], class_id, count) for (image, class_id), count in sorted(people.items())
+    ]
+    assert [(one.image, one.class_id, one.votes, one.ended, one.valid) for one in exported.questions] == [
+        (state.images[state.image(row)], row.class_id, row.votes, row.ended, row.valid)
+        for row in sorted(state.main, key=lambda row: (state.image(row), row.class_id))
+    ]
+
+
+_NOT_EXPORTED = ("excluded", "practice", "skipped", "withdrawn", "not_needed")
+
+
+def _why_not_exported(state: Stored, answer: Row[Any]) -> str | None:
+    person, question = state.people[answer.person], state.questions[answer.question]
+    if question.golden:
+        is_practice = state.kind(question) == Kind.PRACTICE and person.role == Role.EXPERT
+        return "practice" if is_practice and not state.is_skipped(answer) else None
+    if person.excluded:
+        return "excluded"
+    if answer.counted:
+        return None
+    if state.is_skipped(answer):
+        return "skipped"
+    return "withdrawn" if question.ended == WITHDRAWN else "not_needed"
 
 
 def _golden_answers_of_raters(state: Stored) -> int:

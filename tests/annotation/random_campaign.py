@@ -24,6 +24,7 @@ from reassess.annotation import (
     exclude_rater,
     include_rater,
     last_turn,
+    make_link,
     next_turn,
     open_campaign,
     pause,
@@ -108,6 +109,9 @@ class Simulation:
             add_person(campaign, f"expert {number}", Role.EXPERT)
         for number in range(random.randint(2, 7)):
             add_person(campaign, f"rater {number}")
+        for person in people_of(campaign):
+            if random.random() < 0.8:
+                make_link(campaign, person.id, 0.0)
         of_role = {
             role: [one.id for one in people_of(campaign) if one.role == role] for role in (Role.RATER, Role.EXPERT)
         }
@@ -285,9 +289,14 @@ class Simulation:
             said = kept.revision, kept.answer
             assert state.is_skipped(kept) or self.final.setdefault(own, said) == said
 
+    def check_progress(self) -> None:
+        """What the owner is told."""
+        invariants.check_progress(Stored.of(self.campaign), self.campaign, self.now)
+
     def check_end(self) -> None:
         """What must be so when nothing is left."""
         self.check()
+        self.check_progress()
         state = Stored.of(self.campaign)
         invariants.check_end(state, self.at_work)
         invariants.check_export(state, self.campaign)

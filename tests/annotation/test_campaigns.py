@@ -23,6 +23,7 @@ from reassess.annotation import (
     admit,
     backup_campaign,
     create_campaign,
+    end_expired_turns,
     exclude_rater,
     export_votes,
     image_addresses,
@@ -32,7 +33,6 @@ from reassess.annotation import (
     open_campaign,
     pause,
     progress_of,
-    release,
     resume,
     save_answers,
     skip_task,
@@ -208,7 +208,7 @@ def test_a_skipped_image_is_noted_once_and_what_is_said_of_it_does_not_count(add
     turn = turn_of(campaign, 2)
     give(campaign, 2, turn, *[YES] * (1 + lapses))
     if lapses:
-        release(campaign, LATER)
+        end_expired_turns(campaign, LATER)
     said: list[str] = []
     event.listen(campaign.engine, "before_cursor_execute", lambda *given: said.append(given[2].split(" SET")[0]))
     for _ in range(2):  # of which the second was sent since the response was lost
@@ -414,7 +414,7 @@ def test_who_answers_late_is_shown_as_many_golden_tasks(path: Path, lapses: bool
         now = NOW + 1000 * number
         turn = turn_of(campaign, 2, now)
         if lapses:
-            release(campaign, now + 100)
+            end_expired_turns(campaign, now + 100)
         give(campaign, 2, turn, YES, now=now + 100)
         assert turn.number == number
         shown += turn.image in known

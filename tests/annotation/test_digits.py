@@ -18,7 +18,6 @@ from reassess.annotation import (
     Turn,
     add_person,
     create_campaign,
-    draw_answer,
     image_addresses,
     next_turn,
     open_campaign,
@@ -103,7 +102,7 @@ def rated(path: Path, seed: int) -> Rated:
                 working.remove(person)
                 continue
             name, matrix = address[turn.image], raters[person]
-            said = [draw_answer(matrix, row.class_id == truth[int(name[:4])], chance) for row in turn.rows]
+            said = [chance.choices(range(3), matrix[row.class_id == truth[int(name[:4])]])[0] for row in turn.rows]
             given = [GivenAnswer(row.question, answer) for row, answer in zip(turn.rows, said, strict=True)]
             save_answers(campaign, person, given, 1e9)
             votes = done.main if name in own else done.golden

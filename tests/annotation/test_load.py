@@ -9,7 +9,7 @@ from random import Random
 from sqlalchemy import select
 
 from benchmarks.annotation_load import LoadRater, rate
-from reassess.annotation import CAREFUL, Campaign, Rules
+from reassess.annotation import Campaign, Rules
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.schema import answers, images, questions, tasks
 from tests.annotation.app.serving import Server
@@ -36,7 +36,7 @@ def test_acknowledged_answers_survive_kills(tmp_path: Path) -> None:
     server = Server(tmp_path)
     server.start()
     tokens, chance = [site.tokens[name] for name in _RATERS], Random(0)
-    raters = [LoadRater(CAREFUL, think=0.02, drop=0.05)] * len(_RATERS)
+    raters = [LoadRater(think=0.02, drop=0.05)] * len(_RATERS)
     acknowledged: list[int] = []
     with ThreadPoolExecutor(1) as pool:
         working = pool.submit(

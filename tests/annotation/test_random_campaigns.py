@@ -15,7 +15,7 @@ from reassess.annotation.store.schema import answers
 from tests.annotation.random_campaign import Simulation
 
 _STEPS = 400
-_RUNS = int(os.environ.get("REASSESS_SIMULATED_STEPS", "12_000")) // _STEPS
+_RUNS = int(os.environ.get("REASSESS_SIMULATED_STEPS", "8_000")) // _STEPS
 
 
 def simulate(address: str | Path, seed: int) -> list[tuple[object, ...]]:
@@ -28,6 +28,8 @@ def simulate(address: str | Path, seed: int) -> list[tuple[object, ...]]:
             simulation.step()
             if step % 20 == 0:
                 simulation.check()
+            if step % 80 == 0:
+                simulation.check_progress()
         simulation.finish()
         simulation.check_end()
     with reading(simulation.campaign.engine) as connection:

@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reassess.annotation import CAREFUL, Campaign, Simulation, image_addresses, simulate, truth_of_campaign
+from reassess.annotation import Campaign, Simulation, image_addresses, simulate, truth_of_campaign
 from reassess.core import LabelSets, StopRule
 from tests.annotation.campaigns import CLASSES, NO, NOW, campaign_at, give, turn_of, vote_on_all
 from tests.helpers import code_of
 
 # A few random votes may not support the method that makes the labels, and users get a warning.
 pytestmark = pytest.mark.filterwarnings("ignore::reassess.ReassessWarning")
+CAREFUL = ((0.9, 0.05, 0.05), (0.05, 0.05, 0.9))
 PERFECT = ((1.0, 0.0, 0.0), (0.0, 0.0, 1.0))
 
 

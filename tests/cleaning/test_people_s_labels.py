@@ -99,13 +99,12 @@ def test_500_checked_labels_anchor_the_share(measured: Measured) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:more than a third is dropped")
-@pytest.mark.parametrize("count", [1_000, 2_000])
-def test_the_share_is_near_the_true_one_with_few_images(count: int, measured: Measured) -> None:
-    """Of 20 random parts, the mean absolute error."""
+def test_the_share_is_near_the_true_one_with_few_images(measured: Measured) -> None:
+    """Of 20 random parts of 1,000 images, the mean absolute error."""
     images = ClassCandidates.of(measured.held_out)
     off = []
     for seed in range(20):
-        rows = np.sort(np.random.default_rng(seed).permutation(len(images))[:count])
+        rows = np.sort(np.random.default_rng(seed).permutation(len(images))[:1_000])
         _, found = fit_noise(images.of_rows(rows))
         off.append(1 - found.correct.mean() - measured.wrong[rows].mean())
     assert np.abs(off).mean() <= 0.02

@@ -15,15 +15,22 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 from typing import Any, Self
 
 _ROOT = Path(__file__).parents[2]
 _SECONDS = 60  # of the processor, for one child
+_NEEDED = (
+    *("polars", "scipy.stats", "scipy.cluster.hierarchy", "jinja2", "fontTools.subset", "PIL.features"),
+    *("matplotlib.figure", *(f"matplotlib.backends.backend_{kind}" for kind in ("agg", "pdf", "svg"))),
+    *("sqlalchemy.dialects.sqlite", "sqlalchemy.dialects.postgresql", "reassess.annotation.store.progress"),
+    *("reassess.annotation.export_folder", "reassess.annotation.store.creation"),
+    *(f"reassess.numeric.{kind}_kernels" for kind in ("em", "rank", "resampling", "vote")),
+)
 
 
 @dataclass(frozen=True)
@@ -66,14 +73,19 @@ class Nursery:
 
 
 def _serve() -> None:
-    from reassess.cli import app
+    """Load what rows need, so that no child loads it again; then make children."""
+    from numba.core.registry import cpu_target
 
-    for command in app.names:
-        import_module(f"reassess.cli.commands.{command}_command")
-    for package in ("polars", "numba", "scipy.stats", "matplotlib.figure", "jinja2"):
-        if find_spec(package.split(".")[0]):
-            import_module(package)
+    from reassess.cli import app
+    from tests.helpers import leaves
+
+    leaves(app)
+    for name in _NEEDED:
+        with suppress(ImportError):  # of an extra that is not installed
+            import_module(name)
+    cpu_target.target_context.refresh()  # what numba loads before the first loop
     import_module("tests.faults.rows")
+    import_module("tests.formats.test_paths")
     gc.freeze()  # so that children share the memory of what is loaded
     for line in sys.stdin:
         print(json.dumps(_child(*json.loads(line))), flush=True)  # noqa: T201 - the answer

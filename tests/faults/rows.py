@@ -17,7 +17,7 @@ import reassess
 from reassess import formats, report
 from reassess.__main__ import entry
 from reassess.aggregation import MeasuredCurve, replay_stops
-from reassess.core import VALIDITY, RaterModel
+from reassess.core import VALIDITY, RaterModel, StopRule
 from reassess.data import SOURCES, KnownFile, Source, sources
 from reassess.errors import ReassessError
 from reassess.report import draw_choice, draw_curves, draw_leaderboard, draw_replays
@@ -153,7 +153,7 @@ def _call(name: str, path: str, force: bool) -> None:
         none, matrix = np.zeros(3, np.int64), np.array([[0.9, 0.1], [0.2, 0.8]])
         votes = reassess.Votes.from_columns(questions, none, none, none, ("ann",), ("no", "yes"))
         model = RaterModel((), VALIDITY, votes.answers, matrix[None][:0], matrix, np.ones(2) / 2)
-        draw_replays(Path(path), {"one": replay_stops(votes, model, threshold=0.8)}, force=force)
+        draw_replays(Path(path), {"one": replay_stops(votes, model, [StopRule(0.1, 0.9)], threshold=0.8)}, force=force)
     elif name == "draw_leaderboard":
         board = reassess.read_leaderboard("board.csv")
         draw_leaderboard(Path(path), reassess.fit_trend(board), force=force)

@@ -13,11 +13,8 @@ from .plan import ExampleImage as ExampleImage
 from .plan_images import hash_images as hash_images
 from .plan_images import read_examples as read_examples
 from .plan_images import stored_names as stored_names
-from .simulation import CAREFUL as CAREFUL
 from .simulation import Simulation as Simulation
-from .simulation import Truth as Truth
 from .simulation import check_matrix as check_matrix
-from .simulation import draw_answer as draw_answer
 from .simulation import simulate as simulate
 from .simulation import truth_of_campaign as truth_of_campaign
 from .store.campaign_files import Upgraded as Upgraded
@@ -32,7 +29,6 @@ from .store.campaigns import resume as resume
 from .store.campaigns import using_campaign as using_campaign
 from .store.creation import create_campaign as create_campaign
 from .store.export import Exported as Exported
-from .store.export import QuestionState as QuestionState
 from .store.export import Suggestion as Suggestion
 from .store.export import export_votes as export_votes
 from .store.given_answers import GivenAnswer as GivenAnswer
@@ -63,6 +59,6 @@ from .store.suggestions import suggest as suggest
 from .store.turns import NoTurn as NoTurn
 from .store.turns import ShownRow as ShownRow
 from .store.turns import Turn as Turn
+from .store.turns import end_expired_turns as end_expired_turns
 from .store.turns import last_turn as last_turn
 from .store.turns import next_turn as next_turn
-from .store.turns import release as release

@@ -23,7 +23,6 @@ from reassess.errors import DataError
 
 Matrix = Sequence[Sequence[float]]  # probability of no, maybe and yes to invalid, and to valid classes
 Truth = Callable[[str, int], bool]  # whether a class is valid, by the address of its image and the class id
-CAREFUL: Matrix = ((0.9, 0.05, 0.05), (0.05, 0.05, 0.9))
 _LOOK_AGAIN = 30.0  # seconds after which a page asks again for a task
 
 
@@ -141,7 +140,7 @@ class _Rater:
 
     def _answer(self, address: str, class_id: int) -> int:
         own = Random(f"{self.seed} {self.number} {address} {class_id}")
-        return draw_answer(self.matrix, self.truth(address, class_id), own)
+        return own.choices(range(len(KNOWN_ANSWERS)), self.matrix[self.truth(address, class_id)])[0]
 
 
 def _result(
@@ -206,15 +205,6 @@ def check_matrix(matrix: Matrix) -> None:
             allowed="2 rows (invalid, valid) of 3 probabilities (no, maybe, yes) that add up to 1",
             found=[list(row) for row in matrix],
         )
-
-
-def draw_answer(matrix: Matrix, valid: bool, chance: Random) -> int:
-    """Draw an answer: 0 no, 1 maybe, 2 yes.
-
-    >>> draw_answer(((1, 0, 0), (0, 0, 1)), True, Random(0)), draw_answer(((1, 0, 0), (0, 0, 1)), False, Random(0))
-    (2, 0)
-    """
-    return chance.choices(range(len(KNOWN_ANSWERS)), matrix[valid])[0]
 
 
 def truth_of_campaign(campaign: Campaign, labels: LabelSets | None = None, *, seed: int = 0) -> Truth:

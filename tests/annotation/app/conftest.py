@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.annotation.app.browsing import Work
+from tests.annotation.app.browsing import Window, Work, new_context
 from tests.annotation.app.serving import Server, ThreadServer
 from tests.annotation.app.sites import Site, make_site
 
@@ -41,21 +41,29 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
+@pytest.fixture(scope="package")
+def window(browser: Any) -> Window:
+    """A tab that all tests use."""
+    return Window(browser, new_context(browser))
+
+
 @pytest.fixture
-def work(browser: Any, memory_folder: Path) -> Iterator[Callable[..., Work]]:
+def work(window: Window, memory_folder: Path) -> Iterator[Callable[..., Work]]:
     """Serves a campaign, in a process of its own if that is to be killed; what a page complains of fails the test."""
     begun: list[Work] = []
 
     def begin(*, is_killed: bool = False, root_path: str | None = None, **plan: Any) -> Work:
         site = make_site(memory_folder, **plan)
-        begun.append(Work(browser, site, Server(memory_folder) if is_killed else ThreadServer(site.app, root_path)))
+        begun.append(Work(window, site, Server(memory_folder) if is_killed else ThreadServer(site.app, root_path)))
         if is_killed:
             begun[-1].server.start()
         return begun[-1]
 
     yield begin
+    complaints = list(window.complaints)
+    window.clear()
     for one in begun:
-        for context in one.contexts:
-            context.close()
+        for own in one.contexts:
+            own.close()
         one.server.kill()
-        assert one.complaints == []
+    assert complaints == []

@@ -20,17 +20,18 @@ def answer_all(work: Work, name: str, no: int = 2) -> None:
     work.site.answer_all(name, lambda row: 2 if row.class_id % 2 else no)
 
 
-def go_to(view: Any, name: str) -> None:
-    """Move the focus with the tabulator until it is on a button or field of this name."""
-    for _ in range(150):
+def check_tabulator(view: Any) -> None:
+    """Check that the tabulator leads to all links, buttons, fields and wide tables of a page, in their order."""
+    expected, found = view.evaluate(f"{FIELDS}.map({NAME})"), []
+    for _ in expected:
         view.keyboard.press("Tab")
-        found = view.evaluate(
-            "(document.activeElement.getAttribute('aria-label') || document.activeElement.innerText || "
-            "document.activeElement.name || '').trim()"
-        )
-        if found.startswith(name):
-            return
-    raise AssertionError(f"the focus comes to no {name}")
+        found.append(view.evaluate(f"({NAME})(document.activeElement)"))
+    assert found == expected
+
+
+def go_to(view: Any, name: str) -> None:
+    """Move the focus to a link, button or field of this name."""
+    view.evaluate(f"(name) => {FIELDS}.find((one) => ({NAME})(one).startsWith(name)).focus()", name)
 
 
 def shown_link(begun: Work, view: Any) -> str:
@@ -38,7 +39,6 @@ def shown_link(begun: Work, view: Any) -> str:
     view.wait_for_selector("#link[open]")
     link = view.input_value("#link-text")
     assert link.startswith(f"{begun.server.address}sign-in#")
-    check_page(view)
     view.keyboard.press("Escape")
     view.wait_for_selector("#link", state="hidden")
     assert view.input_value("#link-text") == ""
@@ -72,6 +72,7 @@ def test_an_owner_through_a_whole_campaign_by_keyboard_alone(work: Callable[...,
     campaign = begun.site.campaign
     answer_all(begun, "ann")
     view = begun.sign_in("kim", page="owner")
+    check_tabulator(view)
     press(view, "How ann answers golden questions", "details[open]")
     look(view, "owner-begin")
     press(view, "Pause", "text=Resume")
@@ -79,7 +80,6 @@ def test_an_owner_through_a_whole_campaign_by_keyboard_alone(work: Callable[...,
     press(view, "Resume", "button:has-text('Pause')")
 
     press(view, "Exclude ann", "#sure[open]")
-    look(view, "exclude")
     view.keyboard.press("Escape")
     view.wait_for_selector("#sure", state="hidden")
     assert not find_person(campaign, "ann").excluded
@@ -98,6 +98,8 @@ def test_an_owner_through_a_whole_campaign_by_keyboard_alone(work: Callable[...,
     view.keyboard.type("expert")
     view.keyboard.press("Tab")
     view.keyboard.press("Enter")
+    view.wait_for_selector("#link[open]")
+    check_page(view)
     link = shown_link(begun, view)
     view.wait_for_selector("text=zoe <img")
     assert find_person(campaign, f"zoe {HOSTILE}").role == "expert"
@@ -220,9 +222,15 @@ def test_people_are_invited_beside_their_table_and_a_name_that_is_taken_is_told_
     assert view.inner_text("#notice") == ""
 
 
-def test_tables_fit_the_screen(work: Callable[..., Work], tmp_path: Path) -> None:
+def test_tables_fit_the_screen_and_no_word_is_broken(work: Callable[..., Work], tmp_path: Path) -> None:
     """The buttons of a person are in one row; on a narrow screen a table has a shadow where it goes on."""
-    view = work(sizes=(2,), practice=1, raters=("ann", "somebody of a longer name")).sign_in("kim", page="owner")
+    rules = Rules(per_question=3, golden_share=0.9, stop=StopRule(0.2, 0.8))
+    begun = work(sizes=(3, 2), practice=1, rules=rules, raters=("ann", "ben", "somebody of a longer name"))
+    for name in ("ann", "ben"):
+        admit(begun.site.campaign, begun.site.ids[name], 1e9)
+        answer_all(begun, name, no=0)
+    answer_all(begun, "eva")
+    view = begun.sign_in("kim", page="owner")
     for width in (1280, 1366):
         resize(view, width)
         for cell in view.locator(".actions-of:has(button)").all():
@@ -238,26 +246,19 @@ def test_tables_fit_the_screen(work: Callable[..., Work], tmp_path: Path) -> Non
             with Image.open(tmp_path / "table.png") as shot:
                 paper = shot.convert("RGB").getpixel((shot.width // 2, 1))
                 assert (shot.convert("RGB").getpixel((shot.width - 1, 1)) == paper) == is_at_end
-
-
-def test_no_word_is_broken_on_a_narrow_screen(work: Callable[..., Work]) -> None:
-    begun = work(sizes=(3, 2), practice=1, rules=Rules(per_question=3, golden_share=0.9, stop=StopRule(0.2, 0.8)))
-    for name in ("ann", "ben"):
-        admit(begun.site.campaign, begun.site.ids[name], 1e9)
-        answer_all(begun, name, no=0)
-    answer_all(begun, "eva")
-    view = begun.sign_in("kim", page="owner")
-    resize(view, 360)
     view.evaluate("() => document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     assert "closed by the stop rule" in view.inner_text("main")
     assert view.evaluate(BROKEN) == []
     check_page(view)
 
 
-def test_the_numbers_stay_up_to_date_and_what_is_open_stays_open(work: Callable[..., Work]) -> None:
+def test_the_numbers_stay_up_to_date_and_are_asked_for_again_only_once_they_have_come(
+    work: Callable[..., Work],
+) -> None:
+    """What is open stays open."""
     begun = work(sizes=(3, 2), rules=Rules(golden_share=0.9))
     answer_all(begun, "ann")
-    view = begun.sign_in("kim", page="owner")
+    view = begun.sign_in("kim", page="owner", view=begun.browse())
     view.clock.install()
     view.reload()
     view.click("summary >> nth=0")
@@ -265,12 +266,6 @@ def test_the_numbers_stay_up_to_date_and_what_is_open_stays_open(work: Callable[
     view.clock.run_for(10_000)
     view.wait_for_selector("text=How ben answers golden questions")
     assert view.locator("details[open]").count() == 1
-
-
-def test_the_numbers_are_asked_for_again_only_once_they_have_come(work: Callable[..., Work]) -> None:
-    view = work(sizes=(2,)).sign_in("kim", page="owner")
-    view.clock.install()
-    view.reload()
     view.evaluate(SLOW)
     view.clock.run_for(60_000)
     assert view.evaluate("looks.length") == 1
@@ -284,6 +279,11 @@ def test_the_numbers_are_asked_for_again_only_once_they_have_come(work: Callable
     view.clock.run_for(10_000)
     assert view.evaluate("looks.length") == 3
 
+
+# What the tabulator leads to, and what an element is called.
+FIELDS = """[...document.querySelectorAll("a[href], button, input, select, summary, [tabindex='0']")]
+  .filter((one) => one.checkVisibility() && (document.querySelector("dialog[open]") ?? document).contains(one))"""
+NAME = "(one) => (one.getAttribute('aria-label') || one.innerText || one.name || '').trim()"
 
 # Words of the page that stand on more than one line.
 BROKEN = r"""() => {

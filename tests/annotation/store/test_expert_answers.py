@@ -12,11 +12,11 @@ from reassess.annotation import (
     GivenAnswer,
     add_person,
     admit,
+    end_expired_turns,
     exclude_rater,
     export_votes,
     last_turn,
     progress_of,
-    release,
     save_answers,
     skip_task,
 )
@@ -106,7 +106,7 @@ def test_a_practice_answer_can_be_changed_after_the_lease_has_ended(made: Callab
     campaign = made(2, 2, practice=1, bar=1.0)
     turn = turn_of(campaign, 2)
     save_answers(campaign, 2, [GivenAnswer(turn.rows[0].question, MAYBE)], NOW)
-    release(campaign, LATER)
+    end_expired_turns(campaign, LATER)
     assert len(give(campaign, 2, turn, *(2 * row.class_id for row in turn.rows), now=LATER, revision=1)) == 2
     assert not turn_of(campaign, 2, LATER).practice
 

@@ -12,7 +12,6 @@ from reassess.annotation import (
     exclude_rater,
     export_votes,
     next_turn,
-    release,
     save_answers,
     skip_task,
     suggest,
@@ -83,24 +82,3 @@ def test_answers_that_do_not_count_are_told_apart_by_why(address: str | Path) ->
     give(campaign, raters[2], asked_of_suggested, YES, now=later)
     exported = export_votes(campaign)
     assert (len(exported.votes), exported.not_needed, exported.skipped, exported.withdrawn) == (1, 1, 1, 1)
-
-
-def test_it_is_told_how_each_question_stands(address: str | Path) -> None:
-    """One has votes enough; of two suggested classes one waits, and one is withdrawn."""
-    campaign = campaign_at(address, (2,), raters=3, per_question=1, golden_share=0, lease=60.0)
-    turn = turn_of(campaign, 2)
-    suggest(campaign, 2, turn.task, 5, NOW)
-    second = next(row for row in turn.rows if row.class_id == 1)
-    save_answers(campaign, 2, [GivenAnswer(second.question, YES)], NOW)
-    assert export_votes(campaign).votes.seconds is None  # nobody knows any
-    release(campaign, NOW + 100)
-    turn = turn_of(campaign, 3)
-    suggest(campaign, 3, turn.task, 4, NOW)
-    exclude_rater(campaign, 3, NOW)
-    first, closed, suggested = export_votes(campaign).questions
-    assert [(one.image, one.class_id, one.votes, one.ended) for one in (first, closed, suggested)] == [
-        ("m0.png", 0, 0, None),
-        ("m0.png", 1, 1, "votes"),
-        ("m0.png", 5, 0, None),
-    ]
-    assert first.valid == suggested.valid < closed.valid < 1

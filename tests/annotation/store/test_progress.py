@@ -1,7 +1,5 @@
 """How far a campaign is: what is counted by the database equals what follows from the export."""
 
-from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,22 +12,16 @@ from reassess.annotation import (
     GivenAnswer,
     Turn,
     add_person,
-    exclude_rater,
     export_votes,
     image_addresses,
     make_link,
     next_turn,
     pause,
     progress_of,
-    revoke_link,
     save_answers,
-    skip_task,
 )
-from reassess.annotation.store.database import reading
-from reassess.annotation.store.owner_lists import split_golden
 from reassess.annotation.store.practice import PracticeResult
-from reassess.annotation.store.schema import answers, questions
-from reassess.core import StopRule
+from reassess.annotation.store.schema import answers
 from reassess.numeric import Proportion
 from tests.annotation.campaigns import MAYBE, NOW, YES, answer_all, campaign_at, give, raters_of, turn_of, vote_on_all
 
@@ -71,62 +63,6 @@ def test_votes_of_the_last_hour_and_day_give_the_end(campaign: Campaign) -> None
     assert progress_of(campaign, NOW).paused
 
 
-def test_questions_that_all_have_had_who_can_enter_wait_for_another_rater(campaign: Campaign) -> None:
-    """And then no time is given by which all votes are in."""
-
-    def waiting(now: float = NOW) -> int:
-        progress = progress_of(campaign, now)
-        assert (progress.ends is None) >= (progress.waiting > 0)
-        return progress.waiting
-
-    vote_on_all(campaign, raters=1)
-    assert (waiting(NOW + HOUR), progress_of(campaign, NOW + HOUR).ends) == (0, NOW + 2 * HOUR)
-    revoke_link(campaign, 3, NOW)
-    assert waiting(NOW + HOUR) == 3
-    make_link(campaign, 3, NOW)
-    assert waiting() == 0
-    while isinstance(turn := next_turn(campaign, 3, NOW), Turn):
-        skip_task(campaign, 3, turn.task, NOW)
-    assert waiting() == 3
-    rater = add_person(campaign, "zoe")
-    make_link(campaign, rater, NOW)
-    assert waiting() == 0
-    exclude_rater(campaign, rater, NOW)
-    assert waiting() == 3
-    make_link(campaign, add_person(campaign, "kim", "owner"), NOW)
-    assert waiting() == 3
-
-
-def test_each_question_waits_for_itself(campaign: Campaign) -> None:
-    """One rater alone has answered one of three."""
-    revoke_link(campaign, 2, NOW)
-    turn = turn_of(campaign, 3)
-    while image_addresses(campaign)[turn.image].startswith("g"):
-        give(campaign, 3, turn, YES)
-        turn = turn_of(campaign, 3)
-    assert progress_of(campaign, NOW).waiting == 0
-    save_answers(campaign, 3, [GivenAnswer(turn.rows[0].question, YES)], NOW)
-    assert progress_of(campaign, NOW).waiting == 1
-
-
-def test_golden_questions_whose_truth_no_majority_of_experts_said_are_counted(campaign: Campaign) -> None:
-    """Of five, a second expert says yes to one that the first called invalid, and maybe to one called valid."""
-    assert (progress_of(campaign, NOW).golden_split, split_golden(campaign)) == (0, [])
-    with reading(campaign.engine) as connection:
-        first = dict(connection.execute(select(questions.c.id, questions.c.truth).where(questions.c.golden)).all())
-    other = {0: YES, 1: MAYBE}
-    answer_all(
-        campaign,
-        add_person(campaign, "eva", "expert"),
-        lambda row: other.pop(first[row.question], YES * first[row.question]),
-    )
-    progress, split = progress_of(campaign, NOW), split_golden(campaign)
-    assert (progress.golden_invalid, progress.golden_valid, progress.golden_split) == (4, 1, 2)
-    assert sorted((row.truth, row.counts) for row in split) == [(0, (0, 1, 1)), (0, (1, 0, 1))]
-    vote_on_all(campaign, raters=2)
-    assert [replace(row, valid=0.0) for row in split_golden(campaign)] == [replace(row, valid=0.0) for row in split]
-
-
 @pytest.mark.parametrize(("bar", "passed"), [(None, (None, None)), (0.5, (True, False))])
 def test_how_practice_went_is_told_of_each_rater(
     path: Path, bar: float | None, passed: tuple[bool | None, bool | None]
@@ -153,38 +89,6 @@ def test_how_practice_went_is_told_of_each_rater(
 def test_the_half_of_a_tenth_of_a_second_is_rounded_up(campaign: Campaign, seconds: float, median: float) -> None:
     vote_on_all(campaign, raters=1, seconds=seconds)
     assert progress_of(campaign, NOW).raters[1].seconds == median
-
-
-def test_images_that_somebody_could_not_judge_are_named_by_how_many(campaign: Campaign) -> None:
-    assert progress_of(campaign, NOW).skipped == ()
-    named = Counter[str]()
-    for person, count in ((2, 2), (3, 1)):
-        for _ in range(count):
-            turn = turn_of(campaign, person)
-            named[image_addresses(campaign)[turn.image]] += 1
-            skip_task(campaign, person, turn.task, NOW)
-    skipped = progress_of(campaign, NOW).skipped
-    assert dict(skipped) == named
-    assert [times for _, times in skipped] == sorted(named.values(), reverse=True)
-    exclude_rater(campaign, 2, NOW)
-    assert [times for _, times in progress_of(campaign, NOW).skipped] == [1]
-
-
-def test_an_excluded_rater_has_no_votes_and_is_still_measured(campaign: Campaign) -> None:
-    vote_on_all(campaign, raters=2)
-    assert progress_of(campaign, NOW).closed_by_votes == 3
-    exclude_rater(campaign, 2, NOW)
-    progress = progress_of(campaign, NOW)
-    excluded = progress.raters[1]
-    assert (excluded.excluded, excluded.votes, excluded.given, excluded.golden) == (True, 0, 8, Proportion(5, 5))
-    assert (progress.open, progress.closed_by_votes, progress.votes, progress.votes_needed) == (3, 0, 3, 3)
-
-
-def test_questions_that_the_stop_rule_closed_want_no_votes(address: str | Path) -> None:
-    campaign = campaign_at(address, (2, 1), raters=2, per_question=5, golden_share=0.9, stop=StopRule(0.2, 0.8))
-    vote_on_all(campaign, raters=2)
-    progress = progress_of(campaign, NOW)
-    assert (progress.open, progress.closed_by_rule, progress.closed_by_votes, progress.votes_needed) == (0, 3, 0, 0)
 
 
 def test_the_median_time_is_that_of_known_times_to_a_tenth_of_a_second(campaign: Campaign) -> None:

@@ -13,13 +13,13 @@ from reassess.annotation import (
     Turn,
     add_person,
     admit,
+    end_expired_turns,
     exclude_rater,
     export_votes,
     include_rater,
     next_turn,
     open_campaign,
     progress_of,
-    release,
     save_answers,
     suggest,
 )
@@ -124,7 +124,7 @@ def test_who_was_shown_a_withdrawn_question_without_an_answer_suggests_it_like_o
     if excluded:
         exclude_rater(campaign, 3, NOW)
         include_rater(campaign, 3, NOW)
-    release(campaign, NOW + 100)
+    end_expired_turns(campaign, NOW + 100)
     exclude_rater(campaign, 2, NOW + 100)
     assert states(campaign)[5] == "withdrawn"
     suggest(campaign, 3, first.task, 5, NOW + 100)

@@ -46,8 +46,8 @@ classes per task   tasks
                2       2
                3       1
 tasks.jsonl: 3 tasks with 7 questions on 2 images
-why classes are in one task: all of the image 1, any two together on several images 1, \
-some two together on no other image 1
+tasks with all classes of their image: 1; with classes together on several images: 1; \
+with two classes together on no other image: 1
 35 votes (5 per question): 0.3 hours at 36.00 seconds per vote
 next: reassess annotate create campaign.db tasks.jsonl
 """
@@ -66,7 +66,8 @@ def test_a_hierarchy_says_which_classes_belong_together_and_votes_how_long_one_t
     assert (result.code, result.err) == (0, "")
     assert result.out.splitlines()[4:] == [
         "tasks.jsonl: 3 tasks with 7 questions on 2 images",
-        "why classes are in one task: all of the image 1, no common parent 1, under a common parent 1",
+        "tasks with all classes of their image: 1; with classes under a common parent: 1; "
+        "with classes without a common parent: 1",
         "21 votes (3 per question): less than 0.1 hours at 2.99 seconds per vote",
         "1 class not in the hierarchy: mug",
         "read: hierarchy tree/hierarchy.csv, sha256 73bd6b336013; votes votes.csv, sha256 d663db98692a",

@@ -12,7 +12,7 @@ from reassess.annotation.app.request_bodies import HeldTasks, PostedAnswers, Ski
 from reassess.annotation.app.sign_in import Caller, get_route, post_route
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.given_answers import GivenAnswer, save_answers, skip_task
-from reassess.annotation.store.shown_items import find_example, find_image, save_hash, shown_classes
+from reassess.annotation.store.shown_items import find_example, save_hash, shown_classes, stored_image
 from reassess.annotation.store.suggestions import suggest
 from reassess.annotation.store.turns import NoTurn, Turn, last_turn, next_turn
 from reassess.errors import DataError
@@ -60,7 +60,7 @@ def _classes(caller: Caller) -> Response:
 
 def _image(caller: Caller) -> Response:
     images = caller.request.app.state.images
-    found = find_image(caller.campaign, _address(caller))
+    found = stored_image(caller.campaign, _address(caller))
     if found is None or images is None:
         raise HTTPException(404, "image not found")
     try:

@@ -22,7 +22,7 @@ class ChosenTask(NamedTuple):
     free: int  # remaining places on it
 
 
-def choose(change: Transaction, person: Row[Any], held: Sequence[int]) -> ChosenTask | None:
+def choose_task(change: Transaction, person: Row[Any], held: Sequence[int]) -> ChosenTask | None:
     """Choose a task that a person does not have yet, with the questions they have not answered.
 
     Experts get golden tasks, new raters practice tasks, all others main tasks. A golden task sometimes replaces a main

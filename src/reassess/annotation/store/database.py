@@ -76,9 +76,9 @@ class Gate:
     def _look(self) -> "_Seen":
         file = _stat(self._path)
         if not self._has_log:  # such as a read-only file
-            return _Seen(_place(file), None, None)
+            return _Seen(_inode(file), None, None)
         content = (file.st_size, file.st_mtime_ns) if file is not None and self._path in ONLY_HERE else None
-        return _Seen(_place(file), content, (_place(_stat(f"{self._path}-wal")), _place(_stat(f"{self._path}-shm"))))
+        return _Seen(_inode(file), content, (_inode(_stat(f"{self._path}-wal")), _inode(_stat(f"{self._path}-shm"))))
 
     def _begin(self, connection: Connection) -> None:
         """Look again once the transaction may write."""
@@ -154,7 +154,7 @@ def _stat(path: str) -> os.stat_result | None:
         return None
 
 
-def _place(found: os.stat_result | None) -> tuple[int, int] | None:
+def _inode(found: os.stat_result | None) -> tuple[int, int] | None:
     return found and (found.st_dev, found.st_ino)
 
 

@@ -67,7 +67,7 @@ def classes_of(campaign: Campaign) -> Classes:
     )
 
 
-def find_image(campaign: Campaign, address: str) -> Row[Any] | None:
+def stored_image(campaign: Campaign, address: str) -> Row[Any] | None:
     """The `name` and `sha256` of the image with an address; the hash is None until its file is read."""
     with reading(campaign.engine) as connection:
         return connection.execute(select(images.c.name, images.c.sha256).where(images.c.address == address)).first()

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, bindparam, literal_column, or_, select, update
 
 from reassess.annotation.store.campaigns import Campaign, Transaction, changing
-from reassess.annotation.store.choosing import ASKED_OF, ChosenTask, choose, first_place, is_left
+from reassess.annotation.store.choosing import ASKED_OF, ChosenTask, choose_task, first_place, is_left
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.practice import end_practice
 from reassess.annotation.store.schema import WITHDRAWN, Kind, Role, Stage, State, cursors, images, tasks, turns
@@ -53,7 +53,7 @@ def next_turn(campaign: Campaign, person: int, now: float, *, held: Sequence[int
             shown = _next_turn(change, person, now, held)
         if shown is not None:
             return shown
-        release(campaign, now)
+        end_expired_turns(campaign, now)
 
 
 def last_turn(campaign: Campaign, person: int, *, held: Sequence[int] = ()) -> Turn | None:
@@ -68,7 +68,7 @@ def last_turn(campaign: Campaign, person: int, *, held: Sequence[int] = ()) -> T
         return _again(change, turn, row) if shows and _why_blocked(change, row) is None else None
 
 
-def release(campaign: Campaign, now: float) -> None:
+def end_expired_turns(campaign: Campaign, now: float) -> None:
     """End turns with an expired lease, and turns whose lease ends too late because the clock was set back."""
     with reading(campaign.engine) as connection:
         late = _late(connection, campaign, now)
@@ -161,12 +161,12 @@ def _next_turn(change: Transaction, person: int, now: float, held: Sequence[int]
     held = sorted(set(held) - {turn.task for turn in begun})  # their lease has expired
     if row.has_lapsed and (again := _resume(change, row, held, now + change.rules.lease)) is not None:
         return again
-    choice = choose(change, row, held)
+    choice = choose_task(change, row, held)
     if choice is None and row.stage == Stage.PRACTICE and not begun:
         row = end_practice(change, row)
         if row.stage == Stage.FAILED:
             return NoTurn("failed")
-        choice = choose(change, row, held)
+        choice = choose_task(change, row, held)
     if choice is None:
         return NoTurn("waiting" if begun or is_left(change, row) else "finished")
     _begin(change, row, choice, now + change.rules.lease)

@@ -1,7 +1,6 @@
 """`reassess tasks`: candidates in tasks that a rater answers together, and the work that they take."""
 
 import math
-from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,14 @@ from reassess.text import counted, some
 
 _VOTES = 5  # as many as each question of ReaL has
 _SHOWN = 0.1  # hours
-_IN_SHORT = {"under ": "under a common parent", "any two together ": "any two together on several images"}
+_TASKS_WITH = {  # by the beginning of the reason in a task
+    "all of the image": "all classes of their image",
+    "the rest of the image": "the last class of their image",
+    "under ": "classes under a common parent",
+    "no common parent": "classes without a common parent",
+    "any two together ": "classes together on several images",
+    "some two together on no other image": "two classes together on no other image",
+}
 
 
 def _seconds(text: str) -> float | Path:
@@ -199,22 +205,15 @@ def _until_closed(
     return votes_until_closed(made.votes, made.aggregation.model, stop, per_question)
 
 
-def _in_short(reason: str) -> str:
-    """A reason without what it says of one task."""
-    return next((short for start, short in _IN_SHORT.items() if reason.startswith(start)), reason)
-
-
 def _print(call: Call, made: Tasks, effort: Effort, output: Path, per_question: int, stop: StopRule | None) -> None:
-    counts = Counter(map(_in_short, made.reasons))
+    reasons = {classes: sum(one.startswith(start) for one in made.reasons) for start, classes in _TASKS_WITH.items()}
     rows = [[f"{n:,}", f"{count:,}"] for n, count in enumerate(np.bincount(made.sizes)) if count]
     print_table(["classes per task", "tasks"], rows, text_columns=0)
     call.tell(
         f"{output}: {counted(effort.tasks, 'task')} with {counted(effort.questions, 'question')} on "
         f"{counted(effort.images, 'image')}"
     )
-    call.tell(
-        "why classes are in one task: " + ", ".join(f"{reason} {count:,}" for reason, count in sorted(counts.items()))
-    )
+    call.tell("tasks with " + "; with ".join(f"{classes}: {count:,}" for classes, count in reasons.items() if count))
     each = f"{counted(effort.votes, 'vote')} ({per_question:,} per question)"
     if stop is not None:
         mean = effort.votes / effort.questions

@@ -115,7 +115,7 @@ def simulate(
             )
             if annotation.resume(opened, time.time()):
                 call.tell_first("the campaign is paused; its copy was resumed")
-            annotation.release(opened, math.inf)  # people do not continue in the copy
+            annotation.end_expired_turns(opened, math.inf)  # people do not continue in the copy
             result = annotation.simulate(
                 opened,
                 [matrices[number % len(matrices)] for number in range(raters)],

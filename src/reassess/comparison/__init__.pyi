@@ -18,7 +18,7 @@ from .labelling_bias import LabellingBias as LabellingBias
 from .labelling_bias import labelling_biases as labelling_biases
 from .model_or_label import Disagreements as Disagreements
 from .model_or_label import Preference as Preference
-from .model_or_label import Verdicts as Verdicts
+from .model_or_label import PreferenceCounts as PreferenceCounts
 from .model_or_label import preferences as preferences
 from .model_orders import ModelOrders as ModelOrders
 from .model_orders import OrderChange as OrderChange

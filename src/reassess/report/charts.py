@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from reassess.comparison import Findings, Verdicts
+from reassess.comparison import Findings, PreferenceCounts
 from reassess.comparison.taxonomy import ERROR_KINDS, KINDS_IN_WORDS
 from reassess.core.checks import check_known, check_type
 from reassess.errors import DataError, Missing
@@ -60,7 +60,7 @@ def preference_chart(findings: Findings) -> Chart | Missing:
     if isinstance(findings.preferences, Missing):
         return findings.preferences
     rows: list[list[Cell]] = []
-    bars: dict[str, Verdicts] = {}
+    bars: dict[str, PreferenceCounts] = {}
     for one in findings.preferences:
         for classes, part in {"all": one.total, **one.by_group}.items():
             for judge, verdicts in {"the scores": part.by_scores, "the raters alone": part.by_raters}.items():

@@ -17,8 +17,8 @@ from reassess.comparison import (
     LabelUncertainty,
     Paired,
     Preference,
+    PreferenceCounts,
     Ranking,
-    Verdicts,
     p_text,
 )
 from reassess.comparison.comparison_words import (
@@ -173,7 +173,7 @@ def _print_preferences(preferences: Sequence[Preference]) -> None:
     print_table(headings, rows)
 
 
-def _verdicts(verdicts: Verdicts | None) -> list[str | None]:
+def _verdicts(verdicts: PreferenceCounts | None) -> list[str | None]:
     if verdicts is None:
         return [None, None, None]
     of_label = Proportion(verdicts.label, verdicts.preferred.n)

@@ -19,12 +19,12 @@ from reassess.aggregation import (
     aggregate,
     curve_points,
     golden_truth,
-    image_folds,
-    left_out_scores,
     measure_curves,
     operating_point,
     precision_recall,
 )
+from reassess.aggregation.golden_items import image_folds
+from reassess.aggregation.measured_curves import left_out_scores
 from reassess.core import Classes, LabelSets, Questions, Scores, Votes
 from tests.helpers import CURVE, WORDS, code_of, votes_of
 

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from reassess.comparison.comparison_words import TOO_FEW_FAMILIES
 from reassess.core import Leaderboard, LeaderboardRow
 from reassess.errors import DataError
-from reassess.numeric import Estimate, Polynomial
-from reassess.numeric.regression import fit_polynomial
+from reassess.numeric import Estimate
+from reassess.numeric.regression import Polynomial, fit_polynomial
 from reassess.text import Shown
 
 

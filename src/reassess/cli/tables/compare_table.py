@@ -19,7 +19,6 @@ from reassess.comparison import (
     Preference,
     PreferenceCounts,
     Ranking,
-    p_text,
 )
 from reassess.comparison.comparison_words import (
     DIFFERENCE_EXPLAINED,
@@ -30,6 +29,7 @@ from reassess.comparison.comparison_words import (
     ranks_explained,
     uncertainty_explained,
 )
+from reassess.comparison.differences import p_text
 from reassess.comparison.pairs import NO_ORIGINAL
 from reassess.errors import DataError, Missing
 from reassess.evaluation.evaluation_words import heading

@@ -225,7 +225,7 @@ def test_warnings_of_em_are_not_repeated_for_each_image() -> None:
 
 def test_class_that_only_the_left_out_expert_names_stays_a_class_and_is_not_the_image_s() -> None:
     votes = votes_of([row for row in CHOICES if row[2] < 2], IMAGES, RATERS, NAMES[:2], classes=CLASSES)
-    experts = expert([(0, 0, 2), (1, 0, 1), (4, 0, 0)])
+    experts = expert([(0, 0, 2), (1, 0, 1), (4, 0, 0), (5, 0, 0), (7, 0, 1)])
     scores = aggregate(votes, "calibrated", experts=experts).scores
     golden = golden_truth(experts)
     given = {"votes": votes, "experts": experts, "rater_golden": votes}

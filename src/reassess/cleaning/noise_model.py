@@ -48,6 +48,13 @@ _CHUNK, _CHUNKS = 1 << 14, 16  # images per chunk, and chunks, at most
 _TOLERANCE = 1e-6  # of the mean log-likelihood
 _MOST_STEPS = 200
 _START = 0.8  # share of correct labels
+PULL = 0.15  # 0.15 to 0.2 fits CIFAR-10N's answers best where the true classes are given
+_FEW_FOLLOW, _MANY_FOLLOW = 0.02, 0.03  # shares of labels: the pull is 0 below the first, whole above the second
+_LEAST_LIKELY = -3.0  # log-likelihood ratio of the pull at which half of it is left
+_LEAST_SHARPENING, _MOST_SHARPENING = 0.25, 8.0  # between which it is sought
+_ANCHORS, _CERTAIN = 0.03, 0.99  # the share of images that are so certain at least
+_SAMPLE, _SAMPLE_A_CLASS = 50_000, 100  # images on which the calibration is found, the larger of the two
+_STEPS = 20  # of EM at most for each sharpening that is tried, all from the same start
 
 
 @dataclass(frozen=True)
@@ -162,15 +169,6 @@ class NoiseModel:
                 break
             model, before = model.improved(found), level
         return model, found
-
-
-PULL = 0.15  # 0.15 to 0.2 fits CIFAR-10N's answers best where the true classes are given
-_FEW_FOLLOW, _MANY_FOLLOW = 0.02, 0.03  # shares of labels: the pull is 0 below the first, whole above the second
-_LEAST_LIKELY = -3.0  # log-likelihood ratio of the pull at which half of it is left
-_LEAST_SHARPENING, _MOST_SHARPENING = 0.25, 8.0  # between which it is sought
-_ANCHORS, _CERTAIN = 0.03, 0.99  # the share of images that are so certain at least
-_SAMPLE, _SAMPLE_A_CLASS = 50_000, 100  # images on which the calibration is found, the larger of the two
-_STEPS = 20  # of EM at most for each sharpening that is tried, all from the same start
 
 
 def fit_noise(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseModel, ExpectedTruths]:

@@ -6,6 +6,8 @@ import numpy as np
 
 from reassess.numeric.jit import compiled
 
+NEGLIGIBLE = 1e-6  # a posterior that is surely lower is not counted, but the label's
+
 
 @compiled
 def take_candidates(probabilities, labels, ids, logs, place, tails):  # type: ignore[no-untyped-def]
@@ -45,9 +47,6 @@ def take_candidates(probabilities, labels, ids, logs, place, tails):  # type: ig
                 total += values[k]
                 squares += values[k] * values[k]
         tails[i, 0], tails[i, 1] = (math.log(total), math.log(squares)) if at < classes else (-math.inf, -math.inf)
-
-
-NEGLIGIBLE = 1e-6  # a posterior that is surely lower is not counted, but the label's
 
 
 @compiled

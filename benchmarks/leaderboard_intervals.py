@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess import fit_trend, place_models, read_leaderboard
-from reassess.comparison import BANDS
+from reassess.comparison.trends import BANDS
 from reassess.core import Leaderboard
 from reassess.numeric.regression import fit_polynomial
 

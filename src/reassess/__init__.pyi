@@ -18,7 +18,6 @@ from .cleaning import training_targets as training_targets
 from .comparison import Disagreements as Disagreements
 from .comparison import Findings as Findings
 from .comparison import Panel as Panel
-from .comparison import Verdicts as Verdicts
 from .comparison import co_occurrence as co_occurrence
 from .comparison import compare as compare
 from .comparison import compare_orders as compare_orders

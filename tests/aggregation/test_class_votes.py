@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reassess.aggregation import (
+    Point,
     aggregate,
     calibrate,
     fit_dawid_skene,
@@ -20,11 +21,8 @@ from reassess.aggregation import (
     posterior,
     precision_recall,
     rater_reliability,
-    rater_rule,
-    share_rule,
     simple_rules,
 )
-from reassess.aggregation.baseline_rules import share_curve
 from reassess.aggregation.golden import votes_on_questions
 from reassess.core import Classes, LabelSets, Questions, Scores, Votes
 from tests.helpers import code_of, fault_of, message, votes_of
@@ -221,7 +219,7 @@ def test_a_class_that_nobody_chose_has_0_also_where_experts_answered_questions()
     asked = Questions.from_columns(["0.png", "0.png", "1.png"], np.array([0, 2, 0]), CLASSES)
     golden = golden_truth(votes_of([(0, 0, 2), (1, 0, 0), (2, 0, 2)], asked, ("eve",)))
     assert precision_recall(scores, golden).values.tolist() == [1.0, 0.0, 0.0]
-    assert share_curve(golden, votes).values.tolist() == [1.0, 0.0, 0.0]
+    assert simple_rules(golden, votes=votes)[0].points == (Point(1.0, hits=1, kept=1, valid=2),)
     elsewhere = golden_truth(votes_of([(0, 0, 2)], Questions.from_columns(["7.png"], np.array([0]), CLASSES), ("eve",)))
     assert fault_of(precision_recall, scores, elsewhere) == ("wrong-items", "1 of 1: image 7.png, class ant")
 
@@ -231,7 +229,7 @@ def test_rules_of_votes_for_classes_are_those_of_the_votes_on_every_golden_pair(
     votes, experts = chosen(rows), expert({IMAGES[i]: NAMES[TRUTH[i]] for i in {row[0] for row in rows}})
     golden = golden_truth(experts, among=[votes.counts_by_class()[0]])
     on_pairs = votes_on_questions(votes, golden.questions)
-    expected = [rater_rule(golden, on_pairs, ["yes"]), share_rule(golden, on_pairs)]
+    expected = simple_rules(golden, votes=on_pairs, rater_golden=on_pairs)
     for rule, plainly in zip(simple_rules(golden, votes=votes, rater_golden=votes), expected, strict=True):
         assert (rule.name, rule.variants, rule.points) == (plainly.name, plainly.variants, plainly.points)
         assert rule.average_precision == plainly.average_precision

@@ -57,15 +57,12 @@ def test_calibrated_is_taken_where_it_is_better_by_more_than_a_standard_error() 
 
 @pytest.mark.filterwarnings("ignore:the votes do not support")
 def test_one_more_correct_golden_item_is_not_more_than_a_standard_error() -> None:
-    leads = set()
-    for seed in range(20):
+    for seed in (4, 7):
         votes, truth = crowd([0.8, 0.7, 0.7, 0.6, 0.6], items=100, seed=seed)
         result = aggregate(votes, experts=expert(range(8), truth[:8]))
         numbers = dict(re.findall("(em|calibrated)(?: is correct)? on ([0-9]+)", result.facts["choice"]))
-        lead = int(numbers["calibrated"]) - int(numbers["em"])
-        assert result.method == "em" if lead < 2 else True
-        leads.add(lead)
-    assert 1 in leads
+        assert int(numbers["calibrated"]) - int(numbers["em"]) == 1
+        assert result.method == "em"
 
 
 def test_the_choice_does_not_depend_on_the_order_of_golden_items() -> None:
@@ -217,29 +214,25 @@ def lead_and_doubts(votes: Votes, truth: Ints) -> tuple[float, int]:
 
 @pytest.mark.parametrize("draw", [one_vote_each, few_are_positive, two_votes_each])
 def test_em_that_is_worse_than_the_majority_says_so(draw: Callable[[int], tuple[Votes, Ints]]) -> None:
-    leads = {seed: lead_and_doubts(*draw(seed)) for seed in range(8)}
+    leads = {seed: lead_and_doubts(*draw(seed)) for seed in range(4)}
     assert max(lead for lead, _ in leads.values()) > 0.05
     assert [seed for seed, (lead, told) in leads.items() if told != int(lead > 0.02)] == []
 
 
-def test_the_warning_does_not_depend_on_the_order_of_items_raters_and_votes() -> None:
-    for seed in range(2):
-        votes, _ = few_are_positive(seed)
-        rng = np.random.default_rng(seed)
-        order, items, raters = rng.permutation(len(votes)), rng.permutation(1_000), rng.permutation(20)
-        other = Votes.from_columns(
-            tuple(votes.items[row] for row in items),
-            np.argsort(items)[votes.item_ids][order],
-            np.argsort(raters)[votes.rater_ids][order],
-            votes.answer_ids[order],
-            tuple(votes.raters[row] for row in raters),
-            votes.answers,
-        )
-        assert doubts(other) == doubts(votes)
-
-
-def test_the_warning_says_how_many_items_are_concerned_and_what_to_do() -> None:
-    (told,) = doubts(few_are_positive(2)[0])
+def test_the_warning_says_how_many_items_are_concerned_in_any_order_of_items_raters_and_votes() -> None:
+    votes, _ = few_are_positive(2)
+    rng = np.random.default_rng(2)
+    order, items, raters = rng.permutation(len(votes)), rng.permutation(1_000), rng.permutation(20)
+    other = Votes.from_columns(
+        tuple(votes.items[row] for row in items),
+        np.argsort(items)[votes.item_ids][order],
+        np.argsort(raters)[votes.rater_ids][order],
+        votes.answer_ids[order],
+        tuple(votes.raters[row] for row in raters),
+        votes.answers,
+    )
+    (told,) = doubts(votes)
+    assert doubts(other) == [told]
     assert re.fullmatch(
         "the votes do not support em: it decides against their majority on 3[0-9]{2} of 1,000 items. A simpler model, "
         "with one accuracy for each rater, expects 2[0-9]{2} fewer items to be correct than by the majority, and em "
@@ -255,10 +248,9 @@ def test_raters_who_mostly_give_one_answer_silence_the_warning_unless_the_majori
     each: int, positive: float, said: float, expected: int
 ) -> None:
     """In the last case most items are cats, and ten raters nearly always say so."""
-    for seed in range(2):
-        lead, told = lead_and_doubts(*most_say_the_same(seed, each=each, positive=positive, said=said))
-        assert lead > 0.02 if expected else lead < -0.1
-        assert told == expected
+    lead, told = lead_and_doubts(*most_say_the_same(0, each=each, positive=positive, said=said))
+    assert lead > 0.02 if expected else lead < -0.1
+    assert told == expected
 
 
 @pytest.mark.parametrize("make", [partial(aggregate, method="em"), aggregate])
@@ -272,8 +264,7 @@ def test_golden_answers_that_show_that_em_is_better_silence_the_warning(make: Ca
 
 
 def test_em_warns_of_the_same_whether_it_is_named_or_the_default() -> None:
-    for draw, golden in ((few_are_positive, 5), (one_rater_is_against, 40)):
-        votes, truth = draw(2)
+    for (votes, truth), golden in ((one_vote_each(4), 5), (one_rater_is_against(2), 40)):
         experts = expert(range(golden), truth[:golden], votes.answers)
         result, told = tried(votes, experts)
         assert result.method == "em"
@@ -284,17 +275,19 @@ SMALL = ("ms", "rte", "sentiment", "sp", "web", "zencrowd-us")
 SETS = ("fact-eval", "relevance", *SMALL)
 
 
-def public(folder: Path) -> tuple[Votes, Ints]:
-    """The votes of a public set, and the truth of each item; -1 where it is not known."""
+def public(folder: Path, most: int = 5_000) -> tuple[Votes, Ints]:
+    """The votes of a public set, at random on so many items, and the truth of each item; -1 where it is not known."""
     votes = read_vote_file(folder / "label.csv")
     names = {str(answer): row for row, answer in enumerate(votes.answers)}
     known = dict(pl.read_csv(folder / "truth.csv", infer_schema=False).rows())
+    if len(votes.items) > most:
+        votes = votes.restrict(np.random.default_rng(0).choice(len(votes.items), most, replace=False))
     return votes, np.array([names[known[str(item)]] if str(item) in known else -1 for item in votes.items])
 
 
 @pytest.mark.filterwarnings("ignore:the votes do not support")
 @pytest.mark.parametrize(
-    ("sets", "golden", "expected"), [(SETS, 0, (0.8069, 0.8367, 0.8367)), (SMALL, 100, (0.8352, 0.8751, 0.8872))]
+    ("sets", "golden", "expected"), [(SETS, 0, (0.8058, 0.8350, 0.8350)), (SMALL, 100, (0.8352, 0.8751, 0.8872))]
 )
 def test_on_public_sets_the_default_is_better_than_the_majority_or_says_that_it_may_not_be(
     real_file: Callable[[str], Path], sets: tuple[str, ...], golden: int, expected: tuple[float, ...]

@@ -1,7 +1,6 @@
 """The truth of golden items is what enough of the experts who answered them say."""
 
 from collections.abc import Sequence
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -9,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation import expert_truth
-from reassess.aggregation.golden import expert_answer, expert_validity
-from reassess.core import VALIDITY, Classes, Questions
-from tests.helpers import WORDS, fault_of, votes_of
+from reassess.aggregation import GoldenVotes, aggregate, golden_votes
+from reassess.core import Classes, Questions
+from tests.helpers import fault_of, votes_of
 
 QUESTIONS = Questions.from_columns(["a", "b", "c"], np.array([1, 1, 1]))
 EXPERTS = (1, 2, 3, 4, 5)
@@ -25,11 +23,19 @@ def cast(said: Sequence[Sequence[int]], items: Any = QUESTIONS, **options: Any) 
     return votes_of(rows, items, EXPERTS, **options)
 
 
+def truth_by(said: Sequence[Sequence[int]], items: Any = QUESTIONS, at_least: int | None = None, **options: Any) -> Any:
+    """The truth and how it came about, where the experts are the raters."""
+    votes = cast(said, items, **options)
+    golden: GoldenVotes = golden_votes(votes, votes, at_least=at_least)
+    assert golden.by_experts is not None
+    assert golden.by_experts.values.tolist() == golden.truth.tolist()
+    return golden.by_experts
+
+
 @given(ANSWERS)
 def test_a_question_is_valid_if_more_than_half_of_those_who_answered_it_say_yes(answers: list[list[int]]) -> None:
     expected = [(1 if of_item.count(2) > len(of_item) / 2 else 0) if of_item else -1 for of_item in answers]
-    assert expert_validity(cast(answers)).tolist() == expected
-    truth = expert_truth(cast(answers))
+    truth = truth_by(answers)
     assert (truth.values.tolist(), truth.undecided) == (expected, ())
 
 
@@ -37,9 +43,9 @@ def test_a_number_of_experts_that_is_asked_for_is_asked_for_on_every_item() -> N
     """As ReaL's recipe asks for 3 and 2 of 5; by default one expert is enough where no other answered."""
     answers = [[2, 2, 2, 0, 0], [2, 2, 0, 0, 0], [2]]
     for at_least, expected in ((None, [1, 0, 1]), (3, [1, 0, 0]), (2, [1, 1, 0])):
-        assert expert_validity(cast(answers), at_least=at_least).tolist() == expected
-    assert expert_truth(cast(answers), at_least=2).rule == "valid: at least 2 of 5 experts said yes"
-    assert expert_truth(cast([[0], [0, 0], []], answers=("no",))).values.tolist() == [0, 0, -1]
+        assert truth_by(answers, at_least=at_least).values.tolist() == expected
+    assert truth_by(answers, at_least=2).rule == "valid: at least 2 of 5 experts said yes"
+    assert truth_by([[0], [0, 0], []], answers=("no",)).values.tolist() == [0, 0, -1]
 
 
 @given(ANSWERS, st.sampled_from([None, 1, 2]))
@@ -53,8 +59,8 @@ def test_an_answer_is_that_of_most_experts_and_of_enough(answers: list[list[int]
         enough = max(counts) > len(of_item) / 2 if at_least is None else max(counts) >= at_least
         alone = counts.count(max(counts)) == 1
         expected.append(counts.index(max(counts)) if of_item and enough and alone else -1)
-    truth = expert_truth(cast(answers, ("x", "y", "z")), WORDS, at_least=at_least)
-    assert truth.values.tolist() == expert_answer(cast(answers), at_least=at_least).tolist() == expected
+    truth = truth_by(answers, ("x", "y", "z"), at_least)
+    assert truth.values.tolist() == expected
     assert truth.undecided == tuple(
         f"item {name}" for name, value, size in zip("xyz", expected, sizes, strict=True) if size and value < 0
     )
@@ -62,34 +68,40 @@ def test_an_answer_is_that_of_most_experts_and_of_enough(answers: list[list[int]
 
 def test_what_is_left_out_for_lack_of_an_answer_is_counted_and_named() -> None:
     classes = Classes.from_texts(["cat", "dog", "eel"])
-    votes = cast([[0, 1], [2, 2], [0, 1, 2]], ("a.png", "b.png", "c.png"), answers=classes.texts, classes=classes)
-    truth = expert_truth(votes, votes.answers)
+    said, items = [[0, 1], [2, 2], [0, 1, 2]], ("a.png", "b.png", "c.png")
+    truth = truth_by(said, items, answers=classes.texts, classes=classes)
     assert truth.values.tolist() == [-1, 2, -1]
     assert truth.note == (
         "2 golden items left out, for lack of an answer of more than half of its experts: image a.png, image c.png"
     )
     assert truth.to_json() == {"rule": "an answer of more than half of its experts", "items": 1, "left_out": 2}
-    one = expert_truth(votes, votes.answers, at_least=1)
+    one = truth_by(said, items, 1, answers=classes.texts, classes=classes)
     assert one.note == (
         "2 golden items left out, for lack of an answer of most of its experts, and of at least 1: "
         "image a.png, image c.png"
     )
-    assert expert_truth(cast([[2], [2], [0]])).note is None
+    assert truth_by([[2], [2], [0]]).note is None
 
 
 @pytest.mark.parametrize(
     ("answers", "yes"), [(("no", "yes"), "yes"), (("No", "YES"), "yes"), ((0, 1), 1), (("nein", "ja"), "ja")]
 )
 def test_experts_may_answer_on_any_scale(answers: tuple[Any, Any], yes: Any) -> None:
-    truth = expert_truth(cast([[1, 1, 0], [1, 0], [0]], answers=answers))
+    truth = truth_by([[1, 1, 0], [1, 0], [0]], answers=answers)
     assert truth.values.tolist() == [1, 0, 0]
     assert truth.rule == f"valid: more than half of its experts said {yes}"
 
 
-def test_bad_numbers_and_answers_are_refused() -> None:
-    for truths, at_least in product((VALIDITY, WORDS), (0, 3)):
-        found = fault_of(expert_truth, cast([[2, 2], [0], []]), truths, at_least=at_least)
-        assert found == ("out-of-range", str(at_least))
-    plain = cast([[0], [1], [1]], ("x", "y", "z"), answers=("cat", "dog"))
-    assert fault_of(expert_truth, plain) == ("unknown-name", "'yes'")
-    assert fault_of(expert_truth, plain, ("cat", "emu")) == ("unknown-name", "'dog'")
+@pytest.mark.parametrize("items", [QUESTIONS, ("x", "y", "z")])
+@pytest.mark.parametrize("at_least", [0, 3])
+def test_bad_numbers_of_experts_are_refused(items: Any, at_least: int) -> None:
+    votes = cast([[2, 2], [0], []], items)
+    assert fault_of(golden_votes, votes, votes, at_least=at_least) == ("out-of-range", str(at_least))
+
+
+def test_answers_that_are_not_truths_are_refused() -> None:
+    pets = cast([[0], [1], [1]], ("x", "y", "z"), answers=("cat", "dog"))
+    birds = cast([[0], [0], [0]], ("x", "y", "z"), answers=("cat", "emu"))
+    assert fault_of(golden_votes, pets, birds) == ("unknown-name", "'dog'")
+    found = fault_of(aggregate, pets, "calibrated", experts=pets, truths_are_answers=False)
+    assert found == ("unknown-name", "'yes'")

@@ -10,12 +10,12 @@ from reassess.aggregation import (
     GoldenVotes,
     golden_answers,
     golden_part,
-    golden_sources,
     golden_truth,
     golden_votes,
     rater_reliability,
     with_golden_votes,
 )
+from reassess.aggregation.golden_items import golden_sources
 from reassess.core import IMAGENET, Benchmark, Items, Questions, Votes
 from reassess.errors import ReassessWarning
 from tests.helpers import code_of, fault_of, scores_of, votes_of

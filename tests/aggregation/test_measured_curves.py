@@ -19,12 +19,10 @@ from reassess.aggregation import (
     aggregate,
     curve_points,
     golden_truth,
-    image_folds,
-    left_out_scores,
     measure_curves,
     operating_point,
-    precision_recall,
 )
+from reassess.aggregation.golden_items import image_folds
 from reassess.core import Classes, LabelSets, Questions, Scores, Votes
 from tests.helpers import CURVE, WORDS, code_of, votes_of
 
@@ -138,12 +136,6 @@ assert {name for name, _ in METHODS.values()} == {*aggregation.METHODS} - {"imag
 BY_GOLDEN = ("calibrated", "calibrated, other numbers", "calibrated, original labels", "em with golden items")
 
 
-def table(scores: Scores, images: Sequence[str] = IMAGES) -> dict[tuple[str, int], float]:
-    questions = scores.questions
-    pairs = zip([questions.images[i] for i in questions.image_ids], questions.class_ids.tolist(), strict=True)
-    return {pair: v for pair, v in zip(pairs, scores.values.tolist(), strict=True) if pair[0] in images}
-
-
 @pytest.mark.filterwarnings("ignore:em leaves no item", "ignore:the votes do not support")
 @pytest.mark.parametrize(
     ("world", "name"),
@@ -162,41 +154,37 @@ def test_leaving_an_image_out_is_making_the_scores_anew_from_the_other_golden_an
         return aggregate(votes, method, **golden, **options).scores
 
     scores, experts = make(GOLDEN), experts_of(GOLDEN)
+    golden = golden_truth(experts)
     told: list[int] = []
 
     def track(numbers: Sequence[int]) -> Sequence[int]:
         told.extend(numbers)
         return numbers
 
+    given = {"votes": votes, "experts": experts, "original": options.get("original"), "track": track}
     for leave_out, fold_of in (("image", np.arange(9)), (3, image_folds(9, 3))):
         told.clear()
-        left_out = left_out_scores(scores, votes, experts, None, options.get("original"), leave_out, track=track)
+        first, *again = measure_curves("mine", scores, golden, leave_out=leave_out, **given)
         if name not in BY_GOLDEN:
-            (curve,) = measure_curves(
-                "mine", scores, golden_truth(experts), votes=votes, experts=experts, leave_out=leave_out
-            )
-            assert (left_out, curve.left_out, curve.curve.in_sample) == (None, None, False)
+            assert (again, first.left_out, first.curve.in_sample) == ([], None, False)
             continue
         assert told == list(range(fold_of.max() + 1))
-        expected: dict[tuple[str, int], float] = {}
+        expected = np.empty(len(golden))
         for fold in told:
             others = [row for row, number in zip(GOLDEN, fold_of, strict=True) if number != fold]
-            judged = [IMAGES[row[0]] for row, number in zip(GOLDEN, fold_of, strict=True) if number == fold]
-            expected |= table(make(others), judged)
-        assert table(left_out) == pytest.approx(expected, abs=1e-12)
-        given = table(scores, [IMAGES[i] for i, _, _ in GOLDEN])
-        assert table(left_out) != pytest.approx(given, abs=1e-9)
+            judged = fold_of[golden.questions.image_ids] == fold
+            expected[judged] = golden.values_of(make(others))[judged]
+        assert again[0].curve.values == pytest.approx(expected, abs=1e-12)
+        assert again[0].curve.values != pytest.approx(first.curve.values, abs=1e-9)
 
 
-def test_second_curve_is_of_the_left_out_scores() -> None:
+def test_second_curve_says_what_is_left_out_and_has_its_own_chosen_point() -> None:
     votes, experts_of = ASKED
     experts = experts_of(GOLDEN)
     scores, golden = aggregate(votes, "calibrated", experts=experts).scores, golden_truth(experts)
     goal = Goal("threshold", 0.5)
     first, each = measure_curves("mine", scores, golden, votes=votes, experts=experts, leave_out="image", goal=goal)
     assert (first.name, each.name) == ("mine, in-sample", "mine, each image left out")
-    left_out = left_out_scores(scores, votes, experts, None, None, "image")
-    assert each.curve.values.tolist() == precision_recall(left_out, golden).values.tolist()
     assert first.chosen is not None
     assert first.chosen.point.threshold == 0.5
     _, halves = measure_curves("mine", scores, golden, votes=votes, experts=experts, leave_out=2)
@@ -232,20 +220,23 @@ def test_warnings_of_em_are_not_repeated_for_each_image() -> None:
         scores = aggregate(few, "em", experts=experts).scores
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        left_out_scores(scores, few, experts, None, None, "image")
+        measure_curves("mine", scores, golden_truth(experts), votes=few, experts=experts, leave_out="image")
 
 
 def test_class_that_only_the_left_out_expert_names_stays_a_class_and_is_not_the_image_s() -> None:
     votes = votes_of([row for row in CHOICES if row[2] < 2], IMAGES, RATERS, NAMES[:2], classes=CLASSES)
-    experts = expert([(0, 0, 2), (1, 0, 0), (2, 0, 1)])
+    experts = expert([(0, 0, 2), (1, 0, 1), (4, 0, 0), (5, 0, 0), (7, 0, 1)])
     scores = aggregate(votes, "calibrated", experts=experts).scores
-    left_out = table(left_out_scores(scores, votes, experts, votes, None, "image"))
-    assert 0 < left_out[IMAGES[0], 2] < 0.02  # of the prior's shared items alone: no other golden image is of it
-    assert sum(left_out[IMAGES[0], i] for i in range(3)) == pytest.approx(1)
+    golden = golden_truth(experts)
+    given = {"votes": votes, "experts": experts, "rater_golden": votes}
+    _, again = measure_curves("mine", scores, golden, leave_out="image", **given)
+    values = again.curve.values[golden.questions.image_ids == 0]
+    assert golden.questions.images[0] == IMAGES[0]
+    assert 0 < values[2] < 0.02  # of the prior's shared items alone: no other golden image is of it
+    assert values.sum() == pytest.approx(1)
 
 
 def test_folds_are_even_and_seeded() -> None:
     folds = image_folds(155, 10)
     assert sorted(np.bincount(folds).tolist()) == [15] * 5 + [16] * 5
     assert (folds != image_folds(155, 10, seed=1)).any()
-    assert [code_of(image_folds, 7, number) for number in (1, 0, 8)] == ["out-of-range"] * 3

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation import GoldenVotes, natural_truths, rater_reliability
+from reassess.aggregation import GoldenVotes, golden_votes, rater_reliability
 from reassess.aggregation.reliability import right_answers
 from reassess.core import VALIDITY, Items, Questions, Votes
 from reassess.errors import DependenceWarning
@@ -176,10 +176,14 @@ def test_few_votes_on_a_truth_and_few_images_are_flagged(items: int, a_image: in
 
 
 def test_plain_items_have_the_answers_as_truths_and_words_have_no_order() -> None:
-    assert natural_truths(votes_of([], answers=("cat", "dog"))) == ("cat", "dog")
-    assert natural_truths(votes_of([])) == WORDS
-    assert natural_truths(votes_of([], questions_of(3))) == ("invalid", "valid")
-    assert natural_truths(votes_of([], questions_of(3), answers=(0, 1))) == ("invalid", "valid")
+    for items, answers, expected in (
+        (("x", "y", "z"), ("cat", "dog"), ("cat", "dog")),
+        (("x", "y", "z"), WORDS, WORDS),
+        (questions_of(3), WORDS, VALIDITY),
+        (questions_of(3), (0, 1), VALIDITY),
+    ):
+        votes = votes_of([], items, answers=answers)
+        assert golden_votes(votes, votes).truths == expected
 
 
 def test_more_images_than_a_resample_draws_are_grouped_and_the_interval_stays() -> None:

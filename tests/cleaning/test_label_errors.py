@@ -46,7 +46,7 @@ def same(one: Cleaning, other: Cleaning) -> None:
     assert one.reasons == tuple(other.reasons[row] for row in rows)
 
 
-@pytest.mark.filterwarnings("ignore:.*no more than chance would")
+@pytest.mark.filterwarnings("ignore:.*than chance")
 @given(seed=st.integers(0, 10_000), repetitions=st.integers(1, 5), data=st.data())
 @settings(max_examples=40, deadline=None)
 def test_consistency_is_what_counting_says(seed: int, repetitions: int, data: st.DataObject) -> None:
@@ -311,14 +311,14 @@ def test_wrong_labels_of_digits_are_dropped(
 
 @pytest.mark.parametrize("kind", ["uniform", "pairs", "some pairs"])
 def test_share_of_wrong_labels_that_depend_on_the_class_alone_is_near_the_true_one(kind: str) -> None:
-    """The mean absolute error of 6 random parts, for a model that is less certain than it may be."""
+    """The mean absolute error of 4 random parts, for a model that is less certain than it may be."""
     rng = np.random.default_rng(0)
     scores, truth = simulated(10_000, 10, 6.0, rng)
     softer = scores ** (1 / 1.5)
     labels = wrong_labels(truth, 10, 0.2, kind, rng)
     images = candidates_of(softer / softer.sum(axis=1, keepdims=True), labels)
     off = []
-    for seed in range(6):
+    for seed in range(4):
         rows = np.random.default_rng(seed).permutation(truth.size)[:1_000]
         off.append(1 - fit_noise(images.of_rows(rows))[1].correct.mean() - (labels != truth)[rows].mean())
     assert np.abs(off).mean() <= 0.02
@@ -331,7 +331,7 @@ def test_wrong_labels_are_found_by_a_model_that_is_calibrated_for_them(digits: D
 
     images, truth = digits
     labels = wrong_labels(truth, 10, 0.1, "uniform", np.random.default_rng(0))
-    model = CalibratedClassifierCV(KNeighborsClassifier(15), cv=5)
+    model = CalibratedClassifierCV(KNeighborsClassifier(15), method="isotonic", cv=3, ensemble=False)
     check_found(find_label_errors(held_out_digits(images, labels, model)), labels != truth, 0.978, 0.967)
 
 
@@ -368,7 +368,7 @@ WARNINGS = {
     f"{CHECK}, and {SAMPLE}",
     "regression": "the models agree with 100.00 % of the labels: the images are easy, or the models know the labels: "
     f"{CHECK}",
-    "noise": "the label is the most probable class of 42.7 % of the images only; the mistakes of a poor model are "
+    "noise": "the label is the most probable class of 43.6 % of the images only; the mistakes of a poor model are "
     f"taken for wrong labels: {SAMPLE}",
     "bayes": "the models are too certain: they are calibrated only if their probabilities are raised to the power "
     f"0.49; the share of wrong labels may be far off: {SAMPLE}",
@@ -396,12 +396,14 @@ def untrusted(digits: Digits, name: str) -> HeldOutPredictions:
         return held_out_digits(images, truth, GaussianNB())
     if name == "noise":
         noisy = images + np.random.default_rng(1).normal(0, 15 / 16 * images.max(), images.shape)
-        return held_out_digits(noisy, truth, LogisticRegression(max_iter=200, C=0.25))
+        return held_out_digits(noisy, truth, LogisticRegression(tol=0.01, C=0.25))
     model, known = {
         "forest": (RandomForestClassifier(50, random_state=0), labels),
         "neighbours": (KNeighborsClassifier(15), labels),
         "regression": (LogisticRegression(max_iter=5_000, C=1e6), truth),
     }[name]
+    if name == "regression":
+        images, known = images[:1_200], known[:1_200]
     return held_out_of(model.fit(images, known).predict_proba(images), known)
 
 
@@ -424,7 +426,7 @@ def test_models_that_were_held_out_are_not_warned_of(share: float, kind: str, di
     images, truth = digits
     labels = wrong_labels(truth, 10, share, kind, np.random.default_rng(0))
     assert told(neighbours(share, kind)[1]) == []
-    assert told(held_out_digits(images, labels, LogisticRegression(max_iter=500))) == []
+    assert told(held_out_digits(images, labels, LogisticRegression(tol=0.01))) == []
     if not share:
         assert (~find_label_errors(neighbours(share, kind)[1]).kept).mean() <= 0.01
 
@@ -458,26 +460,26 @@ def test_models_that_learned_that_one_class_is_often_called_another_are_warned_o
     ]
 
 
-@pytest.mark.filterwarnings("ignore:the label is the most probable:reassess.ReassessWarning")
+@pytest.mark.filterwarnings("ignore:the models (are hardly ever certain|prefer another):reassess.ReassessWarning")
 @pytest.mark.parametrize("wrong", [0, 0.1])
 def test_a_model_that_is_sure_of_no_image_and_knows_it_is_not_made_sure(wrong: float) -> None:
     rng = np.random.default_rng(0)
-    scores = np.exp(rng.normal(0, 1.2, (20_000, 10)))
+    scores = np.exp(rng.normal(0, 1.2, (8_000, 4)))
     scores /= scores.sum(axis=1, keepdims=True)
-    truth = (scores.cumsum(axis=1) < rng.random((20_000, 1))).sum(axis=1)
-    labels = wrong_labels(truth, 10, wrong, "uniform", rng)
+    truth = (scores.cumsum(axis=1) < rng.random((8_000, 1))).sum(axis=1)
+    labels = wrong_labels(truth, 4, wrong, "uniform", rng)
     cleaning = find_label_errors(held_out_of(scores, labels))
     assert cleaning.noise is not None
     assert cleaning.noise.sharpening == pytest.approx(1, abs=0.1)
-    assert wrong - 0.04 <= cleaning.noise.share <= wrong + 0.04  # measured: 2.4 and 11.4 %
+    assert wrong - 0.04 <= cleaning.noise.share <= wrong + 0.04  # measured: 2.0 and 11.5 %
 
 
 @pytest.mark.filterwarnings("ignore:the label is the most probable:reassess.ReassessWarning")
 @pytest.mark.parametrize(("sureness", "in_candidates"), [(3.0, 0.89), (4.0, 0.96)])
 def test_of_many_classes_those_that_are_no_candidates_count(sureness: float, in_candidates: float) -> None:
-    """Of 200 classes 16 are looked at one by one; measured: 14.3 and 13.6 % for 12.3 and 12.2 %."""
+    """Of 200 classes 16 are looked at one by one; measured: 16.0 and 15.9 % for 14.5 and 14.4 %."""
     rng = np.random.default_rng(0)
-    scores, truth = simulated(8_000, 200, sureness, rng)
+    scores, truth = simulated(4_000, 200, sureness, rng)
     labels = wrong_labels(truth, 200, 0.1, "uniform", rng)
     labels[:200] = np.arange(200)  # each class is a label
     assert np.sort(scores, axis=1)[:, -16:].sum(axis=1).mean() == pytest.approx(in_candidates, abs=0.01)

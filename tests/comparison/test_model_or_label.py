@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.aggregation import real_scores as real_scores_of
-from reassess.comparison import Disagreements, Panel, Preference, Verdicts, preferences
+from reassess.comparison import Disagreements, Panel, Preference, PreferenceCounts, preferences
 from reassess.core import IMAGENET, LabelSets, Scores
 from reassess.core.image_names import validation_names
 from reassess.data import read_votes
@@ -46,7 +46,7 @@ def slow(predicted: dict[str, int], original: dict[str, int], scores: dict[tuple
                 tied + (of_model == of_label),
                 label + (of_model < of_label),
             )
-    return Disagreements(images, unrated, Verdicts(model, tied, label), None)
+    return Disagreements(images, unrated, PreferenceCounts(model, tied, label), None)
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -73,7 +73,7 @@ def test_an_original_label_that_nobody_was_asked_about_counts_as_if_its_score_we
     labels = LabelSets.from_lists(["a", "b"], [[0], [0]])
     panel = Panel.from_ids(["one"], np.array([[1, 2]]), labels, original=labels)
     (preference,) = preferences(panel, labels, scores_of({("a", 1): 0.1, ("b", 2): 0.0}))
-    assert preference.total == Disagreements(2, 0, Verdicts(1, 1, 0), None)
+    assert preference.total == Disagreements(2, 0, PreferenceCounts(1, 1, 0), None)
 
 
 def test_imagenets_images_are_counted_by_what_the_original_label_is_too() -> None:
@@ -82,24 +82,24 @@ def test_imagenets_images_are_counted_by_what_the_original_label_is_too() -> Non
     panel = Panel.from_ids(["one"], np.array([[0, 0, ANIMALS]]), original, original=original)
     scores = scores_of({(names[0], 0): 1.0, (names[1], 0): 0.5, (names[1], 398): 0.9})
     (preference,) = preferences(panel, original, scores, groups=IMAGENET.groups)
-    assert preference.by_group["animals"] == Disagreements(1, 0, Verdicts(1, 0, 0), None)
-    assert preference.by_group["others"] == Disagreements(1, 0, Verdicts(0, 0, 1), None)
+    assert preference.by_group["animals"] == Disagreements(1, 0, PreferenceCounts(1, 0, 0), None)
+    assert preference.by_group["others"] == Disagreements(1, 0, PreferenceCounts(0, 0, 1), None)
     assert IMAGENET.recipe.original_below == ANIMALS
 
 
 def test_the_json_holds_counts_intervals_and_why_a_part_is_missing() -> None:
-    part = Disagreements(10, 3, Verdicts(3, 1, 2), Verdicts(2, 1, 3))
+    part = Disagreements(10, 3, PreferenceCounts(3, 1, 2), PreferenceCounts(2, 1, 3))
     document = Preference("one.npz", part).to_json()
     low, high = wilson(3, 6)
     counts = {"rated": 6, "preferred": 3, "tied": 1, "label": 2, "low": low, "high": high}
     assert document | {"file": "one.npz", "disagreements": 10, "unrated_images": 3, **counts} == document
     low, high = wilson(2, 6)
     assert document["raters_only"] == {"rated": 6, "preferred": 2, "tied": 1, "label": 3, "low": low, "high": high}
-    nothing = Preference("one.npz", Disagreements(0, 0, Verdicts(0, 0, 0), None)).to_json()
+    nothing = Preference("one.npz", Disagreements(0, 0, PreferenceCounts(0, 0, 0), None)).to_json()
     assert (nothing["low"], nothing["raters_only"]) == (None, None)
     assert nothing["raters_only_reason"] == "scores from the raters alone are missing"
     json.dumps(document, allow_nan=False)
-    unrated = Disagreements(4, 4, Verdicts(0, 0, 0), Verdicts(0, 0, 0))
+    unrated = Disagreements(4, 4, PreferenceCounts(0, 0, 0), PreferenceCounts(0, 0, 0))
     assert str(Preference("one", unrated)) == "one: 4 disagreements with the original labels, 0 of them rated"
 
 
@@ -116,7 +116,7 @@ def test_the_original_labels_own_vote_shifts_the_published_scores_on_animals_alo
     predicted[1, real_labels.find(questions.images)] = questions.class_ids[order][second]
     panel = Panel.from_ids(["own", "second"], predicted, real_labels, original=real_original)
     own, preference = preferences(panel, real_original, real_scores, alone, groups=IMAGENET.groups)
-    assert own.total == Disagreements(0, 0, Verdicts(0, 0, 0), Verdicts(0, 0, 0))
+    assert own.total == Disagreements(0, 0, PreferenceCounts(0, 0, 0), PreferenceCounts(0, 0, 0))
     animals, others = preference.by_group["animals"], preference.by_group["others"]
     assert preference.total.images == animals.images + others.images == preference.total.by_scores.preferred.n
     assert preference.total.unrated_images == 0

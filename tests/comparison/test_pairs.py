@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reassess.comparison import AccuracyChange, Comparison, Paired, Panel, compare, disagreements_table, only_correct
+from reassess.comparison import AccuracyChange, Comparison, Paired, Panel, compare, disagreements_table
 from reassess.core import LabelSets, Predictions, UnknownClasses
 from tests.helpers import message, numbered_labels
 from tests.references import signed_sums
@@ -33,8 +33,8 @@ def test_hits_are_counted_on_the_images_that_each_kind_of_labels_knows() -> None
     assert comparison.original == Paired(n=7, both=2, only_a=2, only_b=1)
     real = comparison.real
     assert (real.a.hits, real.b.hits, real.difference, real.p_value) == (6, 4, 2 / 7, pytest.approx(0.625))
-    assert only_correct(PANEL, "one", "two").tolist() == [1, 3, 6]
-    assert only_correct(PANEL, "two", "one").tolist() == [5]
+    only = disagreements_table(PANEL, [("one", "two")])
+    assert only.select("image", "correct").rows() == [(f"{i}.png", "one") for i in (1, 3, 6)] + [("5.png", "two")]
     same = compare(PANEL, "one", "one")
     assert (same.real.difference, same.real.interval, same.real.p_value) == (0, (0, 0), 1)
     assert message(compare, PANEL, "one", "three") == "unknown model\n  allowed: one, two\n  found:   'three'"
@@ -62,7 +62,7 @@ def test_swapping_the_models_turns_everything_round(seed: int) -> None:
     assert one.real.interval == tuple(-bound for bound in reversed(two.real.interval))
     assert one.real.p_value == two.real.p_value
     assert one.real.better == -two.real.better
-    assert one.real.only_a == len(only_correct(panel, "a", "b"))
+    assert disagreements_table(panel, [("a", "b")])["correct"].to_list().count("a") == one.real.only_a
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from reassess.core import Classes, LabelSets, Predictions, Scores, Votes
 from reassess.core.image_names import validation_names
 from reassess.data import read_votes
-from reassess.evaluation import KINDS, Evaluation, evaluate
+from reassess.evaluation import MISTAKE_KINDS, Evaluation, evaluate
 from reassess.numeric import Proportion
 from tests.helpers import message, numbered_labels, scores_of
 from tests.references import Tally, published_snippet, ranking, tally
@@ -110,7 +110,7 @@ def assert_counts(result: Evaluation, expected: Tally) -> None:
     assert result.recall_at_size == near(expected.recall)
     assert result.soft is not None
     assert (result.soft.accuracy, result.soft.ceiling) == (near(expected.soft), near(expected.ceiling))
-    assert vars(result.mistakes) == {kind: expected.mistakes[kind] for kind in KINDS}
+    assert vars(result.mistakes) == {kind: expected.mistakes[kind] for kind in MISTAKE_KINDS}
 
 
 def near(value: Fraction | None) -> object:
@@ -294,7 +294,9 @@ def test_when_nothing_is_scored_all_is_null_and_never_nan() -> None:
     assert (document["scored"], document["real"]) == (0, {"1": nothing})
     assert (document["soft"], document["soft_reason"]) == (None, "no image is scored")
     assert (document["recall_at_size"], document["recall_at_size_reason"]) == (None, "no image is scored")
-    assert document["mistakes"] == dict.fromkeys(KINDS, 0) | dict.fromkeys(["expert_valid", "rejected_by_experts"])
+    assert document["mistakes"] == dict.fromkeys(MISTAKE_KINDS, 0) | dict.fromkeys(
+        ["expert_valid", "rejected_by_experts"]
+    )
     result = evaluate(Predictions.from_ids(np.empty((0, 2), int), []), LABELS)
     assert (result.images, result.scored, result.real) == (0, 0, {1: Proportion(0, 0)})
     assert str(result).startswith("reassessed top-1 - (no images)")
@@ -392,7 +394,7 @@ def test_scores_and_experts_are_joined_as_the_images_are() -> None:
     experts = experts_of({("z/d.gif", 1): 0.0})
     result = evaluate(predictions, LABELS, original=original, scores=scores, experts=experts, match="stem")
     once = ("rejected_by_experts", "asked_and_rejected", "not_asked")
-    assert vars(result.mistakes) == dict.fromkeys(KINDS, 0) | dict.fromkeys(once, 1)
+    assert vars(result.mistakes) == dict.fromkeys(MISTAKE_KINDS, 0) | dict.fromkeys(once, 1)
     assert result.soft is not None
     assert result.soft.accuracy == pytest.approx((0.25 + 0.0 + 0.2) / 3)
 
@@ -401,7 +403,7 @@ def test_a_golden_pair_is_refused_or_called_valid_by_experts_whatever_raters_sai
     scores = scores_of({("a.png", 1): 0.3, ("a.png", 0): 0.9, ("c.png", 0): 0.3, ("c.png", 1): 0.9, ("d.png", 3): 0.9})
     experts = experts_of({("a.png", 1): 0.6, ("c.png", 0): 0.4, ("d.png", 2): 0.2})
     result = evaluate(np.array([1, 0, 0, 2]), LABELS, scores=scores, experts=experts)
-    assert vars(result.mistakes) == dict.fromkeys(KINDS, 0) | {"expert_valid": 1, "rejected_by_experts": 2}
+    assert vars(result.mistakes) == dict.fromkeys(MISTAKE_KINDS, 0) | {"expert_valid": 1, "rejected_by_experts": 2}
 
 
 def test_what_are_no_predictions_is_refused() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from reassess.comparison import Panel
 from reassess.comparison.taxonomy import ERROR_KINDS, KINDS_IN_WORDS
 from reassess.core import LabelSets, Predictions, Questions, Scores
-from reassess.evaluation import KINDS, Evaluation, evaluate
+from reassess.evaluation import MISTAKE_KINDS, Evaluation, evaluate
 from reassess.evaluation.evaluation_words import MISTAKES_IN_WORDS, missing_in_words
 from reassess.evaluation.result import NONE_SCORED, ceiling_in_words, not_scored_in_words
 from tests.helpers import message
@@ -55,9 +55,9 @@ def test_images_that_are_not_scored_have_a_reason() -> None:
 
 
 def test_every_kind_of_mistake_has_a_name_and_one_that_two_breakdowns_have_has_the_same() -> None:
-    assert tuple(MISTAKES_IN_WORDS) == KINDS
+    assert tuple(MISTAKES_IN_WORDS) == MISTAKE_KINDS
     assert tuple(KINDS_IN_WORDS) == ERROR_KINDS
-    assert {kind: KINDS_IN_WORDS[kind] for kind in ERROR_KINDS if kind in KINDS} == {
+    assert {kind: KINDS_IN_WORDS[kind] for kind in ERROR_KINDS if kind in MISTAKE_KINDS} == {
         kind: MISTAKES_IN_WORDS[kind] for kind in ("no_class", "not_asked", "never_rated")
     }
 

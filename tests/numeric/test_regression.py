@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import t
 
-from reassess.numeric import Estimate, Polynomial
-from reassess.numeric.regression import fit_polynomial
+from reassess.numeric import Estimate
+from reassess.numeric.regression import Polynomial, fit_polynomial
 
 Draw = Callable[[np.random.Generator], tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]]
 

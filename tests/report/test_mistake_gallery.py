@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from reassess.comparison import Findings
 from reassess.core import LabelSets, Predictions
-from reassess.evaluation import KINDS
+from reassess.evaluation import MISTAKE_KINDS
 from reassess.report.mistake_gallery import cards, choose
 from tests.report.cases import findings
 
@@ -66,7 +66,7 @@ def test_a_card_says_what_is_known_of_each_prediction_as_evaluate_does() -> None
     rows, panel, known = choose(TWO, 10_000).rows, TWO.panel, replace(TWO, experts=None)
     for model in TWO.models:
         i = panel.models.index(model)
-        counted = dict.fromkeys(KINDS, 0)
+        counted = dict.fromkeys(MISTAKE_KINDS, 0)
         for card in cards(known, rows):
             row = panel.images.index(card.image)
             counted[card.known[int(panel.top1[i, row])]] += panel.scored[row] and not panel.valid[i, row]

@@ -14,8 +14,17 @@ from reassess.numeric.exact_tests import holm
 from reassess.text import Shown
 
 Metric = Literal["nominal", "ordinal"]
+Floats = npt.NDArray[np.float64]
 
 _COUNTS_A_BLOCK = 1 << 20
+_LEVEL = 0.05  # familywise, of pairs of raters that are not independent
+_FEWEST_CLUSTERS = 20  # the normal distribution of a sum over fewer images cannot be relied on
+_FEWEST_RATERS = 3  # what two raters say together fits any agreement of theirs
+_FEWEST_PAIRS = 3  # of one or two pairs, none can stand out from the median
+_MOST_CELLS = 1 << 24  # of raters x raters x truths
+_SMOOTHING = 0.1  # more would blunt matrices from few votes, and agreement would seem more than they predict
+_NORMAL = 1.4826  # standard deviations of a normal distribution in its median distance from the median
+_TOLERANCE = 1e-4  # of posteriors; expected agreements need no more
 
 
 def alpha(votes: Votes, *, metric: Metric = "ordinal") -> float | None:
@@ -35,14 +44,14 @@ def alpha(votes: Votes, *, metric: Metric = "ordinal") -> float | None:
     return 1 - (float(totals.sum()) - 1) * float((together * distance).sum()) / expected
 
 
-def coincidences(votes: Votes) -> npt.NDArray[np.float64]:
+def coincidences(votes: Votes) -> Floats:
     """How often two answers meet on an item, among all ordered pairs of its votes.
 
     Pairs on an item with m votes count 1 / (m - 1), so that each vote counts once. The pairs are counted in integers,
     block by block, and weighed at the end: the result does not depend on the order of the items.
     """
     width = len(votes.answers)
-    pairs: dict[int, npt.NDArray[np.float64]] = {}
+    pairs: dict[int, Floats] = {}
     block = max(1, _COUNTS_A_BLOCK // max(width, 1))
     for start in range(0, len(votes.items), block):
         counts = _counts(votes, start, min(start + block, len(votes.items)))
@@ -64,7 +73,7 @@ def natural_metric(votes: Votes) -> Metric:
     return "ordinal" if set(words) <= set(KNOWN_ANSWERS) else "nominal"
 
 
-def _counts(votes: Votes, start: int, stop: int) -> npt.NDArray[np.float64]:
+def _counts(votes: Votes, start: int, stop: int) -> Floats:
     """Votes for each answer on some items; floats, of which products are fast and, of counts below 2^26, exact."""
     width = len(votes.answers)
     answer_ids = votes.answer_ids[votes.indptr[start] : votes.indptr[stop]]
@@ -72,25 +81,13 @@ def _counts(votes: Votes, start: int, stop: int) -> npt.NDArray[np.float64]:
     return np.bincount(cells, minlength=(stop - start) * width).reshape(-1, width).astype(np.float64)
 
 
-def _distance(totals: npt.NDArray[np.float64], metric: Metric) -> npt.NDArray[np.float64]:
+def _distance(totals: Floats, metric: Metric) -> Floats:
     """Squared distance of each two answers, of which `totals` is how often each was given."""
     if metric == "nominal":
         return 1 - np.eye(totals.size)
     middle = np.cumsum(totals) - totals / 2  # the mean rank of the votes for each answer
-    squared: npt.NDArray[np.float64] = np.subtract.outer(middle, middle) ** 2
+    squared: Floats = np.subtract.outer(middle, middle) ** 2
     return squared
-
-
-LEVEL = 0.05
-FEWEST_CLUSTERS = 20  # the normal distribution of a sum over fewer images cannot be relied on
-_FEWEST_RATERS = 3  # what two raters say together fits any agreement of theirs
-_FEWEST_PAIRS = 3  # of one or two pairs, none can stand out from the median
-_MOST_CELLS = 1 << 24  # of raters x raters x truths
-_SMOOTHING = 0.1  # more would blunt matrices from few votes, and agreement would seem more than they predict
-_NORMAL = 1.4826  # standard deviations of a normal distribution in its median distance from the median
-_TOLERANCE = 1e-4  # of posteriors; expected agreements need no more
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -134,7 +131,7 @@ class Dependence(Shown):
         """The object that JSON documents hold."""
         pairs = [pair.to_json() for pair in self.pairs]
         counts = {"tested": self.tested, "untested": self.untested}
-        return {"level": LEVEL, **counts, "median": self.median, "spread": self.spread, "pairs": pairs}
+        return {"level": _LEVEL, **counts, "median": self.median, "spread": self.spread, "pairs": pairs}
 
 
 def dependence(votes: Votes) -> Dependence:
@@ -166,7 +163,7 @@ def dependence(votes: Votes) -> Dependence:
         return Dependence(pairs=(), tested=0, untested=0)
     votes = _first_votes(votes)
     sums = _compare(votes, _model(votes))
-    first, second = np.nonzero(sums[..., 5] >= FEWEST_CLUSTERS)
+    first, second = np.nonzero(sums[..., 5] >= _FEWEST_CLUSTERS)
     if first.size < _FEWEST_PAIRS:
         first, second = first[:0], second[:0]
     raw = [_pair(votes, r, s, sums[r, s]) for r, s in zip(first.tolist(), second.tolist(), strict=True)]
@@ -264,4 +261,4 @@ def _beyond_chance(pairs: list[RaterPair]) -> tuple[RaterPair, ...]:
 
     ranked = sorted(pairs, key=lambda pair: -pair.z)
     corrected = holm([float(ndtr(-pair.z)) for pair in ranked])
-    return tuple(pair for pair, p_value in zip(ranked, corrected, strict=True) if p_value <= LEVEL)
+    return tuple(pair for pair, p_value in zip(ranked, corrected, strict=True) if p_value <= _LEVEL)

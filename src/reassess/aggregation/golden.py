@@ -89,15 +89,39 @@ def _enough(agreeing: npt.NDArray[np.int64], experts: Votes, at_least: int | Non
 
 @dataclass(frozen=True, eq=False)
 class Golden:
-    """Whether each of some (image, class) questions is valid."""
+    """Whether each of some (image, class) questions is valid.
+
+    Parameters
+    ----------
+    questions
+        The golden pairs.
+    valid
+        bool, shape (questions,).
+    exclusive
+        Whether the experts chose one class for each image. The pairs are then each image with every class, and a class
+        without a score has 0 if its image has scores.
+    by_experts
+        The experts' truth and its rule; None if the truth comes from elsewhere.
+    unrated
+        Number of pairs that `without_unrated` removed.
+
+    Raises
+    ------
+    DataError
+        There is no pair, or no valid one; or the truth has another shape.
+
+    Examples
+    --------
+    >>> questions = Questions.from_columns(["a.png", "a.png", "b.png"], np.array([1, 2, 1]))
+    >>> Golden(questions, np.array([True, False, True]))
+    Golden(3 pairs on 2 images, 2 valid)
+    """
 
     questions: Questions
     valid: npt.NDArray[np.bool_]
-    # Whether the experts chose one class for each image. The pairs are then each image with every class, and a class
-    # without a score has 0 if its image has scores.
     exclusive: bool = False
-    by_experts: ExpertTruth | None = None  # None if the truth comes from elsewhere
-    unrated: int = 0  # pairs that `without_unrated` removed
+    by_experts: ExpertTruth | None = None
+    unrated: int = 0
 
     def __post_init__(self) -> None:
         check_shape(self.valid, (len(self.questions),), what="the truth of golden pairs")

@@ -21,6 +21,21 @@ from reassess.core.items import as_questions, find_items, take_items
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import Shown
 
+_TYPES = {
+    "file": object,
+    "rule": object,
+    "variant": object,
+    "left_out": object,
+    "in_sample": object,
+    "chosen": np.bool_,
+    "threshold": np.float64,
+    "hits": np.int64,
+    "kept": np.int64,
+    "valid": np.int64,
+    "precision": np.float64,
+    "recall": np.float64,
+}
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MeasuredCurve(Shown):
@@ -184,22 +199,6 @@ def _together(parts: list[Scores], images: Sequence[str]) -> Scores:
     order = np.lexsort((class_ids, join(questions.images, images)[questions.image_ids]))
     values = np.concatenate([part.values for part in parts])[order]
     return Scores(as_questions(take_items(questions, order)), values, exclusive=parts[0].exclusive)
-
-
-_TYPES = {
-    "file": object,
-    "rule": object,
-    "variant": object,
-    "left_out": object,
-    "in_sample": object,
-    "chosen": np.bool_,
-    "threshold": np.float64,
-    "hits": np.int64,
-    "kept": np.int64,
-    "valid": np.int64,
-    "precision": np.float64,
-    "recall": np.float64,
-}
 
 
 def curve_points(curves: Sequence[MeasuredCurve], rules: Sequence[Rule] = ()) -> dict[str, npt.NDArray[Any]]:

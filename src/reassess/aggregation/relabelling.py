@@ -112,7 +112,57 @@ def relabel(
 ) -> Relabelling:
     """Show that label sets follow from votes, by one of the recipes, with the original label as one more rater or not.
 
-    The label sets are compared on the rated images; they may then be varied.
+    They can then be made again of resampled votes, see `label_uncertainty`.
+
+    Parameters
+    ----------
+    labels
+        The label sets; they are compared on the rated images.
+    votes
+        The raters' votes on (image, class) questions.
+    experts
+        The experts' votes on golden questions.
+    rater_golden
+        The raters' votes on golden questions.
+    original
+        Original labels, which may vote as one more rater; None if they did not.
+    threshold
+        The threshold of the label sets, in [0, 1].
+    recipes
+        The rules to try. Recipes that ask for more experts than there are do not count, unless all do.
+
+    Returns
+    -------
+    Relabelling
+
+    Raises
+    ------
+    DataError
+        The label sets do not follow by any of the rules; the threshold is not in [0, 1]; raters voted on golden
+        questions that no expert judged.
+
+    Examples
+    --------
+    Two raters say yes to the first question and no to the second. Each was correct on three of four golden questions.
+
+    >>> questions = Questions.from_columns(["a.png", "a.png"], np.array([0, 1]))
+    >>> golden = Questions.from_columns(["b.png"] * 4, np.arange(4))
+    >>> answers, both, four = ("no", "yes"), np.array([0, 1]), np.arange(4)
+    >>> yes = np.array([1, 1, 0, 0])
+    >>> votes = Votes.from_columns(questions, np.repeat(both, 2), np.tile(both, 2), yes, "xy", answers)
+    >>> experts = Votes.from_columns(golden, four, np.zeros(4, int), yes, "e", answers)
+    >>> given = np.tile([1, 1, 0, 1], 2)
+    >>> rated = Votes.from_columns(golden, np.tile(four, 2), np.repeat(both, 4), given, "xy", answers)
+    >>> labels = LabelSets.from_lists(["a.png"], [[0]])
+    >>> rules = Recipe(experts_at_least=1, original_experts_at_least=1, original_below=None, smoothing=1.0, pooling=0.0)
+    >>> relabelling = relabel(labels, votes, experts, rated, None, threshold=0.6, recipes=[rules])
+    >>> relabelling.kept(np.array([[1, 1], [0, 0]]))
+    array([[ True, False],
+           [False, False]])
+
+    Notes
+    -----
+    Source of the default recipe: Beyer et al., arXiv 2006.07159, section 3.
     """
     check_range(threshold, 0, 1, what="threshold")
     labels = labels.in_classes(as_questions(votes.items).classes)

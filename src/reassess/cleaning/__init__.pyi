@@ -7,5 +7,4 @@ from .held_out_files import HeldOutFile as HeldOutFile
 from .label_errors import LEAST_QUALITY as LEAST_QUALITY
 from .label_errors import CleaningMethod as CleaningMethod
 from .label_errors import find_label_errors as find_label_errors
-from .targets import TargetKind as TargetKind
 from .targets import training_targets as training_targets

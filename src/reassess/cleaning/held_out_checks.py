@@ -20,6 +20,9 @@ from reassess.text import counted, some
 
 _LEVEL = 1e-6  # significance level of a sign test on exchanged classes; files have thousands of class pairs
 _SparseCounts = Any  # a sparse array: scipy has no types
+_LOOKED_AT = 5_000  # rows of a file at most, to compare with the labels
+_SHOWN = 3  # classes without a label that a message names
+_MANY = 100  # images; a trained model does not predict one class for all of them
 
 
 def exchanged_classes(
@@ -84,11 +87,6 @@ def _as_labelled(counts: _SparseCounts, circle: Iterable[int]) -> int:
 
 def _is_plain(more: int, fewer: int) -> bool:
     return more > fewer and mcnemar(more, fewer) < _LEVEL
-
-
-_LOOKED_AT = 5_000  # rows of a file at most, to compare with the labels
-_SHOWN = 3  # classes without a label that a message names
-_MANY = 100  # images; a trained model does not predict one class for all of them
 
 
 def common_count(files: Sequence[HeldOutFile], labels: LabelSets) -> int:

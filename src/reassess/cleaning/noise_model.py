@@ -7,6 +7,25 @@ like. Without the pull g, mistakes depend only on the true class.
 
 EM finds A and c given b and g. Each row of A is smoothed by one label for each class, with the average share of correct
 ones: so there are never many more numbers to find than labels.
+
+**Sharpening.** `fit_noise` runs EM for each sharpening it tries, and takes the one that makes the labels most likely.
+All images are used for both. If some were held out of EM, a sharpening would look worse for each mistake that was seen
+only a few times, and with few images most mistakes are.
+
+**Pull.** How strongly mistakes are pulled towards what an image looks like cannot be learned from the labels: a wrong
+shape of the calibration looks the same. Whether they are pulled can be. People confuse the classes that the model
+confuses, and their mistakes are pulled by `PULL`, measured where the truth is known. Random mistakes are not pulled. So
+the pull is `PULL` if enough mistakes are between classes that the model confuses, and the labels are about as likely
+with the pull as without it. It is 0 if there are few such mistakes or the labels are much less likely, and between 0
+and `PULL` in cases of doubt. With two classes, or with fewer sampled images than entries of the matrix (always with
+more than 223 classes), this cannot be seen, and the pull is `PULL`.
+
+**Certain images.** A model that is calibrated for the labels, mistakes included, explains them without any mistake: one
+label in ten is then another class for every image. But no model is that unsure of the true class of every image. So the
+sharpening makes at least some images certain: 3 % of them get 99 %. Images whose true class is beyond doubt are the
+anchor points of Patrini et al., "Making Deep Neural Networks Robust to Label Noise: a Loss Correction Approach" (CVPR
+2017), who take the 97th percentile. A poor model has no such images. So the sharpening is not raised if the model would
+then expect more mistakes among its most certain images than their labels show.
 """
 
 import math
@@ -29,6 +48,13 @@ _CHUNK, _CHUNKS = 1 << 14, 16  # images per chunk, and chunks, at most
 _TOLERANCE = 1e-6  # of the mean log-likelihood
 _MOST_STEPS = 200
 _START = 0.8  # share of correct labels
+PULL = 0.15  # 0.15 to 0.2 fits CIFAR-10N's answers best where the true classes are given
+_FEW_FOLLOW, _MANY_FOLLOW = 0.02, 0.03  # shares of labels: the pull is 0 below the first, whole above the second
+_LEAST_LIKELY = -3.0  # log-likelihood ratio of the pull at which half of it is left
+_LEAST_SHARPENING, _MOST_SHARPENING = 0.25, 8.0  # between which it is sought
+_ANCHORS, _CERTAIN = 0.03, 0.99  # the share of images that are so certain at least
+_SAMPLE, _SAMPLE_A_CLASS = 50_000, 100  # images on which the calibration is found, the larger of the two
+_STEPS = 20  # of EM at most for each sharpening that is tried, all from the same start
 
 
 @dataclass(frozen=True)
@@ -143,15 +169,6 @@ class NoiseModel:
                 break
             model, before = model.improved(found), level
         return model, found
-
-
-PULL = 0.15  # 0.15 to 0.2 fits CIFAR-10N's answers best where the true classes are given
-_FEW_FOLLOW, _MANY_FOLLOW = 0.02, 0.03  # shares of labels: the pull is 0 below the first, whole above the second
-_LEAST_LIKELY = -3.0  # log-likelihood ratio of the pull at which half of it is left
-_LEAST_SHARPENING, _MOST_SHARPENING = 0.25, 8.0  # between which it is sought
-_ANCHORS, _CERTAIN = 0.03, 0.99  # the share of images that are so certain at least
-_SAMPLE, _SAMPLE_A_CLASS = 50_000, 100  # images on which the calibration is found, the larger of the two
-_STEPS = 20  # of EM at most for each sharpening that is tried, all from the same start
 
 
 def fit_noise(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseModel, ExpectedTruths]:

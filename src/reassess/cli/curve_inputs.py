@@ -11,11 +11,11 @@ from reassess.aggregation import (
     Rule,
     golden_answers,
     golden_part,
-    golden_sources,
     golden_truth,
     simple_rules,
     with_golden_votes,
 )
+from reassess.aggregation.golden_items import golden_sources
 from reassess.cli.call import Call
 from reassess.cli.part_inputs import (
     find_part,

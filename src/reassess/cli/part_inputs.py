@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from reassess.aggregation import golden_answers, golden_sources
+from reassess.aggregation import golden_answers
+from reassess.aggregation.golden_items import golden_sources
 from reassess.cli.call import Call
 from reassess.core import IMAGENET, Benchmark, Classed, Classes, LabelSets, Questions, Votes
 from reassess.data import (

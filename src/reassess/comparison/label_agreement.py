@@ -16,6 +16,7 @@ AGREEMENTS = ("equal", "overlap", "disjoint", "first_unlabelled", "second_unlabe
 CROSSTAB = ("valid", "unclear", "wrong", "not_named")
 _BOTH_LABELLED = 3  # of AGREEMENTS, the first
 _CLASS_IDS = np.int64(0xFFFFFFFF)
+_Pairs = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -142,9 +143,6 @@ def label_agreement(
 
 def _valid(labels: LabelSets | MultiLabels) -> LabelSets:
     return labels.valid if isinstance(labels, MultiLabels) else labels
-
-
-_Pairs = npt.NDArray[np.int64]
 
 
 def _states(first: _Pairs, second: _Pairs, images: int) -> npt.NDArray[np.int8]:

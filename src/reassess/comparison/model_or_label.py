@@ -22,7 +22,7 @@ _Ints = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
-class Verdicts:
+class PreferenceCounts:
     """On how many images the model's class has the higher score, both the same, or the original label the higher."""
 
     model: int
@@ -43,14 +43,35 @@ class Verdicts:
 
 @dataclass(frozen=True, repr=False)
 class Disagreements(Shown):
-    """Images on which a model's first class is not the original label."""
+    """Images on which a model's first class is not the original label.
 
-    images: int  # Their number
-    unrated_images: int  # Of them, images that are unrated
-    by_scores: Verdicts  # Verdicts of the scores, on the images for which the model's class was rated
-    # Verdicts of the raters alone, on the images for which they rated the model's class; None without their
-    # scores
-    by_raters: Verdicts | None
+    Parameters
+    ----------
+    images
+        Their number.
+    unrated_images
+        Of these images, those without a rated class.
+    by_scores
+        Which class has the higher score, on the images for which the model's class was rated.
+    by_raters
+        The same by scores of the raters alone, on the images for which they rated the model's class; None without such
+        scores.
+
+    Examples
+    --------
+    >>> part = Disagreements(10, 3, PreferenceCounts(model=4, tied=1, label=1), None)
+    >>> part.coverage, part.by_scores.preferred
+    (Proportion(hits=6, n=10), Proportion(hits=4, n=6))
+
+    Notes
+    -----
+    Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, figure 1.
+    """
+
+    images: int
+    unrated_images: int
+    by_scores: PreferenceCounts
+    by_raters: PreferenceCounts | None
 
     @property
     def coverage(self) -> Proportion:
@@ -117,12 +138,12 @@ def preferences(
 
     def disagreements(top1: _Ints, among: npt.NDArray[np.bool_]) -> Disagreements:
         images = np.flatnonzero(among & (top1 != own))
-        by_raters = None if alone is None else alone.verdicts(images, top1[images])
+        by_raters = None if alone is None else alone.count(images, top1[images])
         unrated = int(np.count_nonzero(judge.rows[images] < 0))
         return Disagreements(
             images=images.size,
             unrated_images=unrated,
-            by_scores=judge.verdicts(images, top1[images]),
+            by_scores=judge.count(images, top1[images]),
             by_raters=by_raters,
         )
 
@@ -151,21 +172,21 @@ class _Judge:
         rows = join(images, scores.questions.images, match=match, known_where="the scores")
         return cls(scores=scores, rows=rows, of_label=np.nan_to_num(scores.at(rows, labels)))
 
-    def verdicts(self, images: npt.NDArray[np.int64], predicted: _Ints) -> Verdicts:
+    def count(self, images: npt.NDArray[np.int64], predicted: _Ints) -> PreferenceCounts:
         """Compare predicted classes of some images, where they were rated, with the original labels."""
         of_model, of_label = self.scores.at(self.rows[images], predicted), self.of_label[images]
-        return Verdicts(
+        return PreferenceCounts(
             model=int(np.count_nonzero(of_model > of_label)),
             tied=int(np.count_nonzero(of_model == of_label)),
             label=int(np.count_nonzero(of_model < of_label)),
         )
 
 
-def _in_words(start: str, verdicts: Verdicts) -> str:
+def _in_words(start: str, counts: PreferenceCounts) -> str:
     """Shares for the model and for the label; nothing where no image was rated."""
-    preferred = verdicts.preferred
+    preferred = counts.preferred
     if preferred.value is None or preferred.interval is None:
         return ""
     low, high = map(percent, preferred.interval)
     share = f"{start}{percent(preferred.value)} % for the model [{low}, {high}]"
-    return f"{share}, {percent(verdicts.label / preferred.n)} % for the label"
+    return f"{share}, {percent(counts.label / preferred.n)} % for the label"

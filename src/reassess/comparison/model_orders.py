@@ -189,6 +189,25 @@ class ModelOrders(Shown):
 def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrders:
     """Compare the order of models by one label set with that by others, on the images that all label sets score.
 
+    Parameters
+    ----------
+    outcomes
+        By the name of the label set and then of the model, the outcomes of `find_outcomes`: the same models, of one
+        list of classes, by each label set. Images without a valid class by any of the label sets are not used.
+
+    Returns
+    -------
+    ModelOrders
+        By the accuracy of the classes that models put first.
+
+    Raises
+    ------
+    DataError
+        There are fewer than two label sets; they did not evaluate the same models, or the same predictions; the models
+        have no image in common; or no image is scored by all label sets.
+
+    Examples
+    --------
     >>> from reassess import LabelSets, find_outcomes
     >>> images = ["a.png", "b.png", "c.png", "d.png"]
     >>> old = LabelSets.from_lists(images, [[0], [1], [2], [3]])
@@ -207,6 +226,8 @@ def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrder
     ahead by old, then by new; p of the change, by Holm:
       one by 66.67, then two by 33.33 points: not significant, p = 0.5
 
+    Notes
+    -----
     Whether the lead of one model over another changes from one label set to another is tested by giving the change on
     each image either sign, with the same chance, which is McNemar's test where the lead changes by 1 at most. Holm's
     correction is for all pairs of models and of label sets. A change beyond noise does not mean that each label set by

@@ -18,10 +18,24 @@ import numpy.typing as npt
 
 from reassess.comparison.panel import Panel, check_panel
 from reassess.core import Classes, LabelSets, Scores, Votes
-from reassess.evaluation import KINDS, known_kinds
+from reassess.evaluation import MISTAKE_KINDS, known_kinds
 from reassess.evaluation.evaluation_words import MISTAKES_IN_WORDS, counts_in_words
 from reassess.numeric.arrays import freeze, pair_keys
 from reassess.text import Listed, Shown, percent
+
+_OF_SCORES = ("not_asked", "never_rated")
+ERROR_KINDS = ("collapsed", "co_occurring", "same_group", "no_class", *_OF_SCORES, "remaining")
+KINDS_IN_WORDS = {
+    "collapsed": "collapsed",
+    "co_occurring": "co-occurring",
+    "same_group": "same group",
+    **{kind: MISTAKES_IN_WORDS[kind] for kind in ("no_class", *_OF_SCORES)},
+    "remaining": "other",
+}
+# Of ReaL's pairs of classes that are valid together on three images of a random half, 77 % are so in the other half
+# too; on two images, 59 %, and on one, 21 %.
+OFTEN = 3
+_Ints = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -82,23 +96,6 @@ def co_occurrence(labels: LabelSets) -> CoOccurrence:
     pairs, images = np.unique(np.concatenate(parts), axis=0, return_counts=True)
     order = np.argsort(-images, kind="stable")
     return CoOccurrence(pairs=pairs[order], images=images[order])
-
-
-_OF_SCORES = ("not_asked", "never_rated")
-ERROR_KINDS = ("collapsed", "co_occurring", "same_group", "no_class", *_OF_SCORES, "remaining")
-KINDS_IN_WORDS = {
-    "collapsed": "collapsed",
-    "co_occurring": "co-occurring",
-    "same_group": "same group",
-    **{kind: MISTAKES_IN_WORDS[kind] for kind in ("no_class", *_OF_SCORES)},
-    "remaining": "other",
-}
-
-# Of ReaL's pairs of classes that are valid together on three images of a random half, 77 % are so in the other half
-# too; on two images, 59 %, and on one, 21 %.
-OFTEN = 3
-
-_Ints = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -211,7 +208,7 @@ def taxonomies(
         fits = [*known.fits(labels, panel.label_rows[rows], predicted), predicted < 0]
         if scores is not None:
             of_scores = known_kinds(images, predicted, scores, experts, match=panel.match)
-            fits += [of_scores == KINDS.index(kind) for kind in _OF_SCORES]
+            fits += [of_scores == MISTAKE_KINDS.index(kind) for kind in _OF_SCORES]
         kinds = np.select(fits, range(len(fits)), len(ERROR_KINDS) - 1).astype(np.int8)
         made.append(Taxonomy(model=model, images=images, predicted=predicted, kinds=kinds, reasons=reasons))
     return tuple(made)

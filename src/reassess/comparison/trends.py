@@ -15,9 +15,11 @@ import numpy.typing as npt
 from reassess.comparison.comparison_words import TOO_FEW_FAMILIES
 from reassess.core import Leaderboard, LeaderboardRow
 from reassess.errors import DataError
-from reassess.numeric import Estimate, Polynomial
-from reassess.numeric.regression import fit_polynomial
+from reassess.numeric import Estimate
+from reassess.numeric.regression import Polynomial, fit_polynomial
 from reassess.text import Shown
+
+_FENCE = 3  # distances of the quartiles, from a quartile to an outer fence
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,6 @@ class Band:
 
 
 BANDS = (Band(70, 78), Band(78, 84), Band(82, 90))
-_FENCE = 3  # distances of the quartiles, from a quartile to an outer fence
 
 
 @dataclass(frozen=True, eq=False, repr=False)

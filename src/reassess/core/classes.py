@@ -25,7 +25,7 @@ NAMES_BESIDE_IDS = "the classes are named in one file and numbered in another"
 IDS_OF_NAMES = "the classes are numbered, and only their names are known"
 NAMES_WITHOUT_LIST = "the classes are named, and no list says what they are called"
 
-NO_CLASS = "a class is not one of the benchmark's"
+NO_SUCH_CLASS = "a class is not one of the benchmark's"
 
 GIVE_CLASSES = (
     "list the classes in the order of their ids: the file classes in a benchmark's folder, one name a line, or "
@@ -257,7 +257,7 @@ class Classes(Shown):
         if lost:
             fix = "check the spelling, or read all files with one list of classes"
             fix = "use wnids or class ids" if other.wnids else fix
-            raise DataError("no-class", NO_CLASS, found=some(lost), fix=fix)
+            raise DataError("no-class", NO_SUCH_CLASS, found=some(lost), fix=fix)
         moved = np.array([id_of.get(class_id) or 0 for class_id in range(len(self.texts))])
         return moved[ids], other
 

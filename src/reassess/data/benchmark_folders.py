@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reassess.core import IMAGENET, Benchmark, Classes, LabelSets, StopRule
 from reassess.core.checks import check_type
-from reassess.core.classes import NO_CLASS, warn_of_capitals
+from reassess.core.classes import NO_SUCH_CLASS, warn_of_capitals
 from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings
 from reassess.data.image_folders import list_images
 from reassess.data.sources import resolve
@@ -158,7 +158,7 @@ def labels_from_folders(images: Sequence[str], classes: Classes | None = None) -
     if lost:
         raise DataError(
             "no-class",
-            NO_CLASS,
+            NO_SUCH_CLASS,
             allowed=classes.allowed,
             found=f"class folders {some(sorted(lost), most=3)}",
             fix="rename the folder, or add its name to the list of classes; or, if the folders are no classes, "

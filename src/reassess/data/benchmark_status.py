@@ -64,15 +64,41 @@ class PartCheck:
 
 @dataclass(frozen=True)
 class BenchmarkCheck:
-    """What `check_benchmark` found."""
+    """The parts of a benchmark and their problems, as `check_benchmark` returns them.
+
+    Parameters
+    ----------
+    name
+        Name of the benchmark.
+    folder
+        Its folder; None for a known benchmark.
+    settings
+        Settings of benchmark.json.
+    parts
+        Its parts, also missing ones.
+    duplicates
+        Images that one part lists under two names.
+    mismatches
+        Names that are in one part and missing from another.
+    others
+        Names of files and folders in the folder that are not parts.
+
+    Examples
+    --------
+    >>> pets = BenchmarkCheck("pets", None, {}, (PartCheck("labels", format="json"),), (), (), ())
+    >>> pets
+    BenchmarkCheck(pets, 1 part, 0 errors)
+    >>> pets.next_command
+    'reassess evaluate FILE --benchmark pets'
+    """
 
     name: str
-    folder: Path | None  # None for a known benchmark
-    settings: Mapping[str, Any]  # of benchmark.json
-    parts: tuple[PartCheck, ...]  # also missing ones
-    duplicates: tuple[NameProblem, ...]  # images that one part lists under two names
-    mismatches: tuple[NameProblem, ...]  # names that are in one part and missing from another
-    others: tuple[str, ...]  # files and folders in the folder that are not parts
+    folder: Path | None
+    settings: Mapping[str, Any]
+    parts: tuple[PartCheck, ...]
+    duplicates: tuple[NameProblem, ...]
+    mismatches: tuple[NameProblem, ...]
+    others: tuple[str, ...]
 
     @property
     def errors(self) -> tuple[ReassessError, ...]:

@@ -172,7 +172,9 @@ def read_labels(source: str | Path = "imagenet-real", *, classes: Classes | None
 
     Notes
     -----
-    Source of ReaL: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 3.
+    Source of ReaL: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 3. Of the table with a row per
+    image: the review of Vasudevan et al., "When does dough become a bagel?", arXiv 2205.04596, as Kisel et al., "Flaws
+    of ImageNet", ICLR 2025 blog posts, publish it.
     """
     path = _path(source)
     labels = read_label_file(path, original=partial(read_original, classes=classes), classes=classes)

@@ -13,7 +13,7 @@ from .image_sheet import image_sheet as image_sheet
 from .measure import evaluate as evaluate
 from .measure import find_outcomes as find_outcomes
 from .measure import summarize as summarize
-from .mistakes import KINDS as KINDS
+from .mistakes import MISTAKE_KINDS as MISTAKE_KINDS
 from .mistakes import known_kinds as known_kinds
 from .mistakes import mistake_kinds as mistake_kinds
 from .mistakes import validity as validity

@@ -48,7 +48,7 @@ from reassess.evaluation.outcomes import LABELLED, Outcomes
 from reassess.numeric import Proportion
 from reassess.numeric.exact_tests import SMALLEST, mcnemar
 
-MOST_CLASSES = 5_000  # the whole confusion matrix is in memory
+MOST_SEARCHED_CLASSES = 5_000  # the whole confusion matrix is in memory
 
 _LEVEL = 5e-5  # of all known orders together, and of any other order
 _TIMES = 2  # as many correct images as each rival
@@ -114,7 +114,7 @@ def find_class_list(outcomes: Outcomes, labels: LabelSets, original: LabelSets |
     """
     _check(outcomes, labels, original)
     pairs, rows, classes = labelled_pairs(outcomes, labels, original)
-    if pairs.classes > MOST_CLASSES or not _may_be_another(pairs):
+    if pairs.classes > MOST_SEARCHED_CLASSES or not _may_be_another(pairs):
         return None
     images = image_keys(outcomes.images, outcomes.match)
     first, second = _halves([images[row] for row in rows.tolist()], pairs.truth)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from reassess.core import Classes, LabelSets
 from reassess.errors import Fix
 from reassess.evaluation.class_list import ClassList
-from reassess.evaluation.class_list_search import MOST_CLASSES, labelled_pairs
+from reassess.evaluation.class_list_search import MOST_SEARCHED_CLASSES, labelled_pairs
 from reassess.evaluation.outcomes import Outcomes
 from reassess.evaluation.result import Evaluation
 from reassess.numeric import Proportion
@@ -84,8 +84,8 @@ def no_list_in_words(outcomes: Outcomes, labels: LabelSets, original: LabelSets 
     """Say which class lists can be ruled out where `find_class_list` finds nothing."""
     pairs, _, _ = labelled_pairs(outcomes, labels, original)
     images = pairs.truth.size
-    if pairs.classes > MOST_CLASSES:
-        return f"orders of more than {MOST_CLASSES:,} classes are not searched"
+    if pairs.classes > MOST_SEARCHED_CLASSES:
+        return f"orders of more than {MOST_SEARCHED_CLASSES:,} classes are not searched"
     enough = max(_ENOUGH, _ENOUGH_OF_EACH * pairs.classes)
     correct = _CORRECT_OF_FEW if pairs.classes <= _FEW_CLASSES else _CORRECT
     if images >= enough:

@@ -10,7 +10,7 @@ from reassess.core import Classes, Id, LabelSets, Predictions, Questions, Scores
 from reassess.core.checks import check_range, check_type
 from reassess.core.image_names import image_keys
 from reassess.errors import DataError, at
-from reassess.evaluation.mistakes import KINDS, known_kinds
+from reassess.evaluation.mistakes import MISTAKE_KINDS, known_kinds
 from reassess.evaluation.outcomes import images_of_rows
 from reassess.text import Shown
 
@@ -47,7 +47,7 @@ class ImageSheet(Shown):
     # The first classes of each model, best first, by the model's name: None in the place of what is no class,
     # unless no class comes after it. None where the model was not shown the image
     predictions: dict[str, tuple[int | None, ...] | None] = field(default_factory=dict)
-    # What is known of each predicted class that is not valid, one of `reassess.evaluation.KINDS`, by class id;
+    # What is known of each predicted class that is not valid, one of `reassess.evaluation.MISTAKE_KINDS`, by class id;
     # empty without scores and votes
     known: Mapping[int, str] = field(default_factory=dict)
     # raters, experts: How many raters, and experts, chose one class of all for the image; None where they
@@ -237,7 +237,7 @@ def _choosers(votes: Votes | None, given: Iterable[_Answers]) -> int | None:
 
 def _known(image: str, class_ids: list[int], rated: Scores | Votes, experts: Votes | None) -> dict[int, str]:
     (kinds,) = known_kinds([image], np.array([class_ids], np.int64), rated, experts)
-    return {class_id: KINDS[kind] for class_id, kind in zip(class_ids, kinds.tolist(), strict=True)}
+    return {class_id: MISTAKE_KINDS[kind] for class_id, kind in zip(class_ids, kinds.tolist(), strict=True)}
 
 
 def _best_of(file: str, model: Predictions, key: str, labels: LabelSets | None) -> tuple[int | None, ...] | None:

@@ -18,7 +18,7 @@ from reassess.core.checks import check_type
 from reassess.core.image_names import join
 from reassess.errors import DataError, ReassessError
 from reassess.evaluation.class_ranks import check_top_k
-from reassess.evaluation.mistakes import KINDS, mistake_kinds, validity
+from reassess.evaluation.mistakes import MISTAKE_KINDS, mistake_kinds, validity
 from reassess.evaluation.order_checks import check_agreement
 from reassess.evaluation.outcomes import EMPTY, EXCLUDED, LABELLED, UNKNOWN, UNLABELLED, Outcomes, join_and_rank
 from reassess.evaluation.per_class import count_classes
@@ -261,5 +261,7 @@ def _soft(outcomes: Outcomes, scores: Scores, reasons: dict[str, str]) -> Soft |
 
 def _mistakes(outcomes: Outcomes, scores: Scores, experts: Votes | None) -> Mistakes:
     kinds = mistake_kinds(outcomes, scores, experts)
-    counts = dict(zip(KINDS, np.bincount(kinds[kinds >= 0], minlength=len(KINDS)).tolist(), strict=True))
+    counts = dict(
+        zip(MISTAKE_KINDS, np.bincount(kinds[kinds >= 0], minlength=len(MISTAKE_KINDS)).tolist(), strict=True)
+    )
     return Mistakes(**counts | (dict.fromkeys(("expert_valid", "rejected_by_experts")) if experts is None else {}))

@@ -11,8 +11,8 @@ from reassess.core.image_names import join
 from reassess.core.items import as_questions
 from reassess.evaluation.outcomes import LABELLED, Outcomes
 
-KINDS = ("no_class", "expert_valid", "rejected_by_experts", "asked_and_rejected", "not_asked", "never_rated")
-_NO_CLASS, _EXPERT_VALID, _REJECTED_BY_EXPERTS, _REJECTED, _NOT_ASKED, _UNRATED = range(len(KINDS))
+MISTAKE_KINDS = ("no_class", "expert_valid", "rejected_by_experts", "asked_and_rejected", "not_asked", "never_rated")
+_NO_CLASS, _EXPERT_VALID, _REJECTED_BY_EXPERTS, _REJECTED, _NOT_ASKED, _UNRATED = range(len(MISTAKE_KINDS))
 
 
 def known_kinds(
@@ -23,7 +23,7 @@ def known_kinds(
     *,
     match: Match = "path",
 ) -> npt.NDArray[np.int8]:
-    """The kind of each class that is not valid for an image: index of the first of `KINDS` that fits.
+    """The kind of each class that is not valid for an image: index of the first of `MISTAKE_KINDS` that fits.
 
     - no_class: it is not a class, id -1.
     - expert_valid, rejected_by_experts: experts judged it, and more than half call it valid, or chose it; or not.

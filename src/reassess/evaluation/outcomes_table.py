@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import LabelSets, MultiLabels, Scores, Votes
-from reassess.evaluation.mistakes import KINDS, mistake_kinds, validity
+from reassess.evaluation.mistakes import MISTAKE_KINDS, mistake_kinds, validity
 from reassess.evaluation.multi_label_accuracy import VERDICTS, verdicts
 from reassess.evaluation.outcomes import LABELLED, STATES, Outcomes
 
@@ -42,8 +42,9 @@ def outcomes_table(
     rank (of the best valid class, from 1; null where it comes after all that are known), valid_found (of n valid
     classes, how many are among the first n), original_rank (of the original label, as rank), label_error (the top-1 is
     valid, and is not the original label; null unless both labels are known); from scores, else null: score (P(top-1 is
-    valid)), mistake (the kind of a wrong top-1, one of `reassess.evaluation.KINDS`). With reviewed label sets also
-    verdict: the reviewers' verdict on the top-1, or why the image is not scored, one of `reassess.evaluation.VERDICTS`.
+    valid)), mistake (the kind of a wrong top-1, one of `reassess.evaluation.MISTAKE_KINDS`). With reviewed label sets
+    also verdict: the reviewers' verdict on the top-1, or why the image is not scored, one of
+    `reassess.evaluation.VERDICTS`.
 
     Examples
     --------
@@ -85,7 +86,7 @@ def outcomes_table(
                         pl.Series(~labelled | (outcomes.original_rank < 0)), None
                     ),
                     "score": pl.Series(valid).fill_nan(None),
-                    "mistake": pl.Series([*KINDS, None], dtype=pl.String).gather(kinds),
+                    "mistake": pl.Series([*MISTAKE_KINDS, None], dtype=pl.String).gather(kinds),
                 }
             )
         )

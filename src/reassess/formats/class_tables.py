@@ -11,7 +11,7 @@ import numpy.typing as npt
 from reassess.core import Classes, Hierarchy
 from reassess.core.checks import check_range, check_type, check_unique
 from reassess.core.class_names import are_wnids
-from reassess.core.classes import GIVE_CLASSES, NO_CLASS
+from reassess.core.classes import GIVE_CLASSES, NO_SUCH_CLASS
 from reassess.errors import DataError, ReassessWarning, at
 from reassess.formats.files import as_path, read_lines, suffix_of
 from reassess.formats.json_files import other_shape, read_json
@@ -142,7 +142,7 @@ def _ids(path: Path, texts: Sequence[str], classes: Classes) -> npt.NDArray[np.i
     if lost:
         raise DataError(
             "no-class",
-            NO_CLASS,
+            NO_SUCH_CLASS,
             where=path,
             found=some(lost),
             fix=GIVE_CLASSES if classes.has_local_ids or not classes.texts else "name the class by id, wnid or name",

@@ -230,5 +230,38 @@ _NOISE: TableFormat[LabelNoise] = TableFormat(
 
 
 def write_noise(path: str | Path, noise: LabelNoise, *, force: bool = False) -> None:
-    """Write a row for each true class and label: true_class, label, images (expected), share (of the true class)."""
+    """Write a matrix of mistakes: a row for each true class and label.
+
+    The columns are true_class, label, images (their expected number) and share (of the true class).
+
+    Parameters
+    ----------
+    path
+        CSV, TSV, JSON lines or Parquet, by suffix.
+    noise
+        The mistakes of labels, such as `find_label_errors(HELD_OUT).noise`.
+    force
+        Overwrite an existing file.
+
+    Raises
+    ------
+    DataError
+        The file has another suffix.
+    OutputError
+        The file exists, or cannot be written.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> from reassess import Classes
+    >>> path = Path(mkdtemp()) / "mistakes.csv"
+    >>> classes = Classes(2, names=("cat", "dog"))
+    >>> write_noise(path, LabelNoise(0.25, np.array([[2.0, 1.0], [0.0, 1.0]]), 1.0, classes))
+    >>> print(path.read_text(), end="")
+    true_class,label,images,share
+    cat,cat,2.0,0.6666666666666666
+    cat,dog,1.0,0.3333333333333333
+    dog,cat,0.0,0.0
+    dog,dog,1.0,1.0
+    """
     write_noun(_NOISE, path, noise, force=force)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from reassess.core import Classes, Questions
 from reassess.core.checks import check_range, check_shape
 from reassess.core.class_names import MOST_CLASSES, class_number
-from reassess.core.classes import NO_CLASS, classes_of_ids, warn_of_capitals
+from reassess.core.classes import NO_SUCH_CLASS, classes_of_ids, warn_of_capitals
 from reassess.errors import DataError, ReassessError
 from reassess.formats.tables import as_text, column, integers, place, refuse_missing
 from reassess.text import composed, shortened, some
@@ -52,7 +52,7 @@ def ids_of_texts(path: Path, texts: Sequence[str], classes: Classes | None) -> t
         if lost:
             raise DataError(
                 "no-class",
-                NO_CLASS,
+                NO_SUCH_CLASS,
                 where=path,
                 allowed=classes.allowed,
                 found=some(lost, most=3),

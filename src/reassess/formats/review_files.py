@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _SHAPE = "for each image lists of classes, valid, unclear and wrong, and problematic: true or false"
 _KINDS = ("valid", "unclear", "wrong")
 _PROBLEMATIC = "problematic"
-# Headings of a table with one row an image; those after the first are of the published table.
+# Headings of a table with one row an image; those after the first are of the table of Kisel et al., see `read_labels`.
 _COLUMNS = {
     "valid": ("valid", "proposed_labels"),
     "unclear": ("unclear", "unclear_multi_labels"),

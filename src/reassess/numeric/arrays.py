@@ -9,6 +9,11 @@ import numpy.typing as npt
 
 from reassess.errors import DataError
 
+_BFLOAT16 = "bfloat16"  # its name in every library; numpy has no such type, and is given its bits
+_SCORE_BYTES = (2, 4, 8)
+_Floats = npt.NDArray[np.float64]
+_Ints = npt.NDArray[np.int64]
+
 
 def freeze(noun: object, *fields: str) -> None:
     """Make array fields of a frozen dataclass read-only, as views, so that the caller's arrays stay as they are."""
@@ -36,9 +41,6 @@ def runs(starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> npt.NDA
 def pair_keys(first: npt.NDArray[np.integer], second: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
     """One number for each two, such as a row and a class id, in their order; the second from 0 to 2**32 - 1."""
     return (np.asarray(first, np.int64) << 32) | np.asarray(second, np.int64)
-
-
-_BFLOAT16 = "bfloat16"  # its name in every library; numpy has no such type, and is given its bits
 
 
 def as_array(given: Any) -> tuple[npt.NDArray[Any], bool]:
@@ -72,9 +74,6 @@ def ranks(values: npt.NDArray[np.floating | np.integer]) -> npt.NDArray[np.int64
     return values.size - np.searchsorted(np.sort(values), values, side="right") + 1
 
 
-_SCORE_BYTES = (2, 4, 8)
-
-
 def as_scores(given: npt.ArrayLike) -> npt.NDArray[Any]:
     """Scores of any library's arrays as `Predictions` hold them, shape (N, outputs), and not copied."""
     array, are_bits = as_array(given)
@@ -101,10 +100,6 @@ def infinity_bits(dtype: np.dtype[Any]) -> np.signedinteger[Any]:
     if dtype == np.int16:
         return np.int16(0x7F80)  # bfloat16
     return cast("np.signedinteger[Any]", np.array(np.inf, dtype).view(f"i{dtype.itemsize}")[()])
-
-
-_Floats = npt.NDArray[np.float64]
-_Ints = npt.NDArray[np.int64]
 
 
 class Largest:

@@ -6,6 +6,8 @@ import numpy as np
 
 from reassess.numeric.jit import compiled
 
+NEGLIGIBLE = 1e-6  # a posterior that is surely lower is not counted, but the label's
+
 
 @compiled
 def take_candidates(probabilities, labels, ids, logs, place, tails):  # type: ignore[no-untyped-def]
@@ -47,9 +49,6 @@ def take_candidates(probabilities, labels, ids, logs, place, tails):  # type: ig
         tails[i, 0], tails[i, 1] = (math.log(total), math.log(squares)) if at < classes else (-math.inf, -math.inf)
 
 
-NEGLIGIBLE = 1e-6  # a posterior that is surely lower is not counted, but the label's
-
-
 @compiled
 def tail_log(count, first, second, power):  # type: ignore[no-untyped-def]
     """The logarithm of the sum of some probabilities to a power, by those of their number, sum and sum of squares.
@@ -82,7 +81,14 @@ def expect_noise(  # type: ignore[no-untyped-def]
     right,
     likeliest,
 ):
-    """Expected counts of true class and label, added to `counts`, and what is known of each image."""
+    """Expected counts of true class and label, added to `counts`, and what is known of each image.
+
+    Most of the time goes into reading pairs of classes, all over a matrix that no cache holds. So images of one label
+    should be side by side, and the row of a true class with a negligible posterior is not read. That posterior is at
+    most its part of the sum over true classes of chance times entry of the matrix, times the strongest draw over the
+    weakest: the mean draw of a true class lies between these. The steps are written out, since functions of their own
+    take up to a fifth longer.
+    """
     images, candidates = ids.shape
     chance, draw, seen, weight = np.empty((4, candidates))
     log_floor = math.log(floor)

@@ -9,6 +9,9 @@ import numpy as np
 
 from reassess.numeric.jit import compiled
 
+_MANY = 1e250  # a sum that has grown so far is scaled down
+_NEGLIGIBLE = 1e-17
+
 
 @compiled
 def add_drawn(drawn, times):  # type: ignore[no-untyped-def]
@@ -29,10 +32,6 @@ def add_weighted(hits, times, totals):  # type: ignore[no-untyped-def]
                 if of_model[i]:
                     total += np.int32(row[i])
             totals[b, m] += total
-
-
-_MANY = 1e250  # a sum that has grown so far is scaled down
-_NEGLIGIBLE = 1e-17
 
 
 @compiled

@@ -1,4 +1,3 @@
-from .choice import USUAL_RECALL as USUAL_RECALL
 from .choice import choose_models as choose_models
 from .image_models import ImageModel as ImageModel
 from .image_models import ModelSource as ModelSource

@@ -22,6 +22,11 @@ from reassess.proposals.torch_models import open_timm, open_torchvision
 from reassess.proposals.unfinished_runs import Unfinished
 from reassess.text import Listed, Shown, counted, in_bytes, some
 
+_OPENERS = {"timm": open_timm, "torchvision": open_torchvision, "onnx": open_onnx, "python": open_python}
+_SHARD = 256  # images, as whole batches
+_BYTES = 2  # of a score
+AnyModel = str | ModelSource | ImageModel
+
 
 @dataclass(frozen=True, repr=False)
 class ImagePredictions(Shown):
@@ -45,13 +50,6 @@ class ImagePredictions(Shown):
 
     def _list(self) -> Listed | None:
         return Listed(("image", "cannot be read"), len(self.unreadable), self.unreadable) if self.unreadable else None
-
-
-_OPENERS = {"timm": open_timm, "torchvision": open_torchvision, "onnx": open_onnx, "python": open_python}
-_SHARD = 256  # images, as whole batches
-_BYTES = 2  # of a score
-
-AnyModel = str | ModelSource | ImageModel
 
 
 def name_of(source: AnyModel) -> str:

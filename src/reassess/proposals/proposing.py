@@ -32,6 +32,9 @@ from reassess.numeric.arrays import pair_keys
 from reassess.proposals.model_rows import BestPairs, ImageNumbers, Seen, best_pairs, see
 
 _Bools = npt.NDArray[np.bool_]
+USUAL_PER_IMAGE = 7.4  # what the votes of ReaL have
+_Ints = npt.NDArray[np.int64]
+_Models = Mapping[str, Predictions] | Iterable[tuple[str, Predictions]]
 
 
 @dataclass(frozen=True)
@@ -83,11 +86,6 @@ class _AskedImages:
         rows = np.flatnonzero(self.agreed)
         names = [self.names[row] for row in rows.tolist()]
         return LabelSets.from_pairs(names, np.arange(rows.size), self.original[rows], classes)
-
-
-USUAL_PER_IMAGE = 7.4  # what the votes of ReaL have
-_Ints = npt.NDArray[np.int64]
-_Models = Mapping[str, Predictions] | Iterable[tuple[str, Predictions]]
 
 
 def propose(

@@ -21,6 +21,7 @@ from reassess.text import some
 
 _HELD_AS = ("state_dict", "model", "model_state_dict")  # what training scripts call the weights in a checkpoint
 _PARALLEL = "module."  # prefix of every name if a model was trained on several devices
+_MOST_SECONDS = 10  # for the first answer of the hub
 
 
 def with_weights(build: Callable[[bool, int | None], Any], path: Path) -> Any:
@@ -80,9 +81,6 @@ def _loaded(path: Path) -> dict[str, Any]:
             fix="torch.save(model.state_dict(), path)",
         )
     return {name.removeprefix(_PARALLEL): tensor for name, tensor in held.items()}
-
-
-_MOST_SECONDS = 10  # for the first answer of the hub
 
 
 @contextmanager

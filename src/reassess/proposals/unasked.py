@@ -17,6 +17,11 @@ from reassess.evaluation.outcomes import UNKNOWN
 from reassess.evaluation.probabilities import class_probabilities
 from reassess.numeric.arrays import pair_keys
 
+# A class that a model names and that raters were not asked about; rank 0 is its first class.
+_PAIR = np.dtype(
+    [("image", "i8"), ("class", "i4"), ("model", "i8"), ("rank", "i8"), ("probability", "f8"), ("unrated", "?")]
+)
+
 
 def unasked_candidates(
     each: Iterable[tuple[str, Predictions, Outcomes]], labels: LabelSets, scores: Scores | None, *, top_k: int = 1
@@ -72,12 +77,6 @@ def unasked_candidates(
         models.append(name)
     check_unique(models, thing="a model")
     return _ordered(models, np.concatenate(parts), images, labels.classes)
-
-
-# A class that a model names and that raters were not asked about; rank 0 is its first class.
-_PAIR = np.dtype(
-    [("image", "i8"), ("class", "i4"), ("model", "i8"), ("rank", "i8"), ("probability", "f8"), ("unrated", "?")]
-)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ from reassess.text import counted, some
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 _HASH = 12  # digits of a hash, as for inputs
+_RECORD, _IMAGES, _OUTPUTS, _LOCK, _SHARDS = "run.json", "images.parquet", "outputs.json", "lock", "shards"
+_VERSION = 3
 
 
 def changes_of(before: Any, now: Any, name: str = "") -> Iterator[str]:
@@ -91,10 +93,6 @@ def recorded_images(path: Path) -> dict[str, tuple[int, int]]:
         raise DataError(
             "damaged-file", "record of a run is damaged", where=path, fix=f"begin anew: rm -r {path.parent}"
         ) from error
-
-
-_RECORD, _IMAGES, _OUTPUTS, _LOCK, _SHARDS = "run.json", "images.parquet", "outputs.json", "lock", "shards"
-_VERSION = 3
 
 
 @dataclass(frozen=True)

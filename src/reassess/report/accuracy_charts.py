@@ -22,12 +22,12 @@ from reassess.report.chart import (
     Chart,
     Column,
     Table,
+    bounds_in_percent,
     cells,
+    in_percent,
     interval_chart,
     mark,
     only_some,
-    percent,
-    percents,
     table,
 )
 from reassess.report.chart_figures import LONGEST, MOST_DRAWN, SERIES, SQUARE, Intervals, Mark
@@ -110,17 +110,17 @@ def _less(a: str, b: str) -> str:
 def _rows(name: str, part: Difference) -> Iterator[list[Cell]]:
     """A difference over images, and where raters are resampled over both."""
     only = [part.only_a, part.only_b] if isinstance(part, Paired) else [None, None]
-    yield [name, percent(part.difference), percents(part.interval), part.p_value, *only, part.n]
+    yield [name, in_percent(part.difference), bounds_in_percent(part.interval), part.p_value, *only, part.n]
     if part.deviation is not None:
-        wide = percents(part.raters_interval), part.raters_p_value
-        yield [f"{name}, raters resampled", percent(part.difference), *wide, *only, part.n]
+        wide = bounds_in_percent(part.raters_interval), part.raters_p_value
+        yield [f"{name}, raters resampled", in_percent(part.difference), *wide, *only, part.n]
 
 
 def _mark(part: Difference | None) -> Mark | None:
     """A difference with the interval that counts most: over raters too where these are resampled."""
     if part is None or part.difference is None:
         return None
-    return Mark(100 * part.difference, percents(part.raters_interval or part.interval))
+    return Mark(100 * part.difference, bounds_in_percent(part.raters_interval or part.interval))
 
 
 def label_count_chart(findings: Findings) -> Chart | Missing:

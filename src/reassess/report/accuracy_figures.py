@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from reassess.comparison import Placement, Trend, TrendLine
+from reassess.comparison import Placement, Trend
+from reassess.comparison.trends import TrendLine
 from reassess.core.labels import UNNAMED
 from reassess.evaluation.evaluation_words import heading
 from reassess.numeric import Estimate

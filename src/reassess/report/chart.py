@@ -132,24 +132,24 @@ def only_some(total: int, items: str = "models", most: int = MOST_DRAWN) -> str:
     return f"The chart shows the first {most} of {total:,} {items}; its table has all of them."
 
 
-def percent(share: float | None) -> float | None:
+def in_percent(share: float | None) -> float | None:
     """A share in percent."""
     return None if share is None else 100 * share
 
 
-def percents(interval: Interval | None) -> Interval | None:
+def bounds_in_percent(interval: Interval | None) -> Interval | None:
     """An interval of a share in percent."""
     return None if interval is None else (100 * interval[0], 100 * interval[1])
 
 
 def mark(part: Proportion | None) -> Mark | None:
     """A proportion as it is drawn, in percent; None where it is not known."""
-    return None if part is None or part.value is None else Mark(100 * part.value, percents(part.interval))
+    return None if part is None or part.value is None else Mark(100 * part.value, bounds_in_percent(part.interval))
 
 
 def cells(part: Proportion | None) -> list[Cell]:
     """A proportion in a table: percent, its interval, hits and n."""
-    return [None] * 4 if part is None else [percent(part.value), percents(part.interval), part.hits, part.n]
+    return [None] * 4 if part is None else [in_percent(part.value), bounds_in_percent(part.interval), part.hits, part.n]
 
 
 @dataclass(frozen=True, eq=False)

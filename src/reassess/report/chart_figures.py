@@ -30,7 +30,7 @@ SERIES = (
     Series("#6e6e6e", "P"),
 )
 # Colours of neighbouring parts of a bar; each differs in lightness from the one before.
-KINDS = ("#14406b", "#c9a227", "#5b8fbf", "#e8b7c8", "#8c2d19", "#d9d9d9", "#6e6e6e")
+_PART_COLOURS = ("#14406b", "#c9a227", "#5b8fbf", "#e8b7c8", "#8c2d19", "#d9d9d9", "#6e6e6e")
 
 
 def number(value: float, form: str) -> str:
@@ -185,7 +185,7 @@ class Stacks:
     @property
     def drawn(self) -> dict[str, tuple[str, Sequence[int]]]:
         """By name, the colour and the counts of each part that is not zero everywhere."""
-        coloured = zip(KINDS, self.parts.items(), strict=False)
+        coloured = zip(_PART_COLOURS, self.parts.items(), strict=False)
         return {name: (colour, counts) for colour, (name, counts) in coloured if any(counts)}
 
 

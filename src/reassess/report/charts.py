@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from reassess.comparison import Findings, Verdicts
+from reassess.comparison import Findings, PreferenceCounts
 from reassess.comparison.taxonomy import ERROR_KINDS, KINDS_IN_WORDS
 from reassess.core.checks import check_known, check_type
 from reassess.errors import DataError, Missing
@@ -19,12 +19,12 @@ from reassess.report.chart import (
     TEXT,
     Cell,
     Chart,
+    bounds_in_percent,
     cells,
+    in_percent,
     interval_chart,
     mark,
     only_some,
-    percent,
-    percents,
     stack_chart,
     table,
 )
@@ -42,7 +42,7 @@ def taxonomy_chart(findings: Findings) -> Chart | Missing:
     if not any(map(len, taxonomies)):
         return Missing("no model makes a mistake" if findings.panel.scored.any() else NONE_SCORED)
     rows = [
-        [one.model, KINDS_IN_WORDS[kind], n, percent(n / len(one)) if len(one) else None]
+        [one.model, KINDS_IN_WORDS[kind], n, in_percent(n / len(one)) if len(one) else None]
         for one in taxonomies
         for kind in ERROR_KINDS
         if (n := one.counts[kind]) is not None
@@ -60,7 +60,7 @@ def preference_chart(findings: Findings) -> Chart | Missing:
     if isinstance(findings.preferences, Missing):
         return findings.preferences
     rows: list[list[Cell]] = []
-    bars: dict[str, Verdicts] = {}
+    bars: dict[str, PreferenceCounts] = {}
     for one in findings.preferences:
         for classes, part in {"all": one.total, **one.by_group}.items():
             for judge, verdicts in {"the scores": part.by_scores, "the raters alone": part.by_raters}.items():
@@ -68,7 +68,9 @@ def preference_chart(findings: Findings) -> Chart | Missing:
                     continue
                 share = verdicts.preferred
                 counts = part.images, share.n, verdicts.model, verdicts.tied, verdicts.label
-                rows.append([one.model, classes, judge, *counts, percent(share.value), percents(share.interval)])
+                rows.append(
+                    [one.model, classes, judge, *counts, in_percent(share.value), bounds_in_percent(share.interval)]
+                )
                 if classes == "all" and len(bars) < MOST_DRAWN:
                     bars[f"{shortened(one.model, _HALF)}, by {judge}"] = verdicts
     if not any(verdicts.preferred.n for verdicts in bars.values()):
@@ -96,8 +98,8 @@ def bias_chart(findings: Findings) -> Chart | Missing:
     rows: list[list[Cell]] = []
     for one in findings.biases:
         for classes, part in {"all": one.total, **one.by_group}.items():
-            favourite = None if part.favourite is None else percent(part.favourite.value)
-            by_others = percent(part.chance), part.p_value, favourite
+            favourite = None if part.favourite is None else in_percent(part.favourite.value)
+            by_others = in_percent(part.chance), part.p_value, favourite
             rows.append([one.model, classes, *cells(part.original_chosen), *by_others])
     columns = {"model": TEXT, "classes": TEXT, "original label picked, %": PERCENT, "95 %": PERCENT, "picked": COUNT}
     columns |= {"images": COUNT, "by chance, %": PERCENT, "p": P_VALUE, "by the raters' favourite, %": PERCENT}
@@ -114,7 +116,7 @@ def bias_chart(findings: Findings) -> Chart | Missing:
         series=marks,
         axis="original label picked among the valid classes, %",
         form=".1f",
-        chances=([percent(part.chance) for part in drawn], "any valid class at random"),
+        chances=([in_percent(part.chance) for part in drawn], "any valid class at random"),
     )
     return interval_chart(intervals, numbers, only_some(len(findings.biases)))
 

@@ -11,10 +11,10 @@ import numpy.typing as npt
 from reassess.comparison import Findings
 from reassess.comparison.taxonomy import ERROR_KINDS, KINDS_IN_WORDS
 from reassess.core import Classes
-from reassess.evaluation import KINDS, ImageSheet, image_sheet, known_kinds
+from reassess.evaluation import MISTAKE_KINDS, ImageSheet, image_sheet, known_kinds
 from reassess.evaluation.evaluation_words import KNOWN_IN_WORDS, score_in_words
 from reassess.report.gallery import Card, CardEntry, CardLine, Gallery, Thumbnails
-from reassess.report.page import NO_CLASS
+from reassess.report.page import UNKNOWN_CLASS
 
 # Images that are shown for their labels, whatever the predictions are.
 ABOUT_LABELS = {"wrong_label": "original label not valid", "empty": "no valid class"}
@@ -41,7 +41,7 @@ class MistakeCard:
     image: str
     sheet: ImageSheet
     predictions: tuple[tuple[str, int, bool], ...]  # Model, class, and whether it is valid, of each model
-    # One of `reassess.evaluation.KINDS` for each class that is not valid; empty without scores and votes
+    # One of `reassess.evaluation.MISTAKE_KINDS` for each class that is not valid; empty without scores and votes
     known: Mapping[int, str]
     # The kind of mistake of each model with one: one of `reassess.comparison.ERROR_KINDS`
     mistakes: Mapping[str, str]
@@ -112,7 +112,9 @@ def cards(findings: Findings, rows: Sequence[int]) -> list[MistakeCard]:
                 image=image,
                 sheet=sheet,
                 predictions=tuple((model, int(panel.top1[i, row]), bool(panel.valid[i, row])) for model, i in models),
-                known={} if kinds is None else {int(panel.top1[i, row]): KINDS[kinds[place, i]] for _, i in models},
+                known={}
+                if kinds is None
+                else {int(panel.top1[i, row]): MISTAKE_KINDS[kinds[place, i]] for _, i in models},
                 mistakes={model: kind[image] for model, kind in mistakes.items() if image in kind},
                 about_labels=tuple(name for name, holds in about_labels.items() if holds[row]),
                 disputed=_is_disputed(sheet, {*panel.top1[:, row].tolist()}),
@@ -185,7 +187,7 @@ def _card(card: MistakeCard, classes: Classes, threshold: float) -> Card:
     valid, original = sheet.valid or (), sheet.original
 
     def named(class_id: int) -> str:
-        return label(class_id) if class_id >= 0 else NO_CLASS
+        return label(class_id) if class_id >= 0 else UNKNOWN_CLASS
 
     def predicted(class_id: int, is_valid: bool) -> CardEntry:
         if not valid:

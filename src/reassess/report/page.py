@@ -131,7 +131,7 @@ def _parts(word: str) -> list[str]:
 
 
 _MOST_ROWS = 60  # of a chart's table on the page; its CSV file has all
-NO_CLASS = "unknown class"
+UNKNOWN_CLASS = "unknown class"
 
 
 @dataclass(frozen=True)
@@ -231,7 +231,7 @@ def _data(page: Page, charts: Sequence[Chart]) -> dict[str, Any]:
             for one in page.explorers
         },
         "classes": _class_names(page),
-        "noClass": NO_CLASS,
+        "noClass": UNKNOWN_CLASS,
     }
 
 

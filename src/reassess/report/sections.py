@@ -28,9 +28,9 @@ from reassess.report.chart import (
     Chart,
     Section,
     Table,
+    bounds_in_percent,
+    in_percent,
     missing_section,
-    percent,
-    percents,
     table,
 )
 from reassess.report.chart_figures import sentence
@@ -79,12 +79,12 @@ def _accuracies(model: str, result: Evaluation, findings: Findings) -> list[Cell
     cells: list[Cell] = [model]
     for k in findings.top_k:
         part = result.real.get(k)
-        cells += [None, None] if part is None else [percent(part.value), percents(part.interval)]
+        cells += [None, None] if part is None else [in_percent(part.value), bounds_in_percent(part.interval)]
         if k == 1 and not isinstance(findings.uncertainty, Missing):
-            cells.append(percents(findings.uncertainty.interval(model)))
+            cells.append(bounds_in_percent(findings.uncertainty.interval(model)))
     by_original = [result.original_accuracy(k) for k in findings.top_k]
     by_original.append((result.original_scored or {}).get(1))
-    cells += [None if part is None else percent(part.value) for part in by_original]
+    cells += [None if part is None else in_percent(part.value) for part in by_original]
     soft = None if result.soft is None else result.soft.accuracy
     return [*cells, soft, result.recall_at_size, result.scored, result.images - result.scored]
 

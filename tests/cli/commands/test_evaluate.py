@@ -14,7 +14,7 @@ import pytest
 from reassess import __version__
 from reassess.core import LabelSets, class_folder_order
 from reassess.core.image_names import validation_names
-from reassess.evaluation import KINDS
+from reassess.evaluation import MISTAKE_KINDS
 from tests.helpers import Run, document_of, results_of, write_csv
 
 Evaluate = Callable[..., Any]
@@ -129,7 +129,7 @@ def test_the_json_document_holds_the_call_the_inputs_with_hashes_and_the_results
         "soft": {"accuracy": pytest.approx((0.85 + 0.5 + 1) / 3), "ceiling": pytest.approx((0.9 + 0.75 + 1) / 3)},
         "recall_at_size": None,
         "recall_at_size_reason": "some images have more labels than the file has ids for each (1)",
-        "mistakes": dict.fromkeys(KINDS, 0)
+        "mistakes": dict.fromkeys(MISTAKE_KINDS, 0)
         | {"expert_valid": None, "rejected_by_experts": None, "asked_and_rejected": 1},
         "by_label_count": [
             {"labels": 1, "n": 2, "real": {"1": proportion(1, 2, 0.0945, 0.9055)}, "recall_at_size": 0.5},

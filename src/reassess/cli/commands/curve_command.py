@@ -18,8 +18,8 @@ from reassess.aggregation import (
     parse_method,
     remake,
     replay_stops,
-    warn_of_stop,
 )
+from reassess.aggregation.stopping import warn_of_stop
 from reassess.cli.call import Call, call_options, refuse_repeated, tracked
 from reassess.cli.curve_inputs import CurveParts, load_curves
 from reassess.cli.help_pages import Command, in_benchmark

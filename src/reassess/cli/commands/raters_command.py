@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from reassess.aggregation import GoldenVotes, golden_votes, rater_reliability, reliability_table, warn_of_stop
+from reassess.aggregation import GoldenVotes, golden_votes, rater_reliability, reliability_table
+from reassess.aggregation.stopping import warn_of_stop
 from reassess.cli.call import Call, call_options
 from reassess.cli.help_pages import Command
 from reassess.cli.options import benchmark_option, golden_at_least_option, golden_options, match_option, output_option

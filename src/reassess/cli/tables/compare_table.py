@@ -17,9 +17,8 @@ from reassess.comparison import (
     LabelUncertainty,
     Paired,
     Preference,
+    PreferenceCounts,
     Ranking,
-    Verdicts,
-    p_text,
 )
 from reassess.comparison.comparison_words import (
     DIFFERENCE_EXPLAINED,
@@ -30,6 +29,7 @@ from reassess.comparison.comparison_words import (
     ranks_explained,
     uncertainty_explained,
 )
+from reassess.comparison.differences import p_text
 from reassess.comparison.pairs import NO_ORIGINAL
 from reassess.errors import DataError, Missing
 from reassess.evaluation.evaluation_words import heading
@@ -173,7 +173,7 @@ def _print_preferences(preferences: Sequence[Preference]) -> None:
     print_table(headings, rows)
 
 
-def _verdicts(verdicts: Verdicts | None) -> list[str | None]:
+def _verdicts(verdicts: PreferenceCounts | None) -> list[str | None]:
     if verdicts is None:
         return [None, None, None]
     of_label = Proportion(verdicts.label, verdicts.preferred.n)

@@ -11,8 +11,9 @@ import numpy.typing as npt
 from reassess.cli.call import Call
 from reassess.cli.result_table import ResultTable
 from reassess.cli.screen import print_table
-from reassess.comparison import Placement, Trend, TrendLine
+from reassess.comparison import Placement, Trend
 from reassess.comparison.comparison_words import TOO_FEW_FAMILIES
+from reassess.comparison.trends import TrendLine
 from reassess.core import Leaderboard
 from reassess.evaluation.evaluation_words import heading
 from reassess.numeric import Estimate, Proportion

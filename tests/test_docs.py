@@ -18,7 +18,7 @@ import pytest
 
 from reassess.aggregation import METHODS
 from reassess.formats.predictions import READERS
-from tests.helpers import Run
+from tests.helpers import Needs, RealFile, Run
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "reassess"
@@ -73,8 +73,8 @@ def _shape(text: str) -> str:
 def test_a_page_shows_what_its_commands_print(
     page: Path,
     run: Callable[..., Run],
-    needs: Callable[[str], None],
-    real_file: Callable[[str], Path],
+    needs: Needs,
+    real_file: RealFile,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -114,9 +114,7 @@ def test_a_page_shows_what_its_commands_print(
             assert _shape(result.out + result.err) == _shape(shown), command
 
 
-def test_the_demo_prints_what_the_readme_shows(
-    real_file: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_demo_prints_what_the_readme_shows(real_file: RealFile, capsys: pytest.CaptureFixture[str]) -> None:
     real_file("real.json")
     shown = next(
         shown
@@ -144,9 +142,9 @@ def test_every_link_to_a_file_leads_to_one() -> None:
 
 
 def test_the_recipe_for_dumping_scores_makes_a_file_that_evaluate_reads(
-    needs: Callable[[str], None],
+    needs: Needs,
     run: Callable[..., Run],
-    real_file: Callable[[str], Path],
+    real_file: RealFile,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -1,12 +1,11 @@
 """Every example runs in a process of its own, and prints the numbers that it is about."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.helpers import python
+from tests.helpers import Needs, RealFile, python
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SHOWN = {
@@ -31,9 +30,7 @@ def test_each_example_is_run() -> None:
 
 
 @pytest.mark.parametrize("name", SHOWN)
-def test_an_example_prints_what_it_is_about(
-    name: str, needs: Callable[[str], None], real_file: Callable[[str], Path], tmp_path: Path
-) -> None:
+def test_an_example_prints_what_it_is_about(name: str, needs: Needs, real_file: RealFile, tmp_path: Path) -> None:
     for package in re.findall(r"^(?:import|from) ([a-z_0-9]+)", (EXAMPLES / name).read_text(), re.MULTILINE):
         needs(package)
     for file in DATA:

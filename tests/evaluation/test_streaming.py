@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from reassess import LabelSets, Predictions, RealAccuracy, evaluate
 from reassess.evaluation import multi_hot, padded_ids
-from tests.helpers import code_of, fault_of, message, refused
+from tests.helpers import Needs, code_of, fault_of, message, refused
 
 N, CLASSES = 60, 7
 NAMES = [f"ILSVRC2012_val_{number:08d}.JPEG" for number in range(1, N + 1)]
@@ -156,7 +156,7 @@ def test_names_may_stand_in_an_array(form: Any) -> None:
     assert metric.compute() == {"real_top1": 0.5, "real_n": 2}
 
 
-def test_multi_hot_may_be_bfloat16_and_numbers_may_not(needs: Callable[[str], None]) -> None:
+def test_multi_hot_may_be_bfloat16_and_numbers_may_not(needs: Needs) -> None:
     needs("torch")
     import torch
 

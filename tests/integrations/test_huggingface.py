@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from reassess.core import LabelSets
-from tests.helpers import code_of, message, number_of, picture
+from tests.helpers import Needs, RealFile, code_of, message, number_of, picture
 
 VALID = {1: [65], 2: [], 3: [231, 230], 4: [809, 968, 925], 5: [516], 6: [57], 7: [334], 8: [700]}
 ORDER = [3, 8, 2, 5, 1, 7, 4, 6]
@@ -22,7 +22,7 @@ LABELS = LabelSets.from_lists([f"ILSVRC2012_val_{number:08d}.JPEG" for number in
 
 
 @pytest.fixture(scope="module")
-def datasets(needs: Callable[[str], None], tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
+def datasets(needs: Needs, tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     needs("datasets")
     needs("PIL")
     datasets = import_module("datasets")
@@ -220,9 +220,7 @@ def test_the_fingerprint_by_which_later_steps_are_cached_is_that_of_what_the_col
     assert fingerprint([2, 0], []) == fingerprint([0, 2], []) != fingerprint([2, 0], [1])
 
 
-def test_the_real_labels_of_all_images(
-    add: Callable[..., Any], datasets: ModuleType, real_file: Callable[[str], Path]
-) -> None:
+def test_the_real_labels_of_all_images(add: Callable[..., Any], datasets: ModuleType, real_file: RealFile) -> None:
     numbers = np.random.default_rng(0).permutation(50_000) + 1
     dataset = datasets.Dataset.from_dict({"image": [f"ILSVRC2012_val_{n:08d}_n01440764.JPEG" for n in numbers]})
     lists = add(dataset, real_file("real.json"))["real_label"][:]

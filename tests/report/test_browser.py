@@ -15,6 +15,7 @@ import pytest
 from reassess.comparison import Findings
 from reassess.core import Classes
 from reassess.report import CHARTS
+from tests.helpers import Needs
 from tests.report.cases import HOSTILE, IMAGES, findings, leaderboard
 from tests.report.test_page import page
 

@@ -133,7 +133,7 @@ def test_a_leader_line_begins_at_a_line_of_its_name(tmp_path: Path, monkeypatch:
 
 def test_a_chart_is_an_element_whose_ids_are_its_own() -> None:
     """Its text is text, in the fonts of the page, and has no style of its own, which would be that of the page."""
-    svgs = [inline_figure(CHARTS["scatter"](THREE).draw, key=key, title="T", size=(4, 4)).svg for key in ("a", "b")]
+    svgs = [inline_figure(CHARTS["scatter"](THREE).draw, key=key, title="T", size=(4, 4)) for key in ("a", "b")]
     first, second = (set(re.findall('id="(.*?)"', svg)) for svg in svgs)
     assert first
     assert not first & second

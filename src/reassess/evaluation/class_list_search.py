@@ -143,7 +143,7 @@ def _check(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None) ->
 
 
 def _check_found_by(labels: LabelSets, rows: npt.NDArray[np.int64], outcomes: Outcomes, what: str) -> None:
-    check_type(LabelSets, labels, what=f"{what}", fix=_AGAIN)
+    check_type(LabelSets, labels, what=what, fix=_AGAIN)
     known, keys = (np.array(image_keys(one.images, outcomes.match), object) for one in (labels, outcomes))
     fits, found = rows < len(known), (rows >= 0) & (rows < len(known))
     fits[found] = known[rows[found]] == keys[found]

@@ -138,8 +138,7 @@ def frame_accuracies(drawing: Drawing, label_set: str) -> None:
         xlim=(low[0] - margin[0], high[0] + margin[0]),
         ylim=(low[1] - margin[1], high[1] + margin[1]),
     )
-    axes.grid(color="#e4e4e4", linewidth=0.6)
-    axes.set_axisbelow(True)
+    axes.grid()
 
 
 MOST_NAMED = 10

@@ -9,7 +9,7 @@ from reassess.text import shortened
 
 WIDTH = 4.5  # inches: letters of 9 points have 9 pixels on a screen of 360 pixels
 SQUARE = (WIDTH, 4.3)
-INK, MUTED, GRID = "#222222", "#666666", "#e4e4e4"
+INK, MUTED = "#222222", "#666666"
 MOST_DRAWN = 12  # models, or pairs of them; the table beside a chart has all
 LONGEST = 42  # characters that fit into the width
 
@@ -118,8 +118,7 @@ def _finish_intervals(drawing: Drawing, intervals: Intervals) -> None:
     free = _MARGIN * (high - low) or 1.0
     axes.set(xlabel=intervals.axis, xlim=(low - free, high + free), ylim=(_lines(intervals) - 0.4, -0.7), yticks=[])
     axes.spines["left"].set_visible(False)
-    axes.grid(axis="x", color=GRID, linewidth=0.6)
-    axes.set_axisbelow(True)
+    axes.grid(axis="x")
     if intervals.reference is not None:
         axes.axvline(intervals.reference[0], color=MUTED, linewidth=1, linestyle="--", zorder=2)
     _draw_key(drawing, intervals)
@@ -222,8 +221,7 @@ def _finish_stacks(drawing: Drawing, stacks: Stacks, longest: int) -> None:
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.locator_params(axis="x", nbins=5, integer=True)
     axes.spines["left"].set_visible(False)
-    axes.grid(axis="x", color=GRID, linewidth=0.6)
-    axes.set_axisbelow(True)
+    axes.grid(axis="x")
     drawing.key(*axes.get_legend_handles_labels(), columns=_columns(stacks))
 
 

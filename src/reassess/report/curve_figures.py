@@ -95,8 +95,7 @@ def _finish_axes(drawing: Drawing, lines: Sequence[MeasuredCurve], rules: Sequen
         xlim=(-0.01, 1.01),
         ylim=(np.floor(10 * min(lowest)) / 10 - 0.01, 1.01),
     )
-    axes.grid(color="#e4e4e4", linewidth=0.6)
-    axes.set_axisbelow(True)
+    axes.grid()
     golden = lines[0].curve.golden
     drawing.heading(
         f"{len(golden):,} golden pairs on {len(golden.questions.images):,} images, {golden.positives:,} of them valid; "
@@ -148,8 +147,7 @@ def _replays_on(drawing: Drawing, replays: Mapping[str, Sequence[StopReplay]]) -
         xlabel="votes taken, % of all votes",
         ylabel="labels kept by all votes and by those taken, % of those kept by either",
     )
-    drawing.axes.grid(color="#e4e4e4", linewidth=0.6)
-    drawing.axes.set_axisbelow(True)
+    drawing.axes.grid()
     drawing.heading(
         f"{counted(first.votes, 'vote')} on {counted(first.questions, 'question')}, replayed in {first.taken.size} "
         "random orders; a question is closed once the probability of its class leaves the bounds beside each point, "
@@ -193,8 +191,7 @@ def _choice_on(drawing: Drawing, choice: ModelChoice) -> None:
         ylabel="recall: of the valid golden pairs, the share that is proposed",
         ylim=(None, 1.01),
     )
-    drawing.axes.grid(color="#e4e4e4", linewidth=0.6)
-    drawing.axes.set_axisbelow(True)
+    drawing.axes.grid()
     drawing.axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     drawing.heading(
         f"{counted(choice.subsets, 'subset')} of {counted(len(choice.all_models.models), 'model')}, {choice.search} "

@@ -50,7 +50,6 @@ def explorers(findings: Findings) -> list[Explorer]:
 
 
 def _classes(results: dict[str, Evaluation], notes: Sequence[str]) -> Explorer:
-    counts = {"images": COUNT, "hits": COUNT, "accuracy %": PERCENT, "predicted": COUNT}
     return Explorer(
         key="classes",
         title="Classes",
@@ -58,8 +57,8 @@ def _classes(results: dict[str, Evaluation], notes: Sequence[str]) -> Explorer:
         "class. Predicted: images whose first predicted class is this class. With 50 images, an accuracy of 80 % has a "
         "95 % interval of 67 to 89 %.",
         columns=(
-            *(Column("class"), Column("id", COUNT)),
-            *(Column(name, form) for name, form in counts.items()),
+            *(Column("class"), Column("id", COUNT), Column("images", COUNT), Column("hits", COUNT)),
+            *(Column("accuracy %", PERCENT), Column("predicted", COUNT)),
             *(Column("most often instead"), Column("times", COUNT)),
         ),
         rows={model: _class_rows(result) for model, result in results.items()},
@@ -165,7 +164,7 @@ def render(page: Page, *, track: Callable[[Sequence[Chart]], Iterable[Chart]] = 
     from markupsafe import Markup
 
     charts = [chart for section in page.sections for chart in section.charts]
-    drawn = {c.key: inline_figure(c.draw, key=f"chart-{c.key}", title=c.title, size=c.size).svg for c in track(charts)}
+    drawn = {c.key: inline_figure(c.draw, key=f"chart-{c.key}", title=c.title, size=c.size) for c in track(charts)}
     environment = Environment(
         loader=PackageLoader("reassess.report"),
         autoescape=True,

@@ -16,7 +16,13 @@ from reassess.comparison.comparison_words import (
 from reassess.comparison.taxonomy import KINDS_IN_WORDS
 from reassess.errors import Missing
 from reassess.evaluation import Evaluation
-from reassess.evaluation.evaluation_words import MISTAKES_IN_WORDS, class_list_in_words, heading, missing_in_words
+from reassess.evaluation.evaluation_words import (
+    FIX_CLASS_LIST,
+    MISTAKES_IN_WORDS,
+    class_list_in_words,
+    heading,
+    missing_in_words,
+)
 from reassess.evaluation.result import ceiling_in_words, not_scored_in_words
 from reassess.report.chart import (
     COUNT,
@@ -38,7 +44,7 @@ from reassess.report.charts import CHARTS
 from reassess.text import counted, together
 
 # A page is read by those who use the command line, and by others.
-_FIX = "fix: --classes auto, or find_class_list in Python"
+_FIX = FIX_CLASS_LIST.render(lambda name, _: f"{name} in Python, or of --classes auto")
 
 
 def headline(findings: Findings, scatter: Chart | Missing) -> Section:
@@ -92,7 +98,7 @@ def _accuracies(model: str, result: Evaluation, findings: Findings) -> list[Cell
 def _other_class_lists(findings: Findings) -> Iterator[str]:
     """Models whose ids are from another class list: their numbers are for the file as it is."""
     for model, other in findings.class_lists.items():
-        words = f"{class_list_in_words(other, findings.classes)}\n{_FIX}"
+        words = f"{class_list_in_words(other, findings.classes)}\nfix: {_FIX}"
         yield f"{model}: " + "; ".join(" ".join(line.split()) for line in words.splitlines()) + "."
 
 
@@ -230,11 +236,8 @@ def _mistakes(findings: Findings, charts: _Charts) -> Section:
     known = [(model, result.mistakes) for model, result in findings.evaluations.items() if result.mistakes is not None]
     rows = [[model, *(getattr(part, name) for name in MISTAKES_IN_WORDS)] for model, part in known]
     columns = {"model": TEXT} | dict.fromkeys(MISTAKES_IN_WORDS.values(), COUNT)
-    tables = (
-        [table("known", "All mistakes, by the raters' answers about the predicted class", columns, rows)]
-        if rows
-        else []
-    )
+    title_known = "All mistakes, by the raters' answers about the predicted class"
+    tables = [table("known", title_known, columns, rows)] if rows else []
     if isinstance(chart, Missing):
         return missing_section("taxonomy", title, chart, half=True)
     return Section(key="taxonomy", title=title, words=[words], charts=[chart], tables=tables, notes=notes, half=True)

@@ -152,11 +152,7 @@ def test_every_link_leads_to_a_file_and_a_heading_in_it() -> None:
 
 
 def test_the_recipe_for_dumping_scores_makes_a_file_that_evaluate_reads(
-    needs: Needs,
-    run: Callable[..., Run],
-    real_file: RealFile,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    needs: Needs, run: Callable[..., Run], real_file: RealFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     needs("torchvision")
     real_file("real.json")

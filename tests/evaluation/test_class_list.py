@@ -17,14 +17,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from reassess.core import Classes, LabelSets, Predictions, class_folder_order
-from reassess.evaluation import (
-    ClassList,
-    Outcomes,
-    class_list_search,
-    evaluate,
-    find_class_list,
-    find_outcomes,
-)
+from reassess.evaluation import ClassList, Outcomes, class_list_search, evaluate, find_class_list, find_outcomes
 from reassess.evaluation.class_list import UndecidedClass
 from reassess.evaluation.class_list_search import known_orders
 from reassess.evaluation.evaluation_words import no_list_in_words

@@ -162,9 +162,7 @@ def cards(view: Any) -> list[dict[str, Any]]:
     )
 
 
-def test_the_gallery_shows_the_mistakes_of_a_model_by_kind_and_images_for_their_labels_and_votes(
-    opened: Open,
-) -> None:
+def test_the_gallery_shows_the_mistakes_of_a_model_by_kind_and_images_for_their_labels_and_votes(opened: Open) -> None:
     view = opened()
     everything = cards(view)
     view.select_option("#gallery [data-role=show]", label=HOSTILE)

@@ -31,6 +31,8 @@ from tests.helpers import Refused
         ('{"answers": ["ja"]}', "wrong-type at benchmark.json, key answers"),
         ('{"answers": ["ja", "ja"]}', "duplicate-name at benchmark.json, key answers"),
         ('{"made_from": {"scores": "0"}}', "wrong-type at benchmark.json, key made_from"),
+        ('{"made_from": {"scores": {"votes": "0"}}}', "wrong-type at benchmark.json, key made_from"),
+        (r'{"name": "\ud800"}', "invalid-text at benchmark.json"),
         ('{"name": "a", "name": "b"}', "duplicate-name at benchmark.json"),
     ],
 )

@@ -256,3 +256,14 @@ def test_the_file_of_a_name_is_read_and_no_other_that_the_name_would_match(
     write_table(tmp_path / f"run1{suffix}", pl.DataFrame({"a": [1]}))
     write_table(tmp_path / f"{name}{suffix}", pl.DataFrame({"a": [2]}))
     assert read_table(tmp_path / f"{name}{suffix}")["a"].to_list() == [2]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_path_with_a_tilde_is_no_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    Path("~").mkdir()
+    table = pl.DataFrame({"image": ["a.png"]})
+    write_table(Path("~", f"table.{suffix}"), table)
+    assert (tmp_path / "~" / f"table.{suffix}").exists()
+    assert read_table(Path("~", f"table.{suffix}")).equals(table)

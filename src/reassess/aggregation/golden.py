@@ -13,7 +13,7 @@ from reassess.core.answers import top_answer
 from reassess.core.checks import check_all, check_range, check_shape
 from reassess.core.image_names import join
 from reassess.core.items import as_questions, find_items, take_items
-from reassess.errors import DataError
+from reassess.errors import DataError, Fix
 from reassess.numeric.arrays import freeze, runs
 from reassess.text import Shown, counted, some
 
@@ -82,7 +82,8 @@ def _enough(agreeing: npt.NDArray[np.int64], experts: Votes, at_least: int | Non
     """Whether enough of the experts on each item agree."""
     if at_least is None:
         return np.asarray(2 * agreeing > experts.sizes)
-    check_range(at_least, 1, int(experts.sizes.max(initial=0)), what="number of experts")
+    most = int(experts.sizes.max(initial=0))
+    check_range(at_least, 1, most, what="number of experts", fix=Fix("ask for fewer: {at_least}", at_least=most))
     return np.asarray(agreeing >= at_least)
 
 

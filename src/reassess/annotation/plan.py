@@ -87,7 +87,7 @@ class CampaignPlan:
                 "question is both golden and in the tasks",
                 where=golden.questions.at(int(same[0])),
                 found=f"{same.size:,} of {counted(len(golden.questions), 'golden question')}",
-                fix="remove them from the tasks, or use golden questions about other images",
+                fix="make the tasks again, without the golden questions; or use golden questions about other images",
             )
         elif self.practice > (most := len(golden) - int(_tasks_of_images(golden).max(initial=0))):
             raise DataError(

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -91,11 +92,11 @@ class Call:
         for text in self.explanations:
             self.tell(text)
         digits = None if self.verbose else _DIGITS
-        read = [
-            f"{entry['name']} {entry['path']}, sha256 {sha256(Path(str(entry['path'])))[:digits]}"
-            for entry in self.inputs
-            if entry["name"] in names
-        ]
+        given = [entry for entry in self.inputs if entry["name"] in names]
+        shown = given if self.verbose else given[:_MOST_NOTES]
+        read = [f"{one['name']} {one['path']}, sha256 {sha256(Path(str(one['path'])))[:digits]}" for one in shown]
+        if hidden := len(given) - len(shown):
+            read.append(f"and {counted(hidden, 'more file')} (--verbose)")
         if read:
             self.tell(f"read: {'; '.join(read)}")
 
@@ -180,8 +181,8 @@ class Call:
             self.tell(text)
         if hidden := len(self.notes) - len(shown):
             self.tell(f"and {counted(hidden, 'more note')} (--verbose)")
-        if self.following is not None:
-            self.tell(f"next: {self.following}")
+        if self.following is not None and not self.quiet:
+            click.echo(f"next: {plain(self.following)}")  # in one line, so that it can be copied
 
     def first_rows(self, count: int, most: int, things: str) -> int:
         """How many of so many rows to show; a note says how many are not."""
@@ -284,7 +285,7 @@ def _show_nothing(*_: object) -> None:
 def counting(call: Call) -> Iterator[Callable[[str, int, int], None]]:
     """What is told the name of a task, how many images are done and how many there are: a bar for each on a terminal.
 
-    A bar shows how many are done in a second, and the time that is left.
+    A bar shows how many are done in a second, and the time that is left; 0 of all are an unknown number.
     """
     if call.quiet or terminal_width(err=True) is None:
         yield _show_nothing
@@ -299,7 +300,7 @@ def counting(call: Call) -> Iterator[Callable[[str, int, int], None]]:
 
         def show(name: str, done: int, total: int) -> None:
             if name not in bars:  # what was done before has no part in the rate
-                bars[name] = progress.add_task(plain(name), total=total, completed=done, rate="")
+                bars[name] = progress.add_task(plain(name), total=total or None, completed=done, rate="")
             progress.update(bars[name], completed=done)
             speed = progress.tasks[bars[name]].speed
             progress.update(bars[name], rate="" if speed is None else f"{speed:,.1f} a second")
@@ -311,6 +312,13 @@ def benchmark_words(benchmark: "Benchmark | None") -> list[str]:
     """The option that names a benchmark, for the next command."""
     named = None if benchmark is None else benchmark.folder or benchmark.name
     return [] if named is None else ["--benchmark", str(named)]
+
+
+def free_name(path: str | Path) -> Path:
+    """The path, with a number if there is such a file already: where a next command writes."""
+    first = Path(path)
+    names = (first.with_stem(f"{first.stem}-{number}") for number in count(2))
+    return first if not exists(first) else next(name for name in names if not exists(name))
 
 
 def usable_cores() -> int:

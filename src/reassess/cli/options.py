@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 import click
 from click.core import ParameterSource
 
-from reassess.cli.call import OUTPUT, Call, benchmark_words
+from reassess.cli.call import OUTPUT, Call, benchmark_words, free_name
 from reassess.cli.help_pages import Choice, in_benchmark, in_reading
 from reassess.core import IMAGENET, Benchmark, Id, StopRule
 from reassess.core.image_names import MATCHES
@@ -87,16 +87,14 @@ def keep_settings(call: Call, benchmark: Benchmark | None, output: Path, part: s
 def next_labels(call: Call, benchmark: Benchmark | None, scores: str | Path, threshold: float | None) -> None:
     """Name the command that makes label sets from scores."""
     words = benchmark_words(benchmark)
-    if not is_part(benchmark, Path(scores), "scores"):
-        words.insert(0, str(scores))
     if threshold is not None:
         words += ["--threshold", str(threshold)]
-    if benchmark is None or benchmark.folder is None:
-        call.next("labels", *words, "-o", "labels.json")
+    if benchmark is None or not is_part(benchmark, Path(scores), "scores"):
+        call.next("labels", scores, *words, "-o", free_name("labels.json"))
     elif "labels" in benchmark.sources:
         call.next("labels", *words, "-o", benchmark.sources["labels"], "--force")
     else:
-        call.next("labels", *words, "-o", benchmark.folder / "labels.json")
+        call.next("labels", *words, "-o", Path(scores).with_name("labels.json"))
 
 
 def part_option(part: str, text: str, *, condition: str = _IF_HERE) -> Callable[..., Any]:
@@ -162,7 +160,12 @@ def joining_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _split(_context: click.Context, _option: click.Parameter, given: str | None) -> tuple[Id, ...] | None:
-    return None if given is None else tuple(normal_id(answer.strip()) for answer in given.split(","))
+    if given is None:
+        return None
+    answers = tuple(normal_id(answer.strip()) for answer in given.split(","))
+    if len(set(answers)) < max(2, len(answers)) or "" in answers:
+        raise click.BadParameter(f"{given!r} is not a list of two or more different answers, such as no,maybe,yes.")
+    return answers
 
 
 answers_option = in_reading(

@@ -163,6 +163,7 @@ _CHOICES = ("match", "original", "pooling", "unknown_class", "workers")  # of th
 OPTIONS = {
     **{name: f"--{name.replace('_', '-')} {{}}" for name in _CHOICES},
     "answers": "--answers {}",
+    "at_least": "--golden-at-least {}",
     "checkpoint": "--checkpoint {}",
     "duplicates": "--duplicates {}",
     "class_folder_order": "--names class-folder",

@@ -1,19 +1,21 @@
 """What a benchmark's folder says of itself in benchmark.json: its name, and defaults for the commands."""
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from reassess.core import Id, Match, StopRule
-from reassess.core.checks import check_known, check_range, check_unique
+from reassess.core.checks import check_known, check_range, check_text, check_unique
 from reassess.core.image_names import MATCHES
 from reassess.errors import DataError, at
 from reassess.formats.files import exists, writing
 from reassess.formats.json_files import other_shape, read_json
 
 SETTINGS_FILE = "benchmark.json"
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
@@ -34,6 +36,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         allowed = f"an object with some of {', '.join(_CHECKS)}"
         raise other_shape("the settings of a benchmark", document, where=path, allowed=allowed)
+    check_text([json.dumps(document, ensure_ascii=False)], what="a setting", where=path)
     _check_settings(path, document)
     return document
 
@@ -168,10 +171,12 @@ def _check_stop(value: Any, where: str) -> None:
 
 
 def _check_made_from(value: Any, where: str) -> None:
-    if not isinstance(value, dict) or not all(isinstance(parts, dict) for parts in value.values()):
+    of_parts = value.values() if isinstance(value, dict) else [None]
+    hashes = [digits for parts in of_parts for digits in (parts.values() if isinstance(parts, dict) else [None])]
+    if not all(isinstance(digits, str) and _SHA256.fullmatch(digits) for digits in hashes):
         allowed = '{"labels": {"scores": SHA-256}}, for each part that was made'
         raise DataError(
-            "wrong-type", "made_from is not an object of objects", where=where, allowed=allowed, found=value
+            "wrong-type", "made_from is not an object of objects with hashes", where=where, allowed=allowed, found=value
         )
 
 

@@ -1,5 +1,6 @@
 """The state of a benchmark: its parts, what each was made from, which are stale, what is wrong, and what is next."""
 
+import os
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,7 +29,7 @@ from reassess.data.loading import read_original
 from reassess.data.name_problems import NameProblem, duplicate_images, image_mismatches, name_problem
 from reassess.data.sources import find_all
 from reassess.errors import ReassessError, at
-from reassess.formats.files import exists, sha256
+from reassess.formats.files import sha256
 from reassess.text import counted
 
 # The parts that each command needs; "a or b" is either of two.
@@ -113,10 +114,12 @@ class BenchmarkCheck:
                 force = ["--force"] if part in there else []
                 return shlex.join(["reassess", command, *own, *more, "-o", str(place / str(output)), *force])
         if "labels" in there:
-            return shlex.join(["reassess", "evaluate", "FILE", *own])
+            return shlex.join(["reassess", "evaluate", "predictions.npy", *own])
         if "images" in there:
-            return shlex.join(["reassess", "predict", "MODEL", *own, "-o", "FILE"])
-        return shlex.join(["reassess", "propose", "FILE...", *own, "-o", "FILE"]) if "original" in there else None
+            return shlex.join(["reassess", "predict", "MODEL", *own, "-o", "predictions.npy"])
+        if "original" in there:
+            return shlex.join(["reassess", "propose", "predictions.npy", *own, "-o", "proposals.csv"])
+        return None
 
     def __repr__(self) -> str:
         there = sum(one.format is not None for one in self.parts)
@@ -181,7 +184,7 @@ def _find_parts(source: str | Path) -> tuple[Path | None, list[PartCheck]]:
     folder = benchmark_folder(source)
     there = places_of_parts(folder)
     settings = folder / SETTINGS_FILE
-    own = [_part(SETTINGS_FILE, (settings,), SETTINGS_FILE, "")] if exists(settings) else []
+    own = [_part(SETTINGS_FILE, (settings,), SETTINGS_FILE, "")] if os.path.lexists(settings) else []
     return folder, own + [
         _part(part, paths, " and ".join(path.name for path in paths), made_by)
         for part, made_by in MADE_BY.items()

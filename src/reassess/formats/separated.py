@@ -37,7 +37,7 @@ def read_separated(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
     _refuse_other_separator(path, headings)
     check_unique([name for name in headings if name], thing="a column", where=path, fix="rename one of them")
     is_plain = _is_plain(path)
-    source = path if is_plain else _made_plain(path, records, headings)
+    source = path.absolute() if is_plain else _made_plain(path, records, headings)
     texts = {i for i, name in enumerate(headings) if name in text}
     try:
         table = _by_polars(source, path, len(headings), texts)

@@ -110,7 +110,8 @@ def _read_parquet(path: Path) -> "pl.DataFrame":
         raise DataError(
             "unreadable-file", "table cannot be read", where=path, found=found, fix="get or write the file again"
         )
-    lazy = pl.scan_parquet(path, glob=False)
+    full = path.absolute()  # polars takes ~ for the home folder
+    lazy = pl.scan_parquet(full, glob=False)
     schema, rows = lazy.collect_schema(), lazy.select(pl.len()).collect().item()
     if rows * sum(_NUMBER_BYTES if dtype.is_numeric() else _TEXT_BYTES for dtype in schema.dtypes()) > max_bytes():
         raise DataError(
@@ -121,7 +122,7 @@ def _read_parquet(path: Path) -> "pl.DataFrame":
             found=f"{rows:,} rows of {len(schema):,} columns",
             fix="split it, or leave columns out",
         )
-    return pl.read_parquet(path, glob=False)
+    return pl.read_parquet(full, glob=False)
 
 
 def write_table(
@@ -140,7 +141,7 @@ def write_table(
     refuse_fork()
     with writing(path, force=force) as temporary:
         try:
-            write(temporary)
+            write(temporary.absolute())
         except pl.exceptions.PolarsError as error:  # as which it also tells of a disk without room
             raise OSError(str(error).splitlines()[0]) from error
 
@@ -149,7 +150,7 @@ def parquet_metadata(path: Path) -> dict[str, str]:
     """The metadata of a Parquet file."""
     import polars as pl
 
-    return pl.read_parquet_metadata(path)
+    return pl.read_parquet_metadata(path.absolute())
 
 
 def place(path: Path, row: int, heading: str | None = None) -> str:

@@ -34,33 +34,27 @@ def test_a_check_prints_parts_commands_and_names_that_do_not_fit(pets: Path, run
     assert lines(result.out) == [
         "pets",
         "part file format contents",
-        "classes - - missing; write classes.txt, one name a line",
         "images images folder 3 images",
         "original images class folders 3 images, 3 labels, 2 classes",
         "labels labels.json json 3 images, 3 labels, 2 classes, 1 empty set",
-        "scores - - missing; reassess aggregate makes them of votes",
-        "votes - - missing; write votes.csv, with the columns image, class (or none), rater and answer",
-        "golden - - missing; write golden.csv, with the experts' votes",
-        "rater-golden - - missing; write rater-golden.csv, with the raters' votes on the questions of golden",
-        "groups - - missing; write groups.csv, with the columns class and group",
-        "collapsed - - missing; write collapsed.csv, with the columns class and also",
         "",
-        "command state",
-        "evaluate ready",
-        "compare ready",
-        "report ready",
-        "show ready",
-        "predict ready",
-        "aggregate votes missing",
-        "raters votes missing",
-        "labels scores missing",
-        "curve scores missing; golden missing",
-        "propose ready",
+        "missing how to get it",
+        "classes write classes.txt, one name a line",
+        "scores reassess aggregate makes them of votes",
+        "votes write votes.csv, with the columns image, class (or none), rater and answer",
+        "golden write golden.csv, with the experts' votes",
+        "rater-golden write rater-golden.csv, with the raters' votes on the questions of golden",
+        "groups write groups.csv, with the columns class and group",
+        "collapsed write collapsed.csv, with the columns class and also",
+        "",
+        "ready: evaluate, compare, report, show, predict, propose",
+        "not ready: aggregate (votes missing), raters (votes missing), labels (scores missing), "
+        "curve (scores missing, golden missing)",
         "1 image twice in images, but for capitals and slashes: cat/TOM.jpg and cat/tom.jpg.",
         "1 image in labels and not in images: x.jpg.",
         "1 image in images and not in labels: cat/TOM.jpg.",
         "not parts of a benchmark: notes.md",
-        "next: reassess evaluate FILE --benchmark pets",
+        "next: reassess evaluate predictions.npy --benchmark pets",
     ]
 
 
@@ -78,10 +72,11 @@ def test_a_part_that_cannot_be_read_is_exit_code_1_and_its_whole_error(pets: Pat
         "  fix:     write it again\n"
     )
     shown = lines(result.out)
+    waiting = next(line for line in shown if line.startswith("not ready: "))
     assert "classes classes.txt txt cannot be read" in shown
     assert "groups groups.csv csv not read, since classes cannot be read" in shown
-    assert "evaluate classes cannot be read" in shown
-    assert "aggregate classes cannot be read; votes cannot be read" in shown
+    assert "evaluate (classes cannot be read)" in waiting
+    assert "aggregate (classes cannot be read, votes cannot be read)" in waiting
     assert "labels labels.json json 3 images, 3 labels, 2 classes, 1 empty set" in shown
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
 from reassess.aggregation import AUTO, METHODS, parse_method, warn_of_stop
 from reassess.aggregation.em import POOLING
@@ -119,6 +120,8 @@ def _report(call: Call, made: MadeScores, output: Path) -> None:
     items = counted(len(result.posterior), "item" if votes.classes is None else "score")
     by = "unknown raters" if raters is None else counted(raters, "rater")
     call.tell(f"{output}: {items} of {counted(len(votes), 'vote')} by {by}, {name}")
+    if repeated := _repeated_votes(votes):
+        call.tell(f"{counted(repeated, 'vote')} by a rater who had voted on the same item before; each counts")
     if made.by_golden_votes:
         what = counted(made.by_golden_votes, "golden item has", "golden items have")
         call.tell(f"{what} no other votes: the raters' golden votes count for them")
@@ -134,6 +137,12 @@ def _report(call: Call, made: MadeScores, output: Path) -> None:
     for fact, value in result.facts.items():
         if fact != "method":
             call.tell(f"{fact.replace('_', ' ')}: {_in_words(value)}")
+
+
+def _repeated_votes(votes: Votes) -> int:
+    """The number of votes whose rater had voted on the item before."""
+    pairs = votes.item_ids * np.int64(len(votes.raters)) + votes.rater_ids
+    return 0 if votes.anonymous else len(votes) - np.unique(pairs).size
 
 
 def _in_words(value: bool | float | str) -> str:

@@ -9,7 +9,7 @@ import click
 import numpy as np
 
 from reassess.cleaning import LEAST_QUALITY, CleaningMethod, HeldOutPredictions, checked_truth
-from reassess.cli.call import FILE, OUTPUT, Call, benchmark_words, call_options, percent, refuse_repeated
+from reassess.cli.call import FILE, OUTPUT, Call, benchmark_words, call_options, free_name, percent, refuse_repeated
 from reassess.cli.clean_outputs import CleaningOutputs, Kept
 from reassess.cli.duplicate_inputs import load_groups
 from reassess.cli.help_pages import Choice, Command, in_benchmark
@@ -22,7 +22,7 @@ from reassess.core import Benchmark, CheckedLabels, Cleaning, Folds, LabelNoise,
 from reassess.data import benchmark_names
 from reassess.errors import DataError, at
 from reassess.formats import read_folds
-from reassess.text import about, counted, some
+from reassess.text import about, counted, shared, some
 
 _SHOWN, _MOST_SHOWN = 5, 100  # wrong labels, mistakes, and classes; and mistakes with --verbose
 _OF_KIND: dict[str | None, str] = {
@@ -108,7 +108,7 @@ def clean(
     cleaning = kept.find(held_out, method, checked)
     shown = outputs.write(call, cleaning, how)
     if not outputs.lists_kept and not cleaning.kept.all():
-        call.next("tasks", output, *benchmark_words(benchmark), "-o", "tasks.jsonl")
+        call.next("tasks", output, *benchmark_words(benchmark), "-o", free_name("tasks.jsonl"))
     if call.json:
         results = {**outputs.to_json(shown), **kept.to_json(method), "repetitions": held_out.repetitions}
         call.print_document("clean", {**results, **cleaning.to_json()})
@@ -158,11 +158,12 @@ def _load_duplicates(call: Call, benchmark: Benchmark, labels: LabelSets) -> lis
 
 def _note_files(call: Call, held_out: HeldOutPredictions, method: CleaningMethod, *, has_folds: bool) -> None:
     """Note how each file was read, and whether it was checked to have one fold."""
+    kinds = {} if method == "consistent" else _OF_KIND
     for file in held_out.files:
         if has_folds and file.rows.size == len(held_out.labels):
             call.note(f"{file.name} has all images, so its folds are not checked")
-        kind = "" if method == "consistent" else _OF_KIND.get(file.kind, "")
-        call.note(f"{file.name}: {file.predictions.detected}{kind}")
+    for line in shared({one.name: f"{one.predictions.detected}{kinds.get(one.kind, '')}" for one in held_out.files}):
+        call.note(line)
 
 
 def _print(call: Call, cleaning: Cleaning, outputs: CleaningOutputs, *, repetitions: int) -> None:
@@ -178,7 +179,7 @@ def _print(call: Call, cleaning: Cleaning, outputs: CleaningOutputs, *, repetiti
         call.tell(_share_in_words(cleaning.noise))
     call.tell("")
     if not outputs.lists_kept:
-        _print_worst(cleaning)
+        _print_worst(call, cleaning)
     named = cleaning.classes.label
     mistakes = [] if cleaning.noise is None else cleaning.noise.largest(_MOST_SHOWN if call.verbose else _SHOWN)
     if mistakes:
@@ -193,12 +194,13 @@ def _print(call: Call, cleaning: Cleaning, outputs: CleaningOutputs, *, repetiti
     print_table(["class", "images", "dropped", "%"], rows)
 
 
-def _print_worst(cleaning: Cleaning) -> None:
+def _print_worst(call: Call, cleaning: Cleaning) -> None:
     """The images with the worst labels."""
     rows = np.flatnonzero(~cleaning.kept)
-    rows = rows[np.argsort(cleaning.label_quality[rows], kind="stable")][:_SHOWN]
     if not rows.size:
         return
+    shown = call.first_rows(rows.size, _SHOWN, "wrong labels")
+    rows = rows[np.argsort(cleaning.label_quality[rows], kind="stable")][:shown]
     named, cells = cleaning.classes.label, []
     for row in rows.tolist():
         suggested, quality = int(cleaning.suggested[row]), float(cleaning.label_quality[row])
@@ -209,7 +211,9 @@ def _print_worst(cleaning: Cleaning) -> None:
 
 
 def _quality(quality: float) -> str | None:
-    return None if np.isnan(quality) else f"{quality:.4f}"
+    if np.isnan(quality):
+        return None
+    return "<0.0001" if 0 < quality < 0.0001 else f"{quality:.4f}"
 
 
 def _share_in_words(noise: LabelNoise) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from reassess.cli.call import FILE, OUTPUT, Call, call_options, refuse_repeated, tracked
+from reassess.cli.call import FILE, OUTPUT, Call, call_options, free_name, refuse_repeated, tracked
 from reassess.cli.help_pages import Command
 from reassess.cli.judges import load_judges
 from reassess.cli.options import joining_options, judge_options, prediction_options
@@ -64,7 +64,7 @@ def compare(
         if details is not None:
             pairs = [(pair.a, pair.b) for pair in findings.pairs]
             write_table(details, disagreements_table(findings.panel, pairs, findings.classes), force=call.force)
-    call.next("report", *same_inputs(files), "-o", "report.html")
+    call.next("report", *same_inputs(files), "-o", free_name("report.html"))
     if call.json:
         call.print_document("compare", to_json(findings))
     else:

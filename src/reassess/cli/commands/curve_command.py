@@ -139,19 +139,20 @@ def curve(
         method=method,
     )
     measured: list[MeasuredCurve] = []
+    judging: MeasuredCurve | None = None  # of the first file, left out if asked
     replays: dict[str, tuple[StopReplay, ...]] = {}
     for file, (path, part) in scores.items():
         curves = measure(call, file, path, part, known, leave_out, goal)
         measured += curves
+        judging = judging or curves[-1]
         if stops:
-            replays[file] = _replay(call, curves[0], part, known, stops)
+            replays[file] = _replay(call, curves[-1], part, known, stops)
     if replays and known.benchmark.stop is not None:
         warn_of_stop(known.benchmark.stop, "what a stop rule saves is understated")
     if output is not None:
         _write(call, output, measured, known.rules, replays)
-    first = measured[0]
-    if first.chosen is not None and first.chosen.point.threshold is not None:
-        next_labels(call, benchmark, first.file, first.chosen.point.threshold)
+    if judging is not None and judging.chosen is not None and judging.chosen.point.threshold is not None:
+        next_labels(call, benchmark, judging.file, judging.chosen.point.threshold)
     if call.json:
         results = [one.to_json() for one in measured] + [rule.to_json() for rule in known.rules]
         results += [{"file": file, "stop": one.to_json()} for file, each in replays.items() for one in each]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.cleaning import USUAL_FOLDS, make_folds
-from reassess.cli.call import Call, benchmark_words, call_options
+from reassess.cli.call import Call, benchmark_words, call_options, free_name
 from reassess.cli.duplicate_inputs import load_groups
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.options import benchmark_option, match_option, output_option
@@ -77,7 +77,8 @@ def folds(
     made = make_folds(labels, k=k, duplicates=groups, seed=seed)
     write_folds(output, made, force=call.force)
     if benchmark.folder is not None:
-        call.next("clean", "PREDICTIONS...", *benchmark_words(benchmark), "-o", "wrong.csv")
+        held_out = [f"fold{fold}.npy" for fold in range(k)]
+        call.next("clean", *held_out, *benchmark_words(benchmark), "-o", free_name("wrong.csv"))
     counts = _counts(made, labels)
     if call.json:
         call.print_document(

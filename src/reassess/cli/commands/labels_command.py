@@ -87,7 +87,7 @@ def labels(
         write_labels(output, sets, force=call.force)
         keep_settings(call, benchmark, output, "labels", threshold=threshold, match=call.reading.match)
     into_benchmark = benchmark is not None and benchmark.folder is not None and benchmark.folder == output.parent
-    call.next("evaluate", "PREDICTIONS", *(benchmark_words(benchmark) if into_benchmark else ["--labels", output]))
+    call.next("evaluate", "predictions.npy", *(benchmark_words(benchmark) if into_benchmark else ["--labels", output]))
     _report(call, output, threshold, sets, unrated)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from reassess.cli.call import FILE, Call, benchmark_words, call_options, counting, usable_cores
+from reassess.cli.call import FILE, Call, benchmark_words, call_options, counting, free_name, usable_cores
 from reassess.cli.help_pages import Command
 from reassess.cli.options import benchmark_option, output_option
 from reassess.cli.prediction_inputs import own_value
@@ -119,7 +119,11 @@ def predict(
             tell=call.tell_first,
             progress=progress,
         )
-    call.next("evaluate", *(result.file for result in results), *benchmark_words(benchmark))
+    files = [result.file for result in results]
+    if benchmark is None or "labels" in benchmark.sources:
+        call.next("evaluate", *files, *benchmark_words(benchmark))
+    else:
+        call.next("propose", *files, *benchmark_words(benchmark), "-o", free_name("proposals.csv"))
     if call.json:
         call.print_document("predict", {"models": [_to_json(result) for result in results]})
     else:

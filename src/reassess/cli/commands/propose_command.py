@@ -10,7 +10,7 @@ import click
 import numpy as np
 
 from reassess.aggregation import golden_truth
-from reassess.cli.call import FILE, OUTPUT, Call, Range, benchmark_words, call_options, refuse_repeated
+from reassess.cli.call import FILE, OUTPUT, Call, Range, benchmark_words, call_options, free_name, refuse_repeated
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.judges import Judges, load_judges, load_original_judges, taken_for_imagenet
 from reassess.cli.options import (
@@ -172,7 +172,7 @@ def propose(
     candidates = _to_write(result, choice)
     _write(call, output, candidates, details, choice)
     if output is not None and candidates is not None:
-        call.next("tasks", output, *benchmark_words(judges.benchmark), "-o", "tasks.jsonl")
+        call.next("tasks", output, *benchmark_words(judges.benchmark), "-o", free_name("tasks.jsonl"))
     _report(call, result, choice, output, candidates, models.detected)
     if choice is not None and choice.chosen is None:
         raise _not_shown(choice)
@@ -288,7 +288,7 @@ def _list_unasked(
     found = unasked_candidates(_judged(call, files, judges, unknown), judges.labels, judges.scores, top_k=top_k)
     write_candidates(output, found, limit=limit, force=call.force)
     if len(found):
-        call.next("tasks", output, *benchmark_words(judges.benchmark), "-o", "tasks.jsonl")
+        call.next("tasks", output, *benchmark_words(judges.benchmark), "-o", free_name("tasks.jsonl"))
     if call.json:
         call.print_document("propose", unasked_to_json(found, output, top_k, limit, unknown))
         return

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from reassess.cli.call import FILE, Call, benchmark_words, call_options, counting, usable_cores
+from reassess.cli.call import FILE, Call, benchmark_words, call_options, counting, free_name, usable_cores
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.options import benchmark_option, output_option
 from reassess.cli.part_inputs import NONE, read_classes_of, read_original_of
@@ -70,7 +70,7 @@ def scan(
         )
     write_duplicates(output, found.duplicates, force=call.force)
     if benchmark is not None and found.duplicates.group_count():
-        call.next("folds", *benchmark_words(benchmark), "--duplicates", output, "-o", "folds.csv")
+        call.next("folds", *benchmark_words(benchmark), "--duplicates", output, "-o", free_name("folds.csv"))
     if call.json:
         call.print_document("scan", {"output": str(output), "near": near, **_to_json(found)})
     else:

@@ -68,6 +68,9 @@ def _show_campaign(call: Call, campaign: str | Path) -> None:
 
 def _next_of(progress: "Progress") -> list[str]:
     """The next command of `annotate`, and what follows the campaign."""
-    if not any(one.linked and one.role == "rater" for one in progress.raters) or progress.waiting:
+    linked = {one.role for one in progress.raters if one.linked}
+    if progress.golden_unknown and "expert" not in linked:
+        return ["invite", "NAME:expert..."]
+    if progress.waiting or (progress.open and "rater" not in linked):
         return ["invite", "NAME..."]
     return ["serve"] if progress.open else ["export", "-o", "FOLDER"]

@@ -10,7 +10,7 @@ import click
 import numpy as np
 
 from reassess.cli.aggregate_inputs import NO_OPTIONS, make_scores
-from reassess.cli.call import FILE, Call, Range, benchmark_words, call_options
+from reassess.cli.call import FILE, Call, Range, benchmark_words, call_options, free_name
 from reassess.cli.campaign_inputs import with_unanswered
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.options import STOP, ParsedType, benchmark_option, output_option
@@ -129,7 +129,7 @@ def tasks(
     effort = made.effort(each, seconds)
     write_tasks(output, made, force=call.force)
     nowhere = [] if tree is None else [c for c in np.unique(asked.class_ids).tolist() if not tree.path(c)]
-    call.next("annotate", "create", "campaign.db", output, *benchmark_words(benchmark))
+    call.next("annotate", "create", free_name("campaign.db"), output, *benchmark_words(benchmark))
     if call.json:
         results = {
             "output": str(output),

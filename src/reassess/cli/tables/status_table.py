@@ -19,19 +19,26 @@ _MOST_ANSWERS = 10
 
 
 def print_status(check: BenchmarkCheck) -> None:
-    """Print the parts, which commands they are enough for, and the names that do not fit."""
+    """Print the parts that are there and that are missing, the commands they are enough for, and what does not fit."""
+    is_named = check.folder is None or check.folder.resolve().name == check.name
+    say(check.name if is_named else f"{check.name}, in {check.folder}")
     columns = ("part", "file", "format", "contents", "made from")
-    rows = [(one.part, one.source, one.format, _contents(one), _made_from(one)) for one in check.parts]
+    rows = [(one.part, one.source, one.format, _contents(one), _made_from(one)) for one in check.parts if one.format]
     shown = len(columns) if any(one.made_from for one in check.parts) else len(columns) - 1
-    print_table(columns[:shown], [row[:shown] for row in rows], title=check.name, text_columns=shown)
-    say("")
-    print_table(
-        ("command", "state"),
-        [(command, _state(parts)) for command, parts in check.missing_parts.items()],
-        text_columns=2,
-    )
+    if rows:
+        print_table(columns[:shown], [row[:shown] for row in rows], text_columns=shown)
+        say("")
+    if missing := [(one.part, one.made_by) for one in check.parts if not one.format]:
+        print_table(("missing", "how to get it"), missing, text_columns=2)
+        say("")
+    if ready := [command for command, parts in check.missing_parts.items() if not parts]:
+        say(f"ready: {', '.join(ready)}")
+    if waiting := [f"{command} ({_state(parts)})" for command, parts in check.missing_parts.items() if parts]:
+        say(f"not ready: {', '.join(waiting)}")
     for problem in (*check.duplicates, *check.mismatches):
         say(_in_words(problem))
+    if not check.errors and check.next_command is None:
+        say(f"to begin: put images into {check.folder}/images, in a folder for each class if the classes are known")
     if check.others:
         say(f"not parts of a benchmark: {_some(check.others, len(check.others))}")
 
@@ -72,8 +79,6 @@ def to_json(check: BenchmarkCheck) -> dict[str, Any]:
 
 
 def _contents(one: PartCheck) -> str:
-    if one.format is None:
-        return f"missing; {one.made_by}"
     counts = ", ".join(counted(count, _SINGULAR.get(thing, thing[:-1]), thing) for thing, count in one.counts.items())
     if one.answers:
         counts += (
@@ -92,7 +97,7 @@ def _made_from(one: PartCheck) -> str | None:
 
 
 def _state(parts: Iterable[PartCheck]) -> str:
-    return "; ".join(f"{one.part} {'cannot be read' if one.error else 'missing'}" for one in parts) or "ready"
+    return ", ".join(f"{one.part} {'cannot be read' if one.error else 'missing'}" for one in parts)
 
 
 def _in_words(problem: NameProblem) -> str:

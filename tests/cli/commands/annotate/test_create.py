@@ -99,7 +99,9 @@ def test_golden_questions_are_drawn_from_tasks_or_candidates(create: Create, tas
 
 
 def test_golden_questions_come_with_answers_or_without(create: Create) -> None:
-    assert create("--golden", "none").out.splitlines()[1] == ("no golden questions: rater accuracy cannot be measured")
+    assert create("--golden", "none").out.splitlines()[1] == (
+        "no golden questions: rater accuracy cannot be measured (--golden N lets experts answer some)"
+    )
     write_files(Path(), {"pets/images/8.png": picture(8, "PNG"), "more.csv": "image,class\n7.png,cat\n0.png,fish\n"})
     assert "fish" in create("--golden", "more.csv", "--force").err
     Path("more.csv").write_text("image,class\n7.png,cat\n8.png,cat\n8.png,dog\n")
@@ -144,7 +146,7 @@ def test_without_a_benchmark_raters_see_what_the_tasks_say(pets: Path, run: Call
     argv = ["annotate", "create", "pets.db", "tasks.jsonl", "--force"]
     result = run(*argv)
     assert (result.code, result.err) == (0, "")
-    assert "images: 4, not hashed\n" in result.out
+    assert "images: 4, not hashed: serve needs --images\n" in result.out
     assert [row.name for row in rows(schema.classes)] == ["cat", "dog"]
     Path("tasks.jsonl").write_text('{"task": 0, "image": "0.png", "classes": [{"class": 7}]}\n')
     result = run(*argv)

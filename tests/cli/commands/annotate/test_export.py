@@ -33,7 +33,7 @@ def next_of(result: Run) -> str:
     return result.out.splitlines()[-1].removeprefix("next: ")
 
 
-def labels_by(line: str, run: Callable[..., Run], labels: str = "rated/labels.csv") -> dict[str, frozenset[int]]:
+def labels_by(line: str, run: Callable[..., Run], labels: str = "rated/labels.json") -> dict[str, frozenset[int]]:
     """The label sets that the next step makes."""
     for command in line.split(" && "):
         program, *argv = shlex.split(command)
@@ -50,12 +50,12 @@ def test_next_step_makes_labels(export: Export, run: Callable[..., Run]) -> None
         "golden: 8 votes by experts",
         "golden: 16 votes by raters",
         "next: reassess aggregate --benchmark rated -o rated/scores.npz && "
-        "reassess labels --benchmark rated -o rated/labels.csv --threshold 0.8",
+        "reassess labels --benchmark rated -o rated/labels.json --threshold 0.8",
     ]
     sets = labels_by(next_of(result), run)
     assert sets == {f"{number}.png": frozenset({0}) for number in range(8)}  # the last four keep the original label
     assert read_votes("rated/votes.parquet").raters == ("rater 2", "rater 3")
-    Path("rated/labels.csv").unlink()
+    Path("rated/labels.json").unlink()
     assert run("labels", "--benchmark", "rated", "-o", "rated/labels.json", "--threshold", "0.5").code == 0
     again = export("--force", "--rater-names")
     assert again.err == "Warning: rated contains parts made from earlier votes: scores.npz, labels.json\n"
@@ -93,7 +93,7 @@ def test_next_step_follows_the_campaign(
     line = next_of(export(made=made))
     assert line == (
         f"reassess aggregate --benchmark rated -o rated/scores.npz{aggregate} && "
-        f"reassess labels --benchmark rated -o rated/labels.csv{labels}"
+        f"reassess labels --benchmark rated -o rated/labels.json{labels}"
     )
     assert {f"{number}.png" for number in range(4)} <= set(labels_by(line, run))
 

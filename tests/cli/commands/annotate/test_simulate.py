@@ -54,7 +54,11 @@ def test_programs_rate_a_copy(create: Create, run: Callable[..., Run], simulate:
     assert votes == "votes: 16 of at most 16"
     rest = r"8 simulated questions \(\d valid missed, \d invalid kept\)"
     assert re.fullmatch(rf"labels at 0\.8: [\d.]+ % correct on {rest}", labels)
-    assert last == ["copy: tried.db", "next: reassess status tried.db"]
+    assert last == [
+        "copy: tried.db",
+        "the truth of questions that experts have not answered was drawn at random (--labels FILE gives it)",
+        "next: reassess annotate export tried.db -o FOLDER",
+    ]
     assert Path("pets.db").read_bytes() == before
     with annotation.using_campaign("tried.db") as campaign:
         raters = [one for one in annotation.progress_of(campaign, time.time()).raters if one.role == "rater"]

@@ -231,7 +231,7 @@ def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: Campa
     votes = f"{at_most}{counted(most, 'vote')} ({at_most}{plan.rules.per_question:,} per question)"
     call.tell(f"{annotation.shown_address(campaign)}: {tasks}, {votes}")
     if golden is None:
-        call.tell("no golden questions: rater accuracy cannot be measured")
+        call.tell("no golden questions: rater accuracy cannot be measured (--golden N lets experts answer some)")
     else:
         tasks = f"{counted(len(golden), 'task')}, {counted(len(plan.truth), 'question')}"
         practice = f", {counted(practised, 'task')} for practice" if practised else ""
@@ -251,6 +251,7 @@ def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: Campa
                 "tasks by their size"
             )
     examples = f", {counted(len(plan.examples), 'example image')}" if plan.examples else ""
-    hashed = f"hashed in {plan.images and parts.benchmark.sources['images']}" if plan.images else "not hashed"
+    place = parts.benchmark.sources["images"] if plan.images else None
+    hashed = "not hashed: serve needs --images" if place is None else f"hashed in {place}"
     call.tell(f"images: {len(parts.images):,}, {hashed}{examples}")
     call.note_hashes("tasks", "golden", "original", "consent")

@@ -92,7 +92,7 @@ def _make_labels(folder: Path, exported: "Exported", campaign: "Campaign") -> st
         aggregate += ["--golden-at-least", str(campaign.at_least)]
     if campaign.original_votes:
         aggregate += ["--original", str(folder / "original.csv")]
-    labels = ["reassess", "labels", "--benchmark", str(folder), *output("labels", "labels.csv")]
+    labels = ["reassess", "labels", "--benchmark", str(folder), *output("labels", "labels.json")]
     if benchmark.threshold is None:
         labels += ["--threshold", str(USUAL_THRESHOLD)]
     return f"{shlex.join(aggregate)} && {shlex.join(labels)}"

@@ -25,6 +25,8 @@ _ROLES = ("rater", "expert", "owner")
 
 
 def _person(text: str) -> tuple[str, str | None]:
+    if text.endswith("..."):
+        raise click.BadParameter(f"{text} stands for people: give their names, such as ann dora ida:expert.")
     name, separator, role = text.rpartition(":")
     if not separator:
         return text, None

@@ -127,8 +127,8 @@ def simulate(
             )
         if output is not None:
             annotation.backup_campaign(copy, output, force=call.force)
-            call.next("status", output)
-    _report(call, result, seconds, output)
+            call.next("annotate", "export", output, "-o", "FOLDER")
+    _report(call, result, seconds, output, is_random=labels is None)
 
 
 def _adding(progress: Callable[[str, int, int], None]) -> Callable[[int], None]:
@@ -138,7 +138,7 @@ def _adding(progress: Callable[[str, int, int], None]) -> Callable[[int], None]:
     def add(more: int) -> None:
         nonlocal done
         done += more
-        progress("answers", done, done)
+        progress("answers", done, 0)
 
     return add
 
@@ -147,7 +147,7 @@ def _hours(hours: float) -> str:
     return f"{hours:,.1f} hours" if hours >= 0.1 else f"{60 * hours:.1f} minutes"
 
 
-def _report(call: Call, result: "Simulation", seconds: float, output: Path | None) -> None:
+def _report(call: Call, result: "Simulation", seconds: float, output: Path | None, *, is_random: bool) -> None:
     if call.json:
         call.print_document("annotate", result.to_json())
         return
@@ -167,5 +167,9 @@ def _report(call: Call, result: "Simulation", seconds: float, output: Path | Non
             f"{counted(result.voted, 'simulated question')} ({result.valid_missed:,} valid missed, "
             f"{result.invalid_kept:,} invalid kept)"
         )
+    if result.progress.open:
+        call.note(f"{counted(result.progress.open, 'question')} still open: more raters are needed (--raters)")
+    if is_random:
+        call.note("the truth of questions that experts have not answered was drawn at random (--labels FILE gives it)")
     if output is not None:
         call.tell(f"copy: {output}")

@@ -31,6 +31,7 @@ from reassess.formats.files import exists, sha256
 
 _REAL = "ReaL"
 _OF_REAL = ("imagenet-real", "imagenet-real-scores")
+_Labels = TypeVar("_Labels", bound=LabelSets | MultiLabels)
 
 
 def label_set_name(path: Path) -> str:
@@ -43,9 +44,6 @@ def label_set_name(path: Path) -> str:
         if source.files[0].sha256 == digest:
             return _REAL if name in _OF_REAL else name
     return path.name if path.stem.casefold() == _REAL.casefold() else path.stem
-
-
-_Labels = TypeVar("_Labels", bound=LabelSets | MultiLabels)
 
 
 def benchmark_classes(benchmark: Benchmark = IMAGENET) -> Classes:

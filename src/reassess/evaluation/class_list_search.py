@@ -58,6 +58,9 @@ _DOUBT = 0.01  # an id is undecided if a swap with another id has a higher p-val
 
 Ids = npt.NDArray[np.int64]
 Hits = npt.NDArray[np.bool_]
+_TOO_HIGH = "ids that are one too high: they count from 1, or 0 is a background"
+_TOO_LOW = "ids that are one too low: the first class is missing"
+_FEWEST = 3  # of two classes, a shift of the ids is a swap
 
 
 @dataclass(frozen=True, eq=False)
@@ -295,10 +298,6 @@ def _undecided(
 
 
 # --- known orders -----------------------------------------------------------------------------------------------------
-
-_TOO_HIGH = "ids that are one too high: they count from 1, or 0 is a background"
-_TOO_LOW = "ids that are one too low: the first class is missing"
-_FEWEST = 3  # of two classes, a shift of the ids is a swap
 
 
 def known_orders(classes: Classes, count: int) -> dict[str, npt.NDArray[np.int64]]:

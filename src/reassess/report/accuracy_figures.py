@@ -22,6 +22,9 @@ _FRAME = "#444444"
 _MANY = 200  # with more rows, points are smaller
 _MARGIN = 0.04  # of what is drawn, around it
 _SAMPLES = 120  # places along a line that names should not cover
+MOST_NAMED = 10
+_OTHERS = Series(MUTED, ".")
+_INTERVAL_SAMPLES = 24  # places along an interval that names should not cover
 
 
 def draw_leaderboard(
@@ -139,11 +142,6 @@ def frame_accuracies(drawing: Drawing, label_set: str) -> None:
         ylim=(low[1] - margin[1], high[1] + margin[1]),
     )
     axes.grid()
-
-
-MOST_NAMED = 10
-_OTHERS = Series(MUTED, ".")
-_INTERVAL_SAMPLES = 24  # places along an interval that names should not cover
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,17 @@ SQUARE = (WIDTH, 4.3)
 INK, MUTED = "#222222", "#666666"
 MOST_DRAWN = 12  # models, or pairs of them; the table beside a chart has all
 LONGEST = 42  # characters that fit into the width
+# Colours of neighbouring parts of a bar; each differs in lightness from the one before.
+KINDS = ("#14406b", "#c9a227", "#5b8fbf", "#e8b7c8", "#8c2d19", "#d9d9d9", "#6e6e6e")
+_LINE = 0.185  # inches
+_INTERVALS_AROUND = 0.62  # inches of what stands above and below
+_GAP = 0.35  # lines between groups
+_HEADING = 1.0  # lines from a heading to its first value
+_MARGIN = 0.05  # of what is drawn, beside it
+_STACKS_AROUND = 0.68  # inches of what stands above and below stacked bars
+_STEP = 2.3  # lines from one bar to the next: a heading, and the bar
+_DIGIT, _BESIDE = 0.0158, 0.008  # of the width of the axes, that a digit needs, and the edges of a part
+_DARK = 0.5  # a colour of less lightness has white numbers
 
 
 class Series(NamedTuple):
@@ -29,8 +40,6 @@ SERIES = (
     Series("#4d7c0f", "v"),
     Series("#6e6e6e", "P"),
 )
-# Colours of neighbouring parts of a bar; each differs in lightness from the one before.
-KINDS = ("#14406b", "#c9a227", "#5b8fbf", "#e8b7c8", "#8c2d19", "#d9d9d9", "#6e6e6e")
 
 
 def number(value: float, form: str) -> str:
@@ -41,13 +50,6 @@ def number(value: float, form: str) -> str:
 def sentence(text: str) -> str:
     """Words that other outputs show in a line of their own, as a sentence of a page."""
     return f"{text[0].upper()}{text[1:]}."
-
-
-_LINE = 0.185  # inches
-_INTERVALS_AROUND = 0.62  # inches of what stands above and below
-_GAP = 0.35  # lines between groups
-_HEADING = 1.0  # lines from a heading to its first value
-_MARGIN = 0.05  # of what is drawn, beside it
 
 
 @dataclass(frozen=True)
@@ -162,12 +164,6 @@ def _in_words(mark: Mark, form: str) -> str:
     if mark.interval is None:
         return value
     return f"{value} ({' to '.join(number(bound, form) for bound in mark.interval)})"
-
-
-_STACKS_AROUND = 0.68
-_STEP = 2.3  # lines from one bar to the next: a heading, and the bar
-_DIGIT, _BESIDE = 0.0158, 0.008  # of the width of the axes, that a digit needs, and the edges of a part
-_DARK = 0.5  # a colour of less lightness has white numbers
 
 
 @dataclass(frozen=True, eq=False)

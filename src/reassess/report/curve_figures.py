@@ -21,6 +21,10 @@ _STEADY = 20  # pairs kept: with fewer, precision jumps too much to set the scal
 _SAMPLES = 250  # places along a curve that names should not cover
 _ANCHORS = 36  # places along a curve that its name may point at
 _CLOUD = 8  # a rule with more variants is drawn as a cloud with one name
+_STOP_COLOURS = ("#0072b2", "#000000", "#c46a10", "#6e6e6e")
+_STOP_SAMPLES = 200  # places along a line that names should not cover
+_BEST, _CHOSEN, _ALL = "#0072b2", "#000000", "#6e6e6e"
+_PLACES = 200  # places along the line that names should not cover
 
 
 def draw_curves(path: Path, lines: Sequence[MeasuredCurve], rules: Sequence[Rule] = (), *, force: bool = False) -> None:
@@ -121,10 +125,6 @@ def _apart(anchors: npt.NDArray[np.float64], others: Sequence[MeasuredCurve]) ->
     return anchors[np.argsort(-gaps, kind="stable")[: len(anchors) // 2]]
 
 
-_STOP_COLOURS = ("#0072b2", "#000000", "#c46a10", "#6e6e6e")
-_STOP_SAMPLES = 200  # places along a line that names should not cover
-
-
 def draw_replays(path: Path, replays: Mapping[str, Sequence[StopReplay]], *, force: bool = False) -> None:
     """Draw the share of votes that rules take against the labels that both they and all votes keep."""
     save_figure(path, partial(_replays_on, replays=replays), title="Votes that a stop rule saves", force=force)
@@ -153,10 +153,6 @@ def _replays_on(drawing: Drawing, replays: Mapping[str, Sequence[StopReplay]]) -
         "random orders; a question is closed once the probability of its class leaves the bounds beside each point, "
         f"after at least {first.rule.at_least} votes; labels kept at {first.threshold:g}"
     )
-
-
-_BEST, _CHOSEN, _ALL = "#0072b2", "#000000", "#6e6e6e"
-_PLACES = 200  # places along the line that names should not cover
 
 
 def draw_choice(path: Path, choice: ModelChoice, *, force: bool = False) -> None:

@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 
 _MOST_MODELS = 20  # the best
 _MOST_CONFUSIONS = 300  # of a model
+_FREE = "\N{NO-BREAK SPACE}"
+_UNIT = re.compile(r"(?<=\d) (?=%|points?\b)|(?<=\bp) (?=[=<]|below)|(?<=\bp [=<]) (?=\d)|(?<=\bp below) (?=\d)")
+_WHOLE = re.compile(rf"\btop-\d+(?:{_FREE}%)?", re.IGNORECASE)  # no line ends at its hyphen
+_LONGEST = 12  # letters of a word that fits into a narrow column
+_JOINT = re.compile(r"(?<=[^\W_][_./-])(?=\w)")
+_MOST_ROWS = 60  # of a chart's table on the page; its CSV file has all
+NO_CLASS = "unknown class"
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,13 +105,6 @@ def _confusions(results: dict[str, Evaluation], notes: Sequence[str]) -> Explore
     )
 
 
-_FREE = "\N{NO-BREAK SPACE}"
-_UNIT = re.compile(r"(?<=\d) (?=%|points?\b)|(?<=\bp) (?=[=<]|below)|(?<=\bp [=<]) (?=\d)|(?<=\bp below) (?=\d)")
-_WHOLE = re.compile(rf"\btop-\d+(?:{_FREE}%)?", re.IGNORECASE)  # no line ends at its hyphen
-_LONGEST = 12  # letters of a word that fits into a narrow column
-_JOINT = re.compile(r"(?<=[^\W_][_./-])(?=\w)")
-
-
 def bound(text: str) -> str:
     """A text in which no line can end between a number and its unit."""
     return _UNIT.sub(_FREE, text)
@@ -127,10 +127,6 @@ def set_heading(text: str) -> "Markup":
 
 def _parts(word: str) -> list[str]:
     return _JOINT.split(word) if len(word) > _LONGEST else [word]
-
-
-_MOST_ROWS = 60  # of a chart's table on the page; its CSV file has all
-NO_CLASS = "unknown class"
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,41 @@ from reassess.text import counted, together
 
 # A page is read by those who use the command line, and by others.
 _FIX = FIX_CLASS_LIST.render(lambda name, _: f"{name} in Python, or of --classes auto")
+_MOST_VERDICTS = 5  # about neighbours
+_Charts = Mapping[str, Chart | Missing]
+_ABOUT = {
+    "leaderboard": (
+        "Among published models",
+        "Grey points are public results, stars are the models of this report. The expected accuracy is on the line "
+        "through the rows nearest in original accuracy; the interval contains 95 % of models with the same original "
+        "accuracy from families that are not among the public results.",
+    ),
+    "label-count": (
+        "Accuracy by number of valid classes",
+        "Images with several objects have several valid classes. Any of them counts as correct. Lines are 95 % Wilson "
+        "intervals over images. The chart pools the highest numbers of classes, which have few images; the table lists "
+        "each number.",
+    ),
+    "model-or-label": (
+        "Model or label?",
+        "Where the model's first class and the original label differ and raters were asked about the model's class, "
+        "which of the two classes scores higher? Scores may count the original label itself as a vote; the raters "
+        "alone do not.",
+    ),
+    "labelling-bias": (
+        "Labelling bias",
+        "If several classes are valid, how often does the model pick the original label? An unbiased model does so "
+        "only by chance. A model that picks the class with the most certain votes does so as often as the raters' "
+        "favourite is the original label. Counted on images where both the prediction and the original label are "
+        "valid. Lines are 95 % Wilson intervals over images; p: exact two-sided test against chance.",
+    ),
+    "curve": (
+        "Precision and recall of the labels",
+        "How good are the labels? Scores of (image, class) questions are compared with the answers of experts. "
+        "In-sample: these answers also made the scores; if the scores can be made again, a second curve shows scores "
+        "made without the judged image. Bands and crosses are 95 % bootstrap intervals over images.",
+    ),
+}
 
 
 def headline(findings: Findings, scatter: Chart | Missing) -> Section:
@@ -112,9 +147,6 @@ def _not_scored(findings: Findings) -> Iterator[str]:
         yield f"{counts}." if len(names) == len(findings.models) else f"{together(names)}: {counts}."
 
 
-_MOST_VERDICTS = 5  # about neighbours
-
-
 def standing(findings: Findings, chart: Chart | Missing) -> Section:
     """Verdicts, differences and ranks of several models."""
     ranking = findings.ranking
@@ -162,42 +194,6 @@ def _ranks(findings: Findings) -> Table:
     by_judge = f"rank by {heading(findings.labels.title)}"
     forms = {"model": TEXT, by_judge: COUNT, "95 %": COUNT, "rank by original": COUNT, "Holm p": P_VALUE}
     return table("ranks", "Ranks", forms, list(zip(*columns, strict=True)))
-
-
-_Charts = Mapping[str, Chart | Missing]
-_ABOUT = {
-    "leaderboard": (
-        "Among published models",
-        "Grey points are public results, stars are the models of this report. The expected accuracy is on the line "
-        "through the rows nearest in original accuracy; the interval contains 95 % of models with the same original "
-        "accuracy from families that are not among the public results.",
-    ),
-    "label-count": (
-        "Accuracy by number of valid classes",
-        "Images with several objects have several valid classes. Any of them counts as correct. Lines are 95 % Wilson "
-        "intervals over images. The chart pools the highest numbers of classes, which have few images; the table lists "
-        "each number.",
-    ),
-    "model-or-label": (
-        "Model or label?",
-        "Where the model's first class and the original label differ and raters were asked about the model's class, "
-        "which of the two classes scores higher? Scores may count the original label itself as a vote; the raters "
-        "alone do not.",
-    ),
-    "labelling-bias": (
-        "Labelling bias",
-        "If several classes are valid, how often does the model pick the original label? An unbiased model does so "
-        "only by chance. A model that picks the class with the most certain votes does so as often as the raters' "
-        "favourite is the original label. Counted on images where both the prediction and the original label are "
-        "valid. Lines are 95 % Wilson intervals over images; p: exact two-sided test against chance.",
-    ),
-    "curve": (
-        "Precision and recall of the labels",
-        "How good are the labels? Scores of (image, class) questions are compared with the answers of experts. "
-        "In-sample: these answers also made the scores; if the scores can be made again, a second curve shows scores "
-        "made without the judged image. Bands and crosses are 95 % bootstrap intervals over images.",
-    ),
-}
 
 
 def sections(findings: Findings, *, track: Callable[[Sequence[str]], Iterable[str]] = iter) -> list[Section]:

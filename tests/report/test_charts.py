@@ -14,7 +14,7 @@ from reassess.comparison import Findings, Taxonomy
 from reassess.comparison.taxonomy import ERROR_KINDS, KINDS_IN_WORDS
 from reassess.core import Classes, LabelSets, Leaderboard, Predictions
 from reassess.errors import Missing
-from reassess.report import CHARTS, Chart, figures, write_chart
+from reassess.report import CHARTS, Chart, write_chart
 from reassess.report.accuracy_figures import Spot, scatter_on
 from reassess.report.chart_figures import (
     SQUARE,
@@ -40,13 +40,9 @@ THREE = findings("one", "two", "three", board=leaderboard())
 
 
 @pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Drawn:
+def drawn(drawings: list[Any], tmp_path: Path) -> Drawn:
     """Draw and save a figure, and return its axes."""
     import matplotlib
-
-    drawings = []
-    words = figures._in_words
-    monkeypatch.setattr(figures, "_in_words", lambda drawing: drawings.append(drawing) or words(drawing))
 
     def drawn(draw: Any, size: Any, title: str = "t") -> Any:
         save_figure(tmp_path / "f.svg", draw, title=title, size=size, force=True)

@@ -124,9 +124,7 @@ def check(rows: Any) -> None:
         assert bool(row["rated"]) == (number in RATED)
 
 
-@pytest.mark.parametrize(
-    ("layout", "file_format"), [(tar, None), (flat, None), (class_folders, None), (tar, "array_record")]
-)
+@pytest.mark.parametrize(("layout", "file_format"), [(tar, None), (class_folders, "array_record")])
 def test_every_feature_is_that_of_the_image_of_the_name(
     tfds: ModuleType, sources: None, tmp_path: Path, layout: Any, file_format: str | None
 ) -> None:

@@ -239,7 +239,7 @@ def test_a_transform_of_one_part_is_not_that_of_another(library: Library) -> Non
     assert (training.transform, held_out.transform, library.images.transform) == (red, None, None)
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, 1])
 @pytest.mark.parametrize("library", TORCH, indirect=True)
 def test_a_loader_gives_each_image_its_target(
     library: Library, both_targets: tuple[TrainingTargets, ...], workers: int

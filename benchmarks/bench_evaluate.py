@@ -14,11 +14,11 @@ import numpy.typing as npt
 import pytest
 from memory import anonymous_mib
 
-from reassess import LabelSets, evaluate, read_labels, read_original
+from reassess import LabelSets, Predictions, evaluate, read_labels, read_original
 from reassess.core.image_names import validation_names
 from reassess.data import fetch
 from reassess.evaluation import top1_hits
-from reassess.evaluation.class_ranks import best_ranks, ranks_of_scores
+from reassess.evaluation.class_ranks import best_ranks, ranks_and_top1
 
 CLASSES, IMAGES, MODELS, BATCH = 1_000, 50_000, 2_000, 256
 SIZE = "50,000 x 1,000"
@@ -43,7 +43,7 @@ def tied(scores: Floats) -> Floats:
 
 def every_k(scores: Floats, labels: LabelSets) -> npt.NDArray[np.int64]:
     """ReaL hits at every k, from 1 to the number of classes."""
-    ranks, _ = ranks_of_scores(scores, labels.indptr, labels.indices)
+    ranks, _ = ranks_and_top1(Predictions.from_scores(scores), np.arange(len(scores)), labels.indptr, labels.indices)
     starts = np.append(labels.indptr[:-1][labels.sizes > 0], labels.indptr[-1])
     return np.cumsum(np.bincount(best_ranks(ranks, starts), minlength=CLASSES))
 

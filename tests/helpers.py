@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -128,6 +129,16 @@ def write_files(folder: Path, contents: Mapping[str, str | bytes]) -> Path:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content.encode() if isinstance(content, str) else content)
     return folder
+
+
+def write_tar(path: Path, contents: Mapping[str, bytes], form: int = tarfile.GNU_FORMAT) -> Path:
+    """Write an uncompressed archive with the content of each member, in their order."""
+    with tarfile.open(path, "w", format=form) as archive:
+        for name, content in contents.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return path
 
 
 def write_csv(path: str | Path, headings: str, rows: Iterable[Iterable[object]]) -> Path:

@@ -18,7 +18,7 @@ import pytest
 
 from reassess.aggregation import METHODS
 from reassess.formats.predictions import READERS
-from tests.helpers import Run
+from tests.helpers import Needs, RealFile, Run
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "reassess"
@@ -73,8 +73,8 @@ def _shape(text: str) -> str:
 def test_a_page_shows_what_its_commands_print(
     page: Path,
     run: Callable[..., Run],
-    needs: Callable[[str], None],
-    real_file: Callable[[str], Path],
+    needs: Needs,
+    real_file: RealFile,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -114,9 +114,7 @@ def test_a_page_shows_what_its_commands_print(
             assert _shape(result.out + result.err) == _shape(shown), command
 
 
-def test_the_demo_prints_what_the_readme_shows(
-    real_file: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_demo_prints_what_the_readme_shows(real_file: RealFile, capsys: pytest.CaptureFixture[str]) -> None:
     real_file("real.json")
     shown = next(
         shown
@@ -137,18 +135,24 @@ def test_the_command_line_reference_is_up_to_date() -> None:
     assert (ROOT / "docs" / "cli.md").read_text(encoding="utf-8") == reference()
 
 
-def test_every_link_to_a_file_leads_to_one() -> None:
+def _anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(
+        r"^#+ (.*)$", re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE), re.M
+    )
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_link_leads_to_a_file_and_a_heading_in_it() -> None:
     for page in PAGES:
-        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
-            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+        for target, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", page.read_text(encoding="utf-8")):
+            linked = page.parent / target if target else page
+            assert linked.exists(), f"{page.name} links to {target}"
+            assert not anchor or linked.suffix != ".md" or anchor in _anchors(linked), f"{page.name}: {target}#{anchor}"
 
 
 def test_the_recipe_for_dumping_scores_makes_a_file_that_evaluate_reads(
-    needs: Callable[[str], None],
-    run: Callable[..., Run],
-    real_file: Callable[[str], Path],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    needs: Needs, run: Callable[..., Run], real_file: RealFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     needs("torchvision")
     real_file("real.json")

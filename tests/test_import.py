@@ -1,7 +1,6 @@
 """What is not needed is not imported: checked in fresh processes."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 
 import reassess
 from reassess.core import LabelSets
-from tests.helpers import python
+from tests.helpers import RealFile, python
 
 HEAVY = {"numpy", "numba", "polars", "torch", "matplotlib", "pandas", "rich", "requests", "timm"}
 HEAVY |= {"scipy", "scipy.special", "scipy.stats"}
@@ -43,7 +42,7 @@ def test_evaluating_ids_needs_neither_compiler_nor_tables(tmp_path: Path) -> Non
 
 
 def test_evaluating_ids_by_all_that_is_known_of_imagenet_needs_no_compiler(
-    tmp_path: Path, real_file: Callable[[str], Path], real_original: LabelSets
+    tmp_path: Path, real_file: RealFile, real_original: LabelSets
 ) -> None:
     for name in ("real.json", "scores.npz", "golden.npz", "validation_labels.txt"):
         real_file(name)

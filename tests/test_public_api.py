@@ -63,10 +63,23 @@ def test_there_are_few_public_names() -> None:
     assert len(PUBLIC) <= 130
 
 
+def python_of(page: str) -> Iterator[str]:
+    """What a page shows of Python: blocks, calls and names of `reassess` in its text, and the table of the README."""
+    yield from (block.partition("\n")[2] for block in page.split("```")[1::2] if block.startswith("py"))
+    yield from re.findall(r"`(reassess\.[^`]+|\w+\([^`]*)`", "".join(page.split("```")[::2]))
+    yield page.partition("All of these are names of `reassess`:\n")[2].partition("\n## ")[0]
+
+
 def test_every_public_name_is_used_in_the_docs_or_an_example() -> None:
-    text = "\n".join(path.read_text() for path in pages())
-    unused = {name for name in PUBLIC if not re.search(rf"\b{name}\b", text)} - {"__version__"}
+    texts = [(path.suffix, path.read_text()) for path in pages()]
+    code = "\n".join(part for suffix, text in texts for part in ([text] if suffix == ".py" else python_of(text)))
+    unused = {name for name in PUBLIC if not re.search(rf"\b{name}\b", code)} - {"__version__"}
     assert unused == set()
+
+
+def test_a_word_of_a_page_or_a_command_is_no_use_of_a_public_name() -> None:
+    page = "Tasks, `scores`.\n```console\n$ reassess predict\n```\n`label_diff(a, b)`\n```py\nevaluate(x)\n```\n"
+    assert list(python_of(page)) == ["evaluate(x)\n", "label_diff(a, b)", ""]
 
 
 ERRORS = [name for name, value in vars(reassess.errors).items() if inspect.isclass(value) and name[0] != "_"]

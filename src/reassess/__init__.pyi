@@ -1,5 +1,4 @@
 from .aggregation import Golden as Golden
-from .aggregation import Rater as Rater
 from .aggregation import aggregate as aggregate
 from .aggregation import fit_dawid_skene as fit_dawid_skene
 from .aggregation import golden_truth as golden_truth
@@ -15,13 +14,11 @@ from .cleaning import checked_truth as checked_truth
 from .cleaning import find_label_errors as find_label_errors
 from .cleaning import make_folds as make_folds
 from .cleaning import training_targets as training_targets
-from .comparison import Disagreements as Disagreements
 from .comparison import Findings as Findings
 from .comparison import Panel as Panel
 from .comparison import co_occurrence as co_occurrence
 from .comparison import compare as compare
 from .comparison import compare_orders as compare_orders
-from .comparison import every_pair as every_pair
 from .comparison import fit_trend as fit_trend
 from .comparison import label_agreement as label_agreement
 from .comparison import label_diff as label_diff
@@ -29,7 +26,6 @@ from .comparison import label_uncertainty as label_uncertainty
 from .comparison import place_models as place_models
 from .comparison import rank_models as rank_models
 from .comparison import taxonomies as taxonomies
-from .core import IMAGENET as IMAGENET
 from .core import Benchmark as Benchmark
 from .core import Candidates as Candidates
 from .core import Classes as Classes
@@ -43,7 +39,6 @@ from .core import Scores as Scores
 from .core import Tasks as Tasks
 from .core import TrainingTargets as TrainingTargets
 from .core import Votes as Votes
-from .core import benchmark_of as benchmark_of
 from .core import class_folder_order as class_folder_order
 from .data import BenchmarkCheck as BenchmarkCheck
 from .data import check_benchmark as check_benchmark
@@ -59,11 +54,9 @@ from .data import read_votes as read_votes
 from .data import scan_images as scan_images
 from .data import update_benchmark as update_benchmark
 from .errors import DataError as DataError
-from .errors import Missing as Missing
 from .errors import ReassessError as ReassessError
 from .errors import ReassessWarning as ReassessWarning
 from .evaluation import Evaluation as Evaluation
-from .evaluation import Mistakes as Mistakes
 from .evaluation import RealAccuracy as RealAccuracy
 from .evaluation import evaluate as evaluate
 from .evaluation import find_class_list as find_class_list
@@ -73,9 +66,7 @@ from .evaluation import multi_hot as multi_hot
 from .evaluation import multi_label_accuracy as multi_label_accuracy
 from .evaluation import outcomes_table as outcomes_table
 from .evaluation import padded_ids as padded_ids
-from .evaluation import ranked as ranked
 from .evaluation import top1_hits as top1_hits
-from .evaluation import verdicts as verdicts
 from .formats import read_candidates as read_candidates
 from .formats import read_clean_list as read_clean_list
 from .formats import read_duplicates as read_duplicates

@@ -1,6 +1,6 @@
 """Lists of the images in a folder or an archive: names relative to it, pictures alone."""
 
-import io
+import random
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterable
@@ -14,7 +14,7 @@ from reassess.data import list_images
 from reassess.data.image_folders import _OTHER_PICTURES, PICTURE_SUFFIXES, pictures_in
 from reassess.data.pictures import _FORMATS
 from reassess.errors import ReassessWarning
-from tests.helpers import Refused, write_files
+from tests.helpers import Refused, write_files, write_tar
 
 
 def to_folder(place: Path, names: Iterable[str]) -> Path:
@@ -31,11 +31,7 @@ def to_zip(place: Path, names: Iterable[str]) -> Path:
 
 
 def to_tar(place: Path, names: Iterable[str]) -> Path:
-    path = place.with_suffix(".tar")
-    with tarfile.open(path, "w") as archive:
-        for name in names:
-            archive.addfile(tarfile.TarInfo(name), io.BytesIO())
-    return path
+    return write_tar(place.with_suffix(".tar"), dict.fromkeys(names, b""))
 
 
 KINDS = pytest.mark.parametrize("write", [to_folder, to_zip, to_tar])
@@ -121,6 +117,16 @@ def test_the_folder_that_was_packed_is_no_part_of_a_name(tmp_path: Path, write: 
         "images/cats/tom.jpg",
         "images/rex.jpg",
     )
+
+
+@pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_members_of_every_kind_of_tar_are_found(tmp_path: Path, form: int) -> None:
+    """Short and long paths, empty and large members, and a size that is a multiple of the block."""
+    sizes = {f"{'d' * 90}/{'n' * 90}.png": 3, "a/b.JPEG": 0, "b.jpg": 512, "a/a.jpeg": 100_000, "é.png": 511, "x.py": 9}
+    members = {path: random.Random(0).randbytes(size) for path, size in sizes.items()}
+    images = pictures_in(write_tar(tmp_path / "a.tar", members, form))
+    assert images.paths == ("b.jpg", "é.png", "a/a.jpeg", "a/b.JPEG", f"{'d' * 90}/{'n' * 90}.png")
+    assert [images.source(row).read() for row in range(5)] == [members[path] for path in images.paths]
 
 
 def test_a_link_to_a_folder_is_followed(tmp_path: Path) -> None:

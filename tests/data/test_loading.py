@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reassess.core import IMAGENET, Benchmark, Classes, LabelSets, MultiLabels, Votes
+from reassess.core import IMAGENET, Benchmark, Classes, LabelSets, Votes
 from reassess.core.classes import GIVE_CLASSES
 from reassess.core.image_names import validation_names
 from reassess.data import (
@@ -60,19 +60,6 @@ def test_ids_need_no_list(refused: Refused, tmp_path: Path, no_known_data: None)
     assert (labels.classes, labels.sets()) == (Classes(1000), {FIRST: {999}, SECOND: frozenset()})
     bad = write(tmp_path / "bad.json", {FIRST: [1000]})
     assert refused(lambda: read_labels(bad)) == "out-of-range at bad.json, image ILSVRC2012_val_00000001.JPEG"
-
-
-@pytest.mark.parametrize("name", [{"names": ("cat", "dog")}, {"wnids": ("n01440764", "n02123045")}])
-def test_numbered_originals_of_named_labels_are_an_error_both_ways(
-    refused: Refused, refused_text: Refused, name: dict[str, tuple[str, ...]]
-) -> None:
-    labels = LabelSets.from_lists(["a"], [[0, 1]], Classes(2, **name, has_local_ids=True))
-    original = LabelSets.from_lists(["a"], [[1]])
-    texts = ", ".join(next(iter(name.values())))
-    assert refused(lambda: original.in_classes(labels.classes)) == "ids-of-names"
-    assert refused_text(lambda: labels.in_classes(original.classes)) == (
-        f"the classes are named, and no list says what they are called\n  found:   {texts}\n  fix:     {GIVE_CLASSES}"
-    )
 
 
 def test_with_the_list_wnids_and_names_have_the_official_ids(refused: Refused, tmp_path: Path, needs: Needs) -> None:
@@ -129,14 +116,6 @@ def test_a_file_of_labels_is_parsed_once(tmp_path: Path, monkeypatch: pytest.Mon
         calls.clear()
         assert read_labels(path).judging.sets() == {"a.png": {1}}
         assert calls == [path]
-
-
-def test_a_loader_gives_what_the_file_holds(tmp_path: Path, real_file: RealFile) -> None:
-    plain = read_labels(write(tmp_path / "plain.csv", "image,class\na,1\nb,\n"))
-    assert isinstance(plain, LabelSets)
-    reviewed = read_labels(write(tmp_path / "r.csv", "image,class,answer\na,1,valid\nb,1,valid\nb,,problematic\n"))
-    assert isinstance(reviewed, MultiLabels)
-    assert repr(read_labels(real_file("validation_labels.txt"))).startswith("LabelSets(50,000 images, 50,000")
 
 
 def test_of_a_multi_label_set_the_valid_classes_of_good_images_judge(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from reassess.data import SOURCES, KnownFile, Source, WheelMember, downloads, sources
+from reassess.data import SOURCES, KnownFile, Source, downloads, sources
+from reassess.data.catalogue import WheelMember
 from reassess.errors import DataError, OutputError, ReassessWarning, SourceError
 from tests.helpers import GOOD, GOOD_SHA, Needs, RealFile, no_network, no_package, python
 

@@ -17,15 +17,8 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from reassess.core import Classes, LabelSets, Predictions, class_folder_order
-from reassess.evaluation import (
-    ClassList,
-    Outcomes,
-    UndecidedClass,
-    class_list_search,
-    evaluate,
-    find_class_list,
-    find_outcomes,
-)
+from reassess.evaluation import ClassList, Outcomes, class_list_search, evaluate, find_class_list, find_outcomes
+from reassess.evaluation.class_list import UndecidedClass
 from reassess.evaluation.class_list_search import known_orders
 from reassess.evaluation.evaluation_words import no_list_in_words
 from reassess.evaluation.outcomes import join_and_rank
@@ -429,18 +422,6 @@ def test_an_id_is_undecided_if_a_swap_is_not_far_less_likely(seed: int, classes:
     for each in undecided:
         assert (each.class_id, each.images) == (class_of[each.output], counts[each.output, each.class_id])
         assert each.rival_images == (0 if each.rival is None else counts[each.output, each.rival])
-
-
-@given(st.integers(0, 2**32 - 1), st.integers(1, 6))
-def test_ids_of_which_no_image_tells_keep_their_class_or_take_the_free_ones_in_order(seed: int, classes: int) -> None:
-    counts = np.random.default_rng(seed).poisson(0.3, (classes, classes)).astype(np.int32)
-    class_of = class_list_search._assign(counts).tolist()
-    assert sorted(class_of) == list(range(classes))
-    silent = [i for i in range(classes) if not counts[i, class_of[i]]]
-    free = {class_of[i] for i in silent}
-    assert all(class_of[i] == i for i in silent if i in free)
-    others = [class_of[i] for i in silent if i not in free]
-    assert others == sorted(others)
 
 
 def test_all_images_choose_the_list_that_is_written() -> None:

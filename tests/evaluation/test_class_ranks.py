@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from reassess.core import Predictions
 from reassess.evaluation import top1_hits
-from reassess.evaluation.class_ranks import best_ranks, count_hits, ranks_and_top1, ranks_of_ids, ranks_of_scores
-from tests.helpers import EXACT_VALUES, SMALLEST, bits_of_bfloat16, fault_of, message, refused
+from reassess.evaluation.class_ranks import best_ranks, count_hits, ranks_and_top1, ranks_of_ids
+from tests.helpers import EXACT_VALUES, SMALLEST, bits_of_bfloat16, message, refused
 from tests.references import ranking
 
 TYPES = ("float16", "bfloat16", "float32", "float64")
@@ -153,11 +153,6 @@ def test_every_nan_is_seen_however_near_to_infinity_its_bits_are(kind: str, infi
     table = bits if kind == "bfloat16" else bits.view(kind)
     with refused("not-a-number"):
         all_ranks(predictions_of(table), 2)
-
-
-def test_a_target_beyond_the_classes_is_an_error() -> None:
-    given = np.zeros((1, 3), np.float32), np.array([0, 2]), np.array([1, 3])
-    assert fault_of(ranks_of_scores, *given) == ("out-of-range", "3")
 
 
 @given(ids=st.lists(st.permutations(range(7)).map(lambda p: p[:3]), min_size=1, max_size=8), data=st.data())

@@ -1,7 +1,7 @@
 """`evaluate` counts what plain references count, on random and on the real data, and obeys the laws of accuracy."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -19,7 +19,7 @@ from reassess.core.image_names import validation_names
 from reassess.data import read_votes
 from reassess.evaluation import MISTAKE_KINDS, Evaluation, evaluate
 from reassess.numeric import Proportion
-from tests.helpers import message, numbered_labels, scores_of
+from tests.helpers import RealFile, message, numbered_labels, scores_of
 from tests.references import Tally, published_snippet, ranking, tally
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* agrees with the original labels on")  # drawn models are by chance
@@ -171,7 +171,7 @@ def with_near_floats(document: dict[str, object]) -> dict[str, object]:
 LIST_LENGTHS = {0: 3163, 1: 39394, 2: 5408, 3: 1319, 4: 411, 5: 161, 6: 88, 7: 41, 8: 13, 9: 2}
 
 
-def test_the_real_labels_are_as_published(real_labels: LabelSets, real_file: Callable[[str], Path]) -> None:
+def test_the_real_labels_are_as_published(real_labels: LabelSets, real_file: RealFile) -> None:
     """Some lists of the file are not sorted, and are read as sets."""
     assert dict(enumerate(np.bincount(real_labels.sizes).tolist())) == LIST_LENGTHS
     assert real_labels.images == validation_names()
@@ -194,7 +194,7 @@ def test_unrated_images_carry_exactly_their_original_label(
 
 
 def test_the_original_labels_as_a_model_score_what_the_paper_says(
-    real_labels: LabelSets, real_original: LabelSets, real_scores: Scores, real_file: Callable[[str], Path]
+    real_labels: LabelSets, real_original: LabelSets, real_scores: Scores, real_file: RealFile
 ) -> None:
     experts = read_votes(real_file("golden.npz"))
     predictions = Predictions.from_ids(real_original.indices, real_original.images)
@@ -225,7 +225,7 @@ def test_the_original_labels_score_less_on_the_images_that_were_rated(
 
 
 def test_evaluate_counts_as_the_published_snippet_on_the_real_labels(
-    real_labels: LabelSets, real_file: Callable[[str], Path]
+    real_labels: LabelSets, real_file: RealFile
 ) -> None:
     """Whole, shuffled, in batches, and on a subset; test_timm.py compares with timm."""
     lists, names = json.loads(real_file("real.json").read_text()), np.array(validation_names())

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reassess.core import Predictions
-from reassess.evaluation.probabilities import are_probabilities, class_probabilities, kind_of_scores
+from reassess.evaluation.probabilities import class_probabilities, kind_of_scores
 from tests.helpers import message
 
 INF = math.inf
@@ -57,15 +57,15 @@ def test_rows_of_probabilities_that_add_up_to_1_but_for_rounding_are_taken_as_th
     scores = (weights / weights.sum(axis=1, keepdims=True)).astype(dtype)
     which, at = drawn(scores, random)
     predictions = Predictions.from_scores(scores)
-    assert are_probabilities(predictions)
+    assert kind_of_scores(predictions) == "probabilities"
     assert class_probabilities(predictions, which, at).tolist() == scores[which, at].tolist()
 
 
 @pytest.mark.parametrize("row", [[0.25, 0.25, 0.5], [0.25, 0.25, 0.509], [0.0, 0.0, 1.0]])
 def test_scores_are_probabilities_if_every_row_of_all_outputs_is(row: list[float]) -> None:
     scores = np.array([[0.5, 0.25, 0.25]] * 2_000 + [row])
-    assert are_probabilities(Predictions.from_scores(scores))
-    assert are_probabilities(Predictions.from_scores(scores, columns=np.array([0, -1, 1])))
+    assert kind_of_scores(Predictions.from_scores(scores)) == "probabilities"
+    assert kind_of_scores(Predictions.from_scores(scores, columns=np.array([0, -1, 1]))) == "probabilities"
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_scores_are_probabilities_if_every_row_of_all_outputs_is(row: list[float
 )
 def test_a_row_that_is_none_of_probabilities_among_many_is_an_error_if_asked(row: list[float], found: str) -> None:
     scores = np.array([[0.5, 0.25, 0.25]] * 1_500 + [row] + [[0.5, 0.25, 0.25]] * 1_500)
-    assert not are_probabilities(Predictions.from_scores(scores))
+    assert kind_of_scores(Predictions.from_scores(scores)) != "probabilities"
     assert message(kind_of_scores, Predictions.from_scores(scores), refuse_odd=True) == (
         "scores of an image do not add up to 1, but those of other images do\n  where:   row 1500\n"
         f"  allowed: 0 to 1, and a sum of 1 but for 0.01\n  found:   {found}; 3,000 of 3,001 add up\n"

@@ -56,7 +56,7 @@ class CompiledLaws:
         for form in ("multi-hot", "multi-hot floats"):
             valid = forms_of(sets, classes)[form]
             assert self.count(values.astype(np.float32), valid, top_k) == (hits, n, empty, 0, 0), form
-        assert self.count(np.full((60, classes), np.nan, np.float32), valid).nan == 60
+        assert self.count(np.full((60, classes), np.nan, np.float32), valid, top_k).nan == 60
 
     def test_denormals_are_numbers_and_minus_zero_equals_zero(self, kind: str) -> None:
         values, sets, hits = denormals(kind)
@@ -72,14 +72,13 @@ class CompiledLaws:
             total += hits, n, empty
         assert total.tolist() == [42_164, 46_837, 3163]
 
-    @pytest.mark.parametrize("sign", [1, -1], ids=["plus", "minus"])
-    def test_nan_of_either_sign_is_an_error_even_where_no_class_is_valid(self, kind: str, sign: int) -> None:
+    def test_nan_of_either_sign_is_an_error_even_where_no_class_is_valid(self, kind: str) -> None:
         values = np.zeros((3, 4))
-        values[0, 0], values[1, 2] = np.inf, np.copysign(np.nan, sign)
+        values[0, 0], values[1, 2], values[2, 3] = np.inf, np.nan, np.copysign(np.nan, -1)
         scores = self.tensor(values, kind)
         for valid in (np.array([[1], [2], [0]]), np.array([[1], [-1], [0]]), np.eye(3, 4)):
-            assert self.count(scores, valid).nan == 1
-            assert fault_of(self.refuse, scores, valid) == ("not-a-number", "NaN in the scores of images: 1")
+            assert self.count(scores, valid).nan == 2
+            assert fault_of(self.refuse, scores, valid) == ("not-a-number", "NaN in the scores of images: 2")
 
     @pytest.mark.parametrize("valid", ILL_FORMED.values(), ids=ILL_FORMED.keys())
     def test_valid_classes_that_are_ill_formed_are_an_error(self, valid: npt.NDArray[Any]) -> None:

@@ -16,7 +16,7 @@ import pytest
 from reassess import LabelSets, Predictions, RealAccuracy, evaluate
 from reassess.core.image_names import image_keys
 from reassess.evaluation import multi_hot, padded_ids
-from tests.helpers import picture
+from tests.helpers import Needs, picture
 
 N, CLASSES, BATCH = 1_300, 1_000, 256
 Counted = list[int]  # hits at 1, hits at 5, images with a valid class
@@ -144,7 +144,7 @@ WAYS: dict[str, tuple[list[str], list[str], Callable[..., Counted]]] = {
 
 @pytest.mark.parametrize(("way", "kind"), [(way, kind) for way, (_, kinds, _) in WAYS.items() for kind in kinds])
 def test_hits_and_images_are_those_of_evaluate(
-    way: str, kind: str, stream: Stream, needs: Callable[[str], None], tmp_path: Path
+    way: str, kind: str, stream: Stream, needs: Needs, tmp_path: Path
 ) -> None:
     packages, _, count = WAYS[way]
     for package in packages:

@@ -1,6 +1,5 @@
 """CleanTraining: the images on a list, by name, and nothing else; what the dataset lacks is counted."""
 
-from collections.abc import Callable
 from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
@@ -12,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.errors import DataError, ReassessWarning
-from tests.helpers import code_of, message, number_of, picture, write_files
+from tests.helpers import Needs, code_of, message, number_of, picture, write_files
 
 
 @pytest.fixture
@@ -70,9 +69,7 @@ paths = st.lists(st.sampled_from([f"{folder}/{stem}.JPEG" for folder in "ab" for
 
 
 @given(paths, st.sets(st.sampled_from("cdefgh"), min_size=1))
-def test_an_image_is_kept_if_and_only_if_it_is_listed(
-    needs: Callable[[str], None], paths: Any, listed: set[str]
-) -> None:
+def test_an_image_is_kept_if_and_only_if_it_is_listed(needs: Needs, paths: Any, listed: set[str]) -> None:
     needs("torchvision")
     module = import_module("reassess.integrations.torch_training")
     stems = [Path(path).stem for path in paths]

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from reassess.core import LabelSets
-from tests.helpers import code_of, message, number_of, picture
+from tests.helpers import Needs, RealFile, code_of, message, number_of, picture
 
+Add = Callable[..., Any]
 VALID = {1: [65], 2: [], 3: [231, 230], 4: [809, 968, 925], 5: [516], 6: [57], 7: [334], 8: [700]}
 ORDER = [3, 8, 2, 5, 1, 7, 4, 6]
 NAMES = [f"ILSVRC2012_val_{number:08d}_n01751748.JPEG" for number in ORDER]
@@ -22,7 +23,7 @@ LABELS = LabelSets.from_lists([f"ILSVRC2012_val_{number:08d}.JPEG" for number in
 
 
 @pytest.fixture(scope="module")
-def datasets(needs: Callable[[str], None], tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
+def datasets(needs: Needs, tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     needs("datasets")
     needs("PIL")
     datasets = import_module("datasets")
@@ -31,7 +32,7 @@ def datasets(needs: Callable[[str], None], tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture(scope="module")
-def add(datasets: ModuleType) -> Callable[..., Any]:
+def add(datasets: ModuleType) -> Add:
     """The function under test."""
     return import_module("reassess.integrations.huggingface").with_real_labels
 
@@ -78,9 +79,7 @@ def check(labelled: Any, before: Any) -> None:
     assert {name: labelled.features[name] for name in before.features} == before.features
 
 
-def test_images_in_parquet_get_the_classes_of_their_names(
-    add: Callable[..., Any], datasets: ModuleType, images: Any
-) -> None:
+def test_images_in_parquet_get_the_classes_of_their_names(add: Add, datasets: ModuleType, images: Any) -> None:
     """In any order, and only some."""
     labelled = add(images, LABELS)
     check(labelled, images)
@@ -92,9 +91,7 @@ def test_images_in_parquet_get_the_classes_of_their_names(
     assert add(images.select([]), LABELS)["real_label"][:] == []
 
 
-def test_no_image_is_decoded_and_none_is_written_again(
-    add: Callable[..., Any], datasets: ModuleType, tmp_path: Path
-) -> None:
+def test_no_image_is_decoded_and_none_is_written_again(add: Add, datasets: ModuleType, tmp_path: Path) -> None:
     features = datasets.Features({"image": datasets.Image()})
     rows = {"image": [{"bytes": b"no picture", "path": name} for name in NAMES]}
     datasets.Dataset.from_dict(rows, features=features).to_parquet(tmp_path / "a.parquet")
@@ -104,9 +101,7 @@ def test_no_image_is_decoded_and_none_is_written_again(
     assert sorted(path for path in tmp_path.rglob("*")) == files
 
 
-def test_the_way_a_column_is_decoded_and_the_format_stay(
-    add: Callable[..., Any], datasets: ModuleType, images: Any
-) -> None:
+def test_the_way_a_column_is_decoded_and_the_format_stay(add: Add, datasets: ModuleType, images: Any) -> None:
     undecoded = images.cast_column("image", datasets.Image(decode=False))
     labelled = add(undecoded, LABELS)
     assert labelled.features["image"] == datasets.Image(decode=False)
@@ -118,7 +113,7 @@ def test_the_way_a_column_is_decoded_and_the_format_stay(
     assert hidden[:2]["label"].tolist() == ORDER[:2]
 
 
-def test_a_streamed_data_set_gets_them_too(add: Callable[..., Any], images: Any, streamed: Any) -> None:
+def test_a_streamed_data_set_gets_them_too(add: Add, images: Any, streamed: Any) -> None:
     check(add(streamed, LABELS), streamed)
     check(add(streamed.shuffle(seed=3, buffer_size=4), LABELS), streamed)
     check(add(images.to_iterable_dataset(num_shards=3), LABELS), images)
@@ -126,9 +121,7 @@ def test_a_streamed_data_set_gets_them_too(add: Callable[..., Any], images: Any,
     check(pickle.loads(pickle.dumps(add(streamed, LABELS))), streamed)  # as a loader sends it to its processes
 
 
-def test_a_streamed_data_set_keeps_its_decoding_and_its_format(
-    add: Callable[..., Any], datasets: ModuleType, streamed: Any
-) -> None:
+def test_a_streamed_data_set_keeps_its_decoding_and_its_format(add: Add, datasets: ModuleType, streamed: Any) -> None:
     undecoded = add(streamed.cast_column("image", datasets.Image(decode=False)), LABELS)
     assert undecoded.features["image"] == datasets.Image(decode=False)
     assert [row["image"]["path"] for row in undecoded] == NAMES
@@ -137,7 +130,7 @@ def test_a_streamed_data_set_keeps_its_decoding_and_its_format(
     assert row["real_label"].tolist() == EXPECTED[0]
 
 
-def test_names_in_a_column_of_their_own(add: Callable[..., Any], datasets: ModuleType, named: Any) -> None:
+def test_names_in_a_column_of_their_own(add: Add, datasets: ModuleType, named: Any) -> None:
     names = named.select(range(8))
     ways = (names, names.to_iterable_dataset(), names.cast_column("file", datasets.Value("large_string")))
     for dataset in ways:
@@ -148,7 +141,7 @@ def test_names_in_a_column_of_their_own(add: Callable[..., Any], datasets: Modul
 
 @pytest.mark.parametrize("streaming", [False, True])
 def test_unknown_images_are_counted_and_named_or_none_and_those_without_a_class_are_empty(
-    add: Callable[..., Any], datasets: ModuleType, named: Any, streaming: bool
+    add: Add, datasets: ModuleType, named: Any, streaming: bool
 ) -> None:
     dataset = named.to_iterable_dataset() if streaming else named
     labelled = add(dataset, LABELS, image="file", ignore_unknown=True)
@@ -167,7 +160,7 @@ def test_unknown_images_are_counted_and_named_or_none_and_those_without_a_class_
 @pytest.mark.parametrize("streaming", [False, True])
 @pytest.mark.parametrize("missing", [None, ""])
 def test_images_without_a_name_are_refused(
-    add: Callable[..., Any], datasets: ModuleType, streaming: bool, missing: str | None
+    add: Add, datasets: ModuleType, streaming: bool, missing: str | None
 ) -> None:
     rows = {"image": [{"bytes": picture(1), "path": path} for path in (NAMES[0], missing, missing)]}
     dataset = datasets.Dataset.from_dict(rows, features=datasets.Features({"image": datasets.Image()}))
@@ -180,7 +173,7 @@ def test_images_without_a_name_are_refused(
     )
 
 
-def test_columns_are_checked(add: Callable[..., Any], datasets: ModuleType, images: Any, named: Any) -> None:
+def test_columns_are_checked(add: Add, datasets: ModuleType, images: Any, named: Any) -> None:
     untyped = datasets.IterableDataset.from_generator(lambda: iter([{"image": NAMES[0]}]))
     assert message(add, datasets.DatasetDict(train=images, validation=images), LABELS) == (
         "not a single dataset\n  allowed: a Dataset or an IterableDataset\n"
@@ -205,13 +198,13 @@ def test_columns_are_checked(add: Callable[..., Any], datasets: ModuleType, imag
     )
 
 
-def test_the_result_can_be_written_and_read(add: Callable[..., Any], images: Any, tmp_path: Path) -> None:
+def test_the_result_can_be_written_and_read(add: Add, images: Any, tmp_path: Path) -> None:
     add(images, LABELS).to_parquet(tmp_path / "out.parquet")
     check(type(images).from_parquet(str(tmp_path / "out.parquet"), cache_dir=str(tmp_path / "cache")), images)
 
 
 def test_the_fingerprint_by_which_later_steps_are_cached_is_that_of_what_the_column_holds(
-    add: Callable[..., Any], datasets: ModuleType
+    add: Add, datasets: ModuleType
 ) -> None:
     def fingerprint(*sets: list[int]) -> str:
         dataset = datasets.Dataset.from_dict({"image": ["b.png", "a.png"]})
@@ -220,9 +213,7 @@ def test_the_fingerprint_by_which_later_steps_are_cached_is_that_of_what_the_col
     assert fingerprint([2, 0], []) == fingerprint([0, 2], []) != fingerprint([2, 0], [1])
 
 
-def test_the_real_labels_of_all_images(
-    add: Callable[..., Any], datasets: ModuleType, real_file: Callable[[str], Path]
-) -> None:
+def test_the_real_labels_of_all_images(add: Add, datasets: ModuleType, real_file: RealFile) -> None:
     numbers = np.random.default_rng(0).permutation(50_000) + 1
     dataset = datasets.Dataset.from_dict({"image": [f"ILSVRC2012_val_{n:08d}_n01440764.JPEG" for n in numbers]})
     lists = add(dataset, real_file("real.json"))["real_label"][:]

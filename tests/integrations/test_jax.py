@@ -3,7 +3,7 @@
 import functools
 import importlib
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.helpers import fault_of, message, python
+from tests.helpers import Needs, fault_of, message, python
 from tests.integrations.batches import CLASSES, TOP_K, expected_counts, forms_of, sets_of
 from tests.integrations.compiled_laws import IDS, ZEROS, CompiledLaws, Counted
 
 
 @pytest.fixture(scope="module")
-def room(needs: Callable[[str], None]) -> ModuleType:
+def room(needs: Needs) -> ModuleType:
     needs("jax")
     return importlib.import_module("reassess.integrations.jax")
 
@@ -55,7 +55,7 @@ class TestCountHits(CompiledLaws):
         return Counted(counts.hits.tolist(), *map(int, (counts.n, counts.empty, counts.nan, counts.ill_formed)))
 
     def refuse(self, scores: Any, valid: Any) -> Any:
-        return self.room.accuracy(self.room.jax.jit(functools.partial(self.room.count_hits, top_k=(1,)))(scores, valid))
+        return self.room.accuracy(self.room.count_hits(scores, valid, top_k=(1,)))
 
 
 @given(data=st.data())
@@ -146,7 +146,7 @@ print("done")
 """
 
 
-def test_shards_of_several_devices_count_as_one_and_64_bits_are_exact(needs: Callable[[str], None]) -> None:
+def test_shards_of_several_devices_count_as_one_and_64_bits_are_exact(needs: Needs) -> None:
     needs("jax")
     variables = {"XLA_FLAGS": "--xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"}
     assert python("-W", "ignore::DeprecationWarning", "-c", ON_FOUR_DEVICES, **variables).out == "done\n"
@@ -176,8 +176,6 @@ def test_a_valid_class_of_the_least_nan_is_a_valid_class(room: ModuleType, kind:
     ("scores", "options", "fault"),
     [
         (ZEROS, {"mask": IDS > 0}, ("wrong-shape", "shape (3, 1)")),
-        (ZEROS.astype(np.int64), {}, ("wrong-type", "int32 (3, 4)")),
-        (ZEROS, {"top_k": (5,)}, ("out-of-range", "5")),
         (ZEROS.astype(np.float64), {}, ("rounded-scores", "float64")),
     ],
 )

@@ -2,9 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable
 from importlib import import_module
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -17,7 +15,7 @@ from reassess.core import Classes, LabelSets
 from reassess.core.image_names import image_keys
 from reassess.evaluation import multi_hot, padded_ids
 from reassess.text import composed
-from tests.helpers import code_of, fault_of, message
+from tests.helpers import Needs, RealFile, code_of, fault_of, message
 
 LABELS = LabelSets.from_lists(
     [*(f"ILSVRC2012_val_{number:08d}.JPEG" for number in range(1, 6)), "cats/tom.jpg"],
@@ -43,7 +41,7 @@ image_names = st.lists(st.one_of(pieces, st.text(st.characters(codec="utf-8"), m
 
 
 @pytest.fixture(scope="module")
-def tf(needs: Callable[[str], None]) -> ModuleType:
+def tf(needs: Needs) -> ModuleType:
     needs("tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     return import_module("tensorflow")
@@ -217,7 +215,7 @@ def test_a_feature_is_never_overwritten(module: ModuleType, images: Any) -> None
 
 
 def test_the_real_labels_of_all_images_in_the_order_of_class_folders(
-    tf: ModuleType, module: ModuleType, real_original: LabelSets, real_file: Callable[[str], Path]
+    tf: ModuleType, module: ModuleType, real_original: LabelSets, real_file: RealFile
 ) -> None:
     from reassess.core import class_folder_order
 

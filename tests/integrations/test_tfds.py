@@ -1,9 +1,7 @@
 """ReaL in TFDS: what is read back is what the files say of the image of that name, however TFDS shuffled the images."""
 
-import io
 import os
-import tarfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -14,7 +12,19 @@ import pytest
 
 from reassess.core import Classes, LabelSets, Questions, Scores, Votes
 from reassess.data import benchmark_classes, read_votes
-from tests.helpers import ORIGINAL_CLASSES, WORDS, code_of, message, number_of, picture, validation_name, write_files
+from tests.helpers import (
+    ORIGINAL_CLASSES,
+    WORDS,
+    Needs,
+    RealFile,
+    code_of,
+    message,
+    number_of,
+    picture,
+    validation_name,
+    write_files,
+    write_tar,
+)
 
 NUMBERS = [3, 8, 2, 5, 1, 7, 4, 6, 9, 10]
 VALID = {1: [65], 2: [], 3: [231, 230], 4: [809], 5: [516, 850], 6: [57], 7: [], 8: [700, 3], 9: [674], 10: [332]}
@@ -44,7 +54,7 @@ COUNTS = Votes.from_columns(
 
 
 @pytest.fixture(scope="module")
-def tfds(needs: Callable[[str], None]) -> ModuleType:
+def tfds(needs: Needs) -> ModuleType:
     needs("tensorflow")
     needs("tensorflow_datasets")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -63,11 +73,7 @@ def sources(monkeypatch: pytest.MonkeyPatch, tfds: ModuleType) -> None:
 
 
 def tar(folder: Path, numbers: Iterable[int] = NUMBERS) -> Any:
-    with tarfile.open(folder / "ILSVRC2012_img_val.tar", "w") as archive:
-        for number in numbers:
-            member = tarfile.TarInfo(validation_name(number))
-            member.size = len(picture(number))
-            archive.addfile(member, io.BytesIO(picture(number)))
+    write_tar(folder / "ILSVRC2012_img_val.tar", {validation_name(number): picture(number) for number in numbers})
     return folder
 
 
@@ -118,9 +124,7 @@ def check(rows: Any) -> None:
         assert bool(row["rated"]) == (number in RATED)
 
 
-@pytest.mark.parametrize(
-    ("layout", "file_format"), [(tar, None), (flat, None), (class_folders, None), (tar, "array_record")]
-)
+@pytest.mark.parametrize(("layout", "file_format"), [(tar, None), (class_folders, "array_record")])
 def test_every_feature_is_that_of_the_image_of_the_name(
     tfds: ModuleType, sources: None, tmp_path: Path, layout: Any, file_format: str | None
 ) -> None:
@@ -135,9 +139,7 @@ def test_every_feature_is_that_of_the_image_of_the_name(
         assert len(pairs) == 4
 
 
-def test_the_features_are_those_of_tfds_and_three_more(
-    tfds: ModuleType, needs: Callable[[str], None], tmp_path: Path
-) -> None:
+def test_the_features_are_those_of_tfds_and_three_more(tfds: ModuleType, needs: Needs, tmp_path: Path) -> None:
     needs("timm")  # which holds the list of names
     ours = tfds.builder("imagenet_real", data_dir=tmp_path).info.features
     theirs = tfds.builder("imagenet2012_real", data_dir=tmp_path).info.features
@@ -180,7 +182,7 @@ def test_a_folder_of_other_images_or_none_is_refused(tfds: ModuleType, sources: 
 def test_real_labels_scores_and_votes_of_a_few_images(
     tfds: ModuleType,
     tmp_path: Path,
-    real_file: Callable[[str], Path],
+    real_file: RealFile,
     real_labels: LabelSets,
     real_original: LabelSets,
     real_scores: Scores,

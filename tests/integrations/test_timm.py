@@ -1,7 +1,6 @@
 """The drop-in for timm's evaluator: the same numbers as timm's where timm can, and by name where it cannot."""
 
 import runpy
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 from reassess import LabelSets, Predictions, evaluate
 from reassess.core.image_names import validation_names
 from reassess.integrations.timm import RealLabelsImagenet
-from tests.helpers import code_of, message
+from tests.helpers import Needs, RealFile, code_of, message
 
 RNG = np.random.default_rng(0)
 SCORES = RNG.standard_normal((300, 1000)).astype(np.float32)
@@ -30,9 +29,7 @@ def scores(real_labels: LabelSets) -> Any:
     return logits
 
 
-def test_all_images_in_order_count_as_timm_counts_them(
-    needs: Callable[[str], None], real_file: Callable[[str], Path]
-) -> None:
+def test_all_images_in_order_count_as_timm_counts_them(needs: Needs, real_file: RealFile) -> None:
     needs("timm")
     import torch
     from timm.data import RealLabelsImagenet as Theirs
@@ -49,7 +46,7 @@ def test_all_images_in_order_count_as_timm_counts_them(
 
 
 def test_some_images_in_any_order_under_any_name_count_as_evaluate_counts_them(
-    scores: Any, real_labels: LabelSets, real_file: Callable[[str], Path]
+    scores: Any, real_labels: LabelSets, real_file: RealFile
 ) -> None:
     """In the order of the names, or with the names of each batch."""
     rows = np.random.default_rng(1).permutation(300)[:200]
@@ -66,7 +63,7 @@ def test_some_images_in_any_order_under_any_name_count_as_evaluate_counts_them(
     assert by_name.get_accuracy(3) == 100 * expected[3].value
 
 
-def test_more_outputs_than_images_and_names_of_no_image_are_refused(real_file: Callable[[str], Path]) -> None:
+def test_more_outputs_than_images_and_names_of_no_image_are_refused(real_file: RealFile) -> None:
     evaluator = RealLabelsImagenet(NAMES[:3], real_file("real.json"))
     evaluator.add_result(SCORES[:2])
     assert message(evaluator.add_result, SCORES[:2]) == (
@@ -84,7 +81,7 @@ def run_module(monkeypatch: pytest.MonkeyPatch, *argv: str) -> None:
 
 
 def test_a_validation_script_runs_with_it_as_it_is(
-    needs: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    needs: Needs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     needs("timm")
     script = tmp_path / "validate.py"

@@ -2,7 +2,6 @@
 
 import json
 import pickle
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from reassess import LabelSets, Predictions, evaluate
 from reassess.evaluation import multi_hot
 from reassess.numeric import Proportion
-from tests.helpers import refused
+from tests.helpers import Needs, refused
 
 N, CLASSES = 41, 6  # odd, so that a sampler for two processes repeats an image
 NAMES = [f"{row:02d}.png" for row in range(N)]
@@ -42,7 +41,7 @@ class Case:
 
 
 @pytest.fixture(params=[True, False], ids=["joined", "apart"])
-def case(request: pytest.FixtureRequest, needs: Callable[[str], None]) -> Case:
+def case(request: pytest.FixtureRequest, needs: Needs) -> Case:
     needs("torchmetrics")
     return Case(request.param)
 
@@ -124,9 +123,7 @@ def test_a_state_reset_in_inference_mode_may_be_updated_outside_of_it(case: Case
     assert counter.counts() == expected()
 
 
-def test_metrics_of_a_collection_are_kept_apart_though_the_first_batch_is_the_same_to_them(
-    needs: Callable[[str], None],
-) -> None:
+def test_metrics_of_a_collection_are_kept_apart_though_the_first_batch_is_the_same_to_them(needs: Needs) -> None:
     needs("torchmetrics")
     import torch
     from torchmetrics import MetricCollection
@@ -163,7 +160,7 @@ def in_one_of_two_processes(rank: int, folder: str) -> None:
     dist.destroy_process_group()
 
 
-def test_two_processes_that_share_an_image_find_the_same_as_one(needs: Callable[[str], None], tmp_path: Path) -> None:
+def test_two_processes_that_share_an_image_find_the_same_as_one(needs: Needs, tmp_path: Path) -> None:
     needs("torchmetrics")
     import torch.multiprocessing
 

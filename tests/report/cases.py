@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -77,6 +78,14 @@ def _rated(
         return Votes.from_columns(questions, np.tile(each, len(raters)), of_rater, answers, raters, ("no", "yes"))
 
     return scores, votes(("r1", "r2", "r3"), 0.1), votes(("x1", "x2"), 0.02)
+
+
+def assert_apart(axes: Any) -> None:
+    """No name in a figure lies on another one."""
+    axes.figure.draw_without_rendering()  # the file had another resolution
+    boxes = [text.get_window_extent() for text in axes.texts]
+    for i, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[:i])
 
 
 def leaderboard() -> Leaderboard:

@@ -15,15 +15,17 @@ import pytest
 from reassess.comparison import Findings
 from reassess.core import Classes
 from reassess.report import CHARTS
+from tests.helpers import Needs
 from tests.report.cases import HOSTILE, IMAGES, findings, leaderboard
 from tests.report.test_page import page
 
+Open = Callable[..., Any]
 WIDTHS = (1366, 360)
 NAMES = ("cat", "dog", "=1+1", "eel", "newt", f"owl {HOSTILE}")
 
 
 @pytest.fixture(scope="module")
-def browser(needs: Callable[[str], None]) -> Iterator[Any]:
+def browser(needs: Needs) -> Iterator[Any]:
     """Chromium of the system, without a window."""
     for package in ("playwright", "axe_playwright_python"):
         needs(package)
@@ -52,7 +54,7 @@ def file(results: Findings, report_extra: None, tmp_path_factory: pytest.TempPat
 
 
 @pytest.fixture
-def opened(browser: Any, file: Path) -> Iterator[Callable[..., Any]]:
+def opened(browser: Any, file: Path) -> Iterator[Open]:
     """Opens the page; whatever it complains of, or asks for elsewhere, fails the test."""
     complaints: list[str] = []
     pages: list[Any] = []
@@ -77,9 +79,7 @@ def opened(browser: Any, file: Path) -> Iterator[Callable[..., Any]]:
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1366, "dark"), (360, "light")])
-def test_axe_finds_no_violation_and_nothing_is_wider_than_the_screen(
-    opened: Callable[..., Any], width: int, scheme: str
-) -> None:
+def test_axe_finds_no_violation_and_nothing_is_wider_than_the_screen(opened: Open, width: int, scheme: str) -> None:
     """With REASSESS_SCREENSHOTS, a picture of the page is kept in that folder."""
     from axe_playwright_python.sync_playwright import Axe
 
@@ -98,7 +98,7 @@ def rows(view: Any, key: str) -> list[list[str]]:
     )
 
 
-def test_classes_are_sorted_by_any_column_and_back(opened: Callable[..., Any], results: Findings) -> None:
+def test_classes_are_sorted_by_any_column_and_back(opened: Open, results: Findings) -> None:
     view = opened()
     accuracy = [float(row[4]) for row in rows(view, "classes")]
     assert accuracy == sorted(accuracy)
@@ -114,7 +114,7 @@ def test_classes_are_sorted_by_any_column_and_back(opened: Callable[..., Any], r
     assert [row[0] for row in rows(view, "classes")][1:3] == ["cat", "dog"]
 
 
-def test_search_keeps_the_rows_that_hold_the_words(opened: Callable[..., Any], results: Findings) -> None:
+def test_search_keeps_the_rows_that_hold_the_words(opened: Open, results: Findings) -> None:
     """Another model shows its own numbers; a name that looks like a formula is saved as a text."""
     view = opened()
     view.fill("#classes input", "CAT")
@@ -140,7 +140,7 @@ def saved(view: Any, press: Callable[[], None]) -> list[list[str]]:
     return list(csv.reader(io.StringIO(text)))
 
 
-def test_each_table_is_saved_with_all_its_digits(opened: Callable[..., Any], results: Findings) -> None:
+def test_each_table_is_saved_with_all_its_digits(opened: Open, results: Findings) -> None:
     view = opened()
     keys = view.eval_on_selector_all("button[data-csv]", "(buttons) => buttons.map((one) => one.dataset.csv)")
     assert set(keys) > set(CHARTS)
@@ -162,9 +162,7 @@ def cards(view: Any) -> list[dict[str, Any]]:
     )
 
 
-def test_the_gallery_shows_the_mistakes_of_a_model_by_kind_and_images_for_their_labels_and_votes(
-    opened: Callable[..., Any],
-) -> None:
+def test_the_gallery_shows_the_mistakes_of_a_model_by_kind_and_images_for_their_labels_and_votes(opened: Open) -> None:
     view = opened()
     everything = cards(view)
     view.select_option("#gallery [data-role=show]", label=HOSTILE)
@@ -186,7 +184,7 @@ def test_the_gallery_shows_the_mistakes_of_a_model_by_kind_and_images_for_their_
     assert cards(view) == [card for card in everything if "cat" in card["classes"]] != []
 
 
-def test_a_picture_is_enlarged_by_mouse_and_keyboard(opened: Callable[..., Any]) -> None:
+def test_a_picture_is_enlarged_by_mouse_and_keyboard(opened: Open) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
     view = opened()
@@ -206,9 +204,7 @@ def test_a_picture_is_enlarged_by_mouse_and_keyboard(opened: Callable[..., Any])
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_a_page_is_legible_and_a_table_that_scrolls_says_so_and_no_other(
-    opened: Callable[..., Any], width: int
-) -> None:
+def test_a_page_is_legible_and_a_table_that_scrolls_says_so_and_no_other(opened: Open, width: int) -> None:
     """Small pictures are enlarged, and on a telephone the text of charts; what stands above a table is not cut."""
     view = opened(width)
     view.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
@@ -322,7 +318,7 @@ def test_no_line_ends_between_a_number_and_its_unit(wide: Any) -> None:
         assert not [line for line in lines if re.search(r"^\s*%|(^|\W)p( [=<])?\s*$", line)]
 
 
-def test_charts_follow_the_page_into_the_dark(opened: Callable[..., Any]) -> None:
+def test_charts_follow_the_page_into_the_dark(opened: Open) -> None:
     def colour(scheme: str) -> list[int]:
         text = opened(scheme=scheme).locator(".chart svg text").first
         return text.evaluate("(e) => getComputedStyle(e).fill.match(/[0-9]+/g).map(Number)")
@@ -331,7 +327,7 @@ def test_charts_follow_the_page_into_the_dark(opened: Callable[..., Any]) -> Non
     assert min(colour("dark")) > 180
 
 
-def test_the_page_prints_in_dark_on_light_with_nothing_to_press(opened: Callable[..., Any], tmp_path: Path) -> None:
+def test_the_page_prints_in_dark_on_light_with_nothing_to_press(opened: Open, tmp_path: Path) -> None:
     view = opened(scheme="dark")
     view.emulate_media(media="print", color_scheme="dark")
     assert view.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"

@@ -1,6 +1,7 @@
 """Charts: each kind in each format, what cannot be drawn says why, and no chart that could be misread."""
 
 import re
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ from reassess.comparison import Findings, Taxonomy
 from reassess.comparison.taxonomy import ERROR_KINDS, KINDS_IN_WORDS
 from reassess.core import Classes, LabelSets, Leaderboard, Predictions
 from reassess.errors import Missing
-from reassess.report import CHARTS, Chart, figures, write_chart
+from reassess.report import CHARTS, Chart, write_chart
 from reassess.report.accuracy_figures import Spot, scatter_on
 from reassess.report.chart_figures import (
     SQUARE,
@@ -34,21 +35,23 @@ from tests.report.cases import findings, leaderboard
 
 pytestmark = pytest.mark.usefixtures("report_extra")
 
+Drawn = Callable[..., Any]
 THREE = findings("one", "two", "three", board=leaderboard())
 
 
-def drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, draw: Any, size: Any, title: str = "t") -> Any:
-    """The axes of a figure as it is saved."""
+@pytest.fixture
+def drawn(drawings: list[Any], tmp_path: Path) -> Drawn:
+    """Draw and save a figure, and return its axes."""
     import matplotlib
 
-    drawings = []
-    words = figures._in_words
-    monkeypatch.setattr(figures, "_in_words", lambda drawing: drawings.append(drawing) or words(drawing))
-    save_figure(tmp_path / "f.svg", draw, title=title, size=size, force=True)
-    axes = drawings[0].axes
-    monkeypatch.setitem(matplotlib.rcParams, "text.hinting", "none")  # with which it is drawn
-    axes.get_figure().canvas.draw()  # which places the texts of legends; the renderer of svg measures otherwise
-    return axes
+    def drawn(draw: Any, size: Any, title: str = "t") -> Any:
+        save_figure(tmp_path / "f.svg", draw, title=title, size=size, force=True)
+        axes = drawings[-1].axes
+        with matplotlib.rc_context({"text.hinting": "none"}):  # as it is saved
+            axes.get_figure().canvas.draw()  # it places the texts of legends; the renderer of svg measures otherwise
+        return axes
+
+    return drawn
 
 
 def texts_of(axes: Any) -> list[Any]:
@@ -61,11 +64,9 @@ def texts_of(axes: Any) -> list[Any]:
 
 @pytest.mark.parametrize("kind", CHARTS)
 @pytest.mark.parametrize("title", ["", "its own", "A title that is so long that it takes " + "many, many lines " * 8])
-def test_no_text_of_a_chart_leaves_it_or_lies_on_another(
-    kind: str, title: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_text_of_a_chart_leaves_it_or_lies_on_another(kind: str, title: str, drawn: Drawn) -> None:
     chart = CHARTS[kind](THREE)
-    axes = drawn(monkeypatch, tmp_path, chart.draw, chart.size, chart.title if title == "its own" else title)
+    axes = drawn(chart.draw, chart.size, chart.title if title == "its own" else title)
     texts, frame = texts_of(axes), axes.get_figure().bbox
     assert len(texts) > 5
     boxes = [text.get_window_extent() for text in texts]
@@ -87,18 +88,16 @@ def test_no_text_of_a_chart_leaves_it_or_lies_on_another(
          "eva02_la…22k_in1k less tf_effic…jft_in1k"),
     ],
 )  # fmt: skip
-def test_names_in_a_heading_are_shortened_and_no_other_word(
-    a: str, b: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_names_in_a_heading_are_shortened_and_no_other_word(a: str, b: str, words: str, drawn: Drawn) -> None:
     chart = CHARTS["differences"](findings(a, b))
-    axes = drawn(monkeypatch, tmp_path, chart.draw, chart.size)
+    axes = drawn(chart.draw, chart.size)
     assert words in [text.get_text() for text in axes.texts]
 
 
-def test_lines_between_corners_go_from_edge_to_edge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_between_corners_go_from_edge_to_edge(drawn: Drawn) -> None:
     """The level of the original labels widens the axes, and then the line of equal accuracies."""
     spots = [Spot("one", Mark(70.0, (69.0, 71.0)), Mark(68.0, (67.0, 69.0)))]
-    axes = drawn(monkeypatch, tmp_path, partial(scatter_on, spots=spots, level=95.0, label_set="x"), SQUARE)
+    axes = drawn(partial(scatter_on, spots=spots, level=95.0, label_set="x"), SQUARE)
     (same,) = [line.get_xdata() for line in axes.lines if line.get_linestyle() == ":"]
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     assert (left, right) == pytest.approx((69 - 0.1, 71 + 0.1))
@@ -111,15 +110,15 @@ def scatter_of(count: int) -> Any:
 
 
 @pytest.mark.parametrize(("models", "name"), [(6, "model 5\n80.00, x 65.00"), (7, "model 6"), (11, "model 9")])
-def test_a_scatter_names_ten_models(models: int, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    axes = drawn(monkeypatch, tmp_path, scatter_of(models), SQUARE)
+def test_a_scatter_names_ten_models(models: int, name: str, drawn: Drawn) -> None:
+    axes = drawn(scatter_of(models), SQUARE)
     names = [text.get_text() for text in axes.texts if text.get_text().startswith("model")]
     assert len(names) == min(models, 10)
     assert name in names
 
 
-def test_a_leader_line_begins_at_a_line_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    axes = drawn(monkeypatch, tmp_path, scatter_of(5), SQUARE)
+def test_a_leader_line_begins_at_a_line_of_its_name(drawn: Drawn) -> None:
+    axes = drawn(scatter_of(5), SQUARE)
     to_pixels = axes.transData.transform
     texts = [text for text in axes.texts if text.get_text().startswith("model")]
     leaders = [line for line in axes.lines if line.get_linewidth() == 0.6 and line.get_zorder() == 6]
@@ -133,7 +132,7 @@ def test_a_leader_line_begins_at_a_line_of_its_name(tmp_path: Path, monkeypatch:
 
 def test_a_chart_is_an_element_whose_ids_are_its_own() -> None:
     """Its text is text, in the fonts of the page, and has no style of its own, which would be that of the page."""
-    svgs = [inline_figure(CHARTS["scatter"](THREE).draw, key=key, title="T", size=(4, 4)).svg for key in ("a", "b")]
+    svgs = [inline_figure(CHARTS["scatter"](THREE).draw, key=key, title="T", size=(4, 4)) for key in ("a", "b")]
     first, second = (set(re.findall('id="(.*?)"', svg)) for svg in svgs)
     assert first
     assert not first & second
@@ -141,12 +140,12 @@ def test_a_chart_is_an_element_whose_ids_are_its_own() -> None:
     assert [part in svgs[0] for part in ("<text", "<?xml", "font-family", "<style")] == [True, False, False, False]
 
 
-def test_intervals_are_drawn_to_their_ends_and_bars_from_0(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_intervals_are_drawn_to_their_ends_and_bars_from_0(drawn: Drawn) -> None:
     """Values below 0 have the minus sign of the axis."""
 
     def of_intervals(mark: Mark, form: str, **options: Any) -> Any:
         intervals = Intervals(["g"], {"s": [mark]}, "x", form, **options)
-        return drawn(monkeypatch, tmp_path, partial(intervals_on, intervals=intervals), size_of_intervals(intervals))
+        return drawn(partial(intervals_on, intervals=intervals), size_of_intervals(intervals))
 
     axes = of_intervals(Mark(2.0, (1.0, 4.0)), ".1f", reference=(0.0, "none"))
     assert [1.0, 4.0] in [np.asarray(line.get_xdata()).tolist() for line in axes.lines]
@@ -157,7 +156,7 @@ def test_intervals_are_drawn_to_their_ends_and_bars_from_0(tmp_path: Path, monke
     assert [text.get_text() for text in axes.texts] == ["g", "\N{MINUS SIGN}5.97"]
     assert "\N{MINUS SIGN}" in "".join(text.get_text() for text in axes.get_xticklabels())
     stacks = Stacks(["one", "two"], {"a": [900, 1000], "b": [100, 50]}, "images")
-    axes = drawn(monkeypatch, tmp_path, partial(stacks_on, stacks=stacks), size_of_stacks(stacks))
+    axes = drawn(partial(stacks_on, stacks=stacks), size_of_stacks(stacks))
     assert (axes.get_xlim()[0], sorted(bar.get_width() for bar in axes.patches)) == (0, [50, 100, 900, 1000])
 
 
@@ -181,24 +180,22 @@ def of_sizes(images: dict[int, int]) -> Findings:
     ],
 )
 def test_only_the_tail_of_few_images_is_drawn_together(
-    images: dict[int, int], headings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    images: dict[int, int], headings: list[str], drawn: Drawn
 ) -> None:
     chart = CHARTS["label-count"](of_sizes(images))
-    axes = drawn(monkeypatch, tmp_path, chart.draw, chart.size)
+    axes = drawn(chart.draw, chart.size)
     texts = [text.get_text() for text in axes.texts if "valid class" in text.get_text()]
     assert len(texts) == len(headings)
     assert all(map(str.startswith, texts, headings))
 
 
-def test_a_kind_of_mistake_has_one_colour_and_none_where_there_is_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_kind_of_mistake_has_one_colour_and_none_where_there_is_none(drawn: Drawn) -> None:
     def legend(**counts: int) -> dict[str, str]:
         """The colour of each kind that is named."""
         kinds = np.repeat([ERROR_KINDS.index(kind) for kind in counts], list(counts.values())).astype(np.int8)
         images, predicted = tuple(f"{i}.png" for i in range(len(kinds))), np.zeros(len(kinds), np.int32)
         chart = taxonomy_chart(SimpleNamespace(taxonomies=[Taxonomy("one", images, predicted, kinds)]))
-        (box,) = drawn(monkeypatch, tmp_path, chart.draw, chart.size).get_figure().legends
+        (box,) = drawn(chart.draw, chart.size).get_figure().legends
         names = [text.get_text() for text in box.get_texts()]
         return dict(zip(names, [str(bar.get_facecolor()) for bar in box.get_patches()], strict=True))
 

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ import pytest
 from reassess.aggregation import Curve, Goal, Golden, MeasuredCurve, Point, Rule, operating_point
 from reassess.core import Questions, Scores
 from reassess.errors import MissingPackageError, OutputError
-from reassess.report import draw_curves, figures
+from reassess.report import draw_choice, draw_curves, draw_leaderboard
 from reassess.report.figures import FIGURE_SUFFIXES
 from tests.helpers import message
-from tests.report.cases import BEGINNINGS
+from tests.report.cases import BEGINNINGS, assert_apart
+from tests.report.test_choice_figure import choice
+from tests.report.test_leaderboard_figure import MINE, TREND
 
 pytestmark = pytest.mark.usefixtures("report_extra")
 
@@ -36,12 +39,16 @@ CURVES = [measured("one.npz", 0, in_sample=True, goal="f1"), measured("two.csv",
 
 @pytest.mark.parametrize("suffix", FIGURE_SUFFIXES)
 def test_each_format_is_written_and_the_same_from_run_to_run(tmp_path: Path, suffix: str) -> None:
-    paths = [tmp_path / f"{i}{suffix}" for i in range(2)]
-    for path in paths:
-        draw_curves(path, CURVES, [CLOUD, SHARES])
-    first, second = (path.read_bytes() for path in paths)
-    assert first.startswith(BEGINNINGS[suffix])
-    assert first == second
+    first, second = paths = [tmp_path / f"{i}{suffix}" for i in range(2)]
+    for draw in (
+        partial(draw_curves, lines=CURVES, rules=[CLOUD, SHARES]),
+        partial(draw_leaderboard, trend=TREND, placements=[MINE], level=90.02),
+        partial(draw_choice, choice=choice()),
+    ):
+        for path in paths:
+            draw(path, force=True)
+        assert first.read_bytes().startswith(BEGINNINGS[suffix])
+        assert first.read_bytes() == second.read_bytes()
 
 
 def test_the_file_says_in_words_what_is_drawn(tmp_path: Path) -> None:
@@ -56,33 +63,25 @@ def test_the_file_says_in_words_what_is_drawn(tmp_path: Path) -> None:
 
 
 def test_every_curve_point_and_rule_is_named_once_and_no_name_lies_on_another(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, drawings: list[Any]
 ) -> None:
-    texts: list[Any] = []
-    place_names = figures._place_names
-
-    def spy(drawing: Any) -> None:
-        place_names(drawing)
-        texts.extend((text.get_text(), text.get_window_extent()) for text in drawing.axes.texts)
-
-    monkeypatch.setattr(figures, "_place_names", spy)
     draw_curves(tmp_path / "f.png", CURVES, [CLOUD, SHARES])
+    texts = drawings[0].axes.texts
     first, second = (f"average precision {each.curve.average_precision:.3f}" for each in CURVES)
     point = CURVES[0].chosen.point
     chosen = f"threshold {point.threshold:.3g}\nprecision {point.precision.value:.3f}\nrecall {point.recall.value:.3f}"
     rules = ["one rater: yes (20 raters)", "2 of 2 yes", "1 of 2 yes"]
-    assert {text for text, _ in texts} == {f"one.npz, in-sample\n{first}", f"two.csv\n{second}", chosen, *rules}
+    named = {text.get_text() for text in texts}
+    assert named == {f"one.npz, in-sample\n{first}", f"two.csv\n{second}", chosen, *rules}
     assert len(texts) == 6
-    for i, (_, box) in enumerate(texts):
-        assert not any(box.overlaps(other) for _, other in texts[:i])
+    assert_apart(drawings[0].axes)
 
 
-def test_the_axes_hold_every_point_of_every_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    limits = []
-    monkeypatch.setattr(figures, "_place_names", lambda drawing: limits.append(drawing.axes.get_ylim()))
+def test_the_axes_hold_every_point_of_every_rule(tmp_path: Path, drawings: list[Any]) -> None:
     low = Rule("low", ("x",), (Point(None, 3, 60, 60),))
     for rules in ([], [low]):
         draw_curves(tmp_path / "f.svg", CURVES, rules, force=True)
+    limits = [drawing.axes.get_ylim() for drawing in drawings]
     assert limits[0][0] > 0.1
     assert limits[1][0] < 0.05
     assert all(top > 1 for _, top in limits)
@@ -95,15 +94,9 @@ def test_the_ends_of_a_curve_can_be_chosen_and_one_pair_is_drawn(tmp_path: Path,
     assert (tmp_path / "f.svg").stat().st_size > 1_000
 
 
-def test_six_curves_look_different(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    looks: list[Any] = []
-    monkeypatch.setattr(
-        figures,
-        "_place_names",
-        lambda drawing: looks.extend((line.get_color(), line.get_linestyle()) for line in drawing.axes.lines),
-    )
+def test_six_curves_look_different(tmp_path: Path, drawings: list[Any]) -> None:
     draw_curves(tmp_path / "f.svg", [measured(f"{i}", i) for i in range(6)])
-    assert len(set(looks)) == 6
+    assert len({(line.get_color(), line.get_linestyle()) for line in drawings[0].axes.lines[:6]}) == 6
 
 
 def test_without_matplotlib_the_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

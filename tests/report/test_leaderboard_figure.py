@@ -1,6 +1,7 @@
 """Figures of leaderboards: each format, every line and model named, nothing hidden without a word."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,8 @@ import pytest
 
 from reassess.comparison import Placement, Trend, fit_trend, place_models
 from reassess.core import Leaderboard, LeaderboardRow
-from reassess.report import draw_leaderboard, figures
-from reassess.report.figures import FIGURE_SUFFIXES
-from tests.report.cases import BEGINNINGS
+from reassess.report import draw_leaderboard
+from tests.report.cases import assert_apart
 
 pytestmark = pytest.mark.usefixtures("report_extra")
 
@@ -35,33 +35,27 @@ def place(board: Leaderboard, model: LeaderboardRow, **options: int) -> Placemen
 MINE = place(TREND.board, LeaderboardRow("mine", 81.0, 94.5))
 
 
-def drawn(monkeypatch: pytest.MonkeyPatch, path: Path, slopes: Trend, *placements: object, **options: object) -> Any:
-    """The drawing, once its names are placed."""
-    drawings = []
-    place_names = figures._place_names
-    monkeypatch.setattr(figures, "_place_names", lambda drawing: drawings.append(drawing) or place_names(drawing))
-    draw_leaderboard(path, slopes, placements, **options)
-    return drawings[0]
+Drawn = Callable[..., Any]
 
 
-@pytest.mark.parametrize("suffix", FIGURE_SUFFIXES)
-def test_each_format_is_written_and_the_same_from_run_to_run(tmp_path: Path, suffix: str) -> None:
-    """Also a leaderboard of one model can be drawn."""
-    paths = [tmp_path / f"{i}{suffix}" for i in range(2)]
-    for path in paths:
-        draw_leaderboard(path, TREND, [MINE], level=90.02)
-    first, second = (path.read_bytes() for path in paths)
-    assert first.startswith(BEGINNINGS[suffix])
-    assert first == second
+@pytest.fixture
+def drawn(drawings: list[Any], tmp_path: Path) -> Drawn:
+    """Draw a leaderboard, and return its axes."""
+
+    def drawn(slopes: Trend, *placements: Placement, level: float | None = None) -> Any:
+        draw_leaderboard(tmp_path / "f.svg", slopes, placements, level=level, force=True)
+        return drawings[-1].axes
+
+    return drawn
+
+
+def test_a_leaderboard_of_one_model_can_be_drawn(drawn: Drawn) -> None:
     only = Leaderboard((LeaderboardRow("only", 76.0, 82.0),))
-    draw_leaderboard(paths[0], fit_trend(only), [place(only, LeaderboardRow("mine", 76.0, 82.0))], force=True)
-    assert paths[0].read_bytes() != second
+    assert drawn(fit_trend(only), place(only, LeaderboardRow("mine", 76.0, 82.0))).lines
 
 
-def test_every_line_and_model_is_named_and_no_name_lies_on_another(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    axes = drawn(monkeypatch, tmp_path / "f.png", TREND, MINE, level=90.02).axes
+def test_every_line_and_model_is_named_and_no_name_lies_on_another(drawn: Drawn) -> None:
+    axes = drawn(TREND, MINE, level=90.02)
     texts = [text.get_text() for text in axes.texts]
     slopes = [
         f"{line} %: slope {line.slope.value:.2f}\n({line.slope.interval[0]:.2f} to {line.slope.interval[1]:.2f})"
@@ -72,10 +66,7 @@ def test_every_line_and_model_is_named_and_no_name_lies_on_another(
     assert sorted(texts) == sorted(
         [*slopes, mine, "the same accuracy by both", "the original labels themselves: 90.02 %"]
     )
-    axes.figure.draw_without_rendering()  # the file had another resolution
-    boxes = [text.get_window_extent() for text in axes.texts]
-    for i, box in enumerate(boxes):
-        assert not any(box.overlaps(other) for other in boxes[:i])
+    assert_apart(axes)
 
 
 def test_the_file_says_in_words_what_is_drawn_and_what_is_not(tmp_path: Path) -> None:
@@ -94,46 +85,40 @@ def test_the_file_says_in_words_what_is_drawn_and_what_is_not(tmp_path: Path) ->
 @pytest.mark.parametrize(
     "mine", [MINE, place(TREND.board, LeaderboardRow("mine", 62.0, 50.0))], ids=["inside", "far away"]
 )
-def test_the_users_model_and_the_level_are_in_the_picture(
-    mine: Placement, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    axes = drawn(monkeypatch, tmp_path / "f.png", TREND, mine, level=99.0).axes
+def test_the_users_model_and_the_level_are_in_the_picture(mine: Placement, drawn: Drawn) -> None:
+    axes = drawn(TREND, mine, level=99.0)
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     assert left < mine.entry.original < right
     assert bottom < mine.entry.real < top
     assert bottom < 99.0 < top
 
 
-def test_rows_are_hidden_only_left_of_the_first_band_that_has_a_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_are_hidden_only_left_of_the_first_band_that_has_a_line(drawn: Drawn) -> None:
     """Lines end where the rows of their band do."""
-    axes, x = drawn(monkeypatch, tmp_path / "g.png", TREND).axes, TREND.board.original
+    axes, x = drawn(TREND), TREND.board.original
     assert axes.lines[0].get_xdata().size == int((x >= 70).sum()) < 80
     inside = x[(x >= 82) & (x < 90)]
     assert axes.lines[3].get_xdata().tolist() == [inside.min(), inside.max()]
     low = fit_trend(board(lowest=40.0, rows=12), [])
-    axes = drawn(monkeypatch, tmp_path / "f.png", low).axes
+    axes = drawn(low)
     assert axes.lines[0].get_xdata().size == 12
     assert axes.get_title(loc="left").replace("\n", " ") == (
         "12 results of 12 models; slope of all 1.26 (1.10 to 1.43); 95 % intervals of slopes are over families"
     )
 
 
-def test_the_heading_says_how_many_rows_are_far_out_and_the_slope_without_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_heading_says_how_many_rows_are_far_out_and_the_slope_without_them(drawn: Drawn) -> None:
     ordinary = board(lowest=70.0).entries
     slopes = fit_trend(Leaderboard((*ordinary, LeaderboardRow("toy", 30.0, 33.0)), family=re.compile(".+")))
     low, high = slopes.far_out.line.slope.interval
-    heading = drawn(monkeypatch, tmp_path / "f.png", slopes).axes.get_title(loc="left").replace("\n", " ")
+    heading = drawn(slopes).get_title(loc="left").replace("\n", " ")
     assert f"; without 1 far out {slopes.far_out.line.slope.value:.2f} ({low:.2f} to {high:.2f}); 95 %" in heading
     assert heading.startswith("81 results of 81 models, 1 of them below 70 % and not shown; slope of all ")
 
 
-def test_names_are_drawn_as_they_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_are_drawn_as_they_are_written(tmp_path: Path, drawn: Drawn) -> None:
     mine = place(TREND.board, LeaderboardRow("$x$ <b>\x1b[1m", 81.0, 94.5))
-    axes = drawn(monkeypatch, tmp_path / "f.svg", TREND, mine).axes
+    axes = drawn(TREND, mine)
     (text,) = [text for text in axes.texts if "rank" in text.get_text()]
     assert text.get_text().startswith("$x$ <b>\\x1b[1m\n")
     assert not text.get_parse_math()

@@ -10,7 +10,6 @@ from .benchmark_status import check_benchmark as check_benchmark
 from .catalogue import SOURCES as SOURCES
 from .catalogue import KnownFile as KnownFile
 from .catalogue import Source as Source
-from .catalogue import WheelMember as WheelMember
 from .image_folders import list_images as list_images
 from .image_sources import ImageSource as ImageSource
 from .image_sources import open_images as open_images
@@ -30,9 +29,7 @@ from .loading import read_original as read_original
 from .loading import read_scores as read_scores
 from .loading import read_votes as read_votes
 from .name_problems import NameProblem as NameProblem
-from .scanning import SMALLEST_SIDE as SMALLEST_SIDE
 from .scanning import Scan as Scan
-from .scanning import ScannedSet as ScannedSet
 from .scanning import scan_images as scan_images
 from .sources import fetch as fetch
 from .sources import fetch_all as fetch_all

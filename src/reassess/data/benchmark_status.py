@@ -44,6 +44,11 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
 }
 _OF_CLASSES = ("groups", "collapsed")
 _CLASS_FOLDERS = "class folders"
+_READERS: Mapping[str, Callable[..., Any]] = {
+    "original": formats.read_original_file,
+    "labels": partial(formats.read_label_file, original=read_original),
+    "scores": formats.read_score_file,
+}
 
 
 @dataclass(frozen=True)
@@ -277,13 +282,6 @@ def _of_votes(votes: Votes) -> _Contents:
     given = np.bincount(votes.answer_ids, minlength=len(votes.answers)).tolist()
     on = _contents(votes.items) if isinstance(votes.items, Questions) else _Contents({"items": len(votes.items)})
     return replace(on, counts={**own, **on.counts}, answers=dict(zip(votes.answers, given, strict=True)))
-
-
-_READERS: Mapping[str, Callable[..., Any]] = {
-    "original": formats.read_original_file,
-    "labels": partial(formats.read_label_file, original=read_original),
-    "scores": formats.read_score_file,
-}
 
 
 @dataclass

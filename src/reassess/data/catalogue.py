@@ -54,8 +54,9 @@ class Source:
     citation: str
 
 
-def _released(name: str, digest: str, wheel: WheelMember | None = None) -> tuple[KnownFile]:
-    return (KnownFile(name=name, sha256=digest, url=_REPOSITORY + name, wheel=wheel),)
+def _of_real(name: str, description: str, file: str, digest: str, *, wheel: WheelMember | None = None) -> Source:
+    known = KnownFile(file, digest, url=_REPOSITORY + file, wheel=wheel)
+    return Source(name, description, (known,), licence="Apache-2.0", citation=_REAL)
 
 
 def _of_timm(name: str, digest: str) -> KnownFile:
@@ -65,44 +66,36 @@ def _of_timm(name: str, digest: str) -> KnownFile:
 SOURCES: Mapping[str, Source] = {
     source.name: source
     for source in (
-        Source(
-            name="imagenet-real",
-            description="ReaL labels: the valid classes of each ImageNet validation image",
-            files=_released(
-                "real.json",
-                "d83e9bff374c631aae8439eb064c7019acc56e1b3bc3f56b8380c2a710b0220b",
-                WheelMember("timm", "timm/data/_info/imagenet_real_labels.json"),
-            ),
-            licence="Apache-2.0",
-            citation=_REAL,
+        _of_real(
+            "imagenet-real",
+            "ReaL labels: the valid classes of each ImageNet validation image",
+            "real.json",
+            "d83e9bff374c631aae8439eb064c7019acc56e1b3bc3f56b8380c2a710b0220b",
+            wheel=WheelMember("timm", "timm/data/_info/imagenet_real_labels.json"),
         ),
-        Source(
-            name="imagenet-real-scores",
-            description="probability that a class is valid, for each rated image and class",
-            files=_released("scores.npz", "c4b558569f3da12945c57684294f439214a9cb7919b0ae5b44432bd077d03b79"),
-            licence="Apache-2.0",
-            citation=_REAL,
+        _of_real(
+            "imagenet-real-scores",
+            "probability that a class is valid, for each rated image and class",
+            "scores.npz",
+            "c4b558569f3da12945c57684294f439214a9cb7919b0ae5b44432bd077d03b79",
         ),
-        Source(
-            name="imagenet-real-raters",
-            description="924,810 votes of 85 raters",
-            files=_released("raters.npz", "d3ffe8082e4e61e9716cbc93a7a4e877e3b1d1240032a176e797b43f19107ec8"),
-            licence="Apache-2.0",
-            citation=_REAL,
+        _of_real(
+            "imagenet-real-raters",
+            "924,810 votes of 85 raters",
+            "raters.npz",
+            "d3ffe8082e4e61e9716cbc93a7a4e877e3b1d1240032a176e797b43f19107ec8",
         ),
-        Source(
-            name="imagenet-real-golden",
-            description="answers of 5 experts to 1,135 golden questions",
-            files=_released("golden.npz", "738a795e88351799934669ac48bb70e2ebe484b447fc3e09e0c36fbd987d06d2"),
-            licence="Apache-2.0",
-            citation=_REAL,
+        _of_real(
+            "imagenet-real-golden",
+            "answers of 5 experts to 1,135 golden questions",
+            "golden.npz",
+            "738a795e88351799934669ac48bb70e2ebe484b447fc3e09e0c36fbd987d06d2",
         ),
-        Source(
-            name="imagenet-real-raters-golden",
-            description="answers of 78 raters to the golden questions",
-            files=_released("raters_golden.npz", "6fd910fc7389c3d695ac5e18269689797d0246a378c536e218854f9d93bc8ea6"),
-            licence="Apache-2.0",
-            citation=_REAL,
+        _of_real(
+            "imagenet-real-raters-golden",
+            "answers of 78 raters to the golden questions",
+            "raters_golden.npz",
+            "6fd910fc7389c3d695ac5e18269689797d0246a378c536e218854f9d93bc8ea6",
         ),
         Source(
             name="imagenet-original",

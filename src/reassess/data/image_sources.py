@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 _ARCHIVES = (".zip", ".tar")
 _LISTS = (".txt", *TABLE_SUFFIXES)
-
-
 _Made = TypeVar("_Made")
 
 
@@ -127,9 +125,6 @@ def _refuse_no_path(line: str, place: Path, number: int) -> None:
         )
 
 
-_SUFFIXES = (".zip", ".tar", ".txt", *TABLE_SUFFIXES)
-
-
 def open_sets(places: Sequence[str | Path]) -> dict[str, ImageSource]:
     """The images of each place by the name of its set, see `names_of_sets`; sorted by that name."""
     check_several(places, what="places of images")
@@ -145,7 +140,7 @@ def open_sets(places: Sequence[str | Path]) -> dict[str, ImageSource]:
 def names_of_sets(paths: Sequence[str]) -> tuple[str, ...]:
     """Names of sets of images: the last part of the path, without an archive's suffix, or as many as needed."""
     last = [PurePath(path) for path in paths]
-    names = [path.stem if path.suffix.lower() in _SUFFIXES else path.name for path in last]
+    names = [path.stem if path.suffix.lower() in (*_ARCHIVES, *_LISTS) else path.name for path in last]
     parts = 0
     while len(set(names)) < len(names):
         parts += 1

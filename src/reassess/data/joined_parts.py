@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 from reassess.core import Benchmark, Classed, Classes, Id, Questions, Votes, align_classes
 from reassess.core.image_names import how_they_fit, image_keys, join
 from reassess.data.benchmark_settings import SETTINGS_FILE
-from reassess.errors import DataError, ReassessError, ReassessWarning
+from reassess.errors import DataError, ReassessWarning, at
 from reassess.text import counted, some
 
 _Classed = TypeVar("_Classed", bound=Classed)
@@ -21,11 +21,8 @@ def in_one_benchmark(
     """The same nouns, by file, in one class list, with images named as `benchmark_names` does."""
     moved = align_classes(nouns, classes)
     for file, noun in moved.items():
-        try:
+        with at(file):
             moved[file] = cast("_Classed", noun.renamed(benchmark_names(noun.images, benchmark)))
-        except ReassessError as error:
-            error.at(file)
-            raise
     return moved
 
 

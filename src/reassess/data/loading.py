@@ -18,7 +18,7 @@ from reassess.core.scores import UNKNOWN_METHOD
 from reassess.data.benchmark_settings import read_settings
 from reassess.data.catalogue import SOURCES
 from reassess.data.sources import fetch_all, find_all, resolve
-from reassess.errors import ReassessError
+from reassess.errors import at
 from reassess.formats import (
     read_class_file,
     read_collapsed_file,
@@ -31,6 +31,7 @@ from reassess.formats.files import exists, sha256
 
 _REAL = "ReaL"
 _OF_REAL = ("imagenet-real", "imagenet-real-scores")
+_Labels = TypeVar("_Labels", bound=LabelSets | MultiLabels)
 
 
 def label_set_name(path: Path) -> str:
@@ -43,9 +44,6 @@ def label_set_name(path: Path) -> str:
         if source.files[0].sha256 == digest:
             return _REAL if name in _OF_REAL else name
     return path.name if path.stem.casefold() == _REAL.casefold() else path.stem
-
-
-_Labels = TypeVar("_Labels", bound=LabelSets | MultiLabels)
 
 
 def benchmark_classes(benchmark: Benchmark = IMAGENET) -> Classes:
@@ -325,13 +323,10 @@ def _path(source: str | Path) -> Path:
 
 def _in_classes(labels: _Labels, classes: Classes | None, path: Path) -> _Labels:
     """The same label sets in a class list, or in that of the known benchmark of their images."""
-    try:
+    with at(path):
         if classes is not None:
             return cast("_Labels", labels.in_classes(classes))
         return in_benchmark_classes(labels, benchmark_of(labels.images))
-    except ReassessError as error:
-        error.at(path)
-        raise
 
 
 def in_benchmark_classes(labels: _Labels, benchmark: Benchmark) -> _Labels:

@@ -23,6 +23,10 @@ _EDGE = 0.025  # of a side, which the middle of an image leaves out at either en
 _LOW = 8  # frequencies in each direction that a hash keeps
 THUMBNAIL_PIXELS = (_SIDE // 2) ** 2
 _DIGEST = 16  # bytes
+MOST_BITS = 10  # of 64, in which the hashes of near images may differ
+LEAST_CORRELATION = 0.92  # of their thumbnails
+_BLOCK = 1024  # images that are compared with all others between two reports
+Groups = list[list[int]]
 
 
 @dataclass(frozen=True)
@@ -110,12 +114,6 @@ def thumbnails(greys: Grey) -> Grey:
     sums = greys.reshape(-1, half, 2, half, 2).sum(axis=(2, 4), dtype=np.uint16)
     means: Grey = ((sums + 2) // 4).astype(np.uint8)
     return means.reshape(len(greys), -1)
-
-
-MOST_BITS = 10  # of 64, in which the hashes of near images may differ
-LEAST_CORRELATION = 0.92  # of their thumbnails
-_BLOCK = 1024  # images that are compared with all others between two reports
-Groups = list[list[int]]
 
 
 def exact_groups(prints: Sequence[Print]) -> Groups:

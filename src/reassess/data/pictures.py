@@ -21,6 +21,7 @@ _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 MOST_PIXELS = 100_000_000  # 300 MB in memory
 _MOST_BYTES = 1_000_000_000  # of a picture's file, which is read whole
 _PIXELS = re.compile(r"\((\d+) pixels\)")  # in Pillow's error about a picture that has far more
+EMPTY_FILE = "file is empty"
 
 
 class TooLargeError(DataError):
@@ -89,9 +90,6 @@ def check_values(image: "Image.Image") -> None:
         raise DataError(
             "unknown-range", "range of the pixel values is unknown", allowed="8 or 16 bits a value", found=kind
         )
-
-
-EMPTY_FILE = "file is empty"
 
 
 def fault_of(error: Exception, size: int) -> str:

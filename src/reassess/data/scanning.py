@@ -156,7 +156,9 @@ def scan_images(
     for name, source in sources.items():
         images = [one.image for one, number, _ in rows if number and one.set == name]
         classes = _classes_of(images, source, labels if source.place == Path(places[0]) else None)
-        sets.append(_scanned(name, source, seen, classes))
+        reasons = [(one.image, one.print) for one in seen if one.set == name and isinstance(one.print, str)]
+        unreadable = tuple(sorted((image, why) for image, why in reasons if why != EMPTY_FILE))
+        sets.append(ScannedSet(name, source.place, len(source), classes, unreadable))
     return Scan(tuple(sets), duplicates, smallest_side)
 
 
@@ -208,14 +210,3 @@ def _classes_of(images: Sequence[str], source: ImageSource, labels: LabelSets | 
     if not are_in_class_folders(source.names):
         return None
     return {image: image.replace("\\", "/").rpartition("/")[0].rpartition("/")[2] for image in images}
-
-
-def _scanned(name: str, source: ImageSource, seen: Sequence[_Seen], classes: Mapping[str, str] | None) -> ScannedSet:
-    reasons = [(one.image, one.print) for one in seen if one.set == name and isinstance(one.print, str)]
-    return ScannedSet(
-        name=name,
-        place=source.place,
-        images=len(source),
-        classes=classes,
-        unreadable=tuple(sorted((image, why) for image, why in reasons if why != EMPTY_FILE)),
-    )

@@ -1,7 +1,6 @@
 from .batch_targets import multi_hot as multi_hot
 from .batch_targets import padded_ids as padded_ids
 from .class_list import ClassList as ClassList
-from .class_list import UndecidedClass as UndecidedClass
 from .class_list_search import find_class_list as find_class_list
 from .class_ranks import top1_hits as top1_hits
 from .exclusion import Exclusion as Exclusion

@@ -58,6 +58,9 @@ _DOUBT = 0.01  # an id is undecided if a swap with another id has a higher p-val
 
 Ids = npt.NDArray[np.int64]
 Hits = npt.NDArray[np.bool_]
+_TOO_HIGH = "ids that are one too high: they count from 1, or 0 is a background"
+_TOO_LOW = "ids that are one too low: the first class is missing"
+_FEWEST = 3  # of two classes, a shift of the ids is a swap
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +146,7 @@ def _check(outcomes: Outcomes, labels: LabelSets, original: LabelSets | None) ->
 
 
 def _check_found_by(labels: LabelSets, rows: npt.NDArray[np.int64], outcomes: Outcomes, what: str) -> None:
-    check_type(LabelSets, labels, what=f"{what}", fix=_AGAIN)
+    check_type(LabelSets, labels, what=what, fix=_AGAIN)
     known, keys = (np.array(image_keys(one.images, outcomes.match), object) for one in (labels, outcomes))
     fits, found = rows < len(known), (rows >= 0) & (rows < len(known))
     fits[found] = known[rows[found]] == keys[found]
@@ -295,10 +298,6 @@ def _undecided(
 
 
 # --- known orders -----------------------------------------------------------------------------------------------------
-
-_TOO_HIGH = "ids that are one too high: they count from 1, or 0 is a background"
-_TOO_LOW = "ids that are one too low: the first class is missing"
-_FEWEST = 3  # of two classes, a shift of the ids is a swap
 
 
 def known_orders(classes: Classes, count: int) -> dict[str, npt.NDArray[np.int64]]:

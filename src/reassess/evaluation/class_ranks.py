@@ -43,15 +43,6 @@ def ranks_of_ids(ids: npt.NDArray[np.int32], indptr: Ints, targets: Ints) -> npt
     return ranks
 
 
-def ranks_of_scores(
-    scores: npt.NDArray[Any], indptr: Ints, targets: Ints
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """Rank of each target and top-1 of every row of an array of scores, shape (N, classes)."""
-    predictions = Predictions.from_scores(scores)
-    check_range(targets, 0, scores.shape[1] - 1, what="class id", where="target {}".format)
-    return _ranks_of_scores(predictions, np.arange(len(scores)), indptr, targets)
-
-
 def best_ranks_of_scores(
     scores: npt.NDArray[Any], starts: Ints, ends: Ints, targets: Ints, image_of: Callable[[int], str] | None = None
 ) -> npt.NDArray[np.int32]:

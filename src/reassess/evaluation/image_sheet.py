@@ -58,34 +58,24 @@ class ImageSheet(Shown):
     def to_json(self, classes: Classes) -> dict[str, Any]:
         """The object that JSON documents hold."""
 
-        def named(class_id: int | None) -> dict[str, Any] | None:
-            return None if class_id is None else {"class": class_id, "name": classes.label(class_id)}
-
         def predicted(class_id: int | None) -> dict[str, Any] | None:
             if class_id is None:
                 return None
             known = "valid" if class_id in (self.valid or ()) else self.known.get(class_id)
-            return {"class": class_id, "name": classes.label(class_id), "known": known}
+            return classes.named(class_id) | {"known": known}
 
         def votes(given: _Answers) -> list[dict[str, Id | None]]:
             return [{"rater": rater, "answer": answer} for rater, answer in given]
 
+        def candidate(one: Candidate) -> dict[str, Any]:
+            given = {"score": one.score, "votes": votes(one.votes), "experts": votes(one.experts)}
+            return classes.named(one.class_id) | given
+
         return {
             "image": self.image,
-            "original": named(self.original),
-            "valid": None if self.valid is None else [named(i) for i in self.valid],
-            "candidates": None
-            if self.candidates is None
-            else [
-                {
-                    "class": one.class_id,
-                    "name": classes.label(one.class_id),
-                    "score": one.score,
-                    "votes": votes(one.votes),
-                    "experts": votes(one.experts),
-                }
-                for one in self.candidates
-            ],
+            "original": None if self.original is None else classes.named(self.original),
+            "valid": None if self.valid is None else [classes.named(i) for i in self.valid],
+            "candidates": None if self.candidates is None else [candidate(one) for one in self.candidates],
             "raters": self.raters,
             "experts": self.experts,
             "predictions": {

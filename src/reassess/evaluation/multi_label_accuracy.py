@@ -86,8 +86,7 @@ class MultiLabelAccuracy(Shown):
             return []
         return [
             {
-                "class": i,
-                "name": classes.label(i),
+                **classes.named(i),
                 "images": n,
                 "valid": valid,
                 "unclear": unclear,

@@ -101,9 +101,8 @@ class _Reading:
         excess = self.hits - self.n * self.chance
         if excess > 0 and self.variance < _BY_CHANCE * (self.variance + excess**2):  # by Cantelli's inequality
             return False
-        predicted, actual = (
-            np.sort(part) for part in self._pairs
-        )  # the draws do not depend on the order of the images
+        # Sorted, so that the draws do not depend on the order of the images.
+        predicted, actual = map(np.sort, self._pairs)
         rng = np.random.default_rng(0)
         as_many = sum(int(np.count_nonzero(rng.permutation(predicted) == actual)) >= self.hits for _ in range(_ORDERS))
         return 1 + as_many >= _BY_CHANCE * (1 + _ORDERS)
@@ -170,9 +169,8 @@ def check_agreement(
             original="None",
         )
         raise _refused(as_given, by_chance, "", fix)
-    if as_given.variance > 0 and as_given.is_unlikely(
-        _FAIR, _BY_CHANCE
-    ):  # otherwise every order of the rows agrees as often
+    # Without variance, every order of the rows agrees as often.
+    if as_given.variance > 0 and as_given.is_unlikely(_FAIR, _BY_CHANCE):
         instead = f", and on {best.share()}" if best.fits_better_than(as_given, _BY_CHANCE) else ""
         warnings.warn(
             f"{called} agrees with the original labels on {as_given.hits:,} of {as_given.n:,} images, no better "

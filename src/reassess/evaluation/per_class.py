@@ -34,7 +34,7 @@ class PerClass(Shown):
         return tuple(zip(*(row.tolist() for row in rows), strict=True))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, PerClass) and self._counts() == other._counts()
+        return isinstance(other, PerClass) and (self.rows, self.confusions) == (other.rows, other.confusions)
 
     def __add__(self, other: "PerClass") -> "PerClass":
         both = np.concatenate([self.class_ids, other.class_ids])
@@ -53,15 +53,6 @@ class PerClass(Shown):
             mistaken=np.concatenate([self.mistaken, other.mistaken], axis=1),
         )
 
-    def _counts(self) -> tuple[object, ...]:
-        return (
-            self.class_ids.tolist(),
-            self.images.tolist(),
-            self.hits.tolist(),
-            self.predictions.tolist(),
-            self.confusions,
-        )
-
     @property
     def rows(self) -> tuple[tuple[int, int, int, int], ...]:
         """(c, images, hits, predictions) of each class."""
@@ -75,8 +66,7 @@ class PerClass(Shown):
             instead.setdefault(valid, []).append((predicted, n))
         return [
             {
-                "class": i,
-                "name": classes.label(i),
+                **classes.named(i),
                 "images": images,
                 "hits": hits,
                 "predictions": predictions,

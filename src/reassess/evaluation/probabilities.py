@@ -37,17 +37,12 @@ def class_probabilities(
     if predictions.scores is None:
         return np.full(rows.size, np.nan)
     place = np.searchsorted(output_classes(predictions), class_ids)
-    as_they_are = are_probabilities(predictions)
+    as_they_are = kind_of_scores(predictions) == "probabilities"
     parts = [
         np.take_along_axis(values, place[part, None], axis=1)[:, 0]
         for part, values in probability_blocks(predictions, rows, as_they_are=as_they_are)
     ]
     return np.concatenate([np.empty(0), *parts])
-
-
-def are_probabilities(predictions: Predictions) -> bool:
-    """Whether scores are probabilities as they are, by the rule above."""
-    return kind_of_scores(predictions) == "probabilities"
 
 
 def kind_of_scores(predictions: Predictions, *, refuse_odd: bool = False) -> ScoreKind:

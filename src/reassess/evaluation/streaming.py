@@ -35,17 +35,6 @@ class ImageIndex:
     rows: npt.NDArray[np.int64]
     numbered: bool  # Whether an image may also be named by its position in `images`
 
-    @classmethod
-    def of(cls, labels: LabelSets, images: Sequence[str] | None = None, *, ignore_unknown: bool = False) -> ImageIndex:
-        """The images of label sets, or those of a dataset, joined with the label sets by name."""
-        if images is None:
-            return cls(images=labels.images, labels=labels, rows=np.arange(len(labels)), numbered=False)
-        images = tuple(images)
-        rows = join(images, labels.images, where="the images")
-        if not ignore_unknown:
-            refuse_unknown(images, np.flatnonzero(rows < 0), labels.images)
-        return cls(images=images, labels=labels, rows=rows, numbered=True)
-
     @cached_property
     def sizes(self) -> npt.NDArray[np.int64]:
         """Number of valid classes of each image, 0 also for one that is unrated; int64, shape (images,)."""
@@ -249,13 +238,19 @@ class RealAccuracy:
 
 
 def index_images(labels: LabelSets | None, images: Sequence[str] | None, *, ignore_unknown: bool) -> ImageIndex | None:
-    """The images that `RealAccuracy` joins by name; None where every batch brings its valid classes."""
-    if labels is not None:
-        check_type(LabelSets, labels, what="label sets", fix="labels=read_labels(FILE)")
-        return ImageIndex.of(labels, images, ignore_unknown=ignore_unknown)
-    if images is not None:
-        raise DataError("no-labels", "images were given without labels", fix="labels=reassess.read_labels()")
-    return None
+    """The images of label sets, or of a dataset, joined by name; None where every batch brings its valid classes."""
+    if labels is None:
+        if images is not None:
+            raise DataError("no-labels", "images were given without labels", fix="labels=reassess.read_labels()")
+        return None
+    check_type(LabelSets, labels, what="label sets", fix="labels=read_labels(FILE)")
+    if images is None:
+        return ImageIndex(images=labels.images, labels=labels, rows=np.arange(len(labels)), numbered=False)
+    images = tuple(images)
+    rows = join(images, labels.images, where="the images")
+    if not ignore_unknown:
+        refuse_unknown(images, np.flatnonzero(rows < 0), labels.images)
+    return ImageIndex(images=images, labels=labels, rows=rows, numbered=True)
 
 
 def rank_batch(

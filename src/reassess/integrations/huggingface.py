@@ -1,6 +1,7 @@
 """ReaL labels as a column of a Hugging Face dataset, joined by file name."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,8 +20,9 @@ try:
 except ImportError as error:
     raise MissingPackageError("datasets", extra="huggingface", purpose="a column of labels") from error
 
-__all__ = ["check_columns", "file_names", "mapped", "whole_names", "with_real_labels"]
+__all__ = ["check_columns", "file_names", "mapped", "with_real_labels"]
 
+Change = Callable[[pyarrow.Table, tuple[str, ...]], pyarrow.Table]  # by a table and its file names
 _DatasetT = TypeVar("_DatasetT", datasets.Dataset, datasets.IterableDataset)
 _FIX = Fix("check the names, or mark such images: {ignore_unknown}", ignore_unknown=True)
 
@@ -69,59 +71,49 @@ def with_real_labels(
     check_columns(dataset, image, feature)
     labels = labels if isinstance(labels, LabelSets) else read_labels(labels).judging
     if isinstance(dataset, datasets.Dataset):
-        names = file_names(dataset, image)
-        return dataset.add_column(feature, _find(labels, names, image, ignore_unknown))
+        return dataset.add_column(feature, _find(labels, file_names(dataset, image), ignore_unknown))
     added = {feature: datasets.Sequence(datasets.Value("int64"))}
-    options = {"labels": labels, "feature": feature, "ignore_unknown": ignore_unknown}
-    return mapped(dataset, image, added, _with_column, **options)
+    change = partial(_with_column, labels=labels, feature=feature, ignore_unknown=ignore_unknown)
+    return mapped(dataset, image, added, change)
 
 
-def file_names(dataset: datasets.Dataset, column: str) -> Sequence[str | None]:
+def file_names(dataset: datasets.Dataset, column: str) -> tuple[str, ...]:
     """The names alone: where images are stored in the dataset, nothing but their paths is read."""
-    names = dataset.with_format(None).select_columns(column)
+    names, stored = dataset.with_format(None).select_columns(column), column
     if isinstance(dataset.features[column], datasets.Image):
-        names, column = names.cast_column(column, datasets.Image(decode=False)).flatten(), f"{column}.path"
-    return list(names[column])
+        names, stored = names.cast_column(column, datasets.Image(decode=False)).flatten(), f"{column}.path"
+    return whole_names(names[stored], column)
 
 
 def mapped(
-    dataset: datasets.IterableDataset, image: str, added: Mapping[str, Any], change: Callable[..., Any], **options: Any
+    dataset: datasets.IterableDataset, image: str, added: Mapping[str, Any], change: Change
 ) -> datasets.IterableDataset:
-    """A streamed dataset whose Arrow tables `change` changes: by a table, its file names and `options`."""
+    """A streamed dataset whose Arrow tables `change` changes; other processes can have it too."""
     features = datasets.Features({**dataset.features, **added})
     if isinstance(dataset.features[image], datasets.Image):
         undecoded = dataset.cast_column(image, datasets.Image(decode=False))
     else:
         undecoded = dataset
-    options = {"image": image, "change": change, "options": options}
+    options = {"image": image, "change": change}
     changed = undecoded.with_format("arrow").map(_changed, batched=True, fn_kwargs=options)
     # Given to map itself, the features would keep several versions of the package from decoding the images again.
     return changed.cast(features).with_format(dataset._formatting and dataset._formatting.format_type)
 
 
-def _changed(
-    table: pyarrow.Table, *, image: str, change: Callable[..., Any], options: Mapping[str, Any]
-) -> pyarrow.Table:
+def _changed(table: pyarrow.Table, *, image: str, change: Change) -> pyarrow.Table:
     column = table.column(image)
     names = pyarrow.compute.struct_field(column, "path") if pyarrow.types.is_struct(column.type) else column
-    return change(table, names.to_pylist(), image, **options)
+    return change(table, whole_names(names.to_pylist(), image))
 
 
 def _with_column(
-    table: pyarrow.Table,
-    names: Sequence[str | None],
-    image: str,
-    *,
-    labels: LabelSets,
-    feature: str,
-    ignore_unknown: bool,
+    table: pyarrow.Table, images: tuple[str, ...], *, labels: LabelSets, feature: str, ignore_unknown: bool
 ) -> pyarrow.Table:
-    return table.append_column(feature, _find(labels, names, image, ignore_unknown))
+    return table.append_column(feature, _find(labels, images, ignore_unknown))
 
 
-def _find(labels: LabelSets, names: Sequence[str | None], column: str, ignore_unknown: bool) -> pyarrow.Array:
+def _find(labels: LabelSets, images: tuple[str, ...], ignore_unknown: bool) -> pyarrow.Array:
     """The classes of each image, a list each; null for an image that is unrated."""
-    images = whole_names(names, column)
     rows = labels.find(images)
     unknown = rows < 0
     if not ignore_unknown:
@@ -132,8 +124,9 @@ def _find(labels: LabelSets, names: Sequence[str | None], column: str, ignore_un
     return pyarrow.ListArray.from_arrays(offsets, ids.astype(np.int64), mask=pyarrow.array(unknown))
 
 
-def whole_names(names: Sequence[str | None], column: str) -> tuple[str, ...]:
-    """The names, of which none may be missing."""
+def whole_names(given: Iterable[str | None], column: str) -> tuple[str, ...]:
+    """The names; none may be missing."""
+    names = list(given)
     missing = [row for row, name in enumerate(names) if not name]
     if missing:
         raise DataError(

@@ -1,6 +1,7 @@
 """Some images of a Hugging Face dataset, chosen by name; other classes, and targets for a loss, by name too."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,7 +17,7 @@ try:
     import datasets
     import pyarrow
 
-    from reassess.integrations.huggingface import check_columns, file_names, mapped, whole_names
+    from reassess.integrations.huggingface import check_columns, file_names, mapped
 except ImportError as error:
     raise MissingPackageError("datasets", extra="huggingface", purpose="images of a dataset") from error
 
@@ -71,25 +72,19 @@ def select_images(
     check_type(ImageSelection, selection, what="selection", fix="read_clean_list(FILE) or ImageSelection(images)")
     check_columns(dataset, image, None)
     if isinstance(dataset, datasets.Dataset):
-        names = whole_names(file_names(dataset, image), image)
+        names = file_names(dataset, image)
         rows = selection.rows(names, match=match, ignore_unknown=ignore_unknown)
         warn_missing(names, selection, match, depth=2)
         warn_unexpected(names, selection, match, depth=2)
         return dataset.select(rows)
-    options = {"selection": selection, "match": match, "ignore_unknown": ignore_unknown}
-    return mapped(dataset, image, {}, _selected, **options)
+    change = partial(_selected, selection=selection, match=match, ignore_unknown=ignore_unknown)
+    return mapped(dataset, image, {}, change)
 
 
 def _selected(
-    table: pyarrow.Table,
-    names: Sequence[str | None],
-    image: str,
-    *,
-    selection: ImageSelection,
-    match: Match,
-    ignore_unknown: bool,
+    table: pyarrow.Table, names: tuple[str, ...], *, selection: ImageSelection, match: Match, ignore_unknown: bool
 ) -> pyarrow.Table:
-    return table.filter(selection.find(whole_names(names, image), match=match, ignore_unknown=ignore_unknown) >= 0)
+    return table.filter(selection.find(names, match=match, ignore_unknown=ignore_unknown) >= 0)
 
 
 def relabel_images(
@@ -129,7 +124,7 @@ def relabel_images(
     known = feature.names if isinstance(feature, datasets.ClassLabel) else []
     selection, new = new_classes(classes_of, {name: index for index, name in enumerate(known)})
     if isinstance(dataset, datasets.Dataset):
-        names = whole_names(file_names(dataset, image), image)
+        names = file_names(dataset, image)
         selection.rows(names, match=match)
         warn_missing(names, selection, match, depth=2)
         found = selection.find(names, match=match)
@@ -137,20 +132,14 @@ def relabel_images(
         column = np.where(found >= 0, new[found], old)
         order = list(dataset.features)
         return dataset.remove_columns(label).add_column(label, column, feature=feature).select_columns(order)
-    return mapped(dataset, image, {label: feature}, _relabelled, selection=selection, new=new, label=label, match=match)
+    change = partial(_relabelled, selection=selection, new=new, label=label, match=match)
+    return mapped(dataset, image, {label: feature}, change)
 
 
 def _relabelled(
-    table: pyarrow.Table,
-    names: Sequence[str | None],
-    image: str,
-    *,
-    selection: ImageSelection,
-    new: Any,
-    label: str,
-    match: Match,
+    table: pyarrow.Table, names: tuple[str, ...], *, selection: ImageSelection, new: Any, label: str, match: Match
 ) -> pyarrow.Table:
-    found = selection.find(whole_names(names, image), match=match)
+    found = selection.find(names, match=match)
     place = table.column_names.index(label)
     old = table.column(label)
     values = np.where(found >= 0, new[found], old.to_numpy())
@@ -197,26 +186,25 @@ def with_targets(
     kind = datasets.Sequence(datasets.Value("float32"), length=targets.classes)
     if isinstance(dataset, datasets.Dataset):
         check_size(targets, max_bytes, fix="give dataset.to_iterable_dataset(), which makes them as they are read")
-        names = whole_names(file_names(dataset, image), image)
+        names = file_names(dataset, image)
         rows = targets.selection.rows(names, match=match, ignore_unknown=ignore_unknown)
         warn_unexpected(names, targets.selection, match, depth=2)
         found = targets.selection.find([names[row] for row in rows.tolist()], match=match)
         return dataset.select(rows).add_column(feature, _arrow(targets, found), feature=kind)
-    options = {"targets": targets, "match": match, "ignore_unknown": ignore_unknown, "feature": feature}
-    return mapped(dataset, image, {feature: kind}, _targeted, **options)
+    change = partial(_targeted, targets=targets, match=match, ignore_unknown=ignore_unknown, feature=feature)
+    return mapped(dataset, image, {feature: kind}, change)
 
 
 def _targeted(
     table: pyarrow.Table,
-    names: Sequence[str | None],
-    image: str,
+    names: tuple[str, ...],
     *,
     targets: TrainingTargets,
     match: Match,
     ignore_unknown: bool,
     feature: str,
 ) -> pyarrow.Table:
-    rows = targets.selection.find(whole_names(names, image), match=match, ignore_unknown=ignore_unknown)
+    rows = targets.selection.find(names, match=match, ignore_unknown=ignore_unknown)
     return table.filter(rows >= 0).append_column(feature, _arrow(targets, rows[rows >= 0]))
 
 

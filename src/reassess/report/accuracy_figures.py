@@ -23,6 +23,9 @@ _FRAME = "#444444"
 _MANY = 200  # with more rows, points are smaller
 _MARGIN = 0.04  # of what is drawn, around it
 _SAMPLES = 120  # places along a line that names should not cover
+MOST_NAMED = 10
+_OTHERS = Series(MUTED, ".")
+_INTERVAL_SAMPLES = 24  # places along an interval that names should not cover
 
 
 def draw_leaderboard(
@@ -139,13 +142,7 @@ def frame_accuracies(drawing: Drawing, label_set: str) -> None:
         xlim=(low[0] - margin[0], high[0] + margin[0]),
         ylim=(low[1] - margin[1], high[1] + margin[1]),
     )
-    axes.grid(color="#e4e4e4", linewidth=0.6)
-    axes.set_axisbelow(True)
-
-
-MOST_NAMED = 10
-_OTHERS = Series(MUTED, ".")
-_INTERVAL_SAMPLES = 24  # places along an interval that names should not cover
+    axes.grid()
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,20 @@ from reassess.text import shortened
 
 WIDTH = 4.5  # inches: letters of 9 points have 9 pixels on a screen of 360 pixels
 SQUARE = (WIDTH, 4.3)
-INK, MUTED, GRID = "#222222", "#666666", "#e4e4e4"
+INK, MUTED = "#222222", "#666666"
 MOST_DRAWN = 12  # models, or pairs of them; the table beside a chart has all
 LONGEST = 42  # characters that fit into the width
+# Colours of neighbouring parts of a bar; each differs in lightness from the one before.
+_PART_COLOURS = ("#14406b", "#c9a227", "#5b8fbf", "#e8b7c8", "#8c2d19", "#d9d9d9", "#6e6e6e")
+_LINE = 0.185  # inches
+_INTERVALS_AROUND = 0.62  # inches of what stands above and below
+_GAP = 0.35  # lines between groups
+_HEADING = 1.0  # lines from a heading to its first value
+_MARGIN = 0.05  # of what is drawn, beside it
+_STACKS_AROUND = 0.68  # inches of what stands above and below stacked bars
+_STEP = 2.3  # lines from one bar to the next: a heading, and the bar
+_DIGIT, _BESIDE = 0.0158, 0.008  # of the width of the axes, that a digit needs, and the edges of a part
+_DARK = 0.5  # a colour of less lightness has white numbers
 
 
 class Series(NamedTuple):
@@ -29,8 +40,6 @@ SERIES = (
     Series("#4d7c0f", "v"),
     Series("#6e6e6e", "P"),
 )
-# Colours of neighbouring parts of a bar; each differs in lightness from the one before.
-_PART_COLOURS = ("#14406b", "#c9a227", "#5b8fbf", "#e8b7c8", "#8c2d19", "#d9d9d9", "#6e6e6e")
 
 
 def number(value: float, form: str) -> str:
@@ -41,13 +50,6 @@ def number(value: float, form: str) -> str:
 def sentence(text: str) -> str:
     """Words that other outputs show in a line of their own, as a sentence of a page."""
     return f"{text[0].upper()}{text[1:]}."
-
-
-_LINE = 0.185  # inches
-_INTERVALS_AROUND = 0.62  # inches of what stands above and below
-_GAP = 0.35  # lines between groups
-_HEADING = 1.0  # lines from a heading to its first value
-_MARGIN = 0.05  # of what is drawn, beside it
 
 
 @dataclass(frozen=True)
@@ -118,8 +120,7 @@ def _finish_intervals(drawing: Drawing, intervals: Intervals) -> None:
     free = _MARGIN * (high - low) or 1.0
     axes.set(xlabel=intervals.axis, xlim=(low - free, high + free), ylim=(_lines(intervals) - 0.4, -0.7), yticks=[])
     axes.spines["left"].set_visible(False)
-    axes.grid(axis="x", color=GRID, linewidth=0.6)
-    axes.set_axisbelow(True)
+    axes.grid(axis="x")
     if intervals.reference is not None:
         axes.axvline(intervals.reference[0], color=MUTED, linewidth=1, linestyle="--", zorder=2)
     _draw_key(drawing, intervals)
@@ -163,12 +164,6 @@ def _in_words(mark: Mark, form: str) -> str:
     if mark.interval is None:
         return value
     return f"{value} ({' to '.join(number(bound, form) for bound in mark.interval)})"
-
-
-_STACKS_AROUND = 0.68
-_STEP = 2.3  # lines from one bar to the next: a heading, and the bar
-_DIGIT, _BESIDE = 0.0158, 0.008  # of the width of the axes, that a digit needs, and the edges of a part
-_DARK = 0.5  # a colour of less lightness has white numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,8 +217,7 @@ def _finish_stacks(drawing: Drawing, stacks: Stacks, longest: int) -> None:
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.locator_params(axis="x", nbins=5, integer=True)
     axes.spines["left"].set_visible(False)
-    axes.grid(axis="x", color=GRID, linewidth=0.6)
-    axes.set_axisbelow(True)
+    axes.grid(axis="x")
     drawing.key(*axes.get_legend_handles_labels(), columns=_columns(stacks))
 
 

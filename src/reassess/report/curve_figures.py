@@ -21,6 +21,10 @@ _STEADY = 20  # pairs kept: with fewer, precision jumps too much to set the scal
 _SAMPLES = 250  # places along a curve that names should not cover
 _ANCHORS = 36  # places along a curve that its name may point at
 _CLOUD = 8  # a rule with more variants is drawn as a cloud with one name
+_STOP_COLOURS = ("#0072b2", "#000000", "#c46a10", "#6e6e6e")
+_STOP_SAMPLES = 200  # places along a line that names should not cover
+_BEST, _CHOSEN, _ALL = "#0072b2", "#000000", "#6e6e6e"
+_PLACES = 200  # places along the line that names should not cover
 
 
 def draw_curves(path: Path, lines: Sequence[MeasuredCurve], rules: Sequence[Rule] = (), *, force: bool = False) -> None:
@@ -95,8 +99,7 @@ def _finish_axes(drawing: Drawing, lines: Sequence[MeasuredCurve], rules: Sequen
         xlim=(-0.01, 1.01),
         ylim=(np.floor(10 * min(lowest)) / 10 - 0.01, 1.01),
     )
-    axes.grid(color="#e4e4e4", linewidth=0.6)
-    axes.set_axisbelow(True)
+    axes.grid()
     golden = lines[0].curve.golden
     drawing.heading(
         f"{len(golden):,} golden pairs on {len(golden.questions.images):,} images, {golden.positives:,} of them valid; "
@@ -122,10 +125,6 @@ def _apart(anchors: npt.NDArray[np.float64], others: Sequence[MeasuredCurve]) ->
     return anchors[np.argsort(-gaps, kind="stable")[: len(anchors) // 2]]
 
 
-_STOP_COLOURS = ("#0072b2", "#000000", "#c46a10", "#6e6e6e")
-_STOP_SAMPLES = 200  # places along a line that names should not cover
-
-
 def draw_replays(path: Path, replays: Mapping[str, Sequence[StopReplay]], *, force: bool = False) -> None:
     """Draw the share of votes that rules take against the labels that both they and all votes keep."""
     save_figure(path, partial(_replays_on, replays=replays), title="Votes that a stop rule saves", force=force)
@@ -148,17 +147,12 @@ def _replays_on(drawing: Drawing, replays: Mapping[str, Sequence[StopReplay]]) -
         xlabel="votes taken, % of all votes",
         ylabel="labels kept by all votes and by those taken, % of those kept by either",
     )
-    drawing.axes.grid(color="#e4e4e4", linewidth=0.6)
-    drawing.axes.set_axisbelow(True)
+    drawing.axes.grid()
     drawing.heading(
         f"{counted(first.votes, 'vote')} on {counted(first.questions, 'question')}, replayed in {first.taken.size} "
         "random orders; a question is closed once the probability of its class leaves the bounds beside each point, "
         f"after at least {first.rule.at_least} votes; labels kept at {first.threshold:g}"
     )
-
-
-_BEST, _CHOSEN, _ALL = "#0072b2", "#000000", "#6e6e6e"
-_PLACES = 200  # places along the line that names should not cover
 
 
 def draw_choice(path: Path, choice: ModelChoice, *, force: bool = False) -> None:
@@ -193,8 +187,7 @@ def _choice_on(drawing: Drawing, choice: ModelChoice) -> None:
         ylabel="recall: of the valid golden pairs, the share that is proposed",
         ylim=(None, 1.01),
     )
-    drawing.axes.grid(color="#e4e4e4", linewidth=0.6)
-    drawing.axes.set_axisbelow(True)
+    drawing.axes.grid()
     drawing.axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     drawing.heading(
         f"{counted(choice.subsets, 'subset')} of {counted(len(choice.all_models.models), 'model')}, {choice.search} "

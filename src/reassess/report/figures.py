@@ -24,7 +24,24 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-
+FIGURE_SUFFIXES = (".svg", ".png", ".pdf")
+_NEEDED = dict.fromkeys(FIGURE_SUFFIXES, ("matplotlib",)) | dict.fromkeys((".html", ".htm"), ("jinja2", "matplotlib"))
+_PURPOSES = {"jinja2": "making a report", "matplotlib": "drawing a figure"}
+Size = tuple[float, float]
+SIZE: Size = (7.2, 5.4)  # inches
+_LEFT, _LETTER = 0.5, 0.068  # inches left of the axes, and of a letter of a heading
+_EDGE, _TITLE_LINE, _TITLE_LETTER = 0.06, 0.17, 0.09  # inches around a title, of its lines, and of a letter
+_STYLE: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.6,
+    "text.parse_math": False,  # names may hold dollars
+    "text.hinting": "none",  # so that a text has the same width when it is placed and when it is saved
+    "svg.hashsalt": "reassess",
+}
 _BOXES = "Last Resort"  # fonts that have a box for every letter
 
 
@@ -86,23 +103,6 @@ def _letters_of(path: str) -> frozenset[str]:
     except (OSError, RuntimeError):
         return frozenset()
     return frozenset(map(chr, font.get_charmap())) if font.scalable else frozenset()
-
-
-FIGURE_SUFFIXES = (".svg", ".png", ".pdf")
-_NEEDED = dict.fromkeys(FIGURE_SUFFIXES, ("matplotlib",)) | dict.fromkeys((".html", ".htm"), ("jinja2", "matplotlib"))
-_PURPOSES = {"jinja2": "making a report", "matplotlib": "drawing a figure"}
-Size = tuple[float, float]
-SIZE: Size = (7.2, 5.4)  # inches
-_LEFT, _LETTER = 0.5, 0.068  # inches left of the axes, and of a letter of a heading
-_EDGE, _TITLE_LINE, _TITLE_LETTER = 0.06, 0.17, 0.09  # inches around a title, of its lines, and of a letter
-_STYLE: dict[Any, Any] = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "text.parse_math": False,  # names may hold dollars
-    "text.hinting": "none",  # so that a text has the same width when it is placed and when it is saved
-    "svg.hashsalt": "reassess",
-}
 
 
 @dataclass

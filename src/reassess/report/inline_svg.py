@@ -2,7 +2,6 @@
 
 import re
 import xml.etree.ElementTree as ElementTree
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,16 +17,8 @@ _TO_CONES = np.array([[0.4122, 0.5363, 0.0514], [0.2119, 0.6807, 0.1074], [0.088
 _TO_LAB = np.array([[0.2105, 0.7936, -0.0041], [1.9780, -2.4286, 0.4506], [0.0259, 0.7828, -0.8087]])
 
 
-@dataclass(frozen=True)
-class Inline:
-    """An svg element, and a description of it in words."""
-
-    svg: str
-    words: str
-
-
-def inline_figure(draw: Draw, *, key: str, title: str, size: Size) -> Inline:
-    """Draw a figure as an element of a page."""
+def inline_figure(draw: Draw, *, key: str, title: str, size: Size) -> str:
+    """Draw a figure as an svg element of a page, with a description in words."""
     document, words = figure_as_svg(draw, size=size)
     root = ElementTree.fromstring(document)
     _drop_metadata(root)
@@ -41,7 +32,7 @@ def inline_figure(draw: Draw, *, key: str, title: str, size: Size) -> Inline:
         element.text = text
         root.insert(i, element)
     ElementTree.register_namespace("", _SVG)
-    return Inline(svg=ElementTree.tostring(root, encoding="unicode"), words=words)
+    return ElementTree.tostring(root, encoding="unicode")
 
 
 def palette(svgs: list[str]) -> dict[str, tuple[str, str]]:

@@ -14,7 +14,7 @@ from reassess.core import Classes
 from reassess.evaluation import MISTAKE_KINDS, ImageSheet, image_sheet, known_kinds
 from reassess.evaluation.evaluation_words import KNOWN_IN_WORDS, score_in_words
 from reassess.report.gallery import Card, CardEntry, CardLine, Gallery, Thumbnails
-from reassess.report.page import UNKNOWN_CLASS
+from reassess.report.page import NAME_OF_UNKNOWN
 
 # Images that are shown for their labels, whatever the predictions are.
 ABOUT_LABELS = {"wrong_label": "original label not valid", "empty": "no valid class"}
@@ -187,7 +187,7 @@ def _card(card: MistakeCard, classes: Classes, threshold: float) -> Card:
     valid, original = sheet.valid or (), sheet.original
 
     def named(class_id: int) -> str:
-        return label(class_id) if class_id >= 0 else UNKNOWN_CLASS
+        return label(class_id) if class_id >= 0 else NAME_OF_UNKNOWN
 
     def predicted(class_id: int, is_valid: bool) -> CardEntry:
         if not valid:

@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 
 _MOST_MODELS = 20  # the best
 _MOST_CONFUSIONS = 300  # of a model
+_FREE = "\N{NO-BREAK SPACE}"
+_UNIT = re.compile(r"(?<=\d) (?=%|points?\b)|(?<=\bp) (?=[=<]|below)|(?<=\bp [=<]) (?=\d)|(?<=\bp below) (?=\d)")
+_WHOLE = re.compile(rf"\btop-\d+(?:{_FREE}%)?", re.IGNORECASE)  # no line ends at its hyphen
+_LONGEST = 12  # letters of a word that fits into a narrow column
+_JOINT = re.compile(r"(?<=[^\W_][_./-])(?=\w)")
+_MOST_ROWS = 60  # of a chart's table on the page; its CSV file has all
+NAME_OF_UNKNOWN = "unknown class"
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +57,6 @@ def explorers(findings: Findings) -> list[Explorer]:
 
 
 def _classes(results: dict[str, Evaluation], notes: Sequence[str]) -> Explorer:
-    counts = {"images": COUNT, "hits": COUNT, "accuracy %": PERCENT, "predicted": COUNT}
     return Explorer(
         key="classes",
         title="Classes",
@@ -58,8 +64,8 @@ def _classes(results: dict[str, Evaluation], notes: Sequence[str]) -> Explorer:
         "class. Predicted: images whose first predicted class is this class. With 50 images, an accuracy of 80 % has a "
         "95 % interval of 67 to 89 %.",
         columns=(
-            *(Column("class"), Column("id", COUNT)),
-            *(Column(name, form) for name, form in counts.items()),
+            *(Column("class"), Column("id", COUNT), Column("images", COUNT), Column("hits", COUNT)),
+            *(Column("accuracy %", PERCENT), Column("predicted", COUNT)),
             *(Column("most often instead"), Column("times", COUNT)),
         ),
         rows={model: _class_rows(result) for model, result in results.items()},
@@ -99,13 +105,6 @@ def _confusions(results: dict[str, Evaluation], notes: Sequence[str]) -> Explore
     )
 
 
-_FREE = "\N{NO-BREAK SPACE}"
-_UNIT = re.compile(r"(?<=\d) (?=%|points?\b)|(?<=\bp) (?=[=<]|below)|(?<=\bp [=<]) (?=\d)|(?<=\bp below) (?=\d)")
-_WHOLE = re.compile(rf"\btop-\d+(?:{_FREE}%)?", re.IGNORECASE)  # no line ends at its hyphen
-_LONGEST = 12  # letters of a word that fits into a narrow column
-_JOINT = re.compile(r"(?<=[^\W_][_./-])(?=\w)")
-
-
 def bound(text: str) -> str:
     """A text in which no line can end between a number and its unit."""
     return _UNIT.sub(_FREE, text)
@@ -128,10 +127,6 @@ def set_heading(text: str) -> "Markup":
 
 def _parts(word: str) -> list[str]:
     return _JOINT.split(word) if len(word) > _LONGEST else [word]
-
-
-_MOST_ROWS = 60  # of a chart's table on the page; its CSV file has all
-UNKNOWN_CLASS = "unknown class"
 
 
 @dataclass(frozen=True)
@@ -165,7 +160,7 @@ def render(page: Page, *, track: Callable[[Sequence[Chart]], Iterable[Chart]] = 
     from markupsafe import Markup
 
     charts = [chart for section in page.sections for chart in section.charts]
-    drawn = {c.key: inline_figure(c.draw, key=f"chart-{c.key}", title=c.title, size=c.size).svg for c in track(charts)}
+    drawn = {c.key: inline_figure(c.draw, key=f"chart-{c.key}", title=c.title, size=c.size) for c in track(charts)}
     environment = Environment(
         loader=PackageLoader("reassess.report"),
         autoescape=True,
@@ -231,7 +226,7 @@ def _data(page: Page, charts: Sequence[Chart]) -> dict[str, Any]:
             for one in page.explorers
         },
         "classes": _class_names(page),
-        "noClass": UNKNOWN_CLASS,
+        "noClass": NAME_OF_UNKNOWN,
     }
 
 

@@ -16,7 +16,13 @@ from reassess.comparison.comparison_words import (
 from reassess.comparison.taxonomy import KINDS_IN_WORDS
 from reassess.errors import Missing
 from reassess.evaluation import Evaluation
-from reassess.evaluation.evaluation_words import MISTAKES_IN_WORDS, class_list_in_words, heading, missing_in_words
+from reassess.evaluation.evaluation_words import (
+    FIX_CLASS_LIST,
+    MISTAKES_IN_WORDS,
+    class_list_in_words,
+    heading,
+    missing_in_words,
+)
 from reassess.evaluation.result import ceiling_in_words, not_scored_in_words
 from reassess.report.chart import (
     COUNT,
@@ -38,7 +44,42 @@ from reassess.report.charts import CHARTS
 from reassess.text import counted, together
 
 # A page is read by those who use the command line, and by others.
-_FIX = "fix: --classes auto, or find_class_list in Python"
+_FIX = FIX_CLASS_LIST.render(lambda name, _: f"{name} in Python, or of --classes auto")
+_MOST_VERDICTS = 5  # about neighbours
+_Charts = Mapping[str, Chart | Missing]
+_ABOUT = {
+    "leaderboard": (
+        "Among published models",
+        "Grey points are public results, stars are the models of this report. The expected accuracy is on the line "
+        "through the rows nearest in original accuracy; the interval contains 95 % of models with the same original "
+        "accuracy from families that are not among the public results.",
+    ),
+    "label-count": (
+        "Accuracy by number of valid classes",
+        "Images with several objects have several valid classes. Any of them counts as correct. Lines are 95 % Wilson "
+        "intervals over images. The chart pools the highest numbers of classes, which have few images; the table lists "
+        "each number.",
+    ),
+    "model-or-label": (
+        "Model or label?",
+        "Where the model's first class and the original label differ and raters were asked about the model's class, "
+        "which of the two classes scores higher? Scores may count the original label itself as a vote; the raters "
+        "alone do not.",
+    ),
+    "labelling-bias": (
+        "Labelling bias",
+        "If several classes are valid, how often does the model pick the original label? An unbiased model does so "
+        "only by chance. A model that picks the class with the most certain votes does so as often as the raters' "
+        "favourite is the original label. Counted on images where both the prediction and the original label are "
+        "valid. Lines are 95 % Wilson intervals over images; p: exact two-sided test against chance.",
+    ),
+    "curve": (
+        "Precision and recall of the labels",
+        "How good are the labels? Scores of (image, class) questions are compared with the answers of experts. "
+        "In-sample: these answers also made the scores; if the scores can be made again, a second curve shows scores "
+        "made without the judged image. Bands and crosses are 95 % bootstrap intervals over images.",
+    ),
+}
 
 
 def headline(findings: Findings, scatter: Chart | Missing) -> Section:
@@ -92,7 +133,7 @@ def _accuracies(model: str, result: Evaluation, findings: Findings) -> list[Cell
 def _other_class_lists(findings: Findings) -> Iterator[str]:
     """Models whose ids are from another class list: their numbers are for the file as it is."""
     for model, other in findings.class_lists.items():
-        words = f"{class_list_in_words(other, findings.classes)}\n{_FIX}"
+        words = f"{class_list_in_words(other, findings.classes)}\nfix: {_FIX}"
         yield f"{model}: " + "; ".join(" ".join(line.split()) for line in words.splitlines()) + "."
 
 
@@ -104,9 +145,6 @@ def _not_scored(findings: Findings) -> Iterator[str]:
             models.setdefault(words, []).append(model)
     for counts, names in models.items():
         yield f"{counts}." if len(names) == len(findings.models) else f"{together(names)}: {counts}."
-
-
-_MOST_VERDICTS = 5  # about neighbours
 
 
 def standing(findings: Findings, chart: Chart | Missing) -> Section:
@@ -158,42 +196,6 @@ def _ranks(findings: Findings) -> Table:
     return table("ranks", "Ranks", forms, list(zip(*columns, strict=True)))
 
 
-_Charts = Mapping[str, Chart | Missing]
-_ABOUT = {
-    "leaderboard": (
-        "Among published models",
-        "Grey points are public results, stars are the models of this report. The expected accuracy is on the line "
-        "through the rows nearest in original accuracy; the interval contains 95 % of models with the same original "
-        "accuracy from families that are not among the public results.",
-    ),
-    "label-count": (
-        "Accuracy by number of valid classes",
-        "Images with several objects have several valid classes. Any of them counts as correct. Lines are 95 % Wilson "
-        "intervals over images. The chart pools the highest numbers of classes, which have few images; the table lists "
-        "each number.",
-    ),
-    "model-or-label": (
-        "Model or label?",
-        "Where the model's first class and the original label differ and raters were asked about the model's class, "
-        "which of the two classes scores higher? Scores may count the original label itself as a vote; the raters "
-        "alone do not.",
-    ),
-    "labelling-bias": (
-        "Labelling bias",
-        "If several classes are valid, how often does the model pick the original label? An unbiased model does so "
-        "only by chance. A model that picks the class with the most certain votes does so as often as the raters' "
-        "favourite is the original label. Counted on images where both the prediction and the original label are "
-        "valid. Lines are 95 % Wilson intervals over images; p: exact two-sided test against chance.",
-    ),
-    "curve": (
-        "Precision and recall of the labels",
-        "How good are the labels? Scores of (image, class) questions are compared with the answers of experts. "
-        "In-sample: these answers also made the scores; if the scores can be made again, a second curve shows scores "
-        "made without the judged image. Bands and crosses are 95 % bootstrap intervals over images.",
-    ),
-}
-
-
 def sections(findings: Findings, *, track: Callable[[Sequence[str]], Iterable[str]] = iter) -> list[Section]:
     """The sections of the page in order; a section that cannot be shown gives the reason."""
     charts = {kind: CHARTS[kind](findings) for kind in track(list(CHARTS))}
@@ -230,11 +232,8 @@ def _mistakes(findings: Findings, charts: _Charts) -> Section:
     known = [(model, result.mistakes) for model, result in findings.evaluations.items() if result.mistakes is not None]
     rows = [[model, *(getattr(part, name) for name in MISTAKES_IN_WORDS)] for model, part in known]
     columns = {"model": TEXT} | dict.fromkeys(MISTAKES_IN_WORDS.values(), COUNT)
-    tables = (
-        [table("known", "All mistakes, by the raters' answers about the predicted class", columns, rows)]
-        if rows
-        else []
-    )
+    title_known = "All mistakes, by the raters' answers about the predicted class"
+    tables = [table("known", title_known, columns, rows)] if rows else []
     if isinstance(chart, Missing):
         return missing_section("taxonomy", title, chart, half=True)
     return Section(key="taxonomy", title=title, words=[words], charts=[chart], tables=tables, notes=notes, half=True)

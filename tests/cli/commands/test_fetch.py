@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from reassess import __version__
-from reassess.data import SOURCES, KnownFile, Source, WheelMember, sources
+from reassess.data import SOURCES, KnownFile, Source, sources
+from reassess.data.catalogue import WheelMember
 from tests.helpers import GOOD, GOOD_SHA, Run, no_network, no_package
 
 Data = Callable[..., tuple[int, str, str]]

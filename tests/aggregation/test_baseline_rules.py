@@ -33,7 +33,7 @@ def test_a_rater_alone_is_counted_as_by_a_plain_loop(rows: list[Any], answers: l
         if kept and valid:
             expected[name] = Point(None, sum(kept), len(kept), valid)
     if not expected:
-        assert code_of(rater_rule, GOLDEN, votes(rows), answers) == "no-such-golden-answers"
+        assert code_of(rater_rule, GOLDEN, votes(rows), answers) == "missing-golden"
         return
     rule = rater_rule(GOLDEN, votes(rows), answers)
     assert dict(zip(rule.variants, rule.points, strict=True)) == expected

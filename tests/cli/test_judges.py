@@ -68,7 +68,7 @@ def test_own_files_beside_the_known_labels_are_said_to_need_their_own(
 ) -> None:
     write_csv("own.csv", "image,class", [("cross/1.png", 0)])
     done = run("evaluate", "ids.csv", "--original", "own.csv")
-    assert (done.code, done.out, done.error) == (1, "", "no-common-image")
+    assert (done.code, done.out, done.error) == (1, "", "nothing-in-common")
     assert f"  fix:     {OWN}; or check " in done.err
 
 

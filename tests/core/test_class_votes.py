@@ -72,7 +72,7 @@ def test_counts_and_votes_keep_apart(refused: Refused) -> None:
 
 
 def test_who_voted_is_asked_of_counts_in_vain(refused: Refused) -> None:
-    assert refused(counted([(0, 0, 0)]).on, 0) == "no-raters"
+    assert refused(counted([(0, 0, 0)]).on, 0) == "missing-raters"
     assert counted([(0, 0, 1), (2, 0, 1)]).restrict(np.array([2])).counts().tolist() == [[0, 1, 0]]
     assert counted([]).on(0) == ()  # nobody voted, which is known
 

@@ -44,13 +44,13 @@ def test_groups_are_read_from_every_format(file: File, name: str, content: str) 
 @pytest.mark.parametrize(
     ("read", "name", "content", "expected"),
     [
-        (read_collapsed_file, "a.csv", "class,also\ncup,mug\nfork,3\n", "no-class at a.csv"),
-        (read_collapsed_file, "a.csv", "class,also\ncup,mug\ncup,3\n", "no-class at a.csv"),
+        (read_collapsed_file, "a.csv", "class,also\ncup,mug\nfork,3\n", "unknown-class at a.csv"),
+        (read_collapsed_file, "a.csv", "class,also\ncup,mug\ncup,3\n", "unknown-class at a.csv"),
         (read_collapsed_file, "a.csv", "class,also\ncup,mug\nbeaker,1\n", "circle at a.csv, line 3"),
         (read_collapsed_file, "a.csv", "class,also\ncup,\n", "missing-value at a.csv, line 2, column also"),
         (read_collapsed_file, "a.csv", "a,b\ncup,mug\n", "missing-column at a.csv"),
-        (read_groups, "a.csv", "class,group\nmug,x\n1,y\n", "two-groups at a.csv, class mug"),
-        (read_groups, "a.json", '{"fork": "x"}', "no-class at a.json"),
+        (read_groups, "a.csv", "class,group\nmug,x\n1,y\n", "duplicate-class at a.csv, class mug"),
+        (read_groups, "a.json", '{"fork": "x"}', "unknown-class at a.json"),
         (read_groups, "a.json", '{"cup": 1}', "wrong-json at a.json"),
         (read_groups, "a.txt", "cup", "wrong-suffix at a.txt"),
     ],
@@ -63,7 +63,7 @@ def test_what_is_no_such_table_is_refused(
 
 def test_names_need_a_list_in_which_one_class_has_them(refused: Refused, file: File) -> None:
     path = file("a.json", '{"crane": "x"}')
-    assert refused(read_groups, path, Classes()) == "no-class at a.json"
+    assert refused(read_groups, path, Classes()) == "unknown-class at a.json"
     assert (
         refused(read_groups, path, Classes(2, names=("crane, machine", "crane, bird"))) == "duplicate-class at a.json"
     )
@@ -142,8 +142,8 @@ def test_lines_of_wnids_are_wnids_to_which_words_give_names_that_two_may_share(f
     ("name", "content", "expected"),
     [
         ("a.txt", "cup\npot\nCup\n", "duplicate-class at a.txt, line 3"),
-        ("a.txt", "cup\n \npot\n", "no-class-name at a.txt, line 2"),
-        ("a.csv", "id,name\n1,cup\n0,\n", "no-class-name at a.csv, class 0"),
+        ("a.txt", "cup\n \npot\n", "missing-value at a.txt, line 2"),
+        ("a.csv", "id,name\n1,cup\n0,\n", "missing-value at a.csv, class 0"),
         ("a.csv", "id,name\n1,cup\n0,cup\n", "duplicate-class at a.csv, class 1"),
         ("a.csv", "name,synonyms\ncup,mug;beaker\npot,Beaker\n", "duplicate-class at a.csv, class 1"),
         ("a.csv", "name,synonyms\ncup,pot\npot,\n", "duplicate-class at a.csv, class 0"),
@@ -186,7 +186,7 @@ def test_further_parents_are_counted(file: File) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("child,parent\ncat,animal\n", "no-class at h.csv"),
+        ("child,parent\ncat,animal\n", "unknown-class at h.csv"),
         ("child,parent\ncup,cup\n", "circle at h.csv"),
         ("child,parent\ncup,vessel\npot, \n", "missing-value at h.csv, line 3, column parent"),
         ("child,class\ncup,vessel\n", "missing-column at h.csv"),

@@ -49,7 +49,7 @@ def test_a_list_is_read_as_a_selection_for_every_data_set(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("name", "text", "expected"),
     [
-        ("list.txt", "\n", "empty-selection at list.txt, the list"),
+        ("list.txt", "\n", "empty at list.txt, the list"),
         ("list.txt", "a.png\nb.png\na.png\n", "duplicate-image at list.txt, the list"),
         ("details.csv", "image,class\n", "wrong-suffix at details.csv"),
     ],

@@ -215,7 +215,7 @@ def test_wnids_are_classes_in_sorted_order(file: File) -> None:
         ("a.json", '{"a": [null]}', "ids-and-names at a.json"),
         ("a.json", '{"a": ["cat", 1]}', "ids-and-names at a.json"),
         ("a.json", '{"a": ["n01440764", "1"]}', "ids-and-names at a.json"),
-        ("a.json", '{"a": ["cat", ""]}', "no-class-name at a.json"),
+        ("a.json", '{"a": ["cat", ""]}', "missing-value at a.json"),
         ("a.json", r'{"a": ["c\ud800t"]}', "invalid-text at a.json"),
         ("a.json", r'{"a\ud800.png": [1]}', "invalid-text at a.json, the label set"),
         ("a.json", '{"a": [3, -1]}', "out-of-range at a.json, image a"),
@@ -226,7 +226,7 @@ def test_wnids_are_classes_in_sorted_order(file: File) -> None:
             '{"x/ILSVRC2012_val_00000001.JPEG": [1], "ILSVRC2012_val_00000001.png": [2]}',
             "duplicate-image at a.json, the label set",
         ),
-        ("a.json", '{"": [1]}', "no-image-name at a.json, the label set, row 0"),
+        ("a.json", '{"": [1]}', "missing-value at a.json, the label set, row 0"),
         ("a.csv", "name,class\na,1\n", "missing-column at a.csv"),
         ("a.csv", "image,label\na,1\n", "missing-column at a.csv"),
         ("a.csv", "image,class\na,1\n,2\n", "missing-value at a.csv, line 3, column image"),
@@ -280,7 +280,7 @@ def test_names_are_looked_up_in_a_list_of_classes(refused: Refused, file: File) 
     labels = read_label_file(file("a.csv", "image,class\na,cat\na,Hound\nb,\n"), classes=classes)
     assert (labels.sets(), labels.classes) == ({"a": frozenset({0, 2}), "b": frozenset()}, classes)
     assert read_label_file(file("i.json", '{"a": [2, 0], "b": []}'), classes=classes).sets() == labels.sets()
-    assert refused(read_label_file, file("c.csv", "image,class\na,cow\n"), classes=classes) == "no-class at c.csv"
+    assert refused(read_label_file, file("c.csv", "image,class\na,cow\n"), classes=classes) == "unknown-class at c.csv"
 
 
 def test_labels_do_not_overwrite_unless_forced(refused: Refused, file: File) -> None:

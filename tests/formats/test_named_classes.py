@@ -33,7 +33,7 @@ def test_an_array_of_ids_is_refused(refused_text: Refused, tmp_path: Path, ids: 
         f"  found:   bowl, cup and 1 more, and ids\n  fix:     {NAME_OUTPUTS}; or name the classes; or {GIVE_CLASSES}"
     )
     listed = {"outputs": ["0", "1", "2"]}  # by number, which says nothing
-    assert code_of(read_predictions, tmp_path / "p.npy", NAMED, **listed) == "no-class-output"
+    assert code_of(read_predictions, tmp_path / "p.npy", NAMED, **listed) == "unknown-class"
 
 
 @pytest.mark.parametrize(

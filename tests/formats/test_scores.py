@@ -137,7 +137,7 @@ def named(*ids: Any) -> npt.NDArray[Any]:
         ({"tensor": np.zeros(2), "info": INFO.astype("S")}, "wrong-type at a.npz, array info"),
         ({"tensor": np.zeros(2), "info": INFO.ravel()}, "wrong-shape at a.npz, array info"),
         ({"tensor": np.zeros(2), "info": named("7", "cat")}, "ids-and-names at a.npz"),
-        ({"tensor": np.zeros(2), "info": named("7", "")}, "no-class-name at a.npz"),
+        ({"tensor": np.zeros(2), "info": named("7", "")}, "missing-value at a.npz"),
         ({"tensor": np.zeros(2), "info": named("7", "-1")}, "out-of-range at a.npz"),
         ({"tensor": np.zeros(2), "info": named("7", "1.5")}, "out-of-range at a.npz"),
         ({"tensor": np.zeros(2), "info": named("7", "2147483648")}, "out-of-range at a.npz, array info, row 1"),

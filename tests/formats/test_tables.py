@@ -87,7 +87,7 @@ def test_a_type_that_shows_late_is_the_columns_type(file: File) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("t.csv", "image,class\n", "no-rows at t.csv"),
+        ("t.csv", "image,class\n", "empty-file at t.csv"),
         ("t.csv", "", "empty-file at t.csv"),
         ("t.csv", "image,class\na,1\nb,2,3\n", "wrong-row at t.csv, line 3"),
         ("t.csv", 'image,class\n"a, 1",2\nb\nc,3\n', "wrong-row at t.csv, line 3"),

@@ -199,7 +199,7 @@ def _check_options(name: str, options: Mapping[str, Any]) -> None:
         )
     if any(need not in options for need in method.needs):
         raise DataError(
-            "needs-golden",
+            "missing-golden",
             f"method {name} needs golden answers",
             fix="give the experts' votes on golden items, or choose another method",
         )
@@ -263,7 +263,7 @@ def remake(
     if options.pop("original", METHODS[name].usual.get("original")):
         if original is None:
             raise DataError(
-                "needs-original",
+                "missing-original",
                 "these scores were made with original labels",
                 found=scores.method,
                 fix="give the original labels",
@@ -296,7 +296,7 @@ def _by_auto(
     if experts is None:
         if original is not None or rater_golden is not None or at_least is not None:
             raise DataError(
-                "no-golden-answers",
+                "missing-golden",
                 "original labels, votes on golden items and a number of experts need golden answers",
                 fix="give experts, or leave the others out",
             )

@@ -102,13 +102,13 @@ class Golden:
         check_shape(self.valid, (len(self.questions),), what="the truth of golden pairs")
         if not self.valid.size:
             raise DataError(
-                "no-golden-answers",
+                "missing-golden",
                 "golden questions are missing",
                 fix="without golden pairs there is nothing to measure by",
             )
         if not self.valid.any():
             raise DataError(
-                "no-golden-answers",
+                "missing-golden",
                 "no golden question is valid",
                 found=f"{len(self):,} pairs that are not valid",
                 fix="without a valid pair nothing can be measured: let fewer experts be enough, or judge more pairs",
@@ -223,7 +223,7 @@ def golden_truth(experts: Votes, *, at_least: int | None = None, among: Sequence
     if experts.classes is None:
         as_questions(experts.items, what="the experts' votes")
     if not len(experts):
-        raise DataError("no-votes", "experts have no votes", fix="give the golden answers")
+        raise DataError("missing-votes", "experts have no votes", fix="give the golden answers")
     if experts.classes is not None:
         return _golden_classes(experts, among, at_least)
     truth = expert_truth(experts, at_least=at_least)

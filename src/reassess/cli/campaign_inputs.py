@@ -186,7 +186,7 @@ def images_of(campaign: "Campaign", place: str | Path | None) -> "ImageSource":
     """Open the images of a campaign; `DataError` if one is missing."""
     where = place or campaign.images
     if where is None:
-        raise DataError("no-image-folder", "image folder of the campaign is unknown", fix="--images FOLDER")
+        raise DataError("missing-images", "image folder of the campaign is unknown", fix="--images FOLDER")
     source = open_images(where)
     annotation.stored_names(source, tuple(annotation.image_addresses(campaign).values()))
     return source

@@ -284,7 +284,7 @@ class _Reader:
                 one_place(self.folder, check.part, check.paths)
             held = self._read(check, self.listed)
         except ReassessError as error:
-            if error.code != "no-class" or self.listed is None or check.part in _OF_CLASSES:
+            if error.code != "unknown-class" or self.listed is None or check.part in _OF_CLASSES:
                 return replace(check, error=error)
             return self._read_unlisted(check, error, self.listed)
         self.held[check.part] = held

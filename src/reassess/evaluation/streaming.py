@@ -60,7 +60,7 @@ class ImageIndex:
             return self._named(numbers.tolist())
         if numbers.ndim != 1 or numbers.dtype.kind not in "iu" or are_bits:
             raise DataError(
-                "no-image-names",
+                "missing-image-names",
                 "target has no image names",
                 allowed="names, or integers of shape (images,)",
                 found=f"{'bfloat16' if are_bits else numbers.dtype} {numbers.shape}",
@@ -68,7 +68,7 @@ class ImageIndex:
             )
         if not self.numbered:
             raise DataError(
-                "no-image-names",
+                "missing-image-names",
                 "images are numbered, and no list gives their names",
                 fix="give the names of the dataset's images, in its order: images=dataset.images",
             )
@@ -109,7 +109,7 @@ class ImageIndex:
         if rows.min() == NOT_SEEN:
             missing = [names[row] for row in np.flatnonzero(rows == NOT_SEEN).tolist()]
             raise DataError(
-                "unknown-images",
+                "unknown-image",
                 f"{len(missing):,} of the {len(names):,} images of a batch are unknown",
                 allowed=f"names such as {some(self.images, most=2)}",
                 found=some(missing, most=3),
@@ -254,7 +254,7 @@ def index_images(labels: LabelSets | None, images: Sequence[str] | None, *, igno
         check_type(LabelSets, labels, what="label sets", fix="labels=read_labels(FILE)")
         return ImageIndex.of(labels, images, ignore_unknown=ignore_unknown)
     if images is not None:
-        raise DataError("no-labels", "images were given without labels", fix="labels=reassess.read_labels()")
+        raise DataError("missing-labels", "images were given without labels", fix="labels=reassess.read_labels()")
     return None
 
 

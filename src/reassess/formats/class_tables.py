@@ -77,7 +77,7 @@ def read_groups(path: str | Path, classes: Classes) -> dict[int, str]:
         before = groups.setdefault(class_id, name)
         if before != name:
             raise DataError(
-                "two-groups",
+                "duplicate-class",
                 "class is in two groups",
                 where=f"{path}, class {classes.label(class_id)}",
                 found=f"{before} and {name}",
@@ -107,7 +107,7 @@ def read_hierarchy(path: str | Path, classes: Classes) -> Hierarchy:
         hierarchy = Hierarchy.from_pairs(zip(children, parents, strict=True), classes)
     if not hierarchy.paths:
         raise DataError(
-            "no-class",
+            "unknown-class",
             "no class is in the hierarchy",
             where=path,
             allowed=f"children that are {classes.allowed}",
@@ -141,7 +141,7 @@ def _ids(path: Path, texts: Sequence[str], classes: Classes) -> npt.NDArray[np.i
     lost = [text for text, class_id in id_of.items() if class_id < 0]
     if lost:
         raise DataError(
-            "no-class",
+            "unknown-class",
             NO_CLASS,
             where=path,
             found=some(lost),
@@ -189,7 +189,7 @@ def _with_words(wnids: Path, words: Path) -> Classes:
     name_of = dict(line.split("\t", 1) for line in read_lines(words) if "\t" in line)
     missing = [wnid for wnid in order if wnid not in name_of]
     if missing:
-        raise DataError("no-class-name", "class name is empty", where=words, found=some(missing))
+        raise DataError("missing-value", "class name is empty", where=words, found=some(missing))
     return Classes(count=len(order), wnids=tuple(order), names=tuple(name_of[wnid] for wnid in order))
 
 
@@ -237,7 +237,7 @@ def _ids_in_order(path: Path, series: "pl.Series") -> "pl.Series":
 
 def _check_names(names: Sequence[str], place: Callable[[int], str]) -> None:
     if "" in names:
-        raise DataError("no-class-name", "class name is empty", where=place(names.index("")), fix="name every class")
+        raise DataError("missing-value", "class name is empty", where=place(names.index("")), fix="name every class")
 
 
 def _check_apart(names: Sequence[str], synonyms: Sequence[Sequence[str]], place: Callable[[int], str]) -> None:

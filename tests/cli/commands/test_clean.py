@@ -228,7 +228,7 @@ def test_wrong_call_is_a_usage_error(training: Path, run: Callable[..., Run], ar
 @pytest.mark.parametrize(
     ("argv", "error"),
     [
-        ("clean bounded.npz --original train.csv -o clean.txt --choose threshold=1", "empty-class"),
+        ("clean bounded.npz --original train.csv -o clean.txt --choose threshold=1", "empty"),
         ("clean ids.csv --original train.csv -o clean.txt", "ids-only"),
         ("clean fold-0.npz --original train.csv -o clean.txt", "missing-images"),
         ("clean all.npz fold-0.npz fold-1.npz --benchmark swapped -o clean.txt", "wrong-fold"),

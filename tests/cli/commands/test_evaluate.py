@@ -177,7 +177,7 @@ def test_by_class_tells_what_was_predicted_instead(shop: Path, run: Evaluate) ->
 def test_unknown_images_are_an_error_or_counted(shop: Path, run: Evaluate) -> None:
     write_csv("more.csv", "image,prediction", [*GOOD.items(), ("shop/9.jpg", "cup")])
     argv = ["evaluate", "more.csv", "--labels", "labels.json"]
-    assert run(*argv).error == "unknown-images"
+    assert run(*argv).error == "unknown-image"
     (result,) = results_of(run, *argv, "--ignore-unknown")
     assert result["not_scored"] == {"empty": 1, "unlabelled": 0, "unknown": 1}
     assert result["images"] == result["scored"] + sum(result["not_scored"].values()) == 5
@@ -362,7 +362,7 @@ def test_class_folder_order_without_original_labels_is_an_error(shop: Path, run:
     Path("labels.json").write_text(json.dumps({name: [0] for name in validation_names()[:5]}))
     np.save("ids.npy", np.zeros(5, int))
     result = run("evaluate", "ids.npy", "--labels", "labels.json", "--names", "class-folder")
-    assert result.error == "no-original-labels"
+    assert result.error == "missing-original"
 
 
 @pytest.fixture

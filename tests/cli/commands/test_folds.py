@@ -98,7 +98,7 @@ def test_many_folds_are_shown_in_part(training: Path, run: Callable[..., Run]) -
         (ARGV[:-2], 2, "Missing option '-o' / '--output'."),
         (["folds", "-o", "f.csv"], 2, "Give the images and their labels: --benchmark or --original."),
         ([*ARGV, "--k", "1"], 2, "1 is not in the range 2<=x<=1000."),
-        ([*ARGV, "--k", "13"], 1, "too-many-folds"),
+        ([*ARGV, "--k", "13"], 1, "too-many"),
         ([*ARGV, "--duplicates", "duplicates.csv:test"], 1, "unknown-name"),
         ([*ARGV, "--duplicates", "other.csv"], 1, "unknown-set"),
         (["folds", "--benchmark", "empty", "-o", "f.csv"], 1, "missing-part"),

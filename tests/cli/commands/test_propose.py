@@ -273,11 +273,11 @@ def test_scores_between_0_and_1_that_do_not_add_up_are_said_to_be_taken_for_logi
 def test_unknown_images_stop_the_command_or_are_counted(pets: Path, run: Callable[..., Run]) -> None:
     Path("ids.csv").write_text("image,prediction\na.png,cat\nz.png,dog\n")
     result = run(*ARGV, "-o", "out.csv")
-    assert (result.code, result.error) == (1, "unknown-images")
+    assert (result.code, result.error) == (1, "unknown-image")
     result = run(*ARGV, "-o", "out.csv", "--ignore-unknown")
     assert "\nids: 1 unknown image not used\nids: no predictions for 3 images of other models\n" in result.out
     Path("ids.csv").write_text("image,prediction\ny.png,cat\nz.png,dog\n")
-    assert run(*ARGV, "-o", "none.csv", "--ignore-unknown").error == "no-common-image"
+    assert run(*ARGV, "-o", "none.csv", "--ignore-unknown").error == "nothing-in-common"
 
 
 def test_without_golden_answers_the_option_is_named(pets: Path, run: Callable[..., Run]) -> None:
@@ -323,8 +323,8 @@ def test_wrong_call_is_a_usage_error(pets: Path, run: Callable[..., Run], argv: 
 @pytest.mark.parametrize(
     ("argv", "error"),
     [
-        ([*ARGV, "--per-image", "1", "-o", "out.csv"], "too-many-candidates"),
-        (["propose", "vit.csv", "-o", "out.csv"], "no-original-labels"),
+        ([*ARGV, "--per-image", "1", "-o", "out.csv"], "too-many"),
+        (["propose", "vit.csv", "-o", "out.csv"], "missing-original"),
     ],
 )
 def test_impossible_call_is_an_error(pets: Path, run: Callable[..., Run], argv: list[str], error: str) -> None:

@@ -101,7 +101,7 @@ def test_a_chart_is_drawn_alone(here: Path, run: Callable[..., Run]) -> None:
 def test_a_chart_that_cannot_be_drawn_says_why(here: Path, run: Callable[..., Run]) -> None:
     result = run("report", *BOTH, "--chart", "curve", "-o", "f.svg")
     assert (result.error, result.err) == (
-        "no-chart",
+        "nothing-to-show",
         "Error: curve chart cannot be drawn\n  found:   scores are missing\n",
     )
     assert not (here / "f.svg").exists()

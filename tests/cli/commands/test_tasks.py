@@ -160,8 +160,8 @@ def test_earlier_votes_say_how_many_votes_a_stop_rule_takes(questions: Path, run
     ("argv", "code", "error"),
     [
         ("", 2, "--stop needs earlier votes: give --seconds VOTES, or a --benchmark that has votes."),
-        ("--seconds earlier.csv --per-question 5", 1, "no-vote-counts"),
-        ("--seconds counts.csv --per-question 1", 1, "no-rater-model"),
+        ("--seconds earlier.csv --per-question 5", 1, "missing-votes"),
+        ("--seconds counts.csv --per-question 1", 1, "missing-rater-model"),
     ],
 )
 def test_earlier_votes_that_do_not_tell_are_refused(
@@ -183,10 +183,10 @@ def test_earlier_votes_that_do_not_tell_are_refused(
         ([*ARGV, "--seconds", "nan"], 2, "'nan' is not a number of seconds."),
         ([*ARGV, "--seconds", "soon"], 2, "'soon' is neither a number of seconds nor a file of votes."),
         ([*ARGV, "--benchmark", "circle"], 1, "circle"),
-        ([*ARGV, "--seconds", "no-times.csv"], 1, "no-times"),
-        ([*ARGV, "--benchmark", "shop"], 1, "no-class"),
-        (["tasks", "golden.csv", "-o", "tasks.jsonl"], 1, "wrong-table"),
-        (["tasks", "old.jsonl", "-o", "tasks.jsonl"], 1, "wrong-table"),
+        ([*ARGV, "--seconds", "no-times.csv"], 1, "missing-votes"),
+        ([*ARGV, "--benchmark", "shop"], 1, "unknown-class"),
+        (["tasks", "golden.csv", "-o", "tasks.jsonl"], 1, "not-candidates"),
+        (["tasks", "old.jsonl", "-o", "tasks.jsonl"], 1, "not-candidates"),
     ],
 )
 def test_wrong_call_is_one_error(

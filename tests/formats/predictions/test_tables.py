@@ -336,7 +336,7 @@ def test_json_of_another_shape_is_refused(refused_text: Refused, file: File, con
     [
         ('{"a": {"index": 1}, "b": {"ind', "not-json at p.json"),
         (json.dumps({"a": {"index": 1}})[:-1] + ', "a": {"index": 2}}', "duplicate-name at p.json"),
-        ('{"columns": ["filename", "index"], "data": []}', "no-rows at p.json"),
+        ('{"columns": ["filename", "index"], "data": []}', "empty-file at p.json"),
         ('{"a": {"filename": "a", "index": 3}, "b": {"filename": "c", "index": 3}}', "two-names at p.json"),
     ],
 )
@@ -378,7 +378,7 @@ def test_broken_json_is_refused(refused: Refused, file: File, content: Any, expe
         ("image,0,1,2,3,4\na,0,1,2,3,4\n", "unknown-class at p.csv"),
         ("filename,prob_0,prob_1\na,0.9,0.1\n", "wrong-outputs at p.csv"),  # of which classes, nothing says
         ("filename,prob\na,[0.9 0.1]\n", "wrong-outputs at p.csv"),
-        ("image,n01,0\na,1,2\n", "duplicate-output at p.csv"),
+        ("image,n01,0\na,1,2\n", "duplicate-class at p.csv"),
         ("image,n01,crane\na,1,2\n", "duplicate-class at p.csv"),
         ("image,wolf,cat\na,1,2\n", "missing-column at p.csv"),
         ("filename,prob\na,0.5\n", "missing-column at p.csv"),
@@ -410,7 +410,7 @@ def test_a_column_of_another_type_is_refused(refused: Refused, tmp_path: Path, c
 def test_a_class_name_needs_names_of_classes_and_a_table_has_its_own_images(refused: Refused, file: File) -> None:
     path = file("p.csv", "image,prediction\na,tench\n")
     assert refused(read_predictions, path) == "names-without-list at p.csv, column prediction"
-    assert refused(read_predictions, path, CLASSES, names=["b"]) == "names-in-file at p.csv"
+    assert refused(read_predictions, path, CLASSES, names=["b"]) == "unused-option at p.csv"
 
 
 # --- damage ---------------------------------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ def _parsed_recall(text: str) -> float:
     except ValueError:
         recall = -1.0
     if not text.startswith(_RECALL) or not 0 < recall <= 1:
-        raise DataError("not-a-recall", "not a recall", allowed="recall=R, with R above 0 and at most 1")
+        raise DataError("wrong-syntax", "not a recall", allowed="recall=R, with R above 0 and at most 1")
     return recall
 
 
@@ -209,7 +209,7 @@ def _load_proposing(
     judges = load_original_judges(call, benchmark, original, golden, golden_needed=choose)
     if by_default and judges.original is None:
         raise DataError(
-            "no-original-labels", "original labels are missing", fix=f"reassess fetch imagenet-original; or {_GIVE}"
+            "missing-original", "original labels are missing", fix=f"reassess fetch imagenet-original; or {_GIVE}"
         )
     return judges
 
@@ -304,7 +304,7 @@ def _load_asked(call: Call, benchmark: Benchmark | None, original: str | None) -
     if judges.scores is None and (len(judges.labels) or "votes" in judges.benchmark.sources):
         with taken_for_imagenet(judges.by_default):
             raise DataError(
-                "no-scores",
+                "missing-scores",
                 "scores are missing, so it is unknown which questions were asked",
                 fix=_scores_made(judges.benchmark),
             )

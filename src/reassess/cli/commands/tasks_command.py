@@ -176,7 +176,7 @@ def _until_closed(
     made = make_scores(call, source, earlier, None, NO_OPTIONS)
     if made.aggregation.model is None:
         raise DataError(
-            "no-rater-model",
+            "missing-rater-model",
             "earlier votes give no rater model, which a stop rule needs",
             found="counts of votes, without raters",
             fix="give votes with raters, or remove --stop",

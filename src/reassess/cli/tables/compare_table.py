@@ -99,7 +99,7 @@ def comparison_table(findings: Findings) -> ResultTable:
     if len(findings.panel.models) == 2:
         return _pair_table(findings.pairs[0])
     if isinstance(findings.ranking, Missing):
-        raise DataError("no-common-images", "models cannot be compared", found=findings.ranking.why)
+        raise DataError("nothing-in-common", "models cannot be compared", found=findings.ranking.why)
     return _ranking_table(findings.ranking, findings.uncertainty, heading(findings.labels.title))
 
 

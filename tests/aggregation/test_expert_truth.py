@@ -60,18 +60,18 @@ def test_an_answer_is_that_of_most_experts_and_of_enough(answers: list[list[int]
     )
 
 
-def test_what_is_left_out_for_lack_of_an_answer_is_counted_and_named() -> None:
+def test_undecided_items_are_counted_and_named() -> None:
     classes = Classes.from_texts(["cat", "dog", "eel"])
     votes = cast([[0, 1], [2, 2], [0, 1, 2]], ("a.png", "b.png", "c.png"), answers=classes.texts, classes=classes)
     truth = expert_truth(votes, votes.answers)
     assert truth.values.tolist() == [-1, 2, -1]
     assert truth.note == (
-        "2 golden items left out, for lack of an answer of more than half of its experts: image a.png, image c.png"
+        "2 golden items undecided, without an answer of more than half of its experts: image a.png, image c.png"
     )
-    assert truth.to_json() == {"rule": "an answer of more than half of its experts", "items": 1, "left_out": 2}
+    assert truth.to_json() == {"rule": "an answer of more than half of its experts", "items": 1, "undecided": 2}
     one = expert_truth(votes, votes.answers, at_least=1)
     assert one.note == (
-        "2 golden items left out, for lack of an answer of most of its experts, and of at least 1: "
+        "2 golden items undecided, without an answer of most of its experts, and of at least 1: "
         "image a.png, image c.png"
     )
     assert expert_truth(cast([[2], [2], [0]])).note is None

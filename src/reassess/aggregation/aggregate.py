@@ -36,6 +36,7 @@ class Method:
     summary: str  # in a few words, for help pages
     compute: Callable[..., Aggregation]  # takes votes, and options by name
     of_all_votes: bool  # whether the scores of an image depend on votes on images that are not golden
+    biased_by_stop: bool = False  # whether votes that a stop rule ended bias the scores
     options: tuple[str, ...] = ()  # the arguments of `aggregate` that it takes
     needs: tuple[str, ...] = ()  # options that it cannot be without
     usual: Mapping[str, Any] = field(default_factory=dict)  # the value of each option that is recorded
@@ -67,8 +68,8 @@ METHODS: Mapping[str, Method] = {
         options=(*_GOLDEN, "truths_are_answers", *_MATRICES),
         usual={"at_least": None, "smoothing": 0.0, "pooling": POOLING},
     ),
-    "mean": Method("of no 0, maybe 0.5, yes 1", by_mean, of_all_votes=False),
-    "majority": Method("the share of each answer, or class", by_majority, of_all_votes=False),
+    "mean": Method("of no 0, maybe 0.5, yes 1", by_mean, of_all_votes=False, biased_by_stop=True),
+    "majority": Method("the share of each answer, or class", by_majority, of_all_votes=False, biased_by_stop=True),
     "imagenet-real": Method(
         "as ReaL's scores were made",
         by_real_recipe,

@@ -13,7 +13,7 @@ from reassess.core.classes import NAMES_BESIDE_IDS
 from reassess.core.image_names import image_keys, numbering_mistake
 from reassess.data import benchmark_names
 from reassess.data.benchmark_folders import MADE_BY
-from reassess.errors import DataError, ReassessError
+from reassess.errors import DataError, ReassessError, at
 from reassess.evaluation import find_class_list
 from reassess.evaluation.evaluation_words import class_list_in_words, no_list_in_words
 from reassess.formats import read_predictions
@@ -119,13 +119,10 @@ def _read_predictions(
 
 def _other_class_list(call: Call, path: Path, predictions: Predictions, judges: Judges) -> list[str] | None:
     """The class of each output by the class list that the images confirm; None if they confirm no other one."""
-    try:
+    with at(path):
         outcomes = judges.outcomes(
             predictions, judges.labels, any_class_list=True, called=str(path), **judges.joining(call)
         )
-    except ReassessError as error:
-        error.at(path)
-        raise
     other = find_class_list(outcomes, judges.labels, judges.original)
     if other is None:
         call.note(f"{path}: {no_list_in_words(outcomes, judges.labels, judges.original)}")

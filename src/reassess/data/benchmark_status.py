@@ -25,7 +25,7 @@ from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings
 from reassess.data.image_folders import list_images
 from reassess.data.joined_parts import benchmark_names
 from reassess.data.loading import read_original
-from reassess.data.name_problems import NameProblem, duplicate_images, image_mismatches, name_problem
+from reassess.data.name_problems import NameProblem, image_mismatches, name_problem, repeated_names
 from reassess.data.sources import find_all
 from reassess.errors import ReassessError, at
 from reassess.formats.files import exists, sha256
@@ -69,7 +69,7 @@ class BenchmarkCheck:
     folder: Path | None  # None for a known benchmark
     settings: Mapping[str, Any]  # of benchmark.json
     parts: tuple[PartCheck, ...]  # also missing ones
-    duplicates: tuple[NameProblem, ...]  # images that one part lists under two names
+    repeated_names: tuple[NameProblem, ...]  # images that one part lists under two names
     mismatches: tuple[NameProblem, ...]  # names that are in one part and missing from another
     others: tuple[str, ...]  # files and folders in the folder that are not parts
 
@@ -166,7 +166,7 @@ def check_benchmark(source: str | Path) -> BenchmarkCheck:
         folder=folder,
         settings=reader.settings,
         parts=tuple(_with_origin(one, reader.parts, reader.settings) for one in reader.parts.values()),
-        duplicates=tuple(chain.from_iterable(starmap(duplicate_images, images.items()))),
+        repeated_names=tuple(chain.from_iterable(starmap(repeated_names, images.items()))),
         mismatches=(*image_mismatches(names, reader.settings.get("match", "path")), *reader.class_problems()),
         others=() if folder is None else tuple(sorted({path.name for path in folder.glob("[!.]*")} - used)),
     )

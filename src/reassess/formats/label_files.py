@@ -12,7 +12,7 @@ from reassess.core import IMAGENET, Classes, LabelSets, MultiLabels
 from reassess.core.checks import check_type
 from reassess.core.image_names import image_keys
 from reassess.core.labels import check_original
-from reassess.errors import DataError, ReassessError
+from reassess.errors import DataError, ReassessError, at
 from reassess.formats.files import as_path, read_lines, suffix_of, writing
 from reassess.formats.json_files import other_shape, read_json
 from reassess.formats.question_columns import ids_of_lists
@@ -70,11 +70,8 @@ def read_original_file(path: str | Path, *, classes: Classes | None = None) -> L
     else:
         images, lists = _lists_of_table(path, read_table(path, text=(_NAME,)))
     original = _label_sets(path, images, lists, classes)
-    try:
+    with at(path):
         check_original(original)
-    except ReassessError as error:
-        error.at(path)
-        raise
     return original
 
 

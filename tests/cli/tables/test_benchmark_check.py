@@ -113,7 +113,7 @@ def test_the_document_holds_all_that_is_printed(pets: Path, run: Callable[..., R
         "examples": ["x.jpg"],
         "fix": None,
     }
-    assert [one["count"] for one in results["duplicates"]] == [1]
+    assert [one["count"] for one in results["repeated_names"]] == [1]
     assert results["other_files"] == ["notes.md"]
 
 

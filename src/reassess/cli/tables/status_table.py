@@ -30,7 +30,7 @@ def print_status(check: BenchmarkCheck) -> None:
         [(command, _state(parts)) for command, parts in check.missing_parts.items()],
         text_columns=2,
     )
-    for problem in (*check.duplicates, *check.mismatches):
+    for problem in (*check.repeated_names, *check.mismatches):
         say(_in_words(problem))
     if check.others:
         say(f"not parts of a benchmark: {_some(check.others, len(check.others))}")
@@ -65,7 +65,7 @@ def to_json(check: BenchmarkCheck) -> dict[str, Any]:
             }
             for command, parts in check.missing_parts.items()
         ],
-        "duplicates": list(map(asdict, check.duplicates)),
+        "repeated_names": list(map(asdict, check.repeated_names)),
         "mismatches": [asdict(one) | {"fix": one.fix and in_options(one.fix)} for one in check.mismatches],
         "other_files": list(check.others),
     }

@@ -34,39 +34,19 @@ OWN_LABELS = "for images that are not ImageNet's, give --benchmark FOLDER, or th
 
 @dataclass(frozen=True)
 class Judges:
-    """What models are judged by, a label set or several, and what else is known of the images.
-
-    Parameters
-    ----------
-    benchmark
-        Whose images they are.
-    by_default
-        Whether the label sets are ImageNet's because no others were given.
-    files
-        The file of each part.
-    naming
-        The first file that names or numbers a class; None where none does.
-    sets
-        The label sets: by the threshold at which they were cut; several, by name as they were given; or one, by None.
-    original, scores, experts, rater_golden
-        As for `reassess.Findings`.
-    votes
-        The raters' votes, and their golden votes on golden items that have no others.
-    reviewed
-        Of one label set that also says what is unclear, wrong or problematic, all that it says.
-    """
+    """What models are judged by, one label set or several, and what else is known of the images."""
 
     benchmark: Benchmark
-    by_default: bool
-    files: Mapping[str, Path]
-    naming: Path | None
-    sets: dict[float | str | None, LabelSets]
+    by_default: bool  # whether the label sets are ImageNet's because no others were given
+    files: Mapping[str, Path]  # the file of each part
+    naming: Path | None  # the first file that names or numbers a class
+    sets: dict[float | str | None, LabelSets]  # by threshold; several by name, as they were given; one by None
     original: LabelSets | None = None
     scores: Scores | None = None
-    votes: Votes | None = None
+    votes: Votes | None = None  # the raters', and their golden votes on golden items that have no others
     experts: Votes | None = None
     rater_golden: Votes | None = None
-    reviewed: MultiLabels | None = None
+    reviewed: MultiLabels | None = None  # one label set that also says what is unclear, wrong or problematic
 
     @property
     def labels(self) -> LabelSets:

@@ -66,24 +66,12 @@ def matched(call: Call, benchmark: Benchmark) -> Benchmark:
 class PartReader:
     """Reads parts of one benchmark in its classes and with its answers, notes them as inputs, and joins them.
 
-    Parameters
-    ----------
-    call
-        The command, whose options come before what the benchmark says.
-    benchmark
-        As --benchmark gives it; where nothing is given, `recognize` finds it by the images of a part.
-    with_classes
-        Whether parts are read in the benchmark's classes, as far as these are known.
-
-    Attributes
-    ----------
-    given
-        What was read, and its file, by part; further files of a part have a number, as in "labels 2".
+    Without --benchmark, `recognize` finds the benchmark by the images of a part.
     """
 
     def __init__(self, call: Call, benchmark: Benchmark | None, *, with_classes: bool = True) -> None:
         self.call = call
-        self.given: dict[str, tuple[Path, Classed]] = {}
+        self.given: dict[str, tuple[Path, Classed]] = {}  # what was read, and its file, by part; also "labels 2"
         self.classes: Classes | None = None
         self._benchmark: Benchmark | None = None
         if benchmark is not None:

@@ -26,7 +26,7 @@ def print_multi_label(call: Call, reviewed: dict[str, MultiLabelAccuracy], class
 def _row(file: str, part: MultiLabelAccuracy, counts: list[str]) -> list[str | None]:
     cells: list[str | None] = [file, *(f"{getattr(part, name):,}" for name in counts)]
     for of_images, of_classes in ((part.accuracy, part.class_accuracy), (part.lenient, part.class_lenient)):
-        cells += [percent(of_images.value), percents(of_images.interval), percent(of_classes)]
+        cells += [percent(of_images), percents(of_images), percent(of_classes)]
     return cells
 
 

@@ -180,8 +180,8 @@ def _row(one: "RaterProgress", golden: int) -> list[str | None]:
         f"{one.votes:,}",
         None if one.seconds is None else f"{one.seconds:.1f}",
         f"{one.given:,} of {golden:,}" if one.role == "expert" else f"{one.golden.n:,}",
-        percent(one.golden.value),
-        percents(one.golden.interval),
+        percent(one.golden),
+        percents(one.golden),
         None if one.last is None else _time(one.last),
         ", ".join(one.flags),
     ]

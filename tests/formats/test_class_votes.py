@@ -136,7 +136,7 @@ def test_a_column_that_nothing_calls_a_class_is_taken_for_one_with_a_warning(
 def test_a_column_that_is_none_of_the_listed_classes_is_refused(refused: Refused, tmp_path: Path) -> None:
     path = table(tmp_path, "image,class,dog,width,cat,entropy\na,cat,1,32,2,0.9\n")
     for options in ({"classes": LISTED}, {"answers": ("dog", "emu", "cat")}):
-        assert refused(read_vote_file, path, **options) == "unknown-class at v.csv"
+        assert refused(read_vote_file, path, **options) == "unknown-column at v.csv"
 
 
 @pytest.mark.parametrize(

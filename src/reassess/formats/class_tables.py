@@ -94,15 +94,6 @@ def read_hierarchy(path: str | Path, classes: Classes) -> Hierarchy:
     path = as_path(path)
     check_type(Classes, classes, optional=True)
     children, parents = _columns(path, "child", "parent")
-    for heading, texts in (("child", children), ("parent", parents)):
-        blank = next((row for row, text in enumerate(texts) if not text.strip()), None)
-        if blank is not None:
-            raise DataError(
-                "missing-value",
-                "value is missing",
-                where=place(path, blank, heading),
-                fix="name it, or leave the row out",
-            )
     with at(path):
         hierarchy = Hierarchy.from_pairs(zip(children, parents, strict=True), classes)
     if not hierarchy.paths:
@@ -128,11 +119,11 @@ def _object(path: Path) -> tuple[Sequence[str], Sequence[str]]:
 
 
 def _columns(path: Path, *names: str) -> list[Sequence[str]]:
-    """Columns of texts, of which none is missing."""
+    """Columns of texts, none missing or blank."""
     table = read_table(path, text=names)
     there = [table[column(path, table, name)] for name in names]
     for series in there:
-        refuse_missing(path, series)
+        refuse_missing(path, series.set(series.str.strip_chars() == "", None))
     return [series.to_list() for series in there]
 
 

@@ -1,7 +1,6 @@
 """`reassess propose`: which classes of which images raters should be asked about, and by which models."""
 
 import shlex
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,9 +33,9 @@ from reassess.cli.tables.propose_table import (
 )
 from reassess.core import IMAGENET, Benchmark, Candidates, ModelChoice, Predictions, ProposalResult
 from reassess.data import part_path
-from reassess.errors import DataError, ReassessWarning, at
+from reassess.errors import DataError, at
 from reassess.evaluation import Outcomes, find_class_list
-from reassess.evaluation.evaluation_words import FIX_CLASS_LIST, class_list_in_words
+from reassess.evaluation.evaluation_words import warn_of_class_list
 from reassess.evaluation.outcomes import UNKNOWN
 from reassess.formats import write_candidates
 from reassess.formats.files import write_atomically
@@ -332,8 +331,6 @@ def _judged(
         with at(file):
             outcomes = judges.outcomes(predictions, judges.labels, any_class_list=True, called=file, **joining)
         other = find_class_list(outcomes, judges.labels, judges.original)
-        if other is not None:
-            words = f"{file}: {class_list_in_words(other, judges.labels.classes)}"
-            warnings.warn(ReassessWarning(words, FIX_CLASS_LIST), stacklevel=2)
+        warn_of_class_list(file, other, judges.labels.classes, depth=2)
         unknown[file] = int(np.count_nonzero(outcomes.state == UNKNOWN))
         yield file, predictions, outcomes

@@ -7,7 +7,6 @@ from typing import Any
 from reassess.cli.call import Call, percent, percents
 from reassess.cli.result_table import ResultTable
 from reassess.cli.screen import print_table, say
-from reassess.cli.tables.evaluate_details_table import print_multi_label
 from reassess.cli.tables.labels_table import label_sets_table, orders_to_json, print_orders
 from reassess.comparison import ModelOrders
 from reassess.core import Classes
@@ -84,7 +83,7 @@ def print_measured(call: Call, measured: Measured, by: str | None) -> None:
     else:
         _print_rest(call, next(iter(measured.own.values())), measured.classes, by)
         if measured.reviewed:
-            print_multi_label(call, dict(measured.reviewed), measured.classes, by_class=by == "class")
+            _print_multi_label(call, dict(measured.reviewed), measured.classes, by_class=by == "class")
 
 
 def _table(measured: Measured, rankings: Mapping[Cut, Evaluations], *, ranked: bool) -> ResultTable:
@@ -282,3 +281,51 @@ def _note_cuts(call: Call, rankings: Mapping[Cut, Evaluations]) -> None:
         result = next(iter(ranking.values()))
         labelled = counted(result.scorable, "image")
         call.tell(f"at {cut:g}: {labelled} with a label, {result.empty:,} without")
+
+
+def _print_multi_label(
+    call: Call, reviewed: dict[str, MultiLabelAccuracy], classes: Classes, *, by_class: bool
+) -> None:
+    """Print each model's multi-label accuracy, by file and, if asked, by class, and what it means."""
+    counts = ["valid", "unclear", "wrong", "unreviewed"]
+    headings = ["multi-label", *counts, "strict %", "95 %", "over classes %", "lenient %", "95 %", "over classes %"]
+    print_table(headings, [_multi_label_row(file, part, counts) for file, part in reviewed.items()])
+    for file, part in reviewed.items():
+        if by_class and part.by_class is not None:
+            _print_multi_label_classes(file, part, classes)
+    for line in shared({file: _multi_label_not_scored(part) for file, part in reviewed.items()}):
+        call.tell(line)
+    for line in _multi_label_footnotes(reviewed):
+        call.note(line)
+
+
+def _multi_label_row(file: str, part: MultiLabelAccuracy, counts: list[str]) -> list[str | None]:
+    cells: list[str | None] = [file, *(f"{getattr(part, name):,}" for name in counts)]
+    for of_images, of_classes in ((part.accuracy, part.class_accuracy), (part.lenient, part.class_lenient)):
+        cells += [percent(of_images), percents(of_images), percent(of_classes)]
+    return cells
+
+
+def _print_multi_label_classes(file: str, part: MultiLabelAccuracy, classes: Classes) -> None:
+    rows = [
+        [
+            *(entry[name] for name in ("class", "name", "images", "valid", "unclear")),
+            percent(entry["unclear_excluded"]),
+            percent(entry["unclear_is_correct"]),
+        ]
+        for entry in part.classes_to_json(classes)
+    ]
+    headings = ["original label", "name", "images", "valid", "unclear", "strict %", "lenient %"]
+    print_table(headings, rows, title=file, text_columns=2)
+
+
+def _multi_label_not_scored(part: MultiLabelAccuracy) -> str:
+    counts = f"{part.problematic:,} problematic, {part.empty:,} without a valid class, {part.unknown:,} not reviewed"
+    images = counted(part.problematic + part.empty + part.unknown, "image")
+    return f"multi-label: {images} not scored ({counts})"
+
+
+def _multi_label_footnotes(reviewed: dict[str, MultiLabelAccuracy]) -> Iterator[str]:
+    yield "strict: without images whose first class is unclear; lenient: unclear is correct; unreviewed is wrong"
+    for reason in dict.fromkeys(part.reason for part in reviewed.values() if part.reason is not None):
+        yield f"no mean over classes: {reason}"

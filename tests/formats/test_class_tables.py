@@ -181,21 +181,6 @@ def test_what_is_no_hierarchy_is_refused(refused: Refused, file: File, text: str
     assert refused(read_hierarchy, path, KITCHEN) == expected
 
 
-@pytest.mark.parametrize(
-    ("classes", "expected"),
-    [
-        (Classes(3), "  allowed: children that are class ids\n"),
-        (Classes.from_texts(["cup", "pot"]), "  allowed: children that are names such as 'cup', 'pot'\n"),
-    ],
-)
-def test_a_hierarchy_of_no_class_speaks_of_itself(
-    refused_text: Refused, file: File, classes: Classes, expected: str
-) -> None:
-    text = refused_text(read_hierarchy, file("h.csv", "child,parent\ncat,animal\ncat,animal\n"), classes)
-    assert expected in text
-    assert text.endswith("; or give the names of the classes") == (not classes.names)
-
-
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
 def test_classes_that_are_written_are_read_as_they_were(suffix: str, tmp_path: Path) -> None:
     """With wnids, two may share names."""

@@ -29,6 +29,7 @@ CLASSES = {
         names=("tench, Tinca tinca", "tabby, tabby cat", "crane", "crane"),
         synonyms=(("doctor fish",), (), (), ()),
     ),
+    "ids": Classes(3),
     "mugs": Classes(3, wnids=("n00000001", "n00000002", "n00000003"), names=("cup", "mug, beaker", "pot")),
     "pets": Classes(2, names=("cat", "dog")),
     "numbers": Classes(3, names=("0", "1", "other")),

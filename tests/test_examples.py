@@ -1,12 +1,13 @@
-"""Every example runs in a process of its own, and prints the numbers that it is about."""
+"""Every example runs, and prints the numbers that it is about."""
 
 import re
-from collections.abc import Callable
+import runpy
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.helpers import python
+from tests.helpers import Needs, RealFile, python
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SHOWN = {
@@ -23,6 +24,8 @@ SHOWN = {
     "torchvision_evaluate.py": "'real_n': 7",
 }
 LONG = ("cifar10_proposals.py", "train_on_clean.py")  # train for minutes; docs show what they printed
+# These start processes, or choose a backend or device for the whole process; the others share the imports of the tests.
+ALONE = ("jax_accuracy.py", "keras_metric.py", "torchmetrics_distributed.py")
 DATA = ("real.json", "validation_labels.txt", "scores.npz", "raters.npz")
 
 
@@ -32,10 +35,21 @@ def test_each_example_is_run() -> None:
 
 @pytest.mark.parametrize("name", SHOWN)
 def test_an_example_prints_what_it_is_about(
-    name: str, needs: Callable[[str], None], real_file: Callable[[str], Path], tmp_path: Path
+    name: str,
+    needs: Needs,
+    real_file: RealFile,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     for package in re.findall(r"^(?:import|from) ([a-z_0-9]+)", (EXAMPLES / name).read_text(), re.MULTILINE):
         needs(package)
     for file in DATA:
         real_file(file)
-    assert SHOWN[name] in python(EXAMPLES / name, cwd=tmp_path, CUDA_VISIBLE_DEVICES="").out
+    if name in ALONE:
+        assert SHOWN[name] in python(EXAMPLES / name, cwd=tmp_path, CUDA_VISIBLE_DEVICES="").out
+        return
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [name])
+    runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+    assert SHOWN[name] in capsys.readouterr().out

@@ -107,7 +107,7 @@ def test_wnids_and_ids_meet_only_where_the_list_is_whole_and_names_and_ids_never
 
 @pytest.mark.parametrize(("answers", "classes"), [(("ant", "elk"), Classes.from_texts(NAMES)), ((0, 3), Classes(3))])
 def test_an_answer_that_is_no_class_is_refused(refused: Refused, answers: Any, classes: Classes) -> None:
-    assert refused(chosen, [(0, 0, 0)], answers, classes=classes) == "unknown-class"
+    assert refused(chosen, [(0, 0, 0)], answers, classes=classes) == "unknown-answer"
     assert refused(chosen, [(0, 0, 0)], images=Questions.from_columns(["a.png"], np.array([1]))) == "not-classes"
     assert refused(lambda: votes_of([]).class_ids) == "not-classes"
 

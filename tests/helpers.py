@@ -196,6 +196,9 @@ class Run:
     error: str | None = field(default=None, compare=False)
 
 
+Runner = Callable[..., Run]  # the type of the fixture that runs a command
+
+
 def document_of(result: Run, command: str) -> Any:
     """The document of a command that went well: strict JSON, and of the schema of this command."""
 

@@ -215,7 +215,7 @@ class Missing:
     def because(cls, error: DataError) -> "Missing":
         """What an error says, in a few words.
 
-        >>> Missing.because(DataError("no-golden-answers", "no golden question is valid", found="3 questions"))
+        >>> Missing.because(DataError("missing-golden", "no golden question is valid", found="3 questions"))
         Missing(why='no golden question is valid: 3 questions')
         """
         return cls(error.what if error.found is None else f"{error.what}: {error.found}")

@@ -45,7 +45,7 @@ def test_a_rater_alone_is_counted_as_by_a_plain_loop(rows: list[Any]) -> None:
             if kept and valid:
                 points[name] = Point(None, sum(kept), len(kept), valid)
     if not expected["one rater: yes"]:
-        assert code_of(simple_rules, GOLDEN, rater_golden=votes(rows)) == "no-such-golden-answers"
+        assert code_of(simple_rules, GOLDEN, rater_golden=votes(rows)) == "missing-golden"
         return
     rules = simple_rules(GOLDEN, rater_golden=votes(rows))
     assert {rule.name: dict(zip(rule.variants, rule.points, strict=True)) for rule in rules} == expected

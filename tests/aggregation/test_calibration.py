@@ -51,7 +51,7 @@ def test_calibration_is_that_of_a_plain_loop(rows: Any, truth: Any, smoothing: f
 
 VOTES = votes_of([(0, 0, 0)])
 BAD: dict[str, tuple[Callable[[], object], str]] = {
-    "golden items without a vote": (lambda: calibrated([-1, 0, 1]), "no-golden-votes"),
+    "golden items without a vote": (lambda: calibrated([-1, 0, 1]), "missing-golden"),
     "truth of another length": (lambda: calibrated([1, 0]), "wrong-shape"),
     "unknown truth": (lambda: calibrated([1, 2, 0]), "out-of-range"),
     "smoothing": (lambda: calibrated([1, 0, -1], smoothing=math.inf), "out-of-range"),

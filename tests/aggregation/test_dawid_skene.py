@@ -371,7 +371,7 @@ def pin(*rows: int, truths: int = 3) -> dict[str, Pinned]:
 
 MANY = Votes.from_columns(("x",), np.array([0]), np.array([0]), np.array([0]), ("ann",), tuple(range(300)))
 BAD = {
-    "no votes": ({"votes": on_two(np.empty((0, 3), int))}, "no-votes"),
+    "no votes": ({"votes": on_two(np.empty((0, 3), int))}, "missing-votes"),
     "smoothing": ({"smoothing": -1}, "out-of-range"),
     "NaN smoothing": ({"smoothing": math.nan}, "out-of-range"),
     "endless pooling": ({"pooling": math.inf}, "out-of-range"),
@@ -390,7 +390,7 @@ BAD = {
     "pinned unknown": (pin(1, 2), "out-of-range"),
     "pinned to other truths": (pin(1, truths=2), "wrong-shape"),
     "pinned to no distribution": ({"pinned": Pinned(np.array([1]), np.array([[0.5, 0.1, 0.1]]))}, "not-a-distribution"),
-    "too many truths": ({"votes": MANY}, "too-many-classes"),
+    "too many truths": ({"votes": MANY}, "too-many"),
 }
 
 

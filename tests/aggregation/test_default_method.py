@@ -88,7 +88,7 @@ def test_without_golden_answers_it_is_em_and_for_counts_the_majority() -> None:
             "  fix:     check that all files name the items alike, or give the raters' votes on golden items"
         )
     for more in ({"original": LabelSets.from_lists(["a"], [[0]])}, {"rater_golden": votes}, {"at_least": 2}):
-        assert code_of(aggregate, votes, **more) == "no-golden-answers"
+        assert code_of(aggregate, votes, **more) == "missing-golden"
 
 
 def test_votes_for_one_class_an_image_are_judged_by_the_most_probable_class() -> None:

@@ -66,18 +66,18 @@ def test_an_answer_is_that_of_most_experts_and_of_enough(answers: list[list[int]
     )
 
 
-def test_what_is_left_out_for_lack_of_an_answer_is_counted_and_named() -> None:
+def test_undecided_items_are_counted_and_named() -> None:
     classes = Classes.from_texts(["cat", "dog", "eel"])
     said, items = [[0, 1], [2, 2], [0, 1, 2]], ("a.png", "b.png", "c.png")
     truth = truth_by(said, items, answers=classes.texts, classes=classes)
     assert truth.values.tolist() == [-1, 2, -1]
     assert truth.note == (
-        "2 golden items left out, for lack of an answer of more than half of its experts: image a.png, image c.png"
+        "2 golden items undecided, without an answer of more than half of its experts: image a.png, image c.png"
     )
-    assert truth.to_json() == {"rule": "an answer of more than half of its experts", "items": 1, "left_out": 2}
+    assert truth.to_json() == {"rule": "an answer of more than half of its experts", "items": 1, "undecided": 2}
     one = truth_by(said, items, 1, answers=classes.texts, classes=classes)
     assert one.note == (
-        "2 golden items left out, for lack of an answer of most of its experts, and of at least 1: "
+        "2 golden items undecided, without an answer of most of its experts, and of at least 1: "
         "image a.png, image c.png"
     )
     assert truth_by([[2], [2], [0]]).note is None

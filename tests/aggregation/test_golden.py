@@ -88,11 +88,11 @@ def test_pairs_are_valid_by_enough_of_the_experts_who_judged_them() -> None:
 
 BAD: dict[str, tuple[Callable[[], object], str]] = {
     "plain items": (lambda: golden_truth(experts([(0, 0, 1)], ("x",))), "not-on-questions"),
-    "no votes": (lambda: golden_truth(experts([])), "no-votes"),
+    "no votes": (lambda: golden_truth(experts([])), "missing-votes"),
     "too many experts": (lambda: golden_truth(HALF, at_least=5), "out-of-range"),
-    "none valid": (lambda: golden_truth(experts([(0, 0, 0), (1, 0, 0)])), "no-golden-answers"),
-    "yes is not in the file": (lambda: golden_truth(ALL_NO), "no-golden-answers"),
-    "empty": (lambda: Golden(Questions.from_columns([], np.empty(0, int)), np.empty(0, bool)), "no-golden-answers"),
+    "none valid": (lambda: golden_truth(experts([(0, 0, 0), (1, 0, 0)])), "missing-golden"),
+    "yes is not in the file": (lambda: golden_truth(ALL_NO), "missing-golden"),
+    "empty": (lambda: Golden(Questions.from_columns([], np.empty(0, int)), np.empty(0, bool)), "missing-golden"),
     "another shape": (lambda: Golden(PAIRS, np.array([True])), "wrong-shape"),
 }
 

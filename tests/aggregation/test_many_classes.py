@@ -195,7 +195,7 @@ def test_an_error_says_how_many_classes_there_may_be_and_that_they_need_pooling(
         "this many classes need pooling\n  allowed: above 0\n  found:   0\n  fix:     leave pooling out"
     )
     nothing = np.full(4, -1)
-    assert code_of(calibrated_on_candidates, votes, votes, nothing, smoothing=0, pooling=4) == "no-golden-votes"
+    assert code_of(calibrated_on_candidates, votes, votes, nothing, smoothing=0, pooling=4) == "missing-golden"
     more, _ = cast_votes(0, items=40, raters=6, classes=12, each=2)
     with pytest.warns(ConvergenceWarning, match="EM was stopped after 2 iterations"):
         fit = fit_many_classes(more, np.full(40, -1), smoothing=0, pooling=0, max_iterations=2)

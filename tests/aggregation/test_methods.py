@@ -71,14 +71,14 @@ def test_label_sets_may_follow_by_each_rule_once() -> None:
     ("method", "options", "expected"),
     [
         ("magic", {}, "unknown-name"),
-        ("calibrated", {}, "needs-golden"),
-        ("imagenet-real", {}, "needs-golden"),
+        ("calibrated", {}, "missing-golden"),
+        ("imagenet-real", {}, "missing-golden"),
         ("majority", {"pooling": 2}, "unused-option"),
         ("mean", {"at_least": 2}, "unused-option"),
         ("em", {"original": ORIGINAL}, "unused-option"),
         ("em", {"pooling": -1}, "out-of-range"),
-        ("calibrated", {"experts": PLAIN, "original": ORIGINAL}, "votes-not-on-questions"),
-        ("calibrated", {"experts": votes_of([(0, 0, YES)], ("elsewhere",))}, "no-golden-votes"),
+        ("calibrated", {"experts": PLAIN, "original": ORIGINAL}, "not-on-questions"),
+        ("calibrated", {"experts": votes_of([(0, 0, YES)], ("elsewhere",))}, "missing-golden"),
     ],
 )
 def test_options_that_do_not_fit_the_method_are_an_error(method: str, options: dict[str, Any], expected: str) -> None:

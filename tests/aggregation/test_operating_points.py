@@ -22,7 +22,7 @@ def test_a_goal_is_read_and_reached(text: str, threshold: float) -> None:
     "text", ["", "0.8", "precision", "precision=", "precision=1.5", "recall=nan", "f1=0.5", "f2", "recall=x", "=1"]
 )
 def test_what_is_no_goal_is_refused(text: str) -> None:
-    assert fault_of(Goal.parse, text) == ("unknown-choice", text)
+    assert fault_of(Goal.parse, text) == ("unknown-name", text)
 
 
 def test_labels_and_empty_images_are_those_of_the_label_sets_that_would_follow() -> None:

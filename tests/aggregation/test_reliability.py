@@ -231,11 +231,11 @@ THREE = questions_of(3, a_image=1)
 OF_THREE = votes_of([(0, 0, 2), (1, 0, 0)], THREE)
 BAD = [
     (OF_THREE, [0, 0, -1], "one-truth"),
-    (OF_THREE, [-1, -1, 1], "no-golden-votes"),
+    (OF_THREE, [-1, -1, 1], "missing-golden"),
     (OF_THREE, [1, 0], "wrong-shape"),
     (OF_THREE, [1, 2, 0], "out-of-range"),
     (votes_of([(0, 0, 2)]), [1, 0, 0], "different-votes"),
-    (votes_of([]), None, "no-votes"),
+    (votes_of([]), None, "missing-votes"),
 ]
 
 

@@ -113,7 +113,7 @@ ONE_VOTE = votes_of([(0, 0, 0)], QUESTIONS, RATERS)
 @pytest.mark.parametrize(
     ("votes", "model", "options", "expected"),
     [
-        (votes_of([], QUESTIONS, RATERS), MODEL, {}, ("no-votes", None)),
+        (votes_of([], QUESTIONS, RATERS), MODEL, {}, ("missing-votes", None)),
         (votes_of([(0, 0, 0)]), MODEL, {}, ("not-on-questions", None)),
         (ONE_VOTE, MODEL, {"threshold": 2}, ("out-of-range", "2")),
         (ONE_VOTE, MODEL, {"orders": 0}, ("out-of-range", "0")),

@@ -119,7 +119,7 @@ def test_pairs_on_which_people_are_even_are_left_out() -> None:
 
 def test_answers_on_other_pairs_alone_are_refused() -> None:
     golden = Golden(Questions.from_columns(["a.png", "x.png"], np.array([1, 0])), np.array([True, False]))
-    assert fault_of(known_labels, HELD_OUT, golden) == ("no-checked-labels", "2 questions on 2 images")
+    assert fault_of(known_labels, HELD_OUT, golden) == ("missing-golden", "2 questions on 2 images")
 
 
 @pytest.mark.parametrize("checked", [3, 40, 400])

@@ -160,8 +160,8 @@ def test_groups_are_of_one_set_and_of_its_images_alone() -> None:
 @pytest.mark.parametrize(
     ("options", "code", "found"),
     [
-        ({"k": 4}, "too-many-folds", "3"),
-        ({"k": 3, "duplicates": [("0.png", "1.png")]}, "too-many-folds", "2"),
+        ({"k": 4}, "too-many", "3"),
+        ({"k": 3, "duplicates": [("0.png", "1.png")]}, "too-many", "2"),
         ({"k": 1}, "out-of-range", "1"),
         ({"k": 2.5}, "not-a-number", "2.5"),
         ({"k": 2, "duplicates": ["0.png"]}, "wrong-type", "'0.png'"),

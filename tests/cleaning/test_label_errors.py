@@ -180,8 +180,8 @@ def test_precision_out_of_reach_says_what_is_in_reach() -> None:
         ({"precision": -0.1}, "out-of-range"),
         ({"precision": float("nan")}, "out-of-range"),
         ({"method": "consistent", "at_least": 2}, "out-of-range"),
-        ({"method": "confident", "threshold": 0.5}, "option-not-used"),
-        ({"at_least": 1}, "option-not-used"),
+        ({"method": "confident", "threshold": 0.5}, "unused-option"),
+        ({"at_least": 1}, "unused-option"),
         ({"method": "best"}, "unknown-name"),
     ],
 )
@@ -197,7 +197,7 @@ def ids_of(said: list[int], labels: list[int]) -> HeldOutPredictions:
 def test_predictions_that_do_not_fit_the_method_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert code_of(find_label_errors, ids_of([0, 1], [0, 1])) == "ids-only"
     held_out = ids_of([0, 0, 1, 1], [0, 0, 1, 2])
-    assert fault_of(find_label_errors, held_out, "consistent") == ("empty-class", "none of 2 (1 class of 3)")
+    assert fault_of(find_label_errors, held_out, "consistent") == ("empty", "none of 2 (1 class of 3)")
     for module in ("cleanlab.filter", "cleanlab"):
         monkeypatch.setitem(sys.modules, module, None)
     assert code_of(find_label_errors, held_out, "confident") == "missing-package"

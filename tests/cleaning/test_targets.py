@@ -78,13 +78,13 @@ UNCOUNTED, EMPTY = LabelSets.from_lists(["a.png"], [[0]]), LabelSets.from_lists(
         ((LABELS, "hot"), {}, "unknown-name"),
         ((SCORES, "uniform"), {}, "wrong-type"),
         ((LABELS, "scores"), {}, "wrong-type"),
-        ((SCORES, "scores"), {}, "loss-needed"),
+        ((SCORES, "scores"), {}, "missing-option"),
         ((LABELS, "uniform"), {"loss": "sigmoid"}, "wrong-loss"),
         ((LABELS, "uniform"), {"loss": "hinge"}, "unknown-name"),
         ((LABELS, "uniform"), {"smoothing": 1.5}, "out-of-range"),
         ((LABELS, "uniform"), {"smoothing": float("nan")}, "out-of-range"),
         ((LABELS, "uniform"), {"classes": 2}, "out-of-range"),
-        ((UNCOUNTED, "uniform"), {}, "no-class-count"),
+        ((UNCOUNTED, "uniform"), {}, "missing-class-count"),
         ((EMPTY, "uniform"), {}, "no-valid-class"),
     ],
 )
@@ -97,7 +97,7 @@ def test_wrong_labels_and_options_are_refused(
 def test_targets_that_are_too_large_or_missing_are_not_made() -> None:
     targets = made(LABELS, "uniform")
     assert fault_of(targets.of, ["a.png", "b.png"]) == ("no-valid-class", "b.png")
-    assert code_of(targets.of, ["d.png"]) == "unknown-images"
+    assert code_of(targets.of, ["d.png"]) == "unknown-image"
     assert fault_of(targets.to_array, max_bytes=31) == ("out-of-memory", "32 bytes: 2 x 4 numbers")
     assert targets.to_array(max_bytes=32).shape == (2, 4)
     count = 1_000_000

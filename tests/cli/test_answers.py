@@ -1,13 +1,12 @@
 """Votes in another language, or with a typo, never give a wrong number: they are read by one rule, or refused."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from reassess.formats import read_score_file
-from tests.helpers import Run, results_of, write_csv
+from tests.helpers import Runner, results_of, write_csv
 
 HEADINGS = "image,class,rater,answer"
 GERMAN = ("nein", "vielleicht", "ja")
@@ -43,7 +42,7 @@ def benchmark(name: str, votes: tuple[str, ...], golden: tuple[str, ...]) -> Pat
     return folder
 
 
-def test_every_command_reads_votes_in_another_language_as_in_english(folder: Path, run: Callable[..., Run]) -> None:
+def test_every_command_reads_votes_in_another_language_as_in_english(folder: Path, run: Runner) -> None:
     """The order of the answers is told once, and benchmark.json keeps it."""
     benchmark("english", ENGLISH, ENGLISH)
     benchmark("deutsch", GERMAN, ("Nein", "", "JA"))
@@ -69,7 +68,7 @@ def test_every_command_reads_votes_in_another_language_as_in_english(folder: Pat
     assert Path("deutsch/benchmark.json").read_text().count('"ja"') == 1
 
 
-def test_answers_are_listed_by_data_check(folder: Path, run: Callable[..., Run]) -> None:
+def test_answers_are_listed_by_data_check(folder: Path, run: Runner) -> None:
     benchmark("pets", ("No", "maybe", "YES"), ("0", "", "1"))
     parts = {one["part"]: one for one in results_of(run, "status", "pets")["parts"]}
     assert parts["votes"]["answers"] == {"no": 56, "maybe": 10, "yes": 54}
@@ -79,7 +78,7 @@ def test_answers_are_listed_by_data_check(folder: Path, run: Callable[..., Run])
     assert "2 classes; answers 0 16, 1 16" in printed
 
 
-def test_a_typo_stops_every_command_with_the_same_words(folder: Path, run: Callable[..., Run]) -> None:
+def test_a_typo_stops_every_command_with_the_same_words(folder: Path, run: Runner) -> None:
     benchmark("pets", ENGLISH, ENGLISH)
     assert run("aggregate", "--benchmark", "pets", "--method", "majority", "-o", "pets/scores.csv").code == 0
     assert run("labels", "--benchmark", "pets", "--threshold", "0.5", "-o", "pets/labels.csv").code == 0
@@ -106,7 +105,7 @@ def test_a_typo_stops_every_command_with_the_same_words(folder: Path, run: Calla
         assert (result.code, result.err) == (1, f"Error: {expected}"), command
 
 
-def test_a_golden_file_of_noes_alone_rejects_and_is_no_error(folder: Path, run: Callable[..., Run]) -> None:
+def test_a_golden_file_of_noes_alone_rejects_and_is_no_error(folder: Path, run: Runner) -> None:
     write_csv("labels.csv", "image,class", [("a", "cat")])
     write_csv("scores.csv", "image,class,score", [("a", "cat", 0.9), ("a", "dog", 0.3)])
     Path("pets").mkdir()
@@ -118,7 +117,7 @@ def test_a_golden_file_of_noes_alone_rejects_and_is_no_error(folder: Path, run: 
     assert {kind for kind, count in model["mistakes"].items() if count} == {"rejected_by_experts"}
 
 
-def test_votes_and_golden_answers_of_two_kinds_are_refused(folder: Path, run: Callable[..., Run]) -> None:
+def test_votes_and_golden_answers_of_two_kinds_are_refused(folder: Path, run: Runner) -> None:
     write_csv("choices.csv", "image,rater,answer", [("a", "x", "cat"), ("b", "y", "dog")])
     write_csv("golden.csv", HEADINGS, [("a", "cat", "eve", "yes")])
     for command in (("aggregate", "choices.csv", "-o", "t.csv"), ("raters", "choices.csv")):
@@ -132,7 +131,7 @@ def test_votes_and_golden_answers_of_two_kinds_are_refused(folder: Path, run: Ca
         )
 
 
-def test_golden_answers_can_be_left_out(folder: Path, run: Callable[..., Run]) -> None:
+def test_golden_answers_can_be_left_out(folder: Path, run: Runner) -> None:
     benchmark("pets", ENGLISH, ENGLISH)
     given = "--benchmark", "pets", "--force", "-o"
     assert run("aggregate", *given, "with.csv", "--method", "em").code == 0
@@ -152,13 +151,13 @@ def test_golden_answers_can_be_left_out(folder: Path, run: Callable[..., Run]) -
         assert (refused.code, refused.err.splitlines()[-1]) == (2, f"Error: {text}")
 
 
-def test_golden_items_without_a_truth_are_counted_and_named(folder: Path, run: Callable[..., Run]) -> None:
+def test_golden_items_without_a_truth_are_counted_and_named(folder: Path, run: Runner) -> None:
     choices = [(image, rater, "cat") for image in "abc" for rater in "xy"] + [("c", "z", "dog")]
     write_csv("votes.csv", "image,rater,answer", choices)
     experts = [("a", "eve", "cat"), ("b", "eve", "cat"), ("b", "flo", "dog"), ("c", "eve", "dog")]
     write_csv("golden.csv", "image,rater,answer", experts)
-    note = "1 golden item left out, for lack of an answer of more than half of its experts: image b"
-    golden = {"rule": "an answer of more than half of its experts", "items": 2, "left_out": 1}
+    note = "1 golden item undecided, without an answer of more than half of its experts: image b"
+    golden = {"rule": "an answer of more than half of its experts", "items": 2, "undecided": 1}
     for argv in (
         ("aggregate", "votes.csv", "--method", "calibrated", "--force", "-o", "scores.csv"),
         ("aggregate", "votes.csv", "--method", "em", "--force", "-o", "em.csv"),
@@ -168,10 +167,10 @@ def test_golden_items_without_a_truth_are_counted_and_named(folder: Path, run: C
         assert results_of(run, argv[0], *argv[1:], "--golden", "golden.csv")["golden"] == golden
     assert note in run("curve", "scores.csv", "--golden", "golden.csv").out.splitlines()
     (curve,) = results_of(run, "curve", "scores.csv", "--golden", "golden.csv")
-    assert curve["golden"] == {"pairs": 4, "valid": 2, "rule": golden["rule"], "left_out": 1, "unrated": 0}
+    assert curve["golden"] == {"pairs": 4, "valid": 2, "rule": golden["rule"], "undecided": 1, "unrated": 0}
 
 
-def test_a_misspelled_image_is_said_by_every_command(folder: Path, run: Callable[..., Run]) -> None:
+def test_a_misspelled_image_is_said_by_every_command(folder: Path, run: Runner) -> None:
     pets = benchmark("pets", ENGLISH, ENGLISH)
     for number in range(20):
         (pets / "images").mkdir(exist_ok=True)

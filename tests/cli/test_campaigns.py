@@ -1,12 +1,11 @@
 """An invalid CAMPAIGN: the error says what it is, and nothing is left beside it."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.helpers import Run
+from tests.helpers import Runner
 
 VERBS = {
     "simulate": ("annotate", "simulate"),
@@ -16,7 +15,7 @@ VERBS = {
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_an_invalid_campaign_is_named_with_a_fix(folder: Path, run: Callable[..., Run], verb: str) -> None:
+def test_an_invalid_campaign_is_named_with_a_fix(folder: Path, run: Runner, verb: str) -> None:
     Path("pets").mkdir()
     Path("link.db").symlink_to("gone.db")
     os.mkfifo("pipe")

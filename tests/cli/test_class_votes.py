@@ -1,7 +1,6 @@
 """Votes for one class an image, from the file of votes to label sets, a curve, raters and a report."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from reassess.core import Classes, Scores
 from reassess.data import read_original, read_scores
 from reassess.formats import read_label_file
-from tests.helpers import Run, document_of, results_of, write_files
+from tests.helpers import RealFile, Run, Runner, document_of, results_of, write_files
 from tests.references import average_precision
 
 VOTES = "image,rater,answer\n" + "".join(
@@ -40,7 +39,7 @@ def answer(result: Run) -> str:
     return str(result.out)
 
 
-def test_shares_are_written_by_image_and_class_name(here: Path, run: Callable[..., Run]) -> None:
+def test_shares_are_written_by_image_and_class_name(here: Path, run: Runner) -> None:
     out = answer(run("aggregate", "votes.csv", "--method", "majority", "-o", "scores.csv"))
     assert out == (
         "scores.csv: 8 scores of 12 votes by 3 raters, majority\n"
@@ -56,9 +55,7 @@ def test_shares_are_written_by_image_and_class_name(here: Path, run: Callable[..
 
 
 @pytest.mark.parametrize(("scores", "labels"), [("s.csv", "l.json"), ("s.npz", "l.csv"), ("s.parquet", "l.parquet")])
-def test_names_stay_names_from_votes_to_label_sets(
-    here: Path, run: Callable[..., Run], scores: str, labels: str
-) -> None:
+def test_names_stay_names_from_votes_to_label_sets(here: Path, run: Runner, scores: str, labels: str) -> None:
     answer(run("aggregate", "votes.csv", "--method", "majority", "-o", scores))
     answer(run("labels", scores, "--threshold", "0.5", "-o", labels))
     cut = read_label_file(labels)
@@ -66,7 +63,7 @@ def test_names_stay_names_from_votes_to_label_sets(
     assert named == {"a.png": ["cat"], "b.png": ["dog"], "c.png": ["fox"], "d.png": []}
 
 
-def test_counts_have_unknown_raters_and_what_needs_raters_says_so(here: Path, run: Callable[..., Run]) -> None:
+def test_counts_have_unknown_raters_and_what_needs_raters_says_so(here: Path, run: Runner) -> None:
     out = answer(run("aggregate", "counts.csv", "--method", "majority", "-o", "s.csv"))
     assert out.startswith("s.csv: 3 scores of 6 votes by unknown raters, majority\n")
     json_out = document_of(run("aggregate", "counts.csv", "--method", "mean", "-o", "u.csv", "--json"), "aggregate")
@@ -78,7 +75,7 @@ def test_counts_have_unknown_raters_and_what_needs_raters_says_so(here: Path, ru
     assert not Path("t.csv").exists()
 
 
-def test_the_usual_method_of_counts_is_majority(here: Path, run: Callable[..., Run]) -> None:
+def test_the_usual_method_of_counts_is_majority(here: Path, run: Runner) -> None:
     out = answer(run("aggregate", "counts.csv", "-o", "s.csv"))
     assert out.startswith("s.csv: 3 scores of 6 votes by unknown raters, majority\n")
     write_files(here, {"F/votes.csv": COUNTS, "F/golden.csv": GOLDEN.replace("d.png,eve,hen\n", "")})
@@ -88,7 +85,7 @@ def test_the_usual_method_of_counts_is_majority(here: Path, run: Callable[..., R
     assert results_of(run, "curve", "--benchmark", "F")[0]["in_sample"] is False
 
 
-def test_show_has_each_class_with_those_who_chose_it(here: Path, run: Callable[..., Run]) -> None:
+def test_show_has_each_class_with_those_who_chose_it(here: Path, run: Runner) -> None:
     """Of votes and of counts; what a model says was put to the raters whether or not one of them chose it."""
     write_files(
         here,
@@ -172,9 +169,7 @@ def numbers(document: Any) -> Any:
 
 
 @pytest.mark.filterwarnings("ignore:em leaves no item")
-def test_names_and_ids_give_the_same_integers(
-    folder: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_names_and_ids_give_the_same_integers(folder: Path, run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     documents = []
     for named in (True, False):
         monkeypatch.chdir(write_digits(folder / str(named), named=named))
@@ -199,7 +194,7 @@ def test_names_and_ids_give_the_same_integers(
 
 @pytest.mark.parametrize(("method", "named"), [("calibrated", True), ("calibrated", False), ("majority", True)])
 def test_leaving_an_image_out_is_aggregating_without_its_golden_answer(
-    folder: Path, run: Callable[..., Run], method: str, named: bool
+    folder: Path, run: Runner, method: str, named: bool
 ) -> None:
     """The slow way: for each golden image a file of the other golden answers, and all scores anew."""
     write_digits(folder / "F", named=named)
@@ -228,7 +223,7 @@ def test_leaving_an_image_out_is_aggregating_without_its_golden_answer(
     assert [point["threshold"] for point in curves[-1]["points"]] == pytest.approx(sorted(set(values), reverse=True))
 
 
-def test_a_chart_marks_what_is_in_sample(folder: Path, run: Callable[..., Run]) -> None:
+def test_a_chart_marks_what_is_in_sample(folder: Path, run: Runner) -> None:
     """And of calibrated scores they show those that were made without the image that is judged."""
     write_digits(folder / "F", named=True)
     for method, others in (("calibrated", ["each image left out"]), ("em", []), ("majority", None)):
@@ -260,7 +255,7 @@ def share_wrong(made: Scores, original: Path) -> float:
 
 
 @pytest.fixture
-def cifar_votes(real_file: Callable[[str], Path], tmp_path: Path) -> Path:
+def cifar_votes(real_file: RealFile, tmp_path: Path) -> Path:
     """CIFAR-10N's votes, one class per image."""
     path = tmp_path / "votes.parquet"
     pl.read_parquet(real_file("train-votes.parquet")).rename({"item": "image"}).write_parquet(path)
@@ -272,13 +267,7 @@ def cifar_votes(real_file: Callable[[str], Path], tmp_path: Path) -> Path:
     [("test-counts.csv", "majority", 0.0079), ("", "majority", 0.0882), ("", "em", 0.0846)],
 )
 def test_people_are_as_often_wrong_on_cifar_10_as_is_known(
-    run: Callable[..., Run],
-    real_file: Callable[[str], Path],
-    cifar_votes: Path,
-    tmp_path: Path,
-    votes: str,
-    method: str,
-    expected: float,
+    run: Runner, real_file: RealFile, cifar_votes: Path, tmp_path: Path, votes: str, method: str, expected: float
 ) -> None:
     path = real_file(votes) if votes else cifar_votes
     original = path if votes else real_file("train-original.csv")

@@ -1,6 +1,6 @@
 """A folder as a campaign exports it: golden questions have votes of experts, golden votes of raters, and no others."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from reassess.comparison import Findings
 from reassess.core import Classes, Predictions, StopRule, Votes
 from reassess.data import read_original, read_votes
 from reassess.errors import Missing
-from tests.helpers import Run, results_of, write_files
+from tests.helpers import Runner, results_of, write_files
 
 RATERS, CLASSES = ("ann", "bo", "cy"), ("cat", "dog")
 MAIN, GOLDEN, IN_PART = 12, 8, 1  # images
@@ -59,7 +59,7 @@ def parts() -> Iterator[Votes]:
 @pytest.mark.parametrize(
     "options", ["calibrated", "calibrated --original rated/original.csv", "em", "mean", "majority"]
 )
-def test_every_method_scores_golden_images(rated: Path, run: Callable[..., Run], options: str) -> None:
+def test_every_method_scores_golden_images(rated: Path, run: Runner, options: str) -> None:
     argv = ("aggregate", "--benchmark", "rated", "--method", *options.split())
     result = run(*argv, "-o", "rated/scores.csv")
     assert (result.code, result.err) == (0, "")
@@ -77,7 +77,7 @@ def test_every_method_scores_golden_images(rated: Path, run: Callable[..., Run],
     assert f"{GOLDEN + MAIN - 1}.png" in run("show", f"{GOLDEN + MAIN - 1}.png", "--benchmark", "rated").out
 
 
-def test_raters_and_their_alpha_know_them_apart(rated: Path, run: Callable[..., Run]) -> None:
+def test_raters_and_their_alpha_know_them_apart(rated: Path, run: Runner) -> None:
     """Alpha is that of the votes alone, and no golden answer is one that a rater gave again."""
     whole = results_of(run, "raters", "--benchmark", "rated")
     alone = results_of(run, "raters", "rated/votes.csv")
@@ -86,7 +86,7 @@ def test_raters_and_their_alpha_know_them_apart(rated: Path, run: Callable[..., 
 
 
 @pytest.mark.parametrize("original", [("--method", "calibrated"), ("--original", "rated/original.csv")])
-def test_golden_votes_are_not_replayed(rated: Path, run: Callable[..., Run], original: tuple[str, ...]) -> None:
+def test_golden_votes_are_not_replayed(rated: Path, run: Runner, original: tuple[str, ...]) -> None:
     assert run("aggregate", "--benchmark", "rated", *original, "-o", "rated/scores.csv").code == 0
     argv = ("curve", "--benchmark", "rated", "--stop", "0.2,0.8")
     told = [one["stop"] for one in results_of(run, *argv) if "stop" in one]
@@ -101,7 +101,7 @@ def test_golden_votes_are_not_replayed(rated: Path, run: Callable[..., Run], ori
     assert "golden votes are not replayed: a golden question is never closed\n" in run(*argv).out
 
 
-def test_tasks_do_not_count_on_golden_votes(rated: Path, run: Callable[..., Run]) -> None:
+def test_tasks_do_not_count_on_golden_votes(rated: Path, run: Runner) -> None:
     """Every second question has three votes: were golden votes among them, others would take part in the mean."""
     write_files(rated.parent, {"p.csv": "image,class,source\n0.png,cat,m\n12.png,cat,m\n"})
     argv = ("tasks", "p.csv", "--benchmark", "rated", "--per-question", "3", "--stop", "0.2,0.8", "-o", "t.jsonl")

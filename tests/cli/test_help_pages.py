@@ -2,7 +2,6 @@
 
 import shlex
 import webbrowser
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from reassess.cli import app, main, screen
 from reassess.cli.help_pages import OPTIONS, Command
 from reassess.core import LabelSets
 from reassess.report import CHARTS
-from tests.helpers import Run, in_one_line, leaves, picture, write_csv, write_files
+from tests.helpers import RealFile, Runner, in_one_line, leaves, picture, write_csv, write_files
 
 _SECTIONS = ("Options:", "Benchmark:", "Reading files:", "Examples:", "Docs:")
 
@@ -57,7 +56,7 @@ def models(tmp_path_factory: pytest.TempPathFactory, real_original: LabelSets) -
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real_file: Callable[[str], Path], models: Path) -> Path:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real_file: RealFile, models: Path) -> Path:
     """A folder with the files that the examples name: two models of ImageNet, the benchmark pets, and more."""
     monkeypatch.chdir(tmp_path)
     boards = [real_file(name) for name in ("results-imagenet.csv", "results-imagenet-real.csv")]
@@ -131,7 +130,7 @@ NEXT = {
 
 @pytest.mark.parametrize("line", NEXT)
 def test_the_next_command_can_be_called(
-    line: str, here: Path, run: Callable[..., Run], report_extra: None, monkeypatch: pytest.MonkeyPatch
+    line: str, here: Path, run: Runner, report_extra: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of an export, which names two commands, its own test calls them."""
     if find_spec("uvicorn") is not None:
@@ -165,12 +164,7 @@ def test_the_help_of_a_command_has_sections_in_one_order_and_two_examples(name: 
 
 @pytest.mark.parametrize(("name", "command"), all_commands())
 def test_every_example_runs_as_it_stands(
-    name: str,
-    command: Command,
-    here: Path,
-    run: Callable[..., Run],
-    report_extra: None,
-    monkeypatch: pytest.MonkeyPatch,
+    name: str, command: Command, here: Path, run: Runner, report_extra: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And a terminal of 80 columns shows it without a line that is wider, unless that is one path."""
     monkeypatch.setattr(screen, "terminal_width", lambda **_: 80)
@@ -186,7 +180,7 @@ def test_every_example_runs_as_it_stands(
         assert [line for line in lines if line != line.rstrip() or (len(line) > 80 and " " in line)] == []
 
 
-def test_the_help_of_report_names_every_chart(run: Callable[..., Run]) -> None:
+def test_the_help_of_report_names_every_chart(run: Runner) -> None:
     text = in_one_line(run("report", "--help").out).replace("- ", "-")  # lines break after hyphens
     assert f"Draw only this: {', '.join(CHARTS)}." in text
 
@@ -203,9 +197,7 @@ def test_the_help_of_report_names_every_chart(run: Callable[..., Run]) -> None:
         (["evaluate", "a.npz", "--match", "xyz"], "'path', 'name', 'stem'.\n"),
     ],
 )
-def test_a_mistyped_name_gets_a_suggestion_where_one_is_near(
-    argv: list[str], expected: str, run: Callable[..., Run]
-) -> None:
+def test_a_mistyped_name_gets_a_suggestion_where_one_is_near(argv: list[str], expected: str, run: Runner) -> None:
     result = run(*argv)
     assert (result.code, result.out) == (2, "")
     assert result.err.endswith(expected)

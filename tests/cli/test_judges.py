@@ -1,13 +1,12 @@
 """Images that are not ImageNet's, where nothing says whose they are: the first that is said is how to say it."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from reassess.core import LabelSets
-from tests.helpers import Run, write_csv
+from tests.helpers import Runner, write_csv
 
 OWN = "for images that are not ImageNet's, give --benchmark FOLDER, or their label sets with --labels FILE"
 JUDGED = (["evaluate"], ["compare", "b.csv"], ["report", "-o", "r.html"], ["propose", "--unasked", "-o", "q.jsonl"])
@@ -24,7 +23,7 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("argv", "file"), [(["evaluate"], "ids.csv"), *((argv, "a.csv") for argv in JUDGED)])
 def test_other_images_are_said_to_be_so_before_their_classes_are_looked_at(
-    argv: list[str], file: str, models: None, real_labels: LabelSets, run: Callable[..., Run]
+    argv: list[str], file: str, models: None, real_labels: LabelSets, run: Runner
 ) -> None:
     command, *rest = argv
     done = run(command, file, *rest)
@@ -44,7 +43,7 @@ def test_other_images_are_said_to_be_so_before_their_classes_are_looked_at(
     "argv", [["show", "cross/1.png"], *([argv[0], "a.csv", *argv[1:]] for argv in JUDGED)], ids=lambda argv: argv[0]
 )
 def test_without_known_data_it_is_said_first_too(
-    argv: list[str], models: None, no_known_data: None, run: Callable[..., Run]
+    argv: list[str], models: None, no_known_data: None, run: Runner
 ) -> None:
     done = run(*argv)
     assert (done.code, done.out) == (1, "")
@@ -52,9 +51,7 @@ def test_without_known_data_it_is_said_first_too(
     assert f"  fix:     {OWN}; or reassess fetch imagenet-real, without REASSESS_OFFLINE;\n" in done.err
 
 
-def test_an_image_of_another_benchmark_is_not_known(
-    models: None, real_labels: LabelSets, run: Callable[..., Run]
-) -> None:
+def test_an_image_of_another_benchmark_is_not_known(models: None, real_labels: LabelSets, run: Runner) -> None:
     assert run("show", "cross/1.png").err == (
         "Error: unknown image\n"
         "  where:   cross/1.png\n"
@@ -64,16 +61,16 @@ def test_an_image_of_another_benchmark_is_not_known(
 
 
 def test_own_files_beside_the_known_labels_are_said_to_need_their_own(
-    models: None, real_labels: LabelSets, run: Callable[..., Run]
+    models: None, real_labels: LabelSets, run: Runner
 ) -> None:
     write_csv("own.csv", "image,class", [("cross/1.png", 0)])
     done = run("evaluate", "ids.csv", "--original", "own.csv")
-    assert (done.code, done.out, done.error) == (1, "", "no-common-image")
+    assert (done.code, done.out, done.error) == (1, "", "nothing-in-common")
     assert f"  fix:     {OWN}; or check " in done.err
 
 
 def test_names_of_classes_that_could_be_shown_and_are_not_at_hand_are_told(
-    models: None, no_known_data: None, run: Callable[..., Run]
+    models: None, no_known_data: None, run: Runner
 ) -> None:
     names = [f"ILSVRC2012_val_0000000{number}.JPEG" for number in (1, 2)]
     Path("real.json").write_text(json.dumps({name: [0, 1] for name in names}))

@@ -1,12 +1,11 @@
 """What tables call the label sets that judge: ImageNet's ReaL by that name, all others by their own."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.helpers import Run, results_of, validation_name, write_csv
+from tests.helpers import RealFile, Runner, results_of, validation_name, write_csv
 
 N = 40
 LABELS = {f"{i:02}.jpg": [i % 3, 3] if i % 4 else [] for i in range(N)}
@@ -27,7 +26,7 @@ def bench(folder: Path) -> Path:
     return folder
 
 
-def table(run: Callable[..., Run], *argv: str) -> list[str]:
+def table(run: Runner, *argv: str) -> list[str]:
     """What a command prints. It warns of models that agree with ORIGINAL by chance, as these do."""
     done = run(*argv, "--quiet")
     assert done.code == 0
@@ -35,7 +34,7 @@ def table(run: Callable[..., Run], *argv: str) -> list[str]:
     return [line.rstrip() for line in done.out.splitlines()]
 
 
-def test_an_own_label_set_heads_its_columns(bench: Path, run: Callable[..., Run], report_extra: None) -> None:
+def test_an_own_label_set_heads_its_columns(bench: Path, run: Runner, report_extra: None) -> None:
     for heading, row, argv in (
         ("file    pets top-1 %             95 %   original top-1 %   soft  ", 0, ("evaluate", *MODELS)),
         ("class   name   most often instead   images   pets top-1 %   pred", 5, ("evaluate", "a.csv", "--by", "class")),
@@ -47,7 +46,7 @@ def test_an_own_label_set_heads_its_columns(bench: Path, run: Callable[..., Run]
         assert table(run, *argv, *JUDGED)[row].startswith(heading)
 
 
-def test_reals_label_sets_head_theirs(bench: Path, run: Callable[..., Run], real_file: Callable[[str], Path]) -> None:
+def test_reals_label_sets_head_theirs(bench: Path, run: Runner, real_file: RealFile) -> None:
     path = real_file("real.json")
     judged, files = ("--labels", str(path), *ALONE), [f"real_{file}" for file in MODELS]
     first = [valid[0] if valid else 0 for valid in json.loads(path.read_text())[:N]]
@@ -61,14 +60,14 @@ def test_reals_label_sets_head_theirs(bench: Path, run: Callable[..., Run], real
     assert result["label_set"] == "ReaL"
 
 
-def test_of_a_long_name_a_heading_has_the_beginning_and_the_end(bench: Path, run: Callable[..., Run]) -> None:
+def test_of_a_long_name_a_heading_has_the_beginning_and_the_end(bench: Path, run: Runner) -> None:
     heading, *_ = table(run, "evaluate", *MODELS, "--labels", "a_long_name_of_pets.json")
     assert heading.startswith("file    a_long…f_pets top-1 %  ")
     results = results_of(run, "compare", *MODELS, "--labels", "a_long_name_of_pets.json")
     assert results["label_set"] == "a_long_name_of_pets"
 
 
-def test_label_sets_cut_from_scores_say_at_which_threshold(bench: Path, run: Callable[..., Run]) -> None:
+def test_label_sets_cut_from_scores_say_at_which_threshold(bench: Path, run: Runner) -> None:
     rows = [(name, class_id, 0.9) for name, valid in LABELS.items() for class_id in valid or [0]]
     write_csv("tableware.csv", "image,class,score", rows)
     cut = ("--scores", "tableware.csv", "--original", "none", "--threshold")
@@ -81,7 +80,7 @@ def test_label_sets_cut_from_scores_say_at_which_threshold(bench: Path, run: Cal
     assert [result["label_set"] for result in results] == ["tableware at 0.75", "tableware at 0.95"]
 
 
-def test_label_sets_called_original_are_told_from_the_original_labels(bench: Path, run: Callable[..., Run]) -> None:
+def test_label_sets_called_original_are_told_from_the_original_labels(bench: Path, run: Runner) -> None:
     Path("sets").mkdir()
     Path("sets/original.json").write_text(json.dumps(LABELS))
     judged = ("--labels", "sets/original.json", "--original", "original.json")

@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
@@ -16,14 +15,14 @@ import pytest
 from reassess import __version__
 from reassess.cli import app, main
 from reassess.cli.help_pages import COMMANDS
-from tests.helpers import Run, in_one_line, leaves, python
+from tests.helpers import Run, Runner, in_one_line, leaves, python
 
 LINES = {name: line for lines in COMMANDS.values() for name, line in lines.items()}
 NAMES = tuple(app.list_commands(click.Context(app)))
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])
-def test_help_lists_every_command(flag: str, run: Callable[..., Run]) -> None:
+def test_help_lists_every_command(flag: str, run: Runner) -> None:
     result = run(flag)
     assert (result.code, result.err) == (0, "")
     for lines in COMMANDS.values():
@@ -33,7 +32,7 @@ def test_help_lists_every_command(flag: str, run: Callable[..., Run]) -> None:
 
 @pytest.mark.parametrize(("name", "line"), LINES.items())
 def test_every_command_has_help_of_its_own_that_begins_with_its_line_in_the_list(
-    name: str, line: str, run: Callable[..., Run]
+    name: str, line: str, run: Runner
 ) -> None:
     result = run(*name.split(), "--help")
     assert (result.code, result.err) == (0, "")
@@ -65,17 +64,17 @@ def test_every_path_is_refused_that_no_system_knows(name: str, given: str, why: 
 
 
 @pytest.mark.parametrize("argv", [(), ("annotate",)], ids=" ".join)
-def test_who_names_no_command_reads_the_help(argv: tuple[str, ...], run: Callable[..., Run]) -> None:
+def test_who_names_no_command_reads_the_help(argv: tuple[str, ...], run: Runner) -> None:
     assert run(*argv) == Run(2, "", run(*argv, "--help").out.rstrip("\n") + "\n")
 
 
-def test_the_version_is_that_of_the_package(run: Callable[..., Run]) -> None:
+def test_the_version_is_that_of_the_package(run: Runner) -> None:
     result = run("--version")
     assert (result.code, result.out) == (0, f"reassess, version {__version__}\n")
 
 
 def test_a_command_whose_output_is_closed_stops_before_it_reads_or_writes(
-    run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+    run: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdout", None)
     assert main(["fetch"]) == 1
@@ -136,17 +135,13 @@ def test_the_package_runs_as_a_module() -> None:
         ),
     ],
 )
-def test_a_wrong_call_is_exit_code_2_and_says_what_is_wrong(
-    argv: list[str], expected: str, run: Callable[..., Run]
-) -> None:
+def test_a_wrong_call_is_exit_code_2_and_says_what_is_wrong(argv: list[str], expected: str, run: Runner) -> None:
     result = run(*argv)
     assert (result.code, result.out) == (2, "")
     assert expected in result.err
 
 
-def test_a_wrong_file_is_exit_code_1_with_one_message(
-    run: Callable[..., Run], tmp_path: Path, no_known_data: None
-) -> None:
+def test_a_wrong_file_is_exit_code_1_with_one_message(run: Runner, tmp_path: Path, no_known_data: None) -> None:
     labels = tmp_path / "labels.json"
     labels.write_text("not json")
     result = run("evaluate", tmp_path / "a.npy", "--labels", labels)
@@ -159,7 +154,7 @@ def test_a_wrong_file_is_exit_code_1_with_one_message(
     )
 
 
-def test_an_interrupt_is_said_in_a_word(run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_is_said_in_a_word(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
@@ -169,7 +164,7 @@ def test_an_interrupt_is_said_in_a_word(run: Callable[..., Run], monkeypatch: py
 
 
 def test_nothing_in_a_file_tells_the_terminal_what_to_do(
-    run: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: None
+    run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: None
 ) -> None:
     monkeypatch.chdir(tmp_path)
     cat, dog, image = "\x1b[2J[bold]cat[/]", "\u202edog", "\x1b[31m[red]a"
@@ -200,7 +195,7 @@ MEMORY = "Error: not enough memory\n  fix:     use a machine with more memory, o
     ("error", "expected"), [(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), FULL), (MemoryError(), MEMORY)]
 )
 def test_what_the_machine_has_no_room_for_is_one_error(
-    run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, no_known_data: None, error: BaseException, expected: str
+    run: Runner, monkeypatch: pytest.MonkeyPatch, no_known_data: None, error: BaseException, expected: str
 ) -> None:
     def full(*_: object, **__: object) -> None:
         raise error
@@ -210,7 +205,7 @@ def test_what_the_machine_has_no_room_for_is_one_error(
     assert (result.code, result.err) == (1, expected)
 
 
-def test_an_empty_name_is_not_taken_for_the_default(run: Callable[..., Run], no_known_data: None) -> None:
+def test_an_empty_name_is_not_taken_for_the_default(run: Runner, no_known_data: None) -> None:
     result = run("evaluate", "a.npy", "--labels", "")
     assert (result.code, result.err.splitlines()[:2]) == (1, ["Error: file not found", "  where:   ''"])
 
@@ -223,7 +218,7 @@ def test_an_empty_name_is_not_taken_for_the_default(run: Callable[..., Run], no_
     ],
 )
 def test_an_archive_that_declares_too_much_is_refused_with_the_variable_that_allows_it(
-    run: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, expected: str
+    run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, expected: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     np.savez_compressed("scores.npz", tensor=np.array([0.5]), info=np.array([["a.png", "0"]]))

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from reassess.data import read_scores
-from tests.helpers import Run, results_of, write_csv
+from tests.helpers import Runner, results_of, write_csv
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 IMAGES = [f"{i:03}.png" for i in range(150)]
@@ -62,9 +62,7 @@ COMMANDS = {
 }
 
 
-def all_numbers(
-    folder: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, classes: bool
-) -> dict[str, Any]:
+def all_numbers(folder: Path, run: Runner, monkeypatch: pytest.MonkeyPatch, classes: bool) -> dict[str, Any]:
     """What each command gives, of the files in a folder."""
     monkeypatch.chdir(folder)
     if classes:
@@ -96,7 +94,7 @@ def made() -> dict[bool, Made]:
 def by_name(
     made: dict[bool, Made],
     tmp_path_factory: pytest.TempPathFactory,
-    run: Callable[..., Run],
+    run: Runner,
     monkeypatch: pytest.MonkeyPatch,
     no_known_data: None,
 ) -> Callable[[bool], Made]:
@@ -114,11 +112,7 @@ def by_name(
 
 @pytest.mark.parametrize("is_listed", [True, False])
 def test_names_give_the_same_integers_as_ids(
-    is_listed: bool,
-    by_name: Callable[[bool], Made],
-    tmp_path: Path,
-    run: Callable[..., Run],
-    monkeypatch: pytest.MonkeyPatch,
+    is_listed: bool, by_name: Callable[[bool], Made], tmp_path: Path, run: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a list of classes ids are its lines; without one, ranks among the sorted names."""
     order = NAMES if is_listed else tuple(sorted(NAMES))
@@ -139,7 +133,7 @@ def test_names_give_the_same_integers_as_ids(
 
 
 def test_names_stay_names_in_every_file(
-    by_name: Callable[[bool], Made], run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+    by_name: Callable[[bool], Made], run: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, _ = by_name(True)
     monkeypatch.chdir(folder)
@@ -172,7 +166,7 @@ SHOW = ["show", "000.png"]
     ],
 )
 def test_a_file_of_ids_beside_labels_by_name_is_refused_by_every_command(
-    argv: list[str], part: str, folder: Path, run: Callable[..., Run]
+    argv: list[str], part: str, folder: Path, run: Runner
 ) -> None:
     """Never joined by position; the error names both files, and the list of classes that would mend it."""
     write_judges(folder)
@@ -215,7 +209,7 @@ NEARLY = "output name is almost that of a benchmark part"
     ],
 )
 def test_no_output_takes_the_place_of_another_part(
-    argv: list[str], output: str, what: str, instead: str | None, folder: Path, run: Callable[..., Run]
+    argv: list[str], output: str, what: str, instead: str | None, folder: Path, run: Runner
 ) -> None:
     """Nor its name, nor one that is nearly it, after which no command could read the folder; with --force neither."""
     write_judges(folder)
@@ -235,14 +229,14 @@ def test_no_output_takes_the_place_of_another_part(
     assert {path: path.read_bytes() for path in Path("digits").iterdir()} == before
 
 
-def test_an_output_that_is_read_as_no_part_may_be_called_like_one(folder: Path, run: Callable[..., Run]) -> None:
+def test_an_output_that_is_read_as_no_part_may_be_called_like_one(folder: Path, run: Runner) -> None:
     write_judges(folder)
     assert run("curve", "-o", "digits/scores.svg", "--benchmark", "digits").code == 0
     assert run("curve", "--benchmark", "digits").code == 0
 
 
 def test_the_path_of_the_images_folder_is_no_part_of_a_name_in_any_file(
-    by_name: Callable[[bool], Made], tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+    by_name: Callable[[bool], Made], tmp_path: Path, run: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each file calls the images in another way, and the numbers of every command are the same."""
     folder = tmp_path / "mixed"
@@ -260,7 +254,7 @@ def test_the_path_of_the_images_folder_is_no_part_of_a_name_in_any_file(
 
 
 def test_images_are_joined_as_the_benchmark_says_in_votes_and_golden_answers(
-    by_name: Callable[[bool], Made], tmp_path: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+    by_name: Callable[[bool], Made], tmp_path: Path, run: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By stem, the files drop the suffix: the numbers stay, and what is written has the names of the images."""
     write_all(tmp_path, NAMES.__getitem__)
@@ -279,11 +273,7 @@ def joined_by_stem(numbers: Any) -> Any:
 
 @pytest.mark.parametrize("command", ["evaluate", "compare", "report"])
 def test_match_is_how_the_images_of_every_file_are_joined(
-    command: str,
-    by_name: Callable[[bool], Made],
-    tmp_path: Path,
-    run: Callable[..., Run],
-    monkeypatch: pytest.MonkeyPatch,
+    command: str, by_name: Callable[[bool], Made], tmp_path: Path, run: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With --match stem, files of judges that drop the suffix give the same numbers as those that have it."""
     folder, numbers = by_name(False)
@@ -328,7 +318,7 @@ JOINED = {
     ("first", "command", "part"), [(first, *pair) for first, pairs in JOINED.items() for pair in pairs]
 )
 def test_a_file_of_which_not_one_image_joins_is_refused_by_every_command(
-    first: str, command: str, part: str, folder: Path, run: Callable[..., Run]
+    first: str, command: str, part: str, folder: Path, run: Runner
 ) -> None:
     """The error names both files, and a match by which they join."""
     write_judges(folder)
@@ -347,7 +337,7 @@ def test_a_file_of_which_not_one_image_joins_is_refused_by_every_command(
     assert run(*argv, "--match", "stem").code == 0
 
 
-def test_label_sets_of_a_benchmark_are_compared_as_it_joins_them(folder: Path, run: Callable[..., Run]) -> None:
+def test_label_sets_of_a_benchmark_are_compared_as_it_joins_them(folder: Path, run: Runner) -> None:
     write_judges(folder)
     for place in ("images", "pets/images"):
         other = Path("digits/labels.csv").read_text().replace("\n0", f"\n{place}/0").replace("\n1", f"\n{place}/1")

@@ -1,12 +1,12 @@
 """Classes that are called by numbers: a number is an id in every file, or the folder is refused."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.helpers import Run, document_of, write_csv
+from tests.helpers import Runner, document_of, write_csv
 
 COUNT = 12
 IMAGES = [f"{row:02}.png" for row in range(4 * COUNT)]
@@ -42,9 +42,7 @@ PREDICTIONS: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
 
 @pytest.mark.parametrize("votes", list(VOTES))
 @pytest.mark.parametrize("predictions", list(PREDICTIONS))
-def test_a_perfect_model_with_perfect_votes_is_perfect(
-    votes: str, predictions: str, folder: Path, run: Callable[..., Run]
-) -> None:
+def test_a_perfect_model_with_perfect_votes_is_perfect(votes: str, predictions: str, folder: Path, run: Runner) -> None:
     """Twelve classes are called by their ids, some of them also otherwise; as text, 10 comes before 2."""
     Path("b").mkdir()
     write_csv("b/classes.csv", "name,synonyms", [(class_id, f"no. {class_id}") for class_id in range(COUNT)])
@@ -70,7 +68,7 @@ def test_a_perfect_model_with_perfect_votes_is_perfect(
     ],
 )
 def test_folders_that_are_sorted_otherwise_than_their_numbers_are_refused(
-    argv: list[str], folder: Path, run: Callable[..., Run]
+    argv: list[str], folder: Path, run: Runner
 ) -> None:
     for image, class_id in TRUTH.items():
         path = Path(f"b/images/{class_id}/{image}")
@@ -91,9 +89,7 @@ def test_folders_that_are_sorted_otherwise_than_their_numbers_are_refused(
         ["evaluate", "p.csv", "--labels", "l.csv"],
     ],
 )
-def test_nothing_is_said_of_numbers_where_nothing_is_numbered(
-    argv: list[str], folder: Path, run: Callable[..., Run]
-) -> None:
+def test_nothing_is_said_of_numbers_where_nothing_is_numbered(argv: list[str], folder: Path, run: Runner) -> None:
     """A flat folder of images, or label sets that are all empty, and predictions by name."""
     Path("b/images").mkdir(parents=True)
     Path("b/images/a.png").touch()

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.helpers import Run, picture, write_csv, write_files
+from tests.helpers import Runner, picture, write_csv, write_files
 
 MODELS = "one.npz two.npz --benchmark pets"
 PREDICTIONS = "prediction_inputs.read_predictions"
@@ -74,7 +74,7 @@ def here(folder: Path) -> Path:
 
 
 @pytest.fixture
-def refused(here: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+def refused(here: Path, run: Runner, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """What a command says that ends before its work."""
 
     def call(command: str, output: str, *options: str) -> str:
@@ -90,7 +90,7 @@ def refused(here: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_work_is_where_it_is_looked_for(
-    here: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, command: str, report_extra: None
+    here: Path, run: Runner, monkeypatch: pytest.MonkeyPatch, command: str, report_extra: None
 ) -> None:
     argv, option, suffix, _, begins = COMMANDS[command]
     monkeypatch.setattr(f"reassess.cli.{begins}", work)

@@ -1,14 +1,13 @@
 """A benchmark of one's own, whose files name the classes, from scores and votes of no one to an evaluation."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.helpers import Run, document_of
+from tests.helpers import Run, Runner, document_of
 
 LABELS = {"1.jpg": ["mug", "cup"], "2.jpg": ["plate"], "3.jpg": [], "4.jpg": ["bowl"]}
 
@@ -27,7 +26,7 @@ def hits(call: Run, part: str = "real") -> dict[str, tuple[int, int]]:
     return {k: (ratio["hits"], ratio["n"]) for k, ratio in result[part].items()}
 
 
-def test_every_form_of_predictions_gives_the_same_accuracy(bench: Path, run: Callable[..., Run]) -> None:
+def test_every_form_of_predictions_gives_the_same_accuracy(bench: Path, run: Runner) -> None:
     """By name, by scores headed by name, by scores in sorted order, and by ids of listed outputs."""
     Path("names.csv").write_text("image,prediction\n1.jpg,mug\n2.jpg,bowl\n3.jpg,cup\n4.jpg,bowl\n")
     Path("headed.csv").write_text(

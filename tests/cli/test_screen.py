@@ -10,7 +10,7 @@ from rich.cells import cell_len
 
 from reassess.cli import screen
 from reassess.cli.call import Call
-from tests.helpers import Run
+from tests.helpers import Runner
 
 HEADINGS = ["file", "first number %", "second number", "third"]
 ROWS: list[list[str | None]] = [
@@ -166,7 +166,7 @@ good.csv         50.00   9.45 to 90.55         -  0.5500       -       2       1
 """
 
 
-def test_evaluate_as_a_whole(folder: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_evaluate_as_a_whole(folder: Path, run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "judged.json").write_text(json.dumps({"1.jpg": ["cup"], "2.jpg": ["cup", "mug"], "3.jpg": []}))
     scores = "1.jpg,cup,0.9\n1.jpg,mug,0.2\n2.jpg,cup,0.9\n2.jpg,mug,0.9\n"
     (folder / "scores.csv").write_text(f"image,class,score\n{scores}")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.helpers import Run, write_csv, write_files
+from tests.helpers import Runner, write_csv, write_files
 
 pytestmark = pytest.mark.usefixtures("report_extra")
 
@@ -73,9 +73,7 @@ SPELLINGS: dict[str, Callable[[str, str], list[str]]] = {
     ("command", "spelling"),
     [*(("evaluate", spelling) for spelling in SPELLINGS), *((command, "one absolute") for command in COMMANDS)],
 )
-def test_the_result_is_the_same_however_a_path_is_spelled(
-    here: Path, run: Callable[..., Run], command: str, spelling: str
-) -> None:
+def test_the_result_is_the_same_however_a_path_is_spelled(here: Path, run: Runner, command: str, spelling: str) -> None:
     file, before, after = COMMANDS[command]
     Path(f"one/again-{file}").write_bytes(Path(f"two words/{file}").read_bytes())
     plain = run(*before, f"one/{file}", f"two words/{file}", *after, *_force(after))
@@ -100,7 +98,7 @@ def numbers(text: str) -> list[str]:
         *((command, "link/{}") for command in COMMANDS),
     ],
 )
-def test_a_file_is_given_once(here: Path, run: Callable[..., Run], command: str, again: str) -> None:
+def test_a_file_is_given_once(here: Path, run: Runner, command: str, again: str) -> None:
     file, before, after = COMMANDS[command]
     second = again.format(file, here=here)
     result = run(*before, f"one/{file}", second, *after)
@@ -110,7 +108,7 @@ def test_a_file_is_given_once(here: Path, run: Callable[..., Run], command: str,
     assert not Path("out.csv").exists()
 
 
-def test_models_have_different_names_whatever_their_files_are_called(here: Path, run: Callable[..., Run]) -> None:
+def test_models_have_different_names_whatever_their_files_are_called(here: Path, run: Runner) -> None:
     """The name of m.npz.npz without its suffix is the name of another file."""
     model = Path("one/m.npz").read_bytes()
     for name in ("m.npz", "m.npz.npz"):

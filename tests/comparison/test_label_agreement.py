@@ -123,9 +123,9 @@ def test_label_sets_that_are_all_empty_have_no_numbering(turn: int) -> None:
 def test_label_sets_of_different_classes_are_an_error() -> None:
     ten, thousand = (LabelSets.from_lists(["a"], [[0]], Classes(n)) for n in (10, 1000))
     for first, second, code, found in (
-        (named("cat"), named("yak"), "no-class", "yak"),
+        (named("cat"), named("yak"), "unknown-class", "yak"),
         (ten, thousand, "different-classes", "10 classes and 1,000 classes"),
-        (named("cat", has_local_ids=True), labels_of({"a": {0}}), "names-beside-ids", "cat, and ids"),
+        (named("cat", has_local_ids=True), labels_of({"a": {0}}), "ids-and-names", "cat, and ids"),
     ):
         for compared in (label_agreement, label_diff):
             assert fault_of(compared, first, second) == (code, found)

@@ -204,7 +204,7 @@ def test_the_work_can_be_followed(small: Study) -> None:
 
 def test_what_cannot_be_measured_is_an_error(small: Study) -> None:
     panel, again, labels = small
-    assert code_of(label_uncertainty, panel, again, replicates=39) == "too-few-replicates"
+    assert code_of(label_uncertainty, panel, again, replicates=39) == "too-few"
     empty, other = (Panel.from_ids("abc", panel.top1, LabelSets.from_lists(labels.images, [s] * 60)) for s in ([], [0]))
     assert code_of(label_uncertainty, empty, again, replicates=40) == "none-scored"
     assert message(label_uncertainty, other, again, replicates=40) == (
@@ -219,4 +219,4 @@ def test_replicates_without_a_scored_image_do_not_count() -> None:
     again = Relabelling(items, np.array([0]), np.array([1]), matrices, np.ones(99, bool), np.zeros(1), 0.8)
     panel = Panel.from_ids("ab", np.zeros((2, 1), int), LabelSets.from_lists(["a.png"], [[0]]))
     assert 100 < label_uncertainty(panel, again, replicates=200).replicates < 150
-    assert code_of(label_uncertainty, panel, again, replicates=40) == "too-few-replicates"
+    assert code_of(label_uncertainty, panel, again, replicates=40) == "too-few"

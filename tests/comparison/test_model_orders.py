@@ -242,9 +242,9 @@ def test_what_cannot_be_compared_is_an_error() -> None:
     one, two = ({name: MODELS_OF_TEXT[name]} for name in ("one", "half"))
     by_old, new = outcomes_of(one, {"old": labels_of(OLD)}), labels_of(NEW)
     for others, code in (
-        ({}, "too-few-label-sets"),
+        ({}, "too-few"),
         (outcomes_of(two, {"new": new}), "different-models"),
         (outcomes_of({"one": two["half"]}, {"new": new}), "different-predictions"),
-        (outcomes_of(one, {"new": labels_of({"only new": [0]})}), "no-common-image"),
+        (outcomes_of(one, {"new": labels_of({"only new": [0]})}), "nothing-in-common"),
     ):
         assert code_of(compare_orders, by_old | others) == code

@@ -100,7 +100,7 @@ def test_a_panel_has_models_and_each_once() -> None:
     assert not alone.original_known.any()
     assert not alone.original_hit.any()
     outcomes = outcomes_of([0], ["a.png"])
-    assert code_of(Panel.from_outcomes, {}) == "no-models"
+    assert code_of(Panel.from_outcomes, {}) == "missing-models"
     assert message(Panel.from_outcomes, [("one", outcomes), ("one", outcomes)]) == (
         "a model is named twice\n  found:   one"
     )

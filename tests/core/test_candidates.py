@@ -60,7 +60,7 @@ ROW = [np.zeros(1, np.int32)] * 3
         (lambda: candidates_of(ROWS, probabilities=np.full(6, 1.5)), "out-of-range", "1.5"),
         (lambda: Candidates.from_rows(IMAGES, ROWS[:, 0], ROWS[:5, 1], SOURCES, ROWS[:, 2]), "wrong-length", "5"),
         (lambda: candidates_of(ROWS - np.array([0, 5, 0])), "out-of-range", "-3"),
-        (lambda: Candidates(ONE, ("vit",), *NONE, np.zeros(0)), "no-source", None),
+        (lambda: Candidates(ONE, ("vit",), *NONE, np.zeros(0)), "missing-value", None),
         (lambda: Candidates(ONE, ("vit", "vit"), *ROW, np.zeros(1)), "duplicate-name", "vit"),
         (lambda: Candidates(ONE, ("vit",), *ROW, np.zeros(1), ("a", "b")), "wrong-length", "2"),
     ],

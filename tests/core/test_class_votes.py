@@ -72,7 +72,7 @@ def test_counts_and_votes_keep_apart(refused: Refused) -> None:
 
 
 def test_who_voted_is_asked_of_counts_in_vain(refused: Refused) -> None:
-    assert refused(counted([(0, 0, 0)]).on, 0) == "no-raters"
+    assert refused(counted([(0, 0, 0)]).on, 0) == "missing-raters"
     assert counted([(0, 0, 1), (2, 0, 1)]).restrict(np.array([2])).counts().tolist() == [[0, 1, 0]]
     assert counted([]).on(0) == ()  # nobody voted, which is known
 
@@ -107,7 +107,7 @@ def test_wnids_and_ids_meet_only_where_the_list_is_whole_and_names_and_ids_never
 
 @pytest.mark.parametrize(("answers", "classes"), [(("ant", "elk"), Classes.from_texts(NAMES)), ((0, 3), Classes(3))])
 def test_an_answer_that_is_no_class_is_refused(refused: Refused, answers: Any, classes: Classes) -> None:
-    assert refused(chosen, [(0, 0, 0)], answers, classes=classes) == "unknown-class"
+    assert refused(chosen, [(0, 0, 0)], answers, classes=classes) == "unknown-answer"
     assert refused(chosen, [(0, 0, 0)], images=Questions.from_columns(["a.png"], np.array([1]))) == "not-classes"
     assert refused(lambda: votes_of([]).class_ids) == "not-classes"
 

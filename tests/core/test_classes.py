@@ -147,9 +147,9 @@ def test_outputs_are_mapped_by_wnid_name_or_id_and_the_rest_are_minus_1() -> Non
 @pytest.mark.parametrize(
     ("outputs", "expected"),
     [
-        (["dog", "n01", "hound"], "duplicate-output at list"),
+        (["dog", "n01", "hound"], "duplicate-class at list"),
         (["cat", "crane"], "duplicate-class at list"),
-        (["wolf", "4"], "no-class-output at list"),
+        (["wolf", "4"], "unknown-class at list"),
     ],
 )
 def test_outputs_that_cannot_be_mapped_are_an_error_that_says_which(
@@ -169,7 +169,7 @@ def test_imagenets_shared_names_are_an_error_that_names_both(imagenet: Classes) 
 
 def test_imagenets_wnids_are_sorted_and_each_finds_its_own_class(imagenet: Classes) -> None:
     """Popular lists of names call both 836 and 837 sunglasses; the list of lemmas has it for 837 alone."""
-    assert fault_of(map_outputs, imagenet, ["sunglasses", "sunglasses"], where="names.txt")[0] == "duplicate-output"
+    assert fault_of(map_outputs, imagenet, ["sunglasses", "sunglasses"], where="names.txt")[0] == "duplicate-class"
     assert map_outputs(imagenet, sorted(imagenet.wnids), where="").tolist() == list(range(1000))
 
 

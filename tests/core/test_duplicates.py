@@ -86,7 +86,7 @@ def test_rows_that_contradict_themselves_are_refused(
 def test_sets_are_named_once_and_have_rows() -> None:
     ids, none = np.zeros(1, np.int32), np.zeros(1, np.int32)
     assert code_of(Duplicates, ("a", "a"), ("1.png",), ids, none, ("tiny",)) == "duplicate-name"
-    assert code_of(Duplicates, ("a", "b"), ("1.png",), ids, none, ("tiny",)) == "empty-set"
+    assert code_of(Duplicates, ("a", "b"), ("1.png",), ids, none, ("tiny",)) == "empty"
     assert code_of(Duplicates, ("a",), ("1.png",), ids, none, ()) == "wrong-length"
     assert code_of(duplicates_of, [("a", "1.png", -1, "near")]) == "out-of-range"
 

@@ -117,7 +117,7 @@ def test_what_fits_two_known_images_is_an_error_that_names_both_and_an_empty_nam
         '  fix:     join by the whole path (match="path")'
     )
     assert "  fix:     keep one entry for each image" in refused_text(lambda: join(["a"], ["a", "b", "a"]))
-    assert refused(lambda: unique_images(["a", "", "b"], "the questions")) == "no-image-name at the questions, row 1"
+    assert refused(lambda: unique_images(["a", "", "b"], "the questions")) == "missing-value at the questions, row 1"
 
 
 PERCENT = "they fit if %20 and the like are read as characters: write the names as they are"

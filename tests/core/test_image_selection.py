@@ -96,5 +96,5 @@ def test_unknown_images_are_left_out_if_asked() -> None:
 
 
 def test_what_is_no_selection_is_refused(refused: Refused) -> None:
-    assert refused(ImageSelection, ()) == "empty-selection at the list"
+    assert refused(ImageSelection, ()) == "empty at the list"
     assert refused(ImageSelection, ("a.png",), ("a.png",)) == "duplicate-image at the list"

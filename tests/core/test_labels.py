@@ -82,7 +82,7 @@ def test_classes_are_moved_by_name_into_another_list_and_else_by_id(refused: Ref
     assert moved.sets() == {"a": {0, 2}, "b": set(), "c": {0}}
     assert labels_of({"a": {2}}).in_classes(Classes(3, names=("x", "y", "z"))).sets() == {"a": {2}}
     assert labels_of({"a": set()}).in_classes(Classes.from_texts(["cat"])).classes == Classes.from_texts(["cat"])
-    assert refused(lambda: own.in_classes(Classes(1, names=("cat",)))) == "no-class"
+    assert refused(lambda: own.in_classes(Classes(1, names=("cat",)))) == "unknown-class"
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 5)), max_size=8))

@@ -94,7 +94,7 @@ def test_the_effort_adds_up() -> None:
     [
         (lambda: tasks_of([0, 3], [4]), "mixed-task at task 4"),
         (lambda: tasks_of([0, 1, 3], [4, 5]), "mixed-task at task 5"),
-        (lambda: tasks_of([0, 2, 2, 3], [4, 5, 6]), "empty-task at task 5"),
+        (lambda: tasks_of([0, 2, 2, 3], [4, 5, 6]), "empty at task 5"),
         (lambda: tasks_of([0, 2, 3], [4, 4]), "duplicate-name"),
         (lambda: tasks_of([0, 2, 3], [-1, 4]), "out-of-range"),
         (lambda: tasks_of([0, 2], [4]), "wrong-indptr"),
@@ -125,5 +125,5 @@ def rule_of(text: str) -> StopRule:
 @pytest.mark.parametrize("text", ["", "0.1", "0.9,0.1", "0.5,0.5", "-0.1,0.9", "0.1,1.1", "nan,0.9", "a,b", "0,0.5,1"])
 def test_what_is_no_rule_is_refused(refused: Refused, text: str) -> None:
     assert rule_of("0,1") == StopRule(0, 1, at_least=2)
-    assert refused(rule_of, text) == "wrong-stop-rule"
+    assert refused(rule_of, text) == "wrong-syntax"
     assert refused(StopRule, 0.1, 0.9, 0) == "out-of-range"

@@ -190,7 +190,7 @@ def test_groups_and_collapsed_classes_by_name_wait_for_the_classes_of_the_labels
     assert benchmark.groups == {}
     groups = part_path(benchmark, "groups")
     assert read_groups(groups, Classes.from_texts(["cat", "dog"])) == {1: "big"}
-    assert refused(read_groups, groups, Classes.from_texts(["cat"])) == "no-class at pets/groups.csv"
+    assert refused(read_groups, groups, Classes.from_texts(["cat"])) == "unknown-class at pets/groups.csv"
     pairs = collapsed_classes(benchmark, classes=Classes.from_texts(["cat", "dog", "hound"]))
     assert pairs is not None
     assert pairs.tolist() == [[2, 1]]
@@ -230,8 +230,8 @@ def test_the_immediate_folder_is_the_class_whatever_is_above_it(folders: list[st
 
 
 def test_folders_that_are_not_classes_give_no_original_labels(refused: Refused) -> None:
-    assert refused(labels_from_folders, ["cat/a.jpg", "1/x.jpg"], Classes(2, names=("cat", "dog"))) == "no-class"
-    assert refused(labels_from_folders, ["a.jpg", "b.jpg"]) == "class-folders"
+    assert refused(labels_from_folders, ["cat/a.jpg", "1/x.jpg"], Classes(2, names=("cat", "dog"))) == "unknown-class"
+    assert refused(labels_from_folders, ["a.jpg", "b.jpg"]) == "not-in-class-folders"
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from tests.helpers import Refused
         ('{"name": ""}', "wrong-type at benchmark.json, key name"),
         ('{"answers": ["ja", true]}', "wrong-type at benchmark.json, key answers"),
         ('{"stop": 0.5}', "wrong-type at benchmark.json, key stop"),
-        ('{"stop": [0.9, 0.1]}', "wrong-stop-rule at benchmark.json, key stop"),
+        ('{"stop": [0.9, 0.1]}', "wrong-syntax at benchmark.json, key stop"),
         ('{"threshold": 80}', "out-of-range at benchmark.json, key threshold"),
         ('{"threshold": NaN}', "out-of-range at benchmark.json, key threshold"),
         ('{"threshold": "0.8"}', "wrong-type at benchmark.json, key threshold"),

@@ -70,7 +70,7 @@ def test_every_part_is_counted(tmp_path: Path) -> None:
         "collapsed": {"pairs": 1},
     }
     assert (result.name, result.settings, result.errors) == ("animals", {"name": "animals", "threshold": 0.5}, ())
-    assert (result.duplicates, result.mismatches, result.others) == ((), (), ("notes.txt", "old"))
+    assert (result.repeated_names, result.mismatches, result.others) == ((), (), ("notes.txt", "old"))
     assert not any(result.missing_parts.values())
     assert repr(result) == "BenchmarkCheck(animals, 11 parts, 0 errors)"
 
@@ -304,7 +304,7 @@ def test_duplicates_are_pairs_that_differ_in_capitals_slashes_or_suffix(
         "twice in labels, but for capitals and slashes": len(spelt),
         "in labels with two suffixes": len(suffixed),
     }
-    assert {one.what: one.count for one in result.duplicates} == {what: n for what, n in expected.items() if n}
+    assert {one.what: one.count for one in result.repeated_names} == {what: n for what, n in expected.items() if n}
 
 
 def test_classes_that_the_list_lacks_are_counted_and_an_error(tmp_path: Path) -> None:
@@ -343,7 +343,7 @@ def test_of_imagenet_every_known_file_is_read(real_file: RealFile) -> None:
     for name in ("real.json", "scores.npz", "raters.npz", "golden.npz", "raters_golden.npz", "validation_labels.txt"):
         real_file(name)
     result = check_benchmark("imagenet")
-    assert (result.name, result.folder, result.errors, result.duplicates, result.mismatches) == (
+    assert (result.name, result.folder, result.errors, result.repeated_names, result.mismatches) == (
         "imagenet",
         None,
         (),

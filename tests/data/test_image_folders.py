@@ -147,8 +147,8 @@ def test_links_that_lead_round_in_a_circle_are_no_folders(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("images.zip", b"no zip", "unreadable-archive at images.zip"),
-        ("images.tar", TOO_LARGE, "unreadable-archive at images.tar"),
+        ("images.zip", b"no zip", "unreadable-file at images.zip"),
+        ("images.tar", TOO_LARGE, "unreadable-file at images.tar"),
         ("images.rar", b"x", "wrong-suffix at images.rar"),
         ("images.tar", None, "file-not-found at images.tar"),
     ],

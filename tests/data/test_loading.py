@@ -69,7 +69,7 @@ def test_with_the_list_wnids_and_names_have_the_official_ids(refused: Refused, t
     assert labels.sets() == {FIRST: {0, 281}, SECOND: {795, 970}}
     assert labels.classes == benchmark_classes()
     bad = write(tmp_path / "bad.json", {FIRST: ["n00000001"]})
-    assert refused(lambda: read_labels(bad)) == "no-class at bad.json"
+    assert refused(lambda: read_labels(bad)) == "unknown-class at bad.json"
 
 
 def test_images_that_are_not_imagenet_s_keep_the_classes_of_their_file(tmp_path: Path) -> None:

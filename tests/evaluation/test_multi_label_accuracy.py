@@ -76,7 +76,7 @@ def test_counts_and_means_are_those_of_slow_references(seed: int) -> None:
 def test_images_that_nobody_reviewed_are_counted() -> None:
     labels = of({"a": {"valid": [1], "unclear": [], "wrong": [], "problematic": False}})
     predictions = Predictions.from_ids([1, 1], images=["a", "b"])
-    with refused("unknown-images"):
+    with refused("unknown-image"):
         multi_label_accuracy(predictions, labels)
     accuracy = multi_label_accuracy(predictions, labels, ignore_unknown=True)
     assert (accuracy.valid, accuracy.unknown, accuracy.class_lenient) == (1, 1, None)

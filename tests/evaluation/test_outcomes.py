@@ -33,7 +33,7 @@ def test_rows_without_names_are_in_the_order_of_the_label_set() -> None:
 @pytest.mark.parametrize(
     ("predictions", "code"),
     [
-        *((Predictions.from_ids(np.zeros(n, int)), "no-image-names") for n in (0, 2, 4)),
+        *((Predictions.from_ids(np.zeros(n, int)), "missing-image-names") for n in (0, 2, 4)),
         *((Predictions.from_scores(np.zeros((3, n), np.float32)), "wrong-outputs") for n in (3, 6)),
     ],
 )
@@ -67,7 +67,7 @@ def test_every_row_has_its_state_top_1_and_ranks() -> None:
 
 def test_unknown_images_are_an_error_unless_they_are_to_be_ignored() -> None:
     predictions = predictions_of([0, 1, 1, 1, 1], ["x/a.png", "no.png", "nor.png", "y/c.png", "never.png"])
-    assert code_of(join_and_rank, predictions, LABELS) == "unknown-images"
+    assert code_of(join_and_rank, predictions, LABELS) == "unknown-image"
     nothing = LabelSets.from_lists([], [])
     assert "  allowed: none: the label set has no image\n" in message(join_and_rank, predictions, nothing)
     outcomes = join_and_rank(predictions, LABELS, ignore_unknown=True)

@@ -165,7 +165,7 @@ def test_multi_hot_may_be_bfloat16_and_numbers_may_not(needs: Needs) -> None:
     assert metric.compute() == {"real_top1": 0.5, "real_n": 2}
     assert code_of(metric.update, TWO, torch.zeros(2, 1).bfloat16()) == "wrong-target"
     joined = RealAccuracy([1], labels=LABELS, images=["a.png"])
-    assert fault_of(joined.update, TWO, torch.zeros(2).bfloat16()) == ("no-image-names", "bfloat16 (2,)")
+    assert fault_of(joined.update, TWO, torch.zeros(2).bfloat16()) == ("missing-image-names", "bfloat16 (2,)")
 
 
 LABELS = LabelSets.from_lists(["a.png", "b.png"], [[1], [2]])
@@ -226,9 +226,9 @@ def test_a_batch_that_does_not_fit_is_explained(options: dict[str, Any], scores:
         (BY_NAME, ["a.png"], ("wrong-length", "1")),
         ({}, np.array([[1]]), ("wrong-length", "1")),
         ({"top_k": [1, 4]}, np.array([[1], [2]]), ("out-of-range", "4")),
-        (BY_NAME, "a.png", ("no-image-names", "<U5 ()")),
-        (BY_NAME, None, ("no-image-names", "object ()")),
-        (BY_NAME, np.zeros((2, 3)), ("no-image-names", "float64 (2, 3)")),
+        (BY_NAME, "a.png", ("missing-image-names", "<U5 ()")),
+        (BY_NAME, None, ("missing-image-names", "object ()")),
+        (BY_NAME, np.zeros((2, 3)), ("missing-image-names", "float64 (2, 3)")),
         ({}, 1, ("wrong-target", "int64 ()")),
         (BY_NAME | {"images": ["b.png"]}, np.array([0, -1], np.int8), ("unknown-image", "-1")),
         (BY_NAME | {"images": ["b.png"]}, np.array([0, 2**64 - 1], np.uint64), ("unknown-image", str(2**64 - 1))),
@@ -241,12 +241,12 @@ def test_a_batch_that_does_not_fit_is_refused(options: dict[str, Any], target: A
 @pytest.mark.parametrize(
     ("options", "code"),
     [
-        ({"images": ["a.png"]}, "no-labels"),
+        ({"images": ["a.png"]}, "missing-labels"),
         ({"labels": "imagenet-real"}, "wrong-type"),
         ({"labels": LABELS, "images": ["a.png", ("b.png", 0)]}, "wrong-type"),
         ({"top_k": []}, "wrong-type"),
         ({"top_k": [0]}, "out-of-range"),
-        ({"labels": LABELS, "images": ["a.png", "c.png"]}, "unknown-images"),
+        ({"labels": LABELS, "images": ["a.png", "c.png"]}, "unknown-image"),
         ({"labels": LABELS, "images": ["a.png", "a.png"]}, "duplicate-image"),
     ],
 )

@@ -171,7 +171,7 @@ def test_unasked_candidates_have_a_row_each(tmp_path: Path) -> None:
         ("image,class,source,probability\na.png,0,vit,high\n", "not-a-number", "'high'"),
         ("image,class,source\na.png,0,vit\na.png,0,vit\n", "duplicate-question", None),
         ("image,class,source\na.png,3,vit\n", "out-of-range", "3"),
-        ("image,class,rater,answer\na.png,0,ann,yes\n", "wrong-table", None),
+        ("image,class,rater,answer\na.png,0,ann,yes\n", "not-candidates", None),
     ],
 )
 def test_table_without_candidates_is_refused(tmp_path: Path, text: str, code: str, found: str | None) -> None:

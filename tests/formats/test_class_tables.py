@@ -44,15 +44,10 @@ def test_groups_are_read_from_every_format(file: File, name: str, content: str) 
 @pytest.mark.parametrize(
     ("read", "name", "content", "expected"),
     [
-        (read_collapsed_file, "a.csv", "class,also\ncup,mug\nfork,3\n", "no-class at a.csv"),
-        (read_collapsed_file, "a.csv", "class,also\ncup,mug\ncup,3\n", "no-class at a.csv"),
-        (read_collapsed_file, "a.csv", "class,also\ncup,mug\nbeaker,1\n", "circle at a.csv, line 3"),
+        (read_collapsed_file, "a.csv", "class,also\ncup,mug\nfork,3\n", "unknown-class at a.csv"),
+        (read_collapsed_file, "a.csv", "class,also\ncup,mug\ncup,3\n", "unknown-class at a.csv"),
         (read_collapsed_file, "a.csv", "class,also\ncup,\n", "missing-value at a.csv, line 2, column also"),
         (read_collapsed_file, "a.csv", "a,b\ncup,mug\n", "missing-column at a.csv"),
-        (read_groups, "a.csv", "class,group\nmug,x\n1,y\n", "two-groups at a.csv, class mug"),
-        (read_groups, "a.json", '{"fork": "x"}', "no-class at a.json"),
-        (read_groups, "a.json", '{"cup": 1}', "wrong-json at a.json"),
-        (read_groups, "a.txt", "cup", "wrong-suffix at a.txt"),
     ],
 )
 def test_what_is_no_such_table_is_refused(
@@ -63,7 +58,7 @@ def test_what_is_no_such_table_is_refused(
 
 def test_names_need_a_list_in_which_one_class_has_them(refused: Refused, file: File) -> None:
     path = file("a.json", '{"crane": "x"}')
-    assert refused(read_groups, path, Classes()) == "no-class at a.json"
+    assert refused(read_groups, path, Classes()) == "unknown-class at a.json"
     assert (
         refused(read_groups, path, Classes(2, names=("crane, machine", "crane, bird"))) == "duplicate-class at a.json"
     )
@@ -141,24 +136,15 @@ def test_lines_of_wnids_are_wnids_to_which_words_give_names_that_two_may_share(f
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("a.txt", "cup\npot\nCup\n", "duplicate-class at a.txt, line 3"),
-        ("a.txt", "cup\n \npot\n", "no-class-name at a.txt, line 2"),
-        ("a.csv", "id,name\n1,cup\n0,\n", "no-class-name at a.csv, class 0"),
+        ("a.csv", "id,name\n1,cup\n0,\n", "missing-value at a.csv, class 0"),
         ("a.csv", "id,name\n1,cup\n0,cup\n", "duplicate-class at a.csv, class 1"),
         ("a.csv", "name,synonyms\ncup,mug;beaker\npot,Beaker\n", "duplicate-class at a.csv, class 1"),
-        ("a.csv", "name,synonyms\ncup,pot\npot,\n", "duplicate-class at a.csv, class 0"),
         ("a.csv", "id,name\n1,cup\n2,pot\n", "out-of-range at a.csv, line 3, column id"),
-        ("a.csv", "id,name\n1,cup\n1,pot\n", "duplicate-name at a.csv, line 3, column id"),
-        ("a.csv", "id,name\n,cup\n1,pot\n", "missing-value at a.csv, line 2, column id"),
         ("a.csv", "name,wnid\ncup,\npot,n00000001\n", "missing-value at a.csv, line 2, column wnid"),
-        ("a.csv", "name,wnid\ncup,n00000001\npot,n00000001\n", "duplicate-name at a.csv, class 1"),
-        ("a.csv", "class\ncup\n", "missing-column at a.csv"),
-        ("a.txt", "1\n0\n2\n", "number-as-name at a.txt"),
         ("a.txt", "cup\n1.0\nNaN\n1e5\n", "number-as-name at a.txt"),
         ("a.csv", "id,name\n1,7\n0,cup\n", "number-as-name at a.csv"),
         ("a.csv", "name,synonyms\ncup,\nmug,beaker; -3 \n", "number-as-name at a.csv"),
         ("a.csv", "name,wnid\ncup,0\nmug,5\n", "number-as-name at a.csv"),
-        ("a.npz", "x", "wrong-suffix at a.npz"),
     ],
 )
 def test_what_is_no_list_of_classes_is_refused(
@@ -186,30 +172,13 @@ def test_further_parents_are_counted(file: File) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("child,parent\ncat,animal\n", "no-class at h.csv"),
-        ("child,parent\ncup,cup\n", "circle at h.csv"),
+        ("child,parent\ncat,animal\n", "unknown-class at h.csv"),
         ("child,parent\ncup,vessel\npot, \n", "missing-value at h.csv, line 3, column parent"),
-        ("child,class\ncup,vessel\n", "missing-column at h.csv"),
     ],
 )
 def test_what_is_no_hierarchy_is_refused(refused: Refused, file: File, text: str, expected: str) -> None:
     path = file("h.csv", text)
     assert refused(read_hierarchy, path, KITCHEN) == expected
-
-
-@pytest.mark.parametrize(
-    ("classes", "expected"),
-    [
-        (Classes(3), "  allowed: children that are class ids\n"),
-        (Classes.from_texts(["cup", "pot"]), "  allowed: children that are names such as 'cup', 'pot'\n"),
-    ],
-)
-def test_a_hierarchy_of_no_class_speaks_of_itself(
-    refused_text: Refused, file: File, classes: Classes, expected: str
-) -> None:
-    text = refused_text(read_hierarchy, file("h.csv", "child,parent\ncat,animal\ncat,animal\n"), classes)
-    assert expected in text
-    assert text.endswith("; or give the names of the classes") == (not classes.names)
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])

@@ -136,7 +136,7 @@ def test_a_column_that_nothing_calls_a_class_is_taken_for_one_with_a_warning(
 def test_a_column_that_is_none_of_the_listed_classes_is_refused(refused: Refused, tmp_path: Path) -> None:
     path = table(tmp_path, "image,class,dog,width,cat,entropy\na,cat,1,32,2,0.9\n")
     for options in ({"classes": LISTED}, {"answers": ("dog", "emu", "cat")}):
-        assert refused(read_vote_file, path, **options) == "unknown-class at v.csv"
+        assert refused(read_vote_file, path, **options) == "unknown-column at v.csv"
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_column_that_is_none_of_the_listed_classes_is_refused(refused: Refused
         ("image,dog,cat\na,1,2\nb,,2\n", "missing-value at v.csv, line 3, column dog"),
         ("image,dog,cat\na,1,2\nb,1,2\na,0,1\n", "duplicate-name at v.csv, line 4"),
         ("image,class,count\na,cat,1\na,dog,1\na,cat,2\n", "duplicate-class at v.csv, line 4"),
-        ("image,class,dog,cat\na,dog,0,0\nb,cat,0,0\n", "no-votes at v.csv"),
+        ("image,class,dog,cat\na,dog,0,0\nb,cat,0,0\n", "missing-votes at v.csv"),
         ("image,rater,answer\na,1,cat\nb,1,7\n", "ids-and-names at v.csv"),
         ("image,cat,7\na,1,2\n", "ids-and-names at v.csv"),
         ("image,who,answered\na,ann,cat\nb,bo,cat\n", "not-a-number at v.csv, line 2, column answered"),
@@ -166,7 +166,7 @@ def test_a_bad_table_is_refused(refused: Refused, tmp_path: Path, text: str, cod
 
 def test_an_answer_that_is_not_in_the_list_is_refused(refused: Refused, tmp_path: Path) -> None:
     path = table(tmp_path, NAMED)
-    assert refused(read_vote_file, path, answers=("cat", "emu")) == "no-class at v.csv"
+    assert refused(read_vote_file, path, answers=("cat", "emu")) == "unknown-class at v.csv"
     assert refused(read_vote_file, path, answers=("cat",), classes=LISTED) == "unknown-name at v.csv"
 
 
@@ -245,5 +245,5 @@ def test_classes_are_not_read_as_answers_to_questions(
     table: str, classes: Classes | None, refused: Refused, file: File
 ) -> None:
     assert refused(read_vote_file, file("golden.csv", table), answers=("no", "maybe", "yes"), classes=classes) == (
-        "votes-not-on-questions at golden.csv"
+        "not-on-questions at golden.csv"
     )

@@ -46,20 +46,6 @@ def test_a_list_is_read_as_a_selection_for_every_data_set(tmp_path: Path) -> Non
     assert selection.rows(["cat/1.png", "dog/1.png", "cat/2.png"]).tolist() == [0, 2]
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "expected"),
-    [
-        ("list.txt", "\n", "empty-selection at list.txt, the list"),
-        ("list.txt", "a.png\nb.png\na.png\n", "duplicate-image at list.txt, the list"),
-        ("details.csv", "image,class\n", "wrong-suffix at details.csv"),
-    ],
-)
-def test_what_is_no_list_is_refused(refused: Refused, tmp_path: Path, name: str, text: str, expected: str) -> None:
-    path = tmp_path / name
-    path.write_text(text)
-    assert refused(read_clean_list, path) == expected
-
-
 def test_a_name_that_breaks_a_line_is_refused(refused_text: Refused, tmp_path: Path) -> None:
     path = tmp_path / "clean.txt"
     assert refused_text(write_clean_list, path, cleaning(images=("a.png", "b.png", "c\nd.png"))) == (

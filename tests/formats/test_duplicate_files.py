@@ -38,7 +38,6 @@ def test_a_table_is_written_as_the_docs_say(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("set,image,kind\na,1.png,tiny\n", "missing-column at x.csv"),
         (HEADINGS + "a,,,tiny\n", "missing-value at x.csv, line 2, column image"),
         (HEADINGS + "a,1.png,1,exact\na,2.png,0,exact\n", "out-of-range at x.csv, line 3, column group"),
         (HEADINGS + "a,1.png,x,exact\n", "not-a-number at x.csv, line 2, column group"),

@@ -115,7 +115,7 @@ def test_files_of_all_kinds_make_one_leaderboard(file: File) -> None:
         ("a.json", "[1, 2]", "wrong-json at a.json"),
         ("a.json", document({"file": "m.npz"}), "wrong-json at a.json"),
         ("a.json", document(evaluation(real=(101, 100))), "wrong-json at a.json, m.npz"),
-        ("a.json", document(), "no-models at a.json"),
+        ("a.json", document(), "missing-models at a.json"),
         ("o.csv", ORIGINAL.replace("b,224", "b,224.5"), "not-a-number at o.csv, line 4, column img_size"),
         ("o.csv", ORIGINAL.replace("5.5", "few"), "not-a-number at o.csv, line 5, column param_count"),
         ("o.csv", ORIGINAL.replace("1,013.01", "25,6"), "not-a-number at o.csv, line 2, column param_count"),
@@ -145,7 +145,7 @@ def test_what_is_no_leaderboard_is_refused(name: str, content: str, code: str, f
         ({"o.csv": ORIGINAL}, "one-table at o.csv", "1 without top1_diff, 0 with it"),
         (
             {"o.csv": ORIGINAL, "r.csv": REAL.replace("224", "192").replace("288", "320")},
-            "no-common-model at o.csv and r.csv",
+            "nothing-in-common at o.csv and r.csv",
             "a at 224 and b at 192",
         ),
         (

@@ -1,4 +1,4 @@
-"""The texts of messages about files, each once: messages.txt has a call per message. Other tests check codes."""
+"""The texts of messages about files, each once: messages.txt has a call per message, with its code."""
 
 import json
 import re
@@ -9,7 +9,8 @@ import pytest
 import reassess
 from reassess import formats
 from reassess.core import Classes
-from tests.helpers import File, Refused
+from reassess.errors import ReassessError
+from tests.helpers import File
 
 CLASSES = {
     "ants": Classes(
@@ -28,23 +29,28 @@ CLASSES = {
         names=("tench, Tinca tinca", "tabby, tabby cat", "crane", "crane"),
         synonyms=(("doctor fish",), (), (), ()),
     ),
+    "ids": Classes(3),
     "mugs": Classes(3, wnids=("n00000001", "n00000002", "n00000003"), names=("cup", "mug, beaker", "pot")),
     "pets": Classes(2, names=("cat", "dog")),
     "numbers": Classes(3, names=("0", "1", "other")),
 }
-# A call is a line: reader, name of the file, its content, and options; the message is indented below it.
-CALL = re.compile(r'(\w+) (\S+) ("(?:[^"\\]|\\.)*")(?: (\{.*\}))?\n((?:    .*\n)+)')
+# A call is a line: reader, name of the file, its content, options, and the code; the message is indented below it.
+CALL = re.compile(r'(\w+) (\S+) ("(?:[^"\\]|\\.)*")(?: (\{.*\}))?: (\S+)\n((?:    .*\n)+)')
 
 
 @pytest.mark.parametrize(
     "call", list(CALL.finditer(Path(__file__).with_name("messages.txt").read_text())), ids=lambda call: call[1]
 )
 @pytest.mark.filterwarnings("ignore::reassess.errors.ReassessWarning")
-def test_messages_are_as_written(call: re.Match[str], file: File, refused_text: Refused) -> None:
-    reader, name, content, options, text = call.groups()
+def test_codes_and_messages_are_as_written(call: re.Match[str], file: File, tmp_path: Path) -> None:
+    reader, name, content, options, code, text = call.groups()
     given = json.loads(options or "{}")
     if "classes" in given:
         given["classes"] = CLASSES[given["classes"]]
     path = file(name, json.loads(content))
     face = formats if reader == "read_hierarchy" else reassess
-    assert refused_text(getattr(face, reader), path, **given) == re.sub("^    ", "", text, flags=re.MULTILINE).strip()
+    with pytest.raises(ReassessError) as caught:
+        getattr(face, reader)(path, **given)
+    assert caught.value.code == code
+    message = re.sub("^    ", "", text, flags=re.MULTILINE).strip()
+    assert str(caught.value).replace(str(tmp_path), "DIR") == message

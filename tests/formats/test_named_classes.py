@@ -33,7 +33,7 @@ def test_an_array_of_ids_is_refused(refused_text: Refused, tmp_path: Path, ids: 
         f"  found:   bowl, cup and 1 more, and ids\n  fix:     {NAME_OUTPUTS}; or name the classes; or {GIVE_CLASSES}"
     )
     listed = {"outputs": ["0", "1", "2"]}  # by number, which says nothing
-    assert code_of(read_predictions, tmp_path / "p.npy", NAMED, **listed) == "no-class-output"
+    assert code_of(read_predictions, tmp_path / "p.npy", NAMED, **listed) == "unknown-class"
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_scores_headed_by_name_need_no_order(file: File) -> None:
 
 
 def test_a_column_of_no_class_that_is_the_highest_of_a_row_is_left_out_with_a_warning(
-    refused_text: Refused, file: File
+    refused: Refused, file: File
 ) -> None:
     path = file("p.csv", ",image,mug,saucer,bowl,jar,split\n5,a,.1,.9,.3,.0,val\n6,b,.1,.2,.3,.0,val\n")
     text = "a column that is not a class has the highest score in 1 of 2 rows"
@@ -136,10 +136,7 @@ def test_a_column_of_no_class_that_is_the_highest_of_a_row_is_left_out_with_a_wa
             predictions = read_predictions(path, NAMED, unknown_class=unknown_class)
         assert [str(one.message) for one in said] == [f"{path}: {text}, and is dropped: saucer"]
         assert predictions.best(2)[0].tolist() == [[0, 2], [0, 2]]
-    assert refused_text(read_predictions, path, NAMED, unknown_class="error") == (
-        f"{text}\n  where:   DIR/p.csv\n  allowed: names such as 'bowl', 'cup', 'mug'\n  found:   saucer\n"
-        '  fix:     rename the column to the name of its class, or drop it: unknown_class="drop"'
-    )
+    assert refused(read_predictions, path, NAMED, unknown_class="error") == "unknown-class at p.csv"
 
 
 def test_true_ids_beside_scores_are_refused_as_ever(refused: Refused, file: File) -> None:

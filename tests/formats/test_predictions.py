@@ -92,7 +92,7 @@ def test_a_name_for_each_row_does_not_copy_the_scores(tmp_path: Path) -> None:
             for array in (np.zeros(2, bool), np.zeros(2, complex), np.array(["n01", "n02"]), np.zeros(2, "M8[s]"))
         ],
         (np.zeros((2, 3), np.longdouble), "wrong-type at p.npy"),
-        (np.zeros((0, 3)), "no-rows at p.npy"),
+        (np.zeros((0, 3)), "empty-file at p.npy"),
         (np.array(7), "wrong-type at p.npy"),
         (np.array([1, -1]), "out-of-range at p.npy, row 1"),
         (np.array([1, 2**63], np.uint64), "out-of-range at p.npy, row 1"),
@@ -159,9 +159,9 @@ def test_an_archive_may_have_ids_and_number_its_images(tmp_path: Path) -> None:
         ({"a": SCORES, "names": np.array(["a"])}, "wrong-length at p.npz"),
         ({"a": np.array([0, 1, -7]), "names": np.array(["a"])}, "out-of-range at p.npz, row 2"),  # beyond the names
         ({"a": SCORES, "names": np.array(["a", "a"])}, "duplicate-image at p.npz, the predictions"),
-        ({"a": SCORES, "names": np.array(["a", ""])}, "no-image-name at p.npz, the predictions, row 1"),
+        ({"a": SCORES, "names": np.array(["a", ""])}, "missing-value at p.npz, the predictions, row 1"),
         *[
-            ({"a": SCORES, "names": names}, "no-image-names at p.npz, array names")
+            ({"a": SCORES, "names": names}, "missing-image-names at p.npz, array names")
             for names in (np.array([1.0, 2.0]), np.array([IMAGES]), np.array([b"a", b"\xff"]))
         ],
     ],
@@ -207,7 +207,7 @@ def test_messages_about_arrays_are_as_written(refused_text: Refused, tmp_path: P
 def test_names_that_do_not_fit_are_refused(refused: Refused, tmp_path: Path, names: list[str], expected: str) -> None:
     assert refused(read_predictions, save(tmp_path / "p.npy", SCORES), CLASSES, names=names) == expected
     path = save_npz(tmp_path / "p.npz", scores=SCORES, names=np.array(IMAGES))
-    assert refused(read_predictions, path, CLASSES, names=["a", "b"]) == "names-in-file at p.npz"
+    assert refused(read_predictions, path, CLASSES, names=["a", "b"]) == "unused-option at p.npz"
 
 
 @pytest.mark.parametrize(
@@ -236,8 +236,8 @@ def test_a_list_of_outputs_says_which_class_each_is(
     [
         (SCORES, ["n01", "n02"], "wrong-outputs at p.npy"),
         (SCORES, ["crane", "n01", "n02"], "duplicate-class at the list of outputs"),
-        (SCORES, ["dog", "n01", "hound"], "duplicate-output at the list of outputs"),
-        (SCORES, ["x", "y", "z"], "no-class-output at the list of outputs"),
+        (SCORES, ["dog", "n01", "hound"], "duplicate-class at the list of outputs"),
+        (SCORES, ["x", "y", "z"], "unknown-class at the list of outputs"),
         (np.array([0, 3]), ["n01", "n02", "n03"], "out-of-range at p.npy, row 1"),
     ],
 )

@@ -87,14 +87,10 @@ def test_a_type_that_shows_late_is_the_columns_type(file: File) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("t.csv", "image,class\n", "no-rows at t.csv"),
-        ("t.csv", "", "empty-file at t.csv"),
-        ("t.csv", "image,class\na,1\nb,2,3\n", "wrong-row at t.csv, line 3"),
+        ("t.csv", "image,class\n", "empty-file at t.csv"),
         ("t.csv", 'image,class\n"a, 1",2\nb\nc,3\n', "wrong-row at t.csv, line 3"),
         ("t.tsv", "image\tclass\na\t1\nval/ILSVRC20", "wrong-row at t.tsv, line 3"),
-        ("t.csv", "image,class,image\na,1,b\n", "duplicate-name at t.csv"),
         ("t.csv", b"image,class\n\xe9,1\n", "not-utf-8 at t.csv"),
-        ("t.jsonl", '{"image": {"a": 1}}\n', "wrong-type at t.jsonl, column image"),
         ("t.xlsx", "PK", "wrong-suffix at t.xlsx"),
     ],
 )

@@ -75,7 +75,7 @@ def test_classes_with_wnids_are_written_by_id_and_other_keys_are_not_read(tmp_pa
         (
             '{"task": 0, "image": "a.png", "classes": [{"class": "1"}]}\n\n'
             '{"task": 1, "image": "a.png", "classes": [{"class": "cow"}]}',
-            "no-class at t.jsonl, line 3",
+            "unknown-class at t.jsonl, line 3",
         ),
         (
             '{"task": 0, "image": "a.png", "classes": [{"class": 1}]}\n'
@@ -111,7 +111,6 @@ def test_classes_with_wnids_are_written_by_id_and_other_keys_are_not_read(tmp_pa
             "other-class-name at t.jsonl, line 2",
         ),
         ('{"task": 0, "image": "a.png", "classes": [{"class": 1, "name": NaN}]}', "not-a-task at t.jsonl, line 1"),
-        ("\n", "no-tasks at t.jsonl"),
     ],
 )
 def test_what_are_no_tasks_is_refused(refused: Refused, tmp_path: Path, line: str, expected: str) -> None:

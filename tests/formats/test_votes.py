@@ -225,13 +225,13 @@ def test_tables_come_back_equal(tmp_path_factory: pytest.TempPathFactory, suffix
         ("thing,rater,answer\nx,1,no\n", "missing-column at v.csv"),
         ("filename,class,worker,response\na.png,cat,1,no\n", "missing-column at v.csv"),
         ("image,rater,answer\na.png,1,Yes\na.png,2,no\n", "missing-column at v.csv"),
-        ("item,rater,answer\n", "no-rows at v.csv"),
-        ("item,rater,answer\nx,,\n", "no-votes at v.csv"),
+        ("item,rater,answer\n", "empty-file at v.csv"),
+        ("item,rater,answer\nx,,\n", "missing-votes at v.csv"),
         ("item,rater,answer\nx,1,no\nx,,no\n", "missing-value at v.csv, line 3, column rater"),
         ("item,rater,answer\nx,1,\n", "missing-value at v.csv, line 2, column answer"),
         ("item,rater,answer\nx,1,no\n,1,no\n", "missing-value at v.csv, line 3, column item"),
         ("image,class,rater,answer\na,cat,1,no\na,7,1,no\n", "ids-and-names at v.csv"),
-        ('image,class,rater,answer\na,cat,1,no\na," ",1,no\n', "no-class-name at v.csv, line 3, column class"),
+        ('image,class,rater,answer\na,cat,1,no\na," ",1,no\n', "missing-value at v.csv, line 3, column class"),
         ("image,class,rater,answer\na,-1,1,no\n", "out-of-range at v.csv, image a"),
         ("item,rater,answer,seconds\nx,1,no,fast\n", "not-a-number at v.csv, line 2, column seconds"),
         ("item,rater,answer,seconds\nx,1,no,-3\n", "out-of-range at v.csv, vote 0"),
@@ -239,14 +239,6 @@ def test_tables_come_back_equal(tmp_path_factory: pytest.TempPathFactory, suffix
 )
 def test_a_bad_table_is_refused(refused: Refused, tmp_path: Path, text: str, code: str) -> None:
     assert refused(read_vote_file, table(tmp_path, text)) == code
-
-
-def test_an_unknown_answer_in_a_table_is_refused(refused_text: Refused, tmp_path: Path) -> None:
-    path = table(tmp_path, "item,rater,answer\nx,,\nx,1,no\nx,2,perhaps\n")
-    assert refused_text(read_vote_file, path, answers=("no", "yes")) == (
-        "unknown answer\n  where:   DIR/v.csv, line 4\n  allowed: no, yes\n"
-        "  found:   'perhaps' (1 vote); and 'no' (1 vote)"
-    )
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".csv", ".jsonl", ".parquet"])
@@ -265,11 +257,8 @@ def test_names_of_classes_come_back(tmp_path: Path, suffix: str) -> None:
     ]
 
 
-def test_a_rater_who_gives_two_answers_is_refused_if_asked(refused_text: Refused, tmp_path: Path) -> None:
+def test_a_rater_who_gives_two_answers_is_refused_if_asked(refused: Refused, tmp_path: Path) -> None:
     path = tmp_path / "v.csv"
     path.write_text("item,rater,answer\nx,ann,no\n\ny,ann,yes\nx,bo,yes\nx,ann,NO\nx,ann,yes\n")
     assert read_vote_file(path).counts().tolist() == [[2, 2], [0, 1]]
-    assert refused_text(read_vote_file, path, once=True) == (
-        "rater gives two answers to one question\n  where:   DIR/v.csv, line 6\n  found:   NO, and yes in line 7\n"
-        "  fix:     leave out the one that does not hold"
-    )
+    assert refused(read_vote_file, path, once=True) == "two-answers at v.csv, line 6"

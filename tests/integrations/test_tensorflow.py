@@ -199,7 +199,7 @@ def test_what_is_no_dataset_of_named_images_is_refused(tf: ModuleType, module: M
     assert fault_of(add, images.batch(2).batch(2), LABELS) == ("wrong-type", of_batches)
     assert fault_of(add, [{"file_name": "a.png"}], LABELS) == ("wrong-type", "list")
     assert code_of(add, images, LABELS, encoding="one-hot") == "unknown-name"
-    assert code_of(add, images, LabelSets.from_lists(["a.png"], [[0]]), encoding="multi-hot") == "no-class-count"
+    assert code_of(add, images, LabelSets.from_lists(["a.png"], [[0]]), encoding="multi-hot") == "missing-class-count"
 
 
 def test_a_feature_is_never_overwritten(module: ModuleType, images: Any) -> None:

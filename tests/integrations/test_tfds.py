@@ -165,7 +165,7 @@ def test_missing_images_are_counted_and_named_and_may_be_left_out(
 
 
 def test_a_folder_of_other_images_or_none_is_refused(tfds: ModuleType, sources: None, tmp_path: Path) -> None:
-    assert code_of(build, tfds, tmp_path, tmp_path) == "no-images"
+    assert code_of(build, tfds, tmp_path, tmp_path) == "missing-images"
     tar(tmp_path, NUMBERS[:3])
     (tmp_path / "val").mkdir()
     flat(tmp_path / "val", NUMBERS[:3])

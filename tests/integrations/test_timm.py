@@ -69,7 +69,7 @@ def test_more_outputs_than_images_and_names_of_no_image_are_refused(real_file: R
     assert message(evaluator.add_result, SCORES[:2]) == (
         "more outputs than images\n  allowed: 3, as many as there are file names\n  found:   4"
     )
-    assert code_of(RealLabelsImagenet, ["tom.jpg"], real_file("real.json")) == "unknown-images"
+    assert code_of(RealLabelsImagenet, ["tom.jpg"], real_file("real.json")) == "unknown-image"
 
 
 def run_module(monkeypatch: pytest.MonkeyPatch, *argv: str) -> None:

@@ -259,8 +259,8 @@ def test_images_that_a_dataset_of_torch_lacks_are_said(torchvision: Library) -> 
         some = torchvision.select(torchvision.images, ImageSelection(("cat/1.png", "cat/9.png")))
     assert [str(each.message) for each in warned] == ["1 of the 2 images in the list are not in the dataset: cat/9.png"]
     assert (some.missing, len(some), warned[0].filename) == (1, 1, __file__)
-    assert code_of(torchvision.relabel, torchvision.images, {"x.png": 1}) == "no-common-image"
-    assert code_of(torchvision.relabel, torchvision.images, {}) == "empty-selection"
+    assert code_of(torchvision.relabel, torchvision.images, {"x.png": 1}) == "nothing-in-common"
+    assert code_of(torchvision.relabel, torchvision.images, {}) == "empty"
 
 
 @pytest.mark.parametrize(

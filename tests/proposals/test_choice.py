@@ -347,9 +347,9 @@ def test_one_or_two_golden_images_find_no_subset(images: int, most: int, monkeyp
 @pytest.mark.parametrize(
     ("ids", "pair", "valid", "recall", "expected"),
     [
-        ([1, 0], ("y.png", 1), True, 1, ("no-golden-answers", "2 golden images")),
-        ([1, 0], ("000.png", 1), False, 1, ("no-golden-answers", "1 pairs that are not valid")),
-        ([0, 0], ("000.png", 0), True, 1, ("no-candidates", "2 images set aside, 0 images without a class")),
+        ([1, 0], ("y.png", 1), True, 1, ("missing-golden", "2 golden images")),
+        ([1, 0], ("000.png", 1), False, 1, ("missing-golden", "1 pairs that are not valid")),
+        ([0, 0], ("000.png", 0), True, 1, ("missing-candidates", "2 images set aside, 0 images without a class")),
         ([1, 0], ("000.png", 1), True, 0, ("out-of-range", "0")),
     ],
 )

@@ -210,18 +210,18 @@ def bright(scores: Callable[[list[Any]], Any]) -> ImageModel:
 @pytest.mark.parametrize(
     ("options", "code", "found"),
     [
-        ({"images": None}, "no-images", None),
+        ({"images": None}, "missing-images", None),
         (
             {"images": "broken"},
-            "unreadable-images",
+            "unreadable-image",
             "a.png: file is empty\nb.png: this is no picture of a known format",
         ),
         ({"batch_size": 0}, "out-of-range", "0"),
         ({"workers": -1}, "out-of-range", "-1"),
-        ({"device": "cuda"}, "device-not-used", "cuda"),
+        ({"device": "cuda"}, "unused-option", "cuda"),
         ({"benchmark": Benchmark(classes=Classes(2))}, "wrong-outputs", "3"),
         ({"model": ImageModel("colours", colours, outputs=["a", "b"])}, "wrong-outputs", "3"),
-        ({"model": ImageModel("colours", colours, outputs=["a", " ", "b"])}, "blank-line", None),
+        ({"model": ImageModel("colours", colours, outputs=["a", " ", "b"])}, "missing-value", None),
         ({"model": bright(lambda pictures: np.array([len(pictures)]))}, "wrong-type", "int64 (1,)"),
         ({"model": bright(lambda pictures: len(pictures) / 0)}, "model-failed", None),
         ({"model": bright(lambda pictures: np.where(colours(pictures) == 4, np.nan, 0))}, "not-a-number", None),
@@ -305,7 +305,7 @@ def test_the_disk_is_asked_for_room_before_any_work(
 def test_models_are_named_once_and_their_output_is_a_folder(images: Path, tmp_path: Path) -> None:
     other = ImageModel("other", colours)
     assert fault_of(predict, [MODEL, MODEL], tmp_path / "o", images=images) == ("duplicate-name", "colours")
-    assert code_of(predict, [], tmp_path / "o", images=images) == "no-models"
+    assert code_of(predict, [], tmp_path / "o", images=images) == "missing-models"
     (tmp_path / "there").touch()
     for name in ("o.npy", "o.parquet", "there"):
         assert code_of(predict, [MODEL, other], tmp_path / name, images=images) == "output-is-folder"
@@ -314,7 +314,7 @@ def test_models_are_named_once_and_their_output_is_a_folder(images: Path, tmp_pa
 @pytest.mark.parametrize("output", ["", ".", "/", "..", "there/.."])
 @pytest.mark.parametrize("models", [[MODEL], [MODEL, ImageModel("other", colours)]])
 def test_an_output_without_a_name_is_refused(images: Path, output: str, models: list[ImageModel]) -> None:
-    assert code_of(predict, models, output, images=images) == "no-output-name"
+    assert code_of(predict, models, output, images=images) == "invalid-name"
 
 
 def test_onnx_files_of_one_name_have_files_of_their_own(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ def test_name_without_a_known_library_is_refused(name: str) -> None:
     assert caught.value.fix == ("did you mean timm:resnet18?" if name == "resnet18" else None)
 
 
-@pytest.mark.parametrize(("name", "code"), [("python:m:f", "option-not-used"), ("onnx:m.onnx", "checkpoint-not-used")])
+@pytest.mark.parametrize(("name", "code"), [("python:m:f", "unused-option"), ("onnx:m.onnx", "unused-option")])
 def test_checkpoint_is_only_for_timm_and_torchvision(name: str, code: str) -> None:
     assert code_of(open_model, ModelSource(name, checkpoint="w.pth")) == code
 

@@ -105,7 +105,7 @@ def test_proposals_are_those_of_a_sort_of_all_pairs(seed: int, per_image: float,
     expected = slow(models, known, per_image)
     fixed, to_raters = {row[:2] for row in expected.rows}, {row[0] for row in expected.rows}
     if len(fixed) > per_image * len(to_raters):
-        assert code_of(propose, models, original, per_image=per_image, benchmark=benchmark) == "too-many-candidates"
+        assert code_of(propose, models, original, per_image=per_image, benchmark=benchmark) == "too-many"
         return
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("reassess.evaluation.probabilities._BLOCK", block)  # images that are read at a time
@@ -189,7 +189,7 @@ def test_images_that_no_file_knows_are_counted_or_refused() -> None:
     models = {"one": scores_for([[0.1, 0.9], [0.8, 0.2]], ["a.png", "z.png"])}
     found = propose(models, original, per_image=2, ignore_unknown=True)
     assert (found.models[0].unknown, found.images) == (1, 1)
-    assert fault_of(propose, models, original) == ("unknown-images", "z.png")
+    assert fault_of(propose, models, original) == ("unknown-image", "z.png")
     assert fault_of(found.of_models, ["one", "two"]) == ("unknown-name", "'two'")
     assert fault_of(found.of_models, "one") == ("wrong-type", "'one'")
 
@@ -260,10 +260,10 @@ RIGHT, WRONG = scores_for([[1, 0]], ["a.png"]), scores_for([[0, 1]], ["a.png"])
 @pytest.mark.parametrize(
     ("models", "options", "expected"),
     [
-        ({}, {}, ("no-models", None)),
+        ({}, {}, ("missing-models", None)),
         ([("one", RIGHT)] * 2, {}, ("duplicate-name", "one")),
         ({"original": RIGHT}, {}, ("reserved-name", "original")),
-        ({"one": WRONG}, {"per_image": 1.5}, ("too-many-candidates", "2.00 an image, on 1 images that go to raters")),
+        ({"one": WRONG}, {"per_image": 1.5}, ("too-many", "2.00 an image, on 1 images that go to raters")),
         ({"one": WRONG}, {"per_image": 0.5}, ("out-of-range", "0.5")),
     ],
 )

@@ -53,11 +53,11 @@ def test_another_code_of_a_module_or_of_one_that_it_imports_is_another_model(tmp
 @pytest.mark.parametrize(
     ("name", "code", "found"),
     [
-        ("my_model", "no-function", None),
-        ("my_model:", "no-function", None),
-        ("..m:scores", "no-function", None),
-        ("my_model:score", "no-function", None),
-        ("my_model:number", "not-a-function", "int"),
+        ("my_model", "import-failed", None),
+        ("my_model:", "import-failed", None),
+        ("..m:scores", "import-failed", None),
+        ("my_model:score", "import-failed", None),
+        ("my_model:number", "wrong-type", "int"),
         ("my_model.py:scores", "import-failed", "No module named 'my_model.py'; 'my_model' is not a package"),
         ("my_mode:scores", "import-failed", "No module named 'my_mode'"),
     ],
@@ -100,7 +100,7 @@ def test_code_may_change_where_modules_are_looked_for(tmp_path: Path, monkeypatc
 def test_a_function_takes_no_files_and_no_device(option: str) -> None:
     device = "cpu" if option == "device" else None
     files = {} if device else {option: "f.pt"}
-    assert code_of(open_model, ModelSource("python:my_model:scores", **files), device=device) == "option-not-used"
+    assert code_of(open_model, ModelSource("python:my_model:scores", **files), device=device) == "unused-option"
 
 
 def test_what_code_prints_is_no_result_and_an_exit_a_model_that_fails(

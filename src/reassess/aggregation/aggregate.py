@@ -36,6 +36,7 @@ class Method:
     summary: str  # in a few words, for help pages
     compute: Callable[..., Aggregation]  # takes votes, and options by name
     of_all_votes: bool  # whether the scores of an image depend on votes on images that are not golden
+    biased_by_stop: bool = False  # whether votes that a stop rule ended bias the scores
     options: tuple[str, ...] = ()  # the arguments of `aggregate` that it takes
     needs: tuple[str, ...] = ()  # options that it cannot be without
     usual: Mapping[str, Any] = field(default_factory=dict)  # the value of each option that is recorded
@@ -67,8 +68,8 @@ METHODS: Mapping[str, Method] = {
         options=(*_GOLDEN, "truths_are_answers", *_MATRICES),
         usual={"at_least": None, "smoothing": 0.0, "pooling": POOLING},
     ),
-    "mean": Method("of no 0, maybe 0.5, yes 1", by_mean, of_all_votes=False),
-    "majority": Method("the share of each answer, or class", by_majority, of_all_votes=False),
+    "mean": Method("of no 0, maybe 0.5, yes 1", by_mean, of_all_votes=False, biased_by_stop=True),
+    "majority": Method("the share of each answer, or class", by_majority, of_all_votes=False, biased_by_stop=True),
     "imagenet-real": Method(
         "as ReaL's scores were made",
         by_real_recipe,
@@ -199,7 +200,7 @@ def _check_options(name: str, options: Mapping[str, Any]) -> None:
         )
     if any(need not in options for need in method.needs):
         raise DataError(
-            "needs-golden",
+            "missing-golden",
             f"method {name} needs golden answers",
             fix="give the experts' votes on golden items, or choose another method",
         )
@@ -263,7 +264,7 @@ def remake(
     if options.pop("original", METHODS[name].usual.get("original")):
         if original is None:
             raise DataError(
-                "needs-original",
+                "missing-original",
                 "these scores were made with original labels",
                 found=scores.method,
                 fix="give the original labels",
@@ -296,7 +297,7 @@ def _by_auto(
     if experts is None:
         if original is not None or rater_golden is not None or at_least is not None:
             raise DataError(
-                "no-golden-answers",
+                "missing-golden",
                 "original labels, votes on golden items and a number of experts need golden answers",
                 fix="give experts, or leave the others out",
             )

@@ -92,7 +92,7 @@ def rater_rule(golden: Golden, votes: Votes, answers: Collection[Id]) -> Rule:
     }
     if not points:
         raise DataError(
-            "no-such-golden-answers",
+            "missing-golden",
             f"no golden vote is {' or '.join(map(str, answers))}, though some golden questions are valid",
             fix="give the raters' votes on the golden pairs",
         )

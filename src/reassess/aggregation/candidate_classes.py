@@ -246,7 +246,11 @@ def calibrated_on_candidates(
     """Do what `calibrate` and then `posterior` do for truths that are the answers, among each item's candidates."""
     if not pooling > 0:
         raise DataError(
-            "needs-pooling", "this many classes need pooling", allowed="above 0", found=pooling, fix="leave pooling out"
+            "missing-option",
+            "this many classes need pooling",
+            allowed="above 0",
+            found=pooling,
+            fix="leave pooling out",
         )
     answers, used = len(votes.answers), truth[golden_votes.item_ids] >= 0
     if not used.any():

@@ -191,7 +191,7 @@ def many_classes(votes: Votes) -> bool:
 
 def _too_many(what: str, most: int, found: int) -> DataError:
     return DataError(
-        "too-many-classes",
+        "too-many",
         f"too many {what} for a rater model",
         allowed=f"up to {most:,}",
         found=f"{found:,}",
@@ -212,13 +212,13 @@ def check_pseudo_votes(smoothing: float, pooling: float) -> None:
 def no_golden_votes() -> DataError:
     """The error for golden votes that measure no rater."""
     text, fix = "no golden item with a known truth has a vote", "check that both files name the items alike"
-    return DataError("no-golden-votes", text, fix=fix)
+    return DataError("missing-golden", text, fix=fix)
 
 
 def check_fit(votes: Votes, smoothing: float, pooling: float) -> None:
     """Raise `DataError` unless EM can run on the votes with these pseudo-votes."""
     if not len(votes):
-        raise DataError("no-votes", "votes are missing", fix="give votes, or judge by the prior alone")
+        raise DataError("missing-votes", "votes are missing", fix="give votes, or judge by the prior alone")
     votes.require_raters("EM")
     check_pseudo_votes(smoothing, pooling)
 

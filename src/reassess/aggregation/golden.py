@@ -33,15 +33,15 @@ class ExpertTruth(Shown):
 
     @property
     def note(self) -> str | None:
-        """What is left out, in words; None if nothing is."""
+        """The items without a truth, in words; None if there are none."""
         if not self.undecided:
             return None
-        left_out = f"{counted(len(self.undecided), 'golden item')} left out, for lack of {self.rule}"
-        return f"{left_out}: {some(self.undecided, most=_MOST_NAMED)}"
+        count = counted(len(self.undecided), "golden item")
+        return f"{count} undecided, without {self.rule}: {some(self.undecided, most=_MOST_NAMED)}"
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
-        return {"rule": self.rule, "items": int(np.count_nonzero(self.values >= 0)), "left_out": len(self.undecided)}
+        return {"rule": self.rule, "items": int(np.count_nonzero(self.values >= 0)), "undecided": len(self.undecided)}
 
 
 def expert_truth(experts: Votes, truths: Sequence[Id] = VALIDITY, *, at_least: int | None = None) -> ExpertTruth:
@@ -127,13 +127,13 @@ class Golden:
         check_shape(self.valid, (len(self.questions),), what="the truth of golden pairs")
         if not self.valid.size:
             raise DataError(
-                "no-golden-answers",
+                "missing-golden",
                 "golden questions are missing",
                 fix="without golden pairs there is nothing to measure by",
             )
         if not self.valid.any():
             raise DataError(
-                "no-golden-answers",
+                "missing-golden",
                 "no golden question is valid",
                 found=f"{len(self):,} pairs that are not valid",
                 fix="without a valid pair nothing can be measured: let fewer experts be enough, or judge more pairs",
@@ -154,9 +154,9 @@ class Golden:
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
-        source = {"rule": None, "left_out": 0} if self.by_experts is None else self.by_experts.to_json()
+        source = {"rule": None, "undecided": 0} if self.by_experts is None else self.by_experts.to_json()
         counts = {"pairs": len(self), "valid": self.positives}
-        return {**counts, "rule": source["rule"], "left_out": source["left_out"], "unrated": self.unrated}
+        return {**counts, "rule": source["rule"], "undecided": source["undecided"], "unrated": self.unrated}
 
     def without_unrated(self, votes: Votes, scores: Sequence[Scores]) -> "Golden":
         """The pairs that raters voted on, or that are in each of the scores: those that somebody was asked about."""
@@ -248,7 +248,7 @@ def golden_truth(experts: Votes, *, at_least: int | None = None, among: Sequence
     if experts.classes is None:
         as_questions(experts.items, what="the experts' votes")
     if not len(experts):
-        raise DataError("no-votes", "experts have no votes", fix="give the golden answers")
+        raise DataError("missing-votes", "experts have no votes", fix="give the golden answers")
     if experts.classes is not None:
         return _golden_classes(experts, among, at_least)
     truth = expert_truth(experts, at_least=at_least)

@@ -82,7 +82,7 @@ def golden_part(votes: Votes, experts: Votes, rater_golden: Votes | None = None)
     rows = votes.find(experts.items)
     if not (rows >= 0).any():
         raise DataError(
-            "no-golden-votes",
+            "missing-golden",
             "no golden item has a vote",
             fix="check that all files name the items alike, or give the raters' votes on golden items",
         )

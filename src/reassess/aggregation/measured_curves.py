@@ -124,7 +124,7 @@ def measure_curves(
     if leave_out is not None:
         if votes is None or experts is None:
             raise DataError(
-                "needs-votes",
+                "missing-votes",
                 "leaving out golden answers needs the votes that the scores were made from",
                 fix="give votes and experts",
             )

@@ -136,7 +136,7 @@ def by_calibration(
         return _by_recipe(votes, experts, golden, original, recipe)
     if original is not None:
         raise DataError(
-            "votes-not-on-questions", "original labels can vote only on (image, class) questions", fix="leave them out"
+            "not-on-questions", "original labels can vote only on (image, class) questions", fix="leave them out"
         )
     truths = votes.answers if truths_are_answers else VALIDITY
     truth = expert_truth(experts, truths, at_least=at_least)

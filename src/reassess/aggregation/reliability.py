@@ -160,7 +160,7 @@ def _em_weights(votes: Votes, truths: tuple[Id, ...]) -> Floats:
     weights = fit_dawid_skene(votes, truths=truths).posterior.values
     if weights.sum(axis=0).max() <= _AN_ITEM:
         raise DataError(
-            "too-few-items",
+            "too-few",
             "too few items for EM to distinguish the truths, so raters cannot be measured",
             allowed="more than half an item of some truth",
             found=f"items: {len(votes.items):,}; truths: {some(truths)}",

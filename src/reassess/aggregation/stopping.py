@@ -109,7 +109,7 @@ def replay_stops(
     if model.truths != VALIDITY:
         raise DataError("wrong-model", "stop rule needs a model of valid and invalid classes", found=some(model.truths))
     if not len(votes):
-        raise DataError("no-votes", "there are no votes to replay")
+        raise DataError("missing-votes", "there are no votes to replay")
     most = int(votes.sizes.max()) if at_most is None else at_most
     check_range(most, 1, what="most votes of a question")
     start = np.full(len(questions), model.prior[1]) if first is None else posterior(first, model).of(VALIDITY[1])

@@ -90,7 +90,7 @@ class Goal:
             value = np.nan
         if (value is None and kind != "f1") or (value is not None and not 0 <= value <= 1):
             raise DataError(
-                "unknown-choice",
+                "unknown-name",
                 "unknown way to choose a threshold",
                 allowed="precision=P, recall=R or threshold=T, each from 0 to 1; or f1",
                 found=text,

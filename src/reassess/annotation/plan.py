@@ -65,7 +65,7 @@ class CampaignPlan:
             check_range(self.bar, 0, 1, what="share of practice questions")
         if self.original_votes and self.original is None:
             raise DataError(
-                "no-original-labels",
+                "missing-original",
                 "original labels are missing, so they cannot vote",
                 fix="add them, or do not let them vote",
             )
@@ -91,7 +91,7 @@ class CampaignPlan:
             )
         elif self.practice > (most := len(golden) - int(_tasks_of_images(golden).max(initial=0))):
             raise DataError(
-                "no-golden-answers",
+                "missing-golden",
                 "no golden task is left for raters who passed practice",
                 allowed=f"up to {counted(most, 'practice task')}",
                 found=self.practice,
@@ -99,7 +99,7 @@ class CampaignPlan:
             )
         elif self.practice > (known := int(self.is_practice.sum())):
             raise DataError(
-                "no-golden-answers",
+                "missing-golden",
                 "too few golden images for practice",
                 allowed=f"up to {counted(known, 'practice task')}",
                 found=self.practice,
@@ -114,7 +114,7 @@ class CampaignPlan:
         ):
             if is_asked:
                 raise DataError(
-                    "no-golden-answers",
+                    "missing-golden",
                     f"{what} needs golden questions",
                     found="no golden questions",
                     fix=f"add golden questions, or remove {what}",
@@ -214,7 +214,7 @@ class CampaignPlan:
 def _check_sizes(tasks: Tasks) -> None:
     if (large := np.flatnonzero(tasks.sizes > _MOST_CLASSES)).size:
         raise DataError(
-            "too-many-classes",
+            "too-many",
             "task has more classes than a page shows",
             where=f"task {tasks.numbers[large[0]]}, image {tasks.image(int(large[0]))}",
             allowed=f"up to {_MOST_CLASSES} classes",

@@ -46,7 +46,7 @@ def _names_by_class(source: ImageSource, classes: Classes) -> dict[int, list[str
         class_id = classes.id_of(called, where=f"{source.place}/{called}")
         if class_id < 0:
             raise DataError(
-                "no-class-folder",
+                "not-in-class-folders",
                 "example image is not in a class folder",
                 where=source.place,
                 allowed=f"CLASS/{file}, with the name, wnid or id of a class",
@@ -101,7 +101,7 @@ def hash_images(
             progress("hashing images", done, len(names))
     if faults:
         raise DataError(
-            "unreadable-images",
+            "unreadable-image",
             "images of the campaign cannot be shown",
             where=images.place,
             found=f"{counted(len(faults), 'image')}: {some(faults, most=3)}",

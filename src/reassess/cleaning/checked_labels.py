@@ -34,7 +34,7 @@ def known_labels(held_out: HeldOutPredictions, checked: Golden | None) -> npt.ND
     known[rows[of_label]] = np.where(checked.valid[of_label], 1, -1)
     if not known.any():
         raise DataError(
-            "no-checked-labels",
+            "missing-golden",
             "no label was checked",
             allowed="answers about an image and its label",
             found=f"{len(pairs):,} questions on {len(pairs.images):,} images",

@@ -76,7 +76,7 @@ def make_folds(
     order, starts = _units(labels.images, duplicates)
     if starts.size < k:
         raise DataError(
-            "too-many-folds",
+            "too-many",
             "fewer images than folds",
             allowed=f"{k:,} or more" + (", duplicates counted once" if len(duplicates) else ""),
             found=f"{starts.size:,}",

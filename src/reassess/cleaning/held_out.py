@@ -106,7 +106,7 @@ class HeldOutPredictions:
             check_type(Folds, of_repetition, what="folds of a repetition", fix="read_folds(FILE)")
         if not predictions or not len(labels):
             raise DataError(
-                "no-predictions",
+                "missing-predictions",
                 "held-out predictions are missing",
                 found=f"{counted(len(predictions), 'file')}, {counted(len(labels), 'label')}",
             )
@@ -141,7 +141,7 @@ def cleaning_of(
     lost = [labels.classes.label(class_id) for class_id, count, dropped in cleaning.by_class() if dropped == count]
     if lost:
         raise DataError(
-            "empty-class",
+            "empty",
             "no image of a class is kept",
             allowed="some of each class",
             found=f"none of {some(lost, most=3)} ({counted(len(lost), 'class', 'classes')} of {held_out.classes:,})",

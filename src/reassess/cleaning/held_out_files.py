@@ -81,7 +81,7 @@ def _files_of_images(files: Sequence[HeldOutFile], labels: LabelSets) -> list[_I
     """For each repetition the number of the file that holds each image."""
     if all(file.rows.size == len(labels) for file in files):
         raise DataError(
-            "no-folds",
+            "missing-folds",
             "folds are unknown",
             allowed="folds, or files of one fold each, to look for duplicates in several folds",
             found="files that hold all images",
@@ -96,7 +96,7 @@ def _files_of_images(files: Sequence[HeldOutFile], labels: LabelSets) -> list[_I
 def _rows(name: str, predictions: Predictions, labels: LabelSets, match: Match) -> _Ints:
     if predictions.images is None:
         raise DataError(
-            "no-image-names",
+            "missing-image-names",
             "held-out predictions have no image names",
             where=name,
             fix="write an npz with the array names, or a table with a column of names",

@@ -109,7 +109,7 @@ def _refuse_others(method: CleaningMethod, **options: object) -> None:
     for name, value in options.items():
         owner = "consistent" if name == "at_least" else "posterior"
         if value is not None and method != owner:
-            raise DataError("option-not-used", f"{name} belongs to the method {owner}", found=f"method {method}")
+            raise DataError("unused-option", f"{name} belongs to the method {owner}", found=f"method {method}")
 
 
 def _by_consistency(held_out: HeldOutPredictions, *, at_least: int | None) -> Cleaning:

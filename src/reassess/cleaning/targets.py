@@ -82,7 +82,9 @@ def training_targets(
         values = np.ones(ids.size)
     classes = known.count if classes is None else classes
     if classes is None:
-        raise DataError("no-class-count", "labels do not give the number of classes", fix="give the number of classes")
+        raise DataError(
+            "missing-class-count", "labels do not give the number of classes", fix="give the number of classes"
+        )
     check_number(classes, 1, what="number of classes", whole=True)
     sums = np.bincount(np.repeat(np.arange(len(images)), np.diff(indptr)), values, len(images))
     kept = sums > 0
@@ -116,7 +118,7 @@ def _loss(kind: TargetKind, given: Loss | None) -> Loss:
     loss = own or given
     if loss is None:
         raise DataError(
-            "loss-needed",
+            "missing-option",
             "loss is missing: scores can become targets of both losses",
             allowed=" or ".join(f"loss={loss!r}" for loss in get_args(Loss)),
             fix="give the loss",

@@ -2,26 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 
-from reassess.aggregation import AUTO, METHODS, Aggregation, aggregate, golden_answers, parse_method, with_golden_votes
+from reassess.aggregation import AUTO, METHODS, Aggregation, aggregate, parse_method, with_golden_votes
 from reassess.cli.call import Call
-from reassess.cli.part_inputs import (
-    NONE,
-    find_part,
-    joined_parts,
-    matched,
-    needed_part,
-    read_classes_of,
-    refuse_two_kinds,
-)
-from reassess.core import IMAGENET, Benchmark, Classed, Votes
-from reassess.data import read_original, read_votes
+from reassess.cli.part_inputs import NONE, PartReader, find_part, needed_part
+from reassess.core import IMAGENET, Benchmark, Votes
 
 # The arguments of `aggregate` for which there are options. An option that the method does not take is an error.
 _ARGUMENTS = {"golden": "experts", "golden_at_least": "at_least", "original": "original", "pooling": "pooling"}
@@ -63,18 +53,14 @@ def make_scores(
         given = {**given, "golden": None}
     name = asked or _usual_method(benchmark, given)
     _refuse_unused(name, given, benchmark)
-    classes = read_classes_of(call, benchmark) if benchmark.folder else None
-    path = needed_part(call, benchmark, "votes", votes)
-    order = call.reading.answers or benchmark.answers
-    main = read_votes(path, answers=order, classes=classes)
+    reader = PartReader(call, benchmark, with_classes=benchmark.folder is not None)
+    main = reader.need("votes", votes)
     if asked is None and main.anonymous and not any(value is not None for value in given.values()):
         name = "majority"  # no option asks for a rater model, which counts without raters do not give
-    read: dict[str, tuple[Path, Classed]] = {"votes": (path, main)}
-    load = partial(read_votes, answers=order or golden_answers(main), classes=classes)
     for part, place in _further_parts(call, benchmark, name, given).items():
-        read[part] = place, read_original(place, classes=classes) if part == "original" else load(place)
-    refuse_two_kinds(read)
-    parts = joined_parts(read, matched(call, benchmark), classes)
+        reader.read(part, place)
+    reader.refuse_two_kinds()
+    parts = reader.joined()
     rated = with_golden_votes(parts["votes"], parts.get("rater-golden"), parts.get("golden"))
     check(rated)
     is_default = asked is None and name != OF_IMAGENET and not main.anonymous

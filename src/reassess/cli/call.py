@@ -25,6 +25,7 @@ from reassess.text import percents as in_percents
 if TYPE_CHECKING:
     from reassess.core import Benchmark, Id, Match
     from reassess.formats.predictions.id_columns import UnknownClass
+    from reassess.numeric import Proportion
 
 
 _MOST_NOTES = 5
@@ -326,14 +327,16 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def percent(share: float | None) -> str | None:
+def percent(share: "Proportion | float | None") -> str | None:
     """A share in percent, as a cell of a table."""
-    return None if share is None else in_percent(share)
+    value = share if share is None or isinstance(share, int | float) else share.value
+    return None if value is None else in_percent(value)
 
 
-def percents(interval: tuple[float, float] | None) -> str | None:
+def percents(interval: "Proportion | tuple[float, float] | None") -> str | None:
     """An interval of a share in percent, as a cell of a table."""
-    return None if interval is None else in_percents(interval)
+    bounds = interval if interval is None or isinstance(interval, tuple) else interval.interval
+    return None if bounds is None else in_percents(bounds)
 
 
 def refuse_repeated(files: Iterable[str | Path]) -> None:

@@ -13,10 +13,10 @@ import numpy as np
 from reassess import annotation
 from reassess.cli.call import FILE, Call
 from reassess.cli.options import ParsedType
-from reassess.cli.part_inputs import NONE, find_part, read_classes_of, read_original_of
-from reassess.core import KNOWN_ANSWERS, Benchmark, Classed, Classes, LabelSets, Questions, Tasks, Votes, benchmark_of
+from reassess.cli.part_inputs import NONE, PartReader, find_part
+from reassess.core import KNOWN_ANSWERS, Benchmark, Classes, LabelSets, Questions, Tasks, Votes
 from reassess.core.items import take_items
-from reassess.data import in_one_benchmark, open_images, read_votes, warn_of_other_images
+from reassess.data import open_images, read_votes
 from reassess.errors import DataError, at
 from reassess.formats import read_candidates, read_tasks
 from reassess.formats.task_files import TASK_SUFFIXES
@@ -63,33 +63,27 @@ def load_campaign_parts(
     call: Call, benchmark: Benchmark | None, tasks: Path, golden: int | str | None, original: str | None, *, seed: int
 ) -> CampaignParts:
     """Read the parts of a campaign. `golden` is a number of questions to draw, or a source of golden questions."""
-    classes = None if benchmark is None else read_classes_of(call, benchmark)
-    asked = _read_tasks(call.read("tasks", tasks), classes)
-    if benchmark is None:
-        benchmark = benchmark_of(asked.questions.images)
-        classes = read_classes_of(call, benchmark)
-    given: dict[str, tuple[Path, Classed]] = {"tasks": (tasks, asked.questions)}
-    if (of_original := read_original_of(call, benchmark, original, classes)) is not None:
-        given["original"] = of_original
+    reader = PartReader(call, benchmark)
+    asked = _read_tasks(call.read("tasks", tasks), reader.classes)
+    reader.given["tasks"] = tasks, asked.questions
+    reader.recognize(reader.images, with_classes=True)
+    reader.find_original(original)
     for source in (golden if isinstance(golden, str) else None, None):  # questions of the option add to the benchmark's
-        if "golden" in given or golden == NONE:
+        if "golden" in reader.given or golden == NONE:
             break
-        if (path := find_part(call, benchmark, "golden", source)) is not None:
-            found = _read_golden(path, benchmark, classes)
-            given["golden" if isinstance(found, Votes) else "questions"] = path, found
-    named = {f"{path} ({part})": noun for part, (path, noun) in given.items()}
-    parts: dict[str, Any] = dict(zip(given, in_one_benchmark(named, benchmark, classes).values(), strict=True))
-    files = {part: str(path) for part, (path, _) in given.items()}
-    warn_of_other_images(parts, files, benchmark)
+        if (path := find_part(call, reader.benchmark, "golden", source)) is not None:
+            found = read_golden(reader, path, once=True)
+            reader.given["golden" if isinstance(found, Votes) else "questions"] = path, found
+    parts = reader.joined(share_images=False)
     asked = replace(asked, questions=parts["tasks"])
     if isinstance(golden, int):
         asked, parts["questions"] = _draw_golden(asked, golden, seed)
-    experts = _experts(parts, files)
+    experts = _experts(parts, reader.files)
     if tasks.suffix not in TASK_SUFFIXES:
         asked = make_tasks(asked.questions, golden=experts)
     most = int(asked.sizes.max(initial=1))
     return CampaignParts(
-        benchmark=benchmark,
+        benchmark=reader.benchmark,
         tasks=asked,
         golden_tasks=None if experts is None else make_tasks(cast("Questions", experts.items), size=most),
         experts=experts if experts else None,
@@ -106,13 +100,13 @@ def _read_tasks(path: Path, classes: Classes | None) -> Tasks:
     )
 
 
-def _read_golden(path: Path, benchmark: Benchmark, classes: Classes | None) -> Votes | Questions:
-    """Read experts' votes, or questions that experts will answer in the campaign."""
+def read_golden(reader: PartReader, path: Path, *, once: bool = False) -> Votes | Questions:
+    """Read experts' votes, or golden questions without answers; `once` as for `read_votes`."""
     try:
-        return read_votes(path, answers=benchmark.answers, classes=classes, once=True)
+        return read_votes(path, answers=reader.benchmark.answers, classes=reader.classes, once=once)
     except DataError as error:
         try:
-            return read_candidates(path, classes).questions
+            return read_candidates(path, reader.classes).questions
         except DataError:
             raise error from None
 
@@ -141,7 +135,7 @@ def _draw_golden(tasks: Tasks, count: int, seed: int) -> tuple[Tasks, Questions]
     return rest, cast("Questions", take_items(asked, np.flatnonzero(is_golden)))
 
 
-def _experts(parts: Mapping[str, Any], files: Mapping[str, str]) -> Votes | None:
+def _experts(parts: Mapping[str, Any], files: Mapping[str, Path]) -> Votes | None:
     """Golden questions with experts' votes, which may be missing for some; None without golden questions."""
     experts = None
     if "golden" in parts:
@@ -192,7 +186,7 @@ def images_of(campaign: "Campaign", place: str | Path | None) -> "ImageSource":
     """Open the images of a campaign; `DataError` if one is missing."""
     where = place or campaign.images
     if where is None:
-        raise DataError("no-image-folder", "image folder of the campaign is unknown", fix="--images FOLDER")
+        raise DataError("missing-images", "image folder of the campaign is unknown", fix="--images FOLDER")
     source = open_images(where)
     annotation.stored_names(source, tuple(annotation.image_addresses(campaign).values()))
     return source

@@ -107,7 +107,7 @@ class Kept:
         except ValueError:
             value = -1.0
         if name not in ("threshold", "precision") or not 0 <= value <= 1:
-            raise DataError("not-a-choice", "not a choice", allowed="threshold=P or precision=P, with P from 0 to 1")
+            raise DataError("wrong-syntax", "not a choice", allowed="threshold=P or precision=P, with P from 0 to 1")
         return cls(**{name: value})
 
     def find(self, held_out: HeldOutPredictions, method: CleaningMethod, checked: Golden | None) -> Cleaning:

@@ -1,15 +1,14 @@
 """What `reassess curve` reads: scores, the golden answers that judge them, and the votes of which they were made."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import click
 
 from reassess.aggregation import (
     Golden,
     Rule,
-    golden_answers,
     golden_part,
     golden_truth,
     simple_rules,
@@ -17,18 +16,10 @@ from reassess.aggregation import (
 )
 from reassess.aggregation.golden_items import golden_sources
 from reassess.cli.call import Call
-from reassess.cli.part_inputs import (
-    find_part,
-    joined_parts,
-    matched,
-    needed_part,
-    read_classes_of,
-    read_original_of,
-    refuse_two_kinds,
-)
-from reassess.core import Benchmark, Classed, Classes, LabelSets, Scores, Votes, benchmark_of
+from reassess.cli.part_inputs import PartReader, find_part, needed_part
+from reassess.core import Benchmark, LabelSets, Scores, Votes
 from reassess.core.scores import UNKNOWN_METHOD
-from reassess.data import part_path, read_scores, read_votes
+from reassess.data import part_path
 
 
 @dataclass(frozen=True)
@@ -63,57 +54,40 @@ def load_curves(
     if not files and benchmark is not None:
         needed_part(call, benchmark, "scores")
         files = (benchmark.sources["scores"],)
-    classes = None if benchmark is None else read_classes_of(call, benchmark)
-    paths = {file: call.resolve("scores", file) for file in files}
-    read = [read_scores(path, classes=classes) for path in paths.values()]
-    if method is not None:
-        for file, one in zip(files, read, strict=True):
-            if one.method != UNKNOWN_METHOD:
-                raise click.UsageError(f"--method is for scores of unknown method; that of {file} is {one.method}.")
-        read = [replace(scores, method=method) for scores in read]
+    reader = PartReader(call, benchmark)
+    paths = {f"scores {number}": call.resolve("scores", file) for number, file in enumerate(files, 1)}
+    for file, (part, path) in zip(files, paths.items(), strict=True):
+        scores = reader.read(part, path)
+        if method is not None:
+            if scores.method != UNKNOWN_METHOD:
+                raise click.UsageError(f"--method is for scores of unknown method; that of {file} is {scores.method}.")
+            reader.given[part] = path, replace(scores, method=method)
     votes = None if benchmark is None else find_part(call, benchmark, "votes", None)
-    benchmark = matched(call, benchmark or _common_benchmark(read))
+    reader.recognize(reader.images)
     if votes_needed_by is not None:
-        if "votes" not in benchmark.sources:
+        if "votes" not in reader.benchmark.sources:
             raise click.UsageError(f"{votes_needed_by} needs the votes that made the scores: give --benchmark.")
-        votes = needed_part(call, benchmark, "votes")
-    given = {f"scores {number}": part for number, part in enumerate(zip(paths.values(), read, strict=True), 1)}
-    scores, known = _load_answers(call, benchmark, given, votes, golden, at_least, classes)
-    return dict(zip(files, zip(paths.values(), scores, strict=True), strict=True)), known
-
-
-def _common_benchmark(scores: Sequence[Scores]) -> Benchmark:
-    """The known benchmark to which the images of all scores belong."""
-    benchmarks = [benchmark_of(each.questions.images) for each in scores]
-    same = all(benchmark.name == benchmarks[0].name for benchmark in benchmarks)
-    return benchmarks[0] if same else Benchmark()
+        votes = needed_part(call, reader.benchmark, "votes")
+    parts, known = _load_answers(reader, votes, golden, at_least)
+    return {file: (path, parts[part]) for file, (part, path) in zip(files, paths.items(), strict=True)}, known
 
 
 def _load_answers(
-    call: Call,
-    benchmark: Benchmark,
-    scores: Mapping[str, tuple[Path, Scores]],
-    votes: Path | None,
-    golden: str | None,
-    at_least: int | None,
-    classes: Classes | None,
-) -> tuple[list[Scores], CurveParts]:
-    """The scores, and what judges them; all in one list of classes and with the benchmark's names of images."""
+    reader: PartReader, votes: Path | None, golden: str | None, at_least: int | None
+) -> tuple[dict[str, Any], CurveParts]:
+    """The parts, and what judges the scores; all in one list of classes and with the benchmark's names of images."""
+    benchmark = reader.benchmark
+    scores = list(reader.given)
     sources = _golden_sources(benchmark, golden)
     paths = {} if votes is None else {"votes": votes}
     wanted = ("golden",) if votes is None else ("golden", "rater-golden")
-    paths |= {part: call.resolve(part, sources[part]) for part in wanted if part in sources}
-    order = call.reading.answers or benchmark.answers
-    given: dict[str, tuple[Path, Classed]] = dict(scores)
+    paths |= {part: reader.call.resolve(part, sources[part]) for part in wanted if part in sources}
     for part, path in paths.items():
-        read = read_votes(path, answers=order, classes=classes)
-        order = order or golden_answers(read)
-        given[part] = path, read
-    if (of_original := read_original_of(call, benchmark, None, classes)) is not None:
-        given["original"] = of_original
-    refuse_two_kinds(given)
-    parts = joined_parts(given, benchmark, classes)
-    experts, rater_votes, original_labels = parts["golden"], parts.get("votes"), parts.get("original")
+        reader.read(part, path)
+    reader.find_original()
+    reader.refuse_two_kinds()
+    parts = reader.joined()
+    experts, rater_votes, original = parts["golden"], parts.get("votes"), parts.get("original")
     golden_votes = parts.get("rater-golden")
     judged = [parts[part] for part in scores]
     truth = golden_truth(experts, at_least=at_least, among=[each.questions for each in judged])
@@ -128,16 +102,16 @@ def _load_answers(
         "rater_golden": benchmark.sources["rater-golden"] if "rater-golden" in paths else of_votes,
         "original": benchmark.sources.get("original", ""),
     }
-    return judged, CurveParts(
+    return parts, CurveParts(
         benchmark=benchmark,
-        golden_file=given["golden"][0],
+        golden_file=paths["golden"],
         experts=experts,
         golden=truth,
         votes=rater_votes,
         rated=rated,
         rater_golden=golden_votes,
-        original=original_labels,
-        rules=simple_rules(truth, votes=rated, rater_golden=golden_votes, original=original_labels, files=files),
+        original=original,
+        rules=simple_rules(truth, votes=rated, rater_golden=golden_votes, original=original, files=files),
     )
 
 

@@ -110,14 +110,8 @@ class Group(_Taught, click.Group):
 class LazyGroup(Group):
     """A group that has the help of its commands in sections, and imports a command only to run it.
 
-    Parameters
-    ----------
-    package
-        The package with a module for each command: NAME_command.
-    sections
-        The one-line help of each command, by section. A name of two words is a command of a group.
-    notes
-        What follows the commands, by section: terms and their meaning.
+    The command NAME is in the module NAME_command of `package`. In `sections`, a name of two words is a command of a
+    group; `notes` are terms and their meaning, after the commands.
     """
 
     def __init__(

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +10,7 @@ import click
 
 from reassess.aggregation import label_sets, with_golden_votes
 from reassess.cli.call import Call, refuse_repeated
-from reassess.cli.part_inputs import (
-    NONE,
-    find_part,
-    joined_parts,
-    load_golden,
-    matched,
-    needed_part,
-    read_classes_of,
-    read_original_of,
-)
+from reassess.cli.part_inputs import NONE, PartReader, needed_part
 from reassess.core import (
     USUAL_THRESHOLD,
     Benchmark,
@@ -31,12 +21,11 @@ from reassess.core import (
     Predictions,
     Scores,
     Votes,
-    benchmark_of,
     classes_of,
 )
 from reassess.core.common_classes import class_ids_of
-from reassess.data import SOURCES, known_in_sample, label_set_name, read_labels, read_scores, read_votes
-from reassess.errors import DataError, Fix, ReassessError, UnreadableFileError
+from reassess.data import SOURCES, known_in_sample, label_set_name
+from reassess.errors import DataError, Fix, ReassessError, UnreadableFileError, at
 from reassess.evaluation import Outcomes, find_outcomes
 from reassess.text import counted, some
 
@@ -45,39 +34,19 @@ OWN_LABELS = "for images that are not ImageNet's, give --benchmark FOLDER, or th
 
 @dataclass(frozen=True)
 class Judges:
-    """What models are judged by, a label set or several, and what else is known of the images.
-
-    Parameters
-    ----------
-    benchmark
-        Whose images they are.
-    by_default
-        Whether the label sets are ImageNet's because no others were given.
-    files
-        The file of each part.
-    naming
-        The first file that names or numbers a class; None where none does.
-    sets
-        The label sets: by the threshold at which they were cut; several, by name as they were given; or one, by None.
-    original, scores, experts, rater_golden
-        As for `reassess.Findings`.
-    votes
-        The raters' votes, and their golden votes on golden items that have no others.
-    reviewed
-        Of one label set that also says what is unclear, wrong or problematic, all that it says.
-    """
+    """What models are judged by, one label set or several, and what else is known of the images."""
 
     benchmark: Benchmark
-    by_default: bool
-    files: Mapping[str, Path]
-    naming: Path | None
-    sets: dict[float | str | None, LabelSets]
-    original: LabelSets | None
-    scores: Scores | None
-    votes: Votes | None
-    experts: Votes | None
-    rater_golden: Votes | None
-    reviewed: MultiLabels | None
+    by_default: bool  # whether the label sets are ImageNet's because no others were given
+    files: Mapping[str, Path]  # the file of each part
+    naming: Path | None  # the first file that names or numbers a class
+    sets: dict[float | str | None, LabelSets]  # by threshold; several by name, as they were given; one by None
+    original: LabelSets | None = None
+    scores: Scores | None = None
+    votes: Votes | None = None  # the raters', and their golden votes on golden items that have no others
+    experts: Votes | None = None
+    rater_golden: Votes | None = None
+    reviewed: MultiLabels | None = None  # one label set that also says what is unclear, wrong or problematic
 
     @property
     def labels(self) -> LabelSets:
@@ -148,57 +117,37 @@ def load_judges(
 ) -> Judges:
     """Read what models are judged by, all of it in one list of classes; votes if asked for."""
     by_default = benchmark is None and labels is None and thresholds is None
-    classes = None if benchmark is None else read_classes_of(call, benchmark)
-    given: dict[str, tuple[Path, Classed]] = {}
+    reader = PartReader(call, benchmark)
     if not labels_needed and labels is None and benchmark is not None and "labels" not in benchmark.sources:
-        given["labels"] = benchmark.folder or Path("labels"), LabelSets.from_lists([], [], classes)
-        images = benchmark.images
+        reader.given["labels"] = benchmark.folder or Path("labels"), LabelSets.from_lists([], [], reader.classes)
     elif thresholds is None:
         given_sets = {"labels": labels} | {f"labels {number}": more for number, more in enumerate(more_labels, 2)}
         with taken_for_imagenet(by_default):
             paths = {part: needed_part(call, benchmark, "labels", source) for part, source in given_sets.items()}
         refuse_repeated(paths.values())
-        sets = {part: read_labels(path, classes=classes) for part, path in paths.items()}
-        given |= {part: (paths[part], of_set) for part, of_set in sets.items()}
-        images = tuple(chain.from_iterable(of_set.images for of_set in sets.values()))
+        for part, path in paths.items():
+            reader.read(part, path)
     else:
-        path = needed_part(call, benchmark, "scores", _to_cut(labels, scores))
-        to_cut = read_scores(path, classes=classes)
-        given["scores"] = path, to_cut
-        images = to_cut.questions.images
-    if benchmark is None:
-        benchmark = benchmark_of(images)
-        classes = read_classes_of(call, benchmark)
-    benchmark = matched(call, benchmark)
+        reader.need("scores", _to_cut(labels, scores))
+    reader.recognize(reader.images, with_classes=True)
     with taken_for_imagenet(by_default):
-        if thresholds is None and (of_scores := find_part(call, benchmark, "scores", scores)) is not None:
-            given["scores"] = of_scores, read_scores(of_scores, classes=classes)
-        if (of_original := read_original_of(call, benchmark, original, classes)) is not None:
-            given["original"] = of_original
-        main = None
-        if with_votes and (of_votes := find_part(call, benchmark, "votes", None)) is not None:
-            order = call.reading.answers or benchmark.answers
-            main = read_votes(of_votes, answers=order, classes=classes)
-            given["votes"] = of_votes, main
-        if with_votes or "scores" in given:
-            given |= load_golden(call, benchmark, main, None, classes)
+        if thresholds is None:
+            reader.find("scores", scores)
+        reader.find_original(original)
+        if with_votes:
+            reader.find("votes")
+        if with_votes or "scores" in reader.given:
+            reader.find_golden(None)
         names = (labels, *more_labels) if more_labels else ()
-        return _judges(call, benchmark, by_default, classes, given, thresholds, names)
+        return _judges(reader, by_default, thresholds, names)
 
 
 def _judges(
-    call: Call,
-    benchmark: Benchmark,
-    by_default: bool,
-    classes: Classes | None,
-    given: Mapping[str, tuple[Path, Classed]],
-    thresholds: tuple[float, ...] | None,
-    names: tuple[str | None, ...],
+    reader: PartReader, by_default: bool, thresholds: tuple[float, ...] | None, names: tuple[str | None, ...]
 ) -> Judges:
     """The parts in one list of classes; several label sets by their names."""
-    moved = joined_parts(given, benchmark, classes)
-    files = {part: path for part, (path, _) in given.items()}
-    _note_classes(call, given, moved)
+    moved, files = reader.joined(), reader.files
+    _note_classes(reader, moved)
     sets: dict[float | str | None, LabelSets]
     if thresholds is None:
         sets_of = (judging(files[part], noun) for part, noun in moved.items() if part.startswith("labels"))
@@ -208,10 +157,10 @@ def _judges(
     only = None if names else moved.get("labels")
     votes = moved.get("votes")
     return Judges(
-        benchmark=benchmark,
+        benchmark=reader.benchmark,
         by_default=by_default,
         files=files,
-        naming=next((path for path, noun in given.values() if class_ids_of(noun).size), None),
+        naming=next((path for path, noun in reader.given.values() if class_ids_of(noun).size), None),
         sets=sets,
         original=moved.get("original"),
         scores=moved.get("scores"),
@@ -235,11 +184,10 @@ def taken_for_imagenet(by_default: bool) -> Iterator[None]:
 
 def judging(file: str | Path, labels: LabelSets | MultiLabels) -> LabelSets:
     """The label sets of a file that judge a model."""
-    try:
-        return labels.judging if isinstance(labels, MultiLabels) else labels
-    except ReassessError as error:
-        error.at(file)
-        raise
+    if isinstance(labels, LabelSets):
+        return labels
+    with at(file):
+        return labels.judging
 
 
 def _cut(parts: Mapping[str, Any], threshold: float, name: str) -> LabelSets:
@@ -248,14 +196,14 @@ def _cut(parts: Mapping[str, Any], threshold: float, name: str) -> LabelSets:
     )
 
 
-def _note_classes(call: Call, given: Mapping[str, tuple[Path, Classed]], moved: Mapping[str, Classed]) -> None:
+def _note_classes(reader: PartReader, moved: Mapping[str, Classed]) -> None:
     """Say which classes there are, where no list but the names in the files says so."""
     classes = next((classes_of(noun) for noun in moved.values()), Classes())
     if not classes.has_local_ids:
         return
-    named = [str(path) for path, noun in given.values() if classes_of(noun).texts]
+    named = some([str(path) for path, noun in reader.given.values() if classes_of(noun).texts])
     names = some(classes.texts, most=5)
-    call.explanations.append(f"classes: the {counted(len(classes.texts), 'name')} in {some(named)}, sorted: {names}")
+    reader.call.explanations.append(f"classes: the {counted(len(classes.texts), 'name')} in {named}, sorted: {names}")
 
 
 def _to_cut(labels: str | None, scores: str | None) -> str | None:
@@ -273,10 +221,8 @@ def load_original_judges(
     call: Call, benchmark: Benchmark, original: str | None, golden: str | None, *, golden_needed: bool = False
 ) -> Judges:
     """The original labels, if there are any, and golden answers if given or needed, in one list of classes."""
-    classes = read_classes_of(call, benchmark)
-    given: dict[str, tuple[Path, Classed]] = {}
-    if (of_original := read_original_of(call, benchmark, original, classes)) is not None:
-        given["original"] = of_original
+    reader = PartReader(call, benchmark)
+    reader.find_original(original)
     if golden is not None or golden_needed:
         try:
             path = needed_part(call, benchmark, "golden", golden)
@@ -284,19 +230,14 @@ def load_original_judges(
             if golden is None:
                 error.fix = Fix.join("; or ", "give --golden FILE", error.fix)
             raise
-        order = call.reading.answers or benchmark.answers
-        given["golden"] = path, read_votes(path, answers=order, classes=classes)
-    parts = joined_parts(given, benchmark, classes) if given else {}
+        reader.read("golden", path)
+    parts = reader.joined() if reader.given else {}
     return Judges(
         benchmark=benchmark,
         by_default=False,
-        files={part: path for part, (path, _) in given.items()},
-        naming=next((path for path, _ in given.values()), None),
-        sets={None: parts.get("original", LabelSets.from_lists([], [], classes))},
+        files=reader.files,
+        naming=next(iter(reader.files.values()), None),
+        sets={None: parts.get("original", LabelSets.from_lists([], [], reader.classes))},
         original=parts.get("original"),
-        scores=None,
-        votes=None,
         experts=parts.get("golden"),
-        rater_golden=None,
-        reviewed=None,
     )

@@ -1,7 +1,8 @@
 """The parts of a benchmark that commands read, as given or the benchmark's own, and how they are joined."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import click
 from reassess.aggregation import golden_answers
 from reassess.aggregation.golden_items import golden_sources
 from reassess.cli.call import Call
-from reassess.core import IMAGENET, Benchmark, Classed, Classes, LabelSets, Questions, Votes
+from reassess.core import IMAGENET, Benchmark, Classed, Classes, Id, LabelSets, Questions, Votes, benchmark_of
 from reassess.data import (
     SOURCES,
     benchmark_classes,
@@ -19,13 +20,20 @@ from reassess.data import (
     in_one_benchmark,
     labels_from_folders,
     part_path,
+    read_labels,
     read_original,
+    read_scores,
     read_votes,
     warn_of_other_images,
 )
 from reassess.errors import DataError, at
 
 NONE = "none"
+_READERS: Mapping[str, Callable[..., Classed]] = {
+    "labels": read_labels,
+    "original": read_original,
+    "scores": read_scores,
+}  # all other parts are votes
 
 
 def find_part(call: Call, benchmark: Benchmark, part: str, given: str | None) -> Path | None:
@@ -51,89 +59,132 @@ def needed_part(call: Call, benchmark: Benchmark | None, part: str, given: str |
     return call.resolve(part, benchmark.sources[part])
 
 
-def read_classes_of(call: Call, benchmark: Benchmark) -> Classes | None:
-    """The classes of a benchmark, noted as an input; None where they are not known."""
-    source = benchmark.sources.get("classes")
-    if source is not None and source in SOURCES:
-        call.find_all(source)
-    elif source is not None:
-        call.read("classes", Path(source))
-    classes = benchmark_classes(benchmark)
-    return None if classes.count is None else classes
-
-
-def read_original_of(
-    call: Call, benchmark: Benchmark, given: str | None, classes: Classes | None
-) -> tuple[Path, LabelSets] | None:
-    """The original labels as given, or the benchmark's own: of its file, or else of its class folders."""
-    path = find_part(call, benchmark, "original", given)
-    if path is not None:
-        return path, read_original(path, classes=classes)
-    if given is not None or "images" not in benchmark.sources or not has_class_folders(benchmark):
-        return None
-    place = Path(benchmark.sources["images"])
-    if place.is_file():  # of a folder there is no hash
-        call.read("original", place)
-    with at(place):
-        return place, labels_from_folders(benchmark.images, classes)
-
-
-def load_golden(
-    call: Call, benchmark: Benchmark, votes: Votes | None, golden: str | None, classes: Classes | None
-) -> dict[str, tuple[Path, Votes]]:
-    """Files and votes of the experts, as `golden`, and of the raters on the same items, where these are apart.
-
-    Answers are those given, or the benchmark's, or else those of the votes.
-    """
-    expert_file = find_part(call, benchmark, "golden", golden)
-    if expert_file is None:
-        return {}
-    answers = call.reading.answers or benchmark.answers or (None if votes is None else golden_answers(votes))
-    parts = {"golden": expert_file}
-    if votes is not None:
-        own = Benchmark(sources=golden_sources(benchmark, golden))
-        if (rater_file := find_part(call, own, "rater-golden", None)) is not None:
-            parts["rater-golden"] = rater_file
-    return {part: (path, read_votes(path, answers=answers, classes=classes)) for part, path in parts.items()}
-
-
 def matched(call: Call, benchmark: Benchmark) -> Benchmark:
     """The benchmark, its images joined as --match says."""
     return benchmark if call.reading.match is None else replace(benchmark, match=call.reading.match)
 
 
-def joined_parts(
-    given: Mapping[str, tuple[Path, Classed]],
-    benchmark: Benchmark,
-    classes: Classes | None,
-    *,
-    with_one_another: bool = False,
-) -> dict[str, Any]:
-    """The parts that were read, in one list of classes and with the benchmark's names of images.
+class PartReader:
+    """Reads parts of one benchmark in its classes and with its answers, notes them as inputs, and joins them.
 
-    `with_one_another` as for `check_common_images`.
+    Without --benchmark, `recognize` finds the benchmark by the images of a part.
     """
-    named = {f"{path} ({part})": noun for part, (path, noun) in given.items()}
-    parts = dict(zip(given, in_one_benchmark(named, benchmark, classes).values(), strict=True))
-    files = {part: str(path) for part, (path, _) in given.items()}
-    check_common_images(parts, files, benchmark, with_one_another=with_one_another)
-    warn_of_other_images(parts, files, benchmark)
-    return parts
 
+    def __init__(self, call: Call, benchmark: Benchmark | None, *, with_classes: bool = True) -> None:
+        self.call = call
+        self.given: dict[str, tuple[Path, Classed]] = {}  # what was read, and its file, by part; also "labels 2"
+        self.classes: Classes | None = None
+        self._benchmark: Benchmark | None = None
+        if benchmark is not None:
+            self._take(benchmark, with_classes=with_classes)
 
-def refuse_two_kinds(given: Mapping[str, tuple[Path, Classed]]) -> None:
-    """Refuse votes and golden answers of which one is on (image, class) questions, and the other is not."""
-    kinds = {path: _kind(votes) for path, votes in given.values() if isinstance(votes, Votes)}
-    first, *others = kinds
-    for other in others:
-        if kinds[other] != kinds[first]:
-            raise DataError(
-                "different-votes",
-                "votes of different kinds cannot be joined",
-                where=f"{first} and {other}",
-                found=f"{kinds[first]}, and {kinds[other]}",
-                fix="give both files the columns image and class, or both image alone, or both item",
-            )
+    @property
+    def benchmark(self) -> Benchmark:
+        """The benchmark, its images joined as --match says; an empty one if it is unknown."""
+        return matched(self.call, Benchmark()) if self._benchmark is None else self._benchmark
+
+    @property
+    def answers(self) -> tuple[Id, ...] | None:
+        """All answers from invalid to valid, as --answers or the benchmark says; or else those of the votes read."""
+        said = self.call.reading.answers or self.benchmark.answers
+        votes = next((noun for _, noun in self.given.values() if isinstance(noun, Votes)), None)
+        return said or (None if votes is None else golden_answers(votes))
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """The file of each part that was read."""
+        return {part: path for part, (path, _) in self.given.items()}
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The images of all parts that were read; one may be named twice."""
+        return tuple(chain.from_iterable(noun.images for _, noun in self.given.values()))
+
+    def recognize(self, images: Sequence[str], *, with_classes: bool = False) -> None:
+        """Where no benchmark was given, take the known one of these images."""
+        if self._benchmark is None:
+            self._take(benchmark_of(images), with_classes=with_classes)
+
+    def _take(self, benchmark: Benchmark, *, with_classes: bool) -> None:
+        """Take a benchmark, and its classes, which are noted as an input; None where they are not known."""
+        self._benchmark = matched(self.call, benchmark)
+        if not with_classes:
+            return
+        source = benchmark.sources.get("classes")
+        if source is not None and source in SOURCES:
+            self.call.find_all(source)
+        elif source is not None:
+            self.call.read("classes", Path(source))
+        classes = benchmark_classes(benchmark)
+        self.classes = None if classes.count is None else classes
+
+    def read(self, part: str, path: Path) -> Any:
+        """Read a file as a part. Golden votes have the answers of the votes read before, if nothing else says them."""
+        reader = _READERS.get(part.partition(" ")[0])
+        if reader is None:
+            noun: Classed = read_votes(path, answers=self.answers, classes=self.classes)
+        else:
+            noun = reader(path, classes=self.classes)
+        self.given[part] = path, noun
+        return noun
+
+    def need(self, part: str, given: str | None = None) -> Any:
+        """Read a part without which the command cannot work: as given, or the benchmark's."""
+        return self.read(part, needed_part(self.call, self._benchmark, part, given))
+
+    def find(self, part: str, given: str | None = None) -> Any:
+        """Read a part as given, or the benchmark's own if this machine has it; None for "none"."""
+        path = find_part(self.call, self.benchmark, part, given)
+        return None if path is None else self.read(part, path)
+
+    def find_original(self, given: str | None = None) -> LabelSets | None:
+        """Read the original labels as given, or the benchmark's own: of its file, or else of its class folders."""
+        found: LabelSets | None = self.find("original", given)
+        images = self.benchmark.sources.get("images")
+        if found is not None or given is not None or images is None or not has_class_folders(self.benchmark):
+            return found
+        place = Path(images)
+        if place.is_file():  # of a folder there is no hash
+            self.call.read("original", place)
+        with at(place):
+            found = labels_from_folders(self.benchmark.images, self.classes)
+        self.given["original"] = place, found
+        return found
+
+    def find_golden(self, golden: str | None) -> None:
+        """Read the experts' votes, and those of the raters on the same items where their own file has them."""
+        if self.find("golden", golden) is not None and "votes" in self.given:
+            own = Benchmark(sources=golden_sources(self.benchmark, golden))
+            if (path := find_part(self.call, own, "rater-golden", None)) is not None:
+                self.read("rater-golden", path)
+
+    def refuse_two_kinds(self) -> None:
+        """Refuse votes and golden answers where one is on (image, class) questions, and the other is not."""
+        kinds = {path: _kind(votes) for path, votes in self.given.values() if isinstance(votes, Votes)}
+        first, *others = kinds
+        for other in others:
+            if kinds[other] != kinds[first]:
+                raise DataError(
+                    "different-votes",
+                    "votes of different kinds cannot be joined",
+                    where=f"{first} and {other}",
+                    found=f"{kinds[first]}, and {kinds[other]}",
+                    fix="give both files the columns image and class, or both image alone, or both item",
+                )
+
+    def joined(self, *, share_images: bool = True, with_one_another: bool = False) -> dict[str, Any]:
+        """The parts that were read, in one list of classes and with the benchmark's names of images.
+
+        With `share_images`, parts without a common image are an error; `with_one_another` as for `check_common_images`.
+        """
+        named = {f"{path} ({part})": noun for part, (path, noun) in self.given.items()}
+        in_one = in_one_benchmark(named, self.benchmark, self.classes)
+        parts = dict(zip(self.given, in_one.values(), strict=True))
+        files = {part: str(path) for part, path in self.files.items()}
+        if share_images:
+            check_common_images(parts, files, self.benchmark, with_one_another=with_one_another)
+        warn_of_other_images(parts, files, self.benchmark)
+        return parts
 
 
 def _kind(votes: Votes) -> str:

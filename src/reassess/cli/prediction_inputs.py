@@ -13,7 +13,7 @@ from reassess.core.classes import NAMES_BESIDE_IDS
 from reassess.core.image_names import image_keys, numbering_mistake
 from reassess.data import benchmark_names
 from reassess.data.benchmark_folders import MADE_BY
-from reassess.errors import DataError, ReassessError
+from reassess.errors import DataError, ReassessError, at
 from reassess.evaluation import find_class_list
 from reassess.evaluation.evaluation_words import class_list_in_words, no_list_in_words
 from reassess.formats import read_predictions
@@ -119,13 +119,10 @@ def _read_predictions(
 
 def _other_class_list(call: Call, path: Path, predictions: Predictions, judges: Judges) -> list[str] | None:
     """The class of each output by the class list that the images confirm; None if they confirm no other one."""
-    try:
+    with at(path):
         outcomes = judges.outcomes(
             predictions, judges.labels, any_class_list=True, called=str(path), **judges.joining(call)
         )
-    except ReassessError as error:
-        error.at(path)
-        raise
     other = find_class_list(outcomes, judges.labels, judges.original)
     if other is None:
         call.note(f"{path}: {no_list_in_words(outcomes, judges.labels, judges.original)}")
@@ -150,7 +147,7 @@ def _read_named(
         if error.code in ("ids-of-names", "names-without-list") and judges.naming is not None:
             error.where = f"{error.where} and {judges.naming}"
             error.found = error.found if error.code == "ids-of-names" else f"{error.found}, and ids"
-            error.code, error.what = "names-beside-ids", NAMES_BESIDE_IDS
+            error.code, error.what = "ids-and-names", NAMES_BESIDE_IDS
         if judges.by_default:
             _refuse_other_images(path, _images_alone(path), judges)
         with taken_for_imagenet(judges.by_default):
@@ -180,7 +177,7 @@ def _refuse_other_images(path: Path, images: tuple[str, ...] | None, judges: Jud
     """Refuse images of which ImageNet's label sets, by which models are judged by default, hold none."""
     if images and set(image_keys(images)).isdisjoint(image_keys(judges.labels.images)):
         raise DataError(
-            "no-labels",
+            "missing-labels",
             "images are not from ImageNet, and labels are missing",
             where=path,
             allowed=f"names such as {some(judges.labels.images, most=1)}",
@@ -193,7 +190,7 @@ def _in_order(predictions: Predictions, order: str, judges: Judges, path: Path) 
     """The predictions of a file without names, named in the order that was given."""
     if predictions.images is not None:
         raise DataError(
-            "names-in-file", "file has image names, so rows need no order", where=path, fix="do not give --names"
+            "unused-option", "file has image names, so rows need no order", where=path, fix="do not give --names"
         )
     images = _images_in_order(order, judges)
     if len(images) != len(predictions):
@@ -214,7 +211,7 @@ def _images_in_order(order: str, judges: Judges) -> tuple[str, ...]:
         return IMAGENET.images
     if judges.original is None:
         raise DataError(
-            "no-original-labels",
+            "missing-original",
             "class-folder order needs original labels, which are missing",
             fix=f"reassess fetch {IMAGENET.sources['original']}, or pass --original FILE"
             if judges.benchmark.folder is None

@@ -1,6 +1,5 @@
 """Everything that `reassess compare`, the report and its charts show about models."""
 
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -33,9 +32,9 @@ from reassess.core import (
     benchmark_of,
 )
 from reassess.core.checks import check_unique
-from reassess.errors import Missing, ReassessWarning, at
+from reassess.errors import Missing, at
 from reassess.evaluation import ClassList, Evaluation, Outcomes, find_class_list, find_outcomes, summarize
-from reassess.evaluation.evaluation_words import FIX_CLASS_LIST, class_list_in_words, heading
+from reassess.evaluation.evaluation_words import heading, warn_of_class_list
 from reassess.evaluation.result import NONE_SCORED
 from reassess.numeric import Proportion
 from reassess.text import Listed
@@ -299,6 +298,5 @@ def _evaluate_each(
         other = find_class_list(outcomes[name], labels, original)
         if other is not None:
             class_lists[name] = other
-            words = f"{name}: {class_list_in_words(other, labels.classes)}"
-            warnings.warn(ReassessWarning(words, FIX_CLASS_LIST), stacklevel=3)
+            warn_of_class_list(name, other, labels.classes, depth=3)
     return outcomes, evaluations, class_lists

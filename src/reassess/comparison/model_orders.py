@@ -236,9 +236,7 @@ def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrder
     Journal of Statistics 6.
     """
     if len(outcomes) < 2:
-        raise DataError(
-            "too-few-label-sets", "too few label sets to compare rankings", allowed="2 or more", found=len(outcomes)
-        )
+        raise DataError("too-few", "too few label sets to compare rankings", allowed="2 or more", found=len(outcomes))
     panels = {name: Panel.from_outcomes(of_models) for name, of_models in outcomes.items()}
     first = next(iter(panels.values()))
     models = first.models
@@ -247,7 +245,7 @@ def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrder
     common = np.flatnonzero(np.logical_and.reduce(list(scored.values())))
     if not common.size:
         raise DataError(
-            "no-common-image", "no image is scored by all label sets", fix="give label sets of the same images"
+            "nothing-in-common", "no image is scored by all label sets", fix="give label sets of the same images"
         )
     hits: dict[str, _Bools] = {}
     for name, panel in panels.items():

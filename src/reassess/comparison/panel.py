@@ -253,7 +253,7 @@ def check_panel(value: object) -> None:
 
 def _check_models(models: tuple[str, ...]) -> None:
     if not models:
-        raise DataError("no-models", "models are missing", fix="give the predictions of at least one")
+        raise DataError("missing-models", "models are missing", fix="give the predictions of at least one")
     check_unique(models, thing="a model")
 
 
@@ -274,7 +274,7 @@ def _refuse_nothing_in_common(columns: list[_Column]) -> None:
     lines = [f"{column.model}: {column.images}" for column in columns[:most]]
     more = [f"and {len(columns) - most:,} more models"] if len(columns) > most else []
     raise DataError(
-        "no-common-image",
+        "nothing-in-common",
         "models have no image in common",
         found="\n".join(lines + more),
         fix=Fix("use the same image names, or join by another part of the name: {match}", match='"name"'),

@@ -32,7 +32,7 @@ class Band:
     def __post_init__(self) -> None:
         if not 0 <= self.low < self.high < math.inf:
             raise DataError(
-                "empty-band", "band contains no accuracy", allowed="from a lower to a higher percent", found=str(self)
+                "empty", "band contains no accuracy", allowed="from a lower to a higher percent", found=str(self)
             )
 
     def __str__(self) -> str:

@@ -80,7 +80,7 @@ class Candidates(Shown):
                 "duplicate-question", "source names a class twice for one image", where=self.at(int(same[0]))
             )
         if self.sources and np.unique(self.question_ids).size != len(self.questions):
-            raise DataError("no-source", "candidate has no source", fix="leave it out")
+            raise DataError("missing-value", "candidate has no source", fix="leave it out")
         if self.reasons is not None:
             check_length(len(self.reasons), len(self), things="reasons", each="candidate")
         freeze(self, "question_ids", "source_ids", "ranks", "probabilities")

@@ -181,7 +181,7 @@ class Classes(Shown):
             fits = [isinstance(answer, int) and 0 <= answer <= self.largest_id for answer in answers]
         if not all(fits):
             lost = [answer for answer, fit in zip(answers, fits, strict=True) if not fit]
-            raise DataError("unknown-class", "answer is not a class", allowed=self.allowed, found=some(lost, most=3))
+            raise DataError("unknown-answer", "answer is not a class", allowed=self.allowed, found=some(lost, most=3))
         return np.array([known[answer] if known else answer for answer in answers], np.int64)
 
     def find(self, text: str) -> int | None:
@@ -257,7 +257,7 @@ class Classes(Shown):
         if lost:
             fix = "check the spelling, or read all files with one list of classes"
             fix = "use wnids or class ids" if other.wnids else fix
-            raise DataError("no-class", NO_SUCH_CLASS, found=some(lost), fix=fix)
+            raise DataError("unknown-class", NO_SUCH_CLASS, found=some(lost), fix=fix)
         moved = np.array([id_of.get(class_id) or 0 for class_id in range(len(self.texts))])
         return moved[ids], other
 

@@ -95,7 +95,7 @@ def _refuse_names_beside_ids(lists: Mapping[str, Classes]) -> None:
     ]
     if named and numbered:
         raise DataError(
-            "names-beside-ids",
+            "ids-and-names",
             NAMES_BESIDE_IDS,
             where=f"{named[0]} and {numbered[0]}",
             found=f"{some(lists[named[0]].texts, most=2)}, and ids",

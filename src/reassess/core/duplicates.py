@@ -46,7 +46,7 @@ class Duplicates:
         check_known(self.kinds, _KINDS, thing="kind of duplicate", where=self.at)
         check_range(self.groups, 0, what="number of a group", where=self.at)
         if np.unique(self.set_ids).size != len(self.sets):
-            raise DataError("empty-set", "set has no row", fix="leave it out")
+            raise DataError("empty", "set has no row", fix="leave it out")
         self._check_rows()
         self._check_groups()
         freeze(self, "set_ids", "groups")

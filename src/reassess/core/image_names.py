@@ -136,7 +136,7 @@ def unique_images(names: Sequence[str], where: str) -> None:
     """Raise `DataError` if a name is empty or no file can hold it, or two names are the same image."""
     if "" in names:
         raise DataError(
-            "no-image-name", "image name is empty", where=f"{where}, row {names.index('')}", fix="name every image"
+            "missing-value", "image name is empty", where=f"{where}, row {names.index('')}", fix="name every image"
         )
     keys = image_keys(names)
     check_text(names, what="the name of an image", where=where)

@@ -58,7 +58,7 @@ class ImageSelection:
         if self.others is not None:
             check_several(self.others, what="names of images")
         if not self.images:
-            raise DataError("empty-selection", "selection is empty", where=f"the {self.thing}")
+            raise DataError("empty", "selection is empty", where=f"the {self.thing}")
         unique_images((*self.images, *(self.others or ())), f"the {self.thing}")
 
     def __len__(self) -> int:
@@ -148,7 +148,7 @@ class ImageSelection:
     def _unknown(self, names: Sequence[str], total: int, match: Match) -> DataError:
         known = (*self.images, *(self.others or ()))
         return DataError(
-            "unknown-images",
+            "unknown-image",
             f"{len(names):,} of {total:,} images are not in the {self.thing}",
             allowed=f"names such as {some(known, most=2)}",
             found=some(names, most=3),
@@ -164,7 +164,7 @@ class ImageSelection:
             return
         fits = how_they_fit(self.images, names, match=match) if names else None
         raise DataError(
-            "no-common-image",
+            "nothing-in-common",
             f"no image of the dataset is in the {self.thing}",
             allowed=f"names such as {some(self.images, most=2)}",
             found=some(names, most=2) or "no image",

@@ -76,7 +76,7 @@ class Leaderboard(Shown):
 
     def __post_init__(self) -> None:
         if not self.entries:
-            raise DataError("no-models", "leaderboard has no model")
+            raise DataError("missing-models", "leaderboard has no model")
         repeat = first_repeat([(entry.model, entry.image_size) for entry in self.entries])
         if repeat is not None:
             raise DataError(

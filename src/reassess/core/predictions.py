@@ -320,12 +320,12 @@ def _check_columns(columns: npt.NDArray[np.int64], outputs: int | None) -> None:
     ordered = np.sort(columns[columns >= 0])
     if not ordered.size:
         raise DataError(
-            "no-class-output", "no output is a class", allowed="class ids, and -1 for an output that is left out"
+            "unknown-class", "no output is a class", allowed="class ids, and -1 for an output that is left out"
         )
     twice = ordered[1:] == ordered[:-1]
     if twice.any():
         raise DataError(
-            "duplicate-output", "two outputs have the same class", found=f"class {ordered[int(np.argmax(twice))]}"
+            "duplicate-class", "two outputs have the same class", found=f"class {ordered[int(np.argmax(twice))]}"
         )
 
 

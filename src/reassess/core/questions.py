@@ -173,4 +173,4 @@ class StopRule:
 
 def _no_rule(text: str) -> DataError:
     allowed = "LOW,HIGH: two probabilities, the lower one first, such as 0.01,0.99"
-    return DataError("wrong-stop-rule", "not a stop rule", allowed=allowed, found=text)
+    return DataError("wrong-syntax", "not a stop rule", allowed=allowed, found=text)

@@ -84,7 +84,7 @@ class Tasks:
             )
         empty = np.flatnonzero(self.sizes < 1)
         if empty.size:
-            raise DataError("empty-task", "task has no question", where=f"task {self.numbers[empty[0]]}")
+            raise DataError("empty", "task has no question", where=f"task {self.numbers[empty[0]]}")
         images = self.questions.image_ids
         inside = np.ones(images.size, bool)
         inside[self.indptr[:-1]] = False

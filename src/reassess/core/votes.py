@@ -220,7 +220,7 @@ class Votes:
         """Raise `DataError` if it is not known who voted, which something needs; `what` says what."""
         if self.anonymous:
             raise DataError(
-                "no-raters",
+                "missing-raters",
                 f"{what} needs votes with raters",
                 found="counts of votes, without raters",
                 fix="give a row a vote, with the columns image, rater and answer; or take the majority",

@@ -143,7 +143,7 @@ def labels_from_folders(images: Sequence[str], classes: Classes | None = None) -
     of_depth = {name.count("/"): name for name in reversed(images)}
     if len(of_depth) != 1 or 0 in of_depth:
         raise DataError(
-            "class-folders",
+            "not-in-class-folders",
             "class folders are at different depths" if len(of_depth) > 1 else "images are not in class folders",
             allowed="each image in the folder of its class, all at one depth",
             found=some([of_depth[depth] for depth in sorted(of_depth)]) or "no image",
@@ -157,7 +157,7 @@ def labels_from_folders(images: Sequence[str], classes: Classes | None = None) -
     lost = [folder for folder, class_id in id_of.items() if class_id is None]
     if lost:
         raise DataError(
-            "no-class",
+            "unknown-class",
             NO_SUCH_CLASS,
             allowed=classes.allowed,
             found=f"class folders {some(sorted(lost), most=3)}",

@@ -26,7 +26,7 @@ from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings
 from reassess.data.image_folders import list_images
 from reassess.data.joined_parts import benchmark_names
 from reassess.data.loading import read_original
-from reassess.data.name_problems import NameProblem, duplicate_images, image_mismatches, name_problem
+from reassess.data.name_problems import NameProblem, image_mismatches, name_problem, repeated_names
 from reassess.data.sources import find_all
 from reassess.errors import ReassessError, at
 from reassess.formats.files import sha256
@@ -81,7 +81,7 @@ class BenchmarkCheck:
         Settings of benchmark.json.
     parts
         Its parts, also missing ones.
-    duplicates
+    repeated_names
         Images that one part lists under two names.
     mismatches
         Names that are in one part and missing from another.
@@ -101,7 +101,7 @@ class BenchmarkCheck:
     folder: Path | None
     settings: Mapping[str, Any]
     parts: tuple[PartCheck, ...]
-    duplicates: tuple[NameProblem, ...]
+    repeated_names: tuple[NameProblem, ...]
     mismatches: tuple[NameProblem, ...]
     others: tuple[str, ...]
 
@@ -200,7 +200,7 @@ def check_benchmark(source: str | Path) -> BenchmarkCheck:
         folder=folder,
         settings=reader.settings,
         parts=tuple(_with_origin(one, reader.parts, reader.settings) for one in reader.parts.values()),
-        duplicates=tuple(chain.from_iterable(starmap(duplicate_images, images.items()))),
+        repeated_names=tuple(chain.from_iterable(starmap(repeated_names, images.items()))),
         mismatches=(*image_mismatches(names, reader.settings.get("match", "path")), *reader.class_problems()),
         others=() if folder is None else tuple(sorted({path.name for path in folder.glob("[!.]*")} - used)),
     )
@@ -311,7 +311,7 @@ class _Reader:
                 one_place(self.folder, check.part, check.paths)
             held = self._read(check, self.listed)
         except ReassessError as error:
-            if error.code != "no-class" or self.listed is None or check.part in _OF_CLASSES:
+            if error.code != "unknown-class" or self.listed is None or check.part in _OF_CLASSES:
                 return replace(check, error=error)
             return self._read_unlisted(check, error, self.listed)
         self.held[check.part] = held

@@ -36,7 +36,7 @@ class TarImages:
                     raise tarfile.ReadError(f"no end of the archive, and no image, at byte {archive.offset:,}")
         except (tarfile.TarError, OSError, ValueError) as error:  # ValueError: of sizes that no file has
             raise DataError(
-                "unreadable-archive",
+                "unreadable-file",
                 "archive cannot be read",
                 where=place,
                 allowed="a tar that is complete and not compressed",
@@ -77,7 +77,7 @@ class ZipImages:
                 names = [name for name in archive.namelist() if not name.endswith(("/", "\\"))]
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
             raise DataError(
-                "unreadable-archive",
+                "unreadable-file",
                 "archive cannot be read",
                 where=place,
                 allowed="a zip that is complete",

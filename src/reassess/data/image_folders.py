@@ -90,7 +90,7 @@ def pictures_in(place: Path, *, needed: bool = False) -> FolderImages | TarImage
     others = f"{counted(passed_over.total(), 'picture')} of formats that are not read: {counts}" if counts else ""
     if needed and not images.paths:
         raise DataError(
-            "no-images",
+            "missing-images",
             "no image has a known format" if others else "no image was found",
             where=place,
             allowed=f"files of the suffixes {', '.join(PICTURE_SUFFIXES)}",
@@ -128,7 +128,7 @@ def find_images(root: Path, is_image: Callable[[str], bool]) -> FolderImages | T
             _refuse_duplicates(images.place, images.paths)
             return images
     raise DataError(
-        "no-images",
+        "missing-images",
         "no ImageNet validation images were found",
         where=root,
         allowed=f"images or class folders of images, in a folder {SPLIT} or in the folder itself; or {ARCHIVE}",
@@ -193,7 +193,7 @@ def _reading(place: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise DataError(
-            "unreadable-folder",
+            "unreadable-file",
             "folder cannot be read",
             where=place,
             found=error.strerror,

@@ -86,9 +86,11 @@ def open_images(place: str | Path) -> ImageSource:
     unique_images(names, str(place))
     if isinstance(files, FolderImages) and not any(exists(files.place / name) for name in names):
         if place.is_dir():
-            raise DataError("no-images", "no image of the folder can be read", where=place, found=some(names, most=3))
+            raise DataError(
+                "missing-images", "no image of the folder can be read", where=place, found=some(names, most=3)
+            )
         raise DataError(
-            "no-images",
+            "missing-images",
             "no image of the list was found",
             where=place,
             allowed="paths relative to the folder of the list",
@@ -105,7 +107,9 @@ def _listed(place: Path) -> tuple[str, ...]:
     names = {number: line for number, line in enumerate(lines, 1) if line.strip()}
     if not names:
         blank = counted(len(lines), "blank line")
-        raise DataError("no-images", "list has no image", where=place, found=blank, fix="write a path on each line")
+        raise DataError(
+            "missing-images", "list has no image", where=place, found=blank, fix="write a path on each line"
+        )
     for number, line in names.items():
         _refuse_no_path(line, place, number)
     return tuple(names.values())
@@ -129,7 +133,7 @@ def open_sets(places: Sequence[str | Path]) -> dict[str, ImageSource]:
     """The images of each place by the name of its set, see `names_of_sets`; sorted by that name."""
     check_several(places, what="places of images")
     if not places:
-        raise DataError("no-images", "images are missing", fix="name a folder, zip or tar for each set of images")
+        raise DataError("missing-images", "images are missing", fix="name a folder, zip or tar for each set of images")
     _refuse_overlap([Path(place) for place in places])
     # A link is called by its own name.
     names = names_of_sets([os.path.abspath(place) for place in places])  # noqa: PTH100

@@ -89,7 +89,7 @@ def _nothing_in_common(parts: Mapping[str, Classed], files: Mapping[str, str], b
         few, many = sorted((noun.images for noun in parts.values()), key=len)
         fits = how_they_fit(few, many, match=benchmark.match or "path", setting=setting)
     return DataError(
-        "no-common-image",
+        "nothing-in-common",
         f"two files have no {thing} in common",
         where=" and ".join(f"{files[part]} ({_kind(part)})" for part in parts),
         found="; and ".join(some(each, most=2) for each in names),

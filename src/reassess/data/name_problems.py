@@ -1,4 +1,4 @@
-"""Names of images that stand twice in one part of a benchmark, or in one part and not in another."""
+"""Names of images that one part of a benchmark lists twice, or that are in one part and not in another."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,8 +30,8 @@ def name_problem(thing: str, what: str, names: Sequence[str], *, fix: Fix | str 
     return NameProblem(thing=thing, what=what, count=len(names), examples=tuple(names[:_EXAMPLES]), fix=fix)
 
 
-def duplicate_images(part: str, images: Sequence[str]) -> Iterator[NameProblem]:
-    """The images of a part that stand there twice, in another spelling or with another suffix."""
+def repeated_names(part: str, images: Sequence[str]) -> Iterator[NameProblem]:
+    """The images that a part lists twice, in another spelling or with another suffix."""
     keys = [key.casefold() for key in image_keys(images)]
     spellings = _alike(images, keys)
     if spellings:

@@ -45,7 +45,7 @@ def multi_hot(labels: LabelSets, rows: Ints, classes: int | None = None) -> npt.
     classes = labels.classes.count if classes is None else classes
     if classes is None:
         raise DataError(
-            "no-class-count", "label sets do not give the number of classes", fix="give the number of classes"
+            "missing-class-count", "label sets do not give the number of classes", fix="give the number of classes"
         )
     ids, sizes = labels.of_rows(rows)
     hot = np.zeros((len(rows), classes), bool)

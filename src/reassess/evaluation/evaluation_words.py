@@ -1,10 +1,11 @@
 """Words about evaluations that every output shares: what is not scored or missing, and headings."""
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 
 from reassess.core import Classes, LabelSets
-from reassess.errors import Fix
+from reassess.errors import Fix, ReassessWarning
 from reassess.evaluation.class_list import ClassList
 from reassess.evaluation.class_list_search import MOST_SEARCHED_CLASSES, labelled_pairs
 from reassess.evaluation.outcomes import Outcomes
@@ -62,6 +63,13 @@ def missing_in_words(evaluations: Mapping[str, Evaluation]) -> Iterator[str]:
             without.setdefault((part.replace("_", " "), why), []).append(model)
     for (part, why), models in without.items():
         yield f"no {part}{f' for {together(models)}' if len(models) < len(evaluations) else ''}: {why}"
+
+
+def warn_of_class_list(called: str, other: ClassList | None, classes: Classes, *, depth: int) -> None:
+    """Warn if the ids of a model are from another class list."""
+    if other is not None:
+        words = f"{called}: {class_list_in_words(other, classes)}"
+        warnings.warn(ReassessWarning(words, FIX_CLASS_LIST), stacklevel=depth + 1)
 
 
 def class_list_in_words(other: ClassList, classes: Classes) -> str:

@@ -153,7 +153,7 @@ def images_of_rows(predictions: Predictions, labels: LabelSets | None) -> tuple[
         return predictions.images
     if labels is None or len(predictions) != len(labels):
         raise DataError(
-            "no-image-names",
+            "missing-image-names",
             "image names are missing, and the number of rows differs",
             allowed=None if labels is None else f"{len(labels):,} rows",
             found=f"{len(predictions):,} rows",
@@ -177,7 +177,7 @@ def refuse_unknown(
         return
     names = [images[row] for row in unknown.tolist()]
     raise DataError(
-        "unknown-images",
+        "unknown-image",
         f"{len(names):,} of {len(images):,} images are not in the label sets",
         allowed=some(known, most=1) if known else "none: the label set has no image",
         found=some(names, most=3),

@@ -49,7 +49,7 @@ class ImageIndex:
             return self._named(numbers.tolist())
         if numbers.ndim != 1 or numbers.dtype.kind not in "iu" or are_bits:
             raise DataError(
-                "no-image-names",
+                "missing-image-names",
                 "target has no image names",
                 allowed="names, or integers of shape (images,)",
                 found=f"{'bfloat16' if are_bits else numbers.dtype} {numbers.shape}",
@@ -57,7 +57,7 @@ class ImageIndex:
             )
         if not self.numbered:
             raise DataError(
-                "no-image-names",
+                "missing-image-names",
                 "images are numbered, and no list gives their names",
                 fix="give the names of the dataset's images, in its order: images=dataset.images",
             )
@@ -98,7 +98,7 @@ class ImageIndex:
         if rows.min() == NOT_SEEN:
             missing = [names[row] for row in np.flatnonzero(rows == NOT_SEEN).tolist()]
             raise DataError(
-                "unknown-images",
+                "unknown-image",
                 f"{len(missing):,} of the {len(names):,} images of a batch are unknown",
                 allowed=f"names such as {some(self.images, most=2)}",
                 found=some(missing, most=3),
@@ -241,7 +241,7 @@ def index_images(labels: LabelSets | None, images: Sequence[str] | None, *, igno
     """The images of label sets, or of a dataset, joined by name; None where every batch brings its valid classes."""
     if labels is None:
         if images is not None:
-            raise DataError("no-labels", "images were given without labels", fix="labels=reassess.read_labels()")
+            raise DataError("missing-labels", "images were given without labels", fix="labels=reassess.read_labels()")
         return None
     check_type(LabelSets, labels, what="label sets", fix="labels=read_labels(FILE)")
     if images is None:

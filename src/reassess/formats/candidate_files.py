@@ -105,14 +105,14 @@ def read_candidates(path: str | Path, classes: Classes | None = None) -> Candida
     votes = [name for name in ("rater", "worker", "answer") if name in table.columns]
     if votes:
         raise DataError(
-            "wrong-table",
+            "not-candidates",
             "file has votes, not candidates",
             where=f"{path}, column {votes[0]}",
             fix="give candidates: votes, and golden ones above all, are no questions to ask",
         )
     if {"task", "classes"} <= set(table.columns):
         raise DataError(
-            "wrong-table",
+            "not-candidates",
             "file has tasks, whose questions are already grouped",
             where=path,
             fix="give what propose wrote",

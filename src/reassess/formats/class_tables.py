@@ -77,7 +77,7 @@ def read_groups(path: str | Path, classes: Classes) -> dict[int, str]:
         before = groups.setdefault(class_id, name)
         if before != name:
             raise DataError(
-                "two-groups",
+                "duplicate-class",
                 "class is in two groups",
                 where=f"{path}, class {classes.label(class_id)}",
                 found=f"{before} and {name}",
@@ -94,20 +94,11 @@ def read_hierarchy(path: str | Path, classes: Classes) -> Hierarchy:
     path = as_path(path)
     check_type(Classes, classes, optional=True)
     children, parents = _columns(path, "child", "parent")
-    for heading, texts in (("child", children), ("parent", parents)):
-        blank = next((row for row, text in enumerate(texts) if not text.strip()), None)
-        if blank is not None:
-            raise DataError(
-                "missing-value",
-                "value is missing",
-                where=place(path, blank, heading),
-                fix="name it, or leave the row out",
-            )
     with at(path):
         hierarchy = Hierarchy.from_pairs(zip(children, parents, strict=True), classes)
     if not hierarchy.paths:
         raise DataError(
-            "no-class",
+            "unknown-class",
             "no class is in the hierarchy",
             where=path,
             allowed=f"children that are {classes.allowed}",
@@ -128,11 +119,11 @@ def _object(path: Path) -> tuple[Sequence[str], Sequence[str]]:
 
 
 def _columns(path: Path, *names: str) -> list[Sequence[str]]:
-    """Columns of texts, of which none is missing."""
+    """Columns of texts, none missing or blank."""
     table = read_table(path, text=names)
     there = [table[column(path, table, name)] for name in names]
     for series in there:
-        refuse_missing(path, series)
+        refuse_missing(path, series.set(series.str.strip_chars() == "", None))
     return [series.to_list() for series in there]
 
 
@@ -141,7 +132,7 @@ def _ids(path: Path, texts: Sequence[str], classes: Classes) -> npt.NDArray[np.i
     lost = [text for text, class_id in id_of.items() if class_id < 0]
     if lost:
         raise DataError(
-            "no-class",
+            "unknown-class",
             NO_SUCH_CLASS,
             where=path,
             found=some(lost),
@@ -189,7 +180,7 @@ def _with_words(wnids: Path, words: Path) -> Classes:
     name_of = dict(line.split("\t", 1) for line in read_lines(words) if "\t" in line)
     missing = [wnid for wnid in order if wnid not in name_of]
     if missing:
-        raise DataError("no-class-name", "class name is empty", where=words, found=some(missing))
+        raise DataError("missing-value", "class name is empty", where=words, found=some(missing))
     return Classes(count=len(order), wnids=tuple(order), names=tuple(name_of[wnid] for wnid in order))
 
 
@@ -237,7 +228,7 @@ def _ids_in_order(path: Path, series: "pl.Series") -> "pl.Series":
 
 def _check_names(names: Sequence[str], place: Callable[[int], str]) -> None:
     if "" in names:
-        raise DataError("no-class-name", "class name is empty", where=place(names.index("")), fix="name every class")
+        raise DataError("missing-value", "class name is empty", where=place(names.index("")), fix="name every class")
 
 
 def _check_apart(names: Sequence[str], synonyms: Sequence[Sequence[str]], place: Callable[[int], str]) -> None:

@@ -12,7 +12,7 @@ from reassess.core import IMAGENET, Classes, LabelSets, MultiLabels
 from reassess.core.checks import check_type
 from reassess.core.image_names import image_keys
 from reassess.core.labels import check_original
-from reassess.errors import DataError, ReassessError
+from reassess.errors import DataError, ReassessError, at
 from reassess.formats.files import as_path, read_lines, suffix_of, writing
 from reassess.formats.json_files import other_shape, read_json
 from reassess.formats.question_columns import ids_of_lists
@@ -35,6 +35,17 @@ _SHAPE = "a list of 50,000 lists of class ids, or an object from image name to l
 LABEL_SUFFIXES = (".json", *TABLE_SUFFIXES)
 
 _NAME = "image"
+_OF_VOTES = "votes", "make scores of the votes, and label sets of the scores"
+_OF_SCORES = (
+    "scores",
+    "cut label sets at a threshold (reassess labels), or leave the column out if every class is valid",
+)
+# Columns of tables with classes that are not valid: what they hold, and how to fix it.
+_NOT_LABELS = {
+    "answer": ("answers", "keep the rows that are valid, and drop the column"),
+    **dict.fromkeys(("count", "rater"), _OF_VOTES),
+    **dict.fromkeys(("score", "probability"), _OF_SCORES),
+}
 
 
 def read_label_file(
@@ -70,11 +81,8 @@ def read_original_file(path: str | Path, *, classes: Classes | None = None) -> L
     else:
         images, lists = _lists_of_table(path, read_table(path, text=(_NAME,)))
     original = _label_sets(path, images, lists, classes)
-    try:
+    with at(path):
         check_original(original)
-    except ReassessError as error:
-        error.at(path)
-        raise
     return original
 
 
@@ -182,30 +190,15 @@ def _refuse_counts(path: Path, table: "pl.DataFrame") -> None:
 
 
 def _lists_of_table(path: Path, table: "pl.DataFrame") -> tuple[Sequence[str], list[list[Any]]]:
-    if "answer" in table.columns:
-        raise DataError(
-            "not-labels",
-            "table has answers, so not all of its classes are valid",
-            where=path,
-            found=", ".join(table.columns[:12]),
-            fix="keep the rows that are valid, and drop the column",
-        )
-    if counted := next((name for name in ("count", "rater") if name in table.columns), None):
-        raise DataError(
-            "not-labels",
-            "table has votes, so not all of its classes are valid",
-            where=path,
-            found=f"a column {counted}",
-            fix="make scores of the votes, and label sets of the scores",
-        )
-    if scored := next((name for name in ("score", "probability") if name in table.columns), None):
-        raise DataError(
-            "not-labels",
-            "table has scores, so not all of its classes are valid",
-            where=path,
-            found=f"a column {scored}",
-            fix="cut label sets at a threshold (reassess labels), or leave the column out if every class is valid",
-        )
+    for name, (thing, fix) in _NOT_LABELS.items():
+        if name in table.columns:
+            raise DataError(
+                "not-labels",
+                f"table has {thing}, so not all of its classes are valid",
+                where=path,
+                found=f"a column {name}",
+                fix=fix,
+            )
     images = table[column(path, table, _NAME)]
     classes = table[column(path, table, "class")]
     if classes.dtype.is_numeric():

@@ -174,7 +174,7 @@ def _joined(halves: Sequence[_Table]) -> tuple[list[LeaderboardRow], dict[str, i
     both = [key for key in original.rows if key in real.rows]
     if not both:
         raise DataError(
-            "no-common-model",
+            "nothing-in-common",
             "the two tables have no model in common",
             where=f"{original.path} and {real.path}",
             found=f"{_in_words(original.keys[0])} and {_in_words(real.keys[0])}",

@@ -51,7 +51,7 @@ def ids_of_texts(path: Path, texts: Sequence[str], classes: Classes | None) -> t
         lost = sorted(text for text, class_id in id_of.items() if class_id < 0)
         if lost:
             raise DataError(
-                "no-class",
+                "unknown-class",
                 NO_SUCH_CLASS,
                 where=path,
                 allowed=classes.allowed,
@@ -92,7 +92,7 @@ def ids_and_names(path: Path, found: str | None = None) -> DataError:
 
 
 def _no_name(where: object) -> DataError:
-    return DataError("no-class-name", "class name is empty", where=where, allowed="whole numbers, or text", found="''")
+    return DataError("missing-value", "class name is empty", where=where, allowed="whole numbers, or text", found="''")
 
 
 def _checked(path: Path, numbers: dict[str, int], classes: Classes) -> tuple[dict[str, int], Classes]:

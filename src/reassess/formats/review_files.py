@@ -156,7 +156,7 @@ def _reviews_of_lists(path: Path, table: "pl.DataFrame", classes: Classes | None
         for kind in _KINDS:
             if any(_is_list(part, classes) for part in review[kind]):
                 raise DataError(
-                    "wrong-cell",
+                    "wrong-row",
                     "classes in a cell are separated by semicolons",
                     where=place(path, row, headings[kind]),
                     allowed="classes separated by commas",

@@ -98,7 +98,7 @@ def read_table(path: Path, *, text: Sequence[str] = (), rows_needed: bool = True
             fix="write the headings above the first row",
         )
     if rows_needed and not table.height:
-        raise DataError("no-rows", "table has no rows", where=path, fix="write it again")
+        raise DataError("empty-file", "table has no rows", where=path, fix="write it again")
     return table.with_columns(series.cast(pl.String) for series in table if series.dtype in (pl.Categorical, pl.Enum))
 
 

@@ -68,7 +68,7 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
     lines = list(_lines(path))
     if not lines:
         raise DataError(
-            "no-tasks", "file has no tasks", where=path, allowed=f"lines such as {_FORM}", fix="write it again"
+            "empty-file", "file has no tasks", where=path, allowed=f"lines such as {_FORM}", fix="write it again"
         )
     sizes = np.array([len(line.classes) for line in lines])
     asked = [line for line in lines for _ in line.classes]
@@ -209,7 +209,7 @@ def _class_ids(
     try:
         class_ids, classes = ids_of_column(path, pl.Series("class", called, dtype), classes)
     except DataError as error:
-        if error.code == "no-class" and classes is not None:
+        if error.code == "unknown-class" and classes is not None:
             lost = (
                 line.where for line in lines if any(classes.id_of(str(each), where="") < 0 for each in line.classes)
             )

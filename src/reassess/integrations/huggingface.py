@@ -130,7 +130,7 @@ def whole_names(given: Iterable[str | None], column: str) -> tuple[str, ...]:
     missing = [row for row, name in enumerate(names) if not name]
     if missing:
         raise DataError(
-            "no-image-names",
+            "missing-image-names",
             f"{len(missing):,} of {len(names):,} images have no file name",
             where=f"column {column}, the first is row {missing[0]}",
             fix="add the labels before any map or filter, in which decoded images lose the names of their files; or "
@@ -151,7 +151,7 @@ def check_columns(dataset: object, image: str, feature: str | None) -> None:
         )
     if dataset.features is None:
         raise DataError(
-            "no-features",
+            "missing-column",
             "dataset does not describe its columns",
             fix="add the labels before any map, or give map and from_generator the features",
         )

@@ -152,7 +152,7 @@ def check_elements(dataset: Any, file_name: str, features: list[str]) -> None:
     spec = dataset.element_spec
     if not isinstance(spec, Mapping):
         raise DataError(
-            "no-image-names",
+            "missing-image-names",
             "elements of the dataset are not dicts, so they have no image names",
             allowed=f"dicts with the feature {file_name}",
             found=f"{type(spec).__name__}: {spec}",

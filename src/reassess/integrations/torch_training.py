@@ -62,7 +62,7 @@ def image_names(dataset: Any) -> list[str]:
     if callable(getattr(dataset, "filenames", None)):
         return [os.fspath(name) for name in dataset.filenames()]
     raise DataError(
-        "no-image-names",
+        "missing-image-names",
         "dataset does not give the files of its images",
         allowed="one with samples, such as torchvision's ImageFolder, or with filenames(), such as timm's",
         found=type(dataset).__name__,

@@ -187,7 +187,7 @@ class ImageNetReaL(VisionDataset):
         missing = [self.images[row] for row in np.flatnonzero(rows < 0).tolist()]
         if missing:
             raise DataError(
-                "unknown-images",
+                "unknown-image",
                 f"{len(missing):,} of {len(rows):,} images are not in {what}",
                 where=self._files.place,
                 allowed=f"names such as {some(known.images, most=2)}",

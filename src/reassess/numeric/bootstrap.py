@@ -122,14 +122,14 @@ def check_replicates(replicates: int) -> None:
     fewest = math.ceil(1 / _TAIL)
     if replicates < fewest:
         raise DataError(
-            "too-few-replicates",
+            "too-few",
             "too few replicates for a 95 % interval",
             allowed=f"{fewest} or more",
             found=replicates,
         )
     if replicates > _MOST_REPLICATES:
         raise DataError(
-            "too-many-replicates", "too many replicates", allowed=f"up to {_MOST_REPLICATES:,}", found=f"{replicates:,}"
+            "too-many", "too many replicates", allowed=f"up to {_MOST_REPLICATES:,}", found=f"{replicates:,}"
         )
 
 

@@ -88,7 +88,7 @@ def choose_models(
     if not len(result.candidates):
         aside, lost = len(result.set_aside), result.without_class
         images = f"{counted(aside, 'image')} set aside, {counted(lost, 'image')} without a class"
-        raise DataError("no-candidates", "no model has a candidate", found=images)
+        raise DataError("missing-candidates", "no model has a candidate", found=images)
     judged = golden_pairs(result, golden)
     is_searched = np.random.default_rng(seed).permutation(judged.count) < judged.count // _SEARCHED
     checked = judged.of_images(~is_searched)

@@ -132,7 +132,7 @@ def _place(images: str | Path | None, benchmark: Benchmark | None) -> Path:
         return Path(images)
     if benchmark is None:
         raise DataError(
-            "no-images", "images are missing", fix=Fix("{images}, or a benchmark that has images", images="PLACE")
+            "missing-images", "images are missing", fix=Fix("{images}, or a benchmark that has images", images="PLACE")
         )
     return part_path(benchmark, "images", needed_by="predict")
 

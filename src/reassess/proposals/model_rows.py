@@ -106,7 +106,7 @@ def see(
 def _no_image(images: Sequence[str], index: ImageNumbers) -> DataError:
     """The error for a model that would have no say at all."""
     return DataError(
-        "no-common-image",
+        "nothing-in-common",
         "no image of the model is known",
         allowed=f"names such as {some(index.names, most=2)}" if index.names else None,
         found=some(images, most=2) if images else "no image",

@@ -89,9 +89,7 @@ class Opener:
     def __init__(self, models: Sequence[AnyModel], *, device: str | None) -> None:
         ready = [model.name for model in models if isinstance(model, ImageModel)]
         if device is not None and len(ready) == len(models):
-            raise DataError(
-                "device-not-used", "a loaded model takes no device", where=some(ready, most=3), found=device
-            )
+            raise DataError("unused-option", "a loaded model takes no device", where=some(ready, most=3), found=device)
         self._takers = takers([name_of(model) for model in models], "device")
         self._device = device
 
@@ -171,7 +169,7 @@ def _first_image(decode: Decoder) -> Any:
     first = next((result for result in results if not isinstance(result, str)), None)
     if first is None:
         reasons = [f"{name}: {decode(row)}" for row, name in enumerate(images.names[:3])]
-        raise DataError("unreadable-images", "no image can be read", where=images.place, found="\n".join(reasons))
+        raise DataError("unreadable-image", "no image can be read", where=images.place, found="\n".join(reasons))
     return first
 
 

@@ -23,7 +23,7 @@ def open_onnx(source: ModelSource, name: str, device: str | None) -> ImageModel:
     """A model in a file, with the transform that goes with it."""
     if source.checkpoint is not None:
         raise DataError(
-            "checkpoint-not-used",
+            "unused-option",
             "ONNX files have their own weights",
             where=source.name,
             fix="leave the checkpoint out",

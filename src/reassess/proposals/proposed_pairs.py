@@ -157,14 +157,14 @@ def _at(pairs: Pairs, rows: _Ints) -> Pairs:
 def _check(valid: _Bools, images: int) -> None:
     if not valid.size:
         raise DataError(
-            "no-golden-answers",
+            "missing-golden",
             "models have no golden image",
             found=f"{images:,} golden images",
             fix="check that all files name the images alike, or run the models on the golden images",
         )
     if not valid.any():
         raise DataError(
-            "no-golden-answers",
+            "missing-golden",
             "no golden question on the models' images is valid",
             found=f"{valid.size:,} pairs that are not valid",
             fix="recall needs a valid golden question: answer more",

@@ -187,7 +187,7 @@ def _each(models: _Models) -> Iterable[tuple[str, Predictions]]:
 
 def _check_names(names: list[str]) -> None:
     if not names:
-        raise DataError("no-models", "models are missing", fix="give at least one")
+        raise DataError("missing-models", "models are missing", fix="give at least one")
     check_unique(names, thing="a model")
     if ORIGINAL_SOURCE in names:
         raise DataError(
@@ -229,7 +229,7 @@ def _limit(per_image: float, images: int, fixed: int) -> int:
     limit += (limit + 1) / images <= per_image if images else 0  # the product may have been rounded down
     if fixed > limit:
         raise DataError(
-            "too-many-candidates",
+            "too-many",
             "original labels and top-1 predictions already exceed the number of candidates per image",
             allowed=f"{per_image:g} an image",
             found=f"{fixed / images:.2f} an image, on {images:,} images that go to raters",

@@ -22,14 +22,14 @@ def open_python(source: ModelSource, name: str, device: str | None) -> ImageMode
     for option, given in (("transform", source.transform), ("checkpoint", source.checkpoint), ("device", device)):
         if given is not None:
             raise DataError(
-                "option-not-used",
+                "unused-option",
                 f"functions take no {option}",
                 where=source.name,
                 fix=f"choose the {option} in its code",
             )
     module_name, _, called = name.rpartition(":")
     if not module_name or module_name.startswith(".") or not called:
-        raise DataError("no-function", "function is not named", where=source.name, allowed="python:module:function")
+        raise DataError("import-failed", "function is not named", where=source.name, allowed="python:module:function")
     folder = str(Path.cwd())
     with _found_in(folder):
         module = _imported(source.name, module_name)
@@ -74,12 +74,12 @@ def _function(model: str, module: ModuleType, called: str) -> Callable[[Any], An
     except AttributeError as error:
         functions = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
         raise DataError(
-            "no-function", "module does not have this function", where=model, fix=nearest(called, functions)
+            "import-failed", "module does not have this function", where=model, fix=nearest(called, functions)
         ) from error
     except (Exception, SystemExit) as error:  # of a module with a __getattr__ of its own
         raise _fails(model, module.__name__, error) from error
     if not callable(function):
-        raise DataError("not-a-function", "not a function", where=model, found=type(function).__name__)
+        raise DataError("wrong-type", "not a function", where=model, found=type(function).__name__)
     return function  # type: ignore[no-any-return]
 
 

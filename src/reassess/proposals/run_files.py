@@ -47,12 +47,12 @@ def files_of(names: Sequence[str], output: Path) -> list[Path]:
         )
     if not names:
         raise DataError(
-            "no-models", "models are missing", allowed="timm:NAME, torchvision:NAME, onnx:FILE, python:module:function"
+            "missing-models",
+            "models are missing",
+            allowed="timm:NAME, torchvision:NAME, onnx:FILE, python:module:function",
         )
     if output.name in ("", ".."):  # nothing beside it can be called after it
-        raise OutputError(
-            "no-output-name", "output has no file name", where=output, fix="name a file or a folder in it"
-        )
+        raise OutputError("invalid-name", "output has no file name", where=output, fix="name a file or a folder in it")
     if len(names) == 1:
         suffix_of(output, _SUFFIXES, "predictions of images")
         return [output]

@@ -224,7 +224,7 @@ def votes_until_closed(votes: Votes, model: RaterModel, stop: StopRule, at_most:
     rows = np.flatnonzero(votes.sizes >= at_most)
     if not rows.size:
         raise DataError(
-            "no-vote-counts",
+            "missing-votes",
             "earlier votes do not give the number of votes per question",
             allowed=f"a question with {at_most:,} votes or more",
             found=f"{int(votes.sizes.max(initial=0)):,} at most",
@@ -254,6 +254,8 @@ def seconds_per_vote(votes: Votes) -> float:
     seconds = np.empty(0) if votes.seconds is None else votes.seconds[~np.isnan(votes.seconds)]
     if not seconds.size:
         raise DataError(
-            "no-times", "no vote has a time", fix="give votes with a column seconds, or the seconds that a vote takes"
+            "missing-votes",
+            "no vote has a time",
+            fix="give votes with a column seconds, or the seconds that a vote takes",
         )
     return float(np.minimum(seconds, np.quantile(seconds, _LONGEST)).mean())

@@ -256,7 +256,7 @@ def _locked(path: Path) -> TextIO:
         return take_lock(path, is_optional=True)
     except LockedError as error:
         raise DataError(
-            "output-in-use",
+            "in-use",
             "another run is writing this output",
             where=path.parent,
             found=str(error) if error.holder else None,

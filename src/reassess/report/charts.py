@@ -180,6 +180,6 @@ def write_chart(path: str | Path, kind: str, findings: Findings, *, force: bool 
     check_known([kind], CHARTS, thing="kind of chart", fix=nearest(kind, CHARTS))
     chart = CHARTS[kind](findings)
     if isinstance(chart, Missing):
-        raise DataError("no-chart", f"{kind} chart cannot be drawn", found=chart.why)
+        raise DataError("nothing-to-show", f"{kind} chart cannot be drawn", found=chart.why)
     save_figure(as_path(path), chart.draw, title=chart.title, size=chart.size, force=force)
     return chart

@@ -109,7 +109,7 @@ def write_report(
     suffix_of(path, REPORT_SUFFIXES, "a report")
     if not findings.evaluations:
         raise DataError(
-            "no-evaluations", "findings have no evaluations", fix="make them with Findings.from_predictions"
+            "missing-models", "findings have no evaluations", fix="make them with Findings.from_predictions"
         )
     gallery = None
     if images is not None:

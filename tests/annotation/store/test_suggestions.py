@@ -62,7 +62,7 @@ def test_what_cannot_be_suggested_is_refused(path: Path) -> None:
     campaign = campaign_at(path, (1, 1), raters=2, golden_share=0)
     turn = turn_of(campaign, 2)
     assert message(suggest, campaign, 2, turn.task, 6, NOW) == "unknown class\n  found:   class 6"
-    assert code_of(suggest, campaign, 3, turn.task, 5, NOW) == "task-not-shown"
+    assert code_of(suggest, campaign, 3, turn.task, 5, NOW) == "not-shown"
 
 
 def states(campaign: Campaign) -> dict[int, str | None]:

@@ -1,6 +1,4 @@
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -8,10 +6,9 @@ import pytest
 from reassess.aggregation import label_sets
 from reassess.data import read_original
 from reassess.formats import read_label_file, read_score_file
-from tests.helpers import document_of, read_posterior
+from tests.helpers import RealFile, Runner, document_of, read_posterior
 
-Run = Callable[..., Any]
-Real = Callable[[str], Path]
+Real = RealFile
 
 
 @pytest.fixture
@@ -29,7 +26,7 @@ def plain(tmp_path: Path) -> Path:
     return path
 
 
-def test_imagenet_real_makes_the_published_scores_and_labels(run: Run, real_file: Real, tmp_path: Path) -> None:
+def test_imagenet_real_makes_the_published_scores_and_labels(run: Runner, real_file: Real, tmp_path: Path) -> None:
     published = read_score_file(real_file("scores.npz"))
     real, original = read_label_file(real_file("real.json")), read_original(real_file("validation_labels.txt"))
     output = tmp_path / "scores.npz"
@@ -43,7 +40,7 @@ def test_imagenet_real_makes_the_published_scores_and_labels(run: Run, real_file
     assert label_sets(made, 0.8, original=original).sets() == real.sets()
 
 
-def test_plain_items_give_a_table_of_item_answer_and_probability(run: Run, plain: Path, tmp_path: Path) -> None:
+def test_plain_items_give_a_table_of_item_answer_and_probability(run: Runner, plain: Path, tmp_path: Path) -> None:
     output = tmp_path / "shares.csv"
     result = run("aggregate", plain, "--method", "majority", "-o", output)
     assert (result.code, result.out) == (
@@ -58,7 +55,7 @@ def test_plain_items_give_a_table_of_item_answer_and_probability(run: Run, plain
 
 
 def test_the_default_with_golden_answers_is_chosen_on_them_and_the_output_says_why(
-    run: Run, plain: Path, tmp_path: Path
+    run: Runner, plain: Path, tmp_path: Path
 ) -> None:
     golden, output = tmp_path / "golden.csv", tmp_path / "p.csv"
     golden.write_text("item,rater,answer\np,expert,b\nq,expert,b\nr,expert,a\n")
@@ -81,7 +78,7 @@ def test_the_default_with_golden_answers_is_chosen_on_them_and_the_output_says_w
     ],
 )
 def test_options_that_do_not_go_together_are_usage_errors(
-    run: Run, plain: Path, tmp_path: Path, argv: list[str], message: str
+    run: Runner, plain: Path, tmp_path: Path, argv: list[str], message: str
 ) -> None:
     output = tmp_path / "out.csv"
     paths = {"VOTES": plain, "OUT": output}
@@ -91,7 +88,7 @@ def test_options_that_do_not_go_together_are_usage_errors(
     assert not output.exists()
 
 
-def test_one_thing_is_not_counted_in_the_plural(folder: Path, run: Run) -> None:
+def test_one_thing_is_not_counted_in_the_plural(folder: Path, run: Runner) -> None:
     Path("farm").mkdir()
     vote = "image,class,rater,answer\na.jpg,hen,ann,yes\n"
     for part in ("votes", "golden"):

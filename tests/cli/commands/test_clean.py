@@ -11,7 +11,7 @@ import pytest
 
 from reassess.formats.files import read_lines
 from tests.cleaning.simulated import simulated, wrong_labels
-from tests.helpers import Run, document_of, results_of, write_csv
+from tests.helpers import Runner, document_of, results_of, write_csv
 
 NAMES = ("cat", "dog", "eel")
 COUNT = 90
@@ -52,7 +52,7 @@ def training(folder: Path) -> Path:
 
 
 def test_what_is_kept_is_written_and_how_labels_went_wrong_shown(
-    training: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+    training: Path, run: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "80")
@@ -79,7 +79,7 @@ def test_what_is_kept_is_written_and_how_labels_went_wrong_shown(
     assert (table.filter(pl.col("kept") == 0)["label_quality"] < 0.5).all()
 
 
-def test_folds_and_their_order_give_the_same_list(training: Path, run: Callable[..., Run]) -> None:
+def test_folds_and_their_order_give_the_same_list(training: Path, run: Runner) -> None:
     assert run(*CALL).code == 0
     for files in ("fold-0.npz fold-1.npz", "fold-1.npz fold-0.npz", "fold-1.npz all.npz fold-0.npz"):
         result = run("clean", *files.split(), "--benchmark", "folded", "-o", "folds.txt", "--force")
@@ -88,7 +88,7 @@ def test_folds_and_their_order_give_the_same_list(training: Path, run: Callable[
         assert ("2 repetitions\n" in result.out) == ("all" in files)
 
 
-def test_consistency_takes_ids(training: Path, run: Callable[..., Run]) -> None:
+def test_consistency_takes_ids(training: Path, run: Runner) -> None:
     result = run("clean", "ids.csv", *CALL[2:], "--method", "consistent", "--quiet")
     assert (result.code, result.err) == (0, "")
     assert [line.split() for line in result.out.splitlines()[2:]] == [
@@ -101,13 +101,13 @@ def test_consistency_takes_ids(training: Path, run: Callable[..., Run]) -> None:
     assert Path("scores.txt").read_text() == Path("clean.txt").read_text()
 
 
-def test_what_scores_are_is_said(training: Path, run: Callable[..., Run]) -> None:
+def test_what_scores_are_is_said(training: Path, run: Runner) -> None:
     last = run("clean", "bounded.npz", *CALL[2:]).out.splitlines()[-1]
     assert last.endswith("; in [0, 1] without adding up to 1, so taken as logits")
 
 
 def test_an_output_of_a_class_that_no_label_has_is_left_out_and_said_unless_the_labels_list_it(
-    training: Path, run: Callable[..., Run]
+    training: Path, run: Runner
 ) -> None:
     """A model that was trained for more classes knows more; a class of the labels' own list would be lost."""
     given = dict(np.load("logits.npz"))
@@ -124,7 +124,7 @@ def test_an_output_of_a_class_that_no_label_has_is_left_out_and_said_unless_the_
     assert "  found:   fox (1)\n" in refused.err
 
 
-def test_checked_labels_correct_the_share(training: Path, run: Callable[..., Run]) -> None:
+def test_checked_labels_correct_the_share(training: Path, run: Runner) -> None:
     results = results_of(run, *CALL, "--golden", "golden.csv")
     checked = results["noise"]["checked"]
     assert checked["checked"] == 30
@@ -133,7 +133,7 @@ def test_checked_labels_correct_the_share(training: Path, run: Callable[..., Run
     assert result.out.splitlines()[1].startswith(f"30 labels were checked, {checked['wrong']} of them are wrong; ")
 
 
-def test_votes_for_one_class_check_the_label(training: Path, run: Callable[..., Run]) -> None:
+def test_votes_for_one_class_check_the_label(training: Path, run: Runner) -> None:
     by_votes = run(*CALL, "--golden", "votes.csv")
     assert by_votes.code == 0
     by_golden = run(*CALL[:-1], "golden.txt", "--golden", "golden.csv")
@@ -142,7 +142,7 @@ def test_votes_for_one_class_check_the_label(training: Path, run: Callable[..., 
     assert "1 golden item left out, for lack of " in by_votes.out
 
 
-def test_checked_labels_that_refute_the_model_are_said_to(training: Path, run: Callable[..., Run]) -> None:
+def test_checked_labels_that_refute_the_model_are_said_to(training: Path, run: Runner) -> None:
     table = pl.read_csv("golden.csv").with_columns(pl.lit("no").alias("answer"))
     table = pl.concat([table, table.head(1).with_columns(image=pl.lit("eel/x.png"), answer=pl.lit("yes"))])
     table.write_csv("all-wrong.csv")
@@ -150,7 +150,7 @@ def test_checked_labels_that_refute_the_model_are_said_to(training: Path, run: C
     assert line.endswith(" %, which the checked labels refute")
 
 
-def test_document_has_what_it_takes_to_do_it_again(training: Path, run: Callable[..., Run]) -> None:
+def test_document_has_what_it_takes_to_do_it_again(training: Path, run: Runner) -> None:
     how = ["--benchmark", "folded", "--choose", "precision=0.97", "-o", "clean.txt", "--json"]
     argv = ["clean", "fold-0.npz", "fold-1.npz", *how]
     document = document_of(run(*argv), "clean")
@@ -177,7 +177,7 @@ def test_document_has_what_it_takes_to_do_it_again(training: Path, run: Callable
     assert sum(row["dropped"] for row in results["classes"]) == COUNT - results["kept"]
 
 
-def test_wrong_labels_are_a_table_that_tasks_reads(training: Path, run: Callable[..., Run]) -> None:
+def test_wrong_labels_are_a_table_that_tasks_reads(training: Path, run: Runner) -> None:
     result = run("clean", "all.npz", "--benchmark", "pets", "-o", "wrong.csv")
     lines = result.out.splitlines()
     assert (result.code, lines[0]) == (0, "wrong.csv: 12 of 90 labels are probably wrong")
@@ -193,7 +193,7 @@ def test_wrong_labels_are_a_table_that_tasks_reads(training: Path, run: Callable
     assert sum(line.count('"class":') for line in read_lines(Path("tasks.jsonl"))) == 24
 
 
-def test_cleanlab_may_be_asked(training: Path, run: Callable[..., Run], needs: Callable[[str], None]) -> None:
+def test_cleanlab_may_be_asked(training: Path, run: Runner, needs: Callable[[str], None]) -> None:
     needs("cleanlab")
     result = run(*CALL, "--method", "confident", "--details", "details.jsonl")
     assert (result.code, result.err) == (0, "")
@@ -220,7 +220,7 @@ CHOICE = "is not a choice: threshold=P or precision=P, with P from 0 to 1"
         ("ALL --images pets", "--images goes with --page."),
     ],
 )
-def test_wrong_call_is_a_usage_error(training: Path, run: Callable[..., Run], argv: str, expected: str) -> None:
+def test_wrong_call_is_a_usage_error(training: Path, run: Runner, argv: str, expected: str) -> None:
     result = run(*argv.replace("ALL", " ".join(CALL)).split())
     assert (result.code, result.out, Path("clean.txt").exists()) == (2, "", False)
     assert result.err.endswith(f"{expected}\n")
@@ -229,14 +229,14 @@ def test_wrong_call_is_a_usage_error(training: Path, run: Callable[..., Run], ar
 @pytest.mark.parametrize(
     ("argv", "error"),
     [
-        ("clean bounded.npz --original train.csv -o clean.txt --choose threshold=1", "empty-class"),
+        ("clean bounded.npz --original train.csv -o clean.txt --choose threshold=1", "empty"),
         ("clean ids.csv --original train.csv -o clean.txt", "ids-only"),
         ("clean fold-0.npz --original train.csv -o clean.txt", "missing-images"),
         ("clean all.npz fold-0.npz fold-1.npz --benchmark swapped -o clean.txt", "wrong-fold"),
         ("ALL --golden pairs.csv", "unknown-answer-order"),
     ],
 )
-def test_impossible_call_is_one_error(training: Path, run: Callable[..., Run], argv: str, error: str) -> None:
+def test_impossible_call_is_one_error(training: Path, run: Runner, argv: str, error: str) -> None:
     table = pl.read_csv("folds.csv")
     shutil.copytree("folded", "swapped")
     table.with_columns(pl.col("fold").sort()).write_csv("swapped/folds.csv")
@@ -248,7 +248,7 @@ def test_impossible_call_is_one_error(training: Path, run: Callable[..., Run], a
     assert not [path for path in Path().iterdir() if path.stem == "clean"]
 
 
-def test_no_input_is_overwritten(training: Path, run: Callable[..., Run]) -> None:
+def test_no_input_is_overwritten(training: Path, run: Runner) -> None:
     Path("names.txt").write_text("\n".join(pl.read_csv("train.csv")["image"]))
     before = Path("names.txt").read_text()
     argv = ["clean", "all.npz", "--original", "train.csv", "--names", "names.txt", "-o", "names.txt", "--force"]
@@ -256,7 +256,7 @@ def test_no_input_is_overwritten(training: Path, run: Callable[..., Run]) -> Non
     assert Path("names.txt").read_text() == before
 
 
-def test_a_page_shows_what_is_dropped(training: Path, run: Callable[..., Run], report_extra: None) -> None:
+def test_a_page_shows_what_is_dropped(training: Path, run: Runner, report_extra: None) -> None:
     from PIL import Image
 
     Path("pictures").mkdir()
@@ -274,13 +274,13 @@ def test_a_page_shows_what_is_dropped(training: Path, run: Callable[..., Run], r
     assert "reassess clean all.npz --original train.csv -o clean.txt --page page.html --images pictures --force" in html
 
 
-def test_no_page_is_written_where_nothing_is_dropped(training: Path, run: Callable[..., Run]) -> None:
+def test_no_page_is_written_where_nothing_is_dropped(training: Path, run: Runner) -> None:
     result = run(*CALL, "--choose", "threshold=0", "--page", "page.html", "--images", "pets")
     assert "page.html is not written: no label is wrong" in result.out.splitlines()
     assert (result.code, Path("page.html").exists()) == (0, False)
 
 
-def test_duplicates_in_several_folds_are_warned_of(training: Path, run: Callable[..., Run]) -> None:
+def test_duplicates_in_several_folds_are_warned_of(training: Path, run: Runner) -> None:
     images = pl.read_csv("train.csv")["image"].to_list()
     for rows, split in (((0, 1), True), ((0, 2), False)):
         write_csv("folded/duplicates.csv", "set,image,group,kind", [("train", images[row], 1, "exact") for row in rows])

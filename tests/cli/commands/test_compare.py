@@ -3,14 +3,13 @@
 import csv
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from reassess.core import LabelSets
-from tests.helpers import Run, results_of, write_csv
+from tests.helpers import RealFile, Runner, results_of, write_csv
 
 N = 60
 IMAGES = [f"{i:02}.jpg" for i in range(N)]
@@ -34,7 +33,7 @@ def bench(folder: Path) -> Path:
 OPTIONS = ("--labels", "labels.json", "--original", "original.json")
 
 
-def test_two_models_are_compared_by_both_kinds_of_labels(bench: Path, run: Callable[..., Run]) -> None:
+def test_two_models_are_compared_by_both_kinds_of_labels(bench: Path, run: Runner) -> None:
     """By hand: good is right on all 50; fitted on the 40 that are no multiple of 5. By original labels: 30 and 48."""
     results = results_of(run, "compare", "good.csv", "fitted.csv", *OPTIONS)
     (pair,) = results["pairs"]
@@ -83,14 +82,14 @@ fitted.csv       all       20        100.0   83.89 to 100.0      50.00   1.9e-06
 """
 
 
-def test_two_models_in_a_table(bench: Path, run: Callable[..., Run]) -> None:
+def test_two_models_in_a_table(bench: Path, run: Runner) -> None:
     out = run("compare", "good.csv", "fitted.csv", *OPTIONS).out
     assert out.startswith(TABLE)
     assert "the uncertainty of the labels is not measured: votes are missing\n" in out
     assert run("compare", "good.csv", "fitted.csv", *OPTIONS, "--quiet").out == TABLE
 
 
-def test_more_models_are_ranked_and_every_pair_is_compared(bench: Path, run: Callable[..., Run]) -> None:
+def test_more_models_are_ranked_and_every_pair_is_compared(bench: Path, run: Runner) -> None:
     write_csv("worse.csv", "image,prediction", dict.fromkeys(IMAGES, 2).items())
     files = ("worse.csv", "good.csv", "fitted.csv")
     results = results_of(run, "compare", *files, *OPTIONS, "--seed", "4")
@@ -114,9 +113,7 @@ def test_more_models_are_ranked_and_every_pair_is_compared(bench: Path, run: Cal
     assert "fitted.csv is better than worse.csv, also by original labels" in lines
 
 
-def test_models_on_different_images_are_compared_on_those_in_common_and_that_is_said(
-    bench: Path, run: Callable[..., Run]
-) -> None:
+def test_models_on_different_images_are_compared_on_those_in_common_and_that_is_said(bench: Path, run: Runner) -> None:
     write_csv("part.csv", "image,prediction", list(FITTED.items())[:20][::-1])
     results = results_of(run, "compare", "good.csv", "part.csv", *OPTIONS)
     assert (results["common_images"], results["not_shared"]) == (20, {"good.csv": 40, "part.csv": 0})
@@ -133,15 +130,13 @@ def test_models_on_different_images_are_compared_on_those_in_common_and_that_is_
         (["good.csv", "fitted.csv", "--seed", "-1"], "Invalid value for '--seed': -1 is not in the range x>=0."),
     ],
 )
-def test_calls_that_cannot_be_meant_are_usage_errors(
-    bench: Path, run: Callable[..., Run], argv: list[str], text: str
-) -> None:
+def test_calls_that_cannot_be_meant_are_usage_errors(bench: Path, run: Runner, argv: list[str], text: str) -> None:
     result = run("compare", *argv, "--labels", "labels.json")
     assert result.code == 2
     assert result.err.splitlines()[-1] == f"Error: {text}"
 
 
-def test_without_original_labels_that_part_is_null_and_says_why(bench: Path, run: Callable[..., Run]) -> None:
+def test_without_original_labels_that_part_is_null_and_says_why(bench: Path, run: Runner) -> None:
     results = results_of(run, "compare", "good.csv", "fitted.csv", "--labels", "labels.json")
     (pair,) = results["pairs"]
     assert pair["original_difference"] is None
@@ -152,7 +147,7 @@ def test_without_original_labels_that_part_is_null_and_says_why(bench: Path, run
     assert "no comparison by original labels: original labels of these images are missing\n" in out
 
 
-def test_images_that_are_not_scored_give_nulls(bench: Path, run: Callable[..., Run]) -> None:
+def test_images_that_are_not_scored_give_nulls(bench: Path, run: Runner) -> None:
     for name, answers in (("x.csv", GOOD), ("y.csv", FITTED)):
         write_csv(name, "image,prediction", list(answers.items())[-10:])
     results = results_of(run, "compare", "x.csv", "y.csv", "--labels", "labels.json")
@@ -167,7 +162,7 @@ def test_images_that_are_not_scored_give_nulls(bench: Path, run: Callable[..., R
     assert result.out.startswith("models cannot be compared: no image is scored\n")
 
 
-def test_the_images_that_only_one_gets_right_are_written_on_request(bench: Path, run: Callable[..., Run]) -> None:
+def test_the_images_that_only_one_gets_right_are_written_on_request(bench: Path, run: Runner) -> None:
     argv = ("compare", "good.csv", "fitted.csv", *OPTIONS, "--details", "only.csv")
     assert run(*argv).code == 0
     with Path("only.csv").open() as file:
@@ -183,7 +178,7 @@ def test_the_images_that_only_one_gets_right_are_written_on_request(bench: Path,
 
 
 @pytest.fixture
-def voted(bench: Path, run: Callable[..., Run]) -> Path:
+def voted(bench: Path, run: Runner) -> Path:
     """The benchmark with labels that follow from votes: ten raters, four on each of two questions an image."""
     rng = np.random.default_rng(3)
     votes = ["image,class,rater,answer"]
@@ -213,7 +208,7 @@ def voted(bench: Path, run: Callable[..., Run]) -> Path:
 VOTED = ("--benchmark", "b")
 
 
-def test_with_votes_images_and_raters_are_resampled(voted: Path, run: Callable[..., Run]) -> None:
+def test_with_votes_images_and_raters_are_resampled(voted: Path, run: Runner) -> None:
     argv = ("compare", "good.csv", "fitted.csv", *VOTED)
     results = results_of(run, *argv)
     unsure = results["label_uncertainty"]
@@ -239,7 +234,7 @@ def test_with_votes_images_and_raters_are_resampled(voted: Path, run: Callable[.
 
 
 def test_whose_class_is_preferred_and_how_often_the_original_label_is_said_stand_in_the_document(
-    voted: Path, run: Callable[..., Run]
+    voted: Path, run: Runner
 ) -> None:
     Path("scores.csv").rename("b/scores.csv")
     results = results_of(run, "compare", "good.csv", "fitted.csv", *VOTED)
@@ -274,7 +269,7 @@ def test_whose_class_is_preferred_and_how_often_the_original_label_is_said_stand
     ],
 )
 def test_uncertainty_of_labels_that_cannot_be_measured_has_a_reason(
-    voted: Path, run: Callable[..., Run], files: dict[str, str | None], reason: str
+    voted: Path, run: Runner, files: dict[str, str | None], reason: str
 ) -> None:
     for name, text in files.items():
         Path("b", name).unlink() if text is None else Path("b", name).write_text(text)
@@ -284,9 +279,7 @@ def test_uncertainty_of_labels_that_cannot_be_measured_has_a_reason(
 
 
 @pytest.fixture
-def models(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real_original: LabelSets, real_file: Callable[[str], Path]
-) -> list[str]:
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real_original: LabelSets, real_file: RealFile) -> list[str]:
     """The original labels of ImageNet, and a copy with every hundredth spoilt, in the working folder."""
     for name in ("real.json", "scores.npz", "raters.npz", "golden.npz", "raters_golden.npz"):
         real_file(name)
@@ -298,9 +291,7 @@ def models(
     return ["original.npz", "spoilt.npz"]
 
 
-def test_imagenets_files_are_found_and_the_original_labels_beat_a_spoilt_copy(
-    models: list[str], run: Callable[..., Run]
-) -> None:
+def test_imagenets_files_are_found_and_the_original_labels_beat_a_spoilt_copy(models: list[str], run: Runner) -> None:
     """The original labels: 42,164 of 46,837; the uncertainty of the labels by the published votes."""
     results = results_of(run, "compare", *models)
     (pair,) = results["pairs"]

@@ -10,7 +10,7 @@ import pytest
 from reassess.aggregation import METHODS
 from reassess.data import read_scores
 from reassess.formats import write_scores
-from tests.helpers import Run, results_of, write_files
+from tests.helpers import RealFile, Runner, results_of, write_files
 
 GOLDEN = "image,class,rater,answer\n" + "".join(
     f"{image},{class_id},{expert},{'yes' if valid else 'no'}\n"
@@ -37,13 +37,13 @@ def here(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def real(real_file: Callable[[str], Path]) -> None:
+def real(real_file: RealFile) -> None:
     """The known sources can be had by name."""
     for name in IMAGENET:
         real_file(name)
 
 
-def test_json_holds_the_curve_as_the_contract_says(here: Path, run: Callable[..., Run]) -> None:
+def test_json_holds_the_curve_as_the_contract_says(here: Path, run: Runner) -> None:
     assert results_of(run, "curve", "scores.csv", "--golden", "golden.csv") == [
         {
             "file": "scores.csv",
@@ -68,7 +68,7 @@ def test_json_holds_the_curve_as_the_contract_says(here: Path, run: Callable[...
     ]
 
 
-def test_a_threshold_is_chosen_with_what_follows_from_it(here: Path, run: Callable[..., Run]) -> None:
+def test_a_threshold_is_chosen_with_what_follows_from_it(here: Path, run: Runner) -> None:
     (curve,) = results_of(run, "curve", "scores.csv", "--golden", "golden.csv", "--choose", "recall=0.8")
     chosen = curve["chosen"]
     assert (chosen["threshold"], chosen["precision"], chosen["recall"]) == (0.7, 1.0, 1.0)
@@ -76,7 +76,7 @@ def test_a_threshold_is_chosen_with_what_follows_from_it(here: Path, run: Callab
     assert (chosen["labels"], chosen["empty_images"]) == (3, 1)
 
 
-def test_original_labels_complete_what_follows_and_are_a_rule(here: Path, run: Callable[..., Run]) -> None:
+def test_original_labels_complete_what_follows_and_are_a_rule(here: Path, run: Runner) -> None:
     (here / "F/original.csv").write_text("image,class\na,1\nb,2\nc,1\ne,5\n")
     (here / "F/votes.csv").unlink()
     argv = ["scores.csv", "--benchmark", "F", "--choose", "recall=0.8"]
@@ -86,7 +86,7 @@ def test_original_labels_complete_what_follows_and_are_a_rule(here: Path, run: C
     assert rule["points"] == [{"variant": "original label", "threshold": None, "precision": 0.5, "recall": 0.5}]
 
 
-def test_votes_give_rules(here: Path, run: Callable[..., Run]) -> None:
+def test_votes_give_rules(here: Path, run: Runner) -> None:
     argv = ["scores.csv", "--benchmark", "F"]
     _, yes, both, share = results_of(run, "curve", *argv)
     assert (yes["rule"], both["rule"], share["rule"]) == ("one rater: yes", "one rater: yes or maybe", "share of yes")
@@ -100,7 +100,7 @@ def test_votes_give_rules(here: Path, run: Callable[..., Run]) -> None:
     assert all(rule["in_sample"] is False and rule["chosen"] is None for rule in (yes, both, share))
 
 
-def test_raters_golden_votes_are_those_among_the_votes_or_of_a_file(here: Path, run: Callable[..., Run]) -> None:
+def test_raters_golden_votes_are_those_among_the_votes_or_of_a_file(here: Path, run: Runner) -> None:
     """So that scores which `aggregate` made of one file of votes can be made again without what is judged."""
     (here / "F/votes.csv").write_text(VOTES + "d,1,ann,yes\nd,1,bo,no\n")
     assert run("aggregate", "--benchmark", "F", "-o", "made.npz").code == 0
@@ -118,7 +118,7 @@ def test_raters_golden_votes_are_those_among_the_votes_or_of_a_file(here: Path, 
     assert [rule["file"] for rule in apart[2:]] == ["F/rater-golden.csv"] * 2 + ["F/votes.csv"]
 
 
-def test_two_files_stand_in_one_table(here: Path, run: Callable[..., Run]) -> None:
+def test_two_files_stand_in_one_table(here: Path, run: Runner) -> None:
     (here / "other.csv").write_text(SCORES.replace("0.6", "0.95"))
     result = run("curve", "scores.csv", "other.csv", "--benchmark", "F", "--choose", "f1")
     assert (result.code, result.err) == (0, "")
@@ -128,14 +128,14 @@ def test_two_files_stand_in_one_table(here: Path, run: Callable[..., Run]) -> No
     assert "\n4 golden pairs on 3 images, 2 of them valid\n" in result.out
 
 
-def test_a_figure_is_written(here: Path, run: Callable[..., Run], needs: Callable[[str], None]) -> None:
+def test_a_figure_is_written(here: Path, run: Runner, needs: Callable[[str], None]) -> None:
     needs("matplotlib")
     result = run("curve", "scores.csv", "--benchmark", "F", "-o", "f.svg")
     assert (result.code, result.err) == (0, "")
     assert (here / "f.svg").stat().st_size > 5_000
 
 
-def test_points_are_written_as_a_table(here: Path, run: Callable[..., Run]) -> None:
+def test_points_are_written_as_a_table(here: Path, run: Runner) -> None:
     argv = ["curve", "scores.csv", "--benchmark", "F", "--choose", "f1", "-o", "p.csv"]
     assert run(*argv).code == 0
     table = pl.read_csv(here / "p.csv")
@@ -149,14 +149,14 @@ def test_points_are_written_as_a_table(here: Path, run: Callable[..., Run]) -> N
 
 
 @pytest.fixture
-def calibrated(here: Path, run: Callable[..., Run]) -> list[str]:
+def calibrated(here: Path, run: Runner) -> list[str]:
     """The start of a call on scores that the golden answers made of the votes."""
     argv = ["aggregate", "--benchmark", "F", "-o", "calibrated.npz"]
     assert run(*argv).code == 0
     return ["curve", "calibrated.npz", "--benchmark", "F"]
 
 
-def test_a_stop_rule_is_replayed_beside_usual_ones(calibrated: list[str], run: Callable[..., Run]) -> None:
+def test_a_stop_rule_is_replayed_beside_usual_ones(calibrated: list[str], run: Runner) -> None:
     result = run(*calibrated, "--stop", "0.3,0.7", "--choose", "threshold=0.6")
     assert (result.code, result.err) == (0, "")
     table = result.out[result.out.index("closed at") :]
@@ -169,7 +169,7 @@ def test_a_stop_rule_is_replayed_beside_usual_ones(calibrated: list[str], run: C
     assert "labels kept at 0.6; at least 2 votes a question" in table
 
 
-def test_replays_stand_in_the_document_and_in_a_table(calibrated: list[str], run: Callable[..., Run]) -> None:
+def test_replays_stand_in_the_document_and_in_a_table(calibrated: list[str], run: Runner) -> None:
     results = results_of(run, *calibrated, "--stop", "0.3,0.7", "-o", "rules.csv")
     replays = [row for row in results if "stop" in row]
     assert [row["file"] for row in replays] == ["calibrated.npz"] * 8
@@ -180,7 +180,7 @@ def test_replays_stand_in_the_document_and_in_a_table(calibrated: list[str], run
     assert table.row(-1, named=True)["questions_changed"] == sum(replays[-1]["stop"]["changed"]) / 10
 
 
-def test_replays_are_drawn(calibrated: list[str], run: Callable[..., Run], needs: Callable[[str], None]) -> None:
+def test_replays_are_drawn(calibrated: list[str], run: Runner, needs: Callable[[str], None]) -> None:
     needs("matplotlib")
     assert run(*calibrated, "--stop", "0.3,0.7", "-o", "stop.svg").code == 0
     assert "0.3, 0.7" in Path("stop.svg").read_text()
@@ -205,7 +205,7 @@ CLASS_VOTES = "image,rater,answer\n" + "".join(
     ("method", "expected"), [("em", True), ("calibrated", True), ("majority", False), ("mean", False)]
 )
 def test_scores_of_a_folder_are_in_sample_if_their_method_took_its_golden_answers(
-    method: str, expected: bool, files: dict[str, str], folder: Path, run: Callable[..., Run]
+    method: str, expected: bool, files: dict[str, str], folder: Path, run: Runner
 ) -> None:
     write_files(folder, {f"F/{name}": text for name, text in files.items()} | {"copy.csv": files["golden.csv"]})
     assert run("aggregate", "--benchmark", "F", "--method", method, "-o", "F/scores.csv").code == 0
@@ -222,7 +222,7 @@ def test_scores_of_a_folder_are_in_sample_if_their_method_took_its_golden_answer
     assert (unmoved in left_out) is not expected
 
 
-def test_scores_that_were_replaced_by_hand_have_no_recorded_method(here: Path, run: Callable[..., Run]) -> None:
+def test_scores_that_were_replaced_by_hand_have_no_recorded_method(here: Path, run: Runner) -> None:
     assert run("aggregate", "--benchmark", "F", "-o", "F/scores.csv").code == 0
     assert read_scores("F/scores.csv").method == "calibrated"
     assert "votes, golden" in run("status", "F").out
@@ -231,9 +231,7 @@ def test_scores_that_were_replaced_by_hand_have_no_recorded_method(here: Path, r
     assert "votes, golden" not in run("status", "F").out
 
 
-def test_a_recorded_method_is_not_replaced_and_may_be_one_of_a_later_version(
-    here: Path, run: Callable[..., Run]
-) -> None:
+def test_a_recorded_method_is_not_replaced_and_may_be_one_of_a_later_version(here: Path, run: Runner) -> None:
     assert run("aggregate", "--benchmark", "F", "-o", "made.parquet").code == 0
     refused = run("curve", "made.parquet", "--benchmark", "F", "--method", "mean")
     assert (refused.code, "that of made.parquet is calibrated" in refused.err) == (2, True)
@@ -275,7 +273,7 @@ def test_a_recorded_method_is_not_replaced_and_may_be_one_of_a_later_version(
         (["scores.csv", "--golden", "none"], "Error: The scores are judged by --golden, which cannot be none."),
     ],
 )
-def test_a_wrong_call_is_exit_code_2(argv: list[str], expected: str, here: Path, run: Callable[..., Run]) -> None:
+def test_a_wrong_call_is_exit_code_2(argv: list[str], expected: str, here: Path, run: Runner) -> None:
     result = run("curve", *argv)
     assert (result.code, result.out) == (2, "")
     assert expected in result.err
@@ -311,7 +309,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_exit_code_1_and_one_message(name: str, here: Path, run: Callable[..., Run]) -> None:
+def test_bad_input_is_exit_code_1_and_one_message(name: str, here: Path, run: Runner) -> None:
     files, argv, message = BAD[name]
     for file, text in files.items():
         (here / file).write_text(text)
@@ -323,7 +321,7 @@ def test_bad_input_is_exit_code_1_and_one_message(name: str, here: Path, run: Ca
 
 
 @pytest.mark.usefixtures("real")
-def test_the_published_scores_are_measured_by_name_with_the_known_golden_answers(run: Callable[..., Run]) -> None:
+def test_the_published_scores_are_measured_by_name_with_the_known_golden_answers(run: Runner) -> None:
     curve, original = results_of(run, "curve", "imagenet-real-scores", "--choose", "threshold=0.8")
     assert (curve["file"], curve["in_sample"]) == ("imagenet-real-scores", True)
     assert round(curve["average_precision"], 5) == 0.89324

@@ -3,7 +3,6 @@
 import csv
 import hashlib
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,7 @@ from reassess import __version__
 from reassess.core import LabelSets, class_folder_order
 from reassess.core.image_names import validation_names
 from reassess.evaluation import MISTAKE_KINDS
-from tests.helpers import Run, document_of, results_of, write_csv
-
-Evaluate = Callable[..., Any]
+from tests.helpers import RealFile, Runner, document_of, results_of, write_csv
 
 LABELS = {
     "shop/1.jpg": ["mug", "cup"],
@@ -49,7 +46,7 @@ def shop(folder: Path) -> Path:
     return folder
 
 
-def test_every_file_that_the_results_rest_on_is_named_with_its_hash(shop: Path, run: Callable[..., Run]) -> None:
+def test_every_file_that_the_results_rest_on_is_named_with_its_hash(shop: Path, run: Runner) -> None:
     write_csv("golden.csv", "image,class,rater,answer", [("shop/2.jpg", "bowl", "eve", "no")])
     Path("benchmark").mkdir()
     parts = {part: next(shop.glob(f"{part}.*")) for part in ("labels", "scores", "golden")}
@@ -94,7 +91,7 @@ def counts(part: dict[str, Any]) -> tuple[int, int]:
 # A user's own benchmark
 
 
-def test_the_json_document_holds_the_call_the_inputs_with_hashes_and_the_results(shop: Path, run: Evaluate) -> None:
+def test_the_json_document_holds_the_call_the_inputs_with_hashes_and_the_results(shop: Path, run: Runner) -> None:
     argv = ["evaluate", "poor.csv", "--labels", "labels.json", "--scores", "scores.csv", "--json"]
     document = document_of(run(*argv), "evaluate")
     results = document.pop("results")
@@ -144,7 +141,7 @@ def proportion(hits: int, n: int, low: float, high: float) -> dict[str, object]:
     return {"hits": hits, "n": n, "accuracy": pytest.approx(hits / n), **near}
 
 
-def test_all_k_of_all_files_stand_in_the_table(shop: Path, run: Evaluate) -> None:
+def test_all_k_of_all_files_stand_in_the_table(shop: Path, run: Runner) -> None:
     """Also when the best model's file holds fewer."""
     write_csv(
         "five.csv", ",".join(["image", *(f"prediction_{k}" for k in range(1, 6))]), [("shop/2.jpg", 3, 1, 2, 0, 4)]
@@ -162,7 +159,7 @@ def test_all_k_of_all_files_stand_in_the_table(shop: Path, run: Evaluate) -> Non
     ]
 
 
-def test_by_class_tells_what_was_predicted_instead(shop: Path, run: Evaluate) -> None:
+def test_by_class_tells_what_was_predicted_instead(shop: Path, run: Runner) -> None:
     (result,) = results_of(run, "evaluate", "poor.csv", "--labels", "labels.json", "--by", "class")
     assert result["by_class"][3] == {
         "class": PLATE,
@@ -174,16 +171,16 @@ def test_by_class_tells_what_was_predicted_instead(shop: Path, run: Evaluate) ->
     }
 
 
-def test_unknown_images_are_an_error_or_counted(shop: Path, run: Evaluate) -> None:
+def test_unknown_images_are_an_error_or_counted(shop: Path, run: Runner) -> None:
     write_csv("more.csv", "image,prediction", [*GOOD.items(), ("shop/9.jpg", "cup")])
     argv = ["evaluate", "more.csv", "--labels", "labels.json"]
-    assert run(*argv).error == "unknown-images"
+    assert run(*argv).error == "unknown-image"
     (result,) = results_of(run, *argv, "--ignore-unknown")
     assert result["not_scored"] == {"empty": 1, "unlabelled": 0, "unknown": 1}
     assert result["images"] == result["scored"] + sum(result["not_scored"].values()) == 5
 
 
-def test_one_bad_file_among_many_is_its_error_and_no_table(shop: Path, run: Evaluate) -> None:
+def test_one_bad_file_among_many_is_its_error_and_no_table(shop: Path, run: Runner) -> None:
     write_csv("bad.csv", "image,prediction", [("shop/1.jpg", "spoon")])
     for files in (["good.csv", "bad.csv", "poor.csv"], ["bad.csv", "good.csv"]):
         result = run("evaluate", *files, "--labels", "labels.json", "--details", "out.csv")
@@ -192,7 +189,7 @@ def test_one_bad_file_among_many_is_its_error_and_no_table(shop: Path, run: Eval
         assert not Path("out.csv").exists()
 
 
-def test_an_original_label_that_no_label_set_holds_is_a_class_too(shop: Path, run: Evaluate) -> None:
+def test_an_original_label_that_no_label_set_holds_is_a_class_too(shop: Path, run: Runner) -> None:
     write_csv("original.csv", "image,class", [("shop/1.jpg", "cup"), ("shop/2.jpg", "spoon")])
     argv = ["evaluate", "good.csv", "--labels", "labels.json", "--original", "original.csv"]
     (result,) = results_of(run, *argv)
@@ -220,7 +217,7 @@ def ids(shop: Path) -> list[list[int]]:
     return rows
 
 
-def test_rows_without_names_are_joined_by_position_and_the_output_says_so(ids: list[Any], run: Evaluate) -> None:
+def test_rows_without_names_are_joined_by_position_and_the_output_says_so(ids: list[Any], run: Runner) -> None:
     (result,) = results_of(run, "evaluate", "ids.npy", "--labels", "numbered.json", "--top-k", "1,2")
     assert result["detected"] == "npy 5x2: ids, top 2, joined by position, in the order of the label set"
     assert {k: counts(part) for k, part in result["real"].items()} == {"1": (2, 4), "2": (4, 4)}
@@ -228,7 +225,7 @@ def test_rows_without_names_are_joined_by_position_and_the_output_says_so(ids: l
 
 
 def test_names_may_be_those_of_one_of_several_files_and_a_second_file_for_one_is_refused(
-    ids: list[Any], run: Evaluate
+    ids: list[Any], run: Runner
 ) -> None:
     np.save("backwards.npy", np.array(ids[::-1]))
     Path("names.txt").write_text("\n".join(LABELS))
@@ -242,15 +239,13 @@ def test_names_may_be_those_of_one_of_several_files_and_a_second_file_for_one_is
     assert (result.code, result.err.splitlines()[-1]) == (2, "Error: --names is given twice for ids.npy.")
 
 
-def test_a_k_larger_than_a_file_holds_is_an_error_and_the_default_is_what_it_holds(
-    ids: list[Any], run: Evaluate
-) -> None:
+def test_a_k_larger_than_a_file_holds_is_an_error_and_the_default_is_what_it_holds(ids: list[Any], run: Runner) -> None:
     assert run("evaluate", "ids.npy", "--labels", "numbered.json", "--top-k", "1,5").error == "out-of-range"
     (result,) = results_of(run, "evaluate", "ids.npy", "--labels", "numbered.json")
     assert list(result["real"]) == ["1"]
 
 
-def test_when_nothing_is_scored_the_table_and_the_json_hold_nothing_and_no_nan(shop: Path, run: Evaluate) -> None:
+def test_when_nothing_is_scored_the_table_and_the_json_hold_nothing_and_no_nan(shop: Path, run: Runner) -> None:
     write_csv("empty.csv", "image,prediction", [("shop/3.jpg", "cup")])
     argv = ["evaluate", "empty.csv", "--labels", "labels.json", "--scores", "scores.csv"]
     (result,) = results_of(run, *argv)
@@ -263,7 +258,7 @@ def test_when_nothing_is_scored_the_table_and_the_json_hold_nothing_and_no_nan(s
 # A table with a row for each image
 
 
-def test_a_row_for_each_image_and_model_tells_what_happened(ids: list[Any], run: Evaluate) -> None:
+def test_a_row_for_each_image_and_model_tells_what_happened(ids: list[Any], run: Runner) -> None:
     """A rank beyond the ids that the file holds is not known, and is left empty."""
     write_csv("original.csv", "image,class", [("shop/1.jpg", "cup"), ("shop/2.jpg", "mug"), ("shop/3.jpg", "bowl")])
     argv = ["evaluate", "ids.npy", "poor.csv", "--labels", "labels.json", "--original", "original.csv"]
@@ -290,7 +285,7 @@ def test_a_row_for_each_image_and_model_tells_what_happened(ids: list[Any], run:
 
 
 def test_with_scores_the_table_tells_how_probable_the_top_1_is_and_what_is_known_of_a_mistake(
-    shop: Path, run: Evaluate
+    shop: Path, run: Runner
 ) -> None:
     argv = ["evaluate", "poor.csv", "--labels", "labels.json", "--scores", "scores.csv"]
     result = run(*argv, "--details", "out.csv")
@@ -304,7 +299,7 @@ def test_with_scores_the_table_tells_how_probable_the_top_1_is_and_what_is_known
     assert [row["mistake"] for row in rows] == ["", "asked_and_rejected", "", ""]
 
 
-def test_the_table_is_written(shop: Path, run: Evaluate) -> None:
+def test_the_table_is_written(shop: Path, run: Runner) -> None:
     assert run("evaluate", "good.csv", "--labels", "labels.json", "-o", "t.csv", "--quiet").code == 0
     assert Path("t.csv").read_text() == (
         "file,reassessed top-1 %,95 %,original top-1 %,soft,recall,scored,not scored\n"
@@ -317,7 +312,7 @@ def test_the_table_is_written(shop: Path, run: Evaluate) -> None:
 # Label sets cut from scores
 
 
-def test_several_thresholds_show_how_accuracy_and_ranks_move(shop: Path, run: Evaluate) -> None:
+def test_several_thresholds_show_how_accuracy_and_ranks_move(shop: Path, run: Runner) -> None:
     write_csv("first.csv", "image,prediction", [("shop/1.jpg", "mug"), ("shop/2.jpg", "cup"), ("shop/4.jpg", "bowl")])
     write_csv("second.csv", "image,prediction", [("shop/1.jpg", "cup"), ("shop/2.jpg", "plate"), ("shop/4.jpg", "cup")])
     argv = ["evaluate", "first.csv", "second.csv", "--labels", "scores.csv", "--threshold", "0.7,0.88"]
@@ -348,7 +343,7 @@ def test_several_thresholds_show_how_accuracy_and_ranks_move(shop: Path, run: Ev
     ],
 )
 def test_a_number_that_an_option_does_not_take_is_a_usage_error(
-    option: str, value: str, message: str, shop: Path, run: Evaluate
+    option: str, value: str, message: str, shop: Path, run: Runner
 ) -> None:
     result = run("evaluate", "good.csv", "--scores", "scores.csv", option, value)
     assert (result.code, result.out) == (2, "")
@@ -358,16 +353,16 @@ def test_a_number_that_an_option_does_not_take_is_a_usage_error(
 # Known data
 
 
-def test_class_folder_order_without_original_labels_is_an_error(shop: Path, run: Evaluate) -> None:
+def test_class_folder_order_without_original_labels_is_an_error(shop: Path, run: Runner) -> None:
     Path("labels.json").write_text(json.dumps({name: [0] for name in validation_names()[:5]}))
     np.save("ids.npy", np.zeros(5, int))
     result = run("evaluate", "ids.npy", "--labels", "labels.json", "--names", "class-folder")
-    assert result.error == "no-original-labels"
+    assert result.error == "missing-original"
 
 
 @pytest.fixture
 def real(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real_file: Callable[[str], Path], real_original: LabelSets
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real_file: RealFile, real_original: LabelSets
 ) -> npt.NDArray[np.int32]:
     """The real files are known; original.npy and folders.npy hold the original labels in both orders. Gives them."""
     for name in ("real.json", "scores.npz", "golden.npz", "validation_labels.txt"):
@@ -380,7 +375,7 @@ def real(
 
 
 def test_the_original_labels_as_a_model_reach_90_02_percent(
-    real: npt.NDArray[np.int32], real_file: Callable[[str], Path], run: Evaluate
+    real: npt.NDArray[np.int32], real_file: RealFile, run: Runner
 ) -> None:
     document = document_of(run("evaluate", "original.npy", "--json"), "evaluate")
     sources = {
@@ -405,7 +400,7 @@ def test_the_original_labels_as_a_model_reach_90_02_percent(
     assert sum(result["mistakes"].values()) == 46_837 - 42_164
 
 
-def test_class_folder_order_is_caught_and_can_be_asked_for(real: npt.NDArray[np.int32], run: Evaluate) -> None:
+def test_class_folder_order_is_caught_and_can_be_asked_for(real: npt.NDArray[np.int32], run: Runner) -> None:
     call = run("evaluate", "folders.npy")
     assert call.error == "wrong-order"
     assert "fix:     sort the rows with --names class-folder (for readers of class folders)\n" in call.err
@@ -415,7 +410,7 @@ def test_class_folder_order_is_caught_and_can_be_asked_for(real: npt.NDArray[np.
 
 
 def test_labels_cut_from_scores_have_imagenet_classes_also_without_original_labels(
-    real: npt.NDArray[np.int32], run: Evaluate
+    real: npt.NDArray[np.int32], run: Runner
 ) -> None:
     """So another number of outputs is seen."""
     np.save("wide.npy", np.zeros((1, 1001), np.float32))
@@ -427,7 +422,7 @@ def test_labels_cut_from_scores_have_imagenet_classes_also_without_original_labe
 
 
 def test_where_nothing_checks_the_order_of_rows_it_says_so_and_what_to_fetch(
-    run: Callable[..., Run], tmp_path: Path, no_known_data: None
+    run: Runner, tmp_path: Path, no_known_data: None
 ) -> None:
     image, note = (
         "ILSVRC2012_val_00000001.JPEG",
@@ -464,7 +459,7 @@ def saucers(shop: Path) -> list[str]:
     ],
 )
 def test_names_that_no_class_has_are_counted_and_said_even_if_quiet(
-    saucers: list[str], run: Evaluate, option: list[str], hits: tuple[int, int], text: str
+    saucers: list[str], run: Runner, option: list[str], hits: tuple[int, int], text: str
 ) -> None:
     assert run(*saucers, *option, "--quiet").err == f"Warning: saucers.csv: {text}\n"
     call = run(*saucers, *option, "--json")
@@ -476,7 +471,7 @@ def test_names_that_no_class_has_are_counted_and_said_even_if_quiet(
 
 
 def test_what_is_no_class_is_empty_in_the_table_of_images_and_named_so_by_class(
-    saucers: list[str], run: Evaluate
+    saucers: list[str], run: Runner
 ) -> None:
     call = run(*saucers, "--details", "out.csv", "--by", "class", "--quiet")
     assert [row["top1"] for row in read_csv("out.csv")] == ["", "plate", ""]
@@ -503,7 +498,7 @@ def different(shop: Path) -> Path:
     return shop
 
 
-def test_original_accuracy_is_given_on_all_images_and_on_the_scored_ones(different: Path, run: Evaluate) -> None:
+def test_original_accuracy_is_given_on_all_images_and_on_the_scored_ones(different: Path, run: Runner) -> None:
     """By hand: of four original labels three are said; shop/3, which is among them, is not scored."""
     argv = ("evaluate", "most.csv", "--labels", "labels.json", "--original", "original.json")
     (result,) = results_of(run, *argv)
@@ -516,7 +511,7 @@ def test_original_accuracy_is_given_on_all_images_and_on_the_scored_ones(differe
     assert "on the scored images" not in run(*argv).out, "which are all of them"
 
 
-def test_models_on_different_images_are_ranked_on_the_common_ones_alone(different: Path, run: Evaluate) -> None:
+def test_models_on_different_images_are_ranked_on_the_common_ones_alone(different: Path, run: Runner) -> None:
     """By hand: of its own scored images most has 2 of 3, and few 1 of 2; of the common one, shop/4, 1 and 0."""
     argv = ("evaluate", "few.csv", "most.csv", "--labels", "labels.json", "--original", "original.json")
     most, few = results_of(run, *argv)
@@ -544,7 +539,7 @@ def test_models_on_different_images_are_ranked_on_the_common_ones_alone(differen
 
 
 def test_the_better_model_on_the_common_images_comes_first_though_its_own_number_is_lower(
-    different: Path, run: Evaluate
+    different: Path, run: Runner
 ) -> None:
     """Bad is wrong on shop/4, the one image that it shares with most, and right on two easy ones of its own."""
     write_csv("bad.csv", "image,prediction", (FEW | {"shop/1.jpg": "cup"}).items())
@@ -554,7 +549,7 @@ def test_the_better_model_on_the_common_images_comes_first_though_its_own_number
     assert (second["file"], second["real"]["1"]["accuracy"]) == ("bad.csv", pytest.approx(2 / 3))
 
 
-def test_models_without_a_common_image_are_not_ranked(different: Path, run: Evaluate) -> None:
+def test_models_without_a_common_image_are_not_ranked(different: Path, run: Runner) -> None:
     write_csv("few.csv", "image,prediction", [("shop/5.jpg", "cup")])
     argv = ("evaluate", "most.csv", "few.csv", "--labels", "labels.json")
     results = results_of(run, *argv)
@@ -568,7 +563,7 @@ def test_models_without_a_common_image_are_not_ranked(different: Path, run: Eval
     )
 
 
-def test_at_several_thresholds_the_ranks_are_those_on_common_images(different: Path, run: Evaluate) -> None:
+def test_at_several_thresholds_the_ranks_are_those_on_common_images(different: Path, run: Runner) -> None:
     argv = ("evaluate", "few.csv", "most.csv", "--scores", "scores.csv", "--ignore-unknown")
     results = results_of(run, *argv, "--threshold", "0.5,0.8")
     assert [(entry["threshold"], entry["file"], entry["rank"]) for entry in results] == [
@@ -597,7 +592,7 @@ DUPLICATES = [
 ]
 
 
-def test_images_that_another_set_repeats_are_left_out(shop: Path, run: Callable[..., Run]) -> None:
+def test_images_that_another_set_repeats_are_left_out(shop: Path, run: Runner) -> None:
     write_csv("repeats.csv", "set,image,group,kind", DUPLICATES)
     result = run("evaluate", "good.csv", "poor.csv", "--labels", "labels.json", "--duplicates", "repeats.csv")
     assert (result.code, result.err) == (0, "")
@@ -613,7 +608,7 @@ def test_images_that_another_set_repeats_are_left_out(shop: Path, run: Callable[
     assert f"all files: {counts}; 1 of 2 labelled images without a prediction" in lines
 
 
-def test_a_document_says_what_was_left_out_and_how_far_it_moves(shop: Path, run: Callable[..., Run]) -> None:
+def test_a_document_says_what_was_left_out_and_how_far_it_moves(shop: Path, run: Runner) -> None:
     write_csv(
         "repeats.csv",
         "set,image,group,kind",
@@ -639,7 +634,7 @@ def test_a_document_says_what_was_left_out_and_how_far_it_moves(shop: Path, run:
     assert "duplicates" in [entry["name"] for entry in document["inputs"]]
 
 
-def test_thresholds_each_have_their_row_of_the_change(shop: Path, run: Callable[..., Run]) -> None:
+def test_thresholds_each_have_their_row_of_the_change(shop: Path, run: Runner) -> None:
     write_csv("repeats.csv", "set,image,group,kind", DUPLICATES)
     argv = ("evaluate", "good.csv", "--scores", "scores.csv", "--threshold", "0.5,0.8", "--duplicates", "repeats.csv")
     lines = run(*argv).out.splitlines()
@@ -659,7 +654,7 @@ def test_thresholds_each_have_their_row_of_the_change(shop: Path, run: Callable[
     ],
 )
 def test_duplicates_of_other_images_are_refused(
-    shop: Path, run: Callable[..., Run], rows: list[Any], duplicates: str, code: str
+    shop: Path, run: Runner, rows: list[Any], duplicates: str, code: str
 ) -> None:
     write_csv("repeats.csv", "set,image,group,kind", rows)
     assert run("evaluate", "good.csv", "--labels", "labels.json", "--duplicates", duplicates).error == code

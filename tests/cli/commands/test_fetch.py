@@ -10,7 +10,7 @@ import pytest
 from reassess import __version__
 from reassess.data import SOURCES, KnownFile, Source, sources
 from reassess.data.catalogue import WheelMember
-from tests.helpers import GOOD, GOOD_SHA, Run, no_network, no_package
+from tests.helpers import GOOD, GOOD_SHA, Runner, no_network, no_package
 
 Data = Callable[..., tuple[int, str, str]]
 URL = "http://127.0.0.1:1/toy.txt"
@@ -49,7 +49,7 @@ def keep(cache: Path, *names: str) -> list[Path]:
 
 
 @pytest.fixture
-def data(run: Callable[..., Run]) -> Data:
+def data(run: Runner) -> Data:
     """Run `reassess fetch`; its exit code, standard output and standard error."""
     return lambda *argv: astuple(run("fetch", *argv))[:3]
 

@@ -1,14 +1,13 @@
 """`reassess labels` makes label sets from scores, and compares label sets."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from reassess import read_labels
 from reassess.core import LabelSets
-from tests.helpers import Run, document_of, results_of
+from tests.helpers import RealFile, Runner, document_of, results_of
 
 SCORES = "image,class,score\na.png,1,0.9\na.png,2,0.8\nb.png,1,0.3\n"
 MAKE = ("labels", "scores.csv", "--threshold", "0.8", "-o", "l.json")
@@ -21,7 +20,7 @@ def scores(folder: Path) -> Path:
     return folder
 
 
-def test_classes_that_reach_the_threshold_are_kept(scores: Path, run: Callable[..., Run]) -> None:
+def test_classes_that_reach_the_threshold_are_kept(scores: Path, run: Runner) -> None:
     assert run(*MAKE).out == (
         "l.json: 2 labels on 2 images (threshold 0.8)\n"
         "1 rated image without a label\n"
@@ -37,7 +36,7 @@ def test_classes_that_reach_the_threshold_are_kept(scores: Path, run: Callable[.
     assert document["next"] == "reassess evaluate PREDICTIONS --labels l.csv"
 
 
-def test_unrated_images_keep_their_original_label(scores: Path, run: Callable[..., Run]) -> None:
+def test_unrated_images_keep_their_original_label(scores: Path, run: Runner) -> None:
     assert run(*MAKE, "--original", "original.json").out.splitlines()[:3] == [
         "l.json: 3 labels on 3 images (threshold 0.8)",
         "1 rated image without a label",
@@ -48,7 +47,7 @@ def test_unrated_images_keep_their_original_label(scores: Path, run: Callable[..
     assert set(json.loads((scores / "l.json").read_text())) == {"a.png", "b.png"}
 
 
-def test_a_benchmark_without_a_threshold_needs_one(scores: Path, run: Callable[..., Run]) -> None:
+def test_a_benchmark_without_a_threshold_needs_one(scores: Path, run: Runner) -> None:
     result = run("labels", "--benchmark", ".", "-o", "labels.json")
     assert result.code == 2
     assert f"Give --threshold T: {scores.name} has none yet; it is kept with the labels." in result.err
@@ -58,7 +57,7 @@ def test_a_benchmark_without_a_threshold_needs_one(scores: Path, run: Callable[.
 
 
 def test_the_published_labels_come_out(
-    real_labels: LabelSets, real_file: Callable[[str], Path], tmp_path: Path, run: Callable[..., Run]
+    real_labels: LabelSets, real_file: RealFile, tmp_path: Path, run: Runner
 ) -> None:
     """By the name of the known scores; as a list of lists, which the original labels complete."""
     real_file("scores.npz"), real_file("validation_labels.txt")
@@ -82,7 +81,7 @@ def three(folder: Path) -> Path:
     return folder
 
 
-def test_two_label_sets_show_agreement_and_changes(three: Path, run: Callable[..., Run]) -> None:
+def test_two_label_sets_show_agreement_and_changes(three: Path, run: Runner) -> None:
     lines = run("labels", "a.json", "b.json").out.splitlines()
     headings = ["equal", "overlap", "disjoint", "equal %", "first unlabelled", "second unlabelled", "both unlabelled"]
     assert lines[0] == "   ".join(["first ", "second", "images", *headings])
@@ -93,7 +92,7 @@ def test_two_label_sets_show_agreement_and_changes(three: Path, run: Callable[..
     assert [line.split() for line in lines[19:21]] == [["4", "4", "1", "1"], ["1", "1", "0", "1"]]
 
 
-def test_json_compares_every_two_label_sets(three: Path, run: Callable[..., Run]) -> None:
+def test_json_compares_every_two_label_sets(three: Path, run: Runner) -> None:
     results = results_of(run, "labels", "a.json", "b.json", "c.csv")
     pairs = [("a.json", "b.json"), ("a.json", "c.csv"), ("b.json", "c.csv")]
     assert [(entry["first"], entry["second"]) for entry in results] == pairs
@@ -110,7 +109,7 @@ def test_json_compares_every_two_label_sets(three: Path, run: Callable[..., Run]
     ]
 
 
-def test_verdicts_and_classes_are_shown(three: Path, run: Callable[..., Run]) -> None:
+def test_verdicts_and_classes_are_shown(three: Path, run: Runner) -> None:
     out = run("labels", "a.json", "c.csv", "--by", "class").out
     assert (
         "\nclasses on shared images by a.json (rows) and c.csv (columns)\n"
@@ -124,7 +123,7 @@ def test_verdicts_and_classes_are_shown(three: Path, run: Callable[..., Run]) ->
     assert [line.split() for line in out.splitlines()[-4:-2]] == [list("1101000"), list("2201000")]
 
 
-def test_agreement_by_class_is_written_as_a_table(three: Path, run: Callable[..., Run]) -> None:
+def test_agreement_by_class_is_written_as_a_table(three: Path, run: Runner) -> None:
     argv = ("labels", "a.json", "b.json", "-o")
     assert run(*argv, "classes.csv").code == 0
     rows = ("1,1,0,1,0,0,0", "2,2,0,1,0,0,0", "3,3,1,0,0,0,0", "4,4,0,1,0,0,1", "5,5,0,0,0,1,0")
@@ -134,7 +133,7 @@ def test_agreement_by_class_is_written_as_a_table(three: Path, run: Callable[...
     )
 
 
-def test_verdicts_on_original_labels_have_no_changes(real_file: Callable[[str], Path], run: Callable[..., Run]) -> None:
+def test_verdicts_on_original_labels_have_no_changes(real_file: RealFile, run: Runner) -> None:
     real_file("Biodiversity_ImageNet_Image_data.csv"), real_file("validation_labels.txt")
     argv = ["labels", "imagenet-real", "imagenet-ecologists"]
     document = document_of(run(*argv, "--json"), "labels")
@@ -165,7 +164,7 @@ ONE = "Error: --threshold and --original go with one SCORES."
         (["s.csv", "--threshold", "x", "-o", "l.json"], "Error: Invalid value for '--threshold'"),
     ],
 )
-def test_a_wrong_call_is_exit_code_2(argv: list[str], expected: str, run: Callable[..., Run]) -> None:
+def test_a_wrong_call_is_exit_code_2(argv: list[str], expected: str, run: Runner) -> None:
     result = run("labels", *argv)
     assert (result.code, result.out) == (2, "")
     assert expected in result.err

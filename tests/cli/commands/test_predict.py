@@ -2,14 +2,14 @@
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from reassess import ModelSource
-from tests.helpers import Run, document_of, picture, results_of, write_files
+from tests.helpers import Runner, document_of, picture, results_of, write_files
 
 pytestmark = pytest.mark.usefixtures("report_extra")
 
@@ -41,7 +41,7 @@ def pets(folder: Path) -> Iterator[Path]:
 MODEL = "python:pet_models:scores"
 
 
-def test_what_is_predicted_can_be_evaluated(pets: Path, run: Callable[..., Run]) -> None:
+def test_what_is_predicted_can_be_evaluated(pets: Path, run: Runner) -> None:
     result = run("predict", MODEL, "--benchmark", "pets", "--workers", "0", "-o", "model.npy")
     assert (result.code, result.err) == (0, "")
     assert result.out == (
@@ -59,7 +59,7 @@ def test_what_is_predicted_can_be_evaluated(pets: Path, run: Callable[..., Run])
     assert (evaluated["real"]["1"]["hits"], evaluated["real"]["1"]["n"]) == (5, 5)
 
 
-def test_what_cannot_be_read_is_listed(pets: Path, run: Callable[..., Run]) -> None:
+def test_what_cannot_be_read_is_listed(pets: Path, run: Runner) -> None:
     write_files(pets, {f"pets/images/cat/x{n:02d}.png": b"" for n in range(12)})
     argv = ("predict", MODEL, "--benchmark", "pets", "--workers", "0", "-o", "model.npy")
     result = run(*argv)
@@ -75,9 +75,7 @@ def test_what_cannot_be_read_is_listed(pets: Path, run: Callable[..., Run]) -> N
 
 
 @pytest.mark.parametrize("argv", [("predict", MODEL), ("scan",)])
-def test_pictures_that_are_passed_over_are_counted_once(
-    pets: Path, run: Callable[..., Run], argv: tuple[str, ...]
-) -> None:
+def test_pictures_that_are_passed_over_are_counted_once(pets: Path, run: Runner, argv: tuple[str, ...]) -> None:
     images = {"scan": ("pets/images",), "predict": ("--images", "pets/images", "--benchmark", "pets")}[argv[0]]
     write_files(pets, {"pets/images/cat/1.heic": b"", "pets/images/fox/notes.txt": b"", "pets/images/fox/2.HEIC": b""})
     result = run(*argv, *images, "--workers", "0", "-o", "out.csv")
@@ -85,7 +83,7 @@ def test_pictures_that_are_passed_over_are_counted_once(
     assert (result.code, result.err) == (0, warning)
 
 
-def test_outputs_in_another_order_need_a_list(pets: Path, run: Callable[..., Run]) -> None:
+def test_outputs_in_another_order_need_a_list(pets: Path, run: Runner) -> None:
     argv = ("predict", "python:pet_models:four", "--benchmark", "pets", "--workers", "0", "-o", "model.npy")
     assert run(*argv).err == (
         "Error: wrong number of outputs\n  where:   python:pet_models:four\n"
@@ -101,7 +99,7 @@ def test_outputs_in_another_order_need_a_list(pets: Path, run: Callable[..., Run
     assert np.load("model.npy")[0].tolist() == [-np.inf, 3, 0]
 
 
-def test_several_models_each_have_their_own_files(pets: Path, run: Callable[..., Run]) -> None:
+def test_several_models_each_have_their_own_files(pets: Path, run: Runner) -> None:
     write_files(pets, {"outputs.txt": "fox\n-\ncow\ndog\n", "pets/images/cat/x.png": b""})
     argv = ["predict", MODEL, "python:pet_models:four", "--classes", "python:pet_models:four=outputs.txt"]
     argv += ["--benchmark", "pets", "--workers", "0", "-o", "models"]
@@ -116,7 +114,7 @@ def test_several_models_each_have_their_own_files(pets: Path, run: Callable[...,
     assert run(*argv, "--force").out.count("cat/x.png") == 1, "what no model can read is listed once"
 
 
-def test_files_of_several_models_are_evaluated_next(pets: Path, run: Callable[..., Run]) -> None:
+def test_files_of_several_models_are_evaluated_next(pets: Path, run: Runner) -> None:
     write_files(pets, {"pets/labels.csv": "image,class\n" + "".join(f"{n},{n.split('/')[0]}\n" for n in FILES)})
     argv = ("predict", MODEL, "python:pet_models:twice", "--benchmark", "pets", "--workers", "0", "-o", "models")
     following = document_of(run(*argv, "--json"), "predict")["next"].split()
@@ -125,7 +123,7 @@ def test_files_of_several_models_are_evaluated_next(pets: Path, run: Callable[..
     assert [each["real"]["1"]["hits"] for each in evaluated] == [5, 5]
 
 
-def test_a_document_has_the_files_that_were_read_and_nothing_else(pets: Path, run: Callable[..., Run]) -> None:
+def test_a_document_has_the_files_that_were_read_and_nothing_else(pets: Path, run: Runner) -> None:
     write_files(pets, {"outputs.txt": "cat\ndog\nfox\n"})
     result = run(
         *("predict", MODEL, "--images", "pets/images", "--classes", "outputs.txt", "--workers", "0", "-o", "m.npy"),
@@ -135,7 +133,7 @@ def test_a_document_has_the_files_that_were_read_and_nothing_else(pets: Path, ru
     assert [(entry["name"], entry["path"]) for entry in document["inputs"]] == [("classes", "outputs.txt")]
 
 
-def test_a_run_goes_on_and_says_so(pets: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_goes_on_and_says_so(pets: Path, run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     argv = ("predict", MODEL, "--benchmark", "pets", "--workers", "0", "--batch-size", "2", "-o", "model.npy")
 
     def interrupt(*_: object, **__: object) -> None:
@@ -156,7 +154,7 @@ def test_a_run_goes_on_and_says_so(pets: Path, run: Callable[..., Run], monkeypa
 
 
 def test_a_file_for_all_models_is_of_those_that_take_one(
-    pets: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+    pets: Path, run: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sources: list[ModelSource] = []
     monkeypatch.setattr(
@@ -201,14 +199,14 @@ def test_a_file_for_all_models_is_of_those_that_take_one(
         ),
     ],
 )
-def test_a_wrong_call_is_refused(pets: Path, run: Callable[..., Run], argv: str, code: int, expected: str) -> None:
+def test_a_wrong_call_is_refused(pets: Path, run: Runner, argv: str, code: int, expected: str) -> None:
     result = run(*argv.split(" "))
     assert result.code == code
     assert expected in result.err
     assert not list(pets.rglob("*.unfinished"))
 
 
-def test_a_terminal_sees_how_far_it_is(pets: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_sees_how_far_it_is(pets: Path, run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setenv("TERM", "xterm")
     result = run("predict", MODEL, "--benchmark", "pets", "--workers", "0", "--batch-size", "2", "-o", "model.npy")
@@ -217,7 +215,7 @@ def test_a_terminal_sees_how_far_it_is(pets: Path, run: Callable[..., Run], monk
     assert re.search(r"python:pet_models:scores .*5/5 [\d,.]+ a second 0:00:00", shown)
 
 
-def test_a_list_of_images_is_not_overwritten_by_the_names_of_the_output(pets: Path, run: Callable[..., Run]) -> None:
+def test_a_list_of_images_is_not_overwritten_by_the_names_of_the_output(pets: Path, run: Runner) -> None:
     names = "\n".join(str(path) for path in sorted(Path("pets/images").rglob("*.png")))
     Path("list.txt").write_text(names)
     result = run("predict", MODEL, "--images", "list.txt", "-o", "list.npy", "--workers", "0", "--force")

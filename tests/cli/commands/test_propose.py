@@ -1,7 +1,6 @@
 """`reassess propose`: in process, on a user's own images; whole outputs, and the same bytes whatever the order."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 
 from reassess.formats import read_candidates
 from reassess.formats.tables import read_table
-from tests.helpers import Run, document_of, write_files
+from tests.helpers import Runner, document_of, write_files
 
 ARGV = ["propose", "vit.csv", "alex.npz", "ids.csv", "--benchmark", "pets", "--per-image", "3"]
 
@@ -59,7 +58,7 @@ def many(pets: Path) -> Path:
     return pets
 
 
-def test_proposals_are_written_and_counted(pets: Path, run: Callable[..., Run]) -> None:
+def test_proposals_are_written_and_counted(pets: Path, run: Runner) -> None:
     result = run(*ARGV, "-o", "out.csv")
     assert (result.code, result.err) == (0, "")
     lines = result.out.splitlines()
@@ -88,13 +87,13 @@ def test_proposals_are_written_and_counted(pets: Path, run: Callable[..., Run]) 
     ]
 
 
-def test_the_order_of_the_files_means_nothing(pets: Path, run: Callable[..., Run]) -> None:
+def test_the_order_of_the_files_means_nothing(pets: Path, run: Runner) -> None:
     assert run(*ARGV, "-o", "one.csv").code == 0
     assert run("propose", "ids.csv", "alex.npz", "vit.csv", *ARGV[4:], "-o", "two.csv").code == 0
     assert Path("one.csv").read_bytes() == Path("two.csv").read_bytes()
 
 
-def test_the_document_holds_all_that_is_told(pets: Path, run: Callable[..., Run]) -> None:
+def test_the_document_holds_all_that_is_told(pets: Path, run: Runner) -> None:
     document = document_of(run(*ARGV, "-o", "out.csv", "--json"), "propose")
     assert [entry["name"] for entry in document["inputs"]] == ["classes", "original", *["predictions"] * 3]
     assert document["results"] == {
@@ -121,7 +120,7 @@ def test_the_document_holds_all_that_is_told(pets: Path, run: Callable[..., Run]
 CHOOSE = [*ARGV, "--choose", "recall=0.9"]
 
 
-def test_models_are_chosen_and_their_proposals_and_the_frontier_written(many: Path, run: Callable[..., Run]) -> None:
+def test_models_are_chosen_and_their_proposals_and_the_frontier_written(many: Path, run: Runner) -> None:
     result = run(*CHOOSE, "-o", "out.csv", "--details", "subsets.csv", "--verbose")
     assert (result.code, result.err) == (0, "")
     lines = [" ".join(line.split()) for line in result.out.splitlines()]
@@ -151,7 +150,7 @@ def test_models_are_chosen_and_their_proposals_and_the_frontier_written(many: Pa
     )
 
 
-def test_the_document_of_a_choice(many: Path, run: Callable[..., Run]) -> None:
+def test_the_document_of_a_choice(many: Path, run: Runner) -> None:
     choice = document_of(run(*CHOOSE, "--json"), "propose")["results"]["choice"]
     chosen = {"models": ["alex", "ids"], "candidates": 165, "images": 60, "per_image": 2.75}
     chosen |= {"recall": {"hits": 86, "n": 86, "value": 1.0}, "precision": {"hits": 86, "n": 129, "value": 86 / 129}}
@@ -167,7 +166,7 @@ def test_the_document_of_a_choice(many: Path, run: Callable[..., Run]) -> None:
 
 
 def test_what_golden_answers_do_not_show_is_refused_and_the_frontier_shown_all_the_same(
-    many: Path, run: Callable[..., Run], report_extra: None
+    many: Path, run: Runner, report_extra: None
 ) -> None:
     lines = [
         "image,class,rater,answer",
@@ -198,7 +197,7 @@ def test_what_golden_answers_do_not_show_is_refused_and_the_frontier_shown_all_t
 
 @pytest.mark.parametrize(("golden", "most"), [(20, 0.8912), (21, 0.8961), (22, None)])
 def test_the_highest_recall_that_golden_answers_show_can_be_asked_for(
-    many: Path, run: Callable[..., Run], golden: int, most: float | None
+    many: Path, run: Runner, golden: int, most: float | None
 ) -> None:
     lines = ["image,class,rater,answer", *(f"b{copy:02}.png,fox,x,yes" for copy in range(golden))]
     Path("few.csv").write_text("\n".join(lines) + "\n")
@@ -211,7 +210,7 @@ def test_the_highest_recall_that_golden_answers_show_can_be_asked_for(
         assert run(*ARGV, "--choose", f"recall={most}", "--golden", "few.csv").code == 0
 
 
-def test_images_that_the_chosen_models_lack_are_counted(many: Path, run: Callable[..., Run]) -> None:
+def test_images_that_the_chosen_models_lack_are_counted(many: Path, run: Runner) -> None:
     """Only ids.csv is chosen, which lacks images d: what is written has nothing on them, whatever their label."""
     rows = [
         f"{name}{copy:02}.png,{said},x,yes" for name, said in (("b", "dog"), ("c", "cat")) for copy in range(COPIES)
@@ -229,7 +228,7 @@ def test_images_that_the_chosen_models_lack_are_counted(many: Path, run: Callabl
     assert lines[5].startswith("  recall 1.0000 (40 of 40); precision 1.0000 (40 of 40)")
 
 
-def test_of_many_models_the_answer_stands_in_the_first_lines(pets: Path, run: Callable[..., Run]) -> None:
+def test_of_many_models_the_answer_stands_in_the_first_lines(pets: Path, run: Runner) -> None:
     files = [f"model-{number:02}.csv" for number in range(19)]
     for number, file in enumerate(files):
         rows = [f"{name}.png,{(number + row) % 4}" for row, name in enumerate("abcd")]
@@ -251,7 +250,7 @@ def test_of_many_models_the_answer_stands_in_the_first_lines(pets: Path, run: Ca
     assert "\nchosen (all)   all 19 " in out
 
 
-def test_a_greedy_search_is_called_so(many: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_greedy_search_is_called_so(many: Path, run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reassess.proposals.subset_search.MOST_EXACT", 2)
     monkeypatch.setattr("reassess.cli.tables.propose_table._MOST_SUBSETS", 1)
     lines = run(*CHOOSE, "--details", "subsets.csv").out.splitlines()
@@ -260,9 +259,7 @@ def test_a_greedy_search_is_called_so(many: Path, run: Callable[..., Run], monke
     assert set(read_table(Path("subsets.csv"))["search"]) == {"greedy"}
 
 
-def test_scores_between_0_and_1_that_do_not_add_up_are_said_to_be_taken_for_logits(
-    pets: Path, run: Callable[..., Run]
-) -> None:
+def test_scores_between_0_and_1_that_do_not_add_up_are_said_to_be_taken_for_logits(pets: Path, run: Runner) -> None:
     text = Path("vit.csv").read_text()
     Path("vit.csv").write_text(text.replace(".9,.1,0,0", ".9,.8,0,0"))
     result = run(*ARGV, "-o", "out.csv")
@@ -270,17 +267,17 @@ def test_scores_between_0_and_1_that_do_not_add_up_are_said_to_be_taken_for_logi
     assert "vit        bounded " in result.out
 
 
-def test_unknown_images_stop_the_command_or_are_counted(pets: Path, run: Callable[..., Run]) -> None:
+def test_unknown_images_stop_the_command_or_are_counted(pets: Path, run: Runner) -> None:
     Path("ids.csv").write_text("image,prediction\na.png,cat\nz.png,dog\n")
     result = run(*ARGV, "-o", "out.csv")
-    assert (result.code, result.error) == (1, "unknown-images")
+    assert (result.code, result.error) == (1, "unknown-image")
     result = run(*ARGV, "-o", "out.csv", "--ignore-unknown")
     assert "\nids: 1 unknown image not used\nids: no predictions for 3 images of other models\n" in result.out
     Path("ids.csv").write_text("image,prediction\ny.png,cat\nz.png,dog\n")
-    assert run(*ARGV, "-o", "none.csv", "--ignore-unknown").error == "no-common-image"
+    assert run(*ARGV, "-o", "none.csv", "--ignore-unknown").error == "nothing-in-common"
 
 
-def test_without_golden_answers_the_option_is_named(pets: Path, run: Callable[..., Run]) -> None:
+def test_without_golden_answers_the_option_is_named(pets: Path, run: Runner) -> None:
     Path("pets/golden.csv").unlink()
     assert run(*ARGV, "--choose", "recall=0.9").err == (
         "Error: benchmark has no golden, which reassess propose needs\n  where:   pets\n"
@@ -288,7 +285,7 @@ def test_without_golden_answers_the_option_is_named(pets: Path, run: Callable[..
     )
 
 
-def test_there_may_be_no_original_labels(pets: Path, run: Callable[..., Run]) -> None:
+def test_there_may_be_no_original_labels(pets: Path, run: Runner) -> None:
     result = run("propose", "vit.csv", "ids.csv", *ARGV[4:], "--original", "none", "-o", "out.csv")
     assert (result.code, result.err) == (0, "")
     assert (
@@ -313,7 +310,7 @@ def test_there_may_be_no_original_labels(pets: Path, run: Callable[..., Run]) ->
         (["--choose", "f1"], "'f1' is not a recall: recall=R, with R above 0 and at most 1"),
     ],
 )
-def test_wrong_call_is_a_usage_error(pets: Path, run: Callable[..., Run], argv: list[str], expected: str) -> None:
+def test_wrong_call_is_a_usage_error(pets: Path, run: Runner, argv: list[str], expected: str) -> None:
     result = run(*ARGV, *argv)
     assert (result.code, result.out) == (2, "")
     assert result.err.endswith(f"{expected}\n")
@@ -323,11 +320,11 @@ def test_wrong_call_is_a_usage_error(pets: Path, run: Callable[..., Run], argv: 
 @pytest.mark.parametrize(
     ("argv", "error"),
     [
-        ([*ARGV, "--per-image", "1", "-o", "out.csv"], "too-many-candidates"),
-        (["propose", "vit.csv", "-o", "out.csv"], "no-original-labels"),
+        ([*ARGV, "--per-image", "1", "-o", "out.csv"], "too-many"),
+        (["propose", "vit.csv", "-o", "out.csv"], "missing-original"),
     ],
 )
-def test_impossible_call_is_an_error(pets: Path, run: Callable[..., Run], argv: list[str], error: str) -> None:
+def test_impossible_call_is_an_error(pets: Path, run: Runner, argv: list[str], error: str) -> None:
     result = run(*argv)
     assert (result.code, result.out, result.error) == (1, "", error)
     assert not Path("out.csv").exists()

@@ -10,7 +10,7 @@ import pytest
 from reassess.core import LabelSets
 from reassess.formats import read_score_file
 from reassess.formats.tables import read_table
-from tests.helpers import Run, document_of
+from tests.helpers import Runner, document_of
 
 ARGV = ["propose", "a.csv", "b.csv", "--unasked", "--benchmark", "shop", "-o", "out.jsonl"]
 
@@ -28,7 +28,7 @@ def shop(folder: Path) -> Path:
     return folder
 
 
-def test_questions_are_shown_and_written_the_most_informative_first(shop: Path, run: Callable[..., Run]) -> None:
+def test_questions_are_shown_and_written_the_most_informative_first(shop: Path, run: Runner) -> None:
     result = run(*ARGV)
     assert (result.code, result.err) == (0, "")
     table, notes = result.out.split("\n\n")[0], result.out
@@ -58,7 +58,7 @@ def test_questions_are_shown_and_written_the_most_informative_first(shop: Path, 
     ]
 
 
-def test_more_of_each_model_may_be_asked_about_and_fewer_written(shop: Path, run: Callable[..., Run]) -> None:
+def test_more_of_each_model_may_be_asked_about_and_fewer_written(shop: Path, run: Runner) -> None:
     result = run(*ARGV, "--top-k", "2", "--limit", "2", "--quiet")
     assert (result.code, result.err) == (0, "")
     assert len(Path("out.jsonl").read_text().splitlines()) == 2
@@ -75,7 +75,7 @@ def test_more_of_each_model_may_be_asked_about_and_fewer_written(shop: Path, run
     }
 
 
-def test_unknown_images_are_counted(shop: Path, run: Callable[..., Run]) -> None:
+def test_unknown_images_are_counted(shop: Path, run: Runner) -> None:
     Path("a.csv").write_text("image,prediction\n9.jpg,2\n1.jpg,0\n")
     assert run(*ARGV).code == 1
     result = run("propose", "a.csv", *ARGV[3:], "--ignore-unknown")
@@ -85,9 +85,7 @@ def test_unknown_images_are_counted(shop: Path, run: Callable[..., Run]) -> None
     assert Path("out.jsonl").read_text() == ""
 
 
-def test_a_benchmark_with_votes_and_no_scores_does_not_say_which_pairs_were_rated(
-    shop: Path, run: Callable[..., Run]
-) -> None:
+def test_a_benchmark_with_votes_and_no_scores_does_not_say_which_pairs_were_rated(shop: Path, run: Runner) -> None:
     Path("my shop").mkdir()
     Path("my shop/original.json").write_text('{"1.jpg": 0, "2.jpg": 2, "3.jpg": 0, "4.jpg": 1}')
     Path("my shop/votes.csv").write_text("image,class,rater,answer\n1.jpg,2,ann,no\n1.jpg,2,bo,no\n")
@@ -106,11 +104,7 @@ def test_a_benchmark_with_votes_and_no_scores_does_not_say_which_pairs_were_rate
 
 
 def test_the_questions_written_of_real_have_names_and_can_be_read_as_questions(
-    needs: Callable[[str], None],
-    tmp_path: Path,
-    run: Callable[..., Run],
-    real_original: LabelSets,
-    real_labels: LabelSets,
+    needs: Callable[[str], None], tmp_path: Path, run: Runner, real_original: LabelSets, real_labels: LabelSets
 ) -> None:
     needs("timm")
     rng = np.random.default_rng(0)

@@ -1,12 +1,11 @@
 """`reassess raters`: the table, what stands below it, the JSON, and what is refused."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.helpers import Run, document_of, results_of, write_csv
+from tests.helpers import RealFile, Runner, document_of, results_of, write_csv
 
 RELEASED = "imagenet-real-raters"
 
@@ -37,9 +36,7 @@ def lines_of(out: str) -> list[str]:
     return [" ".join(line.split()) for line in out.splitlines()]
 
 
-def test_the_table_says_who_can_be_relied_on_the_worst_first_and_what_that_means(
-    run: Callable[..., Run], tmp_path: Path
-) -> None:
+def test_the_table_says_who_can_be_relied_on_the_worst_first_and_what_that_means(run: Runner, tmp_path: Path) -> None:
     sets(tmp_path)
     result = run("raters", "--benchmark", tmp_path)
     assert (result.code, result.err) == (0, "")
@@ -63,7 +60,7 @@ def test_the_table_says_who_can_be_relied_on_the_worst_first_and_what_that_means
     ]
 
 
-def test_without_golden_answers_the_output_says_that_em_is_the_judge(run: Callable[..., Run], tmp_path: Path) -> None:
+def test_without_golden_answers_the_output_says_that_em_is_the_judge(run: Runner, tmp_path: Path) -> None:
     votes, *_ = sets(tmp_path)
     result = run("raters", votes)
     assert result.code == 0
@@ -74,7 +71,7 @@ def test_without_golden_answers_the_output_says_that_em_is_the_judge(run: Callab
     assert [rater["golden"] for rater in results["raters"]] == [None] * 3
 
 
-def test_the_document_holds_everything_and_says_what_was_read(run: Callable[..., Run], tmp_path: Path) -> None:
+def test_the_document_holds_everything_and_says_what_was_read(run: Runner, tmp_path: Path) -> None:
     votes, golden, rater_golden = sets(tmp_path)
     document = document_of(run("raters", "--benchmark", tmp_path, "--json"), "raters")
     assert [(entry["name"], entry["path"]) for entry in document["inputs"]] == [
@@ -101,7 +98,7 @@ def test_the_document_holds_everything_and_says_what_was_read(run: Callable[...,
     assert (cy["golden"], cy["information"], cy["matrix"]) == (None, None, [None, None])
 
 
-def test_times_are_shown_where_the_votes_have_them(run: Callable[..., Run], tmp_path: Path) -> None:
+def test_times_are_shown_where_the_votes_have_them(run: Runner, tmp_path: Path) -> None:
     rows = [(f"{i}.png", 1, rater, "yes" if i % 2 else "no", i + 1) for i in range(3) for rater in ("ann", "bo")]
     votes = write_csv(tmp_path / "votes.csv", "image,class,rater,answer,seconds", rows)
     result = run("raters", votes)
@@ -111,7 +108,7 @@ def test_times_are_shown_where_the_votes_have_them(run: Callable[..., Run], tmp_
     assert "seconds: mean and, in brackets, median time a vote" in result.out
 
 
-def test_plain_items_are_judged_by_the_answer_of_most_experts(run: Callable[..., Run], tmp_path: Path) -> None:
+def test_plain_items_are_judged_by_the_answer_of_most_experts(run: Runner, tmp_path: Path) -> None:
     answers = [("cat", "dog")[i % 2] for i in range(50)]
     votes = write_csv(tmp_path / "votes.csv", "item,rater,answer", [(i, "ann", answers[i]) for i in range(50)])
     experts = [(i, expert, answers[i] if expert != "z" else "cat") for i in range(49) for expert in "xyz"]
@@ -132,7 +129,7 @@ def test_plain_items_are_judged_by_the_answer_of_most_experts(run: Callable[...,
 
 
 def test_answers_give_the_order_of_words_and_many_answers_stand_in_the_document_alone(
-    run: Callable[..., Run], tmp_path: Path
+    run: Runner, tmp_path: Path
 ) -> None:
     scale = ["awful", "bad", "fair", "good", "great"]
     rows = [(i, rater, scale[i % 5]) for i in range(40) for rater in ("ann", "bo")]
@@ -143,7 +140,7 @@ def test_answers_give_the_order_of_words_and_many_answers_stand_in_the_document_
     assert document["results"]["answers"] == scale[::-1]
 
 
-def test_pairs_that_are_not_independent_are_warned_of_and_listed(run: Callable[..., Run], tmp_path: Path) -> None:
+def test_pairs_that_are_not_independent_are_warned_of_and_listed(run: Runner, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     truth = rng.random(400) < 0.3
     answers = np.where(rng.random((12, 400)) < 0.85, truth, ~truth)
@@ -165,7 +162,7 @@ def test_pairs_that_are_not_independent_are_warned_of_and_listed(run: Callable[.
 
 
 def test_golden_answers_are_found_for_validation_images_only(
-    run: Callable[..., Run], tmp_path: Path, no_known_data: None, monkeypatch: pytest.MonkeyPatch
+    run: Runner, tmp_path: Path, no_known_data: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     votes, golden, rater_golden = sets(tmp_path, prefix="ILSVRC2012_val_")
     sources = {"imagenet-real-golden": golden, "imagenet-real-raters-golden": rater_golden}
@@ -187,7 +184,7 @@ def test_golden_answers_are_found_for_validation_images_only(
     assert read() == ["votes"]
 
 
-def test_one_item_with_as_many_answers_as_votes_is_refused(run: Callable[..., Run], tmp_path: Path) -> None:
+def test_one_item_with_as_many_answers_as_votes_is_refused(run: Runner, tmp_path: Path) -> None:
     """EM leaves each truth the same share of the item, which is half or less."""
     rows = [("x", f"rater {i}", answer) for i, answer in enumerate((7, "zebra"))]
     done = run("raters", write_csv(tmp_path / "votes.csv", "item,rater,answer", rows), "--golden", "none")
@@ -204,12 +201,12 @@ def test_one_item_with_as_many_answers_as_votes_is_refused(run: Callable[..., Ru
 
 
 @pytest.fixture
-def known_data(real_file: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def known_data(real_file: RealFile, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("raters.npz", "golden.npz", "raters_golden.npz"):
         real_file(name)
 
 
-def test_the_released_votes_need_no_more_than_their_name(run: Callable[..., Run], known_data: None) -> None:
+def test_the_released_votes_need_no_more_than_their_name(run: Runner, known_data: None) -> None:
     result = run("raters", RELEASED)
     assert result.code == 0
     lines = lines_of(result.out)

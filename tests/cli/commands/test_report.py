@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import pytest
 
 from reassess.core import LabelSets
 from reassess.report import CHARTS
-from tests.helpers import Run, document_of, results_of, write_csv, write_files
+from tests.helpers import RealFile, Runner, document_of, results_of, write_csv, write_files
 
 pytestmark = pytest.mark.usefixtures("report_extra")
 
@@ -29,7 +28,7 @@ def here(folder: Path) -> Path:
 BOTH = ["one.csv", "two.csv", "--labels", "labels.json", "--original", "original.json"]
 
 
-def test_a_page_is_made_of_ones_own_benchmark(here: Path, run: Callable[..., Run]) -> None:
+def test_a_page_is_made_of_ones_own_benchmark(here: Path, run: Runner) -> None:
     result = run("report", *BOTH, "-o", "r.html")
     assert (result.code, result.err) == (0, "")
     text = (here / "r.html").read_text()
@@ -46,14 +45,14 @@ def test_a_page_is_made_of_ones_own_benchmark(here: Path, run: Callable[..., Run
         assert entry["sha256"] in text
 
 
-def test_groups_and_collapsed_classes_by_name_need_no_list_of_classes(here: Path, run: Callable[..., Run]) -> None:
+def test_groups_and_collapsed_classes_by_name_need_no_list_of_classes(here: Path, run: Runner) -> None:
     files = {"groups.csv": "class,group\ndog,big\n", "collapsed.csv": "class,also\ndog,cat\ncat,dog\n"}
     write_files(here / "pets", {name: (here / name).read_text() for name in ("labels.json", "original.json")} | files)
     result = run("report", "one.csv", "two.csv", "--benchmark", "pets", "-o", "r.html")
     assert (result.code, result.err) == (0, "")
 
 
-def test_a_leaderboard_places_the_models(here: Path, run: Callable[..., Run]) -> None:
+def test_a_leaderboard_places_the_models(here: Path, run: Runner) -> None:
     """Five rows of one family, which the first word gives, are too few for an expected accuracy."""
     write_csv(here / "board.csv", "model,original,real", [(f"cnn{i}", 40 + 5 * i, 50 + 4 * i) for i in range(5)])
     results = results_of(run, "report", *BOTH, "--chart", "leaderboard", "--leaderboard", "board.csv", "-o", "f.svg")
@@ -61,7 +60,7 @@ def test_a_leaderboard_places_the_models(here: Path, run: Callable[..., Run]) ->
     assert [row[column] for row in results["rows"]] == [None, None]
 
 
-def test_a_page_has_no_absolute_path(here: Path, run: Callable[..., Run]) -> None:
+def test_a_page_has_no_absolute_path(here: Path, run: Runner) -> None:
     files = [str(here / name) for name in ("one.csv", "two.csv")]
     run("report", *files, *BOTH[2:], "-o", str(here / "r.html"))
     text = (here / "r.html").read_text()
@@ -70,7 +69,7 @@ def test_a_page_has_no_absolute_path(here: Path, run: Callable[..., Run]) -> Non
     assert "reassess report one.csv two.csv" in text
 
 
-def test_pictures_are_shown_where_they_are_found(here: Path, run: Callable[..., Run]) -> None:
+def test_pictures_are_shown_where_they_are_found(here: Path, run: Runner) -> None:
     from PIL import Image
 
     (here / "images").mkdir()
@@ -86,22 +85,22 @@ def test_pictures_are_shown_where_they_are_found(here: Path, run: Callable[..., 
         assert f"{gallery['missing']} of these images are not in the image folder" in " ".join(text.split())
 
 
-def test_bad_calls_are_refused_before_any_work(here: Path, run: Callable[..., Run]) -> None:
+def test_bad_calls_are_refused_before_any_work(here: Path, run: Runner) -> None:
     assert run("report", *BOTH).code == 2
     assert run("report", *BOTH, "-o", "r.html", "--images", "away").error == "folder-not-found"
     assert not (here / "r.html").exists()
 
 
-def test_a_chart_is_drawn_alone(here: Path, run: Callable[..., Run]) -> None:
+def test_a_chart_is_drawn_alone(here: Path, run: Runner) -> None:
     result = run("report", *BOTH, "--chart", "differences", "-o", "f.png")
     assert (result.code, result.out) == (0, "f.png: Differences between models, on the same images\n")
     assert (here / "f.png").stat().st_size > 1000
 
 
-def test_a_chart_that_cannot_be_drawn_says_why(here: Path, run: Callable[..., Run]) -> None:
+def test_a_chart_that_cannot_be_drawn_says_why(here: Path, run: Runner) -> None:
     result = run("report", *BOTH, "--chart", "curve", "-o", "f.svg")
     assert (result.error, result.err) == (
-        "no-chart",
+        "nothing-to-show",
         "Error: curve chart cannot be drawn\n  found:   scores are missing\n",
     )
     assert not (here / "f.svg").exists()
@@ -110,7 +109,7 @@ def test_a_chart_that_cannot_be_drawn_says_why(here: Path, run: Callable[..., Ru
 
 @pytest.fixture
 def imagenet(
-    real_file: Callable[[str], Path],
+    real_file: RealFile,
     real_labels: LabelSets,
     real_original: LabelSets,
     tmp_path: Path,
@@ -134,7 +133,7 @@ def imagenet(
     return ["best.npz", "worst.npz"]
 
 
-def test_the_page_of_two_models_of_imagenet_is_small_and_whole(imagenet: list[str], run: Callable[..., Run]) -> None:
+def test_the_page_of_two_models_of_imagenet_is_small_and_whole(imagenet: list[str], run: Runner) -> None:
     result = run("report", *imagenet, "-o", "r.html")
     assert (result.code, result.err) == (0, "")
     text = Path("r.html").read_text()

@@ -3,13 +3,12 @@
 import os
 import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from tests.helpers import Run, document_of, results_of, write_csv, write_files
+from tests.helpers import Runner, document_of, results_of, write_csv, write_files
 from tests.pictures import scene
 
 pytestmark = pytest.mark.usefixtures("report_extra")
@@ -34,7 +33,7 @@ def put(name: str, image: Image.Image, **options: object) -> None:
 
 
 def test_what_was_found_is_a_table_of_ten_lines_at_most(
-    sets: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+    sets: Path, run: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "80")
@@ -61,7 +60,7 @@ def test_what_was_found_is_a_table_of_ten_lines_at_most(
     )
 
 
-def test_a_document_says_all_of_it(sets: Path, run: Callable[..., Run]) -> None:
+def test_a_document_says_all_of_it(sets: Path, run: Runner) -> None:
     results = results_of(run, "scan", "train", "val", "--near", "-o", "x.csv")
     assert results["sets"][1] == {
         "set": "val",
@@ -83,14 +82,14 @@ def test_a_document_says_all_of_it(sets: Path, run: Callable[..., Run]) -> None:
     }
 
 
-def test_an_archive_is_an_input_with_its_hash(sets: Path, run: Callable[..., Run]) -> None:
+def test_an_archive_is_an_input_with_its_hash(sets: Path, run: Runner) -> None:
     shutil.make_archive("packed", "zip", "val")
     result = run("scan", "packed.zip", "train", "-o", "x.csv", "--json")
     (entry,) = document_of(result, "scan")["inputs"]
     assert (entry["name"], entry["path"]) == ("images", "packed.zip")
 
 
-def test_labels_of_a_benchmark_tell_duplicates_with_other_labels(sets: Path, run: Callable[..., Run]) -> None:
+def test_labels_of_a_benchmark_tell_duplicates_with_other_labels(sets: Path, run: Runner) -> None:
     """In val, x and z are the same image: in other folders, but with one label."""
     shutil.copytree("val", "pets/images")
     write_csv("pets/original.csv", "image,class", [("cat/x.png", "cat"), ("dog/z.webp", "cat"), ("dog/y.jpg", "dog")])
@@ -116,7 +115,7 @@ def test_labels_of_a_benchmark_tell_duplicates_with_other_labels(sets: Path, run
         ("scan list.csv -o list.csv --force", 1, "output-is-input"),
     ],
 )
-def test_wrong_call_is_one_error(sets: Path, run: Callable[..., Run], argv: str, code: int, error: str) -> None:
+def test_wrong_call_is_one_error(sets: Path, run: Runner, argv: str, code: int, error: str) -> None:
     Path("list.csv").write_text("image\ntrain/cat/1.png\n")
     result = run(*argv.split())
     assert (result.code, result.out) == (code, "")
@@ -124,7 +123,7 @@ def test_wrong_call_is_one_error(sets: Path, run: Callable[..., Run], argv: str,
     assert not Path("x.csv").exists()
 
 
-def test_a_name_that_is_no_utf8_is_shown_and_cannot_be_read(sets: Path, run: Callable[..., Run]) -> None:
+def test_a_name_that_is_no_utf8_is_shown_and_cannot_be_read(sets: Path, run: Runner) -> None:
     os.rename(b"val/cat/x.png", b"val/cat/\xe9.png")  # noqa: PTH104 - a Path takes no bytes
     result = run("scan", "val", "-o", "x.csv")
     assert (result.code, result.err) == (0, "")

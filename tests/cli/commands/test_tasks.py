@@ -1,12 +1,11 @@
 """`reassess tasks`: in process, on candidates with and without sources; whole outputs."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.helpers import Run, document_of, write_files
+from tests.helpers import Runner, document_of, write_files
 
 CANDIDATES = (
     "image,class,source,rank,probability\n"
@@ -35,7 +34,7 @@ def lines_of(path: str = "tasks.jsonl") -> list[tuple[int, str, list[str], str]]
     return [(x["task"], x["image"], [c["class"] for c in x["classes"]], x["reason"]) for x in lines]
 
 
-def test_tasks_are_written_with_an_estimate(questions: Path, run: Callable[..., Run]) -> None:
+def test_tasks_are_written_with_an_estimate(questions: Path, run: Runner) -> None:
     result = run(*ARGV, "--seconds", "36")
     assert (result.code, result.err) == (0, "")
     assert (
@@ -60,7 +59,7 @@ next: reassess annotate create campaign.db tasks.jsonl
 
 
 def test_a_hierarchy_says_which_classes_belong_together_and_votes_how_long_one_takes(
-    questions: Path, run: Callable[..., Run]
+    questions: Path, run: Runner
 ) -> None:
     result = run(*ARGV, "--seconds", "votes.csv", "--per-question", "3", "--benchmark", "tree")
     assert (result.code, result.err) == (0, "")
@@ -79,7 +78,7 @@ def test_a_hierarchy_says_which_classes_belong_together_and_votes_how_long_one_t
     ]
 
 
-def test_the_document_holds_all_that_is_told(questions: Path, run: Callable[..., Run]) -> None:
+def test_the_document_holds_all_that_is_told(questions: Path, run: Runner) -> None:
     document = document_of(run(*ARGV, "--benchmark", "tree", "--json"), "tasks")
     assert [entry["path"] for entry in document["inputs"]] == ["candidates.csv", "tree/hierarchy.csv"]
     assert document["results"] == {
@@ -103,7 +102,7 @@ GOLDEN_ASKED = "image,class,rater,answer\na.png,cat,eve,yes\nb.png,mug,eve,no\nb
 
 
 @pytest.mark.parametrize("golden", [(), ("--golden", "other.csv")])
-def test_golden_questions_are_in_no_task(questions: Path, run: Callable[..., Run], golden: tuple[str, ...]) -> None:
+def test_golden_questions_are_in_no_task(questions: Path, run: Runner, golden: tuple[str, ...]) -> None:
     """Neither those of the benchmark, nor others that are given; an image of which all are golden has no task."""
     write_files(questions, {"other.csv" if golden else "pets/golden.csv": GOLDEN_ASKED})
     argv = [*ARGV, "--benchmark", "pets", *golden]
@@ -119,7 +118,7 @@ def test_golden_questions_are_in_no_task(questions: Path, run: Callable[..., Run
     assert len(lines_of()) == 3
 
 
-def test_golden_questions_without_answers_are_in_no_task(questions: Path, run: Callable[..., Run]) -> None:
+def test_golden_questions_without_answers_are_in_no_task(questions: Path, run: Runner) -> None:
     write_files(questions, {"golden.csv": "image,class\nb.png,mug\nb.png,cup\n", "odd.csv": "image,name\nb.png,mug\n"})
     result = run(*ARGV, "--benchmark", "pets", "--golden", "golden.csv")
     assert (result.code, result.err) == (0, "")
@@ -129,7 +128,7 @@ def test_golden_questions_without_answers_are_in_no_task(questions: Path, run: C
     assert (odd.code, odd.error) == (1, "missing-column")
 
 
-def test_golden_questions_alone_are_no_tasks(questions: Path, run: Callable[..., Run]) -> None:
+def test_golden_questions_alone_are_no_tasks(questions: Path, run: Runner) -> None:
     write_files(questions, {"pets/golden.csv": GOLDEN_ASKED, "few.csv": "image,class\na.png,cat\n"})
     result = run("tasks", "few.csv", "--benchmark", "pets", "-o", "tasks.jsonl")
     assert (result.code, result.out, result.error) == (1, "", "all-golden")
@@ -143,7 +142,7 @@ EARLIER = "image,class,rater,answer\n" + "".join(
 GOLDEN = "image,class,rater,answer\nx.png,cat,eve,yes\nx.png,dog,eve,no\n"
 
 
-def test_earlier_votes_say_how_many_votes_a_stop_rule_takes(questions: Path, run: Callable[..., Run]) -> None:
+def test_earlier_votes_say_how_many_votes_a_stop_rule_takes(questions: Path, run: Runner) -> None:
     """All raters agree, so that each question is closed after two votes: 14 of at most 28."""
     write_files(questions, {"pets/votes.csv": EARLIER, "pets/golden.csv": GOLDEN})
     argv = [*ARGV, "--benchmark", "pets", "--per-question", "4", "--stop", "0.1,0.9"]
@@ -161,12 +160,12 @@ def test_earlier_votes_say_how_many_votes_a_stop_rule_takes(questions: Path, run
     ("argv", "code", "error"),
     [
         ("", 2, "--stop needs earlier votes: give --seconds VOTES, or a --benchmark that has votes."),
-        ("--seconds earlier.csv --per-question 5", 1, "no-vote-counts"),
-        ("--seconds counts.csv --per-question 1", 1, "no-rater-model"),
+        ("--seconds earlier.csv --per-question 5", 1, "missing-votes"),
+        ("--seconds counts.csv --per-question 1", 1, "missing-rater-model"),
     ],
 )
 def test_earlier_votes_that_do_not_tell_are_refused(
-    questions: Path, run: Callable[..., Run], argv: str, code: int, error: str
+    questions: Path, run: Runner, argv: str, code: int, error: str
 ) -> None:
     (questions / "earlier.csv").write_text(EARLIER)
     (questions / "counts.csv").write_text("image,class,count\nx.png,cat,2\n")
@@ -184,15 +183,13 @@ def test_earlier_votes_that_do_not_tell_are_refused(
         ([*ARGV, "--seconds", "nan"], 2, "'nan' is not a number of seconds."),
         ([*ARGV, "--seconds", "soon"], 2, "'soon' is neither a number of seconds nor a file of votes."),
         ([*ARGV, "--benchmark", "circle"], 1, "circle"),
-        ([*ARGV, "--seconds", "no-times.csv"], 1, "no-times"),
-        ([*ARGV, "--benchmark", "shop"], 1, "no-class"),
-        (["tasks", "golden.csv", "-o", "tasks.jsonl"], 1, "wrong-table"),
-        (["tasks", "old.jsonl", "-o", "tasks.jsonl"], 1, "wrong-table"),
+        ([*ARGV, "--seconds", "no-times.csv"], 1, "missing-votes"),
+        ([*ARGV, "--benchmark", "shop"], 1, "unknown-class"),
+        (["tasks", "golden.csv", "-o", "tasks.jsonl"], 1, "not-candidates"),
+        (["tasks", "old.jsonl", "-o", "tasks.jsonl"], 1, "not-candidates"),
     ],
 )
-def test_wrong_call_is_one_error(
-    questions: Path, run: Callable[..., Run], argv: list[str], code: int, error: str
-) -> None:
+def test_wrong_call_is_one_error(questions: Path, run: Runner, argv: list[str], code: int, error: str) -> None:
     write_files(
         questions,
         {
@@ -210,7 +207,7 @@ def test_wrong_call_is_one_error(
 
 
 def test_images_that_the_benchmark_lacks_are_warned_of_and_its_own_are_called_as_it_calls_them(
-    questions: Path, run: Callable[..., Run]
+    questions: Path, run: Runner
 ) -> None:
     Path("pets/images").mkdir()
     Path("pets/images/a.png").touch()

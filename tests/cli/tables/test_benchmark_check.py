@@ -2,12 +2,11 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.helpers import Run, results_of, write_files
+from tests.helpers import Run, Runner, results_of, write_files
 
 FILES = {
     "images/cat/tom.jpg": "",
@@ -28,7 +27,7 @@ def lines(out: str) -> list[str]:
     return [" ".join(line.split()) for line in out.splitlines() if not line.startswith("─")]
 
 
-def test_a_check_prints_parts_commands_and_names_that_do_not_fit(pets: Path, run: Callable[..., Run]) -> None:
+def test_a_check_prints_parts_commands_and_names_that_do_not_fit(pets: Path, run: Runner) -> None:
     result = run("status", "pets")
     assert (result.code, result.err) == (0, "")
     assert lines(result.out) == [
@@ -58,7 +57,7 @@ def test_a_check_prints_parts_commands_and_names_that_do_not_fit(pets: Path, run
     ]
 
 
-def test_a_part_that_cannot_be_read_is_exit_code_1_and_its_whole_error(pets: Path, run: Callable[..., Run]) -> None:
+def test_a_part_that_cannot_be_read_is_exit_code_1_and_its_whole_error(pets: Path, run: Runner) -> None:
     write_files(pets, {"classes.txt": "cat\ncat\n", "groups.csv": "class,group\ncat,x\n", "votes.csv": ""})
     result = run("status", pets)
     assert result.code == 1
@@ -80,7 +79,7 @@ def test_a_part_that_cannot_be_read_is_exit_code_1_and_its_whole_error(pets: Pat
     assert "labels labels.json json 3 images, 3 labels, 2 classes, 1 empty set" in shown
 
 
-def test_the_document_holds_all_that_is_printed(pets: Path, run: Callable[..., Run]) -> None:
+def test_the_document_holds_all_that_is_printed(pets: Path, run: Runner) -> None:
     results = results_of(run, "status", "pets")
     assert (results["benchmark"], results["folder"], results["settings"]) == ("pets", "pets", {})
     parts = {one["part"]: one for one in results["parts"]}
@@ -108,11 +107,11 @@ def test_the_document_holds_all_that_is_printed(pets: Path, run: Callable[..., R
         "examples": ["x.jpg"],
         "fix": None,
     }
-    assert [one["count"] for one in results["duplicates"]] == [1]
+    assert [one["count"] for one in results["repeated_names"]] == [1]
     assert results["other_files"] == ["notes.md"]
 
 
-def test_the_document_of_a_benchmark_with_errors_names_them(pets: Path, run: Callable[..., Run]) -> None:
+def test_the_document_of_a_benchmark_with_errors_names_them(pets: Path, run: Runner) -> None:
     write_files(pets, {"votes.csv": "", "images.zip": ""})  # images are not hashed, since that may take long
     shutil.rmtree(pets / "images")
     result = run("status", "pets", "--json")
@@ -126,14 +125,14 @@ def test_the_document_of_a_benchmark_with_errors_names_them(pets: Path, run: Cal
 
 
 def test_the_benchmark_of_the_environment_is_the_default(
-    pets: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+    pets: Path, run: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert run("status").out.startswith("imagenet\n")
     monkeypatch.setenv("REASSESS_BENCHMARK", "pets")
     assert run("status").out.startswith("pets\n")
 
 
-def test_a_benchmark_that_is_not_there_is_an_error(pets: Path, run: Callable[..., Run]) -> None:
+def test_a_benchmark_that_is_not_there_is_an_error(pets: Path, run: Runner) -> None:
     assert run("status", "pet") == Run(
         1,
         "",

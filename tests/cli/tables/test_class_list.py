@@ -1,16 +1,15 @@
 """`reassess evaluate` on models whose ids are from another class list: the warning, and --classes auto."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.helpers import Run, document_of, write_csv
+from tests.helpers import Run, Runner, document_of, write_csv
 
-Evaluate = Callable[..., Run]
+Evaluate = Runner
 
 TRUTH = np.arange(240) % 12
 LOST = np.array([7, 4, 9, 11, 0, 10, 3, 1, 5, 2, 8, 6])  # the class of each id, in an order without a name

@@ -2,16 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.helpers import document_of, results_of, validation_name, write_csv
-
-Evaluate = Callable[..., Any]
+from tests.helpers import Runner, document_of, results_of, validation_name, write_csv
 
 OLD = {"1.jpg": ["mug"], "2.jpg": ["plate"], "3.jpg": ["cup"], "4.jpg": ["bowl"]}
 NEW = {"1.jpg": ["cup"], "2.jpg": ["plate", "bowl"], "3.jpg": ["cup"], "4.jpg": [], "5.jpg": ["mug"]}
@@ -34,7 +30,7 @@ def sha256(path: str) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
-def test_each_model_has_a_row_for_each_label_set_and_the_text_says_who_is_ahead_on_which_images(run: Evaluate) -> None:
+def test_each_model_has_a_row_for_each_label_set_and_the_text_says_who_is_ahead_on_which_images(run: Runner) -> None:
     """Image 5 is known to the old label set from the new one, which has no class for image 4."""
     result = run("evaluate", "first.csv", "second.csv", *BOTH)
     assert (result.code, result.err) == (0, "")
@@ -60,7 +56,7 @@ def test_each_model_has_a_row_for_each_label_set_and_the_text_says_who_is_ahead_
     ]
 
 
-def test_images_of_which_some_are_not_imagenets_are_of_no_known_benchmark(run: Evaluate) -> None:
+def test_images_of_which_some_are_not_imagenets_are_of_no_known_benchmark(run: Runner) -> None:
     """So that nothing asks for ImageNet's original labels."""
     Path("of_imagenet.json").write_text(json.dumps({validation_name(1): [65]}))
     Path("mine.json").write_text(json.dumps({"a.jpg": [7], validation_name(1): [66]}))
@@ -72,7 +68,7 @@ def test_images_of_which_some_are_not_imagenets_are_of_no_known_benchmark(run: E
     assert "without the original labels" in alone.out
 
 
-def test_json_results_name_their_label_set_and_the_orders_stand_beside_them(run: Evaluate) -> None:
+def test_json_results_name_their_label_set_and_the_orders_stand_beside_them(run: Runner) -> None:
     document = document_of(run("evaluate", "first.csv", "second.csv", *BOTH, "--json"), "evaluate")
     assert [(r["labels"], r["file"], r["rank"], r["real"]["1"]["hits"]) for r in document["results"]] == [
         ("old.json", "first.csv", 1, 3),
@@ -94,14 +90,14 @@ def test_json_results_name_their_label_set_and_the_orders_stand_beside_them(run:
     ]
 
 
-def test_one_label_set_has_no_orders_and_does_not_name_itself(run: Evaluate) -> None:
+def test_one_label_set_has_no_orders_and_does_not_name_itself(run: Runner) -> None:
     document = document_of(run("evaluate", "first.csv", "--labels", "new.json", "--json"), "evaluate")
     assert "orders" not in document
     assert "labels" not in document["results"][0]
     assert "rank" not in document["results"][0]
 
 
-def test_three_label_sets_are_compared_two_by_two_and_by_class_goes_with_json(run: Evaluate) -> None:
+def test_three_label_sets_are_compared_two_by_two_and_by_class_goes_with_json(run: Runner) -> None:
     Path("third.json").write_text(json.dumps(OLD | {"1.jpg": ["cup"]}))
     argv = ["evaluate", "first.csv", "second.csv", *BOTH, "--labels", "third.json", "--by", "class"]
     document = document_of(run(*argv, "--json"), "evaluate")
@@ -115,7 +111,7 @@ def test_three_label_sets_are_compared_two_by_two_and_by_class_goes_with_json(ru
     assert "p: exact, either sign for the change on each image; Holm: for 3 leads" in result.out.splitlines()
 
 
-def test_rows_without_names_are_in_the_order_of_the_first_label_set(run: Evaluate) -> None:
+def test_rows_without_names_are_in_the_order_of_the_first_label_set(run: Runner) -> None:
     """The other one lists the same images in another order."""
     labels = {"a.jpg": [0], "b.jpg": [1], "c.jpg": [2]}
     Path("order.json").write_text(json.dumps(labels))
@@ -127,7 +123,7 @@ def test_rows_without_names_are_in_the_order_of_the_first_label_set(run: Evaluat
     assert read in run(*argv).out.splitlines()
 
 
-def test_label_sets_without_a_common_image_give_the_table_and_why_there_are_no_orders(run: Evaluate) -> None:
+def test_label_sets_without_a_common_image_give_the_table_and_why_there_are_no_orders(run: Runner) -> None:
     Path("other.json").write_text(json.dumps({"5.jpg": ["cup"]}))
     argv = ["evaluate", "first.csv", "second.csv", "--labels", "old.json", "--labels", "other.json"]
     document = document_of(run(*argv, "--json"), "evaluate")
@@ -146,7 +142,7 @@ def test_label_sets_without_a_common_image_give_the_table_and_why_there_are_no_o
         (["--by", "class"], "--by goes with one --labels, or with --json."),
     ],
 )
-def test_what_does_not_go_with_several_label_sets_is_a_usage_error(argv: list[str], error: str, run: Evaluate) -> None:
+def test_what_does_not_go_with_several_label_sets_is_a_usage_error(argv: list[str], error: str, run: Runner) -> None:
     result = run("evaluate", "first.csv", *BOTH, *argv)
     assert (result.code, result.out) == (2, "")
     assert result.err == (

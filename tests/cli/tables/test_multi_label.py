@@ -2,15 +2,12 @@
 
 import csv
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.helpers import results_of
-
-Evaluate = Callable[..., Any]
+from tests.helpers import Runner, results_of
 
 REVIEWED: dict[str, dict[str, Any]] = {
     "1.jpg": {"valid": ["cup", "mug"], "unclear": ["bowl"], "wrong": ["plate"]},
@@ -45,7 +42,7 @@ def _tableware(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: N
         Path(path).write_text("\n".join([f"image,{heading}", *map(",".join, classes.items()), ""]))
 
 
-def test_the_table_gives_both_conventions_after_the_usual_table(run: Evaluate) -> None:
+def test_the_table_gives_both_conventions_after_the_usual_table(run: Runner) -> None:
     result = run("evaluate", "poor.csv", "good.csv", "--labels", "reviewed.json", "--original", "original.csv")
     assert (result.code, result.err) == (0, "")
     lines = result.out.splitlines()
@@ -65,7 +62,7 @@ def test_the_table_gives_both_conventions_after_the_usual_table(run: Evaluate) -
     assert lines[start + 4] == note
 
 
-def test_the_json_holds_what_the_table_shows_and_classes_when_asked(run: Evaluate) -> None:
+def test_the_json_holds_what_the_table_shows_and_classes_when_asked(run: Runner) -> None:
     argv = ["evaluate", "poor.csv", "--labels", "reviewed.csv", "--original", "original.csv"]
     plain, by_class = (results_of(run, *argv, *more)[0] for more in ([], ["--by", "class"]))
     assert (plain["images"], plain["scored"], plain["scorable"], plain["not_scored"]["empty"]) == (6, 4, 4, 2)
@@ -85,7 +82,7 @@ def test_the_json_holds_what_the_table_shows_and_classes_when_asked(run: Evaluat
     ]
 
 
-def test_the_table_of_images_tells_what_reviewers_said_of_each_first_class(run: Evaluate) -> None:
+def test_the_table_of_images_tells_what_reviewers_said_of_each_first_class(run: Runner) -> None:
     Path("one-more.csv").write_text(Path("poor.csv").read_text() + "7.jpg,cup\n")
     argv = ["evaluate", "one-more.csv", "good.csv", "--labels", "reviewed.json", "--ignore-unknown"]
     assert run(*argv, "--details", "out.csv").code == 0
@@ -99,7 +96,7 @@ def test_the_table_of_images_tells_what_reviewers_said_of_each_first_class(run: 
     assert [row["state"] for row in rows[4:7]] == ["empty", "empty", "unknown"]
 
 
-def test_compare_judges_by_the_valid_classes_of_good_images(run: Evaluate) -> None:
+def test_compare_judges_by_the_valid_classes_of_good_images(run: Runner) -> None:
     valid = {image: [] if review.get("problematic") else review.get("valid", []) for image, review in REVIEWED.items()}
     Path("valid").mkdir()
     Path("valid/reviewed.json").write_text(json.dumps(valid))

@@ -113,7 +113,7 @@ def test_outputs_that_are_no_class_are_an_error_if_asked_for(name: str, refused:
 @pytest.mark.parametrize(("outputs", "line"), [(["cat", "", "ant"], 2), (["cat", "ant", " "], 3), ([""], 1)])
 def test_a_blank_line_in_the_list_is_an_error(outputs: list[str], line: int, refused: Refused, file: File) -> None:
     assert refused(read_predictions, file("p.csv", "image,prediction\na,0\n"), ANIMALS, outputs=outputs) == (
-        f"blank-line at the list of outputs, line {line}"
+        f"missing-value at the list of outputs, line {line}"
     )
 
 
@@ -160,16 +160,16 @@ def test_a_list_of_names_is_refused_for_a_file_that_numbers_its_classes(
     np.save(tmp_path / "p.npy", np.array([0, 1]))
     write_csv(tmp_path / "p.csv", "image,prediction", [("a", 0), ("b", 1)])
     for classes, outputs in ((ANIMALS, ["ant\tbee", "bee\tant"]), (None, ["0\t1", "1\t0"])):
-        assert refused(read_predictions, tmp_path / name, classes, outputs=outputs) == f"outputs-not-needed at {name}"
+        assert refused(read_predictions, tmp_path / name, classes, outputs=outputs) == f"unused-option at {name}"
 
 
 @pytest.mark.parametrize(
     ("outputs", "error"),
     [
-        (["ant\tbee", "bee"], "wrong-line at the list of outputs, line 2"),
+        (["ant\tbee", "bee"], "wrong-row at the list of outputs, line 2"),
         (["ant\tbee", "bee\tcat"], "wrong-items at the list of outputs"),
         (["ant\tfox", "bee\tbee"], "wrong-items at the list of outputs"),
-        (["ant\tbee", "emmet\tant"], "duplicate-output at the list of outputs"),
+        (["ant\tbee", "emmet\tant"], "duplicate-class at the list of outputs"),
     ],
     ids=["no tab", "one side only", "no class", "twice"],
 )

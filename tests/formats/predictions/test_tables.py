@@ -42,19 +42,6 @@ def test_every_heading_of_names_and_of_ids_is_known(file: File, heading: str, id
     assert said_of(read_predictions(path, CLASSES)) == expected
 
 
-@pytest.mark.parametrize(
-    ("text", "thing"),
-    [
-        ("image,class,source,rank,probability\na.png,1,vit,1,0.5\n", "candidates"),
-        ("task,image,classes\n0,a,b\n", "tasks"),
-    ],
-)
-def test_what_is_made_of_predictions_is_called_by_its_name(
-    refused_text: Refused, file: File, text: str, thing: str
-) -> None:
-    assert thing in refused_text(read_predictions, file("p.csv", text), CLASSES)
-
-
 @pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet"])
 def test_every_kind_of_table_is_read(tmp_path: Path, suffix: str) -> None:
     table = pl.DataFrame({"image": ["00012", "a, b"], "prediction_2": [0, 1], "prediction_1": [3, 2]})
@@ -189,7 +176,6 @@ def test_numbers_are_those_of_outputs_where_these_are_listed(file: File, content
         ("image,prediction\na,0\nb,3\n", "out-of-range at p.csv, image b"),
         ("image,0,1,2,3\na,1,2,3,4\n", "wrong-outputs at p.csv"),
         ("image,prob\na,[1 2]\n", "wrong-outputs at p.csv"),
-        ("image,prediction_1,prediction_2\na,1,n01\n", "ids-and-names at p.csv"),
     ],
 )
 def test_numbers_past_the_list_of_outputs_are_refused(
@@ -303,13 +289,6 @@ def test_json_of_a_single_image_is_read(file: File, content: str) -> None:
     assert (predictions.images, predictions.class_ids.tolist()) == (("a",), [[3]])
 
 
-JSON = (
-    "JSON has no predictions\n  where:   DIR/p.json\n"
-    "  allowed: what timm's inference script writes: json, json-records or json-split\n"
-    "  fix:     write a CSV with the columns image and prediction"
-)
-
-
 @pytest.mark.parametrize(
     "content",
     [
@@ -327,8 +306,8 @@ JSON = (
         f'{{"a": {{"index": {10**400}}}}}',
     ],
 )
-def test_json_of_another_shape_is_refused(refused_text: Refused, file: File, content: str) -> None:
-    assert refused_text(read_predictions, file("p.json", content), CLASSES) == JSON
+def test_json_of_another_shape_is_refused(refused: Refused, file: File, content: str) -> None:
+    assert refused(read_predictions, file("p.json", content), CLASSES) == "wrong-json at p.json"
 
 
 @pytest.mark.parametrize(
@@ -336,8 +315,7 @@ def test_json_of_another_shape_is_refused(refused_text: Refused, file: File, con
     [
         ('{"a": {"index": 1}, "b": {"ind', "not-json at p.json"),
         (json.dumps({"a": {"index": 1}})[:-1] + ', "a": {"index": 2}}', "duplicate-name at p.json"),
-        ('{"columns": ["filename", "index"], "data": []}', "no-rows at p.json"),
-        ('{"a": {"filename": "a", "index": 3}, "b": {"filename": "c", "index": 3}}', "two-names at p.json"),
+        ('{"columns": ["filename", "index"], "data": []}', "empty-file at p.json"),
     ],
 )
 def test_broken_json_is_refused(refused: Refused, file: File, content: Any, expected: str) -> None:
@@ -350,8 +328,6 @@ def test_broken_json_is_refused(refused: Refused, file: File, content: Any, expe
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("file,prediction\na,1\n", "missing-column at p.csv"),
-        ("path,image,prediction\nb,a,1\n", "ambiguous-column at p.csv"),
         ("image,prediction\na,1\nb,2\na,3\n", "duplicate-image at p.csv, the predictions"),
         ("image,prediction\na,1\n,2\n", "missing-value at p.csv, line 3, column image"),
         ("image,prediction\na,1\nb,\n", "missing-value at p.csv, line 3, column prediction"),
@@ -364,26 +340,17 @@ def test_broken_json_is_refused(refused: Refused, file: File, content: Any, expe
         ("image,prediction\na,n01\nb,7\n", "unknown-class at p.csv, column prediction"),
         ("image,prediction\na,n01\nb,crane\n", "duplicate-class at p.csv, column prediction"),
         ("image,label,top1\na,1,1\nb,2,3\n", "ambiguous-column at p.csv, line 3"),
-        ("image,label,top1\na,1,n03\n", "ambiguous-column at p.csv, line 2"),
         ("image,index,label\na,0,n03\n", "ambiguous-column at p.csv, line 2"),
         ("image,label,0,1,2,3\na,1,.1,.2,.3,.4\n", "ids-and-scores at p.csv"),
-        ("image,prediction_1,prediction_3\na,1,2\n", "numbered-columns at p.csv"),
         ("image,prediction_1,prediction_2\na,1,2\nb,3,3\n", "duplicate-class at p.csv, image b"),
-        ("image,prediction\na,[1 2]\nb,[3]\n", "wrong-length at p.csv, line 3, column prediction"),
-        ("image,prediction\na,[]\nb,[]\n", "wrong-length at p.csv, line 2, column prediction"),
         ("image,prediction\na,[1 2]\nb,[3 x]\n", "unknown-class at p.csv, column prediction"),
         ("image,0,1,2,3\na,,1,2,3\n", "missing-value at p.csv, line 2, column 0"),
         ("image,0,1,2,3\na,0,1,2,3\nb,0,1,x,3\n", "not-a-number at p.csv, line 3, column 2"),
-        ("image,1,2,3,4\na,0,1,2,3\n", "unknown-class at p.csv"),
         ("image,0,1,2,3,4\na,0,1,2,3,4\n", "unknown-class at p.csv"),
         ("filename,prob_0,prob_1\na,0.9,0.1\n", "wrong-outputs at p.csv"),  # of which classes, nothing says
-        ("filename,prob\na,[0.9 0.1]\n", "wrong-outputs at p.csv"),
-        ("image,n01,0\na,1,2\n", "duplicate-output at p.csv"),
-        ("image,n01,crane\na,1,2\n", "duplicate-class at p.csv"),
         ("image,wolf,cat\na,1,2\n", "missing-column at p.csv"),
         ("filename,prob\na,0.5\n", "missing-column at p.csv"),
         ("image, prediction\na,1\n", "missing-column at p.csv"),
-        ("image\na\n", "missing-column at p.csv"),
     ],
 )
 def test_a_table_that_is_not_clear_is_refused(refused: Refused, file: File, content: str, expected: Any) -> None:
@@ -410,7 +377,7 @@ def test_a_column_of_another_type_is_refused(refused: Refused, tmp_path: Path, c
 def test_a_class_name_needs_names_of_classes_and_a_table_has_its_own_images(refused: Refused, file: File) -> None:
     path = file("p.csv", "image,prediction\na,tench\n")
     assert refused(read_predictions, path) == "names-without-list at p.csv, column prediction"
-    assert refused(read_predictions, path, CLASSES, names=["b"]) == "names-in-file at p.csv"
+    assert refused(read_predictions, path, CLASSES, names=["b"]) == "unused-option at p.csv"
 
 
 # --- damage ---------------------------------------------------------------------------------------------------------

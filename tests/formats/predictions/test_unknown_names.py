@@ -211,7 +211,7 @@ def test_a_second_column_that_names_another_class_is_an_error(refused: Refused, 
 
 def test_ids_cannot_say_what_is_no_class(refused: Refused, file: File, tmp_path: Path) -> None:
     predictions, _ = read(file("p.csv", TOP_2), WHOLE)
-    assert refused(write_predictions, tmp_path / "out.npy", predictions) == "needs-outputs at out.npy"
+    assert refused(write_predictions, tmp_path / "out.npy", predictions) == "missing-outputs at out.npy"
     assert not (tmp_path / "out.npy").exists()
 
 

@@ -130,7 +130,7 @@ def _refuse_place(path: Path) -> None:
     log = Path(f"{os.path.realpath(path)}-wal")
     if exists(log):
         raise OutputError(
-            "campaign-in-use",
+            "in-use",
             "a campaign with this name is open, or was not closed",
             where=path,
             found=f"{log.name}, with its newest answers",
@@ -167,7 +167,7 @@ def only_process(address: str | Path) -> Iterator[None]:
         lock = take_lock(Path(f"{path}.lock"), patience=_PATIENCE)
     except LockedError as error:
         raise DataError(
-            "campaign-in-use", "campaign is in use", where=address, found=str(error), fix="stop it, or use PostgreSQL"
+            "in-use", "campaign is in use", where=address, found=str(error), fix="stop it, or use PostgreSQL"
         ) from error
     except OSError as error:
         raise DataError(

@@ -319,5 +319,5 @@ def _turns_of(change: Transaction, person: int, given: Sequence[int]) -> list[Ro
     if unknown:
         raise DataError("unknown-question", "unknown question", found=f"question {min(unknown)}")
     if others := [row.question for row in found if row.task is None]:
-        raise DataError("question-not-shown", "rater was not shown this question", found=f"question {min(others)}")
+        raise DataError("not-shown", "rater was not shown this question", found=f"question {min(others)}")
     return list({row.task: row for row in found}.values())

@@ -52,7 +52,7 @@ def suggest(campaign: Campaign, person: int, task: int, class_id: int, now: floa
             return
         if len(before) >= _MOST:
             raise DataError(
-                "too-many-suggestions",
+                "too-many",
                 "too many suggested classes for one image",
                 allowed=f"up to {_MOST}",
                 found=len(before) + 1,

@@ -84,7 +84,7 @@ def find_turn(change: Transaction, person: int, task: int) -> Row[Any]:
     """A person's turn of a task, with the task's kind; `DataError` if it was not shown to them."""
     turn = change.connection.execute(_TURN, {"who": person, "of_task": task}).one_or_none()
     if turn is None:
-        raise DataError("task-not-shown", "rater was not shown this task", found=f"task {task}")
+        raise DataError("not-shown", "rater was not shown this task", found=f"task {task}")
     return turn
 
 

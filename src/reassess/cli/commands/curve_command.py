@@ -211,7 +211,7 @@ def _replay(
         )
         if made.model is None:
             raise DataError(
-                "no-rater-model",
+                "missing-rater-model",
                 "stop rule needs scores made with a rater model",
                 found=scores.method,
                 fix="make them with --method calibrated or em",

@@ -1,6 +1,5 @@
 """`reassess evaluate`: measure models by reassessed and by original labels."""
 
-import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,7 @@ from reassess.cli.result_table import RESULT_SUFFIXES, table_option
 from reassess.cli.tables.evaluate_table import Cut, Evaluations, Measured, accuracy_table, print_measured, to_json
 from reassess.comparison import ModelOrders, compare_orders, on_common_images
 from reassess.core import Benchmark
-from reassess.errors import DataError, Missing, ReassessError, ReassessWarning
+from reassess.errors import DataError, Missing, ReassessError
 from reassess.evaluation import (
     ClassList,
     Exclusion,
@@ -29,7 +28,7 @@ from reassess.evaluation import (
     summarize,
     summarize_verdicts,
 )
-from reassess.evaluation.evaluation_words import FIX_CLASS_LIST, class_list_in_words
+from reassess.evaluation.evaluation_words import warn_of_class_list
 from reassess.formats.files import write_atomically
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.text import counted
@@ -168,10 +167,7 @@ def _measure(
         except ReassessError as error:
             error.at(file)
             raise
-        other, classes = class_lists[file], judges.labels.classes
-        if other is not None:
-            words = f"{file}: {class_list_in_words(other, classes)}"
-            warnings.warn(ReassessWarning(words, FIX_CLASS_LIST), stacklevel=2)
+        warn_of_class_list(file, class_lists[file], judges.labels.classes, depth=2)
     last = next(reversed(outcomes.values()))
     common = _common(outcomes, judges, top_k)
     reviewed = judges.reviewed

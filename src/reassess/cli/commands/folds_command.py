@@ -13,10 +13,9 @@ from reassess.cli.call import Call, benchmark_words, call_options, free_name
 from reassess.cli.duplicate_inputs import load_groups
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.options import benchmark_option, match_option, output_option
-from reassess.cli.part_inputs import joined_parts, matched, needed_part, read_classes_of, read_original_of
+from reassess.cli.part_inputs import PartReader, matched
 from reassess.cli.screen import print_table
 from reassess.core import IMAGENET, Benchmark, Folds, LabelSets
-from reassess.data import read_original
 from reassess.formats import write_folds
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.text import counted
@@ -95,13 +94,10 @@ def folds(
 
 
 def _load_original(call: Call, benchmark: Benchmark, given: str | None) -> LabelSets:
-    classes = read_classes_of(call, benchmark)
-    found = read_original_of(call, benchmark, given, classes)
-    if found is None:
-        path = needed_part(call, benchmark, "original", given)
-        found = path, read_original(path, classes=classes)
-    parts = joined_parts({"original": found}, benchmark, classes)
-    labels: LabelSets = parts["original"]
+    reader = PartReader(call, benchmark)
+    if reader.find_original(given) is None:
+        reader.need("original", given)
+    labels: LabelSets = reader.joined()["original"]
     return labels
 
 

@@ -1,6 +1,6 @@
 """`reassess labels`: make label sets from scores, or compare label sets."""
 
-from itertools import chain, combinations
+from itertools import combinations
 from pathlib import Path
 
 import click
@@ -10,11 +10,11 @@ from reassess.cli.call import Call, benchmark_words, call_options, refuse_repeat
 from reassess.cli.help_pages import Choice, Command, in_benchmark
 from reassess.cli.judges import judging
 from reassess.cli.options import benchmark_option, keep_settings, match_option, output_option
-from reassess.cli.part_inputs import joined_parts, matched, needed_part, read_classes_of, read_original_of
+from reassess.cli.part_inputs import PartReader
 from reassess.cli.tables.labels_table import class_table, comparison_to_json, print_comparison
 from reassess.comparison import LabelDiff, label_agreement, label_diff
-from reassess.core import IMAGENET, Benchmark, Classed, Classes, LabelSets, MultiLabels, benchmark_of
-from reassess.data import SOURCES, in_benchmark_classes, read_labels, read_original, read_scores
+from reassess.core import IMAGENET, Benchmark, LabelSets, MultiLabels
+from reassess.data import SOURCES, in_benchmark_classes
 from reassess.errors import DataError, Missing
 from reassess.formats import write_labels
 from reassess.formats.files import write_atomically
@@ -95,28 +95,18 @@ def _make(
     call: Call, benchmark: Benchmark | None, scores: str | None = None, *, threshold: float, original: str | None
 ) -> tuple[LabelSets, int | None]:
     """Label sets from scores; and how many images keep their original label, if there are original labels."""
-    path = needed_part(call, benchmark, "scores", scores)
-    classes = None if benchmark is None else read_classes_of(call, benchmark)
-    of_file = read_scores(path, classes=classes)
-    images_of = matched(call, benchmark_of(of_file.images) if benchmark is None else benchmark)
-    given: dict[str, tuple[Path, Classed]] = {"scores": (path, of_file)}
-    if (of_original := _original(call, images_of, original, classes)) is not None:
-        given["original"] = of_original
-    parts = joined_parts(given, images_of, classes)
+    reader = PartReader(call, benchmark)
+    of_file = reader.need("scores", scores)
+    reader.recognize(of_file.images)
+    source = reader.benchmark.sources.get("original") if original is None else original
+    if source is not None and source in SOURCES:  # fetched if need be
+        reader.read("original", call.resolve("original", source))
+    else:
+        reader.find_original(original)
+    parts = reader.joined()
     known = parts.get("original")
-    sets = in_benchmark_classes(label_sets(parts["scores"], threshold, original=known), images_of)
+    sets = in_benchmark_classes(label_sets(parts["scores"], threshold, original=known), reader.benchmark)
     return sets, None if known is None else len(sets) - len(of_file.images)
-
-
-def _original(
-    call: Call, benchmark: Benchmark, original: str | None, classes: Classes | None
-) -> tuple[Path, LabelSets] | None:
-    """The original labels and their file; those of a known benchmark are fetched if need be."""
-    source = benchmark.sources.get("original") if original is None else original
-    if source is not None and source in SOURCES:
-        path = call.resolve("original", source)
-        return path, read_original(path, classes=classes)
-    return read_original_of(call, benchmark, original, classes)
 
 
 def _report(call: Call, output: Path, threshold: float, sets: LabelSets, unrated: int | None) -> None:
@@ -143,14 +133,11 @@ def _report(call: Call, output: Path, threshold: float, sets: LabelSets, unrated
 
 def _read_sets(call: Call, files: tuple[str, ...], benchmark: Benchmark | None) -> list[LabelSets | MultiLabels]:
     """What each file says is valid, all of it in one list of classes and with the benchmark's names of images."""
-    classes = None if benchmark is None else read_classes_of(call, benchmark)
-    given: dict[str, tuple[Path, Classed]] = {}
+    reader = PartReader(call, benchmark)
     for number, file in enumerate(files, 1):
-        path = call.resolve("labels", file)
-        given[f"labels {number}"] = path, read_labels(path, classes=classes)
-    if benchmark is None:
-        benchmark = benchmark_of(tuple(chain.from_iterable(sets.images for _, sets in given.values())))
-    return list(joined_parts(given, matched(call, benchmark), classes, with_one_another=True).values())
+        reader.read(f"labels {number}", call.resolve("labels", file))
+    reader.recognize(reader.images)
+    return list(reader.joined(with_one_another=True).values())
 
 
 def _compare(

@@ -9,12 +9,11 @@ import click
 from reassess.cli.call import FILE, Call, call_options, refuse_repeated
 from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType, benchmark_option, output_option
-from reassess.cli.part_inputs import find_part, joined_parts, read_classes_of, read_original_of
+from reassess.cli.part_inputs import PartReader
 from reassess.cli.result_table import RESULT_SUFFIXES
 from reassess.cli.tables.leaderboard_table import Level, print_leaderboard, rows_table, to_json
 from reassess.comparison import fit_trend, original_level, place_models
 from reassess.core import IMAGENET, Benchmark, Leaderboard, LeaderboardRow
-from reassess.data import read_labels
 from reassess.formats import read_leaderboard
 from reassess.report import draw_leaderboard
 from reassess.report.figures import FIGURE_SUFFIXES
@@ -118,13 +117,13 @@ def _entries(call: Call, placed: LeaderboardRow | Path | None) -> Sequence[Leade
 
 def _own_level(call: Call, benchmark: Benchmark) -> Level | None:
     """Accuracy of a benchmark's own original labels by its labels, if this machine has both."""
-    classes = read_classes_of(call, benchmark)
-    path, original = find_part(call, benchmark, "labels", None), read_original_of(call, benchmark, None, classes)
-    if path is None or original is None:
+    reader = PartReader(call, benchmark)
+    labels, original = reader.find("labels"), reader.find_original()
+    if labels is None or original is None:
         return None
-    given = {"labels": (path, read_labels(path, classes=classes).judging), "original": original}
-    accuracy = original_level(*joined_parts(given, benchmark, classes).values())
+    parts = reader.joined()
+    accuracy = original_level(parts["labels"].judging, parts["original"])
     if accuracy.value is None:
         return None
-    source = " by ".join(str(benchmark.sources.get(part, given[part][0])) for part in ("original", "labels"))
+    source = " by ".join(str(benchmark.sources.get(part, reader.files[part])) for part in ("original", "labels"))
     return Level(percent=100 * accuracy.value, counted=accuracy, source=source)

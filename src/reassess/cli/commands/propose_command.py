@@ -1,7 +1,6 @@
 """`reassess propose`: which classes of which images raters should be asked about, and by which models."""
 
 import shlex
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,9 +33,9 @@ from reassess.cli.tables.propose_table import (
 )
 from reassess.core import IMAGENET, Benchmark, Candidates, ModelChoice, Predictions, ProposalResult
 from reassess.data import part_path
-from reassess.errors import DataError, ReassessWarning, at
+from reassess.errors import DataError, at
 from reassess.evaluation import Outcomes, find_class_list
-from reassess.evaluation.evaluation_words import FIX_CLASS_LIST, class_list_in_words
+from reassess.evaluation.evaluation_words import warn_of_class_list
 from reassess.evaluation.outcomes import UNKNOWN
 from reassess.formats import write_candidates
 from reassess.formats.files import write_atomically
@@ -56,7 +55,7 @@ def _parsed_recall(text: str) -> float:
     except ValueError:
         recall = -1.0
     if not text.startswith(_RECALL) or not 0 < recall <= 1:
-        raise DataError("not-a-recall", "not a recall", allowed="recall=R, with R above 0 and at most 1")
+        raise DataError("wrong-syntax", "not a recall", allowed="recall=R, with R above 0 and at most 1")
     return recall
 
 
@@ -209,7 +208,7 @@ def _load_proposing(
     judges = load_original_judges(call, benchmark, original, golden, golden_needed=choose)
     if by_default and judges.original is None:
         raise DataError(
-            "no-original-labels", "original labels are missing", fix=f"reassess fetch imagenet-original; or {_GIVE}"
+            "missing-original", "original labels are missing", fix=f"reassess fetch imagenet-original; or {_GIVE}"
         )
     return judges
 
@@ -304,7 +303,7 @@ def _load_asked(call: Call, benchmark: Benchmark | None, original: str | None) -
     if judges.scores is None and (len(judges.labels) or "votes" in judges.benchmark.sources):
         with taken_for_imagenet(judges.by_default):
             raise DataError(
-                "no-scores",
+                "missing-scores",
                 "scores are missing, so it is unknown which questions were asked",
                 fix=_scores_made(judges.benchmark),
             )
@@ -332,8 +331,6 @@ def _judged(
         with at(file):
             outcomes = judges.outcomes(predictions, judges.labels, any_class_list=True, called=file, **joining)
         other = find_class_list(outcomes, judges.labels, judges.original)
-        if other is not None:
-            words = f"{file}: {class_list_in_words(other, judges.labels.classes)}"
-            warnings.warn(ReassessWarning(words, FIX_CLASS_LIST), stacklevel=2)
+        warn_of_class_list(file, other, judges.labels.classes, depth=2)
         unknown[file] = int(np.count_nonzero(outcomes.state == UNKNOWN))
         yield file, predictions, outcomes

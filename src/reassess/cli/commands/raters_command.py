@@ -9,10 +9,9 @@ from reassess.aggregation.stopping import warn_of_stop
 from reassess.cli.call import Call, call_options
 from reassess.cli.help_pages import Command
 from reassess.cli.options import benchmark_option, golden_at_least_option, golden_options, match_option, output_option
-from reassess.cli.part_inputs import joined_parts, load_golden, matched, needed_part, read_classes_of, refuse_two_kinds
+from reassess.cli.part_inputs import PartReader
 from reassess.cli.tables.raters_table import print_reliability
-from reassess.core import Benchmark, Questions, Votes, benchmark_of
-from reassess.data import read_votes
+from reassess.core import Benchmark, Questions, Votes
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.text import counted
 
@@ -72,16 +71,13 @@ def load_raters(
     at_least: int | None = None,
 ) -> tuple[Votes, GoldenVotes | None]:
     """The raters' votes, and those on golden items by which they are measured, if there are any; as the options say."""
-    classes = None if benchmark is None else read_classes_of(call, benchmark)
-    path = needed_part(call, benchmark, "votes", votes)
-    answers = call.reading.answers or (None if benchmark is None else benchmark.answers)
-    main = read_votes(path, answers=answers, classes=classes)
-    if benchmark is None:
-        benchmark = benchmark_of(main.items.images) if isinstance(main.items, Questions) else Benchmark()
-    given = {"votes": (path, main)}
-    given |= load_golden(call, benchmark, main, golden, classes)
-    refuse_two_kinds(given)
-    parts = joined_parts(given, matched(call, benchmark), classes)
+    reader = PartReader(call, benchmark)
+    main = reader.need("votes", votes)
+    if isinstance(main.items, Questions):
+        reader.recognize(main.images)
+    reader.find_golden(golden)
+    reader.refuse_two_kinds()
+    parts = reader.joined()
     main = parts["votes"]
     if "golden" not in parts:
         return main, None

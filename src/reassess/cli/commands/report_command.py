@@ -151,11 +151,10 @@ def _to_json(findings: Findings, file_of: dict[str, str], output: Path, shown: S
 
 
 def _print(call: Call, findings: Findings, output: Path, shown: ShownMistakes | None) -> None:
-    rows = []
-    for name, result in findings.evaluations.items():
-        parts = (result.real.get(1), result.original_accuracy(1))
-        values = [None if part is None else percent(part.value) for part in parts]
-        rows.append([name, *values])
+    rows = [
+        [name, percent(result.real.get(1)), percent(result.original_accuracy(1))]
+        for name, result in findings.evaluations.items()
+    ]
     print_table(["model", f"{heading(findings.labels.title)} top-1 %", "original top-1 %"], rows)
     for line in unlike_images(findings.panel):
         call.tell(line)

@@ -8,7 +8,7 @@ import click
 from reassess.cli.call import FILE, Call, benchmark_words, call_options, counting, free_name, usable_cores
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.options import benchmark_option, output_option
-from reassess.cli.part_inputs import NONE, read_classes_of, read_original_of
+from reassess.cli.part_inputs import NONE, PartReader
 from reassess.cli.screen import print_table
 from reassess.core import UNUSABLE_KINDS, Benchmark, DuplicateCounts, LabelSets
 from reassess.data import Scan, part_path, scan_images
@@ -84,10 +84,8 @@ def _with_benchmark(
     if benchmark is None:
         return sources, None
     images = part_path(benchmark, "images", needed_by="scan")
-    found = None
-    if original != NONE:
-        found = read_original_of(call, benchmark, original, read_classes_of(call, benchmark))
-    return (images, *(source for source in sources if source != images)), None if found is None else found[1]
+    labels = None if original == NONE else PartReader(call, benchmark).find_original(original)
+    return (images, *(source for source in sources if source != images)), labels
 
 
 def _to_json(scan: Scan) -> dict[str, Any]:

@@ -1,22 +1,20 @@
 """`reassess tasks`: candidates in tasks that a rater answers together, and the work that they take."""
 
 import math
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
 
 from reassess.cli.aggregate_inputs import NO_OPTIONS, make_scores
 from reassess.cli.call import FILE, Call, Range, benchmark_words, call_options, free_name
-from reassess.cli.campaign_inputs import with_unanswered
+from reassess.cli.campaign_inputs import read_golden, with_unanswered
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.options import STOP, ParsedType, benchmark_option, output_option
-from reassess.cli.part_inputs import find_part, read_classes_of
+from reassess.cli.part_inputs import PartReader, find_part
 from reassess.cli.screen import print_table
-from reassess.core import Benchmark, Classed, Classes, Effort, Questions, StopRule, Tasks, Votes, benchmark_of
-from reassess.data import in_one_benchmark, read_votes, warn_of_other_images
+from reassess.core import Benchmark, Effort, Questions, StopRule, Tasks, Votes
+from reassess.data import read_votes
 from reassess.errors import DataError, at
 from reassess.formats import read_candidates, read_hierarchy, write_tasks
 from reassess.formats.files import exists
@@ -162,28 +160,15 @@ def _read(
     call: Call, candidates: Path, benchmark: Benchmark | None, golden: str | None
 ) -> tuple[Benchmark, Questions, Votes | None]:
     """The benchmark of the images, the questions, and the golden ones with the experts' votes, if there are any."""
-    classes = None if benchmark is None else read_classes_of(call, benchmark)
-    asked = read_candidates(call.read("candidates", candidates), classes).questions
-    if benchmark is None:
-        benchmark = benchmark_of(asked.images)
-        classes = read_classes_of(call, benchmark)
-    given: dict[str, tuple[Path, Classed]] = {"candidates": (candidates, asked)}
-    if (of_experts := find_part(call, benchmark, "golden", golden)) is not None:
-        given["golden"] = of_experts, _read_golden(of_experts, benchmark, classes)
-    named = {f"{path} ({part})": noun for part, (path, noun) in given.items()}
-    parts: dict[str, Any] = dict(zip(given, in_one_benchmark(named, benchmark, classes).values(), strict=True))
-    warn_of_other_images(parts, {part: str(path) for part, (path, _) in given.items()}, benchmark)
-    return benchmark, parts["candidates"], parts.get("golden")
-
-
-def _read_golden(path: Path, benchmark: Benchmark, classes: Classes | None) -> Votes:
-    """The experts' votes of a file, or golden questions that have none yet."""
-    try:
-        return read_votes(path, answers=benchmark.answers, classes=classes)
-    except DataError:
-        with suppress(DataError):
-            return with_unanswered(None, read_candidates(path, classes).questions)
-        raise
+    reader = PartReader(call, benchmark)
+    asked = read_candidates(call.read("candidates", candidates), reader.classes).questions
+    reader.given["candidates"] = candidates, asked
+    reader.recognize(asked.images, with_classes=True)
+    if (path := find_part(call, reader.benchmark, "golden", golden)) is not None:
+        found = read_golden(reader, path)
+        reader.given["golden"] = path, found if isinstance(found, Votes) else with_unanswered(None, found)
+    parts = reader.joined(share_images=False)
+    return reader.benchmark, parts["candidates"], parts.get("golden")
 
 
 def _until_closed(
@@ -197,7 +182,7 @@ def _until_closed(
     made = make_scores(call, source, earlier, None, NO_OPTIONS)
     if made.aggregation.model is None:
         raise DataError(
-            "no-rater-model",
+            "missing-rater-model",
             "earlier votes give no rater model, which a stop rule needs",
             found="counts of votes, without raters",
             fix="give votes with raters, or remove --stop",

@@ -99,7 +99,7 @@ def comparison_table(findings: Findings) -> ResultTable:
     if len(findings.panel.models) == 2:
         return _pair_table(findings.pairs[0])
     if isinstance(findings.ranking, Missing):
-        raise DataError("no-common-images", "models cannot be compared", found=findings.ranking.why)
+        raise DataError("nothing-in-common", "models cannot be compared", found=findings.ranking.why)
     return _ranking_table(findings.ranking, findings.uncertainty, heading(findings.labels.title))
 
 
@@ -127,7 +127,7 @@ def _difference(name: str, part: Paired | AccuracyChange) -> list[str | None]:
     cells = [difference, _points(part.interval), _p_cell(part.p_texts().get("p_value"))]
     if isinstance(part, AccuracyChange):
         return [name, f"{part.n:,}", None, None, *cells, None, None]
-    shares = percent(part.a.value), percent(part.b.value)
+    shares = percent(part.a), percent(part.b)
     return [name, f"{part.n:,}", *shares, *cells, f"{part.only_a:,}", f"{part.only_b:,}"]
 
 
@@ -144,13 +144,13 @@ def _ranking_table(ranking: Ranking, uncertainty: LabelUncertainty | Missing, ju
         ("file", list(ranking.models)),
         ("rank", [str(rank) for rank in ranking.ranks]),
         ("rank, 95 %", [f"{low} to {high}" for low, high in zip(ranking.low, ranking.high, strict=True)]),
-        (f"{judge} %", [percent(part.value) for part in ranking.real]),
-        ("95 %", [percents(part.interval) for part in ranking.real]),
+        (f"{judge} %", list(map(percent, ranking.real))),
+        ("95 %", list(map(percents, ranking.real))),
     ]
     if not isinstance(uncertainty, Missing):
         columns.append(("true labels, 95 %", [percents(uncertainty.interval(model)) for model in ranking.models]))
     if ranking.original is not None and ranking.original_ranks is not None:
-        columns.append(("original %", [percent(part.value) for part in ranking.original]))
+        columns.append(("original %", list(map(percent, ranking.original))))
         columns.append(("original rank", [str(rank) for rank in ranking.original_ranks]))
     ahead = [pair.real for pair in ranking.neighbours]
     columns.append(("ahead of next", [*(_points(pair.raters_interval or pair.interval) for pair in ahead), None]))
@@ -177,32 +177,25 @@ def _verdicts(verdicts: PreferenceCounts | None) -> list[str | None]:
     if verdicts is None:
         return [None, None, None]
     of_label = Proportion(verdicts.label, verdicts.preferred.n)
-    return [percent(verdicts.preferred.value), percents(verdicts.preferred.interval), percent(of_label.value)]
+    return [percent(verdicts.preferred), percents(verdicts.preferred), percent(of_label)]
 
 
 def _print_biases(biases: Sequence[LabellingBias]) -> None:
     """How often each model picks the original label where others are valid too, in all and by group."""
-    parts = [
-        (bias.model, group, part) for bias in biases for group, part in {"all": bias.total, **bias.by_group}.items()
-    ]
-    rows = []
-    for model, group, part in parts:
-        chosen, favourite = part.original_chosen, part.favourite
-        cells = [
-            model if group == "all" else "",
+    rows = [
+        [
+            bias.model if group == "all" else "",
             group,
-            f"{chosen.n:,}",
-            percent(chosen.value),
-            percents(chosen.interval),
+            f"{part.original_chosen.n:,}",
+            percent(part.original_chosen),
+            percents(part.original_chosen),
             percent(part.chance),
+            None if part.p_value is None else _p_cell(p_text(part.p_value)),
+            percent(part.favourite),
         ]
-        rows.append(
-            [
-                *cells,
-                None if part.p_value is None else _p_cell(p_text(part.p_value)),
-                None if favourite is None else percent(favourite.value),
-            ]
-        )
+        for bias in biases
+        for group, part in {"all": bias.total, **bias.by_group}.items()
+    ]
     headings = ["labelling bias", "of", "images", "original %", "95 %", "chance %", "p", "raters %"]
     say("")
     print_table(headings, rows, text_columns=2)

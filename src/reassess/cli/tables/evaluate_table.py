@@ -27,36 +27,16 @@ _COMMON = ("images", "scored", "not_scored", "real", "original", "original_reaso
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What is shown of some models.
+    """What is shown of some models; evaluations are by label set, and the best model comes first."""
 
-    Parameters
-    ----------
-    own
-        The evaluations of each model on its own images, by each label set: the best first, as they are ranked.
-    common
-        The evaluations on the images that all models have seen, the best first; None if all have seen the same images,
-        `Missing` if no image is common to them.
-    class_lists
-        The class list to which each model's ids belong, where it is another one.
-    reviewed
-        Multi-label accuracy of each model, if label sets have more than valid classes.
-    orders
-        How the order of the models moves between label sets; None of a single one.
-    classes
-        The classes of the labels.
-    excluded
-        What was left out on request, as JSON documents hold it; None if nothing was to be.
-    moved
-        How far that moves each model's accuracy at each k, by each label set; empty if nothing was to be left out.
-    """
-
-    own: Mapping[Cut, Evaluations]
-    common: Mapping[Cut, Evaluations] | Missing | None
-    class_lists: Mapping[str, ClassList | None]
-    reviewed: Mapping[str, MultiLabelAccuracy]
-    orders: ModelOrders | Missing | None
-    classes: Classes
-    excluded: Mapping[str, Any] | None = None
+    own: Mapping[Cut, Evaluations]  # of each model on its own images
+    common: Mapping[Cut, Evaluations] | Missing | None  # on the images of all models; None if all have the same images
+    class_lists: Mapping[str, ClassList | None]  # the list of each model's ids, if it differs from the labels'
+    reviewed: Mapping[str, MultiLabelAccuracy]  # of each model, if label sets have more than valid classes
+    orders: ModelOrders | Missing | None  # how the order of the models moves between label sets; None for one
+    classes: Classes  # of the labels
+    excluded: Mapping[str, Any] | None = None  # the images that --duplicates excludes, as in JSON documents
+    # How far that moves each model's accuracy at each k, by label set.
     moved: Mapping[Cut, Mapping[str, Mapping[int, Exclusion]]] = field(default_factory=dict)
 
     @property
@@ -124,7 +104,7 @@ def _print_moved(call: Call, measured: Measured) -> None:
             points = None if moved.difference is None else f"{100 * moved.difference:+.2f}"
             bounds = " to ".join(f"{100 * bound:+.2f}" for bound in moved.interval or ()) or None
             judge = f"at {cut:g}" if isinstance(cut, float) else str(cut)
-            cells = [f"{result.excluded:,}", _percent(moved.everything), _percent(moved.rest), points, bounds]
+            cells = [f"{result.excluded:,}", percent(moved.everything), percent(moved.rest), points, bounds]
             rows.append([file, *([judge] if several else []), *cells])
     say("")
     numbers = ["excluded", f"top-{k} % of all", "of the rest", "change", "95 %"]
@@ -199,19 +179,11 @@ def _print_rest(call: Call, ranking: Evaluations, classes: Classes, by: str | No
 def _row(file: str, result: Evaluation, top_k: list[int]) -> list[str | None]:
     cells: list[str | None] = [file]
     for k in top_k:
-        cells += [_percent(result.real.get(k)), _interval(result.real.get(k))]
-    cells += [_percent(result.original_accuracy(k)) for k in top_k]
+        cells += [percent(result.real.get(k)), percents(result.real.get(k))]
+    cells += [percent(result.original_accuracy(k)) for k in top_k]
     soft = None if result.soft is None or result.soft.accuracy is None else f"{result.soft.accuracy:.4f}"
     recall = None if result.recall_at_size is None else f"{result.recall_at_size:.4f}"
     return [*cells, soft, recall, f"{result.scored:,}", f"{result.images - result.scored:,}"]
-
-
-def _percent(part: Proportion | None) -> str | None:
-    return None if part is None else percent(part.value)
-
-
-def _interval(part: Proportion | None) -> str | None:
-    return None if part is None else percents(part.interval)
 
 
 def _footnotes(ranking: Evaluations) -> Iterator[str]:
@@ -226,7 +198,7 @@ def _on_scored_images(ranking: Evaluations) -> Iterator[str]:
     """Original accuracy on the images of ReaL accuracy, of each file of which it is another one."""
     for file, result in ranking.items():
         if result.original_scored and result.original_scored != result.original:
-            shares = ", ".join(f"top-{k} {_percent(part) or '-'} %" for k, part in result.original_scored.items())
+            shares = ", ".join(f"top-{k} {percent(part) or '-'} %" for k, part in result.original_scored.items())
             yield f"{file} {shares}"
 
 
@@ -258,7 +230,7 @@ def _print_by_label_count(file: str, result: Evaluation) -> None:
     rows = []
     for size, part in result.by_label_count.items():
         counts = [Proportion(part.hits[k], part.n) for k in top_k]
-        cells = [cell for count in counts for cell in (_percent(count), _interval(count))]
+        cells = [cell for count in counts for cell in (percent(count), percents(count))]
         rows.append([size, f"{part.n:,}", *cells])
     judge = heading(result.label_set)
     headings = [text for k in top_k for text in (f"{judge} top-{k} %", "95 %")]
@@ -274,8 +246,8 @@ def _print_by_class(call: Call, file: str, result: Evaluation, classes: Classes)
     for entry in entries[: call.first_rows(len(entries), _MOST_CLASSES, f"classes of {file}")]:
         instead = entry["instead"][0] if entry["instead"] else None
         most_often = None if instead is None else f"{instead['name'] or 'unknown class'} ({instead['images']})"
-        percent = _percent(Proportion(entry["hits"], entry["images"]))
-        rows.append([entry["class"], entry["name"], most_often, entry["images"], percent, entry["predictions"]])
+        accuracy = percent(Proportion(entry["hits"], entry["images"]))
+        rows.append([entry["class"], entry["name"], most_often, entry["images"], accuracy, entry["predictions"]])
     headings = ["class", "name", "most often instead", "images", f"{heading(result.label_set)} top-1 %", "predicted"]
     print_table(headings, rows, title=file, text_columns=3)
     call.note("predicted: images of the class where the model predicts it, and not another valid class")
@@ -289,7 +261,7 @@ def _cuts_table(rankings: Mapping[Cut, Evaluations], *, ranked: bool) -> ResultT
         rank_of = ranks_of(ranking)
         for file, result in ranking.items():
             first = next(iter(result.real.values()))
-            rows.setdefault(file, []).extend([_percent(first) or "-", *([str(rank_of[file])] if ranked else [])])
+            rows.setdefault(file, []).extend([percent(first) or "-", *([str(rank_of[file])] if ranked else [])])
     headings = [text for cut in rankings for text in (f"at {cut:g}, %", *(["rank"] if ranked else []))]
     return ResultTable(["file", *headings], [[file, *cells] for file, cells in rows.items()])
 
@@ -307,24 +279,24 @@ def _print_multi_label(
     """Print each model's multi-label accuracy, by file and, if asked, by class, and what it means."""
     counts = ["valid", "unclear", "wrong", "unreviewed"]
     headings = ["multi-label", *counts, "strict %", "95 %", "over classes %", "lenient %", "95 %", "over classes %"]
-    print_table(headings, [_reviewed_row(file, part, counts) for file, part in reviewed.items()])
+    print_table(headings, [_multi_label_row(file, part, counts) for file, part in reviewed.items()])
     for file, part in reviewed.items():
         if by_class and part.by_class is not None:
-            _print_reviewed_by_class(file, part, classes)
-    for line in shared({file: _not_reviewed(part) for file, part in reviewed.items()}):
+            _print_multi_label_classes(file, part, classes)
+    for line in shared({file: _multi_label_not_scored(part) for file, part in reviewed.items()}):
         call.tell(line)
-    for line in _reviewed_footnotes(reviewed):
+    for line in _multi_label_footnotes(reviewed):
         call.note(line)
 
 
-def _reviewed_row(file: str, part: MultiLabelAccuracy, counts: list[str]) -> list[str | None]:
+def _multi_label_row(file: str, part: MultiLabelAccuracy, counts: list[str]) -> list[str | None]:
     cells: list[str | None] = [file, *(f"{getattr(part, name):,}" for name in counts)]
     for of_images, of_classes in ((part.accuracy, part.class_accuracy), (part.lenient, part.class_lenient)):
-        cells += [percent(of_images.value), percents(of_images.interval), percent(of_classes)]
+        cells += [percent(of_images), percents(of_images), percent(of_classes)]
     return cells
 
 
-def _print_reviewed_by_class(file: str, part: MultiLabelAccuracy, classes: Classes) -> None:
+def _print_multi_label_classes(file: str, part: MultiLabelAccuracy, classes: Classes) -> None:
     rows = [
         [
             *(entry[name] for name in ("class", "name", "images", "valid", "unclear")),
@@ -337,13 +309,13 @@ def _print_reviewed_by_class(file: str, part: MultiLabelAccuracy, classes: Class
     print_table(headings, rows, title=file, text_columns=2)
 
 
-def _not_reviewed(part: MultiLabelAccuracy) -> str:
+def _multi_label_not_scored(part: MultiLabelAccuracy) -> str:
     counts = f"{part.problematic:,} problematic, {part.empty:,} without a valid class, {part.unknown:,} not reviewed"
     images = counted(part.problematic + part.empty + part.unknown, "image")
     return f"multi-label: {images} not scored ({counts})"
 
 
-def _reviewed_footnotes(reviewed: dict[str, MultiLabelAccuracy]) -> Iterator[str]:
+def _multi_label_footnotes(reviewed: dict[str, MultiLabelAccuracy]) -> Iterator[str]:
     yield "strict: without images whose first class is unclear; lenient: unclear is correct; unreviewed is wrong"
     for reason in dict.fromkeys(part.reason for part in reviewed.values() if part.reason is not None):
         yield f"no mean over classes: {reason}"

@@ -188,4 +188,4 @@ def _read_and_not_scored(rankings: Mapping[str, Mapping[str, Evaluation]]) -> It
 
 def _row(model: str, name: str, result: Evaluation, rank: list[int]) -> list[object]:
     first = next(iter(result.real.values()))
-    return [model, name, f"{result.scored:,}", percent(first.value), percents(first.interval), *rank]
+    return [model, name, f"{result.scored:,}", percent(first), percents(first), *rank]

@@ -35,7 +35,7 @@ def print_status(check: BenchmarkCheck) -> None:
         say(f"ready: {', '.join(ready)}")
     if waiting := [f"{command} ({_state(parts)})" for command, parts in check.missing_parts.items() if parts]:
         say(f"not ready: {', '.join(waiting)}")
-    for problem in (*check.duplicates, *check.mismatches):
+    for problem in (*check.repeated_names, *check.mismatches):
         say(_in_words(problem))
     if not check.errors and check.next_command is None:
         say(f"to begin: put images into {check.folder}/images, in a folder for each class if the classes are known")
@@ -72,7 +72,7 @@ def to_json(check: BenchmarkCheck) -> dict[str, Any]:
             }
             for command, parts in check.missing_parts.items()
         ],
-        "duplicates": list(map(asdict, check.duplicates)),
+        "repeated_names": list(map(asdict, check.repeated_names)),
         "mismatches": [asdict(one) | {"fix": one.fix and in_options(one.fix)} for one in check.mismatches],
         "other_files": list(check.others),
     }
@@ -185,8 +185,8 @@ def _row(one: "RaterProgress", golden: int) -> list[str | None]:
         f"{one.votes:,}",
         None if one.seconds is None else f"{one.seconds:.1f}",
         f"{one.given:,} of {golden:,}" if one.role == "expert" else f"{one.golden.n:,}",
-        percent(one.golden.value),
-        percents(one.golden.interval),
+        percent(one.golden),
+        percents(one.golden),
         None if one.last is None else _time(one.last),
         ", ".join(one.flags),
     ]

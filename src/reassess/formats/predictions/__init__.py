@@ -146,7 +146,7 @@ def read_predictions(
             predictions = replace(predictions.exchanged(class_of), detected=detected)
         if names is not None:
             if predictions.images is not None:
-                raise DataError("names-in-file", "file has its own image names", fix="leave the other names out")
+                raise DataError("unused-option", "file has its own image names", fix="leave the other names out")
             predictions = predictions.named(names, detected=f"{predictions.detected}, names from a file")
         elif (beside := names_beside(path)) is not None:
             lines = read_lines(beside)
@@ -202,14 +202,14 @@ def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int 
         return
     if predictions.columns is not None:
         raise DataError(
-            "needs-outputs",
+            "missing-outputs",
             "npy files cannot say which output is which class",
             where=path,
             fix="write a table, such as .parquet",
         )
     if predictions.unknown_classes.predictions:
         raise DataError(
-            "needs-outputs",
+            "missing-outputs",
             "ids cannot say which prediction is not a class",
             where=path,
             found=predictions.unknown_classes,

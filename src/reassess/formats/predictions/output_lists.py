@@ -66,7 +66,7 @@ def refuse_blank_lines(outputs: Sequence[str]) -> None:
     blank = next((row for row, name in enumerate(outputs) if not name.strip()), None)
     if blank is not None:
         raise DataError(
-            "blank-line",
+            "missing-value",
             "line of the output list is blank",
             where=f"{OUTPUT_LIST}, line {blank + 1}",
             fix="remove the line; or write - in it, if the output is no class",
@@ -97,7 +97,7 @@ def map_outputs(classes: Classes, outputs: Sequence[str], *, where: str) -> npt.
     known = np.flatnonzero(ids >= 0)
     if not known.size:
         raise DataError(
-            "no-class-output",
+            "unknown-class",
             "no output is a class of the benchmark",
             where=where,
             allowed=classes.allowed,
@@ -108,7 +108,7 @@ def map_outputs(classes: Classes, outputs: Sequence[str], *, where: str) -> npt.
     for output in known.tolist():
         if (before := first.setdefault(int(ids[output]), output)) != output:
             raise DataError(
-                "duplicate-output",
+                "duplicate-class",
                 "two outputs have the same class",
                 where=where,
                 found=f"{outputs[before]!r} (output {before}) and {outputs[output]!r} (output {output}) are "
@@ -121,7 +121,7 @@ def map_outputs(classes: Classes, outputs: Sequence[str], *, where: str) -> npt.
 def names_no_class(path: Path) -> DataError:
     """The error for a list of names beside a file that does not name its classes."""
     return DataError(
-        "outputs-not-needed",
+        "unused-option",
         "list of outputs is not needed: the file has no class names",
         where=path,
         fix="list the class of each output, one a line",
@@ -134,7 +134,7 @@ def _exchanged_names(classes: Classes, outputs: Sequence[str]) -> npt.NDArray[np
     broken = next((row for row, parts in enumerate(lines) if len(parts) != 2), None)
     if broken is not None:
         raise DataError(
-            "wrong-line",
+            "wrong-row",
             "line does not give the class of a name",
             where=f"{OUTPUT_LIST}, line {broken + 1}",
             allowed="what the file calls a class, a tab, and the class",

@@ -35,7 +35,7 @@ def array_predictions(content: ArrayContent, classes: Classes, columns: npt.NDAr
     """Predictions of what an array file holds; see `formats.predictions.read_predictions`."""
     array = content.array
     if array.ndim and not len(array):
-        raise DataError("no-rows", "array has no rows", found=f"shape {array.shape}", fix="write it again")
+        raise DataError("empty-file", "array has no rows", found=f"shape {array.shape}", fix="write it again")
     shape = "x".join(str(size) for size in array.shape)
     if array.dtype.kind in "iu" and not content.bfloat16:
         refuse_ids(classes, columns)
@@ -88,7 +88,7 @@ def _names(array: npt.NDArray[Any], where: str) -> list[str]:
         except UnicodeDecodeError:
             pass
     raise DataError(
-        "no-image-names",
+        "missing-image-names",
         "array has no image names",
         where=where,
         allowed="text of shape (N,)",

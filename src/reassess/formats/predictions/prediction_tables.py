@@ -55,7 +55,7 @@ def read_timm_json(path: Path) -> "pl.DataFrame":
             raise
         document = None  # a document a line
     if isinstance(document, dict) and document.get("data") == []:
-        raise DataError("no-rows", "table has no rows", where=path, fix="write it again")
+        raise DataError("empty-file", "table has no rows", where=path, fix="write it again")
     try:
         if document is None:
             return read_json_lines(path)

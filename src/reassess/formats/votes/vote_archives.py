@@ -163,21 +163,19 @@ def _doubled(votes: Votes) -> tuple[int, int] | None:
 
 def check_fits_archive(path: Path, votes: Votes) -> None:
     """Raise `OutputError` if an archive cannot hold these votes."""
-    fix = "write a .parquet or .csv table"
+    found = None
     if not isinstance(votes.items, Questions):
-        raise OutputError(
-            "not-in-archive", "archives can have only votes on (image, class) questions", where=path, fix=fix
-        )
-    if votes.seconds is not None:
-        raise OutputError("not-in-archive", "archives cannot have times of votes", where=path, fix=fix)
-    if len({isinstance(name, str) for name in votes.raters}) > 1:
-        raise OutputError("not-in-archive", "archives have ids of one type: numbers or text", where=path, fix=fix)
-    doubled = _doubled(votes)
-    if doubled is not None:
-        twice = f"rater {votes.raters[doubled[1]]} on {votes.at(doubled[0])}"
-        raise OutputError(
-            "not-in-archive", "archives have one vote per rater and item", where=path, found=twice, fix=fix
-        )
+        what = "archives can have only votes on (image, class) questions"
+    elif votes.seconds is not None:
+        what = "archives cannot have times of votes"
+    elif len({isinstance(name, str) for name in votes.raters}) > 1:
+        what = "archives have ids of one type: numbers or text"
+    elif (doubled := _doubled(votes)) is not None:
+        what = "archives have one vote per rater and item"
+        found = f"rater {votes.raters[doubled[1]]} on {votes.at(doubled[0])}"
+    else:
+        return
+    raise OutputError("not-in-archive", what, where=path, found=found, fix="write a .parquet or .csv table")
 
 
 def write_archive(path: Path, votes: Votes) -> None:

@@ -43,7 +43,7 @@ def read_counts(path: Path, table: "pl.DataFrame", answers: Sequence[Id] | None,
     read = _read_long if _is_long(path, table, classes) else _read_wide
     images, image_ids, class_ids, counts, classes = read(path, table, classes)
     if not counts.any():
-        raise DataError("no-votes", "table has no votes", where=path, fix="write it again")
+        raise DataError("missing-votes", "table has no votes", where=path, fix="write it again")
     if counts.max() > _MOST_VOTES or counts.sum() > _MOST_VOTES:
         raise DataError(
             "out-of-range",
@@ -140,7 +140,7 @@ def _ids_of_headings(path: Path, headings: Sequence[str], classes: Classes | Non
         lost = [name for name in headings if classes.id_of(name, where=str(path)) < 0]
         if lost:
             raise DataError(
-                "unknown-class",
+                "unknown-column",
                 "column of counts is not a class",
                 where=path,
                 allowed=classes.allowed,

@@ -112,7 +112,7 @@ def read_vote_table(
     refuse_missing(path, answer, needed=rater.is_not_null())
     cast = rater.is_not_null()  # the other rows name an item without votes
     if not cast.any():
-        raise DataError("no-votes", "table has no votes", where=path, fix="write it again")
+        raise DataError("missing-votes", "table has no votes", where=path, fix="write it again")
     raters, rater_ids = coded_ids(rater.filter(cast))
     voted = cast.to_numpy()
     columns: dict[str, Any] = {"items": items, "item_ids": item_ids[voted], "rater_ids": rater_ids, "raters": raters}
@@ -215,7 +215,7 @@ def _refuse_scale(path: Path, answers: Sequence[Id] | None, classes: Classes | N
     no_class = are_known(texts) if classes is None else all(classes.id_of(text, where=str(path)) < 0 for text in texts)
     if texts and no_class:
         raise DataError(
-            "votes-not-on-questions",
+            "not-on-questions",
             "votes are for one class per image, not on (image, class) questions",
             where=path,
             allowed=f"a column class, and the answers {some(texts)}",

@@ -190,7 +190,7 @@ def _consent(call: Call, folder: Path | None) -> str:
         return ""
     text = "\n".join(read_lines(call.read("consent", folder / _CONSENT)))
     if not text.strip():
-        raise DataError("empty-consent", "consent text is empty", where=folder / _CONSENT, fix="write it, or delete it")
+        raise DataError("empty", "consent text is empty", where=folder / _CONSENT, fix="write it, or delete it")
     return text
 
 

@@ -77,6 +77,7 @@ def test_label_sets_may_follow_by_each_rule_once() -> None:
         ("mean", {"at_least": 2}, "unused-option"),
         ("em", {"original": ORIGINAL}, "unused-option"),
         ("em", {"pooling": -1}, "out-of-range"),
+        ("em", {"at_least": 2}, "missing-golden"),
         ("calibrated", {"experts": PLAIN, "original": ORIGINAL}, "not-on-questions"),
         ("calibrated", {"experts": votes_of([(0, 0, YES)], ("elsewhere",))}, "missing-golden"),
     ],

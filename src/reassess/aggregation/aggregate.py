@@ -179,11 +179,15 @@ def aggregate(
         "pooling": pooling,
     }
     options = {name: value for name, value in given.items() if value is not None}
-    if method == AUTO:
-        result = _by_auto(votes, **options)
-    else:
+    if method != AUTO:
         _check_options(method, options)
-        result = _named(method, votes, options)
+    if experts is None and not options.keys().isdisjoint(("original", "rater_golden", "at_least")):
+        raise DataError(
+            "missing-golden",
+            "original labels, votes on golden items and a number of experts need golden answers",
+            fix="give the experts' votes, or leave the others out",
+        )
+    result = _by_auto(votes, **options) if method == AUTO else _named(method, votes, options)
     result.check()
     return result
 
@@ -295,12 +299,6 @@ def _by_auto(
         {} if truths_are_answers is None else {"truths_are_answers": truths_are_answers}
     )
     if experts is None:
-        if original is not None or rater_golden is not None or at_least is not None:
-            raise DataError(
-                "missing-golden",
-                "original labels, votes on golden items and a number of experts need golden answers",
-                fix="give experts, or leave the others out",
-            )
         return _named("majority", votes, {}) if votes.anonymous else _named("em", votes, given)
     votes.require_raters("a rater model")
     votes, experts, golden, answers = prepare(votes, experts, rater_golden, truths_are_answers)

@@ -12,6 +12,7 @@ from reassess.aggregation import AUTO, METHODS, Aggregation, aggregate, parse_me
 from reassess.cli.call import Call
 from reassess.cli.part_inputs import NONE, PartReader, find_part, needed_part
 from reassess.core import IMAGENET, Benchmark, Votes
+from reassess.core.items import as_questions
 
 # The arguments of `aggregate` for which there are options. An option that the method does not take is an error.
 _ARGUMENTS = {"golden": "experts", "golden_at_least": "at_least", "original": "original", "pooling": "pooling"}
@@ -55,6 +56,10 @@ def make_scores(
     _refuse_unused(name, given, benchmark)
     reader = PartReader(call, benchmark, with_classes=benchmark.folder is not None)
     main = reader.need("votes", votes)
+    if name == OF_IMAGENET:
+        as_questions(
+            main.items, what=str(reader.files["votes"])
+        )  # before ImageNet's golden answers are read as answers of other votes
     if asked is None and main.anonymous and not any(value is not None for value in given.values()):
         name = "majority"  # no option asks for a rater model, which counts without raters do not give
     for part, place in _further_parts(call, benchmark, name, given).items():

@@ -88,6 +88,14 @@ def test_options_that_do_not_go_together_are_usage_errors(
     assert not output.exists()
 
 
+def test_the_recipe_of_imagenet_real_needs_votes_on_questions(run: Runner, plain: Path, tmp_path: Path) -> None:
+    told = run("aggregate", plain, "--method", "imagenet-real", "-o", tmp_path / "out.npz")
+    assert (told.code, told.err.splitlines()[0]) == (
+        1,
+        f"Error: the votes of {plain} are not on (image, class) questions",
+    )
+
+
 def test_one_thing_is_not_counted_in_the_plural(folder: Path, run: Runner) -> None:
     Path("farm").mkdir()
     vote = "image,class,rater,answer\na.jpg,hen,ann,yes\n"

@@ -33,8 +33,13 @@ def print_status(check: BenchmarkCheck) -> None:
         say("")
     if ready := [command for command, parts in check.missing_parts.items() if not parts]:
         say(f"ready: {', '.join(ready)}")
-    if waiting := [f"{command} ({_state(parts)})" for command, parts in check.missing_parts.items() if parts]:
-        say(f"not ready: {', '.join(waiting)}")
+    waiting: dict[str, list[str]] = {}
+    for command, parts in check.missing_parts.items():
+        if parts:
+            waiting.setdefault(_state(parts), []).append(command)
+    if waiting:
+        grouped = [f"{', '.join(commands)} ({state})" for state, commands in waiting.items()]
+        say(f"not ready: {'; '.join(grouped)}")
     for problem in (*check.repeated_names, *check.mismatches):
         say(_in_words(problem))
     if not check.errors and check.next_command is None:

@@ -57,9 +57,8 @@ def make_scores(
     reader = PartReader(call, benchmark, with_classes=benchmark.folder is not None)
     main = reader.need("votes", votes)
     if name == OF_IMAGENET:
-        as_questions(
-            main.items, what=str(reader.files["votes"])
-        )  # before ImageNet's golden answers are read as answers of other votes
+        # Checked before ImageNet's golden answers are read as answers of other votes.
+        as_questions(main.items, what=f"the votes of {reader.files['votes']}")
     if asked is None and main.anonymous and not any(value is not None for value in given.values()):
         name = "majority"  # no option asks for a rater model, which counts without raters do not give
     for part, place in _further_parts(call, benchmark, name, given).items():

@@ -42,6 +42,7 @@ from reassess.text import Listed
 _MOST_MODELS = 100  # every pair is compared; of more models, neighbours in the ranking
 _NONE_SCORED = Missing(NONE_SCORED)
 _NO_LABELS = Missing(NO_ORIGINAL)
+_NO_CHOICES = Missing("no model picks a valid class where the original label is one of several valid classes")
 _NO_LEADERBOARD = Missing("a leaderboard is missing")
 
 
@@ -254,6 +255,8 @@ class Findings(LabelFindings):
         if self.original is None or not self.panel.original_known.any():
             return _NO_LABELS
         found = labelling_biases(self.panel, self.labels, self.original, self._alone, groups=self._label_groups)
+        if not any(one.total.original_chosen.n for one in found):
+            return _NO_CHOICES
         by_model = {one.model: one for one in found}
         return tuple(by_model[model] for model in self.models)
 

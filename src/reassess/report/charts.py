@@ -93,8 +93,6 @@ def bias_chart(findings: Findings) -> Chart | Missing:
     """How often a model picks the original label where other classes are valid too."""
     if isinstance(findings.biases, Missing):
         return findings.biases
-    if not any(one.total.original_chosen.n for one in findings.biases):
-        return Missing("no model picks a valid class where the original label is one of several valid classes")
     rows: list[list[Cell]] = []
     for one in findings.biases:
         for classes, part in {"all": one.total, **one.by_group}.items():

@@ -218,8 +218,10 @@ def _footnotes(findings: Findings) -> Iterator[str]:
     yield from uncertainty_explained(findings.uncertainty)
     if not panel.original_known.any():
         yield f"no comparison by original labels: {NO_ORIGINAL}"
-    elif isinstance(findings.preferences, Missing):
-        yield f"model or label: {findings.preferences}"
+    else:
+        for what, part in (("model or label", findings.preferences), ("labelling bias", findings.biases)):
+            if isinstance(part, Missing):
+                yield f"{what}: {part}"
     together, label = findings.co_occurrence, findings.classes.label
     if len(together):
         pairs = zip(together.pairs.tolist(), together.images.tolist(), strict=True)

@@ -107,7 +107,9 @@ def test_em_keeps_golden_items_at_the_experts_truth() -> None:
 
 
 def test_new_method_is_a_row_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(METHODS, "share", Method("as the majority", by_majority, of_all_votes=False))
+    monkeypatch.setitem(
+        METHODS, "share", Method("as the majority", by_majority, of_all_votes=False, biased_by_stop=False)
+    )
     scores = aggregate(VOTES, "share").scores
     assert scores.method == "share"
     golden = golden_truth(EXPERTS)
@@ -129,7 +131,7 @@ def pooled(votes: Votes, *, pooling: float = 1.0) -> Aggregation:
 )
 def test_method_that_could_not_be_made_again_is_refused(row: dict[str, Any], expected: str) -> None:
     with pytest.raises(ValueError, match=expected):
-        Method("pooled", pooled, of_all_votes=False, **row)
+        Method("pooled", pooled, of_all_votes=False, biased_by_stop=False, **row)
 
 
 def test_a_truth_that_em_leaves_no_item_to_is_warned_of() -> None:

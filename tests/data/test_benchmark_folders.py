@@ -43,6 +43,10 @@ SIMILAR = (
     "  fix:     give it that name; or another one, if it is none of the parts"
 )
 
+WRONG_PART = (
+    "{0} of the benchmark: not a {1}\n  where:   DIR/pets/{2}\n  fix:     replace it by a {1}, or give it another name"
+)
+
 
 @pytest.mark.parametrize(
     ("files", "expected"),
@@ -75,6 +79,9 @@ SIMILAR = (
         (["rater_golden.csv"], SIMILAR.format("rater-golden.csv", "rater_golden.csv")),
         (["Images/a.png"], SIMILAR.format("images", "Images")),
         (["IMAGES.zip"], SIMILAR.format("images.zip", "IMAGES.zip")),
+        (["images"], WRONG_PART.format("images", "folder", "images")),
+        (["images.zip/a.png"], WRONG_PART.format("images", "file", "images.zip")),
+        (["votes.csv/a.csv"], WRONG_PART.format("votes", "file", "votes.csv")),
     ],
 )
 def test_a_folder_that_cannot_be_opened_is_refused(
@@ -109,7 +116,6 @@ def test_files_are_parts_by_what_they_are_called(tmp_path: Path) -> None:
         "old-labels.csv": "",
         "images.csv": "",
         ".votes.csv": "",
-        "scores.csv/x": "",
     }
     benchmark = open_benchmark(str(write_files(tmp_path / "pets", names)))
     parts = ("classes", "images", "original", "labels", "scores", "votes", "golden", "rater-golden", "groups")
@@ -278,5 +284,6 @@ def test_a_part_of_a_known_benchmark_is_its_known_source(refused_text: Refused, 
     assert part_path(IMAGENET, "collapsed").name == "imagenet_collapsed.csv"
     assert refused_text(part_path, Benchmark(), "labels") == (
         "benchmark has no labels\n"
-        "  fix:     reassess labels makes them of scores; or write labels.csv, with the columns image and class"
+        "  fix:     reassess aggregate and labels make them of votes; "
+        "or write labels.csv, with the columns image and class"
     )

@@ -36,7 +36,7 @@ class Method:
     summary: str  # in a few words, for help pages
     compute: Callable[..., Aggregation]  # takes votes, and options by name
     of_all_votes: bool  # whether the scores of an image depend on votes on images that are not golden
-    biased_by_stop: bool = False  # whether votes that a stop rule ended bias the scores
+    biased_by_stop: bool  # whether votes that a stop rule ended bias the scores
     options: tuple[str, ...] = ()  # the arguments of `aggregate` that it takes
     needs: tuple[str, ...] = ()  # options that it cannot be without
     usual: Mapping[str, Any] = field(default_factory=dict)  # the value of each option that is recorded
@@ -57,6 +57,7 @@ METHODS: Mapping[str, Method] = {
         "raters are measured on golden answers",
         by_calibration,
         of_all_votes=False,
+        biased_by_stop=False,
         options=(*_GOLDEN, "original", "truths_are_answers", *_MATRICES),
         needs=("experts",),
         usual={"original": False, "at_least": None, "smoothing": 0.0, "pooling": POOLING},
@@ -65,6 +66,7 @@ METHODS: Mapping[str, Method] = {
         "Dawid and Skene's EM",
         by_em,
         of_all_votes=True,
+        biased_by_stop=False,
         options=(*_GOLDEN, "truths_are_answers", *_MATRICES),
         usual={"at_least": None, "smoothing": 0.0, "pooling": POOLING},
     ),
@@ -74,6 +76,7 @@ METHODS: Mapping[str, Method] = {
         "as ReaL's scores were made",
         by_real_recipe,
         of_all_votes=False,
+        biased_by_stop=False,
         options=(*_GOLDEN, "original", *_MATRICES),
         needs=("experts",),
         usual={

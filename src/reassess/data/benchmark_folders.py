@@ -27,9 +27,9 @@ MADE_BY: Mapping[str, str] = {
     "classes": "write classes.txt, one name a line",
     "images": "put the images into the folder images, or pack them into images.zip or images.tar",
     "original": f"put each image into the folder of its class, images/CLASS, or {_WRITE_ORIGINAL}",
-    "labels": "reassess labels makes them of scores; or write labels.csv, with the columns image and class",
+    "labels": "reassess aggregate and labels make them of votes; or write labels.csv, with the columns image and class",
     "scores": "reassess aggregate makes them of votes",
-    "votes": "write votes.csv, with the columns image, class (or none), rater and answer",
+    "votes": "reassess propose, tasks, annotate; or write votes.csv, with image, class (or none), rater, answer",
     "golden": "write golden.csv, with the experts' votes",
     "rater-golden": "write rater-golden.csv, with the raters' votes on the questions of golden",
     "groups": "write groups.csv, with the columns class and group",
@@ -236,6 +236,14 @@ def places_of_parts(folder: Path) -> dict[str, list[Path]]:
         part = part_named(path)
         if part is None:
             continue
+        expected = "folder" if part == "images" and not path.suffix else "file"
+        if path.is_dir() != (expected == "folder"):
+            raise DataError(
+                "wrong-part",
+                f"{part} of the benchmark: not a {expected}",
+                where=path,
+                fix=f"replace it by a {expected}, or give it another name",
+            )
         if path.stem != part:
             raise DataError(
                 "similar-name",
@@ -252,11 +260,8 @@ def places_of_parts(folder: Path) -> dict[str, list[Path]]:
 def part_named(path: Path) -> str | None:
     """The benchmark part whose name matches a file, ignoring case and dashes; None if none does."""
     part, suffix = path.stem.lower().replace("_", "-"), path.suffix.lower()
-    if part == "images":
-        fits = suffix in _ARCHIVES or (not suffix and path.is_dir())
-    else:
-        fits = part in _PARTS and suffix in _SUFFIXES and not path.is_dir()
-    return part if fits else None
+    suffixes = ("", *_ARCHIVES) if part == "images" else _SUFFIXES
+    return part if part in _PARTS and suffix in suffixes else None
 
 
 def one_place(folder: Path, part: str, places: Sequence[Path]) -> Path:

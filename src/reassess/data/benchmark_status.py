@@ -94,7 +94,7 @@ class BenchmarkCheck:
     >>> pets
     BenchmarkCheck(pets, 1 part, 0 errors)
     >>> pets.next_command
-    'reassess evaluate FILE --benchmark pets'
+    'reassess evaluate predictions.npy --benchmark pets'
     """
 
     name: str
@@ -116,9 +116,14 @@ class BenchmarkCheck:
 
         A part that is read whenever the benchmark is opened counts for each command if it cannot be read.
         """
-        bad = {one.part: one for one in self.parts if one.format is None or one.error is not None}
+        known = {one.part: one for one in self.parts}
+        good = {part for part, one in known.items() if one.format is not None and one.error is None}
         missing = {
-            command: [bad[parts[0]] for need in needs if bad.keys() >= set(parts := need.split(" or "))]
+            command: [
+                known.get(parts[0], PartCheck(parts[0]))
+                for need in needs
+                if good.isdisjoint(parts := need.split(" or "))
+            ]
             for command, needs in _NEEDS.items()
         }
         lists = [one for one in self.parts if one.part == "classes" or one.format == _CLASS_FOLDERS]

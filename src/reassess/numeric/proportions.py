@@ -9,6 +9,9 @@ import numpy.typing as npt
 
 from reassess.text import percent
 
+_Ints = npt.NDArray[np.int64]
+
+SMALLEST = 1e-300  # a p-value of it stands for all that is smaller
 _Z = 1.959963984540054  # the normal distribution's 97.5 % point
 
 
@@ -110,11 +113,6 @@ def difference_interval(first: Proportion, second: Proportion) -> tuple[float, f
     below = math.hypot(first.value - low, other_high - second.value)
     above = math.hypot(high - first.value, second.value - other_low)
     return difference - below, difference + above
-
-
-_Ints = npt.NDArray[np.int64]
-
-SMALLEST = 1e-300  # a p-value of it stands for all that is smaller
 
 
 def mcnemar(only_a: int, only_b: int) -> float:

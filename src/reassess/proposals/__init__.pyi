@@ -8,6 +8,7 @@ from .preprocessing import Transform as Transform
 from .preprocessing import read_transform as read_transform
 from .proposing import USUAL_PER_IMAGE as USUAL_PER_IMAGE
 from .proposing import propose as propose
+from .task_grouping import TASKS_WITH as TASKS_WITH
 from .task_grouping import USUAL_SIZE as USUAL_SIZE
 from .task_grouping import make_tasks as make_tasks
 from .task_grouping import seconds_per_vote as seconds_per_vote

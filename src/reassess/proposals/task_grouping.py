@@ -20,8 +20,16 @@ from reassess.core.items import as_questions, take_items
 from reassess.errors import DataError
 
 USUAL_SIZE = 8  # classes of an image that a rater sees at once
-_WHOLE, _REST = "all of the image", "the rest of the image"
-_ALONE, _NO_PARENT = "some two together on no other image", "no common parent"
+_WHOLE, _REST, _UNDER, _NO_PARENT = "all of the image", "the rest of the image", "under", "no common parent"
+_TOGETHER, _ALONE = "any two together on", "some two together on no other image"
+TASKS_WITH = {  # what a task holds, by the beginning of its reason
+    _WHOLE: "all classes of their image",
+    _REST: "the last class of their image",
+    _UNDER: "classes under a common parent",
+    _NO_PARENT: "classes without a common parent",
+    _TOGETHER: "classes together on several images",
+    _ALONE: "two classes together on no other image",
+}
 _LONGEST = 0.99  # of the times, beyond which a vote is taken to have been interrupted
 _FEW_CLASSES = 4_000
 _LEAST = 1e-9  # least gain of an exchange
@@ -178,7 +186,7 @@ def _by_hierarchy(hierarchy: Hierarchy) -> tuple[_Distances, _Explain]:
 
     def explain(class_ids: _Ints) -> str:
         common = _shared([hierarchy.path(class_id) for class_id in class_ids.tolist()])
-        return f"under {common[-1]}" if common else _NO_PARENT
+        return f"{_UNDER} {common[-1]}" if common else _NO_PARENT
 
     return distances, explain
 
@@ -211,7 +219,7 @@ def _by_images(questions: Questions) -> tuple[_Distances, _Explain]:
 
     def explain(class_ids: _Ints) -> str:
         images = int(of_both(class_ids).min())
-        return _ALONE if images == 1 else f"any two together on {images} images or more"
+        return _ALONE if images == 1 else f"{_TOGETHER} {images} images or more"
 
     return distances, explain
 

@@ -120,7 +120,8 @@ def test_of_an_own_benchmark_what_is_lacking_is_told_with_what_makes_it(shop: Pa
     Path("farm/votes.csv").unlink()
     assert run(*argv).out.splitlines()[-2:] == [
         "scores are missing: reassess aggregate makes them of votes",
-        "votes are missing: write votes.csv, with the columns image, class (or none), rater and answer",
+        "votes are missing: reassess propose, tasks, annotate; "
+        "or write votes.csv, with image, class (or none), rater, answer",
     ]
 
 

@@ -40,7 +40,7 @@ def test_a_check_prints_parts_commands_and_names_that_do_not_fit(pets: Path, run
         "missing how to get it",
         "classes write classes.txt, one name a line",
         "scores reassess aggregate makes them of votes",
-        "votes write votes.csv, with the columns image, class (or none), rater and answer",
+        "votes reassess propose, tasks, annotate; or write votes.csv, with image, class (or none), rater, answer",
         "golden write golden.csv, with the experts' votes",
         "rater-golden write rater-golden.csv, with the raters' votes on the questions of golden",
         "groups write groups.csv, with the columns class and group",

@@ -1,6 +1,7 @@
 """`reassess tasks`: candidates in tasks that a rater answers together, and the work that they take."""
 
 import math
+from collections import Counter
 from pathlib import Path
 
 import click
@@ -19,19 +20,11 @@ from reassess.errors import DataError, at
 from reassess.formats import read_candidates, read_hierarchy, write_tasks
 from reassess.formats.files import exists
 from reassess.formats.task_files import TASK_SUFFIXES
-from reassess.proposals import USUAL_SIZE, make_tasks, seconds_per_vote, votes_until_closed
+from reassess.proposals import TASKS_WITH, USUAL_SIZE, make_tasks, seconds_per_vote, votes_until_closed
 from reassess.text import counted, some
 
 _VOTES = 5  # as many as each question of ReaL has
 _SHOWN = 0.1  # hours
-_TASKS_WITH = {  # by the beginning of the reason in a task
-    "all of the image": "all classes of their image",
-    "the rest of the image": "the last class of their image",
-    "under ": "classes under a common parent",
-    "no common parent": "classes without a common parent",
-    "any two together ": "classes together on several images",
-    "some two together on no other image": "two classes together on no other image",
-}
 
 
 def _seconds(text: str) -> float | Path:
@@ -191,14 +184,15 @@ def _until_closed(
 
 
 def _print(call: Call, made: Tasks, effort: Effort, output: Path, per_question: int, stop: StopRule | None) -> None:
-    reasons = {classes: sum(one.startswith(start) for one in made.reasons) for start, classes in _TASKS_WITH.items()}
+    kinds = Counter(next(start for start in TASKS_WITH if reason.startswith(start)) for reason in made.reasons)
     rows = [[f"{n:,}", f"{count:,}"] for n, count in enumerate(np.bincount(made.sizes)) if count]
     print_table(["classes per task", "tasks"], rows, text_columns=0)
     call.tell(
         f"{output}: {counted(effort.tasks, 'task')} with {counted(effort.questions, 'question')} on "
         f"{counted(effort.images, 'image')}"
     )
-    call.tell("tasks with " + "; with ".join(f"{classes}: {count:,}" for classes, count in reasons.items() if count))
+    held = [f"{classes}: {kinds[start]:,}" for start, classes in TASKS_WITH.items() if kinds[start]]
+    call.tell(f"tasks with {'; with '.join(held)}")
     each = f"{counted(effort.votes, 'vote')} ({per_question:,} per question)"
     if stop is not None:
         mean = effort.votes / effort.questions

@@ -119,11 +119,11 @@ def test_the_package_runs_as_a_module() -> None:
         (["evaluate", "a.npy", "a.npy"], "Error: a.npy is given twice."),
         (
             ["evaluate", "a.npy", "--threshold", "0.5", "--labels", "s.npz", "--scores", "t.npz"],
-            "Error: With --threshold, the labels are cut from the scores: give --scores or --labels, and not both.",
+            "Error: With --threshold, labels are made from scores: give --scores or --labels, and not both.",
         ),
         (
             ["evaluate", "a.npy", "--threshold", "0.5", "--scores", "none"],
-            "Error: With --threshold, the labels are cut from the scores, which cannot be none.",
+            "Error: With --threshold, labels are made from scores, which cannot be none.",
         ),
         (
             ["evaluate", "a.npy", "--threshold", "0.5,0.8", "--details", "o.csv"],

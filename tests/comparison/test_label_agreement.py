@@ -67,7 +67,7 @@ def test_it_prints_what_was_counted_and_names_images() -> None:
     found = label_agreement(labels_of({"a": {1}, "b": {1, 2}, "c": {3}}), labels_of({"a": {1}, "b": {2}, "d": {0}}))
     assert str(found) == (
         "2 images with labels in both: 1 equal (50.00 %), 1 overlap, 0 disjoint\n"
-        "silent: the first on 1 image, the second on 1 image, both on 0 images"
+        "unlabelled: the first on 1 image, the second on 1 image, both on 0 images"
     )
     assert (found.images_of("overlap"), found.images_of("first_unlabelled"), len(found)) == (("b",), ("d",), 4)
     assert str(label_agreement(labels_of({"a": {1}}), labels_of({}))).startswith(

@@ -424,6 +424,18 @@ def test_an_id_is_undecided_if_a_swap_is_not_far_less_likely(seed: int, classes:
         assert each.rival_images == (0 if each.rival is None else counts[each.output, each.rival])
 
 
+@given(st.integers(0, 2**32 - 1), st.integers(1, 6))
+def test_ids_without_images_keep_their_class_or_take_the_free_ones_in_order(seed: int, classes: int) -> None:
+    counts = np.random.default_rng(seed).poisson(0.3, (classes, classes)).astype(np.int32)
+    class_of = class_list_search._assign(counts).tolist()
+    assert sorted(class_of) == list(range(classes))
+    unseen = [i for i in range(classes) if not counts[i, class_of[i]]]
+    free = {class_of[i] for i in unseen}
+    assert all(class_of[i] == i for i in unseen if i in free)
+    others = [class_of[i] for i in unseen if i not in free]
+    assert others == sorted(others)
+
+
 def test_all_images_choose_the_list_that_is_written() -> None:
     """Of four classes with one image each, only two have it in the choosing half."""
     class_of = np.array([*range(1, 10), 0, 12, 13, 10, 11])

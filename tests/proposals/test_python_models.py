@@ -53,9 +53,9 @@ def test_another_code_of_a_module_or_of_one_that_it_imports_is_another_model(tmp
 @pytest.mark.parametrize(
     ("name", "code", "found"),
     [
-        ("my_model", "import-failed", None),
-        ("my_model:", "import-failed", None),
-        ("..m:scores", "import-failed", None),
+        ("my_model", "wrong-syntax", None),
+        ("my_model:", "wrong-syntax", None),
+        ("..m:scores", "wrong-syntax", None),
         ("my_model:score", "import-failed", None),
         ("my_model:number", "wrong-type", "int"),
         ("my_model.py:scores", "import-failed", "No module named 'my_model.py'; 'my_model' is not a package"),

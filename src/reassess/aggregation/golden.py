@@ -226,7 +226,7 @@ def golden_truth(experts: Votes, *, at_least: int | None = None, among: Sequence
     among
         The questions of each file of scores to be judged. Of votes for one class an image, the golden pairs are each
         golden image with every class: those of the list of classes, or without one those that the experts or these
-        questions name. So they are the same for scores of every making. Other votes have their own questions.
+        questions name. So they are the same for scores of every method. Other votes have their own questions.
 
     Raises
     ------

@@ -19,8 +19,8 @@ from reassess.cli.screen import say, terminal_width
 from reassess.errors import OutputError
 from reassess.formats.files import exists
 from reassess.text import counted, plain
-from reassess.text import percent as in_percent
-from reassess.text import percents as in_percents
+from reassess.text import percent as percent_text
+from reassess.text import percents as percents_text
 
 if TYPE_CHECKING:
     from reassess.core import Benchmark, Id, Match
@@ -286,7 +286,7 @@ def _show_nothing(*_: object) -> None:
 def counting(call: Call) -> Iterator[Callable[[str, int, int], None]]:
     """What is told the name of a task, how many images are done and how many there are: a bar for each on a terminal.
 
-    A bar shows how many are done in a second, and the time that is left; 0 of all are an unknown number.
+    A bar shows how many are done in a second, and the time that is left; a total of 0 is unknown.
     """
     if call.quiet or terminal_width(err=True) is None:
         yield _show_nothing
@@ -330,13 +330,13 @@ def usable_cores() -> int:
 def percent(share: "Proportion | float | None") -> str | None:
     """A share in percent, as a cell of a table."""
     value = share if share is None or isinstance(share, int | float) else share.value
-    return None if value is None else in_percent(value)
+    return None if value is None else percent_text(value)
 
 
 def percents(interval: "Proportion | tuple[float, float] | None") -> str | None:
     """An interval of a share in percent, as a cell of a table."""
     bounds = interval if interval is None or isinstance(interval, tuple) else interval.interval
-    return None if bounds is None else in_percents(bounds)
+    return None if bounds is None else percents_text(bounds)
 
 
 def refuse_repeated(files: Iterable[str | Path]) -> None:

@@ -207,13 +207,13 @@ def _note_classes(reader: PartReader, moved: Mapping[str, Classed]) -> None:
 
 
 def _to_cut(labels: str | None, scores: str | None) -> str | None:
-    """The scores from which label sets are cut, as given."""
+    """The scores that label sets are made from, as given."""
     if labels is not None and scores is not None:
         raise click.UsageError(
-            "With --threshold, the labels are cut from the scores: give --scores or --labels, and not both."
+            "With --threshold, labels are made from scores: give --scores or --labels, and not both."
         )
     if scores == NONE:
-        raise click.UsageError("With --threshold, the labels are cut from the scores, which cannot be none.")
+        raise click.UsageError("With --threshold, labels are made from scores, which cannot be none.")
     return labels if scores is None else scores
 
 

@@ -177,7 +177,7 @@ def _refuse_other_images(path: Path, images: tuple[str, ...] | None, judges: Jud
     """Refuse images of which ImageNet's label sets, by which models are judged by default, hold none."""
     if images and set(image_keys(images)).isdisjoint(image_keys(judges.labels.images)):
         raise DataError(
-            "missing-labels",
+            "unknown-image",
             "images are not from ImageNet, and labels are missing",
             where=path,
             allowed=f"names such as {some(judges.labels.images, most=1)}",

@@ -74,7 +74,7 @@ class LabelAgreement(Shown):
         return (
             f"{both} with labels in both: {n['equal']:,} equal{share}, {n['overlap']:,} overlap, "
             f"{n['disjoint']:,} disjoint\n"
-            f"silent: the first on {silent[0]}, the second on {silent[1]}, both on {silent[2]}"
+            f"unlabelled: the first on {silent[0]}, the second on {silent[1]}, both on {silent[2]}"
         )
 
     def to_json(self) -> dict[str, Any]:

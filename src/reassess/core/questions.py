@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_length, check_range, check_several
+from reassess.core.checks import check_length, check_range, check_several, check_shape
 from reassess.core.classes import UNLISTED, Classes
 from reassess.core.image_names import join, unique_images
 from reassess.errors import DataError
@@ -67,11 +67,13 @@ class Questions:
 
     @classmethod
     def from_columns(
-        cls, images: Sequence[str], class_ids: npt.NDArray[np.integer], classes: Classes | None = None
+        cls, images: Sequence[str], class_ids: npt.ArrayLike, classes: Classes | None = None
     ) -> "Questions":
         """Questions from one image name and one class id a question."""
         classes = classes or UNLISTED
         check_several(images, what="names of images")
+        class_ids = np.asarray(class_ids, None if len(images) else np.int32)
+        check_shape(class_ids, ("questions",), what="class ids", kind="integers")
         check_length(len(class_ids), len(images), things="class ids", each="name of an image")
         position: dict[str, int] = {}
         ids = np.fromiter((position.setdefault(name, len(position)) for name in images), np.int32, len(images))

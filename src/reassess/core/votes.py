@@ -116,22 +116,24 @@ class Votes:
     def from_columns(
         cls,
         items: Items,
-        item_ids: npt.NDArray[np.integer],
-        rater_ids: npt.NDArray[np.integer],
-        answer_ids: npt.NDArray[np.integer],
+        item_ids: npt.ArrayLike,
+        rater_ids: npt.ArrayLike,
+        answer_ids: npt.ArrayLike,
         raters: Sequence[Id],
         answers: Sequence[Id],
         *,
-        seconds: npt.NDArray[np.floating] | None = None,
+        seconds: npt.ArrayLike | None = None,
         classes: Classes | None = None,
     ) -> "Votes":
         """Votes from columns in any order; votes on one item keep the order in which they come.
 
         The columns have the position of each vote's item, rater and answer, and its seconds.
         """
+        item_ids, rater_ids, answer_ids = np.asarray(item_ids), np.asarray(rater_ids), np.asarray(answer_ids)
         check_shape(item_ids, ("votes",), what="item_ids", kind="integers")
         for name, column in (("rater_ids", rater_ids), ("answer_ids", answer_ids)):
             check_shape(column, item_ids.shape, what=name, kind="integers")
+        seconds = None if seconds is None else np.asarray(seconds)
         if seconds is not None:
             check_shape(seconds, item_ids.shape, what="seconds", kind="numbers")
         check_range(item_ids, 0, len(items) - 1, what="item of a vote", where="vote {}".format)

@@ -77,7 +77,7 @@ def update_benchmark(
     threshold
         From which score on, in [0, 1], a class is kept as valid.
     method
-        How votes are made into scores: calibrated, em, mean or majority.
+        How votes are made into scores: a method of `aggregate`.
     match
         Which part of a name identifies an image: path, name or stem.
     answers

@@ -38,7 +38,7 @@ _NAME = "image"
 _OF_VOTES = "votes", "make scores of the votes, and label sets of the scores"
 _OF_SCORES = (
     "scores",
-    "cut label sets at a threshold (reassess labels), or leave the column out if every class is valid",
+    "make label sets with a threshold (reassess labels), or leave the column out if every class is valid",
 )
 # Columns of tables with classes that are not valid: what they hold, and how to fix it.
 _NOT_LABELS = {

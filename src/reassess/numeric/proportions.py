@@ -61,6 +61,15 @@ def lower_bound(hits: npt.NDArray[np.int64], of: npt.NDArray[np.int64], *, confi
 class Proportion:
     """`hits` of `n` images; the ratio is derived, and is None where n is 0.
 
+    Parameters
+    ----------
+    hits
+        Number of images that count, from 0 to n.
+    n
+        Number of images.
+
+    Examples
+    --------
     >>> Proportion(9, 10).value
     0.9
     >>> print(Proportion(9, 10))

@@ -29,7 +29,7 @@ def open_python(source: ModelSource, name: str, device: str | None) -> ImageMode
             )
     module_name, _, called = name.rpartition(":")
     if not module_name or module_name.startswith(".") or not called:
-        raise DataError("import-failed", "function is not named", where=source.name, allowed="python:module:function")
+        raise DataError("wrong-syntax", "function is not named", where=source.name, allowed="python:module:function")
     folder = str(Path.cwd())
     with _found_in(folder):
         module = _imported(source.name, module_name)

@@ -262,7 +262,7 @@ def seconds_per_vote(votes: Votes) -> float:
     seconds = np.empty(0) if votes.seconds is None else votes.seconds[~np.isnan(votes.seconds)]
     if not seconds.size:
         raise DataError(
-            "missing-votes",
+            "missing-seconds",
             "no vote has a time",
             fix="give votes with a column seconds, or the seconds that a vote takes",
         )

@@ -44,7 +44,7 @@ from reassess.report.charts import CHARTS
 from reassess.text import counted, together
 
 # A page is read by those who use the command line, and by others.
-_FIX = FIX_CLASS_LIST.render(lambda name, _: f"{name} in Python, or of --classes auto")
+_FIX = FIX_CLASS_LIST.render(lambda name, _: f"--classes auto, or {name} in Python")
 _MOST_VERDICTS = 5  # about neighbours
 _Charts = Mapping[str, Chart | Missing]
 _ABOUT = {

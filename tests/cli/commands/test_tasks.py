@@ -183,7 +183,7 @@ def test_earlier_votes_that_do_not_tell_are_refused(
         ([*ARGV, "--seconds", "nan"], 2, "'nan' is not a number of seconds."),
         ([*ARGV, "--seconds", "soon"], 2, "'soon' is neither a number of seconds nor a file of votes."),
         ([*ARGV, "--benchmark", "circle"], 1, "circle"),
-        ([*ARGV, "--seconds", "no-times.csv"], 1, "missing-votes"),
+        ([*ARGV, "--seconds", "no-times.csv"], 1, "missing-seconds"),
         ([*ARGV, "--benchmark", "shop"], 1, "unknown-class"),
         (["tasks", "golden.csv", "-o", "tasks.jsonl"], 1, "not-candidates"),
         (["tasks", "old.jsonl", "-o", "tasks.jsonl"], 1, "not-candidates"),

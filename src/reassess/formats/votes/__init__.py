@@ -33,11 +33,29 @@ def read_vote_file(
 def write_votes(path: str | Path, votes: Votes, *, force: bool = False) -> None:
     """Write votes as an npz archive or a table, by suffix; counts without raters as image, class and count.
 
+    Parameters
+    ----------
+    path
+        npz, csv, tsv, jsonl or parquet.
+    votes
+        The votes.
+    force
+        Whether to replace a file that is there.
+
     Raises
     ------
     OutputError
         The file exists and `force` is not given, or cannot be written; or an archive cannot hold these votes: plain
         items, times, or two votes of a rater on an item.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "votes.csv"
+    >>> write_votes(path, Votes.from_columns(["q1"], [0], [0], [1], ("ann",), ("no", "yes")))
+    >>> print(path.read_text(), end="")
+    item,rater,answer
+    q1,ann,yes
     """
     path = as_path(path)
     check_type(Votes, votes)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import Classes, Id, Votes
-from reassess.core.checks import check_known, check_range, check_unique, first_repeat
+from reassess.core.checks import check_known, check_range, first_repeat
 from reassess.errors import DataError, ReassessWarning
 from reassess.formats.question_columns import ids_of_column, ids_of_texts
 from reassess.formats.tables import as_text, integers, place, refuse_missing
@@ -106,7 +106,9 @@ def _read_wide(
 ) -> tuple[tuple[str, ...], Ints, Ints, Ints, Classes]:
     """As `_read_long`; every count of 0 but the first of each class is left out."""
     images = tuple(table[_IMAGE].to_list())
-    check_unique(images, thing="an image", where=lambda row: place(path, row), fix=_FIX)
+    if repeat := first_repeat(images):
+        row = repeat[1]
+        raise DataError("duplicate-image", "image is listed twice", where=place(path, row), found=images[row], fix=_FIX)
     headings = [name for name in table.columns if name not in (_IMAGE, _CLASS)]
     id_of, classes = _ids_of_headings(path, headings, classes)
 

@@ -123,7 +123,7 @@ NEXT = {
     "annotate create new.db ask.jsonl --benchmark pets": "annotate invite",
     "annotate invite pets.db ann": "annotate serve",
     "annotate serve pets.db": "annotate export",
-    "annotate simulate pets.db --raters 1 -o tried.db": "status",
+    "annotate simulate pets.db --raters 1 -o tried.db": "annotate export",
     "annotate backup pets.db -o copy.db --upgrade": "annotate serve",
 }
 
@@ -143,6 +143,8 @@ def test_the_next_command_can_be_called(
     program, *argv = shlex.split(following.removeprefix("next: "))
     name = NEXT[line]
     assert (program, " ".join(argv).startswith(f"{name} ")) == ("reassess", True), following
+    if argv[-1] == "NAME...":  # stands for people
+        argv[-1] = "ann"
     dict(all_commands())[name].make_context(name, argv[len(name.split()) :])
 
 
@@ -177,6 +179,7 @@ def test_every_example_runs_as_it_stands(
         result = run(*argv)
         assert (result.code, "Error" in result.err) == (0, False), result.err
         lines = [] if "--json" in argv else result.out.splitlines()
+        lines = [line for line in lines if not line.startswith("next: ")]  # is never broken, so that it can be copied
         assert [line for line in lines if line != line.rstrip() or (len(line) > 80 and " " in line)] == []
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reassess import annotation
-from reassess.cli.call import Call, call_options
+from reassess.cli.call import Call, call_options, free_name
 from reassess.cli.campaign_inputs import PLACE
 from reassess.cli.help_pages import Command
 from reassess.cli.screen import error_in_options, say
@@ -73,4 +73,4 @@ def _next_of(progress: "Progress") -> list[str]:
         return ["invite", "NAME:expert..."]
     if progress.waiting or (progress.open and "rater" not in linked):
         return ["invite", "NAME..."]
-    return ["serve"] if progress.open else ["export", "-o", "FOLDER"]
+    return ["serve"] if progress.open else ["export", "-o", str(free_name("rated"))]

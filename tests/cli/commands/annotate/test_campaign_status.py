@@ -66,7 +66,7 @@ def test_next_step_of_a_campaign(
     for change, expected in (
         (lambda: None, "invite pets.db NAME..."),
         (lambda: run("annotate", "invite", "pets.db", "ann"), "serve pets.db"),
-        (work, "export pets.db -o FOLDER"),
+        (work, "export pets.db -o rated"),
     ):
         change()
         assert document_of(run("status", "pets.db", "--json"), "status")["next"] == f"reassess annotate {expected}"

@@ -57,7 +57,7 @@ def test_programs_rate_a_copy(create: Create, run: Callable[..., Run], simulate:
     assert last == [
         "copy: tried.db",
         "the truth of questions that experts have not answered was drawn at random (--labels FILE gives it)",
-        "next: reassess annotate export tried.db -o FOLDER",
+        "next: reassess annotate export tried.db -o rated",
     ]
     assert Path("pets.db").read_bytes() == before
     with annotation.using_campaign("tried.db") as campaign:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from reassess import annotation
-from reassess.cli.call import FILE, Call, call_options
+from reassess.cli.call import FILE, Call, call_options, free_name
 from reassess.cli.campaign_inputs import campaign_argument, images_of
 from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType
@@ -56,7 +56,7 @@ def serve(call: Call, campaign: str | Path, address: tuple[str, int, str | None]
     host, port, path = address
     with annotation.only_process(campaign), annotation.using_campaign(campaign) as opened:
         app = annotation.make_app(opened, images_of(opened, images))
-        call.next("annotate", "export", annotation.shown_address(campaign), "-o", "FOLDER")
+        call.next("annotate", "export", annotation.shown_address(campaign), "-o", free_name("rated"))
 
         def started(at: str) -> None:
             if call.json:

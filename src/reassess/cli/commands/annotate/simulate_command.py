@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reassess import annotation
-from reassess.cli.call import FILE, Call, Range, call_options, counting, percent
+from reassess.cli.call import FILE, Call, Range, call_options, counting, free_name, percent
 from reassess.cli.campaign_inputs import campaign_argument
 from reassess.cli.help_pages import Command
 from reassess.cli.judges import judging
@@ -127,7 +127,7 @@ def simulate(
             )
         if output is not None:
             annotation.backup_campaign(copy, output, force=call.force)
-            call.next("annotate", "export", output, "-o", "FOLDER")
+            call.next("annotate", "export", output, "-o", free_name("rated"))
     _report(call, result, seconds, output, is_random=labels is None)
 
 

@@ -278,10 +278,6 @@ def tracked(call: Call, items: Sequence[_Item], what: str) -> Iterable[_Item]:
     return track(items, description=what, console=Console(stderr=True), transient=True)
 
 
-def _show_nothing(*_: object) -> None:
-    """Show no bar."""
-
-
 @contextmanager
 def counting(call: Call) -> Iterator[Callable[[str, int, int], None]]:
     """What is told the name of a task, how many images are done and how many there are: a bar for each on a terminal.
@@ -289,7 +285,7 @@ def counting(call: Call) -> Iterator[Callable[[str, int, int], None]]:
     A bar shows how many are done in a second, and the time that is left; 0 of all are an unknown number.
     """
     if call.quiet or terminal_width(err=True) is None:
-        yield _show_nothing
+        yield lambda *_: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn

@@ -219,12 +219,8 @@ class Evaluation(Shown):
 
 def ranked(evaluations: Mapping[str, Evaluation]) -> dict[str, Evaluation]:
     """Evaluations by the model's name, the best first: by ReaL accuracy at the smallest k, then by name."""
-
-    def key(entry: tuple[str, Evaluation]) -> tuple[float, str]:
-        name, evaluation = entry
-        return -evaluation.first_accuracy, name
-
-    return dict(sorted(evaluations.items(), key=key))
+    names = sorted(evaluations, key=lambda name: (-evaluations[name].first_accuracy, name))
+    return {name: evaluations[name] for name in names}
 
 
 def ranks_of(evaluations: Mapping[str, Evaluation]) -> dict[str, int]:

@@ -12,7 +12,7 @@ from reassess.core import Classes, Questions
 from reassess.core.checks import check_range, check_shape
 from reassess.core.class_names import MOST_CLASSES, class_number
 from reassess.core.classes import NO_SUCH_CLASS, classes_of_ids, warn_of_capitals
-from reassess.errors import DataError, ReassessError
+from reassess.errors import DataError, at
 from reassess.formats.tables import as_text, column, integers, place, refuse_missing
 from reassess.text import composed, shortened, some
 
@@ -61,11 +61,8 @@ def ids_of_texts(path: Path, texts: Sequence[str], classes: Classes | None) -> t
         return id_of, classes
     if numbers:  # a number among names is no name: ranks would stand for wrong classes
         raise ids_and_names(path, some([min(numbers), min(set(texts) - numbers.keys())]))
-    try:
+    with at(path):
         classes = Classes.from_texts(texts)
-    except ReassessError as error:
-        error.at(path)
-        raise
     warn_of_capitals(classes, where=path)
     id_of = {text: class_id for class_id, text in enumerate(classes.texts)}
     return {text: id_of[composed(text.strip())] for text in texts}, classes

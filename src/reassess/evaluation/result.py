@@ -219,8 +219,7 @@ class Evaluation(Shown):
 
 def ranked(evaluations: Mapping[str, Evaluation]) -> dict[str, Evaluation]:
     """Evaluations by the model's name, the best first: by ReaL accuracy at the smallest k, then by name."""
-    names = sorted(evaluations, key=lambda name: (-evaluations[name].first_accuracy, name))
-    return {name: evaluations[name] for name in names}
+    return dict(sorted(evaluations.items(), key=lambda entry: (-entry[1].first_accuracy, entry[0])))
 
 
 def ranks_of(evaluations: Mapping[str, Evaluation]) -> dict[str, int]:

@@ -72,7 +72,8 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
         )
     sizes = np.array([len(line.classes) for line in lines])
     asked = [line for line in lines for _ in line.classes]
-    class_ids, classes = _class_ids(path, lines, classes)
+    with at(path):
+        class_ids, classes = _class_ids(path, lines, classes)
     check_range(class_ids, 0, classes.largest_id, what="class id", where=lambda row: asked[row].where)
     _check_names(lines, class_ids.tolist(), classes)
     _refuse_repeats(path, lines, asked, class_ids.tolist(), classes)

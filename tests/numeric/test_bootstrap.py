@@ -20,7 +20,7 @@ from reassess.numeric.bootstrap import (
     times_drawn_again,
     weighted_hits,
 )
-from reassess.numeric.exact_tests import mcnemar
+from reassess.numeric.counts import mcnemar
 
 
 @st.composite

@@ -25,7 +25,7 @@ from reassess.annotation import (
     save_answers,
 )
 from reassess.core import Classes, Questions, Tasks, Votes
-from reassess.numeric.counts import wilson
+from reassess.numeric.proportions import wilson
 from tests.helpers import WORDS, Run, results_of
 from tests.references import average_precision
 

@@ -18,7 +18,7 @@ from reassess.comparison import LabellingBias, Panel, labelling_biases
 from reassess.core import IMAGENET, Classes, LabelSets, Scores
 from reassess.data import read_votes
 from reassess.numeric import Proportion
-from reassess.numeric.counts import wilson
+from reassess.numeric.proportions import wilson
 from tests.helpers import scores_of
 
 Images = dict[str, tuple[set[int], int, int]]  # valid classes, original label, what the model says

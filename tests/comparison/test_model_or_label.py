@@ -13,7 +13,7 @@ from reassess.comparison import Disagreements, Panel, Preference, PreferenceCoun
 from reassess.core import IMAGENET, LabelSets, Scores
 from reassess.core.image_names import validation_names
 from reassess.data import read_votes
-from reassess.numeric.counts import wilson
+from reassess.numeric.proportions import wilson
 from tests.helpers import scores_of
 
 ANIMALS = 398  # the classes of lower ids are animals

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reassess.comparison import Panel, compare, rank_models
 from reassess.core import LabelSets
-from reassess.numeric.counts import holm
+from reassess.numeric.proportions import holm
 from tests.helpers import code_of, message
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* agrees with the original labels on")  # drawn models are by chance

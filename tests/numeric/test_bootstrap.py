@@ -20,7 +20,7 @@ from reassess.numeric.bootstrap import (
     times_drawn_again,
     weighted_hits,
 )
-from reassess.numeric.counts import mcnemar
+from reassess.numeric.proportions import mcnemar
 
 
 @st.composite

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reassess.numeric.counts import SMALLEST, chance_p_value, holm, mcnemar, sign_flips
+from reassess.numeric.proportions import SMALLEST, chance_p_value, holm, mcnemar, sign_flips
 from tests.references import signed_sums
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.numeric import Proportion
-from reassess.numeric.counts import difference_interval, wilson
+from reassess.numeric.proportions import difference_interval, wilson
 
 Z = NormalDist().inv_cdf(0.975)
 COUNTS = st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))

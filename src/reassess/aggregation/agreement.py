@@ -10,7 +10,7 @@ import numpy.typing as npt
 from reassess.aggregation.dawid_skene import fit_dawid_skene
 from reassess.core import KNOWN_ANSWERS, Id, Questions, RaterModel, Votes
 from reassess.errors import ConvergenceWarning
-from reassess.numeric.counts import holm
+from reassess.numeric.proportions import holm
 from reassess.text import Shown
 
 Metric = Literal["nominal", "ordinal"]

@@ -15,7 +15,7 @@ from reassess.errors import DataError, ReassessWarning, at
 from reassess.evaluation.order_checks import check_agreement
 from reassess.evaluation.outcomes import count_classes, join_and_rank
 from reassess.evaluation.probabilities import output_classes
-from reassess.numeric.counts import mcnemar
+from reassess.numeric.proportions import mcnemar
 from reassess.text import counted, some
 
 _LEVEL = 1e-6  # significance level of a sign test on exchanged classes; files have thousands of class pairs

@@ -21,7 +21,7 @@ from reassess.comparison.label_uncertainty import LabelUncertainty
 from reassess.comparison.panel import Panel
 from reassess.numeric.arrays import freeze
 from reassess.numeric.bootstrap import SUREST, common_hits, mean_interval, normal_interval, normal_p_values
-from reassess.numeric.counts import SMALLEST, holm, sign_flips
+from reassess.numeric.proportions import SMALLEST, holm, sign_flips
 from reassess.text import Shown
 
 LEVEL = 0.05  # of a corrected p-value, below which two models are told apart

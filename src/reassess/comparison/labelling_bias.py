@@ -20,7 +20,7 @@ from reassess.core import Classes, LabelSets, Match, Scores
 from reassess.core.image_names import join
 from reassess.numeric import Proportion
 from reassess.numeric.arrays import freeze
-from reassess.numeric.counts import chance_p_value
+from reassess.numeric.proportions import chance_p_value
 from reassess.text import Listed, Shown, percent
 
 _NO_IMAGES = "on no image of several valid classes are the prediction and the original label both valid"

@@ -20,7 +20,7 @@ from reassess.errors import DataError
 from reassess.evaluation import Outcomes
 from reassess.numeric import Proportion
 from reassess.numeric.arrays import freeze, ranks
-from reassess.numeric.counts import holm, sign_flips
+from reassess.numeric.proportions import holm, sign_flips
 from reassess.text import Shown, counted, percent, some
 
 _MOST = 5  # pairs of models, or models of an order, that a text names

@@ -46,7 +46,7 @@ from reassess.core.labels import check_original
 from reassess.evaluation.class_list import ClassList, UndecidedClass
 from reassess.evaluation.outcomes import LABELLED, Outcomes
 from reassess.numeric import Proportion
-from reassess.numeric.counts import SMALLEST, mcnemar
+from reassess.numeric.proportions import SMALLEST, mcnemar
 
 MOST_SEARCHED_CLASSES = 5_000  # the whole confusion matrix is in memory
 

@@ -11,7 +11,7 @@ from reassess.evaluation.class_list_search import MOST_SEARCHED_CLASSES, labelle
 from reassess.evaluation.outcomes import Outcomes
 from reassess.evaluation.result import Evaluation
 from reassess.numeric import Proportion
-from reassess.numeric.counts import SMALLEST
+from reassess.numeric.proportions import SMALLEST
 from reassess.text import counted, percent, percents, plain, shortened, some, together
 
 _FEW_CLASSES = 5  # a model may well confuse most of these

@@ -10,7 +10,7 @@ from reassess.core.image_names import how_they_fit, image_keys
 from reassess.errors import DataError
 from reassess.evaluation.result import Evaluation
 from reassess.numeric import Proportion
-from reassess.numeric.counts import difference_interval
+from reassess.numeric.proportions import difference_interval
 from reassess.text import Shown, counted, some
 
 

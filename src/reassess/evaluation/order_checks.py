@@ -27,7 +27,7 @@ from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.evaluation.class_list_search import find_class_list
 from reassess.evaluation.evaluation_words import FIX_CLASS_LIST, no_list_in_words
 from reassess.evaluation.outcomes import Outcomes
-from reassess.numeric.counts import mcnemar
+from reassess.numeric.proportions import mcnemar
 from reassess.text import percent
 
 _LEVEL = 1e-4  # of another reading, and of an error

@@ -1,3 +1,3 @@
-from .counts import Proportion as Proportion
 from .information import Information as Information
+from .proportions import Proportion as Proportion
 from .regression import Estimate as Estimate

@@ -16,7 +16,7 @@ from reassess.aggregation import Golden
 from reassess.core import ProposalResult, Questions
 from reassess.core.image_names import image_keys
 from reassess.errors import DataError
-from reassess.numeric.counts import lower_bound
+from reassess.numeric.proportions import lower_bound
 
 _Ints = npt.NDArray[np.int64]
 _Bools = npt.NDArray[np.bool_]

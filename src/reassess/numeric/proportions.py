@@ -1,4 +1,4 @@
-"""Counts of images: proportions and their intervals, exact tests, and Holm's correction for many tests."""
+"""Proportions and counts: intervals, exact tests, and Holm's correction for many tests."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import settings
 
 from reassess.cli import main
-from reassess.cli.screen import error_in_options
+from reassess.cli.screen import in_options
 from reassess.core import LabelSets, Leaderboard, Scores, Votes
 from reassess.data import read_labels, read_original, read_scores
-from reassess.errors import MissingPackageError, ReassessError
+from reassess.errors import MissingPackageError, ReassessError, ReassessWarning
 from reassess.formats import read_leaderboard, read_vote_file
 from tests.helpers import Run
 
@@ -156,12 +156,13 @@ def run(capsys: pytest.CaptureFixture[str], needs: Callable[[str], None]) -> Cal
     def call(*argv: str | Path) -> Run:
         errors: list[ReassessError] = []
 
-        def note(error: ReassessError) -> str:
-            errors.append(error)
-            return error_in_options(error)
+        def note(message: ReassessError | ReassessWarning) -> str:
+            if isinstance(message, ReassessError):
+                errors.append(message)
+            return in_options(message)
 
         capsys.readouterr()
-        with patch("reassess.cli.error_in_options", note):
+        with patch("reassess.cli.in_options", note):
             code = main([str(arg) for arg in argv])
         captured = capsys.readouterr()
         error = errors[-1] if errors else None

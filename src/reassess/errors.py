@@ -15,15 +15,8 @@ _LONG_WORD = re.compile(r"(\S{100})\S{2,}(\S{100})")
 class Fix:
     """A way to fix an error that names arguments of Python, which the command line shows as its options.
 
-    Parameters
-    ----------
-    text
-        What to do, with the name of each argument in braces.
-    arguments
-        The value of each argument, as it is written in Python; None for a function.
+    The text has the name of each argument in braces; its value is as it is written in Python, None for a function.
 
-    Examples
-    --------
     >>> print(Fix("join by the whole path ({match})", match='"path"'))
     join by the whole path (match="path")
     """
@@ -193,20 +186,9 @@ def at(where: object) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Missing:
-    """A result that could not be had, and why.
+    """A result that could not be had, and why."""
 
-    Parameters
-    ----------
-    why
-        The reason, in a few words.
-
-    Examples
-    --------
-    >>> print(Missing("votes are missing"))
-    votes are missing
-    """
-
-    why: str
+    why: str  # the reason, in a few words
 
     def __str__(self) -> str:
         return self.why

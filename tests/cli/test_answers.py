@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from reassess.formats import read_score_file
 from tests.helpers import Runner, results_of, write_csv
@@ -103,6 +104,25 @@ def test_a_typo_stops_every_command_with_the_same_words(folder: Path, run: Runne
     ):
         result = run(*command, *([] if command[0] == "status" else ["--benchmark", "pets"]))
         assert (result.code, result.err) == (1, f"Error: {expected}"), command
+
+
+@pytest.mark.parametrize("command", ["aggregate", "raters", "curve"])
+def test_answers_that_no_vote_has_are_refused(folder: Path, run: Runner, command: str) -> None:
+    """They would be ignored: each file keeps its own scale if it has none of them."""
+    benchmark("pets", ENGLISH, ("0", "", "1"))
+    assert run("aggregate", "--benchmark", "pets", "-o", "pets/scores.csv").code == 0
+    output = ("-o", "s.csv") if command == "aggregate" else ()
+    refused = run(command, "--benchmark", "pets", *output, "--answers", ",".join(GERMAN))
+    assert (refused.code, refused.error, refused.out) == (1, "unused-option", "")
+    assert refused.err == (
+        "Error: no vote has an answer of --answers\n"
+        "  where:   pets/votes.csv, pets/golden.csv\n"
+        "  allowed: no, maybe, yes, 0, 1\n"
+        "  found:   nein, vielleicht, ja\n"
+        "  fix:     correct --answers, or leave it out\n"
+    )
+    assert not Path("s.csv").exists()
+    assert run(command, "--benchmark", "pets", *output, "--answers", "0,1").code == 0
 
 
 def test_a_golden_file_of_noes_alone_rejects_and_is_no_error(folder: Path, run: Runner) -> None:

@@ -164,8 +164,8 @@ def test_a_stored_array_is_mapped_where_its_numbers_lie_as_a_processor_wants_the
 def test_an_archive_lists_its_arrays_without_reading_them_and_the_first_of_some_is_taken(file: File) -> None:
     with open_archive(file("a.npz", npz(scores=npy(np.ones(2)), x=b"no array"))) as archive:
         assert (list(archive), len(archive), "x" in archive, "z" in archive) == (["scores", "x"], 2, True, False)
-        assert archive.first_of("tensor", "scores").tolist() == [1, 1]
-        assert code_of(archive.first_of, "tensor", "ids") == "missing-array"
+        assert archive[archive.name_of("tensor", "scores")].tolist() == [1, 1]
+        assert code_of(archive.name_of, "tensor", "ids") == "missing-array"
 
 
 @pytest.mark.parametrize(

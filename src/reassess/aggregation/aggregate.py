@@ -279,8 +279,7 @@ def remake(
         options["original"] = original
     if uses_golden(scores):
         options |= {"experts": experts, "rater_golden": rater_golden}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ReassessWarning)  # they were given when the scores were made
+    with warnings.catch_warnings(action="ignore", category=ReassessWarning):  # given when the scores were made
         return METHODS[name].compute(votes, **options)
 
 

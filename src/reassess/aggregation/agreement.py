@@ -198,9 +198,8 @@ def _first_votes(votes: Votes) -> Votes:
 
 
 def _model(votes: Votes) -> RaterModel:
-    with warnings.catch_warnings():
-        # EM that creeps on for thousands of steps hardly moves the agreements that are expected.
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    # EM that creeps on for thousands of steps hardly moves the agreements that are expected.
+    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
         return fit_dawid_skene(
             votes,
             truths=votes.answers,

@@ -56,13 +56,9 @@ def expert_truth(experts: Votes, truths: Sequence[Id] = VALIDITY, *, at_least: i
         rule = f"at least {at_least} of {most} experts" if at_least else "more than half of its experts"
         return ExpertTruth(expert_validity(experts, at_least=at_least), f"valid: {rule} said {yes}")
     values = expert_answer(experts.with_answers(tuple(truths)), at_least=at_least)
-    rule = (
-        f"an answer of most of its experts, and of at least {at_least}"
-        if at_least
-        else ("an answer of more than half of its experts")
-    )
+    most_of = f"most of its experts, and of at least {at_least}" if at_least else "more than half of its experts"
     undecided = np.flatnonzero((values < 0) & (experts.sizes > 0))
-    return ExpertTruth(values, rule, tuple(experts.at(row) for row in undecided.tolist()))
+    return ExpertTruth(values, f"an answer of {most_of}", tuple(experts.at(row) for row in undecided.tolist()))
 
 
 def expert_validity(experts: Votes, *, at_least: int | None = None) -> npt.NDArray[np.int64]:
@@ -91,25 +87,6 @@ def _enough(agreeing: npt.NDArray[np.int64], experts: Votes, at_least: int | Non
 class Golden:
     """Whether each of some (image, class) questions is valid.
 
-    Parameters
-    ----------
-    questions
-        The golden pairs.
-    valid
-        bool, shape (questions,).
-    exclusive
-        Whether the experts chose one class for each image. The pairs are then each image with every class, and a class
-        without a score has 0 if its image has scores.
-    by_experts
-        The experts' truth and its rule; None if the truth comes from elsewhere.
-    unrated
-        Number of pairs that `without_unrated` removed.
-
-    Raises
-    ------
-    DataError
-        There is no pair, or no valid one; or the truth has another shape.
-
     Examples
     --------
     >>> questions = Questions.from_columns(["a.png", "a.png", "b.png"], np.array([1, 2, 1]))
@@ -117,11 +94,13 @@ class Golden:
     Golden(3 pairs on 2 images, 2 valid)
     """
 
-    questions: Questions
-    valid: npt.NDArray[np.bool_]
+    questions: Questions  # the golden pairs
+    valid: npt.NDArray[np.bool_]  # (questions,); at least one is
+    # Whether the experts chose one class for each image. The pairs are then each image with every class, and a class
+    # without a score has 0 if its image has scores.
     exclusive: bool = False
-    by_experts: ExpertTruth | None = None
-    unrated: int = 0
+    by_experts: ExpertTruth | None = None  # the experts' truth and its rule; None if the truth comes from elsewhere
+    unrated: int = 0  # number of pairs that `without_unrated` removed
 
     def __post_init__(self) -> None:
         check_shape(self.valid, (len(self.questions),), what="the truth of golden pairs")

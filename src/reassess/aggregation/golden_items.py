@@ -139,7 +139,7 @@ def with_golden_votes(votes: Votes, rater_golden: Votes | None, experts: Votes |
             text = f"golden questions have no votes, so images stay unrated ({len(lost):,}): {some(lost, most=3)}"
             warnings.warn(text, ReassessWarning, stacklevel=2)
         votes, rater_golden = (_without_images(each, in_part) for each in (votes, rater_golden))
-    is_new = (_votes_on(rater_golden.items, votes) == 0) & (rater_golden.sizes > 0)
+    is_new = (votes_on(rater_golden.items, votes) == 0) & (rater_golden.sizes > 0)
     return votes.append(rater_golden.restrict(np.flatnonzero(is_new))) if is_new.any() else votes
 
 
@@ -160,7 +160,7 @@ def with_more_votes(votes: Votes, golden: Votes, rows: npt.NDArray[np.integer]) 
     return votes.append(more.restrict(np.flatnonzero(more.sizes)))
 
 
-def _votes_on(items: Items, votes: Votes) -> npt.NDArray[np.int64]:
+def votes_on(items: Items, votes: Votes) -> npt.NDArray[np.int64]:
     """Number of votes on each item."""
     return np.append(votes.sizes, 0)[votes.find(items)]
 
@@ -168,8 +168,8 @@ def _votes_on(items: Items, votes: Votes) -> npt.NDArray[np.int64]:
 def _rated_in_part(votes: Votes, rater_golden: Votes, experts: Votes) -> list[str]:
     """Images with a golden question without any vote, and no golden question among the votes of the main job."""
     asked = as_questions(experts.items)
-    in_main_job = _votes_on(asked, votes) > 0
-    unanswered = ~in_main_job & (_votes_on(asked, rater_golden) == 0) & (experts.sizes > 0)
+    in_main_job = votes_on(asked, votes) > 0
+    unanswered = ~in_main_job & (votes_on(asked, rater_golden) == 0) & (experts.sizes > 0)
     in_part = np.setdiff1d(asked.image_ids[unanswered], asked.image_ids[in_main_job])
     return [asked.images[image] for image in in_part.tolist()]
 

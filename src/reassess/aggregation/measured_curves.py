@@ -164,8 +164,9 @@ def left_out_scores(
     images = len(experts.images)
     check_range(images, 2, what="number of golden images, or folds")
     fold_of = np.arange(images) if leave_out == "image" else image_folds(images, leave_out)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ReassessWarning)  # that golden items are not among the votes was told before
+    with warnings.catch_warnings(
+        action="ignore", category=ReassessWarning
+    ):  # of golden items without votes, given before
         among = golden_part(votes, experts)
     items = experts.items
     golden = among if rater_golden is None else rater_golden

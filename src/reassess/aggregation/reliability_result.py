@@ -20,46 +20,24 @@ FLAGS = ("uninformative", "one answer", "few")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Rater(Shown):
-    """The answers of one rater, and how far they can be relied on: one of `Reliability.raters`.
-
-    Parameters
-    ----------
-    rater
-        The id.
-    answers
-        int64, shape (answers,): how often each answer was given in the main votes.
-    confusion
-        float64, shape (truths, answers): how often each answer was given on items of each truth. Whole numbers if the
-        truth comes from golden answers, expected numbers if it comes from EM.
-    right
-        Correct answers among all votes on golden items; None without such votes, or if no answer is known to be
-        correct for a truth.
-    information
-        Bits per vote; None without a vote on an item of known truth.
-    repeated
-        Same answers, among golden votes on items where the rater voted in the main job too; None if the golden votes
-        are main votes.
-    seconds
-        Mean and median time of a vote, over votes with a known time; None without such votes.
-    flags
-        "uninformative": the interval of the information includes 0. "one answer": it makes up 99 % of the main votes,
-        which are 20 or more. "few": there are fewer than 20 votes on a truth, or on fewer than 20 images (of plain
-        items, items), so that the interval is too narrow.
-
-    Examples
-    --------
-    >>> ann = Rater("ann", np.array([3, 1]), np.array([[3.0, 0.0], [1.0, 1.0]]), None, None, None, None, ())
-    >>> ann.votes, ann.shares, ann.matrix
-    (4, [0.75, 0.25], [[1.0, 0.0], [0.5, 0.5]])
-    """
+    """The answers of one rater, and how far they can be relied on: one of `Reliability.raters`."""
 
     rater: Id
-    answers: npt.NDArray[np.int64]
+    answers: npt.NDArray[np.int64]  # shape (answers,): how often each answer was given in the main votes
+    # Shape (truths, answers): how often each answer was given on items of each truth. Whole numbers if the truth comes
+    # from golden answers, expected numbers if it comes from EM.
     confusion: npt.NDArray[np.float64]
+    # Correct answers among all votes on golden items; None without such votes, or if no answer is known to be correct
+    # for a truth.
     right: Proportion | None
-    information: Information | None
+    information: Information | None  # bits per vote; None without a vote on an item of known truth
+    # Same answers, among golden votes on items where the rater voted in the main job too; None if the golden votes are
+    # main votes.
     repeated: Proportion | None
-    seconds: tuple[float, float] | None
+    seconds: tuple[float, float] | None  # mean and median time of a vote, over votes with a known time
+    # "uninformative": the interval of the information includes 0. "one answer": it makes up 99 % of the main votes,
+    # which are 20 or more. "few": there are fewer than 20 votes on a truth, or on fewer than 20 images (of plain items,
+    # items), so that the interval is too narrow.
     flags: tuple[str, ...]
 
     @property

@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from reassess.aggregation.dawid_skene import fit_alike
 from reassess.aggregation.em import Pinned, answer_shares
-from reassess.aggregation.golden_items import image_folds
+from reassess.aggregation.golden_items import image_folds, votes_on
 from reassess.core import Id, Posterior, Questions, RaterModel, Votes
 from reassess.core.items import find_items, take_items
 from reassess.errors import ReassessWarning
@@ -80,7 +80,7 @@ def try_on_golden(
 
     A method takes the votes on the golden items of a fold, and the golden answers of the other folds.
     """
-    rows = np.flatnonzero((truth >= 0) & _has_votes(votes, experts) & _has_votes(golden, experts))
+    rows = np.flatnonzero((truth >= 0) & (votes_on(experts.items, votes) > 0) & (votes_on(experts.items, golden) > 0))
     units = _places_by_name(experts)
     numbers, unit = np.unique(units[rows], return_inverse=True)
     correct = {method: np.zeros(rows.size) for method in (*methods, "majority")}
@@ -88,8 +88,7 @@ def try_on_golden(
     if folds < _FEWEST:
         return GoldenTrial(correct, unit, 0, bool(experts.images))
     fold = image_folds(numbers.size, folds)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ReassessWarning)
+    with warnings.catch_warnings(action="ignore", category=ReassessWarning):
         for number in range(folds):
             others = experts.without(np.flatnonzero(np.isin(units, numbers[fold == number])))
             out = np.flatnonzero(fold[unit] == number)
@@ -254,8 +253,7 @@ def _log_predictions(votes: Votes, fit: Fit) -> float:
     for fold in range(_FOLDS):
         is_out = folds == fold
         items, raters, answers = votes.item_ids[is_out], votes.rater_ids[is_out], votes.answer_ids[is_out]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ReassessWarning)
+        with warnings.catch_warnings(action="ignore", category=ReassessWarning):
             model, found = fit(_votes_at(votes, ~is_out))
         tables, chances = model.matrices_of(votes.raters), np.zeros(items.size)
         for truth in range(len(model.truths)):
@@ -278,11 +276,6 @@ def _votes_at(votes: Votes, is_kept: npt.NDArray[np.bool_]) -> Votes:
 def _log_shares(counts: Floats) -> Floats:
     """The sum of n log n over the last axis."""
     return np.asarray((counts * np.log(np.maximum(counts, _TINY))).sum(axis=-1))
-
-
-def _has_votes(votes: Votes, experts: Votes) -> npt.NDArray[np.bool_]:
-    """Whether each of the experts' items has votes."""
-    return np.append(votes.sizes, 0)[votes.find(experts.items)] > 0
 
 
 def _is_correct(result: Posterior, judged: Votes, truth: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:

@@ -13,7 +13,7 @@ import click
 
 from reassess import __version__
 from reassess.cli.help_pages import COMMANDS, ENVIRONMENT, OPTIONS, LazyGroup
-from reassess.cli.screen import error_in_options, say, warning_in_options
+from reassess.cli.screen import in_options, say
 from reassess.errors import DataError, OutputError, ReassessError, ReassessWarning
 
 
@@ -58,24 +58,23 @@ def main(argv: Sequence[str] | None = None) -> int:
                 say(f"{error.ctx.get_usage()}\nTry '{error.ctx.command_path} --help' for help.\n", err=True)
             say(f"Error: {error.format_message()}", err=True)
             return error.exit_code
-        except ReassessError as error:
-            say(f"Error: {error_in_options(error)}", err=True)
-            _say_notes(error)
-            return 1
-        except MemoryError as error:
-            fix = "use a machine with more memory, or give less data at a time"
-            say(f"Error: {DataError('out-of-memory', 'not enough memory', fix=fix)}", err=True)
-            _say_notes(error)
-            return 1
-        except OSError as error:  # of standard output, or of a file that went away while it was read
-            where, why = error.filename or "standard output", error.strerror or error
-            say(
-                f"Error: {OutputError('file-error', 'file cannot be read or written', where=where, found=why)}",
-                err=True,
-            )
+        except (ReassessError, MemoryError, OSError) as error:
+            say(f"Error: {in_options(_as_own(error))}", err=True)
             _say_notes(error)
             return 1
     return result if isinstance(result, int) else 0
+
+
+def _as_own(error: ReassessError | MemoryError | OSError) -> ReassessError:
+    """The error as one of this package."""
+    if isinstance(error, ReassessError):
+        return error
+    if isinstance(error, MemoryError):
+        fix = "use a machine with more memory, or give less data at a time"
+        return DataError("out-of-memory", "not enough memory", fix=fix)
+    # Standard output was closed, or a file went away while it was read.
+    where, why = error.filename or "standard output", error.strerror or error
+    return OutputError("file-error", "file cannot be read or written", where=where, found=why)
 
 
 def _say_notes(error: BaseException | None) -> None:
@@ -96,7 +95,7 @@ def _show_warning(
     """Print a warning; one of this package that was shown before is not said again, such as for each label set."""
     if issubclass(category, ReassessWarning):
         if str(message) not in shown:
-            text = warning_in_options(message) if isinstance(message, ReassessWarning) else message
+            text = in_options(message) if isinstance(message, ReassessWarning) else message
             say(f"Warning: {text}", err=True)
             shown.add(str(message))
     else:

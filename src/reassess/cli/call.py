@@ -17,7 +17,7 @@ from reassess import __version__, annotation
 from reassess.cli.help_pages import OPTIONS, in_general
 from reassess.cli.screen import say, terminal_width
 from reassess.errors import OutputError
-from reassess.formats.files import exists
+from reassess.formats.files import check_output, exists, sha256, suffix_of
 from reassess.text import counted, plain
 from reassess.text import percent as percent_text
 from reassess.text import percents as percents_text
@@ -88,8 +88,6 @@ class Call:
 
     def note_hashes(self, *names: str) -> None:
         """Explain how inputs were read, and which files the user gave as `names`: hashes tell them from others."""
-        from reassess.formats.files import sha256
-
         for text in self.explanations:
             self.tell(text)
         digits = None if self.verbose else _DIGITS
@@ -120,7 +118,6 @@ class Call:
     ) -> None:
         """Raise before any work if an output cannot be written, or would spoil the benchmark."""
         from reassess.data import check_place
-        from reassess.formats.files import check_output, suffix_of
 
         if path is not None:
             suffix = suffix_of(path, suffixes, thing)
@@ -202,8 +199,6 @@ class Call:
 
     def hashed_inputs(self) -> list[dict[str, str | None]]:
         """The files that were read, each with its SHA-256."""
-        from reassess.formats.files import sha256
-
         return [entry | {"sha256": sha256(Path(str(entry["path"])))} for entry in self.inputs]
 
     def print_document(self, command: str, results: Any, **others: Any) -> None:
@@ -278,10 +273,6 @@ def tracked(call: Call, items: Sequence[_Item], what: str) -> Iterable[_Item]:
     return track(items, description=what, console=Console(stderr=True), transient=True)
 
 
-def _show_nothing(*_: object) -> None:
-    """Show no bar."""
-
-
 @contextmanager
 def counting(call: Call) -> Iterator[Callable[[str, int, int], None]]:
     """What is told the name of a task, how many images are done and how many there are: a bar for each on a terminal.
@@ -289,7 +280,7 @@ def counting(call: Call) -> Iterator[Callable[[str, int, int], None]]:
     A bar shows how many are done in a second, and the time that is left; a total of 0 is unknown.
     """
     if call.quiet or terminal_width(err=True) is None:
-        yield _show_nothing
+        yield lambda *_: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn

@@ -184,11 +184,6 @@ golden_at_least_option = in_benchmark(
 )
 
 
-def golden_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say on which golden items raters are measured, and how answers are read."""
-    return _with_options(command, part_option("golden", "Experts' votes"), answers_option)
-
-
 def _with_options(command: Callable[..., Any], *options: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(options):
         command = option(command)

@@ -12,6 +12,7 @@ from reassess.aggregation import golden_answers
 from reassess.aggregation.golden_items import golden_sources
 from reassess.cli.call import Call
 from reassess.core import IMAGENET, Benchmark, Classed, Classes, Id, LabelSets, Questions, Votes, benchmark_of
+from reassess.core.answers import as_scale
 from reassess.data import (
     SOURCES,
     benchmark_classes,
@@ -27,6 +28,7 @@ from reassess.data import (
     warn_of_other_images,
 )
 from reassess.errors import DataError, at
+from reassess.text import some
 
 NONE = "none"
 _READERS: Mapping[str, Callable[..., Classed]] = {
@@ -172,11 +174,26 @@ class PartReader:
                     fix="give both files the columns image and class, or both image alone, or both item",
                 )
 
+    def _refuse_other_answers(self) -> None:
+        """Refuse --answers that no file of votes has: each was read by its own scale, as if the option were missing."""
+        given = self.call.reading.answers
+        votes = {str(path): noun for path, noun in self.given.values() if isinstance(noun, Votes)}
+        if given is not None and not any(_has_answers(noun, given) for noun in votes.values()):
+            raise DataError(
+                "unused-option",
+                "no vote has an answer of --answers",
+                where=some(list(votes)),
+                allowed=some(list(dict.fromkeys(chain.from_iterable(noun.answers for noun in votes.values())))),
+                found=some(given),
+                fix="correct --answers, or leave it out",
+            )
+
     def joined(self, *, share_images: bool = True, with_one_another: bool = False) -> dict[str, Any]:
         """The parts that were read, in one list of classes and with the benchmark's names of images.
 
         With `share_images`, parts without a common image are an error; `with_one_another` as for `check_common_images`.
         """
+        self._refuse_other_answers()
         named = {f"{path} ({part})": noun for part, (path, noun) in self.given.items()}
         in_one = in_one_benchmark(named, self.benchmark, self.classes)
         parts = dict(zip(self.given, in_one.values(), strict=True))
@@ -185,6 +202,12 @@ class PartReader:
             check_common_images(parts, files, self.benchmark, with_one_another=with_one_another)
         warn_of_other_images(parts, files, self.benchmark)
         return parts
+
+
+def _has_answers(votes: Votes, given: tuple[Id, ...]) -> bool:
+    """Whether votes were read by a list of answers; answers that are classes always are."""
+    own = as_scale(given) if isinstance(votes.items, Questions) else given
+    return votes.classes is not None or votes.answers == own
 
 
 def _kind(votes: Votes) -> str:

@@ -157,11 +157,8 @@ def _read_named(
     if names is None and predictions.images is not None and (beside := names_beside(path)) is not None:
         call.read("names", beside)
     if predictions.images is not None:
-        try:
+        with at(path):
             predictions = predictions.named(benchmark_names(predictions.images, judges.benchmark))
-        except ReassessError as error:
-            error.at(path)
-            raise
     return predictions
 
 

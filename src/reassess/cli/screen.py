@@ -180,12 +180,12 @@ OPTIONS = {
 }
 
 
-def in_options(fix: Fix | str) -> str:
+def fix_in_options(fix: Fix | str) -> str:
     """A fix with its arguments as options.
 
-    >>> in_options(Fix("join by {match}, or count such images: {ignore_unknown}", match='"name"', ignore_unknown=True))
-    'join by --match name, or count such images: --ignore-unknown'
-    >>> in_options(Fix("give all answers: {answers}", answers="[0, 1]"))
+    >>> fix_in_options(Fix("join by {match}, or count them: {ignore_unknown}", match='"name"', ignore_unknown=True))
+    'join by --match name, or count them: --ignore-unknown'
+    >>> fix_in_options(Fix("give all answers: {answers}", answers="[0, 1]"))
     'give all answers: --answers 0,1'
     """
     return fix.render(_option) if isinstance(fix, Fix) else fix
@@ -196,15 +196,8 @@ def _option(name: str, value: object) -> str:
     return OPTIONS[name].format(text.strip('[]"').replace(", ", ","))
 
 
-def error_in_options(error: ReassessError) -> str:
-    """The text of an error, with its fix in options."""
-    if error.fix is not None:
-        error.fix = in_options(error.fix)
-    return str(error)
-
-
-def warning_in_options(warning: ReassessWarning) -> str:
-    """The text of a warning, with its fix in options."""
-    if warning.fix is not None:
-        warning.fix = in_options(warning.fix)
-    return str(warning)
+def in_options(message: ReassessError | ReassessWarning) -> str:
+    """The text of an error or a warning, with its fix in options."""
+    if message.fix is not None:
+        message.fix = fix_in_options(message.fix)
+    return str(message)

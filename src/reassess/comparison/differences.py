@@ -159,22 +159,11 @@ class EveryPair(Shown):
 
 
 def every_pair(panel: Panel, uncertainty: LabelUncertainty | None = None) -> EveryPair:
-    """Test every two of some models, with Holm's correction for their number.
+    """Test every two models of a panel, with Holm's correction for their number.
 
-    Parameters
-    ----------
-    panel
-        The models, on the images that all of them have seen.
-    uncertainty
-        The uncertainty of the label sets, for the same models: the tests then cover images and raters.
+    With the uncertainty of the label sets, for the same models, the tests cover images and raters.
+    Sources: Fisher (1935), The Design of Experiments; Holm (1979), Scandinavian Journal of Statistics 6.
 
-    Returns
-    -------
-    EveryPair
-        Of the M models, `holm` and `better` of each kind of difference, both of shape (M, M).
-
-    Examples
-    --------
     >>> from reassess import LabelSets
     >>> labels = LabelSets.from_lists([f"{i}.png" for i in range(40)], [[0]] * 40)
     >>> predicted = {"all": np.zeros(40, int), "most": np.arange(40) // 30, "none": np.ones(40, int)}
@@ -182,10 +171,6 @@ def every_pair(panel: Panel, uncertainty: LabelUncertainty | None = None) -> Eve
     array([[ 0,  1,  1],
            [-1,  0,  1],
            [-1, -1,  0]], dtype=int8)
-
-    Notes
-    -----
-    Sources: Fisher (1935), The Design of Experiments; Holm (1979), Scandinavian Journal of Statistics 6.
     """
     scored, known = panel.scored, panel.original_known
     both = scored & known

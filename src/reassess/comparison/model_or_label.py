@@ -43,34 +43,13 @@ class PreferenceCounts:
 
 @dataclass(frozen=True, repr=False)
 class Disagreements(Shown):
-    """Images on which a model's first class is not the original label.
+    """Images on which a model's first class is not the original label."""
 
-    Parameters
-    ----------
-    images
-        Their number.
-    unrated_images
-        Of these images, those without a rated class.
-    by_scores
-        Which class has the higher score, on the images for which the model's class was rated.
-    by_raters
-        The same by scores of the raters alone, on the images for which they rated the model's class; None without such
-        scores.
-
-    Examples
-    --------
-    >>> part = Disagreements(10, 3, PreferenceCounts(model=4, tied=1, label=1), None)
-    >>> part.coverage, part.by_scores.preferred
-    (Proportion(hits=6, n=10), Proportion(hits=4, n=6))
-
-    Notes
-    -----
-    Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, figure 1.
-    """
-
-    images: int
-    unrated_images: int
-    by_scores: PreferenceCounts
+    images: int  # Their number
+    unrated_images: int  # Of these images, those without a rated class
+    by_scores: PreferenceCounts  # Which class has the higher score, on the images for which the model's class was rated
+    # The same by scores of the raters alone, on the images for which they rated the model's class; None without such
+    # scores
     by_raters: PreferenceCounts | None
 
     @property

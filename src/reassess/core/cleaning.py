@@ -134,6 +134,12 @@ class Cleaning(Shown):
         """The images that are kept, in order."""
         return tuple(self.images[row] for row in np.flatnonzero(self.kept).tolist())
 
+    @property
+    def dropped_rows(self) -> npt.NDArray[np.int64]:
+        """The rows of the images that are not kept, those with the worst labels first; int64, shape (dropped,)."""
+        rows = np.flatnonzero(~self.kept)
+        return rows[np.argsort(self.label_quality[rows], kind="stable")]
+
     def by_class(self) -> list[tuple[int, int, int]]:
         """Each class that is a label, its images, and how many of them are dropped; the highest share first."""
         present, places, counts = np.unique(self.class_ids, return_inverse=True, return_counts=True)

@@ -14,7 +14,7 @@ from reassess.core.predictions import Predictions
 from reassess.core.questions import Questions
 from reassess.core.scores import Scores
 from reassess.core.votes import Votes
-from reassess.errors import DataError, ReassessError
+from reassess.errors import DataError, at
 from reassess.text import some
 
 Classed = LabelSets | MultiLabels | Questions | Scores | Votes
@@ -44,11 +44,8 @@ def align_classes(nouns: Mapping[str, _Noun], classes: Classes | None = None) ->
     together = _united(nouns) if classes is None else classes
     moved = {}
     for file, noun in nouns.items():
-        try:
+        with at(file):
             moved[file] = cast("_Noun", noun.in_classes(together))
-        except ReassessError as error:
-            error.at(file)
-            raise
     return moved
 
 
@@ -58,11 +55,8 @@ def _united(nouns: Mapping[str, _Noun]) -> Classes:
     _refuse_names_beside_ids(lists)
     together, first = UNLISTED, ""
     for file, classes in lists.items():
-        try:
+        with at(f"{first} and {file}"):
             together = together.unite(classes) if first else classes
-        except ReassessError as error:
-            error.at(f"{first} and {file}")
-            raise
         first = first or file
     return together
 

@@ -1,7 +1,7 @@
 """Duplicate images, within one set of images or between several, and images that cannot be used."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,21 +85,14 @@ class Duplicates:
         """Which rows are of some kinds; bool, shape (R,)."""
         return np.fromiter((kind in kinds for kind in self.kinds), bool, len(self))
 
-    def rows_elsewhere(self, name: str, others: Collection[str] | None = None) -> npt.NDArray[np.bool_]:
-        """Which rows are of images of a set that another set duplicates, or one of `others`; bool, shape (R,)."""
-        own = self._is_of(name)
-        is_other = np.array([each != name and (others is None or each in others) for each in self.sets])
-        shared = np.unique(self.groups[is_other[self.set_ids] & (self.groups > 0)])
-        found: npt.NDArray[np.bool_] = own & np.isin(self.groups, shared)
-        return found
-
     def images_of(self, name: str) -> tuple[str, ...]:
         """The images of a set that have a row, each once, in the order of the rows."""
         return tuple(dict.fromkeys(self.images[row] for row in np.flatnonzero(self._is_of(name)).tolist()))
 
     def duplicated_elsewhere(self, name: str, kind: str | None = None) -> tuple[str, ...]:
         """The images of a set that another set duplicates (``exact``, ``near`` or both), in the order of the rows."""
-        rows = self.rows_elsewhere(name)
+        own = self._is_of(name)
+        rows: npt.NDArray[np.bool_] = own & np.isin(self.groups, self.groups[~own & (self.groups > 0)])
         if kind is not None:
             check_known([kind], DUPLICATE_KINDS, thing="kind of duplicate")
             rows &= self.is_kind(kind)

@@ -22,30 +22,13 @@ _FIRST_WORD = re.compile(r"[^\W\d_]+(?=[^/\\]*$)")  # the first word, letters al
 
 @dataclass(frozen=True)
 class LeaderboardRow:
-    """One row of a leaderboard.
+    """One row of a leaderboard."""
 
-    Parameters
-    ----------
-    model
-        Its name.
-    original, real
-        Top-1 accuracy by the original labels and by the reassessed ones, in percent.
-    image_size
-        Pixels of a side of the images that it was shown; None where that is not known.
-    parameters
-        Number of its parameters, in millions; None where that is not known.
-
-    Raises
-    ------
-    DataError
-        An accuracy is not in percent; a number of pixels or of parameters is none.
-    """
-
-    model: str
-    original: float
-    real: float
-    image_size: int | None = None
-    parameters: float | None = None
+    model: str  # its name
+    original: float  # top-1 accuracy by the original labels, in percent
+    real: float  # and by the reassessed ones
+    image_size: int | None = None  # pixels of a side of the images that it was shown; None where that is not known
+    parameters: float | None = None  # number of its parameters, in millions; None where that is not known
 
     def __post_init__(self) -> None:
         for accuracy in (self.original, self.real):
@@ -163,12 +146,8 @@ class Leaderboard(Shown):
     @property
     def best_first(self) -> list[int]:
         """Rows by reassessed accuracy, the best first; then by original accuracy, and by name."""
-
-        def key(row: int) -> tuple[float, float, str]:
-            entry = self.entries[row]
-            return -entry.real, -entry.original, str(entry)
-
-        return sorted(range(len(self)), key=key)
+        keys = [(-entry.real, -entry.original, str(entry)) for entry in self.entries]
+        return sorted(range(len(self)), key=keys.__getitem__)
 
 
 def _numbered(names: Iterable[str]) -> npt.NDArray[np.int64]:

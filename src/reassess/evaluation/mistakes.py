@@ -55,7 +55,7 @@ def validity(outcomes: Outcomes, scores: Scores) -> tuple[npt.NDArray[np.float64
     A class that raters were not asked about has 0. The original label of an unrated image has 1, any other class 0;
     without an original label both are NaN.
     """
-    rows = _rows(outcomes, scores)
+    rows = join(outcomes.images, scores.questions.images, match=outcomes.match, known_where="the scores")
     rated, named = rows >= 0, outcomes.original_rows >= 0
     valid = np.where(named, (outcomes.original_rank == 0).astype(np.float64), np.nan)
     highest = np.where(named, 1.0, np.nan)
@@ -83,7 +83,3 @@ def expert_share(experts: Votes) -> Scores:
     as_questions(experts.items, what="the experts' votes")
     judged = experts.restrict(np.flatnonzero(experts.sizes))
     return Scores(as_questions(judged.items), judged.support() / judged.sizes)
-
-
-def _rows(outcomes: Outcomes, scores: Scores) -> npt.NDArray[np.int64]:
-    return join(outcomes.images, scores.questions.images, match=outcomes.match, known_where="the scores")

@@ -137,33 +137,9 @@ def multi_label_accuracy(
 
 
 def verdicts(outcomes: Outcomes, labels: MultiLabels) -> npt.NDArray[np.int8]:
-    """Find the reviewers' verdict on each image's first class.
+    """Find the reviewers' verdict on each image's first class, by position in `VERDICTS`; int8, shape (images,).
 
-    Parameters
-    ----------
-    outcomes
-        The outcomes of a model by the label sets `labels.judging`.
-    labels
-        The reviews of the images.
-
-    Returns
-    -------
-    int8, shape (images,): positions in `reassess.evaluation.VERDICTS`. Images with one of its first three verdicts are
-    not scored.
-
-    Examples
-    --------
-    >>> from reassess.evaluation import VERDICTS
-    >>> images = ["a.png", "b.png"]
-    >>> sets = [LabelSets.from_lists(images, lists) for lists in ([[0], [1]], [[1], []], [[], [0]])]
-    >>> reviewed = MultiLabels(*sets, np.array([False, False]))
-    >>> outcomes = find_outcomes(np.array([1, 0]), reviewed.judging)
-    >>> [VERDICTS[verdict] for verdict in verdicts(outcomes, reviewed)]
-    ['unclear', 'wrong']
-
-    Notes
-    -----
-    Source: Shankar et al., "Evaluating machine accuracy on ImageNet", ICML 2020.
+    The outcomes are those of a model by the label sets `labels.judging`.
     """
     rows, predicted = outcomes.label_rows, pair_keys(outcomes.label_rows, outcomes.top1)
     fits = [rows < 0, np.append(labels.problematic, False)[rows], outcomes.state == EMPTY]

@@ -219,12 +219,7 @@ class Evaluation(Shown):
 
 def ranked(evaluations: Mapping[str, Evaluation]) -> dict[str, Evaluation]:
     """Evaluations by the model's name, the best first: by ReaL accuracy at the smallest k, then by name."""
-
-    def key(entry: tuple[str, Evaluation]) -> tuple[float, str]:
-        name, evaluation = entry
-        return -evaluation.first_accuracy, name
-
-    return dict(sorted(evaluations.items(), key=key))
+    return dict(sorted(evaluations.items(), key=lambda entry: (-entry[1].first_accuracy, entry[0])))
 
 
 def ranks_of(evaluations: Mapping[str, Evaluation]) -> dict[str, int]:

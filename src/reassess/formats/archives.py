@@ -116,10 +116,6 @@ class Archive(Mapping[str, npt.NDArray[Any]]):
         except BROKEN_ZIP as error:
             raise _unreadable(self.path, error) from error
 
-    def first_of(self, *names: str) -> npt.NDArray[Any]:
-        """The first of some arrays that is there."""
-        return self[self.name_of(*names)]
-
     def name_of(self, *names: str) -> str:
         """The first of some names of which there is an array."""
         for name in names:
@@ -194,8 +190,7 @@ def read_header(stream: IO[bytes], path: Path, name: str | None = None) -> tuple
         if version not in _VERSIONS:
             raise ValueError(f"npy version {version[0]}.{version[1]} is not known")
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # that Python 2 wrote the file, and reading it takes longer
+        with warnings.catch_warnings(action="ignore", category=UserWarning):  # files of Python 2 take longer
             shape, fortran, dtype = read(stream)
         if not all(0 <= size <= _MOST_ROWS for size in shape):
             raise ValueError(f"no array has the shape {shape}")

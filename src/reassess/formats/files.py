@@ -195,13 +195,9 @@ def writing(path: Path, *, force: bool = False) -> Iterator[Path]:
             written.temporary.unlink(missing_ok=True)
 
 
-def _do_nothing(_: object) -> None:
-    """Nothing is to be done before files take their places."""
-
-
 @contextmanager
 def write_atomically(
-    *, before: Callable[[Mapping[Path, Path]], object] = _do_nothing, mark: str | None = None
+    *, before: Callable[[Mapping[Path, Path]], object] = lambda _: None, mark: str | None = None
 ) -> Iterator[None]:
     """Files that are written in the block take their places at its end, when all of them are complete."""
     together = _Together(mark)

@@ -219,8 +219,8 @@ def _lists_of_table(path: Path, table: "pl.DataFrame") -> tuple[Sequence[str], l
 
 
 def _label_sets(path: Path, images: Sequence[str], lists: list[list[Any]], classes: Classes | None) -> LabelSets:
-    ids, classes = ids_of_lists(path, lists, classes)
     try:
+        ids, classes = ids_of_lists(path, lists, classes)
         return LabelSets.from_lists(images, ids, classes)
     except ReassessError as error:
         error.at(path)

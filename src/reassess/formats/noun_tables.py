@@ -176,18 +176,13 @@ def _values_of_cleaning(cleaning: Cleaning, rows: npt.NDArray[np.int64]) -> Mapp
     }
 
 
-def _wrong_labels(cleaning: Cleaning) -> npt.NDArray[np.int64]:
-    rows = np.flatnonzero(~cleaning.kept)
-    return rows[np.argsort(cleaning.label_quality[rows], kind="stable")]
-
-
 _IMAGE, _CLASS, _REASON = Text("image"), ClassId("class"), Text("reason")
 _QUALITY, _SUGGESTED = Share("label_quality", null=True), ClassId("suggested")
 _LABEL_ERRORS: TableFormat[Cleaning] = TableFormat(
     Cleaning,
     "wrong labels",
     columns=(_IMAGE, _CLASS, _SUGGESTED, _QUALITY, _REASON),
-    values=lambda cleaning: _values_of_cleaning(cleaning, _wrong_labels(cleaning)),
+    values=lambda cleaning: _values_of_cleaning(cleaning, cleaning.dropped_rows),
 )
 _DETAILS: TableFormat[Cleaning] = TableFormat(
     Cleaning,

@@ -12,7 +12,7 @@ from reassess.core import Classes, Questions
 from reassess.core.checks import check_range, check_shape
 from reassess.core.class_names import MOST_CLASSES, class_number
 from reassess.core.classes import NO_SUCH_CLASS, classes_of_ids, warn_of_capitals
-from reassess.errors import DataError, ReassessError
+from reassess.errors import DataError
 from reassess.formats.tables import as_text, column, integers, place, refuse_missing
 from reassess.text import composed, shortened, some
 
@@ -40,7 +40,7 @@ def ids_of_column(path: Path, series: "pl.Series", classes: Classes | None) -> t
 
 
 def ids_of_texts(path: Path, texts: Sequence[str], classes: Classes | None) -> tuple[dict[str, int], Classes]:
-    """The class id of each of some texts, and the classes."""
+    """The class id of each of some texts, and the classes; an error of these may be without the place of the file."""
     if any(not text.strip() for text in texts):
         raise _no_name(path)
     numbers = {text: class_id for text in texts if (class_id := class_number(text)) is not None}
@@ -61,11 +61,7 @@ def ids_of_texts(path: Path, texts: Sequence[str], classes: Classes | None) -> t
         return id_of, classes
     if numbers:  # a number among names is no name: ranks would stand for wrong classes
         raise ids_and_names(path, some([min(numbers), min(set(texts) - numbers.keys())]))
-    try:
-        classes = Classes.from_texts(texts)
-    except ReassessError as error:
-        error.at(path)
-        raise
+    classes = Classes.from_texts(texts)
     warn_of_capitals(classes, where=path)
     id_of = {text: class_id for class_id, text in enumerate(classes.texts)}
     return {text: id_of[composed(text.strip())] for text in texts}, classes

@@ -73,10 +73,10 @@ def labels_of_reviews(path: Path, reviews: list[Review], classes: Classes | None
     """Multi-label sets of reviews."""
     images = [image for image, _ in reviews]
     lists = [review[kind] for _, review in reviews for kind in _KINDS]
-    ids, classes = ids_of_lists(path, lists, classes)
-    judged = [dict(zip(_KINDS, ids[start : start + len(_KINDS)], strict=True)) for start in range(0, len(ids), 3)]
-    once = [_each_class_once(lists) for lists in judged]
     with at(path):
+        ids, classes = ids_of_lists(path, lists, classes)
+        judged = [dict(zip(_KINDS, ids[start : start + len(_KINDS)], strict=True)) for start in range(0, len(ids), 3)]
+        once = [_each_class_once(lists) for lists in judged]
         valid, unclear, wrong = (
             LabelSets.from_lists(images, [lists[kind] for lists in once], classes) for kind in _KINDS
         )

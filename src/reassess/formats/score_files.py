@@ -16,7 +16,7 @@ from reassess.formats.archives import open_archive, write_npz
 from reassess.formats.files import as_path, suffix_of, writing
 from reassess.formats.question_columns import columns_of_questions, info_of_questions, questions_of_info
 from reassess.formats.table_codec import ClassId, Share, TableFormat, Text, Whole, read_cells, write_noun
-from reassess.formats.tables import TABLE_SUFFIXES, column, parquet_metadata, read_table
+from reassess.formats.tables import TABLE_SUFFIXES, column, read_table
 
 _PROBABILITY, _GOLDEN, _METHOD = "probability", "golden", "method"
 
@@ -86,7 +86,7 @@ def _read_npz(path: Path, classes: Classes | None) -> Scores:
     with open_archive(path) as archive:
         name = archive.name_of("tensor", "scores", _PROBABILITY)
         values = archive[name]
-        questions = questions_of_info(archive.first_of("info"), path, classes)
+        questions = questions_of_info(archive[archive.name_of("info")], path, classes)
         golden = archive.get(_GOLDEN)
         method = archive.get(_METHOD)
     votes = "a tensor of shape (raters, questions, answers) holds votes: aggregate them first"
@@ -146,8 +146,10 @@ _TABLES = tuple(
 
 
 def _read_table(path: Path, classes: Classes | None) -> Scores:
+    import polars as pl
+
     table = read_table(path, text=("image",))
     exclusive = column(path, table, _heading(False), _heading(True)) == _PROBABILITY
     scores = read_cells(_TABLES[exclusive], path, table, classes)
-    metadata = parquet_metadata(path) if path.suffix.lower() == ".parquet" else {}
+    metadata = pl.read_parquet_metadata(path.absolute()) if path.suffix.lower() == ".parquet" else {}
     return replace(scores, method=metadata.get(_METHOD, UNKNOWN_METHOD))

@@ -175,12 +175,12 @@ def read_noun(form: TableFormat[_Noun], path: str | Path) -> _Noun:
 def read_cells(form: TableFormat[_Noun], path: Path, table: "pl.DataFrame", classes: Classes | None) -> _Noun:
     """Make a noun from a table that was read."""
     assert form.make is not None
-    cells = {
-        one.name: one._read(_Cells(path, table[column(path, table, one.name)], classes))
-        for one in form.columns
-        if one.needed or one.name in table.columns
-    }
     with at(path):
+        cells = {
+            one.name: one._read(_Cells(path, table[column(path, table, one.name)], classes))
+            for one in form.columns
+            if one.needed or one.name in table.columns
+        }
         return form.make(cells)
 
 

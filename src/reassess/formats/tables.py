@@ -146,13 +146,6 @@ def write_table(
             raise OSError(str(error).splitlines()[0]) from error
 
 
-def parquet_metadata(path: Path) -> dict[str, str]:
-    """The metadata of a Parquet file."""
-    import polars as pl
-
-    return pl.read_parquet_metadata(path.absolute())
-
-
 def place(path: Path, row: int, heading: str | None = None) -> str:
     """Where a row of a table is, for a message: its line as an editor counts, or else the number of the row, from 1."""
     suffix = path.suffix.lower()

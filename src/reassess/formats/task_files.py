@@ -12,7 +12,7 @@ from reassess.core import Classes, Questions, Tasks
 from reassess.core.checks import check_range, check_type, first_repeat
 from reassess.core.class_names import MOST_CLASSES
 from reassess.errors import DataError, at
-from reassess.formats.files import as_path, check_input, not_utf8, suffix_of, writing
+from reassess.formats.files import as_path, read_lines, suffix_of, writing
 from reassess.formats.json_files import each_once
 from reassess.formats.question_columns import ids_and_names, ids_of_column
 from reassess.text import shortened
@@ -72,7 +72,8 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
         )
     sizes = np.array([len(line.classes) for line in lines])
     asked = [line for line in lines for _ in line.classes]
-    class_ids, classes = _class_ids(path, lines, classes)
+    with at(path):
+        class_ids, classes = _class_ids(path, lines, classes)
     check_range(class_ids, 0, classes.largest_id, what="class id", where=lambda row: asked[row].where)
     _check_names(lines, class_ids.tolist(), classes)
     _refuse_repeats(path, lines, asked, class_ids.tolist(), classes)
@@ -91,12 +92,7 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
 
 
 def _lines(path: Path) -> Iterator[_Line]:
-    check_input(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise not_utf8(path, error) from error
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(read_lines(path), 1):
         if line.strip():
             yield _line(line, number, f"{path}, line {number}")
 

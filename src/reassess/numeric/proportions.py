@@ -34,7 +34,7 @@ def wilson(hits: int, n: int) -> tuple[float, float] | None:
     return low, high
 
 
-def lower_bound(hits: npt.NDArray[np.int64], of: npt.NDArray[np.int64], *, confidence: float) -> float:
+def lower_bound(hits: _Ints, of: _Ints, *, confidence: float) -> float:
     """One-sided lower confidence bound of a share of pairs, where each draw is an image with all its pairs.
 
     Clopper and Pearson's bound for the number of independent pairs that says as much as these. That number is the

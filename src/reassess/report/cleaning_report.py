@@ -62,10 +62,9 @@ def write_wrong_labels(
 
 
 def _least_likely(cleaning: Cleaning, most: int) -> npt.NDArray[np.int64]:
-    rows = np.flatnonzero(~cleaning.kept)
-    if not rows.size:
+    if not cleaning.dropped_rows.size:
         raise DataError("nothing-to-show", "no image is dropped, so there is nothing to show", fix="leave the page out")
-    return rows[np.argsort(cleaning.label_quality[rows], kind="stable")][:most]
+    return cleaning.dropped_rows[:most]
 
 
 def _card(cleaning: Cleaning, row: int) -> Card:

@@ -61,7 +61,7 @@ def test_json_holds_the_curve_as_the_contract_says(here: Path, run: Runner) -> N
                 "pairs": 4,
                 "valid": 2,
                 "rule": "valid: more than half of its experts said yes",
-                "left_out": 0,
+                "undecided": 0,
                 "unrated": 0,
             },
         }

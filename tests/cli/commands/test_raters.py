@@ -120,7 +120,7 @@ def test_plain_items_are_judged_by_the_answer_of_most_experts(run: Runner, tmp_p
         "Krippendorff's alpha (nominal): not defined: no two votes on an item, or one answer only",
         "measured on 49 votes of 1 rater on 49 golden items: 25 cat, 24 dog "
         "(an answer of more than half of its experts)",
-        "1 golden item left out, for lack of an answer of more than half of its experts: item 49",
+        "1 golden item undecided, without an answer of more than half of its experts: item 49",
         "rater flags bits a vote 95 % right % votes cat / dog % if cat if dog",
     ]
     assert "right: of all the rater's golden votes (the truth's name)" in result.out

@@ -196,11 +196,10 @@ def _print(call: Call, cleaning: Cleaning, outputs: CleaningOutputs, *, repetiti
 
 def _print_worst(call: Call, cleaning: Cleaning) -> None:
     """The images with the worst labels."""
-    rows = np.flatnonzero(~cleaning.kept)
+    rows = cleaning.dropped_rows
     if not rows.size:
         return
-    shown = call.first_rows(rows.size, _SHOWN, "wrong labels")
-    rows = rows[np.argsort(cleaning.label_quality[rows], kind="stable")][:shown]
+    rows = rows[: call.first_rows(rows.size, _SHOWN, "wrong labels")]
     named, cells = cleaning.classes.label, []
     for row in rows.tolist():
         suggested, quality = int(cleaning.suggested[row]), float(cleaning.label_quality[row])

@@ -45,7 +45,9 @@ def compare(
     A, B and any further file contain the predictions of one model each, as for evaluate. The models are compared on
     the images that all files contain. Two models give one comparison, more models a ranking too.
     """
-    _check_call(files)
+    if len(files) < 2:
+        raise click.UsageError("Give two models or more; reassess evaluate measures one.")
+    refuse_repeated(files)
     call.check_output(output, RESULT_SUFFIXES, "a table of results", benchmark=benchmark)
     call.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
     judges = load_judges(call, benchmark, labels, original, with_votes=True)
@@ -72,10 +74,3 @@ def compare(
         if judges.no_names and len(findings.co_occurrence):
             call.note(judges.no_names)
         call.note_hashes("labels", "original", "scores", "votes", "golden", "rater-golden")
-
-
-def _check_call(files: tuple[Path, ...]) -> None:
-    """Refuse too few files, and one file twice."""
-    if len(files) < 2:
-        raise click.UsageError("Give two models or more; reassess evaluate measures one.")
-    refuse_repeated(files)

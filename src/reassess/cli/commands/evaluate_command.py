@@ -16,7 +16,7 @@ from reassess.cli.result_table import RESULT_SUFFIXES, table_option
 from reassess.cli.tables.evaluate_table import Cut, Evaluations, Measured, accuracy_table, print_measured, to_json
 from reassess.comparison import ModelOrders, compare_orders, on_common_images
 from reassess.core import Benchmark
-from reassess.errors import DataError, Missing, ReassessError
+from reassess.errors import DataError, Missing, at
 from reassess.evaluation import (
     ClassList,
     Exclusion,
@@ -154,7 +154,7 @@ def _measure(
     joining = judges.joining(call)
     for file, predictions in each_prediction(call, files, judges):
         class_lists[file] = None
-        try:
+        with at(file):
             for cut, sets in judges.sets.items():
                 outcome = judges.outcomes(predictions, sets, any_class_list=True, called=file, **joining)
                 judge = partial(summarize, labels=sets, scores=judges.scores, experts=judges.experts, top_k=top_k)
@@ -164,9 +164,6 @@ def _measure(
                 if excluded is not None:
                     moved[cut][file] = exclusions(judge(outcome), measured[cut][file])
                 class_lists[file] = class_lists[file] or find_class_list(outcome, sets, judges.original)
-        except ReassessError as error:
-            error.at(file)
-            raise
         warn_of_class_list(file, class_lists[file], judges.labels.classes, depth=2)
     last = next(reversed(outcomes.values()))
     common = _common(outcomes, judges, top_k)

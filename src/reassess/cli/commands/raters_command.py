@@ -8,7 +8,14 @@ from reassess.aggregation import GoldenVotes, golden_votes, rater_reliability, r
 from reassess.aggregation.stopping import warn_of_stop
 from reassess.cli.call import Call, call_options
 from reassess.cli.help_pages import Command
-from reassess.cli.options import benchmark_option, golden_at_least_option, golden_options, match_option, output_option
+from reassess.cli.options import (
+    answers_option,
+    benchmark_option,
+    golden_at_least_option,
+    match_option,
+    output_option,
+    part_option,
+)
 from reassess.cli.part_inputs import PartReader
 from reassess.cli.tables.raters_table import print_reliability
 from reassess.core import Benchmark, Questions, Votes
@@ -21,7 +28,8 @@ from reassess.text import counted
 )
 @click.argument("votes", required=False, metavar="[VOTES]")
 @benchmark_option
-@golden_options
+@part_option("golden", "Experts' votes")
+@answers_option
 @golden_at_least_option
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The seed of the bootstrap.")
 @output_option("OUT", "Write a row for each rater: csv, tsv, jsonl or parquet.", required=False)

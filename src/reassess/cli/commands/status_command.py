@@ -10,7 +10,7 @@ from reassess import annotation
 from reassess.cli.call import Call, call_options, free_name
 from reassess.cli.campaign_inputs import PLACE
 from reassess.cli.help_pages import Command
-from reassess.cli.screen import error_in_options, say
+from reassess.cli.screen import in_options, say
 from reassess.core import IMAGENET
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _show_benchmark(call: Call, place: str) -> int:
         call.print_document("status", to_json(result))
     else:
         print_status(result)
-    errors = dict.fromkeys(map(error_in_options, result.errors))
+    errors = dict.fromkeys(map(in_options, result.errors))
     for error in errors:
         say(f"Error: {error}", err=True)
     return 1 if errors else 0

@@ -25,11 +25,11 @@ _NO_LEVEL = "original or reassessed labels are missing"
 
 @dataclass(frozen=True)
 class Level:
-    """Accuracy of the original labels themselves, in percent; and what it was counted from, if it was, and of what."""
+    """Accuracy of the original labels themselves, in percent; and what it was counted from, and of what."""
 
     percent: float
-    counted: Proportion | None = None
-    source: str = ""
+    counted: Proportion
+    source: str
 
     def above(self, board: Leaderboard) -> int:
         """Number of rows that are better."""
@@ -37,13 +37,7 @@ class Level:
 
     def to_json(self, board: Leaderboard) -> dict[str, Any]:
         """The object that JSON documents hold."""
-        part = self.counted
-        return {
-            "real": self.percent,
-            "hits": None if part is None else part.hits,
-            "n": None if part is None else part.n,
-            "above": self.above(board),
-        }
+        return {"real": self.percent, "hits": self.counted.hits, "n": self.counted.n, "above": self.above(board)}
 
 
 def to_json(trend: Trend, placements: Sequence[Placement], level: Level | None) -> dict[str, Any]:
@@ -194,9 +188,8 @@ def _footnotes(trend: Trend, placements: Sequence[Placement], level: Level | Non
     yield from _about_slopes(trend)
     if level is None:
         yield f"no accuracy of the original labels: {_NO_LEVEL}"
-    elif level.counted is not None:
-        part = level.counted
-        yield f"original labels: {part.hits:,} of {part.n:,} valid, {level.source}"
+    else:
+        yield f"original labels: {level.counted.hits:,} of {level.counted.n:,} valid, {level.source}"
     if any(placement.expected for placement in placements):
         judge = heading(board.label_set)
         yield f"95 % of expected {judge}: models with that original accuracy, from families not among the rows"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from reassess.cli.call import Call, percent, percents
-from reassess.cli.screen import error_in_options, in_options, print_table, say
+from reassess.cli.screen import fix_in_options, in_options, print_table, say
 from reassess.data import BenchmarkCheck, NameProblem, PartCheck
 from reassess.text import counted, some
 
@@ -62,7 +62,7 @@ def to_json(check: BenchmarkCheck) -> dict[str, Any]:
                 "format": one.format,
                 "counts": dict(one.counts),
                 "answers": {str(answer): count for answer, count in one.answers.items()},
-                "error": None if one.error is None else error_in_options(one.error),
+                "error": None if one.error is None else in_options(one.error),
                 "made_by": one.made_by,
                 "made_from": list(one.made_from),
                 "stale": list(one.stale),
@@ -78,7 +78,7 @@ def to_json(check: BenchmarkCheck) -> dict[str, Any]:
             for command, parts in check.missing_parts.items()
         ],
         "repeated_names": list(map(asdict, check.repeated_names)),
-        "mismatches": [asdict(one) | {"fix": one.fix and in_options(one.fix)} for one in check.mismatches],
+        "mismatches": [asdict(one) | {"fix": one.fix and fix_in_options(one.fix)} for one in check.mismatches],
         "other_files": list(check.others),
     }
 
@@ -106,7 +106,7 @@ def _state(parts: Iterable[PartCheck]) -> str:
 
 
 def _in_words(problem: NameProblem) -> str:
-    fix = f" To fix: {in_options(problem.fix)}." if problem.fix else ""
+    fix = f" To fix: {fix_in_options(problem.fix)}." if problem.fix else ""
     count = counted(problem.count, problem.thing, _PLURAL.get(problem.thing))
     return f"{count} {problem.what}: {_some(problem.examples, problem.count)}.{fix}"
 

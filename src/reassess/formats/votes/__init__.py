@@ -5,7 +5,7 @@ from pathlib import Path
 
 from reassess.core import Classes, Id, Votes
 from reassess.core.checks import check_type
-from reassess.errors import ReassessError
+from reassess.errors import at
 from reassess.formats.files import as_path, suffix_of, writing
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.formats.votes.vote_archives import check_fits_archive, read_archive, write_archive
@@ -23,11 +23,8 @@ def read_vote_file(
         **dict.fromkeys(TABLE_SUFFIXES, lambda: read_vote_table(path, answers, classes, once=once)),
     }
     read = readers[suffix_of(path, readers, "votes")]
-    try:
+    with at(path):
         return read()
-    except ReassessError as error:
-        error.at(path)
-        raise
 
 
 def write_votes(path: str | Path, votes: Votes, *, force: bool = False) -> None:

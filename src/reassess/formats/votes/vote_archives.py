@@ -73,7 +73,7 @@ def _join_blocks(blocks: Iterator[npt.NDArray[Any]], path: Path, classes: Classe
 
 
 def _read_ids(archive: Archive, path: Path, name: str) -> tuple[Id, ...]:
-    ids = archive.first_of(name)
+    ids = archive[archive.name_of(name)]
     check_shape(ids, (_SHAPES[name],), what=name, kind="integers or text", where=f"{path}, array {name}")
     return tuple(normal_id(value) if isinstance(value, str) else int(value) for value in ids.tolist())
 

@@ -106,6 +106,18 @@ def test_a_typo_stops_every_command_with_the_same_words(folder: Path, run: Runne
         assert (result.code, result.err) == (1, f"Error: {expected}"), command
 
 
+@pytest.mark.parametrize("answers", ["a,a", "maybe", "", "a,,b"])
+def test_answers_are_two_or_more_different_ones(run: Runner, answers: str) -> None:
+    told = run("raters", "votes.csv", "--answers", answers)
+    assert (
+        told.code,
+        told.err.endswith("is not a list of two or more different answers, such as no,maybe,yes.\n"),
+    ) == (
+        2,
+        True,
+    )
+
+
 @pytest.mark.parametrize("command", ["aggregate", "raters", "curve"])
 def test_answers_that_no_vote_has_are_refused(folder: Path, run: Runner, command: str) -> None:
     """They would be ignored: each file keeps its own scale if it has none of them."""

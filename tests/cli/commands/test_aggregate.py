@@ -96,6 +96,21 @@ def test_the_recipe_of_imagenet_real_needs_votes_on_questions(run: Runner, plain
     )
 
 
+def test_a_rater_who_voted_twice_is_counted_and_said(run: Runner, plain: Path, tmp_path: Path) -> None:
+    plain.write_text(plain.read_text() + "s,x,b\n")
+    told = run("aggregate", plain, "--method", "majority", "-o", tmp_path / "shares.csv").out
+    assert "\n1 vote by a rater who had voted on the same item before; each counts\n" in told
+
+
+def test_a_next_command_never_names_a_file_that_is_there(
+    run: Runner, plain: Path, tmp_path: Path, folder: Path
+) -> None:
+    Path("c.csv").write_text("image,rater,answer\na.png,ann,cup\nb.png,ann,mug\n")
+    for place in ("labels.json", "labels-2.json"):
+        assert f"-o {place}\n" in run("aggregate", "c.csv", "--method", "majority", "-o", "s.csv", "--force").out
+        Path(place).touch()
+
+
 def test_one_thing_is_not_counted_in_the_plural(folder: Path, run: Runner) -> None:
     Path("farm").mkdir()
     vote = "image,class,rater,answer\na.jpg,hen,ann,yes\n"

@@ -131,6 +131,11 @@ def test_the_benchmark_of_the_environment_is_the_default(
     assert run("status").out.startswith("pets\n")
 
 
+def test_an_empty_folder_says_how_to_begin(tmp_path: Path, run: Runner) -> None:
+    told = run("status", write_files(tmp_path / "new", {"notes.md": ""})).out
+    assert f"to begin: put images into {tmp_path}/new/images, in a folder for each class" in told
+
+
 def test_a_benchmark_that_is_not_there_is_an_error(pets: Path, run: Runner) -> None:
     assert run("status", "pet") == Run(
         1,

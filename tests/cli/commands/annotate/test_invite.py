@@ -119,6 +119,7 @@ def test_invalid_addresses_are_usage_errors(run: Callable[..., Run], address: st
     [
         (["ann", "ann"], 2, "Error: ann is given twice.\n"),
         (["ann:rator"], 2, "'rator' is not a role: rater, expert, owner. did you mean rater?\n"),
+        (["NAME..."], 2, "NAME... stands for people: give their names, such as ann dora ida:expert.\n"),
         ([" "], 1, "Error: name has no visible letter\n  found:   ' '\n"),
         (["ann", "b\udcffb"], 1, "Error: name contains an unusual character\n  found:   '\\udcff' in 'b\\udcffb'\n"),
         (["Eve"], 1, "Error: name is too similar to another name\n  found:   'Eve', like 'eve'\n"),

@@ -2,6 +2,7 @@
 
 import re
 import runpy
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,5 +54,6 @@ def test_an_example_prints_what_it_is_about(
     for variable, value in variables.items():
         monkeypatch.setenv(variable, value)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [name])
     runpy.run_path(str(EXAMPLES / name), run_name="__main__")
     assert SHOWN[name] in capsys.readouterr().out

@@ -12,7 +12,7 @@ import numpy as np
 from reassess.annotation.assignment import Rules
 from reassess.annotation.plan import CampaignPlan, ExampleImage
 from reassess.core import KNOWN_ANSWERS, Classes, Questions, Tasks, Votes
-from reassess.errors import MissingPackageError
+from reassess.errors import importing
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw
@@ -81,10 +81,8 @@ def _examples() -> Iterator[ExampleImage]:
 
 
 def _drawn(class_ids: Sequence[int], chance: Random) -> "Image.Image":
-    try:
+    with importing("pillow", extra="annotate", purpose="the demo"):
         from PIL import Image, ImageDraw
-    except ImportError as error:
-        raise MissingPackageError("pillow", extra="annotate", purpose="the demo") from error
     paper = chance.choice(_PAPER)
     image = Image.new("RGB", (_SIDE, _SIDE), paper)
     pen = ImageDraw.Draw(image)

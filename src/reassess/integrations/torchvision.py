@@ -18,19 +18,17 @@ from reassess.core.labels import check_original
 from reassess.data import in_benchmark_classes, read_labels, read_original, read_scores
 from reassess.data.image_folders import SPLIT, find_images
 from reassess.data.pictures import TooLargeError, open_picture
-from reassess.errors import DataError, MissingPackageError
+from reassess.errors import DataError, importing
 from reassess.evaluation import multi_hot, padded_ids
 from reassess.integrations.torch_training import CleanTraining
 from reassess.text import some
 
-try:
+with importing("torchvision", extra="torchvision", purpose="a dataset of torchvision"):
     import torch
     from PIL import Image
     from torch.utils.data import default_collate
     from torchvision.datasets import VisionDataset
     from torchvision.datasets.folder import is_image_file
-except ImportError as error:
-    raise MissingPackageError("torchvision", extra="torchvision", purpose="a dataset of torchvision") from error
 
 __all__ = ["CleanTraining", "ImageNetReaL", "collate_lists", "load_rgb"]
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.errors import MissingPackageError, ReassessWarning
+from reassess.errors import ReassessWarning, importing
 from reassess.formats.files import suffix_of, writing
 from reassess.report.label_placing import Label, place
 from reassess.text import plain, some
@@ -149,10 +149,8 @@ Draw = Callable[[Drawing], None]
 def check_packages(suffix: str) -> None:
     """Raise `MissingPackageError` if a package is missing that makes figures, or pages, of a suffix."""
     for package in _NEEDED.get(suffix, ()):
-        try:
+        with importing(package, extra="report", purpose=_PURPOSES[package]):
             import_module(package)
-        except ImportError as error:
-            raise MissingPackageError(package, extra="report", purpose=_PURPOSES[package]) from error
 
 
 def save_figure(path: Path, draw: Draw, *, title: str, size: Size = SIZE, force: bool = False) -> None:

@@ -26,7 +26,7 @@ from reassess.annotation.store.database import (
     reading,
 )
 from reassess.annotation.store.schema import check_form, form_of, metadata, note_form
-from reassess.errors import DataError, MissingPackageError, OutputError
+from reassess.errors import DataError, OutputError, importing
 from reassess.formats.file_lock import LockedError, take_lock
 from reassess.formats.files import exists, writing
 from reassess.text import counted
@@ -256,11 +256,9 @@ def upgrade_campaign(address: str | Path, backup: str | Path | None = None, *, f
 
     Without a `backup` no copy is made. `force` is that of `backup_campaign`.
     """
-    try:
+    with importing("alembic", extra="annotate", purpose="upgrading a campaign"):
         from alembic import command
         from alembic.config import Config
-    except ImportError as error:
-        raise MissingPackageError("alembic", extra="annotate", purpose="upgrading a campaign") from error
     with database_errors(address), only_process(address), opened(address) as engine:
         with reading(engine) as connection:
             before = schema.form_of(connection, address)

@@ -17,7 +17,7 @@ from reassess.annotation.store.given_answers import GivenAnswer, save_answers
 from reassess.annotation.store.people import add_people, consent
 from reassess.annotation.store.progress import Progress, progress_of
 from reassess.annotation.store.shown_items import golden_truths, image_addresses
-from reassess.annotation.store.turns import NoTurn, Turn, next_turn
+from reassess.annotation.store.turns import Turn, next_turn
 from reassess.core import KNOWN_ANSWERS, USUAL_THRESHOLD, VALIDITY, LabelSets, Scores, Votes
 from reassess.errors import DataError
 
@@ -124,8 +124,8 @@ class _Rater:
             save_answers(self.campaign, self.person, self.given, now)
             self.tasks, self.answers, self.last = self.tasks + 1, self.answers + len(self.given), now
         turn, self.turn, self.held = self.held or next_turn(self.campaign, self.person, now), None, None
-        if isinstance(turn, NoTurn):
-            return now + _LOOK_AGAIN if turn.reason in ("waiting", "paused") else None
+        if not isinstance(turn, Turn):
+            return now + _LOOK_AGAIN if turn in ("waiting", "paused") else None
         if not turn.practice:
             following = next_turn(self.campaign, self.person, now, held=[turn.task])
             self.held = following if isinstance(following, Turn) else None

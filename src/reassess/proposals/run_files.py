@@ -71,13 +71,7 @@ def _identity(model: str) -> str:
 
 
 def _file_names(models: Sequence[str]) -> list[str]:
-    """File name for each model, without suffix; ONNX files with as many folders as needed to differ.
-
-    >>> _file_names(["timm:resnet18.a1_in1k", "onnx:models/lite0.onnx"])
-    ['timm-resnet18.a1_in1k', 'onnx-lite0']
-    >>> _file_names(["onnx:a/lite0.onnx", "onnx:b/lite0.onnx"])
-    ['onnx-a-lite0', 'onnx-b-lite0']
-    """
+    """File name for each model, without suffix; ONNX files with as many folders as needed to differ."""
     most = max(len(Path(model).parts) for model in models)
     for parts in range(1, most + 1):
         names = [_file_name(model, parts) for model in models]

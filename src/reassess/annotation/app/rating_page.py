@@ -14,7 +14,7 @@ from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.given_answers import GivenAnswer, save_answers, skip_task
 from reassess.annotation.store.shown_items import find_example, save_hash, shown_classes, stored_image
 from reassess.annotation.store.suggestions import suggest
-from reassess.annotation.store.turns import NoTurn, Turn, last_turn, next_turn
+from reassess.annotation.store.turns import Turn, last_turn, next_turn
 from reassess.errors import DataError
 
 _RATERS = ("rater", "expert")
@@ -23,9 +23,7 @@ _logger = logging.getLogger("reassess.annotation")
 
 def _next(caller: Caller, body: HeldTasks) -> Response:
     turn = next_turn(caller.campaign, caller.person.id, caller.now, held=body.held)
-    if isinstance(turn, NoTurn):
-        return JSONResponse({"task": None, "reason": turn.reason})
-    return JSONResponse({"task": _to_json(turn)})
+    return JSONResponse({"task": _to_json(turn)} if isinstance(turn, Turn) else {"task": None, "reason": turn})
 
 
 def _back(caller: Caller, body: HeldTasks) -> Response:

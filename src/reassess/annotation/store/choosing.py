@@ -128,8 +128,7 @@ ASKED_OF = (
 _UNANSWERED = exists().where(questions.c.task == tasks.c.id, ~exists().where(_THEIRS))
 _ALL_WITH_TURN = (
     select(tasks.c.id, tasks.c.kind, tasks.c.position, images.c.address, turns.c.state.label("turn_state"))
-    .select_from(tasks)
-    .join(images, images.c.id == tasks.c.image)
+    .select_from(tasks.join(images))
     .outerjoin(turns, and_(turns.c.task == tasks.c.id, turns.c.person == bindparam("who")))
 )
 _WITH_TURN = _ALL_WITH_TURN.where(tasks.c.id.not_in(bindparam("held", expanding=True)))

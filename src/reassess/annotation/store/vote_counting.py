@@ -188,9 +188,7 @@ _COUNT_GOLDEN = (
 )
 _ANSWERS_TO = (
     select(answers.c.answer, answers.c.person, people.c.role)
-    .select_from(answers)
-    .join(people, people.c.id == answers.c.person)
-    .join(questions, questions.c.id == answers.c.question)
+    .select_from(answers.join(people).join(questions))
     .outerjoin(turns, and_(turns.c.task == questions.c.task, turns.c.person == answers.c.person))
     .where(answers.c.question == bindparam("of"), or_(turns.c.state.is_(None), turns.c.state != State.SKIPPED))
     .order_by(answers.c.id)

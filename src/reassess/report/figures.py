@@ -118,6 +118,11 @@ class Drawing:
         """Add a name that points at one of some places, in units of the axes."""
         self.names.append((plain(text), anchors, style))
 
+    def line(self, at: npt.NDArray[np.float64], *form: str, places: int | None = None, **style: Any) -> None:
+        """Draw some points, or the line through them; names should not cover them, or `places` along the line."""
+        self.axes.plot(*at.T, *form, **style)
+        self.drawn.append(at if places is None else along(at, places))
+
     def heading(self, text: str) -> None:
         """Write a heading above the axes, in lines that fit."""
         figure = self.axes.get_figure(root=True)

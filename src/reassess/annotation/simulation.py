@@ -79,7 +79,7 @@ def simulate(
     before = export_votes(campaign).votes
     names = [f"simulated {number}" for number in range(1, len(matrices) + 1)]
     people = add_people(campaign, names, now=now, simulated=True)
-    _skip_disk(campaign)
+    event.listen(campaign.engine, "checkout", lambda connection, *_: connection.execute("PRAGMA synchronous=OFF"))
     raters = [_Rater(campaign, *one, truth, seed, seconds) for one in enumerate(zip(people, matrices, strict=True))]
     for person in people:
         consent(campaign, person, now)
@@ -98,10 +98,6 @@ def simulate(
         progress(added)
     end = max(now, *(rater.last for rater in raters))
     return _result(campaign, raters, before, truth, start=now, end=end)
-
-
-def _skip_disk(campaign: Campaign) -> None:
-    event.listen(campaign.engine, "checkout", lambda connection, *_: connection.execute("PRAGMA synchronous=OFF"))
 
 
 class _Rater:

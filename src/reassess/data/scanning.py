@@ -61,10 +61,6 @@ class Scan(Shown):
         return f"Scan({images} in {counted(len(self.sets), 'set')}, {counted(self.duplicates.group_count(), 'group')})"
 
 
-def _ignore(*_: object) -> None:
-    """Tell nobody."""
-
-
 def scan_images(
     places: Sequence[str | Path],
     *,
@@ -72,7 +68,7 @@ def scan_images(
     labels: LabelSets | None = None,
     smallest_side: int = SMALLEST_SIDE,
     workers: int = 0,
-    progress: Callable[[str, int, int], object] = _ignore,
+    progress: Callable[[str, int, int], object] = lambda *_: None,
 ) -> Scan:
     """Find duplicate images, and those that are unreadable, empty or tiny.
 

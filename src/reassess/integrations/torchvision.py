@@ -133,7 +133,9 @@ class ImageNetReaL(VisionDataset):
         self._files = find_images(Path(self.root), is_image_file)
         self.images = [path.rpartition("/")[2] for path in self._files.paths]
         self._rows = self._joined(self.labels, "the labels")
-        self.targets = _tuples(*self.labels.of_rows(self._rows))
+        ids, sizes = self.labels.of_rows(self._rows)
+        rest = iter(ids.tolist())
+        self.targets = [tuple(islice(rest, size)) for size in sizes.tolist()]
         paths = (f"{self._files.place}/{path}" for path in self._files.paths)
         self.samples = list(zip(paths, self.targets, strict=True))
         self._name_classes(self.labels.classes)
@@ -290,8 +292,3 @@ def _of_imagenet(labels: LabelSets) -> LabelSets:
             found=some(labels.images, most=3) or "no image",
         )
     return in_benchmark_classes(labels, IMAGENET)
-
-
-def _tuples(ids: npt.NDArray[np.int32], sizes: npt.NDArray[np.int64]) -> list[tuple[int, ...]]:
-    rest = iter(ids.tolist())
-    return [tuple(islice(rest, size)) for size in sizes.tolist()]

@@ -18,10 +18,6 @@ from reassess.text import counted, some
 _MOST_WORKERS = 1000
 
 
-def _ignore(*_: object) -> None:
-    """Do nothing."""
-
-
 def predict(
     models: Sequence[str | ModelSource | ImageModel],
     output: str | Path,
@@ -32,8 +28,8 @@ def predict(
     workers: int = 0,
     device: str | None = None,
     force: bool = False,
-    tell: Callable[[str], object] = _ignore,
-    progress: Callable[[str, int, int], object] = _ignore,
+    tell: Callable[[str], object] = lambda _: None,
+    progress: Callable[[str, int, int], object] = lambda *_: None,
 ) -> tuple[ImagePredictions, ...]:
     """Run models on images, and write what they predict.
 

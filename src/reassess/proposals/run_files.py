@@ -30,11 +30,6 @@ def is_array(file: Path) -> bool:
     return file.suffix.lower() == _ARRAY
 
 
-def _written_files(file: Path) -> tuple[Path, ...]:
-    """What is written for a model: its file, and beside an array the names of its images."""
-    return (file, file.with_suffix(".txt")) if is_array(file) else (file,)
-
-
 def files_of(names: Sequence[str], output: Path) -> list[Path]:
     """The file of each model: of one the output itself; of several an npy file in it."""
     check_unique(names, thing="a model")
@@ -99,7 +94,7 @@ def check_files(
 ) -> None:
     """Refuse, before any work, files that cannot be written, or that would spoil the benchmark or the images."""
     is_folder = output not in files  # of several models
-    written = [path for file in files for path in _written_files(file)]
+    written = [*files, *(file.with_suffix(".txt") for file in files if is_array(file))]  # a txt names the images
     for path in (*([output] if is_folder else []), *written):
         if benchmark is not None:
             check_place(path, benchmark)

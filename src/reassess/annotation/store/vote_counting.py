@@ -225,12 +225,8 @@ def renew_truth(change: Transaction, asked: Sequence[Row[Any]], kind: str) -> No
             continue
         both = (row.truth, -1), (truth, +1)
         for value, more in both:
-            _count_question(change, value, more)
+            if value is not None:
+                column = (campaign.c.golden_invalid, campaign.c.golden_valid)[value]
+                change.connection.execute(update(campaign).values({column: column + more}))
         raters = [each for each in rows if each.role == Role.RATER]
         count_golden(change, [(each.person, value, each.answer, more) for each in raters for value, more in both])
-
-
-def _count_question(change: Transaction, truth: int | None, more: int) -> None:
-    if truth is not None:
-        column = (campaign.c.golden_invalid, campaign.c.golden_valid)[truth]
-        change.connection.execute(update(campaign).values({column: column + more}))

@@ -185,9 +185,7 @@ class Unfinished:
                     found="\n".join(changes),
                     fix=f"call it as before to go on, or begin anew: rm -r {self.folder}",
                 )
-        self._begin_anew(run, now)
-
-    def _begin_anew(self, run: Mapping[str, Any], now: Mapping[str, tuple[int, int]]) -> None:
+        # Begin anew, without what an earlier run left.
         if (self.folder / _SHARDS).is_dir():
             shutil.rmtree(self.folder / _SHARDS)
         (self.folder / _OUTPUTS).unlink(missing_ok=True)

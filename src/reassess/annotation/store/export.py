@@ -1,6 +1,7 @@
 """The votes of a campaign, and suggested classes."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -77,12 +78,12 @@ def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
         answered = _Answers(connection, classes, names=names)
         golden, rater_golden = answered.golden()
         every = select(func.count()).select_from(answers.join(people).join(questions).join(tasks))
-        counts = every.where(~questions.c.golden)
         is_withdrawn = func.coalesce(questions.c.ended, "") == WITHDRAWN
 
-        def uncounted(*why: Any) -> int:
-            return connection.scalar(counts.where(~answers.c.counted, *OF_RATERS, *why)) or 0
+        def count(*which: Any) -> int:
+            return connection.execute(every.where(*which)).scalar_one()
 
+        uncounted = partial(count, ~questions.c.golden, ~answers.c.counted, *OF_RATERS)
         return Exported(
             votes=answered.votes(COUNTED),
             golden=golden,
@@ -93,11 +94,8 @@ def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
             not_needed=uncounted(NOT_SKIPPED, ~is_withdrawn),
             skipped=uncounted(~NOT_SKIPPED),
             withdrawn=uncounted(NOT_SKIPPED, is_withdrawn),
-            excluded=connection.scalar(counts.where(people.c.excluded)) or 0,
-            practice=connection.scalar(
-                every.where(tasks.c.kind == Kind.PRACTICE, people.c.role == Role.EXPERT, NOT_SKIPPED)
-            )
-            or 0,
+            excluded=count(~questions.c.golden, people.c.excluded),
+            practice=count(tasks.c.kind == Kind.PRACTICE, people.c.role == Role.EXPERT, NOT_SKIPPED),
         )
 
 

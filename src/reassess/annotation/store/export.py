@@ -81,7 +81,8 @@ def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
         is_withdrawn = func.coalesce(questions.c.ended, "") == WITHDRAWN
 
         def count(*which: Any) -> int:
-            return connection.execute(every.where(*which)).scalar_one()
+            number: int = connection.execute(every.where(*which)).scalar_one()
+            return number
 
         uncounted = partial(count, ~questions.c.golden, ~answers.c.counted, *OF_RATERS)
         return Exported(

@@ -107,7 +107,7 @@ def test_what_needs_golden_questions_is_refused_without_them(options: dict[str, 
             {"golden_tasks": tasks_of(2)},
             "question is both golden and in the tasks\n  where:   image m0.png, class a\n"
             "  found:   1 of 2 golden questions\n"
-            "  fix:     remove them from the tasks, or use golden questions about other images",
+            "  fix:     make the tasks again, without the golden questions; or use golden questions about other images",
         ),
         (
             {"golden_tasks": GOLDEN, "experts": EXPERTS, "practice": 1},

@@ -210,31 +210,34 @@ def skip_task(campaign: Campaign, person: int, task: int, now: float) -> None:
             change.renew([task], reopened=True)
 
 
-def exclude_rater(campaign: Campaign, person: int, now: float, by: int | None = None, *, finish: bool = True) -> None:
+def exclude_rater(campaign: Campaign, person: int, now: float, by: int | None = None, *, finish: bool = True) -> bool:
     """Exclude a rater: no vote of theirs counts from now on, and their questions open again.
 
-    Without `finish`, `finish_counting` must open their questions. `by` is the number of the owner who does this.
+    Return whether they were included before. Without `finish`, `finish_counting` must open their questions. `by` is the
+    number of the owner who does this; None for the command line.
     """
-    _set_excluded(campaign, person, True, now, by, finish)
+    return _set_excluded(campaign, person, True, now, by, finish)
 
 
-def include_rater(campaign: Campaign, person: int, now: float, by: int | None = None, *, finish: bool = True) -> None:
-    """Include a rater again, as if they had never been excluded."""
-    _set_excluded(campaign, person, False, now, by, finish)
+def include_rater(campaign: Campaign, person: int, now: float, by: int | None = None, *, finish: bool = True) -> bool:
+    """Include a rater again, as if they had never been excluded; return whether they were excluded before."""
+    return _set_excluded(campaign, person, False, now, by, finish)
 
 
-def _set_excluded(campaign: Campaign, person: int, excluded: bool, now: float, by: int | None, finish: bool) -> None:
+def _set_excluded(campaign: Campaign, person: int, excluded: bool, now: float, by: int | None, finish: bool) -> bool:
     with changing(campaign) as change:
         row = change.person(person)
         if row.role != Role.RATER:
             raise DataError("not-a-rater", "only raters can be excluded", found=f"{row.name}, of the role {row.role}")
-        if row.excluded != excluded:
+        is_new = bool(row.excluded != excluded)
+        if is_new:
             values = {"excluded": excluded, "recounted": -1}
             change.connection.execute(update(people).where(people.c.id == person).values(**values))
             (_end_turns if excluded else _continue_turns)(change, person)
             change.note(now, "exclude" if excluded else "include", by, person=person)
     if finish:
         finish_counting(campaign)
+    return is_new
 
 
 def _end_turns(change: Transaction, person: int) -> None:

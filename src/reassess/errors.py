@@ -138,6 +138,15 @@ class MissingPackageError(ReassessError, ImportError):
     __str__ = ReassessError.__str__
 
 
+@contextmanager
+def importing(package: str, *, extra: str, purpose: str) -> Iterator[None]:
+    """Raise `MissingPackageError` if an import in the block fails."""
+    try:
+        yield
+    except ImportError as error:
+        raise MissingPackageError(package, extra=extra, purpose=purpose) from error
+
+
 class ReassessWarning(UserWarning):
     """Something that does not stop the work, but that the user should know.
 

@@ -13,7 +13,6 @@ from reassess.annotation import (
     Campaign,
     CampaignPlan,
     GivenAnswer,
-    NoTurn,
     Rules,
     ShownRow,
     Turn,
@@ -83,9 +82,9 @@ def turn_of(campaign: Campaign, person: int, now: float = NOW, **options: Any) -
 
 def why(campaign: Campaign, person: int, now: float = NOW, **options: Any) -> str:
     """Why nothing is shown to somebody."""
-    nothing = next_turn(campaign, person, now, **options)
-    assert isinstance(nothing, NoTurn), nothing
-    return nothing.reason
+    reason = next_turn(campaign, person, now, **options)
+    assert not isinstance(reason, Turn), reason
+    return reason
 
 
 def give(

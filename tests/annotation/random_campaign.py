@@ -14,7 +14,6 @@ from reassess.annotation import (
     Campaign,
     CampaignPlan,
     GivenAnswer,
-    NoTurn,
     Rules,
     Turn,
     add_person,
@@ -259,7 +258,7 @@ class Simulation:
             idle = 0
             for person in self.at_work:
                 turn = next_turn(self.campaign, person, self.now)
-                if isinstance(turn, NoTurn):
+                if not isinstance(turn, Turn):
                     idle += 1
                     continue
                 given = [

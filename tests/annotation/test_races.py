@@ -13,7 +13,6 @@ import pytest
 from reassess.annotation import (
     Campaign,
     GivenAnswer,
-    NoTurn,
     Turn,
     add_person,
     exclude_rater,
@@ -41,7 +40,7 @@ def rate(address: str | Path, rater: int) -> dict[tuple[int, int], tuple[int, in
     kept: dict[tuple[int, int], tuple[int, int]] = {}
     for _ in range(_TURNS):
         turn = next_turn(campaign, rater, time.time())
-        if isinstance(turn, NoTurn):
+        if not isinstance(turn, Turn):
             time.sleep(0.02)
             continue
         rows = turn.rows if chance.random() < 0.8 else turn.rows[:1]
@@ -80,8 +79,8 @@ def answer_as_expert(address: str | Path, expert: int) -> dict[tuple[int, int], 
         turns.append(turn)
         revise(campaign, expert, turn, chance, kept)
     for again in range(1, _TURNS):
-        turn = chance.choice(turns)
-        revise(campaign, expert, replace(turn, rows=[replace(row, revision=again) for row in turn.rows]), chance, kept)
+        one = chance.choice(turns)
+        revise(campaign, expert, replace(one, rows=[replace(row, revision=again) for row in one.rows]), chance, kept)
     campaign.close()
     return kept
 

@@ -322,7 +322,7 @@ def test_onnx_files_of_one_name_have_files_of_their_own(tmp_path: Path) -> None:
         return [path.name for path in files_of(models, tmp_path / "out")]
 
     assert named("onnx:a/m.onnx", "onnx:b/m.onnx") == ["onnx-a-m.npy", "onnx-b-m.npy"]
-    assert named("onnx:m.onnx", "onnx:b/m.onnx", "timm:m") == ["onnx-m.npy", "onnx-b-m.npy", "timm-m.npy"]
+    assert named("onnx:m.onnx", "onnx:b/m.onnx", "timm:m.a1") == ["onnx-m.npy", "onnx-b-m.npy", "timm-m.a1.npy"]
     assert named("onnx:/x/a/m.onnx", "onnx:/y/a/m.onnx") == ["onnx-x-a-m.npy", "onnx-y-a-m.npy"]
     assert named("onnx:a b/m.onnx", "onnx:c/n.onnx") == ["onnx-m.npy", "onnx-n.npy"]
     assert code_of(named, "timm:a/m", "timm:a-m") == "duplicate-name"

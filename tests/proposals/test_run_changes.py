@@ -25,6 +25,7 @@ def models(names: str) -> dict[str, Any]:
         ({"a": {"transform": TRANSFORM}}, {"a": {"transform": None}}, ["a: with transform before, without one now"]),
         (models("ab"), models("bac"), ["models new: c"]),
         (models("abcd"), models("ad"), ["models gone: b, c"]),
+        (models("ab"), models("ac"), ["models: b before, c now"]),
         ({"transform": None}, {"transform": TRANSFORM}, ["without transform before, with one now"]),
         (
             {"a": {"transform": TRANSFORM}},

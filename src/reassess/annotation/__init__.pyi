@@ -56,7 +56,6 @@ from .store.progress import progress_of as progress_of
 from .store.shown_items import classes_of as classes_of
 from .store.shown_items import image_addresses as image_addresses
 from .store.suggestions import suggest as suggest
-from .store.turns import NoTurn as NoTurn
 from .store.turns import ShownRow as ShownRow
 from .store.turns import Turn as Turn
 from .store.turns import end_expired_turns as end_expired_turns

@@ -11,11 +11,7 @@ _SECRETS = ("password", "sslpassword")  # query parameters of an address
 
 
 def is_server(campaign: str | Path) -> bool:
-    """Whether a campaign is in a database on a server.
-
-    >>> is_server("postgresql://eve@somewhere/pets"), is_server("pets.db"), is_server("postgresql-pets.db")
-    (True, False, False)
-    """
+    """Whether a campaign is in a database on a server."""
     scheme, separator, _ = str(campaign).partition("://")
     if separator and scheme != _SCHEME:
         raise DataError(
@@ -29,11 +25,7 @@ def is_server(campaign: str | Path) -> bool:
 
 
 def shown_address(campaign: str | Path) -> str:
-    """Format a path or an address for messages, without its password.
-
-    >>> shown_address("postgresql://eve:secret@somewhere/pets"), shown_address("pets.db")
-    ('postgresql://eve:***@somewhere/pets', 'pets.db')
-    """
+    """Format a path or an address for messages, without its password."""
     text = str(campaign)
     scheme, separator, _ = text.partition("://")
     if not separator:

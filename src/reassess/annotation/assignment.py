@@ -16,14 +16,7 @@ Ending = Literal["rule", "votes"]
 
 @dataclass(frozen=True)
 class Rules:
-    """The rules of a campaign.
-
-    >>> rules = Rules(per_question=3, stop=StopRule(0.01, 0.99))
-    >>> [rules.ending(votes, valid) for votes, valid in ((1, 0.999), (2, 0.5), (2, 0.999), (3, 0.5))]
-    [None, None, 'rule', 'votes']
-    >>> rules.free(votes=1, reserved=1)
-    0
-    """
+    """The rules of a campaign."""
 
     per_question: int = 5  # votes of different raters per question, up to 1,000; with a stop rule, at most
     stop: StopRule | None = None  # closes questions earlier
@@ -51,9 +44,6 @@ class Rules:
 
         With a stop rule, at most as many raters have it at once as it needs votes to close: one at a time after two
         votes. So no vote is on its way when it closes.
-
-        >>> [Rules(per_question=5, stop=StopRule(0.01, 0.99)).free(votes, 0) for votes in range(6)]
-        [2, 1, 1, 1, 1, 0]
         """
         most = self.per_question if self.stop is None else min(self.per_question, max(self.stop.at_least, votes + 1))
         return max(0, most - votes - reserved)

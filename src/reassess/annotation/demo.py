@@ -12,7 +12,7 @@ import numpy as np
 from reassess.annotation.assignment import Rules
 from reassess.annotation.plan import CampaignPlan, ExampleImage
 from reassess.core import KNOWN_ANSWERS, Classes, Questions, Tasks, Votes
-from reassess.errors import MissingPackageError
+from reassess.errors import importing
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw
@@ -36,16 +36,16 @@ _INKS = ("#a8402a", "#22618f", "#3f7a31", "#7a4a94", "#8f6a14")
 _GOLDEN, _PRACTICE = 8, 2  # golden images, and practice tasks among them
 
 
-def draw_images(folder: Path, count: int, seed: int = 0) -> list[set[int]]:
+def draw_images(folder: Path, count: int) -> list[set[int]]:
     """Draw images with one to three shapes into an existing folder; return the class ids in each image."""
-    chance = Random(seed)
+    chance = Random(0)
     shapes = [set(chance.sample(range(len(CLASSES.names)), chance.randint(1, 3))) for _ in range(count)]
     for number, there in enumerate(shapes):
         _drawn(sorted(there), chance).save(folder / f"{number:03}.png")
     return shapes
 
 
-def demo_plan(shapes: Sequence[set[int]], seed: int = 0) -> CampaignPlan:
+def demo_plan(shapes: Sequence[set[int]]) -> CampaignPlan:
     """Plan a campaign on images of `draw_images`: one task per image, with all classes. The first images are golden."""
     golden = _tasks(range(_GOLDEN))
     asked = golden.questions
@@ -57,7 +57,7 @@ def demo_plan(shapes: Sequence[set[int]], seed: int = 0) -> CampaignPlan:
     return CampaignPlan(
         tasks=_tasks(range(_GOLDEN, len(shapes))),
         name="Which shapes are there?",
-        rules=Rules(per_question=3, golden_share=0.2, seed=seed),
+        rules=Rules(per_question=3, golden_share=0.2),
         golden_tasks=golden,
         experts=experts,
         practice=_PRACTICE,
@@ -81,10 +81,8 @@ def _examples() -> Iterator[ExampleImage]:
 
 
 def _drawn(class_ids: Sequence[int], chance: Random) -> "Image.Image":
-    try:
+    with importing("pillow", extra="annotate", purpose="the demo"):
         from PIL import Image, ImageDraw
-    except ImportError as error:
-        raise MissingPackageError("pillow", extra="annotate", purpose="the demo") from error
     paper = chance.choice(_PAPER)
     image = Image.new("RGB", (_SIDE, _SIDE), paper)
     pen = ImageDraw.Draw(image)

@@ -105,6 +105,11 @@ def _parts(
     all_of_them = {**campaign.settings, **settings, **of_votes}
     suggested = exported.suggestions
     people = {"people": [one.people for one in suggested]}
+    states: dict[str, list[Any]] = {
+        "votes": [one.votes for one in exported.questions],
+        "state": [_STATES[one.ended] for one in exported.questions],
+        "probability": [one.valid for one in exported.questions],
+    }
     parts: dict[str, tuple[Callable[..., None], Any]] = {
         SETTINGS_FILE: (write_settings, {key: value for key, value in all_of_them.items() if value is not None}),
         _CLASSES: (write_classes, classes if classes.texts else None),
@@ -113,18 +118,9 @@ def _parts(
         _RATER_GOLDEN: (write_votes, exported.rater_golden),
         _ORIGINAL: (write_labels, exported.original),
         _SUGGESTIONS: (write_table, _table(suggested, classes, people) if suggested else None),
-        _QUESTIONS: (write_table, _questions(exported.questions, classes)),
+        _QUESTIONS: (write_table, _table(exported.questions, classes, states)),
     }
     return {name: (write, content) for name, (write, content) in parts.items() if content is not None}
-
-
-def _questions(questions: "Sequence[QuestionState]", classes: Classes) -> "pl.DataFrame":
-    columns: dict[str, list[Any]] = {
-        "votes": [one.votes for one in questions],
-        "state": [_STATES[one.ended] for one in questions],
-        "probability": [one.valid for one in questions],
-    }
-    return _table(questions, classes, columns)
 
 
 def _table(

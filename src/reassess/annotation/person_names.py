@@ -64,11 +64,7 @@ def refuse_alike(name: str, others: Iterable[str]) -> None:
 
 
 def _script(letter: str) -> list[str]:
-    """The script of a letter, from its Unicode name; scripts that are written together count as one.
-
-    >>> [_script(letter) for letter in "a\u0430\u3042\u6f227"]
-    [['Latin'], ['Cyrillic'], ['East Asian'], ['East Asian'], []]
-    """
+    """The script of a letter, from its Unicode name; scripts that are written together count as one."""
     if category(letter)[0] != "L" or category(letter) == "Lm":
         return []
     script = name_of_letter(letter, "unknown").split()[0]

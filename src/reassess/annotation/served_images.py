@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from reassess.data import ImageSource
 from reassess.data.image_folders import FolderImages
 from reassess.data.pictures import check_values, fault_of, open_picture, rgb
-from reassess.errors import DataError, MissingPackageError, at
+from reassess.errors import DataError, at, importing
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -27,10 +27,8 @@ _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA")  # modes that a PNG can store
 
 def require_pillow(purpose: str) -> None:
     """Raise `MissingPackageError` if Pillow is not installed."""
-    try:
+    with importing("pillow", extra="annotate", purpose=purpose):
         import PIL  # noqa: F401
-    except ImportError as error:
-        raise MissingPackageError("pillow", extra="annotate", purpose=purpose) from error
 
 
 @dataclass(frozen=True, eq=False)

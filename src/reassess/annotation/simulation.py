@@ -17,7 +17,7 @@ from reassess.annotation.store.given_answers import GivenAnswer, save_answers
 from reassess.annotation.store.people import add_people, consent
 from reassess.annotation.store.progress import Progress, progress_of
 from reassess.annotation.store.shown_items import golden_truths, image_addresses
-from reassess.annotation.store.turns import NoTurn, Turn, next_turn
+from reassess.annotation.store.turns import Turn, next_turn
 from reassess.core import KNOWN_ANSWERS, USUAL_THRESHOLD, VALIDITY, LabelSets, Scores, Votes
 from reassess.errors import DataError
 
@@ -79,7 +79,7 @@ def simulate(
     before = export_votes(campaign).votes
     names = [f"simulated {number}" for number in range(1, len(matrices) + 1)]
     people = add_people(campaign, names, now=now, simulated=True)
-    _skip_disk(campaign)
+    event.listen(campaign.engine, "checkout", lambda connection, *_: connection.execute("PRAGMA synchronous=OFF"))
     raters = [_Rater(campaign, *one, truth, seed, seconds) for one in enumerate(zip(people, matrices, strict=True))]
     for person in people:
         consent(campaign, person, now)
@@ -98,10 +98,6 @@ def simulate(
         progress(added)
     end = max(now, *(rater.last for rater in raters))
     return _result(campaign, raters, before, truth, start=now, end=end)
-
-
-def _skip_disk(campaign: Campaign) -> None:
-    event.listen(campaign.engine, "checkout", lambda connection, *_: connection.execute("PRAGMA synchronous=OFF"))
 
 
 class _Rater:
@@ -124,8 +120,8 @@ class _Rater:
             save_answers(self.campaign, self.person, self.given, now)
             self.tasks, self.answers, self.last = self.tasks + 1, self.answers + len(self.given), now
         turn, self.turn, self.held = self.held or next_turn(self.campaign, self.person, now), None, None
-        if isinstance(turn, NoTurn):
-            return now + _LOOK_AGAIN if turn.reason in ("waiting", "paused") else None
+        if not isinstance(turn, Turn):
+            return now + _LOOK_AGAIN if turn in ("waiting", "paused") else None
         if not turn.practice:
             following = next_turn(self.campaign, self.person, now, held=[turn.task])
             self.held = following if isinstance(following, Turn) else None

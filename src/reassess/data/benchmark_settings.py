@@ -3,9 +3,8 @@
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from reassess.core import Id, Match, StopRule
 from reassess.core.checks import check_known, check_range, check_text, check_unique
@@ -34,7 +33,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
         return {}
     document = read_json(path)
     if not isinstance(document, dict):
-        allowed = f"an object with some of {', '.join(_CHECKS)}"
+        allowed = f"an object with some of {', '.join(_FORMS)}"
         raise other_shape("the settings of a benchmark", document, where=path, allowed=allowed)
     check_text([json.dumps(document, ensure_ascii=False)], what="a setting", where=path)
     _check_settings(path, document)
@@ -126,79 +125,70 @@ def write_settings(path: Path, settings: Mapping[str, Any], *, force: bool = Fal
     """Write the settings of a benchmark, some of those of `update_benchmark`, as they stand in the file."""
     _check_settings(path, settings)
     with writing(path, force=force) as temporary:
-        ordered = {key: settings[key] for key in _CHECKS if key in settings}
+        ordered = {key: settings[key] for key in _FORMS if key in settings}
         temporary.write_text(json.dumps(ordered, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _check_settings(path: Path, settings: Mapping[str, Any]) -> None:
-    check_known(list(settings), _CHECKS, thing="setting of a benchmark", where=path)
+    check_known(list(settings), _FORMS, thing="setting of a benchmark", where=path)
     for key, value in settings.items():
-        _CHECKS[key](value, f"{path}, key {key}")
+        form = _FORMS[key]
+        with at(f"{path}, key {key}"):
+            if not form.fits(value):
+                raise DataError("wrong-type", form.fault, allowed=form.allowed, found=repr(value))
+            form.check(value)
 
 
-def _check_name(value: Any, where: str) -> None:
-    if not isinstance(value, str) or not value.strip():
-        raise DataError("wrong-type", "benchmark name is not a string", where=where, found=repr(value))
+def _is_list(value: Any, kinds: tuple[type, ...]) -> bool:
+    return isinstance(value, list) and len(value) >= 2 and all(type(part) in kinds for part in value)
 
 
-def _check_threshold(value: Any, where: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise DataError("wrong-type", "threshold is not a number", where=where, found=repr(value))
-    check_range(value, 0, 1, what="threshold", where=where)
-
-
-def _check_answers(value: Any, where: str) -> None:
-    if not isinstance(value, list) or len(value) < 2 or not all(type(answer) in (int, str) for answer in value):
-        allowed = "a list of two answers or more, words or whole numbers"
-        raise DataError(
-            "wrong-type", "answers of the benchmark are not a list", where=where, allowed=allowed, found=value
-        )
-    check_unique(value, thing="an answer", where=where)
-
-
-def _check_stop(value: Any, where: str) -> None:
-    if not isinstance(value, list) or len(value) != 2 or not all(type(bound) in (int, float) for bound in value):
-        allowed = "a list of two probabilities, the lower one first"
-        raise DataError(
-            "wrong-type",
-            "stop rule of the benchmark is not a pair of bounds",
-            where=where,
-            allowed=allowed,
-            found=value,
-        )
-    with at(where):
-        StopRule(*value)
-
-
-def _check_made_from(value: Any, where: str) -> None:
+def _are_hashes(value: Any) -> bool:
+    """Whether each part has an object of parts with the SHA-256 of their files."""
     of_parts = value.values() if isinstance(value, dict) else [None]
     hashes = [digits for parts in of_parts for digits in (parts.values() if isinstance(parts, dict) else [None])]
-    if not all(isinstance(digits, str) and _SHA256.fullmatch(digits) for digits in hashes):
-        allowed = '{"labels": {"scores": SHA-256}}, for each part that was made'
-        raise DataError(
-            "wrong-type", "made_from is not an object of objects with hashes", where=where, allowed=allowed, found=value
-        )
+    return all(isinstance(digits, str) and _SHA256.fullmatch(digits) for digits in hashes)
 
 
-def _check_choice(value: Any, where: str, *, allowed: tuple[str, ...], thing: str) -> None:
-    check_known([value], allowed, thing=thing, where=where)
-
-
-def _check_method(value: Any, where: str) -> None:
+def _check_method(value: str) -> None:
     from reassess.aggregation import parse_method
 
-    if not isinstance(value, str):
-        raise DataError("wrong-type", "method is not a string", where=where, found=repr(value))
-    with at(where):
-        parse_method(value)
+    parse_method(value)
 
 
-_CHECKS: Mapping[str, Callable[[Any, str], None]] = {
-    "name": _check_name,
-    "threshold": _check_threshold,
-    "method": _check_method,
-    "match": partial(_check_choice, allowed=MATCHES, thing="match"),
-    "answers": _check_answers,
-    "stop": _check_stop,
-    "made_from": _check_made_from,
+class _Form(NamedTuple):
+    """What the value of a setting must be, and how it is checked further."""
+
+    fits: Callable[[Any], bool]
+    fault: str  # of a value that does not fit
+    allowed: str | None = None
+    check: Callable[[Any], object] = lambda _: None
+
+
+_FORMS: Mapping[str, _Form] = {
+    "name": _Form(lambda value: isinstance(value, str) and bool(value.strip()), "benchmark name is not a string"),
+    "threshold": _Form(
+        lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+        "threshold is not a number",
+        check=lambda value: check_range(value, 0, 1, what="threshold"),
+    ),
+    "method": _Form(lambda value: isinstance(value, str), "method is not a string", check=_check_method),
+    "match": _Form(lambda _: True, "", check=lambda value: check_known([value], MATCHES, thing="match")),
+    "answers": _Form(
+        lambda value: _is_list(value, (int, str)),
+        "answers of the benchmark are not a list",
+        "a list of two answers or more, words or whole numbers",
+        lambda value: check_unique(value, thing="an answer"),
+    ),
+    "stop": _Form(
+        lambda value: _is_list(value, (int, float)) and len(value) == 2,
+        "stop rule of the benchmark is not a pair of bounds",
+        "a list of two probabilities, the lower one first",
+        lambda value: StopRule(*value),
+    ),
+    "made_from": _Form(
+        _are_hashes,
+        "made_from is not an object of objects with hashes",
+        '{"labels": {"scores": SHA-256}}, for each part that was made',
+    ),
 }

@@ -16,7 +16,7 @@ from reassess.data.image_sources import ImageSource, open_sets
 from reassess.data.near_duplicates import Part, Print, Printer, exact_groups, near_groups
 from reassess.data.pictures import EMPTY_FILE
 from reassess.data.worker_processes import in_processes
-from reassess.errors import MissingPackageError
+from reassess.errors import importing
 from reassess.text import Shown, counted
 
 SMALLEST_SIDE = 8  # pixels, of an image that is not tiny
@@ -61,10 +61,6 @@ class Scan(Shown):
         return f"Scan({images} in {counted(len(self.sets), 'set')}, {counted(self.duplicates.group_count(), 'group')})"
 
 
-def _ignore(*_: object) -> None:
-    """Tell nobody."""
-
-
 def scan_images(
     places: Sequence[str | Path],
     *,
@@ -72,7 +68,7 @@ def scan_images(
     labels: LabelSets | None = None,
     smallest_side: int = SMALLEST_SIDE,
     workers: int = 0,
-    progress: Callable[[str, int, int], object] = _ignore,
+    progress: Callable[[str, int, int], object] = lambda *_: None,
 ) -> Scan:
     """Find duplicate images, and those that are unreadable, empty or tiny.
 
@@ -131,10 +127,8 @@ def scan_images(
     of it at each edge, for images that were cropped. What is near in steps is one group: an image of it is near to
     another one of it, and not always to all. A near group holds the exact copies of its images too.
     """
-    try:
+    with importing("pillow", extra="scan", purpose="reading images"):
         import PIL  # noqa: F401 - whether it is there
-    except ImportError as error:
-        raise MissingPackageError("pillow", extra="scan", purpose="reading images") from error
     check_range(smallest_side, 1, what="smallest side of an image")
     check_range(workers, 0, _MOST_WORKERS, what="number of workers")
     sources = open_sets(places)

@@ -10,8 +10,6 @@ from reassess.core.checks import check_length
 from reassess.errors import DataError
 from reassess.evaluation.batch_targets import is_multi_hot
 
-__all__ = ["check_batch", "refuse_counted", "refuse_rounding"]
-
 _SCORE_TYPES = ("bfloat16", "float16", "float32", "float64")
 
 

@@ -14,8 +14,6 @@ from jax import lax
 
 from reassess.evaluation.batch_targets import PADDING
 
-__all__ = ["rank_best"]
-
 _BLOCKS = 16  # of a row, at most
 _Reduction = tuple[jax.Array, Callable[[jax.Array, jax.Array], jax.Array], int]  # table, operation, start
 _Images = tuple[jax.Array, jax.Array, jax.Array, jax.Array]

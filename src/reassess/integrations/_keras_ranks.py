@@ -14,8 +14,6 @@ from keras.backend import standardize_dtype
 from reassess.evaluation.batch_targets import PADDING
 from reassess.numeric.arrays import infinity_bits
 
-__all__ = ["rank_best"]
-
 _PARTS = 16  # of a row, at most
 _FEW = 16  # ids, which are compared in pairs faster than sorted; more take the memory of all pairs
 _Tensor = Any  # of the backend

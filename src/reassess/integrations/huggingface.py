@@ -9,16 +9,14 @@ import numpy as np
 
 from reassess.core import LabelSets
 from reassess.data import read_labels
-from reassess.errors import DataError, Fix, MissingPackageError
+from reassess.errors import DataError, Fix, importing
 from reassess.evaluation.outcomes import refuse_unknown
 from reassess.text import some
 
-try:
+with importing("datasets", extra="huggingface", purpose="a column of labels"):
     import datasets
     import pyarrow
     import pyarrow.compute
-except ImportError as error:
-    raise MissingPackageError("datasets", extra="huggingface", purpose="a column of labels") from error
 
 __all__ = ["check_columns", "file_names", "mapped", "with_real_labels"]
 
@@ -91,11 +89,9 @@ def mapped(
     """A streamed dataset whose Arrow tables `change` changes; other processes can have it too."""
     features = datasets.Features({**dataset.features, **added})
     if isinstance(dataset.features[image], datasets.Image):
-        undecoded = dataset.cast_column(image, datasets.Image(decode=False))
-    else:
-        undecoded = dataset
+        dataset = dataset.cast_column(image, datasets.Image(decode=False))
     options = {"image": image, "change": change}
-    changed = undecoded.with_format("arrow").map(_changed, batched=True, fn_kwargs=options)
+    changed = dataset.with_format("arrow").map(_changed, batched=True, fn_kwargs=options)
     # Given to map itself, the features would keep several versions of the package from decoding the images again.
     return changed.cast(features).with_format(dataset._formatting and dataset._formatting.format_type)
 

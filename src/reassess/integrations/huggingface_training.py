@@ -10,16 +10,14 @@ from reassess.core import ImageSelection, Match, TrainingTargets
 from reassess.core.checks import check_type
 from reassess.core.image_selection import warn_missing, warn_unexpected
 from reassess.core.training_targets import check_size
-from reassess.errors import DataError, MissingPackageError
+from reassess.errors import DataError, importing
 from reassess.integrations._new_classes import new_classes
 
-try:
+with importing("datasets", extra="huggingface", purpose="images of a dataset"):
     import datasets
     import pyarrow
 
     from reassess.integrations.huggingface import check_columns, file_names, mapped
-except ImportError as error:
-    raise MissingPackageError("datasets", extra="huggingface", purpose="images of a dataset") from error
 
 __all__ = ["relabel_images", "select_images", "with_targets"]
 

@@ -7,15 +7,13 @@ from functools import partial
 import numpy as np
 
 from reassess.core.checks import check_shape
-from reassess.errors import DataError, MissingPackageError
+from reassess.errors import DataError, importing
 from reassess.evaluation.class_ranks import check_top_k
 from reassess.integrations._compiled import check_batch, refuse_counted, refuse_rounding
 
-try:
+with importing("jax", extra="jax", purpose="counting hits in JAX"):
     import jax
     import jax.numpy as jnp
-except ImportError as error:
-    raise MissingPackageError("jax", extra="jax", purpose="counting hits in JAX") from error
 
 from reassess.integrations._jax_ranks import rank_best
 

@@ -12,15 +12,13 @@ from reassess.core.checks import check_known
 from reassess.core.image_names import VALIDATION_PATTERN, image_keys
 from reassess.core.image_selection import TRAINING_PATTERN
 from reassess.data import read_labels
-from reassess.errors import DataError, MissingPackageError
+from reassess.errors import DataError, importing
 from reassess.evaluation import multi_hot, padded_ids
 from reassess.evaluation.batch_targets import PADDING
 from reassess.text import some
 
-try:
+with importing("tensorflow", extra="tensorflow", purpose="labels in a tf.data pipeline"):
     import tensorflow as tf
-except ImportError as error:
-    raise MissingPackageError("tensorflow", extra="tensorflow", purpose="labels in a tf.data pipeline") from error
 
 __all__ = ["Encoding", "check_elements", "finder", "refuse_unknown", "with_real_labels"]
 

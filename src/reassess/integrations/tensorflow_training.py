@@ -5,15 +5,13 @@ from typing import Any
 
 from reassess.core import ImageSelection, Match, TrainingTargets
 from reassess.core.checks import check_type
-from reassess.errors import DataError, MissingPackageError
+from reassess.errors import DataError, importing
 from reassess.integrations._new_classes import new_classes
 
-try:
+with importing("tensorflow", extra="tensorflow", purpose="images of a tf.data pipeline"):
     import tensorflow as tf
 
     from reassess.integrations.tensorflow import check_elements, finder, refuse_unknown
-except ImportError as error:
-    raise MissingPackageError("tensorflow", extra="tensorflow", purpose="images of a tf.data pipeline") from error
 
 __all__ = ["relabel_images", "select_images", "with_targets"]
 

@@ -14,15 +14,13 @@ from reassess.core import KNOWN_ANSWERS, LabelSets, Questions
 from reassess.data import SOURCES, read_labels, read_original, read_scores, read_votes
 from reassess.data.image_archives import TarImages
 from reassess.data.image_folders import FolderImages, find_images
-from reassess.errors import DataError, MissingPackageError, at
+from reassess.errors import DataError, at, importing
 from reassess.evaluation.outcomes import refuse_unknown
 from reassess.text import some
 
-try:
+with importing("tensorflow-datasets", extra="tfds", purpose="a dataset of TFDS"):
     import tensorflow_datasets as tfds
     from tensorflow_datasets.datasets.imagenet2012.imagenet_common import label_names_file
-except ImportError as error:
-    raise MissingPackageError("tensorflow-datasets", extra="tfds", purpose="a dataset of TFDS") from error
 
 __all__ = ["ImagenetReal"]
 

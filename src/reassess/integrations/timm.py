@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.data import read_labels
-from reassess.errors import DataError, MissingPackageError
+from reassess.errors import DataError, importing
 from reassess.evaluation import RealAccuracy
 
 __all__ = ["RealLabelsImagenet"]
@@ -94,10 +94,8 @@ class RealLabelsImagenet:
 
 def _validate(script: str) -> None:
     """Run timm's validation script with this evaluator in the place of its own."""
-    try:
+    with importing("timm", extra="timm", purpose="its validation script"):
         import timm.data
-    except ImportError as error:
-        raise MissingPackageError("timm", extra="timm", purpose="its validation script") from error
     timm.data.RealLabelsImagenet = RealLabelsImagenet
     runpy.run_path(script, run_name="__main__")
 

@@ -10,23 +10,15 @@ from reassess.core import ImageSelection, Match, TrainingTargets
 from reassess.core.checks import check_type
 from reassess.core.image_selection import selection_keys, warn_missing, warn_unexpected
 from reassess.data import resolve
-from reassess.errors import DataError, MissingPackageError
+from reassess.errors import DataError, importing
 from reassess.formats.files import read_lines
 from reassess.integrations._new_classes import new_classes
 
-__all__ = [
-    "CleanTraining",
-    "RelabelledImages",
-    "SelectedImages",
-    "TargetImages",
-    "image_names",
-]
+__all__ = ["CleanTraining", "RelabelledImages", "SelectedImages", "TargetImages", "image_names"]
 
-try:
+with importing("torch", extra="torchvision", purpose="a subset of a dataset"):
     import torch
     from torch.utils.data import Subset
-except ImportError as error:
-    raise MissingPackageError("torch", extra="torchvision", purpose="a subset of a dataset") from error
 
 
 def image_names(dataset: Any) -> list[str]:
@@ -277,8 +269,7 @@ class CleanTraining(SelectedImages):
     Parameters
     ----------
     dataset
-        A dataset with the paths of its images in ``samples``, such as torchvision's ImageFolder and ImageNet; or with
-        ``filenames()``, such as timm's.
+        As for `image_names`.
     files
         File names or paths, such as ``n01440764_10026.JPEG``; or a text file of them, one a line, or the name of a
         known source.

@@ -6,17 +6,15 @@ from typing import Any
 import numpy.typing as npt
 
 from reassess.core import LabelSets
-from reassess.errors import MissingPackageError
+from reassess.errors import importing
 from reassess.evaluation.class_ranks import check_top_k, count_hits, proportions
 from reassess.evaluation.streaming import NOT_SEEN, index_images, rank_batch
 from reassess.numeric import Proportion
 
-try:
+_PURPOSE = "RealAccuracyMetric (reassess.RealAccuracy counts the same without it)"
+with importing("torchmetrics", extra="torchmetrics", purpose=_PURPOSE):
     import torch
     from torchmetrics import Metric
-except ImportError as error:
-    purpose = "RealAccuracyMetric (reassess.RealAccuracy counts the same without it)"
-    raise MissingPackageError("torchmetrics", extra="torchmetrics", purpose=purpose) from error
 
 __all__ = ["RealAccuracyMetric"]
 

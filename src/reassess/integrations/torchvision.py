@@ -18,19 +18,17 @@ from reassess.core.labels import check_original
 from reassess.data import in_benchmark_classes, read_labels, read_original, read_scores
 from reassess.data.image_folders import SPLIT, find_images
 from reassess.data.pictures import TooLargeError, open_picture
-from reassess.errors import DataError, MissingPackageError
+from reassess.errors import DataError, importing
 from reassess.evaluation import multi_hot, padded_ids
 from reassess.integrations.torch_training import CleanTraining
 from reassess.text import some
 
-try:
+with importing("torchvision", extra="torchvision", purpose="a dataset of torchvision"):
     import torch
     from PIL import Image
     from torch.utils.data import default_collate
     from torchvision.datasets import VisionDataset
     from torchvision.datasets.folder import is_image_file
-except ImportError as error:
-    raise MissingPackageError("torchvision", extra="torchvision", purpose="a dataset of torchvision") from error
 
 __all__ = ["CleanTraining", "ImageNetReaL", "collate_lists", "load_rgb"]
 
@@ -135,7 +133,9 @@ class ImageNetReaL(VisionDataset):
         self._files = find_images(Path(self.root), is_image_file)
         self.images = [path.rpartition("/")[2] for path in self._files.paths]
         self._rows = self._joined(self.labels, "the labels")
-        self.targets = _tuples(*self.labels.of_rows(self._rows))
+        ids, sizes = self.labels.of_rows(self._rows)
+        rest = iter(ids.tolist())
+        self.targets = [tuple(islice(rest, size)) for size in sizes.tolist()]
         paths = (f"{self._files.place}/{path}" for path in self._files.paths)
         self.samples = list(zip(paths, self.targets, strict=True))
         self._name_classes(self.labels.classes)
@@ -292,8 +292,3 @@ def _of_imagenet(labels: LabelSets) -> LabelSets:
             found=some(labels.images, most=3) or "no image",
         )
     return in_benchmark_classes(labels, IMAGENET)
-
-
-def _tuples(ids: npt.NDArray[np.int32], sizes: npt.NDArray[np.int64]) -> list[tuple[int, ...]]:
-    rest = iter(ids.tolist())
-    return [tuple(islice(rest, size)) for size in sizes.tolist()]

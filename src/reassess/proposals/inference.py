@@ -6,7 +6,7 @@ from pathlib import Path
 from reassess.core import Benchmark, benchmark_of
 from reassess.core.checks import check_range, check_several
 from reassess.data import ImageSource, benchmark_classes, open_images, part_path
-from reassess.errors import DataError, Fix, MissingPackageError
+from reassess.errors import DataError, Fix, importing
 from reassess.formats.files import write_atomically
 from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.proposals.model_runs import ImagePredictions, ModelRun, Opener, check_room, name_of
@@ -16,10 +16,6 @@ from reassess.proposals.unfinished_runs import Unfinished
 from reassess.text import counted, some
 
 _MOST_WORKERS = 1000
-
-
-def _ignore(*_: object) -> None:
-    """Do nothing."""
 
 
 def predict(
@@ -32,8 +28,8 @@ def predict(
     workers: int = 0,
     device: str | None = None,
     force: bool = False,
-    tell: Callable[[str], object] = _ignore,
-    progress: Callable[[str, int, int], object] = _ignore,
+    tell: Callable[[str], object] = lambda _: None,
+    progress: Callable[[str, int, int], object] = lambda *_: None,
 ) -> tuple[ImagePredictions, ...]:
     """Run models on images, and write what they predict.
 
@@ -89,7 +85,8 @@ def predict(
     >>> run.images, np.load(run.file).argmax(axis=1)
     (2, array([1, 0]))
     """
-    pillow = _pillow_version()
+    with importing("pillow", extra="onnx", purpose="reading images"):
+        import PIL
     check_range(batch_size, 1, what="batch size")
     check_range(workers, 0, _MOST_WORKERS, what="number of workers")
     check_several(models, what="models")
@@ -107,24 +104,25 @@ def predict(
     for run in runs:
         if run.outputs.unknown:
             tell(f"{run.name}: {run.outputs.unknown_in_words()}")
-    record = {"batch_size": batch_size, "pillow": pillow, "models": {run.name: run.facts for run in runs}}
+    record = {"batch_size": batch_size, "pillow": PIL.__version__, "models": {run.name: run.facts for run in runs}}
     with unfinished.begun(record, listed, [run.shards for run in runs]):
         _tell_what_is_there(runs, unfinished, tell)
         for run in runs:
-            _score(run, opened, listed, batch_size=batch_size, workers=workers, progress=progress)
+            run.shards.folder.mkdir(exist_ok=True)
+            if run.shards.pending():  # the model gets no name, so that it is gone when the next one is opened
+                score_shards(
+                    opened(run.source),
+                    listed,
+                    run.shards,
+                    run.outputs,
+                    batch_size=batch_size,
+                    workers=workers,
+                    progress=progress,
+                )
         with write_atomically(before=unfinished.note_outputs, mark=unfinished.mark):
             results = tuple(run.write(listed, may_replace) for run in runs)
         unfinished.end()
     return results
-
-
-def _pillow_version() -> str:
-    try:
-        import PIL
-    except ImportError as error:
-        raise MissingPackageError("pillow", extra="onnx", purpose="reading images") from error
-    version: str = PIL.__version__
-    return version
 
 
 def _place(images: str | Path | None, benchmark: Benchmark | None) -> Path:
@@ -164,19 +162,3 @@ def _tell_what_is_there(runs: Sequence[ModelRun], unfinished: Unfinished, tell: 
     if done := sum(run.shards.count - len(run.shards.pending()) for run in runs):
         count = counted(sum(run.shards.count for run in runs), "shard")
         tell(f"{unfinished.folder}: goes on after {done:,} of {count}")
-
-
-def _score(
-    run: ModelRun,
-    opened: Opener,
-    images: ImageSource,
-    *,
-    batch_size: int,
-    workers: int,
-    progress: Callable[[str, int, int], object],
-) -> None:
-    """Make the shards of a model that are not there."""
-    run.shards.folder.mkdir(exist_ok=True)
-    if run.shards.pending():
-        model = opened(run.source)
-        score_shards(model, images, run.shards, run.outputs, batch_size=batch_size, workers=workers, progress=progress)

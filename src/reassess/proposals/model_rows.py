@@ -22,18 +22,18 @@ _Floats = npt.NDArray[np.float64]
 class ImageNumbers:
     """The images, by number: the known ones in their order; if none are known, the models' images."""
 
-    def __init__(self, original: LabelSets, benchmark: Benchmark, match: Match) -> None:
+    def __init__(self, match: Match = "path", *known: Sequence[str]) -> None:
         self.match = match
         self.names: list[str] = []
         self._number: dict[str, int] = {}
-        self.known = bool(original.images or benchmark.images)
-        for names in (original.images, benchmark.images):
+        self.known = any(known)
+        for names in known:
             self.numbers(names)
 
-    def numbers(self, names: Sequence[str]) -> _Ints:
+    def numbers(self, names: Sequence[str], match: Match | None = None) -> _Ints:
         """The number of each image; one that is new gets the next. Of several spellings the first by name is kept."""
         numbers = np.empty(len(names), np.int64)
-        for row, (name, key) in enumerate(zip(names, image_keys(names, self.match), strict=True)):
+        for row, (name, key) in enumerate(zip(names, image_keys(names, match or self.match), strict=True)):
             number = numbers[row] = self._number.setdefault(key, len(self.names))
             if number == len(self.names):
                 self.names.append(name)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.errors import DataError, Fix, MissingPackageError
+from reassess.errors import DataError, Fix, importing
 from reassess.formats.files import check_input, sha256, suffix_of
 from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.proposals.preprocessing import Transform, read_transform
@@ -29,10 +29,8 @@ def open_onnx(source: ModelSource, name: str, device: str | None) -> ImageModel:
             fix="leave the checkpoint out",
         )
     for package in ("onnxruntime", "onnx"):
-        try:
+        with importing(package, extra="onnx", purpose="a model in an ONNX file"):
             import_module(package)
-        except ImportError as error:
-            raise MissingPackageError(package, extra="onnx", purpose="a model in an ONNX file") from error
     import onnxruntime
 
     path = Path(name)

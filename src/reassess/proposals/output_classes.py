@@ -103,7 +103,7 @@ class OutputClasses:
         """Scores in the order of the classes, shape (images, classes); `empty` for a class without an output."""
         if self.columns is None:
             return scores
-        kept = self.columns >= 0
+        kept = self._are_classes
         together = np.full((len(scores), self.classes.count or 0), empty, np.float16)
         together[:, self.columns[kept]] = scores[:, kept]
         return together

@@ -152,7 +152,7 @@ def propose(
     benchmark = Benchmark() if benchmark is None else benchmark
     labels = LabelSets.from_lists([], [], benchmark.classes) if original is None else original
     check_original(labels)
-    index = ImageNumbers(labels, benchmark, match)
+    index = ImageNumbers(match, labels.images, benchmark.images)
     seen = [see(name, given, index, labels, ignore_unknown, benchmark) for name, given in _each(models)]
     _check_names([one.name for one in seen])
     places = index.places

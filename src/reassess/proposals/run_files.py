@@ -30,11 +30,6 @@ def is_array(file: Path) -> bool:
     return file.suffix.lower() == _ARRAY
 
 
-def _written_files(file: Path) -> tuple[Path, ...]:
-    """What is written for a model: its file, and beside an array the names of its images."""
-    return (file, file.with_suffix(".txt")) if is_array(file) else (file,)
-
-
 def files_of(names: Sequence[str], output: Path) -> list[Path]:
     """The file of each model: of one the output itself; of several an npy file in it."""
     check_unique(names, thing="a model")
@@ -71,13 +66,7 @@ def _identity(model: str) -> str:
 
 
 def _file_names(models: Sequence[str]) -> list[str]:
-    """File name for each model, without suffix; ONNX files with as many folders as needed to differ.
-
-    >>> _file_names(["timm:resnet18.a1_in1k", "onnx:models/lite0.onnx"])
-    ['timm-resnet18.a1_in1k', 'onnx-lite0']
-    >>> _file_names(["onnx:a/lite0.onnx", "onnx:b/lite0.onnx"])
-    ['onnx-a-lite0', 'onnx-b-lite0']
-    """
+    """File name for each model, without suffix; ONNX files with as many folders as needed to differ."""
     most = max(len(Path(model).parts) for model in models)
     for parts in range(1, most + 1):
         names = [_file_name(model, parts) for model in models]
@@ -105,7 +94,7 @@ def check_files(
 ) -> None:
     """Refuse, before any work, files that cannot be written, or that would spoil the benchmark or the images."""
     is_folder = output not in files  # of several models
-    written = [path for file in files for path in _written_files(file)]
+    written = [*files, *(file.with_suffix(".txt") for file in files if is_array(file))]  # a txt names the images
     for path in (*([output] if is_folder else []), *written):
         if benchmark is not None:
             check_place(path, benchmark)

@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +20,6 @@ from reassess.proposals.image_models import ImageModel
 from reassess.proposals.output_classes import OutputClasses
 from reassess.proposals.preprocessing import Transform
 from reassess.proposals.shards import Shard, Shards
-
-if TYPE_CHECKING:
-    from PIL import Image
-
 
 Pixels = npt.NDArray[np.uint8]
 _PART = 8  # images that a process decodes at a time
@@ -41,10 +37,7 @@ class Decoder:
 
     def __call__(self, row: int) -> Pixels | str:
         """The pixels of an image, uint8, shape (height, width, 3); or why it cannot be read."""
-        return read_picture(self.images, row, self._pixels)
-
-    def _pixels(self, image: "Image.Image") -> Pixels:
-        return np.asarray(image) if self.transform is None else self.transform.cut(image)
+        return read_picture(self.images, row, np.asarray if self.transform is None else self.transform.cut)
 
 
 def decoded(decode: Decoder, batches: Sequence[range], workers: int) -> _Batches:

@@ -92,9 +92,6 @@ def subset_sums(counts: _Ints) -> _Ints:
     """Sum the counts of all subsets of every subset; int64, shape (2 ** K,).
 
     Source: Yates (1937), The Design and Analysis of Factorial Experiments: one pass for each model.
-
-    >>> subset_sums(np.array([1, 10, 100, 1000]))
-    array([   1,   11,  101, 1111])
     """
     sums = counts.copy()
     step = 1

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.data.sources import is_offline
-from reassess.errors import DataError, Fix, MissingPackageError, SourceError
+from reassess.errors import DataError, Fix, SourceError, importing
 from reassess.formats.files import check_input, suffix_of
 from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.proposals.preprocessing import Transform, read_transform
@@ -123,10 +123,8 @@ def _answers(address: str) -> bool:
 
 def open_timm(source: ModelSource, name: str, device: str | None) -> ImageModel:
     """A model of timm; its own configuration says how images are prepared."""
-    try:
+    with importing("timm", extra="timm", purpose="a model of timm"):
         import timm
-    except ImportError as error:
-        raise MissingPackageError("timm", extra="timm", purpose="a model of timm") from error
     if not timm.is_model(name):
         raise _unknown(source, name, timm.list_models())
 
@@ -140,10 +138,8 @@ def open_timm(source: ModelSource, name: str, device: str | None) -> ImageModel:
 
 def open_torchvision(source: ModelSource, name: str, device: str | None) -> ImageModel:
     """A model of torchvision with its newest weights, which say how images are prepared."""
-    try:
+    with importing("torchvision", extra="torchvision", purpose="a model of torchvision"):
         import torchvision
-    except ImportError as error:
-        raise MissingPackageError("torchvision", extra="torchvision", purpose="a model of torchvision") from error
     models = torchvision.models.list_models(module=torchvision.models)
     if name not in models:
         raise _unknown(source, name, models)

@@ -1,7 +1,7 @@
 """Candidates for a next round of rating: predicted classes that raters were never asked about."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -9,13 +9,14 @@ import numpy.typing as npt
 from reassess.core import NOT_ASKED, UNRATED, Candidates, Classes, LabelSets, Predictions, Questions, Scores
 from reassess.core.candidates import ordered_sources
 from reassess.core.checks import check_unique
-from reassess.core.image_names import image_keys, join
+from reassess.core.image_names import join
 from reassess.errors import at
 from reassess.evaluation import Outcomes
 from reassess.evaluation.class_ranks import check_top_k
 from reassess.evaluation.outcomes import UNKNOWN
 from reassess.evaluation.probabilities import class_probabilities
 from reassess.numeric.arrays import pair_keys
+from reassess.proposals.model_rows import ImageNumbers
 
 # A class that a model names and that raters were not asked about; rank 0 is its first class.
 _PAIR = np.dtype(
@@ -65,38 +66,20 @@ def unasked_candidates(
     scores = None if scores is None else scores.in_classes(labels.classes)
     models: list[str] = []
     parts = [np.empty(0, _PAIR)]
-    images = _Images({}, [])
+    images = ImageNumbers()
     for name, predictions, outcomes in each:
         with at(name):
             check_top_k((top_k,), predictions.depth)
             predictions = predictions.in_classes(labels.classes)
         rows, pairs = _unasked(predictions, outcomes, labels, scores, top_k)
-        pairs["image"] = images.numbers(rows, outcomes, labels)
+        known = zip(rows.tolist(), outcomes.label_rows[rows].tolist(), strict=True)
+        names = [labels.images[label] if label >= 0 else outcomes.images[row] for row, label in known]
+        pairs["image"] = images.numbers(names, outcomes.match)
         pairs["model"] = len(models)
         parts.append(pairs)
         models.append(name)
     check_unique(models, thing="a model")
     return _ordered(models, np.concatenate(parts), images, labels.classes)
-
-
-@dataclass(frozen=True)
-class _Images:
-    """The images of candidates: position by key, and name."""
-
-    position: dict[str, int]
-    names: list[str]
-
-    def numbers(self, rows: npt.NDArray[np.int64], outcomes: Outcomes, labels: LabelSets) -> list[int]:
-        """Positions of some images, named as in the label sets, else by the first of the models' names."""
-        keys, numbers = image_keys(outcomes.images, outcomes.match), []
-        for row, known in zip(rows.tolist(), outcomes.label_rows[rows].tolist(), strict=True):
-            name = labels.images[known] if known >= 0 else outcomes.images[row]
-            number = self.position.setdefault(keys[row], len(self.names))
-            if number == len(self.names):
-                self.names.append(name)
-            self.names[number] = min(name, self.names[number])
-            numbers.append(number)
-        return numbers
 
 
 def _unasked(
@@ -122,17 +105,15 @@ def _unasked(
     return rows[kept], pairs
 
 
-def _ordered(models: list[str], pairs: npt.NDArray[np.void], images: _Images, classes: Classes) -> Candidates:
+def _ordered(models: list[str], pairs: npt.NDArray[np.void], images: ImageNumbers, classes: Classes) -> Candidates:
     """Each pair once, with its sources, the most informative first."""
     _, start, pair = np.unique(pair_keys(pairs["image"], pairs["class"]), return_index=True, return_inverse=True)
     image, class_id = pairs["image"][start], pairs["class"][start]
-    by_key = np.empty(len(images.names), np.int64)
-    by_key[[images.position[key] for key in sorted(images.position)]] = np.arange(by_key.size)
     named = np.bincount(pair, minlength=start.size)
     mean_rank = np.bincount(pair, pairs["rank"], start.size) / named
     unordered = _candidates(models, pairs, pair, Questions(tuple(images.names), _ids(image), _ids(class_id), classes))
     probability = np.nan_to_num(unordered.mean_probabilities, nan=-1)
-    order = np.lexsort((class_id, by_key[image], mean_rank, -probability, -named, -unordered.first_counts))
+    order = np.lexsort((class_id, images.places[image], mean_rank, -probability, -named, -unordered.first_counts))
     place = np.empty(order.size, np.int64)
     place[order] = np.arange(order.size)
     questions = Questions(tuple(images.names), _ids(image[order]), _ids(class_id[order]), classes)

@@ -29,15 +29,7 @@ _VERSION = 3
 
 
 def changes_of(before: Any, now: Any, name: str = "") -> Iterator[str]:
-    """Differences of two objects; of objects missing in one of them, such as models, only the names.
-
-    >>> list(changes_of({"batch": 64, "models": {"a": {"weights": "0f"}}}, {"batch": 32, "models": {"a": {}}}))
-    ['batch: 64 before, 32 now', 'models, a, weights: 0f before, none now']
-    >>> list(changes_of({"a": {"transform": None}}, {"a": {"transform": {"size": 256}}}))
-    ['a: without transform before, with one now']
-    >>> list(changes_of({"models": {"a": {}, "b": {}}}, {"models": {"a": {}, "c": {}}}))
-    ['models: b before, c now']
-    """
+    """Differences of two objects; of objects missing in one of them, such as models, only the names."""
     if isinstance(before, dict) and isinstance(now, dict):
         both = [key for key in before if key in now]
         gone, new = ([key for key in one if key not in both and isinstance(one[key], dict)] for one in (before, now))
@@ -193,9 +185,7 @@ class Unfinished:
                     found="\n".join(changes),
                     fix=f"call it as before to go on, or begin anew: rm -r {self.folder}",
                 )
-        self._begin_anew(run, now)
-
-    def _begin_anew(self, run: Mapping[str, Any], now: Mapping[str, tuple[int, int]]) -> None:
+        # Begin anew, without what an earlier run left.
         if (self.folder / _SHARDS).is_dir():
             shutil.rmtree(self.folder / _SHARDS)
         (self.folder / _OUTPUTS).unlink(missing_ok=True)

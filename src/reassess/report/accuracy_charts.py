@@ -55,11 +55,8 @@ def scatter_chart(findings: Findings) -> Chart | Missing:
     for labels in ("original", judge):
         columns |= {f"{labels} %": PERCENT, f"{labels} 95 %": PERCENT, f"{labels} hits": COUNT, f"{labels} n": COUNT}
     numbers = table("scatter", f"{_title(judge)} accuracy over original accuracy", columns, rows)
-    note = (
-        ""
-        if len(spots) <= MOST_NAMED
-        else f"The chart names the {MOST_NAMED} best models; its table names all of them."
-    )
+    names_all = len(spots) <= MOST_NAMED
+    note = "" if names_all else f"The chart names the {MOST_NAMED} best models; its table names all of them."
     draw = partial(scatter_on, spots=spots, level=findings.level_percent, label_set=judge)
     return Chart(draw, SQUARE, numbers, note)
 

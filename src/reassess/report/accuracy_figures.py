@@ -60,8 +60,7 @@ def _draw_points(drawing: Drawing, trend: Trend, start: float) -> None:
     board = trend.board
     at = np.column_stack([board.original, board.real])[board.original >= start]
     size = 2.6 if len(at) > _MANY else 4.5
-    drawing.axes.plot(*at.T, "o", markersize=size, color=_POINTS, alpha=0.55, markeredgewidth=0, zorder=2)
-    drawing.drawn.append(at)
+    drawing.line(at, "o", markersize=size, color=_POINTS, alpha=0.55, markeredgewidth=0, zorder=2)
 
 
 def _draw_line(drawing: Drawing, trend: Trend, line: TrendLine, colour: str, dashes: str) -> None:
@@ -69,8 +68,7 @@ def _draw_line(drawing: Drawing, trend: Trend, line: TrendLine, colour: str, das
         return
     inside = trend.board.original[line.band.holds(trend.board.original)]
     ends = np.array([[x, line.fit.at(x)] for x in (inside.min(), inside.max())])
-    drawing.axes.plot(*ends.T, linestyle=dashes, color=colour, linewidth=1.8, zorder=4)
-    drawing.drawn.append(along(ends, _SAMPLES))
+    drawing.line(ends, places=_SAMPLES, linestyle=dashes, color=colour, linewidth=1.8, zorder=4)
     slope = _in_words(line.slope, between="\n")
     drawing.name(f"{line} %: slope {slope}", along(ends, 9)[1:-1], color=colour)
 
@@ -83,8 +81,7 @@ def _in_words(slope: Estimate, between: str = " ") -> str:
 def _draw_placement(drawing: Drawing, placement: Placement, judge: str, brief: bool) -> None:
     entry = placement.entry
     at = np.array([[entry.original, entry.real]])
-    drawing.axes.plot(*at.T, "*", color="#d00000", markersize=14, markeredgecolor="white", zorder=6)
-    drawing.drawn.append(at)
+    drawing.line(at, "*", color="#d00000", markersize=14, markeredgecolor="white", zorder=6)
     rank = f"rank {placement.real_rank:,} of {placement.of:,}"
     text = (
         f"{shortened(str(entry), LONGEST)}\n{rank}" if brief else f"{entry}\n{judge} {percentage(entry.real)} %, {rank}"
@@ -105,13 +102,11 @@ def draw_levels(drawing: Drawing, level: float | None) -> None:
         axes.set_ylim(bottom, top)
     same = np.array([[x, x] for x in (max(left, bottom), min(right, top))])
     if same[0, 0] < same[1, 0]:
-        axes.plot(*same.T, ":", color=_FRAME, linewidth=0.9, zorder=3)
-        drawing.drawn.append(along(same, _SAMPLES))
+        drawing.line(same, ":", places=_SAMPLES, color=_FRAME, linewidth=0.9, zorder=3)
         drawing.name("the same accuracy by both", along(same, 9)[1:-1], color=_FRAME)
     if level is not None:
         ends = np.array([[x, level] for x in (left, right)])
-        axes.plot(*ends.T, "-", color=_FRAME, linewidth=0.8, zorder=3)
-        drawing.drawn.append(along(ends, _SAMPLES))
+        drawing.line(ends, "-", places=_SAMPLES, color=_FRAME, linewidth=0.8, zorder=3)
         drawing.name(f"the original labels themselves: {percentage(level)} %", along(ends, 12)[1:-1], color=_FRAME)
 
 
@@ -165,8 +160,7 @@ def scatter_on(drawing: Drawing, spots: Sequence[Spot], level: float | None, lab
         for axis, part in enumerate((spot.original, spot.real)):
             ends = np.repeat(at, 2, axis=0)
             ends[:, axis] = part.interval or part.value
-            drawing.axes.plot(*ends.T, "-", color=style.colour, linewidth=1.2, zorder=4)
-            drawing.drawn.append(along(ends, _INTERVAL_SAMPLES))
+            drawing.line(ends, "-", places=_INTERVAL_SAMPLES, color=style.colour, linewidth=1.2, zorder=4)
         drawing.axes.plot(*at.T, style.marker, color=style.colour, markersize=6, markeredgecolor="white", zorder=5)
         values = f"{percentage(spot.original.value)}, {label_set} {percentage(spot.real.value)}"
         drawing.words.append(f"{spot.name}: original {values}")

@@ -123,14 +123,10 @@ def _finish_intervals(drawing: Drawing, intervals: Intervals) -> None:
     axes.grid(axis="x")
     if intervals.reference is not None:
         axes.axvline(intervals.reference[0], color=MUTED, linewidth=1, linestyle="--", zorder=2)
-    _draw_key(drawing, intervals)
-
-
-def _draw_key(drawing: Drawing, intervals: Intervals) -> None:
-    from matplotlib.lines import Line2D
-
     entries = _entries(intervals)
     if len(entries) > 1:
+        from matplotlib.lines import Line2D
+
         handles = [Line2D([], [], **style) for style in entries.values()]
         names = [shortened(name, LONGEST) for name in entries]
         drawing.key(handles, names)

@@ -45,9 +45,6 @@ def write_wrong_labels(
     page = Page(
         title="Labels that are probably wrong",
         subtitle=f"{rows.size:,} of the {dropped:,} images that are dropped{order}.",
-        summary=[],
-        sections=[],
-        explorers=[],
         gallery=Gallery(
             intro=f"Under each image: its label, a likelier class, and {last}.",
             cards=[_card(cleaning, row) for row in rows.tolist()],
@@ -55,7 +52,6 @@ def write_wrong_labels(
         ),
         sources=report_sources(command, inputs),
         classes=cleaning.classes,
-        detected={},
     )
     write_page(path, page, force=force)
     return ShownMistakes(rows.size, len(pictures.pictures), pictures.missing, pictures.unreadable)

@@ -46,12 +46,11 @@ def _draw_line(
     drawing: Drawing, line: MeasuredCurve, others: Sequence[MeasuredCurve], colour: str, dashes: _Dashes
 ) -> None:
     curve, at = line.curve, _path(line.curve)
-    drawing.axes.plot(*at.T, linestyle=dashes, color=colour, linewidth=1.6, zorder=3)
+    drawing.line(at, places=_SAMPLES, linestyle=dashes, color=colour, linewidth=1.6, zorder=3)
     rows = np.unique(np.linspace(0, len(at) - 1, _BAND_POINTS).astype(np.int64))
     bands = curve.bands(curve.thresholds[rows])
     low, high = np.array([interval or (np.nan, np.nan) for interval in bands.precision]).T
     drawing.axes.fill_between(curve.recall[rows], low, high, color=colour, alpha=0.12, linewidth=0, zorder=1)
-    drawing.drawn.append(along(at, _SAMPLES))
     text = f"{line.name}\naverage precision {curve.average_precision:.3f}"
     drawing.name(text, _apart(along(at[_steady(curve)], _ANCHORS), others), color=colour)
     if line.chosen is not None:
@@ -67,8 +66,7 @@ def _draw_chosen(drawing: Drawing, chosen: OperatingPoint, colour: str) -> None:
         if interval is not None:
             ends = np.full((2, 2), other)
             ends[:, axis] = interval
-            drawing.axes.plot(*ends.T, "-", color=colour, linewidth=1.2, zorder=4)
-            drawing.drawn.append(along(ends, 16))
+            drawing.line(ends, "-", places=16, color=colour, linewidth=1.2, zorder=4)
     at = np.array([[recall, precision]])
     drawing.axes.plot(*at.T, "*", color=colour, markersize=15, markeredgecolor="white", zorder=6)
     text = f"threshold {chosen.point.threshold:.3g}\nprecision {precision:.3f}\nrecall {recall:.3f}"
@@ -79,8 +77,7 @@ def _draw_rule(drawing: Drawing, rule: Rule, marker: str) -> None:
     at = np.array([(point.recall.value, point.precision.value) for point in rule.points], np.float64)
     is_cloud = len(at) > _CLOUD
     size, colour, fill = (3.5, "#9a9a9a", "none") if is_cloud else (6.5, "#333333", "white")
-    drawing.axes.plot(*at.T, marker, markersize=size, markerfacecolor=fill, color=colour, zorder=2 if is_cloud else 5)
-    drawing.drawn.append(at)
+    drawing.line(at, marker, markersize=size, markerfacecolor=fill, color=colour, zorder=2 if is_cloud else 5)
     if is_cloud:
         middle = np.argsort(np.abs(at - np.median(at, axis=0)).sum(axis=1))[: len(at) // 2]
         drawing.name(f"{rule.name} ({len(at)} raters)", at[middle], color="#5a5a5a")
@@ -135,8 +132,7 @@ def _replays_on(drawing: Drawing, replays: Mapping[str, Sequence[StopReplay]]) -
         colour = _STOP_COLOURS[number % len(_COLOURS)]
         at = np.array([(100 * one.share_taken, 100 * one.labels_in_common) for one in each])
         at = at[np.argsort(at[:, 0])]
-        drawing.axes.plot(*at.T, "o-", color=colour, linewidth=1.4, markersize=5, zorder=3)
-        drawing.drawn.append(along(at, _STOP_SAMPLES))
+        drawing.line(at, "o-", places=_STOP_SAMPLES, color=colour, linewidth=1.4, markersize=5, zorder=3)
         if len(replays) > 1:
             drawing.name(file, at[len(at) // 2 :][:1], color=colour, fontweight="bold")
         for one in each:
@@ -176,8 +172,7 @@ def _choice_on(drawing: Drawing, choice: ModelChoice) -> None:
     named += [] if choice.chosen is None else [(choice.chosen, "chosen", _CHOSEN)]
     for subset, title, colour in named:
         at = np.array([_at(subset)])
-        drawing.axes.plot(*at.T, "o", color=colour, markersize=7, markeredgecolor="white", zorder=5)
-        drawing.drawn.append(at)
+        drawing.line(at, "o", color=colour, markersize=7, markeredgecolor="white", zorder=5)
         text = f"{title}: {counted(len(subset.models), 'model')}\nrecall {subset.recall.value or 0:.3f}"
         drawing.name(text, at, color=colour)
     _draw_bound(drawing, choice)
@@ -203,8 +198,7 @@ def _draw_bound(drawing: Drawing, choice: ModelChoice) -> None:
         return
     candidates, recall = choice.chosen.candidates, choice.shown_recall.value or 0.0
     ends = np.array([[candidates, choice.recall_bound], [candidates, recall]])
-    drawing.axes.plot(*ends.T, "-", color=_CHOSEN, linewidth=1.2, zorder=4)
-    drawing.drawn.append(along(ends, 16))
+    drawing.line(ends, "-", places=16, color=_CHOSEN, linewidth=1.2, zorder=4)
 
 
 def _at(subset: ModelSubset) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.errors import MissingPackageError, ReassessWarning
+from reassess.errors import ReassessWarning, importing
 from reassess.formats.files import suffix_of, writing
 from reassess.report.label_placing import Label, place
 from reassess.text import plain, some
@@ -45,7 +45,7 @@ _STYLE: dict[Any, Any] = {
 _BOXES = "Last Resort"  # fonts that have a box for every letter
 
 
-def lend_fonts(figure: "Figure", texts: Iterable[str]) -> set[str]:
+def _lend_fonts(figure: "Figure", texts: Iterable[str]) -> set[str]:
     """Add fallback fonts for characters missing from a figure's font."""
     from matplotlib import rcParams
     from matplotlib.text import Text
@@ -58,24 +58,6 @@ def lend_fonts(figure: "Figure", texts: Iterable[str]) -> set[str]:
         for text in written:
             text.set_fontfamily(rcParams["font.family"])
     return missing
-
-
-def warn_of_missing(letters: set[str]) -> None:
-    """Say that a figure shows letters as boxes, if there are any."""
-    if letters:
-        text = (
-            f"no installed font has {some(sorted(letters))}: the figure shows boxes instead; install a font that has "
-            "these letters, such as one of the Noto fonts"
-        )
-        warnings.warn(text, ReassessWarning, stacklevel=2)
-
-
-@contextmanager
-def no_notes_on_letters() -> Iterator[None]:
-    """Without the warning that matplotlib gives of every missing letter in every text."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
-        yield
 
 
 def _families_for(letters: set[str]) -> tuple[list[str], set[str]]:
@@ -118,6 +100,11 @@ class Drawing:
         """Add a name that points at one of some places, in units of the axes."""
         self.names.append((plain(text), anchors, style))
 
+    def line(self, at: npt.NDArray[np.float64], *form: str, places: int | None = None, **style: Any) -> None:
+        """Draw some points, or the line through them; names should not cover them, or `places` along the line."""
+        self.axes.plot(*at.T, *form, **style)
+        self.drawn.append(at if places is None else along(at, places))
+
     def heading(self, text: str) -> None:
         """Write a heading above the axes, in lines that fit."""
         figure = self.axes.get_figure(root=True)
@@ -149,10 +136,8 @@ Draw = Callable[[Drawing], None]
 def check_packages(suffix: str) -> None:
     """Raise `MissingPackageError` if a package is missing that makes figures, or pages, of a suffix."""
     for package in _NEEDED.get(suffix, ()):
-        try:
+        with importing(package, extra="report", purpose=_PURPOSES[package]):
             import_module(package)
-        except ImportError as error:
-            raise MissingPackageError(package, extra="report", purpose=_PURPOSES[package]) from error
 
 
 def save_figure(path: Path, draw: Draw, *, title: str, size: Size = SIZE, force: bool = False) -> None:
@@ -182,7 +167,9 @@ def _drawn(draw: Draw, size: Size, *, title: str = "", is_text: bool = False) ->
     from matplotlib.figure import Figure
 
     style = _STYLE | {"svg.fonttype": "none" if is_text else "path"}
-    with rc_context(style), no_notes_on_letters():
+    with rc_context(style), warnings.catch_warnings():
+        # One warning below replaces the one that matplotlib gives of every missing letter in every text.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
         lines = wrap(plain(title), int((size[0] - 2 * _EDGE) / _TITLE_LETTER))
         above = _TITLE_LINE * len(lines) + 2 * _EDGE if lines else 0.0
         figure = Figure(figsize=(size[0], size[1] + above))
@@ -192,9 +179,13 @@ def _drawn(draw: Draw, size: Size, *, title: str = "", is_text: bool = False) ->
         _draw_title(figure, lines)
         drawing = Drawing(figure.add_subplot())
         draw(drawing)
-        missing = lend_fonts(figure, [name for name, _, _ in drawing.names])
-        if not is_text:  # a page is shown in the fonts of those who read it
-            warn_of_missing(missing)
+        missing = _lend_fonts(figure, [name for name, _, _ in drawing.names])
+        if missing and not is_text:  # a page is shown in the fonts of those who read it
+            text = (
+                f"no installed font has {some(sorted(missing))}: the figure shows boxes instead; install a font that "
+                "has these letters, such as one of the Noto fonts"
+            )
+            warnings.warn(text, ReassessWarning, stacklevel=2)
         engine = figure.get_layout_engine()
         assert engine is not None
         engine.execute(figure)

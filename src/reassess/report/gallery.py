@@ -12,7 +12,7 @@ from reassess.core import Match
 from reassess.core.image_names import image_keys
 from reassess.data.image_folders import names_of, pictures_in
 from reassess.data.pictures import MOST_PIXELS, TooLargeError, open_picture
-from reassess.errors import DataError, MissingPackageError, ReassessWarning
+from reassess.errors import DataError, ReassessWarning, importing
 from reassess.text import counted, some
 
 _SIDE = 384  # pixels at most: sharp in the gallery, and enough for a closer look
@@ -42,10 +42,8 @@ def thumbnails(
     place: Path, images: Sequence[str], *, match: Match = "path", track: Callable[[Sequence[str]], Iterable[str]] = iter
 ) -> Thumbnails:
     """Make small pictures of images in a folder or an archive: by path in it, name or stem; ImageNet's by number."""
-    try:
+    with importing("pillow", extra="report", purpose="making thumbnails"):
         import PIL.Image  # noqa: F401
-    except ImportError as error:
-        raise MissingPackageError("pillow", extra="report", purpose="making thumbnails") from error
     if not place.exists():
         raise DataError(
             "folder-not-found", "image folder not found", where=place, fix="name the folder, zip or tar that holds them"

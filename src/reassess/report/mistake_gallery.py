@@ -202,12 +202,8 @@ def _card(card: MistakeCard, classes: Classes, threshold: float) -> Card:
     lines = [CardLine("Valid", [CardEntry(label(i), known.get(i, "")) for i in valid] or [CardEntry("no class")])]
     if original is not None:
         is_wrong = original not in valid
-        lines.append(
-            CardLine(
-                "Original label",
-                [CardEntry(label(original), "", "wrong" if is_wrong else "", "not valid" if is_wrong else "")],
-            )
-        )
+        entry = CardEntry(label(original), "", "wrong" if is_wrong else "", "not valid" if is_wrong else "")
+        lines.append(CardLine("Original label", [entry]))
     lines += [CardLine(model, [predicted(class_id, is_valid)]) for model, class_id, is_valid in card.predictions]
     shown = {*valid, *(class_id for _, class_id, _ in card.predictions), *(() if original is None else (original,))}
     return Card(

@@ -4,7 +4,7 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -144,13 +144,13 @@ class Page:
 
     title: str
     subtitle: str
-    summary: Sequence[str]
-    sections: Sequence[Section]
-    explorers: Sequence[Explorer]
-    gallery: Gallery | None
     sources: ReportSources
     classes: Classes
-    detected: Mapping[str, str]
+    gallery: Gallery | None
+    summary: Sequence[str] = ()
+    sections: Sequence[Section] = ()
+    explorers: Sequence[Explorer] = ()
+    detected: Mapping[str, str] = field(default_factory=dict)
 
 
 def render(page: Page, *, track: Callable[[Sequence[Chart]], Iterable[Chart]] = iter) -> str:

@@ -150,10 +150,11 @@ def write_report(
 
 def report_sources(command: str, inputs: Sequence[Mapping[str, str | None]]) -> ReportSources:
     """How a page was made; only the last part of absolute paths."""
+    installed = {package: version(package) for package in _PACKAGES if find_spec(package)}
     return ReportSources(
         command=shlex.join("=".join(map(_named, part.split("="))) for part in shlex.split(command)),
         inputs=[dict(entry) | {"path": _named(str(entry["path"]))} for entry in inputs],
-        versions=_versions(),
+        versions={"reassess": __version__, "Python": platform.python_version(), **installed},
     )
 
 
@@ -169,8 +170,3 @@ def write_page(
 def _named(path: str) -> str:
     """The last part of an absolute path, to keep the folders of a machine private; any other text unchanged."""
     return PurePath(path).name if PurePath(path).is_absolute() else path
-
-
-def _versions() -> dict[str, str]:
-    installed = {package: version(package) for package in _PACKAGES if find_spec(package)}
-    return {"reassess": __version__, "Python": platform.python_version(), **installed}

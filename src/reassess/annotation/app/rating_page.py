@@ -10,11 +10,10 @@ from starlette.responses import JSONResponse, Response
 
 from reassess.annotation.app.request_bodies import HeldTasks, PostedAnswers, SkippedTask, SuggestedClass
 from reassess.annotation.app.sign_in import Caller, get_route, post_route
-from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.given_answers import GivenAnswer, save_answers, skip_task
 from reassess.annotation.store.shown_items import find_example, save_hash, shown_classes, stored_image
 from reassess.annotation.store.suggestions import suggest
-from reassess.annotation.store.turns import NoTurn, Turn, last_turn, next_turn
+from reassess.annotation.store.turns import Turn, last_turn, next_turn
 from reassess.errors import DataError
 
 _RATERS = ("rater", "expert")
@@ -23,9 +22,7 @@ _logger = logging.getLogger("reassess.annotation")
 
 def _next(caller: Caller, body: HeldTasks) -> Response:
     turn = next_turn(caller.campaign, caller.person.id, caller.now, held=body.held)
-    if isinstance(turn, NoTurn):
-        return JSONResponse({"task": None, "reason": turn.reason})
-    return JSONResponse({"task": _to_json(turn)})
+    return JSONResponse({"task": _to_json(turn)} if isinstance(turn, Turn) else {"task": None, "reason": turn})
 
 
 def _back(caller: Caller, body: HeldTasks) -> Response:
@@ -51,7 +48,11 @@ def _suggest(caller: Caller, body: SuggestedClass) -> Response:
 
 
 def _classes(caller: Caller) -> Response:
-    body = _class_list(caller.campaign)
+    each = [
+        {**vars(one), "examples": [f"examples/{address}" for address in one.examples]}
+        for one in shown_classes(caller.campaign)
+    ]
+    body = json.dumps(each, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
     headers = {"ETag": f'"{sha256(body).hexdigest()[:32]}"', "Cache-Control": "private, no-cache"}
     if caller.request.headers.get("If-None-Match", "").removeprefix("W/") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
@@ -99,14 +100,6 @@ def _to_json(turn: Turn) -> dict[str, Any]:
     ]
     image = f"images/{turn.image}"
     return {"task": turn.task, "image": image, "practice": turn.practice, "number": turn.number, "rows": rows}
-
-
-def _class_list(campaign: Campaign) -> bytes:
-    each = [
-        {**vars(one), "examples": [f"examples/{address}" for address in one.examples]}
-        for one in shown_classes(campaign)
-    ]
-    return json.dumps(each, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 
 ROUTES = [

@@ -1,8 +1,6 @@
 """The database of a campaign. Each change is one transaction; only this room speaks SQL."""
 
-from reassess.errors import MissingPackageError
+from reassess.errors import importing
 
-try:
+with importing("sqlalchemy", extra="annotate", purpose="a campaign"):
     import sqlalchemy  # noqa: F401
-except ImportError as error:
-    raise MissingPackageError("sqlalchemy", extra="annotate", purpose="a campaign") from error

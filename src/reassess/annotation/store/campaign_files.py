@@ -26,7 +26,7 @@ from reassess.annotation.store.database import (
     reading,
 )
 from reassess.annotation.store.schema import check_form, form_of, metadata, note_form
-from reassess.errors import DataError, MissingPackageError, OutputError
+from reassess.errors import DataError, OutputError, importing
 from reassess.formats.file_lock import LockedError, take_lock
 from reassess.formats.files import exists, writing
 from reassess.text import counted
@@ -53,7 +53,15 @@ def refuse_answered(address: str | Path, instead: Path | None = None) -> None:
     which will replace it, also has do not count.
     """
     if is_server(address):
-        _refuse_held(address)
+        with database_errors(address), opened(address) as engine:
+            is_held = inspect(engine).has_table(schema.campaign.name)
+        if is_held:
+            raise OutputError(
+                "output-is-campaign",
+                "database already contains a campaign",
+                where=shown_address(address),
+                fix="use an empty database",
+            )
         return
     path = Path(address)
     _refuse_place(path)
@@ -68,18 +76,6 @@ def refuse_answered(address: str | Path, instead: Path | None = None) -> None:
             where=path,
             found=counted(given, "answer") + ("" if instead is None else " missing from the new file"),
             fix="choose another name, or delete the file",
-        )
-
-
-def _refuse_held(address: str | Path) -> None:
-    with database_errors(address), opened(address) as engine:
-        is_held = inspect(engine).has_table(schema.campaign.name)
-    if is_held:
-        raise OutputError(
-            "output-is-campaign",
-            "database already contains a campaign",
-            where=shown_address(address),
-            fix="use an empty database",
         )
 
 
@@ -160,7 +156,8 @@ def only_process(address: str | Path) -> Iterator[None]:
             found=f"{names} hard links",
             fix="delete the other names, or serve a copy by reassess annotate backup",
         )
-    _refuse_other(address)
+    with database_errors(address), opened(address) as engine, reading(engine) as connection:
+        form_of(connection, address)  # an error if this is not a campaign, before a lock is created beside it
     try:
         if not os.access(path, os.W_OK):
             raise PermissionError(EACCES, os.strerror(EACCES))
@@ -183,12 +180,6 @@ def only_process(address: str | Path) -> Iterator[None]:
             yield
         finally:
             ONLY_HERE.discard(path)
-
-
-def _refuse_other(address: str | Path) -> None:
-    """Raise `DataError` if a file is not a campaign, before a lock is created beside it."""
-    with database_errors(address), opened(address) as engine, reading(engine) as connection:
-        form_of(connection, address)
 
 
 _ROWS = 10_000  # copied at a time
@@ -256,11 +247,9 @@ def upgrade_campaign(address: str | Path, backup: str | Path | None = None, *, f
 
     Without a `backup` no copy is made. `force` is that of `backup_campaign`.
     """
-    try:
+    with importing("alembic", extra="annotate", purpose="upgrading a campaign"):
         from alembic import command
         from alembic.config import Config
-    except ImportError as error:
-        raise MissingPackageError("alembic", extra="annotate", purpose="upgrading a campaign") from error
     with database_errors(address), only_process(address), opened(address) as engine:
         with reading(engine) as connection:
             before = schema.form_of(connection, address)

@@ -1,13 +1,12 @@
 """The choice of the next task for a person, and of its questions."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Row, and_, bindparam, exists, func, literal_column, or_, select
 
-from reassess.annotation.assignment import TRIES, Rules
+from reassess.annotation.assignment import TRIES
 from reassess.annotation.store.campaigns import Transaction
 from reassess.annotation.store.schema import Kind, Role, Stage, State, answers, images, questions, tasks, turns
 
@@ -41,7 +40,11 @@ def choose_task(change: Transaction, person: Row[Any], held: Sequence[int]) -> C
     # A golden task is chosen for every main one; otherwise the time would tell golden tasks.
     is_golden = change.rules.is_golden(person.id, person.draws)
     golden = _choose_golden(change, person, own, main.size, last_resort=is_golden)
-    rank = partial(_golden_rank, change.rules, person)
+
+    def rank(row: Row[Any]) -> tuple[bool, float]:
+        """Questions with a known truth come first."""
+        return row.truth is None, change.rules.rank(person.id, person.draws, row.class_id)
+
     if is_golden and golden is not None:
         return _choice(change, person, golden, main.size, rank)
     while main is not None:
@@ -77,11 +80,6 @@ def _choose_golden(
         return task
     left = connection.execute(_GOLDEN_TASKS, own).all()
     return left[rules.pick(person.id, person.draws, [one.size for one in left], size)] if left else None
-
-
-def _golden_rank(rules: Rules, person: Row[Any], row: Row[Any]) -> tuple[bool, float]:
-    """Questions with a known truth come first."""
-    return row.truth is None, rules.rank(person.id, person.draws, row.class_id)
 
 
 def _choice(
@@ -128,8 +126,7 @@ ASKED_OF = (
 _UNANSWERED = exists().where(questions.c.task == tasks.c.id, ~exists().where(_THEIRS))
 _ALL_WITH_TURN = (
     select(tasks.c.id, tasks.c.kind, tasks.c.position, images.c.address, turns.c.state.label("turn_state"))
-    .select_from(tasks)
-    .join(images, images.c.id == tasks.c.image)
+    .select_from(tasks.join(images))
     .outerjoin(turns, and_(turns.c.task == tasks.c.id, turns.c.person == bindparam("who")))
 )
 _WITH_TURN = _ALL_WITH_TURN.where(tasks.c.id.not_in(bindparam("held", expanding=True)))

@@ -1,6 +1,7 @@
 """The votes of a campaign, and suggested classes."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -74,15 +75,16 @@ def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
     classes = classes_of(campaign)
     with reading(campaign.engine) as connection:
         check_whole(connection, "integrity_check")
-        answered = _Answers(connection, classes, names)
+        answered = _Answers(connection, classes, names=names)
         golden, rater_golden = answered.golden()
         every = select(func.count()).select_from(answers.join(people).join(questions).join(tasks))
-        counts = every.where(~questions.c.golden)
         is_withdrawn = func.coalesce(questions.c.ended, "") == WITHDRAWN
 
-        def uncounted(*why: Any) -> int:
-            return connection.scalar(counts.where(~answers.c.counted, *OF_RATERS, *why)) or 0
+        def count(*which: Any) -> int:
+            number: int = connection.execute(every.where(*which)).scalar_one()
+            return number
 
+        uncounted = partial(count, ~questions.c.golden, ~answers.c.counted, *OF_RATERS)
         return Exported(
             votes=answered.votes(COUNTED),
             golden=golden,
@@ -93,11 +95,8 @@ def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
             not_needed=uncounted(NOT_SKIPPED, ~is_withdrawn),
             skipped=uncounted(~NOT_SKIPPED),
             withdrawn=uncounted(NOT_SKIPPED, is_withdrawn),
-            excluded=connection.scalar(counts.where(people.c.excluded)) or 0,
-            practice=connection.scalar(
-                every.where(tasks.c.kind == Kind.PRACTICE, people.c.role == Role.EXPERT, NOT_SKIPPED)
-            )
-            or 0,
+            excluded=count(~questions.c.golden, people.c.excluded),
+            practice=count(tasks.c.kind == Kind.PRACTICE, people.c.role == Role.EXPERT, NOT_SKIPPED),
         )
 
 
@@ -111,17 +110,17 @@ def note_export(campaign: Campaign, now: float, by: int | None = None, *, names:
             raise
 
 
-def golden_votes_of(campaign: Campaign, *, names: bool = False) -> tuple[Votes | None, Votes | None]:
+def golden_votes_of(campaign: Campaign) -> tuple[Votes | None, Votes | None]:
     """The experts' and the raters' votes on golden questions."""
     classes = classes_of(campaign)
     with reading(campaign.engine) as connection:
-        return _Answers(connection, classes, names).golden()
+        return _Answers(connection, classes, names=False).golden()
 
 
 class _Answers:
     """Answers, sorted by image, class and time."""
 
-    def __init__(self, connection: Connection, classes: Classes, names: bool) -> None:
+    def __init__(self, connection: Connection, classes: Classes, *, names: bool) -> None:
         self.connection, self.classes = connection, classes
         self.images = {row.id: row.name for row in connection.execute(select(images.c.id, images.c.name))}
         everybody = connection.execute(select(people.c.id, people.c.name, people.c.role))
@@ -156,13 +155,9 @@ class _Answers:
         )
 
 
-_ANSWERS = (
-    select(tasks.c.image, questions.c.class_id, answers.c.id, answers.c.person, answers.c.answer, answers.c.seconds)
-    .select_from(answers)
-    .join(people, people.c.id == answers.c.person)
-    .join(questions, questions.c.id == answers.c.question)
-    .join(tasks, tasks.c.id == questions.c.task)
-)
+_ANSWERS = select(
+    tasks.c.image, questions.c.class_id, answers.c.id, answers.c.person, answers.c.answer, answers.c.seconds
+).select_from(answers.join(people).join(questions).join(tasks))
 NOT_SKIPPED = ~exists().where(
     turns.c.person == answers.c.person, turns.c.task == tasks.c.id, turns.c.state == State.SKIPPED
 )
@@ -171,19 +166,14 @@ COUNTED = and_(answers.c.counted, answers.c.person.in_(select(people.c.id).where
 OF_RATERS = people.c.role == Role.RATER, ~people.c.excluded
 _SUGGESTED = (
     select(images.c.name, suggestions.c.class_id, func.count(suggestions.c.person.distinct()))
-    .select_from(suggestions)
-    .join(tasks, tasks.c.id == suggestions.c.task)
-    .join(images, images.c.id == tasks.c.image)
-    .join(people, people.c.id == suggestions.c.person)
+    .select_from(suggestions.join(tasks).join(images).join(people))
     .where(~people.c.excluded)
     .group_by(images.c.id, images.c.name, suggestions.c.class_id)
     .order_by(images.c.id, suggestions.c.class_id)
 )
 _ASKED = (
     select(images.c.name, questions.c.class_id, questions.c.votes, questions.c.ended, questions.c.valid)
-    .select_from(questions)
-    .join(tasks, tasks.c.id == questions.c.task)
-    .join(images, images.c.id == tasks.c.image)
+    .select_from(questions.join(tasks).join(images))
     .where(~questions.c.golden, questions.c.ended.is_distinct_from(WITHDRAWN))
     .order_by(images.c.id, questions.c.class_id)
 )

@@ -298,8 +298,7 @@ def _recount(change: Transaction, person: int, excluded: bool, after: int) -> in
 
 _TURNS_OF = (
     select(questions.c.id.label("question"), tasks.c.kind, turns)
-    .select_from(questions)
-    .join(tasks, tasks.c.id == questions.c.task)
+    .select_from(questions.join(tasks))
     .outerjoin(turns, and_(turns.c.task == tasks.c.id, turns.c.person == bindparam("who")))
     .where(questions.c.id.in_(bindparam("numbers", expanding=True)))
     .order_by(tasks.c.id)

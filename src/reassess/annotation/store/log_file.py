@@ -116,7 +116,7 @@ class LogFile:
         """The last commit after a place whose pages all have correct checksums."""
         if not _is_valid(header):  # SQLite reads nothing after it
             return place
-        size, salts = _frame_size(header), np.frombuffer(header, ">u4", 2, 16)
+        size, salts = _FRAME + int.from_bytes(header[8:12], "big"), np.frombuffer(header, ">u4", 2, 16)
         at, before, count = place.end, np.frombuffer(place.checksum, ">u4").astype(np.uint32), _FEWEST
         while frames := len(content := os.pread(self._file, count * size, at)) // size:
             heads = np.frombuffer(content, ">u4", frames * size // 4).reshape(frames, -1)[:, : _FRAME // 4]
@@ -162,10 +162,6 @@ def _is_valid(header: bytes) -> bool:
         return False
     sums = _checksums(_words(header, header[:24]), np.zeros((1, 2), np.uint32), of_frames=False)
     return sums.astype(">u4").tobytes() == header[24:]
-
-
-def _frame_size(header: bytes) -> int:
-    return _FRAME + int.from_bytes(header[8:12], "big")
 
 
 def _words(header: bytes, content: bytes, rows: int = 1) -> NDArray[np.uint32]:

@@ -76,8 +76,7 @@ def last_entries(campaign: Campaign, most: int, skip: int = 0) -> list[LogEntry]
         which = or_(questions.c.id.in_(about["question"]), questions.c.task.in_(about["task"]))
         asked = connection.execute(
             select(questions.c.id, questions.c.task, questions.c.class_id, images.c.name)
-            .join(tasks, tasks.c.id == questions.c.task)
-            .join(images, images.c.id == tasks.c.image)
+            .select_from(questions.join(tasks).join(images))
             .where(which)
             .order_by(questions.c.class_id)
         ).all()
@@ -101,11 +100,7 @@ def _questions(*which: Any) -> Select[Any]:
     counts = (func.sum(case((answers.c.answer == answer, 1), else_=0)) for answer in range(3))
     return (
         select(*shown, *counts)
-        .select_from(questions)
-        .join(answers, answers.c.question == questions.c.id)
-        .join(people, people.c.id == answers.c.person)
-        .join(tasks, tasks.c.id == questions.c.task)
-        .join(images, images.c.id == tasks.c.image)
+        .select_from(questions.join(answers).join(people).join(tasks).join(images))
         .where(*which)
         .group_by(questions.c.id, *shown)
     )

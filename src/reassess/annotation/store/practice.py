@@ -51,10 +51,7 @@ def practice_results(connection: Connection, bar: float | None) -> dict[int, Pra
 # Answers of raters to practice questions; also questions of skipped images.
 _PRACTICE_ANSWERS = (
     select(people.c.id, people.c.stage, questions.c.truth, answers.c.answer, turns.c.state)
-    .select_from(turns)
-    .join(people, people.c.id == turns.c.person)
-    .join(tasks, tasks.c.id == turns.c.task)
-    .join(questions, questions.c.task == tasks.c.id)
+    .select_from(turns.join(people).join(tasks).join(questions))
     .outerjoin(answers, and_(answers.c.question == questions.c.id, answers.c.person == people.c.id))
     .where(people.c.role == Role.RATER, tasks.c.kind == Kind.PRACTICE, questions.c.truth.is_not(None))
     .where(or_(answers.c.answer.is_not(None), turns.c.state == State.SKIPPED))

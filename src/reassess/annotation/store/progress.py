@@ -230,10 +230,7 @@ _WAITING = (
 )
 _SKIPPED = (
     select(images.c.name, func.count().label("n"))
-    .select_from(turns)
-    .join(tasks, tasks.c.id == turns.c.task)
-    .join(images, images.c.id == tasks.c.image)
-    .join(people, people.c.id == turns.c.person)
+    .select_from(turns.join(tasks).join(images).join(people))
     .where(turns.c.state == State.SKIPPED, ~people.c.excluded)
     .group_by(images.c.id, images.c.name)
     .order_by(func.count().desc(), images.c.id)
@@ -242,9 +239,7 @@ _SKIPPED = (
 _RECOUNTED = select(exists().where(people.c.recounted.is_not(None)))
 _EXCLUDED = (
     select(func.count())
-    .select_from(answers)
-    .join(people, people.c.id == answers.c.person)
-    .join(questions, questions.c.id == answers.c.question)
+    .select_from(answers.join(people).join(questions))
     .where(people.c.excluded, answers.c.counted, questions.c.ended.is_(None))
 )
 _TRUTHS = select(questions.c.truth, func.count().label("n")).where(questions.c.golden).group_by(questions.c.truth)

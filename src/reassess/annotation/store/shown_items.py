@@ -97,9 +97,8 @@ def image_addresses(campaign: Campaign) -> dict[str, str]:
 def golden_truths(campaign: Campaign) -> dict[tuple[str, int], bool]:
     """The known truths of golden questions, by address of the image and class id."""
     known = select(images.c.address, questions.c.class_id, questions.c.truth).where(questions.c.truth.is_not(None))
-    known = known.select_from(questions).join(tasks, tasks.c.id == questions.c.task)
     with reading(campaign.engine) as connection:
-        rows = connection.execute(known.join(images, images.c.id == tasks.c.image))
+        rows = connection.execute(known.select_from(questions.join(tasks).join(images)))
         return {(row.address, row.class_id): bool(row.truth) for row in rows}
 
 

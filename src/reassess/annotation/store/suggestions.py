@@ -109,8 +109,7 @@ def _ask(change: Transaction, image: Row[Any], class_id: int) -> int:
 
 _GOLDEN_LABELS = (
     select(questions.c.truth, cast(questions.c.class_id == images.c.original, Integer))
-    .join(tasks, tasks.c.id == questions.c.task)
-    .join(images, images.c.id == tasks.c.image)
+    .select_from(questions.join(tasks).join(images))
     .where(tasks.c.kind == Kind.GOLDEN)
 )
 

@@ -15,7 +15,7 @@ from reassess.errors import DataError
 
 _MOST_HELD = 2  # turns of a rater at a time: the one on the screen, and the next
 
-Reason = Literal["consent", "paused", "excluded", "failed", "waiting", "finished"]
+Reason = Literal["consent", "paused", "excluded", "failed", "waiting", "finished"]  # why a person gets no task now
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,7 @@ class Turn:
     number: int = 0  # number of earlier turns
 
 
-@dataclass(frozen=True)
-class NoTurn:
-    """There is no task for a person now."""
-
-    reason: Reason
-
-
-def next_turn(campaign: Campaign, person: int, now: float, *, held: Sequence[int] = ()) -> Turn | NoTurn:
+def next_turn(campaign: Campaign, person: int, now: float, *, held: Sequence[int] = ()) -> Turn | Reason:
     """The next task for a person, whose page already has the tasks in `held`; experts get golden tasks."""
     while True:
         with changing(campaign) as change:
@@ -102,15 +95,10 @@ def end_turn(change: Transaction, turn: Row[Any], state: str) -> None:
 _IS_ASKED = turns.c.state == literal_column(f"'{State.ASKED}'")
 _OWN = turns.c.person == bindparam("who")
 _TURN = select(turns, tasks.c.kind).join(tasks).where(_OWN, tasks.c.id == bindparam("of_task"))
-_WITH_TASKS = (
-    select(
-        *(turns.c.person, turns.c.task, turns.c.shown, turns.c.number, turns.c.state.label("turn_state")),
-        *(tasks.c.id, tasks.c.kind, tasks.c.position, images.c.address),
-    )
-    .select_from(turns)
-    .join(tasks, tasks.c.id == turns.c.task)
-    .join(images, images.c.id == tasks.c.image)
-)
+_WITH_TASKS = select(
+    *(turns.c.person, turns.c.task, turns.c.shown, turns.c.number, turns.c.state.label("turn_state")),
+    *(tasks.c.id, tasks.c.kind, tasks.c.position, images.c.address),
+).select_from(turns.join(tasks).join(images))
 _FINISHED = turns.c.state.in_([State.DONE, State.SKIPPED]), tasks.c.id.not_in(bindparam("held", expanding=True))
 _LAST = _WITH_TASKS.where(_OWN, *_FINISHED).order_by(turns.c.number.desc()).limit(1)
 _IS_LATE = or_(turns.c.expires < bindparam("now"), turns.c.expires > bindparam("latest"))
@@ -144,11 +132,11 @@ def _at(campaign: Campaign, now: float) -> dict[str, float]:
     return {"now": now, "latest": now + 2 * campaign.rules.lease}
 
 
-def _next_turn(change: Transaction, person: int, now: float, held: Sequence[int]) -> Turn | NoTurn | None:
+def _next_turn(change: Transaction, person: int, now: float, held: Sequence[int]) -> Turn | Reason | None:
     """The next turn; None if some leases have expired, and must be released first."""
     row = change.person(person)
     if (reason := _why_blocked(change, row)) is not None:
-        return NoTurn(reason)
+        return reason
     begun = change.connection.execute(_BEGUN_OR_LATE, {"who": person, **_at(change.campaign, now)}).all()
     if any(turn.is_late for turn in begun):
         return None
@@ -157,7 +145,7 @@ def _next_turn(change: Transaction, person: int, now: float, held: Sequence[int]
             own = change.connection.execute(_OWN_WITH_TASK, {"who": person, "of_task": turn.task}).one()
             return _again(change, own, row)
     if len(begun) >= _MOST_HELD:
-        return NoTurn("waiting")
+        return "waiting"
     held = sorted(set(held) - {turn.task for turn in begun})  # their lease has expired
     if row.has_lapsed and (again := _resume(change, row, held, now + change.rules.lease)) is not None:
         return again
@@ -165,10 +153,10 @@ def _next_turn(change: Transaction, person: int, now: float, held: Sequence[int]
     if choice is None and row.stage == Stage.PRACTICE and not begun:
         row = end_practice(change, row)
         if row.stage == Stage.FAILED:
-            return NoTurn("failed")
+            return "failed"
         choice = choose_task(change, row, held)
     if choice is None:
-        return NoTurn("waiting" if begun or is_left(change, row) else "finished")
+        return "waiting" if begun or is_left(change, row) else "finished"
     _begin(change, row, choice, now + change.rules.lease)
     place = first_place(change, row, choice.task) if choice.task.kind == Kind.MAIN else row.position
     change.connection.execute(_MOVE, {"who": person, "place": place, "drawn": 1})

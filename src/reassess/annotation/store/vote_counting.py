@@ -188,9 +188,7 @@ _COUNT_GOLDEN = (
 )
 _ANSWERS_TO = (
     select(answers.c.answer, answers.c.person, people.c.role)
-    .select_from(answers)
-    .join(people, people.c.id == answers.c.person)
-    .join(questions, questions.c.id == answers.c.question)
+    .select_from(answers.join(people).join(questions))
     .outerjoin(turns, and_(turns.c.task == questions.c.task, turns.c.person == answers.c.person))
     .where(answers.c.question == bindparam("of"), or_(turns.c.state.is_(None), turns.c.state != State.SKIPPED))
     .order_by(answers.c.id)
@@ -227,12 +225,8 @@ def renew_truth(change: Transaction, asked: Sequence[Row[Any]], kind: str) -> No
             continue
         both = (row.truth, -1), (truth, +1)
         for value, more in both:
-            _count_question(change, value, more)
+            if value is not None:
+                column = (campaign.c.golden_invalid, campaign.c.golden_valid)[value]
+                change.connection.execute(update(campaign).values({column: column + more}))
         raters = [each for each in rows if each.role == Role.RATER]
         count_golden(change, [(each.person, value, each.answer, more) for each in raters for value, more in both])
-
-
-def _count_question(change: Transaction, truth: int | None, more: int) -> None:
-    if truth is not None:
-        column = (campaign.c.golden_invalid, campaign.c.golden_valid)[truth]
-        change.connection.execute(update(campaign).values({column: column + more}))

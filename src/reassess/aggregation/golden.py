@@ -87,6 +87,25 @@ def _enough(agreeing: npt.NDArray[np.int64], experts: Votes, at_least: int | Non
 class Golden:
     """Whether each of some (image, class) questions is valid.
 
+    Parameters
+    ----------
+    questions
+        The golden pairs.
+    valid
+        bool, shape (questions,). At least one is valid.
+    exclusive
+        Whether the experts chose one class for each image. The pairs are then each image with every class, and a class
+        without a score has 0 if its image has scores.
+    by_experts
+        The experts' truth and its rule; None if the truth comes from elsewhere.
+    unrated
+        Number of pairs that `without_unrated` removed.
+
+    Raises
+    ------
+    DataError
+        No pair is valid, or there is none.
+
     Examples
     --------
     >>> questions = Questions.from_columns(["a.png", "a.png", "b.png"], np.array([1, 2, 1]))
@@ -94,13 +113,11 @@ class Golden:
     Golden(3 pairs on 2 images, 2 valid)
     """
 
-    questions: Questions  # the golden pairs
-    valid: npt.NDArray[np.bool_]  # (questions,); at least one is
-    # Whether the experts chose one class for each image. The pairs are then each image with every class, and a class
-    # without a score has 0 if its image has scores.
+    questions: Questions
+    valid: npt.NDArray[np.bool_]
     exclusive: bool = False
-    by_experts: ExpertTruth | None = None  # the experts' truth and its rule; None if the truth comes from elsewhere
-    unrated: int = 0  # number of pairs that `without_unrated` removed
+    by_experts: ExpertTruth | None = None
+    unrated: int = 0
 
     def __post_init__(self) -> None:
         check_shape(self.valid, (len(self.questions),), what="the truth of golden pairs")

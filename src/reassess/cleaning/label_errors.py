@@ -11,7 +11,7 @@ from reassess.cleaning.held_out import HeldOutPredictions, cleaning_of
 from reassess.cleaning.posterior_rule import by_posterior
 from reassess.core import Cleaning
 from reassess.core.checks import check_known, check_number, check_type
-from reassess.errors import DataError, MissingPackageError
+from reassess.errors import DataError, importing
 
 CleaningMethod = Literal["posterior", "consistent", "confident"]
 LEAST_QUALITY = 0.5  # of a label that is kept
@@ -58,7 +58,7 @@ def find_label_errors(
     DataError
         An option does not belong to the method, or is out of range; a file has ids only; no checked question is the
         label of an image; the precision cannot be reached; or no image of a class is kept.
-    MissingPackageError
+    importing
         cleanlab is not installed, for ``confident``.
 
     Warns
@@ -144,10 +144,8 @@ def _most_often(best: npt.NDArray[np.int32], labels: npt.NDArray[np.int32], clas
 
 def _by_confident_learning(held_out: HeldOutPredictions) -> Cleaning:
     """Keep an image if cleanlab's confident learning does not call its label an issue."""
-    try:
+    with importing("cleanlab", extra="confident", purpose="confident learning"):
         from cleanlab.filter import find_label_issues
-    except ImportError as error:
-        raise MissingPackageError("cleanlab", extra="confident", purpose="confident learning") from error
     probabilities = ClassCandidates.of(held_out, most=held_out.classes)
     rows = np.exp(probabilities.logs.astype(np.float64))
     rows /= rows.sum(axis=1, keepdims=True)

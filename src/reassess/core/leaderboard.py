@@ -22,13 +22,37 @@ _FIRST_WORD = re.compile(r"[^\W\d_]+(?=[^/\\]*$)")  # the first word, letters al
 
 @dataclass(frozen=True)
 class LeaderboardRow:
-    """One row of a leaderboard."""
+    """One row of a leaderboard.
 
-    model: str  # its name
-    original: float  # top-1 accuracy by the original labels, in percent
-    real: float  # and by the reassessed ones
-    image_size: int | None = None  # pixels of a side of the images that it was shown; None where that is not known
-    parameters: float | None = None  # number of its parameters, in millions; None where that is not known
+    Parameters
+    ----------
+    model
+        Name of the model.
+    original
+        Top-1 accuracy by the original labels, in percent.
+    real
+        Top-1 accuracy by the reassessed labels, in percent.
+    image_size
+        Side of the images that the model was shown, in pixels; None if unknown.
+    parameters
+        Number of its parameters, in millions; None if unknown.
+
+    Raises
+    ------
+    DataError
+        A number is out of range.
+
+    Examples
+    --------
+    >>> print(LeaderboardRow("resnet50", 76.1, 83.0, image_size=224))
+    resnet50 at 224
+    """
+
+    model: str
+    original: float
+    real: float
+    image_size: int | None = None
+    parameters: float | None = None
 
     def __post_init__(self) -> None:
         for accuracy in (self.original, self.real):

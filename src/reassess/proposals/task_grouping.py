@@ -245,6 +245,11 @@ def votes_until_closed(votes: Votes, model: RaterModel, stop: StopRule, at_most:
 def seconds_per_vote(votes: Votes) -> float:
     """Mean seconds per vote; the longest 1 % count as the 99th percentile, since a rater may be interrupted.
 
+    Parameters
+    ----------
+    votes
+        Votes with times; votes without one do not count.
+
     Raises
     ------
     DataError

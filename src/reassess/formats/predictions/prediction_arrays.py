@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import Classes, Predictions
-from reassess.errors import DataError, MissingPackageError
+from reassess.errors import DataError, importing
 from reassess.formats.archives import check_declared, check_size, open_archive, read_npy
 from reassess.formats.files import check_input
 from reassess.formats.predictions.output_lists import are_in_sorted_order, check_outputs, refuse_ids
@@ -99,10 +99,8 @@ def _names(array: npt.NDArray[Any], where: str) -> list[str]:
 
 def read_torch_content(path: Path) -> ArrayContent:
     """The one tensor of a pt or pth file, loaded as weights only."""
-    try:
+    with importing("torch", extra="torch", purpose=f"reading {path.suffix} files"):
         import torch
-    except ImportError as error:
-        raise MissingPackageError("torch", extra="torch", purpose=f"reading {path.suffix} files") from error
     check_input(path)
     try:
         if zipfile.is_zipfile(path):
@@ -128,10 +126,8 @@ def read_torch_content(path: Path) -> ArrayContent:
 
 def read_safetensors_content(path: Path) -> ArrayContent:
     """The one tensor of a safetensors file, which is as large as the file."""
-    try:
+    with importing("safetensors", extra="torch", purpose="reading .safetensors files"):
         from safetensors.torch import load_file
-    except ImportError as error:
-        raise MissingPackageError("safetensors", extra="torch", purpose="reading .safetensors files") from error
     from safetensors import SafetensorError
 
     check_input(path)

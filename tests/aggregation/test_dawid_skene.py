@@ -123,8 +123,7 @@ def random_votes(seed: int, *, items: int = 30, raters: int = 5, answers: int = 
 
 def stopped(votes: Votes, **options: Any) -> Any:
     """Some iterations, without the warning that there could be more."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
         return fit_dawid_skene(votes, **options)
 
 

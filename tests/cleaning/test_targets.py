@@ -19,8 +19,7 @@ SCORES = Scores(QUESTIONS, np.array([0.25, 0.1, 0.7, 0.0]))
 
 
 def made(*arguments: object, **options: object) -> TrainingTargets:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ReassessWarning)
+    with warnings.catch_warnings(action="ignore", category=ReassessWarning):
         return training_targets(*arguments, **options)
 
 

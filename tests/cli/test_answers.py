@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from reassess.formats import read_score_file
-from tests.helpers import Runner, results_of, write_csv
+from tests.helpers import Runner, message_of, output_of, results_of, write_csv
 
 HEADINGS = "image,class,rater,answer"
 GERMAN = ("nein", "vielleicht", "ja")
@@ -53,14 +53,12 @@ def test_every_command_reads_votes_in_another_language_as_in_english(folder: Pat
         results[name] = found = []
         given = "--benchmark", name, "--quiet"
         for method in ("majority", "mean", "em", "calibrated"):
-            made = run("aggregate", *given, "--method", method, "-o", f"{name}/scores.csv", "--force", *answers)
-            assert (made.code, made.err) == (0, "")
+            output_of(run("aggregate", *given, "--method", method, "-o", f"{name}/scores.csv", "--force", *answers))
             found.append((method, read_score_file(f"{name}/scores.csv").values.tolist()))
         assert run("labels", *given, "--threshold", "0.5", "-o", f"{name}/labels.csv").code == 0
         for command, *files in (("compare", "p.csv", "q.csv"), ("show", "03.png")):
             assert run(command, *files, *given).code == 0, command
-        report = run("report", "p.csv", "q.csv", *given, "--chart", "curve", "-o", "curve.svg", "--force")
-        assert (report.code, report.err) == (0, "")
+        output_of(run("report", "p.csv", "q.csv", *given, "--chart", "curve", "-o", "curve.svg", "--force"))
         found.append([one["average_precision"] for one in results_of(run, "curve", *given)])
         found.append(results_of(run, "evaluate", "p.csv", *given)[0]["mistakes"])
         found.append(results_of(run, "raters", *given)["raters"])
@@ -121,9 +119,7 @@ def test_votes_and_golden_answers_of_two_kinds_are_refused(folder: Path, run: Ru
     write_csv("choices.csv", "image,rater,answer", [("a", "x", "cat"), ("b", "y", "dog")])
     write_csv("golden.csv", HEADINGS, [("a", "cat", "eve", "yes")])
     for command in (("aggregate", "choices.csv", "-o", "t.csv"), ("raters", "choices.csv")):
-        result = run(*command, "--golden", "golden.csv")
-        assert (result.code, result.out) == (1, "")
-        assert result.err == (
+        assert message_of(run(*command, "--golden", "golden.csv")) == (
             "Error: votes of different kinds cannot be joined\n"
             "  where:   choices.csv and golden.csv\n"
             "  found:   one class for each image, and answers to (image, class) questions\n"

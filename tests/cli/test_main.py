@@ -15,7 +15,7 @@ import pytest
 from reassess import __version__
 from reassess.cli import app, main
 from reassess.cli.help_pages import COMMANDS
-from tests.helpers import Run, Runner, in_one_line, leaves, python
+from tests.helpers import Run, Runner, in_one_line, leaves, message_of, output_of, python
 
 LINES = {name: line for lines in COMMANDS.values() for name, line in lines.items()}
 NAMES = tuple(app.list_commands(click.Context(app)))
@@ -23,27 +23,24 @@ NAMES = tuple(app.list_commands(click.Context(app)))
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])
 def test_help_lists_every_command(flag: str, run: Runner) -> None:
-    result = run(flag)
-    assert (result.code, result.err) == (0, "")
+    out = output_of(run(flag))
     for lines in COMMANDS.values():
         for name, line in lines.items():
-            assert f"{name} {line}" in in_one_line(result.out)
+            assert f"{name} {line}" in in_one_line(out)
 
 
 @pytest.mark.parametrize(("name", "line"), LINES.items())
 def test_every_command_has_help_of_its_own_that_begins_with_its_line_in_the_list(
     name: str, line: str, run: Runner
 ) -> None:
-    result = run(*name.split(), "--help")
-    assert (result.code, result.err) == (0, "")
-    assert result.out.startswith(f"Usage: reassess {name} ")
-    assert line in in_one_line(result.out)
+    out = output_of(run(*name.split(), "--help"))
+    assert out.startswith(f"Usage: reassess {name} ")
+    assert line in in_one_line(out)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_command_takes_the_common_options(name: str) -> None:
     command = app.get_command(click.Context(app), name)
-    assert command is not None
     for leaf in leaves(command).values():
         options = {option for param in leaf.params for option in param.opts}
         assert {"--json", "--quiet", "--verbose"} <= options
@@ -54,7 +51,6 @@ def test_every_command_takes_the_common_options(name: str) -> None:
 @pytest.mark.parametrize(("given", "why"), [("", "A path is not empty."), ("a\0b", "A path holds no null byte.")])
 def test_every_path_is_refused_that_no_system_knows(name: str, given: str, why: str) -> None:
     command = app.get_command(click.Context(app), name)
-    assert command is not None
     for leaf in leaves(command).values():
         for param in leaf.params:
             if isinstance(param.type, click.Path):
@@ -136,17 +132,13 @@ def test_the_package_runs_as_a_module() -> None:
     ],
 )
 def test_a_wrong_call_is_exit_code_2_and_says_what_is_wrong(argv: list[str], expected: str, run: Runner) -> None:
-    result = run(*argv)
-    assert (result.code, result.out) == (2, "")
-    assert expected in result.err
+    assert expected in message_of(run(*argv), 2)
 
 
 def test_a_wrong_file_is_exit_code_1_with_one_message(run: Runner, tmp_path: Path, no_known_data: None) -> None:
     labels = tmp_path / "labels.json"
     labels.write_text("not json")
-    result = run("evaluate", tmp_path / "a.npy", "--labels", labels)
-    assert (result.code, result.out) == (1, "")
-    assert result.err == (
+    assert message_of(run("evaluate", tmp_path / "a.npy", "--labels", labels)) == (
         "Error: file is not JSON\n"
         f"  where:   {labels}\n"
         "  found:   Expecting value: line 1 column 1 (char 0)\n"

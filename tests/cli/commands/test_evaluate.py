@@ -14,7 +14,7 @@ from reassess import __version__
 from reassess.core import LabelSets, class_folder_order
 from reassess.core.image_names import validation_names
 from reassess.evaluation import MISTAKE_KINDS
-from tests.helpers import RealFile, Runner, document_of, results_of, write_csv
+from tests.helpers import RealFile, Runner, document_of, message_of, output_of, results_of, write_csv
 
 LABELS = {
     "shop/1.jpg": ["mug", "cup"],
@@ -52,14 +52,13 @@ def test_every_file_that_the_results_rest_on_is_named_with_its_hash(shop: Path, 
     parts = {part: next(shop.glob(f"{part}.*")) for part in ("labels", "scores", "golden")}
     for path in parts.values():
         path.rename(Path("benchmark", path.name))
-    result = run("evaluate", "poor.csv", "--benchmark", "benchmark")
-    assert (result.code, result.err) == (0, "")
+    out = output_of(run("evaluate", "poor.csv", "--benchmark", "benchmark"))
     files = [
         f"{part} {file}, sha256 {hashlib.sha256(Path(file).read_bytes()).hexdigest():.12}"
         for part, file in ((part, f"benchmark/{path.name}") for part, path in parts.items())
     ]
     names = ", ".join(f"benchmark/{path.name}" for path in parts.values())
-    assert result.out.splitlines() == [
+    assert out.splitlines() == [
         "file       reassessed top-1 %             95 %   original top-1 %     soft   recall   scored   not scored",
         "─────────────────────────────────────────────────────────────────────────────────────────────────────────",
         "poor.csv                66.67   20.77 to 93.85                  -   0.7833        -        3            1",
@@ -148,9 +147,7 @@ def test_all_k_of_all_files_stand_in_the_table(shop: Path, run: Runner) -> None:
     )
     Path("labels5.json").write_text(json.dumps({"shop/2.jpg": [4], "shop/4.jpg": [0]}))
     write_csv("one.csv", "image,prediction", [("shop/2.jpg", 4)])
-    result = run("evaluate", "five.csv", "one.csv", "--labels", "labels5.json", "--quiet")
-    assert (result.code, result.err) == (0, "")
-    lines = result.out.splitlines()
+    lines = output_of(run("evaluate", "five.csv", "one.csv", "--labels", "labels5.json", "--quiet")).splitlines()
     assert "labels5 top-1 %" in lines[0]
     assert "labels5 top-5 %" in lines[0]
     assert [line.split()[:6] for line in lines[2:]] == [
@@ -183,9 +180,9 @@ def test_unknown_images_are_an_error_or_counted(shop: Path, run: Runner) -> None
 def test_one_bad_file_among_many_is_its_error_and_no_table(shop: Path, run: Runner) -> None:
     write_csv("bad.csv", "image,prediction", [("shop/1.jpg", "spoon")])
     for files in (["good.csv", "bad.csv", "poor.csv"], ["bad.csv", "good.csv"]):
-        result = run("evaluate", *files, "--labels", "labels.json", "--details", "out.csv")
-        assert (result.code, result.out) == (1, "")
-        assert result.err.startswith("Error: prediction is not a class\n  where:   bad.csv, column prediction\n")
+        assert message_of(run("evaluate", *files, "--labels", "labels.json", "--details", "out.csv")).startswith(
+            "Error: prediction is not a class\n  where:   bad.csv, column prediction\n"
+        )
         assert not Path("out.csv").exists()
 
 
@@ -263,8 +260,7 @@ def test_a_row_for_each_image_and_model_tells_what_happened(ids: list[Any], run:
     write_csv("original.csv", "image,class", [("shop/1.jpg", "cup"), ("shop/2.jpg", "mug"), ("shop/3.jpg", "bowl")])
     argv = ["evaluate", "ids.npy", "poor.csv", "--labels", "labels.json", "--original", "original.csv"]
     argv += ["--classes", "outputs.txt"]
-    result = run(*argv, "--details", "out.csv", "--quiet")
-    assert (result.code, result.err) == (0, "")
+    output_of(run(*argv, "--details", "out.csv", "--quiet"))
     headings = "file image state labels top1 correct rank valid_found original_rank label_error score mistake"
     rows = read_csv("out.csv")
     valid = {image: "; ".join(sorted(names)) for image, names in LABELS.items()}
@@ -324,9 +320,7 @@ def test_several_thresholds_show_how_accuracy_and_ranks_move(shop: Path, run: Ru
         ("second.csv", 0.88, 2, (0, 2)),
     ]
     assert [(r["file"], r["threshold"], r["rank"], counts(r["real"]["1"])) for r in results] == expected
-    result = run(*argv)
-    assert (result.code, result.err) == (0, "")
-    lines = result.out.splitlines()
+    lines = output_of(run(*argv)).splitlines()
     assert lines[0].split() == ["file", "at", "0.7,", "%", "rank", "at", "0.88,", "%", "rank"]
     assert [line.split() for line in lines[2:4]] == [
         ["first.csv", "66.67", "1", "100.0", "1"],
@@ -345,9 +339,10 @@ def test_several_thresholds_show_how_accuracy_and_ranks_move(shop: Path, run: Ru
 def test_a_number_that_an_option_does_not_take_is_a_usage_error(
     option: str, value: str, message: str, shop: Path, run: Runner
 ) -> None:
-    result = run("evaluate", "good.csv", "--scores", "scores.csv", option, value)
-    assert (result.code, result.out) == (2, "")
-    assert result.err.splitlines()[-1] == f"Error: Invalid value for '{option}': {message}"
+    assert (
+        message_of(run("evaluate", "good.csv", "--scores", "scores.csv", option, value), 2).splitlines()[-1]
+        == f"Error: Invalid value for '{option}': {message}"
+    )
 
 
 # Known data
@@ -416,9 +411,9 @@ def test_labels_cut_from_scores_have_imagenet_classes_also_without_original_labe
     np.save("wide.npy", np.zeros((1, 1001), np.float32))
     Path("one.txt").write_text("ILSVRC2012_val_00000001.JPEG\n")
     argv = ["evaluate", "wide.npy", "--names", "one.txt", "--threshold", "0.8", "--original", "none"]
-    result = run(*argv)
-    assert (result.code, result.out) == (1, "")
-    assert result.err.startswith("Error: wrong number of outputs\n  where:   wide.npy\n  allowed: 1,000 columns\n")
+    assert message_of(run(*argv)).startswith(
+        "Error: wrong number of outputs\n  where:   wide.npy\n  allowed: 1,000 columns\n"
+    )
 
 
 def test_where_nothing_checks_the_order_of_rows_it_says_so_and_what_to_fetch(
@@ -594,9 +589,8 @@ DUPLICATES = [
 
 def test_images_that_another_set_repeats_are_left_out(shop: Path, run: Runner) -> None:
     write_csv("repeats.csv", "set,image,group,kind", DUPLICATES)
-    result = run("evaluate", "good.csv", "poor.csv", "--labels", "labels.json", "--duplicates", "repeats.csv")
-    assert (result.code, result.err) == (0, "")
-    lines = result.out.splitlines()
+    argv = ("evaluate", "good.csv", "poor.csv", "--labels", "labels.json", "--duplicates", "repeats.csv")
+    lines = output_of(run(*argv)).splitlines()
     assert [line.split()[-2:] for line in lines[2:4]] == [["1", "3"], ["1", "3"]], "scored, and left out"
     at = lines.index("file       excluded   top-1 % of all   of the rest   change               95 %")
     assert lines[at + 2 : at + 4] == [

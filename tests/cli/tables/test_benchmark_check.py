@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import Run, Runner, results_of, write_files
+from tests.helpers import Run, Runner, output_of, results_of, write_files
 
 FILES = {
     "images/cat/tom.jpg": "",
@@ -28,9 +28,7 @@ def lines(out: str) -> list[str]:
 
 
 def test_a_check_prints_parts_commands_and_names_that_do_not_fit(pets: Path, run: Runner) -> None:
-    result = run("status", "pets")
-    assert (result.code, result.err) == (0, "")
-    assert lines(result.out) == [
+    assert lines(output_of(run("status", "pets"))) == [
         "pets",
         "part file format contents",
         "images images folder 3 images",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from reassess.core import Classes, UnknownClasses
 from reassess.errors import ReassessWarning
 from reassess.formats import read_predictions
-from tests.helpers import File, Refused, write_csv
+from tests.helpers import File, Refused, warned, write_csv
 
 ANIMALS = Classes(
     4,
@@ -85,9 +85,8 @@ def test_outputs_that_are_no_class_are_left_out_and_counted_in_files_of_ids(
         "5 predictions by 3 names that no class has, left out: anteater, wolf, -; "
         "2 images left without a prediction, counted as wrong"
     )
-    with pytest.warns(ReassessWarning) as caught:
+    with warned(f"{tmp_path / name}: {text}"):
         read = read_predictions(tmp_path / name, ANIMALS, outputs=LISTED, unknown_class=unknown_class)
-    assert [str(each.message) for each in caught] == [f"{tmp_path / name}: {text}"]
     assert read.class_ids.tolist() == [[2, -1], [0, 1], [-1, -1], [-1, -1]]
     assert read.unknown_classes == UnknownClasses(5, ("anteater", "wolf", "-"))
     assert read.detected.endswith(f"; 3 outputs left out (no such class): anteater, wolf, -; {text}")
@@ -147,9 +146,8 @@ def test_a_column_of_no_class_is_said_whatever_kind_of_numbers_the_scores_are(
         assert read_predictions(path, ANIMALS).best(1)[0].tolist() == [[3], [3]]
         return
     text = "a column that is not a class has the highest score in 2 of 2 rows"
-    with pytest.warns(ReassessWarning) as caught:
+    with warned(f"{path}: {text}, and is dropped: fox"):
         read_predictions(path, ANIMALS)
-    assert [str(each.message) for each in caught] == [f"{path}: {text}, and is dropped: fox"]
     assert refused(read_predictions, path, ANIMALS, unknown_class="error") == "unknown-class at s.csv"
 
 

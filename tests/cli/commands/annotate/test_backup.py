@@ -7,7 +7,7 @@ import pytest
 
 from reassess import annotation
 from reassess.annotation.store import schema
-from tests.helpers import Run, document_of
+from tests.helpers import Run, document_of, output_of
 
 
 def test_a_copy_is_a_campaign(create: Callable[..., Run], run: Callable[..., Run]) -> None:
@@ -36,9 +36,7 @@ def test_upgrade_copies_the_campaign_first(
 ) -> None:
     create()
     before = Path("pets.db").read_bytes()
-    result = run("annotate", "backup", "pets.db", "-o", "copy.db", "--upgrade")
-    assert (result.code, result.err) == (0, "")
-    assert result.out.splitlines()[1:] == [
+    assert output_of(run("annotate", "backup", "pets.db", "-o", "copy.db", "--upgrade")).splitlines()[1:] == [
         f"pets.db: already has form {schema.FORM}",
         "next: reassess annotate serve pets.db",
     ]

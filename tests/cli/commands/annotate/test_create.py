@@ -12,7 +12,7 @@ from sqlalchemy import select
 from reassess import annotation
 from reassess.annotation.store import schema
 from reassess.annotation.store.shown_items import shown_classes
-from tests.helpers import Run, document_of, picture, write_files
+from tests.helpers import Run, document_of, message_of, output_of, picture, write_files
 
 Create = Callable[..., Run]
 
@@ -23,9 +23,7 @@ def rows(table: Any) -> list[Any]:
 
 
 def test_output_names_the_next_step(create: Create) -> None:
-    result = create()
-    assert (result.code, result.err) == (0, "")
-    *lines, inputs, following = result.out.splitlines()
+    *lines, inputs, following = output_of(create()).splitlines()
     assert lines == [
         "pets.db: 4 tasks, 8 questions, 40 votes (5 per question)",
         "golden: 4 tasks, 8 questions (8 answered by experts)",
@@ -78,16 +76,12 @@ def test_tasks_name_classes_that_the_benchmark_knows_by_wnid_only(create: Create
         Path(file).write_text(text.replace(",cat", ",n02123045").replace(",dog", ",n02110958"))
     task = {"task": 0, "image": "0.png", "classes": [{"class": "n02123045", "name": "tabby"}]}
     Path("tasks.jsonl").write_text(json.dumps(task) + "\n")
-    result = create()
-    assert (result.code, result.err) == (0, "")
-    assert result.out.startswith("pets.db: 1 task, 1 question, ")
+    assert output_of(create()).startswith("pets.db: 1 task, 1 question, ")
 
 
 @pytest.mark.parametrize("tasks", ["tasks.jsonl", "proposals.csv"])
 def test_golden_questions_are_drawn_from_tasks_or_candidates(create: Create, tasks: str) -> None:
-    result = create("--golden", "3", "--seed", "1", tasks=tasks)
-    assert (result.code, result.err) == (0, "")
-    assert result.out.splitlines()[:2] == [
+    assert output_of(create("--golden", "3", "--seed", "1", tasks=tasks)).splitlines()[:2] == [
         "pets.db: 2 tasks, 4 questions, 20 votes (5 per question)",
         "golden: 6 tasks, 12 questions (8 answered by experts)",
     ]
@@ -110,9 +104,7 @@ def test_golden_questions_come_with_answers_or_without(create: Create) -> None:
         ("more.csv", "golden: 5 tasks, 10 questions (8 answered by experts)"),
         ("votes.csv", "golden: 1 task, 1 question (1 answered by experts)"),
     ):
-        result = create("--golden", golden, "--force")
-        assert (result.code, result.err) == (0, "")
-        assert result.out.splitlines()[1] == line
+        assert output_of(create("--golden", golden, "--force")).splitlines()[1] == line
     Path("pets/golden.csv").unlink()
     told = create("--golden", "more.csv", "--stop", "0.1,0.9", "--force").out.splitlines()
     assert told[1:3] == [
@@ -125,9 +117,7 @@ def test_golden_questions_come_with_answers_or_without(create: Create) -> None:
 def test_disagreeing_experts_are_counted(create: Create) -> None:
     more = "4.png,cat,fay,no\n5.png,cat,fay,maybe\n6.png,cat,fay,no\n6.png,cat,gus,yes\n"
     Path("pets/golden.csv").write_text(Path("pets/golden.csv").read_text() + more)
-    result = create()
-    assert (result.code, result.err) == (0, "")
-    assert result.out.splitlines()[2] == (
+    assert output_of(create()).splitlines()[2] == (
         "experts disagree on 2 golden questions: a class is valid if more than half of its experts said yes"
     )
     assert document_of(create("--force", "--json"), "annotate")["results"]["golden_split"] == 2
@@ -136,17 +126,13 @@ def test_disagreeing_experts_are_counted(create: Create) -> None:
 def test_an_expert_with_two_answers_is_named_with_both_lines(create: Create) -> None:
     golden = Path("pets/golden.csv")
     golden.write_text(golden.read_text() + "5.png,cat,eve,yes\n4.png,dog,eve,Yes\n")
-    result = create()
-    assert (result.code, result.out) == (1, "")
-    assert "\n  where:   pets/golden.csv, line 3\n  found:   no, and Yes in line 11\n" in result.err
+    assert "\n  where:   pets/golden.csv, line 3\n  found:   no, and Yes in line 11\n" in message_of(create())
     assert not Path("pets.db").exists()
 
 
 def test_without_a_benchmark_raters_see_what_the_tasks_say(pets: Path, run: Callable[..., Run]) -> None:
     argv = ["annotate", "create", "pets.db", "tasks.jsonl", "--force"]
-    result = run(*argv)
-    assert (result.code, result.err) == (0, "")
-    assert "images: 4, not hashed: serve needs --images\n" in result.out
+    assert "images: 4, not hashed: serve needs --images\n" in output_of(run(*argv))
     assert [row.name for row in rows(schema.classes)] == ["cat", "dog"]
     Path("tasks.jsonl").write_text('{"task": 0, "image": "0.png", "classes": [{"class": 7}]}\n')
     result = run(*argv)
@@ -161,8 +147,7 @@ def test_without_a_class_list_classes_are_the_names_in_the_files(create: Create,
     (pets / "pets/classes.txt").unlink()
     (pets / "pets/original.csv").unlink()
     write_files(pets, {"pets/golden.csv": "image,class,rater,answer\n4.png,dog,eve,yes\n4.png,ant,eve,no\n"})
-    result = create()
-    assert (result.code, result.err) == (0, "")
+    output_of(create())
     with annotation.using_campaign("pets.db") as campaign:
         assert [(one.id, one.name) for one in shown_classes(campaign)] == [(0, "ant"), (1, "cat"), (2, "dog")]
         exported = annotation.export_votes(campaign)
@@ -187,9 +172,7 @@ def test_without_a_class_list_classes_are_the_names_in_the_files(create: Create,
 def test_invalid_options_are_refused(create: Create, options: list[str], code: int, expected: str) -> None:
     Path("items.csv").write_text("item,rater,answer\nx,eve,yes\n")
     Path("scale.csv").write_text("image,class,rater,answer\n4.png,cat,eve,1\n4.png,dog,eve,0\n")
-    result = create(*options)
-    assert (result.code, result.out) == (code, "")
-    assert expected in result.err
+    assert expected in message_of(create(*options), code)
     assert not Path("pets.db").exists()
 
 
@@ -203,9 +186,7 @@ def test_invalid_options_are_refused(create: Create, options: list[str], code: i
 )
 def test_invalid_parts_of_the_folder_are_refused(create: Create, content: dict[str, Any], expected: str) -> None:
     write_files(Path(), content)
-    result = create()
-    assert (result.code, result.out) == (1, "")
-    assert result.err.startswith(f"Error: {expected}")
+    assert message_of(create()).startswith(f"Error: {expected}")
     assert not Path("pets.db").exists()
 
 
@@ -240,9 +221,7 @@ def test_a_campaign_with_answers_is_kept(
     run("annotate", "invite", "pets.db", "ann")
     work()
     before = Path("pets.db").read_bytes()
-    result = create(*force)
-    assert (result.code, result.out) == (1, "")
-    assert result.err == (
+    assert message_of(create(*force)) == (
         "Error: file is a campaign with answers, and is not replaced\n"
         "  where:   pets.db\n"
         "  found:   8 answers\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reassess import annotation
-from tests.helpers import Run, document_of
+from tests.helpers import Run, document_of, message_of
 
 Invite = Callable[..., Run]
 
@@ -63,9 +63,7 @@ def test_links_have_the_address_of_the_pages(invite: Invite) -> None:
 
 def test_force_replaces_a_link_and_revoke_ends_it(invite: Invite) -> None:
     first = links_of(invite("ann"))["ann"]
-    result = invite("bob", "ann")
-    assert (result.code, result.out) == (1, "")
-    assert result.err == (
+    assert message_of(invite("bob", "ann")) == (
         "Error: person already exists\n"
         "  found:   ann\n"
         "  fix:     choose another name, or --force for a new link, or --revoke\n"
@@ -109,9 +107,9 @@ def test_next_step_serves_the_pages_at_the_address(invite: Invite, address: str,
     ],
 )
 def test_invalid_addresses_are_usage_errors(run: Callable[..., Run], address: str, wrong: str) -> None:
-    result = run("annotate", "invite", "none.db", "ann", "--address", address)
-    assert (result.code, result.out) == (2, "")
-    assert result.err.endswith(f"Error: Invalid value for '--address': {address!r} {wrong}\n")
+    assert message_of(run("annotate", "invite", "none.db", "ann", "--address", address), 2).endswith(
+        f"Error: Invalid value for '--address': {address!r} {wrong}\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -129,9 +127,7 @@ def test_invalid_addresses_are_usage_errors(run: Callable[..., Run], address: st
 def test_invalid_people_are_refused_and_nobody_is_added(
     invite: Invite, argv: list[str], code: int, expected: str
 ) -> None:
-    result = invite(*argv)
-    assert (result.code, result.out) == (code, "")
-    assert expected in result.err
+    assert expected in message_of(invite(*argv), code)
     assert people() == [("eve", "expert", False)]
 
 

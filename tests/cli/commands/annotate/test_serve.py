@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.annotation_load import PageClient
-from tests.helpers import Run
+from tests.helpers import Run, message_of
 
 Create = Callable[..., Run]
 
@@ -92,9 +92,7 @@ def test_moved_images_are_found_and_shown_behind_a_proxy(create: Create, run: Ca
     ],
 )
 def test_invalid_addresses_are_usage_errors(run: Callable[..., Run], address: str, expected: str) -> None:
-    result = run("annotate", "serve", "none.db", "--address", address)
-    assert (result.code, result.out) == (2, "")
-    assert expected in result.err
+    assert expected in message_of(run("annotate", "serve", "none.db", "--address", address), 2)
 
 
 def test_the_demo_prints_links_for_a_rater_and_the_owner() -> None:

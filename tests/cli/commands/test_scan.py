@@ -107,8 +107,6 @@ def test_labels_of_a_benchmark_tell_duplicates_with_other_labels(sets: Path, run
         ("scan -o x.csv", 2, "Give a SOURCE, or --benchmark."),
         ("scan train --original labels.csv -o x.csv", 2, "--original goes with --benchmark."),
         ("scan train", 2, "Missing option '-o' / '--output'."),
-        ("scan train train -o x.csv", 1, "duplicate-set"),
-        ("scan train train/cat -o x.csv", 1, "nested-set"),
         ("scan none -o x.csv", 1, "folder-not-found"),
         ("scan list.csv -o list.csv --force", 1, "output-is-input"),
     ],

@@ -62,14 +62,6 @@ def message(function: Callable[..., object], *args: object, **options: object) -
 
 
 @contextmanager
-def refused(code: str) -> Iterator[None]:
-    """A block that raises an error of this code."""
-    with pytest.raises(ReassessError) as caught:
-        yield
-    assert caught.value.code == code, str(caught.value)
-
-
-@contextmanager
 def warned(*texts: str) -> Iterator[None]:
     """A block that warns with these texts, and with no others."""
     with pytest.warns(ReassessWarning) as caught:

@@ -16,12 +16,10 @@ from hypothesis import strategies as st
 
 from reassess.aggregation import Pinned, fit_dawid_skene, posterior
 from reassess.aggregation.em import answer_shares
-from reassess.aggregation.golden import expert_validity
 from reassess.core import VALIDITY, Questions, Votes
 from reassess.errors import ConvergenceWarning
 from reassess.formats import read_score_file, read_vote_file
 from tests.helpers import WORDS, code_of, message, votes_of
-from tests.references import average_precision
 
 
 def reference_em(
@@ -198,17 +196,15 @@ def test_the_1979_example_gives_the_papers_numbers(real_file: Callable[[str], Pa
 def test_em_on_the_released_votes_gives_the_measured_numbers(
     real_file: Callable[[str], Path], real_votes: Callable[[str], Votes]
 ) -> None:
-    votes, experts = real_votes("raters.npz"), real_votes("golden.npz")
+    votes = real_votes("raters.npz")
     published = read_score_file(real_file("scores.npz")).values >= 0.8
-    truth, rows = expert_validity(experts, at_least=3), votes.find(experts.items)
 
     def jaccard(scores: npt.NDArray[Any]) -> float:
         kept = scores >= 0.8
         return np.count_nonzero(kept & published) / np.count_nonzero(kept | published)
 
-    plain = fit_dawid_skene(votes, smoothing=0, pooling=0).posterior.of("valid")
-    assert round(average_precision(truth, plain[rows]), 4) == 0.8922
-    assert round(jaccard(plain), 3) == 0.906
+    plain = fit_dawid_skene(votes, smoothing=0, pooling=0)
+    assert round(jaccard(plain.posterior.of("valid")), 3) == 0.906
     three = fit_dawid_skene(votes, truths=WORDS, smoothing=0, pooling=0)
     assert round(jaccard(three.posterior.of("yes")), 3) == 0.474
     assert three.converged

@@ -252,22 +252,16 @@ def test_raters_who_mostly_give_one_answer_silence_the_warning_unless_the_majori
     assert told == expected
 
 
-@pytest.mark.parametrize("make", [partial(aggregate, method="em"), aggregate])
-def test_golden_answers_that_show_that_em_is_better_silence_the_warning(make: Callable[..., Aggregation]) -> None:
+def test_golden_answers_that_show_that_em_is_better_silence_the_warning_also_where_em_is_named() -> None:
     votes, truth = one_rater_is_against(2)
-    (few,) = tried(votes, expert(range(12), truth[:12]), make)[1]
-    assert "most items have one vote" in few
-    result, told = tried(votes, expert(range(100), truth[:100]), make)
-    assert told == []
-    assert np.mean(result.posterior.most_likely()[100:] == truth[100:]) > 0.85
-
-
-def test_em_warns_of_the_same_whether_it_is_named_or_the_default() -> None:
-    for (votes, truth), golden in ((one_vote_each(4), 5), (one_rater_is_against(2), 40)):
-        experts = expert(range(golden), truth[:golden], votes.answers)
-        result, told = tried(votes, experts)
-        assert result.method == "em"
-        assert tried(votes, experts, partial(aggregate, method="em"))[1] == told
+    few, named = expert(range(12), truth[:12]), partial(aggregate, method="em")
+    (told,) = tried(votes, few)[1]
+    assert "most items have one vote" in told
+    assert tried(votes, few, named)[1] == [told]
+    for make in (aggregate, named):
+        result, none = tried(votes, expert(range(100), truth[:100]), make)
+        assert none == []
+        assert np.mean(result.posterior.most_likely()[100:] == truth[100:]) > 0.85
 
 
 SMALL = ("ms", "rte", "sentiment", "sp", "web", "zencrowd-us")

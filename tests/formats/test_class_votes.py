@@ -238,10 +238,6 @@ def test_classes_may_be_called_yes_and_no_where_they_are_listed(refused: Refused
 
 
 @pytest.mark.parametrize("classes", [None, Classes(2, names=("cat", "dog"))])
-@pytest.mark.parametrize("table", ["image,rater,answer\na,ann,cat\n", "image,class,count\na,cat,2\n"])
-def test_classes_are_not_read_as_answers_to_questions(
-    table: str, classes: Classes | None, refused: Refused, file: File
-) -> None:
-    assert refused(read_vote_file, file("golden.csv", table), answers=("no", "maybe", "yes"), classes=classes) == (
-        "not-on-questions at golden.csv"
-    )
+def test_classes_are_not_read_as_answers_to_questions(classes: Classes | None, refused: Refused, file: File) -> None:
+    table, answers = file("golden.csv", "image,rater,answer\na,ann,cat\n"), ("no", "maybe", "yes")
+    assert refused(read_vote_file, table, answers=answers, classes=classes) == "not-on-questions at golden.csv"

@@ -48,9 +48,8 @@ def test_unrated_images_keep_their_original_label(scores: Path, run: Runner) -> 
 
 
 def test_a_benchmark_without_a_threshold_needs_one(scores: Path, run: Runner) -> None:
-    result = run("labels", "--benchmark", ".", "-o", "labels.json")
-    assert result.code == 2
-    assert f"Give --threshold T: {scores.name} has none yet; it is kept with the labels." in result.err
+    error = message_of(run("labels", "--benchmark", ".", "-o", "labels.json"), 2)
+    assert f"Give --threshold T: {scores.name} has none yet; it is kept with the labels." in error
     result = run("labels", "--benchmark", ".", "-o", "labels.json", "--threshold", "0.8")
     assert result.out.endswith("next: reassess evaluate predictions.npy --benchmark .\n")
     assert json.loads((scores / "benchmark.json").read_text())["threshold"] == 0.8

@@ -28,6 +28,7 @@ from reassess.errors import ReassessError, ReassessWarning
 Refused = Callable[..., str]
 File = Callable[..., Path]
 RealFile = Callable[[str], Path]
+RealVotes = Callable[[str], Votes]
 Needs = Callable[[str], None]
 
 WORDS = ("no", "maybe", "yes")

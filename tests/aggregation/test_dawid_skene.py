@@ -3,9 +3,8 @@
 import math
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from reassess.aggregation.em import answer_shares
 from reassess.core import VALIDITY, Questions, Votes
 from reassess.errors import ConvergenceWarning
 from reassess.formats import read_score_file, read_vote_file
-from tests.helpers import WORDS, code_of, message, votes_of
+from tests.helpers import WORDS, RealFile, RealVotes, code_of, message, votes_of
 
 
 def reference_em(
@@ -180,7 +179,7 @@ def test_many_votes_on_an_item_agree_with_the_reference(smoothing: int, truths: 
     np.testing.assert_allclose(result.history, objectives, rtol=1e-10)
 
 
-def test_the_1979_example_gives_the_papers_numbers(real_file: Callable[[str], Path]) -> None:
+def test_the_1979_example_gives_the_papers_numbers(real_file: RealFile) -> None:
     votes = read_vote_file(real_file("anesthesia-1979.csv"))
     result = fit_dawid_skene(votes, smoothing=0, pooling=0)
     assert result.model.prior.round(4).tolist() == [0.3996, 0.4220, 0.1118, 0.0667]
@@ -193,9 +192,7 @@ def test_the_1979_example_gives_the_papers_numbers(real_file: Callable[[str], Pa
     ]
 
 
-def test_em_on_the_released_votes_gives_the_measured_numbers(
-    real_file: Callable[[str], Path], real_votes: Callable[[str], Votes]
-) -> None:
+def test_em_on_the_released_votes_gives_the_measured_numbers(real_file: RealFile, real_votes: RealVotes) -> None:
     votes = real_votes("raters.npz")
     published = read_score_file(real_file("scores.npz")).values >= 0.8
 

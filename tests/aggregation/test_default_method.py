@@ -15,7 +15,7 @@ import pytest
 from reassess.aggregation import Aggregation, aggregate
 from reassess.core import Classes, Items, LabelSets, Votes
 from reassess.formats import read_vote_file
-from tests.helpers import code_of, message, votes_of
+from tests.helpers import RealFile, code_of, message, votes_of
 
 Ints = npt.NDArray[np.int64]
 ANSWERS = ("cat", "dog")
@@ -283,7 +283,7 @@ def public(folder: Path, most: int = 5_000) -> tuple[Votes, Ints]:
     ("sets", "golden", "expected"), [(SETS, 0, (0.8058, 0.8350, 0.8350)), (SMALL, 100, (0.8352, 0.8751, 0.8872))]
 )
 def test_on_public_sets_the_default_is_better_than_the_majority_or_says_that_it_may_not_be(
-    real_file: Callable[[str], Path], sets: tuple[str, ...], golden: int, expected: tuple[float, ...]
+    real_file: RealFile, sets: tuple[str, ...], golden: int, expected: tuple[float, ...]
 ) -> None:
     """The accuracies are means over the sets, of the majority, em and the default."""
     found = []

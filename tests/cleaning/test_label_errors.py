@@ -3,7 +3,6 @@
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -20,7 +19,7 @@ from reassess.cleaning.noise_model import fit_noise
 from reassess.core import Cleaning, Predictions, Questions, UnknownClasses
 from reassess.errors import ReassessWarning
 from tests.cleaning.simulated import candidates_of, held_out_of, labels_of_classes, simulated, wrong_labels
-from tests.helpers import code_of, fault_of, message
+from tests.helpers import Needs, code_of, fault_of, message
 
 IMAGES, CLASSES = 600, 4
 Digits = tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]
@@ -254,7 +253,7 @@ def test_checked_labels_are_certain_and_suggestions_agree_with_them() -> None:
 
 
 @pytest.fixture(scope="module")
-def digits(needs: Callable[[str], None]) -> Digits:
+def digits(needs: Needs) -> Digits:
     needs("sklearn")
     return _load_digits()
 
@@ -485,7 +484,7 @@ def test_of_many_classes_those_that_are_no_candidates_count(sureness: float, in_
     assert cleaning.noise.share == pytest.approx((labels != truth).mean(), abs=0.025)
 
 
-def test_confident_learning_is_cleanlab_s(needs: Callable[[str], None]) -> None:
+def test_confident_learning_is_cleanlab_s(needs: Needs) -> None:
     needs("cleanlab")
     from cleanlab.filter import find_label_issues
 

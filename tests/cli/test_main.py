@@ -64,11 +64,6 @@ def test_who_names_no_command_reads_the_help(argv: tuple[str, ...], run: Runner)
     assert run(*argv) == Run(2, "", run(*argv, "--help").out.rstrip("\n") + "\n")
 
 
-def test_the_version_is_that_of_the_package(run: Runner) -> None:
-    result = run("--version")
-    assert (result.code, result.out) == (0, f"reassess, version {__version__}\n")
-
-
 def test_a_command_whose_output_is_closed_stops_before_it_reads_or_writes(
     run: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,7 +107,6 @@ def test_the_package_runs_as_a_module() -> None:
         (["evaluate"], "Error: Missing argument 'FILE...'."),
         (["evaluate", "a.npy", "--match", "guess"], "Error: Invalid value for '--match'"),
         (["evaluate", "a.npy", "--by", "random"], "Error: Invalid value for '--by'"),
-        (["evaluate", "a.npy", "a.npy"], "Error: a.npy is given twice."),
         (
             ["evaluate", "a.npy", "--threshold", "0.5", "--labels", "s.npz", "--scores", "t.npz"],
             "Error: With --threshold, the labels are cut from the scores: give --scores or --labels, and not both.",

@@ -8,8 +8,6 @@ from reassess.data import read_original
 from reassess.formats import read_label_file, read_score_file
 from tests.helpers import RealFile, Runner, document_of, message_of, read_posterior
 
-Real = RealFile
-
 
 @pytest.fixture
 def plain(tmp_path: Path) -> Path:
@@ -26,7 +24,7 @@ def plain(tmp_path: Path) -> Path:
     return path
 
 
-def test_imagenet_real_makes_the_published_scores_and_labels(run: Runner, real_file: Real, tmp_path: Path) -> None:
+def test_imagenet_real_makes_the_published_scores_and_labels(run: Runner, real_file: RealFile, tmp_path: Path) -> None:
     published = read_score_file(real_file("scores.npz"))
     real, original = read_label_file(real_file("real.json")), read_original(real_file("validation_labels.txt"))
     output = tmp_path / "scores.npz"

@@ -2,7 +2,6 @@
 
 import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ import pytest
 
 from reassess.formats.files import read_lines
 from tests.cleaning.simulated import simulated, wrong_labels
-from tests.helpers import Runner, document_of, output_of, results_of, write_csv
+from tests.helpers import Needs, Runner, document_of, output_of, results_of, write_csv
 
 NAMES = ("cat", "dog", "eel")
 COUNT = 90
@@ -187,7 +186,7 @@ def test_wrong_labels_are_a_table_that_tasks_reads(training: Path, run: Runner) 
     assert sum(line.count('"class":') for line in read_lines(Path("tasks.jsonl"))) == 24
 
 
-def test_cleanlab_may_be_asked(training: Path, run: Runner, needs: Callable[[str], None]) -> None:
+def test_cleanlab_may_be_asked(training: Path, run: Runner, needs: Needs) -> None:
     needs("cleanlab")
     output_of(run(*CALL, "--method", "confident", "--details", "details.jsonl"))
     assert set(pl.read_ndjson("details.jsonl")["reason"]) == {

@@ -158,7 +158,6 @@ ONE = "Error: --threshold and --original go with one SCORES."
         (["s.csv", "-o", "l.json"], NEEDS),
         (["s.csv", "t.csv", "--threshold", "0.8", "-o", "l.json"], ONE),
         (["a.json", "b.json", "--original", "none"], ONE),
-        (["a.json", "b.json", "a.json"], "Error: a.json is given twice."),
         (["s.csv", "--threshold", "0.8", "-o", "l.json", "--by", "class"], "Error: --by goes with several SETS."),
         (["s.csv", "--threshold", "x", "-o", "l.json"], "Error: Invalid value for '--threshold'"),
     ],

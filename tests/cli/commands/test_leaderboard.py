@@ -1,7 +1,6 @@
 """`reassess leaderboard` compares ReaL with original accuracy over many models, and places one among them."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -161,12 +160,6 @@ def test_the_whole_table_is_written(here: Path, run: Runner) -> None:
     lines = (here / "t.md").read_text().splitlines()
     assert lines[0] == "| model | image size | parameters, M | ReaL % | rank | original % | original rank |"
     assert len(lines) == 2 + 15
-
-
-def test_a_figure_is_written(here: Path, run: Runner, needs: Callable[[str], None]) -> None:
-    needs("matplotlib")
-    output_of(run("leaderboard", "models.csv", "--place", "original=75,real=82", "-o", "f.svg"))
-    assert (here / "f.svg").stat().st_size > 5_000
 
 
 # --- wrong calls ----------------------------------------------------------------------------------------------------

@@ -298,7 +298,6 @@ def test_there_may_be_no_original_labels(pets: Path, run: Runner) -> None:
         (["-o", "out.csv", "--details", "f.svg"], "--golden and --details go with --choose."),
         (["--choose", "recall=0.5", "--golden", "none"], "--choose needs --golden, which cannot be none."),
         (["--choose", "recall=0.5", "--unasked", "-o", "out.csv"], "--unasked and --choose do not go together."),
-        (["vit.csv", "-o", "out.csv"], "vit.csv is given twice."),
         (["--per-image", "inf", "-o", "out.csv"], "'inf' is not a finite number."),
         (["--choose", "recall=0"], "'recall=0' is not a recall: recall=R, with R above 0 and at most 1"),
         (["--choose", "f1"], "'f1' is not a recall: recall=R, with R above 0 and at most 1"),

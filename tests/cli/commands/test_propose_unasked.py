@@ -1,7 +1,6 @@
 """`reassess propose --unasked`: in process, on a user's own data and on the real files."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import pytest
 from reassess.core import LabelSets
 from reassess.formats import read_score_file
 from reassess.formats.tables import read_table
-from tests.helpers import Runner, document_of, message_of, output_of
+from tests.helpers import Needs, Runner, document_of, message_of, output_of
 
 ARGV = ["propose", "a.csv", "b.csv", "--unasked", "--benchmark", "shop", "-o", "out.jsonl"]
 
@@ -99,7 +98,7 @@ def test_a_benchmark_with_votes_and_no_scores_does_not_say_which_pairs_were_rate
 
 
 def test_the_questions_written_of_real_have_names_and_can_be_read_as_questions(
-    needs: Callable[[str], None], tmp_path: Path, run: Runner, real_original: LabelSets, real_labels: LabelSets
+    needs: Needs, tmp_path: Path, run: Runner, real_original: LabelSets, real_labels: LabelSets
 ) -> None:
     needs("timm")
     rng = np.random.default_rng(0)

@@ -8,15 +8,14 @@ import pytest
 
 from reassess import annotation
 from reassess.data import read_labels, read_votes
-from tests.helpers import Run, document_of, message_of, output_of
+from tests.helpers import Run, Runner, document_of, message_of, output_of
 
-Export = Callable[..., Run]
 GOLDEN = ("--golden-share", "0.9")
 
 
 @pytest.fixture
-def export(create: Callable[..., Run], run: Callable[..., Run], work: Callable[..., None]) -> Export:
-    """Export a campaign with two raters into the folder rated; `made` are the options of create."""
+def export(create: Runner, run: Runner, work: Callable[..., None]) -> Runner:
+    """Runner a campaign with two raters into the folder rated; `made` are the options of create."""
 
     def call(*options: str, made: tuple[str, ...] = GOLDEN, votes: bool = True) -> Run:
         if not Path("pets.db").exists():
@@ -33,7 +32,7 @@ def next_of(result: Run) -> str:
     return result.out.splitlines()[-1].removeprefix("next: ")
 
 
-def labels_by(line: str, run: Callable[..., Run], labels: str = "rated/labels.json") -> dict[str, frozenset[int]]:
+def labels_by(line: str, run: Runner, labels: str = "rated/labels.json") -> dict[str, frozenset[int]]:
     """The label sets that the next step makes."""
     for command in line.split(" && "):
         program, *argv = shlex.split(command)
@@ -42,7 +41,7 @@ def labels_by(line: str, run: Callable[..., Run], labels: str = "rated/labels.js
     return dict(read_labels(labels).sets())
 
 
-def test_next_step_makes_labels(export: Export, run: Callable[..., Run]) -> None:
+def test_next_step_makes_labels(export: Runner, run: Runner) -> None:
     result = export()
     assert (result.code, result.err) == (0, "")
     assert result.out.splitlines() == [
@@ -79,8 +78,8 @@ def test_next_step_makes_labels(export: Export, run: Callable[..., Run]) -> None
     ],
 )
 def test_next_step_follows_the_campaign(
-    export: Export,
-    run: Callable[..., Run],
+    export: Runner,
+    run: Runner,
     pets: Path,
     made: tuple[str, ...],
     settings: str,
@@ -96,7 +95,7 @@ def test_next_step_follows_the_campaign(
     assert {f"{number}.png" for number in range(4)} <= set(labels_by(line, run))
 
 
-def test_golden_questions_without_answers_are_not_exported(export: Export, run: Callable[..., Run], pets: Path) -> None:
+def test_golden_questions_without_answers_are_not_exported(export: Runner, run: Runner, pets: Path) -> None:
     (pets / "pets/golden.csv").write_text("image,class,rater,answer\n5.png,cat,eve,yes\n")
     (pets / "open.csv").write_text("image,class\n5.png,dog\n")  # in the same task
     result = export(made=(*GOLDEN, "--golden", "open.csv"))
@@ -104,7 +103,7 @@ def test_golden_questions_without_answers_are_not_exported(export: Export, run: 
     assert labels_by(next_of(result), run)
 
 
-def test_answers_that_are_not_exported_are_counted(export: Export, run: Callable[..., Run], pets: Path) -> None:
+def test_answers_that_are_not_exported_are_counted(export: Runner, run: Runner, pets: Path) -> None:
     (pets / "pets/original.csv").write_text("image,class\n" + "".join(f"{number}.png,dog\n" for number in range(8)))
     result = export(made=(*GOLDEN, "--practice", "1"))
     assert "golden: 6 votes by experts\ngolden: 12 votes by raters\n" in result.out
@@ -141,7 +140,7 @@ def test_answers_that_are_not_exported_are_counted(export: Export, run: Callable
     }
 
 
-def test_without_votes_there_is_no_next_step(export: Export) -> None:
+def test_without_votes_there_is_no_next_step(export: Runner) -> None:
     assert output_of(export(votes=False)).splitlines() == [
         "rated: 0 votes by 0 raters on 0 questions",
         "golden: 8 votes by experts",

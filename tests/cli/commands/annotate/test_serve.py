@@ -6,16 +6,14 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from benchmarks.annotation_load import PageClient
-from tests.helpers import Run, message_of
-
-Create = Callable[..., Run]
+from tests.helpers import Runner, message_of
 
 
 @contextmanager
@@ -35,9 +33,7 @@ def page(address: str) -> str:
         return response.read().decode()
 
 
-def test_pages_are_served_until_a_signal_and_then_the_file_has_everything(
-    create: Create, run: Callable[..., Run]
-) -> None:
+def test_pages_are_served_until_a_signal_and_then_the_file_has_everything(create: Runner, run: Runner) -> None:
     create()
     with started("serve", "pets.db", "--address", "127.0.0.1:0") as (process, (line,)):
         found = re.fullmatch(r"pets: (http://127\.0\.0\.1:\d+/)", line)
@@ -56,7 +52,7 @@ def test_pages_are_served_until_a_signal_and_then_the_file_has_everything(
     assert "ann" in run("status", "moved.db").out
 
 
-def test_moved_images_are_found_and_shown_behind_a_proxy(create: Create, run: Callable[..., Run]) -> None:
+def test_moved_images_are_found_and_shown_behind_a_proxy(create: Runner, run: Runner) -> None:
     create()
     Path("pets/images").rename("moved")
     assert "pets/images" in message_of(run("annotate", "serve", "pets.db"))
@@ -80,7 +76,7 @@ def test_moved_images_are_found_and_shown_behind_a_proxy(create: Create, run: Ca
         ("x:1//evil", "'//evil' is not a path of a site: a path such as /rating: after each slash letters, digits"),
     ],
 )
-def test_invalid_addresses_are_usage_errors(run: Callable[..., Run], address: str, expected: str) -> None:
+def test_invalid_addresses_are_usage_errors(run: Runner, address: str, expected: str) -> None:
     assert expected in message_of(run("annotate", "serve", "none.db", "--address", address), 2)
 
 

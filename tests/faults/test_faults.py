@@ -295,7 +295,7 @@ def test_an_output_that_takes_nothing_is_exit_code_1(faults: Faults, command: st
     assert (child.code, child.out) == (1, "")
     assert "Traceback" not in child.err
     if output == "closed":
-        assert_one_error(child, "Error: standard output is closed")
+        assert_one_error(child, "Error: standard output is closed\n  fix:     leave it open, or send it to /dev/null\n")
         assert held(folder) == before
     else:  # a reader that went away needs no words
         assert child.err.count("Error") == (output == "full"), child.err

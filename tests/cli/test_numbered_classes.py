@@ -74,7 +74,8 @@ def test_folders_that_are_sorted_otherwise_than_their_numbers_are_refused(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     write_csv("p.csv", "image,prediction", [(f"{class_id}/{image}", class_id) for image, class_id in TRUTH.items()])
-    assert "  found:   '10' (id 2), '11' (id 3), '2' (id 4) and 7 more\n" in message_of(run(*argv))
+    done = run(*argv)
+    assert (done.code, "  found:   '10' (id 2), '11' (id 3), '2' (id 4) and 7 more\n" in done.err) == (1, True)
     Path("b/classes.txt").write_text("".join(f"{class_id}\n" for class_id in range(COUNT)))
     assert run("propose", "p.csv", "--unasked", "--benchmark", "b", "-o", "q.jsonl").code == 0
 

@@ -101,7 +101,7 @@ def numbers(text: str) -> list[str]:
 def test_a_file_is_given_once(here: Path, run: Runner, command: str, again: str) -> None:
     file, before, after = COMMANDS[command]
     second = again.format(file, here=here)
-    error = message_of(run(*before, f"one/{file}", second, *after))
+    error = message_of(run(*before, f"one/{file}", second, *after), 2)
     words = f"one/{file} is given twice" if str(Path(second)) == f"one/{file}" else "are one file"
     assert words in error, error
     assert not Path("out.csv").exists()

@@ -22,12 +22,13 @@ import pytest
 
 from reassess.aggregation import Curve, Golden
 from reassess.core import Classes, Items, LabelSets, Posterior, Questions, Scores, Votes
-from reassess.errors import ReassessError
+from reassess.errors import ReassessError, ReassessWarning
 
 # The types of fixtures.
 Refused = Callable[..., str]
 File = Callable[..., Path]
 RealFile = Callable[[str], Path]
+RealVotes = Callable[[str], Votes]
 Needs = Callable[[str], None]
 
 WORDS = ("no", "maybe", "yes")
@@ -62,11 +63,11 @@ def message(function: Callable[..., object], *args: object, **options: object) -
 
 
 @contextmanager
-def refused(code: str) -> Iterator[None]:
-    """A block that raises an error of this code."""
-    with pytest.raises(ReassessError) as caught:
+def warned(*texts: str) -> Iterator[None]:
+    """A block that warns with these texts, and with no others."""
+    with pytest.warns(ReassessWarning) as caught:
         yield
-    assert caught.value.code == code, str(caught.value)
+    assert [str(warning.message) for warning in caught] == list(texts)
 
 
 def fault_of(function: Callable[..., object], *args: object, **options: object) -> tuple[str, str | None]:
@@ -199,14 +200,25 @@ class Run:
 Runner = Callable[..., Run]  # the type of the fixture that runs a command
 
 
+def output_of(result: Run) -> str:
+    """What a command that goes well prints; it warns of nothing."""
+    assert (result.code, result.err) == (0, "")
+    return result.out
+
+
+def message_of(result: Run, code: int = 1) -> str:
+    """The error of a command that is refused with this exit code, and prints nothing else."""
+    assert (result.code, result.out) == (code, "")
+    return result.err
+
+
 def document_of(result: Run, command: str) -> Any:
     """The document of a command that went well: strict JSON, and of the schema of this command."""
 
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} is not JSON")
 
-    assert (result.code, result.err) == (0, "")
-    document = json.loads(result.out, parse_constant=refuse)
+    document = json.loads(output_of(result), parse_constant=refuse)
     assert (document["schema"], document["version"]) == (f"reassess/{command}", 1)
     return document
 

@@ -11,14 +11,13 @@ import json
 import re
 import shlex
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from reassess.aggregation import METHODS
 from reassess.formats.predictions import READERS
-from tests.helpers import Needs, RealFile, Run
+from tests.helpers import Needs, RealFile, Runner
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "reassess"
@@ -72,7 +71,7 @@ def _shape(text: str) -> str:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_page_shows_what_its_commands_print(
     page: Path,
-    run: Callable[..., Run],
+    run: Runner,
     needs: Needs,
     real_file: RealFile,
     tmp_path: Path,
@@ -152,7 +151,7 @@ def test_every_link_leads_to_a_file_and_a_heading_in_it() -> None:
 
 
 def test_the_recipe_for_dumping_scores_makes_a_file_that_evaluate_reads(
-    needs: Needs, run: Callable[..., Run], real_file: RealFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    needs: Needs, run: Runner, real_file: RealFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     needs("torchvision")
     real_file("real.json")

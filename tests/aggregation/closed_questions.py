@@ -47,6 +47,5 @@ def closed_of_golden(votes: Votes, experts: Votes, rater_golden: Votes, *, order
     for image in range(len(questions.images)):
         others = experts.without(np.array([image]))
         model = aggregate(votes, "calibrated", experts=others, rater_golden=rater_golden).model
-        assert model is not None
         models.append((np.flatnonzero(questions.image_ids == image), model))
     return closed_by_truth(votes, golden.valid[golden.questions.find(rows, questions.class_ids)], models, orders=orders)

@@ -3,9 +3,8 @@
 import math
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,12 +15,10 @@ from hypothesis import strategies as st
 
 from reassess.aggregation import Pinned, fit_dawid_skene, posterior
 from reassess.aggregation.em import answer_shares
-from reassess.aggregation.golden import expert_validity
 from reassess.core import VALIDITY, Questions, Votes
 from reassess.errors import ConvergenceWarning
 from reassess.formats import read_score_file, read_vote_file
-from tests.helpers import WORDS, code_of, message, votes_of
-from tests.references import average_precision
+from tests.helpers import WORDS, RealFile, RealVotes, code_of, message, votes_of
 
 
 def reference_em(
@@ -123,8 +120,7 @@ def random_votes(seed: int, *, items: int = 30, raters: int = 5, answers: int = 
 
 def stopped(votes: Votes, **options: Any) -> Any:
     """Some iterations, without the warning that there could be more."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
         return fit_dawid_skene(votes, **options)
 
 
@@ -183,7 +179,7 @@ def test_many_votes_on_an_item_agree_with_the_reference(smoothing: int, truths: 
     np.testing.assert_allclose(result.history, objectives, rtol=1e-10)
 
 
-def test_the_1979_example_gives_the_papers_numbers(real_file: Callable[[str], Path]) -> None:
+def test_the_1979_example_gives_the_papers_numbers(real_file: RealFile) -> None:
     votes = read_vote_file(real_file("anesthesia-1979.csv"))
     result = fit_dawid_skene(votes, smoothing=0, pooling=0)
     assert result.model.prior.round(4).tolist() == [0.3996, 0.4220, 0.1118, 0.0667]
@@ -196,20 +192,16 @@ def test_the_1979_example_gives_the_papers_numbers(real_file: Callable[[str], Pa
     ]
 
 
-def test_em_on_the_released_votes_gives_the_measured_numbers(
-    real_file: Callable[[str], Path], real_votes: Callable[[str], Votes]
-) -> None:
-    votes, experts = real_votes("raters.npz"), real_votes("golden.npz")
+def test_em_on_the_released_votes_gives_the_measured_numbers(real_file: RealFile, real_votes: RealVotes) -> None:
+    votes = real_votes("raters.npz")
     published = read_score_file(real_file("scores.npz")).values >= 0.8
-    truth, rows = expert_validity(experts, at_least=3), votes.find(experts.items)
 
     def jaccard(scores: npt.NDArray[Any]) -> float:
         kept = scores >= 0.8
         return np.count_nonzero(kept & published) / np.count_nonzero(kept | published)
 
-    plain = fit_dawid_skene(votes, smoothing=0, pooling=0).posterior.of("valid")
-    assert round(average_precision(truth, plain[rows]), 4) == 0.8922
-    assert round(jaccard(plain), 3) == 0.906
+    plain = fit_dawid_skene(votes, smoothing=0, pooling=0)
+    assert round(jaccard(plain.posterior.of("valid")), 3) == 0.906
     three = fit_dawid_skene(votes, truths=WORDS, smoothing=0, pooling=0)
     assert round(jaccard(three.posterior.of("yes")), 3) == 0.474
     assert three.converged

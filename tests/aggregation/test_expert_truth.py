@@ -27,7 +27,6 @@ def truth_by(said: Sequence[Sequence[int]], items: Any = QUESTIONS, at_least: in
     """The truth and how it came about, where the experts are the raters."""
     votes = cast(said, items, **options)
     golden: GoldenVotes = golden_votes(votes, votes, at_least=at_least)
-    assert golden.by_experts is not None
     assert golden.by_experts.values.tolist() == golden.truth.tolist()
     return golden.by_experts
 

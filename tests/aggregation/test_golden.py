@@ -128,7 +128,6 @@ def test_an_image_of_which_some_golden_questions_were_asked_stays_unrated() -> N
         joined = with_golden_votes(votes, golden, *experts)
         assert with_golden_votes(joined, golden, *experts) is joined
         items = joined.items
-        assert isinstance(items, Questions)
         return [(items.images[i], c) for i, c in zip(items.image_ids, items.class_ids.tolist(), strict=True)]
 
     with pytest.warns(ReassessWarning, match=r"^golden questions have no votes, so images stay unrated \(1\): c$"):

@@ -49,8 +49,7 @@ def with_every_class(seed: int) -> Votes:
 
 
 def fitted(votes: Votes, pinned: Ints | None = None, **options: Any) -> CandidateFit:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
         free = np.full(len(votes.items), -1)
         return fit_many_classes(votes, free if pinned is None else pinned, **options)
 

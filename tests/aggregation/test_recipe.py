@@ -1,6 +1,6 @@
 """The recipe of ReaL's scores, by plain loops; tests of the command aggregate make the published ones."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,11 +12,11 @@ from reassess.aggregation import real_scores as by_recipe
 from reassess.aggregation.golden import expert_validity
 from reassess.core import REAL_RECIPE, Items, LabelSets, Questions, Recipe, Votes
 from reassess.formats import read_score_file
-from tests.helpers import RealFile, code_of, message, votes_of
+from tests.helpers import RealFile, RealVotes, code_of, message, votes_of
 
 
 def test_the_original_labels_log_likelihood_ratios_are_as_measured(
-    real_votes: Callable[[str], Votes], real_original: LabelSets
+    real_votes: RealVotes, real_original: LabelSets
 ) -> None:
     experts = real_votes("golden.npz")
     truth = expert_validity(experts, at_least=REAL_RECIPE.original_experts_at_least)
@@ -36,7 +36,7 @@ def test_the_original_labels_log_likelihood_ratios_are_as_measured(
     ],
 )
 def test_average_precision_on_the_golden_questions_is_as_measured(
-    real_file: RealFile, real_votes: Callable[[str], Votes], method: str, options: dict[str, Any], expected: float
+    real_file: RealFile, real_votes: RealVotes, method: str, options: dict[str, Any], expected: float
 ) -> None:
     experts, rater_golden = real_votes("golden.npz"), real_votes("raters_golden.npz")
     golden = {"experts": experts, "rater_golden": rater_golden} if options.pop("golden", False) else {}

@@ -1,7 +1,6 @@
 """Label sets follow from votes, and follow again where raters are weighed."""
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 from reassess.aggregation import calibrated_recipe, label_sets, real_scores, relabel
 from reassess.core import REAL_RECIPE, LabelSets, Questions, Recipe, Votes
 from reassess.errors import DataError
-from tests.helpers import WORDS, code_of, message
+from tests.helpers import WORDS, RealVotes, code_of, message
 
 RATERS = ("ann", "bo", "cy", "new")
 PLAIN = Recipe(experts_at_least=2, original_experts_at_least=2, original_below=None, smoothing=1.0, pooling=0.0)
@@ -174,7 +173,7 @@ def test_label_sets_that_do_not_follow_from_the_votes_are_an_error_that_counts_t
 
 
 def test_the_published_labels_follow_from_the_published_votes(
-    real_votes: Callable[[str], Votes], real_labels: LabelSets, real_original: LabelSets
+    real_votes: RealVotes, real_labels: LabelSets, real_original: LabelSets
 ) -> None:
     answers = [real_votes(f"{name}.npz") for name in ("raters", "golden", "raters_golden")]
     again = relabel(real_labels, *answers, real_original, threshold=0.8)

@@ -56,8 +56,7 @@ def test_scores_raters_and_rules_are_the_same_for_every_scale(scale: str) -> Non
         votes = cast(answers)
         raters, experts = by_rater(votes, [0, 1, 2]), by_rater(votes, [3])
         scores = {name: by_method(name, raters, experts).scores.values.tolist() for name in METHODS}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ReassessWarning)
+        with warnings.catch_warnings(action="ignore", category=ReassessWarning):
             result = rater_reliability(raters, golden_votes(experts, raters), resamples=20)
         rules = simple_rules(golden_truth(experts), votes=raters, rater_golden=raters)
         figures = [(one.right, one.confusion.tolist()) for one in result.ranked]

@@ -1,6 +1,5 @@
 """Votes that are replayed under a stop rule: laws, a slow reference, and the figures of ReaL's own votes."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from reassess.aggregation import StopReplay, posterior, replay_stops
 from reassess.aggregation.recipe import score_by_recipe
 from reassess.core import VALIDITY, LabelSets, Questions, RaterModel, StopRule, Votes
 from tests.aggregation.closed_questions import closed_of_golden
-from tests.helpers import WORDS, fault_of, votes_of
+from tests.helpers import WORDS, RealVotes, fault_of, votes_of
 
 RATERS = ("ann", "bo", "cy", "di", "eve")
 MODEL = RaterModel(
@@ -127,7 +126,7 @@ def test_what_cannot_be_replayed_is_refused(
     assert fault_of(replay_stops, votes, model, **{"threshold": 0.8, **options}) == expected
 
 
-def test_votes_of_real_end_as_measured_before(real_votes: Callable[[str], Votes], real_original: LabelSets) -> None:
+def test_votes_of_real_end_as_measured_before(real_votes: RealVotes, real_original: LabelSets) -> None:
     """The table of one random order, made with other code: share of votes, questions changed, labels in common."""
     votes, experts, golden = map(real_votes, ("raters.npz", "golden.npz", "raters_golden.npz"))
     _, model, labels = score_by_recipe(votes, experts, golden, real_original)
@@ -146,7 +145,7 @@ def test_votes_of_real_end_as_measured_before(real_votes: Callable[[str], Votes]
         assert (one.votes, one.questions) == (924_810, 184_962)
 
 
-def test_some_closed_questions_are_wrong_to_experts(real_votes: Callable[[str], Votes]) -> None:
+def test_some_closed_questions_are_wrong_to_experts(real_votes: RealVotes) -> None:
     """Of ReaL's golden questions: about 3.6 % of those closed as invalid, and 6.7 % of those closed as valid."""
     each = (real_votes(f"{name}.npz") for name in ("raters", "golden", "raters_golden"))
     (right_as_invalid, valid), (invalid, right_as_valid) = closed_of_golden(*each, orders=4)

@@ -1,6 +1,5 @@
 """`reassess annotate` on a PostgreSQL server: a campaign from its making to its votes; no output tells the password."""
 
-from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -8,7 +7,7 @@ import pytest
 
 from reassess.annotation import GivenAnswer, Turn, next_turn, open_campaign, people_of, save_answers
 from reassess.data import read_labels
-from tests.helpers import Run, document_of, write_files
+from tests.helpers import Run, Runner, document_of, write_files
 
 
 @pytest.fixture
@@ -28,7 +27,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_campaign_on_a_server_from_its_making_to_its_labels(
-    here: Path, run: Callable[..., Run], database: str, monkeypatch: pytest.MonkeyPatch
+    here: Path, run: Runner, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def annotate(command: str, *argv: str) -> Run:
         result = run("annotate", command, database, *argv)
@@ -69,7 +68,7 @@ def test_a_campaign_on_a_server_from_its_making_to_its_labels(
         campaign.close()
 
 
-def test_no_output_tells_the_password(here: Path, run: Callable[..., Run], database: str) -> None:
+def test_no_output_tells_the_password(here: Path, run: Runner, database: str) -> None:
     address = database.replace("postgres@", "postgres:secret@")
     argv = ["annotate", "create", address, "tasks.jsonl", "--benchmark", "pets"]
     document = document_of(run(*argv, "--json"), "annotate")

@@ -1,7 +1,7 @@
 """A campaign of digits: raters whose matrices are known, one who answers at random, and what comes of their votes."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -26,12 +26,12 @@ from reassess.annotation import (
 )
 from reassess.core import Classes, Questions, Tasks, Votes
 from reassess.numeric.proportions import wilson
-from tests.helpers import WORDS, Run, results_of
+from tests.helpers import WORDS, Runner, results_of
 from tests.references import average_precision
 
 sklearn_datasets = pytest.importorskip("sklearn.datasets")
 
-_RUNS = int(os.environ.get("REASSESS_DIGITS_SEEDS", "5"))
+_RUNS = int(os.environ.get("REASSESS_DIGITS_SEEDS", "3"))
 _DIGITS = Classes(10, names=tuple(f"digit {number}" for number in range(10)))
 _MAIN, _GOLDEN = 40, 60  # images
 _MATRICES = (
@@ -136,7 +136,7 @@ def scores_by_hand(done: Rated, without: str = "") -> dict[tuple[str, str], floa
 
 
 def test_golden_images_are_scored_labelled_and_measured_as_computed_by_hand(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: None, run: Callable[..., Run], memory_folder: Path
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: None, run: Runner, memory_folder: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
     done = rated(memory_folder / "digits.db", seed=0)

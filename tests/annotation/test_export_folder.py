@@ -24,9 +24,8 @@ from reassess.annotation.store.owner_lists import LogEntry, last_entries
 from reassess.annotation.store.schema import questions
 from reassess.core import LabelSets, Questions, StopRule, Tasks
 from reassess.data import open_benchmark, read_original, read_votes, update_benchmark
-from reassess.errors import ReassessWarning
 from tests.annotation.campaigns import CLASSES, NOW, campaign_at, tasks_of, turn_of, vote_on_all
-from tests.helpers import code_of, message
+from tests.helpers import code_of, message, warned
 
 OF_VOTES = {"answers": ["no", "maybe", "yes"], "stop": [0.01, 0.99]}
 
@@ -155,9 +154,8 @@ def test_a_folder_that_is_not_empty_is_kept_without_force(campaign: Campaign, tm
         "  found:   benchmark.json, classes.csv, golden.parquet and 6 more\n"
         "  fix:     choose another name, or replace files in it with force=True"
     )
-    with pytest.warns(ReassessWarning) as warned:
+    with warned(f"{folder} contains parts made from earlier votes: scores.npz"):
         assert export(campaign, folder, force=True)
-    assert [str(one.message) for one in warned] == [f"{folder} contains parts made from earlier votes: scores.npz"]
     exclude_rater(campaign, 2, NOW)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     # A campaign without votes now, and without raters' golden answers.

@@ -32,7 +32,6 @@ def test_a_file_with_another_order_is_found_and_its_circle_told(seed: int, order
     if not moved:
         assert found is None
         return
-    assert found is not None
     assert found[0] == place
     assert found[1].items() <= moved.items()
     assert set(found[1]) == set(found[1].values())

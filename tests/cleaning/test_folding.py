@@ -24,8 +24,7 @@ def labels_of(class_ids: list[int]) -> LabelSets:
 
 
 def made(labels: LabelSets, **options: object) -> Folds:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ReassessWarning)
+    with warnings.catch_warnings(action="ignore", category=ReassessWarning):
         return make_folds(labels, **options)
 
 

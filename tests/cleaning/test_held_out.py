@@ -11,7 +11,7 @@ from reassess.cleaning.class_candidates import CANDIDATES, ClassCandidates
 from reassess.core import Classes, Folds, LabelSets, Predictions
 from reassess.errors import ReassessWarning
 from tests.cleaning.simulated import held_out_of, labels_of_classes, simulated
-from tests.helpers import code_of, fault_of, labels_of, message
+from tests.helpers import code_of, fault_of, labels_of, message, warned
 
 LABELS = labels_of({f"{row}.png": [row % 2] for row in range(6)}, Classes(2, names=("cat", "dog")))
 
@@ -120,19 +120,16 @@ SPLIT = (
 def test_duplicates_in_several_folds_are_warned_of() -> None:
     groups = [("0.png", "1.png"), ("2.png", "4.png"), ("5.png", "unknown.png"), ("3.png", "0.png", "unknown.png")]
     parts = {"a": ids(0, 2, 4), "b": ids(1, 3, 5)}
-    with pytest.warns(ReassessWarning) as caught:
+    with warned(SPLIT):
         HeldOutPredictions.of(parts, LABELS, duplicates=groups)
-    assert [str(warning.message) for warning in caught] == [SPLIT]
     folds = Folds(LABELS.images, np.arange(6) % 2)
-    with pytest.warns(ReassessWarning) as caught:
+    with warned(SPLIT):
         HeldOutPredictions.of({"all": ids(*range(6))}, LABELS, folds=[folds], duplicates=groups)
-    assert [str(warning.message) for warning in caught] == [SPLIT]
 
 
-def test_duplicates_in_one_fold_are_not_warned_of(recwarn: pytest.WarningsRecorder) -> None:
+def test_duplicates_in_one_fold_are_not_warned_of() -> None:
     parts = {"a": ids(0, 2, 4), "b": ids(1, 3, 5), "c": ids(*range(6))}
     HeldOutPredictions.of(parts, LABELS, duplicates=[("0.png", "2.png", "4.png"), ("1.png", "5.png")])
-    assert not recwarn.list
 
 
 def test_repetitions_with_other_folds_have_a_table_each() -> None:
@@ -162,12 +159,11 @@ def test_models_that_predict_one_class_for_every_image_are_refused() -> None:
 
 def test_classes_in_another_order_in_the_only_file_are_warned_of_or_refused() -> None:
     values, truth = simulated(900, 6, 3.0, np.random.default_rng(0))
-    with pytest.warns(ReassessWarning) as caught:
-        held_out_of(values[:, [0, 4, 2, 3, 1, 5]], truth)
-    assert [str(warning.message) for warning in caught] == [
+    with warned(
         "most images of 1 are predicted as 4, most images of 4 are predicted as 1: either the labels of these classes "
         "or the outputs of the models are exchanged"
-    ]
+    ):
+        held_out_of(values[:, [0, 4, 2, 3, 1, 5]], truth)
     assert code_of(held_out_of, values[:, [3, 0, 4, 1, 5, 2]], truth) == "wrong-order"
 
 

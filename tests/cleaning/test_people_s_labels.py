@@ -1,6 +1,5 @@
 """Labels of people on real images: CIFAR-10N's first rater, and a small network that was held out."""
 
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +17,7 @@ from reassess.core import Cleaning, Questions
 from reassess.data import read_original
 from reassess.formats import read_predictions
 from tests.cleaning.simulated import matrix_of
+from tests.helpers import RealFile
 
 
 class Measured(NamedTuple):
@@ -40,7 +40,7 @@ def _measure(scores: Path, labels: Path, original: Path) -> Measured:
 
 
 @pytest.fixture
-def measured(real_file: Callable[[str], Path]) -> Measured:
+def measured(real_file: RealFile) -> Measured:
     files = ("heldout-first-rater.npz", "train-first-rater.csv", "train-original.csv")
     return _measure(*map(real_file, files))
 
@@ -100,10 +100,10 @@ def test_500_checked_labels_anchor_the_share(measured: Measured) -> None:
 
 @pytest.mark.filterwarnings("ignore:more than a third is dropped")
 def test_the_share_is_near_the_true_one_with_few_images(measured: Measured) -> None:
-    """Of 20 random parts of 1,000 images, the mean absolute error."""
+    """Of 10 random parts of 1,000 images, the mean absolute error."""
     images = ClassCandidates.of(measured.held_out)
     off = []
-    for seed in range(20):
+    for seed in range(10):
         rows = np.sort(np.random.default_rng(seed).permutation(len(images))[:1_000])
         _, found = fit_noise(images.of_rows(rows))
         off.append(1 - found.correct.mean() - measured.wrong[rows].mean())

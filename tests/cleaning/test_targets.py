@@ -1,7 +1,6 @@
 """training_targets: what each loss needs, smoothed as the frameworks do it; images without a class are counted."""
 
 import warnings
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 from reassess.cleaning import training_targets
 from reassess.core import Classes, LabelSets, Questions, Scores, TrainingTargets
 from reassess.errors import ReassessWarning
-from tests.helpers import code_of, fault_of
+from tests.helpers import Needs, code_of, fault_of
 
 LABELS = LabelSets.from_lists(["a.png", "b.png", "c.png"], [[2, 0], [], [1]], Classes(4))
 QUESTIONS = Questions.from_columns(["b.png", "a.png", "a.png", "c.png"], np.array([1, 3, 0, 2]), Classes(4))
@@ -19,8 +18,7 @@ SCORES = Scores(QUESTIONS, np.array([0.25, 0.1, 0.7, 0.0]))
 
 
 def made(*arguments: object, **options: object) -> TrainingTargets:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ReassessWarning)
+    with warnings.catch_warnings(action="ignore", category=ReassessWarning):
         return training_targets(*arguments, **options)
 
 
@@ -113,7 +111,7 @@ LOGITS = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
 SMOOTHING = 0.1
 
 
-def test_pytorch_smooths_a_class_and_a_distribution_alike(needs: Callable[[str], None]) -> None:
+def test_pytorch_smooths_a_class_and_a_distribution_alike(needs: Needs) -> None:
     needs("torch")
     import torch
     from torch.nn import CrossEntropyLoss
@@ -125,7 +123,7 @@ def test_pytorch_smooths_a_class_and_a_distribution_alike(needs: Callable[[str],
     torch.testing.assert_close(CrossEntropyLoss(label_smoothing=SMOOTHING)(logits, hard), expected)
 
 
-def test_timm_smooths_alike_and_a_threshold_finds_the_valid_classes_again(needs: Callable[[str], None]) -> None:
+def test_timm_smooths_alike_and_a_threshold_finds_the_valid_classes_again(needs: Needs) -> None:
     needs("timm")
     import torch
     from timm.loss import BinaryCrossEntropy, LabelSmoothingCrossEntropy, SoftTargetCrossEntropy
@@ -146,7 +144,7 @@ def test_timm_smooths_alike_and_a_threshold_finds_the_valid_classes_again(needs:
     )
 
 
-def test_keras_and_optax_smooth_alike(needs: Callable[[str], None]) -> None:
+def test_keras_and_optax_smooth_alike(needs: Needs) -> None:
     needs("keras")
     needs("optax")
     import keras

@@ -11,7 +11,7 @@ import pytest
 from reassess.core import Classes, Scores
 from reassess.data import read_original, read_scores
 from reassess.formats import read_label_file
-from tests.helpers import RealFile, Run, Runner, document_of, results_of, write_files
+from tests.helpers import RealFile, Runner, document_of, message_of, output_of, results_of, write_files
 from tests.references import average_precision
 
 VOTES = "image,rater,answer\n" + "".join(
@@ -34,13 +34,8 @@ def here(folder: Path) -> Path:
     return write_files(folder, {"votes.csv": VOTES, "golden.csv": GOLDEN, "counts.csv": COUNTS})
 
 
-def answer(result: Run) -> str:
-    assert (result.code, result.err) == (0, "")
-    return str(result.out)
-
-
 def test_shares_are_written_by_image_and_class_name(here: Path, run: Runner) -> None:
-    out = answer(run("aggregate", "votes.csv", "--method", "majority", "-o", "scores.csv"))
+    out = output_of(run("aggregate", "votes.csv", "--method", "majority", "-o", "scores.csv"))
     assert out == (
         "scores.csv: 8 scores of 12 votes by 3 raters, majority\n"
         "classes: the 3 names in the votes, sorted: cat, dog, fox\nties: 1\nwithout votes: 0\n"
@@ -56,30 +51,28 @@ def test_shares_are_written_by_image_and_class_name(here: Path, run: Runner) -> 
 
 @pytest.mark.parametrize(("scores", "labels"), [("s.csv", "l.json"), ("s.npz", "l.csv"), ("s.parquet", "l.parquet")])
 def test_names_stay_names_from_votes_to_label_sets(here: Path, run: Runner, scores: str, labels: str) -> None:
-    answer(run("aggregate", "votes.csv", "--method", "majority", "-o", scores))
-    answer(run("labels", scores, "--threshold", "0.5", "-o", labels))
+    output_of(run("aggregate", "votes.csv", "--method", "majority", "-o", scores))
+    output_of(run("labels", scores, "--threshold", "0.5", "-o", labels))
     cut = read_label_file(labels)
     named = {image: [cut.classes.names[i] for i in ids] for image, ids in cut.sets().items()}
     assert named == {"a.png": ["cat"], "b.png": ["dog"], "c.png": ["fox"], "d.png": []}
 
 
 def test_counts_have_unknown_raters_and_what_needs_raters_says_so(here: Path, run: Runner) -> None:
-    out = answer(run("aggregate", "counts.csv", "--method", "majority", "-o", "s.csv"))
+    out = output_of(run("aggregate", "counts.csv", "--method", "majority", "-o", "s.csv"))
     assert out.startswith("s.csv: 3 scores of 6 votes by unknown raters, majority\n")
     json_out = document_of(run("aggregate", "counts.csv", "--method", "mean", "-o", "u.csv", "--json"), "aggregate")
     assert (json_out["results"]["raters"], json_out["results"]["items"]) == (None, 2)
     for argv in (["aggregate", "counts.csv", "--method", "em", "-o", "t.csv"], ["raters", "counts.csv"]):
-        result = run(*argv)
-        assert (result.code, result.out) == (1, "")
-        assert "needs votes with raters\n  found:   counts of votes, without raters\n" in result.err
+        assert "needs votes with raters\n  found:   counts of votes, without raters\n" in message_of(run(*argv))
     assert not Path("t.csv").exists()
 
 
 def test_the_usual_method_of_counts_is_majority(here: Path, run: Runner) -> None:
-    out = answer(run("aggregate", "counts.csv", "-o", "s.csv"))
+    out = output_of(run("aggregate", "counts.csv", "-o", "s.csv"))
     assert out.startswith("s.csv: 3 scores of 6 votes by unknown raters, majority\n")
     write_files(here, {"F/votes.csv": COUNTS, "F/golden.csv": GOLDEN.replace("d.png,eve,hen\n", "")})
-    answer(run("aggregate", "--benchmark", "F", "-o", "F/scores.csv"))
+    output_of(run("aggregate", "--benchmark", "F", "-o", "F/scores.csv"))
     assert Path("F/scores.csv").read_text() == Path("s.csv").read_text()
     assert json.loads(Path("F/benchmark.json").read_text())["method"] == "majority"
     assert results_of(run, "curve", "--benchmark", "F")[0]["in_sample"] is False
@@ -95,12 +88,12 @@ def test_show_has_each_class_with_those_who_chose_it(here: Path, run: Runner) ->
             "counts.csv": "image,class,count\na.png,cat,31\na.png,dog,19\nb.png,fox,50\n",
         },
     )
-    answer(run("aggregate", "votes.csv", "--method", "majority", "-o", "s.csv"))
+    output_of(run("aggregate", "votes.csv", "--method", "majority", "-o", "s.csv"))
     Path("b").mkdir()
     for file, part in (("labels.json", "labels.json"), ("s.csv", "scores.csv"), ("golden.csv", "golden.csv")):
         Path(file).rename(f"b/{part}")
     Path("votes.csv").rename("b/votes.csv")
-    shown = answer(run("show", "a.png", "model.csv", "--benchmark", "b"))
+    shown = output_of(run("show", "a.png", "model.csv", "--benchmark", "b"))
     assert [line.rstrip() for line in shown.splitlines()] == [
         "image      a.png",
         "original   unknown",
@@ -116,7 +109,7 @@ def test_show_has_each_class_with_those_who_chose_it(here: Path, run: Runner) ->
     ]
     Path("b/golden.csv").unlink()
     Path("counts.csv").rename("b/votes.csv")
-    without = answer(run("show", "a.png", "model.csv", "--benchmark", "b"))
+    without = output_of(run("show", "a.png", "model.csv", "--benchmark", "b"))
     assert "0       cat    0.6667        valid   31 of 50" in without
     assert "\nmodel.csv: 2 fox (asked and rejected); 0 cat (valid)\n" in without
 
@@ -271,6 +264,5 @@ def test_people_are_as_often_wrong_on_cifar_10_as_is_known(
 ) -> None:
     path = real_file(votes) if votes else cifar_votes
     original = path if votes else real_file("train-original.csv")
-    result = run("aggregate", path, "--method", method, "-o", tmp_path / "scores.parquet")
-    assert (result.code, result.err) == (0, "")
+    output_of(run("aggregate", path, "--method", method, "-o", tmp_path / "scores.parquet"))
     assert share_wrong(read_scores(tmp_path / "scores.parquet"), original) == pytest.approx(expected, abs=5e-5)

@@ -14,7 +14,7 @@ from reassess.comparison import Findings
 from reassess.core import Classes, Predictions, StopRule, Votes
 from reassess.data import read_original, read_votes
 from reassess.errors import Missing
-from tests.helpers import Runner, results_of, write_files
+from tests.helpers import Runner, output_of, results_of, write_files
 
 RATERS, CLASSES = ("ann", "bo", "cy"), ("cat", "dog")
 MAIN, GOLDEN, IN_PART = 12, 8, 1  # images
@@ -61,18 +61,15 @@ def parts() -> Iterator[Votes]:
 )
 def test_every_method_scores_golden_images(rated: Path, run: Runner, options: str) -> None:
     argv = ("aggregate", "--benchmark", "rated", "--method", *options.split())
-    result = run(*argv, "-o", "rated/scores.csv")
-    assert (result.code, result.err) == (0, "")
-    assert LINES[0] in result.out
+    assert LINES[0] in output_of(run(*argv, "-o", "rated/scores.csv"))
     assert len(pl.read_csv("rated/scores.csv")) == 2 * (MAIN + GOLDEN)
     assert results_of(run, *argv, "-o", "again.csv")["by_golden_votes"] == 2 * GOLDEN
     labels = run("labels", "--benchmark", "rated", "--threshold", "0.5", "-o", "rated/labels.csv")
     assert f"{IN_PART} unrated image keeps its original label" in labels.out
-    told = run("curve", "--benchmark", "rated", "--leave-out", "image")
-    assert (told.code, told.err) == (0, "")
-    assert LINES[1] in told.out
-    assert LINES[2] in told.out
-    assert ("each image left out" in told.out) is (options not in ("mean", "majority"))
+    out = output_of(run("curve", "--benchmark", "rated", "--leave-out", "image"))
+    assert LINES[1] in out
+    assert LINES[2] in out
+    assert ("each image left out" in out) is (options not in ("mean", "majority"))
     assert run("status", "rated").code == 0
     assert f"{GOLDEN + MAIN - 1}.png" in run("show", f"{GOLDEN + MAIN - 1}.png", "--benchmark", "rated").out
 

@@ -13,7 +13,7 @@ from reassess.cli import app, main, screen
 from reassess.cli.help_pages import OPTIONS, Command
 from reassess.core import LabelSets
 from reassess.report import CHARTS
-from tests.helpers import RealFile, Runner, in_one_line, leaves, picture, write_csv, write_files
+from tests.helpers import RealFile, Runner, in_one_line, leaves, message_of, picture, write_csv, write_files
 
 _SECTIONS = ("Options:", "Benchmark:", "Reading files:", "Examples:", "Docs:")
 
@@ -22,7 +22,6 @@ def all_commands() -> list[tuple[str, click.Command]]:
     commands = []
     for name in app.list_commands(click.Context(app)):
         command = app.get_command(click.Context(app), name)
-        assert command is not None
         commands += [(" ".join((name, *path)), leaf) for path, leaf in leaves(command).items()]
     return commands
 
@@ -201,6 +200,4 @@ def test_the_help_of_report_names_every_chart(run: Runner) -> None:
     ],
 )
 def test_a_mistyped_name_gets_a_suggestion_where_one_is_near(argv: list[str], expected: str, run: Runner) -> None:
-    result = run(*argv)
-    assert (result.code, result.out) == (2, "")
-    assert result.err.endswith(expected)
+    assert message_of(run(*argv), 2).endswith(expected)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from reassess.core import LabelSets
-from tests.helpers import Runner, write_csv
+from tests.helpers import Runner, message_of, write_csv
 
 OWN = "for images that are not ImageNet's, give --benchmark FOLDER, or their label sets with --labels FILE"
 JUDGED = (["evaluate"], ["compare", "b.csv"], ["report", "-o", "r.html"], ["propose", "--unasked", "-o", "q.jsonl"])
@@ -26,9 +26,7 @@ def test_other_images_are_said_to_be_so_before_their_classes_are_looked_at(
     argv: list[str], file: str, models: None, real_labels: LabelSets, run: Runner
 ) -> None:
     command, *rest = argv
-    done = run(command, file, *rest)
-    assert (done.code, done.out) == (1, "")
-    assert done.err.removeprefix(
+    assert message_of(run(command, file, *rest)).removeprefix(
         "Warning: a.csv: 1 prediction by 1 name that no class has, counted as wrong: cross\n"
     ) == (
         "Error: images are not from ImageNet, and labels are missing\n"
@@ -45,10 +43,9 @@ def test_other_images_are_said_to_be_so_before_their_classes_are_looked_at(
 def test_without_known_data_it_is_said_first_too(
     argv: list[str], models: None, no_known_data: None, run: Runner
 ) -> None:
-    done = run(*argv)
-    assert (done.code, done.out) == (1, "")
-    assert done.err.startswith("Error: imagenet-real is not on this machine, and the network is off\n")
-    assert f"  fix:     {OWN}; or reassess fetch imagenet-real, without REASSESS_OFFLINE;\n" in done.err
+    error = message_of(run(*argv))
+    assert error.startswith("Error: imagenet-real is not on this machine, and the network is off\n")
+    assert f"  fix:     {OWN}; or reassess fetch imagenet-real, without REASSESS_OFFLINE;\n" in error
 
 
 def test_an_image_of_another_benchmark_is_not_known(models: None, real_labels: LabelSets, run: Runner) -> None:

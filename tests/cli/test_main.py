@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from reassess import __version__
-from reassess.cli import app, main
+from reassess.cli import app
 from reassess.cli.help_pages import COMMANDS
-from tests.helpers import Run, Runner, in_one_line, leaves, python
+from tests.helpers import Run, Runner, in_one_line, leaves, message_of, output_of, python
 
 LINES = {name: line for lines in COMMANDS.values() for name, line in lines.items()}
 NAMES = tuple(app.list_commands(click.Context(app)))
@@ -23,27 +23,24 @@ NAMES = tuple(app.list_commands(click.Context(app)))
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])
 def test_help_lists_every_command(flag: str, run: Runner) -> None:
-    result = run(flag)
-    assert (result.code, result.err) == (0, "")
+    out = output_of(run(flag))
     for lines in COMMANDS.values():
         for name, line in lines.items():
-            assert f"{name} {line}" in in_one_line(result.out)
+            assert f"{name} {line}" in in_one_line(out)
 
 
 @pytest.mark.parametrize(("name", "line"), LINES.items())
 def test_every_command_has_help_of_its_own_that_begins_with_its_line_in_the_list(
     name: str, line: str, run: Runner
 ) -> None:
-    result = run(*name.split(), "--help")
-    assert (result.code, result.err) == (0, "")
-    assert result.out.startswith(f"Usage: reassess {name} ")
-    assert line in in_one_line(result.out)
+    out = output_of(run(*name.split(), "--help"))
+    assert out.startswith(f"Usage: reassess {name} ")
+    assert line in in_one_line(out)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_command_takes_the_common_options(name: str) -> None:
     command = app.get_command(click.Context(app), name)
-    assert command is not None
     for leaf in leaves(command).values():
         options = {option for param in leaf.params for option in param.opts}
         assert {"--json", "--quiet", "--verbose"} <= options
@@ -54,7 +51,6 @@ def test_every_command_takes_the_common_options(name: str) -> None:
 @pytest.mark.parametrize(("given", "why"), [("", "A path is not empty."), ("a\0b", "A path holds no null byte.")])
 def test_every_path_is_refused_that_no_system_knows(name: str, given: str, why: str) -> None:
     command = app.get_command(click.Context(app), name)
-    assert command is not None
     for leaf in leaves(command).values():
         for param in leaf.params:
             if isinstance(param.type, click.Path):
@@ -68,33 +64,12 @@ def test_who_names_no_command_reads_the_help(argv: tuple[str, ...], run: Runner)
     assert run(*argv) == Run(2, "", run(*argv, "--help").out.rstrip("\n") + "\n")
 
 
-def test_the_version_is_that_of_the_package(run: Runner) -> None:
-    result = run("--version")
-    assert (result.code, result.out) == (0, f"reassess, version {__version__}\n")
-
-
-def test_a_command_whose_output_is_closed_stops_before_it_reads_or_writes(
-    run: Runner, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sys.stdout", None)
-    assert main(["fetch"]) == 1
-    monkeypatch.undo()
-    command = f"{sys.executable} -m reassess fetch >&-"
-    closed = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
-    assert (closed.returncode, closed.stderr) == (
-        1,
-        "Error: standard output is closed\n  fix:     leave it open, or send it to /dev/null\n",
-    )
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is of Linux")
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_an_output_that_is_full_is_one_error(monkeypatch: pytest.MonkeyPatch, unbuffered: str) -> None:
-    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+def test_an_output_that_is_full_is_one_error_also_unbuffered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", "1")
     command = f"{sys.executable} -m reassess fetch >/dev/full"
     full = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
-    error = "Error: file cannot be read or written\n  where:   standard output\n  found:   No space left on device\n"
-    assert (full.returncode, full.stderr) == (1, error)
+    assert (full.returncode, full.stderr) == (1, FULL)
 
 
 def test_an_interrupt_while_the_program_loads_is_said_in_a_word(tmp_path: Path) -> None:
@@ -116,7 +91,6 @@ def test_the_package_runs_as_a_module() -> None:
         (["evaluate"], "Error: Missing argument 'FILE...'."),
         (["evaluate", "a.npy", "--match", "guess"], "Error: Invalid value for '--match'"),
         (["evaluate", "a.npy", "--by", "random"], "Error: Invalid value for '--by'"),
-        (["evaluate", "a.npy", "a.npy"], "Error: a.npy is given twice."),
         (
             ["evaluate", "a.npy", "--threshold", "0.5", "--labels", "s.npz", "--scores", "t.npz"],
             "Error: With --threshold, labels are made from scores: give --scores or --labels, and not both.",
@@ -136,22 +110,15 @@ def test_the_package_runs_as_a_module() -> None:
     ],
 )
 def test_a_wrong_call_is_exit_code_2_and_says_what_is_wrong(argv: list[str], expected: str, run: Runner) -> None:
-    result = run(*argv)
-    assert (result.code, result.out) == (2, "")
-    assert expected in result.err
+    assert expected in message_of(run(*argv), 2)
 
 
 def test_a_wrong_file_is_exit_code_1_with_one_message(run: Runner, tmp_path: Path, no_known_data: None) -> None:
     labels = tmp_path / "labels.json"
     labels.write_text("not json")
-    result = run("evaluate", tmp_path / "a.npy", "--labels", labels)
-    assert (result.code, result.out) == (1, "")
-    assert result.err == (
-        "Error: file is not JSON\n"
-        f"  where:   {labels}\n"
-        "  found:   Expecting value: line 1 column 1 (char 0)\n"
-        "  fix:     get or write the file again\n"
-    )
+    error = message_of(run("evaluate", tmp_path / "a.npy", "--labels", labels))
+    assert error.startswith(f"Error: file is not JSON\n  where:   {labels}\n")
+    assert error.count("Error") == 1
 
 
 def test_an_interrupt_is_said_in_a_word(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,6 +190,4 @@ def test_an_archive_that_declares_too_much_is_refused_with_the_variable_that_all
     monkeypatch.chdir(tmp_path)
     np.savez_compressed("scores.npz", tensor=np.array([0.5]), info=np.array([["a.png", "0"]]))
     monkeypatch.setenv("REASSESS_MAX_BYTES", given)
-    result = run("labels", "scores.npz", "--threshold", "0.5", "-o", "l.json")
-    assert result.code == 1
-    assert expected in result.err
+    assert expected in message_of(run("labels", "scores.npz", "--threshold", "0.5", "-o", "l.json"))

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from reassess.data import read_scores
-from tests.helpers import Runner, results_of, write_csv
+from tests.helpers import Runner, message_of, results_of, write_csv
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 IMAGES = [f"{i:03}.png" for i in range(150)]
@@ -172,12 +172,11 @@ def test_a_file_of_ids_beside_labels_by_name_is_refused_by_every_command(
     write_judges(folder)
     path = Path(f"digits/{part}.csv")
     path.write_text(re.sub("|".join(NAMES), lambda name: str(NAMES.index(name[0])), path.read_text()))
-    done = run(*argv, "--benchmark", "digits")
-    assert (done.code, done.out) == (1, "")
-    assert done.err.startswith("Error: the classes are named in one file and numbered in another\n")
-    assert "digits/labels.csv (labels)" in done.err
-    assert f"digits/{part}.csv ({part})" in done.err
-    assert "the file classes" in done.err
+    error = message_of(run(*argv, "--benchmark", "digits"))
+    assert error.startswith("Error: the classes are named in one file and numbered in another\n")
+    assert "digits/labels.csv (labels)" in error
+    assert f"digits/{part}.csv ({part})" in error
+    assert "the file classes" in error
 
 
 AGREE = ["labels", "digits/labels.csv", "digits/original.csv"]
@@ -216,16 +215,13 @@ def test_no_output_takes_the_place_of_another_part(
     Path("digits/votes.csv").rename("votes.csv")
     Path("digits/votes.csv").symlink_to("../votes.csv")
     before = {path: path.read_bytes() for path in Path("digits").iterdir()}
-    done = run(*argv, f"digits/{output}", "--benchmark", "digits", "--force")
-    assert (done.code, done.out) == (1, "")
+    error = message_of(run(*argv, f"digits/{output}", "--benchmark", "digits", "--force"))
     fix = "choose another name or folder" + (f", such as {instead}" if instead else "")
     if instead is None:
         there = Path(output).stem + ".csv"
         fix = f"write {there} (--force), or remove it first"
     found = f"  found:   {there}\n" if instead is None else ""
-    assert done.err == (
-        f"Error: {what.format(Path(output).stem)}\n  where:   digits/{output}\n{found}  fix:     {fix}\n"
-    )
+    assert error == (f"Error: {what.format(Path(output).stem)}\n  where:   digits/{output}\n{found}  fix:     {fix}\n")
     assert {path: path.read_bytes() for path in Path("digits").iterdir()} == before
 
 
@@ -327,13 +323,12 @@ def test_a_file_of_which_not_one_image_joins_is_refused_by_every_command(
     quick = {"curve": ["curve"], "report": ["report", "good.csv", "--chart", "label-count", "-o", "chart.svg"]}
     argv = quick.get(command, COMMANDS[command])
     argv = [*(word.replace("digits/", "") for word in argv), "--benchmark", "digits", "--quiet"]
-    done = run(*argv)
-    assert (done.code, done.out) == (1, "")
-    assert done.err.startswith(
+    error = message_of(run(*argv))
+    assert error.startswith(
         "Error: two files have no image in common\n"
         f"  where:   digits/{first}.csv ({first}) and digits/{part}.csv ({part})\n"
     )
-    assert done.err.endswith('\n  fix:     they fit by stem: --match stem, or "match": "stem" in benchmark.json\n')
+    assert error.endswith('\n  fix:     they fit by stem: --match stem, or "match": "stem" in benchmark.json\n')
     assert run(*argv, "--match", "stem").code == 0
 
 

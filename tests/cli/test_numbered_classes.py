@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers import Runner, document_of, write_csv
+from tests.helpers import Runner, document_of, message_of, output_of, write_csv
 
 COUNT = 12
 IMAGES = [f"{row:02}.png" for row in range(4 * COUNT)]
@@ -52,8 +52,7 @@ def test_a_perfect_model_with_perfect_votes_is_perfect(votes: str, predictions: 
         ["aggregate", "--method", "majority", "-o", "b/scores.csv"],
         ["labels", "--threshold", "0.5", "-o", "b/labels.csv"],
     ):
-        done = run(*argv, "--benchmark", "b")
-        assert (done.code, done.err) == (0, "")
+        output_of(run(*argv, "--benchmark", "b"))
     result = document_of(run("evaluate", "p.csv", "--benchmark", "b", "--json"), "evaluate")["results"][0]
     assert result["real"]["1"]["accuracy"] == 1
     assert result["real"]["1"]["n"] == len(IMAGES)
@@ -76,8 +75,7 @@ def test_folders_that_are_sorted_otherwise_than_their_numbers_are_refused(
         path.touch()
     write_csv("p.csv", "image,prediction", [(f"{class_id}/{image}", class_id) for image, class_id in TRUTH.items()])
     done = run(*argv)
-    assert done.code == 1
-    assert "  found:   '10' (id 2), '11' (id 3), '2' (id 4) and 7 more\n" in done.err
+    assert (done.code, "  found:   '10' (id 2), '11' (id 3), '2' (id 4) and 7 more\n" in done.err) == (1, True)
     Path("b/classes.txt").write_text("".join(f"{class_id}\n" for class_id in range(COUNT)))
     assert run("propose", "p.csv", "--unasked", "--benchmark", "b", "-o", "q.jsonl").code == 0
 
@@ -95,8 +93,6 @@ def test_nothing_is_said_of_numbers_where_nothing_is_numbered(argv: list[str], f
     Path("b/images/a.png").touch()
     write_csv("p.csv", "image,prediction", [("a.png", "cat")])
     write_csv("l.csv", "image,class", [("a.png", "")])
-    done = run(*argv)
-    assert (done.code, done.out) == (1, "")
-    assert done.err.startswith("Error: the classes are named, and no list says what they are called\n")
+    assert message_of(run(*argv)).startswith("Error: the classes are named, and no list says what they are called\n")
     Path("b/classes.txt").write_text("cat\ndog\n")
     assert run("propose", "p.csv", "--unasked", "--benchmark", "b", "-o", "q.jsonl").code == 0

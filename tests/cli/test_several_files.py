@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.helpers import Runner, write_csv, write_files
+from tests.helpers import Runner, message_of, write_csv, write_files
 
 pytestmark = pytest.mark.usefixtures("report_extra")
 
@@ -101,10 +101,9 @@ def numbers(text: str) -> list[str]:
 def test_a_file_is_given_once(here: Path, run: Runner, command: str, again: str) -> None:
     file, before, after = COMMANDS[command]
     second = again.format(file, here=here)
-    result = run(*before, f"one/{file}", second, *after)
-    assert result.code == 2
+    error = message_of(run(*before, f"one/{file}", second, *after), 2)
     words = f"one/{file} is given twice" if str(Path(second)) == f"one/{file}" else "are one file"
-    assert words in result.err, result.err
+    assert words in error, error
     assert not Path("out.csv").exists()
 
 

@@ -78,7 +78,6 @@ def test_experts_judge_mistakes_as_they_do_in_evaluate() -> None:
         expected = evaluate(predictions, LABELS, scores=scores, experts=experts).mistakes
         assert findings.evaluations[name].mistakes == expected
     worst = findings.evaluations["worst"].mistakes
-    assert worst is not None
     assert (worst.rejected_by_experts, worst.never_rated) == (10, 20)
 
 

@@ -134,14 +134,6 @@ def test_label_sets_of_different_classes_are_an_error() -> None:
 # --- the real label sets --------------------------------------------------------------------------------------------
 
 
-def test_real_agrees_with_the_original_labels_as_its_accuracy_says(
-    real_labels: LabelSets, real_original: LabelSets
-) -> None:
-    n = label_agreement(real_labels, real_original).counts
-    assert (n["equal"] + n["overlap"], n["disjoint"], n["first_unlabelled"]) == (42_164, 46_837 - 42_164, 3_163)
-    assert (n["second_unlabelled"], n["both_unlabelled"]) == (0, 0)
-
-
 def test_real_beside_the_ecologists_verdicts(
     real_labels: LabelSets, real_original: LabelSets, real_file: Callable[..., Any]
 ) -> None:

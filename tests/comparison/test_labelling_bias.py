@@ -2,9 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable
 from fractions import Fraction
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -19,7 +17,7 @@ from reassess.core import IMAGENET, Classes, LabelSets, Scores
 from reassess.data import read_votes
 from reassess.numeric import Proportion
 from reassess.numeric.proportions import wilson
-from tests.helpers import scores_of
+from tests.helpers import RealFile, scores_of
 
 Images = dict[str, tuple[set[int], int, int]]  # valid classes, original label, what the model says
 
@@ -180,7 +178,7 @@ def test_the_words_tell_each_group_and_its_favourite() -> None:
 
 
 def test_on_imagenet_the_raters_favourite_is_the_original_label_more_often_than_chance_but_not_on_animals(
-    real_labels: LabelSets, real_original: LabelSets, real_file: Callable[[str], Path]
+    real_labels: LabelSets, real_original: LabelSets, real_file: RealFile
 ) -> None:
     files = [real_file(name) for name in ("raters.npz", "golden.npz", "raters_golden.npz")]
     alone = real_scores(*map(read_votes, files), None)

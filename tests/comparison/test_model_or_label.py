@@ -1,8 +1,6 @@
 """Whose class is preferred, against a slow reference; by the published scores and by the raters alone."""
 
 import json
-from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 from hypothesis import given
@@ -14,7 +12,7 @@ from reassess.core import IMAGENET, LabelSets, Scores
 from reassess.core.image_names import validation_names
 from reassess.data import read_votes
 from reassess.numeric.proportions import wilson
-from tests.helpers import scores_of
+from tests.helpers import RealFile, scores_of
 
 ANIMALS = 398  # the classes of lower ids are animals
 
@@ -104,7 +102,7 @@ def test_the_json_holds_counts_intervals_and_why_a_part_is_missing() -> None:
 
 
 def test_the_original_labels_own_vote_shifts_the_published_scores_on_animals_alone(
-    real_labels: LabelSets, real_original: LabelSets, real_scores: Scores, real_file: Callable[[str], Path]
+    real_labels: LabelSets, real_original: LabelSets, real_scores: Scores, real_file: RealFile
 ) -> None:
     """The labels themselves, and a model that says the second best class by the published scores, if there is one."""
     files = [real_file(name) for name in ("raters.npz", "golden.npz", "raters_golden.npz")]

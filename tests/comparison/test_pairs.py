@@ -209,23 +209,3 @@ def test_a_comparison_is_shown_in_words_and_in_a_notebook_without_markup_of_name
     )
     text = str(Comparison("a", "b", 9000, Paired(9000, 0, 5000, 0), None))
     assert text.splitlines()[1].endswith("p < 1e-300; of 9,000 images 5,000 only a, 0 only b")
-
-
-def test_the_original_labels_beat_a_copy_with_errors_by_as_many_hits_as_were_spoilt(
-    real_labels: LabelSets, real_original: LabelSets
-) -> None:
-    """The published labels: 42,164 of 46,837 original labels are valid."""
-    ids = real_original.indices
-    spoilt = np.where(np.arange(ids.size) % 100 == 0, (ids + 500) % 1000, ids)
-    panel = Panel.from_predictions({"original": ids, "spoilt": spoilt}, real_labels, original=real_original)
-    comparison = compare(panel, "original", "spoilt")
-    assert (comparison.original.n, comparison.original.only_a, comparison.original.only_b) == (50_000, 500, 0)
-    assert comparison.original.a.hits == 50_000
-    assert (comparison.real.n, comparison.real.a.hits) == (46_837, 42_164)
-    valid = real_labels.sets()
-    lost = sum(
-        int(ids[row]) in valid[real_original.images[row]] and int(spoilt[row]) not in valid[real_original.images[row]]
-        for row in range(0, 50_000, 100)
-    )
-    assert comparison.real.only_a == lost
-    assert comparison.verdict == "original is better than spoilt, also by original labels"

@@ -144,11 +144,11 @@ def test_the_interval_of_a_rank_holds_the_true_rank_as_often_as_it_says() -> Non
     """Five models 2 points apart on 425 images; the true order is that of the shares."""
     shares = [0.9, 0.87, 0.84, 0.81, 0.78]
     covered = 0
-    for seed in range(200):
+    for seed in range(100):
         ranking = rank_models(panel_of(shares, seed=seed), replicates=200, seed=seed)
         true = np.array([int(name[-1]) + 1 for name in ranking.models])
         covered += int(((ranking.low <= true) & (true <= ranking.high)).sum())
-    assert covered / 1000 >= 0.93
+    assert covered / 500 >= 0.93
 
 
 def test_without_original_labels_there_are_no_gaps_and_one_model_has_no_neighbour() -> None:

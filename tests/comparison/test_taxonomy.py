@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable
 from itertools import combinations
 from typing import Any
 
@@ -13,10 +12,10 @@ from hypothesis import strategies as st
 
 from reassess.comparison import Panel, Taxonomy, taxonomies
 from reassess.comparison.taxonomy import ERROR_KINDS
-from reassess.core import Classes, LabelSets, Predictions, Scores, Votes
+from reassess.core import Classes, LabelSets, Predictions, Scores
 from reassess.data import collapsed_classes
 from reassess.evaluation import evaluate
-from tests.helpers import scores_of
+from tests.helpers import RealVotes, scores_of
 
 IMAGES = [f"{i}.png" for i in range(25)]
 CLASSES = 8
@@ -128,7 +127,7 @@ def test_the_original_labels_own_mistakes_by_kind(own_mistakes: Any, real_labels
 
 
 def test_with_nothing_else_to_look_up_the_kinds_are_those_of_evaluate(
-    real_labels: LabelSets, real_original: LabelSets, real_scores: Scores, real_votes: Callable[[str], Votes]
+    real_labels: LabelSets, real_original: LabelSets, real_scores: Scores, real_votes: RealVotes
 ) -> None:
     experts = real_votes("golden.npz")
     rng = np.random.default_rng(0)

@@ -36,10 +36,6 @@ REFUSED: dict[str, tuple[Callable[[], None], str]] = {
         lambda: check_range(1.5, 0, 1, what="threshold"),
         "threshold out of range\n  allowed: 0 to 1\n  found:   1.5",
     ),
-    "NaN": (
-        lambda: check_range(math.nan, 0, 1, what="threshold", where="a.csv"),
-        "threshold out of range\n  where:   a.csv\n  allowed: 0 to 1\n  found:   nan",
-    ),
     "no upper bound, and infinite": (
         lambda: check_range(math.inf, 0, what="smoothing"),
         "smoothing out of range\n  allowed: a finite number, 0 or more\n  found:   inf",
@@ -55,10 +51,6 @@ REFUSED: dict[str, tuple[Callable[[], None], str]] = {
     "the first of a table": (
         lambda: check_range(np.array([[0, 1], [7, -1]]), 0, 6, what="class id", where="row {}, column {}".format),
         "class id out of range\n  where:   row 1, column 0\n  allowed: 0 to 6\n  found:   7",
-    ),
-    "a number beyond 64 bits": (
-        lambda: check_range(10**20, 0, 6, what="class id"),
-        "class id out of range\n  allowed: 0 to 6\n  found:   100000000000000000000",
     ),
     "a number of 64 bits without a sign": (
         lambda: check_range(np.array([0, 2**64 - 1], np.uint64), -1, 6, what="truth"),

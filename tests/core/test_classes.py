@@ -9,9 +9,8 @@ from reassess.core import Classes, LabelSets, align_classes
 from reassess.core.class_names import ClassNames, class_number
 from reassess.core.classes import GIVE_CLASSES, LIST_CLASSES
 from reassess.data import benchmark_classes
-from reassess.errors import ReassessWarning
 from reassess.formats.predictions.output_lists import map_outputs
-from tests.helpers import Needs, Refused, fault_of
+from tests.helpers import Needs, Refused, fault_of, warned
 
 NAMED = Classes(4, ("n01", "n02", "n03", "n04"), ("crane", "dog, hound", "crane", "cat"))
 
@@ -59,12 +58,9 @@ def test_a_list_that_does_not_hold_together_is_refused(refused: Refused, given: 
 
 def test_names_of_two_files_that_differ_only_in_capitals_stay_apart_with_a_warning() -> None:
     labels, original = (LabelSets.from_lists(["a.png"], [[0]], Classes.from_texts([name])) for name in ("Cat", "cat"))
-    with pytest.warns(ReassessWarning) as caught:
+    with warned("names that differ only in capitals are different classes: Cat and cat"):
         both = align_classes({"labels.csv": labels, "original.csv": original})
     assert [part.sets() for part in both.values()] == [{"a.png": {0}}, {"a.png": {1}}]
-    assert [str(each.message) for each in caught] == [
-        "names that differ only in capitals are different classes: Cat and cat"
-    ]
     known = Classes.from_texts(["Cat", "cat"])
     assert known.unite(Classes.from_texts(["dog"])).names == ("Cat", "cat", "dog")  # their file was warned of
 

@@ -1,7 +1,7 @@
 """Votes: grouped by item, joined by id."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from reassess.core import Questions, Votes
 from reassess.core.answers import ordered_answers
 from reassess.core.items import find_items, normal_id, unite_items
 from reassess.formats import read_vote_file, write_votes
-from tests.helpers import WORDS, RealFile, Refused, message
+from tests.helpers import WORDS, RealFile, RealVotes, Refused, message
 
 
 def votes_by_name(
@@ -226,7 +226,7 @@ def test_united_items_hold_both(first: list[int], second: list[int]) -> None:
 # --- published numbers ----------------------------------------------------------------------------------------------
 
 
-def test_the_released_votes_are_as_published(real_votes: Callable[[str], Votes]) -> None:
+def test_the_released_votes_are_as_published(real_votes: RealVotes) -> None:
     votes = real_votes("raters.npz")
     assert repr(votes) == "Votes(924,810 votes by 85 raters on 184,962 items, answers no, maybe, yes)"
     assert (votes.sizes == 5).all()
@@ -237,7 +237,7 @@ def test_the_released_votes_are_as_published(real_votes: Callable[[str], Votes])
     assert (len(pairs), pairs.min(), pairs.max()) == (24_889, 2, 56)
 
 
-def test_the_released_golden_votes_are_as_published(real_votes: Callable[[str], Votes]) -> None:
+def test_the_released_golden_votes_are_as_published(real_votes: RealVotes) -> None:
     experts, raters = real_votes("golden.npz"), real_votes("raters_golden.npz")
     main = real_votes("raters.npz")
     assert (len(experts.items), len(experts.items.images), len(experts.raters)) == (1_135, 155, 5)
@@ -250,7 +250,7 @@ def test_the_released_golden_votes_are_as_published(real_votes: Callable[[str], 
     assert not set(experts.raters) & set(main.raters)
 
 
-def test_raters_agree_with_themselves_as_often_as_measured(real_votes: Callable[[str], Votes]) -> None:
+def test_raters_agree_with_themselves_as_often_as_measured(real_votes: RealVotes) -> None:
     main, golden = real_votes("raters.npz"), real_votes("raters_golden.npz")
     main = main.restrict(main.find(golden.items))
     first, second = (

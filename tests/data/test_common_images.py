@@ -7,8 +7,7 @@ import pytest
 
 from reassess.core import Benchmark, Classed, LabelSets, Questions, Scores
 from reassess.data import check_common_images, warn_of_other_images
-from reassess.errors import ReassessWarning
-from tests.helpers import Refused, message, votes_of
+from tests.helpers import Refused, message, votes_of, warned
 
 PAIRS = (
     ("labels", "original"),
@@ -111,10 +110,7 @@ def test_images_that_the_folder_lacks_are_counted_and_named(tmp_path: Path) -> N
     names = tuple(f"{number}.png" for number in range(5))
     benchmark = Benchmark(name="pets", folder=tmp_path, order=lambda: names)
     parts = {"votes": noun("votes", "0.png", "a.png", "b.png", "c.png", "d.png"), "labels": noun("labels", *names)}
-    with pytest.warns(ReassessWarning) as warned:
+    with warned("pets/votes.csv: 4 of 5 images not in the folder of images of pets: a.png, b.png, c.png and 1 more"):
         warn_of_other_images(parts, {"votes": "pets/votes.csv", "labels": "pets/labels.csv"}, benchmark)
-    assert [str(each.message) for each in warned] == [
-        "pets/votes.csv: 4 of 5 images not in the folder of images of pets: a.png, b.png, c.png and 1 more"
-    ]
     warn_of_other_images(parts, {}, Benchmark(folder=tmp_path))  # no images are there
     warn_of_other_images(parts, {}, Benchmark(order=lambda: names))

@@ -316,8 +316,3 @@ def test_places_that_are_no_sets_are_refused(
 ) -> None:
     assert refused_text(scan_images, [sets / place for place in places]) == expected
     assert message(scan_images, str(sets / "train")).startswith("a string was given as places of images\n")
-
-
-def test_an_image_whose_name_is_no_utf8_cannot_be_read(sets: Path) -> None:
-    os.rename(os.fsencode(sets / "val/dog/z.jpg"), os.fsencode(sets) + b"/val/dog/\xff.jpg")  # noqa: PTH104
-    assert "dog/%FF.jpg" in scan_images([sets / "val"]).duplicates.images

@@ -186,12 +186,3 @@ def test_the_json_object_names_every_class() -> None:
     }
     bare = image_sheet("hill.png", original=ORIGINAL).to_json(CLASSES)
     assert (bare["valid"], bare["candidates"], bare["predictions"]) == (None, None, {})
-
-
-# --- the real files -------------------------------------------------------------------------------------------------
-
-
-def test_image_2_shows_a_skier_on_an_alp(real_labels: LabelSets, real_original: LabelSets, real_scores: Scores) -> None:
-    sheet = image_sheet("ILSVRC2012_val_00000002.JPEG", labels=real_labels, original=real_original, scores=real_scores)
-    assert (sheet.original, sheet.valid) == (970, (795, 970))
-    assert [(one.class_id, round(one.score or 0, 4)) for one in sheet.candidates or ()] == [(795, 1.0), (970, 1.0)]

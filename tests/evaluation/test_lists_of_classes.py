@@ -144,5 +144,4 @@ def test_a_sheet_without_labels_has_one_list_for_scores_and_models() -> None:
     asked = Questions.from_columns(["a"], np.array([0]), Classes.from_texts(["dog"]))
     model = Predictions.from_ids([0], ["a"], classes=Classes.from_texts(["bee"]))
     sheet = image_sheet("a", scores=Scores(asked, np.array([0.5])), predictions={"m": model})
-    assert sheet.candidates is not None
     assert (sheet.candidates[0].class_id, sheet.predictions) == (1, {"m": (0,)})

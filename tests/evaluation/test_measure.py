@@ -108,7 +108,6 @@ def assert_counts(result: Evaluation, expected: Tally) -> None:
     assert {c: list(counts) for c, *counts in result.per_class.rows} == expected.of_class
     assert {(valid, predicted): n for valid, predicted, n in result.per_class.confusions} == expected.instead
     assert result.recall_at_size == near(expected.recall)
-    assert result.soft is not None
     assert (result.soft.accuracy, result.soft.ceiling) == (near(expected.soft), near(expected.ceiling))
     assert vars(result.mistakes) == {kind: expected.mistakes[kind] for kind in MISTAKE_KINDS}
 
@@ -204,10 +203,8 @@ def test_the_original_labels_as_a_model_score_what_the_paper_says(
     assert result.original == {1: Proportion(50_000, 50_000)}
     counts = (result.images, result.scored, result.empty, result.unlabelled, result.unknown)
     assert counts == (50_000, 46_837, 3163, 0, 0)
-    assert result.soft is not None
     assert (f"{result.soft.accuracy:.4f}", f"{result.soft.ceiling:.4f}") == ("0.9139", "0.9947")
     assert {0: 3163} | {size: part.n for size, part in result.by_label_count.items()} == LIST_LENGTHS
-    assert result.mistakes is not None
     assert sum(vars(result.mistakes).values()) == 46_837 - 42_164
     assert result.mistakes.never_rated == 0  # an unrated image's label is its original one
     assert result.recall_at_size is None
@@ -375,7 +372,6 @@ def test_experts_who_chose_one_class_for_an_image_reject_every_other() -> None:
         mistakes = evaluate(
             Predictions.from_ids(list(top1), images=images), labels, scores=scores, experts=experts
         ).mistakes
-        assert mistakes is not None
         return mistakes.expert_valid, mistakes.rejected_by_experts, mistakes.asked_and_rejected
 
     assert kinds(1, 0, 0) == (1, 0, 0)  # most experts say so
@@ -395,7 +391,6 @@ def test_scores_and_experts_are_joined_as_the_images_are() -> None:
     result = evaluate(predictions, LABELS, original=original, scores=scores, experts=experts, match="stem")
     once = ("rejected_by_experts", "asked_and_rejected", "not_asked")
     assert vars(result.mistakes) == dict.fromkeys(MISTAKE_KINDS, 0) | dict.fromkeys(once, 1)
-    assert result.soft is not None
     assert result.soft.accuracy == pytest.approx((0.25 + 0.0 + 0.2) / 3)
 
 

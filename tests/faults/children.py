@@ -65,8 +65,6 @@ class Nursery:
 
     def run(self, row: str, folder: Path, **fault: Any) -> Child:
         """Run a row in a folder with a fault."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
         self._process.stdin.write(json.dumps([row, str(folder), fault]) + "\n")
         self._process.stdin.flush()
         return Child(**json.loads(self._process.stdout.readline()))

@@ -6,7 +6,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
 from inspect import isfunction, signature
@@ -25,7 +25,7 @@ from reassess.formats.files import sha256
 from tests.faults.children import Child, Nursery
 from tests.faults.inputs import INPUTS
 from tests.faults.rows import FUNCTIONS, PRINTING, RESUMED, SERVING, WRITING, needed_by
-from tests.helpers import leaves, write_csv, write_files
+from tests.helpers import Needs, leaves, write_csv, write_files
 
 COMMANDS = (*PRINTING, *WRITING)
 ROWS = (*WRITING, *FUNCTIONS)
@@ -109,7 +109,7 @@ def faults(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faults]:
 
 
 @pytest.fixture(params=ROWS)
-def row(request: pytest.FixtureRequest, needs: Callable[[str], None]) -> str:
+def row(request: pytest.FixtureRequest, needs: Needs) -> str:
     for package in needed_by(request.param):
         needs(package)
     return str(request.param)
@@ -215,16 +215,13 @@ def check_next(faults: Faults, row: str, folder: Path) -> None:
     assert not left(folder)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=lambda number: number.name)
-def test_a_process_that_is_stopped_at_any_time_leaves_no_half_file(
-    faults: Faults, row: str, number: signal.Signals
-) -> None:
+def test_a_process_that_is_killed_at_any_time_leaves_no_half_file(faults: Faults, row: str) -> None:
+    """Also amid code that is not Python, which an interrupt does not stop."""
     calm, whole = faults.undisturbed(row)
-    after = calm.seconds * Random(f"{row} {number}").uniform(0.1, 1)
     folder = faults.folder(row)
     before = held(folder)
-    child = faults.nursery.run(row, folder, signal=number, after=after)
-    assert child.code in (-number, 130, 0, 1)
+    child = faults.nursery.run(row, folder, signal=signal.SIGKILL, after=calm.seconds * Random(row).uniform(0.1, 1))
+    assert child.code in (-signal.SIGKILL, 0)
     check_whole(before, held(folder), whole, child)
 
 
@@ -288,9 +285,7 @@ def test_cleaning_refuses_ids_that_leave_classes_without_a_label(faults: Faults,
 
 @pytest.mark.parametrize("output", ["full", "closed", "pipe without a reader"])
 @pytest.mark.parametrize("command", COMMANDS)
-def test_an_output_that_takes_nothing_is_exit_code_1(
-    faults: Faults, command: str, output: str, needs: Callable[[str], None]
-) -> None:
+def test_an_output_that_takes_nothing_is_exit_code_1(faults: Faults, command: str, output: str, needs: Needs) -> None:
     for package in needed_by(command):
         needs(package)
     _, whole = faults.undisturbed(command)
@@ -300,7 +295,7 @@ def test_an_output_that_takes_nothing_is_exit_code_1(
     assert (child.code, child.out) == (1, "")
     assert "Traceback" not in child.err
     if output == "closed":
-        assert_one_error(child, "Error: standard output is closed")
+        assert_one_error(child, "Error: standard output is closed\n  fix:     leave it open, or send it to /dev/null\n")
         assert held(folder) == before
     else:  # a reader that went away needs no words
         assert child.err.count("Error") == (output == "full"), child.err
@@ -313,7 +308,7 @@ def test_an_output_that_takes_nothing_is_exit_code_1(
 )
 @pytest.mark.parametrize("command", COMMANDS)
 def test_an_error_stream_that_takes_nothing_or_a_closed_input_changes_nothing(
-    faults: Faults, command: str, stream: str, state: str, needs: Callable[[str], None]
+    faults: Faults, command: str, stream: str, state: str, needs: Needs
 ) -> None:
     for package in needed_by(command):
         needs(package)

@@ -9,9 +9,8 @@ from hypothesis import given as drawn
 from hypothesis import strategies as st
 
 from reassess.core import Votes
-from reassess.errors import ReassessWarning
 from reassess.formats import read_vote_file, write_votes
-from tests.helpers import WORDS, code_of, fault_of, save_npz
+from tests.helpers import WORDS, code_of, fault_of, save_npz, warned
 
 GIVE_ALL = (
     "give all answers, from what speaks least for the class to what speaks most: answers=[...], "
@@ -90,13 +89,12 @@ def test_answers_on_another_scale_than_the_given_one_keep_their_own(tmp_path: Pa
 def test_whole_numbers_keep_their_values_and_their_order(tmp_path: Path) -> None:
     assert read(tmp_path, ["1", "0", "1"]).answers == (0, 1)
     assert read(tmp_path, ["0"], answers=[0, 1]).answers == (0, 1)
-    with pytest.warns(ReassessWarning) as warned:
-        votes = read(tmp_path, ["4", "-1", "2"])
-    assert (votes.answers, given_answers(votes)) == ((-1, 2, 4), [4, -1, 2])
-    assert [str(each.message) for each in warned] == [
+    with warned(
         f"{tmp_path / 'v.csv'}: the answers -1, 2, 4 are taken for all that were possible, from what speaks least for "
         f"the class to what speaks most\n  fix: if there are others, {GIVE_ALL}"
-    ]
+    ):
+        votes = read(tmp_path, ["4", "-1", "2"])
+    assert (votes.answers, given_answers(votes)) == ((-1, 2, 4), [4, -1, 2])
 
 
 def test_one_answer_alone_is_refused(tmp_path: Path) -> None:

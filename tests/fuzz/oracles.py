@@ -90,8 +90,7 @@ def check_scores(path: Path, scores: Scores) -> None:
 def check_predictions(path: Path, predictions: Predictions) -> None:
     """Scores and ids of numpy's files are the numbers that numpy reads."""
     if path.suffix == ".npy":
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # that Python 2 wrote it
+        with warnings.catch_warnings(action="ignore", category=UserWarning):  # that Python 2 wrote it
             array = np.load(path)
     elif path.suffix == ".npz":
         with np.load(path) as arrays:

@@ -81,8 +81,6 @@ class Worker:
         number = job.start
         while number < job.stop:
             process = self._process = self._process or self._started()
-            assert process.stdin is not None
-            assert process.stdout is not None
             process.stdin.write(json.dumps([job.target, number, job.stop]) + "\n")
             process.stdin.flush()
             for line in process.stdout:

@@ -30,8 +30,7 @@ UNKNOWN = "2 of 6 images are unknown to the training part of fold 0 and not used
 @pytest.fixture(scope="module")
 def both_targets() -> tuple[TrainingTargets, TrainingTargets]:
     """For cross entropy and for binary cross entropy."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ReassessWarning)
+    with warnings.catch_warnings(action="ignore", category=ReassessWarning):
         return training_targets(LABELS, "uniform"), training_targets(LABELS, "multi-hot")
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from reassess import LabelSets, Predictions, evaluate
 from reassess.numeric.arrays import as_array, ranks
-from tests.helpers import code_of, fault_of, message
+from tests.helpers import Needs, code_of, fault_of, message
 
 SCORES = np.array([[0.5, 2.0, -1.0], [3.0, 0.25, 3.0]], np.float32)
 BITS = (SCORES.view(np.int32) >> 16).astype(np.int16)  # each is exact in bfloat16
@@ -34,7 +34,7 @@ class OnlyDLPack:
 
 
 @pytest.fixture(params=["torch", "jax", "tensorflow"])
-def library(request: pytest.FixtureRequest, needs: Callable[[str], None]) -> Callable[[npt.NDArray[Any]], Any]:
+def library(request: pytest.FixtureRequest, needs: Needs) -> Callable[[npt.NDArray[Any]], Any]:
     needs(request.param)
     module = import_module({"jax": "jax.numpy"}.get(request.param, request.param))
     make: Any = getattr(module, {"torch": "from_numpy", "jax": "asarray", "tensorflow": "constant"}[request.param])
@@ -72,7 +72,7 @@ def test_evaluate_takes_tensors_as_it_takes_arrays(library: Callable[[npt.NDArra
         assert evaluate(library(array), LABELS).to_json() == expected.to_json()
 
 
-def test_torch_shares_the_memory_of_numpy_and_has_bfloat16(needs: Callable[[str], None]) -> None:
+def test_torch_shares_the_memory_of_numpy_and_has_bfloat16(needs: Needs) -> None:
     needs("torch")
     import torch
 
@@ -85,7 +85,7 @@ def test_torch_shares_the_memory_of_numpy_and_has_bfloat16(needs: Callable[[str]
     assert fault_of(Predictions.from_scores, tensor[0].bfloat16()) == ("wrong-type", "bfloat16 (3,)")
 
 
-def test_a_tensor_without_values_is_refused_in_one_way(needs: Callable[[str], None]) -> None:
+def test_a_tensor_without_values_is_refused_in_one_way(needs: Needs) -> None:
     needs("torch")
     needs("jax")
     import jax

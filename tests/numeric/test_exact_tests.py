@@ -1,6 +1,5 @@
 """Exact tests against exact fractions and statsmodels; Holm's correction against its definition and a textbook."""
 
-from collections.abc import Callable
 from fractions import Fraction
 from itertools import accumulate
 from math import comb
@@ -11,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reassess.numeric.proportions import SMALLEST, chance_p_value, holm, mcnemar, sign_flips
+from tests.helpers import Needs
 from tests.references import signed_sums
 
 
@@ -26,7 +26,7 @@ def test_the_p_value_is_twice_the_smaller_tail_of_a_fair_coin(a: int, b: int) ->
 @pytest.mark.parametrize(
     ("a", "b"), [(0, 1), (3, 12), (121, 59), (1500, 1400), (25_000, 24_500), (24_800, 25_200), (500_000, 498_000)]
 )
-def test_small_and_large_counts_agree_with_statsmodels(needs: Callable[[str], None], a: int, b: int) -> None:
+def test_small_and_large_counts_agree_with_statsmodels(needs: Needs, a: int, b: int) -> None:
     needs("statsmodels")
     from scipy.stats import binomtest
     from statsmodels.stats.contingency_tables import mcnemar as reference

@@ -13,6 +13,7 @@ from scipy.stats import t
 
 from reassess.numeric import Estimate
 from reassess.numeric.regression import Polynomial, fit_polynomial
+from tests.helpers import Needs
 
 Draw = Callable[[np.random.Generator], tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]]
 
@@ -30,7 +31,7 @@ def noisy(seed: int, rows: int = 60, models: int = 60) -> tuple[npt.NDArray[Any]
 
 
 @pytest.mark.parametrize("degree", [1, 2])
-def test_with_one_row_a_group_the_errors_are_hc3_of_statsmodels(degree: int, needs: Callable[[str], None]) -> None:
+def test_with_one_row_a_group_the_errors_are_hc3_of_statsmodels(degree: int, needs: Needs) -> None:
     needs("statsmodels")
     from statsmodels import api
 
@@ -72,7 +73,7 @@ def test_degrees_of_freedom_are_those_of_a_sum_of_squares_of_shifts_of_errors_th
         assert fit.coefficient(power).df == pytest.approx(roots.sum() ** 2 / (roots**2).sum(), rel=1e-6)
 
 
-def test_a_wald_test_across_ranges_is_that_of_an_interaction_in_statsmodels(needs: Callable[[str], None]) -> None:
+def test_a_wald_test_across_ranges_is_that_of_an_interaction_in_statsmodels(needs: Needs) -> None:
     """Ranges without a row in common; the p-values differ by the degrees of freedom alone."""
     needs("statsmodels")
     from statsmodels import api

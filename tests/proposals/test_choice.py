@@ -340,7 +340,6 @@ def test_one_or_two_golden_images_find_no_subset(images: int, most: int, monkeyp
     golden = Golden(Questions.from_columns(pairs.images[:images], pairs.class_ids[:images]), golden.valid[:images])
     choice = choose_models(result, golden, recall=0.05)
     assert (choice.search_images, choice.check_images) == (0, images)
-    assert choice.chosen is not None
     assert choose_models(result, golden).chosen is None
 
 

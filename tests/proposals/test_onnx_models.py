@@ -1,6 +1,5 @@
 """Models in ONNX files, in each layout, type and batch that they may take."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 from reassess import ModelSource, predict
 from reassess.proposals import open_model
 from reassess.proposals.onnx_models import _hash
-from tests.helpers import code_of, fault_of, python, write_files
+from tests.helpers import Needs, code_of, fault_of, python, write_files
 
 pytestmark = pytest.mark.usefixtures("report_extra")
 
@@ -20,7 +19,7 @@ TRANSFORM = f"size = {SIDE}\ncrop = {SIDE}\nmean = [0.5, 0.4, 0.3]\ndeviation = 
 
 
 @pytest.fixture(autouse=True)
-def _needs(needs: Callable[[str], None]) -> None:
+def _needs(needs: Needs) -> None:
     needs("onnxruntime")
     needs("onnx")
 

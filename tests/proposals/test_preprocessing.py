@@ -1,7 +1,6 @@
 """Pictures are prepared as torchvision does it, to the bit; and a file says how."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 
 from reassess import Transform
 from reassess.proposals import read_transform
-from tests.helpers import code_of, fault_of
+from tests.helpers import Needs, code_of, fault_of
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 GOOD = {"size": 256, "crop": 224, "mean": list(MEAN), "deviation": list(DEVIATION)}
@@ -20,7 +19,7 @@ side = st.integers(1, 90)
 
 
 @pytest.fixture(scope="module")
-def torchvision_transforms(needs: Callable[[str], None]) -> Any:
+def torchvision_transforms(needs: Needs) -> Any:
     needs("torchvision")
     from torchvision import transforms
 
@@ -46,7 +45,7 @@ def test_pixels_are_those_of_torchvision(
     np.testing.assert_array_equal(transform.scaled(transform.cut(image)), expected)
 
 
-def test_a_picture_that_would_be_too_large_once_resized_is_refused(needs: Callable[[str], None]) -> None:
+def test_a_picture_that_would_be_too_large_once_resized_is_refused(needs: Needs) -> None:
     needs("PIL")
     from PIL import Image
 

@@ -14,13 +14,13 @@ from reassess import ImageModel, ModelSource, Transform, predict
 from reassess.errors import DataError, SourceError
 from reassess.proposals import open_model
 from reassess.proposals.torch_models import _of_timm
-from tests.helpers import code_of, fault_of
+from tests.helpers import Needs, code_of, fault_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
 
 @pytest.fixture(scope="module")
-def torch(needs: Callable[[str], None]) -> ModuleType:
+def torch(needs: Needs) -> ModuleType:
     for package in ("torch", "timm", "torchvision", "PIL"):
         needs(package)
     import torch

@@ -62,7 +62,5 @@ def test_another_font_that_is_installed_lends_its_letters(tmp_path: Path, monkey
 def test_a_page_uses_the_fonts_of_its_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     without(CHINESE, monkeypatch)
     stacks = Stacks([CHINESE], {"a": [900]}, "images")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        svg, _ = figure_as_svg(partial(stacks_on, stacks=stacks), size=size_of_stacks(stacks))
+    svg, _ = figure_as_svg(partial(stacks_on, stacks=stacks), size=size_of_stacks(stacks))
     assert CHINESE in svg

@@ -6,7 +6,7 @@ import pytest
 
 from reassess.core import Classes, Cleaning
 from reassess.report import ShownMistakes, write_wrong_labels
-from tests.helpers import refused
+from tests.helpers import code_of
 
 pytestmark = pytest.mark.usefixtures("report_extra")
 CLASSES = Classes(3, names=("cat", "dog", "<eel>"))
@@ -73,6 +73,6 @@ def test_a_picture_stands_on_the_page_and_what_is_missing_is_counted(tmp_path: P
 
 
 def test_a_page_without_images_is_refused(tmp_path: Path) -> None:
-    with refused("nothing-to-show"):
-        write_wrong_labels(tmp_path / "page.html", cleaning([True], [0.9], [0]), tmp_path)
+    nothing = cleaning([True], [0.9], [0])
+    assert code_of(write_wrong_labels, tmp_path / "page.html", nothing, tmp_path) == "nothing-to-show"
     assert not (tmp_path / "page.html").exists()

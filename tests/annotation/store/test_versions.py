@@ -15,7 +15,7 @@ from reassess.annotation.store import campaign_files as upgrades
 from reassess.annotation.store import schema
 from reassess.annotation.store.database import open_engine
 from reassess.annotation.store.schema import FORM
-from reassess.errors import DataError, MissingPackageError, OutputError
+from reassess.errors import MissingPackageError, OutputError
 from tests.annotation.campaigns import campaign_at, vote_on_all
 from tests.helpers import message
 
@@ -87,8 +87,7 @@ def test_a_campaign_of_an_earlier_form_is_upgraded_with_its_votes(older: str | P
 
 def test_an_upgrade_that_fails_changes_nothing(older: str | Path) -> None:
     (upgrades._MIGRATIONS / "versions" / "form_0002.py").write_text(NEXT + '    op.execute("SELECT no_such_column")\n')
-    with pytest.raises(DataError, match="no_such_column"):
-        upgrade_campaign(older)
+    assert "no_such_column" in message(upgrade_campaign, older)
     assert message(open_campaign, older).startswith("campaign was created by an earlier version")
     engine = open_engine(older)
     assert "original" not in {column["name"] for column in inspect(engine).get_columns("images")}

@@ -6,9 +6,7 @@ import pytest
 from reassess.aggregation import label_sets
 from reassess.data import read_original
 from reassess.formats import read_label_file, read_score_file
-from tests.helpers import RealFile, Runner, document_of, read_posterior
-
-Real = RealFile
+from tests.helpers import RealFile, Runner, document_of, message_of, read_posterior
 
 
 @pytest.fixture
@@ -26,7 +24,7 @@ def plain(tmp_path: Path) -> Path:
     return path
 
 
-def test_imagenet_real_makes_the_published_scores_and_labels(run: Runner, real_file: Real, tmp_path: Path) -> None:
+def test_imagenet_real_makes_the_published_scores_and_labels(run: Runner, real_file: RealFile, tmp_path: Path) -> None:
     published = read_score_file(real_file("scores.npz"))
     real, original = read_label_file(real_file("real.json")), read_original(real_file("validation_labels.txt"))
     output = tmp_path / "scores.npz"
@@ -82,9 +80,8 @@ def test_options_that_do_not_go_together_are_usage_errors(
 ) -> None:
     output = tmp_path / "out.csv"
     paths = {"VOTES": plain, "OUT": output}
-    result = run("aggregate", *[paths.get(word, word) for word in argv], "-o", output)
-    assert result.code == 2
-    assert result.err.endswith(f"Error: {message}\n")
+    error = message_of(run("aggregate", *[paths.get(word, word) for word in argv], "-o", output), 2)
+    assert error.endswith(f"Error: {message}\n")
     assert not output.exists()
 
 

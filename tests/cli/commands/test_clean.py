@@ -2,7 +2,6 @@
 
 import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ import pytest
 
 from reassess.formats.files import read_lines
 from tests.cleaning.simulated import simulated, wrong_labels
-from tests.helpers import Runner, document_of, results_of, write_csv
+from tests.helpers import Needs, Runner, document_of, output_of, results_of, write_csv
 
 NAMES = ("cat", "dog", "eel")
 COUNT = 90
@@ -56,9 +55,7 @@ def test_what_is_kept_is_written_and_how_labels_went_wrong_shown(
 ) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "80")
-    result = run(*CALL, "--details", "details.csv")
-    assert (result.code, result.err) == (0, "")
-    lines = result.out.splitlines()
+    lines = output_of(run(*CALL, "--details", "details.csv")).splitlines()
     assert lines[0] == "clean.txt: 78 of 90 images kept, 86.67 %"
     assert lines[5:8] == [
         "true class   label   images   % of the class",
@@ -82,22 +79,19 @@ def test_what_is_kept_is_written_and_how_labels_went_wrong_shown(
 def test_folds_and_their_order_give_the_same_list(training: Path, run: Runner) -> None:
     assert run(*CALL).code == 0
     for files in ("fold-0.npz fold-1.npz", "fold-1.npz fold-0.npz", "fold-1.npz all.npz fold-0.npz"):
-        result = run("clean", *files.split(), "--benchmark", "folded", "-o", "folds.txt", "--force")
-        assert (result.code, result.err) == (0, "")
+        out = output_of(run("clean", *files.split(), "--benchmark", "folded", "-o", "folds.txt", "--force"))
         assert Path("folds.txt").read_text() == Path("clean.txt").read_text()
-        assert ("2 repetitions\n" in result.out) == ("all" in files)
+        assert ("2 repetitions\n" in out) == ("all" in files)
 
 
 def test_consistency_takes_ids(training: Path, run: Runner) -> None:
-    result = run("clean", "ids.csv", *CALL[2:], "--method", "consistent", "--quiet")
-    assert (result.code, result.err) == (0, "")
-    assert [line.split() for line in result.out.splitlines()[2:]] == [
+    out = output_of(run("clean", "ids.csv", *CALL[2:], "--method", "consistent", "--quiet"))
+    assert [line.split() for line in out.splitlines()[2:]] == [
         ["dog", "27", "5", "18.52"],
         ["eel", "35", "6", "17.14"],
         ["cat", "28", "4", "14.29"],
     ]
-    again = run(*CALL[:-1], "scores.txt", "--method", "consistent")
-    assert again.code == 0
+    output_of(run(*CALL[:-1], "scores.txt", "--method", "consistent"))
     assert Path("scores.txt").read_text() == Path("clean.txt").read_text()
 
 
@@ -114,9 +108,8 @@ def test_an_output_of_a_class_that_no_label_has_is_left_out_and_said_unless_the_
     given["scores"] = np.c_[given["scores"], np.full(COUNT, -5.0)]
     np.savez("four.npz", **given)
     Path("four.txt").write_text("cat\ndog\neel\nfox\n")
-    said = run("clean", "four.npz", *CALL[2:], "--classes", "four.txt")
-    assert said.code == 0
-    assert "; 1 output left out (no such class): fox; softmax of logits" in said.out
+    out = output_of(run("clean", "four.npz", *CALL[2:], "--classes", "four.txt"))
+    assert "; 1 output left out (no such class): fox; softmax of logits" in out
     Path("pets/classes.txt").write_text("cat\ndog\neel\nfox\n")
     refused = run("clean", "four.npz", "--benchmark", "pets", "-o", "other.txt")
     assert (refused.code, refused.out) == (1, "")
@@ -193,10 +186,9 @@ def test_wrong_labels_are_a_table_that_tasks_reads(training: Path, run: Runner) 
     assert sum(line.count('"class":') for line in read_lines(Path("tasks.jsonl"))) == 24
 
 
-def test_cleanlab_may_be_asked(training: Path, run: Runner, needs: Callable[[str], None]) -> None:
+def test_cleanlab_may_be_asked(training: Path, run: Runner, needs: Needs) -> None:
     needs("cleanlab")
-    result = run(*CALL, "--method", "confident", "--details", "details.jsonl")
-    assert (result.code, result.err) == (0, "")
+    output_of(run(*CALL, "--method", "confident", "--details", "details.jsonl"))
     assert set(pl.read_ndjson("details.jsonl")["reason"]) == {
         "no issue by confident learning",
         "an issue by confident learning",

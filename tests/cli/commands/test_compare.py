@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from reassess.core import LabelSets
-from tests.helpers import RealFile, Runner, results_of, write_csv
+from tests.helpers import RealFile, Runner, message_of, results_of, write_csv
 
 N = 60
 IMAGES = [f"{i:02}.jpg" for i in range(N)]
@@ -37,24 +37,9 @@ def test_two_models_are_compared_by_both_kinds_of_labels(bench: Path, run: Runne
     """By hand: good is right on all 50; fitted on the 40 that are no multiple of 5. By original labels: 30 and 48."""
     results = results_of(run, "compare", "good.csv", "fitted.csv", *OPTIONS)
     (pair,) = results["pairs"]
-    assert pair["low"] == pytest.approx(0.1)
-    assert pair["high"] == pytest.approx(0.32)
-    assert pair["p_value"] == pytest.approx(2 / 2**10)
-    expected = {
-        "a": "good.csv",
-        "b": "fitted.csv",
-        "images": 50,
-        "common_images": 60,
-        "real_difference": 0.2,
-        "only_a": 10,
-        "only_b": 0,
-        "both": 40,
-        "original_images": 60,
-        "original_difference": -0.3,
-        "verdict": "good.csv is better than fitted.csv; by original labels fitted.csv is better than good.csv; "
-        "the lead changes significantly, p = 6e-08",
-    }
-    assert {name: pair[name] for name in expected} == expected
+    numbers = ("images", "common_images", "real_difference", "only_a", "only_b", "both", "original_difference")
+    assert [pair[name] for name in ("a", "b", *numbers)] == ["good.csv", "fitted.csv", 50, 60, 0.2, 10, 0, 40, -0.3]
+    assert TABLE.startswith(f"{pair['verdict']}\n")
     assert results["not_shared"] == {"good.csv": 0, "fitted.csv": 0}
     assert (results["label_set"], results["common_images"], results["scored"]) == ("reassessed", 60, 50)
     assert results["label_uncertainty"] is None
@@ -131,9 +116,7 @@ def test_models_on_different_images_are_compared_on_those_in_common_and_that_is_
     ],
 )
 def test_calls_that_cannot_be_meant_are_usage_errors(bench: Path, run: Runner, argv: list[str], text: str) -> None:
-    result = run("compare", *argv, "--labels", "labels.json")
-    assert result.code == 2
-    assert result.err.splitlines()[-1] == f"Error: {text}"
+    assert message_of(run("compare", *argv, "--labels", "labels.json"), 2).splitlines()[-1] == f"Error: {text}"
 
 
 def test_without_original_labels_that_part_is_null_and_says_why(bench: Path, run: Runner) -> None:

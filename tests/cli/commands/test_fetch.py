@@ -110,13 +110,6 @@ def test_quiet_draws_no_progress(
 def test_offline_a_missing_file_is_an_error(cache: Path, monkeypatch: pytest.MonkeyPatch, data: Data) -> None:
     monkeypatch.setattr(sources, "download", no_network)
     monkeypatch.setenv("REASSESS_OFFLINE", "1")
-    assert data("imagenet-real", "--json") == (
-        1,
-        "",
-        "Error: imagenet-real is not on this machine, and the network is off\n"
-        "  where:   toy.txt\n"
-        "  found:   REASSESS_DATA: not set\n"
-        f"           cache: no {cache / 'toy.txt'}\n"
-        "  fix:     reassess fetch imagenet-real, without REASSESS_OFFLINE;\n"
-        f"           or put toy.txt ({URL}) into a folder and name that folder in REASSESS_DATA\n",
-    )
+    code, out, err = data("imagenet-real", "--json")
+    assert (code, out) == (1, "")
+    assert err.startswith("Error: imagenet-real is not on this machine, and the network is off\n")

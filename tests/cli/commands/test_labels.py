@@ -7,7 +7,7 @@ import pytest
 
 from reassess import read_labels
 from reassess.core import LabelSets
-from tests.helpers import RealFile, Runner, document_of, results_of
+from tests.helpers import RealFile, Runner, document_of, message_of, results_of
 
 SCORES = "image,class,score\na.png,1,0.9\na.png,2,0.8\nb.png,1,0.3\n"
 MAKE = ("labels", "scores.csv", "--threshold", "0.8", "-o", "l.json")
@@ -48,9 +48,8 @@ def test_unrated_images_keep_their_original_label(scores: Path, run: Runner) -> 
 
 
 def test_a_benchmark_without_a_threshold_needs_one(scores: Path, run: Runner) -> None:
-    result = run("labels", "--benchmark", ".", "-o", "labels.json")
-    assert result.code == 2
-    assert f"Give --threshold T: {scores.name} has none yet; it is kept with the labels." in result.err
+    error = message_of(run("labels", "--benchmark", ".", "-o", "labels.json"), 2)
+    assert f"Give --threshold T: {scores.name} has none yet; it is kept with the labels." in error
     result = run("labels", "--benchmark", ".", "-o", "labels.json", "--threshold", "0.8")
     assert result.out.endswith("next: reassess evaluate predictions.npy --benchmark .\n")
     assert json.loads((scores / "benchmark.json").read_text())["threshold"] == 0.8
@@ -159,12 +158,9 @@ ONE = "Error: --threshold and --original go with one SCORES."
         (["s.csv", "-o", "l.json"], NEEDS),
         (["s.csv", "t.csv", "--threshold", "0.8", "-o", "l.json"], ONE),
         (["a.json", "b.json", "--original", "none"], ONE),
-        (["a.json", "b.json", "a.json"], "Error: a.json is given twice."),
         (["s.csv", "--threshold", "0.8", "-o", "l.json", "--by", "class"], "Error: --by goes with several SETS."),
         (["s.csv", "--threshold", "x", "-o", "l.json"], "Error: Invalid value for '--threshold'"),
     ],
 )
 def test_a_wrong_call_is_exit_code_2(argv: list[str], expected: str, run: Runner) -> None:
-    result = run("labels", *argv)
-    assert (result.code, result.out) == (2, "")
-    assert expected in result.err
+    assert expected in message_of(run("labels", *argv), 2)

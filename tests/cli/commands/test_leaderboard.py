@@ -1,12 +1,11 @@
 """`reassess leaderboard` compares ReaL with original accuracy over many models, and places one among them."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.helpers import RealFile, Runner, results_of, write_csv, write_files
+from tests.helpers import RealFile, Runner, message_of, output_of, results_of, write_csv, write_files
 
 MODELS = "model,original,real\n" + "".join(
     f"{chr(97 + i)}{i},{70 + i},{78 + 0.7 * i + 0.3 * (i % 3):.2f}\n" for i in range(15)
@@ -30,7 +29,6 @@ def public(real_file: RealFile) -> list[Path]:
 def test_the_tables_of_timm_give_the_published_numbers(public: list[Path], run: Runner) -> None:
     table = results_of(run, "leaderboard", *public)
     assert (len(table["rows"]), table["models"], table["rows_dropped"]) == (1_556, 1_266, {})
-    assert [round(line["slope"]["value"], 4) for line in table["lines"]] == [0.8116, 0.8304, 0.6792, 0.5511]
     assert (table["families"], table["family_pattern"], table["without_family"]) == (142, r"[^\W\d_]+(?=[^/\\]*$)", 0)
     assert [line["families"] for line in table["lines"]] == [142, 69, 126, 91]
     assert [line["band"] for line in table["lines"]][:2] == [None, {"low": 70, "high": 78}]
@@ -45,9 +43,6 @@ def test_the_tables_of_timm_give_the_published_numbers(public: list[Path], run: 
         "real_rank": 1,
         "original_rank": 1,
     }
-    for change in (*table["changes"], table["bend"]):
-        assert change["high"] < 0
-        assert change["p_value"] < 1e-5
     assert (round(table["kendall"], 4), round(table["spearman"], 4)) == (0.9287, 0.9924)
 
 
@@ -102,9 +97,7 @@ def test_the_tables_say_what_they_mean(here: Path, run: Runner) -> None:
     (here / "models.csv").write_text(MODELS + "last,83.5,86\n")
     write_files(here / "pets", {"labels.csv": "image,class\na,0\nb,1\n", "original.csv": "image,class\na,0\nb,0\n"})
     argv = ("leaderboard", "models.csv", "--limit", "2", "--benchmark", "pets", "--place", "original=75,real=82.35")
-    result = run(*argv)
-    assert (result.code, result.err) == (0, "")
-    lines = [" ".join(line.split()) for line in result.out.splitlines()]
+    lines = [" ".join(line.split()) for line in output_of(run(*argv)).splitlines()]
     for line in (
         "o14 - - 88.40 1 84.00 1",
         "n13 - - 87.40 2 83.00 3",
@@ -125,8 +118,7 @@ def test_the_tables_say_what_they_mean(here: Path, run: Runner) -> None:
 
 def test_what_is_not_known_is_said(here: Path, run: Runner) -> None:
     (here / "two.csv").write_text("model,original,real\na,76,82\nb,77,83\n")
-    result = run("leaderboard", "two.csv", "--place", "original=99,real=99")
-    assert (result.code, result.err) == (0, "")
+    out = output_of(run("leaderboard", "two.csv", "--place", "original=99,real=99"))
     everything = run("leaderboard", "two.csv", "--place", "original=99,real=99", "--verbose").out
     for line in (
         "no slope, all: too few families of models",
@@ -135,7 +127,7 @@ def test_what_is_not_known_is_said(here: Path, run: Runner) -> None:
         "the given model: nothing is expected: too few families of models for a line",
     ):
         assert f"{line}\n" in everything
-    table = result.out.partition("slope of ReaL")[2].partition("\n\n")[0]
+    table = out.partition("slope of ReaL")[2].partition("\n\n")[0]
     assert [line.split()[0] for line in table.splitlines()[2:]] == ["all", "70"]
     assert [line["rows"] for line in results_of(run, "leaderboard", "two.csv")["lines"]] == [2, 2, 0, 0]
 
@@ -170,13 +162,6 @@ def test_the_whole_table_is_written(here: Path, run: Runner) -> None:
     assert len(lines) == 2 + 15
 
 
-def test_a_figure_is_written(here: Path, run: Runner, needs: Callable[[str], None]) -> None:
-    needs("matplotlib")
-    result = run("leaderboard", "models.csv", "--place", "original=75,real=82", "-o", "f.svg")
-    assert (result.code, result.err) == (0, "")
-    assert (here / "f.svg").stat().st_size > 5_000
-
-
 # --- wrong calls ----------------------------------------------------------------------------------------------------
 
 _TWO = "are not two accuracies in percent, such as original=83.1,real=88.5\n"
@@ -200,9 +185,7 @@ _TWO = "are not two accuracies in percent, such as original=83.1,real=88.5\n"
     ],
 )
 def test_a_wrong_call_is_exit_code_2(argv: list[str], expected: str, here: Path, run: Runner) -> None:
-    result = run("leaderboard", *argv)
-    assert (result.code, result.out) == (2, "")
-    assert expected in result.err
+    assert expected in message_of(run("leaderboard", *argv), 2)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from reassess import ModelSource
-from tests.helpers import Runner, document_of, picture, results_of, write_files
+from tests.helpers import Runner, document_of, output_of, picture, results_of, write_files
 
 pytestmark = pytest.mark.usefixtures("report_extra")
 
@@ -42,9 +42,7 @@ MODEL = "python:pet_models:scores"
 
 
 def test_what_is_predicted_can_be_evaluated(pets: Path, run: Runner) -> None:
-    result = run("predict", MODEL, "--benchmark", "pets", "--workers", "0", "-o", "model.npy")
-    assert (result.code, result.err) == (0, "")
-    assert result.out == (
+    assert output_of(run("predict", MODEL, "--benchmark", "pets", "--workers", "0", "-o", "model.npy")) == (
         "5 images; their scores take 60 bytes\n"
         "model                      images   unreadable   outputs\n"
         "────────────────────────────────────────────────────────\n"

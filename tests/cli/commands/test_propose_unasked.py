@@ -1,7 +1,6 @@
 """`reassess propose --unasked`: in process, on a user's own data and on the real files."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import pytest
 from reassess.core import LabelSets
 from reassess.formats import read_score_file
 from reassess.formats.tables import read_table
-from tests.helpers import Runner, document_of
+from tests.helpers import Needs, Runner, document_of, message_of, output_of
 
 ARGV = ["propose", "a.csv", "b.csv", "--unasked", "--benchmark", "shop", "-o", "out.jsonl"]
 
@@ -29,9 +28,8 @@ def shop(folder: Path) -> Path:
 
 
 def test_questions_are_shown_and_written_the_most_informative_first(shop: Path, run: Runner) -> None:
-    result = run(*ARGV)
-    assert (result.code, result.err) == (0, "")
-    table, notes = result.out.split("\n\n")[0], result.out
+    out = output_of(run(*ARGV))
+    table, notes = out.split("\n\n")[0], out
     assert table.splitlines()[2].split() == ["3.jpg", "1", "1", "not", "asked", "about", "2", "2", "0.600"]
     assert [line.split()[0] for line in table.splitlines()[2:6]] == ["3.jpg", "4.jpg", "1.jpg", "4.jpg"]
     assert "out.jsonl: 4 candidates, the most informative first\n" in notes
@@ -59,8 +57,7 @@ def test_questions_are_shown_and_written_the_most_informative_first(shop: Path, 
 
 
 def test_more_of_each_model_may_be_asked_about_and_fewer_written(shop: Path, run: Runner) -> None:
-    result = run(*ARGV, "--top-k", "2", "--limit", "2", "--quiet")
-    assert (result.code, result.err) == (0, "")
+    output_of(run(*ARGV, "--top-k", "2", "--limit", "2", "--quiet"))
     assert len(Path("out.jsonl").read_text().splitlines()) == 2
     document = document_of(run(*ARGV, "--top-k", "2", "--limit", "2", "--json", "--force"), "propose")
     assert [entry["path"] for entry in document["inputs"]] == ["shop/labels.json", "shop/scores.csv", "a.csv", "b.csv"]
@@ -78,10 +75,9 @@ def test_more_of_each_model_may_be_asked_about_and_fewer_written(shop: Path, run
 def test_unknown_images_are_counted(shop: Path, run: Runner) -> None:
     Path("a.csv").write_text("image,prediction\n9.jpg,2\n1.jpg,0\n")
     assert run(*ARGV).code == 1
-    result = run("propose", "a.csv", *ARGV[3:], "--ignore-unknown")
-    assert (result.code, result.err) == (0, "")
-    assert "out.jsonl: 0 candidates" in result.out
-    assert "a.csv: 1 unknown image not used\n" in result.out
+    out = output_of(run("propose", "a.csv", *ARGV[3:], "--ignore-unknown"))
+    assert "out.jsonl: 0 candidates" in out
+    assert "a.csv: 1 unknown image not used\n" in out
     assert Path("out.jsonl").read_text() == ""
 
 
@@ -90,9 +86,7 @@ def test_a_benchmark_with_votes_and_no_scores_does_not_say_which_pairs_were_rate
     Path("my shop/original.json").write_text('{"1.jpg": 0, "2.jpg": 2, "3.jpg": 0, "4.jpg": 1}')
     Path("my shop/votes.csv").write_text("image,class,rater,answer\n1.jpg,2,ann,no\n1.jpg,2,bo,no\n")
     argv = ["propose", "a.csv", "--unasked", "--benchmark", "my shop", "-o", "out.jsonl"]
-    result = run(*argv)
-    assert (result.code, result.out) == (1, "")
-    assert result.err == (
+    assert message_of(run(*argv)) == (
         "Error: scores are missing, so it is unknown which questions were asked\n"
         "  fix:     reassess aggregate --benchmark 'my shop' -o 'my shop/scores.csv'\n"
     )
@@ -104,14 +98,13 @@ def test_a_benchmark_with_votes_and_no_scores_does_not_say_which_pairs_were_rate
 
 
 def test_the_questions_written_of_real_have_names_and_can_be_read_as_questions(
-    needs: Callable[[str], None], tmp_path: Path, run: Runner, real_original: LabelSets, real_labels: LabelSets
+    needs: Needs, tmp_path: Path, run: Runner, real_original: LabelSets, real_labels: LabelSets
 ) -> None:
     needs("timm")
     rng = np.random.default_rng(0)
     predicted = np.where(rng.random(50_000) < 0.05, rng.integers(0, 1000, 50_000), real_original.indices)
     np.savez(tmp_path / "a.npz", ids=predicted, names=real_original.images)
-    result = run("propose", tmp_path / "a.npz", "--unasked", "-o", tmp_path / "out.jsonl", "--limit", "5", "--quiet")
-    assert (result.code, result.err) == (0, "")
+    output_of(run("propose", tmp_path / "a.npz", "--unasked", "-o", tmp_path / "out.jsonl", "--limit", "5", "--quiet"))
     classes = real_labels.classes
     for line in (tmp_path / "out.jsonl").read_text().splitlines():
         row = json.loads(line)

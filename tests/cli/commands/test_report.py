@@ -9,7 +9,7 @@ import pytest
 
 from reassess.core import LabelSets
 from reassess.report import CHARTS
-from tests.helpers import RealFile, Runner, document_of, results_of, write_csv, write_files
+from tests.helpers import RealFile, Runner, document_of, output_of, results_of, write_csv, write_files
 
 pytestmark = pytest.mark.usefixtures("report_extra")
 
@@ -29,12 +29,11 @@ BOTH = ["one.csv", "two.csv", "--labels", "labels.json", "--original", "original
 
 
 def test_a_page_is_made_of_ones_own_benchmark(here: Path, run: Runner) -> None:
-    result = run("report", *BOTH, "-o", "r.html")
-    assert (result.code, result.err) == (0, "")
+    out = output_of(run("report", *BOTH, "-o", "r.html"))
     text = (here / "r.html").read_text()
     assert "reassess report one.csv two.csv --labels labels.json" in text
-    assert "r.html: 2 models on one page\n" in result.out
-    assert "mistakes are not shown: images are missing (--images DIR)" in result.out
+    assert "r.html: 2 models on one page\n" in out
+    assert "mistakes are not shown: images are missing (--images DIR)" in out
     evaluated = results_of(run, "evaluate", *BOTH)
     data = json.loads(re.findall(r'<script type="application/json" id="data">(.*?)</script>', text)[0])
     accuracies = {row[0]: row[1] for row in data["tables"]["accuracy"]["rows"]}
@@ -48,8 +47,7 @@ def test_a_page_is_made_of_ones_own_benchmark(here: Path, run: Runner) -> None:
 def test_groups_and_collapsed_classes_by_name_need_no_list_of_classes(here: Path, run: Runner) -> None:
     files = {"groups.csv": "class,group\ndog,big\n", "collapsed.csv": "class,also\ndog,cat\ncat,dog\n"}
     write_files(here / "pets", {name: (here / name).read_text() for name in ("labels.json", "original.json")} | files)
-    result = run("report", "one.csv", "two.csv", "--benchmark", "pets", "-o", "r.html")
-    assert (result.code, result.err) == (0, "")
+    output_of(run("report", "one.csv", "two.csv", "--benchmark", "pets", "-o", "r.html"))
 
 
 def test_a_leaderboard_places_the_models(here: Path, run: Runner) -> None:
@@ -134,8 +132,7 @@ def imagenet(
 
 
 def test_the_page_of_two_models_of_imagenet_is_small_and_whole(imagenet: list[str], run: Runner) -> None:
-    result = run("report", *imagenet, "-o", "r.html")
-    assert (result.code, result.err) == (0, "")
+    output_of(run("report", *imagenet, "-o", "r.html"))
     text = Path("r.html").read_text()
     assert len(text.encode()) < 2_000_000
     assert "Not shown" not in text

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers import RealFile, Runner, document_of, results_of
+from tests.helpers import RealFile, Runner, document_of, output_of, results_of
 
 LABELS = {"shop/1.jpg": ["mug", "cup"], "shop/2.jpg": ["plate"], "shop/3.jpg": []}
 
@@ -25,9 +25,7 @@ def shop(folder: Path) -> Path:
 
 def test_an_own_image_is_shown_with_what_each_model_said(shop: Path, run: Runner) -> None:
     argv = ["show", "shop/1.jpg", "--labels", "labels.json", "--original", "original.json"]
-    result = run(*argv, "a.csv", "b.csv")
-    assert (result.code, result.err) == (0, "")
-    assert result.out == (
+    assert output_of(run(*argv, "a.csv", "b.csv")) == (
         "image      shop/1.jpg\n"
         "original   0 cup\n"
         "valid      0 cup; 1 mug\n"
@@ -87,9 +85,7 @@ def bench(shop: Path) -> Path:
 
 
 def test_a_rated_image_without_a_class(bench: Path, run: Runner) -> None:
-    result = run("show", "shop/3.jpg", "--benchmark", "b", "--original", "none")
-    assert (result.code, result.err) == (0, "")
-    lines = result.out.splitlines()
+    lines = output_of(run("show", "shop/3.jpg", "--benchmark", "b", "--original", "none")).splitlines()
     assert lines[:3] == ["image      shop/3.jpg", "original   unknown", "valid      no class"]
     assert lines[4].split() == ["class", "name", "score", "valid", "votes", "raters", "experts"]
     assert [line.split() for line in lines[6:8]] == [["0", "cup", "0.5000"], ["1", "mug", "0.2500"]]
@@ -111,9 +107,7 @@ def test_of_an_own_benchmark_what_is_lacking_is_told_with_what_makes_it(shop: Pa
     Path("farm/votes.csv").write_text("image,class,rater,answer\na.jpg,hen,ann,yes\n")
     Path("farm/golden.csv").write_text("image,class,rater,answer\na.jpg,hen,eve,yes\n")
     argv = ["show", "a.jpg", "--benchmark", "farm"]
-    result = run(*argv)
-    assert (result.code, result.err) == (0, "")
-    lines = result.out.splitlines()
+    lines = output_of(run(*argv)).splitlines()
     assert lines[:3] == ["image      a.jpg", "original   unknown", "valid      unknown: label sets are missing"]
     assert lines[6].split() == ["0", "hen", "-", "1", "yes", "ann", "yes", "1", "yes"]
     assert lines[7:] == ["", "scores are missing: reassess aggregate makes them of votes"]
@@ -139,9 +133,7 @@ def test_of_many_raters_and_classes_the_first_are_shown_and_the_others_counted(s
     rows = [f"a.jpg,r{i:02},{answer}\n" for i, answer in enumerate(chosen)]
     Path("farm/votes.csv").write_text("image,rater,answer\n" + "".join(rows))
     argv = ["show", "a.jpg", "--benchmark", "farm"]
-    result = run(*argv)
-    assert (result.code, result.err) == (0, "")
-    lines = result.out.splitlines()
+    lines = output_of(run(*argv)).splitlines()
     assert lines[4] == "the first 10 of 16 classes (--verbose shows all)"
     cells = [" ".join(line.split()[1:]) for line in lines[7:17]]
     assert cells == [
@@ -178,9 +170,7 @@ def test_without_scores_and_votes_on_this_machine_it_says_what_to_fetch(
 ) -> None:
     labels = tmp_path / "labels.json"
     labels.write_text('{"ILSVRC2012_val_00000002.JPEG": [795, 970]}')
-    result = run("show", "ILSVRC2012_val_00000002", "--labels", labels)
-    assert (result.code, result.err) == (0, "")
-    assert result.out == (
+    assert output_of(run("show", "ILSVRC2012_val_00000002", "--labels", labels)) == (
         "image      ILSVRC2012_val_00000002\n"
         "original   unknown\n"
         "valid      795; 970\n"

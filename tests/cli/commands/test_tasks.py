@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import Runner, document_of, write_files
+from tests.helpers import Runner, document_of, message_of, output_of, write_files
 
 CANDIDATES = (
     "image,class,source,rank,probability\n"
@@ -35,10 +35,8 @@ def lines_of(path: str = "tasks.jsonl") -> list[tuple[int, str, list[str], str]]
 
 
 def test_tasks_are_written_with_an_estimate(questions: Path, run: Runner) -> None:
-    result = run(*ARGV, "--seconds", "36")
-    assert (result.code, result.err) == (0, "")
     assert (
-        result.out
+        output_of(run(*ARGV, "--seconds", "36"))
         == """\
 classes per task   tasks
 ────────────────────────
@@ -61,9 +59,9 @@ next: reassess annotate create campaign.db tasks.jsonl
 def test_a_hierarchy_says_which_classes_belong_together_and_votes_how_long_one_takes(
     questions: Path, run: Runner
 ) -> None:
-    result = run(*ARGV, "--seconds", "votes.csv", "--per-question", "3", "--benchmark", "tree")
-    assert (result.code, result.err) == (0, "")
-    assert result.out.splitlines()[4:] == [
+    assert output_of(run(*ARGV, "--seconds", "votes.csv", "--per-question", "3", "--benchmark", "tree")).splitlines()[
+        4:
+    ] == [
         "tasks.jsonl: 3 tasks with 7 questions on 2 images",
         "tasks with all classes of their image: 1; with classes under a common parent: 1; "
         "with classes without a common parent: 1",
@@ -106,9 +104,7 @@ def test_golden_questions_are_in_no_task(questions: Path, run: Runner, golden: t
     """Neither those of the benchmark, nor others that are given; an image of which all are golden has no task."""
     write_files(questions, {"other.csv" if golden else "pets/golden.csv": GOLDEN_ASKED})
     argv = [*ARGV, "--benchmark", "pets", *golden]
-    result = run(*argv)
-    assert (result.code, result.err) == (0, "")
-    lines = result.out.splitlines()
+    lines = output_of(run(*argv)).splitlines()
     assert lines[3] == "tasks.jsonl: 2 tasks with 4 questions on 1 image"
     assert "3 golden questions are not in the tasks: the campaign mixes them in" in lines
     assert [task[1:3] for task in lines_of()] == [("a.png", ["dog", "cup"]), ("a.png", ["mug", "fox"])]
@@ -120,9 +116,8 @@ def test_golden_questions_are_in_no_task(questions: Path, run: Runner, golden: t
 
 def test_golden_questions_without_answers_are_in_no_task(questions: Path, run: Runner) -> None:
     write_files(questions, {"golden.csv": "image,class\nb.png,mug\nb.png,cup\n", "odd.csv": "image,name\nb.png,mug\n"})
-    result = run(*ARGV, "--benchmark", "pets", "--golden", "golden.csv")
-    assert (result.code, result.err) == (0, "")
-    assert "2 golden questions are not in the tasks: the campaign mixes them in" in result.out
+    out = output_of(run(*ARGV, "--benchmark", "pets", "--golden", "golden.csv"))
+    assert "2 golden questions are not in the tasks: the campaign mixes them in" in out
     assert {image for _, image, _, _ in lines_of()} == {"a.png"}
     odd = run(*ARGV, "--benchmark", "pets", "--golden", "odd.csv", "--force")
     assert (odd.code, odd.error) == (1, "missing-column")
@@ -146,14 +141,11 @@ def test_earlier_votes_say_how_many_votes_a_stop_rule_takes(questions: Path, run
     """All raters agree, so that each question is closed after two votes: 14 of at most 28."""
     write_files(questions, {"pets/votes.csv": EARLIER, "pets/golden.csv": GOLDEN})
     argv = [*ARGV, "--benchmark", "pets", "--per-question", "4", "--stop", "0.1,0.9"]
-    result = run(*argv)
-    assert (result.code, result.err) == (0, "")
-    assert "about 14 votes (2.00 per question, closed at 0.1, 0.9); for hours, give --seconds" in result.out
+    assert "about 14 votes (2.00 per question, closed at 0.1, 0.9); for hours, give --seconds" in output_of(run(*argv))
     results = document_of(run(*argv, "--json", "--force"), "tasks")["results"]
     assert [results[name] for name in ("votes", "votes_per_question", "stop")] == [14, 2.0, [0.1, 0.9]]
-    of_file = run(*ARGV, "--force", "--per-question", "4", "--stop", "0.1,0.9", "--seconds", "pets/votes.csv")
-    assert of_file.code == 1
-    assert "no vote has a time" in of_file.err
+    error = message_of(run(*ARGV, "--force", "--per-question", "4", "--stop", "0.1,0.9", "--seconds", "pets/votes.csv"))
+    assert "no vote has a time" in error
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.helpers import Runner, document_of, results_of, validation_name, write_csv
+from tests.helpers import Runner, document_of, message_of, output_of, results_of, validation_name, write_csv
 
 OLD = {"1.jpg": ["mug"], "2.jpg": ["plate"], "3.jpg": ["cup"], "4.jpg": ["bowl"]}
 NEW = {"1.jpg": ["cup"], "2.jpg": ["plate", "bowl"], "3.jpg": ["cup"], "4.jpg": [], "5.jpg": ["mug"]}
@@ -32,9 +32,8 @@ def sha256(path: str) -> str:
 
 def test_each_model_has_a_row_for_each_label_set_and_the_text_says_who_is_ahead_on_which_images(run: Runner) -> None:
     """Image 5 is known to the old label set from the new one, which has no class for image 4."""
-    result = run("evaluate", "first.csv", "second.csv", *BOTH)
-    assert (result.code, result.err) == (0, "")
-    table, text = result.out.splitlines()[:6], result.out.splitlines()[6:]
+    out = output_of(run("evaluate", "first.csv", "second.csv", *BOTH))
+    table, text = out.splitlines()[:6], out.splitlines()[6:]
     assert table[0].split("  ")[0] == "file"
     assert [line.split() for line in table[:1] + table[2:]] == [
         ["file", "labels", "scored", "top-1", "%", "95", "%", "rank"],
@@ -61,9 +60,8 @@ def test_images_of_which_some_are_not_imagenets_are_of_no_known_benchmark(run: R
     Path("of_imagenet.json").write_text(json.dumps({validation_name(1): [65]}))
     Path("mine.json").write_text(json.dumps({"a.jpg": [7], validation_name(1): [66]}))
     write_csv("ids.csv", "image,prediction", [(validation_name(1), 65), ("a.jpg", 7)])
-    result = run("evaluate", "ids.csv", "--labels", "of_imagenet.json", "--labels", "mine.json")
-    assert (result.code, result.err) == (0, "")
-    assert "without the original labels" not in result.out
+    out = output_of(run("evaluate", "ids.csv", "--labels", "of_imagenet.json", "--labels", "mine.json"))
+    assert "without the original labels" not in out
     alone = run("evaluate", "ids.csv", "--labels", "of_imagenet.json", "--ignore-unknown")
     assert "without the original labels" in alone.out
 
@@ -143,8 +141,6 @@ def test_label_sets_without_a_common_image_give_the_table_and_why_there_are_no_o
     ],
 )
 def test_what_does_not_go_with_several_label_sets_is_a_usage_error(argv: list[str], error: str, run: Runner) -> None:
-    result = run("evaluate", "first.csv", *BOTH, *argv)
-    assert (result.code, result.out) == (2, "")
-    assert result.err == (
+    assert message_of(run("evaluate", "first.csv", *BOTH, *argv), 2) == (
         f"Usage: reassess evaluate [OPTIONS] FILE...\nTry 'reassess evaluate --help' for help.\n\nError: {error}\n"
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers import Runner, results_of
+from tests.helpers import Runner, output_of, results_of
 
 REVIEWED: dict[str, dict[str, Any]] = {
     "1.jpg": {"valid": ["cup", "mug"], "unclear": ["bowl"], "wrong": ["plate"]},
@@ -43,9 +43,8 @@ def _tableware(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: N
 
 
 def test_the_table_gives_both_conventions_after_the_usual_table(run: Runner) -> None:
-    result = run("evaluate", "poor.csv", "good.csv", "--labels", "reviewed.json", "--original", "original.csv")
-    assert (result.code, result.err) == (0, "")
-    lines = result.out.splitlines()
+    argv = ("evaluate", "poor.csv", "good.csv", "--labels", "reviewed.json", "--original", "original.csv")
+    lines = output_of(run(*argv)).splitlines()
     assert [line.split()[:2] for line in lines[2:4]] == [["good.csv", "50.00"], ["poor.csv", "25.00"]]
     assert "all files: 2 images not scored (empty label set)" in lines
     start = next(row for row, line in enumerate(lines) if line.startswith("multi-label"))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from reassess.core import Classes, UnknownClasses
 from reassess.errors import ReassessWarning
 from reassess.formats import read_predictions
-from tests.helpers import File, Refused, write_csv
+from tests.helpers import File, Refused, warned, write_csv
 
 ANIMALS = Classes(
     4,
@@ -85,9 +85,8 @@ def test_outputs_that_are_no_class_are_left_out_and_counted_in_files_of_ids(
         "5 predictions by 3 names that no class has, left out: anteater, wolf, -; "
         "2 images left without a prediction, counted as wrong"
     )
-    with pytest.warns(ReassessWarning) as caught:
+    with warned(f"{tmp_path / name}: {text}"):
         read = read_predictions(tmp_path / name, ANIMALS, outputs=LISTED, unknown_class=unknown_class)
-    assert [str(each.message) for each in caught] == [f"{tmp_path / name}: {text}"]
     assert read.class_ids.tolist() == [[2, -1], [0, 1], [-1, -1], [-1, -1]]
     assert read.unknown_classes == UnknownClasses(5, ("anteater", "wolf", "-"))
     assert read.detected.endswith(f"; 3 outputs left out (no such class): anteater, wolf, -; {text}")
@@ -125,14 +124,11 @@ def test_ids_are_ids_in_every_column_of_ranks(file: File) -> None:
         assert read_predictions(path, classes).class_ids.tolist() == [[0, 3, 1], [2, 1, -1]]
 
 
-def test_numbers_of_outputs_do_not_stand_among_names(refused: Refused, file: File) -> None:
+def test_numbers_of_outputs_do_not_stand_among_names(file: File) -> None:
     """A class may be called 1, and output 1 be another class."""
     classes = Classes(3, names=("0", "1", "other"))
     path = file("p.csv", "image,prediction\na,other\nb,1\n")
     assert read_predictions(path, classes).ids.tolist() == [[2], [1]]
-    assert refused(read_predictions, path, classes, outputs=["1", "0", "other"]) == (
-        "ids-and-names at p.csv, column prediction"
-    )
     assert read_predictions(
         file("q.csv", "image,prediction\na,0\nb,1\n"), classes, outputs=["1", "0", "other"]
     ).class_ids.tolist() == [[1], [0]]
@@ -147,9 +143,8 @@ def test_a_column_of_no_class_is_said_whatever_kind_of_numbers_the_scores_are(
         assert read_predictions(path, ANIMALS).best(1)[0].tolist() == [[3], [3]]
         return
     text = "a column that is not a class has the highest score in 2 of 2 rows"
-    with pytest.warns(ReassessWarning) as caught:
+    with warned(f"{path}: {text}, and is dropped: fox"):
         read_predictions(path, ANIMALS)
-    assert [str(each.message) for each in caught] == [f"{path}: {text}, and is dropped: fox"]
     assert refused(read_predictions, path, ANIMALS, unknown_class="error") == "unknown-class at s.csv"
 
 
@@ -166,12 +161,10 @@ def test_a_list_of_names_is_refused_for_a_file_that_numbers_its_classes(
 @pytest.mark.parametrize(
     ("outputs", "error"),
     [
-        (["ant\tbee", "bee"], "wrong-row at the list of outputs, line 2"),
         (["ant\tbee", "bee\tcat"], "wrong-items at the list of outputs"),
-        (["ant\tfox", "bee\tbee"], "wrong-items at the list of outputs"),
         (["ant\tbee", "emmet\tant"], "duplicate-class at the list of outputs"),
     ],
-    ids=["no tab", "one side only", "no class", "twice"],
+    ids=["one side only", "twice"],
 )
 def test_a_list_of_names_that_is_not_one_to_one_is_refused(
     outputs: list[str], error: str, refused: Refused, file: File

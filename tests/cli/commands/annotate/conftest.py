@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from reassess import annotation
-from tests.helpers import Run, picture, write_files
+from tests.helpers import Runner, picture, write_files
 
 _NAMES = [f"{number}.png" for number in range(8)]
 
@@ -16,7 +16,7 @@ def _golden(image: str) -> str:
 
 
 @pytest.fixture
-def pets(folder: Path, run: Callable[..., Run]) -> Path:
+def pets(folder: Path, run: Runner) -> Path:
     """The benchmark pets with eight images: four are in tasks, and experts know the other four."""
     write_files(
         folder,
@@ -33,7 +33,7 @@ def pets(folder: Path, run: Callable[..., Run]) -> Path:
 
 
 @pytest.fixture
-def create(pets: Path, run: Callable[..., Run]) -> Callable[..., Run]:
+def create(pets: Path, run: Runner) -> Runner:
     """Create the campaign pets.db, with further options."""
     return lambda *options, tasks="tasks.jsonl": run(
         "annotate", "create", "pets.db", tasks, "--benchmark", "pets", *options

@@ -1,16 +1,15 @@
 """`reassess annotate backup`: a copy, and an upgrade after it."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from reassess import annotation
 from reassess.annotation.store import schema
-from tests.helpers import Run, document_of
+from tests.helpers import Runner, document_of, output_of
 
 
-def test_a_copy_is_a_campaign(create: Callable[..., Run], run: Callable[..., Run]) -> None:
+def test_a_copy_is_a_campaign(create: Runner, run: Runner) -> None:
     create()
     result = run("annotate", "backup", "pets.db", "-o", "copy.db")
     size = Path("copy.db").stat().st_size
@@ -21,7 +20,7 @@ def test_a_copy_is_a_campaign(create: Callable[..., Run], run: Callable[..., Run
     assert document["results"] == {"output": "copy.db", "bytes": size}
 
 
-def test_invalid_calls_are_refused(create: Callable[..., Run], run: Callable[..., Run]) -> None:
+def test_invalid_calls_are_refused(create: Runner, run: Runner) -> None:
     create()
     Path("copy.db").write_text("kept")
     assert run("annotate", "backup", "pets.db", "-o", "copy.db").err.startswith("Error: output file exists\n")
@@ -31,14 +30,10 @@ def test_invalid_calls_are_refused(create: Callable[..., Run], run: Callable[...
     assert Path("copy.db").read_text() == "kept"
 
 
-def test_upgrade_copies_the_campaign_first(
-    create: Callable[..., Run], run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_upgrade_copies_the_campaign_first(create: Runner, run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     create()
     before = Path("pets.db").read_bytes()
-    result = run("annotate", "backup", "pets.db", "-o", "copy.db", "--upgrade")
-    assert (result.code, result.err) == (0, "")
-    assert result.out.splitlines()[1:] == [
+    assert output_of(run("annotate", "backup", "pets.db", "-o", "copy.db", "--upgrade")).splitlines()[1:] == [
         f"pets.db: already has form {schema.FORM}",
         "next: reassess annotate serve pets.db",
     ]

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from reassess import annotation
-from tests.helpers import Run, document_of
+from tests.helpers import Run, Runner, document_of, output_of
 
 HOUR = 3600.0
 
 
 @pytest.fixture
-def status(create: Callable[..., Run], run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
+def status(create: Runner, run: Runner, monkeypatch: pytest.MonkeyPatch) -> Runner:
     """The status of a campaign with two raters, at the time 10^9 and some hours."""
     monkeypatch.setattr("time.time", lambda: 1e9 - HOUR)
     assert create("--per-question", "3", "--golden-share", "0.9").code == 0
@@ -25,17 +25,13 @@ def status(create: Callable[..., Run], run: Callable[..., Run], monkeypatch: pyt
     return call
 
 
-def test_status_shows_progress_and_raters(
-    status: Callable[..., Run], work: Callable[..., None], run: Callable[..., Run]
-) -> None:
+def test_status_shows_progress_and_raters(status: Runner, work: Callable[..., None], run: Runner) -> None:
     lines = status().out.splitlines()
     assert lines[2] == "0 votes, 0 in the last hour, 0 in the last 24 hours; at most 24 more votes needed"
     assert lines[-1] == "next: reassess annotate serve pets.db"
     work()
-    result = status(hours=4)
-    assert (result.code, result.err) == (0, "")
     assert (
-        result.out
+        output_of(status(hours=4))
         == """\
 8 questions: 8 open, 0 with all their votes
 golden: 4 valid, 4 invalid
@@ -59,9 +55,7 @@ next: reassess annotate invite pets.db NAME...
     assert ann[:4] == ["ann", "rater", "excluded", "0"]
 
 
-def test_next_step_of_a_campaign(
-    create: Callable[..., Run], run: Callable[..., Run], work: Callable[..., None]
-) -> None:
+def test_next_step_of_a_campaign(create: Runner, run: Runner, work: Callable[..., None]) -> None:
     create("--golden", "none", "--per-question", "1")
     for change, expected in (
         (lambda: None, "invite pets.db NAME..."),
@@ -72,9 +66,7 @@ def test_next_step_of_a_campaign(
         assert document_of(run("status", "pets.db", "--json"), "status")["next"] == f"reassess annotate {expected}"
 
 
-def test_status_shows_practice_and_disagreeing_experts(
-    create: Callable[..., Run], run: Callable[..., Run], work: Callable[..., None]
-) -> None:
+def test_status_shows_practice_and_disagreeing_experts(create: Runner, run: Runner, work: Callable[..., None]) -> None:
     golden = Path("pets/golden.csv")
     golden.write_text(golden.read_text() + "4.png,cat,abe,no\n5.png,dog,abe,no\n")
     assert create("--practice", "2", "--bar", "0.9", "--seed", "1").code == 0
@@ -89,7 +81,7 @@ def test_status_shows_practice_and_disagreeing_experts(
     assert "practice: answers that agree with the experts; maybe counts half" in lines
 
 
-def test_document_has_everything(status: Callable[..., Run], work: Callable[..., None]) -> None:
+def test_document_has_everything(status: Runner, work: Callable[..., None]) -> None:
     work()
     results = document_of(status("--json", hours=4), "status")["results"]
     raters = results.pop("raters")
@@ -118,11 +110,10 @@ def test_document_has_everything(status: Callable[..., Run], work: Callable[...,
     assert {name: raters[1][name] for name in ann} == ann
 
 
-def test_skipped_images_are_named(status: Callable[..., Run]) -> None:
+def test_skipped_images_are_named(status: Runner) -> None:
     with annotation.using_campaign("pets.db") as campaign:
         ann = annotation.find_person(campaign, "ann").id
         turn = annotation.next_turn(campaign, ann, 1e9)
-        assert isinstance(turn, annotation.Turn)
         name = annotation.image_addresses(campaign)[turn.image]
         annotation.skip_task(campaign, ann, turn.task, 1e9)
     assert f"1 image skipped: {name}" in status().out.splitlines()

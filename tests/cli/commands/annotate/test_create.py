@@ -12,9 +12,7 @@ from sqlalchemy import select
 from reassess import annotation
 from reassess.annotation.store import schema
 from reassess.annotation.store.shown_items import shown_classes
-from tests.helpers import Run, document_of, picture, write_files
-
-Create = Callable[..., Run]
+from tests.helpers import Runner, document_of, message_of, output_of, picture, write_files
 
 
 def rows(table: Any) -> list[Any]:
@@ -22,10 +20,8 @@ def rows(table: Any) -> list[Any]:
         return list(connection.execute(select(table)))
 
 
-def test_output_names_the_next_step(create: Create) -> None:
-    result = create()
-    assert (result.code, result.err) == (0, "")
-    *lines, inputs, following = result.out.splitlines()
+def test_output_names_the_next_step(create: Runner) -> None:
+    *lines, inputs, following = output_of(create()).splitlines()
     assert lines == [
         "pets.db: 4 tasks, 8 questions, 40 votes (5 per question)",
         "golden: 4 tasks, 8 questions (8 answered by experts)",
@@ -35,7 +31,7 @@ def test_output_names_the_next_step(create: Create) -> None:
     assert following == "next: reassess annotate invite pets.db NAME..."
 
 
-def test_a_campaign_has_its_options_and_the_parts_of_the_folder(create: Create, pets: Path) -> None:
+def test_a_campaign_has_its_options_and_the_parts_of_the_folder(create: Runner, pets: Path) -> None:
     write_files(
         pets, {"pets/consent.md": "We keep your votes.\nYou may leave.\n", "pets/benchmark.json": '{"name": "Cats?"}'}
     )
@@ -60,7 +56,7 @@ def test_a_campaign_has_its_options_and_the_parts_of_the_folder(create: Create, 
     }
 
 
-def test_seed_is_random_and_not_printed(create: Create) -> None:
+def test_seed_is_random_and_not_printed(create: Runner) -> None:
     seeds = set()
     for _ in range(2):
         results = document_of(create("--json", "--force"), "annotate")["results"]
@@ -71,23 +67,19 @@ def test_seed_is_random_and_not_printed(create: Create) -> None:
     assert {name: results[name] for name in expected} == expected
 
 
-def test_tasks_name_classes_that_the_benchmark_knows_by_wnid_only(create: Create) -> None:
+def test_tasks_name_classes_that_the_benchmark_knows_by_wnid_only(create: Runner) -> None:
     Path("pets/classes.txt").write_text("n02123045\nn02110958\n")
     for file in ("pets/original.csv", "pets/golden.csv"):
         text = Path(file).read_text()
         Path(file).write_text(text.replace(",cat", ",n02123045").replace(",dog", ",n02110958"))
     task = {"task": 0, "image": "0.png", "classes": [{"class": "n02123045", "name": "tabby"}]}
     Path("tasks.jsonl").write_text(json.dumps(task) + "\n")
-    result = create()
-    assert (result.code, result.err) == (0, "")
-    assert result.out.startswith("pets.db: 1 task, 1 question, ")
+    assert output_of(create()).startswith("pets.db: 1 task, 1 question, ")
 
 
 @pytest.mark.parametrize("tasks", ["tasks.jsonl", "proposals.csv"])
-def test_golden_questions_are_drawn_from_tasks_or_candidates(create: Create, tasks: str) -> None:
-    result = create("--golden", "3", "--seed", "1", tasks=tasks)
-    assert (result.code, result.err) == (0, "")
-    assert result.out.splitlines()[:2] == [
+def test_golden_questions_are_drawn_from_tasks_or_candidates(create: Runner, tasks: str) -> None:
+    assert output_of(create("--golden", "3", "--seed", "1", tasks=tasks)).splitlines()[:2] == [
         "pets.db: 2 tasks, 4 questions, 20 votes (5 per question)",
         "golden: 6 tasks, 12 questions (8 answered by experts)",
     ]
@@ -98,7 +90,7 @@ def test_golden_questions_are_drawn_from_tasks_or_candidates(create: Create, tas
     )
 
 
-def test_golden_questions_come_with_answers_or_without(create: Create) -> None:
+def test_golden_questions_come_with_answers_or_without(create: Runner) -> None:
     assert create("--golden", "none").out.splitlines()[1] == (
         "no golden questions: rater accuracy cannot be measured (--golden N lets experts answer some)"
     )
@@ -110,9 +102,7 @@ def test_golden_questions_come_with_answers_or_without(create: Create) -> None:
         ("more.csv", "golden: 5 tasks, 10 questions (8 answered by experts)"),
         ("votes.csv", "golden: 1 task, 1 question (1 answered by experts)"),
     ):
-        result = create("--golden", golden, "--force")
-        assert (result.code, result.err) == (0, "")
-        assert result.out.splitlines()[1] == line
+        assert output_of(create("--golden", golden, "--force")).splitlines()[1] == line
     Path("pets/golden.csv").unlink()
     told = create("--golden", "more.csv", "--stop", "0.1,0.9", "--force").out.splitlines()
     assert told[1:3] == [
@@ -122,31 +112,25 @@ def test_golden_questions_come_with_answers_or_without(create: Create) -> None:
     assert told[-1] == "next: reassess annotate invite pets.db NAME:expert..."
 
 
-def test_disagreeing_experts_are_counted(create: Create) -> None:
+def test_disagreeing_experts_are_counted(create: Runner) -> None:
     more = "4.png,cat,fay,no\n5.png,cat,fay,maybe\n6.png,cat,fay,no\n6.png,cat,gus,yes\n"
     Path("pets/golden.csv").write_text(Path("pets/golden.csv").read_text() + more)
-    result = create()
-    assert (result.code, result.err) == (0, "")
-    assert result.out.splitlines()[2] == (
+    assert output_of(create()).splitlines()[2] == (
         "experts disagree on 2 golden questions: a class is valid if more than half of its experts said yes"
     )
     assert document_of(create("--force", "--json"), "annotate")["results"]["golden_split"] == 2
 
 
-def test_an_expert_with_two_answers_is_named_with_both_lines(create: Create) -> None:
+def test_an_expert_with_two_answers_is_named_with_both_lines(create: Runner) -> None:
     golden = Path("pets/golden.csv")
     golden.write_text(golden.read_text() + "5.png,cat,eve,yes\n4.png,dog,eve,Yes\n")
-    result = create()
-    assert (result.code, result.out) == (1, "")
-    assert "\n  where:   pets/golden.csv, line 3\n  found:   no, and Yes in line 11\n" in result.err
+    assert "\n  where:   pets/golden.csv, line 3\n  found:   no, and Yes in line 11\n" in message_of(create())
     assert not Path("pets.db").exists()
 
 
-def test_without_a_benchmark_raters_see_what_the_tasks_say(pets: Path, run: Callable[..., Run]) -> None:
+def test_without_a_benchmark_raters_see_what_the_tasks_say(pets: Path, run: Runner) -> None:
     argv = ["annotate", "create", "pets.db", "tasks.jsonl", "--force"]
-    result = run(*argv)
-    assert (result.code, result.err) == (0, "")
-    assert "images: 4, not hashed: serve needs --images\n" in result.out
+    assert "images: 4, not hashed: serve needs --images\n" in output_of(run(*argv))
     assert [row.name for row in rows(schema.classes)] == ["cat", "dog"]
     Path("tasks.jsonl").write_text('{"task": 0, "image": "0.png", "classes": [{"class": 7}]}\n')
     result = run(*argv)
@@ -157,12 +141,11 @@ def test_without_a_benchmark_raters_see_what_the_tasks_say(pets: Path, run: Call
     )
 
 
-def test_without_a_class_list_classes_are_the_names_in_the_files(create: Create, pets: Path) -> None:
+def test_without_a_class_list_classes_are_the_names_in_the_files(create: Runner, pets: Path) -> None:
     (pets / "pets/classes.txt").unlink()
     (pets / "pets/original.csv").unlink()
     write_files(pets, {"pets/golden.csv": "image,class,rater,answer\n4.png,dog,eve,yes\n4.png,ant,eve,no\n"})
-    result = create()
-    assert (result.code, result.err) == (0, "")
+    output_of(create())
     with annotation.using_campaign("pets.db") as campaign:
         assert [(one.id, one.name) for one in shown_classes(campaign)] == [(0, "ant"), (1, "cat"), (2, "dog")]
         exported = annotation.export_votes(campaign)
@@ -184,12 +167,10 @@ def test_without_a_class_list_classes_are_the_names_in_the_files(create: Create,
         (["--golden", "scale.csv"], 1, "unknown answer"),
     ],
 )
-def test_invalid_options_are_refused(create: Create, options: list[str], code: int, expected: str) -> None:
+def test_invalid_options_are_refused(create: Runner, options: list[str], code: int, expected: str) -> None:
     Path("items.csv").write_text("item,rater,answer\nx,eve,yes\n")
     Path("scale.csv").write_text("image,class,rater,answer\n4.png,cat,eve,1\n4.png,dog,eve,0\n")
-    result = create(*options)
-    assert (result.code, result.out) == (code, "")
-    assert expected in result.err
+    assert expected in message_of(create(*options), code)
     assert not Path("pets.db").exists()
 
 
@@ -201,11 +182,9 @@ def test_invalid_options_are_refused(create: Create, options: list[str], code: i
         ({"pets/examples/cat/x.png": picture(0, "PNG")}, "example image is also an image to rate\n"),
     ],
 )
-def test_invalid_parts_of_the_folder_are_refused(create: Create, content: dict[str, Any], expected: str) -> None:
+def test_invalid_parts_of_the_folder_are_refused(create: Runner, content: dict[str, Any], expected: str) -> None:
     write_files(Path(), content)
-    result = create()
-    assert (result.code, result.out) == (1, "")
-    assert result.err.startswith(f"Error: {expected}")
+    assert message_of(create()).startswith(f"Error: {expected}")
     assert not Path("pets.db").exists()
 
 
@@ -219,19 +198,18 @@ def test_invalid_parts_of_the_folder_are_refused(create: Create, content: dict[s
     ],
 )
 def test_invalid_outputs_are_refused_before_images_are_hashed(
-    pets: Path, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, path: str, options: list[str], expected: str
+    pets: Path, run: Runner, monkeypatch: pytest.MonkeyPatch, path: str, options: list[str], expected: str
 ) -> None:
     monkeypatch.setattr("reassess.annotation.hash_images", None)
     Path("there.db").write_text("")
-    result = run("annotate", "create", path, "tasks.jsonl", "--benchmark", "pets", *options)
-    assert result.code == 1
-    assert expected in result.err
-    assert "Traceback" not in result.err
+    error = message_of(run("annotate", "create", path, "tasks.jsonl", "--benchmark", "pets", *options))
+    assert expected in error
+    assert "Traceback" not in error
 
 
 @pytest.mark.parametrize("force", [(), ("--force",)])
 def test_a_campaign_with_answers_is_kept(
-    create: Create, run: Callable[..., Run], work: Callable[..., None], force: tuple[str, ...]
+    create: Runner, run: Runner, work: Callable[..., None], force: tuple[str, ...]
 ) -> None:
     Path("pets.db").write_text("replaced with --force only")
     assert create().code == 1
@@ -240,12 +218,5 @@ def test_a_campaign_with_answers_is_kept(
     run("annotate", "invite", "pets.db", "ann")
     work()
     before = Path("pets.db").read_bytes()
-    result = create(*force)
-    assert (result.code, result.out) == (1, "")
-    assert result.err == (
-        "Error: file is a campaign with answers, and is not replaced\n"
-        "  where:   pets.db\n"
-        "  found:   8 answers\n"
-        "  fix:     choose another name, or delete the file\n"
-    )
+    assert message_of(create(*force)).startswith("Error: file is a campaign with answers, and is not replaced\n")
     assert Path("pets.db").read_bytes() == before

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from reassess import annotation
-from tests.helpers import Run, document_of
+from tests.helpers import Runner, document_of, message_of
 
 
 def votes() -> int:
@@ -14,7 +14,7 @@ def votes() -> int:
 
 
 @pytest.fixture
-def exclude(create: Callable[..., Run], run: Callable[..., Run], work: Callable[..., None]) -> Callable[..., Run]:
+def exclude(create: Runner, run: Runner, work: Callable[..., None]) -> Runner:
     """The command, on a campaign with the votes of two raters."""
     create("--golden-share", "0")
     run("annotate", "invite", "pets.db", "ann", "bob", "ida:owner")
@@ -22,7 +22,7 @@ def exclude(create: Callable[..., Run], run: Callable[..., Run], work: Callable[
     return lambda *argv: run("annotate", "exclude", "pets.db", *argv)
 
 
-def test_excluded_votes_count_again_after_undo(exclude: Callable[..., Run]) -> None:
+def test_excluded_votes_count_again_after_undo(exclude: Runner) -> None:
     done, undone = "excluded; their questions are open again", "included again"
     same = {"": "already excluded, so nothing changed", "--undo": "not excluded, so nothing changed"}
     for option, names, told, left in (
@@ -38,14 +38,10 @@ def test_excluded_votes_count_again_after_undo(exclude: Callable[..., Run]) -> N
     assert document["results"] == [{"name": "bob", "excluded": True, "changed": True}]
 
 
-def test_only_raters_of_the_campaign_can_be_excluded_and_write_atomically(exclude: Callable[..., Run]) -> None:
+def test_only_raters_of_the_campaign_can_be_excluded_and_write_atomically(exclude: Runner) -> None:
     for option in ([], ["--undo"]):
-        result = exclude("ann", "cy", *option)
-        assert (result.code, result.out) == (1, "")
-        assert result.err.startswith("Error: unknown person\n  allowed: eve, ann, bob, ida\n  found:   cy\n")
-        for name, role in (("eve", "expert"), ("ida", "owner")):
-            assert exclude(name, *option).err == (
-                f"Error: only raters can be excluded\n  found:   {name}, of the role {role}\n"
-            )
+        assert "  allowed: eve, ann, bob, ida\n  found:   cy\n" in message_of(exclude("ann", "cy", *option))
+        for name in ("eve", "ida"):
+            assert message_of(exclude(name, *option)).startswith("Error: only raters can be excluded\n")
     assert votes() == 16
     assert exclude("ann", "ann").code == 2

@@ -1,19 +1,16 @@
 """`reassess annotate invite`: links are shown once, replaced and revoked."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from reassess import annotation
-from tests.helpers import Run, document_of
-
-Invite = Callable[..., Run]
+from tests.helpers import Run, Runner, document_of, message_of
 
 
 @pytest.fixture
-def invite(create: Callable[..., Run], run: Callable[..., Run]) -> Invite:
+def invite(create: Runner, run: Runner) -> Runner:
     assert create().code == 0
     return lambda *argv: run("annotate", "invite", "pets.db", *argv)
 
@@ -32,7 +29,7 @@ def links_of(result: Run) -> dict[str, str]:
     return dict(re.findall(r"^(\S+): (http\S+)$", result.out, re.MULTILINE))
 
 
-def test_people_are_added_and_their_links_are_not_stored(invite: Invite) -> None:
+def test_people_are_added_and_their_links_are_not_stored(invite: Runner) -> None:
     result = invite("ann", "bob", "fay:expert", "kay:owner", "eve")
     assert (result.code, result.err) == (0, "")
     links = links_of(result)
@@ -52,7 +49,7 @@ def test_people_are_added_and_their_links_are_not_stored(invite: Invite) -> None
     ]
 
 
-def test_links_have_the_address_of_the_pages(invite: Invite) -> None:
+def test_links_have_the_address_of_the_pages(invite: Runner) -> None:
     result = invite("ida:owner", "--address", "https://rate.example.org/pets/", "--quiet")
     assert re.fullmatch(r"ida: https://rate\.example\.org/pets/sign-in#[\w-]{43}\n", result.out)
     document = document_of(invite("jo", "--json"), "annotate")
@@ -61,11 +58,9 @@ def test_links_have_the_address_of_the_pages(invite: Invite) -> None:
     assert signs_in(one["link"])
 
 
-def test_force_replaces_a_link_and_revoke_ends_it(invite: Invite) -> None:
+def test_force_replaces_a_link_and_revoke_ends_it(invite: Runner) -> None:
     first = links_of(invite("ann"))["ann"]
-    result = invite("bob", "ann")
-    assert (result.code, result.out) == (1, "")
-    assert result.err == (
+    assert message_of(invite("bob", "ann")) == (
         "Error: person already exists\n"
         "  found:   ann\n"
         "  fix:     choose another name, or --force for a new link, or --revoke\n"
@@ -88,7 +83,7 @@ def test_force_replaces_a_link_and_revoke_ends_it(invite: Invite) -> None:
         ("HTTP://x.org/a/", " --address 127.0.0.1:8000/a"),
     ],
 )
-def test_next_step_serves_the_pages_at_the_address(invite: Invite, address: str, served: str) -> None:
+def test_next_step_serves_the_pages_at_the_address(invite: Runner, address: str, served: str) -> None:
     first, _, last = invite("ann", "--address", address).out.splitlines()
     assert first.startswith(f"ann: {address.rstrip('/')}/sign-in#")
     assert last == f"next: reassess annotate serve pets.db{served}"
@@ -108,10 +103,10 @@ def test_next_step_serves_the_pages_at_the_address(invite: Invite, address: str,
         ),
     ],
 )
-def test_invalid_addresses_are_usage_errors(run: Callable[..., Run], address: str, wrong: str) -> None:
-    result = run("annotate", "invite", "none.db", "ann", "--address", address)
-    assert (result.code, result.out) == (2, "")
-    assert result.err.endswith(f"Error: Invalid value for '--address': {address!r} {wrong}\n")
+def test_invalid_addresses_are_usage_errors(run: Runner, address: str, wrong: str) -> None:
+    assert message_of(run("annotate", "invite", "none.db", "ann", "--address", address), 2).endswith(
+        f"Error: Invalid value for '--address': {address!r} {wrong}\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -128,22 +123,14 @@ def test_invalid_addresses_are_usage_errors(run: Callable[..., Run], address: st
     ],
 )
 def test_invalid_people_are_refused_and_nobody_is_added(
-    invite: Invite, argv: list[str], code: int, expected: str
+    invite: Runner, argv: list[str], code: int, expected: str
 ) -> None:
-    result = invite(*argv)
-    assert (result.code, result.out) == (code, "")
-    assert expected in result.err
+    assert expected in message_of(invite(*argv), code)
     assert people() == [("eve", "expert", False)]
 
 
-def test_a_locked_campaign_is_reported(invite: Invite, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locked_campaign_is_reported(invite: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reassess.annotation.store.database._PATIENCE", 1)
     with annotation.using_campaign("pets.db") as campaign, campaign.engine.begin():  # which may write
-        result = invite("ann")
-    assert (result.code, result.out) == (1, "")
-    assert result.err == (
-        "Error: database of the campaign cannot be used\n"
-        "  where:   pets.db\n"
-        "  found:   database is locked\n"
-        "  fix:     try again once the other process has ended\n"
-    )
+        error = message_of(invite("ann"))
+    assert error.endswith("  found:   database is locked\n  fix:     try again once the other process has ended\n")

@@ -6,16 +6,14 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from benchmarks.annotation_load import PageClient
-from tests.helpers import Run
-
-Create = Callable[..., Run]
+from tests.helpers import Runner, message_of
 
 
 @contextmanager
@@ -35,9 +33,7 @@ def page(address: str) -> str:
         return response.read().decode()
 
 
-def test_pages_are_served_until_a_signal_and_then_the_file_has_everything(
-    create: Create, run: Callable[..., Run]
-) -> None:
+def test_pages_are_served_until_a_signal_and_then_the_file_has_everything(create: Runner, run: Runner) -> None:
     create()
     with started("serve", "pets.db", "--address", "127.0.0.1:0") as (process, (line,)):
         found = re.fullmatch(r"pets: (http://127\.0\.0\.1:\d+/)", line)
@@ -47,12 +43,7 @@ def test_pages_are_served_until_a_signal_and_then_the_file_has_everything(
         PageClient(found[1], token).close()
         assert Path("pets.db-wal").stat().st_size
         again = run("annotate", "serve", "pets.db", "--address", "127.0.0.1:0")
-        assert again.err == (
-            "Error: campaign is in use\n"
-            "  where:   pets.db\n"
-            f"  found:   process {process.pid}\n"
-            "  fix:     stop it, or use PostgreSQL\n"
-        )
+        assert (again.code, f"  found:   process {process.pid}\n" in again.err) == (1, True)
         process.send_signal(signal.SIGTERM)
         out, _ = process.communicate(timeout=20)
     assert (process.returncode, out.splitlines()[-1]) == (130, "Stopped.")
@@ -61,20 +52,14 @@ def test_pages_are_served_until_a_signal_and_then_the_file_has_everything(
     assert "ann" in run("status", "moved.db").out
 
 
-def test_moved_images_are_found_and_shown_behind_a_proxy(create: Create, run: Callable[..., Run]) -> None:
+def test_moved_images_are_found_and_shown_behind_a_proxy(create: Runner, run: Runner) -> None:
     create()
     Path("pets/images").rename("moved")
-    missing = run("annotate", "serve", "pets.db")
-    assert missing.code == 1
-    assert "pets/images" in missing.err
+    assert "pets/images" in message_of(run("annotate", "serve", "pets.db"))
     Path("other").mkdir()
     shutil.copy("moved/0.png", "other/0.png")
-    assert run("annotate", "serve", "pets.db", "--images", "other").err == (
-        "Error: images of the campaign are missing\n"
-        "  where:   other\n"
-        "  found:   7 images missing: 1.png, 2.png, 3.png and 4 more\n"
-        "  fix:     add them, or give the folder, zip or tar of all images: --images PLACE\n"
-    )
+    missing = run("annotate", "serve", "pets.db", "--images", "other")
+    assert missing.err.endswith("  fix:     add them, or give the folder, zip or tar of all images: --images PLACE\n")
     token = re.search("sign-in#(\\S+)", run("annotate", "invite", "pets.db", "ann").out)[1]
     with started("serve", "pets.db", "--address", "127.0.0.1:0/rating", "--images", "moved") as (_, (line,)):
         found = re.fullmatch(r"pets: (http://127\.0\.0\.1:\d+/), for a proxy that shows it at /rating", line)
@@ -91,10 +76,8 @@ def test_moved_images_are_found_and_shown_behind_a_proxy(create: Create, run: Ca
         ("x:1//evil", "'//evil' is not a path of a site: a path such as /rating: after each slash letters, digits"),
     ],
 )
-def test_invalid_addresses_are_usage_errors(run: Callable[..., Run], address: str, expected: str) -> None:
-    result = run("annotate", "serve", "none.db", "--address", address)
-    assert (result.code, result.out) == (2, "")
-    assert expected in result.err
+def test_invalid_addresses_are_usage_errors(run: Runner, address: str, expected: str) -> None:
+    assert expected in message_of(run("annotate", "serve", "none.db", "--address", address), 2)
 
 
 def test_the_demo_prints_links_for_a_rater_and_the_owner() -> None:

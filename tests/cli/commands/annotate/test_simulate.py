@@ -10,13 +10,11 @@ from typing import Any
 import pytest
 
 from reassess import annotation
-from tests.helpers import Run, document_of
-
-Create = Callable[..., Run]
+from tests.helpers import Run, Runner, document_of, message_of
 
 
 @pytest.fixture
-def simulate(run: Callable[..., Run]) -> Callable[..., Run]:
+def simulate(run: Runner) -> Runner:
     return lambda *options: run("annotate", "simulate", "pets.db", *options)
 
 
@@ -39,7 +37,7 @@ def results_of(result: Run) -> Any:
     return document_of(replace(result, err=""), "annotate")["results"]
 
 
-def test_programs_rate_a_copy(create: Create, run: Callable[..., Run], simulate: Callable[..., Run]) -> None:
+def test_programs_rate_a_copy(create: Runner, run: Runner, simulate: Runner) -> None:
     create("--per-question", "2", "--golden-share", "0")
     before = Path("pets.db").read_bytes()
     result = simulate("--raters", "2", "--seconds", "900", "-o", "tried.db")
@@ -77,7 +75,7 @@ def test_programs_rate_a_copy(create: Create, run: Callable[..., Run], simulate:
 
 
 def test_programs_get_the_tasks_that_people_have_and_in_a_paused_campaign(
-    create: Create, run: Callable[..., Run], simulate: Callable[..., Run]
+    create: Runner, run: Runner, simulate: Runner
 ) -> None:
     create("--per-question", "1", "--golden-share", "0")
     run("annotate", "invite", "pets.db", "ann")
@@ -90,9 +88,7 @@ def test_programs_get_the_tasks_that_people_have_and_in_a_paused_campaign(
     assert second.startswith("1 rater: 4 tasks, 8 answers, ")
 
 
-def test_raters_below_the_bar_are_counted(
-    create: Create, run: Callable[..., Run], simulate: Callable[..., Run]
-) -> None:
+def test_raters_below_the_bar_are_counted(create: Runner, run: Runner, simulate: Runner) -> None:
     create("--practice", "1", "--bar", "1", "--per-question", "1")
     result = simulate("--raters", "2", "--matrix", "0,0,1/1,0,0", "--matrix", "1,0,0/0,0,1", "-o", "tried.db")
     assert result.out.splitlines()[1] == "practice: 1 of 2 raters below the bar, without votes"
@@ -102,7 +98,7 @@ def test_raters_below_the_bar_are_counted(
 
 
 def test_invalid_calls_are_refused_and_answers_of_people_are_kept(
-    create: Create, run: Callable[..., Run], work: Callable[..., None], simulate: Callable[..., Run]
+    create: Runner, run: Runner, work: Callable[..., None], simulate: Runner
 ) -> None:
     create("--per-question", "1")
     before = Path("tasks.jsonl").read_bytes()
@@ -117,6 +113,6 @@ def test_invalid_calls_are_refused_and_answers_of_people_are_kept(
     create("--per-question", "1")
     run("annotate", "invite", "pets.db", "simulated 1")  # whatever they are called
     work()
-    result = run("annotate", "simulate", "empty.db", "--raters", "1", "--force", "-o", "pets.db")
-    assert (result.code, result.out) == (1, "")
-    assert result.err.startswith("Error: file is a campaign with answers, and is not replaced\n")
+    assert message_of(run("annotate", "simulate", "empty.db", "--raters", "1", "--force", "-o", "pets.db")).startswith(
+        "Error: file is a campaign with answers, and is not replaced\n"
+    )

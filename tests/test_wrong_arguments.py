@@ -181,7 +181,7 @@ def test_what_is_of_another_kind_is_refused_with_the_way_to_come_by_it(
         Golden: ("golden answers", "golden_truth(EXPERTS)"),
         Panel: ("models on the same images", "Panel.from_predictions(MODELS, LABELS)"),
         LabelSets: ("label sets", "read_labels(FILE), or the judging of reviews"),
-        Scores: ("scores", "read_scores(FILE)"),
+        Scores: ("scores", "read_scores(FILE), or aggregate(VOTES).scores"),
         Votes: ("votes", "read_votes(FILE)"),
     }[allowed]
     expected = f"wrong type of {thing}\n  allowed: {allowed.__name__}\n  found:   {found}\n  fix:     {fix}"

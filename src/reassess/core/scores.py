@@ -50,7 +50,7 @@ class Scores:
     """
 
     _THING = "scores"
-    _HOW_TO_GET = "read_scores(FILE)"
+    _HOW_TO_GET = "read_scores(FILE), or aggregate(VOTES).scores"
 
     questions: Questions
     values: npt.NDArray[np.float64]

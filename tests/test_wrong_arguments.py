@@ -64,6 +64,9 @@ from reassess.formats import write_details
 from tests.helpers import CURVE, code_of, message
 
 LABELS = LabelSets.from_lists(["a.png"], [[0]])
+ONE_VOTE = Votes.from_columns(
+    Questions.from_columns(["a.png"], np.array([1])), np.array([0]), np.array([0]), np.array([1]), "x", ("no", "yes")
+)
 SCORES = Scores(Questions.from_columns(["a.png"], np.array([0])), np.array([1.0]))
 MODEL = Predictions.from_ids([0], images=["a.png"])
 READERS: list[Callable[..., Any]] = [
@@ -95,6 +98,13 @@ READERS: list[Callable[..., Any]] = [
         (lambda: Predictions.from_ids([0, 1], images="ab"), "wrong-type"),
         (lambda: Predictions.from_scores(np.eye(2), images="ab"), "wrong-type"),
         (lambda: LABELS.find("a.png"), "wrong-type"),
+        (lambda: reassess.make_tasks(SCORES), "wrong-type"),
+        (lambda: reassess.propose([LABELS]), "wrong-type"),
+        (lambda: reassess.propose({"a": LABELS}), "wrong-type"),
+        (lambda: reassess.choose_models({"a": LABELS}, LABELS), "wrong-type"),
+        (lambda: reassess.rater_reliability(ONE_VOTE, ONE_VOTE), "wrong-type"),
+        (lambda: reassess.measure_curves("a", SCORES, LABELS), "wrong-type"),
+        (lambda: reassess.outcomes_table(LABELS, LABELS), "wrong-type"),
     ],
 )
 def test_what_would_be_taken_for_something_else_is_refused(make: Callable[[], object], code: str) -> None:
@@ -214,9 +224,6 @@ HELD_OUT = HeldOutPredictions.of(
 TARGETS = training_targets(ONE_OF_THREE, "uniform")
 PARTS = Folds(ONE_OF_THREE.images, np.arange(12) % 3)
 DUPLICATES = Duplicates.from_rows(["a", "b"], ["1.png", "2.png"], [1, 1], ["exact", "exact"])
-ONE_VOTE = Votes.from_columns(
-    Questions.from_columns(["a.png"], np.array([1])), np.array([0]), np.array([0]), np.array([1]), "x", ("no", "yes")
-)
 
 
 def targets(**parts: Any) -> TrainingTargets:

@@ -177,15 +177,7 @@ class DependenceWarning(ReassessWarning):
 
 @contextmanager
 def at(where: object) -> Iterator[None]:
-    """Put a place, such as a file, before the place that an error from within names, unless it stands there already.
-
-    >>> with at("a.csv"):
-    ...     raise DataError("not-a-number", "not a number", where="row 3")
-    Traceback (most recent call last):
-        ...
-    reassess.errors.DataError: not a number
-      where:   a.csv, row 3
-    """
+    """Put a place, such as a file, before the place of an error from the block, unless it is there already."""
     try:
         yield
     except ReassessError as error:

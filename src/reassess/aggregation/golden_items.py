@@ -22,6 +22,8 @@ from reassess.text import Shown, some
 class GoldenVotes(Shown):
     """Raters' votes on golden items, and the truth of each item."""
 
+    _THING, _HOW_TO_GET = "golden votes", "golden_votes(EXPERTS, VOTES)"
+
     votes: Votes
     truth: npt.NDArray[np.integer]  # position of each item's truth among the truths; -1 if unknown
     by_experts: ExpertTruth | None = None  # None if the truth comes from elsewhere

@@ -15,7 +15,7 @@ from reassess.aggregation.golden import Golden
 from reassess.aggregation.golden_items import golden_part, image_folds
 from reassess.aggregation.thresholds import Goal, OperatingPoint, operating_point
 from reassess.core import Items, LabelSets, Questions, Scores, Votes
-from reassess.core.checks import check_range
+from reassess.core.checks import check_range, check_type
 from reassess.core.image_names import join
 from reassess.core.items import as_questions, find_items, take_items
 from reassess.errors import DataError, ReassessWarning
@@ -120,6 +120,8 @@ def measure_curves(
     >>> one.name, one.curve.average_precision
     ('mine', 1.0)
     """
+    check_type(Scores, scores)
+    check_type(Golden, golden)
     again = None
     if leave_out is not None:
         if votes is None or experts is None:

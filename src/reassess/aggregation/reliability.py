@@ -80,6 +80,7 @@ def rater_reliability(
     >>> [(one.rater, one.right.hits, one.flags) for one in result.ranked]
     [('bo', 143, ('uninformative',)), ('ann', 300, ())]
     """
+    check_type(GoldenVotes, golden, optional=True)
     check_type(Votes, votes)
     check_number(seed, 0, what="seed", whole=True)
     for given in (votes, *([] if golden is None else [golden.votes])):

@@ -97,6 +97,9 @@ class Goal:
             )
         return cls(kind, value)
 
+    def __str__(self) -> str:
+        return self.kind if self.value is None else f"{self.kind}={self.value:g}"
+
     def on(self, curve: Curve) -> Point:
         """The point of a curve that reaches the goal; `DataError` where none does."""
         if self.value is None:

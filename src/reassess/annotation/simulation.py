@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import event
+from sqlalchemy import event, update
 
 from reassess.aggregation import aggregate
-from reassess.annotation.store.campaigns import Campaign
+from reassess.annotation.store import schema
+from reassess.annotation.store.campaigns import Campaign, changing
 from reassess.annotation.store.export import Exported, export_votes
 from reassess.annotation.store.given_answers import GivenAnswer, save_answers
 from reassess.annotation.store.people import add_people, consent
@@ -79,6 +80,11 @@ def simulate(
     before = export_votes(campaign).votes
     names = [f"simulated {number}" for number in range(1, len(matrices) + 1)]
     people = add_people(campaign, names, now=now, simulated=True)
+    name = f"{campaign.name}, simulated"  # of an export too
+    with changing(campaign) as change:
+        change.connection.execute(
+            update(schema.campaign).values(name=name, settings={**campaign.settings, "name": name})
+        )
     event.listen(campaign.engine, "checkout", lambda connection, *_: connection.execute("PRAGMA synchronous=OFF"))
     raters = [_Rater(campaign, *one, truth, seed, seconds) for one in enumerate(zip(people, matrices, strict=True))]
     for person in people:

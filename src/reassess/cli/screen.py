@@ -38,13 +38,7 @@ def say(text: str, *, err: bool = False) -> None:
 
 
 def _broken(line: str, width: int) -> list[str]:
-    """The parts of a line, all but the first moved in.
-
-    >>> _broken("  where:   a.csv, row 3", 18)
-    ['  where:   a.csv,', '    row 3']
-    >>> _broken("right in 97.5 %, p = 0.5", 14)
-    ['right in', '  97.5 %,', '  p = 0.5']
-    """
+    """The parts of a line, all but the first moved in; "97.5 %" and "p = 0.5" stay together."""
     indent = " " * (len(line) - len(line.lstrip()) + 2)
     kept = _NO_BREAK.sub(_BLANK, line)
     parts = wrap(kept, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [""]
@@ -181,13 +175,7 @@ OPTIONS = {
 
 
 def fix_in_options(fix: Fix | str) -> str:
-    """A fix with its arguments as options.
-
-    >>> fix_in_options(Fix("join by {match}, or count them: {ignore_unknown}", match='"name"', ignore_unknown=True))
-    'join by --match name, or count them: --ignore-unknown'
-    >>> fix_in_options(Fix("give all answers: {answers}", answers="[0, 1]"))
-    'give all answers: --answers 0,1'
-    """
+    """A fix with its arguments as options."""
     return fix.render(_option) if isinstance(fix, Fix) else fix
 
 

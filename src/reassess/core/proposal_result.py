@@ -34,6 +34,8 @@ class ProposalResult(Shown):
     Symbols: R images that go to raters, A that are set aside, Q candidates, K models.
     """
 
+    _THING, _HOW_TO_GET = "proposal", "propose(MODELS, ORIGINAL)"
+
     candidates: Candidates  # for the images that go to raters
     # The images that need no question, since all their models agree with the original label; with that label.
     set_aside: LabelSets

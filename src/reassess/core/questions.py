@@ -45,6 +45,11 @@ class Questions:
     array([ 2, -1])
     """
 
+    _THING, _HOW_TO_GET = (
+        "questions",
+        "read_candidates(FILE).questions, or propose(MODELS, ORIGINAL).candidates.questions",
+    )
+
     images: tuple[str, ...]
     image_ids: npt.NDArray[np.int32]
     class_ids: npt.NDArray[np.int32]

@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field, replace
 from functools import partial, reduce
 from itertools import chain, starmap
@@ -42,12 +42,20 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "curve": ("scores", "golden"),
     "propose": ("images or original",),
 }
-_OF_CLASSES = ("groups", "collapsed")
+_OF_CLASSES: Mapping[str, Callable[..., Any]] = {
+    "groups": formats.read_groups,
+    "collapsed": formats.read_collapsed_file,
+    "hierarchy": lambda path, classes: formats.read_hierarchy(path, classes).paths,
+}
 _CLASS_FOLDERS = "class folders"
 _READERS: Mapping[str, Callable[..., Any]] = {
     "original": formats.read_original_file,
     "labels": partial(formats.read_label_file, original=read_original),
     "scores": formats.read_score_file,
+}
+_OF_IMAGES: Mapping[str, Callable[[Path], Sized]] = {
+    "folds": formats.read_folds,
+    "duplicates": formats.read_duplicates,
 }
 
 
@@ -223,7 +231,7 @@ def _find_parts(source: str | Path) -> tuple[Path | None, list[PartCheck]]:
     own = [_part(SETTINGS_FILE, (settings,), SETTINGS_FILE, "")] if os.path.lexists(settings) else []
     return folder, own + [
         _part(part, paths, " and ".join(path.name for path in paths), made_by)
-        for part, made_by in MADE_BY.items()
+        for part, made_by in {**MADE_BY, **{part: "" for part in there if part not in MADE_BY}}.items()
         for paths in [there.get(part, ())]
     ]
 
@@ -350,11 +358,12 @@ class _Reader:
             if self.parts["classes"].format is None:
                 self.listed = original.classes
             return replace(_contents(original), images=())  # they are those of the part images
+        if part in _OF_IMAGES:
+            return _Contents({"images": len(_OF_IMAGES[part](path))})
         if part in _READERS:
             return _contents(_READERS[part](path, classes=listed))
         if part in _OF_CLASSES:
-            read = formats.read_groups if part == "groups" else formats.read_collapsed_file
-            return _contents(read(path, listed or self._named()))
+            return _contents(_OF_CLASSES[part](path, listed or self._named()))
         # Golden answers are read with the answers of the votes.
         answers = self.settings.get("answers") or (tuple(self.held["votes"].answers) if "votes" in self.held else None)
         return _contents(formats.read_vote_file(path, answers=answers, classes=listed))

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import LabelSets, MultiLabels, Scores, Votes
+from reassess.core.checks import check_type
 from reassess.evaluation.mistakes import MISTAKE_KINDS, mistake_kinds, validity
 from reassess.evaluation.multi_label_accuracy import VERDICTS, verdicts
 from reassess.evaluation.outcomes import LABELLED, STATES, Outcomes
@@ -54,6 +55,7 @@ def outcomes_table(
     >>> outcomes_table({"one": outcomes}, labels).select("file", "image", "state", "top1", "correct", "rank").rows()
     [('one', 'a.png', 'labelled', 1, False, 2), ('one', 'b.png', 'empty', 0, None, None)]
     """
+    check_type(Mapping, each, what="outcomes of each model", fix="{NAME: find_outcomes(PREDICTIONS, LABELS)}")
     import polars as pl
 
     scores = None if scores is None else scores.in_classes(labels.classes)

@@ -11,7 +11,7 @@ import numpy as np
 
 from reassess.aggregation import Golden
 from reassess.core import ModelChoice, ProposalResult
-from reassess.core.checks import check_number
+from reassess.core.checks import check_number, check_type
 from reassess.errors import DataError
 from reassess.numeric import Proportion
 from reassess.proposals.proposed_pairs import golden_pairs
@@ -82,6 +82,8 @@ def choose_models(
     -----
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 3, in outline.
     """
+    check_type(ProposalResult, result)
+    check_type(Golden, golden)
     check_number(seed, 0, what="seed", whole=True)
     if not 0 < recall <= 1:
         raise DataError("out-of-range", "recall out of range", allowed="above 0, to 1", found=recall)

@@ -25,7 +25,7 @@ from reassess.core import (
     ProposalResult,
     ProposingModel,
 )
-from reassess.core.checks import check_range, check_unique
+from reassess.core.checks import check_range, check_type, check_unique
 from reassess.core.labels import check_original
 from reassess.errors import DataError
 from reassess.numeric.arrays import pair_keys
@@ -182,7 +182,10 @@ def propose(
 
 
 def _each(models: _Models) -> Iterable[tuple[str, Predictions]]:
-    return models.items() if isinstance(models, Mapping) else models
+    for pair in models.items() if isinstance(models, Mapping) else models:
+        check_type(tuple, pair, what="a model with its name", fix="{NAME: PREDICTIONS}")
+        check_type(Predictions, pair[1])
+        yield pair
 
 
 def _check_names(names: list[str]) -> None:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from reassess.aggregation import replay_stops
 from reassess.core import Hierarchy, Questions, RaterModel, StopRule, Tasks, Votes, classes_of
-from reassess.core.checks import check_range
+from reassess.core.checks import check_range, check_type
 from reassess.core.image_names import join
 from reassess.core.items import as_questions, take_items
 from reassess.errors import DataError
@@ -83,6 +83,7 @@ def make_tasks(
     >>> make_tasks(questions, golden=experts).class_ids(0).tolist()
     [1, 2]
     """
+    check_type(Questions, questions)
     check_range(size, 1, what="number of classes a task")
     if golden is not None:
         questions = _without_golden(questions, golden)

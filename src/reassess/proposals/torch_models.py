@@ -15,6 +15,7 @@ import numpy.typing as npt
 from reassess.data.sources import is_offline
 from reassess.errors import DataError, Fix, SourceError, importing
 from reassess.formats.files import check_input, suffix_of
+from reassess.formats.predictions.prediction_arrays import not_loaded
 from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.proposals.preprocessing import Transform, read_transform
 from reassess.text import some
@@ -62,15 +63,8 @@ def _loaded(path: Path) -> dict[str, Any]:
 
             held = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch and safetensors raise whatever their parts raise
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DataError(
-            "unreadable-file",
-            "file cannot be loaded as weights",
-            where=path,
-            allowed="tensors by their names; other Python objects are never loaded",
-            found="other Python objects" if reason.startswith("Weights only load failed") else reason,
-            fix="torch.save(model.state_dict(), path)",
-        ) from error
+        fix = "torch.save(model.state_dict(), path)"
+        raise not_loaded(path, error, "weights", "tensors by their names", fix) from error
     held = next((held[name] for name in _HELD_AS if isinstance(held, dict) and isinstance(held.get(name), dict)), held)
     if not isinstance(held, dict) or not held or not all(hasattr(value, "ndim") for value in held.values()):
         raise DataError(

@@ -57,12 +57,13 @@ def test_what_is_kept_is_written_and_how_labels_went_wrong_shown(
     monkeypatch.setenv("COLUMNS", "80")
     lines = output_of(run(*CALL, "--details", "details.csv")).splitlines()
     assert lines[0] == "clean.txt: 78 of 90 images kept, 86.67 %"
-    assert lines[5:8] == [
-        "true class   label   images   % of the class",
-        "────────────────────────────────────────────",
-        "dog          eel          4            14.04",
+    assert lines[5:9] == [
+        "the first 5 of 6 kinds of wrong labels (--verbose shows all)",
+        "true class   label   images (estimate)   % of the class",
+        "───────────────────────────────────────────────────────",
+        "dog          eel                     4            14.04",
     ]
-    assert lines[13:16] == [
+    assert lines[14:17] == [
         "class   images   dropped       %",
         "────────────────────────────────",
         "dog         27         4   14.81",
@@ -123,7 +124,7 @@ def test_checked_labels_correct_the_share(training: Path, run: Runner) -> None:
     assert checked["checked"] == 30
     assert checked["interval"][0] <= checked["corrected"] <= checked["interval"][1]
     result = run(*CALL, "--golden", "golden.csv", "--force")
-    assert result.out.splitlines()[1].startswith(f"30 labels were checked, {checked['wrong']} of them are wrong; ")
+    assert result.out.splitlines()[1].startswith(f"30 labels were checked, {checked['wrong']} of them wrong; ")
 
 
 def test_votes_for_one_class_check_the_label(training: Path, run: Runner) -> None:

@@ -122,6 +122,21 @@ def test_the_benchmark_of_the_environment_is_the_default(
     assert run("status").out.startswith("pets\n")
 
 
+def test_parts_that_few_benchmarks_have_are_read_too(tmp_path: Path, run: Runner) -> None:
+    files = {
+        "original.csv": "image,class\na.png,cat\nb.png,dog\n",
+        "hierarchy.csv": "child,parent\ncat,pet\ndog,pet\n",
+        "folds.csv": "image,fold\na.png,0\nb.png,1\n",
+        "duplicates.csv": "set,image,group,kind\npets,a.png,1,exact\npets,b.png,1,exact\n",
+    }
+    told = lines(run("status", write_files(tmp_path / "new", files)).out)
+    assert [line for line in told if line.startswith(("hierarchy", "folds", "duplicates"))] == [
+        "hierarchy hierarchy.csv csv 2 classes, 2 groups",
+        "folds folds.csv csv 2 images",
+        "duplicates duplicates.csv csv 2 images",
+    ]
+
+
 def test_an_empty_folder_says_how_to_begin(tmp_path: Path, run: Runner) -> None:
     told = run("status", write_files(tmp_path / "new", {"notes.md": ""})).out
     assert f"to begin: put images into {tmp_path}/new/images, in a folder for each class" in told

@@ -181,10 +181,11 @@ def _print(call: Call, cleaning: Cleaning, outputs: CleaningOutputs, *, repetiti
     if not outputs.lists_kept:
         _print_worst(call, cleaning)
     named = cleaning.classes.label
-    mistakes = [] if cleaning.noise is None else cleaning.noise.largest(_MOST_SHOWN if call.verbose else _SHOWN)
+    mistakes = [] if cleaning.noise is None else cleaning.noise.largest(_MOST_SHOWN)
+    mistakes = mistakes[: call.first_rows(len(mistakes), _SHOWN, "kinds of wrong labels")]
     if mistakes:
         cells = [[named(truth), named(label), about(count), percent(share)] for truth, label, count, share in mistakes]
-        print_table(["true class", "label", "images", "% of the class"], cells, text_columns=2)
+        print_table(["true class", "label", "images (estimate)", "% of the class"], cells, text_columns=2)
         say("")
     lost = cleaning.by_class()
     shown = call.first_rows(len(lost), _SHOWN, "classes")
@@ -227,7 +228,7 @@ def _share_in_words(noise: LabelNoise) -> str:
 def _checked_in_words(checked: CheckedLabels, share: float) -> str:
     low, high = map(percent, checked.interval)
     text = (
-        f"{checked.checked:,} labels were checked, {checked.wrong:,} of them are wrong; {percent(share)} % of all are "
+        f"{checked.checked:,} labels were checked, {checked.wrong:,} of them wrong; {percent(share)} % of all are "
         f"wrong by these and the model (95 % interval for a random sample: {low} to {high})"
     )
     if checked.agree:

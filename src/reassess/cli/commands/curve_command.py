@@ -20,7 +20,7 @@ from reassess.aggregation import (
     replay_stops,
 )
 from reassess.aggregation.stopping import warn_of_stop
-from reassess.cli.call import Call, call_options, refuse_repeated, tracked
+from reassess.cli.call import Call, benchmark_words, call_options, refuse_repeated, tracked
 from reassess.cli.curve_inputs import CurveParts, load_curves
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.options import (
@@ -152,7 +152,11 @@ def curve(
     if output is not None:
         _write(call, output, measured, known.rules, replays)
     if judging is not None and judging.chosen is not None and judging.chosen.point.threshold is not None:
-        next_labels(call, benchmark, judging.file, judging.chosen.point.threshold)
+        own = files == () and benchmark is not None and benchmark.folder is not None
+        if own and judging.curve.in_sample and golden is None and golden_at_least is None:
+            call.next("curve", *benchmark_words(benchmark), "--leave-out", "image", "--choose", goal)
+        else:
+            next_labels(call, benchmark, judging.file, judging.chosen.point.threshold)
     if call.json:
         results = [one.to_json() for one in measured] + [rule.to_json() for rule in known.rules]
         results += [{"file": file, "stop": one.to_json()} for file, each in replays.items() for one in each]

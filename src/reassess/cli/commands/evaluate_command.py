@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from reassess.cli.call import FILE, OUTPUT, Call, call_options, refuse_repeated
+from reassess.cli.call import FILE, OUTPUT, Call, call_options, free_name, refuse_repeated
 from reassess.cli.duplicate_inputs import Excluded, load_excluded
 from reassess.cli.help_pages import Choice, Command
 from reassess.cli.judges import Judges, load_judges
@@ -124,7 +124,11 @@ def evaluate(
                 outcomes, judges.labels, scores=judges.scores, experts=judges.experts, reviewed=judges.reviewed
             )
             write_table(details, table, force=call.force)
-    more = ["compare", *same_inputs(files)] if len(files) > 1 else ["report", *same_inputs(files), "-o", "report.html"]
+    more = (
+        ["compare", *same_inputs(files)]
+        if len(files) > 1
+        else ["report", *same_inputs(files), "-o", free_name("report.html")]
+    )
     call.next(*more)
     if call.json:
         results, beside = to_json(measured, by)

@@ -191,6 +191,8 @@ def _footnotes(ranking: Evaluations) -> Iterator[str]:
     yield "95 %: Wilson intervals, over images"
     if ceiling := ceiling_in_words(ranking.values()):
         yield f"soft: {ceiling}"
+    if any(result.mistakes is not None and result.mistakes.not_asked for result in ranking.values()):
+        yield "not asked about: raters did not judge this class, so it counts as wrong (reassess propose --unasked)"
     yield from missing_in_words(ranking)
 
 

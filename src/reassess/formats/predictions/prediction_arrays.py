@@ -111,17 +111,22 @@ def read_torch_content(path: Path) -> ArrayContent:
     except DataError:
         raise
     except Exception as error:  # torch and zipfile raise whatever their parts raise
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DataError(
-            "unreadable-file",
-            "file cannot be loaded as plain tensors",
-            where=path,
-            allowed="a tensor, or a dict with one tensor and a list of names; other Python objects are never loaded",
-            # torch goes on with advice to load it all the same, which would run any code
-            found="other Python objects" if reason.startswith(_TORCH_REFUSES) else reason,
-            fix="torch.save(scores.cpu(), path)",
-        ) from error
+        allowed = "a tensor, or a dict with one tensor and a list of names"
+        raise not_loaded(path, error, "plain tensors", allowed, "torch.save(scores.cpu(), path)") from error
     return _of_tensors(path, loaded if isinstance(loaded, dict) else {type(loaded).__name__: loaded})
+
+
+def not_loaded(path: Path, error: Exception, what: str, allowed: str, fix: str) -> DataError:
+    """The error for a file that torch cannot load; its own text has advice that would run any code."""
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return DataError(
+        "unreadable-file",
+        f"file cannot be loaded as {what}",
+        where=path,
+        allowed=f"{allowed}; other Python objects are never loaded",
+        found="other Python objects" if reason.startswith(_TORCH_REFUSES) else reason,
+        fix=fix,
+    )
 
 
 def read_safetensors_content(path: Path) -> ArrayContent:

@@ -55,7 +55,7 @@ def test_programs_rate_a_copy(create: Runner, run: Runner, simulate: Runner) -> 
     assert last == [
         "copy: tried.db",
         "the truth of questions that experts have not answered was drawn at random (--labels FILE gives it)",
-        "next: reassess annotate export tried.db -o rated",
+        "next: reassess annotate export tried.db -o simulated",
     ]
     assert Path("pets.db").read_bytes() == before
     with annotation.using_campaign("tried.db") as campaign:

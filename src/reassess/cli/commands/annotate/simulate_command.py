@@ -127,7 +127,7 @@ def simulate(
             )
         if output is not None:
             annotation.backup_campaign(copy, output, force=call.force)
-            call.next("annotate", "export", output, "-o", free_name("rated"))
+            call.next("annotate", "export", output, "-o", free_name("simulated"))
     _report(call, result, seconds, output, is_random=labels is None)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reassess.comparison import AccuracyChange, Comparison, Paired, Panel, compare, disagreements_table
-from reassess.core import LabelSets, Predictions, UnknownClasses
+from reassess.core import Classes, LabelSets, Predictions, UnknownClasses
 from tests.helpers import message, numbered_labels
 from tests.references import signed_sums
 
@@ -33,7 +33,7 @@ def test_hits_are_counted_on_the_images_that_each_kind_of_labels_knows() -> None
     assert comparison.original == Paired(n=7, both=2, only_a=2, only_b=1)
     real = comparison.real
     assert (real.a.hits, real.b.hits, real.difference, real.p_value) == (6, 4, 2 / 7, pytest.approx(0.625))
-    only = disagreements_table(PANEL, [("one", "two")])
+    only = disagreements_table(PANEL, [("one", "two")], Classes())
     assert only.select("image", "correct").rows() == [(f"{i}.png", "one") for i in (1, 3, 6)] + [("5.png", "two")]
     same = compare(PANEL, "one", "one")
     assert (same.real.difference, same.real.interval, same.real.p_value) == (0, (0, 0), 1)
@@ -43,10 +43,8 @@ def test_hits_are_counted_on_the_images_that_each_kind_of_labels_knows() -> None
 def test_a_first_class_that_is_no_class_is_null_in_the_table_of_disagreements() -> None:
     labels, jar = numbered_labels([[0, 3], [1]]), UnknownClasses(1, ("jar",))
     models = {n: Predictions.from_ids(ids, unknown_classes=jar) for n, ids in {"m": [-1, 1], "n": [3, -1]}.items()}
-    assert disagreements_table(Panel.from_predictions(models, labels), [("m", "n")]).rows() == [
-        ("1.png", "m", "n", 1, None),
-        ("0.png", "n", "m", 3, None),
-    ]
+    table = disagreements_table(Panel.from_predictions(models, labels), [("m", "n")], labels.classes)
+    assert table.rows() == [("1.png", "m", "n", 1, None), ("0.png", "n", "m", 3, None)]
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -62,7 +60,7 @@ def test_swapping_the_models_turns_everything_round(seed: int) -> None:
     assert one.real.interval == tuple(-bound for bound in reversed(two.real.interval))
     assert one.real.p_value == two.real.p_value
     assert one.real.better == -two.real.better
-    assert disagreements_table(panel, [("a", "b")])["correct"].to_list().count("a") == one.real.only_a
+    assert disagreements_table(panel, [("a", "b")], Classes())["correct"].to_list().count("a") == one.real.only_a
 
 
 @pytest.mark.parametrize(

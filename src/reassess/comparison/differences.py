@@ -163,14 +163,6 @@ def every_pair(panel: Panel, uncertainty: LabelUncertainty | None = None) -> Eve
 
     With the uncertainty of the label sets, for the same models, the tests cover images and raters.
     Sources: Fisher (1935), The Design of Experiments; Holm (1979), Scandinavian Journal of Statistics 6.
-
-    >>> from reassess import LabelSets
-    >>> labels = LabelSets.from_lists([f"{i}.png" for i in range(40)], [[0]] * 40)
-    >>> predicted = {"all": np.zeros(40, int), "most": np.arange(40) // 30, "none": np.ones(40, int)}
-    >>> every_pair(Panel.from_predictions(predicted, labels)).real.better
-    array([[ 0,  1,  1],
-           [-1,  0,  1],
-           [-1, -1,  0]], dtype=int8)
     """
     scored, known = panel.scored, panel.original_known
     both = scored & known

@@ -52,11 +52,6 @@ class Disagreements(Shown):
     # scores
     by_raters: PreferenceCounts | None
 
-    @property
-    def coverage(self) -> Proportion:
-        """Images for which the model's class was rated, of all on which it disagrees."""
-        return Proportion(self.by_scores.preferred.n, self.images)
-
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
         return {
@@ -117,13 +112,11 @@ def preferences(
 
     def disagreements(top1: _Ints, among: npt.NDArray[np.bool_]) -> Disagreements:
         images = np.flatnonzero(among & (top1 != own))
-        by_raters = None if alone is None else alone.count(images, top1[images])
-        unrated = int(np.count_nonzero(judge.rows[images] < 0))
         return Disagreements(
             images=images.size,
-            unrated_images=unrated,
+            unrated_images=int(np.count_nonzero(judge.rows[images] < 0)),
             by_scores=judge.count(images, top1[images]),
-            by_raters=by_raters,
+            by_raters=None if alone is None else alone.count(images, top1[images]),
         )
 
     everywhere = np.ones(known.size, bool)

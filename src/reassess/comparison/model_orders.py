@@ -283,7 +283,9 @@ def _places(name: str, panel: Panel, first: Panel) -> _Ints:
 
 def _changes(models: tuple[str, ...], hits: Mapping[str, _Bools]) -> tuple[OrderChange, ...]:
     twos = list(combinations(hits, 2))
-    p_values = [_p_values(hits[first], hits[second]) for first, second in twos]
+    # On an image a model gains a hit, loses one, or neither.
+    gains_and_losses = ((hits[second] & ~hits[first], hits[first] & ~hits[second]) for first, second in twos)
+    p_values = [sign_flips(*sums_of_pairs(*of_two)) for of_two in gains_and_losses]
     corrected = np.split(holm(np.concatenate(p_values)), np.cumsum([p.size for p in p_values])[:-1])
     return tuple(
         OrderChange(
@@ -302,11 +304,6 @@ def _changes(models: tuple[str, ...], hits: Mapping[str, _Bools]) -> tuple[Order
 def _leads(hits: _Bools) -> _Ints:
     totals, pairs = np.count_nonzero(hits, axis=1), _pairs(len(hits))
     return np.asarray(totals[pairs[:, 0]] - totals[pairs[:, 1]])
-
-
-def _p_values(first: _Bools, second: _Bools) -> npt.NDArray[np.float64]:
-    """Exact p-value of the change of each lead: on an image a model gains a hit, loses one, or neither."""
-    return sign_flips(*sums_of_pairs(second & ~first, first & ~second))
 
 
 def _pairs(count: int) -> _Ints:

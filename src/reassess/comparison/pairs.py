@@ -80,7 +80,8 @@ class Comparison(Shown):
             words += f"; by original labels {self._in_words(self.original)}"
         if self.change is None or (better == by_original and (better or not self.change.better)):
             return words
-        return f"{words}; {_change_in_words(self.change)}"
+        changes = "changes" if self.change.better else "does not change"
+        return f"{words}; the lead {changes} significantly, p {self.change.p_texts()['corrected']}"
 
     def _in_words(self, pair: Paired) -> str:
         if not pair.better:
@@ -211,12 +212,6 @@ def compare(panel: Panel, a: str, b: str, *, among: EveryPair | None = None) -> 
     )
 
 
-def only_correct(panel: Panel, a: str, b: str) -> npt.NDArray[np.int64]:
-    """Positions of the images whose label set contains the first class of model `a`, but not of model `b`."""
-    check_known([a, b], panel.models, thing="model")
-    return np.flatnonzero(panel.valid[panel.models.index(a)] & ~panel.valid[panel.models.index(b)])
-
-
 def _paired(
     hits: npt.NDArray[np.bool_], pair: tuple[int, int], images: npt.NDArray[np.bool_], **tested: float | None
 ) -> Paired:
@@ -236,22 +231,11 @@ def _change(
     )
 
 
-def _change_in_words(change: AccuracyChange) -> str:
-    size = f"p {change.p_texts()['corrected']}"
-    return (
-        f"the lead changes significantly, {size}"
-        if change.better
-        else f"the lead does not change significantly, {size}"
-    )
-
-
 def _bounds(interval: tuple[float, float] | None) -> str:
     return "" if interval is None else "[{:+.2f}, {:+.2f}]".format(*(100 * bound for bound in interval))
 
 
-def disagreements_table(
-    panel: Panel, pairs: Iterable[tuple[str, str]], classes: Classes | None = None
-) -> "pl.DataFrame":
+def disagreements_table(panel: Panel, pairs: Iterable[tuple[str, str]], classes: Classes) -> "pl.DataFrame":
     """A table with a row for each pair of models and image where one is correct by its label set and the other is not.
 
     Columns: image, correct and wrong (names of the models), correct_class and wrong_class (their first classes, by id
@@ -259,20 +243,19 @@ def disagreements_table(
     """
     import polars as pl
 
-    classes = classes or Classes()
     tables = []
     for pair in pairs:
+        rows = {name: panel.models.index(name) for name in pair}
         for correct, wrong in (pair, pair[::-1]):
-            images = only_correct(panel, correct, wrong)
-            first_class = {name: panel.top1[panel.models.index(name), images] for name in pair}
+            images = np.flatnonzero(panel.valid[rows[correct]] & ~panel.valid[rows[wrong]])
             tables.append(
                 pl.DataFrame(
                     {
                         "image": [panel.images[image] for image in images.tolist()],
                         "correct": pl.repeat(correct, images.size, eager=True),
                         "wrong": pl.repeat(wrong, images.size, eager=True),
-                        "correct_class": classes.column(first_class[correct]),
-                        "wrong_class": classes.column(first_class[wrong]),
+                        "correct_class": classes.column(panel.top1[rows[correct], images]),
+                        "wrong_class": classes.column(panel.top1[rows[wrong], images]),
                     },
                     schema_overrides={"image": pl.String},
                 )

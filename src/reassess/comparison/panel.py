@@ -74,8 +74,7 @@ class Panel(Shown):
 
     def __post_init__(self) -> None:
         _check_models(self.models)
-        arrays = ("top1", "valid", "scored", "original_hit", "label_rows", "original_rows")
-        freeze(self, *arrays)
+        freeze(self, "top1", "valid", "scored", "original_hit", "label_rows", "original_rows")
 
     @classmethod
     def from_outcomes(cls, outcomes: Mapping[str, Outcomes] | Iterable[tuple[str, Outcomes]]) -> "Panel":

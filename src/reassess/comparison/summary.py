@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from reassess.comparison.comparison_words import gaps_in_words, probability_in_words
 from reassess.comparison.findings import Findings
-from reassess.comparison.ranking import Ranking
 from reassess.comparison.taxonomy import ERROR_KINDS
 from reassess.errors import Missing
 from reassess.numeric import Proportion
@@ -60,10 +59,6 @@ def _best(findings: Findings) -> Iterator[str]:
     if not isinstance(findings.uncertainty, Missing):
         words += f"; {probability_in_words(ranking.neighbours[0], findings.uncertainty)}"
     yield words
-    yield from _gaps(ranking)
-
-
-def _gaps(ranking: Ranking) -> Iterator[str]:
     if ranking.gaps is not None and ranking.gaps.pairs > 1:
         first = next(gaps_in_words(ranking, most=1))
         yield f"{first[0].upper()}{first[1:]}"

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.errors import DataError
-from reassess.formats.archives import open_archive, read_npy, write_npz
+from reassess.formats.archives import open_archive, read_npy
 from tests.helpers import PICKLED, File, Refused, code_of, fault_of
 
 TOO_BIG = "array is too big; `arr.size * arr.dtype.itemsize` is larger than the maximum possible size"
@@ -141,7 +141,7 @@ def test_an_array_comes_back_as_it_was_also_if_it_is_stored_uncompressed_or_afte
     tmp_path: Path, shape: tuple[int, ...], dtype: str, order: str
 ) -> None:
     array = np.ones(shape).astype(dtype, order=order)
-    write_npz(tmp_path / "a.npz", {"x": array, "y": np.zeros(2)})
+    np.savez_compressed(tmp_path / "a.npz", x=array, y=np.zeros(2))
     np.savez(tmp_path / "b.npz", y=np.zeros(1, "i1"), x=array)
     (tmp_path / "c.npz").write_bytes(b"#!/bin/sh\n" + (tmp_path / "b.npz").read_bytes())
     for name in "abc":

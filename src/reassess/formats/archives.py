@@ -230,11 +230,6 @@ def _refuse_pickle(path: Path) -> None:
             raise _pickled(path, "the file")
 
 
-def write_npz(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Write arrays as a compressed npz file."""
-    np.savez_compressed(path, allow_pickle=False, **arrays)
-
-
 def _unreadable(path: Path, error: Exception) -> DataError:
     if "Python objects" in str(error):
         return _pickled(path, "the file")

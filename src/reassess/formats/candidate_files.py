@@ -39,8 +39,7 @@ def _by_source(cells: Mapping[str, Any]) -> Candidates:
     images, image_ids = coded(cells["image"])
     keys = image_keys(images)
     order = sorted(range(len(images)), key=keys.__getitem__)
-    place_of = np.empty(len(order), np.int64)
-    place_of[order] = np.arange(len(order))
+    place_of = np.argsort(order)
     sources, source_ids = coded(cells["source"])
     class_ids, classes = cells["class"]
     return Candidates.from_rows(

@@ -39,11 +39,7 @@ def as_path(given: object) -> Path:
     return Path(given)
 
 
-exists = os.path.exists  # where a name is too long, a Path raises an error
-
-
-def _is_folder(path: Path) -> bool:
-    return exists(path) and path.is_dir()
+exists, _is_folder = os.path.exists, os.path.isdir  # where a name is too long, a Path raises an error
 
 
 def _refuse_folder(path: Path) -> None:

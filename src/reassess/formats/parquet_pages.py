@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 _TAIL = 8  # bytes: the length of the metadata, and the magic number
-_ROW_GROUPS, _COLUMNS, _META, _VALUES, _BYTES, _DATA_AT, _DICTIONARY_AT = 4, 1, 3, 5, 7, 9, 11  # fields, by number
+_ROW_GROUPS, _COLUMNS, _META, _BYTES, _DATA_AT, _DICTIONARY_AT = 4, 1, 3, 7, 9, 11  # fields, by number
 _UNPACKED, _PACKED, _KINDS = 2, 3, (5, 7, 8)  # of the head of a page; data, dictionary, and data of version 2
 _MOST = 2**31
 _MOST_DIGITS = 10  # bytes of a number of 64 bits

@@ -12,7 +12,7 @@ from reassess.core import Classes, Questions, Scores
 from reassess.core.checks import check_range, check_shape, check_type
 from reassess.core.scores import UNKNOWN_METHOD
 from reassess.errors import at
-from reassess.formats.archives import open_archive, write_npz
+from reassess.formats.archives import open_archive
 from reassess.formats.files import as_path, suffix_of, writing
 from reassess.formats.question_columns import columns_of_questions, info_of_questions, questions_of_info
 from reassess.formats.table_codec import ClassId, Share, TableFormat, Text, Whole, read_cells, write_noun
@@ -71,7 +71,7 @@ def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> No
             arrays = {name: scores.values, "info": info_of_questions(scores.questions), **_golden(scores)}
             if scores.method != UNKNOWN_METHOD:
                 arrays[_METHOD] = np.array(scores.method)
-            write_npz(temporary, arrays)
+            np.savez_compressed(temporary, allow_pickle=False, **arrays)
         return
     metadata = {} if scores.method == UNKNOWN_METHOD else {_METHOD: scores.method}
     write_noun(_TABLES[scores.exclusive], path, scores, force=force, metadata=metadata)

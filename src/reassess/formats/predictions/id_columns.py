@@ -44,10 +44,6 @@ class IdColumns:
         """The heading, or the first and the last of them."""
         return _span(self.headings)
 
-    def in_words(self) -> str:
-        """What was found, in words."""
-        return f"ids, top {self.table.shape[1]}, column {self.heading}"
-
     def best(self, outputs: npt.NDArray[np.int64] | None) -> npt.NDArray[np.int64]:
         """The best class of each row."""
         best = self.table[:, 0]

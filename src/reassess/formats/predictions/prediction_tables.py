@@ -144,7 +144,7 @@ def read_prediction_table(
             return replace(Predictions.from_scores(in_full, images, detected=detected), by_name=ids.are_classes)
         best, unknown = apply_unknown_class(path, ids, classes, unknown_class)
         columns = None if ids.are_classes else outputs
-        detected = f"{kind}; {ids.in_words()}"
+        detected = f"{kind}; ids, top {ids.table.shape[1]}, column {ids.heading}"
         predictions = Predictions.from_ids(best, images, columns=columns, detected=detected, unknown_classes=unknown)
         return replace(predictions, by_name=ids.are_classes)
     scores = find_scores(path, rest, classes, outputs, unknown_class)

@@ -68,11 +68,6 @@ class Seen:
         """The same with another number for each image."""
         return replace(self, images=np.where(self.images >= 0, places[self.images], -1))
 
-    @property
-    def unknown(self) -> int:
-        """Number of images that no file knows, which are left out."""
-        return int(np.count_nonzero(self.images < 0))
-
 
 def see(
     name: str,

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import Classes, Predictions
-from reassess.errors import DataError, Fix
+from reassess.errors import DataError
 from reassess.evaluation.probabilities import rows_of_probabilities
-from reassess.formats.predictions.output_lists import OUTPUT_LIST, map_outputs, refuse_blank_lines
+from reassess.formats.predictions.output_lists import LIST_OUTPUTS, OUTPUT_LIST, map_outputs, refuse_blank_lines
 from reassess.text import counted, nearest, some
 
 _EXAMPLES = 3
@@ -31,13 +31,12 @@ class OutputClasses:
         allowed = classes.count if names is None else len(names)
         if allowed not in (None, outputs):
             what = "classes of the benchmark" if names is None else "names of outputs"
-            fix = Fix("name the class of each output with {outputs}, one wnid or name per line", outputs="[...]")
             raise DataError(
                 "wrong-outputs",
                 "wrong number of outputs",
                 allowed=f"{allowed:,}, as many as there are {what}",
                 found=f"{outputs:,}",
-                fix=fix if names is None else "list every output, in order",
+                fix=LIST_OUTPUTS if names is None else "list every output, in order",
             )
         if names is None:
             return cls(classes, None)

@@ -1,8 +1,6 @@
 """Preprocessing of images: resized, cropped to the center, and their values shifted and scaled."""
 
-import json
 import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -13,8 +11,8 @@ import numpy.typing as npt
 from reassess.core.checks import check_known, check_range
 from reassess.data.pictures import MOST_PIXELS
 from reassess.errors import DataError, at
-from reassess.formats.files import as_path, check_input, not_utf8, suffix_of
-from reassess.formats.json_files import each_once
+from reassess.formats.files import as_path, read_lines, suffix_of
+from reassess.formats.json_files import other_shape, read_json
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"]
 INTERPOLATIONS: tuple[Interpolation, ...] = get_args(Interpolation)
@@ -114,10 +112,11 @@ def read_transform(path: str | Path) -> Transform:
     """
     path = as_path(path)
     suffix = suffix_of(path, (".json", ".toml"), "a transform")
-    check_input(path)
     with at(path):
-        given = _loaded(path, suffix)
+        given = read_json(path) if suffix == ".json" else _read_toml(path)
         names = [field.name for field in fields(Transform)]
+        if not isinstance(given, dict):
+            raise other_shape("a transform", given, where=path, allowed=f"an object with {', '.join(names)}")
         check_known(list(given), names, thing="value")
         lacking = [name for name in names[:-1] if name not in given]
         if lacking:
@@ -134,23 +133,12 @@ def read_transform(path: str | Path) -> Transform:
         )
 
 
-def _loaded(path: Path, suffix: str) -> Mapping[str, Any]:
+def _read_toml(path: Path) -> dict[str, Any]:
+    text = "\n".join(read_lines(path))
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        given = tomllib.loads(text) if suffix == ".toml" else json.loads(text, object_pairs_hook=each_once(path))
-    except UnicodeDecodeError as error:
-        raise not_utf8(path, error) from error
-    except DataError:
-        raise
-    except (ValueError, RecursionError) as error:  # tomllib and json raise errors of these kinds
-        raise DataError(
-            "unreadable-file", "file cannot be read", allowed=suffix[1:].upper(), found=str(error)
-        ) from error
-    if not isinstance(given, dict):
-        raise DataError(
-            "wrong-json", "file is not a JSON object", allowed="size, crop, mean and deviation", found=repr(given)[:40]
-        )
-    return given
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError("unreadable-file", "file is not TOML", found=str(error)) from error
 
 
 def _side(value: object, name: str) -> int:

@@ -172,7 +172,7 @@ def propose(
         set_aside=images.set_aside(labels.classes),
         most_probable=most_probable,
         per_image=per_image,
-        models=tuple(_model(one, held) for one in placed.values()),
+        models=tuple(_model(one, int(np.count_nonzero(held))) for one in placed.values()),
         holds=np.concatenate([images.holds[to_raters], images.holds[agreed]]),
         sends=images.sends[to_raters],
         unseen=int(np.count_nonzero(~held)),
@@ -201,13 +201,10 @@ def _check_names(names: list[str]) -> None:
         )
 
 
-def _model(seen: Seen, held: npt.NDArray[np.bool_]) -> ProposingModel:
-    return ProposingModel(
-        name=seen.name,
-        kind=seen.kind,
-        missing=int(np.count_nonzero(held) - np.count_nonzero(seen.images >= 0)),
-        unknown=seen.unknown,
-    )
+def _model(seen: Seen, images: int) -> ProposingModel:
+    """A model, with how many of all models' images it lacks, and how many of its own images no file knows."""
+    known = int(np.count_nonzero(seen.images >= 0))
+    return ProposingModel(name=seen.name, kind=seen.kind, missing=images - known, unknown=seen.images.size - known)
 
 
 def _first_pairs(seen: Seen, images: _AskedImages) -> _Ints:

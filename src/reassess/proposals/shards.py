@@ -92,18 +92,14 @@ class Shards:
     def scored(self, images: Iterable[int]) -> set[int]:
         """Those images that have scores in a shard."""
         images = set(images)
-        there = set(self._there()) & {self._number(image) for image in images}
+        there = set(self._there()) & {image // self.size for image in images}
         whole = filter(None, map(self._whole, there))
         return images.intersection(row for shard in whole for row in shard.rows.tolist())
 
     def remove(self, images: Iterable[int]) -> None:
         """Remove the shards of some images, so that they are made anew."""
-        for number in {self._number(image) for image in images}:
+        for number in {image // self.size for image in images}:
             self._path(number).unlink(missing_ok=True)
-
-    def _number(self, image: int) -> int:
-        """The shard of an image."""
-        return image // self.size
 
     def _there(self) -> list[int]:
         return [number for number in range(self.count) if self._path(number).exists()]

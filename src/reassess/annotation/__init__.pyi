@@ -17,7 +17,6 @@ from .simulation import Simulation as Simulation
 from .simulation import check_matrix as check_matrix
 from .simulation import simulate as simulate
 from .simulation import truth_of_campaign as truth_of_campaign
-from .store.campaign_files import Upgraded as Upgraded
 from .store.campaign_files import backup_campaign as backup_campaign
 from .store.campaign_files import only_process as only_process
 from .store.campaign_files import refuse_answered as refuse_answered

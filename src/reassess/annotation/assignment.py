@@ -49,11 +49,7 @@ class Rules:
         return max(0, most - votes - reserved)
 
     def is_golden(self, rater: int, task: int) -> bool:
-        """Whether a rater's task with this number, from 0, should be golden; the seed decides.
-
-        >>> sum(Rules(golden_share=0.25).is_golden(rater=7, task=task) for task in range(1000))
-        270
-        """
+        """Whether a rater's task with this number, from 0, should be golden; the seed decides."""
         return self._draw("golden", rater, task) < self.golden_share
 
     def places(self, rater: int, task: int, end: int) -> list[int]:

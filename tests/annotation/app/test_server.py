@@ -60,7 +60,7 @@ def test_two_servers_of_one_file_are_one_too_many_and_none_is_upgraded_below_one
     server.kill()
     with only_process(link):
         assert (tmp_path / "campaign.lock").read_text() == str(os.getpid())
-    assert upgrade_campaign(link).before == upgrade_campaign(link).after
+    assert len({*upgrade_campaign(link), *upgrade_campaign(link)}) == 1
     assert list(link.parent.iterdir()) == [link]
 
 

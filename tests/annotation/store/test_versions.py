@@ -10,7 +10,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, UniqueConstraint, inspect, text
 
-from reassess.annotation import Upgraded, export_votes, open_campaign, upgrade_campaign
+from reassess.annotation import export_votes, open_campaign, upgrade_campaign
 from reassess.annotation.store import campaign_files as upgrades
 from reassess.annotation.store import schema
 from reassess.annotation.store.database import open_engine
@@ -73,12 +73,12 @@ def test_a_campaign_of_an_earlier_form_is_upgraded_with_its_votes(older: str | P
         f"  fix:     reassess annotate backup {older} -o COPY --upgrade"
     )
     backup = older.with_name("before.db") if isinstance(older, Path) else None
-    assert upgrade_campaign(older, backup) == Upgraded("0001", "0002")
+    assert upgrade_campaign(older, backup) == ("0001", "0002")
     campaign = open_campaign(older)
     assert differences(campaign.engine) == []
     assert len(export_votes(campaign).votes) == 6
     campaign.close()
-    assert upgrade_campaign(older) == Upgraded("0002", "0002")
+    assert upgrade_campaign(older) == ("0002", "0002")
     if backup is not None:
         engine = open_engine(backup)
         assert "original" not in {column["name"] for column in inspect(engine).get_columns("images")}
@@ -100,7 +100,7 @@ def test_an_upgrade_that_fails_changes_nothing(older: str | Path) -> None:
     else:
         assert "pg_dump" in message(upgrade_campaign, older, "before.db")
     (upgrades._MIGRATIONS / "versions" / "form_0002.py").write_text(NEXT)
-    assert upgrade_campaign(older).after == "0002"
+    assert upgrade_campaign(older)[1] == "0002"
 
 
 def test_a_campaign_of_a_later_form_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,11 +50,7 @@ class SecureHeaders:
 
 
 def csrf_of(secret: str) -> str:
-    """Compute the token that pages of a session send; the secret cannot be computed from it.
-
-    >>> csrf_of("secret")[:8]
-    'c0cbdcb1'
-    """
+    """Compute the token that pages of a session send; the secret cannot be computed from it."""
     return sha256(f"csrf{secret}".encode()).hexdigest()
 
 
@@ -70,15 +66,7 @@ _NETWORK_BITS = 64  # leading bits of an IPv6 address; the owner of the network 
 
 @dataclass
 class Tries:
-    """Rate limit for wrong sign-in tokens, in the memory of the server.
-
-    >>> tries = Tries(per_address=1)
-    >>> tries.count("192.0.2.7", now=100.0), tries.count("192.0.2.7", now=130.0), tries.count("192.0.2.8", now=130.0)
-    (0, 30, 0)
-    >>> tries.take_back("192.0.2.8", now=130.0)
-    >>> tries.count("192.0.2.8", now=130.0)
-    0
-    """
+    """Rate limit for wrong sign-in tokens, in the memory of the server."""
 
     per_address: int = 10  # IPv6 addresses of one network with 64 bits count as one
     in_total: int = 300  # also the most that are stored

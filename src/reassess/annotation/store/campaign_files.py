@@ -4,7 +4,6 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from errno import EACCES
 from pathlib import Path
 
@@ -234,18 +233,11 @@ def _copy_rows(source: Connection, target: Connection) -> None:
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-@dataclass(frozen=True)
-class Upgraded:
-    """The form of the tables before and after an upgrade."""
-
-    before: str
-    after: str
-
-
-def upgrade_campaign(address: str | Path, backup: str | Path | None = None, *, force: bool = False) -> Upgraded:
+def upgrade_campaign(address: str | Path, backup: str | Path | None = None, *, force: bool = False) -> tuple[str, str]:
     """Copy a campaign, then give it the tables of this version, completely or not at all.
 
-    Without a `backup` no copy is made. `force` is that of `backup_campaign`.
+    Return the form of the tables before and after. Without a `backup` no copy is made. `force` is that of
+    `backup_campaign`.
     """
     with importing("alembic", extra="annotate", purpose="upgrading a campaign"):
         from alembic import command
@@ -263,4 +255,4 @@ def upgrade_campaign(address: str | Path, backup: str | Path | None = None, *, f
             with engine.begin() as connection:
                 config.attributes["connection"] = connection
                 command.upgrade(config, schema.FORM)
-    return Upgraded(before, schema.FORM)
+    return before, schema.FORM

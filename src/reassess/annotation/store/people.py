@@ -7,13 +7,14 @@ from itertools import count
 from secrets import token_urlsafe
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from reassess.annotation.person_names import check_name, refuse_alike
 from reassess.annotation.store.campaigns import Campaign, Transaction, changing
 from reassess.annotation.store.database import reading
-from reassess.annotation.store.schema import Kind, Role, Stage, cursors, golden_counts, log, people, sessions, tasks
+from reassess.annotation.store.practice import PRACTICE_TASKS
+from reassess.annotation.store.schema import Role, Stage, cursors, golden_counts, log, people, sessions
 from reassess.core import KNOWN_ANSWERS, VALIDITY
 from reassess.errors import DataError
 from reassess.text import nearest, some
@@ -59,7 +60,7 @@ def add_people(
     try:
         with changing(campaign) as change:
             change.lock_campaign()  # avoids a deadlock when two people add the same names
-            practice = role == Role.RATER and change.connection.scalar(_PRACTICE_TASKS)
+            practice = role == Role.RATER and change.connection.scalar(PRACTICE_TASKS)
             for name in names:
                 person = insert_person(change.connection, name, role, Stage.PRACTICE if practice else Stage.RATING)
                 change.note(now, "simulate" if simulated else "add", by, person=person, role=role)
@@ -67,9 +68,6 @@ def add_people(
     except IntegrityError as error:
         raise DataError("duplicate-person", "person already exists", found=name, fix="choose another name") from error
     return added
-
-
-_PRACTICE_TASKS = select(func.count()).select_from(tasks).where(tasks.c.kind == Kind.PRACTICE)
 
 
 def insert_person(connection: Connection, name: str, role: str, stage: str) -> int:

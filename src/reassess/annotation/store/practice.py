@@ -26,8 +26,7 @@ class PracticeResult:
 def practice_size(campaign: Campaign) -> int:
     """Number of practice tasks."""
     with reading(campaign.engine) as connection:
-        found = select(func.count()).select_from(tasks).where(tasks.c.kind == Kind.PRACTICE)
-        size: int = connection.execute(found).scalar_one()
+        size: int = connection.execute(PRACTICE_TASKS).scalar_one()
     return size
 
 
@@ -48,6 +47,7 @@ def practice_results(connection: Connection, bar: float | None) -> dict[int, Pra
     }
 
 
+PRACTICE_TASKS = select(func.count()).select_from(tasks).where(tasks.c.kind == Kind.PRACTICE)  # their number
 # Answers of raters to practice questions; also questions of skipped images.
 _PRACTICE_ANSWERS = (
     select(people.c.id, people.c.stage, questions.c.truth, answers.c.answer, turns.c.state)

@@ -38,7 +38,7 @@ def suggest(campaign: Campaign, person: int, task: int, class_id: int, now: floa
         row = change.person(person)
         for is_so, why in (
             (row.paused, "paused"),
-            (row.excluded, "a excluded rater"),
+            (row.excluded, "an excluded rater"),
             (row.stage == Stage.FAILED, "a rater who did not reach the bar"),
         ):
             if is_so:

@@ -42,7 +42,6 @@ def test_upgrade_copies_the_campaign_first(create: Runner, run: Runner, monkeypa
     assert run("status", "pets.db").err.endswith(
         "  found:   the form 0001\n  fix:     reassess annotate backup pets.db -o COPY --upgrade\n"
     )
-    done = annotation.Upgraded("0001", "9999")
-    monkeypatch.setattr("reassess.annotation.upgrade_campaign", lambda *_, **__: done, raising=False)
+    monkeypatch.setattr("reassess.annotation.upgrade_campaign", lambda *_, **__: ("0001", "9999"), raising=False)
     result = run("annotate", "backup", "pets.db", "-o", "copy.db", "--upgrade", "--force", "--json")
     assert document_of(result, "annotate")["results"].items() >= {"before": "0001", "after": "9999"}.items()

@@ -39,23 +39,21 @@ def backup(call: Call, campaign: str | Path, output: Path | None, upgrade: bool)
         raise click.UsageError("Missing option '-o' / '--output'.")
     if output is not None:
         check_output(output, force=call.force)
-    done = None
+    forms: dict[str, str] = {}
     if upgrade:
-        done = annotation.upgrade_campaign(campaign, output, force=call.force)
+        forms["before"], forms["after"] = annotation.upgrade_campaign(campaign, output, force=call.force)
     elif output is not None:
         annotation.backup_campaign(campaign, output, force=call.force)
     place = annotation.shown_address(campaign)
-    if done is not None:
+    if forms:
         call.next("annotate", "serve", place)
     if call.json:
         results = {"output": output and str(output), "bytes": output and output.stat().st_size}
-        call.print_document(
-            "annotate", results | ({} if done is None else {"before": done.before, "after": done.after})
-        )
+        call.print_document("annotate", results | forms)
         return
     if output is not None:
         call.tell(f"{output}: {in_bytes(output.stat().st_size)}")
-    if done is not None and done.before == done.after:
-        call.tell(f"{place}: already has form {done.after}")
-    elif done is not None:
-        call.tell(f"{place}: upgraded from form {done.before} to {done.after}")
+    if forms and forms["before"] == forms["after"]:
+        call.tell(f"{place}: already has form {forms['after']}")
+    elif forms:
+        call.tell(f"{place}: upgraded from form {forms['before']} to {forms['after']}")

@@ -290,7 +290,7 @@ def _seconds(seconds: Floats) -> tuple[float, float] | None:
 
 def _flags(answers: npt.NDArray[np.integer], measure: _Measure | None) -> Iterator[str]:
     uninformative, one_answer, few = FLAGS
-    if measure is not None and not measure.information.excludes_none:
+    if measure is not None and not measure.information.low > 0:
         yield uninformative
     if answers.sum() >= _ALIKE and answers.max() >= _ONE_ANSWER * answers.sum():
         yield one_answer

@@ -58,7 +58,7 @@ def find_label_errors(
     DataError
         An option does not belong to the method, or is out of range; a file has ids only; no checked question is the
         label of an image; the precision cannot be reached; or no image of a class is kept.
-    importing
+    MissingPackageError
         cleanlab is not installed, for ``confident``.
 
     Warns
@@ -113,11 +113,7 @@ def _refuse_others(method: CleaningMethod, **options: object) -> None:
 
 
 def _by_consistency(held_out: HeldOutPredictions, *, at_least: int | None) -> Cleaning:
-    """Keep an image if the held-out top-1 is its label, in enough repetitions.
-
-    The suggested class is the one that is first most often; of equal ones the label if it is among them, else the one
-    with the lowest id.
-    """
+    """Keep an image if the held-out top-1 is its label, in enough repetitions."""
     repetitions = held_out.repetitions
     needed = repetitions // 2 + 1 if at_least is None else at_least
     check_number(needed, 1, repetitions, what="number of repetitions", whole=True)
@@ -154,11 +150,10 @@ def _by_confident_learning(held_out: HeldOutPredictions) -> Cleaning:
         kept = np.ones(labels.size, np.bool_)
     else:
         kept = ~find_label_issues(labels.astype(np.int64), rows, n_jobs=1)
-    suggested = np.argmax(rows, axis=1).astype(np.int32)
     return cleaning_of(
         held_out,
         kept=kept,
         label_quality=np.full(labels.size, np.nan),
-        suggested=suggested,
+        suggested=np.argmax(rows, axis=1).astype(np.int32),
         reasons=tuple("no issue by confident learning" if k else "an issue by confident learning" for k in kept),
     )

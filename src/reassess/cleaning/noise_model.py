@@ -110,24 +110,9 @@ class NoiseModel:
             pairs = np.zeros((classes, classes, 2))
             pairs[:, :, 0] = self.noise
             counts, image = np.zeros((classes, classes)), np.zeros((4, classes))
-            expect_noise(
-                images.ids[part],
-                images.logs[part],
-                images.place[part],
-                images.tails[part],
-                others,
-                self.sharpening,
-                self.biases,
-                pairs,
-                elsewhere,
-                self.pull,
-                _FLOOR / classes,
-                counts,
-                image,
-                logs[part],
-                right[part],
-                likeliest[part],
-            )
+            given = (array[part] for array in (images.ids, images.logs, images.place, images.tails))
+            model = self.sharpening, self.biases, pairs, elsewhere, self.pull, _FLOOR / classes
+            expect_noise(*given, *model, counts, image, logs[part], right[part], likeliest[part])
             return counts, pairs[:, :, 1], image
 
         counts, exposure, per_class = np.zeros((classes, classes)), np.zeros((classes, classes)), np.zeros((4, classes))

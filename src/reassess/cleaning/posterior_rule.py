@@ -1,9 +1,4 @@
-"""The posterior rule: the probability that each label is correct, and warnings about the models.
-
-A matrix of mistakes, the shares of the true classes, and a calibration of the model are estimated together. It is
-assumed that the model's mistakes and those of the labels are independent, except for a pull of both towards what an
-image looks like. See docs/cleaning.md for how far that holds.
-"""
+"""The posterior rule: the probability that each label is correct by a `NoiseModel`, and warnings about the models."""
 
 import math
 import warnings

@@ -25,11 +25,6 @@ class Information:
     low: float
     high: float
 
-    @property
-    def excludes_none(self) -> bool:
-        """Whether the interval excludes 0: the rater's votes do tell something."""
-        return self.low > 0
-
     def to_json(self) -> dict[str, float]:
         """The object that JSON documents hold."""
         return {"bits": self.bits, "low": self.low, "high": self.high}

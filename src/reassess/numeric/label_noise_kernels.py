@@ -64,22 +64,7 @@ def tail_log(count, first, second, power):  # type: ignore[no-untyped-def]
 
 @compiled
 def expect_noise(  # type: ignore[no-untyped-def]
-    ids,
-    logs,
-    place,
-    tails,
-    others,
-    sharpening,
-    biases,
-    pairs,
-    elsewhere,
-    pull,
-    floor,
-    counts,
-    image,
-    given,
-    right,
-    likeliest,
+    ids, logs, place, tails, sharpening, biases, pairs, elsewhere, pull, floor, counts, image, given, right, likeliest
 ):
     """Expected counts of true class and label, added to `counts`, and what is known of each image.
 
@@ -90,6 +75,7 @@ def expect_noise(  # type: ignore[no-untyped-def]
     take up to a fifth longer.
     """
     images, candidates = ids.shape
+    others = biases.size - candidates
     chance, draw, seen, weight = np.empty((4, candidates))
     log_floor = math.log(floor)
     for i in range(images):

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from reassess.core import Cleaning, Match
 from reassess.core.checks import check_range
@@ -36,7 +35,9 @@ def write_wrong_labels(
     path = as_path(path)
     suffix_of(path, REPORT_SUFFIXES, "a page")
     check_range(most, 1, what="number of images that are shown")
-    rows = _least_likely(cleaning, most)
+    rows = cleaning.dropped_rows[:most]
+    if not rows.size:
+        raise DataError("nothing-to-show", "no image is dropped, so there is nothing to show", fix="leave the page out")
     pictures = thumbnails(as_path(images), [cleaning.images[row] for row in rows.tolist()], match=match, track=track)
     dropped = int(np.count_nonzero(~cleaning.kept))
     is_ranked = not np.isnan(cleaning.label_quality).all()
@@ -55,12 +56,6 @@ def write_wrong_labels(
     )
     write_page(path, page, force=force)
     return ShownMistakes(rows.size, len(pictures.pictures), pictures.missing, pictures.unreadable)
-
-
-def _least_likely(cleaning: Cleaning, most: int) -> npt.NDArray[np.int64]:
-    if not cleaning.dropped_rows.size:
-        raise DataError("nothing-to-show", "no image is dropped, so there is nothing to show", fix="leave the page out")
-    return cleaning.dropped_rows[:most]
 
 
 def _card(cleaning: Cleaning, row: int) -> Card:

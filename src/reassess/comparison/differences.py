@@ -191,20 +191,12 @@ def sums_of_pairs(ups: _Bools, downs: _Bools) -> tuple[_Ints, _Ints, _Ints]:
 
 def _test(ups: _Bools, deviations: _Floats | None = None, *, downs: _Bools | None = None) -> PairTests:
     totals, ones, twos = sums_of_pairs(ups, np.zeros_like(ups) if downs is None else downs)
+    models, pairs = len(ups), np.triu_indices(len(ups), 1)
     p_values = sign_flips(totals, ones, twos)
     if deviations is not None:
-        spread = deviations[np.triu_indices(len(deviations), 1)]
-        p_values = np.maximum(p_values, normal_p_values(totals / ups.shape[1], spread))
-    corrected = holm(p_values)
-    better = (np.sign(totals) * (corrected < LEVEL)).astype(np.int8)
-    return PairTests(holm=_matrix(corrected, 1, 1), better=_matrix(better, -1, 0), deviations=deviations)
-
-
-def _matrix(of_pairs: npt.NDArray[Any], turned: int, diagonal: int) -> npt.NDArray[Any]:
-    """A number of every two models as a matrix; of the pair the other way round it is multiplied by `turned`."""
-    models = round((1 + (1 + 8 * of_pairs.size) ** 0.5) / 2)
-    matrix = np.full((models, models), diagonal, of_pairs.dtype)
-    pairs = np.triu_indices(models, 1)
-    matrix[pairs] = of_pairs
-    matrix.T[pairs] = turned * of_pairs
-    return matrix
+        p_values = np.maximum(p_values, normal_p_values(totals / ups.shape[1], deviations[pairs]))
+    corrected, better = np.ones((models, models)), np.zeros((models, models), np.int8)
+    corrected[pairs] = corrected.T[pairs] = holm(p_values)
+    better[pairs] = np.sign(totals) * (corrected[pairs] < LEVEL)
+    better.T[pairs] = -better[pairs]
+    return PairTests(holm=corrected, better=better, deviations=deviations)

@@ -135,7 +135,11 @@ def open_archive(path: Path) -> Iterator[Archive]:
     """The arrays of an npz file."""
     check_input(path)
     _refuse_pickle(path)
-    with _opened(path) as file:
+    try:
+        file = zipfile.ZipFile(path)
+    except (*BROKEN_ZIP, ValueError) as error:
+        raise _unreadable(path, error) from error
+    with file:
         check_declared(path, file)
         yield Archive(path, file)
 
@@ -166,13 +170,6 @@ def max_bytes() -> int:
         return 8 << 30
     check_known([text], [text] if text.isdecimal() and int(text) else [], thing=f"value of {_LIMIT}")
     return int(text)
-
-
-def _opened(path: Path) -> zipfile.ZipFile:
-    try:
-        return zipfile.ZipFile(path)
-    except (*BROKEN_ZIP, ValueError) as error:
-        raise _unreadable(path, error) from error
 
 
 def _content(stream: IO[bytes], size: int) -> bytearray:

@@ -159,13 +159,11 @@ def _sides(value: object, name: str) -> tuple[int, int]:
 
 
 def _colours(value: object, name: str) -> tuple[float, float, float]:
-    is_number = isinstance(value, list) and all(type(part) in (int, float) for part in value)
-    if not isinstance(value, list) or not is_number or len(value) != 3:
+    if not (isinstance(value, list) and len(value) == 3 and all(type(part) in (int, float) for part in value)):
         raise DataError(
             "wrong-shape",
             f"{name} does not have one number per color channel",
             allowed="[red, green, blue]",
             found=repr(value),
         )
-    check_range(value, what=name)
     return float(value[0]), float(value[1]), float(value[2])

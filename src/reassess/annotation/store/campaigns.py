@@ -10,7 +10,7 @@ first locks both people, by number. On SQLite only one transaction can write at 
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
@@ -104,12 +104,8 @@ def _campaign(connection: Connection, gate: AbstractContextManager[Any]) -> Camp
 @contextmanager
 def using_campaign(address: str | Path) -> Iterator[Campaign]:
     """Open a campaign for a block; database errors in the block become errors of this package."""
-    with database_errors(address):
-        campaign = open_campaign(address)
-        try:
-            yield campaign
-        finally:
-            campaign.close()
+    with database_errors(address), closing(open_campaign(address)) as campaign:
+        yield campaign
 
 
 _HAS_LAPSED = exists().where(turns.c.person == people.c.id, turns.c.state == literal_column(f"'{State.EXPIRED}'"))

@@ -18,7 +18,6 @@ from reassess.numeric.bootstrap import (
     resampled_hits,
     times_drawn,
     times_drawn_again,
-    weighted_hits,
 )
 from reassess.numeric.proportions import mcnemar
 
@@ -113,12 +112,6 @@ def test_hits_in_common_are_counted_for_every_two_models() -> None:
     hits = np.random.default_rng(4).random((8, 9000)) < 0.5
     hits[:3, :5000] = False
     assert common_hits(hits[:5], hits[5:]).tolist() == [[int((a & b).sum()) for b in hits[5:]] for a in hits[:5]]
-
-
-def test_images_that_count_several_times_are_hit_as_often() -> None:
-    rng = np.random.default_rng(4)
-    hits, times = rng.random((3, 9000)) < 0.5, rng.integers(0, 4, (2, 9000), dtype=np.uint8)
-    assert weighted_hits(hits, times).tolist() == [[int(row[of_model].sum()) for of_model in hits] for row in times]
 
 
 def test_the_normal_interval_and_its_p_value_agree_and_stay_within_bounds() -> None:

@@ -45,3 +45,8 @@ def test_images_that_changed_are_counted_and_the_first_named() -> None:
     ]
     assert list(changed_images(before, dict(reversed(before.items())))) == ["the images are in another order"]
     assert list(changed_images(before, before)) == []
+    assert list(changed_images({"a": (7, 0), "b": (8, 0)}, {"a": (7, 1), "c": (8, 0)})) == [
+        "1 image changed: a",
+        "1 image new: c",
+        "1 image gone: b",
+    ]

@@ -87,7 +87,7 @@ def stored_names(images: ImageSource, names: Sequence[str], *, match: Match = "p
 
 
 def hash_images(
-    images: ImageSource, names: Sequence[str], *, progress: Callable[[str, int, int], None] | None = None
+    images: ImageSource, names: Sequence[str], *, progress: Callable[[str, int, int], object] = lambda *_: None
 ) -> dict[str, str]:
     """Hash image files with SHA-256; `DataError` for files that `CampaignImages.digest` cannot read."""
     files = CampaignImages(images)
@@ -97,8 +97,7 @@ def hash_images(
             hashes[name] = files.digest(name)
         except DataError as error:
             faults.append(f"{name}: {fault_of(error, 0)}")
-        if progress is not None:
-            progress("hashing images", done, len(names))
+        progress("hashing images", done, len(names))
     if faults:
         raise DataError(
             "unreadable-image",

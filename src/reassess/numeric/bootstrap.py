@@ -61,24 +61,17 @@ def times_drawn_again(rng: np.random.Generator, count: int, replicates: int) -> 
 
 def resampled_hits(hits: npt.NDArray[np.bool_], *, replicates: int, seed: int) -> npt.NDArray[np.int32]:
     """Number of hits of each model in each bootstrap replicate of the images."""
-    images = hits.shape[1]
+    from reassess.numeric.resampling_kernels import add_weighted
+
+    hits, images = np.ascontiguousarray(hits), hits.shape[1]
     rng = np.random.default_rng(seed)
-    result = np.empty((replicates, len(hits)), np.int32)
+    totals = np.zeros((replicates, len(hits)), np.int32)
     times = np.empty((min(replicates, _AT_ONCE), images), np.uint8)
     for start in range(0, replicates, _AT_ONCE):
         block = times[: replicates - start]
         for row in block:
             row[:] = times_drawn(rng, images)
-        result[start : start + _AT_ONCE] = weighted_hits(hits, block)
-    return result
-
-
-def weighted_hits(hits: npt.NDArray[np.bool_], times: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
-    """Number of hits of each model if images count several times, or not at all."""
-    from reassess.numeric.resampling_kernels import add_weighted
-
-    totals = np.zeros((len(times), len(hits)), np.int32)
-    add_weighted(np.ascontiguousarray(hits), np.ascontiguousarray(times), totals)
+        add_weighted(hits, block, totals[start : start + _AT_ONCE])
     return totals
 
 

@@ -49,11 +49,6 @@ class ImageNumbers:
             places[[self._number[key] for key in sorted(self._number)]] = np.arange(places.size)
         return places
 
-    @property
-    def sorted_names(self) -> tuple[str, ...]:
-        """The names in the order of the candidates."""
-        return tuple(self.names[number] for number in np.argsort(self.places).tolist())
-
 
 @dataclass(frozen=True)
 class Seen:

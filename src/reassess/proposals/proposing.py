@@ -64,7 +64,7 @@ class _AskedImages:
             at = one.images[rows]
             holds[at, model] = True
             sends[at, model] = one.top1[rows] != original[at]
-        return cls(index.sorted_names, original, holds, sends)
+        return cls(tuple(index.names[number] for number in np.argsort(index.places).tolist()), original, holds, sends)
 
     @cached_property
     def held(self) -> _Bools:

@@ -157,6 +157,7 @@ def render(page: Page, *, track: Callable[[Sequence[Chart]], Iterable[Chart]] = 
     """The page as HTML; the same page always gives the same bytes."""
     check_packages(".html")
     from jinja2 import Environment, PackageLoader, StrictUndefined
+    from jinja2.utils import htmlsafe_json_dumps
     from markupsafe import Markup
 
     charts = [chart for section in page.sections for chart in section.charts]
@@ -177,7 +178,9 @@ def render(page: Page, *, track: Callable[[Sequence[Chart]], Iterable[Chart]] = 
         page=page,
         charts={key: Markup(svg) for key, svg in drawn.items()},
         filters=_filters,
-        data=Markup(_as_json(_data(page, charts))),
+        data=htmlsafe_json_dumps(
+            _plain(_data(page, charts)), ensure_ascii=False, separators=(",", ":"), allow_nan=False
+        ),
         most_rows=_MOST_ROWS,
         thinned=_thinned,
         policy=_policy(style, js),
@@ -234,14 +237,6 @@ def _class_names(page: Page) -> dict[str, str]:
     """The name of every class in a long table, by id."""
     ids = {row[i] for one in page.explorers for rows in one.rows.values() for row in rows for i in one.named}
     return {str(i): page.classes.label(i) for i in sorted(ids - {None, -1})}
-
-
-def _as_json(data: Any) -> str:
-    """A JSON document that cannot end the element it stands in."""
-    text = json.dumps(_plain(data), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    for letter in "<>&\u2028\u2029":
-        text = text.replace(letter, f"\\u{ord(letter):04x}")
-    return text
 
 
 def _plain(data: Any) -> Any:

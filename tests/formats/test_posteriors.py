@@ -3,8 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reassess.core import Posterior, Questions
-from reassess.errors import DataError
+from reassess.core import Posterior
 from reassess.formats import write_posterior
 from tests.helpers import read_posterior
 
@@ -16,9 +15,3 @@ def test_a_posterior_comes_back_as_it_was_written(suffix: str, tmp_path: Path) -
     posterior = read_posterior(tmp_path / f"p{suffix}")
     assert (posterior.items, posterior.truths) == (("7", "a, b", '"'), ("no", "yes"))
     assert (posterior.values == values).all()
-
-
-def test_questions_are_written_as_scores(tmp_path: Path) -> None:
-    questions = Questions.from_columns(["a"], np.array([0]))
-    with pytest.raises(DataError, match="questions are written as scores"):
-        write_posterior(tmp_path / "p.csv", Posterior(questions, ("invalid", "valid"), np.array([[0.5, 0.5]])))

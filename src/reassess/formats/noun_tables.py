@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import Cleaning, Duplicates, Folds, LabelNoise, Posterior, Questions
-from reassess.errors import DataError
 from reassess.formats.table_codec import ClassId, Number, Share, TableFormat, Text, Whole, read_noun, write_noun
 
 DUPLICATES_SUFFIXES = (".csv", ".tsv", ".parquet")  # JSON lines have no headings, so they cannot say "none found"
@@ -141,12 +140,7 @@ def write_duplicates(path: str | Path, duplicates: Duplicates, *, force: bool = 
 
 
 def _values_of_posterior(posterior: Posterior) -> Mapping[str, Any]:
-    if isinstance(posterior.items, Questions):
-        raise DataError(
-            "not-posterior",
-            "(image, class) questions are written as scores",
-            fix="write_scores(path, posterior.scores())",
-        )
+    assert not isinstance(posterior.items, Questions)
     items, truths = ([str(name) for name in names] for names in (posterior.items, posterior.truths))
     return {
         "item": [item for item in items for _ in truths],

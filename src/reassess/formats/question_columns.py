@@ -45,7 +45,17 @@ def ids_of_texts(path: Path, texts: Sequence[str], classes: Classes | None) -> t
         raise _no_name(path)
     numbers = {text: class_id for text in texts if (class_id := class_number(text)) is not None}
     if numbers and len(numbers) == len(texts):
-        return _checked(path, numbers, classes_of_ids(classes, where=path))
+        classes = classes_of_ids(classes, where=path)
+        wrong = sorted(text for text, class_id in numbers.items() if not 0 <= class_id <= classes.largest_id)
+        if wrong:
+            raise DataError(
+                "out-of-range",
+                "class id out of range",
+                where=path,
+                allowed=f"0 to {classes.largest_id}",
+                found=some([shortened(text, 40) for text in wrong], most=3),
+            )
+        return numbers, classes
     if classes is not None and classes.texts:
         id_of = {text: classes.id_of(text, where=str(path)) for text in texts}
         lost = sorted(text for text, class_id in id_of.items() if class_id < 0)
@@ -89,20 +99,6 @@ def ids_and_names(path: Path, found: str | None = None) -> DataError:
 
 def _no_name(where: object) -> DataError:
     return DataError("missing-value", "class name is empty", where=where, allowed="whole numbers, or text", found="''")
-
-
-def _checked(path: Path, numbers: dict[str, int], classes: Classes) -> tuple[dict[str, int], Classes]:
-    """Numbers that are ids of the classes; `DataError` if one is not."""
-    wrong = sorted(text for text, class_id in numbers.items() if not 0 <= class_id <= classes.largest_id)
-    if wrong:
-        raise DataError(
-            "out-of-range",
-            "class id out of range",
-            where=path,
-            allowed=f"0 to {classes.largest_id}",
-            found=some([shortened(text, 40) for text in wrong], most=3),
-        )
-    return numbers, classes
 
 
 _DIGITS = 18  # of a number that int64 surely holds

@@ -33,7 +33,15 @@ def read_archive(path: Path, answers: Sequence[Id] | None, classes: Classes | No
     votes = Votes.from_columns(
         questions, tensor.items, tensor.raters, tensor.answers, raters, _answers_of_tensor(tensor.width, named, path)
     )
-    _refuse_double_answers(votes, path)
+    if (doubled := _doubled(votes)) is not None:
+        item, rater = doubled
+        raise DataError(
+            "two-answers",
+            "cell has two answers",
+            where=f"{path}, rater {votes.raters[rater]}, {votes.at(item)}",
+            allowed="one answer or none",
+            fix="give votes of a rater who votes several times on an item as a table",
+        )
     return votes
 
 
@@ -137,19 +145,6 @@ def _answers_of_tensor(count: int, named: Sequence[Id] | None, path: Path) -> tu
         return KNOWN_ANSWERS if count == len(KNOWN_ANSWERS) else tuple(range(count))
     check_length(len(named), count, things="names of answers", each="answer in the tensor", where=path)
     return tuple(named)
-
-
-def _refuse_double_answers(votes: Votes, path: Path) -> None:
-    row = _doubled(votes)
-    if row is not None:
-        item, rater = row
-        raise DataError(
-            "two-answers",
-            "cell has two answers",
-            where=f"{path}, rater {votes.raters[rater]}, {votes.at(item)}",
-            allowed="one answer or none",
-            fix="give votes of a rater who votes several times on an item as a table",
-        )
 
 
 def _doubled(votes: Votes) -> tuple[int, int] | None:

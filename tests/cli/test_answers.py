@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from reassess.data import update_benchmark
 from reassess.formats import read_score_file
 from tests.helpers import Runner, message_of, output_of, results_of, write_csv
 
@@ -120,14 +121,18 @@ def test_answers_that_no_vote_has_are_refused(folder: Path, run: Runner, command
     refused = run(command, "--benchmark", "pets", *output, "--answers", ",".join(GERMAN))
     assert (refused.code, refused.error, refused.out) == (1, "unused-option", "")
     assert refused.err == (
-        "Error: no vote has an answer of --answers\n"
+        "Error: no vote has one of --answers\n"
         "  where:   pets/votes.csv, pets/golden.csv\n"
         "  allowed: no, maybe, yes, 0, 1\n"
         "  found:   nein, vielleicht, ja\n"
-        "  fix:     correct --answers, or leave it out\n"
+        "  fix:     correct --answers, or leave them out\n"
     )
     assert not Path("s.csv").exists()
     assert run(command, "--benchmark", "pets", *output, "--answers", "0,1").code == 0
+    update_benchmark("pets", answers=GERMAN)
+    assert run(command, "--benchmark", "pets", *output).err.startswith(
+        "Error: no vote has one of the answers in benchmark.json\n"
+    )
 
 
 def test_a_golden_file_of_noes_alone_rejects_and_is_no_error(folder: Path, run: Runner) -> None:

@@ -175,17 +175,19 @@ class PartReader:
                 )
 
     def _refuse_other_answers(self) -> None:
-        """Refuse --answers that no file of votes has: each was read by its own scale, as if the option were missing."""
-        given = self.call.reading.answers
+        """Refuse answers that no file of votes has: each was read by its own scale, as if none were given."""
+        given, whose = self.call.reading.answers, "--answers"
+        if given is None and "votes" in self.given:
+            given, whose = self.benchmark.answers, "the answers in benchmark.json"
         votes = {str(path): noun for path, noun in self.given.values() if isinstance(noun, Votes)}
         if given is not None and not any(_has_answers(noun, given) for noun in votes.values()):
             raise DataError(
                 "unused-option",
-                "no vote has an answer of --answers",
+                f"no vote has one of {whose}",
                 where=some(list(votes)),
                 allowed=some(list(dict.fromkeys(chain.from_iterable(noun.answers for noun in votes.values())))),
                 found=some(given),
-                fix="correct --answers, or leave it out",
+                fix=f"correct {whose}, or leave them out",
             )
 
     def joined(self, *, share_images: bool = True, with_one_another: bool = False) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from reassess.core import (
     ProposalResult,
     ProposingModel,
 )
-from reassess.core.checks import check_range, check_type, check_unique
+from reassess.core.checks import check_number, check_type, check_unique
 from reassess.core.labels import check_original
 from reassess.errors import DataError
 from reassess.numeric.arrays import pair_keys
@@ -146,7 +146,7 @@ def propose(
     -----
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 3, in outline.
     """
-    check_range(per_image, 1, what="number of candidates an image")
+    check_number(per_image, 1, what="number of candidates an image")
     if isinstance(models, Iterator):
         raise DataError("not-repeatable", "models can be read only once", fix="give a dict, or list(models)")
     benchmark = Benchmark() if benchmark is None else benchmark

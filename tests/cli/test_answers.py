@@ -117,7 +117,7 @@ def test_answers_that_no_vote_has_are_refused(folder: Path, run: Runner, command
     """They would be ignored: each file keeps its own scale if it has none of them."""
     benchmark("pets", ENGLISH, ("0", "", "1"))
     assert run("aggregate", "--benchmark", "pets", "-o", "pets/scores.csv").code == 0
-    output = ("-o", "s.csv") if command == "aggregate" else ()
+    output = ("-o", "s.csv", "--force") if command == "aggregate" else ()
     refused = run(command, "--benchmark", "pets", *output, "--answers", ",".join(GERMAN))
     assert (refused.code, refused.error, refused.out) == (1, "unused-option", "")
     assert refused.err == (

@@ -27,7 +27,7 @@ from reassess.core import (
 )
 from reassess.core.checks import check_number, check_type, check_unique
 from reassess.core.labels import check_original
-from reassess.errors import DataError
+from reassess.errors import DataError, Fix
 from reassess.numeric.arrays import pair_keys
 from reassess.proposals.model_rows import BestPairs, ImageNumbers, Seen, best_pairs, see
 
@@ -236,7 +236,7 @@ def _limit(per_image: float, images: int, fixed: int) -> int:
             "original labels and top-1 predictions already exceed the number of candidates per image",
             allowed=f"{per_image:g} an image",
             found=f"{fixed / images:.2f} an image, on {images:,} images that go to raters",
-            fix=f"allow {math.ceil(100 * fixed / images) / 100:g} or more, or leave models out",
+            fix=Fix("allow more: {per_image}; or leave models out", per_image=math.ceil(100 * fixed / images) / 100),
         )
     return limit
 

@@ -8,7 +8,7 @@ import pytest
 
 from reassess.data import update_benchmark
 from reassess.formats import read_score_file
-from tests.helpers import Runner, message_of, output_of, results_of, write_csv
+from tests.helpers import Runner, message_of, output_of, results_of, write_csv, write_files
 
 HEADINGS = "image,class,rater,answer"
 GERMAN = ("nein", "vielleicht", "ja")
@@ -157,6 +157,15 @@ def test_votes_and_golden_answers_of_two_kinds_are_refused(folder: Path, run: Ru
             "  found:   one class for each image, and answers to (image, class) questions\n"
             "  fix:     give both files the columns image and class, or both image alone, or both item\n"
         )
+    write_files(
+        folder,
+        {
+            f"pets/{to}.csv": Path(f"{file}.csv").read_text()
+            for file, to in zip(("choices", "golden"), ("votes", "golden"), strict=True)
+        },
+    )
+    told = run("status", "pets")
+    assert (told.code, "votes of different kinds cannot be joined\n" in told.err) == (1, True)
 
 
 def test_golden_answers_can_be_left_out(folder: Path, run: Runner) -> None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from reassess.core import VALIDITY, Classes, Id, Items, Questions, Scores, Votes, classes_of
 from reassess.core.answers import top_answer
-from reassess.core.checks import check_all, check_number, check_shape
+from reassess.core.checks import check_all, check_number, check_shape, check_type
 from reassess.core.image_names import join
 from reassess.core.items import as_questions, find_items, take_items
 from reassess.errors import DataError, Fix
@@ -242,6 +242,7 @@ def golden_truth(experts: Votes, *, at_least: int | None = None, among: Sequence
     -----
     Source: Beyer et al., arXiv 2006.07159, section 3.2.
     """
+    check_type(Votes, experts)
     if experts.classes is None:
         as_questions(experts.items, what="the experts' votes")
     if not len(experts):

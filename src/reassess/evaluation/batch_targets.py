@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import LabelSets
-from reassess.core.checks import check_range, check_shape
+from reassess.core.checks import check_range, check_shape, check_type
 from reassess.errors import DataError
 from reassess.evaluation.class_ranks import Ints
 
@@ -74,8 +74,8 @@ def padded_ids(labels: LabelSets, rows: Ints, width: int | None = None) -> npt.N
     array([[-1, -1],
            [ 0,  2]])
     """
-    width = max(1, int(labels.sizes.max(initial=0))) if width is None else width
     ids, sizes = _of_rows(labels, rows)
+    width = max(1, int(labels.sizes.max(initial=0))) if width is None else width
     check_range(width, int(sizes.max(initial=0)), what="width")
     padded = np.full((len(rows), width), PADDING, np.int64)
     padded[np.arange(width) < sizes[:, None]] = ids
@@ -83,6 +83,7 @@ def padded_ids(labels: LabelSets, rows: Ints, width: int | None = None) -> npt.N
 
 
 def _of_rows(labels: LabelSets, rows: Ints) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    check_type(LabelSets, labels)
     check_shape(np.asarray(rows), ("rows",), what="rows", kind="integers")
     check_range(rows, 0, len(labels) - 1, what="row", fix="leave out images that are not in the label sets (-1)")
     return labels.of_rows(rows)

@@ -265,6 +265,7 @@ def seconds_per_vote(votes: Votes) -> float:
     >>> round(seconds_per_vote(votes), 2)
     2.99
     """
+    check_type(Votes, votes)
     seconds = np.empty(0) if votes.seconds is None else votes.seconds[~np.isnan(votes.seconds)]
     if not seconds.size:
         raise DataError(

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 import reassess
@@ -98,7 +99,33 @@ READERS: list[Callable[..., Any]] = [
         (lambda: Predictions.from_ids([0, 1], images="ab"), "wrong-type"),
         (lambda: Predictions.from_scores(np.eye(2), images="ab"), "wrong-type"),
         (lambda: LABELS.find("a.png"), "wrong-type"),
+        (lambda: LabelSets.from_lists(["a", "b"], [[True, False], [False, True]]), "wrong-type"),
+        (lambda: reassess.padded_ids(LABELS, LABELS.find(["gone.png"])), "out-of-range"),
+        (lambda: reassess.multi_hot(LABELS, [0.5], 2), "wrong-type"),
+        (lambda: reassess.top1_hits([1, 2], [0, 1], [1]), "wrong-shape"),
+        (lambda: reassess.label_sets(SCORES, [0.9, 0.1]), "not-a-number"),
+        (lambda: reassess.golden_truth(ONE_VOTE, at_least=[1]), "not-a-number"),
+        (lambda: reassess.make_tasks(SCORES.questions, size=1.5), "not-a-number"),
+        (lambda: Votes.from_columns(["q", "q"], [0, 1], [0, 0], [1, 0], ["x"], ["no", "yes"]), "duplicate-name"),
+        (lambda: Votes.from_columns("qr", [0, 1], [0, 0], [1, 0], ["x"], ["no", "yes"]), "wrong-type"),
+        (lambda: Votes.from_columns(["q"], [0, 0], [0, 1], [1, 0], ["1", 1], ["no", "yes"]), "duplicate-name"),
+        (lambda: reassess.evaluate([0], LABELS, exclude=pl.DataFrame({"image": ["a.png"]})), "wrong-type"),
+        (lambda: reassess.update_benchmark(".", answers="ab"), "wrong-type"),
+        (lambda: reassess.update_benchmark(".", stop=(0.1, 0.9)), "wrong-type"),
+        (lambda: reassess.update_benchmark(".", name="\ud800"), "invalid-text"),
         (lambda: reassess.make_tasks(SCORES), "wrong-type"),
+        (lambda: reassess.golden_truth(LABELS), "wrong-type"),
+        (lambda: reassess.golden_votes(ONE_VOTE, LABELS), "wrong-type"),
+        (lambda: reassess.with_golden_votes(ONE_VOTE, LABELS), "wrong-type"),
+        (lambda: reassess.posterior(ONE_VOTE, LABELS), "wrong-type"),
+        (lambda: reassess.co_occurrence(SCORES), "wrong-type"),
+        (lambda: reassess.place_models(LABELS, []), "wrong-type"),
+        (lambda: reassess.fit_trend(LABELS), "wrong-type"),
+        (lambda: reassess.multi_label_accuracy([0], LABELS), "wrong-type"),
+        (lambda: reassess.seconds_per_vote(LABELS), "wrong-type"),
+        (lambda: reassess.write_predictions("p.npz", LABELS), "wrong-type"),
+        (lambda: reassess.write_tasks("t.jsonl", LABELS), "wrong-type"),
+        (lambda: reassess.padded_ids(SCORES, [0]), "wrong-type"),
         (lambda: reassess.propose([LABELS]), "wrong-type"),
         (lambda: reassess.propose({"a": LABELS}), "wrong-type"),
         (lambda: reassess.choose_models({"a": LABELS}, LABELS), "wrong-type"),

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from reassess.data import update_benchmark
 from reassess.formats import read_score_file
-from tests.helpers import Runner, message_of, output_of, results_of, write_csv
+from tests.helpers import Runner, message_of, output_of, results_of, write_csv, write_files
 
 HEADINGS = "image,class,rater,answer"
 GERMAN = ("nein", "vielleicht", "ja")
@@ -116,18 +117,22 @@ def test_answers_that_no_vote_has_are_refused(folder: Path, run: Runner, command
     """They would be ignored: each file keeps its own scale if it has none of them."""
     benchmark("pets", ENGLISH, ("0", "", "1"))
     assert run("aggregate", "--benchmark", "pets", "-o", "pets/scores.csv").code == 0
-    output = ("-o", "s.csv") if command == "aggregate" else ()
+    output = ("-o", "s.csv", "--force") if command == "aggregate" else ()
     refused = run(command, "--benchmark", "pets", *output, "--answers", ",".join(GERMAN))
     assert (refused.code, refused.error, refused.out) == (1, "unused-option", "")
     assert refused.err == (
-        "Error: no vote has an answer of --answers\n"
+        "Error: no vote has one of --answers\n"
         "  where:   pets/votes.csv, pets/golden.csv\n"
         "  allowed: no, maybe, yes, 0, 1\n"
         "  found:   nein, vielleicht, ja\n"
-        "  fix:     correct --answers, or leave it out\n"
+        "  fix:     correct --answers, or leave them out\n"
     )
     assert not Path("s.csv").exists()
     assert run(command, "--benchmark", "pets", *output, "--answers", "0,1").code == 0
+    update_benchmark("pets", answers=GERMAN)
+    assert run(command, "--benchmark", "pets", *output).err.startswith(
+        "Error: no vote has one of the answers in benchmark.json\n"
+    )
 
 
 def test_a_golden_file_of_noes_alone_rejects_and_is_no_error(folder: Path, run: Runner) -> None:
@@ -152,6 +157,15 @@ def test_votes_and_golden_answers_of_two_kinds_are_refused(folder: Path, run: Ru
             "  found:   one class for each image, and answers to (image, class) questions\n"
             "  fix:     give both files the columns image and class, or both image alone, or both item\n"
         )
+    write_files(
+        folder,
+        {
+            f"pets/{to}.csv": Path(f"{file}.csv").read_text()
+            for file, to in zip(("choices", "golden"), ("votes", "golden"), strict=True)
+        },
+    )
+    told = run("status", "pets")
+    assert (told.code, "votes of different kinds cannot be joined\n" in told.err) == (1, True)
 
 
 def test_golden_answers_can_be_left_out(folder: Path, run: Runner) -> None:

@@ -1,6 +1,7 @@
 """The settings in benchmark.json: read, refused and updated."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,15 @@ def test_a_wrong_update_leaves_the_file_as_it_was(refused: Refused, tmp_path: Pa
     kept = (tmp_path / "benchmark.json").read_bytes()
     assert refused(update_benchmark, tmp_path, threshold=8) == "out-of-range at benchmark.json, key threshold"
     assert (tmp_path / "benchmark.json").read_bytes() == kept
+
+
+def test_updates_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
+    def update(of: str) -> None:
+        update_benchmark(tmp_path, made_from={of: {"votes": "0" * 64}})
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(update, map(str, range(40))))
+    assert set(read_settings(tmp_path)["made_from"]) == set(map(str, range(40)))
 
 
 def test_another_spelling_of_the_file_is_refused(refused_text: Refused, tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ def test_a_column_that_is_none_of_the_listed_classes_is_refused(refused: Refused
         ("image,class,count\na,cat,many\n", "not-a-number at v.csv, line 2, column count"),
         ("image,class,count\na,cat,-1\n", "out-of-range at v.csv, line 2, column count"),
         ("image,dog,cat\na,1,2\nb,,2\n", "missing-value at v.csv, line 3, column dog"),
-        ("image,dog,cat\na,1,2\nb,1,2\na,0,1\n", "duplicate-name at v.csv, line 4"),
+        ("image,dog,cat\na,1,2\nb,1,2\na,0,1\n", "duplicate-image at v.csv, line 4"),
         ("image,class,count\na,cat,1\na,dog,1\na,cat,2\n", "duplicate-class at v.csv, line 4"),
         ("image,class,dog,cat\na,dog,0,0\nb,cat,0,0\n", "missing-votes at v.csv"),
         ("image,rater,answer\na,1,cat\nb,1,7\n", "ids-and-names at v.csv"),

@@ -337,6 +337,9 @@ def test_in_hugging_face_targets_that_are_too_large_are_refused(
 def test_in_hugging_face_images_keep_their_pixels(hf_training: ModuleType, folder: Path) -> None:
     import datasets
 
+    for labels in (["x"] * len(NAMES), [True] * len(NAMES)):
+        others = datasets.Dataset.from_dict({"image": list(NAMES), "label": labels})
+        assert code_of(hf_training.relabel_images, others, {NAMES[0]: 1}, image="image") == "wrong-type"
     dataset = datasets.Dataset.from_dict({"image": [str(folder / name) for name in NAMES]})
     images = dataset.cast_column("image", datasets.Image())
     for each in (images, images.to_iterable_dataset()):

@@ -192,4 +192,4 @@ def test_the_longest_times_count_as_the_99th_percentile() -> None:
     assert seconds_per_vote(timed([2.0] * 200 + [4000.0])) == pytest.approx(2.0)
     assert seconds_per_vote(timed([1.0, 3.0, np.nan])) == pytest.approx((1 + 2.98) / 2)
     for votes in (timed([np.nan]), votes_of([(0, 0, 0)])):
-        assert code_of(seconds_per_vote, votes) == "missing-votes"
+        assert code_of(seconds_per_vote, votes) == "missing-seconds"

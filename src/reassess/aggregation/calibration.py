@@ -20,7 +20,7 @@ from reassess.aggregation.em import (
     vote_codes,
 )
 from reassess.core import VALIDITY, Id, Posterior, RaterModel, Votes
-from reassess.core.checks import check_range, check_shape
+from reassess.core.checks import check_range, check_shape, check_type
 from reassess.errors import DataError
 from reassess.text import some
 
@@ -132,6 +132,8 @@ def posterior(
     >>> posterior(votes, model).of("valid").round(4)
     array([0.9846, 0.5   ])
     """
+    check_type(Votes, votes)
+    check_type(RaterModel, model)
     check_truths(model.truths)
     start = as_prior(model.prior if prior is None else prior, len(model.truths))
     values = np.tile(start, (len(votes.items), 1))

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from reassess.core import VALIDITY, Classes, Id, Items, Questions, Scores, Votes, classes_of
 from reassess.core.answers import top_answer
-from reassess.core.checks import check_all, check_range, check_shape
+from reassess.core.checks import check_all, check_number, check_shape, check_type
 from reassess.core.image_names import join
 from reassess.core.items import as_questions, find_items, take_items
 from reassess.errors import DataError, Fix
@@ -79,7 +79,8 @@ def _enough(agreeing: npt.NDArray[np.int64], experts: Votes, at_least: int | Non
     if at_least is None:
         return np.asarray(2 * agreeing > experts.sizes)
     most = int(experts.sizes.max(initial=0))
-    check_range(at_least, 1, most, what="number of experts", fix=Fix("ask for fewer: {at_least}", at_least=most))
+    fix = Fix("ask for fewer: {at_least}", at_least=most)
+    check_number(at_least, 1, most, what="number of experts", whole=True, fix=fix)
     return np.asarray(agreeing >= at_least)
 
 
@@ -241,6 +242,7 @@ def golden_truth(experts: Votes, *, at_least: int | None = None, among: Sequence
     -----
     Source: Beyer et al., arXiv 2006.07159, section 3.2.
     """
+    check_type(Votes, experts)
     if experts.classes is None:
         as_questions(experts.items, what="the experts' votes")
     if not len(experts):

@@ -10,7 +10,7 @@ from reassess.aggregation.em import natural_truths
 from reassess.aggregation.golden import ExpertTruth, expert_truth
 from reassess.core import Benchmark, Id, Items, Questions, Votes
 from reassess.core.answers import whole_scale
-from reassess.core.checks import check_range
+from reassess.core.checks import check_range, check_type
 from reassess.core.image_names import join
 from reassess.core.items import as_questions, describe
 from reassess.core.votes import in_common_classes
@@ -59,6 +59,7 @@ def golden_votes(experts: Votes, raters: Votes, *, at_least: int | None = None) 
     >>> golden.truth, golden.truths, golden.by_experts.rule
     (array([0]), ('no', 'yes'), 'an answer of more than half of its experts')
     """
+    check_type(Votes, experts, raters)
     rows = experts.find(raters.items)
     experts, raters = in_common_classes(experts, raters)
     truths = natural_truths(raters)
@@ -133,6 +134,8 @@ def with_golden_votes(votes: Votes, rater_golden: Votes | None, experts: Votes |
     >>> rated.items, rated.on(1), rated.on(2)
     (('x', 'y', 'z'), (('ann', 'yes'),), (('ann', 'no'),))
     """
+    check_type(Votes, votes)
+    check_type(Votes, rater_golden, experts, optional=True)
     if rater_golden is None or rater_golden.anonymous != votes.anonymous:
         return votes
     if experts is not None and isinstance(rater_golden.items, Questions):

@@ -7,7 +7,7 @@ import numpy as np
 
 from reassess.aggregation.curves import Curve, Point
 from reassess.core import LabelSets, Scores, align_classes
-from reassess.core.checks import check_range, check_type
+from reassess.core.checks import check_number, check_type
 from reassess.errors import DataError
 from reassess.text import Shown
 
@@ -46,7 +46,7 @@ def label_sets(scores: Scores, threshold: float, *, original: LabelSets | None =
     Source: Beyer et al., arXiv 2006.07159, section 3.2, which uses 0.8.
     """
     check_type(Scores, scores)
-    check_range(threshold, 0, 1, what="threshold")
+    check_number(threshold, 0, 1, what="threshold")
     if original is not None:
         parts: dict[str, Any] = {"the scores": scores, "the original labels": original}
         scores, original = align_classes(parts).values()

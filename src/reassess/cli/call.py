@@ -16,7 +16,7 @@ import click
 from reassess import __version__, annotation
 from reassess.cli.help_pages import OPTIONS, in_general
 from reassess.cli.screen import say, terminal_width
-from reassess.errors import OutputError
+from reassess.errors import DataError, OutputError
 from reassess.formats.files import check_output, exists, sha256, suffix_of
 from reassess.text import counted, plain
 from reassess.text import percent as percent_text
@@ -59,6 +59,7 @@ class Call:
     verbose: bool = False
     reading: Reading = field(default_factory=Reading)
     inputs: list[dict[str, str | None]] = field(default_factory=list)
+    states: dict[str, tuple[int, int] | None] = field(default_factory=dict)  # of each input, as it was when it was read
     outputs: list[Path] = field(default_factory=list)
     explanations: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -105,6 +106,7 @@ class Call:
         entry: dict[str, str | None] = {"name": name, "path": str(path)}
         if entry not in self.inputs:
             self.inputs.append(entry)
+            self.states.setdefault(str(path), _state(path))
         return path
 
     def check_output(
@@ -198,7 +200,10 @@ class Call:
         return ["reassess", *map(annotation.shown_address, click.get_current_context().find_root().obj)]
 
     def hashed_inputs(self) -> list[dict[str, str | None]]:
-        """The files that were read, each with its SHA-256."""
+        """The files that were read, each with its SHA-256; `DataError` if one was changed since."""
+        for path, state in self.states.items():
+            if _state(Path(path)) != state:
+                raise DataError("changed-input", "file changed while it was in use", where=path, fix="try again")
         return [entry | {"sha256": sha256(Path(str(entry["path"])))} for entry in self.inputs]
 
     def print_document(self, command: str, results: Any, **others: Any) -> None:
@@ -311,6 +316,11 @@ def free_name(path: str | Path) -> Path:
     first = Path(path)
     names = (first.with_stem(f"{first.stem}-{number}") for number in count(2))
     return first if not exists(first) else next(name for name in names if not exists(name))
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    """What changes with a file: its size, and when it was written."""
+    return (path.stat().st_size, path.stat().st_mtime_ns) if exists(path) else None
 
 
 def usable_cores() -> int:

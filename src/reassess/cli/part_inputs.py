@@ -17,6 +17,7 @@ from reassess.data import (
     SOURCES,
     benchmark_classes,
     check_common_images,
+    check_one_kind,
     has_class_folders,
     in_one_benchmark,
     labels_from_folders,
@@ -162,30 +163,22 @@ class PartReader:
 
     def refuse_two_kinds(self) -> None:
         """Refuse votes and golden answers where one is on (image, class) questions, and the other is not."""
-        kinds = {path: _kind(votes) for path, votes in self.given.values() if isinstance(votes, Votes)}
-        first, *others = kinds
-        for other in others:
-            if kinds[other] != kinds[first]:
-                raise DataError(
-                    "different-votes",
-                    "votes of different kinds cannot be joined",
-                    where=f"{first} and {other}",
-                    found=f"{kinds[first]}, and {kinds[other]}",
-                    fix="give both files the columns image and class, or both image alone, or both item",
-                )
+        check_one_kind({str(path): votes for path, votes in self.given.values() if isinstance(votes, Votes)})
 
     def _refuse_other_answers(self) -> None:
-        """Refuse --answers that no file of votes has: each was read by its own scale, as if the option were missing."""
-        given = self.call.reading.answers
+        """Refuse answers that no file of votes has: each was read by its own scale, as if none were given."""
+        given, whose = self.call.reading.answers, "--answers"
+        if given is None and "votes" in self.given:
+            given, whose = self.benchmark.answers, "the answers in benchmark.json"
         votes = {str(path): noun for path, noun in self.given.values() if isinstance(noun, Votes)}
         if given is not None and not any(_has_answers(noun, given) for noun in votes.values()):
             raise DataError(
                 "unused-option",
-                "no vote has an answer of --answers",
+                f"no vote has one of {whose}",
                 where=some(list(votes)),
                 allowed=some(list(dict.fromkeys(chain.from_iterable(noun.answers for noun in votes.values())))),
                 found=some(given),
-                fix="correct --answers, or leave it out",
+                fix=f"correct {whose}, or leave them out",
             )
 
     def joined(self, *, share_images: bool = True, with_one_another: bool = False) -> dict[str, Any]:
@@ -208,9 +201,3 @@ def _has_answers(votes: Votes, given: tuple[Id, ...]) -> bool:
     """Whether votes were read by a list of answers; answers that are classes always are."""
     own = as_scale(given) if isinstance(votes.items, Questions) else given
     return votes.classes is not None or votes.answers == own
-
-
-def _kind(votes: Votes) -> str:
-    if isinstance(votes.items, Questions):
-        return "answers to (image, class) questions"
-    return "answers on plain items" if votes.classes is None else "one class for each image"

@@ -73,7 +73,7 @@ def each_prediction(call: Call, files: Sequence[Path], judges: Judges) -> Iterat
 def same_inputs(files: Sequence[Path]) -> list[str]:
     """The same files and benchmark, read in the same way, as words of another command line."""
     context = click.get_current_context()
-    words = list(map(str, files))
+    words = [f"./{file}" if str(file).startswith("-") else str(file) for file in files]
     for option in context.command.params:
         name = str(option.name)
         if name in _SHARED and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:

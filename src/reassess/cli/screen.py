@@ -169,6 +169,7 @@ OPTIONS = {
     "method": "--method {}",
     "names": "--names FILE",
     "outputs": "--classes FILE",
+    "per_image": "--per-image {}",
     "top_k": "--top-k {}",
     "transform": "--transform {}",
 }

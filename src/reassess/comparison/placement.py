@@ -8,6 +8,7 @@ import numpy as np
 
 from reassess.comparison.comparison_words import TOO_FEW_FAMILIES
 from reassess.core import LabelSets, Leaderboard, LeaderboardRow
+from reassess.core.checks import check_type
 from reassess.core.image_names import join
 from reassess.numeric import Proportion
 from reassess.numeric.regression import fit_polynomial
@@ -113,6 +114,7 @@ def place_models(board: Leaderboard, models: Iterable[LeaderboardRow], *, neighb
     straight line: one line through all rows would be above the models at both ends. On the public leaderboard of timm,
     95.2 % of the rows are within the interval that the rows of other families give.
     """
+    check_type(Leaderboard, board)
     return tuple(_place(board, model, neighbours) for model in models)
 
 

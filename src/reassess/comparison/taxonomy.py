@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from reassess.comparison.panel import Panel, check_panel
 from reassess.core import Classes, LabelSets, Scores, Votes
+from reassess.core.checks import check_type
 from reassess.evaluation import MISTAKE_KINDS, known_kinds
 from reassess.evaluation.evaluation_words import MISTAKES_IN_WORDS, counts_in_words
 from reassess.numeric.arrays import freeze, pair_keys
@@ -89,6 +90,7 @@ def co_occurrence(labels: LabelSets) -> CoOccurrence:
     -----
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 5.
     """
+    check_type(LabelSets, labels)
     parts = [np.empty((0, 2), np.int32)]
     for size in range(2, int(labels.sizes.max(initial=0)) + 1):
         sets, _ = labels.of_rows(np.flatnonzero(labels.sizes == size))

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from reassess.comparison.comparison_words import TOO_FEW_FAMILIES
 from reassess.core import Leaderboard, LeaderboardRow
+from reassess.core.checks import check_type
 from reassess.errors import DataError
 from reassess.numeric import Estimate
 from reassess.numeric.regression import Polynomial, fit_polynomial
@@ -189,6 +190,7 @@ def fit_trend(board: Leaderboard, bands: Sequence[Band] = BANDS) -> Trend:
     -----
     Source of the question: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 4.
     """
+    check_type(Leaderboard, board)
     in_bands = [band.holds(board.original) for band in bands]
     inside = np.any([np.zeros(len(board), np.bool_), *in_bands], axis=0)
     parabola = fit_polynomial(board.original, board.real, board.family_ids, inside=inside, degree=2)

@@ -65,12 +65,20 @@ def check_range(
     )
 
 
-def check_number(value: Any, low: float = -math.inf, high: float = math.inf, *, what: str, whole: bool = False) -> None:
+def check_number(
+    value: Any,
+    low: float = -math.inf,
+    high: float = math.inf,
+    *,
+    what: str,
+    whole: bool = False,
+    fix: Fix | str | None = None,
+) -> None:
     """Raise `DataError` unless a value is one number from `low` to `high`, and a whole one if `whole`."""
     kinds: Any = (int, np.integer) if whole else (int, float, np.integer, np.floating)
     if isinstance(value, bool) or not isinstance(value, kinds):
-        raise DataError("not-a-number", f"{what} is not a {'whole ' * whole}number", found=repr(value))
-    check_range(value, low, high, what=what)
+        raise DataError("not-a-number", f"{what} is not a {'whole ' * whole}number", found=repr(value), fix=fix)
+    check_range(value, low, high, what=what, fix=fix)
 
 
 def check_shape(

@@ -92,8 +92,9 @@ class LabelSets:
         def image_of(place: int) -> str:
             return f"image {images[int(np.searchsorted(indptr, place, 'right')) - 1]}"
 
-        if not all(issubclass(kind, int | np.integer) for kind in set(map(type, flat))):
-            place = next(place for place, class_id in enumerate(flat) if not isinstance(class_id, int | np.integer))
+        other = {kind for kind in set(map(type, flat)) if kind is bool or not issubclass(kind, int | np.integer)}
+        if other:
+            place = next(place for place, class_id in enumerate(flat) if type(class_id) in other)
             raise DataError(
                 "wrong-type", "class id is not a whole number", where=image_of(place), found=repr(flat[place])
             )

@@ -18,7 +18,7 @@ from reassess.core.answers import (
     united_answers,
     whole_scale,
 )
-from reassess.core.checks import check_known, check_range, check_shape, check_unique
+from reassess.core.checks import check_known, check_range, check_several, check_shape, check_unique
 from reassess.core.classes import UNLISTED, Classes
 from reassess.core.image_names import join, unique_images
 from reassess.core.items import Id, Items, describe, find_items, take_items, unite_items
@@ -106,7 +106,7 @@ class Votes:
             object.__setattr__(self, "answers", as_scale(self.answers))
         elif isinstance(self.items, tuple):
             check_unique(self.items, thing="an item")
-        check_unique(self.raters, thing="a rater")
+        check_unique(list(map(str, self.raters)), thing="a rater")  # as a file has them
         check_unique(self.answers, thing="an answer")
         self._check_shapes()
         _check_ids(self.rater_ids, self.answer_ids, len(self.raters), len(self.answers), self._place_of)
@@ -129,6 +129,9 @@ class Votes:
 
         The columns have the position of each vote's item, rater and answer, and its seconds.
         """
+        if not isinstance(items, Questions | range):
+            check_several(items, what="items")
+            items = tuple(items)
         item_ids, rater_ids, answer_ids = np.asarray(item_ids), np.asarray(rater_ids), np.asarray(answer_ids)
         check_shape(item_ids, ("votes",), what="item_ids", kind="integers")
         for name, column in (("rater_ids", rater_ids), ("answer_ids", answer_ids)):

@@ -15,6 +15,7 @@ from .image_sources import ImageSource as ImageSource
 from .image_sources import open_images as open_images
 from .joined_parts import benchmark_names as benchmark_names
 from .joined_parts import check_common_images as check_common_images
+from .joined_parts import check_one_kind as check_one_kind
 from .joined_parts import in_one_benchmark as in_one_benchmark
 from .joined_parts import warn_of_other_images as warn_of_other_images
 from .loading import benchmark_classes as benchmark_classes

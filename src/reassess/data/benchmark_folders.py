@@ -225,7 +225,7 @@ def benchmark_folder(source: str | Path) -> Path:
         "benchmark not found",
         where=source or "''",
         allowed=f"a folder, or one of {', '.join(KNOWN_BENCHMARKS)}",
-        fix=f"did you mean {' or '.join(near)}?" if near else "check the path",
+        fix=f"did you mean {' or '.join(dict.fromkeys(near))}?" if near else "check the path",
     )
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from reassess.core import Id, Match, StopRule
-from reassess.core.checks import check_known, check_range, check_text, check_unique
+from reassess.core.checks import check_known, check_range, check_several, check_text, check_type, check_unique
 from reassess.core.image_names import MATCHES
 from reassess.errors import DataError, at
+from reassess.formats.file_lock import only_in_folder
 from reassess.formats.files import exists, writing
 from reassess.formats.json_files import other_shape, read_json
 
@@ -35,7 +36,6 @@ def read_settings(folder: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         allowed = f"an object with some of {', '.join(_FORMS)}"
         raise other_shape("the settings of a benchmark", document, where=path, allowed=allowed)
-    check_text([json.dumps(document, ensure_ascii=False)], what="a setting", where=path)
     _check_settings(path, document)
     return document
 
@@ -106,19 +106,23 @@ def update_benchmark(
       "method": "em"
     }
     """
+    check_type(StopRule, stop, what="stop rule", optional=True)
+    if answers is not None:
+        check_several(answers, what="answers")
     path = Path(folder) / SETTINGS_FILE
-    before = read_settings(Path(folder))
-    given = {
-        "name": name,
-        "threshold": threshold,
-        "method": method,
-        "match": match,
-        "answers": None if answers is None else list(answers),
-        "stop": None if stop is None else [stop.low, stop.high],
-        "made_from": None if made_from is None else before.get("made_from", {}) | made_from,
-    }
-    settings = before | {key: value for key, value in given.items() if value is not None}
-    write_settings(path, settings, force=True)
+    with only_in_folder(Path(folder)):
+        before = read_settings(Path(folder))
+        given = {
+            "name": name,
+            "threshold": threshold,
+            "method": method,
+            "match": match,
+            "answers": None if answers is None else list(answers),
+            "stop": None if stop is None else [stop.low, stop.high],
+            "made_from": None if made_from is None else before.get("made_from", {}) | made_from,
+        }
+        settings = before | {key: value for key, value in given.items() if value is not None}
+        write_settings(path, settings, force=True)
 
 
 def write_settings(path: Path, settings: Mapping[str, Any], *, force: bool = False) -> None:
@@ -130,6 +134,7 @@ def write_settings(path: Path, settings: Mapping[str, Any], *, force: bool = Fal
 
 
 def _check_settings(path: Path, settings: Mapping[str, Any]) -> None:
+    check_text([json.dumps(settings, ensure_ascii=False, default=str)], what="a setting", where=path)
     check_known(list(settings), _FORMS, thing="setting of a benchmark", where=path)
     for key, value in settings.items():
         form = _FORMS[key]

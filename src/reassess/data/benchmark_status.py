@@ -24,7 +24,7 @@ from reassess.data.benchmark_folders import (
 )
 from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings
 from reassess.data.image_folders import list_images
-from reassess.data.joined_parts import benchmark_names
+from reassess.data.joined_parts import benchmark_names, check_one_kind
 from reassess.data.loading import read_original
 from reassess.data.name_problems import NameProblem, image_mismatches, name_problem, repeated_names
 from reassess.data.sources import find_all
@@ -306,6 +306,7 @@ class _Reader:
     listed: Classes | None = None
     parts: dict[str, PartCheck] = field(default_factory=dict)
     held: dict[str, _Contents] = field(default_factory=dict)
+    votes: dict[str, Votes] = field(default_factory=dict)  # by file
     unlisted: list[NameProblem] = field(default_factory=list)
 
     def check(self, check: PartCheck) -> None:
@@ -366,7 +367,10 @@ class _Reader:
             return _contents(_OF_CLASSES[part](path, listed or self._named()))
         # Golden answers are read with the answers of the votes.
         answers = self.settings.get("answers") or (tuple(self.held["votes"].answers) if "votes" in self.held else None)
-        return _contents(formats.read_vote_file(path, answers=answers, classes=listed))
+        votes = formats.read_vote_file(path, answers=answers, classes=listed)
+        check_one_kind({**self.votes, str(path): votes})
+        self.votes[str(path)] = votes
+        return _contents(votes)
 
     def _named(self) -> Classes:
         """The classes that the earlier parts name, if there is no list of them."""

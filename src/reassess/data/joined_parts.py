@@ -131,3 +131,24 @@ def _meet(first: Sequence[Id], second: Sequence[Id]) -> bool:
     few, many = sorted((first, second), key=len)
     there = many if isinstance(many, range) else set(many)
     return any(name in there for name in few)
+
+
+def check_one_kind(votes: Mapping[str, Votes]) -> None:
+    """Raise `DataError` if votes are on (image, class) questions in one file, and on something else in another."""
+    kinds = {path: _subject(part) for path, part in votes.items()}
+    first, *others = kinds or [""]
+    for other in others:
+        if kinds[other] != kinds[first]:
+            raise DataError(
+                "different-votes",
+                "votes of different kinds cannot be joined",
+                where=f"{first} and {other}",
+                found=f"{kinds[first]}, and {kinds[other]}",
+                fix="give both files the columns image and class, or both image alone, or both item",
+            )
+
+
+def _subject(votes: Votes) -> str:
+    if isinstance(votes.items, Questions):
+        return "answers to (image, class) questions"
+    return "answers on plain items" if votes.classes is None else "one class for each image"

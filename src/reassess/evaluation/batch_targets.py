@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import LabelSets
+from reassess.core.checks import check_range, check_shape, check_type
 from reassess.errors import DataError
 from reassess.evaluation.class_ranks import Ints
 
@@ -47,7 +48,8 @@ def multi_hot(labels: LabelSets, rows: Ints, classes: int | None = None) -> npt.
         raise DataError(
             "missing-class-count", "label sets do not give the number of classes", fix="give the number of classes"
         )
-    ids, sizes = labels.of_rows(rows)
+    ids, sizes = _of_rows(labels, rows)
+    check_range(ids, 0, classes - 1, what="class id")
     hot = np.zeros((len(rows), classes), bool)
     hot[np.repeat(np.arange(len(rows)), sizes), ids] = True
     return hot
@@ -72,11 +74,19 @@ def padded_ids(labels: LabelSets, rows: Ints, width: int | None = None) -> npt.N
     array([[-1, -1],
            [ 0,  2]])
     """
+    ids, sizes = _of_rows(labels, rows)
     width = max(1, int(labels.sizes.max(initial=0))) if width is None else width
-    ids, sizes = labels.of_rows(rows)
+    check_range(width, int(sizes.max(initial=0)), what="width")
     padded = np.full((len(rows), width), PADDING, np.int64)
     padded[np.arange(width) < sizes[:, None]] = ids
     return padded
+
+
+def _of_rows(labels: LabelSets, rows: Ints) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    check_type(LabelSets, labels)
+    check_shape(np.asarray(rows), ("rows",), what="rows", kind="integers")
+    check_range(rows, 0, len(labels) - 1, what="row", fix="leave out images that are not in the label sets (-1)")
+    return labels.of_rows(rows)
 
 
 def even(target: Any) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import Predictions
-from reassess.core.checks import check_range
+from reassess.core.checks import check_range, check_shape
 from reassess.core.predictions import refuse_nan
 from reassess.errors import DataError
 from reassess.numeric import Proportion
@@ -114,10 +114,11 @@ def top1_hits(top1: Ints, indptr: Ints, targets: Ints) -> npt.NDArray[np.bool_]:
     array([[ True, False],
            [ True,  True]])
     """
-    sizes = np.diff(indptr)
+    top1, targets, sizes = np.asarray(top1), np.asarray(targets), np.diff(indptr)
+    check_shape(top1, (*["models"] * (top1.ndim - 1), sizes.size), what="top1")
     some = np.flatnonzero(sizes)
     # A narrow or unsigned type of the ids must not wrap a target into another class.
-    dtype = np.result_type(top1.dtype, np.asarray(targets).dtype, np.int8)
+    dtype = np.result_type(top1.dtype, targets.dtype, np.int8)
     first = np.full(sizes.size, -1, dtype)
     first[some] = targets[indptr[some]]
     further = np.ones(len(targets), bool)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import Classes, LabelSets, Match, MultiLabels, Predictions
+from reassess.core.checks import check_type
 from reassess.core.multi_labels import label_keys
 from reassess.evaluation.measure import find_outcomes
 from reassess.evaluation.outcomes import EMPTY, EXCLUDED, Outcomes
@@ -132,6 +133,7 @@ def multi_label_accuracy(
     Source: Shankar et al., "Evaluating machine accuracy on ImageNet", ICML 2020, who count unclear classes as correct
     and take the mean over classes.
     """
+    check_type(MultiLabels, labels)
     outcomes = find_outcomes(predictions, labels.judging, original=original, match=match, ignore_unknown=ignore_unknown)
     return summarize_verdicts(outcomes, labels, original)
 

@@ -63,6 +63,8 @@ class Outcomes(Shown):
     def excluding(self, images: Sequence[str]) -> "Outcomes":
         """The same without some images, by name; names without a row are ignored."""
         check_several(images, what="names of images", fix="DUPLICATES.duplicated_elsewhere(SET)")
+        if hasattr(images, "columns"):  # of which iterating gives the names of columns
+            raise DataError("wrong-type", "a table was given as names of images", fix='TABLE["image"]')
         keys = set(image_keys(images, self.match))
         excluded = np.fromiter((key in keys for key in image_keys(self.images, self.match)), bool, len(self))
         none = ("label_rows", "original_rows", "rank", "overlap", "original_rank")

@@ -82,12 +82,14 @@ def _refuse_odd_row(predictions: Predictions, row: int, adding_up: int) -> NoRet
     scores = as_floats(predictions.scores[row]).astype(np.float64)
     if np.isnan(scores).any():
         refuse_nan(predictions, row)
+    with np.errstate(invalid="ignore"):  # of infinities
+        total = scores.sum()
     raise DataError(
         "not-a-distribution",
         "scores of an image do not add up to 1, but those of other images do",
         where=f"row {row}" if predictions.images is None else f"image {predictions.images[row]}",
         allowed=f"0 to 1, and a sum of 1 but for {_ROUNDING}",
-        found=f"{scores.min():.4g} to {scores.max():.4g}, and a sum of {scores.sum():.4g}; "
+        found=f"{scores.min():.4g} to {scores.max():.4g}, and a sum of {total:.4g}; "
         f"{adding_up:,} of {len(predictions):,} add up",
         fix="give the probabilities of each image, or logits of all",
     )

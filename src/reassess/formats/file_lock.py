@@ -2,6 +2,8 @@
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -62,3 +64,21 @@ def is_locked(path: str | Path) -> bool:
     except OSError:
         return False
     return False
+
+
+@contextmanager
+def only_in_folder(folder: Path) -> Iterator[None]:
+    """Wait until no other process is in such a block for this folder; at once where folders have no locks."""
+    try:
+        import fcntl
+
+        place = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):  # what the block does with the folder says what is wrong
+        yield
+        return
+    try:
+        with suppress(OSError):
+            fcntl.flock(place, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(place)

@@ -246,6 +246,7 @@ def write_tasks(path: str | Path, tasks: Tasks, *, force: bool = False) -> None:
     >>> print(path.read_text().strip())
     {"task": 0, "image": "a.png", "classes": [{"class": "dog", "name": "dog"}], "reason": "all of the image"}
     """
+    check_type(Tasks, tasks)
     path = as_path(path)
     suffix_of(path, TASK_SUFFIXES, "tasks")
     questions = tasks.questions

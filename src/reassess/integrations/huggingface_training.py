@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from reassess.core import ImageSelection, Match, TrainingTargets
-from reassess.core.checks import check_type
+from reassess.core.checks import check_range, check_type
 from reassess.core.image_selection import warn_missing, warn_unexpected
 from reassess.core.training_targets import check_size
 from reassess.errors import DataError, importing
@@ -119,8 +119,13 @@ def relabel_images(
     if label not in dataset.features:
         raise DataError("missing-column", f"dataset has no column {label}", found=", ".join(dataset.features))
     feature = dataset.features[label]
+    if not (isinstance(feature, datasets.ClassLabel) or getattr(feature, "dtype", "").startswith(("int", "uint"))):
+        raise DataError(
+            "wrong-type", f"column {label} has no class ids", allowed="ClassLabel or integers", found=str(feature)
+        )
     known = feature.names if isinstance(feature, datasets.ClassLabel) else []
     selection, new = new_classes(classes_of, {name: index for index, name in enumerate(known)})
+    check_range(new, 0, np.iinfo(feature.dtype).max, what="class id", where=f"column {label}")
     if isinstance(dataset, datasets.Dataset):
         names = file_names(dataset, image)
         selection.rows(names, match=match)

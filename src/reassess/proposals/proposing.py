@@ -25,9 +25,9 @@ from reassess.core import (
     ProposalResult,
     ProposingModel,
 )
-from reassess.core.checks import check_range, check_type, check_unique
+from reassess.core.checks import check_number, check_type, check_unique
 from reassess.core.labels import check_original
-from reassess.errors import DataError
+from reassess.errors import DataError, Fix
 from reassess.numeric.arrays import pair_keys
 from reassess.proposals.model_rows import BestPairs, ImageNumbers, Seen, best_pairs, see
 
@@ -146,7 +146,7 @@ def propose(
     -----
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 3, in outline.
     """
-    check_range(per_image, 1, what="number of candidates an image")
+    check_number(per_image, 1, what="number of candidates an image")
     if isinstance(models, Iterator):
         raise DataError("not-repeatable", "models can be read only once", fix="give a dict, or list(models)")
     benchmark = Benchmark() if benchmark is None else benchmark
@@ -233,7 +233,7 @@ def _limit(per_image: float, images: int, fixed: int) -> int:
             "original labels and top-1 predictions already exceed the number of candidates per image",
             allowed=f"{per_image:g} an image",
             found=f"{fixed / images:.2f} an image, on {images:,} images that go to raters",
-            fix=f"allow {math.ceil(100 * fixed / images) / 100:g} or more, or leave models out",
+            fix=Fix("allow more: {per_image}; or leave models out", per_image=math.ceil(100 * fixed / images) / 100),
         )
     return limit
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from reassess.aggregation import replay_stops
 from reassess.core import Hierarchy, Questions, RaterModel, StopRule, Tasks, Votes, classes_of
-from reassess.core.checks import check_range, check_type
+from reassess.core.checks import check_number, check_type
 from reassess.core.image_names import join
 from reassess.core.items import as_questions, take_items
 from reassess.errors import DataError
@@ -84,7 +84,7 @@ def make_tasks(
     [1, 2]
     """
     check_type(Questions, questions)
-    check_range(size, 1, what="number of classes a task")
+    check_number(size, 1, what="number of classes a task", whole=True)
     if golden is not None:
         questions = _without_golden(questions, golden)
     distances, explain = _by_images(questions) if hierarchy is None else _by_hierarchy(hierarchy)
@@ -265,6 +265,7 @@ def seconds_per_vote(votes: Votes) -> float:
     >>> round(seconds_per_vote(votes), 2)
     2.99
     """
+    check_type(Votes, votes)
     seconds = np.empty(0) if votes.seconds is None else votes.seconds[~np.isnan(votes.seconds)]
     if not seconds.size:
         raise DataError(

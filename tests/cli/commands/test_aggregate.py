@@ -1,12 +1,15 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from reassess.aggregation import label_sets
+from reassess.aggregation import aggregate, label_sets
 from reassess.data import read_original
 from reassess.formats import read_label_file, read_score_file
-from tests.helpers import RealFile, Runner, document_of, message_of, read_posterior
+from tests.helpers import RealFile, Runner, document_of, message_of, read_posterior, write_files
+
+VOTES = "image,class,rater,answer\na.png,cat,ann,yes\nb.png,dog,bo,no\n"
 
 
 @pytest.fixture
@@ -106,6 +109,21 @@ def test_a_next_command_never_names_a_file_that_is_there(
     for place in ("labels.json", "labels-2.json"):
         assert f"-o {place}\n" in run("aggregate", "c.csv", "--method", "majority", "-o", "s.csv", "--force").out
         Path(place).touch()
+
+
+def test_votes_that_change_while_they_are_in_use_make_no_part(
+    run: Runner, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The benchmark would keep the hash of votes that did not make its scores."""
+
+    def compute(*args: Any, **options: Any) -> Any:
+        write_files(folder, {"pets/votes.csv": VOTES + "b.png,dog,ann,yes\n"})
+        return aggregate(*args, **options)
+
+    monkeypatch.setattr("reassess.cli.aggregate_inputs.aggregate", compute)
+    write_files(folder, {"pets/votes.csv": VOTES})
+    told = run("aggregate", "--benchmark", "pets", "--method", "majority", "-o", "pets/scores.csv")
+    assert (told.code, told.error, Path("pets/scores.csv").exists()) == (1, "changed-input", False)
 
 
 def test_one_thing_is_not_counted_in_the_plural(folder: Path, run: Runner) -> None:

@@ -193,6 +193,7 @@ def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int 
     OutputError
         A file exists and `force` is not given, or cannot be written.
     """
+    check_type(Predictions, predictions)
     path = as_path(path)
     if path.suffix.lower() != ".npy":
         write_table(path, _table(predictions, min(top_k, predictions.depth)), force=force)

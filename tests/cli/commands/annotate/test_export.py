@@ -140,8 +140,9 @@ def test_answers_that_are_not_exported_are_counted(export: Runner, run: Runner, 
     }
 
 
-def test_without_votes_there_is_no_next_step(export: Runner) -> None:
+def test_without_votes_people_are_asked_next(export: Runner) -> None:
     assert output_of(export(votes=False)).splitlines() == [
         "rated: 0 votes by 0 raters on 0 questions",
         "golden: 8 votes by experts",
+        "next: reassess annotate serve pets.db",
     ]

@@ -42,6 +42,8 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
         exported = annotation.export_campaign(opened, output, names=rater_names, force=call.force)
         if len(exported.votes):
             call.following = _make_labels(output, exported, opened)
+        else:
+            call.next("annotate", "serve", annotation.shown_address(campaign))
     raters = {rater for votes in (exported.votes, exported.rater_golden) if votes for rater in votes.raters}
     if call.json:
         results = {

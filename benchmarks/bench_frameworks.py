@@ -104,7 +104,7 @@ def running(**joined: Any) -> Work:
 
 
 def torchmetrics(**joined: Any) -> Work:
-    from reassess.integrations.torchmetrics import RealAccuracy as Metric
+    from reassess.integrations.torchmetrics import RealAccuracyMetric as Metric
 
     return of_torch(Metric(**joined).update)
 
@@ -130,7 +130,7 @@ def keras() -> Work:
     os.environ["KERAS_BACKEND"] = "jax"
     from jax import jit
 
-    from reassess.integrations.keras import RealAccuracy as Metric
+    from reassess.integrations.keras import RealAccuracyMetric as Metric
 
     metric = Metric(k=1)
     step, state = jit(metric.stateless_update_state), [variable.value for variable in metric.variables]

@@ -45,7 +45,9 @@ def test_around_a_model(compare: Callable[..., None], tmp_path: Path, count: int
                 net(torch.stack([prepared(Image.open(path).convert("RGB")) for path in paths[at : at + BATCH]]))
 
     def run() -> None:
-        predict([model], tmp_path / "out.npy", images=tmp_path / "images", batch=BATCH, workers=workers, force=True)
+        predict(
+            [model], tmp_path / "out.npy", images=tmp_path / "images", batch_size=BATCH, workers=workers, force=True
+        )
 
     name = f"predict, {count:,} images, workers={workers}"
     compare(name, run, loop, against="one loop", must="<= 1.1", rounds=7)

@@ -41,7 +41,7 @@ def test_around_decoding(compare: Callable[..., None], archive: Path, near: bool
                 Image.open(io.BytesIO(pack.read(name))).convert("RGB").tobytes()
 
     def run() -> None:
-        assert scan_images([archive], near=near, workers=2).repeats.group_count("exact") == COPIES // 2
+        assert scan_images([archive], near=near, workers=2).duplicates.group_count("exact") == COPIES // 2
 
     name = f"scan{' --near' * near}, {IMAGES:,} PNG of {SIDE} x {SIDE}, 2 processes"
     compare(name, run, loop, against="decoding them in one loop", must="<= 4", rounds=3)

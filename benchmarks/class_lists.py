@@ -15,7 +15,7 @@ import numpy as np
 from reassess import Classes, LabelSets, Predictions, find_class_list, find_outcomes, read_original
 from reassess.data import benchmark_classes
 from reassess.evaluation import ClassList
-from reassess.evaluation.class_list import known_orders
+from reassess.evaluation.class_list_search import known_orders
 from tests.evaluation.simulated_models import Ids, simulated
 
 ACCURACIES = (0.15, 0.4, 0.55, 0.7, 0.9)

@@ -9,7 +9,7 @@ percentiles of the replicates and by their standard deviation, with several seed
 import numpy as np
 
 from reassess import label_uncertainty
-from reassess.comparison.differences import LEVEL, Change
+from reassess.comparison.differences import LEVEL, AccuracyChange
 from tests.studies import DESIGNS, draw
 
 IMAGES, DRAWS = 500, 2_000
@@ -36,7 +36,7 @@ def _shares(rng: np.random.Generator, deciding: int, of_deciding: tuple[float, .
     shares = deciding / IMAGES * np.array(of_deciding)
     truth, held, below = float(shares @ VALUES), 0, 0
     for counts in rng.multinomial(IMAGES, [*shares, 1 - shares.sum()], DRAWS)[:, :-1].tolist():
-        change = Change(IMAGES, dict(zip(VALUES, counts, strict=True)))
+        change = AccuracyChange(IMAGES, dict(zip(VALUES, counts, strict=True)))
         low, high = change.interval or (0.0, 0.0)
         held += low - 1e-12 <= truth <= high + 1e-12
         below += (change.p_value or 0) < LEVEL

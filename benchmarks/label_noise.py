@@ -222,7 +222,7 @@ def print_parts(name: str, held_out: HeldOutPredictions, truth: npt.NDArray[np.i
         for seed in range(PARTS):
             rows = np.sort(np.random.default_rng(seed).permutation(len(images))[:size])
             _, fitted = posterior.fit_noise(images.of_rows(rows))
-            off.append(100 * float(1 - fitted.right.mean() - wrong[rows].mean()))
+            off.append(100 * float(1 - fitted.correct.mean() - wrong[rows].mean()))
         cells.append(f"{np.mean(off):+.1f} ({np.abs(off).mean():.1f})")
     right = 100 * (held_out.top1()[0] == truth).mean()
     print(f"| {name} | {right:.0f} | {' | '.join(cells)} |", flush=True)

@@ -12,7 +12,7 @@ from reassess.core import IMAGENET, Classes, LabelSets, MultiLabels
 from reassess.core.checks import check_type
 from reassess.core.image_names import image_keys
 from reassess.core.labels import check_original
-from reassess.errors import DataError, at
+from reassess.errors import DataError, ReassessError, at
 from reassess.formats.files import as_path, read_lines, suffix_of, writing
 from reassess.formats.json_files import other_shape, read_json
 from reassess.formats.question_columns import ids_of_lists
@@ -219,9 +219,12 @@ def _lists_of_table(path: Path, table: "pl.DataFrame") -> tuple[Sequence[str], l
 
 
 def _label_sets(path: Path, images: Sequence[str], lists: list[list[Any]], classes: Classes | None) -> LabelSets:
-    with at(path):
+    try:
         ids, classes = ids_of_lists(path, lists, classes)
         return LabelSets.from_lists(images, ids, classes)
+    except ReassessError as error:
+        error.at(path)
+        raise
 
 
 def _table_of_labels(labels: LabelSets) -> "pl.DataFrame":

@@ -13,7 +13,7 @@ from reassess.core import Classes, Predictions
 from reassess.core.checks import check_known, check_type
 from reassess.core.classes import classes_of_ids
 from reassess.core.predictions import MOST_IDS
-from reassess.errors import DataError, ReassessWarning, at
+from reassess.errors import DataError, ReassessError, ReassessWarning
 from reassess.formats.files import as_path, check_output, exists, read_lines, suffix_of, write_atomically, writing
 from reassess.formats.image_lists import name_lines
 from reassess.formats.predictions.id_columns import UNKNOWN_CLASS, UnknownClass
@@ -135,7 +135,7 @@ def read_predictions(
     columns, class_of = None, None
     if outputs is not None:
         columns, class_of = classes_of_outputs(path, outputs, classes, unknown_class)
-    with at(path):
+    try:
         predictions = replace(read(path, classes, columns, unknown_class), classes=classes)
         if outputs is not None and predictions.columns is columns is not None:
             predictions = without_unknown_outputs(predictions, outputs)
@@ -157,6 +157,9 @@ def read_predictions(
                 held = "lists the outputs" if is_list else f"has {counted(len(lines), 'line')}"
                 other = f"{beside.name} beside it {held} and does not name its rows"
                 predictions = replace(predictions, detected=f"{predictions.detected}; {other}")
+    except ReassessError as error:
+        error.at(path)
+        raise
     if not predictions.unknown_classes.predictions:
         return predictions
     unknown = unknown_in_words(predictions, unknown_class)

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -250,3 +251,18 @@ def leaves(command: click.Command, path: tuple[str, ...] = ()) -> dict[tuple[str
     for name in command.list_commands(context):
         commands |= leaves(command.get_command(context, name), (*path, name))
     return commands
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """Chromium of the system, without a window; the test is skipped where there is none."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("there is no Chromium: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=path, args=["--no-sandbox"]) as browser,
+    ):
+        yield browser

@@ -20,8 +20,9 @@ def loaded_by(code: str, *argv: str | Path) -> set[str]:
     return HEAVY & set(python("-c", program, *argv).out.splitlines()[-1].split())
 
 
-def test_the_package_loads_nothing_heavy() -> None:
-    assert loaded_by("import reassess") == set()
+@pytest.mark.parametrize("module", ["reassess", "reassess.data.sources"])
+def test_the_package_and_its_sources_load_nothing_heavy(module: str) -> None:
+    assert loaded_by(f"import {module}") == set()
 
 
 def test_the_check_would_notice_a_heavy_package() -> None:

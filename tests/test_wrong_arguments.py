@@ -38,13 +38,6 @@ from reassess import (
     open_benchmark,
     rank_models,
     rater_reliability,
-    read_collapsed,
-    read_groups,
-    read_labels,
-    read_original,
-    read_predictions,
-    read_scores,
-    read_votes,
     taxonomies,
     training_targets,
     write_chart,
@@ -70,15 +63,8 @@ ONE_VOTE = Votes.from_columns(
 )
 SCORES = Scores(Questions.from_columns(["a.png"], np.array([0])), np.array([1.0]))
 MODEL = Predictions.from_ids([0], images=["a.png"])
-READERS: list[Callable[..., Any]] = [
-    read_collapsed,
-    read_groups,
-    read_labels,
-    read_original,
-    read_predictions,
-    read_scores,
-    read_votes,
-]
+OF_CLASSES = ("collapsed", "groups", "labels", "original", "predictions", "scores", "votes")
+READERS: list[Callable[..., Any]] = [getattr(reassess, f"read_{name}") for name in OF_CLASSES]
 
 
 @pytest.mark.parametrize(

@@ -284,14 +284,6 @@ def test_workers_read_the_archive(torch: ModuleType, archive: Path) -> None:
     torch.multiprocessing.spawn(read_by_workers, (archive,), nprocs=1)
 
 
-def test_batches_of_lists_stay_lists_beside_other_targets(tv: ModuleType, torch: ModuleType, archive: Path) -> None:
-    both = {"original": ORIGINAL, "encoding": "list", "target_type": ["real", "original"]}
-    dataset = tv.ImageNetReaL(archive, labels=LABELS, **both, transform=lambda image: torch.tensor(number_of(image)))
-    images, (valid, given) = next(iter(torch.utils.data.DataLoader(dataset, 4, collate_fn=tv.collate_lists)))
-    assert (images.tolist(), valid) == ([1, 2, 3, 4], [[], [795, 970], [230, 231], [809]])
-    assert torch.equal(given, torch.tensor([65, 970, 230, 809]))
-
-
 # --- a trained model ------------------------------------------------------------------------------------------------
 
 

@@ -7,8 +7,6 @@ from reassess.errors import DataError
 from reassess.proposals import open_model
 from tests.helpers import code_of
 
-ALLOWED = "\n  allowed: timm:NAME, torchvision:NAME, onnx:FILE or python:module:function"
-
 
 @pytest.mark.parametrize("name", ["resnet18", "keras:resnet18", "timm:", "python:", ""])
 def test_name_without_a_known_library_is_refused(name: str) -> None:

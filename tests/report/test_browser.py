@@ -4,7 +4,6 @@ import csv
 import io
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 from reassess.comparison import Findings
 from reassess.core import Classes
 from reassess.report import CHARTS
-from tests.helpers import Needs
+from tests.helpers import Needs, chromium
 from tests.report.cases import HOSTILE, IMAGES, findings, leaderboard
 from tests.report.test_page import page
 
@@ -26,18 +25,10 @@ NAMES = ("cat", "dog", "=1+1", "eel", "newt", f"owl {HOSTILE}")
 
 @pytest.fixture(scope="module")
 def browser(needs: Needs) -> Iterator[Any]:
-    """Chromium of the system, without a window."""
     for package in ("playwright", "axe_playwright_python"):
         needs(package)
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("there is no Chromium: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
+    with chromium() as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 from reassess import __version__
 from reassess.data import SOURCES, KnownFile, Source, sources
 from reassess.data.catalogue import WheelMember
-from tests.helpers import GOOD, GOOD_SHA, Runner, no_network, no_package
+from tests.helpers import GOOD, GOOD_SHA, Runner, no_package
 
 Data = Callable[..., tuple[int, str, str]]
 URL = "http://127.0.0.1:1/toy.txt"
@@ -90,26 +90,11 @@ def test_list_as_json_describes_every_source(cache: Path, data: Data) -> None:
     assert files["imagenet-train-clean"] == [{"file": "fnames_clean.txt", "sha256": None, "path": None}]
 
 
-def test_fetch_prints_the_paths_of_every_name(cache: Path, monkeypatch: pytest.MonkeyPatch, data: Data) -> None:
-    a, b = keep(cache, "a.txt", "b.txt")
-    monkeypatch.setattr(sources, "download", Downloads())
-    code, out, err = data("imagenet-real", "imagenet-classes")
-    assert (code, out, err) == (0, f"{cache / 'toy.txt'}\n{a}\n{b}\n", "")
-
-
 @pytest.mark.parametrize(("options", "wanted"), [((), True), (("--quiet",), False)])
-def test_quiet_draws_no_progress(
-    options: tuple[str, ...], wanted: bool, data: Data, monkeypatch: pytest.MonkeyPatch
+def test_fetch_prints_the_paths_of_every_name_and_quiet_draws_no_progress(
+    options: tuple[str, ...], wanted: bool, cache: Path, monkeypatch: pytest.MonkeyPatch, data: Data
 ) -> None:
-    downloads = Downloads()
-    monkeypatch.setattr(sources, "download", downloads)
-    assert data("imagenet-real", *options)[0] == 0
+    a, b = keep(cache, "a.txt", "b.txt")
+    monkeypatch.setattr(sources, "download", downloads := Downloads())
+    assert data("imagenet-real", "imagenet-classes", *options) == (0, f"{cache / 'toy.txt'}\n{a}\n{b}\n", "")
     assert downloads.calls == [(URL, wanted)]
-
-
-def test_offline_a_missing_file_is_an_error(cache: Path, monkeypatch: pytest.MonkeyPatch, data: Data) -> None:
-    monkeypatch.setattr(sources, "download", no_network)
-    monkeypatch.setenv("REASSESS_OFFLINE", "1")
-    code, out, err = data("imagenet-real", "--json")
-    assert (code, out) == (1, "")
-    assert err.startswith("Error: imagenet-real is not on this machine, and the network is off\n")

@@ -5,12 +5,12 @@ import socket
 import sys
 from asyncio import TimerHandle, Transport
 from collections.abc import Callable
-from copy import deepcopy
 from ipaddress import ip_address
 from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.logging import AccessFormatter, DefaultFormatter
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from reassess.annotation.addresses import root_path_of
@@ -23,9 +23,10 @@ _MOST_REQUEST = 1 << 20  # bytes; the application reads smaller bodies
 _MOST_WAITING = 16  # requests of a connection before the response to the first
 _MOST_CONNECTIONS = 800  # of the usual 1,024 open files of a process
 _HEAD_SECONDS, _REQUEST_SECONDS = 10.0, 60.0  # from the start of a request
-# Like uvicorn's own, but not on standard output, where programs read the address.
-_LOGGING = deepcopy(uvicorn.config.LOGGING_CONFIG)
-_LOGGING["handlers"]["access"]["stream"] = "ext://sys.stderr"
+_LOG_FORMATS = {
+    "uvicorn": DefaultFormatter("%(levelprefix)s %(message)s"),
+    "uvicorn.access": AccessFormatter('%(levelprefix)s %(client_addr)s - "%(request_line)s" %(status_code)s'),
+}
 _TURN = 0.001  # seconds until a thread yields: requests often wait for the database and for one another
 _GRACE = 10  # seconds for running requests when the server stops
 
@@ -46,7 +47,7 @@ def serve(
     """
     config = uvicorn.Config(
         app if root_path is None else _BehindProxy(app),
-        log_config=_LOGGING,
+        log_config=None,
         root_path=root_path_of(root_path or ""),
         lifespan="off",
         http=_Connection,
@@ -55,12 +56,25 @@ def serve(
         server_header=False,
         timeout_graceful_shutdown=_GRACE,
     )
-    logging.getLogger("uvicorn.access").addFilter(_without_query)
+    _log_to_stderr()
     name = f"[{host}]" if ":" in host else host
     with _listen(host, port) as listening:
         started(f"http://{name}:{listening.getsockname()[1]}/")
         sys.setswitchinterval(_TURN)
         uvicorn.Server(config).run(sockets=[listening])
+
+
+def _log_to_stderr() -> None:
+    """Log as uvicorn does, but not on standard output, where programs read the address.
+
+    uvicorn's own way closes the handlers of all other libraries, and absl's closes a stream that is not its own.
+    """
+    for name, formatter in _LOG_FORMATS.items():
+        logger, handler = logging.getLogger(name), logging.StreamHandler()
+        handler.setFormatter(formatter)
+        logger.handlers, logger.propagate = [handler], False
+        logger.setLevel(logging.INFO)
+    logger.addFilter(_without_query)
 
 
 class _Connection(HttpToolsProtocol):  # httptools has no types

@@ -24,7 +24,7 @@ demo: $(call stamp,core)
 loop: $(call stamp,examples)
 	$(BIN)/python examples/digits_loop.py
 
-test: $(call stamp,test) $(if $(EXTRAS),$(call stamp,$(EXTRAS)))
+test: $(if $(filter all,$(EXTRAS)),,$(call stamp,test)) $(if $(EXTRAS),$(call stamp,$(EXTRAS)))
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 check: $(call stamp,check)

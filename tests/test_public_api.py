@@ -61,6 +61,8 @@ def test_the_check_of_pages_would_notice_an_inner_module(tmp_path: Path) -> None
 
 def test_there_are_few_public_names() -> None:
     assert len(PUBLIC) <= 130
+    *_, table = python_of((ROOT / "README.md").read_text())
+    assert len(set(re.findall(r"`(\w+)`", table))) <= 45
 
 
 def python_of(page: str) -> Iterator[str]:

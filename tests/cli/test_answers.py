@@ -121,11 +121,11 @@ def test_answers_that_no_vote_has_are_refused(folder: Path, run: Runner, command
     refused = run(command, "--benchmark", "pets", *output, "--answers", ",".join(GERMAN))
     assert (refused.code, refused.error, refused.out) == (1, "unused-option", "")
     assert refused.err == (
-        "Error: no vote has one of --answers\n"
+        "Error: no vote has one of the answers in --answers\n"
         "  where:   pets/votes.csv, pets/golden.csv\n"
         "  allowed: no, maybe, yes, 0, 1\n"
         "  found:   nein, vielleicht, ja\n"
-        "  fix:     correct --answers, or leave them out\n"
+        "  fix:     correct the answers in --answers, or leave them out\n"
     )
     assert not Path("s.csv").exists()
     assert run(command, "--benchmark", "pets", *output, "--answers", "0,1").code == 0

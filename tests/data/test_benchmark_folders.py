@@ -42,9 +42,8 @@ SIMILAR = (
     "  fix:     give it that name; or another one, if it is none of the parts"
 )
 
-WRONG_PART = (
-    "{0} of the benchmark: not a {1}\n  where:   DIR/pets/{2}\n  fix:     replace it by a {1}, or give it another name"
-)
+WRONG_PART = "part of the benchmark is not a {0}\n  where:   DIR/pets/{1}\n"
+WRONG_PART += "  fix:     replace it by a {0}, or give it another name"
 
 
 @pytest.mark.parametrize(
@@ -78,9 +77,9 @@ WRONG_PART = (
         (["rater_golden.csv"], SIMILAR.format("rater-golden.csv", "rater_golden.csv")),
         (["Images/a.png"], SIMILAR.format("images", "Images")),
         (["IMAGES.zip"], SIMILAR.format("images.zip", "IMAGES.zip")),
-        (["images"], WRONG_PART.format("images", "folder", "images")),
-        (["images.zip/a.png"], WRONG_PART.format("images", "file", "images.zip")),
-        (["votes.csv/a.csv"], WRONG_PART.format("votes", "file", "votes.csv")),
+        (["images"], WRONG_PART.format("folder", "images")),
+        (["images.zip/a.png"], WRONG_PART.format("file", "images.zip")),
+        (["votes.csv/a.csv"], WRONG_PART.format("file", "votes.csv")),
     ],
 )
 def test_a_folder_that_cannot_be_opened_is_refused(

@@ -169,16 +169,16 @@ class PartReader:
         """Refuse answers that no file of votes has: each was read by its own scale, as if none were given."""
         given, whose = self.call.reading.answers, "--answers"
         if given is None and "votes" in self.given:
-            given, whose = self.benchmark.answers, "the answers in benchmark.json"
+            given, whose = self.benchmark.answers, "benchmark.json"
         votes = {str(path): noun for path, noun in self.given.values() if isinstance(noun, Votes)}
         if given is not None and not any(_has_answers(noun, given) for noun in votes.values()):
             raise DataError(
                 "unused-option",
-                f"no vote has one of {whose}",
+                f"no vote has one of the answers in {whose}",
                 where=some(list(votes)),
                 allowed=some(list(dict.fromkeys(chain.from_iterable(noun.answers for noun in votes.values())))),
                 found=some(given),
-                fix=f"correct {whose}, or leave them out",
+                fix=f"correct the answers in {whose}, or leave them out",
             )
 
     def joined(self, *, share_images: bool = True, with_one_another: bool = False) -> dict[str, Any]:

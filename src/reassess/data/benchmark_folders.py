@@ -240,7 +240,7 @@ def places_of_parts(folder: Path) -> dict[str, list[Path]]:
         if path.is_dir() != (expected == "folder"):
             raise DataError(
                 "wrong-part",
-                f"{part} of the benchmark: not a {expected}",
+                f"part of the benchmark is not a {expected}",
                 where=path,
                 fix=f"replace it by a {expected}, or give it another name",
             )

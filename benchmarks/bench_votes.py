@@ -15,7 +15,7 @@ import pytest
 from memory import anonymous_mib, peak_mib
 
 from reassess.aggregation import fit_dawid_skene
-from reassess.aggregation.em import POOLING
+from reassess.aggregation.em_inputs import POOLING
 from reassess.core import Votes
 from reassess.data import fetch
 from reassess.errors import ConvergenceWarning

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reassess.aggregation import Pinned, fit_dawid_skene, posterior
-from reassess.aggregation.em import answer_shares
+from reassess.aggregation.em_inputs import answer_shares
 from reassess.core import VALIDITY, Questions, Votes
 from reassess.errors import ConvergenceWarning
 from reassess.formats import read_score_file, read_vote_file

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from reassess.aggregation import Pinned, aggregate, calibrate, fit_dawid_skene, posterior
 from reassess.aggregation.candidate_classes import CandidateFit, calibrated_on_candidates, fit_many_classes
-from reassess.aggregation.em import many_classes, row_shares
+from reassess.aggregation.em import row_shares
+from reassess.aggregation.em_inputs import many_classes
 from reassess.core import Classes, Votes
 from reassess.errors import ConvergenceWarning
 from tests.helpers import code_of, message

@@ -15,7 +15,7 @@ from .curves import Point as Point
 from .curves import precision_recall as precision_recall
 from .dawid_skene import DawidSkeneFit as DawidSkeneFit
 from .dawid_skene import fit_dawid_skene as fit_dawid_skene
-from .em import Pinned as Pinned
+from .em_inputs import Pinned as Pinned
 from .golden import ExpertTruth as ExpertTruth
 from .golden import Golden as Golden
 from .golden import golden_truth as golden_truth

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from reassess.aggregation.baselines import by_majority, by_mean
 from reassess.aggregation.calibration import posterior
-from reassess.aggregation.em import POOLING, natural_truths
+from reassess.aggregation.em_inputs import POOLING, natural_truths
 from reassess.aggregation.golden import expert_truth
 from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_real_recipe, prepare
 from reassess.aggregation.support import GoldenTrial, try_on_golden, warn_of_doubt

@@ -5,19 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.em import (
+from reassess.aggregation.em import code_table, fallback_of, row_shares, typical_matrix, vote_codes
+from reassess.aggregation.em_inputs import (
     POOLING,
     Floats,
     as_prior,
     check_pseudo_votes,
     check_truths,
-    code_table,
-    fallback_of,
     natural_shares,
     no_golden_votes,
-    row_shares,
-    typical_matrix,
-    vote_codes,
 )
 from reassess.core import VALIDITY, Id, Posterior, RaterModel, Votes
 from reassess.core.checks import check_range, check_shape, check_type

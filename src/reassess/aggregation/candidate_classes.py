@@ -16,14 +16,12 @@ from reassess.aggregation.em import (
     MAX_ITERATIONS,
     TOLERANCE,
     ExpectedCounts,
-    Floats,
-    check_fit,
     iterate,
-    no_golden_votes,
     row_shares,
     typical_matrix,
     warn_unless_converged,
 )
+from reassess.aggregation.em_inputs import Floats, check_fit, no_golden_votes
 from reassess.core import VALIDITY, Posterior, Questions, Votes
 from reassess.core.items import take_items
 from reassess.errors import DataError

@@ -10,24 +10,29 @@ import numpy.typing as npt
 
 from reassess.aggregation.em import (
     MAX_ITERATIONS,
-    POOLING,
     TOLERANCE,
+    MatrixSteps,
+    MatrixTable,
+    code_table,
+    fallback_of,
+    in_threads,
+    iterate,
+    matrix_blocks,
+    sum_in_order,
+    typical_matrix,
+    warn_unless_converged,
+)
+from reassess.aggregation.em_inputs import (
+    POOLING,
     Floats,
     Pinned,
     answer_shares,
     as_prior,
     check_fit,
     check_truths,
-    code_table,
-    fallback_of,
-    iterate,
     natural_shares,
     natural_truths,
-    sum_in_order,
-    typical_matrix,
-    warn_unless_converged,
 )
-from reassess.aggregation.matrix_steps import MatrixSteps, MatrixTable, in_threads, matrix_blocks
 from reassess.core import VALIDITY, Id, Posterior, RaterModel, Votes
 from reassess.core.checks import check_range, check_type
 from reassess.errors import DataError

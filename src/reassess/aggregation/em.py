@@ -17,9 +17,9 @@ With K = 0 and s = 0 this is the method as published. It takes few votes for pro
 cell of a matrix it may name one truth for most items. Pooling is what a rater's row has before its first vote: K votes
 that are divided as all raters' votes are.
 
-This module has what all rater models share: the loop, the M-step of a matrix, and where EM starts. `dawid_skene` keeps
-whole matrices, `candidate_classes` only the cells where votes meet candidates, and `calibration` takes one M-step on
-golden items and one E-step.
+This module has the loop, which every rater model shares, and the E-step and M-step of whole matrices. `dawid_skene`
+says where they start. `candidate_classes` has the steps for the cells where votes meet candidates, and `calibration`
+takes one M-step on golden items and one E-step.
 
 Source: Dawid and Skene, "Maximum likelihood estimation of observer error-rates using the EM algorithm", Applied
 Statistics 28 (1979), equations 2.3 to 2.5. The priors are those of Kim and Ghahramani, "Bayesian classifier
@@ -27,28 +27,26 @@ combination", AISTATS 2012, with a mean that is fitted.
 """
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core import VALIDITY, Id, Questions, Votes
-from reassess.core.checks import check_distribution, check_range, check_shape
-from reassess.errors import ConvergenceWarning, DataError
-from reassess.text import Shown, some
+from reassess.aggregation.em_inputs import Floats, Pinned
+from reassess.core import Votes
+from reassess.errors import ConvergenceWarning
 
-POOLING = 4.0
 TOLERANCE = 1e-6  # of posteriors
 MAX_ITERATIONS = 2_000
-_LEAST_PSEUDO_VOTES, _MOST_PSEUDO_VOTES = 1e-9, 10**12
-_MOST_CELLS = 1 << 24  # of all raters' matrices: 128 MiB each time that EM holds them
-_MOST_CLASSES = 4_096  # one matrix of so many classes fits easily
-_MOST_TRUTHS = 256  # matrices of single raters are still small
+_MOST_PARTS = 64
+_VOTES_A_SUM = 4  # a part has at least so many votes for each of its sums
 
-Floats = npt.NDArray[np.float64]
 Block = TypeVar("Block")
 Parameters = TypeVar("Parameters")
 _Block = TypeVar("_Block", contravariant=True)
@@ -122,7 +120,7 @@ def warn_unless_converged(converged: bool, max_iterations: int, tolerance: float
         )
 
 
-# --- matrices ---------------------------------------------------------------------------------------------------------
+# --- the steps of matrices ------------------------------------------------------------------------------------------
 
 
 def row_shares(counts: npt.NDArray[np.floating | np.integer], pseudo_votes: Floats | float) -> Floats:
@@ -164,130 +162,137 @@ def vote_codes(votes: Votes) -> npt.NDArray[Any]:
     return codes
 
 
-def as_prior(prior: npt.ArrayLike, truths: int) -> Floats:
-    """Check a prior, and return it as float64, shape (truths,)."""
-    values = np.array(prior, np.float64)
-    check_shape(values, (truths,), what="the prior")
-    check_distribution(values, what="the prior")
-    return values
+@dataclass(frozen=True, eq=False)
+class MatrixBlock:
+    """Some parts of the items, with their votes and posteriors."""
+
+    edges: npt.NDArray[np.int64]  # the first item of each part, and the end of the last
+    indptr: npt.NDArray[np.int64]
+    codes: npt.NDArray[Any]
+    posterior: Floats
+    is_pinned: npt.NDArray[np.bool_]  # empty if no item is pinned
 
 
-# --- limits -----------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, eq=False)
+class MatrixTable:
+    """The parameters: pi as `code_table` orders it, and p."""
+
+    cells: Floats
+    prior: Floats
 
 
-def check_truths(truths: Sequence[Id]) -> None:
-    """Raise `DataError` if there are more truths than matrices of single raters can have."""
-    if len(truths) > _MOST_TRUTHS:
-        raise _too_many("truths", _MOST_TRUTHS, len(truths))
+@dataclass(frozen=True, eq=False)
+class MatrixSteps:
+    """The steps for whole matrices. If `alike`, a rater answers alike for every truth, see `_added_up`."""
 
+    raters: int
+    pseudo_votes: Floats  # s + K m, shape (truths, answers)
+    pseudo_items: float  # K / T
+    prior: Floats | None  # None: it is learned
+    alike: bool
+    is_scale: bool
 
-def many_classes(votes: Votes) -> bool:
-    """Whether the answers are too many for matrices of the raters; `DataError` if they are too many for one matrix."""
-    classes = len(votes.answers)
-    if classes > _MOST_CLASSES:
-        raise _too_many("classes", _MOST_CLASSES, classes)
-    return classes > _MOST_TRUTHS or len(votes.raters) * classes**2 > _MOST_CELLS
+    def expect(self, block: MatrixBlock, parameters: MatrixTable) -> ExpectedCounts:
+        """E-step: the kernel multiplies p by the cells of each item's votes."""
+        from reassess.numeric.em_kernels import FEW_TRUTHS, expect_few, expect_many, one_each
 
-
-def _too_many(what: str, most: int, found: int) -> DataError:
-    return DataError(
-        "too-many",
-        f"too many {what} for a rater model",
-        allowed=f"up to {most:,}",
-        found=f"{found:,}",
-        fix="take the majority, or split the items into groups with fewer answers",
-    )
-
-
-def check_pseudo_votes(smoothing: float, pooling: float) -> None:
-    """Raise `DataError` unless both are 0, or such that no product vanishes and no sum overflows."""
-    for value, what in ((smoothing, "smoothing"), (pooling, "pooling")):
-        check_range(value, 0, _MOST_PSEUDO_VOTES, what=what)
-        if 0 < value < _LEAST_PSEUDO_VOTES:
-            raise DataError(
-                "out-of-range", f"{what} out of range", allowed=f"0, or {_LEAST_PSEUDO_VOTES} or more", found=value
-            )
-
-
-def no_golden_votes() -> DataError:
-    """The error for golden votes that measure no rater."""
-    text, fix = "no golden item with a known truth has a vote", "check that both files name the items alike"
-    return DataError("missing-golden", text, fix=fix)
-
-
-def check_fit(votes: Votes, smoothing: float, pooling: float) -> None:
-    """Raise `DataError` unless EM can run on the votes with these pseudo-votes."""
-    if not len(votes):
-        raise DataError("missing-votes", "votes are missing", fix="give votes, or judge by the prior alone")
-    votes.require_raters("EM")
-    check_pseudo_votes(smoothing, pooling)
-
-
-# --- where EM starts, and what it leaves alone ------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Pinned(Shown):
-    """Items whose truth, or its distribution, is known and stays."""
-
-    rows: npt.NDArray[np.int64]  # positions of the items, each once
-    values: Floats  # shape (pinned, truths); each row adds up to 1
-
-    @classmethod
-    def to_truths(cls, rows: npt.NDArray[np.integer], truth: npt.NDArray[np.integer], *, truths: int) -> "Pinned":
-        """Pin each item to one truth, given by its position; an item whose truth is -1 stays free."""
-        check_range(truth, -1, truths - 1, what="truth", where=lambda position: f"pinned item {rows[position]}")
-        known = np.asarray(truth) >= 0
-        return cls(rows=np.asarray(rows, np.int64)[known], values=np.eye(truths)[truth[known]])
-
-    def check(self, votes: Votes, truths: int) -> None:
-        """Raise `DataError` unless this fits some votes and a number of truths."""
-        check_shape(self.rows, ("pinned",), what="the pinned rows")
-        check_shape(self.values, (self.rows.size, truths), what="the pinned values")
-        check_range(self.rows, 0, len(votes.items) - 1, what="pinned row", where="position {}".format)
-        if np.unique(self.rows).size < self.rows.size:
-            row = int(np.argmax(np.bincount(self.rows)))
-            raise DataError("duplicate-item", "item is pinned twice", where=votes.at(row))
-        check_distribution(self.values, what="a pinned item", where=lambda position: votes.at(int(self.rows[position])))
-
-
-def natural_truths(votes: Votes) -> tuple[Id, ...]:
-    """Invalid and valid for (image, class) questions; else each answer is a truth."""
-    return VALIDITY if isinstance(votes.items, Questions) else votes.answers
-
-
-def answer_shares(votes: Votes, truths: Sequence[Id], weights: npt.ArrayLike | None = None) -> Floats:
-    """How much each answer speaks for each truth, shape (answers, truths); `weights` as in `fit_dawid_skene`."""
-    answers = votes.answers
-    if weights is None:
-        weights = _known_shares(votes, tuple(truths))
-    if weights is None:
-        raise DataError(
-            "unknown-answer-order",
-            "order of the answers is unknown",
-            allowed="no, maybe, yes for two truths; or truths that are the answers",
-            found=f"answers {some(answers)}; truths {some(truths)}",
-            fix="give the weight of each answer",
+        counts, truths = self._empty(block), parameters.prior.size
+        kernel, more = (expect_few, (one_each(truths),)) if truths <= FEW_TRUTHS else (expect_many, ())
+        kernel(
+            block.edges,
+            block.indptr,
+            block.codes,
+            parameters.cells,
+            parameters.prior,
+            block.posterior,
+            block.is_pinned,
+            counts.votes,
+            counts.items,
+            counts.log_likelihood,
+            counts.change,
+            *more,
         )
-    shares = np.array(weights, np.float64)
-    if shares.shape == (len(answers),) and len(truths) == 2:
-        shares = np.stack([1 - shares, shares], axis=1)
-    if shares.shape != (len(answers), len(truths)):
-        allowed = f"shape ({len(answers)}, {len(truths)})" + (f" or ({len(answers)},)" if len(truths) == 2 else "")
-        raise DataError("wrong-shape", "wrong shape of the weights", allowed=allowed, found=f"shape {shares.shape}")
-    check_distribution(shares, what="the weight of an answer", where=lambda position: f"answer {answers[position]}")
-    return shares
+        return counts
+
+    def count(self, block: MatrixBlock) -> ExpectedCounts:
+        """Expected votes and items under the posteriors that a block has."""
+        from reassess.numeric.em_kernels import count
+
+        counts = self._empty(block)
+        count(block.edges, block.indptr, block.codes, block.posterior, block.is_pinned, counts.votes, counts.items)
+        return counts
+
+    def maximize(self, votes: Floats, items: Floats) -> MatrixTable:
+        """M-step."""
+        truths, answers = self.pseudo_votes.shape
+        expected = votes.reshape(self.raters, answers, truths)
+        if self.alike:
+            expected = _added_up(expected, is_scale=self.is_scale)
+        cells = code_table(row_shares(expected.transpose(0, 2, 1), self.pseudo_votes))
+        return MatrixTable(cells, row_shares(items, self.pseudo_items) if self.prior is None else self.prior)
+
+    def bound(self, parameters: MatrixTable) -> float:
+        """Log density of the priors, up to a constant."""
+        density = 0.0
+        if self.pseudo_votes.any():
+            sums = np.log(parameters.cells).reshape(self.raters, *self.pseudo_votes.T.shape).sum(axis=0)
+            density += float((self.pseudo_votes.T * sums).sum())
+        if self.prior is None and self.pseudo_items:
+            density += self.pseudo_items * float(np.log(parameters.prior).sum())
+        return density
+
+    def _empty(self, block: MatrixBlock) -> ExpectedCounts:
+        parts, (truths, answers) = block.edges.size - 1, self.pseudo_votes.shape
+        votes = np.zeros((parts, self.raters * answers, truths))
+        return ExpectedCounts(votes, np.zeros((parts, truths)), np.zeros(parts), np.zeros(parts))
 
 
-def natural_shares(votes: Votes, truths: Sequence[Id]) -> Floats:
-    """The default of `answer_shares`; if it has none, each answer speaks for all truths alike."""
-    known = _known_shares(votes, tuple(truths))
-    if known is None:
-        return np.full((len(votes.answers), len(truths)), 1 / len(truths))
-    return answer_shares(votes, truths, known)
+def _added_up(counts: Floats, *, is_scale: bool) -> Floats:
+    """ExpectedCounts of all truths together, given to each truth; shape (raters, answers, truths).
+
+    Where the truths are the answers, a rater then has one accuracy. On a scale, a rater says no of a valid item as
+    often as yes of an invalid one.
+    """
+    if is_scale:
+        return np.asarray(counts + counts[:, ::-1, ::-1])
+    correct = np.trace(counts, axis1=1, axis2=2)[:, None, None]
+    wrong = counts.sum(axis=(1, 2))[:, None, None] - correct
+    same = np.eye(counts.shape[-1])
+    return np.asarray(correct * same + wrong * (1 - same) / (counts.shape[-1] - 1))
 
 
-def _known_shares(votes: Votes, truths: tuple[Id, ...]) -> npt.ArrayLike | None:
-    if truths == votes.answers:
-        return np.eye(len(truths))
-    return votes.weights if len(truths) == len(VALIDITY) else None
+def matrix_blocks(votes: Votes, posterior: Floats, pinned: Pinned | None, threads: int | None) -> list[MatrixBlock]:
+    """A block for each thread; pinned items get their posterior."""
+    from reassess.numeric.jit import thread_count
+
+    is_pinned = np.zeros(0 if pinned is None else len(votes.items), np.bool_)
+    if pinned is not None:
+        pinned.check(votes, posterior.shape[1])
+        is_pinned[pinned.rows] = True
+        posterior[pinned.rows] = pinned.values
+    codes, edges = vote_codes(votes), _cut(votes, len(votes.raters) * len(votes.answers) * posterior.shape[1])
+    parts = edges.size - 1
+    threads = min(threads or thread_count(), parts)
+    bounds = [parts * thread // threads for thread in range(threads + 1)]
+    return [
+        MatrixBlock(edges[first : last + 1], votes.indptr, codes, posterior, is_pinned)
+        for first, last in pairwise(bounds)
+    ]
+
+
+def _cut(votes: Votes, sums: int) -> npt.NDArray[np.int64]:
+    """The edges of the parts: they depend on the votes alone, and so do the results."""
+    parts = int(np.clip(len(votes) // (_VOTES_A_SUM * sums), 1, _MOST_PARTS))
+    edges = np.searchsorted(votes.indptr, np.linspace(0, votes.indptr[-1], parts + 1).astype(np.int64))
+    edges[0], edges[-1] = 0, votes.indptr.size - 1
+    return edges
+
+
+@contextmanager
+def in_threads(threads: int) -> Iterator[Any]:
+    """What runs a function on blocks: `map`, or that of a pool of threads."""
+    if threads == 1:
+        yield map
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        yield pool.map

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.em import natural_truths
+from reassess.aggregation.em_inputs import natural_truths
 from reassess.aggregation.golden import ExpertTruth, expert_truth
 from reassess.core import Benchmark, Id, Items, Questions, Votes
 from reassess.core.answers import whole_scale

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from reassess.aggregation.calibration import calibrate, posterior
 from reassess.aggregation.candidate_classes import CandidateFit, calibrated_on_candidates, fit_many_classes
 from reassess.aggregation.dawid_skene import fit_dawid_skene
-from reassess.aggregation.em import POOLING, Pinned, many_classes, natural_truths
+from reassess.aggregation.em_inputs import POOLING, Pinned, many_classes, natural_truths
 from reassess.aggregation.golden import ExpertTruth, expert_truth
 from reassess.aggregation.golden_items import golden_part, with_more_votes
 from reassess.aggregation.recipe import calibrated_recipe, score_by_recipe

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.calibration import calibrate, posterior
-from reassess.aggregation.em import POOLING, row_shares
+from reassess.aggregation.em import row_shares
+from reassess.aggregation.em_inputs import POOLING
 from reassess.aggregation.golden import expert_validity
 from reassess.core import (
     KNOWN_ANSWERS,

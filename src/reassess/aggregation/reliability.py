@@ -10,7 +10,7 @@ import numpy.typing as npt
 from reassess.aggregation.agreement import Dependence, alpha, cluster_ids, dependence, natural_metric
 from reassess.aggregation.calibration import calibrate
 from reassess.aggregation.dawid_skene import fit_dawid_skene
-from reassess.aggregation.em import natural_truths
+from reassess.aggregation.em_inputs import natural_truths
 from reassess.aggregation.golden_items import GoldenVotes
 from reassess.aggregation.reliability_result import FLAGS, Rater, Reliability
 from reassess.core import VALIDITY, Id, Votes

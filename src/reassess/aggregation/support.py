@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.dawid_skene import fit_alike
-from reassess.aggregation.em import Pinned, answer_shares
+from reassess.aggregation.em_inputs import Pinned, answer_shares
 from reassess.aggregation.golden_items import image_folds, votes_on
 from reassess.core import Id, Posterior, Questions, RaterModel, Votes
 from reassess.core.items import find_items, take_items

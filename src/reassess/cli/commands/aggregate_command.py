@@ -8,7 +8,7 @@ import click
 import numpy as np
 
 from reassess.aggregation import AUTO, METHODS, parse_method
-from reassess.aggregation.em import POOLING
+from reassess.aggregation.em_inputs import POOLING
 from reassess.aggregation.stopping import warn_of_stop
 from reassess.cli.aggregate_inputs import OF_IMAGENET, MadeScores, make_scores
 from reassess.cli.call import Call, Range, call_options

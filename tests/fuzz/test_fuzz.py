@@ -17,7 +17,7 @@ from tests.fuzz.targets import TARGETS
 from tests.fuzz.workers import Failure, Job, Worker
 from tests.helpers import leaves, python
 
-CASES = 5_000
+CASES = 2_500
 OF_ROOMS = {  # not names of `reassess`
     "list_images",
     "open_images",

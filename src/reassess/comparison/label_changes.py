@@ -10,6 +10,7 @@ from reassess.core import LabelSets, align_classes
 from reassess.core.checks import check_type
 from reassess.core.image_names import join
 from reassess.core.multi_labels import label_keys
+from reassess.errors import DataError
 from reassess.numeric.arrays import pair_keys
 from reassess.text import Listed, Shown
 
@@ -95,12 +96,19 @@ def label_diff(first: LabelSets, second: LabelSets) -> LabelDiff:
     Raises
     ------
     DataError
-        A class of one is not in the other's list of classes.
+        The two have no image in common; a class of one is not in the other's list of classes.
     """
     check_type(LabelSets, first, second)
     first, second = align_classes({"the first label set": first, "the second label set": second}).values()
     rows = join(second.images, first.images, where="the second label set", known_where="the first label set")
     shared = rows >= 0
+    if not shared.any() and first.images and second.images:
+        raise DataError(
+            "nothing-in-common",
+            "label sets have no image in common",
+            found=f"{first.images[0]}; {second.images[0]}",
+            fix="use label sets of the same images, with the same image names",
+        )
     old_keys, new_keys = label_keys(first), pair_keys(rows[second.image_ids], second.indices)
     old_keys = old_keys[np.isin(old_keys >> 32, rows[shared])]
     new_keys = new_keys[new_keys >= 0]

@@ -159,10 +159,19 @@ def place(path: Path, row: int, heading: str | None = None) -> str:
 
 
 def column(path: Path, table: "pl.DataFrame", *names: str) -> str:
-    """Return the first of some headings that the table has."""
-    for name in names:
-        if name in table.columns:
-            return name
+    """Return the one of some headings that the table has."""
+    there = [name for name in names if name in table.columns]
+    if len(there) == 1:
+        return there[0]
+    if there:
+        raise DataError(
+            "ambiguous-column",
+            "columns have the same meaning",
+            where=path,
+            allowed=f"one of {', '.join(names)}",
+            found=", ".join(there),
+            fix="delete or rename the columns that are not meant",
+        )
     raise DataError(
         "missing-column",
         f"column {names[0]!r} is missing",

@@ -182,10 +182,10 @@ def _items_of(
 
 
 def _item_column(path: Path, table: "pl.DataFrame") -> str:
-    if not set(_ITEM) & set(table.columns):
+    if not set(_ITEM) & set(table.columns) or "class" in table.columns:
         raise DataError(
             "missing-column",
-            "column with items is missing",
+            "column 'image' is missing" if "class" in table.columns else "column with items is missing",
             where=path,
             allowed=f"image and class; image alone, where answers are classes; or {', '.join(_ITEM)}",
             found=", ".join(table.columns[:12]),

@@ -113,11 +113,11 @@ def test_a_page_shows_what_its_commands_print(
             assert _shape(result.out + result.err) == _shape(shown), command
 
 
-def test_the_demo_prints_what_the_readme_shows(real_file: RealFile, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_demo_prints_what_its_page_shows(real_file: RealFile, capsys: pytest.CaptureFixture[str]) -> None:
     real_file("real.json")
     shown = next(
         shown
-        for kind, block in _blocks(ROOT / "README.md")
+        for kind, block in _blocks(ROOT / "docs" / "python.md")
         if kind == "console"
         for command, shown in _commands(block)
         if command == "make demo"

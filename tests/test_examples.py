@@ -24,7 +24,7 @@ SHOWN = {
 }
 # Keras takes its backend once, and processes that an example starts import it as a program.
 IN_A_PROCESS = ("keras_metric.py", "torchmetrics_distributed.py")
-ELSEWHERE = ("demo.py",)  # test_docs.py compares all that it prints with the README
+ELSEWHERE = ("demo.py",)  # test_docs.py compares its output with docs/python.md
 LONG = ("cifar10_proposals.py", "train_on_clean.py")  # train for minutes; docs show what they printed
 DATA = ("real.json", "validation_labels.txt", "scores.npz", "raters.npz")
 

@@ -61,12 +61,12 @@ def test_the_check_of_pages_would_notice_an_inner_module(tmp_path: Path) -> None
 
 def test_there_are_few_public_names() -> None:
     assert len(PUBLIC) <= 130
-    *_, table = python_of((ROOT / "README.md").read_text())
+    *_, table = python_of((ROOT / "docs" / "python.md").read_text())
     assert len(set(re.findall(r"`(\w+)`", table))) <= 45
 
 
 def python_of(page: str) -> Iterator[str]:
-    """What a page shows of Python: blocks, calls and names of `reassess` in its text, and the table of the README."""
+    """What a page shows of Python: blocks, calls and names of `reassess` in its text, and the table of docs/python.md."""
     yield from (block.partition("\n")[2] for block in page.split("```")[1::2] if block.startswith("py"))
     yield from re.findall(r"`(reassess\.[^`]+|\w+\([^`]*)`", "".join(page.split("```")[::2]))
     yield page.partition("All of these are names of `reassess`:\n")[2].partition("\n## ")[0]

@@ -51,6 +51,7 @@ def compare(
     call.check_output(output, RESULT_SUFFIXES, "a table of results", benchmark=benchmark)
     call.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
     judges = load_judges(call, benchmark, labels, original, with_votes=True)
+    judges.note_tables(call)
     findings = Findings.from_predictions(
         each_prediction(call, files, judges),
         judges.labels,

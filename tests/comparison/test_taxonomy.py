@@ -133,7 +133,9 @@ def test_with_nothing_else_to_look_up_the_kinds_are_those_of_evaluate(
     predicted = np.where(rng.random(50_000) < 0.3, rng.integers(0, 1000, 50_000), real_original.indices)
     panel = Panel.from_ids(["one"], predicted[None], real_labels)
     for known in (None, experts):
-        (taxonomy,) = taxonomies(panel, real_labels, scores=real_scores, experts=known, benchmark=Benchmark(), often=10**6)
+        (taxonomy,) = taxonomies(
+            panel, real_labels, scores=real_scores, experts=known, benchmark=Benchmark(), often=10**6
+        )
         mistakes = evaluate(predicted, real_labels, original=real_original, scores=real_scores, experts=known).mistakes
         counts = {
             "no_class": mistakes.no_class,

@@ -179,8 +179,8 @@ def taxonomies(
     benchmark
         Whose images they are; by default the known benchmark of the panel's images.
     collapsed
-        Integers, shape (pairs, 2): an image of the first class is also one of the second. Two names of one class are two
-        pairs, in either order. By default those of the benchmark.
+        Integers, shape (pairs, 2): an image of the first class is also one of the second. Two names of one class are
+        two pairs, in either order. By default those of the benchmark.
     groups
         The group of a class, by class id; a class may have none. By default those of the benchmark.
     often

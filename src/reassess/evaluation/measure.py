@@ -193,7 +193,14 @@ def summarize(
         label_set=labels.title,
         unknown_classes=outcomes.unknown_classes,
         excluded=int(np.count_nonzero(outcomes.state == EXCLUDED)),
+        label_errors=_label_errors(outcomes) if outcomes.has_original else None,
     )
+
+
+def _label_errors(outcomes: Outcomes) -> Proportion:
+    """The mistakes by original labels, and as hits those that are correct by the label sets."""
+    is_mistake = (outcomes.original_rows >= 0) & (outcomes.original_rank > 0)
+    return Proportion(int(np.count_nonzero(is_mistake & outcomes.label_errors)), int(np.count_nonzero(is_mistake)))
 
 
 def _scorable_excluded(outcomes: Outcomes, labels: LabelSets) -> int:

@@ -122,7 +122,12 @@ def evaluate(
             accuracy_table(measured).write(output, force=call.force)
         if details is not None:
             table = outcomes_table(
-                outcomes, judges.labels, scores=judges.scores, experts=judges.experts, reviewed=judges.reviewed
+                outcomes,
+                judges.labels,
+                original=judges.original,
+                scores=judges.scores,
+                experts=judges.experts,
+                reviewed=judges.reviewed,
             )
             write_table(details, table, force=call.force)
     more = (
@@ -139,7 +144,8 @@ def evaluate(
     if excluded is not None:
         call.tell(str(excluded))
     if details is not None:
-        call.tell(f"{details}: {counted(table.height, 'row')}")
+        errors = f", {counted(int(table['label_error'].sum()), 'label error')}" if judges.original is not None else ""
+        call.tell(f"{details}: {counted(table.height, 'row')}{errors}")
     if judges.original is None and original is None and "original" in judges.benchmark.sources:
         call.tell(
             "without the original labels nothing checks the order of rows and classes: "

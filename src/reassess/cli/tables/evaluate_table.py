@@ -13,7 +13,7 @@ from reassess.core import Classes
 from reassess.errors import Missing
 from reassess.evaluation import ClassList, Evaluation, Exclusion, MultiLabelAccuracy, ranks_of
 from reassess.evaluation.evaluation_words import MISTAKES_IN_WORDS, heading, missing_in_words
-from reassess.evaluation.result import ceiling_in_words, not_scored_in_words
+from reassess.evaluation.result import ceiling_in_words, label_errors_in_words, not_scored_in_words
 from reassess.formats.result_files import Printed, printed_count
 from reassess.numeric import Proportion
 from reassess.text import counted, shared
@@ -170,6 +170,8 @@ def _print_rest(call: Call, ranking: Evaluations, classes: Classes, by: str | No
     for line in shared({file: result.detected for file, result in ranking.items()}):
         call.tell(line)
     for line in shared({file: not_scored_in_words(result) for file, result in ranking.items()}):
+        call.tell(line)
+    for line in shared({file: label_errors_in_words(result) for file, result in ranking.items()}):
         call.tell(line)
     if others := "; ".join(_on_scored_images(ranking)):
         call.tell(f"original accuracy on the scored images: {others}")

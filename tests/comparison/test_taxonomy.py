@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from reassess.comparison import Panel, Taxonomy, taxonomies
 from reassess.comparison.taxonomy import ERROR_KINDS
-from reassess.core import Classes, LabelSets, Predictions, Scores
-from reassess.data import collapsed_classes
+from reassess.core import Benchmark, Classes, LabelSets, Predictions, Scores
 from reassess.evaluation import evaluate
 from tests.helpers import RealVotes, scores_of
 
@@ -115,7 +114,7 @@ def test_an_output_that_is_no_class_is_of_no_group_and_a_kind_of_its_own() -> No
 @pytest.fixture(scope="module")
 def own_mistakes(real_labels: LabelSets, real_original: LabelSets, real_scores: Scores) -> Taxonomy:
     panel = Panel.from_ids(["own"], real_original.indices[None], real_labels, original=real_original)
-    return taxonomies(panel, real_labels, scores=real_scores, collapsed=collapsed_classes())[0]
+    return taxonomies(panel, real_labels, scores=real_scores)[0]
 
 
 def test_the_original_labels_own_mistakes_by_kind(own_mistakes: Any, real_labels: LabelSets) -> None:
@@ -134,7 +133,9 @@ def test_with_nothing_else_to_look_up_the_kinds_are_those_of_evaluate(
     predicted = np.where(rng.random(50_000) < 0.3, rng.integers(0, 1000, 50_000), real_original.indices)
     panel = Panel.from_ids(["one"], predicted[None], real_labels)
     for known in (None, experts):
-        (taxonomy,) = taxonomies(panel, real_labels, scores=real_scores, experts=known, often=10**6)
+        (taxonomy,) = taxonomies(
+            panel, real_labels, scores=real_scores, experts=known, benchmark=Benchmark(), often=10**6
+        )
         mistakes = evaluate(predicted, real_labels, original=real_original, scores=real_scores, experts=known).mistakes
         counts = {
             "no_class": mistakes.no_class,

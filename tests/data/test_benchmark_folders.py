@@ -11,7 +11,6 @@ from reassess.core import IMAGENET, Benchmark, Classes, StopRule
 from reassess.core.class_names import class_number
 from reassess.core.classes import GIVE_CLASSES
 from reassess.data import (
-    collapsed_classes,
     has_class_folders,
     labels_from_folders,
     open_benchmark,
@@ -192,9 +191,10 @@ def test_groups_and_collapsed_classes_by_name_wait_for_the_classes_of_the_labels
     groups = part_path(benchmark, "groups")
     assert read_groups(groups, Classes.from_texts(["cat", "dog"])) == {1: "big"}
     assert refused(read_groups, groups, Classes.from_texts(["cat"])) == "unknown-class at pets/groups.csv"
-    pairs = collapsed_classes(benchmark, classes=Classes.from_texts(["cat", "dog", "hound"]))
+    assert benchmark.class_groups(Classes.from_texts(["cat", "dog"])) == {1: "big"}
+    pairs = benchmark.collapsed(Classes.from_texts(["cat", "dog", "hound"]))
     assert pairs.tolist() == [[2, 1]]
-    assert refused_text(collapsed_classes, benchmark) == (
+    assert refused_text(benchmark.collapsed, benchmark.classes) == (
         f"a class is not one of the benchmark's\n  where:   DIR/pets/collapsed.csv\n  found:   hound\n"
         f"  fix:     {GIVE_CLASSES}"
     )

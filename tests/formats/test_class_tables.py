@@ -5,14 +5,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import reassess
-from reassess.core import Classes
+from reassess.core import IMAGENET, Classes
 from reassess.core.class_names import class_number
-from reassess.data import collapsed_classes
+from reassess.data import read_collapsed
 from reassess.errors import ReassessWarning
 from reassess.formats import read_class_file, read_collapsed_file, read_groups, read_hierarchy, write_classes
 from tests.helpers import File, RealFile, Refused
@@ -72,7 +73,8 @@ def test_every_pair_of_imagenets_table_has_a_reason_a_source_and_the_wnids_of_it
         assert (row["class_wnid"], row["also_wnid"]) == (wnids[int(row["class"])], wnids[int(row["also"])])
         assert row["reason"]
         assert row["source"].startswith("Vasudevan et al. 2022")
-    pairs = [tuple(pair) for pair in collapsed_classes().tolist()]
+    pairs = [tuple(pair) for pair in read_collapsed().tolist()]
+    np.testing.assert_array_equal(IMAGENET.collapsed(IMAGENET.classes), pairs)
     assert pairs == [(int(row["class"]), int(row["also"])) for row in rows]
     assert len(set(pairs)) == len(pairs) == 29
     assert all(0 <= class_id < 1000 for pair in pairs for class_id in pair)

@@ -18,6 +18,7 @@ from reassess.cli.help_pages import OPTIONS, in_general
 from reassess.cli.screen import say, terminal_width
 from reassess.errors import DataError, OutputError
 from reassess.formats.files import check_output, exists, sha256, suffix_of
+from reassess.formats.result_files import Printed
 from reassess.text import counted, plain
 from reassess.text import percent as percent_text
 from reassess.text import percents as percents_text
@@ -328,16 +329,16 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def percent(share: "Proportion | float | None") -> str | None:
+def percent(share: "Proportion | float | None") -> Printed | None:
     """A share in percent, as a cell of a table."""
     value = share if share is None or isinstance(share, int | float) else share.value
-    return None if value is None else percent_text(value)
+    return None if value is None else Printed(percent_text(value), 100 * value)
 
 
-def percents(interval: "Proportion | tuple[float, float] | None") -> str | None:
+def percents(interval: "Proportion | tuple[float, float] | None") -> Printed | None:
     """An interval of a share in percent, as a cell of a table."""
     bounds = interval if interval is None or isinstance(interval, tuple) else interval.interval
-    return None if bounds is None else percents_text(bounds)
+    return None if bounds is None else Printed(percents_text(bounds), *(100 * bound for bound in bounds))
 
 
 def refuse_repeated(files: Iterable[str | Path]) -> None:

@@ -79,6 +79,12 @@ class Judges:
         """The threshold of the label sets: the benchmark's, or the usual one."""
         return USUAL_THRESHOLD if self.benchmark.threshold is None else self.benchmark.threshold
 
+    def note_tables(self, call: Call) -> None:
+        """Note the benchmark's tables of classes as inputs, which `reassess.Findings` reads."""
+        for part in ("groups", "collapsed"):
+            if self.benchmark.folder is not None and part in self.benchmark.sources:
+                call.read(part, Path(self.benchmark.sources[part]))
+
     def joining(self, call: Call) -> dict[str, Any]:
         """How images are joined, as arguments of `find_outcomes`."""
         return {"match": self.benchmark.match or "path", "ignore_unknown": call.reading.ignore_unknown}

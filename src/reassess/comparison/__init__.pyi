@@ -20,6 +20,9 @@ from .model_or_label import preferences as preferences
 from .model_orders import ModelOrders as ModelOrders
 from .model_orders import OrderChange as OrderChange
 from .model_orders import compare_orders as compare_orders
+from .original_changes import CHANGES as CHANGES
+from .original_changes import OriginalChanges as OriginalChanges
+from .original_changes import original_changes as original_changes
 from .pairs import Comparison as Comparison
 from .pairs import Paired as Paired
 from .pairs import compare as compare

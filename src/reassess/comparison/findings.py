@@ -75,9 +75,9 @@ class Findings(LabelFindings):
     leaderboard
         Public results.
     collapsed
-        As for `reassess.taxonomies`.
+        As for `reassess.taxonomies`; by default the benchmark's.
     groups
-        The group of each class, for kinds of mistakes and for results by group; by default the benchmark's groups.
+        The group of each class, for kinds of mistakes and for results by group; by default the benchmark's.
     replicates
         Number of bootstrap replicates of images, and of images and raters.
     seed
@@ -115,7 +115,7 @@ class Findings(LabelFindings):
         scores: Scores | None = None,
         benchmark: Benchmark | None = None,
         experts: Votes | None = None,
-        match: Match = "path",
+        match: Match | None = None,
         ignore_unknown: bool = False,
         **others: Any,
     ) -> "Findings":
@@ -130,7 +130,8 @@ class Findings(LabelFindings):
         labels, original, scores, experts, benchmark, match, ignore_unknown
             As for `reassess.evaluate`.
         **others
-            Other fields of `Findings`, such as `votes`, `leaderboard` and `seed`.
+            Other fields of `Findings`, such as `votes`, `leaderboard` and `seed`. The threshold is the benchmark's, if
+            it has one.
 
         Raises
         ------
@@ -149,6 +150,8 @@ class Findings(LabelFindings):
             ignore_unknown=ignore_unknown,
         )
         panel = Panel.from_outcomes(outcomes)
+        if benchmark.threshold is not None:
+            others.setdefault("threshold", benchmark.threshold)
         hits = dict(zip(panel.models, np.count_nonzero(panel.valid, axis=1).tolist(), strict=True))
         return cls(
             panel=panel,
@@ -232,6 +235,7 @@ class Findings(LabelFindings):
             self.labels,
             scores=self.scores,
             experts=self.experts,
+            benchmark=self.benchmark,
             collapsed=self.collapsed,
             groups=self.groups,
         )

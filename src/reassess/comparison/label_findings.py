@@ -130,7 +130,9 @@ class LabelFindings(Shown):
     @property
     def _label_groups(self) -> Mapping[int, str] | None:
         """Groups of original labels, for results by group."""
-        return self.benchmark.groups if self.groups is None else self.groups
+        if self.groups is not None:
+            return self.groups
+        return self.benchmark.class_groups(self.classes) or self.benchmark.groups
 
     @cached_property
     def co_occurrence(self) -> CoOccurrence:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.comparison.panel import Panel, check_panel
-from reassess.core import Classes, LabelSets, Scores, Votes
+from reassess.core import Benchmark, Classes, LabelSets, Scores, Votes, benchmark_of
 from reassess.core.checks import check_type
 from reassess.evaluation import MISTAKE_KINDS, known_kinds
 from reassess.evaluation.evaluation_words import MISTAKES_IN_WORDS, counts_in_words
@@ -159,6 +159,7 @@ def taxonomies(
     *,
     scores: Scores | None = None,
     experts: Votes | None = None,
+    benchmark: Benchmark | None = None,
     collapsed: npt.NDArray[np.integer] | None = None,
     groups: Mapping[int, str] | None = None,
     often: int = OFTEN,
@@ -175,11 +176,13 @@ def taxonomies(
         The rated (image, class) pairs; without them, what nobody was asked about remains with the rest.
     experts
         The experts' votes: they too were asked about what they judged.
+    benchmark
+        Whose images they are; by default the known benchmark of the panel's images.
     collapsed
-        Integers, shape (pairs, 2): an image of the first class is also one of the second. Classes that are one stand
-        twice, in either order.
+        Integers, shape (pairs, 2): an image of the first class is also one of the second. Two names of one class are
+        two pairs, in either order. By default those of the benchmark.
     groups
-        The group of a class, by class id; a class may have none.
+        The group of a class, by class id; a class may have none. By default those of the benchmark.
     often
         Two classes co-occur if so many label sets hold both.
 
@@ -197,6 +200,9 @@ def taxonomies(
     check_panel(panel)
     scores = None if scores is None else scores.in_classes(labels.classes)
     experts = None if experts is None else experts.in_classes(labels.classes)
+    benchmark = benchmark_of(panel.images) if benchmark is None else benchmark
+    collapsed = benchmark.collapsed(labels.classes) if collapsed is None else collapsed
+    groups = benchmark.class_groups(labels.classes) if groups is None else groups
     known = _Known.of(labels, collapsed, groups or {}, often)
     reasons = {} if scores is not None else dict.fromkeys(_OF_SCORES, "scores are missing")
     if collapsed is None:

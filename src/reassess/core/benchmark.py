@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,20 @@ REAL_RECIPE = Recipe(
 
 USUAL_THRESHOLD = 0.8  # that of ReaL
 
+# The pairs of the known source imagenet-collapsed, which gives the reason for each.
+_ALIKE = (356, 357, 358, 359), (620, 681), (638, 639), (657, 744), (664, 782), (836, 837)  # in both directions
+_INCLUDED = (249, 248), (250, 248), (385, 101), (386, 101), (435, 876), (482, 848), (504, 968)
+_COLLAPSED = np.array(sorted([*_INCLUDED, *(pair for alike in _ALIKE for pair in permutations(alike, 2))]))
+_COLLAPSED.flags.writeable = False
+
+
+def _no_table(_: Classes) -> None:
+    return None
+
+
+def _collapsed_of_imagenet(classes: Classes) -> npt.NDArray[np.int64] | None:
+    return None if classes.has_local_ids or classes.count not in (None, _CLASSES) else _COLLAPSED
+
 
 @dataclass(frozen=True, eq=False)
 class Benchmark:
@@ -52,6 +67,9 @@ class Benchmark:
         scores, votes, golden, rater-golden, groups and collapsed; a part may be missing.
     groups
         The group of each class for which results are given apart; empty where there are none.
+    collapsed, class_groups
+        Give, in a class list, the pairs of classes where an image of the first is also one of the second, and the group
+        of each class, for kinds of mistakes. None without such a table, or if it does not fit the class list.
     recipe
         The rules by which its scores were made from its votes; None where they are not known.
     threshold
@@ -83,6 +101,8 @@ class Benchmark:
     order: Callable[[], tuple[str, ...]] = tuple
     sources: Mapping[str, str] = field(default_factory=dict)
     groups: Mapping[int, str] = field(default_factory=dict)
+    collapsed: Callable[[Classes], npt.NDArray[np.int64] | None] = _no_table
+    class_groups: Callable[[Classes], Mapping[int, str] | None] = _no_table
     recipe: Recipe | None = None
     threshold: float | None = None
     method: str | None = None
@@ -116,6 +136,7 @@ IMAGENET = Benchmark(
         "collapsed": "imagenet-collapsed",
     },
     groups={class_id: "animals" if class_id < _ANIMALS else "others" for class_id in range(_CLASSES)},
+    collapsed=_collapsed_of_imagenet,
     recipe=REAL_RECIPE,
     method="imagenet-real",
 )

@@ -19,7 +19,6 @@ from .joined_parts import check_one_kind as check_one_kind
 from .joined_parts import in_one_benchmark as in_one_benchmark
 from .joined_parts import warn_of_other_images as warn_of_other_images
 from .loading import benchmark_classes as benchmark_classes
-from .loading import collapsed_classes as collapsed_classes
 from .loading import in_benchmark_classes as in_benchmark_classes
 from .loading import known_in_sample as known_in_sample
 from .loading import label_set_name as label_set_name

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 from reassess.core import IMAGENET, Benchmark, Classes, LabelSets, StopRule
 from reassess.core.checks import check_type
@@ -13,7 +14,7 @@ from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings
 from reassess.data.image_folders import list_images
 from reassess.data.sources import resolve
 from reassess.errors import DataError, Fix, OutputError, at
-from reassess.formats import read_class_file, read_groups
+from reassess.formats import read_class_file, read_collapsed_file, read_groups
 from reassess.formats.files import exists
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.text import some
@@ -89,12 +90,18 @@ def open_benchmark(source: str | Path) -> Benchmark:
     elif "original" not in parts and are_in_class_folders(images := order()):
         with at(parts["images"]):
             classes = labels_from_folders(images).classes
+    tables: dict[str, Any] = {}  # read in the class list of the labels, once that is known
+    if "collapsed" in parts:
+        tables["collapsed"] = partial(read_collapsed_file, parts["collapsed"])
+    if "groups" in parts:
+        tables["class_groups"] = partial(read_groups, parts["groups"])
     return Benchmark(
         name=settings.get("name", folder.resolve().name),
         classes=classes,
         order=order,
         sources={part: str(path) for part, path in parts.items()},
         groups=read_groups(parts["groups"], classes) if "groups" in parts and classes.texts else {},
+        **tables,
         threshold=settings.get("threshold"),
         method=settings.get("method"),
         match=settings.get("match"),

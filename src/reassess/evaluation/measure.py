@@ -38,7 +38,7 @@ def evaluate(
     experts: Votes | None = None,
     benchmark: Benchmark | None = None,
     top_k: Sequence[int] | None = None,
-    match: Match = "path",
+    match: Match | None = None,
     ignore_unknown: bool = False,
     exclude: Sequence[str] = (),
 ) -> Evaluation:
@@ -64,7 +64,8 @@ def evaluate(
     top_k
         Count hits among the top k; None for 1 and 5, if the predictions have as many.
     match
-        Join images by path, file name or stem; ImageNet's validation images always by number.
+        Join images by path, file name or stem; by default as the benchmark says, or by path. ImageNet's validation
+        images are always joined by number.
     ignore_unknown
         Count unknown images instead of raising.
     exclude
@@ -116,7 +117,7 @@ def find_outcomes(
     original: LabelSets | None = None,
     scores: Scores | None = None,
     benchmark: Benchmark | None = None,
-    match: Match = "path",
+    match: Match | None = None,
     ignore_unknown: bool = False,
     any_class_list: bool = False,
     also_known: Sequence[Sequence[str]] = (),
@@ -136,6 +137,7 @@ def find_outcomes(
     with at("the predictions"):
         given = given.in_classes(labels.classes)
     benchmark = benchmark_of(labels.images) if benchmark is None else benchmark
+    match = match or benchmark.match or "path"
     original = None if original is None else original.in_classes(labels.classes)
     outcomes = join_and_rank(
         given,
@@ -191,7 +193,14 @@ def summarize(
         label_set=labels.title,
         unknown_classes=outcomes.unknown_classes,
         excluded=int(np.count_nonzero(outcomes.state == EXCLUDED)),
+        label_errors=_label_errors(outcomes) if outcomes.has_original else None,
     )
+
+
+def _label_errors(outcomes: Outcomes) -> Proportion:
+    """The mistakes by original labels, and as hits those that are correct by the label sets."""
+    is_mistake = (outcomes.original_rows >= 0) & (outcomes.original_rank > 0)
+    return Proportion(int(np.count_nonzero(is_mistake & outcomes.label_errors)), int(np.count_nonzero(is_mistake)))
 
 
 def _scorable_excluded(outcomes: Outcomes, labels: LabelSets) -> int:

@@ -54,6 +54,12 @@ class Outcomes(Shown):
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def label_errors(self) -> npt.NDArray[np.bool_]:
+        """Whether the first class is valid, and not the original label: a mistake by that label alone."""
+        are_correct: npt.NDArray[np.bool_] = (self.state == LABELLED) & (self.rank == 0)
+        return are_correct & (self.original_rank > 0)
+
     def part(self, rows: npt.NDArray[np.int64]) -> "Outcomes":
         """The outcomes of some of the rows, in this order."""
         columns = ("state", "label_rows", "original_rows", "top1", "rank", "overlap", "original_rank")

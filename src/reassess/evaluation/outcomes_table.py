@@ -1,6 +1,6 @@
 """The outcome of each image, as a table."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +20,7 @@ def outcomes_table(
     each: Mapping[str, Outcomes],
     labels: LabelSets,
     *,
+    original: LabelSets | None = None,
     scores: Scores | None = None,
     experts: Votes | None = None,
     reviewed: MultiLabels | None = None,
@@ -30,7 +31,7 @@ def outcomes_table(
     ----------
     each
         The outcome of each image, by the model's name.
-    labels, scores, experts
+    labels, original, scores, experts
         As for `reassess.evaluate`.
     reviewed
         Label sets with unclear, wrong or problematic labels too.
@@ -38,11 +39,13 @@ def outcomes_table(
     Returns
     -------
     polars.DataFrame. Columns: file (the model's name), image, state (labelled, empty, unlabelled, unknown, excluded),
-    labels (how many classes are valid), valid (their names, separated by ``; ``), top1 (the class, by id or by name as
-    in the files; null if it is not a class), top1_name, correct (top-1 is valid; null unless the state is labelled),
+    labels (how many classes are valid), valid (their names, separated by ``; ``), original (the original label, by id
+    or by name as in the files; null without original labels), original_name, top1 (the model's first class, in the
+    same way; null if it is not a class), top1_name, correct (top-1 is valid; null unless the state is labelled),
     rank (of the best valid class, from 1; null where it comes after all that are known), valid_found (of n valid
     classes, how many are among the first n), original_rank (of the original label, as rank), label_error (the top-1 is
-    valid, and is not the original label; null unless both labels are known); from scores, else null: score (P(top-1 is
+    valid, and is not the original label, so that it is a mistake by the original label alone; null unless both labels
+    are known); from scores, else null: score (P(top-1 is
     valid)), mistake (the kind of a wrong top-1, one of `reassess.evaluation.MISTAKE_KINDS`). With reviewed label sets
     also verdict: the reviewers' verdict on the top-1, or why the image is not scored, one of
     `reassess.evaluation.VERDICTS`.
@@ -60,6 +63,7 @@ def outcomes_table(
 
     scores = None if scores is None else scores.in_classes(labels.classes)
     experts = None if experts is None else experts.in_classes(labels.classes)
+    original = None if original is None else original.in_classes(labels.classes)
     called = labels.classes.label
     names = pl.Series(
         [*("; ".join(map(called, labels[image] or ())) for image in labels.images), None], dtype=pl.String
@@ -70,6 +74,9 @@ def outcomes_table(
         sizes = np.append(labels.sizes, -1)[outcomes.label_rows]
         kinds = np.full(len(outcomes), -1) if scores is None else mistake_kinds(outcomes, scores, experts)
         valid = np.full(len(outcomes), np.nan) if scores is None else validity(outcomes, scores)[0]
+        before = np.full(len(outcomes), -1)
+        if original is not None and len(original):
+            before = np.where(outcomes.original_rows >= 0, original.indices[outcomes.original_rows], -1)
         tables.append(
             pl.DataFrame(
                 {
@@ -78,13 +85,15 @@ def outcomes_table(
                     "state": [STATES[state] for state in outcomes.state.tolist()],
                     "labels": _nullable(sizes),
                     "valid": names.gather(outcomes.label_rows),
+                    "original": labels.classes.column(before),
+                    "original_name": _names(called, before),
                     "top1": labels.classes.column(outcomes.top1),
-                    "top1_name": [called(i) if i >= 0 else None for i in outcomes.top1.tolist()],
+                    "top1_name": _names(called, outcomes.top1),
                     "correct": pl.Series(outcomes.rank == 0).set(pl.Series(~labelled), None),
                     "rank": _known_rank(outcomes.rank, outcomes.depth),
                     "valid_found": _nullable(outcomes.overlap),
                     "original_rank": _known_rank(outcomes.original_rank, outcomes.depth),
-                    "label_error": pl.Series((outcomes.rank == 0) & (outcomes.original_rank > 0)).set(
+                    "label_error": pl.Series(outcomes.label_errors).set(
                         pl.Series(~labelled | (outcomes.original_rank < 0)), None
                     ),
                     "score": pl.Series(valid).fill_nan(None),
@@ -96,6 +105,12 @@ def outcomes_table(
             verdict = pl.Series(VERDICTS).gather(verdicts(outcomes, reviewed))
             tables[-1] = tables[-1].with_columns(verdict=verdict)
     return pl.concat(tables)
+
+
+def _names(called: Callable[[int], str], class_ids: npt.NDArray[np.integer]) -> "pl.Series":
+    import polars as pl
+
+    return pl.Series([called(i) if i >= 0 else None for i in class_ids.tolist()], dtype=pl.String)
 
 
 def _known_rank(ranks: npt.NDArray[np.int32], depth: int) -> "pl.Series":

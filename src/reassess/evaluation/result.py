@@ -16,6 +16,7 @@ from reassess.numeric.arrays import ranks
 from reassess.text import Shown, counted
 
 NONE_SCORED = "no image is scored"
+_BY_ORIGINAL = ("original_scored", "label_errors")
 
 
 @dataclass(frozen=True, repr=False)
@@ -104,6 +105,8 @@ class Evaluation(Shown):
         Predictions with unknown class names.
     excluded
         Rows of excluded images.
+    label_errors
+        Of the mistakes by original labels, those that are correct by the label sets; None without original labels.
     """
 
     images: int
@@ -123,6 +126,7 @@ class Evaluation(Shown):
     label_set: str = UNNAMED
     unknown_classes: UnknownClasses = field(default_factory=UnknownClasses)
     excluded: int = 0
+    label_errors: Proportion | None = None
 
     @property
     def scored(self) -> int:
@@ -160,6 +164,9 @@ class Evaluation(Shown):
             real={k: part + other.real[k] for k, part in self.real.items()},
             original=_added_if_known(self.original, other.original),
             original_scored=_added_if_known(self.original_scored, other.original_scored),
+            label_errors=None
+            if self.label_errors is None or other.label_errors is None
+            else self.label_errors + other.label_errors,
             by_label_count={s: self.by_label_count.get(s, none) + other.by_label_count.get(s, none) for s in sizes},
             soft=self.soft + other.soft if self.soft and other.soft else None,
             mistakes=self.mistakes + other.mistakes if self.mistakes and other.mistakes else None,
@@ -176,6 +183,8 @@ class Evaluation(Shown):
             rows.append((f"soft {self.label_set}", f"{self.soft.accuracy:.4f}; {ceiling_in_words([self])}"))
         if self.recall_at_size is not None:
             rows.append(("recall at size", f"{self.recall_at_size:.4f}"))
+        if words := label_errors_in_words(self):
+            rows.append(("label errors", words))
         rows.append(("scored", f"{self.scored:,} of {self.scorable:,} images with labels"))
         rows.append(("not scored", not_scored_in_words(self) or "none"))
         if self.unknown_classes.predictions:
@@ -191,6 +200,9 @@ class Evaluation(Shown):
             "soft": None if soft is None else {"accuracy": soft.accuracy, "ceiling": soft.ceiling},
             "recall_at_size": self.recall_at_size,
             "mistakes": None if self.mistakes is None else vars(self.mistakes),
+            "label_errors": None
+            if self.label_errors is None
+            else {"mistakes_by_original": self.label_errors.n, "correct": self.label_errors.hits},
         }
         not_scored = {"empty": self.empty, "unlabelled": self.unlabelled, "unknown": self.unknown}
         return {
@@ -209,7 +221,7 @@ class Evaluation(Shown):
         }
 
     def _why_missing(self, part: str) -> str:
-        return self.reasons.get("original" if part == "original_scored" else part, NONE_SCORED)
+        return self.reasons.get("original" if part in _BY_ORIGINAL else part, NONE_SCORED)
 
     def _size_to_json(self, size: int, part: BySize) -> dict[str, Any]:
         recall = None if part.overlap is None or not part.n else part.overlap / size / part.n
@@ -244,6 +256,16 @@ def not_scored_in_words(evaluation: Evaluation) -> str:
     if missing := evaluation.scorable - evaluation.scored:
         words.append(f"{missing:,} of {counted(evaluation.scorable, 'labelled image')} without a prediction")
     return "; ".join(words)
+
+
+def label_errors_in_words(evaluation: Evaluation) -> str:
+    """Say how many mistakes by original labels are correct by the label sets; empty without such mistakes."""
+    part = evaluation.label_errors
+    if part is None or not part.n:
+        return ""
+    judge = evaluation.label_set if evaluation.label_set != UNNAMED else f"{UNNAMED} labels"
+    verb = "is" if part.hits == 1 else "are"
+    return f"{part.hits:,} of {counted(part.n, 'mistake')} by original labels {verb} correct by {judge}"
 
 
 def ceiling_in_words(evaluations: Iterable[Evaluation]) -> str:

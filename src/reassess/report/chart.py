@@ -154,10 +154,7 @@ def cells(part: Proportion | None) -> list[Cell]:
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """A part of the page. A wide table comes first, the other tables below the charts.
-
-    Two that are `half` stand side by side where there is room.
-    """
+    """A part of the page: a wide table, words, charts beside them where there is room, notes, and the other tables."""
 
     key: str
     title: str
@@ -166,9 +163,8 @@ class Section:
     tables: Sequence[Table] = ()
     notes: Sequence[str] = ()
     wide: Table | None = None
-    half: bool = False
 
 
-def missing_section(key: str, title: str, reason: Missing, *, half: bool = False) -> Section:
+def missing_section(key: str, title: str, reason: Missing) -> Section:
     """A section that cannot be shown, and why."""
-    return Section(key=key, title=title, notes=[f"Not shown: {reason}."], half=half)
+    return Section(key=key, title=title, notes=[f"Not shown: {reason}."])

@@ -213,8 +213,8 @@ def _about(charts: _Charts, kind: str) -> Section:
     title, words = _ABOUT[kind]
     chart = charts[kind]
     if isinstance(chart, Missing):
-        return missing_section(kind, title, chart, half=True)
-    return Section(key=kind, title=title, words=[words], charts=[chart], half=True)
+        return missing_section(kind, title, chart)
+    return Section(key=kind, title=title, words=[words], charts=[chart])
 
 
 def _mistakes(findings: Findings, charts: _Charts) -> Section:
@@ -235,5 +235,5 @@ def _mistakes(findings: Findings, charts: _Charts) -> Section:
     title_known = "All mistakes, by the raters' answers about the predicted class"
     tables = [table("known", title_known, columns, rows)] if rows else []
     if isinstance(chart, Missing):
-        return missing_section("taxonomy", title, chart, half=True)
-    return Section(key="taxonomy", title=title, words=[words], charts=[chart], tables=tables, notes=notes, half=True)
+        return missing_section("taxonomy", title, chart)
+    return Section(key="taxonomy", title=title, words=[words], charts=[chart], tables=tables, notes=notes)

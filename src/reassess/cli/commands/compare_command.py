@@ -9,11 +9,12 @@ from reassess.cli.help_pages import Command
 from reassess.cli.judges import load_judges
 from reassess.cli.options import joining_options, judge_options, prediction_options
 from reassess.cli.prediction_inputs import each_prediction, same_inputs
-from reassess.cli.result_table import RESULT_SUFFIXES, table_option
+from reassess.cli.result_table import table_option
 from reassess.cli.tables.compare_table import comparison_table, print_compared, to_json
 from reassess.comparison import Findings, disagreements_table
 from reassess.core import Benchmark
 from reassess.formats.files import write_atomically
+from reassess.formats.result_files import RESULT_SUFFIXES
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 
 
@@ -51,6 +52,7 @@ def compare(
     call.check_output(output, RESULT_SUFFIXES, "a table of results", benchmark=benchmark)
     call.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
     judges = load_judges(call, benchmark, labels, original, with_votes=True)
+    judges.note_tables(call)
     findings = Findings.from_predictions(
         each_prediction(call, files, judges),
         judges.labels,

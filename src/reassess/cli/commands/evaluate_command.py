@@ -12,7 +12,7 @@ from reassess.cli.help_pages import Choice, Command
 from reassess.cli.judges import Judges, load_judges
 from reassess.cli.options import joining_options, judge_options, part_option, prediction_options
 from reassess.cli.prediction_inputs import each_prediction, same_inputs
-from reassess.cli.result_table import RESULT_SUFFIXES, table_option
+from reassess.cli.result_table import table_option
 from reassess.cli.tables.evaluate_table import Cut, Evaluations, Measured, accuracy_table, print_measured, to_json
 from reassess.comparison import ModelOrders, compare_orders, on_common_images
 from reassess.core import Benchmark
@@ -30,6 +30,7 @@ from reassess.evaluation import (
 )
 from reassess.evaluation.evaluation_words import warn_of_class_list
 from reassess.formats.files import write_atomically
+from reassess.formats.result_files import RESULT_SUFFIXES
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.text import counted
 
@@ -121,7 +122,12 @@ def evaluate(
             accuracy_table(measured).write(output, force=call.force)
         if details is not None:
             table = outcomes_table(
-                outcomes, judges.labels, scores=judges.scores, experts=judges.experts, reviewed=judges.reviewed
+                outcomes,
+                judges.labels,
+                original=judges.original,
+                scores=judges.scores,
+                experts=judges.experts,
+                reviewed=judges.reviewed,
             )
             write_table(details, table, force=call.force)
     more = (
@@ -138,7 +144,8 @@ def evaluate(
     if excluded is not None:
         call.tell(str(excluded))
     if details is not None:
-        call.tell(f"{details}: {counted(table.height, 'row')}")
+        errors = f", {counted(int(table['label_error'].sum()), 'label error')}" if judges.original is not None else ""
+        call.tell(f"{details}: {counted(table.height, 'row')}{errors}")
     if judges.original is None and original is None and "original" in judges.benchmark.sources:
         call.tell(
             "without the original labels nothing checks the order of rows and classes: "

@@ -2,17 +2,18 @@
 
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import click
 
-from reassess.aggregation import label_sets
-from reassess.cli.call import Call, benchmark_words, call_options, refuse_repeated
+from reassess.aggregation import label_sets, with_golden_votes
+from reassess.cli.call import OUTPUT, Call, benchmark_words, call_options, refuse_repeated
 from reassess.cli.help_pages import Choice, Command, in_benchmark
 from reassess.cli.judges import judging
 from reassess.cli.options import benchmark_option, keep_settings, match_option, output_option
 from reassess.cli.part_inputs import PartReader
 from reassess.cli.tables.labels_table import class_table, comparison_to_json, print_comparison
-from reassess.comparison import LabelDiff, label_agreement, label_diff
+from reassess.comparison import LabelDiff, OriginalChanges, label_agreement, label_diff, original_changes
 from reassess.core import IMAGENET, Benchmark, LabelSets, MultiLabels
 from reassess.data import SOURCES, in_benchmark_classes
 from reassess.errors import DataError, Missing
@@ -49,6 +50,12 @@ from reassess.text import counted
     metavar="T",
     help="Keep each class with a score of at least T.  [default: the benchmark's]",
 )
+@click.option(
+    "--details",
+    type=OUTPUT,
+    metavar="TABLE",
+    help="Write a row for each image whose label set is not its original label alone.",
+)
 @click.option("--by", type=Choice(["class"]), help="Compare SETS by class too.")
 @match_option
 @call_options
@@ -59,6 +66,7 @@ def labels(
     original: str | None,
     output: Path | None,
     threshold: float | None,
+    details: Path | None,
     by: str | None,
 ) -> None:
     """Make label sets from scores, or compare label sets.
@@ -69,8 +77,8 @@ def labels(
     two agree.
     """
     if len(files) > 1:
-        if threshold is not None or original is not None:
-            raise click.UsageError("--threshold and --original go with one SCORES.")
+        if threshold is not None or original is not None or details is not None:
+            raise click.UsageError("--threshold, --original and --details go with one SCORES.")
         _compare(call, files, by, output, benchmark)
         return
     if by is not None:
@@ -82,19 +90,40 @@ def labels(
     if not (files or benchmark) or threshold is None or output is None:
         raise click.UsageError("Give one SCORES or --benchmark, --threshold T and -o LABELS; or several SETS.")
     call.check_output(output, (".json", *TABLE_SUFFIXES), "a label set", benchmark=benchmark, part="labels")
-    sets, unrated = _make(call, benchmark, *files, threshold=threshold, original=original)
+    call.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
+    parts, sets = _make(call, benchmark, *files, threshold=threshold, original=original, with_votes=details is not None)
+    known = parts.get("original")
+    changes = None if known is None else original_changes(sets, known)
+    if details is not None and changes is None:
+        raise DataError(
+            "missing-labels",
+            "--details needs original labels",
+            fix="--original FILE, or original.csv in the benchmark's folder",
+        )
     with write_atomically():
         write_labels(output, sets, force=call.force)
+        if details is not None and changes is not None:
+            votes = parts.get("votes")
+            if votes is not None:
+                votes = with_golden_votes(votes, parts.get("rater-golden"), parts.get("golden"))
+            write_table(details, changes.table(scores=parts["scores"], votes=votes), force=call.force)
         keep_settings(call, benchmark, output, "labels", threshold=threshold, match=call.reading.match)
     into_benchmark = benchmark is not None and benchmark.folder is not None and benchmark.folder == output.parent
     call.next("evaluate", "predictions.npy", *(benchmark_words(benchmark) if into_benchmark else ["--labels", output]))
-    _report(call, output, threshold, sets, unrated)
+    unrated = None if known is None else len(sets) - len(parts["scores"].images)
+    _report(call, output, threshold, sets, unrated, changes, details)
 
 
 def _make(
-    call: Call, benchmark: Benchmark | None, scores: str | None = None, *, threshold: float, original: str | None
-) -> tuple[LabelSets, int | None]:
-    """Label sets from scores; and how many images keep their original label, if there are original labels."""
+    call: Call,
+    benchmark: Benchmark | None,
+    scores: str | None = None,
+    *,
+    threshold: float,
+    original: str | None,
+    with_votes: bool,
+) -> tuple[dict[str, Any], LabelSets]:
+    """The scores, the original labels if there are any, and votes if asked for; and the label sets."""
     reader = PartReader(call, benchmark)
     of_file = reader.need("scores", scores)
     reader.recognize(of_file.images)
@@ -103,13 +132,23 @@ def _make(
         reader.read("original", call.resolve("original", source))
     else:
         reader.find_original(original)
+    if with_votes:
+        reader.find("votes")
+        reader.find_golden(None)
     parts = reader.joined()
-    known = parts.get("original")
-    sets = in_benchmark_classes(label_sets(parts["scores"], threshold, original=known), reader.benchmark)
-    return sets, None if known is None else len(sets) - len(of_file.images)
+    sets = label_sets(parts["scores"], threshold, original=parts.get("original"))
+    return parts, in_benchmark_classes(sets, reader.benchmark)
 
 
-def _report(call: Call, output: Path, threshold: float, sets: LabelSets, unrated: int | None) -> None:
+def _report(
+    call: Call,
+    output: Path,
+    threshold: float,
+    sets: LabelSets,
+    unrated: int | None,
+    changes: OriginalChanges | None,
+    details: Path | None,
+) -> None:
     results = {
         "file": str(output),
         "threshold": threshold,
@@ -117,6 +156,8 @@ def _report(call: Call, output: Path, threshold: float, sets: LabelSets, unrated
         "labels": sets.indices.size,
         "empty_images": sets.empty_images,
         "unrated_images": unrated or 0,
+        "original_labels": None if changes is None else {"images": changes.images, "changed": changes.counts},
+        **({} if changes is not None else {"original_labels_reason": "original labels are missing"}),
     }
     if call.json:
         call.print_document("labels", results)
@@ -129,6 +170,8 @@ def _report(call: Call, output: Path, threshold: float, sets: LabelSets, unrated
         if unrated is None
         else f"{counted(unrated, 'unrated image keeps its', 'unrated images keep their')} original label"
     )
+    if changes is not None:
+        call.tell(f"{changes}{'' if details is None else f' ({details})'}")
 
 
 def _read_sets(call: Call, files: tuple[str, ...], benchmark: Benchmark | None) -> list[LabelSets | MultiLabels]:

@@ -10,11 +10,11 @@ from reassess.cli.call import FILE, Call, call_options, refuse_repeated
 from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType, benchmark_option, output_option
 from reassess.cli.part_inputs import PartReader
-from reassess.cli.result_table import RESULT_SUFFIXES
 from reassess.cli.tables.leaderboard_table import Level, print_leaderboard, rows_table, to_json
 from reassess.comparison import fit_trend, original_level, place_models
 from reassess.core import IMAGENET, Benchmark, Leaderboard, LeaderboardRow
 from reassess.formats import read_leaderboard
+from reassess.formats.result_files import RESULT_SUFFIXES
 from reassess.report import draw_leaderboard
 from reassess.report.figures import FIGURE_SUFFIXES
 

@@ -17,10 +17,12 @@ from reassess.cli.options import (
     part_option,
 )
 from reassess.cli.part_inputs import PartReader
-from reassess.cli.tables.raters_table import print_reliability
+from reassess.cli.tables.raters_table import print_reliability, raters_table
 from reassess.core import Benchmark, Questions, Votes
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.text import counted
+
+_AS_PRINTED = (".tex", ".md")
 
 
 @click.command(
@@ -32,7 +34,7 @@ from reassess.text import counted
 @answers_option
 @golden_at_least_option
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The seed of the bootstrap.")
-@output_option("OUT", "Write a row for each rater: csv, tsv, jsonl or parquet.", required=False)
+@output_option("TABLE", "Write a row for each rater: csv, tsv, jsonl, parquet, tex or md.", required=False)
 @match_option
 @call_options
 def raters(
@@ -54,12 +56,14 @@ def raters(
     """
     if benchmark is None and votes is None:
         raise click.UsageError("Give VOTES, or --benchmark.")
-    call.check_output(output, TABLE_SUFFIXES, "a table", benchmark=benchmark)
+    call.check_output(output, (*TABLE_SUFFIXES, *_AS_PRINTED), "a table", benchmark=benchmark)
     main, measured_on = load_raters(call, benchmark, votes, golden, at_least=golden_at_least)
     result = rater_reliability(main, measured_on, seed=seed)
     if benchmark is not None and benchmark.stop is not None and votes is None and result.alpha is not None:
         warn_of_stop(benchmark.stop, "their alpha is biased, that of the golden votes is not")
-    if output is not None:
+    if output is not None and output.suffix.lower() in _AS_PRINTED:
+        raters_table(result).write(output, force=call.force)
+    elif output is not None:
         write_table(output, reliability_table(result), force=call.force)
     if call.json:
         by_experts = None if measured_on is None else measured_on.by_experts

@@ -10,15 +10,13 @@ from reassess.cli.call import FILE, Call, call_options, percent, refuse_repeated
 from reassess.cli.help_pages import Choice, Command
 from reassess.cli.judges import load_judges
 from reassess.cli.options import joining_options, judge_options, output_option, prediction_options
-from reassess.cli.part_inputs import find_part
 from reassess.cli.prediction_inputs import each_prediction, short_names
 from reassess.cli.screen import print_table
 from reassess.comparison import Findings
 from reassess.comparison.comparison_words import unlike_images
 from reassess.core import IMAGENET, Benchmark
-from reassess.data import collapsed_classes
 from reassess.evaluation.evaluation_words import heading
-from reassess.formats import read_groups, read_leaderboard
+from reassess.formats import read_leaderboard
 from reassess.report import CHARTS, ShownMistakes, write_chart, write_report
 from reassess.report.figures import FIGURE_SUFFIXES
 from reassess.report.writing import REPORT_SUFFIXES
@@ -107,10 +105,10 @@ def _load_findings(
     """Read the models, what judges them, and the benchmark's tables; a model has the short name of its file."""
     refuse_repeated(files)
     judges = load_judges(call, benchmark, labels, original, with_votes=True)
+    judges.note_tables(call)
     score_sources = [str(entry["name"]) for entry in call.inputs if entry["name"] in _SCORES]
     names = short_names([str(path) for path in files]).values()
     given = each_prediction(call, files, judges)
-    groups = find_part(call, judges.benchmark, "groups", None)
     return Findings.from_predictions(
         ((name, predictions) for name, (_, predictions) in zip(names, given, strict=True)),
         judges.labels,
@@ -119,8 +117,6 @@ def _load_findings(
         score_source=score_sources[0] if score_sources else _SCORES[0],
         in_sample=judges.in_sample,
         leaderboard=read_leaderboard(*(call.read("leaderboard", path) for path in tables)) if tables else None,
-        collapsed=collapsed_classes(judges.benchmark, classes=judges.labels.classes),
-        groups=None if groups is None else read_groups(groups, judges.labels.classes),
         track=lambda items: tracked(call, items, "resampling raters"),
         **judges.joining(call),
     )

@@ -33,6 +33,7 @@ from reassess.comparison.differences import p_text
 from reassess.comparison.pairs import NO_ORIGINAL
 from reassess.errors import DataError, Missing
 from reassess.evaluation.evaluation_words import heading
+from reassess.formats.result_files import Printed, printed_count
 from reassess.numeric import Proportion
 from reassess.text import shared, some
 
@@ -97,7 +98,8 @@ def print_compared(call: Call, findings: Findings) -> None:
 def comparison_table(findings: Findings) -> ResultTable:
     """The comparison of two models, or the ranking of more."""
     if len(findings.panel.models) == 2:
-        return _pair_table(findings.pairs[0])
+        (pair,) = findings.pairs
+        return _pair_table(pair, pair.a, pair.b)  # a file has no lines that say which model is a
     if isinstance(findings.ranking, Missing):
         raise DataError("nothing-in-common", "models cannot be compared", found=findings.ranking.why)
     return _ranking_table(findings.ranking, findings.uncertainty, heading(findings.labels.title))
@@ -111,24 +113,27 @@ def _print_pair(pair: Comparison, uncertainty: LabelUncertainty | Missing) -> No
     _pair_table(pair).print()
 
 
-def _pair_table(pair: Comparison) -> ResultTable:
-    headings = ["labels", "images", "a %", "b %", "a - b", "95 %", "p", "only a", "only b"]
+def _pair_table(pair: Comparison, a: str = "a", b: str = "b") -> ResultTable:
+    headings = ["labels", "images", f"{a} %", f"{b} %", f"{a} - {b}", "95 %", "p", f"only {a}", f"only {b}"]
     rows = []
     for name, part in pair.rows.items():
         rows.append(_difference(name, part))
         if part.deviation is not None:
-            tested = _points(part.raters_interval), _p_cell(part.p_texts().get("raters_p_value"))
+            tested = _points(part.raters_interval), _p_value(part, "raters_p_value")
             rows.append([f"{name}, raters resampled", None, None, None, None, *tested, None, None])
     return ResultTable(headings, rows)
 
 
-def _difference(name: str, part: Paired | AccuracyChange) -> list[str | None]:
-    difference = None if part.difference is None else f"{100 * part.difference:+.2f}"
-    cells = [difference, _points(part.interval), _p_cell(part.p_texts().get("p_value"))]
-    if isinstance(part, AccuracyChange):
-        return [name, f"{part.n:,}", None, None, *cells, None, None]
-    shares = percent(part.a), percent(part.b)
-    return [name, f"{part.n:,}", *shares, *cells, f"{part.only_a:,}", f"{part.only_b:,}"]
+def _difference(name: str, part: Paired | AccuracyChange) -> list[object]:
+    shares: tuple[object, object] = (None, None)
+    only: tuple[object, object] = (None, None)
+    if not isinstance(part, AccuracyChange):
+        shares = percent(part.a), percent(part.b)
+        only = printed_count(part.only_a), printed_count(part.only_b)
+    points = None if part.difference is None else 100 * part.difference
+    difference = None if points is None else Printed(f"{points:+.2f}", points)
+    tested = difference, _points(part.interval), _p_value(part, "p_value")
+    return [name, printed_count(part.n), *shares, *tested, *only]
 
 
 def _print_ranking(ranking: Ranking, uncertainty: LabelUncertainty | Missing, judge: str) -> None:
@@ -140,10 +145,11 @@ def _print_ranking(ranking: Ranking, uncertainty: LabelUncertainty | Missing, ju
 
 
 def _ranking_table(ranking: Ranking, uncertainty: LabelUncertainty | Missing, judge: str) -> ResultTable:
-    columns: list[tuple[str, list[str | None]]] = [
+    bounds = ranking.low.tolist(), ranking.high.tolist()
+    columns: list[tuple[str, list[object]]] = [
         ("file", list(ranking.models)),
-        ("rank", [str(rank) for rank in ranking.ranks]),
-        ("rank, 95 %", [f"{low} to {high}" for low, high in zip(ranking.low, ranking.high, strict=True)]),
+        ("rank", ranking.ranks.tolist()),
+        ("rank, 95 %", [Printed(f"{low} to {high}", low, high) for low, high in zip(*bounds, strict=True)]),
         (f"{judge} %", list(map(percent, ranking.real))),
         ("95 %", list(map(percents, ranking.real))),
     ]
@@ -151,10 +157,10 @@ def _ranking_table(ranking: Ranking, uncertainty: LabelUncertainty | Missing, ju
         columns.append(("true labels, 95 %", [percents(uncertainty.interval(model)) for model in ranking.models]))
     if ranking.original is not None and ranking.original_ranks is not None:
         columns.append(("original %", list(map(percent, ranking.original))))
-        columns.append(("original rank", [str(rank) for rank in ranking.original_ranks]))
+        columns.append(("original rank", ranking.original_ranks.tolist()))
     ahead = [pair.real for pair in ranking.neighbours]
     columns.append(("ahead of next", [*(_points(pair.raters_interval or pair.interval) for pair in ahead), None]))
-    columns.append(("Holm p", [*(_p_cell(pair.p_texts().get("corrected")) for pair in ahead), None]))
+    columns.append(("Holm p", [*(_p_value(pair, "corrected") for pair in ahead), None]))
     headings, cells = zip(*columns, strict=True)
     return ResultTable(headings, list(zip(*cells, strict=True)))
 
@@ -229,8 +235,17 @@ def _footnotes(findings: Findings) -> Iterator[str]:
         yield f"classes most often valid together: {some(named, most=3)}"
 
 
-def _points(interval: tuple[float, float] | None) -> str | None:
-    return None if interval is None else "{:+.2f} to {:+.2f}".format(*(100 * bound for bound in interval))
+def _points(interval: tuple[float, float] | None) -> Printed | None:
+    if interval is None:
+        return None
+    low, high = (100 * bound for bound in interval)
+    return Printed(f"{low:+.2f} to {high:+.2f}", low, high)
+
+
+def _p_value(part: Paired | AccuracyChange, which: str) -> Printed | None:
+    """A p-value, in full as it is computed."""
+    text = _p_cell(part.p_texts().get(which))
+    return None if text is None else Printed(text, getattr(part, which))
 
 
 def _p_cell(text: str | None) -> str | None:

@@ -13,7 +13,8 @@ from reassess.core import Classes
 from reassess.errors import Missing
 from reassess.evaluation import ClassList, Evaluation, Exclusion, MultiLabelAccuracy, ranks_of
 from reassess.evaluation.evaluation_words import MISTAKES_IN_WORDS, heading, missing_in_words
-from reassess.evaluation.result import ceiling_in_words, not_scored_in_words
+from reassess.evaluation.result import ceiling_in_words, label_errors_in_words, not_scored_in_words
+from reassess.formats.result_files import Printed, printed_count
 from reassess.numeric import Proportion
 from reassess.text import counted, shared
 
@@ -170,20 +171,22 @@ def _print_rest(call: Call, ranking: Evaluations, classes: Classes, by: str | No
         call.tell(line)
     for line in shared({file: not_scored_in_words(result) for file, result in ranking.items()}):
         call.tell(line)
+    for line in shared({file: label_errors_in_words(result) for file, result in ranking.items()}):
+        call.tell(line)
     if others := "; ".join(_on_scored_images(ranking)):
         call.tell(f"original accuracy on the scored images: {others}")
     for line in _footnotes(ranking):
         call.note(line)
 
 
-def _row(file: str, result: Evaluation, top_k: list[int]) -> list[str | None]:
-    cells: list[str | None] = [file]
+def _row(file: str, result: Evaluation, top_k: list[int]) -> list[object]:
+    cells: list[object] = [file]
     for k in top_k:
         cells += [percent(result.real.get(k)), percents(result.real.get(k))]
     cells += [percent(result.original_accuracy(k)) for k in top_k]
-    soft = None if result.soft is None or result.soft.accuracy is None else f"{result.soft.accuracy:.4f}"
-    recall = None if result.recall_at_size is None else f"{result.recall_at_size:.4f}"
-    return [*cells, soft, recall, f"{result.scored:,}", f"{result.images - result.scored:,}"]
+    soft = None if result.soft is None else result.soft.accuracy
+    shares = [None if share is None else Printed(f"{share:.4f}", share) for share in (soft, result.recall_at_size)]
+    return [*cells, *shares, printed_count(result.scored), printed_count(result.images - result.scored)]
 
 
 def _footnotes(ranking: Evaluations) -> Iterator[str]:
@@ -258,12 +261,12 @@ def _print_by_class(call: Call, file: str, result: Evaluation, classes: Classes)
 
 def _cuts_table(rankings: Mapping[Cut, Evaluations], *, ranked: bool) -> ResultTable:
     """Top-1 accuracy and rank of each model at each threshold."""
-    rows: dict[str, list[str]] = {}
+    rows: dict[str, list[object]] = {}
     for ranking in rankings.values():
         rank_of = ranks_of(ranking)
         for file, result in ranking.items():
             first = next(iter(result.real.values()))
-            rows.setdefault(file, []).extend([percent(first) or "-", *([str(rank_of[file])] if ranked else [])])
+            rows.setdefault(file, []).extend([percent(first), *([rank_of[file]] if ranked else [])])
     headings = [text for cut in rankings for text in (f"at {cut:g}, %", *(["rank"] if ranked else []))]
     return ResultTable(["file", *headings], [[file, *cells] for file, cells in rows.items()])
 

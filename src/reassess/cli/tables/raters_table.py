@@ -1,12 +1,13 @@
 """What `reassess raters` prints: the raters as a whole, each of them, and the pairs that are not independent."""
 
 from collections.abc import Iterator
-from itertools import islice
+from dataclasses import replace
 
 import numpy as np
 
 from reassess.aggregation import Dependence, GoldenVotes, Reliability
 from reassess.cli.call import Call
+from reassess.cli.result_table import ResultTable
 from reassess.cli.screen import print_table, say
 from reassess.core import VALIDITY
 from reassess.numeric import Proportion
@@ -27,15 +28,17 @@ def print_reliability(call: Call, result: Reliability, golden: GoldenVotes | Non
     """How far the raters can be relied on, as measured on golden items or, without them, by what all raters say."""
     for line in _summary(result, golden):
         say(line)
-    _print_table(call, result)
+    table = raters_table(result)
+    shown = call.first_rows(len(result.ranked), _MOST_RATERS, "raters")
+    replace(table, rows=table.rows[:shown]).print()
     for line in _footnotes(result):
         call.note(line)
     _print_pairs(result.dependence, "votes")
     _print_pairs(result.golden_dependence, "golden votes")
 
 
-def _print_table(call: Call, result: Reliability) -> None:
-    """The table, those raters first whose votes tell least; a column that would be empty for all is left out."""
+def raters_table(result: Reliability) -> ResultTable:
+    """A row for each rater, those first whose votes tell least; a column that would be empty for all is not shown."""
     answers = " / ".join(str(answer) for answer in result.answers)
     wide = len(result.answers) > _MOST_ANSWERS
     information = [one.information for one in result.ranked]
@@ -54,8 +57,7 @@ def _print_table(call: Call, result: Reliability) -> None:
     columns["again %"] = [_percent(one.repeated) for one in result.ranked]
     columns["seconds"] = [one.seconds and f"{one.seconds[0]:.1f} ({one.seconds[1]:.1f})" for one in result.ranked]
     kept = {name: cells for name, cells in columns.items() if any(cell is not None for cell in cells)}
-    shown = call.first_rows(len(result.ranked), _MOST_RATERS, "raters")
-    print_table(list(kept), islice(zip(*kept.values(), strict=True), shown), text_columns=2)
+    return ResultTable(list(kept), list(zip(*kept.values(), strict=True)), text_columns=2)
 
 
 def _percent(part: Proportion | None) -> str | None:

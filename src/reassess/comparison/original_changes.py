@@ -1,0 +1,199 @@
+"""Images whose label set is not their original label alone: which labels are wrong, and what they are now."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core import LabelSets, Questions, Scores, Votes, align_classes
+from reassess.core.checks import check_type
+from reassess.core.image_names import join
+from reassess.core.labels import check_original
+from reassess.numeric.arrays import freeze
+from reassess.text import Listed, Shown, counted
+
+if TYPE_CHECKING:
+    import polars as pl
+
+CHANGES = ("other", "none", "more")  # other classes are valid; no class is; the original label and others are
+_JOINT = "; "
+_Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class OriginalChanges(Shown):
+    """The images whose label set differs from their original label."""
+
+    labels: LabelSets
+    original: LabelSets  # in the classes of the labels
+    images: int  # Number of images that have both
+    # rows, original_rows: int64, shape (changed images,): their positions in both
+    rows: _Ints
+    original_rows: _Ints
+    kinds: npt.NDArray[np.int8]  # int8, shape (changed images,): index into `CHANGES`
+
+    def __post_init__(self) -> None:
+        freeze(self, "rows", "original_rows", "kinds")
+
+    def __len__(self) -> int:
+        return self.rows.size
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of changed images by kind, in the order of `CHANGES`."""
+        return dict(zip(CHANGES, np.bincount(self.kinds, minlength=len(CHANGES)).tolist(), strict=True))
+
+    @property
+    def _headline(self) -> str:
+        other, none, more = self.counts.values()
+        return (
+            f"{len(self):,} of {counted(self.images, 'original label')} changed: {other:,} to other classes, "
+            f"{none:,} to none, {more:,} to more classes"
+        )
+
+    def _list(self) -> Listed:
+        label = self.labels.classes.label
+        return Listed(
+            ("image", "original", "new"),
+            len(self),
+            (
+                (image, label(before), _JOINT.join(map(label, self.labels[image] or ())))
+                for image, before in zip(self._names, self._originals.tolist(), strict=True)
+            ),
+        )
+
+    def table(self, *, scores: Scores | None = None, votes: Votes | None = None) -> "pl.DataFrame":
+        """A table with a row for each changed image, in the order of the label sets.
+
+        Parameters
+        ----------
+        scores
+            The probability that each class is valid.
+        votes
+            The raters' votes.
+
+        Returns
+        -------
+        polars.DataFrame. Columns: image; original (the class, by id or by name as in files); change (one of `CHANGES`);
+        new (the valid classes, the highest score first, separated by ``; ``); score and votes, on the original label;
+        new_scores and new_votes, on the classes in new. Without scores, or votes, or where raters were not asked, they
+        are null. Where classes have ids and names, original_name and new_names follow original and new.
+        """
+        import polars as pl
+
+        classes = self.labels.classes
+        class_ids, sizes = self.labels.of_rows(self.rows)
+        owner = np.repeat(np.arange(len(self)), sizes)
+        new_scores = self._scores(scores, owner, class_ids)
+        order = np.lexsort((class_ids, -np.nan_to_num(new_scores, nan=-1.0), owner))
+        class_ids, new_scores = class_ids[order], new_scores[order]
+        each, here = self._originals, np.arange(len(self))
+
+        def in_one(texts: Sequence[object]) -> list[str]:
+            ends = np.cumsum(sizes).tolist()
+            return [
+                _JOINT.join(map(str, texts[end - size : end])) for end, size in zip(ends, sizes.tolist(), strict=True)
+            ]
+
+        columns: dict[str, object] = {"image": self._names, "original": classes.column(each)}
+        if has_names := bool(classes.names) and classes.in_files != classes.names:
+            columns["original_name"] = [classes.label(i) for i in each.tolist()]
+        columns["change"] = [CHANGES[kind] for kind in self.kinds.tolist()]
+        columns["new"] = in_one(classes.column(class_ids).to_list())
+        if has_names:
+            columns["new_names"] = in_one([classes.label(i) for i in class_ids.tolist()])
+        columns["score"] = pl.Series(self._scores(scores, here, each)).fill_nan(None)
+        columns["votes"] = pl.Series(self._votes(votes, here, each), dtype=pl.String)
+        known = None if scores is None else in_one(["" if score != score else f"{score:.6g}" for score in new_scores])
+        columns["new_scores"] = pl.Series(known or [None] * len(self), dtype=pl.String)
+        given = None if votes is None else in_one([text or "" for text in self._votes(votes, owner, class_ids)])
+        columns["new_votes"] = pl.Series(given or [None] * len(self), dtype=pl.String)
+        return pl.DataFrame(columns)
+
+    @property
+    def _names(self) -> list[str]:
+        return [self.labels.images[row] for row in self.rows.tolist()]
+
+    @property
+    def _originals(self) -> npt.NDArray[np.int32]:
+        return self.original.indices[self.original_rows]
+
+    def _scores(self, scores: Scores | None, owner: _Ints, class_ids: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
+        """Score of each class of a changed image, NaN where raters were not asked."""
+        if scores is None:
+            return np.full(owner.size, np.nan)
+        scores = scores.in_classes(self.labels.classes)
+        rows = join(self._names, scores.images, known_where="the scores")
+        return scores.at(rows[owner], class_ids)
+
+    def _votes(self, votes: Votes | None, owner: _Ints, class_ids: npt.NDArray[np.int32]) -> list[str | None]:
+        """How often each answer was given on each class of a changed image, such as "4 no, 1 yes"."""
+        if votes is None or not owner.size:
+            return [None] * owner.size
+        votes = votes.in_classes(self.labels.classes)
+        rows = join(self._names, votes.images, known_where="the votes")[owner]
+        if votes.classes is not None:
+            questions, chosen = votes.counts_by_class()
+            rows = join(self._names, questions.images, known_where="the votes")[owner]
+            found = questions.find(rows, class_ids)
+            of_image = np.bincount(questions.image_ids, chosen).astype(int)
+            counts = np.where(found >= 0, chosen[found], 0).tolist()
+            return [
+                f"{n} of {of_image[row]}" if row >= 0 else None for n, row in zip(counts, rows.tolist(), strict=True)
+            ]
+        assert isinstance(votes.items, Questions)
+        found = votes.items.find(rows, class_ids)
+        counts_of = votes.restrict(np.maximum(found, 0)).counts().tolist()
+        return [
+            ", ".join(f"{n} {answer}" for n, answer in zip(counts, votes.answers, strict=True) if n)
+            if row >= 0
+            else None
+            for row, counts in zip(found.tolist(), counts_of, strict=True)
+        ]
+
+
+def original_changes(labels: LabelSets, original: LabelSets) -> OriginalChanges:
+    """Find the images whose label set differs from their original label.
+
+    Parameters
+    ----------
+    labels
+        Label sets. Images without one, or without an original label, are not counted.
+    original
+        Original labels.
+
+    Raises
+    ------
+    DataError
+        An image has not exactly one original label; a class of one is not in the other's list of classes.
+
+    Examples
+    --------
+    >>> labels = LabelSets.from_lists(["a.png", "b.png", "c.png", "d.png"], [[0, 1], [1], [], [2]])
+    >>> original = LabelSets.from_lists(["a.png", "b.png", "c.png", "d.png"], [[0], [0], [0], [2]])
+    >>> changes = original_changes(labels, original)
+    >>> changes
+    3 of 4 original labels changed: 1 to other classes, 1 to none, 1 to more classes
+    >>> changes.table().select("image", "original", "change", "new").rows()
+    [('a.png', 0, 'more', '0; 1'), ('b.png', 0, 'other', '1'), ('c.png', 0, 'none', '')]
+    """
+    check_type(LabelSets, labels, original)
+    check_original(original)
+    labels, original = align_classes({"the label sets": labels, "the original labels": original}).values()
+    original_rows = join(labels.images, original.images, where="the label sets", known_where="the original labels")
+    known = original_rows >= 0
+    before = np.where(known, original.indices[original_rows] if len(original) else -1, -1)
+    is_original = labels.indices == np.repeat(before, labels.sizes)
+    holds = np.bincount(labels.image_ids[is_original], minlength=len(labels)) > 0
+    kinds = np.where(labels.sizes == 0, 1, np.where(holds, 2, 0))
+    rows = np.flatnonzero(known & ~(holds & (labels.sizes == 1)))
+    return OriginalChanges(
+        labels=labels,
+        original=original,
+        images=int(np.count_nonzero(known)),
+        rows=rows,
+        original_rows=original_rows[rows],
+        kinds=kinds[rows].astype(np.int8),
+    )

@@ -1,0 +1,170 @@
+"""Tables of results for papers: csv with all digits, LaTeX and Markdown with the digits that a command prints."""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from reassess.formats.files import suffix_of, writing
+from reassess.text import plain
+
+Value = str | int | float | None
+_Lines = list[list[str]]
+_LATEX = str.maketrans(
+    {sign: f"\\{sign}" for sign in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}
+)
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~])")
+_MINUS = re.compile(r"(?<![^ ])-(?=[\d.])")  # of a number, also in "-0.34 to -0.12"
+_LIGATURE = re.compile(r"(?<=-)-|(?<=`)`|(?<=')'|(?<=,),")
+_AFTER_A_LINE = re.compile(r"^(?=[\[*])")  # would belong to the \\ that ends the line before
+
+
+class Printed(str):
+    """A number, or the bounds of an interval, as a command prints it; `values` have all digits."""
+
+    __slots__ = ("values",)
+    values: tuple[Value, ...]
+
+    def __new__(cls, text: str, *values: Value) -> "Printed":
+        """The text that is printed, and its value, or two bounds."""
+        printed = super().__new__(cls, text)
+        printed.values = values
+        return printed
+
+
+def printed_count(count: int) -> Printed:
+    """A whole number.
+
+    >>> cell = printed_count(46837)
+    >>> cell, cell.values
+    ('46,837', (46837,))
+    """
+    return Printed(f"{count:,}", count)
+
+
+def write_result(
+    path: str | Path,
+    headings: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    text_columns: int = 1,
+    force: bool = False,
+) -> None:
+    """Write a table in the format of the path's suffix.
+
+    Parameters
+    ----------
+    path
+        A csv, tex or md file.
+    headings
+        The headings of the columns, with units.
+    rows
+        Texts, numbers and `Printed`; None is an empty cell.
+    text_columns
+        How many columns, from the first, hold texts; the others hold numbers.
+    force
+        Replace an existing file.
+
+    Raises
+    ------
+    DataError
+        The suffix is another one.
+    OutputError
+        The file exists and `force` is not given, or cannot be written.
+    """
+    write = _FORMATS[suffix_of(Path(path), RESULT_SUFFIXES, "a table of results")]
+    text = write(_distinct(list(headings)), rows, text_columns)
+    with writing(Path(path), force=force) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="")
+
+
+def _distinct(headings: list[str]) -> list[str]:
+    """Put the heading before it in front of a heading that occurs again, such as of an interval.
+
+    >>> _distinct(["top-1 %", "95 %", "top-5 %", "95 %"])
+    ['top-1 %', 'top-1 %, 95 %', 'top-5 %', 'top-5 %, 95 %']
+    """
+    return [f"{headings[i - 1]}, {name}" if headings.count(name) > 1 else name for i, name in enumerate(headings)]
+
+
+def _as_csv(headings: list[str], rows: Sequence[Sequence[object]], _: int) -> str:
+    """All digits; an interval has two columns.
+
+    >>> cells = ["a", Printed("66.67", 66.6666), Printed("1 to 2", 1.0, 2.0)]
+    >>> print(_as_csv(["file", "%", "95 %"], [cells], 1), end="")
+    file,%,"95 %, low","95 %, high"
+    a,66.6666,1.0,2.0
+    """
+    values = [[cell.values if isinstance(cell, Printed) else (cell,) for cell in row] for row in rows]
+    widths = [max([1, *(len(row[i]) for row in values)]) for i in range(len(headings))]
+    names = [
+        [f"{name}, low", f"{name}, high"] if width == 2 else [name]
+        for name, width in zip(headings, widths, strict=True)
+    ]
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(part for name in names for part in name)
+    for row in values:
+        padded = [(*cell, *[None] * (width - len(cell))) for cell, width in zip(row, widths, strict=True)]
+        writer.writerow(plain(value) if isinstance(value, str) else value for cell in padded for value in cell)
+    return file.getvalue()
+
+
+def _texts(headings: list[str], rows: Sequence[Sequence[object]]) -> _Lines:
+    """The cells as they are printed, each in one line."""
+    return [
+        headings,
+        *(["" if cell is None else " ".join(plain(str(cell)).split()) for cell in row] for row in rows),
+    ]
+
+
+def _as_markdown(headings: list[str], rows: Sequence[Sequence[object]], texts: int) -> str:
+    head, *body = ([_MARKDOWN.sub(r"\\\1", cell) for cell in line] for line in _texts(headings, rows))
+    rule = ["---" if i < texts else "---:" for i in range(len(headings))]
+    return "".join(f"| {' | '.join(line)} |\n" for line in (head, rule, *body))
+
+
+def _as_latex(headings: list[str], rows: Sequence[Sequence[object]], texts: int) -> str:
+    r"""A tabular with the rules of the package booktabs.
+
+    >>> print(_as_latex(["file", "top-1 %"], [["a_b", Printed("68.49", 68.4912)]], 1), end="")
+    \begin{tabular}{lr}
+    \toprule
+    file & top-1 \% \\
+    \midrule
+    a\_b & 68.49 \\
+    \bottomrule
+    \end{tabular}
+    """
+    head, *body = (
+        _AFTER_A_LINE.sub("{}", " & ".join(_in_latex(cell, i >= texts) for i, cell in enumerate(line))) + r" \\"
+        for line in _texts(headings, rows)
+    )
+    columns = "l" * texts + "r" * (len(headings) - texts)
+    table = [
+        rf"\begin{{tabular}}{{{columns}}}",
+        r"\toprule",
+        head,
+        r"\midrule",
+        *body,
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+    return "".join(f"{line}\n" for line in table)
+
+
+def _in_latex(text: str, is_number: bool) -> str:
+    """A text without commands; the minus of a number is one."""
+    escaped = _LIGATURE.sub(r"{}\g<0>", text.translate(_LATEX))
+    return _MINUS.sub("$-$", escaped) if is_number else escaped
+
+
+_FORMATS: dict[str, Callable[[list[str], Sequence[Sequence[object]], int], str]] = {
+    ".csv": _as_csv,
+    ".tex": _as_latex,
+    ".md": _as_markdown,
+}
+RESULT_SUFFIXES = tuple(_FORMATS)

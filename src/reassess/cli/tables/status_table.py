@@ -159,8 +159,9 @@ def practice_in_words(practice: "PracticeRound") -> Iterator[str]:
         questions = f"{practice.n_valid + practice.n_invalid:,} questions, {practice.n_valid:,} valid"
         yield f"practice: {questions}, {practice.n_invalid:,} invalid; bar {practice.bar:g} (balanced accuracy)"
         constant = max(chance for name, chance in chances.items() if name.startswith("always"))
-        others = [f"{name} {percent(chance)} %" for name, chance in chances.items() if not name.startswith("always")]
-        yield f"chance to pass without looking: {', '.join(others)}, always the same answer {percent(constant)} %"
+        shown = {"random": chances["random answers"], "random no or yes": chances["random no or yes"]}
+        told = [f"{name} {percent(chance)} %" for name, chance in {**shown, "always the same": constant}.items()]
+        yield f"chance to pass without looking: {', '.join(told)}"
 
 
 def states_in_words(progress: "Progress") -> str:

@@ -107,10 +107,8 @@ def test_document_has_everything(status: Runner, work: Callable[..., None]) -> N
         "golden_valid": 4,
         "golden_unknown": 0,
         "golden_split": 0,
-        "practice": {
-            **{"tasks": 0, "unanswered": 0, "n_invalid": 0, "n_valid": 0},
-            **{"bar": None, "waits_for": None, "blind_chances": None},
-        },
+        "practice": dict.fromkeys(["tasks", "unanswered", "n_invalid", "n_valid"], 0)
+        | dict.fromkeys(["bar", "waits_for", "blind_chances"]),
     }
     ann = {"id": 2, "name": "ann", "role": "rater", "stage": "rating", "excluded": False, "linked": True}
     ann |= {"answers": [4, 0, 4], "votes": 8, "given": 16, "seconds": 3.0, "practice": None, "flags": ["few"]}

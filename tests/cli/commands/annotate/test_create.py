@@ -43,7 +43,7 @@ def test_a_campaign_has_its_options_and_the_parts_of_the_folder(create: Runner, 
         "pets.db: 4 tasks, 8 questions, at most 24 votes (at most 3 per question)",
         "golden: 4 tasks, 8 questions (8 answered by experts), 1 task for practice",
         "practice: 2 questions, 1 valid, 1 invalid; bar 0.75 (balanced accuracy)",
-        "chance to pass without looking: random answers 33.33 %, random no or yes 25.00 %, always the same answer 0.00 %",
+        "chance to pass without looking: random 33.33 %, random no or yes 25.00 %, always the same 0.00 %",
         "images: 8, hashed in pets/images, 2 example images",
     ]
     assert result.err == (

@@ -40,11 +40,27 @@ def test_all_golden_tasks_of_an_image_are_for_practice_or_none() -> None:
     assert drawn == {(), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2)}
 
 
-def test_an_image_is_for_practice_if_something_is_known_in_each_of_its_tasks() -> None:
+def test_images_with_a_known_truth_in_each_task_are_for_practice_first() -> None:
     plan = plan_of_cut_images(1)
     experts = plan.experts.restrict(np.array([0, 1, 3]))  # all of the first two images but the last task of each
     for seed in range(10):
-        assert replace(plan, experts=experts, rules=Rules(seed=seed)).is_practice.tolist() == [True, *[False] * 5]
+        drawn = replace(plan, experts=experts, rules=Rules(seed=seed))
+        assert drawn.is_practice.tolist() == [True, *[False] * 5]
+        assert drawn.practice_round.waits_for is None
+        more = replace(drawn, practice=2)
+        assert (more.is_practice[0], more.practice_round.unanswered) == (True, 2 if more.is_practice[1] else 3)
+
+
+def test_with_a_bar_practice_has_questions_of_both_truths() -> None:
+    """One task of four is valid; without a bar, practice often misses it."""
+    experts = replace(SINGLE_EXPERTS, answer_ids=np.array([0, 2, 0, 0], np.uint8))
+    for seed in range(10):
+        plan = CampaignPlan(
+            tasks_of(1), golden_tasks=SINGLE, experts=experts, practice=1, bar=0.7, rules=Rules(seed=seed)
+        )
+        assert plan.is_practice[1]
+        assert (plan.practice_round.n_valid, plan.practice_round.n_invalid) == (1, 1)
+        assert plan.is_practice[replace(plan, bar=None).is_practice].all()
 
 
 def test_an_image_that_is_voted_on_is_not_for_practice() -> None:
@@ -72,6 +88,7 @@ def test_practice_tells_nothing_of_original_labels() -> None:
 
 
 GOLDEN, EXPERTS = golden_of(2)
+SINGLE, SINGLE_EXPERTS = golden_of(1, 1, 1, 1)
 OTHER = GOLDEN.questions.in_classes(Classes(7, names=tuple("abcdefg")))
 ORIGINAL = LabelSets(("m0.png",), np.array([0, 1]), np.array([0]), CLASSES)
 
@@ -115,9 +132,10 @@ def test_what_needs_golden_questions_is_refused_without_them(options: dict[str, 
             "  fix:     use golden questions on more images, or fewer practice tasks",
         ),
         (
-            {"golden_tasks": golden_of(1, 1)[0], "practice": 1},
-            "too few golden images for practice\n  allowed: up to 0 practice tasks\n  found:   1\n"
-            "  fix:     add experts' answers on images without other tasks, or use fewer practice tasks",
+            {"golden_tasks": SINGLE, "experts": SINGLE_EXPERTS.restrict(np.array([1, 3])), "practice": 1, "bar": 0.7},
+            "a bar needs valid and invalid practice questions, and other golden questions\n"
+            "  found:   1 valid and 0 invalid practice questions\n"
+            "  fix:     add golden questions with the other truth, or remove the bar",
         ),
         (
             {"golden_tasks": shape_tasks(["m0.png", "m1.png", "m2.png"], [1, 9, 12], Classes(12))},

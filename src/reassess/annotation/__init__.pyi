@@ -13,6 +13,7 @@ from .plan import ExampleImage as ExampleImage
 from .plan_images import hash_images as hash_images
 from .plan_images import read_examples as read_examples
 from .plan_images import stored_names as stored_names
+from .practice_round import PracticeRound as PracticeRound
 from .simulation import Simulation as Simulation
 from .simulation import check_matrix as check_matrix
 from .simulation import simulate as simulate

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from reassess.aggregation import original_votes
 from reassess.annotation.assignment import Rules
 from reassess.annotation.person_names import check_name
+from reassess.annotation.practice_round import PracticeRound, draw_practice
 from reassess.annotation.running_posterior import probability_by_label, truth_of
 from reassess.core import KNOWN_ANSWERS, LabelSets, Questions, Tasks, Votes
 from reassess.core.checks import check_number, check_range, check_text
@@ -97,13 +98,21 @@ class CampaignPlan:
                 found=self.practice,
                 fix="use golden questions on more images, or fewer practice tasks",
             )
-        elif self.practice > (known := int(self.is_practice.sum())):
+        elif self.practice > (free := int(self.is_practice.sum())):
             raise DataError(
                 "missing-golden",
                 "too few golden images for practice",
-                allowed=f"up to {counted(known, 'practice task')}",
+                allowed=f"up to {counted(free, 'practice task')}",
                 found=self.practice,
-                fix="add experts' answers on images without other tasks, or use fewer practice tasks",
+                fix="add golden questions on images without other tasks, or use fewer practice tasks",
+            )
+        elif self.practice_round.has_one_truth or (self.practice and self.is_practice.all()):
+            found = self.practice_round
+            raise DataError(
+                "missing-golden",
+                "a bar needs valid and invalid practice questions, and other golden questions",
+                found=f"{found.n_valid:,} valid and {found.n_invalid:,} invalid practice questions",
+                fix="add golden questions with the other truth, or remove the bar",
             )
 
     def _check_without_golden(self) -> None:
@@ -174,23 +183,26 @@ class CampaignPlan:
 
     @cached_property
     def is_practice(self) -> npt.NDArray[np.bool_]:
-        """Which golden tasks are for practice.
-
-        The seed draws images until they have enough tasks. Each of their tasks has a question with a known truth, and
-        no task to be voted on is about them. Practice takes all tasks of an image or none: a rater who has seen the
-        experts' answers about an image is no longer blind to it.
-        """
+        """Which golden tasks are for practice; the seed draws them."""
         golden = self.golden_tasks
         if golden is None:
             return np.zeros(0, bool)
-        known = np.array([truth is not None for truth in self.truth])
-        is_known = np.logical_or.reduceat(known, golden.indptr[:-1])
-        sizes, image_of = _tasks_of_images(golden), golden.questions.image_ids[golden.indptr[:-1]]
-        is_asked = self.tasks.questions.rows_of(golden.questions.images)[image_of] >= 0
-        usable = np.setdiff1d(image_of, image_of[~is_known | is_asked])
-        drawn = np.random.default_rng(self.rules.seed).permutation(usable)
-        before = np.cumsum(sizes[drawn]) - sizes[drawn]
-        return np.isin(image_of, drawn[before < self.practice])
+        is_asked = self.tasks.questions.rows_of(golden.questions.images) >= 0
+        both = self.bar is not None
+        return draw_practice(golden, self.truth, is_asked, self.practice, seed=self.rules.seed, both_truths=both)
+
+    @property
+    def practice_round(self) -> PracticeRound:
+        """The practice round, before experts answer in the campaign."""
+        truths: list[int | None] = []
+        unanswered = 0
+        if self.golden_tasks is not None:
+            ends = self.golden_tasks.indptr.tolist()
+            for task in np.flatnonzero(self.is_practice).tolist():
+                own = self.truth[ends[task] : ends[task + 1]]
+                truths += own
+                unanswered += own.count(None) == len(own)
+        return PracticeRound(int(self.is_practice.sum()), unanswered, truths.count(0), truths.count(1), self.bar)
 
     def golden_counts(self) -> tuple[int, int]:
         """Number of invalid and of valid golden questions, without practice."""

@@ -76,8 +76,3 @@ def truth_of(answers: Sequence[int], at_least: int | None) -> int | None:
         return None
     yes = sum(answer == len(KNOWN_ANSWERS) - 1 for answer in answers)
     return int(yes >= at_least if at_least else 2 * yes > len(answers))
-
-
-def count_agreements(pairs: Iterable[tuple[int, int]]) -> float:
-    """Count answers that agree with the truth; maybe counts half."""
-    return float(sum(_SHARES[answer, truth] for truth, answer in pairs))

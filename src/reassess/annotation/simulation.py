@@ -127,7 +127,7 @@ class _Rater:
             self.tasks, self.answers, self.last = self.tasks + 1, self.answers + len(self.given), now
         turn, self.turn, self.held = self.held or next_turn(self.campaign, self.person, now), None, None
         if not isinstance(turn, Turn):
-            return now + _LOOK_AGAIN if turn in ("waiting", "paused") else None
+            return now + _LOOK_AGAIN if turn in ("experts", "waiting", "paused") else None
         if not turn.practice:
             following = next_turn(self.campaign, self.person, now, held=[turn.task])
             self.held = following if isinstance(following, Turn) else None

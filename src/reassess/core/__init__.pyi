@@ -44,6 +44,7 @@ from .questions import StopRule as StopRule
 from .rater_model import VALIDITY as VALIDITY
 from .rater_model import Posterior as Posterior
 from .rater_model import RaterModel as RaterModel
+from .samples import Sample as Sample
 from .scores import Scores as Scores
 from .tasks import Effort as Effort
 from .tasks import Tasks as Tasks

@@ -1,14 +1,16 @@
 """Tasks: questions on some classes of one image that a rater answers together."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_length, check_range, check_text, check_unique
+from reassess.core.items import take_items
 from reassess.core.questions import Questions
+from reassess.core.samples import Sample
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.text import Shown, counted
@@ -48,6 +50,10 @@ class Tasks:
         int64, shape (tasks,): the number of each task.
     reasons
         Why the classes of each task are together.
+    is_golden
+        bool, shape (tasks,): whether experts are asked the task too; None if no task is golden.
+    sample
+        The images that were drawn at random, if the tasks are about such images, or the golden ones are.
 
     Raises
     ------
@@ -68,6 +74,8 @@ class Tasks:
     indptr: npt.NDArray[np.int64]
     numbers: npt.NDArray[np.int64]
     reasons: Sequence[str]
+    is_golden: npt.NDArray[np.bool_] | None = None
+    sample: Sample | None = None
 
     def __post_init__(self) -> None:
         check_length(len(self.reasons), len(self), things="reasons", each="task")
@@ -92,7 +100,9 @@ class Tasks:
         if mixed.any():
             task = int(np.searchsorted(self.indptr, int(np.argmax(mixed)) + 1, side="right")) - 1
             raise DataError("mixed-task", "task has questions on two images", where=f"task {self.numbers[task]}")
-        freeze(self, "indptr", "numbers")
+        if self.is_golden is not None:
+            check_length(len(self.is_golden), len(self), things="values of is_golden", each="task")
+        freeze(self, "indptr", "numbers", *([] if self.is_golden is None else ["is_golden"]))
 
     def __len__(self) -> int:
         return self.numbers.size
@@ -113,6 +123,28 @@ class Tasks:
     def class_ids(self, task: int) -> npt.NDArray[np.int32]:
         """The classes of a task, which is given by its place."""
         return self.questions.class_ids[self.indptr[task] : self.indptr[task + 1]]
+
+    @property
+    def golden_rows(self) -> npt.NDArray[np.bool_]:
+        """Whether each task is golden; bool, shape (tasks,)."""
+        return np.zeros(len(self), np.bool_) if self.is_golden is None else self.is_golden
+
+    def only(self, chosen: npt.NDArray[np.bool_]) -> "Tasks":
+        """Some of the tasks, with their numbers; the sample stays whole."""
+        return replace(
+            self,
+            questions=cast("Questions", take_items(self.questions, np.flatnonzero(np.repeat(chosen, self.sizes)))),
+            indptr=np.concatenate([[0], np.cumsum(self.sizes[chosen])]),
+            numbers=self.numbers[chosen],
+            reasons=[reason for reason, is_chosen in zip(self.reasons, chosen.tolist(), strict=True) if is_chosen],
+            is_golden=None if self.is_golden is None else self.is_golden[chosen],
+        )
+
+    def with_golden(self, sample: Sample) -> "Tasks":
+        """The same tasks; those about the images of a sample are golden."""
+        is_drawn = sample.rows_of(self.questions.images) >= 0
+        golden = is_drawn[self.questions.image_ids[self.indptr[:-1]]]
+        return replace(self, is_golden=golden | self.golden_rows, sample=sample)
 
     def effort(self, votes_per_question: float, seconds_per_vote: float | None = None) -> Effort:
         """The work, by the number of votes per question, which may be a mean."""

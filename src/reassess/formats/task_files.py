@@ -1,14 +1,15 @@
 """Tasks as JSON lines, one task a line."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from reassess.core import Classes, Questions, Tasks
+from reassess.core import Classes, Questions, Sample, Tasks
 from reassess.core.checks import check_range, check_type, first_repeat
 from reassess.core.class_names import MOST_CLASSES
 from reassess.errors import DataError, at
@@ -34,6 +35,9 @@ class _Line:
     classes: list[int | str]
     names: list[str | None]
     reason: str
+    is_golden: bool
+    probability: float | None
+    stratum: str
 
 
 def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
@@ -44,7 +48,9 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
     path
         JSON lines: ``task`` (a whole number from 0, each once), ``image``, ``classes`` (a list of objects, each with
         ``class``, an id, wnid or name, and its ``name``, which may be missing) and ``reason`` (text; may be missing).
-        Other keys are not read.
+        ``golden`` (true: experts answer it too), and ``probability`` and ``stratum`` of an image that was drawn at
+        random, may be missing. The first line may say how images were drawn: ``{"sample": {"for": "golden", "seed": 0,
+        "images": 1, "questions": 2, "predictions": []}}``. Other keys are not read.
     classes
         The classes of the benchmark.
 
@@ -65,7 +71,7 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
     path = as_path(path)
     check_type(Classes, classes, optional=True)
     suffix_of(path, TASK_SUFFIXES, "tasks")
-    lines = list(_lines(path))
+    drawn, lines = _lines(path)
     if not lines:
         raise DataError(
             "empty-file", "file has no tasks", where=path, allowed=f"lines such as {_FORM}", fix="write it again"
@@ -83,29 +89,73 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
         questions = Questions(
             images=tuple(position), image_ids=np.repeat(image_ids, sizes), class_ids=class_ids, classes=classes
         )
+        golden = np.array([line.is_golden for line in lines])
         return Tasks(
             questions=questions,
             indptr=np.concatenate([[0], np.cumsum(sizes)]),
             numbers=np.array([line.number for line in lines], np.int64),
             reasons=tuple(line.reason for line in lines),
+            is_golden=golden if golden.any() else None,
+            sample=_sample(lines, drawn),
         )
 
 
-def _lines(path: Path) -> Iterator[_Line]:
-    for number, line in enumerate(read_lines(path), 1):
-        if line.strip():
-            yield _line(line, number, f"{path}, line {number}")
+def _lines(path: Path) -> tuple[dict[str, Any], list[_Line]]:
+    """How images were drawn, if the first line says it, and the tasks."""
+    drawn: dict[str, Any] = {}
+    lines = []
+    for number, text in enumerate(read_lines(path), 1):
+        if not text.strip():
+            continue
+        where = f"{path}, line {number}"
+        task = _object(text, where)
+        if not lines and not drawn and isinstance(task, dict) and isinstance(task.get("sample"), dict):
+            drawn = task["sample"]
+        else:
+            lines.append(_line(task, number, where))
+    return drawn, lines
 
 
-def _line(text: str, place: int, where: str) -> _Line:
+def _sample(lines: Sequence[_Line], drawn: Mapping[str, Any]) -> Sample | None:
+    """The images with a probability; `DataError` if the lines of an image differ."""
+    by_image: dict[str, _Line] = {}
+    for line in lines:
+        first = by_image.setdefault(line.image, line)
+        if (first.probability, first.stratum) != (line.probability, line.stratum):
+            raise DataError(
+                "two-probabilities",
+                "tasks of an image have different probabilities or strata",
+                where=line.where,
+                allowed=f"{first.probability}, {first.stratum!r}, as in line {first.at}",
+                found=f"{line.probability}, {line.stratum!r}",
+                fix="draw the images again",
+            )
+    chosen = [line for line in by_image.values() if line.probability is not None]
+    if not chosen:
+        return None
+    purpose, seed, predictions = drawn.get("for"), drawn.get("seed"), drawn.get("predictions")
+    return Sample(
+        images=tuple(line.image for line in chosen),
+        probabilities=np.array([line.probability for line in chosen], np.float64),
+        strata=tuple(line.stratum for line in chosen),
+        purpose=purpose if isinstance(purpose, str) else "",
+        seed=seed if _is_number(seed, _MOST_NUMBER) else None,
+        predictions=tuple(map(str, predictions)) if isinstance(predictions, list) else (),
+    )
+
+
+def _object(text: str, where: str) -> Any:
     try:
-        task = json.loads(text, object_pairs_hook=each_once(where))
+        return json.loads(text, object_pairs_hook=each_once(where))
     except (ValueError, RecursionError) as error:
         if isinstance(error, DataError):
             raise
         raise DataError(
             "not-json", "line is not JSON", where=where, found=str(error), fix="write the file again"
         ) from error
+
+
+def _line(task: Any, place: int, where: str) -> _Line:
     if not isinstance(task, dict):
         raise _no_task(where, "an object", task)
     if "class" in task and not task.keys() & {"task", "classes"}:
@@ -117,6 +167,7 @@ def _line(text: str, place: int, where: str) -> _Line:
         )
     image: Any = task.get("image")
     number, reason, given = task.get("task", -1), task.get("reason", ""), task.get("classes")
+    is_golden, probability, stratum = task.get("golden", False), task.get("probability"), task.get("stratum", "")
     objects = given if isinstance(given, list) and all(isinstance(each, dict) for each in given) else []
     called, names = ([each.get(key) for each in objects] for key in ("class", "name"))
     are_texts = all(isinstance(each, str) and each.strip() for each in called)
@@ -128,10 +179,17 @@ def _line(text: str, place: int, where: str) -> _Line:
         (objects, "classes: a list of objects, each with a class", given),
         (are_called, "class: an id from 0, or text, in all of the list", called),
         (all(name is None or isinstance(name, str) for name in names), "name: text", names),
+        (isinstance(is_golden, bool), "golden: true or false", is_golden),
+        (probability is None or _is_share(probability), "probability: above 0, and at most 1", probability),
+        (isinstance(stratum, str), "stratum: text", stratum),
     ):
         if not fits:
             raise _no_task(where, allowed, found)
-    return _Line(place, where, number, image, called, names, reason)
+    return _Line(place, where, number, image, called, names, reason, is_golden, probability, stratum)
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1
 
 
 def _is_number(value: Any, most: int) -> bool:
@@ -219,7 +277,8 @@ def write_tasks(path: str | Path, tasks: Tasks, *, force: bool = False) -> None:
 
     A line is ``{"task": 0, "image": "a.png", "classes": [{"class": 7, "name": "cock"}], "reason": "all of the
     image"}``: the number of the task, the image, its classes (each with its id, or its name where classes are written
-    by name, and a short name for people) and why they stand together. No golden question is among them.
+    by name, and a short name for people) and why they stand together. Golden tasks have ``"golden": true``. Tasks about
+    images of a sample have ``probability`` (of being drawn) and ``stratum``, and the first line says how it was drawn.
 
     Parameters
     ----------
@@ -256,12 +315,31 @@ def write_tasks(path: str | Path, tasks: Tasks, *, force: bool = False) -> None:
         for name, class_id in zip(called, questions.class_ids.tolist(), strict=True)
     ]
     ends = tasks.indptr.tolist()
+    sample, golden = tasks.sample, tasks.golden_rows.tolist()
+    drawn = np.full(len(questions.images), -1) if sample is None else sample.rows_of(questions.images)
     with writing(path, force=force) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+        if sample is not None:
+            file.write(json.dumps({"sample": _of_sample(sample, questions, drawn)}, ensure_ascii=False) + "\n")
         for task, number in enumerate(tasks.numbers.tolist()):
-            line = {
+            line: dict[str, Any] = {
                 "task": number,
                 "image": tasks.image(task),
                 "classes": classes[ends[task] : ends[task + 1]],
                 "reason": tasks.reasons[task],
             }
+            if golden[task]:
+                line["golden"] = True
+            if sample is not None and (row := int(drawn[questions.image_ids[ends[task]]])) >= 0:
+                line |= {"probability": float(sample.probabilities[row]), "stratum": sample.strata[row]}
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+def _of_sample(sample: Sample, questions: Questions, drawn: npt.NDArray[np.int64]) -> dict[str, Any]:
+    """How images were drawn."""
+    return {
+        "for": sample.purpose,
+        "seed": sample.seed,
+        "images": len(sample),
+        "questions": int(np.count_nonzero(drawn[questions.image_ids] >= 0)),
+        "predictions": list(sample.predictions),
+    }

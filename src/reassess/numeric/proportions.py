@@ -15,7 +15,7 @@ SMALLEST = 1e-300  # a p-value of it stands for all that is smaller
 _Z = 1.959963984540054  # the normal distribution's 97.5 % point
 
 
-def wilson(hits: int, n: int) -> tuple[float, float] | None:
+def wilson(hits: float, n: int) -> tuple[float, float] | None:
     """95 % interval of a proportion, by Wilson's score method without continuity correction; None if n is 0.
 
     >>> low, high = wilson(42_164, 46_837)

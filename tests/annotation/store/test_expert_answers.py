@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from reassess.annotation import (
     Campaign,
@@ -20,12 +20,12 @@ from reassess.annotation import (
     save_answers,
     skip_task,
 )
-from reassess.annotation.store.campaigns import changing
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.owner_lists import last_entries
 from reassess.annotation.store.practice import PracticeResult
 from reassess.annotation.store.schema import questions
 from reassess.core import StopRule
+from reassess.numeric import BalancedAccuracy
 from tests.annotation.campaigns import MAYBE, NO, NOW, YES, answer_all, campaign_at, give, turn_of, why
 from tests.helpers import message
 
@@ -131,7 +131,7 @@ def test_who_skips_all_practice_images_does_not_reach_the_bar(made: Callable[...
     campaign = made(2, 2, practice=1, bar=bar)
     skip_task(campaign, 2, turn_of(campaign, 2).task, NOW)
     assert why(campaign, 2) == "failed"
-    assert practised(campaign) == PracticeResult(0.0, 0, False)
+    assert practised(campaign) == PracticeResult(BalancedAccuracy(0.0, 0.0, 0, 0), False)
 
 
 def test_a_skipped_practice_image_does_not_count(made: Callable[..., Campaign]) -> None:
@@ -144,7 +144,7 @@ def test_a_skipped_practice_image_does_not_count(made: Callable[..., Campaign]) 
     assert turn.practice
     give(campaign, 2, turn, *(2 * row.class_id for row in turn.rows))
     turn_of(campaign, 2)
-    assert practised(campaign) == PracticeResult(2.0, 2, True)
+    assert practised(campaign) == PracticeResult(BalancedAccuracy(1.0, 1.0, 1, 1), True)
 
 
 def test_nobody_gets_rid_of_a_wrong_practice_answer_when_what_is_right_was_told(made: Callable[..., Campaign]) -> None:
@@ -154,7 +154,7 @@ def test_nobody_gets_rid_of_a_wrong_practice_answer_when_what_is_right_was_told(
     skip_task(campaign, 2, turn.task, NOW)
     assert last_entries(campaign, 1)[0].what != "skip"
     assert why(campaign, 2) == "failed"
-    assert practised(campaign) == PracticeResult(0.0, 2, False)
+    assert practised(campaign) == PracticeResult(BalancedAccuracy(0.0, 0.0, 1, 1), False)
 
 
 def test_the_truth_is_not_told_of_a_turn_that_was_excluded_or_skipped(made: Callable[..., Campaign]) -> None:
@@ -169,12 +169,46 @@ def test_the_truth_is_not_told_of_a_turn_that_was_excluded_or_skipped(made: Call
     assert give(campaign, other, turn, YES) == {}
 
 
-def test_who_can_be_asked_nothing_for_practice_begins(made: Callable[..., Campaign]) -> None:
-    """The truth of the practice question is not known any more."""
-    campaign = made(1, 1, practice=1, bar=0.5)
-    with changing(campaign) as change:
-        change.connection.execute(update(questions).where(questions.c.golden).values(truth=None))
-    assert not turn_of(campaign, 2).practice
+@pytest.mark.parametrize("bar", [None, 0.7])
+def test_practice_begins_once_experts_have_answered_or_skipped_its_tasks(
+    made: Callable[..., Campaign], bar: float | None
+) -> None:
+    campaign = made(2, 2, 2, practice=2, bar=bar, experts=None)
+    assert why(campaign, 1) == "experts"
+    assert "experts have not answered 2 of 2 practice tasks" in str(progress_of(campaign, NOW).practice.waits_for)
+    expert = add_person(campaign, "kim", "expert")
+    seen = []
+    while why_waiting(campaign) and len(seen) < 3:
+        turn = turn_of(campaign, expert)
+        seen.append(turn.task)
+        if len(seen) == 1:
+            skip_task(campaign, expert, turn.task, NOW)
+        else:
+            give(campaign, expert, turn, *(YES * (row.class_id == 1) for row in turn.rows))
+    assert turn_of(campaign, 1).practice
+    answer_all(campaign, 1, lambda row: YES * (row.class_id == 1))
+    result = practised(campaign)
+    assert (result.accuracy.value, result.passed) == (1.0, None if bar is None else True)
+
+
+def why_waiting(campaign: Campaign) -> str | None:
+    return progress_of(campaign, NOW).practice.waits_for
+
+
+def test_nobody_begins_practice_that_nobody_can_pass(made: Callable[..., Campaign]) -> None:
+    """Experts say yes to all; an owner can admit raters, and an expert can change an answer."""
+    campaign = made(2, 2, practice=1, bar=0.7, experts=None)
+    expert = add_person(campaign, "kim", "expert")
+    turns = answer_all(campaign, expert, YES)
+    assert why_waiting(campaign) == "no practice question is invalid, so nobody can reach the bar"
+    assert why(campaign, 1) == "experts"
+    bob = add_person(campaign, "bob")
+    admit(campaign, bob, NOW)
+    assert not turn_of(campaign, bob).practice
+    for turn in turns:
+        give(campaign, expert, turn, *(YES * (row.class_id == 1) for row in turn.rows), revision=1)
+    assert why_waiting(campaign) is None
+    assert turn_of(campaign, 1).practice
 
 
 def test_to_an_expert_practice_tasks_are_golden_ones_and_nothing_is_told(made: Callable[..., Campaign]) -> None:

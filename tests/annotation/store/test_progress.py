@@ -22,7 +22,7 @@ from reassess.annotation import (
 )
 from reassess.annotation.store.practice import PracticeResult
 from reassess.annotation.store.schema import answers
-from reassess.numeric import Proportion
+from reassess.numeric import BalancedAccuracy
 from tests.annotation.campaigns import MAYBE, NOW, YES, answer_all, campaign_at, give, raters_of, turn_of, vote_on_all
 
 HOUR = 3600.0
@@ -46,7 +46,7 @@ def test_a_campaign_that_was_just_made_wants_all_its_votes(campaign: Campaign) -
     assert (expert.name, expert.role, expert.votes, expert.given) == ("eve", "expert", 0, 5)
     assert (progress.golden, expert.last) == (5, None)  # of answers that came with the campaign
     assert (rater.name, rater.stage, rater.linked, rater.votes, rater.seconds) == ("rater 2", "rating", True, 0, None)
-    assert (rater.golden, rater.practice, rater.flags, rater.last) == (Proportion(0, 0), None, (), None)
+    assert (rater.golden, rater.practice, rater.flags, rater.last) == (BalancedAccuracy(0, 0, 0, 0), None, (), None)
 
 
 def test_votes_of_the_last_hour_and_day_give_the_end(campaign: Campaign) -> None:
@@ -79,8 +79,9 @@ def test_how_practice_went_is_told_of_each_rater(
             next_turn(campaign, number, NOW)
     add_person(campaign, "di")
     ann, bo, cy, di = (one.practice for one in progress_of(campaign, NOW).raters if one.role == "rater")
-    assert (ann, bo) == (PracticeResult(2.5, 4, passed[0]), PracticeResult(0.0, 4, passed[1]))
-    assert (cy, di) == (PracticeResult(2.0, 2, None), None)
+    assert ann == PracticeResult(BalancedAccuracy(1.5, 1.0, 2, 2), passed[0])
+    assert bo == PracticeResult(BalancedAccuracy(0.0, 0.0, 2, 2), passed[1])
+    assert (cy, di) == (PracticeResult(BalancedAccuracy(1.0, 1.0, 1, 1), None), None)
 
 
 @pytest.mark.parametrize(

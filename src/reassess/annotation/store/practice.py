@@ -6,21 +6,27 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, or_, select, update
+import numpy as np
+from sqlalchemy import Connection, Row, and_, exists, func, or_, select, update
 
-from reassess.annotation.running_posterior import count_agreements
+from reassess.annotation.practice_round import PracticeRound
 from reassess.annotation.store.campaigns import Campaign, Transaction
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.schema import Kind, Role, Stage, State, answers, people, questions, tasks, turns
+from reassess.core import KNOWN_ANSWERS, VALIDITY
+from reassess.numeric import BalancedAccuracy
 
 
 @dataclass(frozen=True)
 class PracticeResult:
     """The result of a rater's practice round."""
 
-    correct: float  # answers that agree with the experts; maybe counts half
-    asked: int  # questions, without those of skipped images
+    accuracy: BalancedAccuracy  # over practice questions, without those of skipped images
     passed: bool | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The object in JSON documents."""
+        return {**self.accuracy.to_json(), "passed": self.passed}
 
 
 def practice_size(campaign: Campaign) -> int:
@@ -28,6 +34,18 @@ def practice_size(campaign: Campaign) -> int:
     with reading(campaign.engine) as connection:
         size: int = connection.execute(PRACTICE_TASKS).scalar_one()
     return size
+
+
+def practice_round(connection: Connection, bar: float | None) -> PracticeRound:
+    """The practice tasks of a campaign with this bar, and the truths that experts have given."""
+    truths = {row.truth: row.n for row in connection.execute(_TRUTHS)}
+    return PracticeRound(
+        tasks=connection.scalar(PRACTICE_TASKS) or 0,
+        unanswered=connection.scalar(_UNANSWERED) or 0,
+        n_invalid=truths.get(0, 0),
+        n_valid=truths.get(1, 0),
+        bar=bar,
+    )
 
 
 def end_practice(change: Transaction, person: Row[Any]) -> Row[Any]:
@@ -47,21 +65,36 @@ def practice_results(connection: Connection, bar: float | None) -> dict[int, Pra
     }
 
 
-PRACTICE_TASKS = select(func.count()).select_from(tasks).where(tasks.c.kind == Kind.PRACTICE)  # their number
+_IS_PRACTICE = tasks.c.kind == Kind.PRACTICE
+PRACTICE_TASKS = select(func.count()).select_from(tasks).where(_IS_PRACTICE)  # their number
+_SKIPPED_BY_EXPERT = (
+    exists()
+    .where(turns.c.task == tasks.c.id, turns.c.state == State.SKIPPED)
+    .where(turns.c.person.in_(select(people.c.id).where(people.c.role == Role.EXPERT)))
+)
+_UNANSWERED = PRACTICE_TASKS.where(
+    ~exists().where(questions.c.task == tasks.c.id, questions.c.truth.is_not(None)), ~_SKIPPED_BY_EXPERT
+)
+_TRUTHS = (
+    select(questions.c.truth, func.count().label("n"))
+    .select_from(questions.join(tasks))
+    .where(_IS_PRACTICE)
+    .group_by(questions.c.truth)
+)
 # Answers of raters to practice questions; also questions of skipped images.
 _PRACTICE_ANSWERS = (
     select(people.c.id, people.c.stage, questions.c.truth, answers.c.answer, turns.c.state)
     .select_from(turns.join(people).join(tasks).join(questions))
     .outerjoin(answers, and_(answers.c.question == questions.c.id, answers.c.person == people.c.id))
-    .where(people.c.role == Role.RATER, tasks.c.kind == Kind.PRACTICE, questions.c.truth.is_not(None))
+    .where(people.c.role == Role.RATER, _IS_PRACTICE, questions.c.truth.is_not(None))
     .where(or_(answers.c.answer.is_not(None), turns.c.state == State.SKIPPED))
 )
 
 
 def _result(rows: Iterable[Row[Any]], bar: float | None) -> PracticeResult:
-    rows = list(rows)
-    pairs = [(row.truth, row.answer) for row in rows if row.state != State.SKIPPED]
-    correct, asked = count_agreements(pairs), len(pairs)
-    if bar is None:
-        return PracticeResult(correct, asked, None)
-    return PracticeResult(correct, asked, correct / asked >= bar if asked else not rows)
+    confusion = np.zeros((len(VALIDITY), len(KNOWN_ANSWERS)), np.int64)
+    for row in rows:
+        if row.state != State.SKIPPED:
+            confusion[row.truth, row.answer] += 1
+    accuracy = BalancedAccuracy.of(confusion)
+    return PracticeResult(accuracy, None if bar is None else accuracy.reaches(bar))

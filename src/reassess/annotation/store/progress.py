@@ -10,14 +10,14 @@ import numpy.typing as npt
 from sqlalchemy import Connection, Integer, Row, and_, bindparam, case, cast, exists, func, select
 
 from reassess.aggregation import golden_votes, rater_flags
-from reassess.aggregation.reliability import right_answers
 from reassess.aggregation.reliability_result import FLAGS
+from reassess.annotation.practice_round import PracticeRound
 from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import check_whole, reading
 from reassess.annotation.store.export import COUNTED, golden_votes_of
 from reassess.annotation.store.owner_lists import split_golden
-from reassess.annotation.store.practice import PracticeResult, practice_results
+from reassess.annotation.store.practice import PracticeResult, practice_results, practice_round
 from reassess.annotation.store.schema import (
     Role,
     Stage,
@@ -32,9 +32,8 @@ from reassess.annotation.store.schema import (
     turns,
 )
 from reassess.core import KNOWN_ANSWERS, VALIDITY, Id
-from reassess.core.answers import known_weights
 from reassess.errors import DataError
-from reassess.numeric import Proportion
+from reassess.numeric import BalancedAccuracy
 
 _HOUR, _DAY, _CENTURY = 3600.0, 86_400.0, 3.2e9  # seconds
 _TENTHS = 10  # of a second: the precision of times
@@ -55,7 +54,7 @@ class RaterProgress:
     given: int
     seconds: float | None  # median time of an answer
     confusion: npt.NDArray[np.int64]
-    golden: Proportion  # correct answers of all to golden questions; maybe is wrong
+    golden: BalancedAccuracy  # of answers to golden questions, without practice
     practice: PracticeResult | None  # result of the practice round
     flags: tuple[str, ...]
     last: float | None
@@ -73,7 +72,7 @@ class RaterProgress:
             "answers": self.answers.tolist(),
             "confusion": self.confusion.tolist(),
             "golden": self.golden.to_json(),
-            "practice": self.practice and vars(self.practice),
+            "practice": self.practice and self.practice.to_json(),
             "flags": list(self.flags),
         }
 
@@ -99,6 +98,7 @@ class Progress:
     golden_valid: int
     golden_unknown: int  # too few experts have answered
     golden_split: int  # golden questions where experts disagree
+    practice: PracticeRound
     raters: tuple[RaterProgress, ...]  # all people, by number
 
     @property
@@ -113,7 +113,8 @@ class Progress:
 
     def to_json(self) -> dict[str, Any]:
         """The object in JSON documents."""
-        return {**vars(self), "questions": self.questions, "raters": [one.to_json() for one in self.raters]}
+        parts = {"practice": self.practice.to_json(), "raters": [one.to_json() for one in self.raters]}
+        return {**vars(self), "questions": self.questions, **parts}
 
 
 def progress_of(campaign: Campaign, now: float) -> Progress:
@@ -129,6 +130,7 @@ def progress_of(campaign: Campaign, now: float) -> Progress:
         uncounted = (connection.scalar(_EXCLUDED) or 0) if connection.scalar(_RECOUNTED) else 0
         answered, confusion = _answers_by_person(connection, everybody, now), _confusion(connection, everybody)
         practice = practice_results(connection, campaign.bar)
+        practised = practice_round(connection, campaign.bar)
     raters = tuple(_raters(campaign, everybody, answered, confusion, practice))
     every = [row for rows in answered.values() for row in rows]
     votes_needed = (
@@ -151,6 +153,7 @@ def progress_of(campaign: Campaign, now: float) -> Progress:
         skipped=skipped,
         **{f"golden_{what}": truths.get(truth, 0) for what, truth in _GOLDEN},
         golden_split=len(split_golden(campaign)),
+        practice=practised,
         raters=raters,
     )
 
@@ -191,7 +194,7 @@ def _raters(
             given=sum(one.given for one in answered[row.id]),
             seconds=_median(answered[row.id]),
             confusion=own,
-            golden=Proportion(int(own[_CORRECT].sum()), int(own.sum())),
+            golden=BalancedAccuracy.of(own),
             practice=practice.get(row.id),
             flags=flags.get(f"{row.role} {row.id}", ()),
             last=max((one.last for one in answered[row.id] if one.last is not None), default=None),
@@ -207,7 +210,6 @@ def _end(rows: Sequence[Row[Any]], needed: int, now: float) -> float | None:
 
 
 _GOLDEN = ("invalid", 0), ("valid", 1), ("unknown", None)
-_CORRECT = right_answers(VALIDITY, KNOWN_ANSWERS, known_weights(KNOWN_ANSWERS))
 _QUESTIONS = (
     select(questions.c.ended, func.count().label("n"), func.sum(questions.c.votes).label("votes"))
     .where(~questions.c.golden)

@@ -9,13 +9,14 @@ from sqlalchemy import Connection, Row, bindparam, literal_column, or_, select, 
 from reassess.annotation.store.campaigns import Campaign, Transaction, changing
 from reassess.annotation.store.choosing import ASKED_OF, ChosenTask, choose_task, first_place, is_left
 from reassess.annotation.store.database import reading
-from reassess.annotation.store.practice import end_practice
+from reassess.annotation.store.practice import end_practice, practice_round
 from reassess.annotation.store.schema import WITHDRAWN, Kind, Role, Stage, State, cursors, images, tasks, turns
 from reassess.errors import DataError
 
 _MOST_HELD = 2  # turns of a rater at a time: the one on the screen, and the next
 
-Reason = Literal["consent", "paused", "excluded", "failed", "waiting", "finished"]  # why a person gets no task now
+# Why a person gets no task now; `experts`: practice waits for their answers.
+Reason = Literal["consent", "paused", "excluded", "failed", "experts", "waiting", "finished"]
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,8 @@ def _next_turn(change: Transaction, person: int, now: float, held: Sequence[int]
     held = sorted(set(held) - {turn.task for turn in begun})  # their lease has expired
     if row.has_lapsed and (again := _resume(change, row, held, now + change.rules.lease)) is not None:
         return again
+    if row.stage == Stage.PRACTICE and practice_round(change.connection, change.campaign.bar).waits_for is not None:
+        return "waiting" if begun else "experts"
     choice = choose_task(change, row, held)
     if choice is None and row.stage == Stage.PRACTICE and not begun:
         row = end_practice(change, row)

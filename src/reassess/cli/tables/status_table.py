@@ -11,8 +11,9 @@ from reassess.data import BenchmarkCheck, NameProblem, PartCheck
 from reassess.text import counted, some
 
 if TYPE_CHECKING:
-    from reassess.annotation import Progress, RaterProgress
+    from reassess.annotation import PracticeRound, Progress, RaterProgress
 
+BALANCED = "mean of the accuracy on valid and on invalid questions; maybe counts half"
 _SINGULAR = {"classes": "class"}
 _PLURAL = {"class": "classes"}
 _MOST_ANSWERS = 10
@@ -131,18 +132,16 @@ def print_progress(call: Call, progress: "Progress") -> None:
         call.tell("nobody has been invited yet")
         return
     rows = [_row(one, progress.golden) for one in progress.raters]
-    columns = ["name", "role", "stage", "votes", "seconds", "golden", "correct %", "95 %", "last answer", "flags"]
+    columns = ["name", "role", "stage", "votes", "seconds", "golden", "balanced %", "95 %", "last answer", "flags"]
     practised = any(one.practice for one in progress.raters)
     if practised:
-        columns.insert(3, "practice")
+        columns.insert(3, "practice %")
         for row, one in zip(rows, progress.raters, strict=True):
             row.insert(3, _practice(one))
     print_table(columns, rows, text_columns=3)
-    call.note(
-        "seconds: median time of an answer; golden: answers to golden questions; correct: of those; maybe is wrong"
-    )
-    if practised:
-        call.note("practice: answers that agree with the experts; maybe counts half")
+    call.note("seconds: median time of an answer; golden: answers to golden questions")
+    call.note(f"balanced{', practice' if practised else ''}: {BALANCED}")
+    call.note("95 %: interval over questions (Newcombe's hybrid score method)")
     if any(one.role == "expert" and one.given and one.last is None for one in progress.raters):
         call.note("an expert without a last answer: the answers came with the campaign")
     if any(one.stage == "failed" and not one.excluded for one in progress.raters):
@@ -150,6 +149,19 @@ def print_progress(call: Call, progress: "Progress") -> None:
     for flag, why in _FLAGS.items():
         if any(flag in one.flags for one in progress.raters):
             call.note(f"{flag}: {why}")
+
+
+def practice_in_words(practice: "PracticeRound") -> Iterator[str]:
+    """What the practice round waits for, or how likely it is passed without looking."""
+    if practice.waits_for is not None:
+        yield f"raters cannot begin practice: {practice.waits_for}"
+    if (chances := practice.blind_chances) is not None:
+        questions = f"{practice.n_valid + practice.n_invalid:,} questions, {practice.n_valid:,} valid"
+        yield f"practice: {questions}, {practice.n_invalid:,} invalid; bar {practice.bar:g} (balanced accuracy)"
+        constant = max(chance for name, chance in chances.items() if name.startswith("always"))
+        shown = {"random": chances["random answers"], "random no or yes": chances["random no or yes"]}
+        told = [f"{name} {percent(chance)} %" for name, chance in {**shown, "always the same": constant}.items()]
+        yield f"chance to pass without looking: {', '.join(told)}"
 
 
 def states_in_words(progress: "Progress") -> str:
@@ -167,6 +179,7 @@ def _summary(progress: "Progress") -> Iterator[str]:
         yield f"golden: {progress.golden_valid:,} valid, {progress.golden_invalid:,} invalid{unknown}"
     if progress.golden_split:
         yield f"experts disagree on {counted(progress.golden_split, 'golden question')}: see the owner page"
+    yield from practice_in_words(progress.practice)
     yield (
         f"{counted(progress.votes, 'vote')}, {progress.last_hour:,} in the last hour, {progress.last_day:,} in the "
         f"last 24 hours; at most {counted(progress.votes_needed, 'more vote')} needed"
@@ -190,8 +203,8 @@ def _row(one: "RaterProgress", golden: int) -> list[str | None]:
         f"{one.votes:,}",
         None if one.seconds is None else f"{one.seconds:.1f}",
         f"{one.given:,} of {golden:,}" if one.role == "expert" else f"{one.golden.n:,}",
-        percent(one.golden),
-        percents(one.golden),
+        percent(one.golden.value),
+        percents(one.golden.interval),
         None if one.last is None else _time(one.last),
         ", ".join(one.flags),
     ]
@@ -201,7 +214,10 @@ def _practice(one: "RaterProgress") -> str | None:
     if one.practice is None:
         return None
     passed = {True: ", passed", False: ", failed", None: ""}[one.practice.passed]
-    return f"{one.practice.correct:g} of {one.practice.asked:,}{passed}"
+    found = one.practice.accuracy
+    if found.interval is None:  # questions of one truth
+        return f"{found.invalid + found.valid:g} of {found.n:,}{passed}"
+    return f"{percent(found.value)} ({percents(found.interval)}){passed}"
 
 
 def _time(seconds: float) -> str:

@@ -37,12 +37,14 @@ def test_status_shows_progress_and_raters(status: Runner, work: Callable[..., No
 golden: 4 valid, 4 invalid
 16 votes, 0 in the last hour, 16 in the last 24 hours; at most 8 more votes needed
 more raters needed: nobody is left to answer 8 open questions
-name   role     stage    votes   seconds   golden   correct %             95 %            last answer   flags
-─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-eve    expert   rating       0         -   8 of 8           -                -                      -
-ann    rater    rating       8       3.0        8       100.0   67.56 to 100.0   2001-09-09 01:46 UTC     few
-bob    rater    rating       8       3.0        8       100.0   67.56 to 100.0   2001-09-09 01:46 UTC     few
-seconds: median time of an answer; golden: answers to golden questions; correct: of those; maybe is wrong
+name   role     stage    votes   seconds   golden   balanced %             95 %            last answer   flags
+──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+eve    expert   rating       0         -   8 of 8            -                -                      -
+ann    rater    rating       8       3.0        8        100.0   65.36 to 100.0   2001-09-09 01:46 UTC     few
+bob    rater    rating       8       3.0        8        100.0   65.36 to 100.0   2001-09-09 01:46 UTC     few
+seconds: median time of an answer; golden: answers to golden questions
+balanced: mean of the accuracy on valid and on invalid questions; maybe counts half
+95 %: interval over questions (Newcombe's hybrid score method)
 an expert without a last answer: the answers came with the campaign
 few: under 20 golden votes for one truth, or on under 20 images
 next: reassess annotate invite pets.db NAME...
@@ -76,9 +78,10 @@ def test_status_shows_practice_and_disagreeing_experts(create: Runner, run: Runn
     assert lines[2] == "experts disagree on 1 golden question: see the owner page"
     (heading,) = [line for line in lines if line.startswith("name")]
     (ann,) = [line for line in lines if line.startswith("ann")]
-    column = slice(heading.index("practice") + len("practice") - len("3 of 4, failed"), heading.index("practice") + 8)
-    assert ann[column] == "3 of 4, failed"
-    assert "practice: answers that agree with the experts; maybe counts half" in lines
+    told = "83.33 (37.50 to 96.93), failed"
+    column = slice(heading.index("practice %") + len("practice %") - len(told), heading.index("practice %") + 10)
+    assert ann[column] == told
+    assert "practice: 4 questions, 1 valid, 3 invalid; bar 0.9 (balanced accuracy)" in lines
 
 
 def test_document_has_everything(status: Runner, work: Callable[..., None]) -> None:
@@ -104,6 +107,8 @@ def test_document_has_everything(status: Runner, work: Callable[..., None]) -> N
         "golden_valid": 4,
         "golden_unknown": 0,
         "golden_split": 0,
+        "practice": dict.fromkeys(["tasks", "unanswered", "n_invalid", "n_valid"], 0)
+        | dict.fromkeys(["bar", "waits_for", "blind_chances"]),
     }
     ann = {"id": 2, "name": "ann", "role": "rater", "stage": "rating", "excluded": False, "linked": True}
     ann |= {"answers": [4, 0, 4], "votes": 8, "given": 16, "seconds": 3.0, "practice": None, "flags": ["few"]}

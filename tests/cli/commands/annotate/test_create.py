@@ -38,11 +38,18 @@ def test_a_campaign_has_its_options_and_the_parts_of_the_folder(create: Runner, 
     write_files(pets, {"pets/examples/cat/a.png": picture(9, "PNG"), "pets/examples/dog/b.jpg": picture(10)})
     options = ["--per-question", "3", "--stop", "0.05,0.95", "--golden-share", "0.25", "--practice", "1"]
     options += ["--bar", "0.75", "--seed", "7", "--original", "pets/original.csv"]
-    assert create(*options).out.splitlines()[:3] == [
+    result = create(*options)
+    assert result.out.splitlines()[:5] == [
         "pets.db: 4 tasks, 8 questions, at most 24 votes (at most 3 per question)",
         "golden: 4 tasks, 8 questions (8 answered by experts), 1 task for practice",
+        "practice: 2 questions, 1 valid, 1 invalid; bar 0.75 (balanced accuracy)",
+        "chance to pass without looking: random 33.33 %, random no or yes 25.00 %, always the same 0.00 %",
         "images: 8, hashed in pets/images, 2 example images",
     ]
+    assert result.err == (
+        "Warning: practice is too easy to pass without looking: random answers, 33.33 %\n"
+        "  fix: more practice questions (--practice), or a higher --bar\n"
+    )
     with annotation.using_campaign("pets.db") as campaign:
         rules = campaign.rules
         assert (rules.per_question, rules.golden_share, rules.seed) == (3, 0.25, 7)

@@ -68,7 +68,7 @@ async function patiently(promise) {
 
 function rest(why) {
   showPanel(why);
-  if (why === "waiting" || why === "paused") timer = setTimeout(load, 1000 * AGAIN);
+  if (["experts", "waiting", "paused"].includes(why)) timer = setTimeout(load, 1000 * AGAIN);
 }
 
 function fail(error) {

@@ -15,17 +15,19 @@ from reassess.cli.call import FILE, Call, Range, call_options, counting
 from reassess.cli.campaign_inputs import CampaignParts, load_campaign_parts, written_campaign_argument
 from reassess.cli.help_pages import Command
 from reassess.cli.options import STOP, ParsedType, benchmark_option
+from reassess.cli.tables.status_table import practice_in_words
 from reassess.core import Benchmark, StopRule
 from reassess.data import check_place, open_images
 from reassess.errors import DataError, ReassessWarning
 from reassess.formats.files import check_output, exists, read_lines
-from reassess.text import counted
+from reassess.text import counted, percent
 
 if TYPE_CHECKING:
     from reassess.annotation import CampaignPlan, ExampleImage
 
 
 _VOTES, _GOLDEN_SHARE = 5, 0.1
+_OFTEN = 0.05  # probability to pass practice without looking
 _SETTINGS = ("name", "threshold", "match")
 _CONSENT, _EXAMPLES = "consent.md", "examples"  # of a benchmark folder
 
@@ -87,7 +89,8 @@ def _golden(text: str) -> int | str:
     "--bar",
     type=Range(0, 1),
     metavar="SHARE",
-    help="Share of practice answers that must agree with the experts.  [default: none]",
+    help="Balanced accuracy needed to pass practice: the mean of the accuracy on valid and on invalid questions.  "
+    "[default: none]",
 )
 @click.option(
     "--original", metavar="NAME|FILE", help="Count original labels as one vote each.  [default: no such votes]"
@@ -161,6 +164,21 @@ def create(
     experts = "" if parts.golden_tasks is None or any(truth is not None for truth in plan.truth) else ":expert"
     call.next("annotate", "invite", annotation.shown_address(campaign), f"NAME{experts}...")
     _report(call, campaign, plan, parts)
+    _warn_of_chance(plan)
+
+
+def _warn_of_chance(plan: "CampaignPlan") -> None:
+    """Warn about a practice round that people often pass without looking."""
+    chances = plan.practice_round.blind_chances or {}
+    name = max(chances, key=chances.__getitem__, default=None)
+    if name is not None and chances[name] > _OFTEN:
+        warnings.warn(
+            ReassessWarning(
+                f"practice is too easy to pass without looking: {name}, {percent(chances[name])} %",
+                "more practice questions (--practice), or a higher --bar",
+            ),
+            stacklevel=2,
+        )
 
 
 def _check_output(call: Call, campaign: str | Path, benchmark: Benchmark | None) -> None:
@@ -222,6 +240,7 @@ def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: Campa
             "answered_by_experts": known,
             "golden_split": plan.golden_split,
             "practice_tasks": practised,
+            "practice": plan.practice_round.to_json(),
             "example_images": len(plan.examples),
         }
         call.print_document("annotate", results)
@@ -243,8 +262,13 @@ def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: Campa
             )
         if plan.rules.stop is not None and not known:
             call.tell("the stop rule closes no question until experts have answered: invite them first")
+        for line in practice_in_words(plan.practice_round):
+            call.tell(line)
+        if plan.bar is not None and plan.practice_round.unanswered:
+            call.tell("status will say how likely it is to pass without looking, once experts have answered")
         if practised > plan.practice:
-            call.note(f"practice takes all tasks of an image, so it has more than {plan.practice:,}")
+            both = " and a bar needs questions of both truths," if plan.bar is not None else ""
+            call.note(f"practice takes all tasks of an image,{both} so it has more than {plan.practice:,}")
         if larger := int((plan.tasks.sizes > golden.sizes.max()).sum()):
             call.note(
                 f"{counted(larger, 'task')} with more questions than any golden task: raters can recognise golden "

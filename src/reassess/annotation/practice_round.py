@@ -1,0 +1,88 @@
+"""The practice round: which golden tasks are for it, whether it can begin, and how likely it is passed without looking.
+
+Pure functions.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core import VALIDITY, Tasks
+from reassess.numeric import BLIND_ANSWERS, chance_to_reach
+from reassess.text import counted
+
+
+@dataclass(frozen=True)
+class PracticeRound:
+    """The tasks for practice, and the truths of their questions so far."""
+
+    tasks: int
+    unanswered: int  # tasks that no expert has answered or skipped
+    n_invalid: int  # questions
+    n_valid: int
+    bar: float | None
+
+    @property
+    def has_one_truth(self) -> bool:
+        """Whether experts have answered, but not found questions of both truths, which a bar needs."""
+        is_one = not self.n_invalid or not self.n_valid
+        return self.bar is not None and self.tasks > 0 and not self.unanswered and is_one
+
+    @property
+    def waits_for(self) -> str | None:
+        """Why no rater can begin practice now; None if they can."""
+        if self.unanswered:
+            return f"experts have not answered {self.unanswered:,} of {counted(self.tasks, 'practice task')}"
+        if not self.has_one_truth:
+            return None
+        truths = [name for name, n in zip(VALIDITY, (self.n_invalid, self.n_valid), strict=True) if not n]
+        return f"no practice question is {' or '.join(truths)}, so nobody can reach the bar"
+
+    @property
+    def blind_chances(self) -> dict[str, float] | None:
+        """Probability to pass without looking, for ways to answer; None without a bar, or while raters wait."""
+        if self.bar is None or not self.tasks or self.waits_for is not None:
+            return None
+        return {
+            name: chance_to_reach(self.bar, self.n_invalid, self.n_valid, [answers] * len(VALIDITY))
+            for name, answers in BLIND_ANSWERS.items()
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """The object in JSON documents."""
+        return {**vars(self), "waits_for": self.waits_for, "blind_chances": self.blind_chances}
+
+
+def draw_practice(
+    golden: Tasks,
+    truth: Sequence[int | None],
+    is_asked: npt.NDArray[np.bool_],
+    count: int,
+    *,
+    seed: int,
+    both_truths: bool,
+) -> npt.NDArray[np.bool_]:
+    """Draw golden tasks for practice: images, until they have enough tasks, and with `both_truths` questions of both.
+
+    Tasks to be voted on are about none of these images (`is_asked`, by golden image). Images with a known truth in each
+    of their tasks come first. Practice takes all tasks of an image or none: a rater who has seen the experts' answers
+    about an image is no longer blind to it.
+    """
+    values = np.array([-1 if one is None else one for one in truth])
+    begins, image_of = golden.indptr[:-1], golden.questions.image_ids[golden.indptr[:-1]]
+    is_known = np.logical_or.reduceat(values >= 0, begins)
+    free = image_of[~is_asked[image_of]]
+    known = np.setdiff1d(free, image_of[~is_known])
+    rng = np.random.default_rng(seed)
+    drawn = np.concatenate([rng.permutation(known), rng.permutation(np.setdiff1d(free, known))])
+    sizes = np.bincount(image_of, minlength=len(golden.questions.images))
+    chosen = drawn[np.cumsum(sizes[drawn]) - sizes[drawn] < count]
+    if both_truths and count and np.isin(chosen, known).all():
+        for value in range(len(VALIDITY)):
+            having = np.unique(golden.questions.image_ids[values == value])
+            if not np.isin(chosen, having).any():
+                chosen = np.append(chosen, drawn[np.isin(drawn, having)][:1])
+    return np.isin(image_of, chosen)

@@ -1,0 +1,108 @@
+"""A random sample of images, with the probability that each was drawn."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.checks import check_length, check_range, check_text
+from reassess.core.image_names import join, unique_images
+from reassess.errors import DataError
+from reassess.numeric.arrays import freeze
+from reassess.text import counted
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Images that were drawn at random, each with its probability of being drawn.
+
+    An image that was drawn with probability p stands for 1 / p images. Within a stratum, images were drawn separately.
+
+    Parameters
+    ----------
+    images
+        Names of the drawn images, each once.
+    probabilities
+        float64, shape (images,): above 0, and at most 1.
+    strata
+        The stratum of each image, such as ``suspicion high``; may be empty.
+    purpose
+        What the sample is for, such as ``golden``; empty if unknown.
+    seed
+        Seed of the draw; None if unknown.
+    predictions
+        SHA-256 of the predictions that the draw depends on.
+
+    Examples
+    --------
+    >>> sample = Sample(("a.png", "b.png", "c.png"), np.array([1.0, 0.25, 0.25]), ("high", "low", "low"))
+    >>> sample, sample.weights.sum()
+    (Sample(3 images for about 9), np.float64(9.0))
+    """
+
+    _THING, _HOW_TO_GET = "a sample", "read_sample(FILE), or draw_golden(CANDIDATES, N)"
+
+    images: tuple[str, ...]
+    probabilities: npt.NDArray[np.float64]
+    strata: tuple[str, ...]
+    purpose: str = ""
+    seed: int | None = None
+    predictions: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        unique_images(self.images, "the sample")
+        check_text(self.strata, what="the name of a stratum")
+        for values, things in ((self.probabilities, "probabilities"), (self.strata, "strata")):
+            check_length(len(values), len(self.images), things=things, each="image")
+        where = self._at
+        check_range(self.probabilities, 0, 1, what="probability of being drawn", where=where)
+        if not self.probabilities.all():
+            raise DataError(
+                "out-of-range",
+                "drawn image has the probability 0",
+                where=where(int(np.argmin(self.probabilities))),
+                allowed="above 0, and at most 1",
+                fix="leave the probability of images empty that were not drawn",
+            )
+        freeze(self, "probabilities")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        return f"Sample({counted(len(self), 'image')} for about {self.weights.sum():,.0f})"
+
+    @property
+    def weights(self) -> npt.NDArray[np.float64]:
+        """Number of images that each image stands for: 1 / probability; float64, shape (images,)."""
+        return np.asarray(1 / self.probabilities)
+
+    def rows_of(self, images: Sequence[str]) -> npt.NDArray[np.int64]:
+        """Position of each of `images` in the sample, -1 if it was not drawn."""
+        return join(images, self.images, known_where="the sample")
+
+    def renamed(self, images: Sequence[str]) -> "Sample":
+        """The same sample with other names for the images, one for each."""
+        return replace(self, images=tuple(images))
+
+    def reduced(self, is_left: npt.NDArray[np.bool_]) -> "Sample":
+        """The images that are left, such as those with an answer; their probabilities are lower than before.
+
+        The images that are left stand for all images of their stratum, as if those that are missing had been drawn at
+        random from the stratum.
+        """
+        names, stratum_ids = np.unique(np.array(self.strata, np.str_), return_inverse=True)
+        before, after = (
+            np.bincount(stratum_ids, chosen * self.weights, names.size) for chosen in (np.ones(len(self)), is_left)
+        )
+        rows = np.flatnonzero(is_left)
+        return replace(
+            self,
+            images=tuple(self.images[row] for row in rows.tolist()),
+            probabilities=(self.probabilities * (after / before)[stratum_ids])[rows],
+            strata=tuple(self.strata[row] for row in rows.tolist()),
+        )
+
+    def _at(self, row: int) -> str:
+        return f"image {self.images[row]}"

@@ -1,0 +1,143 @@
+"""Balanced accuracy of answers no, maybe and yes, and how likely a way to answer reaches a bar."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.numeric.proportions import wilson
+
+_HALF_POINTS = np.array([[2, 1, 0], [0, 1, 2]])  # of no, maybe and yes, to invalid and to valid questions
+_EDGE = 1e-9  # a bar that is missed by rounding only is reached
+# Ways to answer without looking: the probability of no, maybe and yes.
+BLIND_ANSWERS = {
+    "random answers": (1 / 3, 1 / 3, 1 / 3),
+    "random no or yes": (0.5, 0.0, 0.5),
+    "always no": (1.0, 0.0, 0.0),
+    "always maybe": (0.0, 1.0, 0.0),
+    "always yes": (0.0, 0.0, 1.0),
+}
+
+
+@dataclass(frozen=True)
+class BalancedAccuracy:
+    """Mean of the accuracy on valid questions (sensitivity) and on invalid ones (specificity); maybe is half correct.
+
+    Parameters
+    ----------
+    invalid, valid
+        Points on invalid and on valid questions: 1 for a correct answer, 0.5 for maybe.
+    n_invalid, n_valid
+        Number of answers.
+
+    Examples
+    --------
+    Who always says no has half of the points, however many questions are invalid.
+
+    >>> always_no = BalancedAccuracy.of([[90, 0, 0], [10, 0, 0]])
+    >>> always_no.value
+    0.5
+    >>> low, high = BalancedAccuracy(14, 2, 15, 3).interval
+    >>> round(low, 3), round(high, 3)
+    (0.543, 0.939)
+    """
+
+    invalid: float
+    valid: float
+    n_invalid: int
+    n_valid: int
+
+    @classmethod
+    def of(cls, confusion: npt.ArrayLike) -> "BalancedAccuracy":
+        """Count points in a matrix of answers: rows invalid and valid, columns no, maybe and yes."""
+        counts = np.asarray(confusion)
+        invalid, valid = ((counts * _HALF_POINTS).sum(axis=1) / 2).tolist()
+        n_invalid, n_valid = counts.sum(axis=1).tolist()
+        return cls(invalid, valid, n_invalid, n_valid)
+
+    @property
+    def n(self) -> int:
+        """Number of answers."""
+        return self.n_invalid + self.n_valid
+
+    @property
+    def specificity(self) -> float | None:
+        """Share of points on invalid questions; None without any."""
+        return self.invalid / self.n_invalid if self.n_invalid else None
+
+    @property
+    def sensitivity(self) -> float | None:
+        """Share of points on valid questions; None without any."""
+        return self.valid / self.n_valid if self.n_valid else None
+
+    @property
+    def value(self) -> float | None:
+        """Balanced accuracy; None unless there are questions of both truths."""
+        if self.specificity is None or self.sensitivity is None:
+            return None
+        return (self.specificity + self.sensitivity) / 2
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """95 % interval over questions, by Newcombe's hybrid score method from the Wilson interval of each share.
+
+        It is half of 1 plus the interval of the difference of two shares: yes to valid and yes to invalid questions.
+        Maybe makes it wider than needed, since an answer that is half correct varies less.
+
+        Source: Newcombe (1998), Statistics in Medicine 17, 873-890, method 10.
+        """
+        value, first, second = self.value, wilson(self.invalid, self.n_invalid), wilson(self.valid, self.n_valid)
+        if value is None or first is None or second is None:
+            return None
+        shares = self.invalid / self.n_invalid, self.valid / self.n_valid
+        below, above = (
+            math.hypot(*(share - bounds[end] for share, bounds in zip(shares, (first, second), strict=True)))
+            for end in (0, 1)
+        )
+        return value - below / 2, value + above / 2
+
+    def reaches(self, bar: float) -> bool:
+        """Whether the balanced accuracy is known and at least `bar`."""
+        return self.value is not None and self.value >= bar - _EDGE
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that JSON documents hold."""
+        low, high = self.interval or (None, None)
+        shares = {"sensitivity": self.sensitivity, "specificity": self.specificity}
+        counts = {"n_valid": self.n_valid, "n_invalid": self.n_invalid}
+        return {"balanced_accuracy": self.value, "low": low, "high": high, **shares, **counts}
+
+
+def chance_to_reach(bar: float, n_invalid: int, n_valid: int, matrix: Sequence[Sequence[float]]) -> float:
+    """Probability that independent answers reach a bar, exactly.
+
+    `matrix` has the probability of no, maybe and yes to an invalid question, and to a valid one.
+
+    >>> blind, careful = [(0.5, 0, 0.5)] * 2, [(0.9, 0, 0.1), (0.1, 0, 0.9)]
+    >>> round(chance_to_reach(0.7, 18, 18, blind), 5), round(chance_to_reach(0.7, 18, 18, careful), 5)
+    (0.00567, 0.99944)
+    """
+    if not n_invalid or not n_valid:
+        return 0.0
+    invalid, valid = (
+        _points(answers, points, n)
+        for answers, points, n in zip(matrix, _HALF_POINTS, (n_invalid, n_valid), strict=True)
+    )
+    reached = invalid[0][:, None] / (4 * n_invalid) + valid[0] / (4 * n_valid) >= bar - _EDGE
+    return float(min(1.0, (invalid[1][:, None] * valid[1] * reached).sum()))
+
+
+def _points(
+    answers: Sequence[float], points: npt.NDArray[np.int64], n: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Numbers of half points in n answers, and the probability of each."""
+    one = np.bincount(points, answers, minlength=3)
+    powers = [one]
+    while 2 ** len(powers) <= n:
+        powers.append(np.convolve(powers[-1], powers[-1]))
+    total = reduce(np.convolve, [power for bit, power in enumerate(powers) if n >> bit & 1])
+    return np.arange(total.size), total

@@ -4,43 +4,35 @@
 import { get } from "./server.js";
 
 const EVERY = 10; // images between two answers of the server
-const line = document.querySelector("#progress");
 const summary = document.querySelector("#summary");
 
 let known = null; // the last answer of the server, counted on
 let steps = 0; // images since
 
-// Ask the server, and show its answer; without a connection, the earlier one stays.
+// Ask the server; without a connection, its earlier answer stays.
 export async function renew() {
   try {
     known = await get("progress");
-    steps = 0;
   } catch {
     return;
   }
-  show();
-}
-
-// Count one more image; `sent` says when the answers to it have arrived.
-export function step(sent) {
-  steps += 1;
-  if (steps >= EVERY || !known) {
-    sent.then(renew);
-    return;
-  }
-  known = { ...known, done: known.done + 1, left: Math.max(1, known.left - 1) };
-  show();
-}
-
-function show() {
-  line.textContent = words(known);
+  steps = 0;
   summary.textContent = summaryWords(known);
 }
 
-function words({ done, left, pace }) {
-  if (!left) return "";
+// Count one more image; return whether it is time to ask the server again.
+export function step() {
+  if (known) known = { ...known, done: known.done + 1, left: Math.max(1, known.left - 1) };
+  steps += 1;
+  return steps >= EVERY || !known;
+}
+
+// Images done and left; null if that is not known.
+export function words() {
+  if (!known?.left) return null;
+  const { done, left, pace } = known;
   const time = pace === null ? "" : `, about ${duration(left * pace)} at this pace`;
-  return `${many(done, "image")} done, at most ${number(left)} left for you${time}`;
+  return `${number(done)} done, at most ${number(left)} left for you${time}`;
 }
 
 function summaryWords({ done, answers, seconds, practice }) {

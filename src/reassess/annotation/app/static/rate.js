@@ -27,6 +27,7 @@ const ADVANCE = "reassess advance"; // name of the setting
 const find = (selector) => document.querySelector(selector);
 const PRACTICE = Number(find("meta[name=practice]").content); // images of the practice round
 const next = find("#next");
+const restButton = find("[data-action=rest]");
 const stage = find("#stage");
 const advances = find("#advance"); // the switch
 
@@ -52,7 +53,7 @@ async function load() {
     const found = await patiently(outbox.send().then(() => turns.stay()));
     pause = 1;
     if (!isHere) return;
-    progress.renew();
+    progress.renew().then(showStage);
     if (found.reason) {
       rest(found.reason);
       return;
@@ -109,8 +110,8 @@ async function goOn() {
     await load();
     return;
   }
+  if (!isOver && progress.step()) sent.then(progress.renew).then(showStage);
   show(ready);
-  if (!isOver) progress.step(sent);
   turns.forget();
   if (!ready.practice) turns.fetchAfter(ready, sent);
 }
@@ -122,23 +123,28 @@ function show(shown) {
   showRating();
   image.show(turn.image);
   rows.show(turn, classes);
-  stage.textContent = stageText();
   lap();
-  if (turn.truths) showTruths();
+  showStage();
   update();
+  if (turn.truths) showTruths();
   announce(`Next image, ${rows.size}. ${stage.textContent}`);
+}
+
+function showStage() {
+  if (turn) stage.textContent = [stageText(), turn.result].filter(Boolean).join(". ");
 }
 
 function stageText() {
   const place = turn.number + 1;
   if (turn.practice) return `Practice: ${Math.min(place, PRACTICE)} of ${PRACTICE}`;
-  if (!turn.isLast) return `Image ${place}`;
+  if (!turn.isLast) return progress.words() ?? `Image ${place}`;
   const steps = 1 + ahead.filter(({ isLast }) => isLast).length;
   return `${steps === 1 ? "Previous image" : `${steps} images back`}: you can change your answers.`;
 }
 
 function update() {
   next.setAttribute("aria-disabled", String(!rows.isComplete));
+  restButton.hidden = Boolean(turn.truths);
   next.firstElementChild.textContent = turn.practice && !turn.truths ? "Check answers" : "Next image";
 }
 
@@ -203,16 +209,16 @@ async function advance() {
 async function reveal() {
   if (!(await outbox.send())) return showNotice(NO_CONNECTION);
   turn.truths = await turns.truths(turn);
-  announce(`${showTruths()} Press Enter to continue.`);
-  update();
+  showTruths();
+  announce(`${turn.result} Press Enter to continue.`);
   if (!turn.isLast) turns.fetchAfter(turn);
 }
 
 function showTruths() {
-  const result = rows.reveal(turn.truths);
-  stage.textContent = `${stageText()}. ${result}`;
+  turn.result = rows.reveal(turn.truths);
+  showStage();
+  update();
   rows.chooseDifferent();
-  return result;
 }
 
 async function goBack() {

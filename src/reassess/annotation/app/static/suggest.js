@@ -7,7 +7,7 @@ const hint = document.querySelector("#other-hint");
 
 export function suggest({ task, practice, rows }, classes) {
   hint.textContent = practice ? "During practice, suggestions are only noted." : "Other raters will be asked about it.";
-  ask(classes, new Set(rows.map((row) => row.class)), async (id, name) => {
+  ask([...classes.values()], new Set(rows.map((row) => row.class)), async (id, name) => {
     try {
       await post("suggest", { task, class: id });
     } catch (error) {

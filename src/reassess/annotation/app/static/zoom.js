@@ -10,6 +10,7 @@ const PAN = 60; // pixels that an arrow key moves the image
 const isOpen = () => dialog.open;
 
 let scale = 1;
+let row = null; // what the next answer is for
 let before = null; // {scale, part} while a key shows the whole image
 
 // Enlarge the image around the pointer, or around its middle; if it is enlarged already, close the dialog.
@@ -19,7 +20,6 @@ export function toggle(event) {
 }
 
 export function close() {
-  before = null;
   dialog.close();
 }
 
@@ -33,7 +33,7 @@ export function whole(isHeld) {
     const { scale: earlier, part } = before;
     before = null;
     if (earlier === null) dialog.close();
-    else {
+    else if (isOpen()) {
       resize(earlier);
       move(part, centre());
     }
@@ -53,8 +53,13 @@ export function pan(across, down) {
   view.scrollTop += PAN * down;
 }
 
-// Show which class the next answer is for, and its answer; null if no answer is possible.
-export function ask(row) {
+// Note which class the next answer is for, and its answer; null if no answer is possible.
+export function ask(chosen) {
+  row = chosen;
+  if (isOpen()) showRow();
+}
+
+function showRow() {
   asked.hidden = !row;
   if (!row) return;
   asked.querySelector("#zoom-class").textContent = row.name;
@@ -66,9 +71,14 @@ export function ask(row) {
 
 // `answered` gets the answer whose button was pressed; `closed` is called when the dialog closes.
 export function watch(answered, closed) {
-  dialog.addEventListener("close", closed);
+  dialog.addEventListener("close", () => {
+    before = null;
+    view.replaceChildren();
+    for (const button of asked.querySelectorAll("button")) button.setAttribute("aria-pressed", "false");
+    closed();
+  });
   page.addEventListener("click", toggle);
-  addEventListener("resize", () => isOpen() && resize(scale));
+  addEventListener("resize", () => isOpen() && zoomTo(scale, centre()));
   dialog.addEventListener("click", ({ target }) => {
     const button = target.closest("button");
     if (button?.dataset.zoom) enlarge(Number(button.dataset.zoom));
@@ -90,7 +100,7 @@ function watchPointers() {
     down.set(pointerId, [clientX, clientY]);
   });
   view.addEventListener("pointermove", ({ pointerId, clientX, clientY }) => {
-    if (!down.has(pointerId)) return;
+    if (!down.has(pointerId) || !isOpen()) return;
     const earlier = [...down.values()];
     down.set(pointerId, [clientX, clientY]);
     const now = [...down.values()];
@@ -110,6 +120,7 @@ function open(size, event) {
   copy.alt = shown.alt;
   copy.draggable = false;
   view.replaceChildren(copy);
+  showRow();
   dialog.showModal();
   resize(size);
   move(part, centre());

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from reassess.annotation.app.request_bodies import HeldTasks, PostedAnswers, SkippedTask, SuggestedClass
 from reassess.annotation.app.sign_in import Caller, get_route, post_route
 from reassess.annotation.store.given_answers import GivenAnswer, save_answers, skip_task
+from reassess.annotation.store.own_progress import own_progress
 from reassess.annotation.store.shown_items import find_example, save_hash, shown_classes, stored_image
 from reassess.annotation.store.suggestions import suggest
 from reassess.annotation.store.turns import Turn, last_turn, next_turn
@@ -45,6 +46,11 @@ def _skip(caller: Caller, body: SkippedTask) -> Response:
 def _suggest(caller: Caller, body: SuggestedClass) -> Response:
     suggest(caller.campaign, caller.person.id, body.task, body.class_id, caller.now)
     return Response(status_code=204)
+
+
+def _progress(caller: Caller) -> Response:
+    progress = own_progress(caller.campaign, caller.person.id)
+    return JSONResponse({**vars(progress), "practice": progress.practice and vars(progress.practice)})
 
 
 def _classes(caller: Caller) -> Response:
@@ -108,6 +114,7 @@ ROUTES = [
     post_route("/answers", PostedAnswers, _answers, _RATERS),
     post_route("/skip", SkippedTask, _skip, _RATERS),
     post_route("/suggest", SuggestedClass, _suggest, _RATERS),
+    get_route("/progress", _progress, _RATERS, is_limited=True),
     get_route("/classes", _classes, _RATERS),
     get_route("/images/{address}", _image, (*_RATERS, "owner"), is_limited=True),
     get_route("/examples/{address}", _example, _RATERS),

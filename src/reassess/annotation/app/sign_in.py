@@ -20,8 +20,8 @@ from reassess.annotation.store.people import SESSION_SECONDS, Person, consent, p
 _Body = TypeVar("_Body", bound=Struct)
 _EVERYBODY = ("rater", "expert", "owner")
 _MODULES = (  # imported by the script of the rating page
-    *("class_search.js", "clock.js", "image.js", "keys.js", "outbox.js", "panels.js", "rows.js", "server.js"),
-    "turns.js",
+    *("breaks.js", "class_search.js", "clock.js", "image.js", "keys.js", "outbox.js", "panels.js", "progress.js"),
+    *("rows.js", "server.js", "suggest.js", "tabs.js", "turns.js", "zoom.js"),
 )
 
 

@@ -51,15 +51,14 @@ def next_turn(campaign: Campaign, person: int, now: float, *, held: Sequence[int
 
 
 def last_turn(campaign: Campaign, person: int, *, held: Sequence[int] = ()) -> Turn | None:
-    """The task that a person finished last, with their answers; the page already has the tasks in `held`.
+    """The task that a person answered last, with their answers; the page already has the tasks in `held`.
 
-    None if there is none, if they skipped its image, or while they get no tasks.
+    Skipped images are passed over. None if there is none, or while they get no tasks.
     """
     with changing(campaign) as change:
         row = change.person(person)
         turn = change.connection.execute(_LAST, {"who": person, "held": held}).first()
-        shows = turn is not None and turn.turn_state == State.DONE
-        return _again(change, turn, row) if shows and _why_blocked(change, row) is None else None
+        return None if turn is None or _why_blocked(change, row) is not None else _again(change, turn, row)
 
 
 def end_expired_turns(campaign: Campaign, now: float) -> None:
@@ -100,7 +99,7 @@ _WITH_TASKS = select(
     *(turns.c.person, turns.c.task, turns.c.shown, turns.c.number, turns.c.state.label("turn_state")),
     *(tasks.c.id, tasks.c.kind, tasks.c.position, images.c.address),
 ).select_from(turns.join(tasks).join(images))
-_FINISHED = turns.c.state.in_([State.DONE, State.SKIPPED]), tasks.c.id.not_in(bindparam("held", expanding=True))
+_FINISHED = turns.c.state == State.DONE, tasks.c.id.not_in(bindparam("held", expanding=True))
 _LAST = _WITH_TASKS.where(_OWN, *_FINISHED).order_by(turns.c.number.desc()).limit(1)
 _IS_LATE = or_(turns.c.expires < bindparam("now"), turns.c.expires > bindparam("latest"))
 _LATE = select(turns.c.person, turns.c.task).where(_IS_ASKED, _IS_LATE)

@@ -27,7 +27,10 @@ export const isShown = (name) => !document.querySelector(`[data-panel="${name}"]
 export function showNotice(text) {
   clearTimeout(timer);
   notice.textContent = text;
-  timer = setTimeout(() => (notice.textContent = ""), LONG);
+  if (notice.matches(":popover-open")) notice.hidePopover();
+  if (!text) return;
+  notice.showPopover(); // above an open dialog
+  timer = setTimeout(() => showNotice(""), LONG);
 }
 
 // For screen readers only.

@@ -1,33 +1,42 @@
 // The rating page: one image after another, with the classes that may be in it.
 //
 // The next image is fetched and decoded while the rater looks at this one. Each answer goes into the outbox at once.
-// The previous image can be shown again; this one is put aside meanwhile.
-import { ask as askForClass } from "./class_search.js";
+// Earlier images can be shown again; this one is put aside meanwhile.
+import { noteWork } from "./breaks.js";
 import { lap } from "./clock.js";
 import * as image from "./image.js";
 import { listen, showShortcuts } from "./keys.js";
 import { Outbox } from "./outbox.js";
 import { announce, isRating, isShown, showNotice, showPanel, showRating, showUnsent } from "./panels.js";
+import * as progress from "./progress.js";
 import { Rows } from "./rows.js";
-import { get, post, Refused, SignedOut } from "./server.js";
+import { get, NO_CONNECTION, post, Refused, SignedOut } from "./server.js";
+import { suggest } from "./suggest.js";
+import { watchTabs } from "./tabs.js";
 import { Turns } from "./turns.js";
+import * as zoom from "./zoom.js";
 
 const AGAIN = 30; // seconds until the server is asked again when it had no task
 const LATE = 8; // seconds at most until the next try after a lost connection
 const SLOW = 300; // milliseconds after which the page says that it is waiting
-const NO_CONNECTION = "No connection. Please try again in a moment.";
+const SOON = 250; // milliseconds from the last answer to the next image, if the page goes on by itself
+const MOST_BACK = 8; // images
+const [NO, YES] = [0, 2];
+const ADVANCE = "reassess advance"; // name of the setting
 
 const find = (selector) => document.querySelector(selector);
 const PRACTICE = Number(find("meta[name=practice]").content); // images of the practice round
 const next = find("#next");
+const restButton = find("[data-action=rest]");
 const stage = find("#stage");
+const advances = find("#advance"); // the switch
 
 const classes = new Map();
-const rows = new Rows(answer);
+const rows = new Rows((row, value) => give([[row, value]]), showChosen);
 let outbox;
 let turns;
 let turn = null; // on the screen
-let aside = null; // while the previous one is on the screen again
+let ahead = []; // put aside while an earlier one is on the screen; the last of them is next
 let timer = null;
 let pause = 1;
 let isBusy = false;
@@ -38,12 +47,13 @@ let isHere = true; // and not in another tab
 // Show the image that was on the screen, or else the next one, with no image in hand.
 async function load() {
   clearTimeout(timer);
-  [turn, aside] = [null, null];
+  [turn, ahead] = [null, []];
   turns.forget();
   try {
     const found = await patiently(outbox.send().then(() => turns.stay()));
     pause = 1;
     if (!isHere) return;
+    progress.renew().then(showStage);
     if (found.reason) {
       rest(found.reason);
       return;
@@ -67,6 +77,7 @@ async function patiently(promise) {
 }
 
 function rest(why) {
+  zoom.close();
   showPanel(why);
   if (["experts", "waiting", "paused"].includes(why)) timer = setTimeout(load, 1000 * AGAIN);
 }
@@ -86,18 +97,21 @@ function fail(error) {
 }
 
 async function goOn() {
-  turns.finish();
   const sent = outbox.send();
-  const before = aside;
-  const ready = before ?? (await patiently(turns.fetched()));
+  if (ahead.length) {
+    show(ahead.pop());
+    return;
+  }
+  const { isOver } = turn;
+  turns.finish();
+  const ready = await patiently(turns.fetched());
   if (!isHere) return;
   if (!ready) {
     await load();
     return;
   }
-  aside = null;
+  if (!isOver && progress.step()) sent.then(progress.renew).then(showStage);
   show(ready);
-  if (before) return;
   turns.forget();
   if (!ready.practice) turns.fetchAfter(ready, sent);
 }
@@ -105,42 +119,78 @@ async function goOn() {
 function show(shown) {
   turn = shown;
   if (!turn.isLast) turns.arrive(turn);
+  zoom.close();
   showRating();
   image.show(turn.image);
   rows.show(turn, classes);
-  stage.textContent = stageText();
   lap();
+  showStage();
   update();
+  if (turn.truths) showTruths();
   announce(`Next image, ${rows.size}. ${stage.textContent}`);
+}
+
+function showStage() {
+  if (turn) stage.textContent = [stageText(), turn.result].filter(Boolean).join(". ");
 }
 
 function stageText() {
   const place = turn.number + 1;
   if (turn.practice) return `Practice: ${Math.min(place, PRACTICE)} of ${PRACTICE}`;
-  return turn.isLast ? "Previous image: you can change your answers." : `Image ${place}`;
+  if (!turn.isLast) return progress.words() ?? `Image ${place}`;
+  const steps = 1 + ahead.filter(({ isLast }) => isLast).length;
+  return `${steps === 1 ? "Previous image" : `${steps} images back`}: you can change your answers.`;
 }
 
 function update() {
   next.setAttribute("aria-disabled", String(!rows.isComplete));
-  next.firstElementChild.textContent = turn.practice && !turn.isRevealed ? "Check answers" : "Next image";
+  restButton.hidden = Boolean(turn.truths);
+  next.firstElementChild.textContent = turn.practice && !turn.truths ? "Check answers" : "Next image";
+}
+
+// The enlarged view shows the chosen class too.
+function showChosen() {
+  zoom.ask(turn.truths ? null : rows.chosen);
 }
 
 // ---- what a rater does
 
-function answer(row, value) {
-  const one = turn.rows[row];
-  if (turn.isRevealed) return;
+// Give some rows their answers; they share the time since the last answer.
+function give(pairs) {
+  if (turn.truths) return;
   showNotice("");
-  if (one.answer !== value) {
-    one.spent += lap();
-    const { question, revision } = one;
-    outbox.put({ question, revision, answer: value, seconds: one.spent }).catch(showStorageError);
-    one.revision += 1;
-    one.answer = value;
-  }
-  rows.answer(row);
+  const wasComplete = rows.isComplete;
+  const changed = pairs.filter(([row, value]) => turn.rows[row].answer !== value);
+  const seconds = changed.length ? Math.round((1000 * lap()) / changed.length) / 1000 : 0;
+  for (const [row, value] of changed) save(turn.rows[row], value, seconds);
+  turn.current = pairs.at(-1)[0]; // chosen again if the rater comes back
+  rows.answer(pairs.map(([row]) => row));
   update();
-  if (rows.isComplete) announce("Every class has an answer. Press Enter to continue.");
+  noteWork(announce);
+  if (!rows.isComplete) return;
+  announce("Every class has an answer. Press Enter to continue.");
+  if (advances.checked && !wasComplete && !turn.isLast) once(advanceSoon);
+}
+
+function save(one, value, seconds) {
+  one.spent += seconds;
+  const { question, revision } = one;
+  outbox.put({ question, revision, answer: value, seconds: one.spent }).catch(showStorageError);
+  one.revision += 1;
+  one.answer = value;
+}
+
+// Answer no for every class without an answer; except, perhaps, one.
+function answerRest(except = null) {
+  const others = rows.open.filter((row) => row !== except).map((row) => [row, NO]);
+  const pairs = except === null ? others : [...others, [except, YES]];
+  if (pairs.length) give(pairs);
+}
+
+// Keys do nothing meanwhile, so that one key too many does not answer for the next image.
+async function advanceSoon() {
+  await new Promise((done) => setTimeout(done, SOON));
+  await advance();
 }
 
 function showStorageError() {
@@ -151,35 +201,39 @@ function showStorageError() {
 async function advance() {
   if (!rows.isComplete) {
     showNotice("Answer every class first.");
-    rows.choose(turn.rows.findIndex((row) => row.answer === null));
-  } else if (turn.practice && !turn.isRevealed) await reveal();
+    rows.choose(rows.open[0]);
+  } else if (turn.practice && !turn.truths) await reveal();
   else await goOn();
 }
 
 async function reveal() {
   if (!(await outbox.send())) return showNotice(NO_CONNECTION);
-  const result = rows.reveal(await turns.truths(turn));
-  turn.isRevealed = true;
-  stage.textContent = `${stageText()}. ${result}`;
-  update();
-  rows.chooseDifferent();
-  announce(`${result} Press Enter to continue.`);
+  turn.truths = await turns.truths(turn);
+  showTruths();
+  announce(`${turn.result} Press Enter to continue.`);
   if (!turn.isLast) turns.fetchAfter(turn);
 }
 
+function showTruths() {
+  turn.result = rows.reveal(turn.truths);
+  showStage();
+  update();
+  rows.chooseDifferent();
+}
+
 async function goBack() {
-  if (turn?.isLast) return showNotice("You can go back by one image only.");
+  if (ahead.length >= MOST_BACK) return showNotice(`You can go back by ${MOST_BACK} images at most.`);
   if (!(await outbox.send())) return showNotice(NO_CONNECTION);
-  const last = await turns.last(turn ? [turn.task] : []);
+  const last = await turns.last([...ahead, turn].filter(Boolean).map(({ task }) => task));
   if (!last) return showNotice("There is no image to go back to.");
   clearTimeout(timer);
-  aside = turn;
+  if (turn) ahead.push(turn);
   show({ ...last, isLast: true });
   if (turn.practice) await reveal();
 }
 
 function askSkip() {
-  if (turn.isRevealed || (turn.isLast && rows.isComplete)) return showNotice("You have answered this image already.");
+  if (turn.truths || (turn.isLast && rows.isComplete)) return showNotice("You have answered this image already.");
   find("#skip-image").returnValue = "";
   find("#skip-image").showModal();
 }
@@ -189,23 +243,6 @@ async function sendSkip() {
   await post("skip", { task: turn.task });
   showNotice("Image skipped.");
   await goOn();
-}
-
-function suggest() {
-  const { task, practice } = turn;
-  find("#other-hint").textContent = practice
-    ? "During practice, suggestions are only noted."
-    : "Other raters will be asked about it.";
-  const shown = new Set(turn.rows.map((row) => row.class));
-  askForClass([...classes.values()], shown, async (id, name) => {
-    try {
-      await post("suggest", { task, class: id });
-    } catch (error) {
-      return error instanceof Refused ? error.message : NO_CONNECTION;
-    }
-    showNotice(practice ? `${name} is noted.` : `Thank you. Other raters will be asked about ${name}.`);
-    return null;
-  });
 }
 
 async function signOut() {
@@ -235,11 +272,16 @@ async function once(work) {
 
 // What the shortcuts of keys.js do, and the buttons with the same action.
 const ACTIONS = {
-  answer: (value) => answer(rows.current, value),
+  answer: (value) => give([[rows.current, value]]),
+  rest: () => answerRest(),
+  only: () => answerRest(rows.current),
   next: () => once(advance),
   back: () => once(goBack),
-  zoom: () => image.zoomIn(),
-  suggest,
+  zoom: () => zoom.toggle(),
+  enlarge: (key) => zoom.enlarge(key ? -1 : 1),
+  pan: (key) => zoom.pan(...[[-1, 0], [0, -1], [0, 1], [1, 0]][key]),
+  whole: zoom.whole,
+  suggest: () => suggest(turn, classes),
   skip: askSkip,
   choose: (row) => rows.choose(row),
   move: (key) => rows.choose(rows.current + (key ? 1 : -1)),
@@ -256,27 +298,22 @@ function isPossible(action) {
 function pressed(action, key, target) {
   if (!isPossible(action)) return false;
   if (action === "next" && !isBusy && !rows.isComplete && target.closest("button")) return false; // Enter presses it
-  if (!isBusy || action === "help") ACTIONS[action](key);
+  if (!isBusy || action === "help" || action === "whole") ACTIONS[action](key);
   return true;
 }
 
 // ---- start
 
-// Only the tab that was opened last is active, so that a rater sees each image once.
-function watchTabs() {
-  const tabs = new BroadcastChannel(`reassess ${location.pathname}`);
-  tabs.onmessage = () => {
-    clearTimeout(timer);
-    isHere = false;
-    showPanel("elsewhere");
-  };
-  const takeOver = () => tabs.postMessage("here");
-  find("#here").addEventListener("click", () => {
-    isHere = true;
-    takeOver();
-    load();
-  });
-  takeOver();
+function leaveTab() {
+  clearTimeout(timer);
+  isHere = false;
+  zoom.close();
+  showPanel("elsewhere");
+}
+
+function returnToTab() {
+  isHere = true;
+  load();
 }
 
 function watchButtons() {
@@ -287,12 +324,15 @@ function watchButtons() {
   const others = { "sign-out": () => once(signOut), agree: () => once(agree), reload: () => location.reload() };
   for (const [id, action] of Object.entries(others)) find(`#${id}`).addEventListener("click", action);
   find("#skip-image").addEventListener("close", () => once(sendSkip));
+  advances.checked = localStorage.getItem(ADVANCE) === "on";
+  advances.addEventListener("change", () => localStorage.setItem(ADVANCE, advances.checked ? "on" : "off"));
+  zoom.watch((value) => give([[rows.current, value]]), () => isRating() && rows.choose(rows.current));
   listen(ACTIONS, pressed);
 }
 
 async function begin() {
   watchButtons();
-  watchTabs();
+  watchTabs({ left: leaveTab, returned: returnToTab });
   const person = find("meta[name=person]").content;
   try {
     outbox = await Outbox.open(person, {

@@ -11,9 +11,12 @@ export class Rows {
   current = 0;
   #turn;
   #elements = [];
+  #changed;
 
-  // `answered` gets the number of a row and the answer whose button was pressed.
-  constructor(answered) {
+  // `answered` gets the number of a row and the answer whose button was pressed; `changed` is called when another row is
+  // chosen, or the chosen one gets an answer.
+  constructor(answered, changed) {
+    this.#changed = changed;
     place.addEventListener("click", (event) => {
       const element = event.target.closest(".row");
       if (!element || !this.#turn) return;
@@ -32,11 +35,11 @@ export class Rows {
     place.scrollTop = 0;
     scrollTo(0, 0);
     this.#elements.forEach((_, row) => this.#mark(row));
-    this.choose(Math.max(0, turn.rows.findIndex((row) => row.answer === null)));
+    this.choose(this.open[0] ?? turn.current ?? 0);
   }
 
   get isComplete() {
-    return this.#turn.rows.every((row) => row.answer !== null);
+    return !this.open.length;
   }
 
   choose(row) {
@@ -47,14 +50,27 @@ export class Rows {
     element.classList.add("current");
     element.focus({ preventScroll: true });
     element.scrollIntoView({ block: "nearest" });
+    this.#changed();
   }
 
-  // Show the answer of a row, and choose the next row without an answer; on the previous image, the next row.
-  answer(row) {
-    this.#mark(row);
-    const { rows, isLast } = this.#turn;
-    const open = [...rows.keys()].filter((number) => rows[number].answer === null);
-    this.choose(open.find((number) => number > row) ?? open[0] ?? (isLast ? row + 1 : row));
+  // Show the answers of some rows, and choose the next row without an answer; on an earlier image, the next row.
+  answer(answered) {
+    for (const row of answered) this.#mark(row);
+    const row = answered.at(-1);
+    const next = this.open.find((number) => number > row) ?? this.open[0] ?? (this.#turn.isLast ? row + 1 : row);
+    this.choose(Math.min(next, this.#elements.length - 1));
+  }
+
+  // The rows without an answer.
+  get open() {
+    const { rows } = this.#turn;
+    return [...rows.keys()].filter((number) => rows[number].answer === null);
+  }
+
+  // The chosen row: its number and name on the page, and its answer.
+  get chosen() {
+    const name = this.#elements[this.current].querySelector(".name span").textContent;
+    return { number: this.current + 1, name, answer: this.#turn.rows[this.current].answer };
   }
 
   // Show the experts' answers beside the rater's; return in words how often they agree.

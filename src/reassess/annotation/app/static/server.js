@@ -1,5 +1,6 @@
 // Requests to the server, and the three ways they fail.
 
+export const NO_CONNECTION = "No connection. Please try again in a moment.";
 const PATIENCE = 20_000; // milliseconds
 
 export class SignedOut extends Error {} // the session has ended, or belongs to somebody else

@@ -1,12 +1,15 @@
-"""Take the pictures of the pages in docs/annotate.md from the demo: python docs/page_pictures.py.
+"""Take screenshots of pages for the docs, of the demo and of docs/own-images.md: python docs/page_pictures.py.
 
-It needs Playwright and the system's Chromium: pip install 'reassess[annotate,browser]', apt-get install chromium.
+It needs Playwright and the system's Chromium: pip install 'reassess[annotate,browser,examples]', apt-get install chromium.
 """
 
+import re
+import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import chdir
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -84,8 +87,25 @@ def keep(page: Page, name: str) -> None:
     shot.quantize(COLOURS, dither=Image.Dither.NONE).save(FOLDER / name, optimize=True)
 
 
+def find_wrong_labels(browser: Browser) -> None:
+    """Run docs/own-images.md to its page of wrong labels, and keep that."""
+    text = Path(__file__).with_name("own-images.md").read_text()
+    names: dict[str, object] = {}
+    with TemporaryDirectory() as folder, chdir(folder):
+        for title, code in re.findall(r'^```python(?: title="(.*?)")?\n(.*?)^```$', text, re.MULTILINE | re.DOTALL):
+            if title:
+                Path(title).write_text(code)
+            else:
+                exec(code, names)
+        for command in re.findall(r"^\$ reassess ((?:predict|clean) .*)$", text, re.MULTILINE):
+            subprocess.run([sys.executable, "-m", "reassess", *shlex.split(command)], check=True)
+        page = browser.new_page(viewport={"width": 1000, "height": 620})
+        page.goto(Path("wrong.html").absolute().as_uri())
+        keep(page, "wrong.png")
+
+
 def main() -> None:
-    """People rate; the pages of a rater and of the owner are kept."""
+    """People rate; the pages of a rater and of the owner are kept, and a page of wrong labels."""
     shapes, command = what_is_there(), [sys.executable, "-m", "reassess", "annotate", "demo"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as demo, sync_playwright() as playwright:
         links = dict(demo.stdout.readline().strip().split(": ") for _ in ("rater", "owner"))
@@ -98,6 +118,7 @@ def main() -> None:
         rater.keyboard.type(correct_keys(rater, shapes)[:2], delay=100)
         keep(rater, "rating.png")
         keep(sign_in(browser, links["owner"]), "owner.png")
+        find_wrong_labels(browser)
         browser.close()
         demo.terminate()
 

@@ -1,6 +1,6 @@
 """Take screenshots of pages for the docs, of the demo and of docs/own-images.md: python docs/page_pictures.py.
 
-It needs Playwright and the system's Chromium: pip install 'reassess[annotate,browser,examples]', apt-get install chromium.
+It needs Playwright and Chromium: pip install "reassess[annotate,browser,examples]", apt-get install chromium.
 """
 
 import re

@@ -242,6 +242,7 @@ _CHOICES = ("match", "original", "pooling", "unknown_class", "workers")  # of th
 OPTIONS = {
     **{name: f"--{name.replace('_', '-')} {{}}" for name in _CHOICES},
     "answers": "--answers {}",
+    "benchmark": "--benchmark {}",
     "at_least": "--golden-at-least {}",
     "checkpoint": "--checkpoint {}",
     "duplicates": "--duplicates {}",

@@ -63,7 +63,8 @@ _MOST_WORKERS = 16
     "class_lists",
     multiple=True,
     metavar="[MODEL=]F",
-    help="Class of each output, one wnid or name per line.  [default: the benchmark's classes in their order]",
+    help="Class of each output, one wnid or name per line; outputs of one class are summed.  [default: the benchmark's "
+    "classes in their order]",
 )
 @click.option(
     "--batch-size",
@@ -174,9 +175,16 @@ def _print(call: Call, results: Sequence[ImagePredictions]) -> None:
 
 
 def _contents(result: ImagePredictions) -> str:
+    images = counted(result.images, "image")
+    summed = ""
+    if result.summed:
+        summed = (
+            f", {counted(result.classes, 'class', 'classes')} ({counted(result.outputs, 'output')}, summed by class)"
+        )
     if result.file.suffix.lower() != ".npy":
-        return f"the best classes of {counted(result.images, 'image')}, with their scores"
-    return f"float16 scores of {counted(result.images, 'image')}, named in {result.file.with_suffix('.txt')}"
+        return f"the best classes of {images}, with their scores{summed}"
+    scores = "probabilities" if result.summed else "scores"
+    return f"float16 {scores} of {images}{summed}, named in {result.file.with_suffix('.txt')}"
 
 
 def _remarks(result: ImagePredictions) -> str:

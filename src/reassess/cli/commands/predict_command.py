@@ -12,6 +12,7 @@ from reassess.cli.options import benchmark_option, output_option
 from reassess.cli.prediction_inputs import own_value
 from reassess.cli.screen import print_table
 from reassess.core import Benchmark
+from reassess.data import has_class_folders
 from reassess.formats.files import read_lines
 from reassess.proposals import ImagePredictions, ModelSource
 from reassess.proposals import predict as run_models
@@ -123,6 +124,9 @@ def predict(
     files = [result.file for result in results]
     if benchmark is None or "labels" in benchmark.sources:
         call.next("evaluate", *files, *benchmark_words(benchmark))
+    elif "original" in benchmark.sources or has_class_folders(benchmark):
+        page = ["--page", free_name("wrong.html")] if "images" in benchmark.sources else []
+        call.next("clean", *files, *benchmark_words(benchmark), "-o", free_name("wrong.csv"), *page)
     else:
         call.next("propose", *files, *benchmark_words(benchmark), "-o", free_name("proposals.csv"))
     if call.json:

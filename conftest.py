@@ -18,7 +18,7 @@ from reassess.core import LabelSets, Leaderboard, Scores, Votes
 from reassess.data import read_labels, read_original, read_scores
 from reassess.errors import MissingPackageError, ReassessError, ReassessWarning
 from reassess.formats import read_leaderboard, read_vote_file
-from tests.helpers import Run
+from tests.helpers import Run, print_fitting
 
 # The examples of a module that needs a package which is not installed are not read: its tests are skipped, and say so.
 _NEEDED_BY = {
@@ -151,7 +151,10 @@ def report_extra(needs: Callable[[str], None]) -> None:
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], needs: Callable[[str], None]) -> Callable[..., Run]:
-    """Run the command line in this process; skip the test where a command needs an extra that is not installed."""
+    """Run the command line in this process; skip the test where a command needs an extra that is not installed.
+
+    Every text and table is checked at two widths, and printed as for a wide output unless COLUMNS is set.
+    """
 
     def call(*argv: str | Path) -> Run:
         errors: list[ReassessError] = []
@@ -162,7 +165,7 @@ def run(capsys: pytest.CaptureFixture[str], needs: Callable[[str], None]) -> Cal
             return in_options(message)
 
         capsys.readouterr()
-        with patch("reassess.cli.in_options", note):
+        with patch("reassess.cli.in_options", note), patch("reassess.cli.screen._print", print_fitting):
             code = main([str(arg) for arg in argv])
         captured = capsys.readouterr()
         error = errors[-1] if errors else None

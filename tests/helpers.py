@@ -5,10 +5,12 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tarfile
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,8 +22,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pytest
+from rich.cells import cell_len
 
 from reassess.aggregation import Curve, Golden
+from reassess.cli.screen import output_width
 from reassess.core import Classes, Items, LabelSets, Posterior, Questions, Scores, Votes
 from reassess.errors import ReassessError, ReassessWarning
 
@@ -235,6 +239,16 @@ def python(*argv: str | Path, code: int = 0, cwd: Path | None = None, **environm
     result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, env=variables)
     assert result.returncode == code, result.stdout + result.stderr
     return Run(result.returncode, result.stdout, result.stderr)
+
+
+def print_fitting(drawn: Callable[[int], str], *, err: bool = False) -> None:
+    """Print what a command draws; in 80 and 100 columns nothing is lost, and only a long name reaches over the edge."""
+    whole = Counter(re.sub(r"[\s─]", "", drawn(10_000)))
+    for width in (80, 100):
+        lines = [line for line in drawn(width).splitlines() if cell_len(line) > width]
+        assert [line for line in lines if max(map(len, line.split())) <= 32] == []
+        assert not whole - Counter(drawn(width))
+    click.echo(drawn(output_width() if "COLUMNS" in os.environ else 10_000), err=err)
 
 
 def in_one_line(text: str) -> str:

@@ -91,6 +91,7 @@ def test_a_page_shows_what_its_commands_print(
         if name in page.read_text(encoding="utf-8"):
             (tmp_path / name).symlink_to(real_file(name))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")  # as piped output
     for name, content in _FILE.findall(page.read_text(encoding="utf-8")):
         for package in _imported(content):
             needs(package)

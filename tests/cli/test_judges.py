@@ -8,8 +8,13 @@ import pytest
 from reassess.core import LabelSets
 from tests.helpers import Runner, message_of, write_csv
 
-OWN = "for images that are not ImageNet's, give --benchmark FOLDER, or their label sets with --labels FILE"
 JUDGED = (["evaluate"], ["compare", "b.csv"], ["report", "-o", "r.html"], ["propose", "--unasked", "-o", "q.jsonl"])
+ORIGINAL_JUDGED = ["propose", "-o", "c.csv"]
+
+
+def own(command: str) -> str:
+    """How a command is given the labels of other images than ImageNet's."""
+    return f"--benchmark FOLDER, or --{'original' if command == 'propose' else 'labels'} FILE"
 
 
 @pytest.fixture
@@ -21,7 +26,9 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_csv("ids.csv", "image,prediction", [("cross/1.png", 0), ("ring/2.png", 1)])
 
 
-@pytest.mark.parametrize(("argv", "file"), [(["evaluate"], "ids.csv"), *((argv, "a.csv") for argv in JUDGED)])
+@pytest.mark.parametrize(
+    ("argv", "file"), [(["evaluate"], "ids.csv"), *((argv, "a.csv") for argv in (*JUDGED, ORIGINAL_JUDGED))]
+)
 def test_other_images_are_said_to_be_so_before_their_classes_are_looked_at(
     argv: list[str], file: str, models: None, real_labels: LabelSets, run: Runner
 ) -> None:
@@ -33,7 +40,7 @@ def test_other_images_are_said_to_be_so_before_their_classes_are_looked_at(
         f"  where:   {file}\n"
         "  allowed: names such as ILSVRC2012_val_00000001.JPEG and 49,999 more\n"
         "  found:   cross/1.png, ring/2.png\n"
-        f"  fix:     {OWN}\n"
+        f"  fix:     {own(command)}\n"
     )
 
 
@@ -45,7 +52,8 @@ def test_without_known_data_it_is_said_first_too(
 ) -> None:
     error = message_of(run(*argv))
     assert error.startswith("Error: imagenet-real is not on this machine, and the network is off\n")
-    assert f"  fix:     {OWN}; or reassess fetch imagenet-real, without REASSESS_OFFLINE;\n" in error
+    fix = f"for images that are not ImageNet's: {own(argv[0])}; or reassess fetch imagenet-real, without"
+    assert f"  fix:     {fix} REASSESS_OFFLINE;\n" in error
 
 
 def test_an_image_of_another_benchmark_is_not_known(models: None, real_labels: LabelSets, run: Runner) -> None:
@@ -53,7 +61,7 @@ def test_an_image_of_another_benchmark_is_not_known(models: None, real_labels: L
         "Error: unknown image\n"
         "  where:   cross/1.png\n"
         "  allowed: a name such as ILSVRC2012_val_00000001.JPEG\n"
-        f"  fix:     {OWN}; or check the name\n"
+        f"  fix:     for images that are not ImageNet's: {own('show')}; or check the name\n"
     )
 
 
@@ -63,7 +71,7 @@ def test_own_files_beside_the_known_labels_are_said_to_need_their_own(
     write_csv("own.csv", "image,class", [("cross/1.png", 0)])
     done = run("evaluate", "ids.csv", "--original", "own.csv")
     assert (done.code, done.out, done.error) == (1, "", "nothing-in-common")
-    assert f"  fix:     {OWN}; or check " in done.err
+    assert f"  fix:     for images that are not ImageNet's: {own('show')}; or check " in done.err
 
 
 def test_names_of_classes_that_could_be_shown_and_are_not_at_hand_are_told(

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
 
+import click
 import pytest
 from rich.cells import cell_len
 
@@ -22,10 +23,10 @@ Printed = Callable[..., list[str]]
 
 @pytest.fixture
 def printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Printed:
-    """The lines that a terminal of some width shows."""
+    """The lines that an output of some width shows."""
 
-    def call(width: int | None, rows: list[list[str | None]] = ROWS) -> list[str]:
-        monkeypatch.setattr(screen, "terminal_width", lambda **_: width)
+    def call(width: int, rows: list[list[str | None]] = ROWS) -> list[str]:
+        monkeypatch.setenv("COLUMNS", str(width))
         screen.print_table(HEADINGS, rows)
         return capsys.readouterr().out.splitlines()
 
@@ -48,7 +49,7 @@ def test_no_line_is_wider_than_the_terminal_and_no_number_breaks(
     ("width", "rows", "expected"),
     [
         pytest.param(
-            None,
+            100,
             ROWS,
             [
                 "file                        first number %    second number   third",
@@ -56,9 +57,9 @@ def test_no_line_is_wider_than_the_terminal_and_no_number_breaks(
                 "a_long_name_of_a_file.npz       12,345,678   0.123 to 0.456      99",
                 "b.npz                                    1                -       7",
             ],
-            id="piped",
+            id="wide enough",
         ),
-        pytest.param(None, [], ["file   first number %   second number   third", "─" * 45], id="no rows"),
+        pytest.param(100, [], ["file   first number %   second number   third", "─" * 45], id="no rows"),
         pytest.param(
             52,
             ROWS,
@@ -101,21 +102,21 @@ def test_no_line_is_wider_than_the_terminal_and_no_number_breaks(
         ),
     ],
 )
-def test_a_table(printed: Printed, width: int | None, rows: list[list[str | None]], expected: list[str]) -> None:
+def test_a_table(printed: Printed, width: int, rows: list[list[str | None]], expected: list[str]) -> None:
     assert printed(width, rows)[: len(expected)] == expected
 
 
 @pytest.mark.parametrize(
     ("width", "expected"),
     [
-        (None, "  where:   a-long-name.csv, row 3 of a table\n"),
-        (24, "  where:\n    a-long-name.csv, row\n    3 of a table\n"),
+        ("0", "  where:   a-long-name.csv, row 3 of a table\n"),
+        ("24", "  where:\n    a-long-name.csv, row\n    3 of a table\n"),
     ],
 )
 def test_a_line_breaks_between_words_and_goes_on_further_in(
-    width: int | None, expected: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    width: str, expected: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(screen, "terminal_width", lambda **_: width)
+    monkeypatch.setenv("COLUMNS", width)
     screen.say("  where:   a-long-name.csv, row 3 of a table")
     assert capsys.readouterr().out == expected
 
@@ -149,6 +150,32 @@ def test_few_rows_of_many_are_shown_and_how_to_see_all(
     assert capsys.readouterr().out == ("" if verbose else "the first 2 of 3 classes (--verbose shows all)\n")
 
 
+@pytest.mark.parametrize(
+    ("terminal", "environment", "expected"),
+    [
+        (True, {"TERM": "xterm"}, ["a  1", "b  \x1b[1m22\x1b[0m"]),
+        (True, {"TERM": "xterm", "NO_COLOR": "1"}, ["a  1", "b  22"]),
+        (False, {"TERM": "xterm"}, ["a  1", "b  22"]),
+    ],
+)
+def test_the_best_number_is_bold_on_a_terminal(
+    terminal: bool,
+    environment: dict[str, str],
+    expected: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(screen, "on_terminal", lambda **_: terminal)
+    monkeypatch.setattr(click.utils, "should_strip_ansi", lambda *_: False)
+    screen.print_table(["x", "n"], [["a", "1"], ["b", "22"]], best=["n"])
+    assert [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()[2:]] == [
+        " ".join(line.split()) for line in expected
+    ]
+
+
 MISTAKES = """
 file                     mistakes   asked and rejected
 ──────────────────────────────────────────────────────
@@ -172,7 +199,7 @@ def test_evaluate_as_a_whole(folder: Path, run: Runner, monkeypatch: pytest.Monk
     (folder / "scores.csv").write_text(f"image,class,score\n{scores}")
     for name, said in (("vit_large_clip_336", "cup"), ("good", "mug")):
         (folder / f"{name}.csv").write_text(f"image,prediction\n1.jpg,{said}\n2.jpg,mug\n3.jpg,cup\n")
-    monkeypatch.setattr(screen, "terminal_width", lambda **_: 80)
+    monkeypatch.setenv("COLUMNS", "80")
     files = ["vit_large_clip_336.csv", "good.csv"]
     result = run("evaluate", *files, "--labels", "judged.json", "--scores", "scores.csv", "--quiet")
     assert result.out == AT_80 + MISTAKES

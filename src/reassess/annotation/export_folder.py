@@ -1,5 +1,6 @@
 """The votes of a campaign as a benchmark folder."""
 
+import os
 import time
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -54,7 +55,7 @@ def export_campaign(
     folder = Path(folder)
     _check_folder(folder, force=force)
     exported = export_votes(campaign, names=names)
-    parts = _parts(exported, campaign, read_settings(folder))
+    parts = _parts(exported, campaign, folder, read_settings(folder))
     _check_other_parts(folder, parts)
     is_new = not exists(folder)
     if not is_new:
@@ -96,13 +97,17 @@ def _warn_of_older_parts(folder: Path) -> None:
 
 
 def _parts(
-    exported: "Exported", campaign: "Campaign", settings: Mapping[str, Any]
+    exported: "Exported", campaign: "Campaign", folder: Path, settings: Mapping[str, Any]
 ) -> dict[str, tuple[Callable[..., None], Any]]:
-    """Return the writer and content of each file. The folder keeps its settings, except those of the votes."""
+    """Return the writer and content of each file. The folder keeps its settings, except those of the votes.
+
+    Another folder remembers where the images of the campaign are.
+    """
     classes = cast("Questions", exported.votes.items).classes
     stop = campaign.rules.stop
     of_votes = {"answers": list(KNOWN_ANSWERS), "stop": None if stop is None else [stop.low, stop.high]}
-    all_of_them = {**campaign.settings, **settings, **of_votes}
+    images = {"images": _place_of_images(campaign.images, folder)}
+    all_of_them = {**campaign.settings, **images, **settings, **of_votes}
     suggested = exported.suggestions
     people = {"people": [one.people for one in suggested]}
     states: dict[str, list[Any]] = {
@@ -121,6 +126,16 @@ def _parts(
         _QUESTIONS: (write_table, _table(exported.questions, classes, states)),
     }
     return {name: (write, content) for name, (write, content) in parts.items() if content is not None}
+
+
+def _place_of_images(images: str | None, folder: Path) -> str | None:
+    """The place of images from a folder that does not contain them; the whole path if they are on another drive."""
+    if images is None or Path(images).is_relative_to(folder.resolve()):
+        return None
+    try:
+        return Path(os.path.relpath(images, folder.resolve())).as_posix()
+    except ValueError:
+        return images
 
 
 def _table(

@@ -15,7 +15,7 @@ import click
 
 from reassess import __version__, annotation
 from reassess.cli.help_pages import OPTIONS, in_general
-from reassess.cli.screen import say, terminal_width
+from reassess.cli.screen import on_terminal, say, say_command
 from reassess.errors import DataError, OutputError
 from reassess.formats.files import check_output, exists, sha256, suffix_of
 from reassess.formats.result_files import Printed
@@ -183,7 +183,7 @@ class Call:
         if hidden := len(self.notes) - len(shown):
             self.tell(f"and {counted(hidden, 'more note')} (--verbose)")
         if self.following is not None and not self.quiet:
-            click.echo(f"next: {plain(self.following)}")  # in one line, so that it can be copied
+            say_command(f"next: {self.following}")
 
     def first_rows(self, count: int, most: int, things: str) -> int:
         """How many of so many rows to show; a note says how many are not."""
@@ -271,7 +271,7 @@ def call_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def tracked(call: Call, items: Sequence[_Item], what: str) -> Iterable[_Item]:
     """The items one by one, with a bar on standard error if there are several and it is a terminal."""
-    if call.quiet or len(items) < 2 or terminal_width(err=True) is None or os.environ.get("TERM") == "dumb":
+    if call.quiet or len(items) < 2 or not on_terminal(err=True) or os.environ.get("TERM") == "dumb":
         return items
     from rich.console import Console
     from rich.progress import track
@@ -285,7 +285,7 @@ def counting(call: Call) -> Iterator[Callable[[str, int, int], None]]:
 
     A bar shows how many are done in a second, and the time that is left; a total of 0 is unknown.
     """
-    if call.quiet or terminal_width(err=True) is None:
+    if call.quiet or not on_terminal(err=True):
         yield lambda *_: None
         return
     from rich.console import Console

@@ -29,8 +29,6 @@ from reassess.errors import DataError, Fix, ReassessError, UnreadableFileError, 
 from reassess.evaluation import Outcomes, find_outcomes
 from reassess.text import counted, some
 
-OWN_LABELS = "for images that are not ImageNet's, give --benchmark FOLDER, or their label sets with --labels FILE"
-
 
 @dataclass(frozen=True)
 class Judges:
@@ -183,9 +181,16 @@ def taken_for_imagenet(by_default: bool) -> Iterator[None]:
     try:
         yield
     except ReassessError as error:
-        if by_default and not isinstance(error, UnreadableFileError):
-            error.fix = Fix.join("; or ", OWN_LABELS, error.fix)
+        if by_default and not isinstance(error, UnreadableFileError) and error.fix != own_labels():
+            error.fix = Fix.join("; or ", f"for images that are not ImageNet's: {own_labels()}", error.fix)
         raise
+
+
+def own_labels() -> str:
+    """How to give the labels of images that are not ImageNet's."""
+    command = click.get_current_context().command
+    option = "labels" if any(option.name == "labels" for option in command.params) else "original"
+    return f"--benchmark FOLDER, or --{option} FILE"
 
 
 def judging(file: str | Path, labels: LabelSets | MultiLabels) -> LabelSets:

@@ -7,7 +7,7 @@ import click
 from click.core import ParameterSource
 
 from reassess.cli.call import FILE, Call, tracked
-from reassess.cli.judges import OWN_LABELS, Judges, taken_for_imagenet
+from reassess.cli.judges import Judges, own_labels, taken_for_imagenet
 from reassess.core import IMAGENET, Benchmark, Predictions, class_folder_order
 from reassess.core.classes import NAMES_BESIDE_IDS
 from reassess.core.image_names import image_keys, numbering_mistake
@@ -179,7 +179,7 @@ def _refuse_other_images(path: Path, images: tuple[str, ...] | None, judges: Jud
             where=path,
             allowed=f"names such as {some(judges.labels.images, most=1)}",
             found=some(images, most=3),
-            fix=numbering_mistake(images) or OWN_LABELS,
+            fix=numbering_mistake(images) or own_labels(),
         )
 
 

@@ -11,15 +11,19 @@ from reassess.formats.result_files import write_result
 
 @dataclass(frozen=True)
 class ResultTable:
-    """Headings and rows; the first `text_columns` columns are texts, the others numbers. None is an empty cell."""
+    """Headings and rows; the first `text_columns` columns are texts, the others numbers. None is an empty cell.
+
+    In columns named in `best`, the highest number is the best.
+    """
 
     headings: Sequence[str]
     rows: Sequence[Sequence[object]]
     text_columns: int = 1
+    best: Sequence[str] = ()
 
     def print(self) -> None:
         """Print it for a terminal or a pipe."""
-        print_table(self.headings, self.rows, text_columns=self.text_columns)
+        print_table(self.headings, self.rows, text_columns=self.text_columns, best=self.best)
 
     def write(self, path: Path, *, force: bool = False) -> None:
         """Write it in the format of the path's suffix."""

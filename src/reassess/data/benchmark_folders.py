@@ -54,7 +54,7 @@ def open_benchmark(source: str | Path) -> Benchmark:
         The name of a known benchmark, ``imagenet``; or a folder with some of these files, each in any format that it
         can be read from: classes, original, labels, scores, votes, golden, rater-golden, groups, collapsed, hierarchy,
         folds and duplicates; and the folder images, images.zip or images.tar. Its benchmark.json may give its name,
-        threshold, method, match and answers.
+        threshold, method, match and answers, and the place of images that are elsewhere.
 
     Returns
     -------
@@ -82,8 +82,8 @@ def open_benchmark(source: str | Path) -> Benchmark:
         return KNOWN_BENCHMARKS[source]
     folder = benchmark_folder(source)
     settings = read_settings(folder)
-    parts = {part: one_place(folder, part, places) for part, places in places_of_parts(folder).items()}
-    order = cache(partial(list_images, parts["images"])) if "images" in parts else tuple
+    parts = {part: one_place(folder, part, places) for part, places in places_of_parts(folder, settings).items()}
+    order = cache(partial(list_images, parts["images"])) if "images" in parts and exists(parts["images"]) else tuple
     classes = Classes()
     if "classes" in parts:
         classes = read_class_file(parts["classes"])
@@ -189,6 +189,8 @@ def _classes_of_folders(folders: Sequence[str]) -> Classes:
 def part_path(benchmark: Benchmark, part: str, *, needed_by: str | None = None) -> Path:
     """The file or folder of a part of a benchmark; a known file is fetched. `needed_by` is the command."""
     if part in benchmark.sources:
+        if part == "images" and benchmark.folder is not None:
+            check_images_place(benchmark.folder, Path(benchmark.sources[part]))
         return resolve(benchmark.sources[part])
     folder = benchmark.folder
     others = [] if folder is None else sorted(path.name for path in folder.glob("*") if path.stem == part)
@@ -203,6 +205,18 @@ def part_path(benchmark: Benchmark, part: str, *, needed_by: str | None = None) 
         found=some(others) or None,
         fix=_PARTS[part],
     )
+
+
+def check_images_place(folder: Path, images: Path) -> None:
+    """Raise if the images of a benchmark are no longer where its benchmark.json says."""
+    if not exists(images):
+        raise DataError(
+            "moved-images",
+            "images are not where the benchmark's settings say",
+            where=f"{folder / SETTINGS_FILE}, key images",
+            found=images,
+            fix="move them back, or correct the key: a path relative to the folder of benchmark.json",
+        )
 
 
 def benchmark_folder(source: str | Path) -> Path:
@@ -236,8 +250,11 @@ def benchmark_folder(source: str | Path) -> Path:
     )
 
 
-def places_of_parts(folder: Path) -> dict[str, list[Path]]:
-    """The files, folders and archives in a benchmark's folder that are called as its parts, by part."""
+def places_of_parts(folder: Path, settings: Mapping[str, Any] | None = None) -> dict[str, list[Path]]:
+    """The files, folders and archives in a benchmark's folder that are called as its parts, by part.
+
+    Images that are not in the folder are where its `settings` say.
+    """
     places: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()):
         part = part_named(path)
@@ -261,6 +278,8 @@ def places_of_parts(folder: Path) -> dict[str, list[Path]]:
                 fix="give it that name; or another one, if it is none of the parts",
             )
         places.setdefault(part, []).append(path)
+    if "images" not in places and (elsewhere := (settings or {}).get("images")):
+        places["images"] = [Path(os.path.normpath(folder / elsewhere))]
     return {part: places[part] for part in _PARTS if part in places}
 
 

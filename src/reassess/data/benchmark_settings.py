@@ -172,6 +172,11 @@ class _Form(NamedTuple):
 
 _FORMS: Mapping[str, _Form] = {
     "name": _Form(lambda value: isinstance(value, str) and bool(value.strip()), "benchmark name is not a string"),
+    "images": _Form(
+        lambda value: isinstance(value, str) and bool(value.strip()) and "\0" not in value,
+        "place of the images is not a path",
+        "a folder, zip or tar, relative to the folder of benchmark.json",
+    ),
     "threshold": _Form(
         lambda value: isinstance(value, int | float) and not isinstance(value, bool),
         "threshold is not a number",

@@ -18,6 +18,7 @@ from reassess.data.benchmark_folders import (
     MADE_BY,
     are_in_class_folders,
     benchmark_folder,
+    check_images_place,
     labels_from_folders,
     one_place,
     places_of_parts,
@@ -226,20 +227,29 @@ def _find_parts(source: str | Path) -> tuple[Path | None, list[PartCheck]]:
         places = {part: (known[part], find_all(known[part]) or ()) for part in MADE_BY if part in known}
         return None, [_part(part, paths, name, f"reassess fetch {name}") for part, (name, paths) in places.items()]
     folder = benchmark_folder(source)
-    there = places_of_parts(folder)
+    try:
+        there = places_of_parts(folder, read_settings(folder))
+    except ReassessError:  # of the settings is told when they are read as a part
+        there = places_of_parts(folder)
     settings = folder / SETTINGS_FILE
     own = [_part(SETTINGS_FILE, (settings,), SETTINGS_FILE, "")] if os.path.lexists(settings) else []
     return folder, own + [
-        _part(part, paths, " and ".join(path.name for path in paths), made_by)
+        _part(part, paths, " and ".join(_name_in(folder, path) for path in paths), made_by)
         for part, made_by in {**MADE_BY, **{part: "" for part in there if part not in MADE_BY}}.items()
         for paths in [there.get(part, ())]
     ]
 
 
+def _name_in(folder: Path, path: Path) -> str:
+    """The name of a part's file in its folder; the path of images that are elsewhere."""
+    return path.name if path.parent == folder else str(path)
+
+
 def _part(part: str, paths: Sequence[Path], source: str, made_by: str) -> PartCheck:
     if not paths:
         return PartCheck(part, made_by=made_by)
-    suffix = "folder" if paths[0].is_dir() else paths[0].suffix.removeprefix(".")
+    suffix = paths[0].suffix.removeprefix(".")
+    suffix = "folder" if paths[0].is_dir() or not suffix else suffix
     return PartCheck(part, source, tuple(paths), suffix, made_by=None)
 
 
@@ -352,6 +362,8 @@ class _Reader:
             self.listed = formats.read_class_file(*check.paths)
             return _contents(self.listed)
         if part == "images":
+            if self.folder is not None:
+                check_images_place(self.folder, path)
             return _contents(list_images(path))
         if part == "original" and check.format == _CLASS_FOLDERS:
             with at(path):

@@ -115,6 +115,7 @@ def predict(
                     listed,
                     run.shards,
                     run.outputs,
+                    run.facts["outputs"],
                     batch_size=batch_size,
                     workers=workers,
                     progress=progress,

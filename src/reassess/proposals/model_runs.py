@@ -37,8 +37,10 @@ class ImagePredictions(Shown):
     images: int  # how many images it holds
     unreadable: tuple[tuple[str, str], ...]  # the images that could not be read, each with the reason
     outputs: int  # how many outputs the model has
+    summed: bool  # whether several outputs have the same class, so that their probabilities are summed
     without_class: int  # outputs that are not classes of the benchmark
     without_output: int
+    classes: int  # of the benchmark, or else the outputs
     # names of outputs that are not classes, except dashes, which stand for no class.
     unknown_outputs: tuple[str, ...]
     moved: int  # images with another best class once scores are rounded to float16
@@ -130,9 +132,9 @@ class ModelRun:
         return cls(
             source=source,
             file=file,
-            shards=Shards(folder, len(images), max(_SHARD // batch_size, 1) * batch_size, width),
+            shards=Shards(folder, len(images), max(_SHARD // batch_size, 1) * batch_size, outputs.width(width)),
             outputs=outputs,
-            facts={**model.facts, "transform": transform, "outputs": width},
+            facts={**model.facts, "transform": transform, "outputs": width, **outputs.facts},
         )
 
     @property
@@ -155,9 +157,11 @@ class ModelRun:
             file=self.file,
             images=count,
             unreadable=tuple((images.names[row], reason) for row, reason in reasons.items()),
-            outputs=self.shards.outputs,
+            outputs=self.facts["outputs"],
+            summed=self.outputs.are_summed,
             without_class=self.outputs.without_class,
             without_output=self.outputs.without_output,
+            classes=self.outputs.classes.count or self.facts["outputs"],
             unknown_outputs=self.outputs.unknown,
             moved=moved,
         )

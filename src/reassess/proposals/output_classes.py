@@ -1,14 +1,16 @@
 """Which class each of a model's outputs is, in the benchmark's list."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from reassess.core import Classes, Predictions
-from reassess.errors import DataError
+from reassess.errors import DataError, Fix
 from reassess.evaluation.probabilities import rows_of_probabilities
 from reassess.formats.predictions.output_lists import LIST_OUTPUTS, OUTPUT_LIST, map_outputs, refuse_blank_lines
 from reassess.text import counted, nearest, some
@@ -21,7 +23,8 @@ class OutputClasses:
     """The classes of a model's outputs."""
 
     classes: Classes  # the benchmark's; without a number, they are whatever the outputs are
-    # (outputs,): the class of each output, -1 for none; None if they are the classes in their order.
+    # (outputs,): the class of each output, -1 for none; None if they are the classes in their order. Of outputs that
+    # have the same class, the probabilities are summed.
     columns: npt.NDArray[np.int64] | None
     unknown: tuple[str, ...] = ()  # names of outputs that no class has, except dashes
 
@@ -40,10 +43,10 @@ class OutputClasses:
             )
         if names is None:
             return cls(classes, None)
-        refuse_blank_lines(names)
         if classes.count is None:
-            return cls(Classes(outputs, names=tuple(names)), None)
-        columns = map_outputs(classes, names, where=OUTPUT_LIST)
+            refuse_blank_lines(names)
+            return cls(_named(outputs, names), None)
+        columns = map_outputs(classes, names, where=OUTPUT_LIST, summed=True)
         unknown = [name for name, column in zip(names, columns, strict=True) if column < 0 and name.strip(" -")]
         return cls(classes, columns, tuple(unknown))
 
@@ -66,14 +69,63 @@ class OutputClasses:
         """Number of classes without an output."""
         if self.columns is None or self.classes.count is None:
             return 0
-        return self.classes.count - self.columns.size + self.without_class
+        return self.classes.count - self._with_output.size
 
-    def shared_out(self, scores: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Scores without probabilities of outputs that are not classes.
+    @cached_property
+    def are_summed(self) -> bool:
+        """Whether several outputs have the same class."""
+        return self.columns is not None and self._with_output.size < self.columns.size - self.without_class
+
+    def width(self, outputs: int) -> int:
+        """The number of scores that are kept of each image: of each output, or of each class if they are summed."""
+        return self.classes.count or outputs if self.are_summed else outputs
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What summed scores depend on."""
+        if not self.are_summed:
+            return {}
+        assert self.columns is not None
+        return {"classes": hashlib.sha256(self.columns.tobytes()).hexdigest()}
+
+    def of_classes(self, scores: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The scores that are kept: without probabilities of outputs that are not classes, and summed by class.
 
         In a row of probabilities, the classes' are divided by their sum, or made equal if all are 0, and the others
-        become 0. Other scores stay as they are.
+        become 0. Other scores stay as they are; but if outputs are summed, they are taken for logits.
         """
+        return self._summed(scores) if self.are_summed else self._shared_out(scores)
+
+    def _summed(self, scores: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """The probability of each class, float32, shape (images, classes); 0 for a class without an output.
+
+        Sums are in float32, over the outputs of a class in their order, then over the classes in their order, so that
+        no row depends on its batch.
+        """
+        assert self.columns is not None
+        values = scores.astype(np.float32)
+        is_logits = ~rows_of_probabilities(scores)[1] if len(scores) else np.empty(0, bool)
+        values[is_logits] = _exponentials(values[is_logits], self._are_classes)
+        sums = np.zeros((len(scores), self.classes.count or 0), np.float32)
+        for outputs in self._rounds:
+            sums[:, self.columns[outputs]] += values[:, outputs]
+        total = np.cumsum(sums, axis=1)[:, -1:]
+        even = np.isin(np.arange(sums.shape[1]), self._with_output) / np.float32(self._with_output.size)
+        return np.where(total > 0, sums / np.where(total > 0, total, 1), even).astype(np.float32)
+
+    @cached_property
+    def _rounds(self) -> list[npt.NDArray[np.int64]]:
+        """The outputs with a class: the first of each class, then the second of each that has two, and so on."""
+        assert self.columns is not None
+        left = np.flatnonzero(self._are_classes)
+        rounds = []
+        while left.size:
+            first = np.sort(np.unique(self.columns[left], return_index=True)[1])
+            rounds.append(left[first])
+            left = np.delete(left, first)
+        return rounds
+
+    def _shared_out(self, scores: npt.NDArray[Any]) -> npt.NDArray[Any]:
         rows = (
             np.flatnonzero(rows_of_probabilities(scores)[1]) if self.without_class and len(scores) else np.empty(0, int)
         )
@@ -87,8 +139,8 @@ class OutputClasses:
         return shared
 
     def best(self, scores: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-        """The best output that is a class; of equal ones, the lower class id."""
-        if self.columns is None:
+        """The best of the kept scores that is of a class; of equal ones, the lower class id."""
+        if self.columns is None or self.are_summed:
             return np.asarray(scores.argmax(axis=1))
         order = np.argsort(self.columns, kind="stable")[self.without_class :]
         return np.asarray(order[scores[:, order].argmax(axis=1)])
@@ -98,9 +150,15 @@ class OutputClasses:
         assert self.columns is not None
         return self.columns >= 0
 
+    @cached_property
+    def _with_output(self) -> npt.NDArray[np.int64]:
+        """The classes that have an output, ascending."""
+        assert self.columns is not None
+        return np.unique(self.columns[self._are_classes])
+
     def ordered(self, scores: npt.NDArray[np.float16], *, empty: float) -> npt.NDArray[np.float16]:
-        """Scores in the order of the classes, shape (images, classes); `empty` for a class without an output."""
-        if self.columns is None:
+        """Kept scores in the order of the classes, (images, classes); `empty` for a class without an output."""
+        if self.columns is None or self.are_summed:
             return scores
         kept = self._are_classes
         together = np.full((len(scores), self.classes.count or 0), empty, np.float16)
@@ -108,5 +166,28 @@ class OutputClasses:
         return together
 
     def predictions(self, scores: npt.NDArray[np.float16], images: Sequence[str]) -> Predictions:
-        """Scores in the order of the outputs as predictions of the classes."""
-        return Predictions.from_scores(scores, images, columns=self.columns, classes=self.classes)
+        """Kept scores as predictions of the classes."""
+        columns = None if self.are_summed else self.columns
+        return Predictions.from_scores(scores, images, columns=columns, classes=self.classes)
+
+
+def _named(outputs: int, names: Sequence[str]) -> Classes:
+    """The classes of outputs without a list of classes: their names."""
+    if len(set(names)) < len(names):
+        repeated = next(name for row, name in enumerate(names) if name in names[:row])
+        raise DataError(
+            "duplicate-class",
+            "two outputs have the same class, and the order of the classes is unknown",
+            where=OUTPUT_LIST,
+            found=f"{repeated!r}, {names.count(repeated):,} times",
+            fix=Fix("give the classes: {benchmark}", benchmark="FOLDER"),
+        )
+    return Classes(outputs, names=tuple(names))
+
+
+def _exponentials(logits: npt.NDArray[np.float32], are_classes: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+    """Numbers in proportion to the softmax of logits, 1 for the highest of a class; all 0 if all are -inf."""
+    best = logits[:, are_classes].max(axis=1, keepdims=True, initial=-np.inf)
+    # Infinite logits less themselves are 0 here, not NaN.
+    less = np.subtract(logits, best, out=np.zeros_like(logits), where=logits != best)
+    return np.where(np.isneginf(best), 0, np.exp(np.minimum(less, 0)))

@@ -79,12 +79,13 @@ def score_shards(
     images: ImageSource,
     shards: Shards,
     outputs: OutputClasses,
+    width: int,
     *,
     batch_size: int,
     workers: int,
     progress: Callable[[str, int, int], object],
 ) -> None:
-    """Make the shards of a model that are not there.
+    """Make the shards of a model that are not there; `width` is how many outputs it has.
 
     A batch is of the same images wherever the run was interrupted, so that sums in it round alike.
     """
@@ -98,7 +99,7 @@ def score_shards(
         for number, of_shard in zip(pending, batches, strict=True):
             parts = []
             for rows, result in zip(of_shard, results, strict=False):  # the rest of the results is of other shards
-                parts.append(_scored(model, images, rows, result, shards.outputs, outputs))
+                parts.append(_scored(model, images, rows, result, width, outputs))
                 done += len(rows)
                 progress(model.name, done, total)
             shards.write(number, Shard.joined(parts))
@@ -117,15 +118,17 @@ def _scored(
     read = [row for row in rows if row not in reasons]
     pixels = [each for each in result if not isinstance(each, str)]
     scores = model.scores(pixels) if pixels else np.empty((0, width))
+    names = [images.names[row] for row in read]
     with at(model.name):
         check_shape(scores, (len(read), width), what="the scores, which was another one before")
-        halves = _halves(outputs.shared_out(scores), [images.names[row] for row in read])
-    moved = int(np.count_nonzero(outputs.best(halves) != outputs.best(scores)))
+        _refuse_nan(scores, names)
+        kept = outputs.of_classes(scores)
+        halves = _halves(kept, names)
+    moved = int(np.count_nonzero(outputs.best(halves) != outputs.best(kept)))
     return Shard(np.array(read, np.int64), halves, reasons, moved)
 
 
-def _halves(scores: npt.NDArray[Any], names: Sequence[str]) -> npt.NDArray[np.float16]:
-    """Scores as float16; `DataError` if one is NaN or larger than any float16."""
+def _refuse_nan(scores: npt.NDArray[Any], names: Sequence[str]) -> None:
     is_nan = np.isnan(scores)
     if is_nan.any():
         row, output = np.argwhere(is_nan)[0].tolist()
@@ -136,6 +139,10 @@ def _halves(scores: npt.NDArray[Any], names: Sequence[str]) -> npt.NDArray[np.fl
             allowed="any number, and +inf or -inf",
             fix="find out why the model returns NaN for this image",
         )
+
+
+def _halves(scores: npt.NDArray[Any], names: Sequence[str]) -> npt.NDArray[np.float16]:
+    """Scores as float16; `DataError` if one is larger than any float16."""
     with np.errstate(over="ignore"):
         halves = scores.astype(np.float16)
     too_large = (np.isinf(halves) & np.isfinite(scores)).any(axis=1)

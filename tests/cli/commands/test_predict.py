@@ -48,7 +48,7 @@ def test_what_is_predicted_can_be_evaluated(pets: Path, run: Runner) -> None:
         "────────────────────────────────────────────────────────\n"
         "python:pet_models:scores        5            0         3\n"
         "model.npy: float16 scores of 5 images, named in model.txt\n"
-        "next: reassess propose model.npy --benchmark pets -o proposals.csv\n"
+        "next: reassess clean model.npy --benchmark pets -o wrong.csv --page wrong.html\n"
     )
     write_files(pets, {"pets/labels.csv": "image,class\n" + "".join(f"{n},{n.split('/')[0]}\n" for n in FILES)})
     argv = ("model.npy", "--names", "model.txt", "--benchmark", "pets")

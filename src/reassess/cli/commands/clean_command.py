@@ -1,4 +1,4 @@
-"""`reassess clean`: wrong labels of training images, by held-out predictions."""
+"""`reassess clean`: find wrong labels by the predictions of models that were not trained on the images."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -82,9 +82,10 @@ def clean(
 ) -> None:
     """Find wrong labels from held-out predictions.
 
-    Each FILE has a model's predictions for images that it was not trained on: all images, or one fold. Files that
-    together have each image once are a repetition; several repetitions or models count together. The folds and
-    duplicates of a benchmark folder are checked: a file has one fold, and duplicates are in one fold.
+    Each FILE has a model's predictions for images that it was not trained on: those of a pretrained model for all
+    images, or of your own model for the fold that it did not see. Files that together have each image once are a
+    repetition; several repetitions or models count together. The folds and duplicates of a benchmark folder are
+    checked: a file has one fold, and duplicates are in one fold.
     """
     refuse_repeated(files)
     if benchmark is None and original is None:

@@ -12,6 +12,7 @@ from reassess.cli.options import benchmark_option, output_option
 from reassess.cli.prediction_inputs import own_value
 from reassess.cli.screen import print_table
 from reassess.core import Benchmark
+from reassess.data import has_class_folders
 from reassess.formats.files import read_lines
 from reassess.proposals import ImagePredictions, ModelSource
 from reassess.proposals import predict as run_models
@@ -63,7 +64,8 @@ _MOST_WORKERS = 16
     "class_lists",
     multiple=True,
     metavar="[MODEL=]F",
-    help="Class of each output, one wnid or name per line.  [default: the benchmark's classes in their order]",
+    help="Class of each output, one wnid or name per line; outputs of one class are summed.  [default: the benchmark's "
+    "classes in their order]",
 )
 @click.option(
     "--batch-size",
@@ -122,6 +124,9 @@ def predict(
     files = [result.file for result in results]
     if benchmark is None or "labels" in benchmark.sources:
         call.next("evaluate", *files, *benchmark_words(benchmark))
+    elif "original" in benchmark.sources or has_class_folders(benchmark):
+        page = ["--page", free_name("wrong.html")] if "images" in benchmark.sources else []
+        call.next("clean", *files, *benchmark_words(benchmark), "-o", free_name("wrong.csv"), *page)
     else:
         call.next("propose", *files, *benchmark_words(benchmark), "-o", free_name("proposals.csv"))
     if call.json:
@@ -174,9 +179,16 @@ def _print(call: Call, results: Sequence[ImagePredictions]) -> None:
 
 
 def _contents(result: ImagePredictions) -> str:
+    images = counted(result.images, "image")
+    summed = ""
+    if result.summed:
+        summed = (
+            f", {counted(result.classes, 'class', 'classes')} ({counted(result.outputs, 'output')}, summed by class)"
+        )
     if result.file.suffix.lower() != ".npy":
-        return f"the best classes of {counted(result.images, 'image')}, with their scores"
-    return f"float16 scores of {counted(result.images, 'image')}, named in {result.file.with_suffix('.txt')}"
+        return f"the best classes of {images}, with their scores{summed}"
+    scores = "probabilities" if result.summed else "scores"
+    return f"float16 {scores} of {images}{summed}, named in {result.file.with_suffix('.txt')}"
 
 
 def _remarks(result: ImagePredictions) -> str:

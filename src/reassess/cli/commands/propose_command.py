@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import click
@@ -210,7 +210,7 @@ def _load_proposing(
         raise DataError(
             "missing-original", "original labels are missing", fix=f"reassess fetch imagenet-original; or {_GIVE}"
         )
-    return judges
+    return replace(judges, by_default=by_default)
 
 
 def _to_write(result: ProposalResult, choice: ModelChoice | None) -> Candidates | None:

@@ -15,6 +15,7 @@ from reassess.cli.screen import print_table
 from reassess.comparison import Findings
 from reassess.comparison.comparison_words import unlike_images
 from reassess.core import IMAGENET, Benchmark
+from reassess.data import part_path
 from reassess.evaluation.evaluation_words import heading
 from reassess.formats import read_leaderboard
 from reassess.report import CHARTS, ShownMistakes, write_chart, write_report
@@ -75,7 +76,9 @@ def report(
         return
     call.check_output(output, REPORT_SUFFIXES, "a report", benchmark=judging["benchmark"])
     findings = _load_findings(call, files, **judging)
-    place = findings.benchmark.sources.get("images") if images is None else images
+    place = images
+    if images is None and "images" in findings.benchmark.sources:
+        place = part_path(findings.benchmark, "images")
     file_of = {name: file for file, name in short_names([str(path) for path in files]).items()}
     shown = write_report(
         output,

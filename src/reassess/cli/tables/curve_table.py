@@ -24,7 +24,7 @@ def print_curves(
     headings = ["scores", "average precision"]
     if goal is not None:
         headings += ["threshold", "precision", "95 %", "recall", "95 %", "labels", "empty images"]
-    print_table(headings, [_row(one) for one in measured])
+    print_table(headings, [_row(one) for one in measured], best=["average precision"])
     if answers.rules:
         click.echo()
         rows = [row for rule in answers.rules for row in _rule_rows(rule)]

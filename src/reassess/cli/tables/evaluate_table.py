@@ -92,7 +92,7 @@ def _table(measured: Measured, rankings: Mapping[Cut, Evaluations], *, ranked: b
         return label_sets_table(_by_name(rankings), ranked=ranked)
     if len(rankings) > 1:
         return _cuts_table(rankings, ranked=ranked)
-    return _accuracies(next(iter(rankings.values())))
+    return _accuracies(next(iter(rankings.values())), ranked=ranked)
 
 
 def _print_moved(call: Call, measured: Measured) -> None:
@@ -148,7 +148,7 @@ def _common_to_json(common: Mapping[Cut, Evaluations] | Missing | None, cut: Cut
     return {"common": {name: part for name, part in document.items() if name in _COMMON}}
 
 
-def _accuracies(ranking: Evaluations) -> ResultTable:
+def _accuracies(ranking: Evaluations, *, ranked: bool) -> ResultTable:
     top_k = sorted({k for result in ranking.values() for k in result.real})
     judge = heading(next(iter(ranking.values())).label_set)
     headings = ["file"]
@@ -156,7 +156,8 @@ def _accuracies(ranking: Evaluations) -> ResultTable:
         headings += [f"{judge} top-{k} %", "95 %"]
     headings += [f"original top-{k} %" for k in top_k]
     headings += ["soft", "recall", "scored", "not scored"]
-    return ResultTable(headings, [_row(file, result, top_k) for file, result in ranking.items()])
+    best = [name for name in headings if name.endswith("%") or name in ("soft", "recall")] if ranked else []
+    return ResultTable(headings, [_row(file, result, top_k) for file, result in ranking.items()], best=best)
 
 
 def _print_rest(call: Call, ranking: Evaluations, classes: Classes, by: str | None) -> None:
@@ -268,7 +269,8 @@ def _cuts_table(rankings: Mapping[Cut, Evaluations], *, ranked: bool) -> ResultT
             first = next(iter(result.real.values()))
             rows.setdefault(file, []).extend([percent(first), *([rank_of[file]] if ranked else [])])
     headings = [text for cut in rankings for text in (f"at {cut:g}, %", *(["rank"] if ranked else []))]
-    return ResultTable(["file", *headings], [[file, *cells] for file, cells in rows.items()])
+    best = [name for name in headings if name != "rank"] if ranked else []
+    return ResultTable(["file", *headings], [[file, *cells] for file, cells in rows.items()], best=best)
 
 
 def _note_cuts(call: Call, rankings: Mapping[Cut, Evaluations]) -> None:

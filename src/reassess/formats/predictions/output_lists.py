@@ -88,10 +88,11 @@ def classes_of_outputs(
     return columns, None
 
 
-def map_outputs(classes: Classes, outputs: Sequence[str], *, where: str) -> npt.NDArray[np.int64]:
+def map_outputs(classes: Classes, outputs: Sequence[str], *, where: str, summed: bool = False) -> npt.NDArray[np.int64]:
     """Class id of each of a model's outputs, each a wnid, a name or an id; -1 for an output that is not a class.
 
-    `DataError` if two outputs have the same class, or no output is a class; `where` is the place of the list.
+    `DataError` if no output is a class, or two outputs have the same class and are not to be summed; `where` is the
+    place of the list.
     """
     ids = np.fromiter((classes.id_of(text, where=where) for text in outputs), np.int64, len(outputs))
     known = np.flatnonzero(ids >= 0)
@@ -105,7 +106,7 @@ def map_outputs(classes: Classes, outputs: Sequence[str], *, where: str) -> npt.
             fix="name each output by wnid, by class name or by class id",
         )
     first: dict[int, int] = {}
-    for output in known.tolist():
+    for output in [] if summed else known.tolist():
         if (before := first.setdefault(int(ids[output]), output)) != output:
             raise DataError(
                 "duplicate-class",

@@ -17,7 +17,7 @@ from reassess.cli.help_pages import Command
 from reassess.cli.options import STOP, ParsedType, benchmark_option
 from reassess.cli.tables.status_table import practice_in_words
 from reassess.core import Benchmark, StopRule
-from reassess.data import check_place, open_images
+from reassess.data import check_place, open_images, part_path
 from reassess.errors import DataError, ReassessWarning
 from reassess.formats.files import check_output, exists, read_lines
 from reassess.text import counted, percent
@@ -132,8 +132,8 @@ def create(
     seed = secrets.randbelow(annotation.LARGEST_SEED + 1) if seed is None else seed
     parts = load_campaign_parts(call, benchmark, tasks, golden, original, seed=seed)
     _check_parts(parts, tasks, golden_share)
-    place = parts.benchmark.sources.get("images")
-    source = None if place is None else open_images(place)
+    has_images = "images" in parts.benchmark.sources
+    source = open_images(part_path(parts.benchmark, "images")) if has_images else None
     if source is not None:
         stored = annotation.stored_names(source, parts.images, match=parts.benchmark.match or "path")
         parts = parts.renamed(dict(zip(parts.images, stored, strict=True)))

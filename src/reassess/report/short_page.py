@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from importlib.resources import files
 
 from reassess.comparison import Findings
-from reassess.comparison.comparison_words import DIFFERENCE_EXPLAINED, not_shared_in_words, unlike_images
+from reassess.comparison.comparison_words import DIFFERENCE_EXPLAINED, unlike_images
 from reassess.comparison.differences import Difference
 from reassess.comparison.taxonomy import ERROR_KINDS, KINDS_IN_WORDS
 from reassess.errors import Missing
@@ -30,7 +30,8 @@ from reassess.report.page import ReportSources, content_policy, page_environment
 from reassess.text import counted, shared, shortened
 
 _MOST_MODELS = 8  # the best, so that one page is enough
-_LONG, _SHORT = 40, 20  # letters of a model's name
+_LONG, _SHORT = 26, 10  # letters of the name of a model or file, and of two models
+_COMMAND = 400  # letters
 _MOST_INPUTS = 14
 _DIGITS = 12  # of a hash, which tell files apart
 
@@ -42,15 +43,18 @@ def render_short(findings: Findings, title: str, summary: Sequence[str], sources
     environment = page_environment()
     style = (files("reassess.report") / "templates" / "short.css").read_text(encoding="utf-8")
     tables = _accuracy(findings), _differences(findings), _mistakes(findings)
-    inputs = [f"{one['name']} {one['path']} ({str(one['sha256'])[:_DIGITS]})" for one in sources.inputs]
+    inputs = [
+        f"{one['name']} {shortened(str(one['path']), _LONG)} ({str(one['sha256'])[:_DIGITS]})" for one in sources.inputs
+    ]
     if (more := len(inputs) - _MOST_INPUTS) > 0:
         inputs = [*inputs[:_MOST_INPUTS], f"and {counted(more, 'more file')}"]
     rendered: str = environment.get_template("short.html").render(
         title=title,
-        summary=summary,
+        summary=[_with_short_names(one, findings.models) for one in summary],
         tables=[one for one in tables if one is not None],
         notes=list(_notes(findings)),
         inputs=inputs,
+        command=shortened(sources.command, _COMMAND),
         sources=sources,
         policy=content_policy(style, ""),
         style=Markup(style),
@@ -58,9 +62,16 @@ def render_short(findings: Findings, title: str, summary: Sequence[str], sources
     return rendered
 
 
+def _with_short_names(text: str, models: Sequence[str]) -> str:
+    """A sentence with long names of models shortened."""
+    for model in sorted(models, key=len, reverse=True):
+        text = text.replace(model, shortened(model, _LONG))
+    return text
+
+
 def _name(findings: Findings, model: str, letters: int) -> str:
     """A model's number in the table of accuracies, which tells shortened names apart, and its name."""
-    return f"{findings.models.index(model) + 1} {shortened(model, letters)}"
+    return f"{findings.models.index(model) + 1}\N{NO-BREAK SPACE}{shortened(model, letters)}"
 
 
 def _accuracy(findings: Findings) -> Table:
@@ -159,7 +170,7 @@ def _notes(findings: Findings) -> Iterator[str]:
         yield f"Soft: the mean probability that the first class is valid; {ceiling}."
     shown = {model: findings.evaluations[model] for model in findings.models[:_MOST_MODELS]}
     yield from map(sentence, unlike_images(panel))
-    for text in shared({model: not_scored_in_words(one) for model, one in shown.items()}):
-        yield f"{text.replace('all files: ', '', 1)}."
-    yield from (f"{text}." for text in not_shared_in_words(panel))
+    not_scored = shared({_name(findings, model, _LONG): not_scored_in_words(one) for model, one in shown.items()})
+    if words := "; ".join(text.removeprefix("all files: ") for text in not_scored):
+        yield f"{words}."
     yield from map(sentence, missing_in_words(shown))

@@ -12,6 +12,7 @@ from reassess.core.checks import check_range, check_type
 from reassess.core.classes import UNLISTED
 from reassess.core.image_names import image_keys
 from reassess.errors import DataError, at
+from reassess.evaluation.evaluation_words import KNOWN_IN_WORDS
 from reassess.evaluation.mistakes import MISTAKE_KINDS, known_kinds
 from reassess.evaluation.outcomes import images_of_rows
 from reassess.text import Shown
@@ -71,12 +72,17 @@ class ImageSheet(Shown):
             ]
             yield self._named(one.class_id), "; ".join(parts)
         for model, best in self.predictions.items():
-            first = "; ".join("no class" if i is None else self._named(i) for i in best or ())
+            first = "; ".join("no class" if i is None else self._named(i) + self._what_is_known(i) for i in best or ())
             yield model, "the image is missing" if best is None else first or "no class"
 
     def _named(self, class_id: int) -> str:
         label = self.classes.label(class_id)
         return label if label == str(class_id) else f"{class_id} {label}"
+
+    def _what_is_known(self, class_id: int) -> str:
+        if class_id in (self.valid or ()):
+            return " (valid)"
+        return f" ({KNOWN_IN_WORDS[self.known[class_id]]})" if class_id in self.known else ""
 
     @staticmethod
     def _answers(given: _Answers, choosers: int | None) -> str:

@@ -25,7 +25,7 @@ from reassess.evaluation.evaluation_words import (
     heading,
     missing_in_words,
 )
-from reassess.evaluation.result import ceiling_in_words, not_scored_in_words
+from reassess.evaluation.result import NONE_SCORED, ceiling_in_words, not_scored_in_words
 from reassess.report.chart import (
     COUNT,
     P_VALUE,
@@ -247,6 +247,8 @@ def _mistakes(findings: Findings, charts: _Charts) -> Section:
 
 def label_errors(findings: Findings) -> Section:
     """Mistakes by original labels that are correct by the label sets."""
+    if not findings.panel.scored.any():
+        return missing_section("label-errors", "Label errors", Missing(NONE_SCORED))
     judge = heading(findings.labels.title)
     words = (
         "A model's first class may differ from the original label and still be valid: the original label is wrong, or "

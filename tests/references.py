@@ -59,6 +59,7 @@ class Tally:
     soft: Fraction | None = None
     ceiling: Fraction | None = None
     mistakes: Counter[str] = field(default_factory=Counter)
+    label_errors: list[int] = field(default_factory=lambda: [0, 0])  # correct by the sets, mistakes by original labels
     of_class: dict[int, list[int]] = field(default_factory=dict)  # class: [images, hits, predictions of it]
     instead: Counter[tuple[int, int]] = field(default_factory=Counter)  # (class, what was predicted)
 
@@ -81,6 +82,9 @@ def tally(
             for k in top_k:
                 total.original[k][0] += original[image] in ranked[:k]
                 total.original[k][1] += 1
+            if ranked[0] != original[image]:
+                total.label_errors[0] += ranked[0] in sets.get(image, ())
+                total.label_errors[1] += 1
         if image not in sets:
             asked = image in original or image in scores
             total.unlabelled += asked

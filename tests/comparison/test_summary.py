@@ -32,9 +32,9 @@ def test_equal_models_do_not_differ_and_share_a_sentence() -> None:
         assert set(names.split(" and ")) <= set(told.split(" than ")[-1].split(";")[0].replace(".", "").split())
 
 
-def test_there_are_three_to_five_sentences() -> None:
+def test_there_are_three_to_six_sentences() -> None:
     for models in (("one",), ("one", "two"), ("one", "two", "three")):
-        assert 3 <= len(summary(findings(*models))) <= 5
+        assert 3 <= len(summary(findings(*models))) <= 6
     assert all(sentence.endswith(".") for sentence in summary(findings("one", complete=False)))
 
 

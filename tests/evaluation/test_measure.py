@@ -92,6 +92,8 @@ def random_world(seed: int, *, images: int = 50) -> World:
         for name in rated[: images // 4]
     } | {name: {1: 0.6} for name in names if name not in rated[3:]}
     rows = {name: rng.choice([-np.inf, -1, -0.0, 0.0, 0.5, 2, np.inf], CLASSES).tolist() for name in shown}
+    for name in [name for name in shown if name in original][::3]:  # else a model may agree less than by chance
+        rows[name][original[name]] = np.inf
     return World(sets, original, proposed, golden, rows)
 
 
@@ -107,6 +109,7 @@ def assert_counts(result: Evaluation, expected: Tally) -> None:
         assert sum(of_size.hits[k] for of_size in result.by_label_count.values()) == part.hits
     assert {c: list(counts) for c, *counts in result.per_class.rows} == expected.of_class
     assert {(valid, predicted): n for valid, predicted, n in result.per_class.confusions} == expected.instead
+    assert result.label_errors == Proportion(*expected.label_errors)
     assert result.recall_at_size == near(expected.recall)
     assert (result.soft.accuracy, result.soft.ceiling) == (near(expected.soft), near(expected.ceiling))
     assert vars(result.mistakes) == {kind: expected.mistakes[kind] for kind in MISTAKE_KINDS}
@@ -262,9 +265,10 @@ def test_what_lacks_its_input_is_null_with_the_reason() -> None:
         "interval": "95 %, Wilson, over images",
         "label_set": "reassessed",
         "real": real(2, 3, 0.2077, 0.9385),
-        **dict.fromkeys(["original", "original_scored", "soft", "recall_at_size", "mistakes"]),
+        **dict.fromkeys(["original", "original_scored", "soft", "recall_at_size", "mistakes", "label_errors"]),
         "original_reason": "original labels are missing",
         "original_scored_reason": "original labels are missing",
+        "label_errors_reason": "original labels are missing",
         "soft_reason": "scores are missing",
         "recall_at_size_reason": "some images have more labels than the file has ids for each (1)",
         "mistakes_reason": "scores are missing",
@@ -318,6 +322,7 @@ def test_a_result_prints_its_counts_in_a_terminal_and_in_a_notebook() -> None:
         "original top-2, scored 66.67 % [20.77, 93.85] (2 of 3)\n"
         "soft ReaL              0.6000; no model can exceed 0.9667\n"
         "recall at size         0.6667\n"
+        "label errors           1 of 3 mistakes by original labels is correct by ReaL\n"
         "scored                 3 of 3 images with labels\n"
         "not scored             1 image not scored (empty label set)"
     )
@@ -325,7 +330,7 @@ def test_a_result_prints_its_counts_in_a_terminal_and_in_a_notebook() -> None:
     assert "<th>ReaL top-1</th><td>66.67 % [20.77, 93.85] (2 of 3)</td>" in named["ReaL"]._repr_html_()
     assert str(named[""]) == text.replace("ReaL top-1      ", "reassessed top-1").replace(
         "ReaL top-2      ", "reassessed top-2"
-    ).replace("soft ReaL      ", "soft reassessed")
+    ).replace("soft ReaL      ", "soft reassessed").replace("by ReaL", "by reassessed labels")
     assert str(named["<pets>"]).splitlines()[0] == "<pets> top-1           66.67 % [20.77, 93.85] (2 of 3)"
     assert "<th>&lt;pets&gt; top-1</th>" in named["<pets>"]._repr_html_()
     assert [one.to_json()["label_set"] for one in named.values()] == ["ReaL", "reassessed", "<pets>"]

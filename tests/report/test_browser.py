@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -147,7 +148,9 @@ def test_each_table_is_saved_with_all_its_digits(opened: Open, results: Findings
 
 
 def cards(view: Any) -> list[dict[str, Any]]:
-    """What the filters know of each card that is seen."""
+    """What the filters know of each card that is found."""
+    if view.locator("#gallery-more button").is_visible():
+        view.click("#gallery-more button")
     return view.eval_on_selector_all(
         ".gallery li", "(cards) => cards.filter((c) => !c.hidden).map((c) => JSON.parse(c.dataset.filters))"
     )
@@ -164,7 +167,7 @@ def test_the_gallery_shows_the_mistakes_of_a_model_by_kind_and_images_for_their_
     assert cards(view) == [card for card in shown if card["mistakes"][HOSTILE] == kind]
     assert view.inner_text("#gallery [role=status]") == f"{len(cards(view))} of {len(cards(view))} images"
     view.select_option("#gallery [data-role=kind]", value="")
-    for name in ("wrong_label", "empty"):
+    for name in ("wrong_label", "empty", f"error {HOSTILE}"):
         view.select_option("#gallery [data-role=show]", value=f"about {name}")
         assert cards(view) == [card for card in everything if name in card["about"]] != []
     view.select_option("#gallery [data-role=show]", value="")
@@ -250,21 +253,30 @@ def wide(browser: Any, many: Path) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("which", ["file", "many"])
-def test_no_row_is_half_empty_on_a_wide_screen(wide: Any, which: str, request: pytest.FixtureRequest) -> None:
-    """Where text and charts flow in two columns, their ends lie less than a chart apart."""
+@pytest.mark.parametrize("width", [1280, 800, 390])
+def test_each_section_is_one_block_in_reading_order(
+    wide: Any, width: int, which: str, request: pytest.FixtureRequest
+) -> None:
+    """All that belongs to a section is inside it, below its heading, and no part lies over another."""
+    wide.set_viewport_size({"width": width, "height": 900})
     wide.goto(request.getfixturevalue(which).as_uri())
-    ends = wide.evaluate(
-        """() => [...document.querySelectorAll(".columns, .halves")].map((box) => {
-             const middle = box.getBoundingClientRect().left + box.getBoundingClientRect().width / 2;
-             const parts = [...box.querySelectorAll("h2, p, svg, tr, li, summary, button")];
-             const boxes = parts.filter((e) => e.checkVisibility()).map((e) => e.getBoundingClientRect());
-             const shown = boxes.filter((r) => r.height);
-             const end = (some) => Math.max(...some.map((r) => r.bottom));
-             return [end(shown.filter((r) => r.left < middle)), end(shown.filter((r) => r.left >= middle))];
+    blocks = wide.evaluate(
+        """() => [...document.querySelectorAll("main > section")].map((section) => {
+             const sides = ({ left, top, right, bottom }) => [left, top, right, bottom];
+             const box = (e) => sides(e.getBoundingClientRect());
+             const parts = [...section.querySelectorAll(":scope > *, .body > *")];
+             const shown = parts.filter((e) => e.checkVisibility() && e.offsetHeight && !e.matches(".body"));
+             return [box(section), shown.map(box)];
            })"""
     )
-    assert len(ends) == 3
-    assert max(abs(left - right) for left, right in ends) < 400
+    assert len(blocks) > 8
+    assert all(above[3] <= below[1] for (above, _), (below, _) in itertools.pairwise(blocks))
+    for (left, top, right, bottom), parts in blocks:
+        for i, (x, y, x_end, y_end) in enumerate(parts):
+            assert left <= x < x_end <= right
+            assert top <= y < y_end <= bottom
+            assert all(y_end <= part[1] + 1 or x_end <= part[0] or part[2] <= x for part in parts[i + 1 :])
+        assert all(parts[0][3] <= part[1] + 1 for part in parts[1:]), "the heading comes first"
 
 
 def lines_of(view: Any, selector: str) -> list[list[str]]:
@@ -295,7 +307,7 @@ def test_long_names_break_between_their_parts_and_rows_are_whole_pixels_high(wid
     heights = wide.eval_on_selector_all("tr", "(all) => all.map((r) => r.getBoundingClientRect().height)")
     assert any(heights)
     assert all(abs(height - round(height)) < 0.02 for height in heights)
-    names = lines_of(wide, "#headline > .scroll tbody th, #comparison .more tbody th")
+    names = lines_of(wide, "#headline > .scroll tbody th, #comparison .tables tbody th")
     assert {"".join(lines) for lines in names} == set(LONG)
     assert any(len(lines) > 1 for lines in names)
     assert all(line[-1] in "_.-/" for lines in names for line in lines[:-1])

@@ -150,15 +150,24 @@ def test_the_leaderboard_tells_rank_and_expectation() -> None:
 
 
 def test_the_classes_hold_the_counts_of_each_class() -> None:
-    classes, confusions = explorers(THREE)
+    errors, classes, confusions = explorers(THREE)
+    two = THREE.panel.models.index("two")
+    labels, before = THREE.labels.sets(), THREE.original.sets()
+    predicted = dict(zip(THREE.panel.images, THREE.panel.top1[two].tolist(), strict=True))
+    assert {row[0]: ({row[1]}, row[2], set(row[3])) for row in errors.rows["two"]} == {
+        image: (before[image], now, labels[image])
+        for image, now in predicted.items()
+        if now in labels[image] and now not in before[image]
+    }
+    assert len(errors.rows["two"]) == THREE.evaluations["two"].label_errors.hits
     counted = THREE.evaluations["two"].per_class
     rows = classes.rows["two"]
     assert [row[2] for row in rows] == counted.images.tolist()
     assert [row[3] for row in rows] == counted.hits.tolist()
     assert [row[5] for row in rows] == counted.predictions.tolist()
     assert [tuple(row) for row in confusions.rows["two"]] == list(counted.confusions)
-    valid, predicted, times = counted.confusions[0]
-    assert rows[valid][6:] == [predicted, times]
+    class_id, predicted_instead, times = counted.confusions[0]
+    assert rows[class_id][6:] == [predicted_instead, times]
 
 
 def test_the_level_is_the_accuracy_of_the_original_labels_themselves() -> None:

@@ -19,12 +19,15 @@ def test_only_mistakes_are_drawn_and_no_more_than_asked_for() -> None:
         assert choice.mistakes[model] == wrong.sum()
         assert choice.shown[model] == 10
         assert sum(bool(wrong[row]) for row in choice.rows) >= 10
+    assert {name: n for name, (n, _) in choice.label_errors.items()} == {"one": 10, "two": 10}
     assert {name: n for name, (n, _) in choice.about_labels.items()} == {"wrong_label": 10, "empty": 10}
     for card in cards(TWO, choice.rows):
         row = panel.images.index(card.image)
         mistaken = panel.scored[row] & ~panel.valid[:, row]
         assert card.mistakes.keys() == {model for model, is_so in zip(panel.models, mistaken, strict=True) if is_so}
-        assert card.mistakes or card.about_labels
+        errors = panel.valid[:, row] & panel.original_known[row] & ~panel.original_hit[:, row]
+        assert set(card.label_errors) == {model for model, is_so in zip(panel.models, errors, strict=True) if is_so}
+        assert card.mistakes or card.about_labels or card.label_errors
 
 
 def test_models_share_what_they_both_get_wrong() -> None:

@@ -24,9 +24,10 @@ from reassess.core import (
     classes_of,
 )
 from reassess.core.common_classes import class_ids_of
-from reassess.data import SOURCES, known_in_sample, label_set_name
+from reassess.data import known_in_sample, label_set_name
 from reassess.errors import DataError, Fix, ReassessError, UnreadableFileError, at
 from reassess.evaluation import Outcomes, find_outcomes
+from reassess.evaluation.evaluation_words import class_names_missing
 from reassess.text import counted, some
 
 
@@ -66,11 +67,8 @@ class Judges:
 
     @property
     def no_names(self) -> str | None:
-        """How the names of a known benchmark's classes are had, where only their ids are at hand."""
-        source = self.benchmark.sources.get("classes")
-        if source not in SOURCES or self.labels.classes.names:
-            return None
-        return f"class names are not at hand: reassess fetch {source}"
+        """How to get the names of a known benchmark's classes, if only their ids are known."""
+        return class_names_missing(self.benchmark, self.labels.classes)
 
     @property
     def threshold(self) -> float:

@@ -26,7 +26,7 @@ from reassess.core.image_names import join
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.numeric.bootstrap import check_replicates, normal_interval, times_drawn
-from reassess.text import Shown
+from reassess.text import Listed, Shown, percent, percents
 
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
@@ -127,6 +127,17 @@ class LabelUncertainty(Shown):
 
     def __post_init__(self) -> None:
         freeze(self, "hits", "n", "original_hits", "original_n", "bias", "labels", "empty")
+
+    @property
+    def _headline(self) -> str:
+        return f"LabelUncertainty({len(self.models):,} models, {self.replicates:,} replicates, {self.raters:,} raters)"
+
+    def _list(self) -> Listed:
+        rows = (
+            (model, percent(accuracy), percents(self.interval(model)), f"{100 * bias:+.2f}")
+            for model, accuracy, bias in zip(self.models, self._accuracies[0].tolist(), self.bias.tolist(), strict=True)
+        )
+        return Listed(("model", "accuracy %", "true labels, 95 %", "bias, points"), len(self.models), rows)
 
     @property
     def replicates(self) -> int:

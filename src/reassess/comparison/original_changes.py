@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core import LabelSets, Questions, Scores, Votes, align_classes
+from reassess.core import Id, LabelSets, Questions, Scores, Votes, align_classes
 from reassess.core.checks import check_type
 from reassess.core.image_names import join
 from reassess.core.labels import check_original
@@ -145,13 +145,15 @@ class OriginalChanges(Shown):
             ]
         assert isinstance(votes.items, Questions)
         found = votes.items.find(rows, class_ids)
-        counts_of = votes.restrict(np.maximum(found, 0)).counts().tolist()
-        return [
-            ", ".join(f"{n} {answer}" for n, answer in zip(counts, votes.answers, strict=True) if n)
-            if row >= 0
-            else None
-            for row, counts in zip(found.tolist(), counts_of, strict=True)
-        ]
+        there = np.unique(found[found >= 0])
+        counts_of = dict(zip(there.tolist(), votes.restrict(there).counts().tolist(), strict=True))
+        return [self._in_words(counts_of.get(row), votes.answers) for row in found.tolist()]
+
+    @staticmethod
+    def _in_words(counts: list[int] | None, answers: Sequence[Id]) -> str | None:
+        if counts is None:
+            return None
+        return ", ".join(f"{n} {answer}" for n, answer in zip(counts, answers, strict=True) if n)
 
 
 def original_changes(labels: LabelSets, original: LabelSets) -> OriginalChanges:

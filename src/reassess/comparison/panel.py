@@ -209,6 +209,11 @@ class Panel(Shown):
         )
 
     @property
+    def label_errors(self) -> npt.NDArray[np.bool_]:
+        """Whether that class is valid, and not the original label: bool, shape (M, N)."""
+        return self.valid & self.original_known & ~self.original_hit
+
+    @property
     def original_known(self) -> npt.NDArray[np.bool_]:
         """Whether the image has an original label: the n of original accuracy; bool, shape (N,)."""
         return self.original_rows >= 0

@@ -6,6 +6,7 @@ from reassess.comparison.comparison_words import gaps_in_words, probability_in_w
 from reassess.comparison.findings import Findings
 from reassess.comparison.taxonomy import ERROR_KINDS
 from reassess.errors import Missing
+from reassess.evaluation.result import label_errors_in_words
 from reassess.numeric import Proportion
 from reassess.text import counted, percent, percents, together
 
@@ -21,10 +22,10 @@ _MISTAKES_OF = {
 
 
 def summary(findings: Findings) -> list[str]:
-    """Describe the labels, the best model and its mistakes in three to five sentences."""
+    """Describe the labels, the best model and its mistakes in three to six sentences."""
     sentences = [_labels(findings)]
     if findings.panel.scored.any():
-        sentences += [*_best(findings), *_mistakes(findings), *_model_or_label(findings)]
+        sentences += [*_best(findings), *_label_errors(findings), *_mistakes(findings), *_model_or_label(findings)]
     return [f"{one}." for one in sentences]
 
 
@@ -62,6 +63,13 @@ def _best(findings: Findings) -> Iterator[str]:
     if ranking.gaps is not None and ranking.gaps.pairs > 1:
         first = next(gaps_in_words(ranking, most=1))
         yield f"{first[0].upper()}{first[1:]}"
+
+
+def _label_errors(findings: Findings) -> Iterator[str]:
+    """How many mistakes of the best model by original labels are correct by the label sets."""
+    for model, evaluation in list(findings.evaluations.items())[:1]:
+        if words := label_errors_in_words(evaluation):
+            yield f"{model}: {words}"
 
 
 def _mistakes(findings: Findings) -> Iterator[str]:

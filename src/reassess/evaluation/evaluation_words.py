@@ -4,7 +4,7 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping
 
-from reassess.core import Classes, LabelSets
+from reassess.core import Benchmark, Classes, LabelSets
 from reassess.errors import Fix, ReassessWarning
 from reassess.evaluation.class_list import ClassList
 from reassess.evaluation.class_list_search import MOST_SEARCHED_CLASSES, labelled_pairs
@@ -46,6 +46,14 @@ def heading(label_set: str) -> str:
     title = plain(label_set)
     cut = _CUT.fullmatch(title)
     return shortened(title, _LONGEST) if cut is None else shortened(cut["name"], _LONGEST_CUT) + cut["at"]
+
+
+def class_names_missing(benchmark: Benchmark, classes: Classes) -> str | None:
+    """Say how to get the class names of a known benchmark, if only ids are known."""
+    source = benchmark.sources.get("classes")
+    if benchmark.folder is not None or source is None or classes.names:
+        return None
+    return f"class names are missing: reassess fetch {source}"
 
 
 def score_in_words(score: float, threshold: float, *, digits: int = 2) -> str:

@@ -1,6 +1,7 @@
 """All that is known of one image, gathered from every noun that may hold it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,8 +9,10 @@ import numpy as np
 
 from reassess.core import Classes, Id, LabelSets, Predictions, Questions, Scores, Votes, align_classes
 from reassess.core.checks import check_range, check_type
+from reassess.core.classes import UNLISTED
 from reassess.core.image_names import image_keys
 from reassess.errors import DataError, at
+from reassess.evaluation.evaluation_words import KNOWN_IN_WORDS
 from reassess.evaluation.mistakes import MISTAKE_KINDS, known_kinds
 from reassess.evaluation.outcomes import images_of_rows
 from reassess.text import Shown
@@ -54,6 +57,39 @@ class ImageSheet(Shown):
     # answered questions, or are missing
     raters: int | None = None
     experts: int | None = None
+    classes: Classes = field(default=UNLISTED, compare=False)  # whose names are shown
+
+    def _summary(self) -> Iterator[tuple[str, str]]:
+        yield "image", self.image
+        yield "original label", "unknown" if self.original is None else self._named(self.original)
+        yield "valid", "unknown" if self.valid is None else "; ".join(map(self._named, self.valid)) or "no class"
+        for one in self.candidates or ():
+            parts = [] if one.score is None else [f"score {one.score:.4f}"]
+            parts += [
+                f"{who} {self._answers(given, choosers)}"
+                for who, given, choosers in (("raters", one.votes, self.raters), ("experts", one.experts, self.experts))
+                if given or choosers
+            ]
+            yield self._named(one.class_id), "; ".join(parts)
+        for model, best in self.predictions.items():
+            first = "; ".join("no class" if i is None else self._named(i) + self._what_is_known(i) for i in best or ())
+            yield model, "the image is missing" if best is None else first or "no class"
+
+    def _named(self, class_id: int) -> str:
+        label = self.classes.label(class_id)
+        return label if label == str(class_id) else f"{class_id} {label}"
+
+    def _what_is_known(self, class_id: int) -> str:
+        if class_id in (self.valid or ()):
+            return " (valid)"
+        return f" ({KNOWN_IN_WORDS[self.known[class_id]]})" if class_id in self.known else ""
+
+    @staticmethod
+    def _answers(given: _Answers, choosers: int | None) -> str:
+        """How often each answer was given; or how many chose the class, of all who chose one."""
+        if choosers is not None:
+            return f"{len(given)} of {choosers}"
+        return ", ".join(f"{n} {answer}" for answer, n in Counter(answer for _, answer in given).most_common())
 
     def to_json(self, classes: Classes) -> dict[str, Any]:
         """The object that JSON documents hold."""
@@ -124,8 +160,9 @@ def image_sheet(
     --------
     >>> labels = LabelSets.from_lists(["a.png"], [[3, 1]])
     >>> image_sheet("a.png", labels=labels, original=LabelSets.from_lists(["a.png"], [[1]]))
-    ImageSheet(image='a.png', original=1, valid=(1, 3), candidates=None, predictions={}, known={}, raters=None,
-    experts=None)
+    image            a.png
+    original label   1
+    valid            1; 3
     """
     check_type(LabelSets, labels, original, optional=True)
     check_type(Scores, scores, optional=True)
@@ -165,6 +202,7 @@ def image_sheet(
         known={} if rated is None else _known(image, sorted(predicted - {*(valid or ())}), rated, experts),
         raters=_choosers(votes, [one.votes for one in candidates or ()]),
         experts=_choosers(experts, [one.experts for one in candidates or ()]),
+        classes=classes,
     )
 
 

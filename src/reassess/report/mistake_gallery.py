@@ -30,6 +30,8 @@ class ShownImages:
     # shown, mistakes: For each model, how many of its mistakes are chosen, and how many it makes
     shown: dict[str, int]
     mistakes: dict[str, int]
+    # The same of the model's label errors
+    label_errors: dict[str, tuple[int, int]]
     # For each of `ABOUT_LABELS`, how many such images are chosen, and how many there are
     about_labels: dict[str, tuple[int, int]]
 
@@ -45,6 +47,7 @@ class MistakeCard:
     known: Mapping[int, str]
     # The kind of mistake of each model with one: one of `reassess.comparison.ERROR_KINDS`
     mistakes: Mapping[str, str]
+    label_errors: tuple[str, ...]  # Models whose first class is valid, and not the original label
     about_labels: tuple[str, ...]  # Those of `ABOUT_LABELS` that apply
     disputed: bool  # Whether at most two thirds of the raters agree on a class of the card
 
@@ -65,11 +68,14 @@ def choose(findings: Findings, most: int, *, seed: int = 0) -> ShownImages:
         return len(drawn), int(np.count_nonzero(rows))
 
     counts = {model: draw(panel.scored & ~panel.valid[panel.models.index(model)]) for model in findings.models}
+    errors = dict(zip(panel.models, panel.label_errors, strict=True))
+    label_errors = {model: draw(errors[model]) for model in findings.models if errors[model].any()}
     about_labels = {name: draw(rows) for name, rows in _about_labels(findings).items()}
     return ShownImages(
         rows=tuple(sorted(chosen)),
         shown={model: drawn for model, (drawn, _) in counts.items()},
         mistakes={model: n for model, (_, n) in counts.items()},
+        label_errors=label_errors,
         about_labels=about_labels,
     )
 
@@ -116,6 +122,7 @@ def cards(findings: Findings, rows: Sequence[int]) -> list[MistakeCard]:
                 if kinds is None
                 else {int(panel.top1[i, row]): MISTAKE_KINDS[kinds[place, i]] for _, i in models},
                 mistakes={model: kind[image] for model, kind in mistakes.items() if image in kind},
+                label_errors=tuple(model for model, i in models if panel.label_errors[i, row]),
                 about_labels=tuple(name for name, holds in about_labels.items() if holds[row]),
                 disputed=_is_disputed(sheet, {*panel.top1[:, row].tolist()}),
             )
@@ -164,14 +171,20 @@ def mistake_gallery(
         pictures=pictures,
         models=tuple(choice.shown),
         kinds=KINDS_IN_WORDS,
-        about=ABOUT_LABELS,
+        about={_error(model): f"label errors of {model}" for model in choice.label_errors} | ABOUT_LABELS,
         has_votes=True,
     )
+
+
+def _error(model: str) -> str:
+    """The key by which a model's label errors are found."""
+    return f"error {model}"
 
 
 def _intro(choice: ShownImages, images: int) -> str:
     of_labels = {"wrong_label": "an original label that is not valid", "empty": "no valid class"}
     parts = [f"{n:,} of the {choice.mistakes[model]:,} mistakes of {model}" for model, n in choice.shown.items()]
+    parts += [f"{n:,} of the {total:,} label errors of {model}" for model, (n, total) in choice.label_errors.items()]
     for name, (n, total) in choice.about_labels.items():
         parts.append(f"{n:,} of the {total:,} images with {of_labels[name]}")
     return (
@@ -211,7 +224,7 @@ def _card(card: MistakeCard, classes: Classes, threshold: float) -> Card:
         lines=lines,
         classes=sorted(map(named, shown)),
         mistakes=card.mistakes,
-        about=card.about_labels,
+        about=(*map(_error, card.label_errors), *card.about_labels),
         disputed=card.disputed,
     )
 

@@ -9,6 +9,8 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from reassess.comparison import Findings
 from reassess.core import Classes
 from reassess.evaluation import Evaluation
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 _MOST_MODELS = 20  # the best
 _MOST_CONFUSIONS = 300  # of a model
+_MOST_ERRORS = 5000  # label errors, of all models
 _FREE = "\N{NO-BREAK SPACE}"
 _UNIT = re.compile(r"(?<=\d) (?=%|points?\b)|(?<=\bp) (?=[=<]|below)|(?<=\bp [=<]) (?=\d)|(?<=\bp below) (?=\d)")
 _WHOLE = re.compile(rf"\btop-\d+(?:{_FREE}%)?", re.IGNORECASE)  # no line ends at its hyphen
@@ -41,8 +44,8 @@ class Explorer:
     title: str
     words: str
     columns: tuple[Column, ...]  # The columns
-    rows: dict[str, list[list[Any]]]  # The rows of each model; the columns in `named` hold class ids
-    named: tuple[int, ...]  # Positions of the columns that hold a class; the first of them names the row
+    rows: dict[str, list[list[Any]]]  # The rows of each model; the first column names the row
+    named: tuple[int, ...]  # Positions of the columns that hold class ids, one or a list
     order: tuple[int, bool]  # The column by which the rows are sorted at first, and whether the highest comes first
     notes: Sequence[str]
 
@@ -53,7 +56,45 @@ def explorers(findings: Findings) -> list[Explorer]:
     hidden = len(findings.models) - len(models)
     notes = [f"The {len(models)} best models; {hidden:,} more are not shown here."] if hidden else []
     results = {model: findings.evaluations[model] for model in models}
-    return [_classes(results, notes), _confusions(results, notes)]
+    errors = _label_errors(findings, models)
+    return [*([] if errors is None else [errors]), _classes(results, notes), _confusions(results, notes)]
+
+
+def _label_errors(findings: Findings, models: Sequence[str]) -> Explorer | None:
+    """The images of each model's label errors; None if there are none, or no original labels."""
+    panel, labels = findings.panel, findings.labels
+    if findings.original is None or not panel.label_errors.any():
+        return None
+    before = findings.original.in_classes(labels.classes).indices
+    most = _MOST_ERRORS // len(models)
+    rows: dict[str, list[list[Any]]] = {}
+    notes = []
+    for model in models:
+        at = panel.models.index(model)
+        found = np.flatnonzero(panel.label_errors[at])
+        if found.size > most:
+            notes.append(
+                f"The first {most:,} of {found.size:,} images of {model}; reassess evaluate --details lists all."
+            )
+        rows[model] = [
+            [
+                panel.images[row],
+                int(before[panel.original_rows[row]]),
+                int(panel.top1[at, row]),
+                labels.indices[slice(*labels.indptr[panel.label_rows[row] :][:2])].tolist(),
+            ]
+            for row in found[:most].tolist()
+        ]
+    return Explorer(
+        key="error-images",
+        title="Images with label errors",
+        words="Images where the model's first class is valid and differs from the original label.",
+        columns=(Column("image"), Column("original label"), Column("model's class"), Column("valid classes")),
+        rows=rows,
+        named=(1, 2, 3),
+        order=(0, False),
+        notes=notes,
+    )
 
 
 def _classes(results: dict[str, Evaluation], notes: Sequence[str]) -> Explorer:
@@ -155,22 +196,12 @@ class Page:
 
 def render(page: Page, *, track: Callable[[Sequence[Chart]], Iterable[Chart]] = iter) -> str:
     """The page as HTML; the same page always gives the same bytes."""
-    check_packages(".html")
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    environment = page_environment()
     from jinja2.utils import htmlsafe_json_dumps
     from markupsafe import Markup
 
     charts = [chart for section in page.sections for chart in section.charts]
     drawn = {c.key: inline_figure(c.draw, key=f"chart-{c.key}", title=c.title, size=c.size) for c in track(charts)}
-    environment = Environment(
-        loader=PackageLoader("reassess.report"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-        finalize=lambda value: plain(value) if type(value) is str else value,
-    )
-    environment.filters |= {"set": set_text, "set_heading": set_heading}
     folder = files("reassess.report") / "templates"
     css, js = ((folder / f"page.{suffix}").read_text(encoding="utf-8") for suffix in ("css", "js"))
     style = _colours(palette(list(drawn.values()))) + css
@@ -183,7 +214,7 @@ def render(page: Page, *, track: Callable[[Sequence[Chart]], Iterable[Chart]] = 
         ),
         most_rows=_MOST_ROWS,
         thinned=_thinned,
-        policy=_policy(style, js),
+        policy=content_policy(style, js),
         style=Markup(style),
         script=Markup(js),
     )
@@ -196,7 +227,24 @@ def _colours(colours: Mapping[str, tuple[str, str]]) -> str:
     return f":root {{\n{light}}}\n@media screen and (prefers-color-scheme: dark) {{\n:root {{\n{dark}}}\n}}\n"
 
 
-def _policy(style: str, script: str) -> str:
+def page_environment() -> Any:
+    """What renders the templates of pages, which escape every text; `MissingPackageError` without jinja2."""
+    check_packages(".html")
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("reassess.report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        finalize=lambda value: plain(value) if type(value) is str else value,
+    )
+    environment.filters |= {"set": set_text, "set_heading": set_heading}
+    return environment
+
+
+def content_policy(style: str, script: str) -> str:
     """The content security policy: this style and this script alone, and nothing from anywhere else."""
     of_style, of_script = (f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in (style, script))
     return (
@@ -235,7 +283,8 @@ def _data(page: Page, charts: Sequence[Chart]) -> dict[str, Any]:
 
 def _class_names(page: Page) -> dict[str, str]:
     """The name of every class in a long table, by id."""
-    ids = {row[i] for one in page.explorers for rows in one.rows.values() for row in rows for i in one.named}
+    cells = [row[i] for one in page.explorers for rows in one.rows.values() for row in rows for i in one.named]
+    ids = {i for cell in cells for i in (cell if isinstance(cell, list) else [cell])}
     return {str(i): page.classes.label(i) for i in sorted(ids - {None, -1})}
 
 

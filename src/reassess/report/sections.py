@@ -1,5 +1,6 @@
 """The sections of a page (words, charts, tables, notes), made from findings and independent of HTML."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from reassess.comparison import Comparison, Findings
@@ -20,10 +21,11 @@ from reassess.evaluation.evaluation_words import (
     FIX_CLASS_LIST,
     MISTAKES_IN_WORDS,
     class_list_in_words,
+    class_names_missing,
     heading,
     missing_in_words,
 )
-from reassess.evaluation.result import ceiling_in_words, not_scored_in_words
+from reassess.evaluation.result import NONE_SCORED, ceiling_in_words, not_scored_in_words
 from reassess.report.chart import (
     COUNT,
     P_VALUE,
@@ -109,6 +111,8 @@ def headline(findings: Findings, scatter: Chart | Missing) -> Section:
         notes.append(f"Soft: the mean probability that the first class is valid; {ceiling}.")
     notes += map(sentence, missing_in_words(findings.evaluations))
     notes.append(" ".join(map(sentence, uncertainty_explained(uncertainty))))
+    if words_on_names := class_names_missing(findings.benchmark, findings.classes):
+        notes.append(sentence(words_on_names))
     if isinstance(scatter, Missing):
         notes.append(f"No chart of both accuracies: {scatter}.")
     shown = [] if isinstance(scatter, Missing) else [scatter]
@@ -174,9 +178,10 @@ def standing(findings: Findings, chart: Chart | Missing) -> Section:
 
 def _verdict(pair: Comparison, findings: Findings) -> str:
     """Which of two models is better, and how probable that is when images and raters are resampled."""
+    words = re.sub("^no significant", "No significant", pair.verdict)  # other verdicts begin with a name
     if isinstance(findings.uncertainty, Missing):
-        return f"{pair.verdict}."
-    return f"{pair.verdict}; {probability_in_words(pair, findings.uncertainty)}."
+        return f"{words}."
+    return f"{words}; {probability_in_words(pair, findings.uncertainty)}."
 
 
 def _ranks(findings: Findings) -> Table:
@@ -205,6 +210,7 @@ def sections(findings: Findings, *, track: Callable[[Sequence[str]], Iterable[st
         *([] if findings.leaderboard is None else [_about(charts, "leaderboard")]),
         _about(charts, "label-count"),
         _mistakes(findings, charts),
+        *([] if findings.original is None else [label_errors(findings)]),
         *(_about(charts, kind) for kind in ("model-or-label", "labelling-bias", "curve")),
     ]
 
@@ -237,3 +243,32 @@ def _mistakes(findings: Findings, charts: _Charts) -> Section:
     if isinstance(chart, Missing):
         return missing_section("taxonomy", title, chart)
     return Section(key="taxonomy", title=title, words=[words], charts=[chart], tables=tables, notes=notes)
+
+
+def label_errors(findings: Findings) -> Section:
+    """Mistakes by original labels that are correct by the label sets."""
+    if not findings.panel.scored.any():
+        return missing_section("label-errors", "Label errors", Missing(NONE_SCORED))
+    judge = heading(findings.labels.title)
+    words = (
+        "A model's first class may differ from the original label and still be valid: the original label is wrong, or "
+        "one of several valid classes. Such a mistake by original labels is an error of the label, not of the model."
+    )
+    columns = {"model": TEXT, "mistakes by original labels": COUNT, f"correct by {judge}": COUNT}
+    columns |= {f"wrong by {judge}": COUNT, "not scored": COUNT}
+    rows: list[list[Cell]] = []
+    for model, result in findings.evaluations.items():
+        part, all_images, scored = (
+            result.label_errors,
+            result.original_accuracy(1),
+            (result.original_scored or {}).get(1),
+        )
+        if part is None or all_images is None or scored is None:
+            continue
+        wrong = scored.n - scored.hits - part.hits
+        rows.append([model, part.n, part.hits, wrong, part.n - part.hits - wrong])
+    notes = ["Not scored: images without a valid class, which no answer can be correct for."] if rows else []
+    if any(findings.panel.not_shared):
+        notes.append("Each model on its own images.")
+    tables = [table("label-errors", "Mistakes by original labels", columns, rows)] if rows else []
+    return Section(key="label-errors", title="Label errors", words=[words], tables=tables, notes=notes)

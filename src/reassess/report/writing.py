@@ -20,6 +20,7 @@ from reassess.report.gallery import thumbnails
 from reassess.report.mistake_gallery import cards, choose, mistake_gallery
 from reassess.report.page import Page, ReportSources, explorers, render
 from reassess.report.sections import sections
+from reassess.report.short_page import render_short
 
 REPORT_SUFFIXES = (".html", ".htm")
 _PACKAGES = ("numpy", "matplotlib")
@@ -49,6 +50,7 @@ def write_report(
     files: Mapping[str, str] | None = None,
     command: str = "",
     inputs: Sequence[Mapping[str, str | None]] = (),
+    short: bool = False,
     force: bool = False,
     track: _Track = lambda items, _: items,
 ) -> ShownMistakes | None:
@@ -72,6 +74,8 @@ def write_report(
     command, inputs
         How the page was made: a command line, and files as (name, path, sha256). The page shows only the last part of
         an absolute path.
+    short
+        Write one page to print, for an appendix: tables without charts and images.
     force
         Replace an existing page.
     track
@@ -80,7 +84,7 @@ def write_report(
     Returns
     -------
     ShownMistakes
-        The mistakes that the page shows; None without `images`.
+        The mistakes that the page shows; None without `images`, and of a short page.
 
     Raises
     ------
@@ -111,6 +115,12 @@ def write_report(
         raise DataError(
             "missing-models", "findings have no evaluations", fix="make them with Findings.from_predictions"
         )
+    title = title or _title(findings)
+    if short:
+        html = render_short(findings, title, summary(findings), report_sources(command, inputs))
+        with writing(path, force=force) as temporary:
+            temporary.write_text(html, encoding="utf-8", newline="\n")
+        return None
     gallery = None
     if images is not None:
         choice = choose(findings, mistakes, seed=seed)
@@ -123,10 +133,10 @@ def write_report(
         )
         gallery = mistake_gallery(findings, choice, chosen, pictures)
     sentences = summary(findings)  # draws raters, with a progress of its own
-    models, count = findings.models, len(findings.panel.images)
+    count = len(findings.panel.images)
     file_of = files or {}
     page = Page(
-        title=title or (f"{len(models):,} models, reassessed" if len(models) > 1 else f"{models[0]}, reassessed"),
+        title=title,
         subtitle=f"Evaluated with reassessed labels on {count:,} images.",
         sections=sections(findings, track=lambda kinds: track(kinds, "finding results")),
         summary=sentences,
@@ -146,6 +156,11 @@ def write_report(
     return ShownMistakes(
         images=len(gallery.cards), pictures=len(shown.pictures), missing=shown.missing, unreadable=shown.unreadable
     )
+
+
+def _title(findings: Findings) -> str:
+    models = findings.models
+    return f"{len(models):,} models, reassessed" if len(models) > 1 else f"{models[0]}, reassessed"
 
 
 def report_sources(command: str, inputs: Sequence[Mapping[str, str | None]]) -> ReportSources:

@@ -227,13 +227,18 @@ def test_a_row_for_each_image_and_model_tells_what_happened(ids: list[Any], run:
     write_csv("original.csv", "image,class", [("shop/1.jpg", "cup"), ("shop/2.jpg", "mug"), ("shop/3.jpg", "bowl")])
     argv = ["evaluate", "ids.npy", "poor.csv", "--labels", "labels.json", "--original", "original.csv"]
     argv += ["--classes", "outputs.txt"]
-    output_of(run(*argv, "--details", "out.csv", "--quiet"))
-    headings = "file image state labels top1 correct rank valid_found original_rank label_error score mistake"
+    out = output_of(run(*argv, "--details", "out.csv", "--force"))
+    assert "ids.npy: 1 of 3 mistakes by original labels is correct by reassessed labels\n" in out
+    assert "out.csv: 9 rows, 1 label error\n" in out
+    headings = "file image state labels original top1 correct rank valid_found original_rank label_error score mistake"
     rows = read_csv("out.csv")
     valid = {image: "; ".join(sorted(names)) for image, names in LABELS.items()}
     assert all(row.pop("valid") == valid.get(row["image"], "") for row in rows)
-    assert all(row.pop("top1_name") == row["top1"] for row in rows), "classes are written by name"
-    assert list(rows[0]) == headings.split()
+    for name in ("original", "top1"):
+        assert all(row.pop(f"{name}_name") == row[name] for row in rows), "classes are written by name"
+    before = {"shop/1.jpg": "cup", "shop/2.jpg": "mug", "shop/3.jpg": "bowl"}
+    assert all(row.pop("original") == before.get(row["image"], "") for row in rows)
+    assert [name for name in headings.split() if name != "original"] == list(rows[0])
     assert [list(row.values()) for row in rows] == [
         ["ids.npy", "shop/1.jpg", "labelled", "2", "mug", "true", "1", "2", "2", "true", "", ""],
         ["ids.npy", "shop/2.jpg", "labelled", "1", "bowl", "false", "2", "0", "", "false", "", ""],
@@ -263,13 +268,19 @@ def test_with_scores_the_table_tells_how_probable_the_top_1_is_and_what_is_known
 
 
 def test_the_table_is_written(shop: Path, run: Runner) -> None:
-    assert run("evaluate", "good.csv", "--labels", "labels.json", "-o", "t.csv", "--quiet").code == 0
-    assert Path("t.csv").read_text() == (
-        "file,reassessed top-1 %,95 %,original top-1 %,soft,recall,scored,not scored\n"
-        "good.csv,100.0,43.85 to 100.0,,,,3,1\n"
-    )
-    assert run("evaluate", "good.csv", "--labels", "labels.json", "--top-k", "1", "-o", "t.tex", "--quiet").code == 0
-    assert r"good.csv & 100.0 & 43.85 to 100.0 &  &  &  & 3 & 1 \\" in Path("t.tex").read_text()
+    """With the numbers of the document in csv, and those that are printed in LaTeX."""
+    argv = ["evaluate", "poor.csv", "--labels", "labels.json"]
+    (result,) = results_of(run, *argv)
+    assert run(*argv, "-o", "t.csv", "--quiet").code == 0
+    (row,) = read_csv("t.csv")
+    part = result["real"]["1"]
+    numbers = [100 * part[name] for name in ("accuracy", "low", "high")]
+    assert [float(cell) for cell in list(row.values())[1:4]] == numbers
+    assert (row["scored"], row["not scored"], row["soft"]) == ("3", "1", "")
+    printed = run(*argv, "-o", "t.tex", "--quiet").out.splitlines()[2].split("   ")
+    (line,) = [line for line in Path("t.tex").read_text().splitlines() if line.startswith("poor.csv")]
+    cells = line.removesuffix(r" \\").split(" & ")
+    assert [cell or "-" for cell in cells] == [cell.strip() for cell in printed if cell.strip()]
 
 
 # Label sets cut from scores

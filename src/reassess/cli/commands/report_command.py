@@ -16,12 +16,13 @@ from reassess.comparison import Findings
 from reassess.comparison.comparison_words import unlike_images
 from reassess.core import IMAGENET, Benchmark
 from reassess.data import part_path
-from reassess.evaluation.evaluation_words import heading
+from reassess.evaluation.evaluation_words import class_names_missing, heading
+from reassess.evaluation.result import label_errors_in_words
 from reassess.formats import read_leaderboard
 from reassess.report import CHARTS, ShownMistakes, write_chart, write_report
 from reassess.report.figures import FIGURE_SUFFIXES
 from reassess.report.writing import REPORT_SUFFIXES
-from reassess.text import counted
+from reassess.text import counted, shared
 
 _SCORES = ("scores", IMAGENET.sources["scores"])
 
@@ -39,6 +40,7 @@ _SCORES = ("scores", IMAGENET.sources["scores"])
 @click.option(
     "--chart", "kind", type=Choice(list(CHARTS)), metavar="KIND", help=f"Draw only this: {', '.join(CHARTS)}."
 )
+@click.option("--short", is_flag=True, help="Write one page to print, for an appendix: tables without charts.")
 @click.option(
     "--images", type=FILE, metavar="DIR|ZIP|TAR", help="Images, to show mistakes.  [default: the benchmark's]"
 )
@@ -63,7 +65,14 @@ _SCORES = ("scores", IMAGENET.sources["scores"])
 @joining_options
 @call_options
 def report(
-    call: Call, files: tuple[Path, ...], output: Path, kind: str | None, images: Path | None, limit: int, **judging: Any
+    call: Call,
+    files: tuple[Path, ...],
+    output: Path,
+    kind: str | None,
+    short: bool,
+    images: Path | None,
+    limit: int,
+    **judging: Any,
 ) -> None:
     """Write an HTML report, or one chart of it.
 
@@ -71,13 +80,15 @@ def report(
     accuracies with intervals, comparisons, kinds of mistakes, classes, confusions, how good the labels are, and how
     the report was made; charts give their numbers as CSV.
     """
+    if short and (kind is not None or images is not None or judging["tables"]):
+        raise click.UsageError("--short goes without --chart, --images and --leaderboard.")
     if kind is not None:
         _draw_chart(call, files, output, kind, judging)
         return
     call.check_output(output, REPORT_SUFFIXES, "a report", benchmark=judging["benchmark"])
     findings = _load_findings(call, files, **judging)
     place = images
-    if images is None and "images" in findings.benchmark.sources:
+    if images is None and not short and "images" in findings.benchmark.sources:
         place = part_path(findings.benchmark, "images")
     file_of = {name: file for file, name in short_names([str(path) for path in files]).items()}
     shown = write_report(
@@ -85,6 +96,7 @@ def report(
         findings,
         images=place,
         mistakes=limit,
+        short=short,
         files=file_of,
         **call.record(),
         force=call.force,
@@ -93,7 +105,7 @@ def report(
     if call.json:
         call.print_document("report", _to_json(findings, file_of, output, shown))
     else:
-        _print(call, findings, output, shown)
+        _print(call, findings, output, shown, short=short)
 
 
 def _load_findings(
@@ -149,7 +161,7 @@ def _to_json(findings: Findings, file_of: dict[str, str], output: Path, shown: S
     }
 
 
-def _print(call: Call, findings: Findings, output: Path, shown: ShownMistakes | None) -> None:
+def _print(call: Call, findings: Findings, output: Path, shown: ShownMistakes | None, *, short: bool) -> None:
     rows = [
         [name, percent(result.real.get(1)), percent(result.original_accuracy(1))]
         for name, result in findings.evaluations.items()
@@ -157,7 +169,13 @@ def _print(call: Call, findings: Findings, output: Path, shown: ShownMistakes | 
     print_table(["model", f"{heading(findings.labels.title)} top-1 %", "original top-1 %"], rows)
     for line in unlike_images(findings.panel):
         call.tell(line)
-    call.tell(f"{output}: {counted(len(rows), 'model')} on one page")
+    for line in shared({model: label_errors_in_words(result) for model, result in findings.evaluations.items()}):
+        call.tell(line)
+    call.tell(f"{output}: {counted(len(rows), 'model')} on one {'printed page' if short else 'page'}")
+    if short:
+        return
+    if without_names := class_names_missing(findings.benchmark, findings.classes):
+        call.tell(without_names)
     if shown is None:
         call.tell("mistakes are not shown: images are missing (--images DIR)")
         return

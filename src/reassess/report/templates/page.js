@@ -42,7 +42,8 @@
     const [model, search, status, more] = ["model", "search", "status", "more"].map(part);
     const body = section.querySelector("tbody"), headings = [...section.querySelectorAll("th[aria-sort]")];
     const nameOf = (id) => (id === null ? null : id < 0 ? data.noClass : data.classes[id]);
-    const inWords = (row) => row.map((cell, i) => (named.includes(i) ? nameOf(cell) : cell));
+    const namesOf = (cell) => (Array.isArray(cell) ? cell.map(nameOf).join("; ") : nameOf(cell));
+    const inWords = (row) => row.map((cell, i) => (named.includes(i) ? namesOf(cell) : cell));
     const words = {};
     const all = () => (words[model.value] ??= rows[model.value].map(inWords));
     let [by, falls] = order, most = FIRST;
@@ -63,8 +64,8 @@
       body.replaceChildren(...kept.slice(0, most).map((row) => {
         const line = document.createElement("tr");
         row.forEach((cell, i) => {
-          const box = document.createElement(i === named[0] ? "th" : "td");
-          if (i === named[0]) box.scope = "row";
+          const box = document.createElement(i ? "td" : "th");
+          if (!i) box.scope = "row";
           if (forms[i] !== "s") box.className = "n";
           box.append(...withBreaks(written(cell, forms[i])));
           line.append(box);

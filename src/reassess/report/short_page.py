@@ -1,0 +1,176 @@
+"""A report on one printed page, for an appendix: tables without charts, and what was measured with which labels."""
+
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
+
+from reassess.comparison import Findings
+from reassess.comparison.comparison_words import DIFFERENCE_EXPLAINED, unlike_images
+from reassess.comparison.differences import Difference
+from reassess.comparison.taxonomy import ERROR_KINDS, KINDS_IN_WORDS
+from reassess.errors import Missing
+from reassess.evaluation.evaluation_words import heading, missing_in_words
+from reassess.evaluation.result import ceiling_in_words, not_scored_in_words
+from reassess.numeric.bootstrap import SUREST
+from reassess.report.accuracy_charts import shown_pairs
+from reassess.report.chart import (
+    COUNT,
+    P_VALUE,
+    PERCENT,
+    POINTS,
+    SHARE,
+    TEXT,
+    Cell,
+    Table,
+    bounds_in_percent,
+    in_percent,
+    table,
+)
+from reassess.report.chart_figures import sentence
+from reassess.report.page import ReportSources, content_policy, page_environment
+from reassess.text import counted, shared, shortened
+
+_MOST_MODELS = 8  # the best, so that one page is enough
+_LONG, _SHORT = 26, 10  # letters of the name of a model or file, and of two models
+_COMMAND = 400  # letters
+_MOST_INPUTS = 14
+_DIGITS = 12  # of a hash, which tell files apart
+
+
+def render_short(findings: Findings, title: str, summary: Sequence[str], sources: ReportSources) -> str:
+    """The page as HTML, which prints on one A4 page; the same findings always give the same bytes."""
+    from markupsafe import Markup
+
+    environment = page_environment()
+    style = (files("reassess.report") / "templates" / "short.css").read_text(encoding="utf-8")
+    tables = _accuracy(findings), _differences(findings), _mistakes(findings)
+    inputs = [
+        f"{one['name']} {shortened(str(one['path']), _LONG)} ({str(one['sha256'])[:_DIGITS]})" for one in sources.inputs
+    ]
+    if (more := len(inputs) - _MOST_INPUTS) > 0:
+        inputs = [*inputs[:_MOST_INPUTS], f"and {counted(more, 'more file')}"]
+    rendered: str = environment.get_template("short.html").render(
+        title=title,
+        summary=[_with_short_names(one, findings.models) for one in summary],
+        tables=[one for one in tables if one is not None],
+        notes=list(_notes(findings)),
+        inputs=inputs,
+        command=shortened(sources.command, _COMMAND),
+        sources=sources,
+        policy=content_policy(style, ""),
+        style=Markup(style),
+    )
+    return rendered
+
+
+def _with_short_names(text: str, models: Sequence[str]) -> str:
+    """A sentence with long names of models shortened."""
+    for model in sorted(models, key=len, reverse=True):
+        text = text.replace(model, shortened(model, _LONG))
+    return text
+
+
+def _name(findings: Findings, model: str, letters: int) -> str:
+    """A model's number in the table of accuracies, which tells shortened names apart, and its name."""
+    return f"{findings.models.index(model) + 1}\N{NO-BREAK SPACE}{shortened(model, letters)}"
+
+
+def _accuracy(findings: Findings) -> Table:
+    judge, uncertainty = heading(findings.labels.title), findings.uncertainty
+    columns = {"model": TEXT}
+    for k in findings.top_k:
+        columns |= {f"{judge} top-{k} %": PERCENT, f"top-{k}, 95 %": PERCENT}
+    columns |= {} if isinstance(uncertainty, Missing) else {"true labels, 95 %": PERCENT}
+    columns |= {f"original top-{k} %": PERCENT for k in findings.top_k}
+    columns |= {"soft": SHARE, "scored": COUNT, "not scored": COUNT}
+    rows: list[list[Cell]] = []
+    for model in findings.models[:_MOST_MODELS]:
+        result = findings.evaluations[model]
+        cells: list[Cell] = [_name(findings, model, _LONG)]
+        for k in findings.top_k:
+            part = result.real.get(k)
+            cells += [None, None] if part is None else [in_percent(part.value), bounds_in_percent(part.interval)]
+        if not isinstance(uncertainty, Missing):
+            cells.append(bounds_in_percent(uncertainty.interval(model)))
+        by_original = (result.original_accuracy(k) for k in findings.top_k)
+        cells += [None if part is None else in_percent(part.value) for part in by_original]
+        soft = None if result.soft is None else result.soft.accuracy
+        rows.append([*cells, soft, result.scored, result.images - result.scored])
+    return table("accuracy", "Accuracy", columns, rows)
+
+
+def _differences(findings: Findings) -> Table | None:
+    """Each of a few models against each other, or each of the best against the next, with corrected p-values."""
+    pairs = shown_pairs(findings)
+    if isinstance(pairs, Missing):
+        return None
+    judge = heading(findings.labels.title)
+    columns = {"difference, points": TEXT}
+    for name in (judge, "original", "change"):
+        columns |= {name: POINTS, f"{name}, 95 %": POINTS, f"{name}, Holm p": P_VALUE}
+    rows: list[list[Cell]] = []
+    for pair in pairs[: _MOST_MODELS - 1]:
+        names = (_name(findings, model, _SHORT) for model in (pair.a, pair.b))
+        parts = (pair.real, pair.original, pair.change)
+        rows.append([" less ".join(names), *(cell for part in parts for cell in _tested(part))])
+    return table("differences", "Differences between models, on the same images", columns, rows)
+
+
+def _tested(part: Difference | None) -> tuple[Cell, Cell, Cell]:
+    if part is None:
+        return None, None, None
+    interval = bounds_in_percent(part.raters_interval or part.interval)
+    return in_percent(part.difference), interval, part.corrected
+
+
+def _mistakes(findings: Findings) -> Table | None:
+    """Label errors, and the other mistakes by kind."""
+    by_model = {one.model: one for one in findings.taxonomies}
+    shown = findings.models[:_MOST_MODELS]
+    counts = {model: by_model[model].counts for model in shown}
+    kinds = [kind for kind in ERROR_KINDS if any(counts[model][kind] for model in shown)]
+    judge = heading(findings.labels.title)
+    columns = {"model": TEXT, "mistakes by original labels": COUNT, f"correct by {judge}": COUNT}
+    columns |= {f"mistakes by {judge}": COUNT} | {KINDS_IN_WORDS[kind]: COUNT for kind in kinds}
+    rows: list[list[Cell]] = []
+    for model in shown:
+        errors = findings.evaluations[model].label_errors
+        by_original: list[Cell] = [None, None] if errors is None else [errors.n, errors.hits]
+        of_kinds = [counts[model][kind] for kind in kinds]
+        rows.append([_name(findings, model, _LONG), *by_original, len(by_model[model]), *of_kinds])
+    return table("mistakes", "Mistakes", columns, rows)
+
+
+def _notes(findings: Findings) -> Iterator[str]:
+    """What was measured on which images by which labels, and what the numbers mean."""
+    panel, labels, uncertainty = findings.panel, findings.labels, findings.uncertainty
+    if (hidden := len(findings.models) - _MOST_MODELS) > 0:
+        yield f"The {_MOST_MODELS} best of {len(findings.models):,} models; {hidden:,} more are not shown."
+    judge = heading(labels.title)
+    yield (
+        f"Labels: {labels.title}, {labels.indices.size:,} valid classes on {len(labels):,} images, "
+        f"{labels.empty_images:,} of them without one. An image without a valid class is not scored. Top-k accuracy: "
+        "of the scored images, the share where one of the first k classes is valid; 95 %: Wilson intervals over images."
+    )
+    if not isinstance(uncertainty, Missing):
+        yield (
+            "True labels, and differences: intervals over images and raters "
+            f"({uncertainty.replicates:,} replicates, seed {uncertainty.seed}, {uncertainty.raters:,} raters)."
+        )
+    if len(findings.models) > 1:
+        yield (
+            f"{DIFFERENCE_EXPLAINED}. Change: the difference by {judge} less that by original labels, on the scored "
+            f"images. Holm p: corrected for all pairs of models; with raters resampled at least {SUREST:g}. "
+            f"Differences and kinds of mistakes are on the {len(panel.images):,} images that all models share."
+        )
+    yield (
+        f"Correct by {judge}: mistakes by original labels where the model's class is valid. Mistakes by {judge}: first "
+        "classes that are not valid, on scored images; each has the first kind that applies."
+    )
+    if ceiling := ceiling_in_words(findings.evaluations.values()):
+        yield f"Soft: the mean probability that the first class is valid; {ceiling}."
+    shown = {model: findings.evaluations[model] for model in findings.models[:_MOST_MODELS]}
+    yield from map(sentence, unlike_images(panel))
+    not_scored = shared({_name(findings, model, _LONG): not_scored_in_words(one) for model, one in shown.items()})
+    if words := "; ".join(text.removeprefix("all files: ") for text in not_scored):
+        yield f"{words}."
+    yield from map(sentence, missing_in_words(shown))

@@ -45,6 +45,8 @@ def test_the_interval_covers_the_share_of_wrong_labels(shift: float, size: int) 
     for seed in range(200):
         known = known_of(wrong, size, seed)
         moved, checked = corrected(label_quality, known, simple(known))
+        assert checked.interval is not None
+        assert checked.corrected is not None
         low, high = checked.interval
         covered += low <= wrong.mean() <= high
         off.append(checked.corrected - wrong.mean())

@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -132,24 +132,22 @@ def corrected(label_quality: _Floats, known: npt.NDArray[np.int8], drawn: DrawnL
     """
     wrong, expected = known < 0, 1 - label_quality
     by_model = float(expected.mean())
-    counts = {"checked": int(np.count_nonzero(known)), "wrong": int(np.count_nonzero(wrong))}
-    counts["drawn"] = int(np.count_nonzero(drawn.weights))
-    if drawn.covered < _ALL or not counts["drawn"]:
-        moved = np.where(known == 0, label_quality, known > 0)
-        return moved, CheckedLabels(**counts, by_model=by_model, covered=drawn.covered)
+    checked = CheckedLabels(
+        checked=int(np.count_nonzero(known)),
+        wrong=int(np.count_nonzero(wrong)),
+        drawn=int(np.count_nonzero(drawn.weights)),
+        by_model=by_model,
+        covered=drawn.covered,
+    )
+    if drawn.covered < _ALL or not checked.drawn:
+        return np.where(known == 0, label_quality, known > 0), checked
     off, error, freedom = _weighted_mean(wrong - expected, expected, drawn)
     half, far = (error * float(stdtrit(freedom, level)) for level in (0.975, 0.995))
     corrected_share = float(np.clip(by_model + off, 0, 1))
-    checked = CheckedLabels(
-        **counts,
-        by_model=by_model,
-        covered=drawn.covered,
-        corrected=corrected_share,
-        interval=(max(0.0, corrected_share - half), min(1.0, corrected_share + half)),
-        agree=abs(off) <= far,
-    )
+    interval = max(0.0, corrected_share - half), min(1.0, corrected_share + half)
+    checked = replace(checked, corrected=corrected_share, interval=interval, agree=abs(off) <= far)
     weight = _BY_MODEL**2 / (_BY_MODEL**2 + error**2) if checked.agree else 1.0
-    share = float(np.clip(by_model + weight * off, *checked.interval))
+    share = float(np.clip(by_model + weight * off, *interval))
     return _moved(label_quality, known, 1 - share), checked
 
 

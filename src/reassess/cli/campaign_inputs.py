@@ -154,7 +154,7 @@ def read_golden(reader: PartReader, path: Path, *, once: bool = False) -> Votes 
 
 def sample_in_words(sample: Sample, questions: int) -> str:
     """How many golden questions were drawn, on how many images of each stratum."""
-    strata = Counter(sample.strata)
+    strata = Counter(name for _, name in sorted(zip(-sample.probabilities, sample.strata, strict=True)))
     each = "" if len(strata) == 1 else f" ({', '.join(f'{n:,} {name}' for name, n in strata.items())})"
     return f"{counted(questions, 'question')} on {counted(len(sample), 'image')}{each}"
 

@@ -130,9 +130,9 @@ def _of_label_errors(path: Path, table: "pl.DataFrame", classes: Classes | None)
     import polars as pl
 
     has_quality = "label_quality" in table.columns
-    quality = pl.Series("quality", floats(path, table["label_quality"])) if has_quality else pl.lit(None, float)
+    quality = pl.Series("quality", floats(path, table["label_quality"])) if has_quality else pl.lit(None, pl.Float64)
     labels = table.select("image", "class", quality.cast(float), is_label=True)
-    others = table.select("image", pl.col("suggested").alias("class"), quality=pl.lit(None, float), is_label=False)
+    others = table.select("image", pl.col("suggested").alias("class"), quality=pl.lit(None, pl.Float64), is_label=False)
     both = pl.concat([each.with_row_index("row") for each in (labels, others.cast({"class": labels.schema["class"]}))])
     both = both.drop_nulls("class").sort("row", maintain_order=True).unique(["image", "class"], maintain_order=True)
     count = both.height

@@ -90,6 +90,7 @@ from .proposals import ImageModel as ImageModel
 from .proposals import ModelSource as ModelSource
 from .proposals import Transform as Transform
 from .proposals import choose_models as choose_models
+from .proposals import draw_golden as draw_golden
 from .proposals import make_tasks as make_tasks
 from .proposals import predict as predict
 from .proposals import propose as propose

@@ -8,7 +8,7 @@ import pytest
 
 from reassess.aggregation import Golden
 from reassess.cleaning import checked_truth
-from reassess.cleaning.checked_labels import corrected, known_labels
+from reassess.cleaning.checked_labels import DrawnLabels, corrected, known_labels
 from reassess.core import Classes, Questions, Votes
 from reassess.errors import ReassessWarning
 from tests.cleaning.simulated import held_out_of
@@ -21,6 +21,12 @@ def population(shift: float, count: int = 20_000) -> tuple[npt.NDArray[np.float6
     odds = rng.normal(2.5, 2.5, count)
     wrong = rng.random(count) > 1 / (1 + np.exp(-odds))
     return 1 / (1 + np.exp(-odds - shift)), wrong
+
+
+def simple(known: npt.NDArray[np.int8]) -> DrawnLabels:
+    """The known labels are a simple random sample."""
+    count = np.count_nonzero(known)
+    return DrawnLabels(np.where(known != 0, known.size / max(count, 1), 0.0), np.zeros(known.size, np.int64), 1.0)
 
 
 def known_of(wrong: npt.NDArray[np.bool_], size: int, seed: int) -> npt.NDArray[np.int8]:
@@ -37,7 +43,10 @@ def test_the_interval_covers_the_share_of_wrong_labels(shift: float, size: int) 
     label_quality, wrong = population(shift)
     covered, off = 0, []
     for seed in range(200):
-        moved, checked = corrected(label_quality, known_of(wrong, size, seed))
+        known = known_of(wrong, size, seed)
+        moved, checked = corrected(label_quality, known, simple(known))
+        assert checked.interval is not None
+        assert checked.corrected is not None
         low, high = checked.interval
         covered += low <= wrong.mean() <= high
         off.append(checked.corrected - wrong.mean())
@@ -52,7 +61,7 @@ def test_the_interval_covers_the_share_of_wrong_labels(shift: float, size: int) 
 def test_probabilities_have_the_corrected_mean_and_checked_ones_are_certain() -> None:
     label_quality, wrong = population(1.0)
     known = known_of(wrong, 2_000, 1)
-    moved, checked = corrected(label_quality, known)
+    moved, checked = corrected(label_quality, known, simple(known))
     assert not checked.agree
     assert 1 - moved.mean() == pytest.approx(checked.corrected, abs=1e-9)
     assert (moved[known > 0] == 1).all()
@@ -64,7 +73,8 @@ def test_probabilities_have_the_corrected_mean_and_checked_ones_are_certain() ->
 
 def test_all_labels_checked_leave_nothing_to_estimate() -> None:
     label_quality, wrong = population(0.0, count=500)
-    moved, checked = corrected(label_quality, known_of(wrong, 500, 0))
+    known = known_of(wrong, 500, 0)
+    moved, checked = corrected(label_quality, known, simple(known))
     assert moved.tolist() == (~wrong).astype(float).tolist()
     assert checked.interval == (pytest.approx(wrong.mean()), pytest.approx(wrong.mean()))
 
@@ -74,7 +84,7 @@ def test_a_single_checked_label_is_little_evidence(right: bool) -> None:
     label_quality, _ = population(0.0, count=50)
     known = np.zeros(50, np.int8)
     known[7] = 1 if right else -1
-    moved, checked = corrected(label_quality, known)
+    moved, checked = corrected(label_quality, known, simple(known))
     assert moved[7] == right
     assert ((moved >= 0) & (moved <= 1)).all()
     assert checked.interval[1] - checked.interval[0] > 0.5
@@ -129,7 +139,7 @@ def test_the_share_lies_in_its_own_interval(checked: int) -> None:
         label_quality = np.clip(1 - rng.exponential(0.02, 4_000), 0, 1)  # of a model that is too sure
         known = np.zeros(4_000, np.int8)
         known[:checked] = np.where(rng.random(checked) < wrong, -1, 1)
-        moved, found = corrected(label_quality, known)
+        moved, found = corrected(label_quality, known, simple(known))
         low, high = found.interval
         assert low - 1e-6 <= 1 - moved.mean() <= high + 1e-6
 
@@ -137,5 +147,5 @@ def test_the_share_lies_in_its_own_interval(checked: int) -> None:
 def test_few_checked_labels_of_which_none_is_wrong_do_not_promise_much() -> None:
     known = np.zeros(4_000, np.int8)
     known[:36] = 1
-    _, found = corrected(np.full(4_000, 0.999), known)
+    _, found = corrected(np.full(4_000, 0.999), known, simple(known))
     assert found.interval[1] > 0.05  # 3 of 36 would be the rule of three

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from reassess.aggregation import Golden
 from reassess.cleaning import CleaningMethod, HeldOutPredictions, find_label_errors, noise_model
 from reassess.cleaning.noise_model import fit_noise
-from reassess.core import Cleaning, Predictions, Questions, UnknownClasses
+from reassess.core import Cleaning, Predictions, Questions, Sample, UnknownClasses
 from reassess.errors import ReassessWarning
 from tests.cleaning.simulated import candidates_of, held_out_of, labels_of_classes, simulated, wrong_labels
 from tests.helpers import Needs, code_of, fault_of, message
@@ -242,7 +242,8 @@ def test_checked_labels_are_certain_and_suggestions_agree_with_them() -> None:
     rows = np.random.default_rng(5).permutation(IMAGES)[:200]
     pairs = Questions.from_columns([held_out.labels.images[row] for row in rows], labels[rows])
     right = truth[rows] == labels[rows]
-    cleaning = find_label_errors(held_out, checked=Golden(pairs, right))
+    sample = Sample(pairs.images, np.full(200, 200 / IMAGES), ("",) * 200)
+    cleaning = find_label_errors(held_out, checked=Golden(pairs, right), sample=sample)
     assert cleaning.kept[rows].tolist() == right.tolist()
     assert (cleaning.suggested[rows][right] == labels[rows][right]).all()
     assert (cleaning.suggested[rows][~right] != labels[rows][~right]).all()
@@ -250,6 +251,24 @@ def test_checked_labels_are_certain_and_suggestions_agree_with_them() -> None:
     checked = cleaning.noise.checked
     assert (checked.checked, checked.wrong) == (200, int((~right).sum()))
     assert cleaning.noise.share == pytest.approx(1 - cleaning.label_quality.mean())
+
+
+def test_labels_that_were_not_drawn_at_random_say_nothing_about_others() -> None:
+    scores, truth, labels = noisy()
+    held_out = held_out_of(scores, labels)
+    rows = np.append(np.flatnonzero(truth != labels)[:40], np.flatnonzero(truth == labels)[0])
+    pairs = Questions.from_columns([held_out.labels.images[row] for row in rows], labels[rows])
+    by_hand = Golden(pairs, np.arange(41) == 40)
+    alone = find_label_errors(held_out)
+    few = Sample(pairs.images, np.full(41, 0.5), ("",) * 41)
+    for sample, drawn in ((None, 0), (few, 41)):
+        cleaning = find_label_errors(held_out, checked=by_hand, sample=sample)
+        checked, others = cleaning.noise.checked, np.setdiff1d(np.arange(IMAGES), rows)
+        assert (checked.checked, checked.wrong, checked.drawn) == (41, 40, drawn)
+        assert (checked.interval, checked.corrected) == (None, None)
+        assert cleaning.noise.share == alone.noise.share == pytest.approx(checked.by_model)
+        assert (cleaning.label_quality[others] == alone.label_quality[others]).all()
+        assert cleaning.kept[rows].tolist() == (np.arange(41) == 40).tolist()
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from reassess.core import Cleaning, Questions
 from reassess.data import read_original
 from reassess.formats import read_predictions
 from tests.cleaning.simulated import matrix_of
+from tests.cleaning.test_checked_labels import simple
 from tests.helpers import RealFile
 
 
@@ -91,7 +92,7 @@ def test_500_checked_labels_anchor_the_share(measured: Measured) -> None:
         images = [labels.images[row] for row in rows.tolist()]
         pairs = Questions.from_columns(images, labels.indices[rows], labels.classes)
         known = known_labels(measured.held_out, Golden(pairs, ~measured.wrong[rows]))
-        label_quality, checked = corrected(measured.cleaning.label_quality, known)
+        label_quality, checked = corrected(measured.cleaning.label_quality, known, simple(known))
         near += abs(1 - label_quality.mean() - share) <= 0.015
         covered += checked.interval[0] <= share <= checked.interval[1]
     assert near >= 36

@@ -5,6 +5,7 @@ import time
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -119,7 +120,7 @@ def _parts(
         SETTINGS_FILE: (write_settings, {key: value for key, value in all_of_them.items() if value is not None}),
         _CLASSES: (write_classes, classes if classes.texts else None),
         _VOTES: (write_votes, exported.votes if len(exported.votes) else None),
-        _GOLDEN: (write_votes, exported.golden),
+        _GOLDEN: (partial(write_votes, sample=exported.sample), exported.golden),
         _RATER_GOLDEN: (write_votes, exported.rater_golden),
         _ORIGINAL: (write_labels, exported.original),
         _SUGGESTIONS: (write_table, _table(suggested, classes, people) if suggested else None),

@@ -17,6 +17,7 @@ from reassess.annotation.store.export import Exported, export_votes
 from reassess.annotation.store.given_answers import GivenAnswer, save_answers
 from reassess.annotation.store.people import add_people, consent
 from reassess.annotation.store.progress import Progress, progress_of
+from reassess.annotation.store.schema import Role
 from reassess.annotation.store.shown_items import golden_truths, image_addresses
 from reassess.annotation.store.turns import Turn, next_turn
 from reassess.core import KNOWN_ANSWERS, USUAL_THRESHOLD, VALIDITY, LabelSets, Scores, Votes
@@ -24,6 +25,7 @@ from reassess.errors import DataError
 
 Matrix = Sequence[Sequence[float]]  # probability of no, maybe and yes to invalid, and to valid classes
 Truth = Callable[[str, int], bool]  # whether a class is valid, by the address of its image and the class id
+_CORRECT = (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)
 _LOOK_AGAIN = 30.0  # seconds after which a page asks again for a task
 
 
@@ -35,6 +37,7 @@ class Simulation:
     failed: int  # raters below the bar in practice
     tasks: int
     answers: int  # of the programs, also to golden questions
+    expert_answers: int  # correct answers of a program in the place of experts, for whom practice waited
     hours: float  # of work, of all raters together
     elapsed_hours: float  # until the last answer
     progress: Progress
@@ -52,7 +55,17 @@ class Simulation:
 
     def to_json(self) -> dict[str, Any]:
         """The object in JSON documents."""
-        counts = ("raters", "failed", "tasks", "answers", "hours", "elapsed_hours", "votes_at_most", "not_needed")
+        counts = (
+            "raters",
+            "failed",
+            "tasks",
+            "answers",
+            "expert_answers",
+            "hours",
+            "elapsed_hours",
+            "votes_at_most",
+            "not_needed",
+        )
         states = ("questions", "open", "closed_by_rule", "closed_by_votes", "votes")
         labels = ("threshold", "voted", "correct", "valid_missed", "invalid_kept")
         return {
@@ -89,6 +102,7 @@ def simulate(
     raters = [_Rater(campaign, *one, truth, seed, seconds) for one in enumerate(zip(people, matrices, strict=True))]
     for person in people:
         consent(campaign, person, now)
+    by_expert = _answer_for_experts(campaign, truth, now) if progress_of(campaign, now).practice.unanswered else 0
     coming = [(now, rater.number) for rater in raters]
     blocked: set[int] = set()  # raters without a task since the last answer
     while len(blocked) < len(coming):
@@ -103,7 +117,17 @@ def simulate(
                 blocked.add(number)
         progress(added)
     end = max(now, *(rater.last for rater in raters))
-    return _result(campaign, raters, before, truth, start=now, end=end)
+    return _result(campaign, raters, before, truth, start=now, end=end, by_expert=by_expert)
+
+
+def _answer_for_experts(campaign: Campaign, truth: Truth, now: float) -> int:
+    """Let a program answer golden questions correctly, as an expert; return the number of its answers."""
+    (person,) = add_people(campaign, ["simulated expert"], Role.EXPERT, now=now, simulated=True)
+    consent(campaign, person, now)
+    expert = _Rater(campaign, 0, (person, _CORRECT), truth, 0, 0.0)
+    while expert.work(now) is not None:
+        pass
+    return expert.answers
 
 
 class _Rater:
@@ -146,7 +170,14 @@ class _Rater:
 
 
 def _result(
-    campaign: Campaign, raters: Sequence[_Rater], before: Votes, truth: Truth, *, start: float, end: float
+    campaign: Campaign,
+    raters: Sequence[_Rater],
+    before: Votes,
+    truth: Truth,
+    *,
+    start: float,
+    end: float,
+    by_expert: int,
 ) -> Simulation:
     people = {rater.person for rater in raters}
     progress, exported = progress_of(campaign, end), export_votes(campaign)
@@ -162,6 +193,7 @@ def _result(
         failed=sum(one.stage == "failed" and one.id in people for one in progress.raters),
         tasks=sum(rater.tasks for rater in raters),
         answers=sum(rater.answers for rater in raters),
+        expert_answers=by_expert,
         hours=sum(rater.worked for rater in raters) / 3600,
         elapsed_hours=(end - start) / 3600,
         progress=progress,

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ from scipy.special import expit, logit, stdtrit
 
 from reassess.aggregation import Golden, golden_truth
 from reassess.cleaning.held_out import HeldOutPredictions
-from reassess.core import CheckedLabels, Votes
+from reassess.core import CheckedLabels, Sample, Votes
 from reassess.core.checks import check_type
 from reassess.core.image_names import join
 from reassess.errors import DataError, ReassessWarning
@@ -20,6 +21,7 @@ _Floats = npt.NDArray[np.float64]
 _BY_MODEL = 0.01  # standard error of the model's share: what it was off by where people's mistakes are known
 _EDGE = 1e-9  # a probability is at least so far from 0 and 1 when it is moved
 _FAR = 40.0  # in log-odds
+_ALL = 0.95  # of the labels, that a sample of all is drawn from, as far as its weights tell
 
 
 def known_labels(held_out: HeldOutPredictions, checked: Golden | None) -> npt.NDArray[np.int8]:
@@ -93,41 +95,86 @@ def _warn_of_others(checked: Golden, rows: npt.NDArray[np.int64], of_label: npt.
         warnings.warn(text, ReassessWarning, stacklevel=4)
 
 
-def corrected(label_quality: _Floats, known: npt.NDArray[np.int8]) -> tuple[_Floats, CheckedLabels]:
-    """Correct the share of wrong labels by the checked ones, and move the probabilities to agree with it.
+@dataclass(frozen=True)
+class DrawnLabels:
+    """The checked labels that were drawn at random."""
 
-    The share by the model is off by the mean of (wrong - probability of wrong) over the checked labels: unbiased for a
-    random sample, whatever the model is worth. Where the 99 % interval of the corrected share holds the model's own,
-    the two are weighed by their standard errors; else only the corrected one counts. The probabilities of unchecked
-    labels are moved together, on the scale of log-odds; checked labels get 0 or 1. A difference estimator: Cochran,
-    "Sampling Techniques" (1977), section 7.
+    weights: _Floats  # (images,): number of labels that each checked label stands for; 0 if it was not drawn
+    strata: npt.NDArray[np.int64]  # (images,)
+    covered: float  # share of the labels that were drawn from
+
+    @classmethod
+    def of(cls, held_out: HeldOutPredictions, known: npt.NDArray[np.int8], sample: Sample | None) -> "DrawnLabels":
+        """The known labels that are in a sample; they stand for drawn labels that are not known, too."""
+        weights, strata = np.zeros(known.size), np.zeros(known.size, np.int64)
+        if sample is None:
+            return cls(weights, strata, 0.0)
+        rows = join(sample.images, held_out.labels.images, where="the sample", known_where="the labels")
+        covered = float(sample.weights[rows >= 0].sum()) / known.size
+        is_left = (rows >= 0) & (known[rows] != 0)
+        drawn = sample.reduced(is_left, of=rows >= 0)
+        weights[rows[is_left]] = drawn.weights
+        _, strata[rows[is_left]] = np.unique(np.array(drawn.strata, np.str_), return_inverse=True)
+        return cls(weights, strata, min(1.0, covered))
+
+
+def corrected(label_quality: _Floats, known: npt.NDArray[np.int8], drawn: DrawnLabels) -> tuple[_Floats, CheckedLabels]:
+    """Correct the share of wrong labels by checked ones, and move the probabilities to agree with it.
+
+    The share by the model is off by the mean of (wrong - probability of wrong) over the checked labels that were drawn
+    at random, each with its weight. Where the 99 % interval of the corrected share holds the model's own, the two are
+    weighed by their standard errors; else only the corrected one counts. The probabilities of unchecked labels are
+    moved together, on the scale of log-odds; checked labels get 0 or 1. Labels that were not drawn at random say
+    nothing about others: without a sample of all labels, the others stay as they are.
+
+    A difference estimator with Hajek's weights. Cochran, "Sampling Techniques" (1977), section 7; Saerndal, Swensson
+    and Wretman, "Model Assisted Survey Sampling" (1992), section 6.
     """
-    rows = np.flatnonzero(known)
-    wrong, expected = known[rows] < 0, 1 - label_quality[rows]
-    by_model, off = float(1 - label_quality.mean()), float((wrong - expected).mean())
-    error = _standard_error(wrong - expected, expected) * math.sqrt(1 - rows.size / known.size)
-    half, far = (error * float(stdtrit(max(1, rows.size - 1), level)) for level in (0.975, 0.995))
-    corrected_share = float(np.clip(by_model + off, 0, 1))
+    wrong, expected = known < 0, 1 - label_quality
+    by_model = float(expected.mean())
     checked = CheckedLabels(
-        checked=rows.size,
+        checked=int(np.count_nonzero(known)),
         wrong=int(np.count_nonzero(wrong)),
+        drawn=int(np.count_nonzero(drawn.weights)),
         by_model=by_model,
-        corrected=corrected_share,
-        interval=(max(0.0, corrected_share - half), min(1.0, corrected_share + half)),
-        agree=abs(off) <= far,
+        covered=drawn.covered,
     )
+    if drawn.covered < _ALL or not checked.drawn:
+        return np.where(known == 0, label_quality, known > 0), checked
+    off, error, freedom = _weighted_mean(wrong - expected, expected, drawn)
+    half, far = (error * float(stdtrit(freedom, level)) for level in (0.975, 0.995))
+    corrected_share = float(np.clip(by_model + off, 0, 1))
+    interval = max(0.0, corrected_share - half), min(1.0, corrected_share + half)
+    checked = replace(checked, corrected=corrected_share, interval=interval, agree=abs(off) <= far)
     weight = _BY_MODEL**2 / (_BY_MODEL**2 + error**2) if checked.agree else 1.0
-    share = float(np.clip(by_model + weight * off, *checked.interval))
+    share = float(np.clip(by_model + weight * off, *interval))
     return _moved(label_quality, known, 1 - share), checked
 
 
-def _standard_error(off: _Floats, expected: _Floats) -> float:
-    """Of a mean, by the sample with one wrong label more, and not below what the model itself expects.
+def _weighted_mean(off: _Floats, expected: _Floats, drawn: DrawnLabels) -> tuple[float, float, float]:
+    """The weighted mean over drawn labels, its standard error, and the degrees of freedom of that (Satterthwaite).
 
-    For a small sample may show nothing. It is taken for a small part of all.
+    In each stratum the variance is that of the sample with one wrong label more, weighted by the share of the stratum,
+    and not below what the model itself expects: a small sample may show no wrong label.
     """
-    by_sample = float(np.append(off, 1 - expected.mean()).var(ddof=1))
-    return math.sqrt(max(by_sample, float((expected * (1 - expected)).mean())) / off.size)
+    rows = np.flatnonzero(drawn.weights)
+    total, mean, variances, freedom = float(drawn.weights.sum()), 0.0, [], []
+    for stratum in np.unique(drawn.strata[rows]).tolist():
+        own = rows[drawn.strata[rows] == stratum]
+        weights, values, probable = drawn.weights[own], off[own], expected[own]
+        relative = weights / weights.mean()
+        share = float(weights.sum()) / total
+        mean += share * float((relative * values).mean())
+        seen, scale = np.append(values, 1 - np.average(probable, weights=weights)), np.append(relative, share)
+        residuals = scale * (seen - np.average(seen, weights=scale))
+        by_sample = float((residuals**2).sum()) / own.size
+        by_model = float((relative * probable * (1 - probable)).mean())
+        rest = max(0.0, 1 - own.size / float(weights.sum()))  # none if all labels of the stratum were checked
+        variances.append(share**2 * max(by_sample, by_model) / own.size * rest)
+        freedom.append(max(1, own.size - 1))
+    variance = sum(variances)
+    parts = sum(part**2 / n for part, n in zip(variances, freedom, strict=True))
+    return mean, math.sqrt(variance), variance**2 / parts if parts else float(rows.size)
 
 
 def _moved(label_quality: _Floats, known: npt.NDArray[np.int8], mean: float) -> _Floats:

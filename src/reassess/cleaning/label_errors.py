@@ -9,7 +9,7 @@ from reassess.aggregation import Golden
 from reassess.cleaning.class_candidates import ClassCandidates
 from reassess.cleaning.held_out import HeldOutPredictions, cleaning_of
 from reassess.cleaning.posterior_rule import by_posterior
-from reassess.core import Cleaning
+from reassess.core import Cleaning, Sample
 from reassess.core.checks import check_known, check_number, check_type
 from reassess.errors import DataError, importing
 
@@ -25,6 +25,7 @@ def find_label_errors(
     precision: float | None = None,
     at_least: int | None = None,
     checked: Golden | None = None,
+    sample: Sample | None = None,
     seed: int = 0,
 ) -> Cleaning:
     """Find wrong labels by held-out predictions, and the images to keep.
@@ -48,8 +49,11 @@ def find_label_errors(
     at_least
         For consistent, in how many repetitions the top-1 must be the label; by default in more than half of them.
     checked
-        For posterior, whether the label of an image is valid, from `checked_truth`: for a random sample of images that
-        people checked. The estimated share of wrong labels is then corrected by it, and gets an interval.
+        For posterior, whether the label of an image is valid, from `checked_truth`: for images that people checked.
+    sample
+        For posterior, which of the checked images were drawn at random, from `read_sample` or `draw_golden`. If they
+        stand for all images, the estimated share of wrong labels is corrected by them, and gets an interval. Without
+        it, nothing is concluded about other images.
     seed
         For posterior, of the sample of images that the calibration is found on, if there are more than 50,000.
 
@@ -89,7 +93,7 @@ def find_label_errors(
     """
     check_type(HeldOutPredictions, held_out, what="held-out predictions", fix="HeldOutPredictions.of(...)")
     check_known([method], get_args(CleaningMethod), thing="method")
-    _refuse_others(method, threshold=threshold, precision=precision, checked=checked, at_least=at_least)
+    _refuse_others(method, threshold=threshold, precision=precision, checked=checked, sample=sample, at_least=at_least)
     if method == "consistent":
         return _by_consistency(held_out, at_least=at_least)
     if method == "confident":
@@ -100,8 +104,9 @@ def find_label_errors(
         check_number(precision, 0, 1, what="precision of kept labels")
     if checked is not None:
         check_type(Golden, checked, what="checked labels", fix="checked_truth(ANSWERS)")
+    check_type(Sample, sample, optional=True)
     check_number(seed, 0, what="seed", whole=True)
-    return by_posterior(held_out, threshold=least, precision=precision, checked=checked, seed=seed)
+    return by_posterior(held_out, threshold=least, precision=precision, checked=checked, sample=sample, seed=seed)
 
 
 def _refuse_others(method: CleaningMethod, **options: object) -> None:

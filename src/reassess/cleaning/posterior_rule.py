@@ -7,12 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation import Golden
-from reassess.cleaning.checked_labels import corrected, known_labels
+from reassess.cleaning.checked_labels import DrawnLabels, corrected, known_labels
 from reassess.cleaning.class_candidates import ClassCandidates
 from reassess.cleaning.held_out import HeldOutPredictions, cleaning_of
 from reassess.cleaning.held_out_files import HeldOutFile
 from reassess.cleaning.noise_model import NoiseModel, fit_noise
-from reassess.core import Cleaning, LabelNoise
+from reassess.core import Cleaning, LabelNoise, Sample
 from reassess.core.image_names import image_keys
 from reassess.errors import DataError, ReassessWarning
 from reassess.evaluation.probabilities import probability_blocks
@@ -28,7 +28,13 @@ _Floats = npt.NDArray[np.float64]
 
 
 def by_posterior(
-    held_out: HeldOutPredictions, *, threshold: float, precision: float | None, checked: Golden | None, seed: int
+    held_out: HeldOutPredictions,
+    *,
+    threshold: float,
+    precision: float | None,
+    checked: Golden | None,
+    sample: Sample | None,
+    seed: int,
 ) -> Cleaning:
     """Keep an image if its label is probably correct."""
     by_name = np.array(sorted(range(len(held_out.labels)), key=image_keys(held_out.labels.images).__getitem__))
@@ -36,15 +42,17 @@ def by_posterior(
     known = known_labels(held_out, checked)
     _warn_of_scores(held_out)
     model, found = fit_noise(images, seed=seed)
-    if checked is None:
-        _warn_of_models(images, model, 1 - float(found.correct.mean()))
     label_quality, suggested = np.empty(by_name.size), np.empty(by_name.size, np.int32)
     label_quality[by_name], suggested[by_name] = found.correct, found.likeliest
-    of_checked = None
+    share, of_checked = float(1 - label_quality.mean()), None
     if checked is not None:
-        label_quality, of_checked = corrected(label_quality, known)
+        label_quality, of_checked = corrected(label_quality, known, DrawnLabels.of(held_out, known, sample))
         labels = held_out.labels.indices
         suggested = np.where(known > 0, labels, np.where((known < 0) & (suggested == labels), -1, suggested))
+    if of_checked is None or of_checked.interval is None:
+        _warn_of_models(images, model, 1 - float(found.correct.mean()))
+    else:
+        share = float(1 - label_quality.mean())
     least = threshold if precision is None else _least_for(precision, label_quality)
     kept = label_quality >= least
     return cleaning_of(
@@ -54,7 +62,7 @@ def by_posterior(
         suggested=suggested,
         reasons=_reasons(held_out, known, kept, suggested),
         noise=LabelNoise(
-            share=float(1 - label_quality.mean()),
+            share=share,
             counts=found.counts,
             sharpening=model.sharpening,
             classes=held_out.labels.classes,

@@ -1,6 +1,7 @@
 """The arguments of commands for campaigns, and the parts of a campaign as files contain them."""
 
 import shlex
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,13 +15,24 @@ from reassess import annotation
 from reassess.cli.call import FILE, Call
 from reassess.cli.options import ParsedType
 from reassess.cli.part_inputs import NONE, PartReader, find_part
-from reassess.core import KNOWN_ANSWERS, Benchmark, Classes, LabelSets, Questions, Tasks, Votes
-from reassess.core.items import take_items
-from reassess.data import open_images, read_votes
+from reassess.core import (
+    KNOWN_ANSWERS,
+    Benchmark,
+    Candidates,
+    Classes,
+    LabelSets,
+    Questions,
+    Sample,
+    Tasks,
+    Votes,
+)
+from reassess.data import benchmark_names, open_images, read_votes
 from reassess.errors import DataError, at
-from reassess.formats import read_candidates, read_tasks
+from reassess.formats import read_candidates, read_sample, read_tasks
+from reassess.formats.files import exists
 from reassess.formats.task_files import TASK_SUFFIXES
-from reassess.proposals import make_tasks
+from reassess.proposals import draw_golden, make_tasks
+from reassess.text import counted
 
 if TYPE_CHECKING:
     from reassess.annotation import Campaign
@@ -38,6 +50,7 @@ class CampaignParts:
     golden_tasks: Tasks | None
     experts: Votes | None  # on golden questions
     original: LabelSets | None
+    sample: Sample | None  # images that were drawn at random
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -56,7 +69,11 @@ class CampaignParts:
 
         golden = None if self.golden_tasks is None else tasks(self.golden_tasks)
         experts, original = noun(self.experts), noun(self.original)
-        return replace(self, tasks=tasks(self.tasks), golden_tasks=golden, experts=experts, original=original)
+        drawn = self.sample
+        sample = None if drawn is None else drawn.renamed([names.get(name, name) for name in drawn.images])
+        return replace(
+            self, tasks=tasks(self.tasks), golden_tasks=golden, experts=experts, original=original, sample=sample
+        )
 
 
 def load_campaign_parts(
@@ -64,23 +81,40 @@ def load_campaign_parts(
 ) -> CampaignParts:
     """Read the parts of a campaign. `golden` is a number of questions to draw, or a source of golden questions."""
     reader = PartReader(call, benchmark)
-    asked = _read_tasks(call.read("tasks", tasks), reader.classes)
-    reader.given["tasks"] = tasks, asked.questions
+    given = _read_tasks(call.read("tasks", tasks), reader.classes)
+    reader.given["tasks"] = tasks, given.questions
     reader.recognize(reader.images, with_classes=True)
     reader.find_original(original)
+    sample: Sample | None = None
     for source in (golden if isinstance(golden, str) else None, None):  # questions of the option add to the benchmark's
         if "golden" in reader.given or golden == NONE:
             break
         if (path := find_part(call, reader.benchmark, "golden", source)) is not None:
             found = read_golden(reader, path, once=True)
             reader.given["golden" if isinstance(found, Votes) else "questions"] = path, found
+            sample = sample or read_sample(path)
     parts = reader.joined(share_images=False)
-    asked = replace(asked, questions=parts["tasks"])
-    if isinstance(golden, int):
-        asked, parts["questions"] = _draw_golden(asked, golden, seed)
     experts = _experts(parts, reader.files)
-    if tasks.suffix not in TASK_SUFFIXES:
-        asked = make_tasks(asked.questions, golden=experts)
+    if isinstance(given, Candidates):
+        asked = make_tasks(parts["tasks"], golden=experts)
+        given = replace(given, questions=parts["tasks"])
+    else:
+        asked = replace(given, questions=parts["tasks"])
+        sample = given.sample or sample
+        given = Candidates.from_questions(parts["tasks"])
+        if golden == NONE:
+            asked = replace(asked, is_golden=None)
+    if sample is not None:
+        sample = sample.renamed(benchmark_names(sample.images, reader.benchmark))
+    if isinstance(golden, int):
+        if asked.is_golden is not None:
+            raise click.UsageError(f"{tasks} has golden questions, so --golden N would draw others: leave it out.")
+        sample = draw_golden(given, golden, original=parts.get("original"), seed=seed)
+        asked = asked.with_golden(sample)
+    is_golden = asked.golden_rows
+    if is_golden.any():
+        experts = with_unanswered(experts, asked.only(is_golden).questions)
+        asked = asked.only(~is_golden)
     most = int(asked.sizes.max(initial=1))
     return CampaignParts(
         benchmark=reader.benchmark,
@@ -88,16 +122,23 @@ def load_campaign_parts(
         golden_tasks=None if experts is None else make_tasks(cast("Questions", experts.items), size=most),
         experts=experts if experts else None,
         original=parts.get("original"),
+        sample=sample,
     )
 
 
-def _read_tasks(path: Path, classes: Classes | None) -> Tasks:
-    """Read tasks, or candidates as tasks."""
-    return (
-        read_tasks(path, classes)
-        if path.suffix in TASK_SUFFIXES
-        else make_tasks(read_candidates(path, classes).questions)
-    )
+def _read_tasks(path: Path, classes: Classes | None) -> Tasks | Candidates:
+    return read_tasks(path, classes) if path.suffix in TASK_SUFFIXES else read_candidates(path, classes)
+
+
+def _golden(text: str) -> int | str:
+    if not text.isascii() or not text.isdigit() or exists(text):
+        return text
+    if not int(text):
+        raise click.BadParameter("0 is not a number of golden questions.")
+    return int(text)
+
+
+GOLDEN = ParsedType("golden", _golden)
 
 
 def read_golden(reader: PartReader, path: Path, *, once: bool = False) -> Votes | Questions:
@@ -111,28 +152,11 @@ def read_golden(reader: PartReader, path: Path, *, once: bool = False) -> Votes 
             raise error from None
 
 
-def _draw_golden(tasks: Tasks, count: int, seed: int) -> tuple[Tasks, Questions]:
-    """Draw images until they have `count` questions, which become golden; return the other tasks, and the questions."""
-    asked = tasks.questions
-    sizes = np.bincount(asked.image_ids, minlength=len(asked.images))
-    drawn = np.random.default_rng(seed).permutation(len(asked.images))
-    before = np.cumsum(sizes[drawn]) - sizes[drawn]
-    golden = np.zeros(len(asked.images), bool)
-    golden[drawn[before < count]] = True
-    if golden.all():
-        raise DataError(
-            "all-golden", "golden questions would take all tasks", allowed=f"under {len(asked):,}", found=count
-        )
-    is_golden = golden[asked.image_ids]
-    kept = ~golden[asked.image_ids[tasks.indptr[:-1]]]
-    rest = replace(
-        tasks,
-        questions=cast("Questions", take_items(asked, np.flatnonzero(~is_golden))),
-        indptr=np.concatenate([[0], np.cumsum(tasks.sizes[kept])]),
-        numbers=tasks.numbers[kept],
-        reasons=[reason for reason, is_kept in zip(tasks.reasons, kept.tolist(), strict=True) if is_kept],
-    )
-    return rest, cast("Questions", take_items(asked, np.flatnonzero(is_golden)))
+def sample_in_words(sample: Sample, questions: int) -> str:
+    """How many golden questions were drawn, on how many images of each stratum."""
+    strata = Counter(name for _, name in sorted(zip(-sample.probabilities, sample.strata, strict=True)))
+    each = "" if len(strata) == 1 else f" ({', '.join(f'{n:,} {name}' for name, n in strata.items())})"
+    return f"{counted(questions, 'question')} on {counted(len(sample), 'image')}{each}"
 
 
 def _experts(parts: Mapping[str, Any], files: Mapping[str, Path]) -> Votes | None:

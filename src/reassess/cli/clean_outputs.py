@@ -9,7 +9,7 @@ import click
 from reassess.aggregation import Golden
 from reassess.cleaning import LEAST_QUALITY, CleaningMethod, HeldOutPredictions, find_label_errors
 from reassess.cli.call import Call, tracked
-from reassess.core import Benchmark, Cleaning, Match
+from reassess.core import Benchmark, Cleaning, Match, Sample
 from reassess.data import part_path
 from reassess.errors import DataError
 from reassess.formats import write_clean_list, write_details, write_label_errors
@@ -110,9 +110,13 @@ class Kept:
             raise DataError("wrong-syntax", "not a choice", allowed="threshold=P or precision=P, with P from 0 to 1")
         return cls(**{name: value})
 
-    def find(self, held_out: HeldOutPredictions, method: CleaningMethod, checked: Golden | None) -> Cleaning:
+    def find(
+        self, held_out: HeldOutPredictions, method: CleaningMethod, checked: Golden | None, sample: Sample | None
+    ) -> Cleaning:
         """Find wrong labels by a method, with labels that people checked."""
-        return find_label_errors(held_out, method, threshold=self.threshold, precision=self.precision, checked=checked)
+        return find_label_errors(
+            held_out, method, threshold=self.threshold, precision=self.precision, checked=checked, sample=sample
+        )
 
     def to_json(self, method: CleaningMethod) -> dict[str, Any]:
         """The method and its numbers, for JSON documents."""

@@ -19,20 +19,23 @@ _LEAST = 0.5  # images that a mistake is expected on, to be named
 
 @dataclass(frozen=True)
 class CheckedLabels:
-    """The share of wrong labels by people who checked some of them."""
+    """Labels that people checked, and the share of wrong labels by those that were drawn at random."""
 
     checked: int  # labels that people checked
     wrong: int  # wrong labels among them
+    drawn: int  # checked labels that were drawn at random
     by_model: float  # the share of wrong labels among all, by the model only
-    corrected: float  # the share by the model, and what it is off by on the checked labels
-    # 95 % confidence interval of `corrected`, for a random sample of labels, whatever the model is worth; one wrong
-    # label more is counted than was seen, since a small sample may show none.
-    interval: tuple[float, float]
-    agree: bool  # whether the 99 % interval holds `by_model`
+    covered: float  # share of all labels that the drawn ones stand for
+    # The share by the model, and what it is off by on the drawn labels; None unless they stand for all labels.
+    corrected: float | None = None
+    # 95 % confidence interval of `corrected`, over draws, whatever the model is worth; one wrong label more is counted
+    # than was seen, since a small sample may show none.
+    interval: tuple[float, float] | None = None
+    agree: bool | None = None  # whether the 99 % interval holds `by_model`
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
-        return {**vars(self), "interval": list(self.interval)}
+        return {**vars(self), "interval": None if self.interval is None else list(self.interval)}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -53,7 +56,8 @@ class LabelNoise(Shown):
     def _summary(self) -> Iterator[tuple[str, str]]:
         yield "wrong labels", f"{percent(self.share)} %"
         if self.checked is not None:
-            yield "95 %", f"{percents(self.checked.interval)} %"
+            if self.checked.interval is not None:
+                yield "95 %", f"{percents(self.checked.interval)} %"
             yield "checked", f"{self.checked.checked:,} labels, {self.checked.wrong:,} of them wrong"
         for truth, label, count, _ in self.largest(3):
             yield f"{self.classes.label(truth)}", f"called {self.classes.label(label)}: {count:,.0f} images"

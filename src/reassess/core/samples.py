@@ -86,21 +86,22 @@ class Sample:
         """The same sample with other names for the images, one for each."""
         return replace(self, images=tuple(images))
 
-    def reduced(self, is_left: npt.NDArray[np.bool_]) -> "Sample":
+    def reduced(self, is_left: npt.NDArray[np.bool_], *, of: npt.NDArray[np.bool_] | None = None) -> "Sample":
         """The images that are left, such as those with an answer; their probabilities are lower than before.
 
-        The images that are left stand for all images of their stratum, as if those that are missing had been drawn at
-        random from the stratum.
+        The images that are left stand for all images of their stratum (or for those that are true in `of`), as if those
+        that are missing had been drawn at random from the stratum.
         """
         names, stratum_ids = np.unique(np.array(self.strata, np.str_), return_inverse=True)
         before, after = (
-            np.bincount(stratum_ids, chosen * self.weights, names.size) for chosen in (np.ones(len(self)), is_left)
+            np.bincount(stratum_ids, chosen * self.weights, names.size)
+            for chosen in (np.ones(len(self), np.bool_) if of is None else of, is_left)
         )
         rows = np.flatnonzero(is_left)
         return replace(
             self,
             images=tuple(self.images[row] for row in rows.tolist()),
-            probabilities=(self.probabilities * (after / before)[stratum_ids])[rows],
+            probabilities=self.probabilities[rows] * (after[stratum_ids[rows]] / before[stratum_ids[rows]]),
             strata=tuple(self.strata[row] for row in rows.tolist()),
         )
 

@@ -21,6 +21,7 @@ from .noun_tables import write_noise as write_noise
 from .noun_tables import write_posterior as write_posterior
 from .predictions import read_predictions as read_predictions
 from .predictions import write_predictions as write_predictions
+from .sample_files import read_sample as read_sample
 from .score_files import read_score_file as read_score_file
 from .score_files import write_scores as write_scores
 from .task_files import read_tasks as read_tasks

@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reassess.core import Candidates, Classes
+from reassess.core import ORIGINAL_SOURCE, Candidates, Classes
 from reassess.core.checks import check_type
 from reassess.core.image_names import image_keys
 from reassess.errors import DataError, at
 from reassess.formats.files import as_path, suffix_of
 from reassess.formats.question_columns import columns_of_questions, questions_of_table
 from reassess.formats.table_codec import ClassId, Share, TableFormat, Text, Texts, Whole, read_cells, write_noun
-from reassess.formats.tables import TABLE_SUFFIXES, coded, read_table
+from reassess.formats.tables import TABLE_SUFFIXES, coded, floats, read_table
 
 if TYPE_CHECKING:
     import polars as pl
 
 
+_CLEAN = "clean"  # the source of suggested classes
 _MOST_RANK = np.iinfo(np.int32).max
 
 
@@ -119,18 +120,30 @@ def read_candidates(path: str | Path, classes: Classes | None = None) -> Candida
     if "source" in table.columns:
         return read_cells(_BY_SOURCE, path, table, classes)
     with at(path):
-        return Candidates.from_questions(questions_of_table(path, _with_suggested(table), classes))
+        if {"image", "class", "suggested"} <= set(table.columns):
+            return _of_label_errors(path, table, classes)
+        return Candidates.from_questions(questions_of_table(path, table, classes))
 
 
-def _with_suggested(table: "pl.DataFrame") -> "pl.DataFrame":
-    """A table of wrong labels with two rows for each image: its label, and the class that is suggested instead."""
+def _of_label_errors(path: Path, table: "pl.DataFrame", classes: Classes | None) -> Candidates:
+    """Candidates of a table of wrong labels: for each image its label, and the class that is suggested instead."""
     import polars as pl
 
-    if not {"image", "class", "suggested"} <= set(table.columns):
-        return table
-    labels, suggested = table.select("image", "class"), table.select("image", pl.col("suggested").alias("class"))
-    both = pl.concat([each.with_row_index("row") for each in (labels, suggested.cast(labels.schema))])
-    return both.drop_nulls("class").sort("row", maintain_order=True).drop("row").unique(maintain_order=True)
+    has_quality = "label_quality" in table.columns
+    quality = pl.Series("quality", floats(path, table["label_quality"])) if has_quality else pl.lit(None, pl.Float64)
+    labels = table.select("image", "class", quality.cast(float), is_label=True)
+    others = table.select("image", pl.col("suggested").alias("class"), quality=pl.lit(None, pl.Float64), is_label=False)
+    both = pl.concat([each.with_row_index("row") for each in (labels, others.cast({"class": labels.schema["class"]}))])
+    both = both.drop_nulls("class").sort("row", maintain_order=True).unique(["image", "class"], maintain_order=True)
+    count = both.height
+    return Candidates(
+        questions=questions_of_table(path, both, classes),
+        sources=(ORIGINAL_SOURCE, _CLEAN),
+        question_ids=np.arange(count, dtype=np.int32),
+        source_ids=np.where(both["is_label"], 0, 1).astype(np.int32),
+        ranks=np.where(both["is_label"], 0, 1).astype(np.int32),
+        probabilities=both["quality"].fill_null(np.nan).to_numpy(),
+    )
 
 
 _ROW_EACH: TableFormat[Candidates] = TableFormat(

@@ -103,7 +103,7 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
 def _lines(path: Path) -> tuple[dict[str, Any], list[_Line]]:
     """How images were drawn, if the first line says it, and the tasks."""
     drawn: dict[str, Any] = {}
-    lines = []
+    lines: list[_Line] = []
     for number, text in enumerate(read_lines(path), 1):
         if not text.strip():
             continue

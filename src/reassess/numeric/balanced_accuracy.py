@@ -135,9 +135,9 @@ def _points(
     answers: Sequence[float], points: npt.NDArray[np.int64], n: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     """Numbers of half points in n answers, and the probability of each."""
-    one = np.bincount(points, answers, minlength=3)
+    one = np.bincount(points, np.asarray(answers), minlength=3)
     powers = [one]
     while 2 ** len(powers) <= n:
         powers.append(np.convolve(powers[-1], powers[-1]))
-    total = reduce(np.convolve, [power for bit, power in enumerate(powers) if n >> bit & 1])
+    total = np.asarray(reduce(np.convolve, [power for bit, power in enumerate(powers) if n >> bit & 1]), np.float64)
     return np.arange(total.size), total

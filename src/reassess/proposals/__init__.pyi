@@ -1,4 +1,5 @@
 from .choice import choose_models as choose_models
+from .golden_sample import draw_golden as draw_golden
 from .image_models import ImageModel as ImageModel
 from .image_models import ModelSource as ModelSource
 from .inference import predict as predict

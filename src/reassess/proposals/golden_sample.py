@@ -10,9 +10,12 @@ from reassess.core.image_names import image_keys
 from reassess.core.labels import check_original
 from reassess.core.samples import Sample
 from reassess.errors import DataError
-from reassess.text import counted
 
-_LEVELS = {1: ("all",), 2: ("suspicion low", "suspicion high"), 3: ("suspicion low", "suspicion middle", "suspicion high")}
+_LEVELS = {
+    1: ("all",),
+    2: ("suspicion low", "suspicion high"),
+    3: ("suspicion low", "suspicion middle", "suspicion high"),
+}
 _LEAST_DRAWN = 2  # images of a stratum: one tells nothing about the variance
 _FLOOR = 0.1  # share of the draw that an image without suspicion has of that of the most suspicious one
 _UNKNOWN = 0.5  # suspicion of an image about which nothing is known, among others
@@ -20,9 +23,7 @@ _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
 
 
-def draw_golden(
-    candidates: Candidates, count: int, *, original: LabelSets | None = None, seed: int = 0
-) -> Sample:
+def draw_golden(candidates: Candidates, count: int, *, original: LabelSets | None = None, seed: int = 0) -> Sample:
     """Draw images until they have about `count` questions, which experts answer too.
 
     Up to three strata have images of similar suspicion, and as many are drawn from each, so suspicious images are drawn

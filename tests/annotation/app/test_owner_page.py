@@ -217,7 +217,11 @@ def test_the_page_shows_practice_results_and_skipped_images(tmp_path: Path) -> N
     site = make_site(tmp_path, sizes=(2,), practice=2, bar=0.6)
     site.answer_all("ann")
     page = words(site)
-    for part in ("ann rater, failed 50 % 17\u201383, of 4 failed 0 ", "ben rater, practice - 0 ", "skipped images 0 golden"):
+    for part in (
+        "ann rater, failed 50 % 17\u201383, of 4 failed 0 ",
+        "ben rater, practice - 0 ",
+        "skipped images 0 golden",
+    ):
         assert part in page
     told = "To pass, a rater needs a balanced accuracy of 60 %. Without looking, the chance to pass is 38 %."
     assert f"Practice has 2 valid and 2 invalid questions. {told}" in page

@@ -177,7 +177,7 @@ def test_practice_begins_once_experts_have_answered_or_skipped_its_tasks(
     assert why(campaign, 1) == "experts"
     assert "experts have not answered 2 of 2 practice tasks" in str(progress_of(campaign, NOW).practice.waits_for)
     expert = add_person(campaign, "kim", "expert")
-    seen = []
+    seen: list[int] = []
     while why_waiting(campaign) and len(seen) < 3:
         turn = turn_of(campaign, expert)
         seen.append(turn.task)

@@ -19,15 +19,11 @@ from reassess.errors import MissingPackageError, OutputError
 from tests.annotation.campaigns import campaign_at, vote_on_all
 from tests.helpers import message
 
-# A further form, in which images have a column `original`.
-NEXT = """
-import sqlalchemy as sa
-from alembic import op
-revision = "0002"
-down_revision = "0001"
-def upgrade() -> None:
-    op.add_column("images", sa.Column("original", sa.Integer()))
-"""
+NEW = {"probability", "stratum"}  # columns
+
+
+def columns_of_tasks(engine: Engine) -> set[str]:
+    return {column["name"] for column in inspect(engine).get_columns("tasks")}
 
 
 def differences(engine: Engine) -> list[object]:
@@ -38,7 +34,7 @@ def differences(engine: Engine) -> list[object]:
 
 
 def test_tables_change_only_with_a_new_form_and_its_migration() -> None:
-    """form_0001.txt has the columns, indexes and unique columns of each table; another form has a file of its own."""
+    """form_0002.txt has the columns, indexes and unique columns of each table; another form has a file of its own."""
     tables = []
     for table in schema.metadata.sorted_tables:
         columns = [f"{column.name} {column.type}{'?' * bool(column.nullable)}" for column in table.columns]
@@ -51,16 +47,16 @@ def test_tables_change_only_with_a_new_form_and_its_migration() -> None:
 
 @pytest.fixture
 def older(address: str | Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str | Path:
-    """A campaign with votes, made before images had the column `original`, and the migration that adds it."""
+    """A campaign with votes, made before tasks had the columns `probability` and `stratum`."""
     campaign = campaign_at(address, (2, 1), raters=2)
     vote_on_all(campaign, raters=2)
     with campaign.engine.begin() as connection:
-        connection.execute(text("ALTER TABLE images DROP COLUMN original"))
+        for column in NEW:
+            connection.execute(text(f"ALTER TABLE tasks DROP COLUMN {column}"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
     campaign.close()
     shutil.copytree(upgrades._MIGRATIONS, tmp_path / "migrations 100 %")
-    (tmp_path / "migrations 100 %" / "versions" / "form_0002.py").write_text(NEXT)
     monkeypatch.setattr(upgrades, "_MIGRATIONS", tmp_path / "migrations 100 %")
-    monkeypatch.setattr(schema, "FORM", "0002")
     return address
 
 
@@ -81,16 +77,18 @@ def test_a_campaign_of_an_earlier_form_is_upgraded_with_its_votes(older: str | P
     assert upgrade_campaign(older) == ("0002", "0002")
     if backup is not None:
         engine = open_engine(backup)
-        assert "original" not in {column["name"] for column in inspect(engine).get_columns("images")}
+        assert not NEW & columns_of_tasks(engine)
         engine.dispose()
 
 
 def test_an_upgrade_that_fails_changes_nothing(older: str | Path) -> None:
-    (upgrades._MIGRATIONS / "versions" / "form_0002.py").write_text(NEXT + '    op.execute("SELECT no_such_column")\n')
+    last = upgrades._MIGRATIONS / "versions" / "form_0002.py"
+    whole = last.read_text()
+    last.write_text(whole + '    op.execute("SELECT no_such_column")\n')
     assert "no_such_column" in message(upgrade_campaign, older)
     assert message(open_campaign, older).startswith("campaign was created by an earlier version")
     engine = open_engine(older)
-    assert "original" not in {column["name"] for column in inspect(engine).get_columns("images")}
+    assert not NEW & columns_of_tasks(engine)
     engine.dispose()
     if isinstance(older, Path):
         copy = older.with_name("before.db")
@@ -99,7 +97,7 @@ def test_an_upgrade_that_fails_changes_nothing(older: str | Path) -> None:
             upgrade_campaign(older, copy)
     else:
         assert "pg_dump" in message(upgrade_campaign, older, "before.db")
-    (upgrades._MIGRATIONS / "versions" / "form_0002.py").write_text(NEXT)
+    last.write_text(whole)
     assert upgrade_campaign(older)[1] == "0002"
 
 
@@ -112,7 +110,7 @@ def test_a_campaign_of_a_later_form_is_refused(tmp_path: Path, monkeypatch: pyte
             "campaign was created by a later version of reassess\n"
             f"  where:   {path}\n"
             "  allowed: the form 0000\n"
-            "  found:   the form 0001\n"
+            "  found:   the form 0002\n"
             "  fix:     install that version"
         )
 

@@ -40,6 +40,8 @@ def training(folder: Path) -> Path:
     asked = rng.permutation(COUNT)[:30]
     answers = [(images[row], NAMES[labels[row]], "x", "yes" if truth[row] == labels[row] else "no") for row in asked]
     write_csv("golden.csv", "image,class,rater,answer", answers)
+    drawn = [(*answer, 30 / COUNT, "all") for answer in answers]
+    write_csv("drawn.csv", "image,class,rater,answer,probability,stratum", drawn)
     chosen = [(images[row], rater, NAMES[truth[row]]) for row in asked for rater in "xyz"]
     write_csv("votes.csv", "image,rater,answer", [*chosen, ("cat/none.png", "x", "cat"), ("cat/none.png", "y", "dog")])
     for folder_name in ("pets", "folded"):
@@ -119,12 +121,25 @@ def test_an_output_of_a_class_that_no_label_has_is_left_out_and_said_unless_the_
 
 
 def test_checked_labels_correct_the_share(training: Path, run: Runner) -> None:
-    results = results_of(run, *CALL, "--golden", "golden.csv")
+    results = results_of(run, *CALL, "--golden", "drawn.csv")
     checked = results["noise"]["checked"]
-    assert checked["checked"] == 30
+    assert (checked["checked"], checked["drawn"], checked["covered"]) == (30, 30, pytest.approx(1))
     assert checked["interval"][0] <= checked["corrected"] <= checked["interval"][1]
-    result = run(*CALL, "--golden", "golden.csv", "--force")
-    assert result.out.splitlines()[1].startswith(f"30 labels were checked, {checked['wrong']} of them wrong; ")
+    line = run(*CALL, "--golden", "drawn.csv", "--force").out.splitlines()[1]
+    assert line.startswith(f"30 labels were checked, {checked['wrong']} of them wrong; ")
+    assert " by the 30 drawn at random and the model (95 % interval over draws: " in line
+
+
+def test_without_probabilities_checked_labels_say_nothing_about_others(training: Path, run: Runner) -> None:
+    alone = run(*CALL).out.splitlines()
+    result = run(*CALL, "--golden", "golden.csv", "--force").out.splitlines()
+    assert result[1] == alone[1].removesuffix(": check a sample (--golden)")
+    assert (
+        "; they have no probability of being drawn, so they say nothing about other labels: reassess tasks" in result[2]
+    )
+    pl.read_csv("drawn.csv").with_columns(probability=pl.lit(0.8)).write_csv("few.csv")
+    line = run(*CALL, "--golden", "few.csv", "--force").out.splitlines()[2]
+    assert "; 30 were drawn at random, from 41.67 % of the labels, so they do not give the share among all: " in line
 
 
 def test_votes_for_one_class_check_the_label(training: Path, run: Runner) -> None:
@@ -137,7 +152,7 @@ def test_votes_for_one_class_check_the_label(training: Path, run: Runner) -> Non
 
 
 def test_checked_labels_that_refute_the_model_are_said_to(training: Path, run: Runner) -> None:
-    table = pl.read_csv("golden.csv").with_columns(pl.lit("no").alias("answer"))
+    table = pl.read_csv("drawn.csv").with_columns(pl.lit("no").alias("answer"))
     table = pl.concat([table, table.head(1).with_columns(image=pl.lit("eel/x.png"), answer=pl.lit("yes"))])
     table.write_csv("all-wrong.csv")
     line = run(*CALL, "--golden", "all-wrong.csv", "--choose", "threshold=0").out.splitlines()[1]

@@ -85,6 +85,7 @@ def test_the_document_holds_all_that_is_told(questions: Path, run: Runner) -> No
         "tasks": 3,
         "questions": 7,
         "golden": 0,
+        "golden_drawn": {"tasks": 0, "questions": 0},
         "votes": 35,
         "seconds_per_vote": None,
         "hours": None,

@@ -27,7 +27,7 @@ from reassess.annotation.store.schema import (
     unasked,
 )
 from reassess.annotation.store.shown_items import classes_of
-from reassess.core import KNOWN_ANSWERS, Classes, LabelSets, Questions, Votes
+from reassess.core import KNOWN_ANSWERS, Classes, LabelSets, Questions, Sample, Votes
 
 _ROWS = 100_000  # read at a time
 
@@ -59,6 +59,7 @@ class Exported:
     votes: Votes  # counted votes
     golden: Votes | None  # experts' votes on golden questions, without practice
     rater_golden: Votes | None  # raters' votes on golden questions
+    sample: Sample | None  # images of `golden` that were drawn at random
     original: LabelSets | None
     suggestions: tuple[Suggestion, ...]  # sorted by image and class
     questions: tuple[QuestionState, ...]
@@ -89,6 +90,7 @@ def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
             votes=answered.votes(COUNTED),
             golden=golden,
             rater_golden=rater_golden,
+            sample=_sample(connection, golden),
             original=_original(connection, classes),
             suggestions=tuple(Suggestion(*row) for row in connection.execute(_SUGGESTED)),
             questions=tuple(QuestionState(*row) for row in connection.execute(_ASKED)),
@@ -178,6 +180,13 @@ _ASKED = (
     .order_by(images.c.id, questions.c.class_id)
 )
 
+_DRAWN = (
+    select(images.c.name, tasks.c.probability, tasks.c.stratum)
+    .select_from(tasks.join(images))
+    .where(tasks.c.kind.in_([Kind.GOLDEN, Kind.PRACTICE]), tasks.c.probability.is_not(None))
+    .order_by(images.c.id)
+)
+
 
 def _columns(connection: Connection, query: Select[Any]) -> npt.NDArray[np.float64]:
     """The columns of a query: float64, shape (columns, rows), with NaN for null."""
@@ -185,6 +194,21 @@ def _columns(connection: Connection, query: Select[Any]) -> npt.NDArray[np.float
     for rows in connection.execute(query).partitions(_ROWS):
         parts.append(np.array(list(zip(*rows, strict=True)), np.float64))
     return np.concatenate(parts, axis=1)
+
+
+def _sample(connection: Connection, golden: Votes | None) -> Sample | None:
+    """The drawn images with experts' votes; they stand for drawn images without, such as those for practice."""
+    rows = {row.name: row for row in connection.execute(_DRAWN)}
+    if not rows or golden is None:
+        return None
+    sample = Sample(
+        images=tuple(rows),
+        probabilities=np.array([row.probability for row in rows.values()], np.float64),
+        strata=tuple(row.stratum or "" for row in rows.values()),
+    )
+    is_answered = np.zeros(len(sample), np.bool_)
+    is_answered[np.setdiff1d(sample.rows_of(golden.images), [-1])] = True
+    return sample.reduced(is_answered)
 
 
 def _original(connection: Connection, classes: Classes) -> LabelSets | None:

@@ -149,6 +149,8 @@ tasks = Table(
     Column("kind", String, nullable=False),
     Column("position", Integer, nullable=False),
     Column("free", Integer, nullable=False),  # number of further raters for all its open questions
+    Column("probability", Float),  # that its image was drawn; null if it was not drawn at random
+    Column("stratum", String),
     UniqueConstraint("kind", "position"),
 )
 _index_where("ix_tasks_free", tasks.c.kind, tasks.c.position, where=tasks.c.free > 0)
@@ -263,7 +265,7 @@ for _dialect, _statements in _ONLY_GROWS.items():
         event.listen(log, "after_create", DDL(_statement).execute_if(dialect=_dialect))
 
 
-FORM = "0001"  # the last one in the folder `migrations`
+FORM = "0002"  # the last one in the folder `migrations`
 # The table of Alembic.
 _forms = Table(
     "alembic_version",

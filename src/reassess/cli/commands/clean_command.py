@@ -18,10 +18,10 @@ from reassess.cli.options import ParsedType, benchmark_option, match_option, out
 from reassess.cli.part_inputs import matched
 from reassess.cli.prediction_inputs import each_prediction
 from reassess.cli.screen import print_table, say
-from reassess.core import Benchmark, CheckedLabels, Cleaning, Folds, LabelNoise, LabelSets, Votes
+from reassess.core import Benchmark, CheckedLabels, Cleaning, Folds, LabelNoise, LabelSets, Sample, Votes
 from reassess.data import benchmark_names
 from reassess.errors import DataError, at
-from reassess.formats import read_folds
+from reassess.formats import read_folds, read_sample
 from reassess.text import about, counted, shared, some
 
 _SHOWN, _MOST_SHOWN = 5, 100  # wrong labels, mistakes, and classes; and mistakes with --verbose
@@ -62,7 +62,9 @@ _OF_KIND: dict[str | None, str] = {
 @benchmark_option
 @in_benchmark("--original", metavar="NAME|FILE", help="The labels to clean.  [default: the benchmark's]")
 @in_benchmark(
-    "--golden", metavar="NAME|FILE", help="People's answers on the labels of a random sample of the images.  [none]"
+    "--golden",
+    metavar="NAME|FILE",
+    help="People's answers on labels of some images; with probability and stratum, of a random sample.  [none]",
 )
 @prediction_options
 @match_option
@@ -106,7 +108,7 @@ def clean(
     how = judges.benchmark.match or "path"
     held_out = HeldOutPredictions.of(read, judges.original, folds=folds, duplicates=groups, match=how)
     checked = None if judges.experts is None else checked_truth(judges.experts)
-    cleaning = kept.find(held_out, method, checked)
+    cleaning = kept.find(held_out, method, checked, _load_sample(judges.files, judges.benchmark))
     shown = outputs.write(call, cleaning, how)
     if not outputs.lists_kept and not cleaning.kept.all():
         call.next("tasks", output, *benchmark_words(benchmark), "-o", free_name("tasks.jsonl"))
@@ -139,6 +141,12 @@ def _refuse_other_answers(original: LabelSets, files: Mapping[str, Path], answer
             found=some(others, most=3),
             fix="correct the answers, or delete these",
         )
+
+
+def _load_sample(files: Mapping[str, Path], benchmark: Benchmark) -> Sample | None:
+    """Which golden images were drawn at random, with the benchmark's image names."""
+    sample = read_sample(files["golden"]) if "golden" in files else None
+    return None if sample is None else sample.renamed(benchmark_names(sample.images, benchmark))
 
 
 def _load_folds(call: Call, benchmark: Benchmark) -> list[Folds]:
@@ -218,19 +226,35 @@ def _quality(quality: float) -> str | None:
 
 
 def _share_in_words(noise: LabelNoise) -> str:
-    if noise.checked is not None:
+    if noise.checked is not None and noise.checked.interval is not None:
         return _checked_in_words(noise.checked, noise.share)
-    return (
+    text = (
         f"about {percent(noise.share)} % of labels are wrong, if model and labels err almost independently; this may "
-        "be far off if the model is poor or has learned the mistakes: check a sample (--golden)"
+        "be far off if the model is poor or has learned the mistakes"
+    )
+    if noise.checked is None:
+        return f"{text}: check a sample (--golden)"
+    return f"{text}\n{_unused_in_words(noise.checked)}"
+
+
+def _unused_in_words(checked: CheckedLabels) -> str:
+    """Why checked labels do not correct the share of wrong labels, and what would."""
+    some = f"{checked.checked:,} labels were checked, {checked.wrong:,} of them wrong"
+    how = "reassess tasks DETAILS --golden N draws golden questions from all labels (DETAILS: clean --details)"
+    if not checked.drawn:
+        return f"{some}; they have no probability of being drawn, so they say nothing about other labels: {how}"
+    return (
+        f"{some}; {checked.drawn:,} were drawn at random, from {percent(checked.covered)} % of the labels, so they do "
+        f"not give the share among all: {how}"
     )
 
 
 def _checked_in_words(checked: CheckedLabels, share: float) -> str:
+    assert checked.interval is not None
     low, high = map(percent, checked.interval)
     text = (
         f"{checked.checked:,} labels were checked, {checked.wrong:,} of them wrong; {percent(share)} % of all are "
-        f"wrong by these and the model (95 % interval for a random sample: {low} to {high})"
+        f"wrong by the {checked.drawn:,} drawn at random and the model (95 % interval over draws: {low} to {high})"
     )
     if checked.agree:
         return text

@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -9,18 +10,25 @@ import numpy as np
 
 from reassess.cli.aggregate_inputs import NO_OPTIONS, make_scores
 from reassess.cli.call import FILE, Call, Range, benchmark_words, call_options, free_name
-from reassess.cli.campaign_inputs import read_golden, with_unanswered
+from reassess.cli.campaign_inputs import GOLDEN, read_golden, sample_in_words, with_unanswered
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.options import STOP, ParsedType, benchmark_option, output_option
 from reassess.cli.part_inputs import PartReader, find_part
 from reassess.cli.screen import print_table
-from reassess.core import Benchmark, Effort, Questions, StopRule, Tasks, Votes
+from reassess.core import ORIGINAL_SOURCE, Benchmark, Candidates, Effort, LabelSets, StopRule, Tasks, Votes
 from reassess.data import read_votes
 from reassess.errors import DataError, at
 from reassess.formats import read_candidates, read_hierarchy, write_tasks
 from reassess.formats.files import exists
 from reassess.formats.task_files import TASK_SUFFIXES
-from reassess.proposals import TASKS_WITH, USUAL_SIZE, make_tasks, seconds_per_vote, votes_until_closed
+from reassess.proposals import (
+    TASKS_WITH,
+    USUAL_SIZE,
+    draw_golden,
+    make_tasks,
+    seconds_per_vote,
+    votes_until_closed,
+)
 from reassess.text import counted, some
 
 _VOTES = 5  # as many as each question of ReaL has
@@ -81,9 +89,12 @@ def _seconds(text: str) -> float | Path:
 @benchmark_option
 @in_benchmark(
     "--golden",
-    metavar="NAME|FILE",
-    help="Experts' answers or golden questions, which are not put into tasks, or none.  [default: the benchmark's]",
+    type=GOLDEN,
+    metavar="N|NAME|FILE",
+    help="Draw about N golden questions, which experts answer too; or experts' answers or golden questions, which are "
+    "not put into tasks; or none.  [default: the benchmark's]",
 )
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the draw.")
 @call_options
 def tasks(
     call: Call,
@@ -94,20 +105,25 @@ def tasks(
     seconds: float | Path | None,
     stop: StopRule | None,
     benchmark: Benchmark | None,
-    golden: str | None,
+    golden: int | str | None,
+    seed: int,
 ) -> None:
     """Group candidates into tasks, and estimate the work.
 
     CANDIDATES come from propose or clean. A task has classes of one image that belong together, by the hierarchy of the
     benchmark folder, or because they are often candidates for the same images. Every question is in exactly one task,
-    except golden ones: the campaign mixes them in.
+    except golden ones of earlier experts: the campaign mixes them in. Drawn golden questions are marked in the file.
     """
     call.check_output(output, TASK_SUFFIXES, "tasks", benchmark=benchmark)
-    images_of, asked, experts = _read(call, candidates, benchmark, golden)
+    images_of, given, experts, original = _read(call, candidates, benchmark, golden)
+    asked = given.questions
     source = images_of.sources.get("hierarchy")
     tree = None if source is None else read_hierarchy(call.read("hierarchy", Path(source)), asked.classes)
     made = make_tasks(asked, size=per_task, hierarchy=tree, golden=experts)
     golden_count = len(asked) - len(made.questions)
+    if isinstance(golden, int):
+        made = made.with_golden(draw_golden(given, golden, original=original, seed=seed))
+    drawn = made.only(made.golden_rows)
     if golden_count and not len(made):
         raise DataError(
             "all-golden",
@@ -123,8 +139,9 @@ def tasks(
         path = call.read("votes", seconds)
         with at(path):
             seconds = seconds_per_vote(read_votes(path, answers=images_of.answers, classes=asked.classes))
-    effort = made.effort(each, seconds)
     write_tasks(output, made, force=call.force)
+    made = made.only(~made.golden_rows)
+    effort = made.effort(each, seconds)
     nowhere = [] if tree is None else [c for c in np.unique(asked.class_ids).tolist() if not tree.path(c)]
     call.next("annotate", "create", free_name("campaign.db"), output, *benchmark_words(benchmark))
     if call.json:
@@ -132,6 +149,7 @@ def tasks(
             "output": str(output),
             **effort.to_json(),
             "golden": golden_count,
+            "golden_drawn": {"tasks": len(drawn), "questions": len(drawn.questions)},
             "votes_per_question": each,
             "stop": None if stop is None else [stop.low, stop.high],
             "per_task": per_task,
@@ -140,28 +158,34 @@ def tasks(
         call.print_document("tasks", {**results, "by_size": sizes, "not_in_hierarchy": len(nowhere)})
     else:
         _print(call, made, effort, output, per_question, stop)
+        if drawn.sample is not None:
+            call.tell(f"golden, for experts: {sample_in_words(drawn.sample, len(drawn.questions))}")
         if golden_count:
             are = counted(golden_count, "golden question is", "golden questions are")
             call.tell(f"{are} not in the tasks: the campaign mixes them in")
         if nowhere:
             names = some([asked.classes.label(class_id) for class_id in nowhere], most=3)
             call.tell(f"{counted(len(nowhere), 'class', 'classes')} not in the hierarchy: {names}")
-        call.note_hashes("golden", "hierarchy", "votes")
+        call.note_hashes("original", "golden", "hierarchy", "votes")
 
 
 def _read(
-    call: Call, candidates: Path, benchmark: Benchmark | None, golden: str | None
-) -> tuple[Benchmark, Questions, Votes | None]:
-    """The benchmark of the images, the questions, and the golden ones with the experts' votes, if there are any."""
+    call: Call, candidates: Path, benchmark: Benchmark | None, golden: int | str | None
+) -> tuple[Benchmark, Candidates, Votes | None, LabelSets | None]:
+    """The benchmark of the images, the candidates, experts' votes on golden ones, and original labels for a draw."""
     reader = PartReader(call, benchmark)
-    asked = read_candidates(call.read("candidates", candidates), reader.classes).questions
-    reader.given["candidates"] = candidates, asked
-    reader.recognize(asked.images, with_classes=True)
-    if (path := find_part(call, reader.benchmark, "golden", golden)) is not None:
+    given = read_candidates(call.read("candidates", candidates), reader.classes)
+    reader.given["candidates"] = candidates, given.questions
+    reader.recognize(given.questions.images, with_classes=True)
+    if isinstance(golden, int) and ORIGINAL_SOURCE not in given.sources:
+        reader.find_original()
+    source = None if isinstance(golden, int) else golden
+    if (path := find_part(call, reader.benchmark, "golden", source)) is not None:
         found = read_golden(reader, path)
         reader.given["golden"] = path, found if isinstance(found, Votes) else with_unanswered(None, found)
     parts = reader.joined(share_images=False)
-    return reader.benchmark, parts["candidates"], parts.get("golden")
+    given = replace(given, questions=parts["candidates"])
+    return reader.benchmark, given, parts.get("golden"), parts.get("original")
 
 
 def _until_closed(

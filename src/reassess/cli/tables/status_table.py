@@ -217,7 +217,8 @@ def _practice(one: "RaterProgress") -> str | None:
     found = one.practice.accuracy
     if found.interval is None:  # questions of one truth
         return f"{found.invalid + found.valid:g} of {found.n:,}{passed}"
-    return f"{percent(found.value)} ({percents(found.interval)}){passed}"
+    value, low, high = (f"{100 * share:.0f}" for share in (found.value or 0.0, *found.interval))
+    return f"{value} ({low} to {high}){passed}"
 
 
 def _time(seconds: float) -> str:

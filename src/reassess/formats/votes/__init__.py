@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from reassess.core import Classes, Id, Votes
+from reassess.core import Classes, Id, Sample, Votes
 from reassess.core.checks import check_type
 from reassess.errors import at
 from reassess.formats.files import as_path, suffix_of, writing
+from reassess.formats.sample_files import sample_columns
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.formats.votes.vote_archives import check_fits_archive, read_archive, write_archive
 from reassess.formats.votes.vote_tables import read_vote_table, vote_table
@@ -27,7 +28,7 @@ def read_vote_file(
         return read()
 
 
-def write_votes(path: str | Path, votes: Votes, *, force: bool = False) -> None:
+def write_votes(path: str | Path, votes: Votes, *, sample: Sample | None = None, force: bool = False) -> None:
     """Write votes as an npz archive or a table, by suffix; counts without raters as image, class and count.
 
     Parameters
@@ -36,6 +37,8 @@ def write_votes(path: str | Path, votes: Votes, *, force: bool = False) -> None:
         npz, csv, tsv, jsonl or parquet.
     votes
         The votes.
+    sample
+        In a table, the images that were drawn at random: columns probability and stratum.
     force
         Whether to replace a file that is there.
 
@@ -61,4 +64,7 @@ def write_votes(path: str | Path, votes: Votes, *, force: bool = False) -> None:
         with writing(path, force=force) as temporary:
             write_archive(temporary, votes)
         return
-    write_table(path, vote_table(votes), force=force)
+    table = vote_table(votes)
+    if sample is not None:
+        table = table.with_columns(**sample_columns(votes, table["image"], sample))
+    write_table(path, table, force=force)

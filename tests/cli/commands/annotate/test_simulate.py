@@ -68,7 +68,14 @@ def test_programs_rate_a_copy(create: Runner, run: Runner, simulate: Runner) -> 
         True,
     )
     counts = {"questions": 8, "open": 0, "closed_by_rule": 0, "closed_by_votes": 8, "votes": 16, "votes_at_most": 16}
-    assert results == counts | {"raters": 2, "failed": 0, "tasks": 8, "answers": 16, "not_needed": 0}
+    assert results == counts | {
+        "raters": 2,
+        "failed": 0,
+        "tasks": 8,
+        "answers": 16,
+        "not_needed": 0,
+        "expert_answers": 0,
+    }
     for _ in range(2):
         told = simulate("--raters", "1", "--force", "-o", "tried.db")
         assert (told.code, "8 questions still open: more raters are needed (--raters)\n" in told.out) == (0, True)

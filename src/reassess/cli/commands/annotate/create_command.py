@@ -12,9 +12,15 @@ import click
 
 from reassess import annotation
 from reassess.cli.call import FILE, Call, Range, call_options, counting
-from reassess.cli.campaign_inputs import CampaignParts, load_campaign_parts, written_campaign_argument
+from reassess.cli.campaign_inputs import (
+    GOLDEN,
+    CampaignParts,
+    load_campaign_parts,
+    sample_in_words,
+    written_campaign_argument,
+)
 from reassess.cli.help_pages import Command
-from reassess.cli.options import STOP, ParsedType, benchmark_option
+from reassess.cli.options import STOP, benchmark_option
 from reassess.cli.tables.status_table import practice_in_words
 from reassess.core import Benchmark, StopRule
 from reassess.data import check_place, open_images, part_path
@@ -30,14 +36,6 @@ _VOTES, _GOLDEN_SHARE = 5, 0.1
 _OFTEN = 0.05  # probability to pass practice without looking
 _SETTINGS = ("name", "threshold", "match")
 _CONSENT, _EXAMPLES = "consent.md", "examples"  # of a benchmark folder
-
-
-def _golden(text: str) -> int | str:
-    if not text.isascii() or not text.isdigit() or exists(text):
-        return text
-    if not int(text):
-        raise click.BadParameter("0 is not a number of golden questions.")
-    return int(text)
 
 
 @click.command(
@@ -66,10 +64,10 @@ def _golden(text: str) -> int | str:
 )
 @click.option(
     "--golden",
-    type=ParsedType("golden", _golden),
+    type=GOLDEN,
     metavar="N|FILE",
-    help="Draw N golden questions for experts, or read golden questions or experts' answers; or none.  [default: the "
-    "benchmark's answers]",
+    help="Draw about N golden questions for experts, or read golden questions or experts' answers; or none.  "
+    "[default: those in TASKS, and the benchmark's]",
 )
 @click.option(
     "--golden-share",
@@ -154,6 +152,7 @@ def create(
         original_votes=original is not None,
         consent=_consent(call, parts.benchmark.folder),
         images=None if source is None else str(source.place.resolve()),
+        sample=parts.sample,
         settings={name: value for name in _SETTINGS if (value := getattr(parts.benchmark, name))},
     )
     if source is not None:
@@ -255,6 +254,10 @@ def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: Campa
         tasks = f"{counted(len(golden), 'task')}, {counted(len(plan.truth), 'question')}"
         practice = f", {counted(practised, 'task')} for practice" if practised else ""
         call.tell(f"golden: {tasks} ({known:,} answered by experts){practice}")
+        if parts.sample is not None:
+            of_sample = golden.with_golden(parts.sample)
+            drawn = len(of_sample.only(of_sample.golden_rows).questions)
+            call.tell(f"golden, drawn at random: {sample_in_words(parts.sample, drawn)}")
         if plan.golden_split:
             call.tell(
                 f"experts disagree on {counted(plan.golden_split, 'golden question')}: a class is valid if more than "

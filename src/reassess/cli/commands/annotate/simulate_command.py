@@ -169,6 +169,9 @@ def _report(call: Call, result: "Simulation", seconds: float, output: Path | Non
         )
     if result.progress.open:
         call.note(f"{counted(result.progress.open, 'question')} still open: more raters are needed (--raters)")
+    if result.expert_answers:
+        answered = counted(result.expert_answers, "golden question")
+        call.note(f"a program answered {answered} correctly in the place of experts, for whom practice waits")
     if is_random:
         call.note("the truth of questions that experts have not answered was drawn at random (--labels FILE gives it)")
     if output is not None:

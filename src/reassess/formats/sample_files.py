@@ -1,0 +1,111 @@
+"""The random sample that a file of votes or tasks is about: columns probability and stratum."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from reassess.core import Sample
+from reassess.errors import DataError, at
+from reassess.formats.files import as_path
+from reassess.formats.tables import TABLE_SUFFIXES, as_text, floats, place, read_table
+from reassess.formats.task_files import TASK_SUFFIXES, read_tasks
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from reassess.core import Votes
+
+_PROBABILITY, _STRATUM = "probability", "stratum"
+
+
+def read_sample(path: str | Path) -> Sample | None:
+    r"""Read which images of a file were drawn at random, each with its probability of being drawn.
+
+    Parameters
+    ----------
+    path
+        A table with the columns image and probability, such as experts' votes, or a file of tasks. Empty for images
+        that were not drawn. The column stratum may be missing. In candidates, probability is a model's.
+
+    Returns
+    -------
+    Sample or None
+        None if the file does not say it.
+
+    Raises
+    ------
+    DataError
+        A probability is not above 0 and at most 1, or an image has two.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "golden.csv"
+    >>> header = "image,class,rater,answer,probability,stratum\n"
+    >>> _ = path.write_text(header + "a.png,cat,eve,yes,0.5,all\nb.png,dog,eve,no,0.5,all\n")
+    >>> read_sample(path)
+    Sample(2 images for about 4)
+    """
+    path = as_path(path)
+    if path.suffix.lower() in TASK_SUFFIXES and _has_tasks(path):
+        return read_tasks(path).sample
+    if path.suffix.lower() not in TABLE_SUFFIXES:
+        return None
+    table = read_table(path, text=("image", _STRATUM))
+    names = set(table.columns)
+    if not {"image", _PROBABILITY} <= names or "source" in names:
+        return None
+    return _sample_of_table(path, table)
+
+
+def _has_tasks(path: Path) -> bool:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return any('"classes"' in line for _, line in zip(range(2), file, strict=False))
+
+
+def _sample_of_table(path: Path, table: "pl.DataFrame") -> Sample | None:
+    import polars as pl
+
+    table = table.select(
+        pl.col("image").cast(str),
+        floats(path, table[_PROBABILITY]).alias(_PROBABILITY),
+        (as_text(path, table[_STRATUM]) if _STRATUM in table.columns else pl.lit("")).fill_null("").alias(_STRATUM),
+    ).with_row_index("row")
+    drawn = table.filter(pl.col(_PROBABILITY).is_not_null() & pl.col("image").is_not_null())
+    images = drawn.unique("image", keep="first", maintain_order=True)
+    several = drawn.join(images, on="image").filter(
+        (pl.col(_PROBABILITY) != pl.col(f"{_PROBABILITY}_right")) | (pl.col(_STRATUM) != pl.col(f"{_STRATUM}_right"))
+    )
+    if several.height:
+        raise DataError(
+            "two-probabilities",
+            "rows of an image have different probabilities or strata",
+            where=place(path, several["row"][0], _PROBABILITY),
+            allowed=f"{several[f'{_PROBABILITY}_right'][0]}, {several[f'{_STRATUM}_right'][0]!r}",
+            found=f"{several[_PROBABILITY][0]}, {several[_STRATUM][0]!r}",
+            fix="give all rows of an image the same",
+        )
+    if not images.height:
+        return None
+    with at(path):
+        return Sample(
+            images=tuple(images["image"]),
+            probabilities=images[_PROBABILITY].cast(float).to_numpy(),
+            strata=tuple(images[_STRATUM]),
+        )
+
+
+def sample_columns(votes: "Votes", images: "pl.Series", sample: Sample) -> "dict[str, pl.Series]":
+    """The columns probability and stratum of a table of votes, given the image of each row."""
+    import polars as pl
+
+    names = list(votes.images)
+    rows = sample.rows_of(names)
+    probability = np.append(sample.probabilities, np.nan)[rows]
+    strata = [sample.strata[row] if row >= 0 else None for row in rows.tolist()]
+    at_row = images.replace_strict(names, list(range(len(names))), return_dtype=pl.Int64)
+    return {
+        _PROBABILITY: pl.Series(probability).fill_nan(None).gather(at_row),
+        _STRATUM: pl.Series(strata, dtype=pl.String).gather(at_row),
+    }

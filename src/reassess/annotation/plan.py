@@ -12,7 +12,7 @@ from reassess.aggregation import original_votes
 from reassess.annotation.assignment import Rules
 from reassess.annotation.person_names import check_name
 from reassess.annotation.running_posterior import probability_by_label, truth_of
-from reassess.core import KNOWN_ANSWERS, LabelSets, Questions, Tasks, Votes
+from reassess.core import KNOWN_ANSWERS, Hierarchy, LabelSets, Questions, Tasks, Votes
 from reassess.core.checks import check_number, check_range, check_text
 from reassess.core.labels import check_original
 from reassess.errors import DataError
@@ -47,6 +47,7 @@ class CampaignPlan:
     original_votes: bool = False  # whether each original label counts as one vote
     consent: str = ""  # text that people must agree to first
     examples: Sequence[ExampleImage] = ()
+    hierarchy: Hierarchy | None = None  # raters who look for a class are offered similar ones
     hashes: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of image files, by name
     images: str | None = None  # folder or archive of the images; None if unknown
     settings: Mapping[str, Any] = field(default_factory=dict)  # of the benchmark, as in its benchmark.json

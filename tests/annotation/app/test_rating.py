@@ -55,6 +55,7 @@ def test_classes_are_sent_once(still_site: Site) -> None:
         "definition": "all of it is as far from the middle",
         "synonyms": ["disc", "round"],
         "examples": [],
+        "path": [],
     }
     assert hostile["name"] == HOSTILE
     again = client.get("/classes", headers={"If-None-Match": first.headers["ETag"]})

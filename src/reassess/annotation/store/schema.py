@@ -115,6 +115,7 @@ classes = Table(
     Column("wnid", String),
     Column("definition", String),
     Column("synonyms", JSON, nullable=False),
+    Column("path", JSON),  # numbers of its ancestors in a hierarchy, the root first
 )
 images = Table(
     "images",
@@ -263,7 +264,7 @@ for _dialect, _statements in _ONLY_GROWS.items():
         event.listen(log, "after_create", DDL(_statement).execute_if(dialect=_dialect))
 
 
-FORM = "0001"  # the last one in the folder `migrations`
+FORM = "0002"  # the last one in the folder `migrations`
 # The table of Alembic.
 _forms = Table(
     "alembic_version",

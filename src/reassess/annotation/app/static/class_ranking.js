@@ -28,10 +28,10 @@ export class ClassRanking {
     });
   }
 
-  // Classes whose names contain a text; if there are none, classes with similar names. The best come first.
+  // Classes whose names contain a text, all without a text; if there are none, classes with similar names. The best come first.
   find(typed) {
     const text = typed.trim().toLowerCase();
-    if (!text) return [];
+    if (!text) return this.#classes.map(({ one }) => one);
     const places = PLACES.map(() => []);
     for (const each of this.#classes) {
       if (!each.text.includes(text)) continue;
@@ -63,13 +63,13 @@ export class ClassRanking {
     });
   }
 
-  // Up to `most` other classes that are near some classes in the hierarchy, the nearest first.
-  near(ids, most) {
+  // Other classes that are near some classes in the hierarchy, the nearest first.
+  near(ids) {
     const paths = this.#classes.filter(({ one }) => ids.has(one.id)).map(({ one }) => one.path).filter(Boolean);
     const steps = (path) => Math.min(...paths.map((other) => stepsUp(path, other)));
     const found = this.#classes.filter(({ one }) => one.path && !ids.has(one.id)).map(({ one }) => [steps(one.path), one]);
     const close = found.filter(([up]) => up <= CLOSE);
-    return close.sort(([a], [b]) => a - b).slice(0, most).map(([, one]) => one);
+    return close.sort(([a], [b]) => a - b).map(([, one]) => one);
   }
 }
 

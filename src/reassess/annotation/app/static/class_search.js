@@ -29,21 +29,36 @@ export function ask(classes, shown, choose) {
   text.focus();
 }
 
-// The classes that fit the text, and then classes near the best of them; without a text, near the classes of the image.
 function search() {
   const typed = text.value.trim().toLowerCase();
   const fitting = ranking.find(typed);
-  const matches = fitting.filter(({ id }) => !asked.has(id)).slice(0, MOST);
-  const known = new Set(matches.map(({ id }) => id));
-  const near = ranking.near(typed ? new Set([fitting[0]?.id]) : asked, MOST_NEAR + MOST + asked.size);
-  const further = near.filter(({ id }) => !known.has(id) && !asked.has(id)).slice(0, MOST_NEAR);
-  found = [...matches, ...further];
-  const options = found.map((one, number) => option(one, number, number < matches.length ? typed : ""));
-  if (further.length) options.splice(matches.length, 0, heading(`Similar to ${typed ? fitting[0].name : "the classes of this image"}`));
-  list.replaceChildren(...options);
-  notice.textContent = matches.length ? "" : whyNone(typed, fitting);
+  const groups = typed ? groupsOf(typed, fitting) : groupsWithout(fitting);
+  found = groups.flatMap(([, classes]) => classes);
+  let number = 0;
+  list.replaceChildren(...groups.flatMap(([title, classes]) => {
+    const options = classes.map((one) => option(one, number++, title ? "" : typed));
+    return title && options.length ? [heading(title), ...options] : options;
+  }));
+  notice.textContent = groups[0][1].length ? "" : whyNone(typed, fitting);
   mark(0);
 }
+
+// The classes that fit the text, and then classes that are similar to the best of them.
+function groupsOf(typed, fitting) {
+  const matches = newOnes(fitting).slice(0, MOST);
+  const best = fitting.slice(0, 1);
+  const similar = newOnes(ranking.near(new Set(best.map(({ id }) => id)))).filter((one) => !matches.includes(one));
+  return [[null, matches], [`Similar to ${best[0]?.name}`, similar.slice(0, MOST_NEAR)]];
+}
+
+// Without a text: classes that are similar to those of the image, and then others.
+function groupsWithout(all) {
+  const similar = newOnes(ranking.near(asked)).slice(0, MOST_NEAR);
+  const others = newOnes(all).filter((one) => !similar.includes(one)).slice(0, MOST);
+  return similar.length ? [["Similar to the classes of this image", similar], ["Other classes", others]] : [[null, others]];
+}
+
+const newOnes = (classes) => classes.filter(({ id }) => !asked.has(id));
 
 function whyNone(typed, fitting) {
   if (size === asked.size) return "All classes are in the list already.";

@@ -66,7 +66,7 @@ def test_there_are_few_public_names() -> None:
 
 
 def python_of(page: str) -> Iterator[str]:
-    """What a page shows of Python: blocks, calls and names of `reassess` in its text, and the table of docs/python.md."""
+    """What a page shows of Python: blocks, calls and names of `reassess` in its text, and the table of python.md."""
     yield from (block.partition("\n")[2] for block in page.split("```")[1::2] if block.startswith("py"))
     yield from re.findall(r"`(reassess\.[^`]+|\w+\([^`]*)`", "".join(page.split("```")[::2]))
     yield page.partition("All of these are names of `reassess`:\n")[2].partition("\n## ")[0]

@@ -13,7 +13,7 @@ from reassess.annotation.assignment import Rules
 from reassess.annotation.person_names import check_name
 from reassess.annotation.practice_round import PracticeRound, draw_practice
 from reassess.annotation.running_posterior import probability_by_label, truth_of
-from reassess.core import KNOWN_ANSWERS, LabelSets, Questions, Sample, Tasks, Votes
+from reassess.core import KNOWN_ANSWERS, Hierarchy, LabelSets, Questions, Sample, Tasks, Votes
 from reassess.core.checks import check_number, check_range, check_text
 from reassess.core.labels import check_original
 from reassess.errors import DataError
@@ -48,6 +48,7 @@ class CampaignPlan:
     original_votes: bool = False  # whether each original label counts as one vote
     consent: str = ""  # text that people must agree to first
     examples: Sequence[ExampleImage] = ()
+    hierarchy: Hierarchy | None = None  # raters who look for a class are offered similar ones
     hashes: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of image files, by name
     images: str | None = None  # folder or archive of the images; None if unknown
     sample: Sample | None = None  # images that were drawn at random

@@ -44,8 +44,8 @@ class CampaignImages:
     def _row(self) -> Mapping[str, int]:
         return {name: row for row, name in enumerate(self.source.names)}
 
-    def load(self, name: str, digest: str | None = None) -> tuple[bytes, str, str]:
-        """An image without metadata, its media type, and the SHA-256 of its file."""
+    def load(self, name: str, digest: str | None = None, *, side: int = _SIDE) -> tuple[bytes, str, str]:
+        """An image of at most `side` pixels without metadata, its media type, and the SHA-256 of its file."""
         content = self.read(name)
         found = sha256(content).hexdigest()
         if digest not in (None, found):
@@ -57,7 +57,7 @@ class CampaignImages:
                 found=f"SHA-256 {found}",
                 fix="restore the file, or create a new campaign",
             )
-        return *strip_metadata(content, name), found
+        return *strip_metadata(content, name, side=side), found
 
     def digest(self, name: str) -> str:
         """SHA-256 of an image file, in hexadecimal.

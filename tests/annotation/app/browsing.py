@@ -15,7 +15,8 @@ from tests.annotation.app.sites import Site
 VIEWS = ((1366, "light"), (360, "dark"))  # width and colour scheme
 # Only the faults come back, since the whole result takes longer than to find it.
 _FAULTS = """async () => {
-  const { violations } = await axe.run({ resultTypes: ["violations"] });
+  const rules = { "label-content-name-mismatch": { enabled: true } };
+  const { violations } = await axe.run({ resultTypes: ["violations"], rules });
   return violations.map(({ id, nodes: [{ html, failureSummary }] }) => [id, html, failureSummary]);
 }"""
 _LOST = "Failed to load resource"  # a browser says so of requests that are refused, or do not arrive

@@ -401,7 +401,7 @@ def test_an_expert_with_a_mouse_can_change_the_last_image_when_all_are_done(work
     view.keyboard.press("Backspace")
     answer_all(view, "n")
     view.keyboard.press("u")
-    assert view.inner_text("#notice") == "There is no image to go back to."
+    wait_for_text(view, "#notice", "There is no image to go back to.")
     view.keyboard.press("Enter")
     panel(view, "finished")
     assert campaign.kept("eva") == [0, 0]

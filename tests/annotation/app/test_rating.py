@@ -55,6 +55,7 @@ def test_classes_are_sent_once(still_site: Site) -> None:
         "definition": "all of it is as far from the middle",
         "synonyms": ["disc", "round"],
         "examples": [],
+        "path": [],
     }
     assert hostile["name"] == HOSTILE
     again = client.get("/classes", headers={"If-None-Match": first.headers["ETag"]})
@@ -98,9 +99,9 @@ def test_an_image_that_changes_after_it_was_shown_is_shown_no_more(site: Site) -
 
 
 def test_the_hash_that_is_kept_is_of_the_image_that_was_shown(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    def show_and_replace(content: bytes, name: str) -> tuple[bytes, str]:
+    def show_and_replace(content: bytes, name: str, **size: int) -> tuple[bytes, str]:
         draw_images(site.folder / "images", ["main/2.png", "main/0.png", "main/1.png"])
-        return strip_metadata(content, name)
+        return strip_metadata(content, name, **size)
 
     client = site.client("ann")
     address = "/" + next_task(client)["image"]

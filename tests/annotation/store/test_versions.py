@@ -19,11 +19,12 @@ from reassess.errors import MissingPackageError, OutputError
 from tests.annotation.campaigns import campaign_at, vote_on_all
 from tests.helpers import message
 
-NEW = {"probability", "stratum"}  # columns
+ADDED = (("tasks", "probability"), ("tasks", "stratum"), ("classes", "path"))
 
 
-def columns_of_tasks(engine: Engine) -> set[str]:
-    return {column["name"] for column in inspect(engine).get_columns("tasks")}
+def has_added_columns(engine: Engine) -> bool:
+    inspector = inspect(engine)
+    return any(name in {column["name"] for column in inspector.get_columns(table)} for table, name in ADDED)
 
 
 def differences(engine: Engine) -> list[object]:
@@ -34,7 +35,7 @@ def differences(engine: Engine) -> list[object]:
 
 
 def test_tables_change_only_with_a_new_form_and_its_migration() -> None:
-    """form_0002.txt has the columns, indexes and unique columns of each table; another form has a file of its own."""
+    """form_N.txt has the columns, indexes and unique columns of each table; another form has a file of its own."""
     tables = []
     for table in schema.metadata.sorted_tables:
         columns = [f"{column.name} {column.type}{'?' * bool(column.nullable)}" for column in table.columns]
@@ -46,17 +47,15 @@ def test_tables_change_only_with_a_new_form_and_its_migration() -> None:
 
 
 @pytest.fixture
-def older(address: str | Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str | Path:
-    """A campaign with votes, made before tasks had the columns `probability` and `stratum`."""
+def older(address: str | Path) -> str | Path:
+    """A campaign with votes, of the form before the last one."""
     campaign = campaign_at(address, (2, 1), raters=2)
     vote_on_all(campaign, raters=2)
     with campaign.engine.begin() as connection:
-        for column in NEW:
-            connection.execute(text(f"ALTER TABLE tasks DROP COLUMN {column}"))
+        for table, name in ADDED:
+            connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {name}"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
     campaign.close()
-    shutil.copytree(upgrades._MIGRATIONS, tmp_path / "migrations 100 %")
-    monkeypatch.setattr(upgrades, "_MIGRATIONS", tmp_path / "migrations 100 %")
     return address
 
 
@@ -64,31 +63,35 @@ def test_a_campaign_of_an_earlier_form_is_upgraded_with_its_votes(older: str | P
     assert message(open_campaign, older) == (
         "campaign was created by an earlier version of reassess\n"
         f"  where:   {older}\n"
-        "  allowed: the form 0002\n"
+        f"  allowed: the form {FORM}\n"
         "  found:   the form 0001\n"
         f"  fix:     reassess annotate backup {older} -o COPY --upgrade"
     )
     backup = older.with_name("before.db") if isinstance(older, Path) else None
-    assert upgrade_campaign(older, backup) == ("0001", "0002")
+    assert upgrade_campaign(older, backup) == ("0001", FORM)
     campaign = open_campaign(older)
     assert differences(campaign.engine) == []
     assert len(export_votes(campaign).votes) == 6
     campaign.close()
-    assert upgrade_campaign(older) == ("0002", "0002")
+    assert upgrade_campaign(older) == (FORM, FORM)
     if backup is not None:
         engine = open_engine(backup)
-        assert not NEW & columns_of_tasks(engine)
+        assert not has_added_columns(engine)
         engine.dispose()
 
 
-def test_an_upgrade_that_fails_changes_nothing(older: str | Path) -> None:
-    last = upgrades._MIGRATIONS / "versions" / "form_0002.py"
-    whole = last.read_text()
-    last.write_text(whole + '    op.execute("SELECT no_such_column")\n')
+def test_an_upgrade_that_fails_changes_nothing(
+    older: str | Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(upgrades._MIGRATIONS, tmp_path / "migrations 100 %")
+    monkeypatch.setattr(upgrades, "_MIGRATIONS", tmp_path / "migrations 100 %")
+    last = tmp_path / "migrations 100 %" / "versions" / f"form_{FORM}.py"
+    migration = last.read_text()
+    last.write_text(migration + '    op.execute("SELECT no_such_column")\n')
     assert "no_such_column" in message(upgrade_campaign, older)
     assert message(open_campaign, older).startswith("campaign was created by an earlier version")
     engine = open_engine(older)
-    assert not NEW & columns_of_tasks(engine)
+    assert not has_added_columns(engine)
     engine.dispose()
     if isinstance(older, Path):
         copy = older.with_name("before.db")
@@ -97,8 +100,8 @@ def test_an_upgrade_that_fails_changes_nothing(older: str | Path) -> None:
             upgrade_campaign(older, copy)
     else:
         assert "pg_dump" in message(upgrade_campaign, older, "before.db")
-    last.write_text(whole)
-    assert upgrade_campaign(older)[1] == "0002"
+    last.write_text(migration)
+    assert upgrade_campaign(older)[1] == FORM
 
 
 def test_a_campaign_of_a_later_form_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +113,7 @@ def test_a_campaign_of_a_later_form_is_refused(tmp_path: Path, monkeypatch: pyte
             "campaign was created by a later version of reassess\n"
             f"  where:   {path}\n"
             "  allowed: the form 0000\n"
-            "  found:   the form 0002\n"
+            f"  found:   the form {FORM}\n"
             "  fix:     install that version"
         )
 

@@ -65,6 +65,7 @@ def make_app(
     )
     app.state.site = Site(campaign, clock, mark=mark_of(campaign), practice=practice_size(campaign))
     app.state.images = None if images is None else CampaignImages(images)
+    app.state.classes = None  # their JSON, once it was sent
     app.state.templates = Jinja2Templates(env=environment)
     app.state.tries = Tries()
     app.state.limit = Semaphore(os.cpu_count() or 1)  # so that requests for images do not delay answers

@@ -18,6 +18,7 @@ from reassess.annotation.store.turns import Turn, last_turn, next_turn
 from reassess.errors import DataError
 
 _RATERS = ("rater", "expert")
+_THUMBNAIL = 160  # pixels
 _logger = logging.getLogger("reassess.annotation")
 
 
@@ -49,16 +50,18 @@ def _suggest(caller: Caller, body: SuggestedClass) -> Response:
 
 
 def _progress(caller: Caller) -> Response:
-    progress = own_progress(caller.campaign, caller.person.id)
-    return JSONResponse({**vars(progress), "practice": progress.practice and vars(progress.practice)})
+    return JSONResponse(vars(own_progress(caller.campaign, caller.person.id)))
 
 
 def _classes(caller: Caller) -> Response:
-    each = [
-        {**vars(one), "examples": [f"examples/{address}" for address in one.examples]}
-        for one in shown_classes(caller.campaign)
-    ]
-    body = json.dumps(each, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+    state = caller.request.app.state
+    if state.classes is None:  # they never change, and 21,000 of them take a second
+        each = [
+            {**vars(one), "examples": [f"examples/{address}" for address in one.examples]}
+            for one in shown_classes(caller.campaign)
+        ]
+        state.classes = json.dumps(each, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+    body: bytes = state.classes
     headers = {"ETag": f'"{sha256(body).hexdigest()[:32]}"', "Cache-Control": "private, no-cache"}
     if caller.request.headers.get("If-None-Match", "").removeprefix("W/") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
@@ -66,12 +69,20 @@ def _classes(caller: Caller) -> Response:
 
 
 def _image(caller: Caller) -> Response:
+    return _stored_image(caller)
+
+
+def _thumbnail(caller: Caller) -> Response:
+    return _stored_image(caller, side=_THUMBNAIL)
+
+
+def _stored_image(caller: Caller, **size: int) -> Response:
     images = caller.request.app.state.images
     found = stored_image(caller.campaign, _address(caller))
     if found is None or images is None:
         raise HTTPException(404, "image not found")
     try:
-        content, media_type, digest = images.load(found.name, found.sha256)
+        content, media_type, digest = images.load(found.name, found.sha256, **size)
     except DataError as error:  # not sent to the rater, since it names the file
         _logger.error("an image cannot be shown\n%s", error)
         raise HTTPException(404, "image cannot be shown") from error
@@ -117,5 +128,6 @@ ROUTES = [
     get_route("/progress", _progress, _RATERS, is_limited=True),
     get_route("/classes", _classes, _RATERS),
     get_route("/images/{address}", _image, (*_RATERS, "owner"), is_limited=True),
+    get_route("/thumbnails/{address}", _thumbnail, ("owner",), is_limited=True),
     get_route("/examples/{address}", _example, _RATERS),
 ]

@@ -114,6 +114,7 @@ def _classes(plan: CampaignPlan, parts: list[Tasks]) -> Iterator[dict[str, Any]]
         range(classes.count or 0)
         or np.unique(np.concatenate([shown, *(part.questions.class_ids for part in parts)])).tolist()
     )
+    numbers: dict[str, int] = {}  # of the ancestors of classes
     for class_id in ids:
         yield {
             "id": class_id,
@@ -121,7 +122,12 @@ def _classes(plan: CampaignPlan, parts: list[Tasks]) -> Iterator[dict[str, Any]]
             "wnid": classes.wnids[class_id] if classes.wnids else None,
             "synonyms": list(classes.synonyms[class_id]) if classes.synonyms else [],
             "definition": classes.definitions[class_id] if classes.definitions else None,
+            "path": [numbers.setdefault(name, len(numbers)) for name in _ancestors(plan, class_id)],
         }
+
+
+def _ancestors(plan: CampaignPlan, class_id: int) -> tuple[str, ...]:
+    return () if plan.hierarchy is None else plan.hierarchy.path(class_id)[:-1]
 
 
 def _tasks(plan: CampaignPlan, part: Tasks, number: dict[str, int]) -> list[dict[str, Any]]:

@@ -12,7 +12,6 @@ from sqlalchemy import Connection, Row, and_, bindparam, case, distinct, exists,
 
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import reading
-from reassess.annotation.store.practice import PracticeResult, practice_results
 from reassess.annotation.store.schema import Kind, Role, Stage, State, answers, cursors, people, questions, tasks, turns
 
 _RECENT = 30  # turns whose pace is the present one
@@ -29,7 +28,8 @@ class OwnProgress:
     pace: float | None  # seconds per image, lately; None after fewer than three images
     answers: int
     seconds: float | None  # for all answers, without breaks; None if no time is known
-    practice: PracticeResult | None  # None before practice is over
+    agreed: float  # answers in practice that agree with the experts; maybe counts half
+    practised: int  # answers in practice
 
 
 def own_progress(campaign: Campaign, person: int) -> OwnProgress:
@@ -39,15 +39,15 @@ def own_progress(campaign: Campaign, person: int) -> OwnProgress:
         states = {state: n for state, n in connection.execute(_STATES, {"who": person})}
         given = connection.execute(_GIVEN, {"who": person, "recent": row.turns - _RECENT}).one()
         left = _left(connection, campaign, row)
-        is_over = row.role == Role.RATER and row.stage != Stage.PRACTICE
-        practice = practice_results(connection, campaign.bar).get(person) if is_over else None
+        practice = connection.execute(_PRACTICE, {"who": person}).one()
     return OwnProgress(
         done=states.get(State.DONE, 0) + states.get(State.SKIPPED, 0),
         left=states.get(State.ASKED, 0) + states.get(State.EXPIRED, 0) + left,
         pace=given.recent_seconds / given.recent_turns if given.recent_turns >= _FEWEST else None,
         answers=given.answers,
         seconds=given.seconds,
-        practice=practice,
+        agreed=practice.agreed or 0.0,
+        practised=practice.practised,
     )
 
 
@@ -90,6 +90,19 @@ _GIVEN = (
     .select_from(turns.join(questions, questions.c.task == turns.c.task))
     .join(answers, and_(answers.c.question == questions.c.id, answers.c.person == turns.c.person))
     .where(_OWN)
+)
+# Only of tasks whose truths the person has seen.
+_PRACTICE = (
+    select(
+        func.sum(case((answers.c.answer == 2 * questions.c.truth, 1.0), (answers.c.answer == 1, 0.5), else_=0.0)).label(
+            "agreed"
+        ),
+        func.count().label("practised"),
+    )
+    .select_from(turns.join(tasks).join(questions).join(people))
+    .join(answers, and_(answers.c.question == questions.c.id, answers.c.person == turns.c.person))
+    .where(_OWN, turns.c.state == State.DONE, tasks.c.kind == Kind.PRACTICE, people.c.role == Role.RATER)
+    .where(questions.c.truth.is_not(None))
 )
 # Tasks that are free for a person who has not had them.
 _HAS_HAD = exists().where(_OWN, turns.c.task == tasks.c.id, turns.c.state != State.EXCLUDED)

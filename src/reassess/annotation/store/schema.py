@@ -115,6 +115,7 @@ classes = Table(
     Column("wnid", String),
     Column("definition", String),
     Column("synonyms", JSON, nullable=False),
+    Column("path", JSON),  # numbers of its ancestors in a hierarchy, the root first
 )
 images = Table(
     "images",

@@ -23,6 +23,7 @@ class ShownClass:
     definition: str | None
     synonyms: tuple[str, ...]  # of a class with a wnid, also its other words
     examples: tuple[str, ...]  # addresses
+    path: tuple[int, ...]  # numbers of its ancestors in a hierarchy, the root first
 
 
 def shown_classes(campaign: Campaign) -> list[ShownClass]:
@@ -43,6 +44,7 @@ def shown_classes(campaign: Campaign) -> list[ShownClass]:
                 definition=row.definition,
                 synonyms=(*words[1:], *row.synonyms),
                 examples=tuple(pictures.get(row.id, ())),
+                path=tuple(row.path or ()),
             )
         )
     return shown

@@ -71,10 +71,21 @@ async function showLink(button, content, name) {
   if (!made) return false;
   byId("link-text").value = new URL(made.link, document.baseURI).href;
   byId("link-name").textContent = name;
+  byId("link-copied").textContent = "";
   byId("link").showModal();
   byId("link-text").select();
   byId("link").addEventListener("close", () => { byId("link-text").value = ""; renew(); }, { once: true });
   return true;
+}
+
+/** Copy the link; without https, browsers allow only the older way, which copies what is selected. */
+async function copyLink() {
+  const field = byId("link-text");
+  field.select();
+  const isCopied = navigator.clipboard
+    ? await navigator.clipboard.writeText(field.value).then(() => true, () => false)
+    : document.execCommand("copy");
+  byId("link-copied").textContent = isCopied ? "Copied." : "Not copied. Press Ctrl-C to copy the link.";
 }
 
 /** Save the votes as a file. */
@@ -105,6 +116,8 @@ document.addEventListener("click", async (event) => {
   const content = person ? { person: Number(person) } : {};
   if (await attemptFor(button, () => post(`owner/${what}`, content, PATIENT))) await renew();
 });
+
+byId("link-copy").addEventListener("click", copyLink);
 
 byId("invite").addEventListener("submit", async (event) => {
   event.preventDefault();

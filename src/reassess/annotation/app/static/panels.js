@@ -27,9 +27,9 @@ export const isShown = (name) => !document.querySelector(`[data-panel="${name}"]
 export function showNotice(text) {
   clearTimeout(timer);
   notice.textContent = text;
-  if (notice.matches(":popover-open")) notice.hidePopover();
+  notice.hidePopover?.();
   if (!text) return;
-  notice.showPopover(); // above an open dialog
+  notice.showPopover?.(); // above an open dialog; older browsers show it on the page
   timer = setTimeout(() => showNotice(""), LONG);
 }
 

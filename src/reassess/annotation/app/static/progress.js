@@ -35,12 +35,12 @@ export function words() {
   return `${number(done)} done, at most ${number(left)} left for you${time}`;
 }
 
-function summaryWords({ done, answers, seconds, practice }) {
+function summaryWords({ done, answers, seconds, agreed, practised }) {
   if (!answers) return "";
   const time = seconds === null ? "" : ` in ${duration(seconds)}`;
   const own = `You gave ${many(answers, "answer")} about ${many(done, "image")}${time}.`;
-  if (!practice) return own;
-  return `${own} In practice, you agreed with the experts on ${practice.correct} of ${many(practice.asked, "answer")}.`;
+  if (!practised) return own;
+  return `${own} In practice, you agreed with the experts on ${agreed} of ${many(practised, "answer")}.`;
 }
 
 const number = (count) => count.toLocaleString("en");

@@ -22,9 +22,10 @@ from reassess.cli.campaign_inputs import (
 from reassess.cli.help_pages import Command
 from reassess.cli.options import STOP, benchmark_option
 from reassess.cli.tables.status_table import practice_in_words
-from reassess.core import Benchmark, StopRule
+from reassess.core import Benchmark, Hierarchy, StopRule
 from reassess.data import check_place, open_images, part_path
 from reassess.errors import DataError, ReassessWarning
+from reassess.formats import read_hierarchy
 from reassess.formats.files import check_output, exists, read_lines
 from reassess.text import counted, percent
 
@@ -119,7 +120,7 @@ def create(
     TASKS may also be candidates, which become tasks. CAMPAIGN is a new SQLite file, or an empty database on a
     server: postgresql://USER@HOST/DATABASE. Experts answer golden questions too, which measures raters. The
     benchmark folder has the images, and may have golden.csv (experts' answers), consent.md (a text that people must
-    agree to) and examples/ (folders with up to three images of a class). A hash of each image is stored, and a
+    agree to), examples/ (folders with up to three images of a class) and hierarchy.csv. A hash of each image is stored, and a
     changed image is not shown.
     """
     if bar is not None and not practice:
@@ -151,6 +152,7 @@ def create(
         original=parts.original,
         original_votes=original is not None,
         consent=_consent(call, parts.benchmark.folder),
+        hierarchy=_hierarchy(call, parts),
         images=None if source is None else str(source.place.resolve()),
         sample=parts.sample,
         settings={name: value for name in _SETTINGS if (value := getattr(parts.benchmark, name))},
@@ -209,6 +211,13 @@ def _consent(call: Call, folder: Path | None) -> str:
     if not text.strip():
         raise DataError("empty", "consent text is empty", where=folder / _CONSENT, fix="write it, or delete it")
     return text
+
+
+def _hierarchy(call: Call, parts: CampaignParts) -> Hierarchy | None:
+    source = parts.benchmark.sources.get("hierarchy")
+    return (
+        None if source is None else read_hierarchy(call.read("hierarchy", Path(source)), parts.tasks.questions.classes)
+    )
 
 
 def _examples(parts: CampaignParts, plan: "CampaignPlan") -> "Sequence[ExampleImage]":
@@ -281,4 +290,4 @@ def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: Campa
     place = parts.benchmark.sources["images"] if plan.images else None
     hashed = "not hashed: serve needs --images" if place is None else f"hashed in {place}"
     call.tell(f"images: {len(parts.images):,}, {hashed}{examples}")
-    call.note_hashes("tasks", "golden", "original", "consent")
+    call.note_hashes("tasks", "golden", "original", "consent", "hierarchy")

@@ -1,4 +1,4 @@
-"""Tasks know with which probability their image was drawn, and from which stratum."""
+"""Tasks have the probability that their image was drawn, and its stratum; classes have a place in a hierarchy."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,6 +8,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Add the columns, which are null for tasks of before."""
+    """Add the columns, which are null in earlier campaigns."""
     op.add_column("tasks", sa.Column("probability", sa.Float()))
     op.add_column("tasks", sa.Column("stratum", sa.String()))
+    op.add_column("classes", sa.Column("path", sa.JSON()))

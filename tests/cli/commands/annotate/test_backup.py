@@ -38,9 +38,10 @@ def test_upgrade_copies_the_campaign_first(create: Runner, run: Runner, monkeypa
         "next: reassess annotate serve pets.db",
     ]
     assert Path("pets.db").read_bytes() == before
+    form = schema.FORM
     monkeypatch.setattr(schema, "FORM", "9999")
     assert run("status", "pets.db").err.endswith(
-        "  found:   the form 0001\n  fix:     reassess annotate backup pets.db -o COPY --upgrade\n"
+        f"  found:   the form {form}\n  fix:     reassess annotate backup pets.db -o COPY --upgrade\n"
     )
     monkeypatch.setattr("reassess.annotation.upgrade_campaign", lambda *_, **__: ("0001", "9999"), raising=False)
     result = run("annotate", "backup", "pets.db", "-o", "copy.db", "--upgrade", "--force", "--json")

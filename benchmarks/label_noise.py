@@ -34,9 +34,9 @@ from reassess import (
 )
 from reassess.cleaning import CleaningMethod
 from reassess.cleaning import noise_model as posterior
-from reassess.cleaning.checked_labels import corrected, known_labels
+from reassess.cleaning.checked_labels import DrawnLabels, corrected, known_labels
 from reassess.cleaning.class_candidates import ClassCandidates
-from reassess.core import Cleaning
+from reassess.core import Cleaning, Sample
 from tests.cleaning.simulated import held_out_of, matrix_of, simulated, wrong_labels
 
 _Bools = npt.NDArray[np.bool_]
@@ -140,9 +140,11 @@ def print_samples(model: str, held_out: HeldOutPredictions, cleaning: Cleaning, 
             rows = np.sort(np.random.default_rng(seed).permutation(len(labels))[:count])
             images = [labels.images[row] for row in rows.tolist()]
             pairs = Questions.from_columns(images, labels.indices[rows], labels.classes)
-            label_quality, checked = corrected(
-                cleaning.label_quality, known_labels(held_out, Golden(pairs, ~wrong[rows]))
-            )
+            known = known_labels(held_out, Golden(pairs, ~wrong[rows]))
+            sample = Sample(tuple(images), np.full(count, count / len(labels)), ("",) * count)
+            drawn = DrawnLabels.of(held_out, known, sample)
+            label_quality, checked = corrected(cleaning.label_quality, known, drawn)
+            assert checked.interval is not None
             off = float(1 - label_quality.mean() - share)
             near, squares = near + (abs(off) <= 0.015), squares + off**2
             held += checked.interval[0] <= share <= checked.interval[1]

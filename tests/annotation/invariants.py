@@ -29,7 +29,7 @@ from reassess.annotation.store.schema import (
     turns,
 )
 from reassess.annotation.store.schema import campaign as settings
-from reassess.numeric import Proportion
+from reassess.numeric import BalancedAccuracy
 
 Acknowledged = Mapping[tuple[int, int], tuple[int, int]]  # revision and answer, by person and question
 _DONE = (State.SKIPPED, State.SUGGESTED)  # turns after which nothing of the task is asked again
@@ -258,13 +258,14 @@ def check_progress(state: Stored, campaign: Campaign, now: float) -> None:
     by_number = sorted(skipped.items(), key=lambda one: (-one[1], one[0]))
     assert progress.skipped == tuple((state.images[image], times) for image, times in by_number)
     votes, given = Counter(row.person for row in counted), Counter(row.person for row in state.answers)
-    correct, golden = Counter[int](), Counter[int]()
+    points, golden = Counter[tuple[int, int]](), Counter[tuple[int, int]]()
     for row in state.golden_counts:
-        golden[row.person] += row.n
-        correct[row.person] += row.n * (row.answer == 2 * row.truth)
+        golden[row.person, row.truth] += row.n
+        points[row.person, row.truth] += row.n * (2 - abs(row.answer - 2 * row.truth))
     for one in progress.raters:
         assert (one.votes, one.given, one.excluded) == (votes[one.id], given[one.id], state.people[one.id].excluded)
-        assert one.golden == Proportion(correct[one.id], golden[one.id])
+        halves = [points[one.id, truth] / 2 for truth in (0, 1)]
+        assert one.golden == BalancedAccuracy(*halves, *(golden[one.id, truth] for truth in (0, 1)))
 
 
 def _can_rate(person: Row[Any]) -> bool:

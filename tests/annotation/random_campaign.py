@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 import numpy as np
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from reassess.annotation import (
     Campaign,
@@ -33,8 +33,9 @@ from reassess.annotation import (
     skip_task,
     suggest,
 )
+from reassess.annotation.store.database import reading
 from reassess.annotation.store.given_answers import finish_counting
-from reassess.annotation.store.schema import Role, Stage
+from reassess.annotation.store.schema import Kind, Role, Stage, State, questions, tasks, turns
 from reassess.core import LabelSets, StopRule
 from reassess.errors import DataError
 from tests.annotation import invariants
@@ -69,7 +70,7 @@ def plan_by(random: Random) -> CampaignPlan:
         golden_tasks=golden,
         experts=golden_of(2, 3)[1] if is_answered else None,
         at_least=random.choice([None, 1]) if is_answered else None,
-        practice=int(is_answered and random.random() < 0.5),
+        practice=int(random.random() < 0.5),
         bar=random.choice([None, 0.5]),
         original=LabelSets(images, np.arange(len(images) + 1), labels, CLASSES),
         original_votes=random.random() < 0.5,
@@ -203,7 +204,16 @@ class Simulation:
                 if own not in self.told and (before is None or before[0] < one.revision):
                     self.acknowledged[own] = one.revision, one.answer
             self.waiting[person] = [one for one in waiting if one not in given]
-        self.told |= {(person, question) for question in truths}
+        ended = self._ended_practice(person)
+        assert truths.keys() <= ended
+        self.told |= {(person, question) for question in ended}
+
+    def _ended_practice(self, person: int) -> set[int]:
+        """Questions of practice tasks that a rater has ended: their answers cannot be changed, known or not."""
+        own = turns.c.person == person, turns.c.state == State.DONE, tasks.c.kind == Kind.PRACTICE
+        query = select(questions.c.id).select_from(turns.join(tasks).join(questions)).where(*own)
+        with reading(self.campaign.engine) as connection:
+            return set(connection.scalars(query)) if person in self.raters else set()
 
     def reload(self, person: int) -> None:
         """Somebody closes the page, and loses what is on it, but not what waits to be sent."""

@@ -76,7 +76,7 @@ def test_columns_that_do_not_fit_are_refused(refused: Refused, other: dict[str, 
 
 
 COUNTS = np.array([[80.0, 15.0, 5.0], [0.0, 60.0, 0.0], [15.0, 1.0, 24.0]])
-CHECKED = CheckedLabels(checked=100, wrong=12, by_model=0.2, corrected=0.13, interval=(0.07, 0.19), agree=False)
+CHECKED = CheckedLabels(100, 12, 90, 0.2, 1.0, corrected=0.13, interval=(0.07, 0.19), agree=False)
 
 
 def noise(checked: CheckedLabels | None = None) -> LabelNoise:
@@ -113,7 +113,9 @@ def test_a_document_has_the_largest_entries_and_what_people_checked() -> None:
     assert document["checked"] == {
         "checked": 100,
         "wrong": 12,
+        "drawn": 90,
         "by_model": 0.2,
+        "covered": 1.0,
         "corrected": 0.13,
         "interval": [0.07, 0.19],
         "agree": False,

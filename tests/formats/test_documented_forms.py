@@ -86,6 +86,10 @@ OTHERS: dict[str, tuple[Callable[..., Any], str]] = {
         "id,name,wnid,synonyms,definition\n1,goldfish,n01443537,gold fish;carp,a fish\n0,tench,n01440764,,\n",
     ),
     "clean.txt": (formats.read_clean_list, "a.png\n\nb.png\n"),
+    "golden.csv": (
+        formats.read_sample,
+        "image,class,rater,answer,probability,stratum\na.png,cat,eve,yes,0.5,all\nb.png,dog,eve,no,,\n",
+    ),
     "folds.csv": (formats.read_folds, "image,fold\na.png,0\nb.png,1\n"),
     "duplicates.csv": (
         formats.read_duplicates,

@@ -1,5 +1,6 @@
 """Tasks as JSON lines: what is written is read again, and what is none is refused in whole sentences."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core import Classes, Questions, Tasks
+from reassess.core import Classes, Questions, Sample, Tasks
 from reassess.formats import read_tasks, write_tasks
 from reassess.proposals import make_tasks
 from tests.helpers import Refused
@@ -20,7 +21,13 @@ def drawn(seed: int, classes: Classes) -> Tasks:
     pairs = [(image, c) for image in ("b.png", "a.png", 'ü "1"\n.png') for c in range(3) if rng.random() < 0.7]
     pairs = pairs or [("a.png", 0)]
     questions = Questions.from_columns([image for image, _ in pairs], np.array([c for _, c in pairs]), classes)
-    return make_tasks(questions, size=2)
+    tasks = make_tasks(questions, size=2)
+    names = tuple(name for name in questions.images if rng.random() < 0.5)
+    if not names:
+        return tasks
+    chances, strata = rng.uniform(0.1, 1, len(names)), tuple(rng.choice(["low", 'hi "gh"'], len(names)).tolist())
+    sample = Sample(names, chances, strata, "golden", int(seed), ("ab12",))
+    return tasks.with_golden(sample) if rng.random() < 0.5 else replace(tasks, sample=sample)
 
 
 @given(st.integers(0, 2**32 - 1), st.booleans())
@@ -37,6 +44,13 @@ def test_what_is_written_is_read_again(tmp_path_factory: pytest.TempPathFactory,
         tasks.numbers.tolist(),
         list(tasks.reasons),
     )
+    assert again.golden_rows.tolist() == tasks.golden_rows.tolist()
+    assert (again.sample is None) == (tasks.sample is None)
+    if tasks.sample is not None and again.sample is not None:
+        rows = again.sample.rows_of(tasks.sample.images)
+        assert again.sample.probabilities[rows].tolist() == tasks.sample.probabilities.tolist()
+        assert [again.sample.strata[row] for row in rows.tolist()] == list(tasks.sample.strata)
+        assert again.sample.seed == tasks.sample.seed
     write_tasks(path.with_stem("again"), again)
     assert path.with_stem("again").read_bytes() == path.read_bytes()
 
@@ -68,6 +82,14 @@ def test_classes_with_wnids_are_written_by_id_and_other_keys_are_not_read(tmp_pa
         ('{"task": true, "image": "a.png", "classes": [{"class": 1}]}', "not-a-task at t.jsonl, line 1"),
         ('{"task": 0, "image": "", "classes": [{"class": 1}]}', "not-a-task at t.jsonl, line 1"),
         ('{"task": 0, "image": "a.png", "classes": []}', "not-a-task at t.jsonl, line 1"),
+        ('{"task": 0, "image": "a.png", "classes": [{"class": 1}], "golden": 1}', "not-a-task at t.jsonl, line 1"),
+        ('{"task": 0, "image": "a.png", "classes": [{"class": 1}], "probability": 0}', "not-a-task at t.jsonl, line 1"),
+        ('{"sample": {}}\n{"sample": {}}', "not-a-task at t.jsonl, line 2"),
+        (
+            '{"task": 0, "image": "a.png", "classes": [{"class": 1}], "probability": 0.5}\n'
+            '{"task": 1, "image": "a.png", "classes": [{"class": 0}]}',
+            "two-probabilities at t.jsonl, line 2",
+        ),
         ('{"task": 0, "image": "a.png", "classes": [{"class": 1}, {"class": "cat"}]}', "not-a-task at t.jsonl, line 1"),
         ('{"task": 0, "image": "a.png", "classes": [{"class": 1}], "reason": 5}', "not-a-task at t.jsonl, line 1"),
         ('{"task": 0, "image": "a.png", "image": "b.png"}', "duplicate-name at t.jsonl, line 1"),

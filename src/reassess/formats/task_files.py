@@ -102,18 +102,18 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
 
 def _lines(path: Path) -> tuple[dict[str, Any], list[_Line]]:
     """How images were drawn, if the first line says it, and the tasks."""
-    drawn: dict[str, Any] = {}
+    drawn: dict[str, Any] | None = None
     lines: list[_Line] = []
     for number, text in enumerate(read_lines(path), 1):
         if not text.strip():
             continue
         where = f"{path}, line {number}"
         task = _object(text, where)
-        if not lines and not drawn and isinstance(task, dict) and isinstance(task.get("sample"), dict):
+        if not lines and drawn is None and isinstance(task, dict) and isinstance(task.get("sample"), dict):
             drawn = task["sample"]
         else:
             lines.append(_line(task, number, where))
-    return drawn, lines
+    return drawn or {}, lines
 
 
 def _sample(lines: Sequence[_Line], drawn: Mapping[str, Any]) -> Sample | None:

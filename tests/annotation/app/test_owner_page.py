@@ -218,7 +218,7 @@ def test_the_page_shows_practice_results_and_skipped_images(tmp_path: Path) -> N
     site.answer_all("ann")
     page = words(site)
     for part in (
-        "ann rater, failed 50 % 17\u201383, of 4 failed 0 ",
+        "ann rater, failed 50 % 17\u201383, of 4 , failed 0 ",
         "ben rater, practice - 0 ",
         "skipped images 0 golden",
     ):

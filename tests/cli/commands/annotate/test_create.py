@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from sqlalchemy import select
 
@@ -95,6 +96,39 @@ def test_golden_questions_are_drawn_from_tasks_or_candidates(create: Runner, tas
     assert create("--golden", "8", "--force", tasks=tasks).err.startswith(
         "Error: golden questions would take all tasks\n"
     )
+
+
+def test_golden_questions_of_a_tasks_file_keep_their_probability_until_they_are_exported(
+    create: Runner, run: Runner, work: Callable[..., None]
+) -> None:
+    """Practice takes one of the two drawn images, so the other one stands for all four."""
+    Path("pets/golden.csv").unlink()
+    argv = ["tasks", "proposals.csv", "--benchmark", "pets", "--golden", "4", "-o", "drawn.jsonl"]
+    assert "golden, for experts: 4 questions on 2 images\n" in output_of(run(*argv))
+    lines = [json.loads(line) for line in Path("drawn.jsonl").read_text().splitlines()]
+    assert lines[0] == {"sample": {"for": "golden", "seed": 0, "images": 2, "questions": 4, "predictions": []}}
+    assert [(one["probability"], one["stratum"]) for one in lines[1:] if one.get("golden")] == [(0.5, "all")] * 2
+    assert create("--golden", "2", tasks="drawn.jsonl").err.endswith(
+        "drawn.jsonl has golden questions, so --golden N would draw others: leave it out.\n"
+    )
+    assert output_of(create("--practice", "1", "--bar", "0.7", tasks="drawn.jsonl")).splitlines()[1:5] == [
+        "golden: 2 tasks, 4 questions (0 answered by experts), 1 task for practice",
+        "golden, drawn at random: 4 questions on 2 images",
+        "raters cannot begin practice: experts have not answered 1 of 1 practice task",
+        "status will say how likely it is to pass without looking, once experts have answered",
+    ]
+    assert run("annotate", "invite", "pets.db", "ann", "ida:expert").code == 0
+    work()
+    assert run("status", "pets.db").out.splitlines()[2].startswith("raters cannot begin practice: experts have not ")
+    with annotation.using_campaign("pets.db") as campaign:
+        ida = annotation.find_person(campaign, "ida").id
+        while isinstance(turn := annotation.next_turn(campaign, ida, 1e9), annotation.Turn):
+            given = [annotation.GivenAnswer(row.question, 0 if row.class_id else 2) for row in turn.rows]
+            annotation.save_answers(campaign, ida, given, 1e9)
+    work()
+    assert output_of(run("annotate", "export", "pets.db", "-o", "rated")).startswith("rated: 4 votes by 1 rater ")
+    table = pl.read_parquet("rated/golden.parquet")
+    assert table.select("probability", "stratum").rows() == [(0.25, "all")] * 2
 
 
 def test_golden_questions_come_with_answers_or_without(create: Runner) -> None:

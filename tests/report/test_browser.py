@@ -14,7 +14,7 @@ import pytest
 
 from reassess.comparison import Findings
 from reassess.core import Classes
-from reassess.report import CHARTS
+from reassess.report import CHARTS, write_report
 from tests.helpers import Needs, chromium
 from tests.report.cases import HOSTILE, IMAGES, findings, leaderboard
 from tests.report.test_page import page
@@ -349,3 +349,31 @@ def test_without_scripts_all_but_the_long_tables_is_there(browser: Any, file: Pa
     assert "This table needs JavaScript." in view.inner_text("#classes")
     assert not view.locator("button:visible").count()
     context.close()
+
+
+@pytest.mark.parametrize("models", [1, 2, 8, 30])
+def test_a_short_report_is_one_printed_page(browser: Any, report_extra: None, tmp_path: Path, models: int) -> None:
+    """However many models there are and however long their names; with the accuracies of the long one."""
+    names = [f"{HOSTILE if i == 1 else LONG[i % len(LONG)]}.{i}" for i in range(models)]
+    results = findings(*names)
+    inputs = [{"name": "predictions", "path": f"{name}.npz", "sha256": "0" * 64} for name in names]
+    path = tmp_path / "short.html"
+    write_report(path, results, short=True, command=" ".join(["reassess report", *LONG * 4]), inputs=inputs)
+    view = browser.new_page(viewport={"width": 794, "height": 1123})
+    complaints: list[str] = []
+    view.on("console", lambda message: complaints.append(message.text))
+    view.goto(path.as_uri())
+    assert len(re.findall(rb"/Type\s*/Page\b", view.pdf(prefer_css_page_size=True))) == 1
+    tables = view.eval_on_selector_all(
+        "table", "(all) => all.map((t) => [...t.rows].map((r) => [...r.cells].map((c) => c.innerText)))"
+    )
+    assert len(tables) == (2 if models == 1 else 3)
+    shown = {row[0].split()[0]: row[1] for row in tables[0][1:]}
+    assert shown == {
+        str(i + 1): f"{100 * evaluation.real[1].value:.2f}"
+        for i, evaluation in enumerate(list(results.evaluations.values())[:8])
+    }
+    errors = results.evaluations[results.models[0]].label_errors
+    assert tables[-1][1][1:3] == [str(errors.n), str(errors.hits)]
+    view.close()
+    assert complaints == []

@@ -7,8 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reassess.comparison import Findings
 from reassess.core import LabelSets
-from reassess.report import CHARTS
+from reassess.data import open_benchmark, read_labels, read_original
+from reassess.formats import read_predictions
+from reassess.report import CHARTS, Chart
 from tests.helpers import RealFile, Runner, document_of, output_of, results_of, write_csv, write_files
 
 pytestmark = pytest.mark.usefixtures("report_extra")
@@ -44,10 +47,29 @@ def test_a_page_is_made_of_ones_own_benchmark(here: Path, run: Runner) -> None:
         assert entry["sha256"] in text
 
 
-def test_groups_and_collapsed_classes_by_name_need_no_list_of_classes(here: Path, run: Runner) -> None:
-    files = {"groups.csv": "class,group\ndog,big\n", "collapsed.csv": "class,also\ndog,cat\ncat,dog\n"}
-    write_files(here / "pets", {name: (here / name).read_text() for name in ("labels.json", "original.json")} | files)
-    output_of(run("report", "one.csv", "two.csv", "--benchmark", "pets", "-o", "r.html"))
+@pytest.mark.parametrize("kind", ["taxonomy", "differences", "label-count", "labelling-bias"])
+def test_a_notebook_has_the_numbers_of_the_command(here: Path, run: Runner, kind: str) -> None:
+    """Both take from the benchmark what the labels do not say: groups, collapsed classes, and how images are joined."""
+    files = {
+        "groups.csv": "class,group\ndog,big\nhound,big\n",
+        "collapsed.csv": "class,also\ndog,cat\n",
+        "classes.txt": "cat\ndog\nhound\n",
+        "benchmark.json": '{"match": "name"}',
+        "labels.json": (here / "labels.json").read_text().replace('["cat"]', '["dog"]'),
+    }
+    benchmark = open_benchmark(write_files(here / "pets", files | {"original.json": Path("original.json").read_text()}))
+    models = []
+    for model in ("one.csv", "two.csv"):
+        write_csv(model, "image,prediction", [(f"x/{i}.png", "hound" if i % 4 else "cat") for i in range(30)])
+        models.append((Path(model).stem, read_predictions(model, classes=benchmark.classes)))
+    labels = read_labels(benchmark.sources["labels"], classes=benchmark.classes)
+    original = read_original(benchmark.sources["original"], classes=benchmark.classes)
+    findings = Findings.from_predictions(models, labels, original=original, benchmark=benchmark)
+    results = results_of(run, "report", "one.csv", "two.csv", "--benchmark", "pets", "--chart", kind, "-o", "f.svg")
+    assert isinstance(chart := CHARTS[kind](findings), Chart)
+    assert json.loads(json.dumps(chart.table.rows_in_full)) == results["rows"]
+    if kind == "taxonomy":
+        assert {row[1] for row in results["rows"] if row[2]} == {"collapsed", "same group"}
 
 
 def test_a_leaderboard_places_the_models(here: Path, run: Runner) -> None:
@@ -85,6 +107,7 @@ def test_pictures_are_shown_where_they_are_found(here: Path, run: Runner) -> Non
 
 def test_bad_calls_are_refused_before_any_work(here: Path, run: Runner) -> None:
     assert run("report", *BOTH).code == 2
+    assert run("report", *BOTH, "-o", "r.html", "--short", "--chart", "taxonomy").code == 2
     assert run("report", *BOTH, "-o", "r.html", "--images", "away").error == "folder-not-found"
     assert not (here / "r.html").exists()
 

@@ -16,6 +16,7 @@ from reassess.core import Benchmark
 from reassess.formats.files import write_atomically
 from reassess.formats.result_files import RESULT_SUFFIXES
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
+from reassess.text import counted
 
 
 @click.command(
@@ -73,6 +74,8 @@ def compare(
         call.print_document("compare", to_json(findings))
     else:
         print_compared(call, findings)
+        if output is not None:
+            call.tell(f"{output}: {counted(len(files), 'model')}")
         if judges.no_names and len(findings.co_occurrence):
             call.note(judges.no_names)
         call.note_hashes("labels", "original", "scores", "votes", "golden", "rater-golden")

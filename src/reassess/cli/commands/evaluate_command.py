@@ -143,6 +143,8 @@ def evaluate(
     print_measured(call, measured, by)
     if excluded is not None:
         call.tell(str(excluded))
+    if output is not None:
+        call.tell(f"{output}: {counted(len(files), 'model')}")
     if details is not None:
         errors = f", {counted(int(table['label_error'].sum()), 'label error')}" if judges.original is not None else ""
         call.tell(f"{details}: {counted(table.height, 'row')}{errors}")

@@ -17,6 +17,7 @@ from reassess.formats import read_leaderboard
 from reassess.formats.result_files import RESULT_SUFFIXES
 from reassess.report import draw_leaderboard
 from reassess.report.figures import FIGURE_SUFFIXES
+from reassess.text import counted
 
 _GIVEN = "the given model"
 
@@ -107,6 +108,8 @@ def leaderboard(
         call.print_document("leaderboard", to_json(lines, placements, own))
     else:
         print_leaderboard(call, lines, placements, own, limit)
+        if output is not None:
+            call.tell(f"{output}: {counted(len(board), 'row')}")
 
 
 def _entries(call: Call, placed: LeaderboardRow | Path | None) -> Sequence[LeaderboardRow]:

@@ -9,6 +9,7 @@ import click
 from reassess.cli.call import FILE, Call, benchmark_words, call_options, counting, free_name, usable_cores
 from reassess.cli.help_pages import Command
 from reassess.cli.options import benchmark_option, output_option
+from reassess.cli.packages import check_packages
 from reassess.cli.prediction_inputs import own_value
 from reassess.cli.screen import print_table
 from reassess.core import Benchmark
@@ -104,6 +105,10 @@ def predict(
     MODEL is timm:NAME, torchvision:NAME, onnx:FILE or python:MODULE:FUNCTION, which returns the scores of a list of
     images; the code of the module runs. An interrupted run goes on if the command is called again.
     """
+    for kind in dict.fromkeys(model.partition(":")[0] for model in models):
+        if kind in ("onnx", "timm", "torchvision"):
+            check_packages(kind, f"models of {kind}")
+    check_packages("scan", "reading images")
     call.note_outputs(output, *([output.with_suffix(".txt")] if output.suffix.lower() == ".npy" else []))
     sources = [_source(call, model, models, checkpoints, transforms, class_lists) for model in models]
     if images is not None and images.is_file():

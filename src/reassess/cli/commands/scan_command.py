@@ -10,6 +10,7 @@ import click
 from reassess.cli.call import FILE, Call, benchmark_words, call_options, counting, free_name, usable_cores
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.options import benchmark_option, output_option
+from reassess.cli.packages import check_packages
 from reassess.cli.part_inputs import NONE, PartReader
 from reassess.cli.screen import print_table, say
 from reassess.core import UNUSABLE_KINDS, Benchmark, DuplicateCounts, LabelSets
@@ -65,6 +66,7 @@ def scan(
         raise click.UsageError("Give a SOURCE, or --benchmark.")
     if benchmark is None and original is not None:
         raise click.UsageError("--original goes with --benchmark.")
+    check_packages("scan", "reading images")
     call.check_output(output, DUPLICATES_SUFFIXES, "duplicates", benchmark=benchmark, part="duplicates")
     for source in sources:
         if source.is_file():

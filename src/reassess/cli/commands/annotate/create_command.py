@@ -15,6 +15,7 @@ from reassess.cli.call import FILE, Call, Range, call_options, counting
 from reassess.cli.campaign_inputs import CampaignParts, load_campaign_parts, written_campaign_argument
 from reassess.cli.help_pages import Command
 from reassess.cli.options import STOP, ParsedType, benchmark_option
+from reassess.cli.packages import check_packages
 from reassess.core import Benchmark, StopRule
 from reassess.data import check_place, open_images, part_path
 from reassess.errors import DataError, ReassessWarning
@@ -121,6 +122,7 @@ def create(
     agree to) and examples/ (folders with up to three images of a class). A hash of each image is stored, and a
     changed image is not shown.
     """
+    check_packages("annotate", "campaigns")
     if bar is not None and not practice:
         raise click.UsageError("--bar needs --practice.")
     if stop is not None and per_question < stop.at_least:

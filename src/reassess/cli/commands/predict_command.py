@@ -14,7 +14,7 @@ from reassess.cli.prediction_inputs import own_value
 from reassess.cli.screen import print_table
 from reassess.core import Benchmark
 from reassess.data import has_class_folders
-from reassess.formats.files import read_lines
+from reassess.formats.predictions.output_lists import read_output_classes
 from reassess.proposals import ImagePredictions, ModelSource
 from reassess.proposals import predict as run_models
 from reassess.text import counted
@@ -65,8 +65,8 @@ _MOST_WORKERS = 16
     "class_lists",
     multiple=True,
     metavar="[MODEL=]F",
-    help="Class of each output, one wnid or name per line; outputs of one class are summed.  [default: the benchmark's "
-    "classes in their order]",
+    help="Class of each output: one wnid or name per line, or a table headed output,class with numbers or ranges; "
+    "outputs of one class are summed.  [default: the benchmark's classes in their order]",
 )
 @click.option(
     "--batch-size",
@@ -158,7 +158,7 @@ def _source(
         files[option] = None if path is None else call.read(option, Path(path))
     if model.startswith("onnx:"):
         call.read("model", Path(model.removeprefix("onnx:")))
-    outputs = None if files["classes"] is None else read_lines(files["classes"])
+    outputs = None if files["classes"] is None else read_output_classes(files["classes"])
     return ModelSource(model, checkpoint=files["checkpoint"], transform=files["transform"], outputs=outputs)
 
 

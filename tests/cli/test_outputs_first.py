@@ -1,14 +1,17 @@
 """Every command that writes a file: an output that cannot be is refused before the work begins."""
 
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.helpers import Runner, picture, write_csv, write_files
+from reassess.cli.packages import MODULES
+from tests.helpers import Needs, Runner, message_of, picture, write_csv, write_files
 
+ROOT = Path(__file__).parents[2]
 MODELS = "one.npz two.npz --benchmark pets"
 PREDICTIONS = "prediction_inputs.read_predictions"
 # A command without its output, its output with the kind of file, an input, and where its work begins in reassess.cli.
@@ -157,6 +160,44 @@ def test_a_missing_package_for_pages_is_named_first(
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     assert f"package {package} is missing" in refused(command, "out.html")
+
+
+@pytest.mark.parametrize(
+    ("argv", "module", "package", "extra"),
+    [
+        ("predict onnx:none.onnx timm:none --images none -o out", "timm", "timm", "timm"),
+        ("predict torchvision:none --images none -o out.npy", "torch", "torch", "torchvision"),
+        ("predict python:none:f --images none -o out.npy", "PIL", "pillow", "scan"),
+        ("scan none -o out.csv", "PIL", "pillow", "scan"),
+        ("clean none.npz --original none -o out.csv --method confident", "cleanlab", "cleanlab", "confident"),
+        ("clean none.npz --original none -o out.csv --page out.html --images none", "PIL", "pillow", "report"),
+        ("annotate create out.db none.csv", "starlette", "starlette", "annotate"),
+        ("annotate serve none.db", "uvicorn", "uvicorn", "annotate"),
+    ],
+)
+def test_a_missing_package_is_named_before_a_missing_input(
+    argv: str,
+    module: str,
+    package: str,
+    extra: str,
+    folder: Path,
+    run: Runner,
+    needs: Needs,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for other in {*MODULES[extra]} - {module}:
+        needs(other)
+    monkeypatch.setitem(sys.modules, module, None)
+    error = message_of(run(*argv.split()))
+    assert error.startswith(f"Error: package {package} is missing")
+    assert f"pip install 'reassess[{extra}]'" in error
+
+
+def test_the_packages_that_commands_look_for_are_those_of_their_extras() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for extra, modules in MODULES.items():
+        named = " ".join([*extras[extra], *extras["torch"]]).replace("pillow", "PIL")
+        assert [module for module in modules if module not in named and module != "PIL"] == []
 
 
 def test_scores_of_plain_items_are_a_table(refused: Callable[..., str]) -> None:

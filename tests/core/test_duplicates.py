@@ -1,7 +1,7 @@
 """Rows of duplicates are checked, and say which images another set duplicates, and how many."""
 
 from collections import defaultdict
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -108,7 +108,16 @@ def test_counts_are_those_of_all_pairs(groups: list[tuple[list[tuple[str, str]],
     near_sizes = {n: sum(near == n for _, near in groups) for n in range(3)}
     rows = [(name, image, 1 + g, "exact") for name, image, g, _ in members if exact_sizes[g] > 1]
     rows += [(name, image, 100 + near, "near") for name, image, _, near in members if near_sizes[near] > 1]
-    duplicates = Duplicates.from_rows(*(zip(*rows, strict=True) if rows else ((), (), (), ())))
+    labels = [image.split("/")[0] for _, image, *_ in rows]
+    duplicates = Duplicates.from_rows(*(zip(*rows, strict=True) if rows else ((), (), (), ())), labels)
+    pairs = [sorted((rows[one][:2], rows[other][:2])) for one, other in duplicates.differing_pairs()]
+    assert sorted(pairs) == sorted(
+        sorted((one[:2], other[:2]))
+        for one, other in combinations(members, 2)
+        if (one[2] == other[2] or one[3] == other[3]) and one[1].split("/")[0] != other[1].split("/")[0]
+    )
+    in_pairs = {image for pair in pairs for image in pair}
+    assert {row[:2] for row, others in zip(rows, duplicates.other_labels, strict=True) if others} == in_pairs
     classes = {name: {image: image.split("/")[0] for of, image, *_ in members if of == name} for name in SETS}
     found = {(each.name, each.elsewhere): each for each in count_duplicates(duplicates, classes)}
     assert found.keys() == set(product(SETS, SETS))
@@ -121,11 +130,11 @@ def test_counts_are_those_of_all_pairs(groups: list[tuple[list[tuple[str, str]],
             alike = [one for one in members if one is not member and one[0] == elsewhere and one[3] == member[3]]
             exact += bool(copies)
             near += bool(alike) and not copies
-            other += any(one[1].split("/")[0] != member[1].split("/")[0] for one in copies)
-        assert (counts.exact, counts.near, counts.other_class) == (exact, near, other), (name, elsewhere)
+            other += any(one[1].split("/")[0] != member[1].split("/")[0] for one in copies + alike)
+        assert (counts.exact, counts.near, counts.other_label) == (exact, near, other), (name, elsewhere)
 
 
 def test_classes_are_compared_only_where_both_sets_have_them() -> None:
     duplicates = Duplicates.from_rows(["a", "b"], ["cat/1.png", "2.png"], [1, 1], ["exact", "exact"])
     own, other = count_duplicates(duplicates, {"a": {"cat/1.png": "cat"}, "b": None})[:2]
-    assert (own.exact, own.other_class, other.exact, other.other_class) == (0, 0, 1, None)
+    assert (own.exact, own.other_label, other.exact, other.other_label) == (0, 0, 1, None)

@@ -74,7 +74,7 @@ def test_equal_pixels_are_exact_duplicates_whatever_the_format(sets: Path) -> No
     ((image, reason),) = scan.sets[1].unreadable
     assert (image, reason.partition(" (")[0]) == ("dog/cut.jpg", "image file is truncated")
     assert repr(scan) == "Scan(14 images in 2 sets, 2 groups)"
-    counts = {(each.name, each.elsewhere): (each.exact, each.near, each.other_class) for each in scan.counts}
+    counts = {(each.name, each.elsewhere): (each.exact, each.near, each.other_label) for each in scan.counts}
     assert counts == {
         ("train", "train"): (2, 0, 2),
         ("train", "val"): (1, 0, 1),

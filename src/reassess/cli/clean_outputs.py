@@ -9,6 +9,7 @@ import click
 from reassess.aggregation import Golden
 from reassess.cleaning import LEAST_QUALITY, CleaningMethod, HeldOutPredictions, find_label_errors
 from reassess.cli.call import Call, tracked
+from reassess.cli.packages import check_packages
 from reassess.core import Benchmark, Cleaning, Match, Sample
 from reassess.data import part_path
 from reassess.errors import DataError
@@ -42,6 +43,8 @@ class CleaningOutputs:
         """The outputs; refused, before any work, if one cannot be written."""
         if page is None and images is not None:
             raise click.UsageError("--images goes with --page.")
+        if page is not None:
+            check_packages("report", "a page of images")
         if page is not None and images is None:
             if benchmark is None:
                 raise click.UsageError("--page needs --images, or --benchmark FOLDER with images.")

@@ -1,8 +1,9 @@
 """Duplicate images, within one set of images or between several, and images that cannot be used."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -36,11 +37,13 @@ class Duplicates:
     # two images or more.
     groups: npt.NDArray[np.int32]
     kinds: tuple[str, ...]  # the kind of each row: ``exact``, ``near``, ``unreadable``, ``empty`` or ``tiny``
+    labels: tuple[str | None, ...] = ()  # the label of each row's image, None if unknown; empty without any
 
     def __post_init__(self) -> None:
         check_text(self.sets, what="the name of a set")
         check_unique(self.sets, thing="a set")
-        for things, part in (("sets", self.set_ids), ("numbers", self.groups), ("kinds", self.kinds)):
+        parts: dict[str, Sized] = {"sets": self.set_ids, "numbers": self.groups, "kinds": self.kinds}
+        for things, part in ({**parts, "labels": self.labels} if self.labels else parts).items():
             check_length(len(part), len(self.images), things=things, each="row")
         check_range(self.set_ids, 0, len(self.sets) - 1, what="position of a set", where=self.at)
         check_known(self.kinds, _KINDS, thing="kind of duplicate", where=self.at)
@@ -53,13 +56,21 @@ class Duplicates:
 
     @classmethod
     def from_rows(
-        cls, sets: Sequence[str], images: Sequence[str], groups: npt.ArrayLike, kinds: Sequence[str]
+        cls,
+        sets: Sequence[str],
+        images: Sequence[str],
+        groups: npt.ArrayLike,
+        kinds: Sequence[str],
+        labels: Sequence[str | None] = (),
     ) -> "Duplicates":
-        """Duplicates from rows: the name of each row's set, its image, the number of its group or 0, and its kind."""
+        """Duplicates from rows: the name of each row's set, its image, the number of its group or 0, and its kind.
+
+        If they are known, the label of each image too.
+        """
         names = tuple(dict.fromkeys(sets))
         position = {name: i for i, name in enumerate(names)}
         set_ids = np.fromiter((position[name] for name in sets), np.int32, len(sets))
-        return cls(names, tuple(images), set_ids, np.asarray(groups, np.int32), tuple(kinds))
+        return cls(names, tuple(images), set_ids, np.asarray(groups, np.int32), tuple(kinds), tuple(labels))
 
     def __len__(self) -> int:
         return len(self.images)
@@ -84,6 +95,41 @@ class Duplicates:
     def is_kind(self, *kinds: str | None) -> npt.NDArray[np.bool_]:
         """Which rows are of some kinds; bool, shape (R,)."""
         return np.fromiter((kind in kinds for kind in self.kinds), bool, len(self))
+
+    @property
+    def other_labels(self) -> tuple[tuple[str, ...], ...]:
+        """The labels of the other images of each row's group that differ from its own, sorted; empty if one is unknown.
+
+        An image can have several rows; that of a near group has the labels of its exact copies too.
+        """
+        others: list[tuple[str, ...]] = [()] * len(self)
+        for rows in self._labelled_groups():
+            labels = sorted({str(self.labels[row]) for row in rows})
+            for row in rows:
+                others[row] = tuple(label for label in labels if label != self.labels[row])
+        return tuple(others)
+
+    def differing_pairs(self) -> Iterator[tuple[int, int]]:
+        """The rows of each two duplicates with different labels, the exact ones first, each pair of images once."""
+        exact_group: dict[tuple[int, str], int] = {}
+        for rows in self._labelled_groups():
+            keys = {row: (int(self.set_ids[row]), self.images[row]) for row in rows}
+            if self.kinds[rows[0]] == "exact":
+                exact_group |= {keys[row]: int(self.groups[row]) for row in rows}
+            for one, other in combinations(rows, 2):
+                if self.labels[one] == self.labels[other]:
+                    continue
+                copies = exact_group.get(keys[one], -1), exact_group.get(keys[other], -2)
+                if self.kinds[one] == "exact" or copies[0] != copies[1]:
+                    yield one, other
+
+    def _labelled_groups(self) -> Iterator[list[int]]:
+        """The rows with labels of each group with different ones; exact groups first."""
+        groups: dict[tuple[bool, int], list[int]] = {}
+        for row in np.flatnonzero(self.groups).tolist() if self.labels else []:
+            if self.labels[row] is not None:
+                groups.setdefault((self.kinds[row] != "exact", int(self.groups[row])), []).append(row)
+        yield from (rows for _, rows in sorted(groups.items()) if len({self.labels[row] for row in rows}) > 1)
 
     def images_of(self, name: str) -> tuple[str, ...]:
         """The images of a set that have a row, each once, in the order of the rows."""
@@ -156,15 +202,15 @@ class DuplicateCounts(Shown):
     elsewhere: str  # the set with the duplicates, which may be the same
     exact: int  # how many images of `name` have an exact copy there
     near: int  # how many have none, but an image that is near
-    # How many have an exact copy of another class there; None where the classes of a set are not known.
-    other_class: int | None
+    # How many have an exact copy or a near image with another label there; None if the labels of a set are unknown.
+    other_label: int | None
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
         return {"set": self.name, "in": self.elsewhere, **{part: getattr(self, part) for part in _COUNTS}}
 
 
-_COUNTS = ("exact", "near", "other_class")
+_COUNTS = ("exact", "near", "other_label")
 
 
 def count_duplicates(
@@ -177,25 +223,28 @@ def count_duplicates(
     counts: Counter[tuple[str, str, str]] = Counter()
     class_of = {name: {} if of_set is None else of_set for name, of_set in classes.items()}
     exact: set[tuple[str, str, str]] = set()  # image, set, and where it has an exact copy
+    others: set[tuple[str, str, str]] = set()  # and where it has a duplicate with another label
     for kind in ("exact", "near"):  # in this order
         for members in _groups(duplicates, kind):
             of_set = Counter(name for name, _ in members)
             of_class = Counter((name, class_of[name].get(image)) for name, image in members)
             for name, image in members:
                 for elsewhere, there in of_set.items():
+                    if of_class[elsewhere, class_of[name].get(image)] < there:
+                        others.add((image, name, elsewhere))
                     if (there == 1 and elsewhere == name) or (image, name, elsewhere) in exact:
                         continue
                     counts[name, elsewhere, kind] += 1
                     if kind == "exact":
                         exact.add((image, name, elsewhere))
-                        counts[name, elsewhere, "other_class"] += of_class[elsewhere, class_of[name].get(image)] < there
+    counts.update((name, elsewhere, "other_label") for _, name, elsewhere in others)
     return tuple(
         DuplicateCounts(
             name=name,
             elsewhere=elsewhere,
             exact=counts[name, elsewhere, "exact"],
             near=counts[name, elsewhere, "near"],
-            other_class=counts[name, elsewhere, "other_class"]
+            other_label=counts[name, elsewhere, "other_label"]
             if classes[name] is not None and classes[elsewhere] is not None
             else None,
         )

@@ -140,12 +140,6 @@ def scan_images(
         groups += [("near", group) for group in near_groups(prints, partial(progress, "near duplicates"))]
     rows = [(readable[position], number, kind) for number, (kind, group) in enumerate(groups, 1) for position in group]
     rows += [(one, 0, kind) for one in seen for kind in _faults(one.print, smallest_side)]
-    duplicates = Duplicates.from_rows(
-        [one.set for one, _, _ in rows],
-        [one.image for one, _, _ in rows],
-        [number for _, number, _ in rows],
-        [kind for _, _, kind in rows],
-    )
     sets = []
     for name, source in sources.items():
         images = [one.image for one, number, _ in rows if number and one.set == name]
@@ -153,6 +147,15 @@ def scan_images(
         reasons = [(one.image, one.print) for one in seen if one.set == name and isinstance(one.print, str)]
         unreadable = tuple(sorted((image, why) for image, why in reasons if why != EMPTY_FILE))
         sets.append(ScannedSet(name, source.place, len(source), classes, unreadable))
+    labels_of = {each.name: each.classes or {} for each in sets}
+    known = [labels_of[one.set].get(one.image) for one, _, _ in rows]
+    duplicates = Duplicates.from_rows(
+        [one.set for one, _, _ in rows],
+        [one.image for one, _, _ in rows],
+        [number for _, number, _ in rows],
+        [kind for _, _, kind in rows],
+        known if any(known) else (),
+    )
     return Scan(tuple(sets), duplicates, smallest_side)
 
 

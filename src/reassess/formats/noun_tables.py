@@ -68,6 +68,11 @@ def write_folds(path: str | Path, folds: Folds, *, force: bool = False) -> None:
     write_noun(_FOLDS, path, folds, force=force)
 
 
+def _labels_of(duplicates: Duplicates) -> dict[str, Any]:
+    others = ["; ".join(labels) or None for labels in duplicates.other_labels]
+    return {"label": duplicates.labels, "other_labels": others}
+
+
 _DUPLICATES = TableFormat(
     Duplicates,
     "duplicates",
@@ -76,15 +81,22 @@ _DUPLICATES = TableFormat(
         Text("image"),
         Whole("group", "number of a group", least=1, most=_MOST_GROUP, null=True),
         Text("kind"),
+        Text("label", needed=False, null=True),
+        Text("other_labels", needed=False, null=True),
     ),
     values=lambda duplicates: {
         "set": [duplicates.sets[number] for number in duplicates.set_ids.tolist()],
         "image": duplicates.images,
         "group": duplicates.groups.astype(np.int64),
         "kind": duplicates.kinds,
+        **(_labels_of(duplicates) if duplicates.labels else {}),
     },
     make=lambda cells: Duplicates.from_rows(
-        cells["set"].to_list(), cells["image"].to_list(), cells["group"], cells["kind"].to_list()
+        cells["set"].to_list(),
+        cells["image"].to_list(),
+        cells["group"],
+        cells["kind"].to_list(),
+        cells.get("label", ()),
     ),
     suffixes=DUPLICATES_SUFFIXES,
     rows_needed=False,
@@ -119,6 +131,8 @@ def read_duplicates(path: str | Path) -> Duplicates:
 
 def write_duplicates(path: str | Path, duplicates: Duplicates, *, force: bool = False) -> None:
     """Write duplicates, one a row: columns set, image, group (its number, or null) and kind.
+
+    If labels are known, also label and other_labels: those of its group that differ, separated by ``; ``.
 
     Parameters
     ----------

@@ -59,12 +59,16 @@ class _Column:
         return pl.Series(self.name, values)
 
 
+@dataclass(frozen=True)
 class Text(_Column):
-    """Texts, none missing or empty: a polars series."""
+    """Texts, none missing or empty: a polars series. With `null`, a cell may be empty."""
+
+    null: bool = False
 
     def _read(self, cells: _Cells) -> Any:
         texts = as_text(cells.path, cells.series).replace("", None)
-        refuse_missing(cells.path, texts)
+        if not self.null:
+            refuse_missing(cells.path, texts)
         return texts
 
     def _write(self, values: Any) -> "pl.Series":

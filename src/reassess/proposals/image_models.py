@@ -35,8 +35,9 @@ class ModelSource:
         The file of its preprocessing, see `read_transform`; None for that of the model's own configuration. Models of
         ``onnx`` need one, and ``python`` functions take whole images.
     outputs
-        The class of each output: wnid, class name or class id, or - for an output that is not a class; None if the
-        outputs are the benchmark's classes in their order.
+        The class of each output: wnid, class name or class id, or - for an output that is not a class; or a dict with
+        the class of some outputs by number. The probabilities of outputs of one class are summed. None if the outputs
+        are the benchmark's classes in their order.
 
     Examples
     --------
@@ -47,7 +48,7 @@ class ModelSource:
     name: str
     checkpoint: str | Path | None = None
     transform: str | Path | None = None
-    outputs: Sequence[str] | None = None
+    outputs: Sequence[str] | Mapping[int, str] | None = None
 
     def takes(self, option: str) -> bool:
         """Whether a model of this kind takes a ``checkpoint``, a ``transform`` or a ``device``.
@@ -88,7 +89,7 @@ class ImageModel:
     name: str
     function: Callable[[Any], Any]
     transform: Transform | None = None
-    outputs: Sequence[str] | None = None
+    outputs: Sequence[str] | Mapping[int, str] | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:

@@ -1,7 +1,7 @@
 """Which class each of a model's outputs is, in the benchmark's list."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,7 +12,13 @@ import numpy.typing as npt
 from reassess.core import Classes, Predictions
 from reassess.errors import DataError, Fix
 from reassess.evaluation.probabilities import rows_of_probabilities
-from reassess.formats.predictions.output_lists import LIST_OUTPUTS, OUTPUT_LIST, map_outputs, refuse_blank_lines
+from reassess.formats.predictions.output_lists import (
+    LIST_OUTPUTS,
+    OUTPUT_LIST,
+    listed_outputs,
+    map_outputs,
+    refuse_blank_lines,
+)
 from reassess.text import counted, nearest, some
 
 _EXAMPLES = 3
@@ -29,8 +35,9 @@ class OutputClasses:
     unknown: tuple[str, ...] = ()  # names of outputs that no class has, except dashes
 
     @classmethod
-    def of(cls, outputs: int, names: Sequence[str] | None, classes: Classes) -> "OutputClasses":
+    def of(cls, outputs: int, names: Sequence[str] | Mapping[int, str] | None, classes: Classes) -> "OutputClasses":
         """The classes of a number of outputs."""
+        names = None if names is None else listed_outputs(names, outputs)
         allowed = classes.count if names is None else len(names)
         if allowed not in (None, outputs):
             what = "classes of the benchmark" if names is None else "names of outputs"

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -32,29 +31,34 @@ def put(name: str, image: Image.Image, **options: object) -> None:
     image.save(name, **options)
 
 
-def test_what_was_found_is_a_table_of_ten_lines_at_most(
+def test_what_was_found_is_a_table_and_the_pairs_with_different_labels(
     sets: Path, run: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "80")
     assert output_of(run("scan", "val", "train", "--near", "-o", "duplicates.csv")) == (
-        "set                 images  unreadable  empty  tiny  exact  near  other class\n"
+        "set                 images  unreadable  empty  tiny  exact  near  other label\n"
         "─────────────────────────────────────────────────────────────────────────────\n"
         "train                    6           0      0     0      2     0            2\n"
         "val                      5           1      1     0      2     0            2\n"
         "val, also in train       -           -      -     -      2     1            1\n"
         "train, also in val       -           -      -     -      1     1            1\n"
+        "\n"
+        "image                 label   duplicate         its label   kind\n"
+        "─────────────────────────────────────────────────────────────────\n"
+        "train/cat/1.png       cat     val/dog/z.webp    dog         exact\n"
+        "val/cat/x.png         cat     val/dog/z.webp    dog         exact\n"
+        "train/cat/again.bmp   cat     train/dog/0.png   dog         exact\n"
         "duplicates.csv: 9 rows, 2 exact groups (largest: 3 images) and 1 near group\n"
         "cannot be read: dog/cut.png of val (this is no picture of a known format)\n"
-        "exact: has a pixel-identical copy; near: has only similar copies; other class:\n"
-        "  has an exact copy in another class\n"
+        "exact: has a pixel-identical copy; near: has only similar copies; other label:\n"
+        "  has a duplicate with another label, so one of them may be wrong\n"
     )
     assert Path("duplicates.csv").read_text() == (
-        "set,image,group,kind\n"
-        "train,cat/1.png,1,exact\nval,cat/x.png,1,exact\nval,dog/z.webp,1,exact\n"
-        "train,cat/again.bmp,2,exact\ntrain,dog/0.png,2,exact\n"
-        "train,dog/2.png,3,near\nval,dog/y.jpg,3,near\n"
-        "val,dog/cut.png,,unreadable\nval,dog/none.png,,empty\n"
+        "set,image,group,kind,label,other_labels\n"
+        "train,cat/1.png,1,exact,cat,dog\nval,cat/x.png,1,exact,cat,dog\nval,dog/z.webp,1,exact,dog,cat\n"
+        "train,cat/again.bmp,2,exact,cat,dog\ntrain,dog/0.png,2,exact,dog,cat\n"
+        "train,dog/2.png,3,near,dog,\nval,dog/y.jpg,3,near,dog,\n"
+        "val,dog/cut.png,,unreadable,,\nval,dog/none.png,,empty,,\n"
     )
 
 
@@ -69,7 +73,7 @@ def test_a_document_says_all_of_it(sets: Path, run: Runner) -> None:
         "tiny": 0,
         "unreadable_images": [{"image": "dog/cut.png", "reason": "this is no picture of a known format"}],
     }
-    assert results["duplicates"][-1] == {"set": "val", "in": "train", "exact": 2, "near": 1, "other_class": 1}
+    assert results["duplicates"][-1] == {"set": "val", "in": "train", "exact": 2, "near": 1, "other_label": 1}
     assert {name: results[name] for name in ("output", "near", "rows", "groups", "largest_group", "smallest_side")} == {
         "output": "x.csv",
         "near": True,
@@ -94,11 +98,11 @@ def test_labels_of_a_benchmark_tell_duplicates_with_other_labels(sets: Path, run
     argv = ("scan", "--benchmark", "pets", "-o", "x.csv")
     document = document_of(run(*argv, "--json"), "scan")
     (own,) = document["results"]["duplicates"]
-    assert (own["set"], own["exact"], own["other_class"]) == ("images", 2, 0)
+    assert (own["set"], own["exact"], own["other_label"]) == ("images", 2, 0)
     assert document["next"] == "reassess folds --benchmark pets --duplicates x.csv -o folds.csv"
     write_csv("other.csv", "image,class", [("cat/x.png", "cat"), ("dog/z.webp", "dog"), ("dog/y.jpg", "dog")])
     (own,) = results_of(run, *argv, "--original", "other.csv", "--force")["duplicates"]
-    assert own["other_class"] == 2
+    assert own["other_label"] == 2
 
 
 @pytest.mark.parametrize(

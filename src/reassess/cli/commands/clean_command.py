@@ -15,6 +15,7 @@ from reassess.cli.duplicate_inputs import load_groups
 from reassess.cli.help_pages import Choice, Command, in_benchmark
 from reassess.cli.judges import load_original_judges
 from reassess.cli.options import ParsedType, benchmark_option, match_option, output_option, prediction_options
+from reassess.cli.packages import check_packages
 from reassess.cli.part_inputs import matched
 from reassess.cli.prediction_inputs import each_prediction
 from reassess.cli.screen import print_table, say
@@ -95,6 +96,8 @@ def clean(
     for option, given in (("--choose", kept), ("--golden", golden)):
         if given is not None and method != "posterior":
             raise click.UsageError(f"{option} goes with --method posterior.")
+    if method == "confident":
+        check_packages("confident", "--method confident")
     kept = kept or Kept()
     outputs = CleaningOutputs.checked(call, output, details, page, images, benchmark)
     source = matched(call, benchmark or Benchmark())

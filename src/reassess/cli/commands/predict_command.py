@@ -9,11 +9,12 @@ import click
 from reassess.cli.call import FILE, Call, benchmark_words, call_options, counting, free_name, usable_cores
 from reassess.cli.help_pages import Command
 from reassess.cli.options import benchmark_option, output_option
+from reassess.cli.packages import check_packages
 from reassess.cli.prediction_inputs import own_value
 from reassess.cli.screen import print_table
 from reassess.core import Benchmark
 from reassess.data import has_class_folders
-from reassess.formats.files import read_lines
+from reassess.formats.predictions.output_lists import read_output_classes
 from reassess.proposals import ImagePredictions, ModelSource
 from reassess.proposals import predict as run_models
 from reassess.text import counted
@@ -64,8 +65,8 @@ _MOST_WORKERS = 16
     "class_lists",
     multiple=True,
     metavar="[MODEL=]F",
-    help="Class of each output, one wnid or name per line; outputs of one class are summed.  [default: the benchmark's "
-    "classes in their order]",
+    help="Class of each output: one wnid or name per line, or a table headed output,class with numbers or ranges; "
+    "outputs of one class are summed.  [default: the benchmark's classes in their order]",
 )
 @click.option(
     "--batch-size",
@@ -104,6 +105,10 @@ def predict(
     MODEL is timm:NAME, torchvision:NAME, onnx:FILE or python:MODULE:FUNCTION, which returns the scores of a list of
     images; the code of the module runs. An interrupted run goes on if the command is called again.
     """
+    for kind in dict.fromkeys(model.partition(":")[0] for model in models):
+        if kind in ("onnx", "timm", "torchvision"):
+            check_packages(kind, f"models of {kind}")
+    check_packages("scan", "reading images")
     call.note_outputs(output, *([output.with_suffix(".txt")] if output.suffix.lower() == ".npy" else []))
     sources = [_source(call, model, models, checkpoints, transforms, class_lists) for model in models]
     if images is not None and images.is_file():
@@ -153,7 +158,7 @@ def _source(
         files[option] = None if path is None else call.read(option, Path(path))
     if model.startswith("onnx:"):
         call.read("model", Path(model.removeprefix("onnx:")))
-    outputs = None if files["classes"] is None else read_lines(files["classes"])
+    outputs = None if files["classes"] is None else read_output_classes(files["classes"])
     return ModelSource(model, checkpoint=files["checkpoint"], transform=files["transform"], outputs=outputs)
 
 

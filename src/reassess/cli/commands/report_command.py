@@ -10,6 +10,7 @@ from reassess.cli.call import FILE, Call, call_options, percent, refuse_repeated
 from reassess.cli.help_pages import Choice, Command
 from reassess.cli.judges import load_judges
 from reassess.cli.options import joining_options, judge_options, output_option, prediction_options
+from reassess.cli.packages import check_packages
 from reassess.cli.prediction_inputs import each_prediction, short_names
 from reassess.cli.screen import print_table
 from reassess.comparison import Findings
@@ -85,6 +86,7 @@ def report(
     if kind is not None:
         _draw_chart(call, files, output, kind, judging)
         return
+    check_packages("report", "a report")
     call.check_output(output, REPORT_SUFFIXES, "a report", benchmark=judging["benchmark"])
     findings = _load_findings(call, files, **judging)
     place = images

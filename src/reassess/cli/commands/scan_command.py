@@ -1,5 +1,7 @@
 """`reassess scan`: duplicates in sets of images, and images that cannot be used."""
 
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +10,9 @@ import click
 from reassess.cli.call import FILE, Call, benchmark_words, call_options, counting, free_name, usable_cores
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.options import benchmark_option, output_option
+from reassess.cli.packages import check_packages
 from reassess.cli.part_inputs import NONE, PartReader
-from reassess.cli.screen import print_table
+from reassess.cli.screen import print_table, say
 from reassess.core import UNUSABLE_KINDS, Benchmark, DuplicateCounts, LabelSets
 from reassess.data import Scan, part_path, scan_images
 from reassess.formats import write_duplicates
@@ -17,6 +20,7 @@ from reassess.formats.noun_tables import DUPLICATES_SUFFIXES
 from reassess.text import counted, some
 
 _MOST_PAIRS = 20
+_MOST_DIFFERING, _MOST_LISTED = 10, 10_000  # pairs with different labels
 
 
 @click.command(
@@ -28,7 +32,10 @@ _MOST_PAIRS = 20
     ],
 )
 @click.argument("sources", nargs=-1, type=FILE, metavar="[SOURCE...]")
-@output_option("TABLE", "Write the images found: csv, tsv or parquet, with the columns set, image, group and kind.")
+@output_option(
+    "TABLE",
+    "Write the images found: csv, tsv or parquet, with the columns set, image, group, kind, label and other_labels.",
+)
 @click.option("--near", is_flag=True, help="Also find images that look the same.")
 @click.option(
     "--workers", type=click.IntRange(0), metavar="N", help="Processes that read images.  [default: one per core]"
@@ -52,13 +59,14 @@ def scan(
     """Find duplicate, unreadable, empty and tiny images.
 
     Each SOURCE is a set of images: a folder, zip, tar or list. It has the name of its folder or archive; the images of
-    a benchmark are one more set. Exact duplicates have equal pixels, whatever their file formats. Two images have other
-    labels by the original labels of the benchmark, or by their class folders.
+    a benchmark are one more set. Exact duplicates have equal pixels, whatever their file formats. Duplicates with
+    different labels show wrong labels; labels are the original labels of the benchmark, or class folders.
     """
     if not sources and benchmark is None:
         raise click.UsageError("Give a SOURCE, or --benchmark.")
     if benchmark is None and original is not None:
         raise click.UsageError("--original goes with --benchmark.")
+    check_packages("scan", "reading images")
     call.check_output(output, DUPLICATES_SUFFIXES, "duplicates", benchmark=benchmark, part="duplicates")
     for source in sources:
         if source.is_file():
@@ -106,6 +114,10 @@ def _to_json(scan: Scan) -> dict[str, Any]:
             for each in scan.sets
         ],
         "duplicates": [each.to_json() for each in scan.counts],
+        "other_label_pairs": [
+            {"kind": kind, "images": [one, other], "labels": [label, other_label]}
+            for one, label, other, other_label, kind in islice(_pairs(scan), _MOST_LISTED)
+        ],
     }
 
 
@@ -115,7 +127,7 @@ def _print(call: Call, scan: Scan, output: Path, *, near: bool) -> None:
     within = {each.name: each for each in counts if each.name == each.elsewhere}
     between = [each for each in counts if each.name != each.elsewhere and (each.exact or each.near)]
     between.sort(key=lambda each: -each.exact - each.near)
-    with_classes = any(each.other_class is not None for each in counts)
+    with_classes = any(each.other_label is not None for each in counts)
     rows: list[list[str | None]] = []
     for each in scan.sets:
         faults = [f"{scan.count(each.name, kind):,}" for kind in UNUSABLE_KINDS]
@@ -123,8 +135,12 @@ def _print(call: Call, scan: Scan, output: Path, *, near: bool) -> None:
     for pair in between[: call.first_rows(len(between), _MOST_PAIRS, "pairs of sets")]:
         name = f"{pair.name}, also in {pair.elsewhere}"
         rows.append([name, None, None, None, None, *_cells(pair, near, with_classes)])
-    optional = [*(["near"] if near else []), *(["other class"] if with_classes else [])]
+    optional = [*(["near"] if near else []), *(["other label"] if with_classes else [])]
     print_table(["set", "images", *UNUSABLE_KINDS, "exact", *optional], rows)
+    if differing := list(islice(_pairs(scan), _MOST_LISTED)):
+        say("")
+        shown = call.first_rows(len(differing), _MOST_DIFFERING, "pairs of duplicates with different labels")
+        print_table(["image", "label", "duplicate", "its label", "kind"], differing[:shown], text_columns=5)
     call.tell(f"{output}: {counted(len(scan.duplicates), 'row')}, {_groups(scan, near)}")
     unreadable = [f"{image} of {each.name} ({reason})" for each in scan.sets for image, reason in each.unreadable]
     if unreadable:
@@ -133,12 +149,27 @@ def _print(call: Call, scan: Scan, output: Path, *, near: bool) -> None:
     if near:
         notes.append("near: has only similar copies")
     if with_classes:
-        notes.append("other class: has an exact copy in another class")
+        copies = "duplicate" if near else "exact copy"
+        notes.append(
+            f"other label: has {'a' if near else 'an'} {copies} with another label, so one of them may be wrong"
+        )
     call.note("; ".join(notes))
 
 
+def _pairs(scan: Scan) -> Iterator[tuple[str, str | None, str, str | None, str]]:
+    """The two images and labels of each two duplicates with different labels, and their kind."""
+    found = scan.duplicates
+
+    def name(row: int) -> str:
+        image = found.images[row]
+        return image if len(scan.sets) == 1 else f"{found.sets[found.set_ids[row]]}/{image}"
+
+    for one, other in found.differing_pairs():
+        yield name(one), found.labels[one], name(other), found.labels[other], found.kinds[one]
+
+
 def _cells(counts: DuplicateCounts, near: bool, with_classes: bool) -> list[str | None]:
-    other = None if counts.other_class is None else f"{counts.other_class:,}"
+    other = None if counts.other_label is None else f"{counts.other_label:,}"
     return [f"{counts.exact:,}", *([f"{counts.near:,}"] if near else []), *([other] if with_classes else [])]
 
 

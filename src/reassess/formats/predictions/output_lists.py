@@ -1,6 +1,7 @@
 """Whether a model's outputs fit the classes of the benchmark, and what a list of the outputs says of them."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +12,66 @@ from reassess.core import Classes, Predictions, UnknownClasses
 from reassess.core.checks import check_all
 from reassess.core.classes import classes_of_ids
 from reassess.errors import DataError, Fix
+from reassess.formats.files import read_lines
 from reassess.text import counted, some
 
 _EXAMPLES = 3
+_MOST_DIGITS = 7
+_RANGE = re.compile(rf"(\d{{1,{_MOST_DIGITS}}})(?:\s*-\s*(\d{{1,{_MOST_DIGITS}}}))?")
 OUTPUT_LIST = "the list of outputs"
 LIST_OUTPUTS = Fix("name the class of each output with {outputs}, one wnid or name per line", outputs="[...]")
+
+
+def read_output_classes(path: Path) -> list[str] | dict[int, str]:
+    """The class of each output, one a line; or of numbered outputs, from a table headed ``output,class``.
+
+    In the table, an output is a number from 0, or a range such as 281-285.
+    """
+    lines = read_lines(path)
+    if re.split(r"[,\t]", lines[0].strip().lower()) != ["output", "class"]:
+        return lines
+    classes: dict[int, str] = {}
+    for number, line in enumerate(lines[1:], 2):
+        if not line.strip():
+            continue
+        outputs, *names = re.split(r"[,\t]", line, maxsplit=1)
+        name = "".join(names).strip()
+        found = _RANGE.fullmatch(outputs.strip())
+        first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
+        if first > last or not name:
+            raise DataError(
+                "wrong-row",
+                "line does not give the class of an output",
+                where=f"{path}, line {number}",
+                allowed="the number of an output or a range, and a class: 281,cat or 281-285,cat",
+                found=repr(line),
+            )
+        repeated = [output for output in range(first, last + 1) if classes.setdefault(output, name) != name]
+        if repeated:
+            raise DataError(
+                "duplicate-value",
+                "output has two classes",
+                where=f"{path}, line {number}",
+                found=f"output {repeated[0]}: {classes[repeated[0]]} and {name}",
+                fix="keep one of the lines",
+            )
+    return classes
+
+
+def listed_outputs(outputs: Sequence[str] | Mapping[int, str], count: int) -> Sequence[str]:
+    """The class of each of a number of outputs, a dash for an output that has no class."""
+    if not isinstance(outputs, Mapping):
+        return outputs
+    others = sorted(output for output in outputs if not 0 <= output < count)
+    if others:
+        raise DataError(
+            "out-of-range",
+            "output of the list is not an output of the model",
+            where=OUTPUT_LIST,
+            allowed=f"0 to {count - 1:,}",
+            found=some(others, most=3),
+        )
+    return [outputs.get(output, "-") for output in range(count)]
 
 
 def check_outputs(shape: tuple[int, ...], classes: Classes, columns: npt.NDArray[np.int64] | None) -> None:

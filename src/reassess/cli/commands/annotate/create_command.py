@@ -21,6 +21,7 @@ from reassess.cli.campaign_inputs import (
 )
 from reassess.cli.help_pages import Command
 from reassess.cli.options import STOP, benchmark_option
+from reassess.cli.packages import check_packages
 from reassess.cli.tables.status_table import practice_in_words
 from reassess.core import Benchmark, Hierarchy, StopRule
 from reassess.data import check_place, open_images, part_path
@@ -123,6 +124,7 @@ def create(
     agree to), examples/ (folders with up to three images of a class) and hierarchy.csv. A hash of each image is stored, and a
     changed image is not shown.
     """
+    check_packages("annotate", "campaigns")
     if bar is not None and not practice:
         raise click.UsageError("--bar needs --practice.")
     if stop is not None and per_question < stop.at_least:

@@ -9,6 +9,7 @@ from reassess.cli.call import FILE, Call, call_options, free_name
 from reassess.cli.campaign_inputs import campaign_argument, images_of
 from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType
+from reassess.cli.packages import check_packages
 from reassess.errors import DataError
 
 
@@ -53,6 +54,7 @@ def serve(call: Call, campaign: str | Path, address: tuple[str, int, str | None]
     Ctrl-C ends it. People sign in with the links of reassess annotate invite. Beyond this machine, use a proxy with
     https.
     """
+    check_packages("annotate", "campaigns")
     host, port, path = address
     with annotation.only_process(campaign), annotation.using_campaign(campaign) as opened:
         app = annotation.make_app(opened, images_of(opened, images))

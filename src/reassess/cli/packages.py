@@ -1,0 +1,32 @@
+"""The packages of extras, which commands look for before any work and without importing them."""
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+
+from reassess.errors import MissingPackageError
+
+# The modules that the commands of an extra import; the package of one is called the same, unless it is named here.
+MODULES: Mapping[str, tuple[str, ...]] = {
+    "annotate": ("sqlalchemy", "alembic", "starlette", "uvicorn", "jinja2", "msgspec", "PIL"),
+    "confident": ("cleanlab",),
+    "onnx": ("onnxruntime", "onnx", "PIL"),
+    "report": ("matplotlib", "jinja2", "PIL"),
+    "scan": ("PIL",),
+    "timm": ("torch", "timm", "PIL"),
+    "torchvision": ("torch", "torchvision", "PIL"),
+}
+_PACKAGES = {"PIL": "pillow"}
+
+
+def check_packages(extra: str, purpose: str) -> None:
+    """Raise `MissingPackageError` if a package of an extra is not installed."""
+    for module in MODULES[extra]:
+        if not _is_installed(module):
+            raise MissingPackageError(_PACKAGES.get(module, module), extra=extra, purpose=purpose)
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ImportError:
+        return False

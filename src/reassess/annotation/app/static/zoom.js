@@ -82,7 +82,9 @@ export function watch(answered, closed) {
   dialog.addEventListener("click", ({ target }) => {
     const button = target.closest("button");
     if (button?.dataset.zoom) enlarge(Number(button.dataset.zoom));
-    if (button?.dataset.answer) answered(Number(button.dataset.answer));
+    if (!button?.dataset.answer) return;
+    view.focus(); // as on the page, where the next class gets the focus
+    answered(Number(button.dataset.answer));
   });
   view.addEventListener("wheel", (event) => {
     event.preventDefault();

@@ -1,7 +1,7 @@
 """What a rater needs for an image: few keys, a closer look, and the way back; on a phone, too."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,13 +13,10 @@ from tests.annotation.app.test_browser import SEEN, WIDTH, answer_all, panel, sh
 
 NAMES = ("acoustic guitar", "electric guitar", "banjo", "cello", "violin", "drum", "marimba", "flute", "oboe", "harp")
 INSTRUMENTS = Classes(10, names=NAMES, definitions=tuple(f"what a {name} is, in one sentence" for name in NAMES))
-STRINGS, OTHERS = ("instrument", "strings"), ("instrument", "others")
+FAMILIES = {"strings": (2, 3, 4, 9), "others": (5, 6, 7, 8)}
 TREE = Hierarchy(
-    {
-        **{0: (*STRINGS, "guitar", NAMES[0]), 1: (*STRINGS, "guitar", NAMES[1]), 2: (*STRINGS, NAMES[2])},
-        **{3: (*STRINGS, NAMES[3]), 4: (*STRINGS, NAMES[4]), 9: (*STRINGS, NAMES[9])},
-        **{5: (*OTHERS, NAMES[5]), 6: (*OTHERS, NAMES[6]), 7: (*OTHERS, NAMES[7]), 8: (*OTHERS, NAMES[8])},
-    }
+    {one: ("instrument", "strings", "guitar", NAMES[one]) for one in (0, 1)}
+    | {one: ("instrument", family, NAMES[one]) for family, members in FAMILIES.items() for one in members}
 )
 
 
@@ -34,11 +31,11 @@ def instruments(work: Callable[..., Work]) -> Callable[..., Work]:
 
 
 @pytest.fixture
-def phone(instruments: Callable[..., Work]) -> Iterator[tuple[Work, Any]]:
+def phone(instruments: Callable[..., Work]) -> tuple[Work, Any]:
     """A campaign on a phone that is held on its side."""
     begun = instruments()
     size = {"width": 740, "height": 360}
-    yield begun, begun.sign_in("ann", view=begun.browse(viewport=size, has_touch=True, is_mobile=True))
+    return begun, begun.sign_in("ann", view=begun.browse(viewport=size, has_touch=True, is_mobile=True))
 
 
 def press_all(view: Any, keys: list[str]) -> int:
@@ -298,11 +295,12 @@ def test_a_name_with_one_error_in_a_long_word_is_found_first(instruments: Callab
     shown(view)
     chance, typed = random.Random(0), []
     for _ in range(300):
-        name = chance.choice([one for one in NAMES if len(one) > 4])
-        place, letter = chance.randrange(len(name.split()[-1]) - 1) - len(name.split()[-1]), chance.choice("abcdefgh")
-        head, at, then, tail = name[:place], name[place], name[place + 1 :][:1], name[place + 1 :][1:]
-        errors = head + letter + at + then + tail, head + then + tail, head + letter + then + tail, head + then + at + tail
-        typed.append((name, chance.choice(errors)))
+        name, letter = chance.choice([one for one in NAMES if len(one) > 4]), chance.choice("abcdefgh")
+        size = len(name.split()[-1])  # of the last word, which has the error
+        place = len(name) - chance.randint(2, size)
+        head, at, then, tail = name[:place], name[place], name[place + 1], name[place + 2 :]
+        texts = letter + at + then, then, letter + then, then + at
+        typed.append((name, head + chance.choice(texts) + tail))
     found = view.evaluate(RANKED, [list(NAMES), [error for _, error in typed]])
     for (name, error), names in zip(typed, found, strict=True):
         assert name in names[:2], error

@@ -19,6 +19,7 @@ from reassess.errors import MissingPackageError, OutputError
 from tests.annotation.campaigns import campaign_at, vote_on_all
 from tests.helpers import message
 
+
 def differences(engine: Engine) -> list[object]:
     """What tables have that the schema has not, and the other way round."""
     with engine.connect() as connection:

@@ -72,6 +72,7 @@ function showRow() {
 // `answered` gets the answer whose button was pressed; `closed` is called when the dialog closes.
 export function watch(answered, closed) {
   dialog.addEventListener("close", () => {
+    if (isOpen()) return; // opened again before the event came
     before = null;
     view.replaceChildren();
     for (const button of asked.querySelectorAll("button")) button.setAttribute("aria-pressed", "false");

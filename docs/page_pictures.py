@@ -13,6 +13,7 @@ from contextlib import chdir
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from urllib.parse import urljoin
 
 from PIL import Image
@@ -23,6 +24,7 @@ from reassess.annotation.demo import CLASSES
 
 FOLDER = Path(__file__).with_name("images")
 SIZE = {"width": 1280, "height": 800}
+PHONE = {"viewport": {"width": 740, "height": 360}, "has_touch": True, "is_mobile": True}  # on its side
 COLOURS = 96  # of the pictures, which are small by it
 DRAWN = 24  # pictures of the demo
 OTHERS = {"ann": 20, "ben": 12}  # who rate too, and how many pictures
@@ -43,9 +45,9 @@ def what_is_there() -> Shapes:
         return {pixels(file): {CLASSES.names[one] for one in there} for file, there in zip(files, drawn, strict=True)}
 
 
-def sign_in(browser: Browser, link: str) -> Page:
+def sign_in(browser: Browser, link: str, **options: Any) -> Page:
     """The page of somebody."""
-    page = browser.new_page(viewport=SIZE)
+    page = browser.new_page(**{"viewport": SIZE, **options})
     page.goto(link)
     page.wait_for_selector("#image img:visible, #people")
     return page
@@ -117,6 +119,15 @@ def main() -> None:
         rate(rater, shapes, RATED)
         rater.keyboard.type(correct_keys(rater, shapes)[:2], delay=100)
         keep(rater, "rating.png")
+        rater.keyboard.press("z")
+        keep(rater, "zoomed.png")
+        rater.keyboard.press("z")
+        rater.keyboard.press("s")
+        rater.keyboard.type("recktangel")
+        keep(rater, "search.png")
+        phone = sign_in(browser, links["rater"], **PHONE)
+        phone.wait_for_timeout(500)
+        keep(phone, "phone.png")
         keep(sign_in(browser, links["owner"]), "owner.png")
         find_wrong_labels(browser)
         browser.close()

@@ -187,7 +187,7 @@ def test_the_docs_list_every_format_method_and_shortcut() -> None:
     shown = {key for row in rows.splitlines() for key in re.findall(r"`([^`]+)`", row.split("|")[1])}
     script = (SOURCE / "annotation" / "app" / "static" / "keys.js").read_text()
     known = {key for keys in re.findall(r"keys: \[(?!\.)([^\]]*)\]", script) for key in re.findall(r'"([^"]+)"', keys)}
-    signs = {"Backspace": "⌫", "ArrowUp": "↑", "ArrowDown": "↓"}
+    signs = {"Backspace": "⌫", "ArrowUp": "↑", "ArrowDown": "↓", "ArrowLeft": "←", "ArrowRight": "→"}
     assert {signs.get(key, key) for key in known} <= shown
 
 

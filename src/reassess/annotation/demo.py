@@ -11,24 +11,37 @@ import numpy as np
 
 from reassess.annotation.assignment import Rules
 from reassess.annotation.plan import CampaignPlan, ExampleImage
-from reassess.core import KNOWN_ANSWERS, Classes, Questions, Tasks, Votes
+from reassess.core import KNOWN_ANSWERS, Classes, Hierarchy, Questions, Tasks, Votes
 from reassess.errors import importing
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw
 
 
-CLASSES = Classes(
-    5,
-    names=("circle", "square", "triangle", "star", "ring"),
-    synonyms=(("disc",), (), (), (), ("annulus",)),
+CLASSES = Classes(  # the first ones are drawn and asked about, the others can be suggested
+    10,
+    names=("circle", "square", "triangle", "star", "ring", "ellipse", "rectangle", "rhombus", "pentagon", "cross"),
+    synonyms=(("disc",), (), (), (), ("annulus",), ("oval",), (), ("diamond",), (), ()),
     definitions=(
         "round, and filled",
         "four sides of one length, and filled; it may stand on a corner",
         "three sides, and filled",
         "five points",
         "round, with a hole in it",
+        "like a circle that is pressed flat",
+        "four sides and four right angles, longer than high",
+        "four sides of one length, without right angles",
+        "five sides, and filled",
+        "two bars across one another",
     ),
+)
+_DRAWN = 5  # classes
+_HIERARCHY = Hierarchy(
+    {
+        class_id: ("shape", family, CLASSES.names[class_id])
+        for family, members in {"round shape": (0, 4, 5), "shape with corners": (1, 2, 3, 6, 7, 8, 9)}.items()
+        for class_id in members
+    }
 )
 _SIDE = 480  # pixels
 _PAPER = ("#f3ead9", "#dfe9ef", "#e8eee0", "#efe3ea")
@@ -39,14 +52,14 @@ _GOLDEN, _PRACTICE = 8, 2  # golden images, and practice tasks among them
 def draw_images(folder: Path, count: int) -> list[set[int]]:
     """Draw images with one to three shapes into an existing folder; return the class ids in each image."""
     chance = Random(0)
-    shapes = [set(chance.sample(range(len(CLASSES.names)), chance.randint(1, 3))) for _ in range(count)]
+    shapes = [set(chance.sample(range(_DRAWN), chance.randint(1, 3))) for _ in range(count)]
     for number, there in enumerate(shapes):
         _drawn(sorted(there), chance).save(folder / f"{number:03}.png")
     return shapes
 
 
 def demo_plan(shapes: Sequence[set[int]]) -> CampaignPlan:
-    """Plan a campaign on images of `draw_images`: one task per image, with all classes. The first images are golden."""
+    """Plan a campaign on images of `draw_images`: one task per image, with all drawn classes. The first images are golden."""
     golden = _tasks(range(_GOLDEN))
     asked = golden.questions
     names = [int(asked.images[image].partition(".")[0]) for image in asked.image_ids]
@@ -62,11 +75,12 @@ def demo_plan(shapes: Sequence[set[int]]) -> CampaignPlan:
         experts=experts,
         practice=_PRACTICE,
         examples=list(_examples()),
+        hierarchy=_HIERARCHY,
     )
 
 
 def _tasks(images: Sequence[int]) -> Tasks:
-    each = len(CLASSES.names)
+    each = _DRAWN
     names = [f"{number:03}.png" for number in images for _ in range(each)]
     questions = Questions.from_columns(names, np.tile(np.arange(each), len(images)), CLASSES)
     reasons = ["all of the image"] * len(images)
@@ -74,7 +88,7 @@ def _tasks(images: Sequence[int]) -> Tasks:
 
 
 def _examples() -> Iterator[ExampleImage]:
-    for class_id in range(len(CLASSES.names)):
+    for class_id in range(_DRAWN):
         file = BytesIO()
         _drawn([class_id], Random(f"example {class_id}")).resize((160, 160)).save(file, "PNG")
         yield ExampleImage(class_id, file.getvalue(), "image/png")

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PIL import Image
 
 from reassess import read_votes
@@ -175,6 +176,36 @@ def test_a_link_is_shown_until_it_is_closed_although_the_session_has_ended(work:
     assert view.input_value("#link-text").startswith(f"{begun.server.address}sign-in#")
     view.keyboard.press("Escape")
     view.wait_for_url("**/sign-in")
+
+
+@pytest.mark.parametrize("is_secure", [True, False])
+def test_a_link_is_copied_with_https_and_without(work: Callable[..., Work], is_secure: bool) -> None:
+    begun = work(sizes=(2,))
+    view = begun.sign_in("kim", page="owner", view=begun.browse(permissions=["clipboard-read", "clipboard-write"]))
+    if not is_secure:
+        view.evaluate("() => Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    press(view, "New link for ann", "#sure[open]")
+    view.keyboard.press("Enter")
+    view.wait_for_selector("#link[open]")
+    press(view, "Copy", "#link-copied:not(:empty)")
+    assert view.inner_text("#link-copied") == "Copied."
+    check_page(view)
+    link = shown_link(begun, view)
+    view.fill("#invite [name=name]", "")
+    view.keyboard.press("ControlOrMeta+v")
+    assert view.input_value("#invite [name=name]") == link
+
+
+def test_each_listed_question_has_a_small_image(work: Callable[..., Work]) -> None:
+    begun = work(sizes=(3, 2), golden_type="png")
+    answer_all(begun, "ann")
+    view = begun.sign_in("kim", page="owner")
+    images = view.locator("[aria-labelledby=uncertain] tbody img")
+    assert images.count() == 5
+    for image in images.all():
+        image.scroll_into_view_if_needed()
+        wait_until(view, "[...document.querySelectorAll('tbody img')].every((one) => one.complete)")
+        assert image.evaluate("(one) => [one.naturalWidth, one.naturalHeight]") == [160, 120]
 
 
 def test_a_button_says_that_it_works_for_as_long_as_that_takes(work: Callable[..., Work]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from reassess.annotation import ExampleImage
+from reassess.annotation import ExampleImage, Rules
 from reassess.annotation.served_images import CampaignImages, strip_metadata
 from reassess.core import Classes
 from tests.annotation.app.sites import HOSTILE, Site, answers_to, draw_images, make_site, next_task, refusal
@@ -190,3 +190,26 @@ def test_invalid_bodies_are_refused(still_site: Site, route: str, body: dict[str
 def test_what_was_not_shown_is_refused(still_site: Site, route: str, body: dict[str, Any], error: str) -> None:
     response = still_site.client("ann").post(f"/{route}", json=body)
     assert refusal(response) == (400, error)
+
+
+def test_the_number_of_images_left_falls_by_one_with_each_image_golden_or_not(tmp_path: Path) -> None:
+    rules = Rules(per_question=2, golden_share=0.5)
+    site = make_site(tmp_path, sizes=(2,) * 8, practice=1, golden=6, rules=rules)
+    client, progress = site.client("ann"), []
+    while task := next_task(client):
+        progress.append(client.get("/progress").json())
+        client.post("/answers", json=answers_to(task))
+    progress.append(client.get("/progress").json())
+    count = len(progress) - 1
+    assert count > 1 + 8  # some of them golden
+    assert [(one["done"], one["left"]) for one in progress] == [(n, count - n) for n in range(count + 1)]
+    assert [one["pace"] for one in progress] == [None] * 3 + [3.0] * (count - 2)  # two answers of 1.5 seconds
+    last = progress[-1]
+    assert (last["answers"], last["seconds"]) == (2 * count, 3.0 * count)
+    assert (last["agreed"], last["practised"]) == (1.0, 2)  # one of two is valid, and both were answered yes
+    expert = site.client("eva")
+    assert [expert.get("/progress").json()[name] for name in ("done", "left")] == [0, 7]
+    while task := next_task(expert):
+        expert.post("/answers", json=answers_to(task))
+    assert [expert.get("/progress").json()[name] for name in ("done", "left")] == [7, 0]
+    assert site.client("kim").get("/progress").status_code == 404

@@ -1,8 +1,8 @@
 """The progress of one person, as their own page shows it.
 
-It tells nothing about golden questions. The number of images left falls by one with each image, golden or not, and
-answers are compared with the experts' only in practice: after any other comparison, a rater could change an answer, look
-again, and know whether the question is golden.
+It tells nothing about golden questions. The number of images left falls by one with each image, golden or not. Answers
+are compared with the experts' only in practice: after any other comparison, a rater could change an answer, look again,
+and know whether the question is golden.
 """
 
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ def own_progress(campaign: Campaign, person: int) -> OwnProgress:
     """Measure the progress of a person."""
     with reading(campaign.engine) as connection:
         row = connection.execute(_PERSON, {"who": person}).one()
-        states = {state: n for state, n in connection.execute(_STATES, {"who": person})}
+        states = {each.state: each.n for each in connection.execute(_STATES, {"who": person})}
         given = connection.execute(_GIVEN, {"who": person, "recent": row.turns - _RECENT}).one()
         left = _left(connection, campaign, row)
         practice = connection.execute(_PRACTICE, {"who": person}).one()
@@ -55,9 +55,9 @@ def _left(connection: Connection, campaign: Campaign, person: Row[Any]) -> int:
     """Number of turns that a person has not begun."""
     if person.excluded or person.stage == Stage.FAILED:
         return 0
-    free = {kind: n for kind, n in connection.execute(_FREE, {"who": person.id})}
+    free = {each.kind: each.n for each in connection.execute(_FREE, {"who": person.id})}
     if person.role == Role.EXPERT:
-        return sum(connection.execute(_UNANSWERED, {"who": person.id}).scalars())
+        return connection.scalar(_UNANSWERED, {"who": person.id}) or 0
     first = free.get(Kind.PRACTICE, 0) if person.stage == Stage.PRACTICE else 0
     main, golden, draw = free.get(Kind.MAIN, 0), free.get(Kind.GOLDEN, 0), person.draws + first
     left = first
@@ -77,7 +77,7 @@ _PERSON = (
     .where(people.c.id == bindparam("who"))
 )
 _OWN = turns.c.person == bindparam("who")
-_STATES = select(turns.c.state, func.count()).where(_OWN).group_by(turns.c.state)
+_STATES = select(turns.c.state, func.count().label("n")).where(_OWN).group_by(turns.c.state)
 _SECONDS = case((answers.c.seconds > _LONGEST, _LONGEST), else_=answers.c.seconds)
 _IS_RECENT = and_(turns.c.number >= bindparam("recent"), answers.c.seconds.is_not(None))
 _GIVEN = (
@@ -108,7 +108,7 @@ _PRACTICE = (
 _HAS_HAD = exists().where(_OWN, turns.c.task == tasks.c.id, turns.c.state != State.EXCLUDED)
 _IS_KNOWN = exists().where(questions.c.task == tasks.c.id, questions.c.truth.is_not(None))
 _FREE = (
-    select(tasks.c.kind, func.count())
+    select(tasks.c.kind, func.count().label("n"))
     .where(~_HAS_HAD, or_(tasks.c.free > 0, and_(tasks.c.kind != Kind.MAIN, _IS_KNOWN)))
     .group_by(tasks.c.kind)
 )

@@ -37,6 +37,7 @@ def test_a_campaign_has_its_options_and_the_parts_of_the_folder(create: Runner, 
         pets, {"pets/consent.md": "We keep your votes.\nYou may leave.\n", "pets/benchmark.json": '{"name": "Cats?"}'}
     )
     write_files(pets, {"pets/examples/cat/a.png": picture(9, "PNG"), "pets/examples/dog/b.jpg": picture(10)})
+    write_files(pets, {"pets/hierarchy.csv": "child,parent\npet,animal\ncat,pet\ndog,pet\n"})
     options = ["--per-question", "3", "--stop", "0.05,0.95", "--golden-share", "0.25", "--practice", "1"]
     options += ["--bar", "0.75", "--seed", "7", "--original", "pets/original.csv"]
     result = create(*options)
@@ -58,6 +59,7 @@ def test_a_campaign_has_its_options_and_the_parts_of_the_folder(create: Runner, 
         assert (campaign.name, campaign.consent, campaign.bar) == ("Cats?", "We keep your votes.\nYou may leave.", 0.75)
         assert (campaign.at_least, campaign.original_votes, campaign.settings) == (None, True, {"name": "Cats?"})
         assert [len(one.examples) for one in shown_classes(campaign)] == [1, 1]
+        assert [one.path for one in shown_classes(campaign)] == [(0, 1), (0, 1)]
     assert [row.kind for row in rows(schema.tasks)].count("practice") == 1
     assert {(row.name, row.sha256, row.original) for row in rows(schema.images)} == {
         (f"{number}.png", hashlib.sha256(picture(number, "PNG")).hexdigest(), 0) for number in range(8)

@@ -29,8 +29,9 @@ export function step() {
 
 // Images done and left; null if that is not known.
 export function words() {
-  if (!known?.left) return null;
+  if (!known) return null;
   const { done, left, pace } = known;
+  if (!left) return `${number(done)} done`;
   const time = pace === null ? "" : `, about ${duration(left * pace)} at this pace`;
   return `${number(done)} done, at most ${number(left)} left for you${time}`;
 }

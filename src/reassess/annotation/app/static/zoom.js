@@ -72,6 +72,7 @@ function showRow() {
 // `answered` gets the answer whose button was pressed; `closed` is called when the dialog closes.
 export function watch(answered, closed) {
   dialog.addEventListener("close", () => {
+    if (isOpen()) return; // opened again before the event came
     before = null;
     view.replaceChildren();
     for (const button of asked.querySelectorAll("button")) button.setAttribute("aria-pressed", "false");
@@ -82,7 +83,9 @@ export function watch(answered, closed) {
   dialog.addEventListener("click", ({ target }) => {
     const button = target.closest("button");
     if (button?.dataset.zoom) enlarge(Number(button.dataset.zoom));
-    if (button?.dataset.answer) answered(Number(button.dataset.answer));
+    if (!button?.dataset.answer) return;
+    view.focus(); // as on the page, where the next class gets the focus
+    answered(Number(button.dataset.answer));
   });
   view.addEventListener("wheel", (event) => {
     event.preventDefault();

@@ -121,8 +121,8 @@ def create(
     TASKS may also be candidates, which become tasks. CAMPAIGN is a new SQLite file, or an empty database on a
     server: postgresql://USER@HOST/DATABASE. Experts answer golden questions too, which measures raters. The
     benchmark folder has the images, and may have golden.csv (experts' answers), consent.md (a text that people must
-    agree to), examples/ (folders with up to three images of a class) and hierarchy.csv. A hash of each image is stored, and a
-    changed image is not shown.
+    agree to), examples/ (folders with up to three images of a class) and hierarchy.csv (to offer similar classes).
+    A hash of each image is stored, and a changed image is not shown.
     """
     check_packages("annotate", "campaigns")
     if bar is not None and not practice:
@@ -217,9 +217,9 @@ def _consent(call: Call, folder: Path | None) -> str:
 
 def _hierarchy(call: Call, parts: CampaignParts) -> Hierarchy | None:
     source = parts.benchmark.sources.get("hierarchy")
-    return (
-        None if source is None else read_hierarchy(call.read("hierarchy", Path(source)), parts.tasks.questions.classes)
-    )
+    if source is None:
+        return None
+    return read_hierarchy(call.read("hierarchy", Path(source)), parts.tasks.questions.classes)
 
 
 def _examples(parts: CampaignParts, plan: "CampaignPlan") -> "Sequence[ExampleImage]":

@@ -35,7 +35,7 @@ from reassess.annotation import (
     suggest,
 )
 from reassess.annotation.store.log_file import LogFile
-from reassess.annotation.store.shown_items import golden_truths
+from reassess.annotation.store.shown_items import golden_truths, image_addresses
 from reassess.core import KNOWN_ANSWERS, StopRule
 from tests.annotation.postgresql import new_database, running_server
 
@@ -186,7 +186,8 @@ def test_times_do_not_tell_golden_tasks(row: Any, tmp_path: Path, where: str) ->
         rules = Rules(per_question=5, stop=StopRule(0.01, 0.99), golden_share=0.5)
         create_campaign(address, replace(plan_of_golden_and_stop(2_000), rules=rules))
         campaign = open_campaign(address)
-        golden = {image for image, _ in golden_truths(campaign)}
+        addresses = {name: address for address, name in image_addresses(campaign).items()}
+        golden = {addresses[image] for image, _ in golden_truths(campaign)}
         took: dict[str, dict[bool, list[float]]] = {}
         for number in range(5):
             person = add_person(campaign, f"rater {number}")

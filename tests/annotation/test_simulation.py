@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reassess.annotation import Campaign, Simulation, image_addresses, simulate, truth_of_campaign
+from reassess.annotation import Campaign, Simulation, export_votes, image_addresses, simulate, truth_of_campaign
 from reassess.core import LabelSets, StopRule
 from tests.annotation.campaigns import CLASSES, NO, NOW, campaign_at, give, turn_of, vote_on_all
 from tests.helpers import code_of
@@ -65,18 +65,25 @@ def test_the_work_of_people_stays_and_their_questions_are_not_judged(path: Path)
 
 def test_labels_or_golden_questions_are_the_truth(path: Path) -> None:
     campaign = campaign_at(path, (6,) * 60)
-    addresses = image_addresses(campaign)
-    names = tuple(addresses.values())
+    names = tuple(image_addresses(campaign).values())
     truth, again = truth_of_campaign(campaign, seed=3), truth_of_campaign(campaign, seed=3)
-    main = [address for address, name in addresses.items() if name.startswith("m")]
-    found = [truth(address, class_id) for address in main for class_id in range(6)]
-    assert found == [again(address, class_id) for address in main for class_id in range(6)]
+    main = [name for name in names if name.startswith("m")]
+    found = [truth(name, class_id) for name in main for class_id in range(6)]
+    assert found == [again(name, class_id) for name in main for class_id in range(6)]
     assert 0.3 < np.mean(found) < 0.5  # as often as 2 of 5 golden questions
     labels = LabelSets(names, np.arange(len(names) + 1), np.full(len(names), 2), CLASSES)
     by_labels = truth_of_campaign(campaign, labels)
-    assert {(class_id, by_labels(address, class_id)) for address in addresses for class_id in (1, 2)} == {
-        (1, False),
-        (2, True),
-    }
+    assert {(class_id, by_labels(name, class_id)) for name in names for class_id in (1, 2)} == {(1, False), (2, True)}
     few = LabelSets(names[:1], np.arange(2), np.array([2]), CLASSES)
     assert code_of(truth_of_campaign, campaign, few) == "missing-labels"
+
+
+def test_campaigns_with_equal_seeds_get_equal_votes(tmp_path: Path) -> None:
+    tables = []
+    for name in ("one.db", "two.db"):
+        campaign = campaign_at(tmp_path / name, (2,) * 9)
+        run(campaign, *[CAREFUL] * 3)
+        votes = export_votes(campaign).votes
+        tables.append((votes.items.images, votes.item_ids.tolist(), votes.rater_ids.tolist(), votes.answer_ids.tolist()))
+        campaign.close()
+    assert tables[0] == tables[1]

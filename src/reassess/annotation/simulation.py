@@ -24,7 +24,7 @@ from reassess.core import KNOWN_ANSWERS, USUAL_THRESHOLD, VALIDITY, LabelSets, S
 from reassess.errors import DataError
 
 Matrix = Sequence[Sequence[float]]  # probability of no, maybe and yes to invalid, and to valid classes
-Truth = Callable[[str, int], bool]  # whether a class is valid, by the address of its image and the class id
+Truth = Callable[[str, int], bool]  # whether a class is valid, by image name and class id
 _CORRECT = (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)
 _LOOK_AGAIN = 30.0  # seconds after which a page asks again for a task
 
@@ -138,6 +138,7 @@ class _Rater:
     ) -> None:
         self.campaign, self.number, (self.person, self.matrix) = campaign, number, own
         self.truth, self.seed, self.seconds = truth, seed, seconds
+        self.image_names = image_addresses(campaign)
         self.chance = Random(f"{seed} {number}")
         self.turn: Turn | None = None  # on the screen
         self.held: Turn | None = None  # fetched meanwhile, as the page does
@@ -159,14 +160,14 @@ class _Rater:
         times = [self.chance.expovariate(1 / self.seconds) if self.seconds else 0.0 for _ in rows]
         self.turn, self.worked = turn, self.worked + sum(times)
         self.given = [
-            GivenAnswer(row.question, self._answer(turn.image, row.class_id), took, row.revision)
+            GivenAnswer(row.question, self._answer(self.image_names[turn.image], row.class_id), took, row.revision)
             for row, took in zip(rows, times, strict=True)
         ]
         return now + sum(times)
 
-    def _answer(self, address: str, class_id: int) -> int:
-        own = Random(f"{self.seed} {self.number} {address} {class_id}")
-        return own.choices(range(len(KNOWN_ANSWERS)), self.matrix[self.truth(address, class_id)])[0]
+    def _answer(self, image: str, class_id: int) -> int:
+        own = Random(f"{self.seed} {self.number} {image} {class_id}")
+        return own.choices(range(len(KNOWN_ANSWERS)), self.matrix[self.truth(image, class_id)])[0]
 
 
 def _result(
@@ -187,7 +188,7 @@ def _result(
         is_measured = any(rater.confusion.any() for rater in progress.raters)
         scores = _scores(campaign, exported, is_measured=is_measured)
         is_new = before.find(scores.questions) < 0  # people answered by another truth
-        label, valid = (scores.values >= threshold)[is_new], _truths(campaign, scores, truth)[is_new]
+        label, valid = (scores.values >= threshold)[is_new], _truths(scores, truth)[is_new]
     return Simulation(
         raters=len(raters),
         failed=sum(one.stage == "failed" and one.id in people for one in progress.raters),
@@ -219,12 +220,11 @@ def _scores(campaign: Campaign, exported: Exported, *, is_measured: bool) -> Sco
     ).scores
 
 
-def _truths(campaign: Campaign, scores: Scores, truth: Truth) -> npt.NDArray[np.bool_]:
+def _truths(scores: Scores, truth: Truth) -> npt.NDArray[np.bool_]:
     """Whether each class with a score is valid."""
-    address = {name: address for address, name in image_addresses(campaign).items()}
-    asked = scores.questions
-    columns = zip(asked.image_ids.tolist(), asked.class_ids.tolist(), strict=True)
-    return np.array([truth(address[asked.images[image]], class_id) for image, class_id in columns], bool)
+    questions = scores.questions
+    columns = zip(questions.image_ids.tolist(), questions.class_ids.tolist(), strict=True)
+    return np.array([truth(questions.images[image], class_id) for image, class_id in columns], bool)
 
 
 def check_matrix(matrix: Matrix) -> None:
@@ -246,13 +246,12 @@ def truth_of_campaign(campaign: Campaign, labels: LabelSets | None = None, *, se
     golden = golden_truths(campaign)
     share = sum(golden.values()) / len(golden) if golden else 0.5
     if labels is None:
-        return lambda address, class_id: golden.get(
-            (address, class_id), Random(f"{seed} {address} {class_id}").random() < share
+        return lambda image, class_id: golden.get(
+            (image, class_id), Random(f"{seed} {image} {class_id}").random() < share
         )
     valid = {}
-    names = image_addresses(campaign)
-    rows = labels.find(tuple(names.values()))
-    for (address, name), row in zip(names.items(), rows.tolist(), strict=True):
+    names = tuple(image_addresses(campaign).values())
+    for name, row in zip(names, labels.find(names).tolist(), strict=True):
         if row < 0:
             raise DataError(
                 "missing-labels",
@@ -260,5 +259,5 @@ def truth_of_campaign(campaign: Campaign, labels: LabelSets | None = None, *, se
                 found=name,
                 fix="use labels of all images",
             )
-        valid[address] = set(labels.indices[labels.indptr[row] : labels.indptr[row + 1]].tolist())
-    return lambda address, class_id: class_id in valid[address]
+        valid[name] = set(labels.indices[labels.indptr[row] : labels.indptr[row + 1]].tolist())
+    return lambda image, class_id: class_id in valid[image]

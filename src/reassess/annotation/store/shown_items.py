@@ -97,11 +97,11 @@ def image_addresses(campaign: Campaign) -> dict[str, str]:
 
 
 def golden_truths(campaign: Campaign) -> dict[tuple[str, int], bool]:
-    """The known truths of golden questions, by address of the image and class id."""
-    known = select(images.c.address, questions.c.class_id, questions.c.truth).where(questions.c.truth.is_not(None))
+    """The known truths of golden questions, by image and class id."""
+    known = select(images.c.name, questions.c.class_id, questions.c.truth).where(questions.c.truth.is_not(None))
     with reading(campaign.engine) as connection:
         rows = connection.execute(known.select_from(questions.join(tasks).join(images)))
-        return {(row.address, row.class_id): bool(row.truth) for row in rows}
+        return {(row.name, row.class_id): bool(row.truth) for row in rows}
 
 
 def mark_of(campaign: Campaign) -> str:

@@ -84,6 +84,7 @@ def test_campaigns_with_equal_seeds_get_equal_votes(tmp_path: Path) -> None:
         campaign = campaign_at(tmp_path / name, (2,) * 9)
         run(campaign, *[CAREFUL] * 3)
         votes = export_votes(campaign).votes
-        tables.append((votes.items.images, votes.item_ids.tolist(), votes.rater_ids.tolist(), votes.answer_ids.tolist()))
+        columns = votes.item_ids, votes.rater_ids, votes.answer_ids, votes.seconds
+        tables.append([votes.items.images, *(column.tolist() for column in columns)])
         campaign.close()
     assert tables[0] == tables[1]

@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from random import Random
 from typing import Any
 
@@ -156,7 +157,8 @@ class _Rater:
         if not turn.practice:
             following = next_turn(self.campaign, self.person, now, held=[turn.task])
             self.held = following if isinstance(following, Turn) else None
-        rows = [row for row in turn.rows if row.answer is None]
+        # Rows come in an order that differs between equal campaigns.
+        rows = sorted((row for row in turn.rows if row.answer is None), key=attrgetter("class_id"))
         times = [self.chance.expovariate(1 / self.seconds) if self.seconds else 0.0 for _ in rows]
         self.turn, self.worked = turn, self.worked + sum(times)
         self.given = [

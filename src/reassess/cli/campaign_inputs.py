@@ -58,6 +58,14 @@ class CampaignParts:
         golden = () if self.golden_tasks is None else self.golden_tasks.questions.images
         return tuple(dict.fromkeys((*self.tasks.questions.images, *golden)))
 
+    @property
+    def golden_sample(self) -> Sample | None:
+        """The golden images that were drawn at random; None if there are none."""
+        if self.golden_tasks is None or self.sample is None:
+            return None
+        rows = self.sample.rows_of(self.golden_tasks.questions.images)
+        return self.sample.part(np.unique(rows[rows >= 0])) if (rows >= 0).any() else None
+
     def renamed(self, names: Mapping[str, str]) -> "CampaignParts":
         """The same parts with other names for `images`."""
 

@@ -86,6 +86,15 @@ class Sample:
         """The same sample with other names for the images, one for each."""
         return replace(self, images=tuple(images))
 
+    def part(self, rows: npt.NDArray[np.integer]) -> "Sample":
+        """The images of some rows, with the same probabilities."""
+        return replace(
+            self,
+            images=tuple(self.images[row] for row in rows.tolist()),
+            probabilities=self.probabilities[rows],
+            strata=tuple(self.strata[row] for row in rows.tolist()),
+        )
+
     def reduced(self, is_left: npt.NDArray[np.bool_], *, of: npt.NDArray[np.bool_] | None = None) -> "Sample":
         """The images that are left, such as those with an answer; their probabilities are lower than before.
 
@@ -98,12 +107,8 @@ class Sample:
             for chosen in (np.ones(len(self), np.bool_) if of is None else of, is_left)
         )
         rows = np.flatnonzero(is_left)
-        return replace(
-            self,
-            images=tuple(self.images[row] for row in rows.tolist()),
-            probabilities=self.probabilities[rows] * (after[stratum_ids[rows]] / before[stratum_ids[rows]]),
-            strata=tuple(self.strata[row] for row in rows.tolist()),
-        )
+        left, own = self.part(rows), stratum_ids[rows]
+        return replace(left, probabilities=left.probabilities * (after[own] / before[own]))
 
     def _at(self, row: int) -> str:
         return f"image {self.images[row]}"

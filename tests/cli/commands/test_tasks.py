@@ -124,6 +124,21 @@ def test_golden_questions_without_answers_are_in_no_task(questions: Path, run: R
     assert (odd.code, odd.error) == (1, "missing-column")
 
 
+def test_drawn_golden_questions_are_marked_also_those_with_answers(questions: Path, run: Runner) -> None:
+    """Each of two images is drawn by some seed; experts know one of them."""
+    write_files(questions, {"pets/golden.csv": "image,class,rater,answer\nb.png,mug,ann,no\nb.png,cup,ann,yes\n"})
+    drawn = {}
+    for seed in range(9):
+        options = ["--benchmark", "pets", "--golden", "2", "--seed", str(seed), "--force"]
+        output_of(run(*ARGV, *options))
+        lines = [json.loads(line) for line in Path("tasks.jsonl").read_text().splitlines()]
+        golden = {line["image"] for line in lines[1:] if line.get("golden")}
+        drawn[tuple(sorted(golden))] = {line["image"] for line in lines[1:]}
+        assert lines[0]["sample"]["seed"] == seed
+        assert {line["probability"] for line in lines[1:] if line.get("golden")} == {0.5}
+    assert drawn == {("a.png",): {"a.png"}, ("b.png",): {"a.png", "b.png"}}
+
+
 def test_golden_questions_alone_are_no_tasks(questions: Path, run: Runner) -> None:
     write_files(questions, {"pets/golden.csv": GOLDEN_ASKED, "few.csv": "image,class\na.png,cat\n"})
     result = run("tasks", "few.csv", "--benchmark", "pets", "-o", "tasks.jsonl")
@@ -179,6 +194,8 @@ def test_earlier_votes_that_do_not_tell_are_refused(
         ([*ARGV, "--seconds", "no-times.csv"], 1, "missing-seconds"),
         ([*ARGV, "--benchmark", "shop"], 1, "unknown-class"),
         (["tasks", "golden.csv", "-o", "tasks.jsonl"], 1, "not-candidates"),
+        ([*ARGV, "--golden", "99"], 1, "all-golden"),
+        ([*ARGV, "--seed", "1"], 2, "--seed needs --golden N."),
         (["tasks", "old.jsonl", "-o", "tasks.jsonl"], 1, "not-candidates"),
     ],
 )

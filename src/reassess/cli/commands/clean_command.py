@@ -242,13 +242,13 @@ def _share_in_words(noise: LabelNoise) -> str:
 
 def _unused_in_words(checked: CheckedLabels) -> str:
     """Why checked labels do not correct the share of wrong labels, and what would."""
-    some = f"{checked.checked:,} labels were checked, {checked.wrong:,} of them wrong"
-    how = "reassess tasks DETAILS --golden N draws golden questions from all labels (DETAILS: clean --details)"
-    if not checked.drawn:
-        return f"{some}; they have no probability of being drawn, so they say nothing about other labels: {how}"
+    why = "they have no probability of being drawn, so they say nothing about other labels"
+    if checked.drawn:
+        part = f"{percent(checked.covered)} % of the labels"
+        why = f"{checked.drawn:,} were drawn at random, but from {part}, so they do not give the share of all"
     return (
-        f"{some}; {checked.drawn:,} were drawn at random, from {percent(checked.covered)} % of the labels, so they do "
-        f"not give the share among all: {how}"
+        f"{checked.checked:,} labels were checked, {checked.wrong:,} of them wrong; {why}\n"
+        "to draw from all labels: clean --details ALL, then reassess tasks ALL --golden N"
     )
 
 

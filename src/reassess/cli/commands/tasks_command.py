@@ -16,6 +16,7 @@ from reassess.cli.options import STOP, ParsedType, benchmark_option, output_opti
 from reassess.cli.part_inputs import PartReader, find_part
 from reassess.cli.screen import print_table
 from reassess.core import ORIGINAL_SOURCE, Benchmark, Candidates, Effort, LabelSets, StopRule, Tasks, Votes
+from reassess.core.items import as_questions
 from reassess.data import read_votes
 from reassess.errors import DataError, at
 from reassess.formats import read_candidates, read_hierarchy, write_tasks
@@ -94,7 +95,7 @@ def _seconds(text: str) -> float | Path:
     help="Draw about N golden questions, which experts answer too; or experts' answers or golden questions, which are "
     "not put into tasks; or none.  [default: the benchmark's]",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the draw.")
+@click.option("--seed", type=click.IntRange(0), help="Seed of the draw of golden questions.  [default: 0]")
 @call_options
 def tasks(
     call: Call,
@@ -106,7 +107,7 @@ def tasks(
     stop: StopRule | None,
     benchmark: Benchmark | None,
     golden: int | str | None,
-    seed: int,
+    seed: int | None,
 ) -> None:
     """Group candidates into tasks, and estimate the work.
 
@@ -114,15 +115,20 @@ def tasks(
     benchmark folder, or because they are often candidates for the same images. Every question is in exactly one task,
     except golden ones of earlier experts: the campaign mixes them in. Drawn golden questions are marked in the file.
     """
+    if seed is not None and not isinstance(golden, int):
+        raise click.UsageError("--seed needs --golden N.")
     call.check_output(output, TASK_SUFFIXES, "tasks", benchmark=benchmark)
     images_of, given, experts, original = _read(call, candidates, benchmark, golden)
     asked = given.questions
     source = images_of.sources.get("hierarchy")
     tree = None if source is None else read_hierarchy(call.read("hierarchy", Path(source)), asked.classes)
+    sample = draw_golden(given, golden, original=original, seed=seed or 0) if isinstance(golden, int) else None
+    if sample is not None and experts is not None:  # drawn questions are in the file, also those with answers
+        items = as_questions(experts.items)
+        experts = experts.restrict(np.flatnonzero(sample.rows_of(items.images)[items.image_ids] < 0))
     made = make_tasks(asked, size=per_task, hierarchy=tree, golden=experts)
     golden_count = len(asked) - len(made.questions)
-    if isinstance(golden, int):
-        made = made.with_golden(draw_golden(given, golden, original=original, seed=seed))
+    made = made if sample is None else made.with_golden(sample)
     drawn = made.only(made.golden_rows)
     if golden_count and not len(made):
         raise DataError(

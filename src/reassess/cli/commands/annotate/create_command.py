@@ -265,10 +265,9 @@ def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: Campa
         tasks = f"{counted(len(golden), 'task')}, {counted(len(plan.truth), 'question')}"
         practice = f", {counted(practised, 'task')} for practice" if practised else ""
         call.tell(f"golden: {tasks} ({known:,} answered by experts){practice}")
-        if parts.sample is not None:
-            of_sample = golden.with_golden(parts.sample)
-            drawn = len(of_sample.only(of_sample.golden_rows).questions)
-            call.tell(f"golden, drawn at random: {sample_in_words(parts.sample, drawn)}")
+        if (sample := parts.golden_sample) is not None:
+            is_drawn = golden.with_golden(sample).golden_rows
+            call.tell(f"golden, drawn at random: {sample_in_words(sample, len(golden.only(is_drawn).questions))}")
         if plan.golden_split:
             call.tell(
                 f"experts disagree on {counted(plan.golden_split, 'golden question')}: a class is valid if more than "

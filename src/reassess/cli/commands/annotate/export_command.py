@@ -52,6 +52,7 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
             "questions": len(exported.votes.items),
             "raters": len(raters),
             "golden_votes": len(exported.golden or ()),
+            "golden_drawn": len(exported.sample or ()),
             "rater_golden_votes": len(exported.rater_golden or ()),
             "suggestions": len(exported.suggestions),
             **{
@@ -65,6 +66,8 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
     for whose, votes in (("experts", exported.golden), ("raters", exported.rater_golden)):
         if votes is not None:
             call.tell(f"golden: {counted(len(votes), 'vote')} by {whose}")
+    if exported.sample is not None:
+        call.tell(f"golden, drawn at random: {counted(len(exported.sample), 'image')}, with probability and stratum")
     if exported.suggestions:
         call.tell(counted(len(exported.suggestions), "suggested class", "suggested classes"))
     not_exported = {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from reassess.core import KNOWN_ANSWERS, Benchmark, Classes
+from reassess.core import KNOWN_ANSWERS, USUAL_THRESHOLD, Benchmark, Classes
 from reassess.data import check_place
 from reassess.data.benchmark_folders import one_place, places_of_parts
 from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings, write_settings
@@ -102,13 +102,13 @@ def _parts(
 ) -> dict[str, tuple[Callable[..., None], Any]]:
     """Return the writer and content of each file. The folder keeps its settings, except those of the votes.
 
-    Another folder remembers where the images of the campaign are.
+    A new folder has the usual threshold, and one without the images remembers where they are.
     """
     classes = cast("Questions", exported.votes.items).classes
     stop = campaign.rules.stop
     of_votes = {"answers": list(KNOWN_ANSWERS), "stop": None if stop is None else [stop.low, stop.high]}
     images = {"images": _place_of_images(campaign.images, folder)}
-    all_of_them = {**campaign.settings, **images, **settings, **of_votes}
+    all_of_them = {"threshold": USUAL_THRESHOLD, **campaign.settings, **images, **settings, **of_votes}
     suggested = exported.suggestions
     people = {"people": [one.people for one in suggested]}
     states: dict[str, list[Any]] = {

@@ -19,6 +19,7 @@ _PIPED = 100  # columns, if the output is not a terminal
 # Lines break at white space. A blank inside a number becomes another character; in a name, white space that takes no
 # room marks where it may break: after a sign that joins words.
 _BLANK, _NO_BREAK = "\ue000", re.compile(r"(?<=\d) (?=%)|(?<=sha256) |(?<=[=<>]) (?=[\d.])| (?=[=<>]+ [\d.])")
+_OPTION = re.compile(r"(?<= )--?[a-z][a-z-]* (?=[^- ])")
 _BREAK, _JOINTS = "\x1f", re.compile(r"(?<=\w[-_/])(?=\D)|(?<=/)")
 # What is bold stands between two signs that take no room.
 _BOLD, _BOLD_END = "\x01", "\x02"
@@ -51,9 +52,12 @@ def say(text: str, *, err: bool = False) -> None:
 
 
 def say_command(text: str) -> None:
-    """Print a command of the shell, whose lines go on after a backslash, so that it can be copied."""
-    line = plain(text)
-    _print(lambda width: line if len(line) <= width else " \\\n".join(_broken(line, width - 2)))
+    """Print a command of the shell, whose lines go on after a backslash, so that it can be copied.
+
+    An option and its value stay together.
+    """
+    line = _OPTION.sub(lambda found: found[0].replace(" ", _BLANK), plain(text))
+    _print(lambda width: " \\\n".join(_broken(line, width if len(line) <= width else width - 2)))
 
 
 def _print(drawn: Callable[[int], str], *, err: bool = False) -> None:
@@ -64,7 +68,7 @@ def _print(drawn: Callable[[int], str], *, err: bool = False) -> None:
 def _broken(line: str, width: int) -> list[str]:
     """The parts of a line, all but the first moved in; "97.5 %" and "p = 0.5" stay together."""
     if len(line) <= width:
-        return [line]
+        return [line.replace(_BLANK, " ")]
     indent = " " * (len(line) - len(line.lstrip()) + 2)
     kept = _NO_BREAK.sub(_BLANK, line)
     parts = wrap(kept, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [""]

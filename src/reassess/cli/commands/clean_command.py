@@ -114,7 +114,7 @@ def clean(
     cleaning = kept.find(held_out, method, checked, _load_sample(judges.files, judges.benchmark))
     shown = outputs.write(call, cleaning, how)
     if not outputs.lists_kept and not cleaning.kept.all():
-        call.next("tasks", output, *benchmark_words(benchmark), "-o", free_name("tasks.jsonl"))
+        _next(call, output, benchmark)
     if call.json:
         results = {**outputs.to_json(shown), **kept.to_json(method), "repetitions": held_out.repetitions}
         call.print_document("clean", {**results, **cleaning.to_json()})
@@ -126,6 +126,14 @@ def clean(
     if checked is not None and checked.by_experts is not None and checked.by_experts.note is not None:
         call.note(checked.by_experts.note)
     call.note_hashes("predictions", "original", "golden", "folds", "duplicates")
+
+
+def _next(call: Call, output: Path, benchmark: Benchmark | None) -> None:
+    """Let people check the labels: in a campaign, if the images are known."""
+    if benchmark is None or "images" not in benchmark.sources:
+        call.next("tasks", output, *benchmark_words(benchmark), "-o", free_name("tasks.jsonl"))
+    else:
+        call.next("annotate", "create", free_name(f"{output.stem}.db"), output, *benchmark_words(benchmark))
 
 
 def _refuse_other_answers(original: LabelSets, files: Mapping[str, Path], answers: Votes | None) -> None:

@@ -1,5 +1,6 @@
 """`reassess annotate export`: the folder, what is not exported, and the command that makes labels."""
 
+import json
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -7,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from reassess import annotation
-from reassess.data import read_labels, read_votes
-from tests.helpers import Run, Runner, document_of, message_of, output_of
+from reassess.data import open_benchmark, read_labels, read_votes
+from tests.helpers import Run, Runner, document_of, message_of, output_of, results_of
 
 GOLDEN = ("--golden-share", "0.9")
 
@@ -49,7 +50,7 @@ def test_next_step_makes_labels(export: Runner, run: Runner) -> None:
         "golden: 8 votes by experts",
         "golden: 16 votes by raters",
         "next: reassess aggregate --benchmark rated -o rated/scores.npz && "
-        "reassess labels --benchmark rated -o rated/labels.json --threshold 0.8",
+        "reassess labels --benchmark rated -o rated/labels.json",
     ]
     sets = labels_by(next_of(result), run)
     assert sets == {f"{number}.png": frozenset({0}) for number in range(8)}  # the last four keep the original label
@@ -69,12 +70,12 @@ def test_next_step_makes_labels(export: Runner, run: Runner) -> None:
 
 
 @pytest.mark.parametrize(
-    ("made", "settings", "aggregate", "labels"),
+    ("made", "settings", "aggregate"),
     [
-        (("--golden", "none"), "{}", "", " --threshold 0.8"),
-        (("--golden-share", "0"), "{}", " --golden none", " --threshold 0.8"),  # no rater was measured
-        ((*GOLDEN, "--original", "pets/original.csv"), "{}", " --original rated/original.csv", " --threshold 0.8"),
-        (GOLDEN, '{"threshold": 0.6}', "", ""),
+        (("--golden", "none"), "{}", ""),
+        (("--golden-share", "0"), "{}", " --golden none"),  # no rater was measured
+        ((*GOLDEN, "--original", "pets/original.csv"), "{}", " --original rated/original.csv"),
+        (GOLDEN, '{"threshold": 0.6}', ""),
     ],
 )
 def test_next_step_follows_the_campaign(
@@ -84,14 +85,14 @@ def test_next_step_follows_the_campaign(
     made: tuple[str, ...],
     settings: str,
     aggregate: str,
-    labels: str,
 ) -> None:
     (pets / "pets/benchmark.json").write_text(settings)
     line = next_of(export(made=made))
     assert line == (
         f"reassess aggregate --benchmark rated -o rated/scores.npz{aggregate} && "
-        f"reassess labels --benchmark rated -o rated/labels.json{labels}"
+        f"reassess labels --benchmark rated -o rated/labels.json"
     )
+    assert open_benchmark("rated").threshold == json.loads(settings).get("threshold", 0.8)
     assert {f"{number}.png" for number in range(4)} <= set(labels_by(line, run))
 
 
@@ -147,3 +148,20 @@ def test_without_votes_people_are_asked_next(export: Runner) -> None:
         "golden: 8 votes by experts",
         "next: reassess annotate serve pets.db",
     ]
+
+
+def test_the_folder_remembers_where_the_images_are(export: Runner, run: Runner) -> None:
+    """Also where both were moved together; and it says which place is wrong if only the images were."""
+    assert export().code == 0
+    Path("moved").mkdir()
+    for folder in ("pets", "rated"):
+        Path(folder).rename(Path("moved", folder))
+    (images,) = (one for one in results_of(run, "status", "moved/rated")["parts"] if one["part"] == "images")
+    assert (images["source"], images["counts"]) == ("moved/pets/images", {"images": 8})
+    Path("moved/pets").rename("pets")
+    refused = run("scan", "--benchmark", "moved/rated", "-o", "duplicates.csv")
+    assert refused.error == "moved-images"
+    assert run("status", "moved/rated").code == 1
+    settings = Path("moved/rated/benchmark.json")
+    settings.write_text(settings.read_text().replace("../pets/images", str(Path("pets/images").resolve())))
+    assert run("scan", "--benchmark", "moved/rated", "-o", "duplicates.csv").code == 0

@@ -11,7 +11,6 @@ from reassess.cli.call import Call, call_options
 from reassess.cli.campaign_inputs import campaign_argument
 from reassess.cli.help_pages import Command
 from reassess.cli.options import output_option
-from reassess.core import USUAL_THRESHOLD
 from reassess.data import open_benchmark
 from reassess.text import counted
 
@@ -98,6 +97,4 @@ def _make_labels(folder: Path, exported: "Exported", campaign: "Campaign") -> st
     if campaign.original_votes:
         aggregate += ["--original", str(folder / "original.csv")]
     labels = ["reassess", "labels", "--benchmark", str(folder), *output("labels", "labels.json")]
-    if benchmark.threshold is None:
-        labels += ["--threshold", str(USUAL_THRESHOLD)]
     return f"{shlex.join(aggregate)} && {shlex.join(labels)}"

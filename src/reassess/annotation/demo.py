@@ -59,7 +59,10 @@ def draw_images(folder: Path, count: int) -> list[set[int]]:
 
 
 def demo_plan(shapes: Sequence[set[int]]) -> CampaignPlan:
-    """Plan a campaign on images of `draw_images`: one task per image, with all drawn classes. The first images are golden."""
+    """Plan a campaign on images of `draw_images`: one task per image, with all drawn classes.
+
+    The first images are golden.
+    """
     golden = _tasks(range(_GOLDEN))
     asked = golden.questions
     names = [int(asked.images[image].partition(".")[0]) for image in asked.image_ids]

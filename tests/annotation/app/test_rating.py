@@ -192,9 +192,11 @@ def test_what_was_not_shown_is_refused(still_site: Site, route: str, body: dict[
     assert refusal(response) == (400, error)
 
 
-def test_the_number_of_images_left_falls_by_one_with_each_image_golden_or_not(tmp_path: Path) -> None:
+def test_the_number_of_images_left_falls_by_one_with_each_image_golden_or_not(
+    address: str | Path, tmp_path: Path
+) -> None:
     rules = Rules(per_question=2, golden_share=0.5)
-    site = make_site(tmp_path, sizes=(2,) * 8, practice=1, golden=6, rules=rules)
+    site = make_site(tmp_path, address=address, sizes=(2,) * 8, practice=1, golden=6, rules=rules)
     client, progress = site.client("ann"), []
     while task := next_task(client):
         progress.append(client.get("/progress").json())

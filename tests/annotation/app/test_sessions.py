@@ -14,7 +14,7 @@ from reassess.annotation.app import application
 from tests.annotation.app.sites import Site, answers_to, make_site, next_task
 
 
-@pytest.mark.parametrize("path", ["/classes", "/images/0", "/examples/0"])
+@pytest.mark.parametrize("path", ["/classes", "/progress", "/images/0", "/thumbnails/0", "/examples/0"])
 def test_images_and_classes_are_for_those_who_are_signed_in(still_site: Site, path: str) -> None:
     task = next_task(still_site.client("ann"))
     for client in (still_site.client(), forged(still_site)):

@@ -21,7 +21,7 @@ _Body = TypeVar("_Body", bound=Struct)
 _EVERYBODY = ("rater", "expert", "owner")
 _MODULES = (  # imported by the script of the rating page
     *("breaks.js", "class_ranking.js", "class_search.js", "clock.js", "image.js", "keys.js", "outbox.js", "panels.js"),
-    *("progress.js", "rows.js", "server.js", "suggest.js", "tabs.js", "turns.js", "zoom.js"),
+    *("progress.js", "rows.js", "server.js", "settings.js", "suggest.js", "tabs.js", "turns.js", "zoom.js"),
 )
 
 

@@ -1,6 +1,7 @@
 // The keyboard of the rating page. Each row is one shortcut: rate.js does its action, and the help of rate.html shows
 // its name and hint. The action gets the position of the key among the row's keys; of a key that is held, whether it is
 // down. `where` says where a key works: on the page, while the image is enlarged, or both.
+import { remember } from "./settings.js";
 
 const BOTH = ["page", "zoomed"];
 const PAGE = ["page"];
@@ -25,14 +26,10 @@ export const SHORTCUTS = [
 
 const REPEATING = ["move", "pan", "enlarge"]; // actions that a key repeats while it is down
 const SIGNS = { Backspace: "⌫", ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→" };
-const SWITCH = document.querySelector("#keys");
-const SETTING = "reassess keys";
+const SWITCH = remember(document.querySelector("#keys"), "keys", true);
 
 const find = (key, where) => SHORTCUTS.find((one) => one.keys.includes(key) && one.where.includes(where));
 const keyMark = (key) => Object.assign(document.createElement("kbd"), { textContent: SIGNS[key] ?? key });
-
-SWITCH.checked = localStorage.getItem(SETTING) !== "off";
-SWITCH.addEventListener("change", () => localStorage.setItem(SETTING, SWITCH.checked ? "on" : "off"));
 
 // `pressed` gets an action, what its function gets, and the target of the event; it returns whether it did something.
 export function listen(actions, pressed) {

@@ -20,6 +20,12 @@ export function showPanel(name) {
   announce(shown.querySelector("h2").textContent);
 }
 
+// Show what is wrong, when nothing can be done but to load the page again.
+export function showTrouble(text) {
+  document.querySelector("#trouble").textContent = text;
+  showPanel("trouble");
+}
+
 export const isRating = () => !rating.hidden;
 export const isShown = (name) => !document.querySelector(`[data-panel="${name}"]`).hidden;
 

@@ -1,6 +1,6 @@
 // How far a rater is: images done and left, the time that these take, and a summary at the end.
 //
-// The server counts. Between its answers the page counts on, since each image is one less: golden or not.
+// The server counts. Between its answers the page counts on, since each image is one less.
 import { get } from "./server.js";
 
 const EVERY = 10; // images between two answers of the server

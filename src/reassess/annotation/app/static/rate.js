@@ -7,10 +7,11 @@ import { lap } from "./clock.js";
 import * as image from "./image.js";
 import { listen, showShortcuts } from "./keys.js";
 import { Outbox } from "./outbox.js";
-import { announce, isRating, isShown, showNotice, showPanel, showRating, showUnsent } from "./panels.js";
+import { announce, isRating, isShown, showNotice, showPanel, showRating, showTrouble, showUnsent } from "./panels.js";
 import * as progress from "./progress.js";
 import { Rows } from "./rows.js";
 import { get, NO_CONNECTION, post, Refused, SignedOut } from "./server.js";
+import { remember } from "./settings.js";
 import { suggest } from "./suggest.js";
 import { watchTabs } from "./tabs.js";
 import { Turns } from "./turns.js";
@@ -22,14 +23,13 @@ const SLOW = 300; // milliseconds after which the page says that it is waiting
 const SOON = 250; // milliseconds from the last answer to the next image, if the page goes on by itself
 const MOST_BACK = 8; // images
 const [NO, YES] = [0, 2];
-const ADVANCE = "reassess advance"; // name of the setting
 
 const find = (selector) => document.querySelector(selector);
 const PRACTICE = Number(find("meta[name=practice]").content); // images of the practice round
 const next = find("#next");
 const restButton = find("[data-action=rest]");
 const stage = find("#stage");
-const advances = find("#advance"); // the switch
+const advances = remember(find("#advance"), "advance", false);
 
 const classes = new Map();
 const rows = new Rows((row, value) => give([[row, value]]), showChosen);
@@ -54,10 +54,7 @@ async function load() {
     pause = 1;
     if (!isHere) return;
     progress.renew().then(showStage);
-    if (found.reason) {
-      rest(found.reason);
-      return;
-    }
+    if (found.reason) return rest(found.reason);
     show(found);
     if (!found.practice) turns.fetchAfter(found);
     else if (found.isOver) await reveal();
@@ -85,10 +82,8 @@ function rest(why) {
 function fail(error) {
   if (!isHere) return;
   if (error instanceof SignedOut) showPanel("signed-out");
-  else if (error instanceof Refused) {
-    find("#trouble").textContent = error.message;
-    showPanel("trouble");
-  } else {
+  else if (error instanceof Refused) showTrouble(error.message);
+  else {
     showNotice("");
     showPanel("offline");
     pause = Math.min(2 * pause, LATE);
@@ -193,10 +188,8 @@ async function advanceSoon() {
   await advance();
 }
 
-function showStorageError() {
-  find("#trouble").textContent = "This browser cannot save answers: its storage is full, or turned off for this page.";
-  showPanel("trouble");
-}
+const showStorageError = () =>
+  showTrouble("This browser cannot save answers: its storage is full, or turned off for this page.");
 
 async function advance() {
   if (!rows.isComplete) {
@@ -288,12 +281,8 @@ const ACTIONS = {
   help: () => find("#help").showModal(),
 };
 
-const canGoBack = () => isRating() || ["finished", "waiting", "paused"].some(isShown);
-
-function isPossible(action) {
-  if (action === "help") return true;
-  return action === "back" ? canGoBack() : isRating();
-}
+const BETWEEN = ["finished", "waiting", "paused"]; // panels from which a rater can go back
+const isPossible = (action) => action === "help" || isRating() || (action === "back" && BETWEEN.some(isShown));
 
 function pressed(action, key, target) {
   if (!isPossible(action)) return false;
@@ -304,16 +293,12 @@ function pressed(action, key, target) {
 
 // ---- start
 
-function leaveTab() {
+function setHere(isActive) {
+  isHere = isActive;
   clearTimeout(timer);
-  isHere = false;
   zoom.close();
-  showPanel("elsewhere");
-}
-
-function returnToTab() {
-  isHere = true;
-  load();
+  if (isHere) load();
+  else showPanel("elsewhere");
 }
 
 function watchButtons() {
@@ -324,15 +309,13 @@ function watchButtons() {
   const others = { "sign-out": () => once(signOut), agree: () => once(agree), reload: () => location.reload() };
   for (const [id, action] of Object.entries(others)) find(`#${id}`).addEventListener("click", action);
   find("#skip-image").addEventListener("close", () => once(sendSkip));
-  advances.checked = localStorage.getItem(ADVANCE) === "on";
-  advances.addEventListener("change", () => localStorage.setItem(ADVANCE, advances.checked ? "on" : "off"));
   zoom.watch((value) => give([[rows.current, value]]), () => isRating() && rows.choose(rows.current));
   listen(ACTIONS, pressed);
 }
 
 async function begin() {
   watchButtons();
-  watchTabs({ left: leaveTab, returned: returnToTab });
+  watchTabs(setHere);
   const person = find("meta[name=person]").content;
   try {
     outbox = await Outbox.open(person, {

@@ -1,0 +1,8 @@
+// Settings that the browser remembers: checkboxes.
+
+export function remember(checkbox, name, isOn) {
+  const key = `reassess ${name}`;
+  checkbox.checked = (localStorage.getItem(key) ?? (isOn ? "on" : "off")) === "on";
+  checkbox.addEventListener("change", () => localStorage.setItem(key, checkbox.checked ? "on" : "off"));
+  return checkbox;
+}

@@ -147,6 +147,72 @@ def test_probabilities_add_up_to_1_without_the_outputs_that_are_no_class(images:
     assert written == pytest.approx(np.array(expected), abs=5e-4)
 
 
+def summed_one_by_one(row: npt.NDArray[np.float32], classes: list[int], count: int) -> list[np.float32]:
+    """The probability of each class, added up in float32 output by output, of outputs with these classes or -1."""
+    sums, total = [np.float32(0)] * count, np.float32(0)
+    for weight, class_id in zip(row, classes, strict=True):
+        if class_id >= 0:
+            sums[class_id] += weight
+    for weight in sums:
+        total += weight
+    with_output = sorted({*classes} - {-1})
+    even = [np.float32((k in with_output) / len(with_output)) for k in range(count)]
+    return [weight / total for weight in sums] if total > 0 else even
+
+
+@pytest.mark.parametrize("kind", ["logits", "probabilities"])
+@pytest.mark.parametrize("batch", [1, 2, 64])
+@pytest.mark.parametrize("seed", range(3))
+def test_probabilities_of_outputs_of_one_class_are_summed(
+    images: Path, tmp_path: Path, kind: str, batch: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    classes = rng.integers(-1, 2, 40).tolist()  # none is a cup
+    given = rng.normal(0, 4, (5, 40)).astype(np.float32)
+    if kind == "probabilities":
+        given = np.exp(given) / np.exp(given).sum(axis=1, keepdims=True)
+        given[4] = np.array(classes) < 0  # all of it outside of the classes
+        given[4] /= given[4].sum()
+    outputs = [rng.choice(["", "-"]) if k < 0 else CLASSES.names[k] for k in classes]
+    rows = {number: given[number - 1] for number in NUMBERS.values()}
+    model = ImageModel("fine", lambda pictures: np.array([rows[number_of(each)] for each in pictures]), outputs=outputs)
+    result = run(images, tmp_path / "out.npy", model, benchmark=Benchmark(classes=CLASSES), batch_size=batch)
+    assert (result.summed, result.outputs, result.without_output) == (True, 40, 1)
+    assert result.without_class == classes.count(-1)
+    best = given[:, np.array(classes) >= 0].max(axis=1, keepdims=True)
+    weights = given if kind == "probabilities" else np.exp(np.minimum(given - best, 0))
+    expected = np.array([summed_one_by_one(row, classes, 3) for row in weights])
+    written = np.load(tmp_path / "out.npy")
+    assert [row.tolist() for row in written] == [
+        expected[NUMBERS[name] - 1].astype(np.float16).tolist()
+        for name in (tmp_path / "out.txt").read_text().splitlines()
+    ]
+
+
+def test_a_list_that_sums_outputs_is_part_of_an_interrupted_run(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(_: str, done: int, total: int) -> None:
+        if done > 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("reassess.proposals.model_runs._SHARD", 1)
+    of: dict[str, Any] = {"benchmark": Benchmark(classes=CLASSES), "batch_size": 1}
+    with pytest.raises(KeyboardInterrupt):
+        run(images, tmp_path / "out.npy", tiled([1, 2, 3], outputs=["cat", "cat", "dog"]), progress=stop, **of)
+    other = tiled([1, 2, 3], outputs={0: "cat", 1: "dog", 2: "dog"})
+    assert fault_of(run, images, tmp_path / "out.npy", other, **of)[0] == "different-run"
+    shutil.rmtree(tmp_path / "out.npy.unfinished")
+    run(images, tmp_path / "out.npy", other, **of)
+    assert np.load(tmp_path / "out.npy")[0] == pytest.approx([0.09, 0.91, 0], abs=1e-3)
+
+
+def test_numbered_outputs_are_those_of_the_model(images: Path, tmp_path: Path) -> None:
+    output, benchmark = tmp_path / "out.npy", Benchmark(classes=CLASSES)
+    assert code_of(run, images, output, tiled([1, 2], outputs={2: "cat"}), benchmark=benchmark) == "out-of-range"
+    assert code_of(run, images, output, tiled([1, 2], outputs=["x", "x"])) == "duplicate-class"
+
+
 @pytest.mark.parametrize(
     ("scores", "outputs", "moved"),
     [

@@ -219,3 +219,25 @@ def test_a_list_of_images_is_not_overwritten_by_the_names_of_the_output(pets: Pa
     result = run("predict", MODEL, "--images", "list.txt", "-o", "list.npy", "--workers", "0", "--force")
     assert (result.code, Path("list.txt").read_text()) == (1, names)
     assert result.err.startswith("Error: output file is also an input\n  where:   list.txt\n")
+
+
+def test_a_table_gives_outputs_of_coarser_classes(pets: Path, run: Runner) -> None:
+    argv = ["python:pet_models:four", "--benchmark", "pets", "--classes", "outputs.csv", "-o", "model.npy"]
+    Path("outputs.csv").write_text("output,class\n1-2,dog\n\n3,cat\n")
+    lines = output_of(run("predict", *argv)).splitlines()
+    assert lines[-3:-1] == [
+        "model.npy: float16 probabilities of 5 images, 3 classes (4 outputs, summed by class), named in model.txt",
+        "model.npy: 1 output is not a class; 1 class has no output",
+    ]
+    cat, dog = np.exp(3), np.exp(1) + np.exp(2)
+    assert np.load("model.npy")[0] == pytest.approx([cat / (cat + dog), dog / (cat + dog), 0], abs=1e-3)
+    for line, error in {
+        "x,cat": "wrong-row",
+        "3-1,cat": "wrong-row",
+        "1": "wrong-row",
+        "1-2,cat\n2,dog": "duplicate-value",
+        "4,cat": "out-of-range",
+        "1,fish": "unknown-class",
+    }.items():
+        Path("outputs.csv").write_text(f"output,class\n{line}\n")
+        assert run("predict", *argv, "--force").error == error, line

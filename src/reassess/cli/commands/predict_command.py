@@ -12,8 +12,8 @@ from reassess.cli.options import benchmark_option, output_option
 from reassess.cli.packages import check_packages
 from reassess.cli.prediction_inputs import own_value
 from reassess.cli.screen import print_table
-from reassess.core import Benchmark
-from reassess.data import has_class_folders
+from reassess.core import Benchmark, benchmark_of
+from reassess.data import has_class_folders, open_images
 from reassess.formats.predictions.output_lists import read_output_classes
 from reassess.proposals import ImagePredictions, ModelSource
 from reassess.proposals import predict as run_models
@@ -127,7 +127,10 @@ def predict(
             progress=progress,
         )
     files = [result.file for result in results]
-    if benchmark is None or "labels" in benchmark.sources:
+    if benchmark is None:
+        are_known = benchmark_of(open_images(images).names).name if images is not None else ""
+        call.next("evaluate", *files, *([] if are_known else ["--labels", "labels.csv"]))
+    elif "labels" in benchmark.sources:
         call.next("evaluate", *files, *benchmark_words(benchmark))
     elif "original" in benchmark.sources or has_class_folders(benchmark):
         page = ["--page", free_name("wrong.html")] if "images" in benchmark.sources else []

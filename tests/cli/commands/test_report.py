@@ -1,7 +1,9 @@
 """`reassess report` makes one page about models, or draws one of its charts."""
 
+import csv
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -164,3 +166,29 @@ def test_the_page_of_two_models_of_imagenet_is_small_and_whole(imagenet: list[st
     assert len(data["explorers"]["classes"]["rows"]["best"]) == 1000
     curves = {row[0] for row in data["tables"]["curve"]["rows"]}
     assert curves == {"imagenet-real-scores, in-sample", "imagenet-real-scores, each image left out"}
+
+
+def test_each_question_of_a_researcher_is_one_command_with_at_most_two_options(
+    imagenet: list[str], run: Runner
+) -> None:
+    """Which model, is the difference real, which mistakes are label errors, a table and an appendix; all agree."""
+    asked = {
+        "model": ["evaluate", *imagenet],
+        "difference": ["compare", *imagenet],
+        "errors": ["evaluate", *imagenet, "--details", "errors.csv"],
+        "table": ["evaluate", *imagenet, "-o", "table.tex"],
+        "appendix": ["report", *imagenet, "--short", "-o", "appendix.html"],
+    }
+    out = {name: output_of(run(*argv)) for name, argv in asked.items()}
+    assert max(sum(word.startswith("-") for word in argv) for argv in asked.values()) <= 2
+    assert out["model"].splitlines()[2].startswith("best.npz")
+    assert out["difference"].startswith("best.npz is better than worst.npz")
+    rows = csv.DictReader(Path("errors.csv").read_text().splitlines())
+    errors = Counter(row["file"] for row in rows if row["label_error"] == "true")
+    page = Path("appendix.html").read_text()
+    assert errors.keys() == set(imagenet)
+    for file, count in errors.items():
+        line = rf"^{file}: {count:,} of [\d,]+ mistakes by original labels are correct by ReaL$"
+        assert re.search(line, out["errors"], re.MULTILINE)
+        assert f"{file} & " in Path("table.tex").read_text()
+        assert f">{count:,}</td>" in page

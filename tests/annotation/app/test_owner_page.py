@@ -61,12 +61,15 @@ def test_votes_are_recounted_after_the_database_was_busy(
 
 
 @pytest.mark.parametrize("stop", [StopRule(0.2, 0.8), None])
-def test_the_page_warns_of_questions_that_a_stop_rule_closes_wrongly(tmp_path: Path, stop: StopRule | None) -> None:
+def test_the_page_warns_of_questions_that_a_stop_rule_closes_wrongly_and_explains_flags(
+    tmp_path: Path, stop: StopRule | None
+) -> None:
     site = make_site(tmp_path, golden=8, rules=Rules(per_question=4, golden_share=0.5, stop=stop))
     for name in ("ann", "ben"):
         site.answer_all(name, lambda row: 2 * (row.class_id % 2))
     sentence = "With the thresholds 0.01 and 0.99, about 4 in 100 of ReaL's closed golden questions had one."
     assert (sentence in words(site)) == (stop is not None)
+    assert "few: under 20 golden votes for one truth, or on under 20 images" in words(site)
 
 
 def test_an_owner_makes_no_link_for_themselves(site: Site) -> None:

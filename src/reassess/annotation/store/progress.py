@@ -38,6 +38,11 @@ from reassess.numeric import BalancedAccuracy
 _HOUR, _DAY, _CENTURY = 3600.0, 86_400.0, 3.2e9  # seconds
 _TENTHS = 10  # of a second: the precision of times
 _LONGEST = 3600.0  # seconds: longer times count as this
+_MEANINGS = {
+    "uninformative": "95 % interval of bits per vote includes 0",
+    "one answer": "99 % of at least 20 votes are the same answer",
+    "few": "under 20 golden votes for one truth, or on under 20 images",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +115,12 @@ class Progress:
     def golden(self) -> int:
         """Number of golden questions, with practice."""
         return self.golden_invalid + self.golden_valid + self.golden_unknown
+
+    @property
+    def flag_notes(self) -> list[str]:
+        """What the flags of the raters mean."""
+        found = {flag for one in self.raters for flag in one.flags}
+        return [f"{flag}: {meaning}" for flag, meaning in _MEANINGS.items() if flag in found]
 
     def to_json(self) -> dict[str, Any]:
         """The object in JSON documents."""

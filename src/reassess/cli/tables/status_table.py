@@ -117,13 +117,6 @@ def _some(examples: Sequence[str], count: int) -> str:
     return ", ".join(shown) + (f" and {count - len(shown):,} more" if count > len(shown) else "")
 
 
-_FLAGS = {
-    "uninformative": "95 % interval of bits per vote includes 0",
-    "one answer": "99 % of at least 20 votes are the same answer",
-    "few": "under 20 golden votes for one truth, or on under 20 images",
-}
-
-
 def print_progress(call: Call, progress: "Progress") -> None:
     """Print the progress of a campaign in lines, and a table of its people."""
     for line in _summary(progress):
@@ -146,9 +139,8 @@ def print_progress(call: Call, progress: "Progress") -> None:
         call.note("an expert without a last answer: the answers came with the campaign")
     if any(one.stage == "failed" and not one.excluded for one in progress.raters):
         call.note("failed: below the bar in practice; an owner can admit them")
-    for flag, why in _FLAGS.items():
-        if any(flag in one.flags for one in progress.raters):
-            call.note(f"{flag}: {why}")
+    for note in progress.flag_notes:
+        call.note(note)
 
 
 def practice_in_words(practice: "PracticeRound") -> Iterator[str]:

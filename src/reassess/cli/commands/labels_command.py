@@ -54,7 +54,7 @@ from reassess.text import counted
     "--details",
     type=OUTPUT,
     metavar="TABLE",
-    help="Write a row for each image whose label set is not its original label alone.",
+    help="Write a row for each changed original label: the new classes, scores and votes.",
 )
 @click.option("--by", type=Choice(["class"]), help="Compare SETS by class too.")
 @match_option

@@ -78,8 +78,8 @@ def report(
     """Write an HTML report, or one chart of it.
 
     Each FILE contains the predictions of one model, as for evaluate. PAGE needs no network and no other file:
-    accuracies with intervals, comparisons, kinds of mistakes, classes, confusions, how good the labels are, and how
-    the report was made; charts give their numbers as CSV.
+    accuracies with intervals, comparisons, label errors, kinds of mistakes, classes, confusions, how good the labels
+    are, and how the report was made; charts give their numbers as CSV.
     """
     if short and (kind is not None or images is not None or judging["tables"]):
         raise click.UsageError("--short goes without --chart, --images and --leaderboard.")

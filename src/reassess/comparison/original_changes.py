@@ -50,7 +50,7 @@ class OriginalChanges(Shown):
         other, none, more = self.counts.values()
         return (
             f"{len(self):,} of {counted(self.images, 'original label')} changed: {other:,} to other classes, "
-            f"{none:,} to none, {more:,} to more classes"
+            f"{none:,} to none, {more:,} to more"
         )
 
     def _list(self) -> Listed:
@@ -177,7 +177,7 @@ def original_changes(labels: LabelSets, original: LabelSets) -> OriginalChanges:
     >>> original = LabelSets.from_lists(["a.png", "b.png", "c.png", "d.png"], [[0], [0], [0], [2]])
     >>> changes = original_changes(labels, original)
     >>> changes
-    3 of 4 original labels changed: 1 to other classes, 1 to none, 1 to more classes
+    3 of 4 original labels changed: 1 to other classes, 1 to none, 1 to more
     >>> changes.table().select("image", "original", "change", "new").rows()
     [('a.png', 0, 'more', '0; 1'), ('b.png', 0, 'other', '1'), ('c.png', 0, 'none', '')]
     """

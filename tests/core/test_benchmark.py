@@ -56,5 +56,5 @@ def test_class_folders_are_sorted_as_a_reader_of_folders_does(folders: dict[str,
     shuffled = random.sample(expected, len(expected))
     original = LabelSets.from_lists(shuffled, [[names.index(name.split("/")[0])] for name in shuffled], classes)
     assert [shuffled[row] for row in class_folder_order(original)] == expected
-    flat = original.renamed([name.replace("/", " ") for name in shuffled])
+    flat = original.with_images([name.replace("/", " ") for name in shuffled])
     assert [shuffled[row] for row in class_folder_order(flat)] == expected

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.core import Classes, Posterior, Questions, Votes
-from reassess.core.votes import in_common_classes
+from reassess.core.votes import align_votes
 from tests.helpers import Refused, validation_name, votes_of
 
 NAMES = ("ant", "bee", "cow")
@@ -94,15 +94,15 @@ def test_wnids_and_ids_meet_only_where_the_list_is_whole_and_names_and_ids_never
         chosen([(0, 0, 1)], answers=answers, classes=classes)
         for answers, classes in ((wnids, Classes.from_texts(wnids)), ((2, 0, 1), Classes(3)))
     )
-    one, two = in_common_classes(called, ids)
+    one, two = align_votes(called, ids)
     assert one.answers == two.answers == wnids
     assert (one.counts()[0].tolist(), two.counts()[0].tolist()) == ([0, 1, 0], [1, 0, 0])
     unknown = chosen([(0, 0, 1)], answers=(2, 0, 1), classes=Classes())
     named = chosen([(0, 0, 1)])
     for numbered in (ids, unknown):
-        assert refused(in_common_classes, named, numbered) == "names-without-list"
+        assert refused(align_votes, named, numbered) == "names-without-list"
     plain = votes_of([(0, 0, 0)])
-    assert in_common_classes(named, plain) == (named, plain)
+    assert align_votes(named, plain) == (named, plain)
 
 
 @pytest.mark.parametrize(("answers", "classes"), [(("ant", "elk"), Classes.from_texts(NAMES)), ((0, 3), Classes(3))])
@@ -131,7 +131,7 @@ def test_each_class_is_a_question_with_its_probability(weights: list[list[float]
 
 def test_a_class_that_was_asked_is_a_question_at_any_probability(refused: Refused) -> None:
     posterior = Posterior(("a",), NAMES, np.array([[1.0, 0.0, 0.0]]), classes=Classes.from_texts(NAMES))
-    asked = posterior.on_questions(asked=np.array([[False, False, True]]))
+    asked = posterior.on_questions(always=np.array([[False, False, True]]))
     assert (asked.items.class_ids.tolist(), asked.of("valid").tolist()) == ([0, 2], [1.0, 0.0])
     assert asked.values.sum(axis=1).tolist() == [1.0, 1.0]
     assert refused(Posterior(("a",), NAMES, np.eye(3)[:1]).on_questions) == "not-classes"

@@ -58,7 +58,7 @@ def test_a_list_that_does_not_hold_together_is_refused(refused: Refused, given: 
 
 def test_names_of_two_files_that_differ_only_in_capitals_stay_apart_with_a_warning() -> None:
     labels, original = (LabelSets.from_lists(["a.png"], [[0]], Classes.from_texts([name])) for name in ("Cat", "cat"))
-    with warned("names that differ only in capitals are different classes: Cat and cat"):
+    with warned("names that differ only in case are different classes: Cat and cat"):
         both = align_classes({"labels.csv": labels, "original.csv": original})
     assert [part.sets() for part in both.values()] == [{"a.png": {0}}, {"a.png": {1}}]
     known = Classes.from_texts(["Cat", "cat"])
@@ -74,7 +74,7 @@ def test_names_in_sorted_order_are_never_the_ids_of_a_list_that_only_knows_their
     names = ", ".join(ranked.names)
     assert refused(ranked.move, np.array([0]), listed) == "names-without-list"
     assert refused_text(listed.move, np.array([0]), ranked) == (
-        f"the classes are numbered, and only their names are known\n  found:   {names}, and ids\n"
+        f"class ids cannot be used: only class names are known\n  found:   {names}, and ids\n"
         f"  fix:     name the classes; or {GIVE_CLASSES}"
     )
     assert ranked.unite(listed) == listed.unite(ranked) == listed
@@ -83,7 +83,7 @@ def test_names_in_sorted_order_are_never_the_ids_of_a_list_that_only_knows_their
         for file, classes in (("labels.csv", ranked), ("original.csv", listed))
     }
     assert refused_text(align_classes, parts) == (
-        "the classes are named in one file and numbered in another\n  where:   labels.csv and original.csv\n"
+        "one file has class names, another has class ids\n  where:   labels.csv and original.csv\n"
         f"  found:   {names}, and ids\n  fix:     {LIST_CLASSES}"
     )
 

@@ -42,7 +42,7 @@ def test_a_class_loses_much_above_a_third() -> None:
 def test_it_shows_how_many_are_kept() -> None:
     assert str(cleaning()) == "kept             3 of 6 images, 50.00 %"
     noise = LabelNoise(0.25, np.eye(4), 1.0, CLASSES)
-    assert str(cleaning(noise=noise)).splitlines()[1] == "wrong labels     25.00 % of all, by estimate"
+    assert str(cleaning(noise=noise)).splitlines()[1] == "wrong labels     25.00 % of all (estimate)"
     assert cleaning().kept_images == ("0.png", "3.png", "5.png")
     assert len(cleaning()) == 6
 

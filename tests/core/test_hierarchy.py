@@ -20,7 +20,7 @@ def test_ways_lead_from_the_root_to_the_class_whatever_the_order(pairs: list[tup
         ("animal", "cat kind", "tabby"),
         (),
     ]
-    assert hierarchy.further_parents == 0
+    assert hierarchy.ignored_parents == 0
 
 
 def test_a_class_may_be_an_inner_node_and_be_called_in_several_ways() -> None:
@@ -33,7 +33,7 @@ def test_a_class_may_be_an_inner_node_and_be_called_in_several_ways() -> None:
 def test_of_several_parents_the_first_counts() -> None:
     pairs = [("cup", "vessel"), ("cup", "prize"), ("cup", "prize"), ("cup", "vessel")]
     hierarchy = Hierarchy.from_pairs(pairs, CLASSES)
-    assert (hierarchy.path(2), hierarchy.further_parents) == (("vessel", "cup"), 1)
+    assert (hierarchy.path(2), hierarchy.ignored_parents) == (("vessel", "cup"), 1)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core.image_names import how_they_fit, image_keys, join, unique_images, validation_names
+from reassess.core.image_names import check_image_names, image_keys, join, suggest_match, validation_names
 from reassess.text import composed
 from tests.helpers import Refused
 
@@ -60,7 +60,7 @@ def test_a_name_is_the_same_whether_its_accents_are_characters_of_their_own_or_n
     apart, together = "chats/me\u0301o.jpg", "chats/m\u00e9o.jpg"
     assert join([apart], ["tom.jpg", together], match=match).tolist() == [1]
     assert join([together], [apart], match=match).tolist() == [0]
-    assert refused(unique_images, [apart, together], "here") == "duplicate-image at here"
+    assert refused(check_image_names, [apart, together], "here") == "duplicate-image at here"
 
 
 @pytest.mark.parametrize(("match", "key"), [("path", "cats/tom.1.jpg"), ("name", "tom.1.jpg"), ("stem", "tom.1")])
@@ -101,7 +101,7 @@ def test_one_image_under_two_names_is_an_error_that_names_both(refused_text: Ref
         "  found:   a/ILSVRC2012_val_00000001.png and ILSVRC2012_val_00000001.JPEG\n  fix:     keep one row per image"
     )
     assert refused_text(lambda: join(double, ["b.png"])) == expected
-    assert refused_text(lambda: unique_images(double, "the predictions")) == expected
+    assert refused_text(lambda: check_image_names(double, "the predictions")) == expected
 
 
 @pytest.mark.parametrize(("match", "second"), [("name", "b/tom.png"), ("stem", "a/tom.jpg")])
@@ -117,45 +117,47 @@ def test_what_fits_two_known_images_is_an_error_that_names_both_and_an_empty_nam
         '  fix:     join by the whole path (match="path")'
     )
     assert "  fix:     keep one entry for each image" in refused_text(lambda: join(["a"], ["a", "b", "a"]))
-    assert refused(lambda: unique_images(["a", "", "b"], "the questions")) == "missing-value at the questions, row 1"
+    assert (
+        refused(lambda: check_image_names(["a", "", "b"], "the questions")) == "missing-value at the questions, row 1"
+    )
 
 
-PERCENT = "they fit if %20 and the like are read as characters: write the names as they are"
+PERCENT = "they match if %20 and similar codes are decoded: write the names without codes"
 
 
 @pytest.mark.parametrize(
     ("names", "known", "expected"),
     [
-        (["x/1.png", "x/2.png"], ["1.png", "2.png"], "they fit by name: match=\"name\""),
-        (["x/1.jpg", "x/2.jpg"], ["y/1.png", "y/2.png"], "they fit by stem: match=\"stem\""),
-        (["x/1.png", "x/2.png", "x/7.png"], ["1.png", "2.png"], "2 of 3 fit by name: match=\"name\""),
+        (["x/1.png", "x/2.png"], ["1.png", "2.png"], "they match by name: match=\"name\""),
+        (["x/1.jpg", "x/2.jpg"], ["y/1.png", "y/2.png"], "they match by stem: match=\"stem\""),
+        (["x/1.png", "x/2.png", "x/7.png"], ["1.png", "2.png"], "2 of 3 match by name: match=\"name\""),
         (["x/1.png", "x/7.png"], ["1.png", "2.png"], None),  # no more than half
         (["x/1.png", "y/1.png"], ["1.png"], None),  # two names would be one image
         (["1.png", "2.png"], ["x/1.png", "y/1.png", "2.png"], None),  # so would two of the known ones
-        (["Cat 1.PNG"], ["cat 1.png"], "they fit except for capitals: use the same spelling"),
+        (["Cat 1.PNG"], ["cat 1.png"], "they match ignoring case: use the same spelling"),
         (["cat%201.png"], ["cat 1.png"], PERCENT),
-        (["x\\1.png"], ["1.png", "1.png"], "they fit by name: match=\"name\""),  # one name twice is one image
+        (["x\\1.png"], ["1.png", "1.png"], "they match by name: match=\"name\""),  # one name twice is one image
         (["other.png"], ["1.png"], None),
     ],
 )  # fmt: skip
 def test_the_first_way_that_fits_more_than_half_is_advised(names: list[str], known: list[str], expected: str) -> None:
-    fix = how_they_fit(names, known)
+    fix = suggest_match(names, known)
     assert (None if fix is None else str(fix)) == expected
 
 
 def test_only_the_lost_names_are_counted_and_all_must_stay_apart() -> None:
     """A stray copy at the top of a folder is no reason to join by name: in its folder there is an image called so."""
     names = ["cat/1.png", "cat/2.png", "1.png"]
-    assert how_they_fit(names, ["cat/1.png", "cat/2.png"], lost=["1.png"]) is None
-    assert str(how_they_fit(["cat/1.png", "x/2.png"], ["cat/1.png", "2.png"], lost=["x/2.png"])) == (
-        'they fit by name: match="name"'
+    assert suggest_match(names, ["cat/1.png", "cat/2.png"], missing=["1.png"]) is None
+    assert str(suggest_match(["cat/1.png", "x/2.png"], ["cat/1.png", "2.png"], missing=["x/2.png"])) == (
+        'they match by name: match="name"'
     )
 
 
 def test_another_match_than_the_one_that_was_used_is_advised() -> None:
-    assert str(how_they_fit(["1.jpg"], ["1.png"], match="name")) == 'they fit by stem: match="stem"'
-    assert str(how_they_fit(["x/1.png"], ["x/1.png"], match="stem", setting="benchmark.json")) == (
-        'they fit by path: match="path", or "match": "path" in benchmark.json'
+    assert str(suggest_match(["1.jpg"], ["1.png"], match="name")) == 'they match by stem: match="stem"'
+    assert str(suggest_match(["x/1.png"], ["x/1.png"], match="stem", setting="benchmark.json")) == (
+        'they match by path: match="path", or "match": "path" in benchmark.json'
     )
 
 
@@ -164,7 +166,7 @@ NAMES = st.lists(st.sampled_from(["a.png", "x/a.png", "x/a.jpg", "A.png", "y/b.p
 
 @given(NAMES, NAMES)
 def test_an_advised_match_joins_most_names_and_none_with_two(names: list[str], known: list[str]) -> None:
-    advice = how_they_fit(names, known)
+    advice = suggest_match(names, known)
     if advice is None or "match" not in advice.arguments:
         return
     match = str(advice.arguments["match"]).strip('"')

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.core import Questions, Votes
-from reassess.core.answers import ordered_answers
+from reassess.core.answers import sort_answers
 from reassess.core.items import find_items, normal_id, unite_items
 from reassess.formats import read_vote_file, write_votes
 from tests.helpers import WORDS, RealFile, RealVotes, Refused, message
@@ -125,10 +125,10 @@ def test_times_follow_their_votes() -> None:
 
 
 def test_answers_in_known_order() -> None:
-    assert ordered_answers(["yes", "maybe", "no"]) == WORDS
-    assert ordered_answers(["yes", "no"]) == ("no", "yes")
-    assert ordered_answers([3, 1]) == (1, 3)
-    assert ordered_answers(["dog", "cat", 3]) == (3, "cat", "dog")
+    assert sort_answers(["yes", "maybe", "no"]) == WORDS
+    assert sort_answers(["yes", "no"]) == ("no", "yes")
+    assert sort_answers([3, 1]) == (1, 3)
+    assert sort_answers(["dog", "cat", 3]) == (3, "cat", "dog")
 
 
 def test_answers_of_two_files_are_united_in_one_order() -> None:
@@ -211,7 +211,7 @@ def test_neither_other_orders_of_answers_nor_questions_and_plain_items_are_joine
     assert message(first.append, second).startswith("votes have answers in different orders\n")
     assert message(find_items, Questions.from_columns(["a"], np.array([1])), ("a",)) == (
         "votes on (image, class) questions and votes on other items cannot be joined\n"
-        "  fix:     give both tables the columns image and class, or both the column item"
+        "  fix:     use the columns image and class in both tables, or the column item in both"
     )
 
 

@@ -56,7 +56,7 @@ def test_twenty_ids_a_row_are_ids_and_twenty_one_are_an_error(refused_text: Refu
     ids = np.arange(42).reshape(2, 21)
     assert read_predictions(save(tmp_path / "p.npy", ids[:, :20])).detected == "npy 2x20: ids, top 20"
     assert refused_text(read_predictions, save(tmp_path / "p.npy", ids)) == (
-        "too many ids per row\n  where:   DIR/p.npy\n  allowed: 1 to 20 ids a row, best first\n"
+        "too many ids per row\n  where:   DIR/p.npy\n  allowed: 1 to 20 ids per row, best first\n"
         "  found:   shape (2, 21)\n  fix:     if these are scores, save them as floats"
     )
 

@@ -94,7 +94,7 @@ def test_a_list_of_other_images_or_none_is_an_error(tv: ModuleType, training: An
         "no image of the dataset is in the list\n"
         "  allowed: names such as a, b and 1 more\n"
         "  found:   n01440764/n01440764_10.JPEG, n01440764/n01440764_7.JPEG and 3 more\n"
-        "  fix:     give a dataset of the training images"
+        "  fix:     use a dataset with the training images"
     )
     assert code_of(tv.CleanTraining, training, "clean.txt") == "file-not-found"
     assert message(tv.CleanTraining, FakeData(), ["a.JPEG"]) == (

@@ -195,7 +195,7 @@ def test_unknown_images_are_refused_or_left_out(library: Library) -> None:
     assert message(lambda: library.selected(FEW.training(0))) == (
         "2 of 6 images are not in the training part of fold 0\n"
         "  allowed: names such as cat/2.png, dog/4.png and 2 more\n  found:   dog/5.png, eel/6.png\n"
-        "  fix:     check the names; or do not use such images: ignore_unknown=True"
+        "  fix:     check the names; or skip such images: ignore_unknown=True"
     )
     with warnings.catch_warnings(record=True, action="always") as warned:
         assert library.selected(FEW.training(0), ignore_unknown=True) == [2, 4]

@@ -67,7 +67,7 @@ def with_real_labels(
     {'file': ['b.png', 'a.png'], 'real_label': [[], [0, 2]]}
     """
     check_columns(dataset, image, feature)
-    labels = labels if isinstance(labels, LabelSets) else read_labels(labels).judging
+    labels = labels if isinstance(labels, LabelSets) else read_labels(labels).evaluation_labels
     if isinstance(dataset, datasets.Dataset):
         return dataset.add_column(feature, _find(labels, file_names(dataset, image), ignore_unknown))
     added = {feature: datasets.Sequence(datasets.Value("int64"))}

@@ -85,7 +85,7 @@ def with_real_labels(
            [ 0,  2],
            [-1, -1]])
     """
-    labels = labels if isinstance(labels, LabelSets) else read_labels(labels).judging
+    labels = labels if isinstance(labels, LabelSets) else read_labels(labels).evaluation_labels
     check_elements(dataset, file_name, [feature, f"{feature}_rated"][: 1 + ignore_unknown])
     positions = {key: row for row, key in enumerate(image_keys(labels.images))}
     find, encode = finder(positions, len(labels)), _encoder(labels, encoding)

@@ -99,7 +99,7 @@ class ImagenetReal(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager: Any) -> dict[str, _Examples]:
         images = find_images(Path(dl_manager.manual_dir), lambda path: path.lower().endswith((".jpeg", ".jpg")))
-        labels = read_labels().judging
+        labels = read_labels().evaluation_labels
         names = tuple(path.rpartition("/")[2] for path in images.paths)
         with at(images.place):
             _check_names(names, labels, complete=self.builder_config.name == "full")

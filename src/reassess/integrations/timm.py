@@ -50,7 +50,7 @@ class RealLabelsImagenet:
     def __init__(
         self, filenames: Sequence[str], real_json: str | Path | None = None, topk: Sequence[int] = (1, 5)
     ) -> None:
-        labels = read_labels(real_json or "imagenet-real").judging
+        labels = read_labels(real_json or "imagenet-real").evaluation_labels
         self.filenames = list(filenames)
         self.topk = topk
         self.sample_idx = 0

@@ -129,7 +129,7 @@ class ImageNetReaL(VisionDataset):
         self.encoding = encoding
         self.loader = loader
         self._check_options()
-        self.labels = _of_imagenet(_loaded(labels, lambda source: read_labels(source).judging))
+        self.labels = _of_imagenet(_loaded(labels, lambda source: read_labels(source).evaluation_labels))
         self._files = find_images(Path(self.root), is_image_file)
         self.images = [path.rpartition("/")[2] for path in self._files.paths]
         self._rows = self._joined(self.labels, "the labels")

@@ -37,10 +37,10 @@ def wilson(hits: int, n: int) -> tuple[float, float] | None:
 def lower_bound(hits: _Ints, pairs: _Ints, *, confidence: float) -> float:
     """Compute a one-sided lower confidence bound of a share of pairs that are sampled by image.
 
-    `hits` and `pairs` are counts per image; an image is sampled with all its pairs. The bound is Clopper and Pearson's, for an effective number of independent
-    pairs. This number is the smaller of two: the effective number if either all pairs of an image or none of them were
-    hits (Kish), and the effective number from the variance between images, which is too small if hits or misses are
-    few.
+    `hits` and `pairs` are counts per image; an image is sampled with all its pairs. The bound is Clopper and Pearson's,
+    for an effective number of independent pairs. This number is the smaller of two: the effective number if either all
+    pairs of an image or none of them were hits (Kish), and the effective number from the variance between images, which
+    is too small if hits or misses are few.
 
     Source: Korn and Graubard (1998), Survey Methodology 24, 193-201.
     """

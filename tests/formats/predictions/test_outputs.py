@@ -82,7 +82,7 @@ def test_outputs_that_are_no_class_are_left_out_and_counted_in_files_of_ids(
     np.savez(tmp_path / "p.npz", ids=ids)
     write_csv(tmp_path / "p.csv", "image,prediction_1,prediction_2", [(i, *row) for i, row in enumerate(ids.tolist())])
     text = (
-        "5 predictions by 3 names that no class has, left out: anteater, wolf, -; "
+        "5 predictions with 3 unknown class names, left out: anteater, wolf, -; "
         "2 images left without a prediction, counted as wrong"
     )
     with warned(f"{tmp_path / name}: {text}"):

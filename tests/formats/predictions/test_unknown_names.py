@@ -147,7 +147,7 @@ TOP_2 = (
     "a,saucer,tabby cat\nb,n00000003,jar\nc,Saucer,tin\nd,tub,tench\ne,tench,n00000004\n"
 )
 READ = "csv: images named by column image; ids, top 2, column prediction_1 to prediction_2; "
-COUNTED = "5 predictions by 4 names that no class has, {}: saucer, tub, jar and 1 more"
+COUNTED = "5 predictions with 4 unknown class names, {}: saucer, tub, jar and 1 more"
 
 
 def test_wrong_says_how_many_predictions_and_names_with_three_examples(file: File) -> None:

@@ -1,4 +1,4 @@
-"""Checks of values: each fails exactly if its definition is violated, and names the first invalid value."""
+"""Checks of values: each fails exactly for invalid values, and names the first of them."""
 
 import math
 from collections.abc import Callable

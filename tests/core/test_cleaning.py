@@ -12,7 +12,7 @@ CLASSES = Classes(4, names=("ant", "bee", "cat", "dog"))
 
 
 def cleaning(**other: Any) -> Cleaning:
-    """Create a result with six images of three classes, where one of two bees and two of three cats are dropped."""
+    """Create a result with six images, where one of two bees and two of three cats are dropped."""
     columns: dict[str, Any] = {
         "images": tuple(f"{row}.png" for row in range(6)),
         "class_ids": np.array([1, 1, 2, 2, 2, 0], np.int32),

@@ -139,7 +139,7 @@ def test_first_match_of_more_than_half_is_suggested(names: list[str], known: lis
 
 
 def test_suggestion_counts_only_missing_names_and_keeps_keys_unique() -> None:
-    """A stray copy at the top level does not suggest a match by name, since a class folder has that name too."""
+    """A stray copy of an image is no reason to match by name: a class folder has that name too."""
     names = ["cat/1.png", "cat/2.png", "1.png"]
     assert suggest_match(names, ["cat/1.png", "cat/2.png"], missing=["1.png"]) is None
     assert str(suggest_match(["cat/1.png", "x/2.png"], ["cat/1.png", "2.png"], missing=["x/2.png"])) == (

@@ -455,7 +455,7 @@ def test_names_stay_names_in_a_table(tmp_path: Path, suffix: str, classes: Class
     predictions = Predictions.from_ids([[0, 1], [2, -1]], IMAGES, unknown_classes=unknown, classes=classes)
     path = tmp_path / f"p{suffix}"
     write_predictions(path, predictions)
-    with pytest.warns(ReassessWarning, match="1 prediction by 1 name that no class has, counted as wrong: -"):
+    with pytest.warns(ReassessWarning, match="1 prediction with 1 unknown class name, counted as wrong: -"):
         read = read_predictions(path, classes)
     assert read.class_ids.tolist() == [[0, 1], [2, -1]]
     for class_id in range(3):

@@ -51,7 +51,7 @@ def expected_counts(values: npt.ArrayLike, sets: Sequence[Sequence[int]], top_k:
 
 
 def denormals(kind: str) -> tuple[list[list[float]], list[list[int]], int]:
-    """Return scores with denormals and -0, their valid classes, and the hits if both are compared correctly."""
+    """Return scores with denormals and -0, valid classes, and the hits of a correct comparison."""
     tiny = SMALLEST[kind]
     values = [[0.0, -tiny, tiny, 2 * tiny], [-2 * tiny, -tiny, -3 * tiny, -4 * tiny], [-0.0, 0.0, -1.0, -1.0]]
     return [*values, [-0.0, 0.0, -1.0, -1.0], [0.0, -0.0, -1.0, -1.0]], [[3], [1], [0], [1], [1]], 3

@@ -1,4 +1,4 @@
-"""Every integration counts the same hits as `reassess.evaluate`, from shuffled batches of the same scores.
+"""Every integration counts the same hits as `reassess.evaluate`, from shuffled batches.
 
 Labels come from the integrations that add labels, and scores are tensors of each framework. test_timm.py, test_tfds.py
 and keras_on_a_backend.py test the other integrations.

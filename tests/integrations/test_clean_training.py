@@ -28,7 +28,7 @@ def names(samples: Any) -> list[str]:
 
 
 def dataset_of(paths: Any) -> Any:
-    """Create a stand-in dataset with the attributes that CleanTraining uses."""
+    """Create an object with the attributes that CleanTraining uses."""
     samples = [(path, 0) for path in paths]
     return SimpleNamespace(samples=samples, classes=["cat"], class_to_idx={"cat": 0})
 

@@ -39,7 +39,7 @@ def add(datasets: ModuleType) -> Add:
 
 @pytest.fixture(scope="module")
 def parquet(datasets: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file like those of imagenet-1k: each row has an image (bytes and name) and its label."""
+    """A file with the columns of imagenet-1k: an image (bytes and name) and its label."""
     path = tmp_path_factory.mktemp("parquet") / "validation.parquet"
     rows = {
         "image": [{"bytes": picture(n), "path": name} for n, name in zip(ORDER, NAMES, strict=True)],

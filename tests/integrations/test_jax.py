@@ -1,4 +1,4 @@
-"""The JAX metric: counts equal a plain sort in every type and form, also compiled, masked, mapped and sharded."""
+"""The JAX metric: counts equal a plain sort, also if compiled, masked, mapped or sharded."""
 
 import functools
 import importlib
@@ -208,9 +208,9 @@ def test_accuracy_without_valid_classes_is_none(integration: ModuleType) -> None
 
 def test_counts_must_be_added_up_and_have_the_same_k(integration: ModuleType) -> None:
     scores, valid = np.zeros((2, 3, 6), np.float32), np.zeros((2, 3, 1), np.int32)
-    apart = integration.jax.vmap(integration.count_hits)(scores, valid)
-    assert message(integration.accuracy, apart) == (
-        "counts cannot be added up\n  allowed: one n\n  found:   n of shape (2,)"
+    batches = integration.jax.vmap(integration.count_hits)(scores, valid)
+    assert message(integration.accuracy, batches) == (
+        "counts have not been added up\n  allowed: a scalar n\n  found:   n of shape (2,)"
     )
-    one, other = (integration.count_hits(scores[0], valid[0], top_k=k) for k in ((1,), (2, 1, 2)))
-    assert message(operator.add, one, other) == ("hits are counted for different k\n  allowed: (1,)\n  found:   (1, 2)")
+    first, second = (integration.count_hits(scores[0], valid[0], top_k=k) for k in ((1,), (2, 1, 2)))
+    assert message(operator.add, first, second) == ("hits are counted for different k\n  allowed: (1,)\n  found:   (1, 2)")

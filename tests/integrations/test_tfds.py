@@ -1,4 +1,4 @@
-"""ReaL in TFDS: each image has the labels, scores and votes of its name, although TFDS shuffles images."""
+"""ReaL in TFDS: images have the labels, scores and votes of their name, although TFDS shuffles."""
 
 import os
 from collections.abc import Iterable

@@ -303,7 +303,7 @@ def write_photographs(folder: Path, real_labels: LabelSets) -> None:
 def test_trained_model_is_evaluated_on_photographs(
     tv: ModuleType, torch: ModuleType, needs: Needs, tmp_path: Path, real_labels: LabelSets, real_original: LabelSets
 ) -> None:
-    """The model predicts tiger cat for the Egyptian cat, by a small margin, and is correct on the other three.
+    """The model predicts tiger cat for the Egyptian cat, by a small margin; the rest is correct.
 
     The image name of the rocket has the original label projectile, but only missile is valid.
     """

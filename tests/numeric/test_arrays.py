@@ -1,4 +1,4 @@
-"""Arrays of other libraries are read in place on the CPU, bfloat16 as bits; arrays without values raise."""
+"""Arrays of other libraries are read without a copy, bfloat16 as bits; arrays without values raise."""
 
 from collections.abc import Callable
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""Exact tests, compared with fractions and statsmodels; Holm's correction, compared with its definition."""
+"""Exact tests compared with fractions and statsmodels; Holm's correction with its definition."""
 
 from fractions import Fraction
 from itertools import accumulate
@@ -52,7 +52,7 @@ def test_sign_flips_equal_enumeration_of_all_signs(ones: int, twos: int, data: s
 
 
 def test_small_p_value_of_sign_flips_is_accurate() -> None:
-    """Compared with exact integers: 900 ones and 250 twos, whose sum of 900 is 20 standard deviations from 0."""
+    """900 ones and 250 twos, whose sum of 900 is 20 standard deviations from 0, by exact integers."""
     total, ones, twos = 900, 900, 250
     tails = list(accumulate((comb(ones, k) for k in range(ones, -1, -1)), initial=0))[::-1]  # k ones or more
     least = ((ones + total) // 2 + twos - 2 * j for j in range(twos + 1))
@@ -74,7 +74,7 @@ def test_sign_flips_of_equal_sizes_equal_mcnemar(a: int, b: int) -> None:
 
 
 def slow_holm(p_values: list[float]) -> list[float]:
-    """Correct by definition: p-value i in ascending order times (n - i), then the running maximum, at most 1."""
+    """Correct by definition: sorted p-value i times (n - i), then the running maximum, at most 1."""
     ranked = sorted(p_values)
     steps = [min(1.0, (len(ranked) - i) * p) for i, p in enumerate(ranked)]
     return [max(steps[: 1 + max(i for i, value in enumerate(ranked) if value == p)]) for p in p_values]

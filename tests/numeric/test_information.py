@@ -48,7 +48,7 @@ IMAGES, QUESTIONS, DUPLICATES = 155, 7, 200
 def simulate(
     matrix: npt.NDArray[Any], rng: np.random.Generator, *, images: int = IMAGES, questions: int = QUESTIONS
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Simulate one rater; return votes, shape (images, truths, answers), and golden questions by image and truth."""
+    """Simulate a rater; return votes, shape (images, truths, answers), and questions by image and truth."""
     truth = rng.choice(2, (images, questions), p=PRIOR)
     answers = (rng.random(truth.shape)[..., None] > np.cumsum(matrix, axis=1)[truth][..., :-1]).sum(axis=-1)
     cells = np.eye(6)[truth * 3 + answers].sum(axis=1)

@@ -15,7 +15,7 @@ COUNTS = st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st
 
 
 def rejection_limit(hits: int, n: int, outside: float) -> float:
-    """Find the proportion between hits / n and `outside` where the score test starts to reject, by bisection."""
+    """Find the limit, between hits / n and `outside`, where the score test starts to reject."""
     estimate = inside = hits / n
     for _ in range(200):
         middle = (inside + outside) / 2

@@ -120,7 +120,7 @@ def test_ids_are_ids_in_every_column_of_ranks(file: File) -> None:
     """Whether all of a column happens to be numbers, or not."""
     classes = Classes(4, names=("0", "1", "2", "other"))
     path = file("p.csv", "image,prediction_1,prediction_2,prediction_3\na,0,other,1\nb,2,1,jar\n")
-    with pytest.warns(ReassessWarning, match="1 prediction by 1 name that no class has, counted as wrong: jar"):
+    with pytest.warns(ReassessWarning, match="1 prediction with 1 unknown class name, counted as wrong: jar"):
         assert read_predictions(path, classes).class_ids.tolist() == [[0, 3, 1], [2, 1, -1]]
 
 

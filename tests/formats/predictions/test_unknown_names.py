@@ -166,7 +166,7 @@ def test_drop_says_how_many_images_are_left_without_a_prediction(file: File) -> 
     assert warned == [COUNTED.format("left out") + "; 1 image left without a prediction, counted as wrong"]
     assert predictions.detected == READ + warned[0]
     _, warned = read(file("q.csv", "image,prediction_1,prediction_2\na,jar,tench\n"), WHOLE, "drop")
-    assert warned == ["1 prediction by 1 name that no class has, left out: jar"]
+    assert warned == ["1 prediction with 1 unknown class name, left out: jar"]
 
 
 @pytest.mark.parametrize("unknown_class", ["wrong", "error", "drop"])

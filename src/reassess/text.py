@@ -89,8 +89,8 @@ def some(items: Sequence[object], *, most: int = 5) -> str:
     >>> some(["a.png", "b.png", "c.png"], most=2)
     'a.png, b.png and 1 more'
     """
-    shown = ", ".join(shortened(str(item), _LONGEST_ITEM) for item in items[:most])
-    return shown if len(items) <= most else f"{shown} and {len(items) - most:,} more"
+    text = ", ".join(shortened(str(item), _LONGEST_ITEM) for item in items[:most])
+    return text if len(items) <= most else f"{text} and {len(items) - most:,} more"
 
 
 def together(items: Sequence[object], *, most: int = 5) -> str:
@@ -195,11 +195,11 @@ class Shown:
 
     def _repr_html_(self) -> str:
         above = f"<p>{escape(self._headline)}</p>" if self._headline else ""
-        listed = self._list()
-        if listed is not None:
-            more = f"<p>and {listed.total - _ROWS:,} more</p>" if listed.total > _ROWS else ""
-            body = "".join(map(_html_row, islice(listed.rows, _ROWS)))
-            return f"{above}<table>{_html_row(listed.headings, 'th')}{body}</table>{more}"
+        table = self._list()
+        if table is not None:
+            more = f"<p>and {table.total - _ROWS:,} more</p>" if table.total > _ROWS else ""
+            body = "".join(map(_html_row, islice(table.rows, _ROWS)))
+            return f"{above}<table>{_html_row(table.headings, 'th')}{body}</table>{more}"
         if type(self).__str__ is not Shown.__str__ and type(self)._summary is Shown._summary:
             return f"<p>{escape(str(self))}</p>"
         fields = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in self._summary())

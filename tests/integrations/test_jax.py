@@ -213,4 +213,6 @@ def test_counts_must_be_added_up_and_have_the_same_k(integration: ModuleType) ->
         "counts have not been added up\n  allowed: a scalar n\n  found:   n of shape (2,)"
     )
     first, second = (integration.count_hits(scores[0], valid[0], top_k=k) for k in ((1,), (2, 1, 2)))
-    assert message(operator.add, first, second) == ("hits are counted for different k\n  allowed: (1,)\n  found:   (1, 2)")
+    assert message(operator.add, first, second) == (
+        "hits are counted for different k\n  allowed: (1,)\n  found:   (1, 2)"
+    )

@@ -140,7 +140,7 @@ def test_features_are_joined_by_name(
 
 
 def test_features_are_those_in_tfds_and_three_more(tfds: ModuleType, needs: Needs, tmp_path: Path) -> None:
-    needs("timm")  # it contains the list of class names
+    needs("timm")  # for its list of class names
     ours = tfds.builder("imagenet_real", data_dir=tmp_path).info.features
     theirs = tfds.builder("imagenet2012_real", data_dir=tmp_path).info.features
     assert {key: repr(ours[key]) for key in theirs} == {key: repr(feature) for key, feature in theirs.items()}

@@ -18,7 +18,7 @@ from tests.helpers import Needs
 Draw = Callable[[np.random.Generator], tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]]
 
 
-def fitted(x: npt.NDArray[Any], y: npt.NDArray[Any], groups: npt.NDArray[Any], **options: object) -> Polynomial:
+def fit_or_fail(x: npt.NDArray[Any], y: npt.NDArray[Any], groups: npt.NDArray[Any], **options: object) -> Polynomial:
     fit = fit_polynomial(x, y, groups, **options)
     assert fit is not None
     return fit
@@ -36,7 +36,7 @@ def test_standard_errors_with_one_row_per_group_are_hc3(degree: int, needs: Need
     from statsmodels import api
 
     x, y, groups = noisy(0)
-    fit = fitted(x, y, groups, degree=degree)
+    fit = fit_or_fail(x, y, groups, degree=degree)
     powers = (x - fit.centre)[:, None] ** np.arange(degree + 1)
     expected = api.OLS(y, powers).fit(cov_type="HC3", use_t=True)
     for power in range(degree + 1):
@@ -48,7 +48,7 @@ def test_standard_errors_with_one_row_per_group_are_hc3(degree: int, needs: Need
 @pytest.mark.parametrize("groups", [60, 25, 4])
 def test_prediction_interval_adds_held_out_and_line_variance(groups: int) -> None:
     x, y, of = noisy(1, models=groups)
-    fit = fitted(x, y, of)
+    fit = fit_or_fail(x, y, of)
     lines = {g: np.polyfit(x[of != g], y[of != g], 1) for g in range(groups)}
     held_out = np.array([b - np.polyval(lines[g], a) for a, b, g in zip(x, y, of, strict=True)])
     assert fit.held_out_residuals == pytest.approx(held_out, rel=1e-7)
@@ -63,8 +63,8 @@ def test_prediction_interval_adds_held_out_and_line_variance(groups: int) -> Non
 def test_degrees_of_freedom_equal_satterthwaite_from_covariance_of_shifts(degree: int, groups: int) -> None:
     """The shifts are linear in y, so fits to unit errors give their covariance."""
     x, y, of = noisy(8, models=groups)
-    shifts = np.array([fitted(x, error, of, degree=degree).shifts for error in np.eye(60)])
-    fit = fitted(x, y, of, degree=degree)
+    shifts = np.array([fit_or_fail(x, error, of, degree=degree).shifts for error in np.eye(60)])
+    fit = fit_or_fail(x, y, of, degree=degree)
     for power in range(degree + 1):
         covariance = shifts[:, :, power].T @ shifts[:, :, power]
         roots = np.linalg.eigvalsh(covariance)
@@ -78,7 +78,7 @@ def test_difference_of_slopes_equals_interaction_in_statsmodels(needs: Needs) ->
 
     x, y, groups = noisy(2, rows=90, models=90)
     low = x < 80
-    first, second = fitted(x, y, groups, inside=low), fitted(x, y, groups, inside=~low)
+    first, second = fit_or_fail(x, y, groups, inside=low), fit_or_fail(x, y, groups, inside=~low)
     design = np.column_stack([low, ~low, np.where(low, x - 75, 0), np.where(low, 0, x - 85)]).astype(float)
     joint = api.OLS(y, design).fit(cov_type="HC3", use_t=True)
     test = joint.t_test(np.array([0, 0, -1, 1]))
@@ -98,7 +98,7 @@ def slopes_without_groups(
 def test_standard_errors_equal_jackknife_for_large_groups_and_overlapping_ranges() -> None:
     x, y, groups = noisy(3, rows=80, models=45)
     ranges = [x < 82, x >= 76]
-    first, second = (fitted(x, y, groups, inside=inside) for inside in ranges)
+    first, second = (fit_or_fail(x, y, groups, inside=inside) for inside in ranges)
     slopes = np.array([np.polyfit(x[r], y[r], 1)[0] for r in ranges])
     shifts = slopes - slopes_without_groups(x, y, groups, ranges)
     assert first.coefficient(1).error == pytest.approx(np.sqrt((shifts[:, 0] ** 2).sum()), rel=1e-8)
@@ -126,7 +126,7 @@ def models_at_sizes(models: int, sizes: int, slope: float = 0.7) -> Draw:
 @pytest.mark.parametrize(("models", "sizes", "draws"), [(500, 3, 1_000), (20, 2, 2_000), (6, 1, 2_000)])
 def test_interval_of_slope_has_stated_coverage(models: int, sizes: int, draws: int) -> None:
     draw, rng = models_at_sizes(models, sizes), np.random.default_rng(4)
-    intervals = np.array([fitted(*draw(rng)).coefficient(1).interval for _ in range(draws)])
+    intervals = np.array([fit_or_fail(*draw(rng)).coefficient(1).interval for _ in range(draws)])
     assert 0.93 <= np.mean((intervals[:, 0] <= 0.7) & (intervals[:, 1] >= 0.7)) <= 0.99
 
 
@@ -161,7 +161,7 @@ FAMILIES = {
 @pytest.mark.parametrize("name", FAMILIES)
 def test_interval_of_slope_covers_at_least_94_percent_with_families(name: str) -> None:
     rng = np.random.default_rng(9)
-    intervals = np.array([fitted(*FAMILIES[name](rng)).coefficient(1).interval for _ in range(600)])
+    intervals = np.array([fit_or_fail(*FAMILIES[name](rng)).coefficient(1).interval for _ in range(600)])
     assert np.mean((intervals[:, 0] <= 0.7) & (intervals[:, 1] >= 0.7)) >= 0.94
 
 
@@ -170,7 +170,7 @@ def test_simulation_detects_intervals_that_ignore_families() -> None:
     covered = 0
     for _ in range(600):
         x, y, groups = FAMILIES["60 families, one of them large"](rng)
-        low, high = fitted(x, y, np.arange(groups.size)).coefficient(1).interval
+        low, high = fit_or_fail(x, y, np.arange(groups.size)).coefficient(1).interval
         covered += low <= 0.7 <= high
     assert covered / 600 < 0.8
 
@@ -182,7 +182,7 @@ def test_prediction_interval_covers_models_of_new_families(name: str) -> None:
     for _ in range(600):
         x, y, groups = FAMILIES[name](rng)
         others = groups != groups[-1]
-        low, high = fitted(x, y, groups, inside=others).prediction(x[-1])
+        low, high = fit_or_fail(x, y, groups, inside=others).prediction(x[-1])
         covered += low <= y[-1] <= high
     assert covered / 600 >= 0.93
 
@@ -192,7 +192,7 @@ def test_difference_of_slopes_rejects_a_true_hypothesis_in_5_percent() -> None:
     rejected = 0
     for _ in range(1_000):
         x, y, groups = models_at_sizes(250, 2)(rng)
-        change = fitted(x, y, groups, inside=x >= 80.5).minus(fitted(x, y, groups, inside=x < 82.5), 1)
+        change = fit_or_fail(x, y, groups, inside=x >= 80.5).minus(fit_or_fail(x, y, groups, inside=x < 82.5), 1)
         rejected += change.p_value < 0.05
     assert 0.03 <= rejected / 1_000 <= 0.07
 
@@ -205,8 +205,8 @@ def test_slope_does_not_depend_on_units_or_order_of_rows(seed: int, scale: float
     rng = np.random.default_rng(seed)
     x, y, groups = noisy(seed, rows=30, models=20)
     order = rng.permutation(30)
-    slope = fitted(x, y, groups).coefficient(1)
-    scaled = fitted(scale * x[order] + shift, y[order] + shift, groups[order]).coefficient(1)
+    slope = fit_or_fail(x, y, groups).coefficient(1)
+    scaled = fit_or_fail(scale * x[order] + shift, y[order] + shift, groups[order]).coefficient(1)
     assert scaled.value * scale == pytest.approx(slope.value, rel=1e-6, abs=1e-9)
     assert scaled.error * scale == pytest.approx(slope.error, rel=1e-6, abs=1e-9)
 
@@ -229,11 +229,11 @@ def test_fit_is_none_if_undetermined_without_one_group(x: list[float], groups: l
 
 
 def test_three_groups_give_a_wide_interval_and_exact_data_an_exact_fit() -> None:
-    fit = fitted(np.array([1.0, 2.0, 4.0]), np.array([1.0, 2.5, 4.0]), np.arange(3)).coefficient(1)
+    fit = fit_or_fail(np.array([1.0, 2.0, 4.0]), np.array([1.0, 2.5, 4.0]), np.arange(3)).coefficient(1)
     assert fit.df == pytest.approx(1)
     assert fit.interval[0] < 0 < 2 < fit.interval[1]
     x = np.array([70.0, 71.0, 73.0, 78.0, 84.0, 90.0])
-    whole = fitted(x, 3 + 0.5 * x - 0.02 * x**2, np.arange(6), degree=2)
+    whole = fit_or_fail(x, 3 + 0.5 * x - 0.02 * x**2, np.arange(6), degree=2)
     assert (whole.coefficient(2).value, whole.at(80.0)) == pytest.approx((-0.02, 3 + 40 - 128))
 
 

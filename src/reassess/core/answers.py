@@ -58,7 +58,7 @@ def as_scale(answers: Sequence[Id]) -> tuple[Id, ...]:
 
 
 def full_scale(answers: tuple[Id, ...]) -> tuple[Id, ...]:
-    """Return no, maybe, yes if all answers are among them, since some may be unused; else the answers."""
+    """Return the full scale no, maybe, yes if all answers are on it; else return the answers."""
     return KNOWN_ANSWERS if are_known(answers) else answers
 
 

@@ -163,9 +163,9 @@ class Candidates(Shown):
     @property
     def by_source(self) -> npt.NDArray[np.bool_]:
         """Whether each source names each candidate; bool, shape (Q, sources)."""
-        named = np.zeros((len(self), len(self.sources)), bool)
-        named[self.question_ids, self.source_ids] = True
-        return named
+        is_source = np.zeros((len(self), len(self.sources)), bool)
+        is_source[self.question_ids, self.source_ids] = True
+        return is_source
 
     @property
     def first_counts(self) -> npt.NDArray[np.int64]:
@@ -174,7 +174,7 @@ class Candidates(Shown):
 
     @property
     def mean_probabilities(self) -> npt.NDArray[np.float64]:
-        """Mean known probability of each candidate; float64, shape (Q,); NaN if all are unknown."""
+        """Mean of the known probabilities of each candidate; float64, shape (Q,); NaN if all are unknown."""
         known = np.flatnonzero(~np.isnan(self.probabilities))
         # Sorted by value, so that rounding does not depend on the order of the models.
         known = known[np.lexsort((self.probabilities[known], self.question_ids[known]))]

@@ -187,7 +187,7 @@ def check_known(
     where: object = None,
     fix: Fix | str | None = None,
 ) -> None:
-    """Raise `DataError` if a name is not a known name."""
+    """Raise `DataError` if a name is unknown."""
     known = list(known)
     known_set = set(known)
     unknown = [i for i, name in enumerate(names) if not isinstance(name, Hashable) or name not in known_set]

@@ -88,7 +88,7 @@ def _check_names_and_ids(lists: Mapping[str, Classes]) -> None:
     if any(classes.texts and not classes.has_local_ids for classes in lists.values()):
         return
     with_names = [file for file, classes in lists.items() if classes.texts]
-    # If the files together have all wnids, the ids follow: they are positions among the sorted wnids.
+    # If the files together have as many wnids as there are classes, ids are positions among the sorted wnids.
     wnids = {wnid for file in with_names for wnid in lists[file].wnids}
     count = len(wnids) if all(lists[file].wnids for file in with_names) else None
     with_ids = [

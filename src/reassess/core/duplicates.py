@@ -74,7 +74,9 @@ class Duplicates:
 
     def group_count(self, kind: str | None = None) -> int:
         """Count all groups, or the groups of a kind."""
-        return int(np.unique(self.groups[self.is_kind(kind)]).size) if kind else int(np.unique(self._grouped).size)
+        return (
+            int(np.unique(self.groups[self.is_kind(kind)]).size) if kind else int(np.unique(self._group_numbers).size)
+        )
 
     def largest_group(self, kind: str) -> int:
         """Return the number of images in the largest group of a kind; 0 without groups."""
@@ -105,7 +107,7 @@ class Duplicates:
         return rows
 
     @property
-    def _grouped(self) -> npt.NDArray[np.int32]:
+    def _group_numbers(self) -> npt.NDArray[np.int32]:
         return self.groups[self.groups > 0]
 
     def _check_rows(self) -> None:
@@ -131,7 +133,7 @@ class Duplicates:
 
     def _check_groups(self) -> None:
         """Raise if a group has two kinds, or only one image."""
-        numbers, counts = np.unique(self._grouped, return_counts=True)
+        numbers, counts = np.unique(self._group_numbers, return_counts=True)
         exact = np.unique(self.groups[self.is_kind("exact")])
         both = np.intersect1d(exact, np.unique(self.groups[self.is_kind("near")]))
         if both.size:

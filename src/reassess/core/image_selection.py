@@ -137,7 +137,7 @@ class ImageSelection:
         return self._positions[match]
 
     def _find(self, names: Sequence[str], match: Match) -> npt.NDArray[np.int64]:
-        """Positions as from `find`, and -2 for names that are neither selected nor in `others`."""
+        """As `find`, but -2 for names that are neither selected nor in `others`."""
         keys = selection_keys(names, match)
         return np.fromiter(map(self.positions(match).get, keys, repeat(-2)), np.int64, len(keys))
 

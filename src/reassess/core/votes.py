@@ -335,7 +335,7 @@ class Votes:
         return replace(self, answer_ids=new_ids[self.answer_ids], answers=tuple(answers))
 
     def on_full_scale(self) -> "Votes":
-        """Add the unused ones of no, maybe and yes to the answers, if answers to questions are among these."""
+        """Make no, maybe and yes the possible answers to questions, if only these were given."""
         return self.with_answers(full_scale(self.answers)) if isinstance(self.items, Questions) else self
 
     def append(self, other: "Votes") -> "Votes":

@@ -131,7 +131,7 @@ class RealAccuracyMetric(keras.metrics.Metric):
         Raises
         ------
         DataError
-            A score was NaN, valid classes were ill-formed, or the weights are not integers.
+            A score was NaN, valid classes were ill-formed, or weights were not integers.
         """
         hits, total, nan, ill_formed = (float(s) for s in (self.hits, self.total, self.nan, self.ill_formed))
         check_counts(int(nan), int(ill_formed))

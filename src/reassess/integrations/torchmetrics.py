@@ -81,7 +81,7 @@ class RealAccuracyMetric(Metric):
         positions, ranks = rank_batch(self.image_index, self.top_k, scores, target)
         name = "hits" if positions is None else "ranks"
         state = getattr(self, name)
-        if state.is_inference() and not torch.is_inference_mode_enabled():  # from a reset in that mode
+        if state.is_inference() and not torch.is_inference_mode_enabled():  # after a reset in inference mode
             state = state.clone()
             setattr(self, name, state)
         if positions is None:

@@ -11,7 +11,7 @@ from scipy.special import entr
 
 from reassess.numeric.bootstrap import draw_count_rows, percentile_bounds
 
-_ZERO_BITS = 1e-6  # fewer bits come from rounding, or from EM, which stops shortly before it converges
+_ZERO_BITS = 1e-6  # smaller values come from rounding, or from EM, which stops shortly before it converges
 _CELLS_PER_BLOCK = 1 << 22
 
 Floats = npt.NDArray[np.float64]

@@ -24,12 +24,12 @@ def take_candidates(probabilities, labels, ids, logs, place, tails):  # type: ig
             chosen[:] = np.arange(classes)
         else:
             largest[0], chosen[0] = math.inf, labels[i]  # then the other classes in descending order
-            held = 1
+            count = 1
             for k in range(classes):
-                if k == labels[i] or (held == candidates and values[k] <= largest[-1]):
+                if k == labels[i] or (count == candidates and values[k] <= largest[-1]):
                     continue
-                held = min(held + 1, candidates)
-                at = held - 1
+                count = min(count + 1, candidates)
+                at = count - 1
                 while largest[at - 1] < values[k]:
                     largest[at], chosen[at] = largest[at - 1], chosen[at - 1]
                     at -= 1

@@ -70,7 +70,7 @@ class Polynomial(Shown):
     def minus(self, other: "Polynomial", power: int) -> Estimate:
         """Subtract the coefficient of another fit to the same groups; the fits may share rows.
 
-        The degrees of freedom are the smaller of the two fits': a precise fit does not make the other more precise.
+        The degrees of freedom are those of the fit with fewer: a precise fit does not make the other more precise.
         """
         value = float(self.coefficients[power] - other.coefficients[power])
         error = _standard_error(self.shifts[:, power] - other.shifts[:, power])
@@ -112,7 +112,7 @@ def fit_polynomial(
     inside: npt.NDArray[np.bool_] | None = None,
     degree: int = 1,
 ) -> Polynomial | None:
-    """Fit a polynomial by least squares; None if a fit without one of the groups is not determined.
+    """Fit a polynomial by least squares; None if it cannot be fitted without each of the groups.
 
     `groups` numbers the group of each row from 0. `inside` selects rows; None: all rows.
 

@@ -52,7 +52,7 @@ def compare(  # type: ignore[no-untyped-def]
     log_weights = log_prior.copy()
     for i in order:
         if clusters[i] != cluster:
-            _close(touched[:count], residual, sums)
+            _add_cluster(touched[:count], residual, sums)
             count = 0
             cluster = clusters[i]
         log_weights[:] = log_prior
@@ -79,11 +79,11 @@ def compare(  # type: ignore[no-untyped-def]
                 sums[r, s, 1] += agreed
                 sums[r, s, 2] += e
                 sums[r, s, 3] += e * (1 - e)
-    _close(touched[:count], residual, sums)
+    _add_cluster(touched[:count], residual, sums)
 
 
 @compiled
-def _close(touched, residual, sums):  # type: ignore[no-untyped-def]
+def _add_cluster(touched, residual, sums):  # type: ignore[no-untyped-def]
     """Add the squared residuals of a cluster to `sums`, and reset them."""
     raters = residual.shape[0]
     for pair in touched:

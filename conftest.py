@@ -94,7 +94,7 @@ def real_file() -> Callable[[str], Path]:
 @pytest.fixture(scope="session")
 def real_labels(real_file: Callable[[str], Path]) -> LabelSets:
     """The ReaL labels."""
-    return read_labels(real_file("real.json")).judging
+    return read_labels(real_file("real.json")).evaluation_labels
 
 
 @pytest.fixture(scope="session")

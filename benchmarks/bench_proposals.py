@@ -130,7 +130,7 @@ def test_the_choice_among_all_subsets(row: Any, folder: Path) -> None:
 
 def measure_one_by_one(result: ProposalResult, golden: Golden, subsets: Any) -> list[tuple[int, int]]:
     """The candidates and the hits of some subsets of models that hold all images, as one would write it down."""
-    questions, original, proposes = result.candidates.questions, result.are_original, result.proposes
+    questions, original, proposes = result.candidates.questions, result.is_original, result.proposes
     sends = result.sends[questions.image_ids]
     valid = questions.find(
         questions.rows_of(golden.questions.images)[golden.questions.image_ids], golden.questions.class_ids

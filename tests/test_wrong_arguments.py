@@ -203,7 +203,7 @@ def test_what_is_of_another_kind_is_refused_with_the_way_to_come_by_it(
         Findings: ("findings", "Findings.from_predictions(MODELS, LABELS)"),
         Golden: ("golden answers", "golden_truth(EXPERTS)"),
         Panel: ("models on the same images", "Panel.from_predictions(MODELS, LABELS)"),
-        LabelSets: ("label sets", "read_labels(FILE), or the judging of reviews"),
+        LabelSets: ("label sets", "read_labels(FILE), or evaluation_labels of MultiLabels"),
         Scores: ("scores", "read_scores(FILE), or aggregate(VOTES).scores"),
         Votes: ("votes", "read_votes(FILE)"),
     }[allowed]

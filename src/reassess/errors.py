@@ -1,7 +1,7 @@
 """Every error and warning of the package: one base exception, a small tree, one form of message.
 
-A message says what is wrong, where, what is allowed, what was found, and how to fix it. Parts that add nothing are
-not printed. `reassess.cli` turns a `ReassessError` into exit code 1 and a usage error into 2.
+A message has one line about the fault, and fields: where it is, what is allowed, what was found, and a fix. Empty
+fields are not printed. `reassess.cli` exits with code 1 after a `ReassessError`, and with 2 after a usage error.
 """
 
 import re
@@ -13,9 +13,9 @@ _LONG_WORD = re.compile(r"(\S{100})\S{2,}(\S{100})")
 
 
 class Fix:
-    """A way to fix an error that names arguments of Python, which the command line shows as its options.
+    """A fix that contains Python arguments, which the command line rewrites as options.
 
-    The text has the name of each argument in braces; its value is as it is written in Python, None for a function.
+    The text has the name of each argument in braces. Values are written as in Python; None: the name is a function.
 
     >>> print(Fix("join by the whole path ({match})", match='"path"'))
     join by the whole path (match="path")
@@ -25,16 +25,16 @@ class Fix:
         self.text = text
         self.arguments = arguments
 
-    def render(self, shown: Callable[[str, object], str]) -> str:
-        """The text with each argument as a function of its name and value shows it."""
+    def render(self, format_argument: Callable[[str, object], str]) -> str:
+        """Return the text with arguments formatted by a function of their name and value."""
         if not self.arguments:
             return self.text
         names = "|".join(self.arguments)
-        return re.sub(rf"{{({names})}}", lambda found: shown(found[1], self.arguments[found[1]]), self.text)
+        return re.sub(rf"{{({names})}}", lambda match: format_argument(match[1], self.arguments[match[1]]), self.text)
 
     @classmethod
     def join(cls, separator: str, *fixes: "Fix | str | None") -> "Fix":
-        """Several ways in one text; empty ones are skipped."""
+        """Join several fixes; empty ones are skipped."""
         parts = [fix if isinstance(fix, Fix) else cls(fix) for fix in fixes if fix]
         arguments = {name: value for part in parts for name, value in part.arguments.items()}
         return cls(separator.join(part.text for part in parts), **arguments)
@@ -44,22 +44,22 @@ class Fix:
 
 
 class ReassessError(Exception):
-    """The base of every error that this package raises on purpose.
+    """The base class of all errors of this package.
 
     Parameters
     ----------
     code
-        What kind of error it is, such as "out-of-range": one word for programs, which stays when a text changes.
+        Kind of error for programs, such as "out-of-range"; it does not change when the text does.
     what
-        What is wrong, in one line.
+        The fault, in one line.
     where
         The file, row, field or image.
     allowed
-        What would have been right.
+        Allowed values.
     found
-        What was there instead.
+        The invalid value.
     fix
-        What to do about it: a text, or a `Fix` if it names arguments.
+        How to fix it: a text, or a `Fix` if it contains arguments.
 
     Examples
     --------
@@ -89,7 +89,7 @@ class ReassessError(Exception):
         super().__init__(what)
 
     def at(self, where: object) -> None:
-        """Put a place, such as a file, before the place of this error, unless it is there already."""
+        """Add a place, such as a file, in front of the error's place, unless it is already there."""
         if self.where is None:
             self.where = where
         elif str(where) not in str(self.where):
@@ -105,30 +105,30 @@ class ReassessError(Exception):
 
 
 def _shorten(name: str, part: str) -> str:
-    """A field without the middle of words of over 200 letters; a fix may be a command, and stays whole."""
+    """A field without the middle of words with over 200 letters; a fix may be a command, and is not cut."""
     return part if name == "fix" else _LONG_WORD.sub(r"\1…\2", part)
 
 
 class DataError(ReassessError, ValueError):
-    """A file or an array does not hold what it should."""
+    """The content of a file or array is invalid."""
 
 
 class UnreadableFileError(DataError):
-    """A file is not there, or of a kind that is not read, so that nothing is known of what it holds."""
+    """A file is missing, or its format is unknown, so its content is unknown."""
 
 
 class OutputError(ReassessError, OSError):
-    """A result cannot be written where it was asked for."""
+    """A result cannot be written."""
 
     __str__ = ReassessError.__str__
 
 
 class SourceError(ReassessError):
-    """A known file could not be had from any of its places."""
+    """A known file cannot be fetched from any of its sources."""
 
 
 class MissingPackageError(ReassessError, ImportError):
-    """An optional package is needed and not installed."""
+    """An optional package is needed, but not installed."""
 
     def __init__(self, package: str, *, extra: str, purpose: str) -> None:
         super().__init__(
@@ -148,14 +148,14 @@ def importing(package: str, *, extra: str, purpose: str) -> Iterator[None]:
 
 
 class ReassessWarning(UserWarning):
-    """Something that does not stop the work, but that the user should know.
+    """The base class of all warnings of this package.
 
     Parameters
     ----------
     what
-        What it is.
+        The problem, in one line.
     fix
-        What to do about it: a text, or a `Fix` if it names arguments.
+        How to fix it: a text, or a `Fix` if it contains arguments.
     """
 
     def __init__(self, what: str, fix: Fix | str | None = None) -> None:
@@ -168,16 +168,16 @@ class ReassessWarning(UserWarning):
 
 
 class ConvergenceWarning(ReassessWarning):
-    """An iteration was stopped before it converged."""
+    """An iteration stopped before it converged."""
 
 
 class DependenceWarning(ReassessWarning):
-    """Raters are not independent given the truth, as the models of them assume."""
+    """Raters are not independent given the truth, although rater models assume it."""
 
 
 @contextmanager
 def at(where: object) -> Iterator[None]:
-    """Put a place, such as a file, before the place of an error from the block, unless it is there already."""
+    """Add a place, such as a file, to errors from the block, as `ReassessError.at`."""
     try:
         yield
     except ReassessError as error:
@@ -187,7 +187,7 @@ def at(where: object) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Missing:
-    """A result that could not be had, and why."""
+    """A missing result, and the reason."""
 
     why: str  # the reason, in a few words
 
@@ -196,7 +196,7 @@ class Missing:
 
     @classmethod
     def because(cls, error: DataError) -> "Missing":
-        """What an error says, in a few words.
+        """Create a missing result whose reason is an error, in a few words.
 
         >>> Missing.because(DataError("missing-golden", "no golden question is valid", found="3 questions"))
         Missing(why='no golden question is valid: 3 questions')

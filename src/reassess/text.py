@@ -1,4 +1,4 @@
-"""Words for messages and results: texts from files made harmless, counts of things, the first few of many."""
+"""Text for messages and results: escaped names, counts, shortened lists, and tables in notebooks."""
 
 import math
 import re
@@ -10,33 +10,33 @@ from html import escape
 from itertools import islice
 from typing import NamedTuple
 
-_WIDTH = 16  # letters of the names, if they have no more
-_FEW, _LONG = 8, 200  # entries and letters that a short text may show
-_ROWS = 60  # of a table in a notebook
-_LONGEST_ITEM = 190  # letters, which leaves room for what stands around it
+_WIDTH = 16  # least width of the column of names
+_FEW, _LONG = 8, 200  # most entries and letters of a short text
+_ROWS = 60  # rows of a table in a notebook
+_LONGEST_ITEM = 190  # letters of a list item, so that a line also has space for other text
 
-# C0 (but for tab and newline), C1, marks that turn the direction of writing, and halves of characters.
+# C0 (except tab and newline), C1, marks that change the writing direction, and lone surrogates.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def plain(text: str) -> str:
-    r"""A text in which nothing tells a terminal, or a figure, to do anything: names come from files of anywhere.
+    r"""Escape control characters, since names from files could contain terminal commands.
 
     >>> print(plain("a\x1b[2Jb"))
     a\x1b[2Jb
     """
-    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+    return _CONTROL.sub(lambda match: repr(match[0])[1:-1], text)
 
 
-# A name in one form of Unicode: a letter and its accent, which some systems keep apart, are one character.
+# Convert to Unicode NFC, where a letter and its accent are one character; some systems write two.
 composed = partial(unicodedata.normalize, "NFC")
 
 
 def aligned(rows: Iterable[tuple[str, str]]) -> list[str]:
-    """Names and a text on each, one a line.
+    """Format names and texts as aligned lines.
 
-    >>> aligned([("scored", "2 of 3"), ("left out", "nothing")])
-    ['scored           2 of 3', 'left out         nothing']
+    >>> aligned([("scored", "2 of 3"), ("not scored", "1")])
+    ['scored           2 of 3', 'not scored       1']
     """
     rows = list(rows)
     width = max([_WIDTH, *(len(name) for name, _ in rows)])
@@ -44,7 +44,7 @@ def aligned(rows: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def counted(count: int, noun: str, plural: str | None = None) -> str:
-    """How many there are of something.
+    """Format a count with its noun.
 
     >>> counted(1, "row"), counted(1234, "row"), counted(0, "valid class", "valid classes")
     ('1 row', '1,234 rows', '0 valid classes')
@@ -53,7 +53,7 @@ def counted(count: int, noun: str, plural: str | None = None) -> str:
 
 
 def about(count: float) -> str:
-    """An expected number of things, whole where it is not below 1.
+    """Format an expected number: as an integer if it is at least 1.
 
     >>> about(1234.4), about(0.97), about(0.034)
     ('1,234', '1', '0.03')
@@ -62,7 +62,7 @@ def about(count: float) -> str:
 
 
 def in_bytes(count: int) -> str:
-    """A number of bytes, in the unit that suits it.
+    """Format a number of bytes with a suitable unit.
 
     >>> in_bytes(12), in_bytes(100_000_000), in_bytes(2_400_000_000_000)
     ('12 bytes', '100.0 MB', '2.4 TB')
@@ -74,7 +74,7 @@ def in_bytes(count: int) -> str:
 
 
 def shortened(text: str, letters: int) -> str:
-    """The beginning and the end of a text that has more letters; of one letter more, the text, which is no longer.
+    """Replace the middle of a long text by an ellipsis, if that makes it shorter.
 
     >>> shortened("vit_large_patch16_384.augreg_in21k_ft_in1k", 20), shortened("abcde", 4)
     ('vit_large_…1k_ft_in1k', 'abcde')
@@ -84,17 +84,17 @@ def shortened(text: str, letters: int) -> str:
 
 
 def some(items: Sequence[object], *, most: int = 5) -> str:
-    """The first few of many things, and how many more there are.
+    """Join the first few items, and count the rest.
 
     >>> some(["a.png", "b.png", "c.png"], most=2)
     'a.png, b.png and 1 more'
     """
-    shown = ", ".join(shortened(str(item), _LONGEST_ITEM) for item in items[:most])
-    return shown if len(items) <= most else f"{shown} and {len(items) - most:,} more"
+    text = ", ".join(shortened(str(item), _LONGEST_ITEM) for item in items[:most])
+    return text if len(items) <= most else f"{text} and {len(items) - most:,} more"
 
 
 def together(items: Sequence[object], *, most: int = 5) -> str:
-    """The first few of many things in a sentence, the last of them after "and".
+    """Join the first few items as in a sentence, with "and" before the last.
 
     >>> together(["a", "b", "c"]), together(["a"]), together(["a", "b", "c"], most=1)
     ('a, b and c', 'a', 'a and 2 more')
@@ -106,7 +106,7 @@ def together(items: Sequence[object], *, most: int = 5) -> str:
 
 
 def percent(share: float) -> str:
-    """A share in percent, without the sign: two digits after the point, and no more than four in all.
+    """Format a share in percent, without the sign: two decimals, and at most four digits in total.
 
     >>> percent(0.68142), percent(1)
     ('68.14', '100.0')
@@ -115,7 +115,7 @@ def percent(share: float) -> str:
 
 
 def percents(interval: tuple[float, float]) -> str:
-    """The bounds of a share in percent.
+    """Format the bounds of a share in percent.
 
     >>> percents((0.6772, 1.0))
     '67.72 to 100.0'
@@ -124,7 +124,7 @@ def percents(interval: tuple[float, float]) -> str:
 
 
 def percentage(value: float) -> str:
-    """As `percent`, of what is in percent already.
+    """Format a number that is already in percent, as `percent` does.
 
     >>> percentage(68.142)
     '68.14'
@@ -133,7 +133,7 @@ def percentage(value: float) -> str:
 
 
 def nearest(name: object, known: Iterable[object]) -> str | None:
-    """A question about the known name that is most like one that is not known; None if none is.
+    """Suggest the known name that is most similar to an unknown one; None if no name is similar.
 
     >>> nearest("imagenet-rael", ["imagenet-real", "imagenet-classes"])
     'did you mean imagenet-real?'
@@ -143,7 +143,7 @@ def nearest(name: object, known: Iterable[object]) -> str | None:
 
 
 def shared(texts: Mapping[str, str]) -> Iterator[str]:
-    """Texts on files by name, an equal one once, with the files of which it is; an empty one is left out.
+    """Merge equal texts about several files into one line; empty texts are skipped.
 
     >>> list(shared({"a": "ids", "b": "ids"})), list(shared({"a": "ids", "b": "scores", "c": "ids"}))
     (['all files: ids'], ['a, c: ids', 'b: scores'])
@@ -151,12 +151,12 @@ def shared(texts: Mapping[str, str]) -> Iterator[str]:
     ['a, b: ids']
     """
     for text in filter(None, dict.fromkeys(texts.values())):
-        names = [name for name, other in texts.items() if other == text]
+        names = [name for name, candidate in texts.items() if candidate == text]
         yield f"{'all files' if 1 < len(names) == len(texts) else some(names)}: {text}"
 
 
 class Listed(NamedTuple):
-    """A list of things as a table: its headings, how many rows there are, and the texts of each."""
+    """A result as a table: headings, total number of rows, and the cells of each row."""
 
     headings: Sequence[str]
     total: int
@@ -164,11 +164,11 @@ class Listed(NamedTuple):
 
 
 class Shown:
-    """A result that shows as its short text, and in a notebook as a table of names and texts.
+    """A base class that prints a result as a short text, and as a table in a notebook.
 
-    A dataclass, made with ``repr=False``, shows its fields, long ones in a word or two. One that gives a `_summary`
-    shows that, below its `_headline` if it has one; one with a ``__str__`` of its own shows that. One that gives a
-    `_list` shows its `_headline`, and in a notebook the table below it.
+    By default a dataclass with ``repr=False`` prints its fields, with short forms of long values. A class with a
+    `_summary` prints that, below its `_headline` if it has one; a class with its own ``__str__`` prints that. A class
+    with a `_list` prints its `_headline`, and in a notebook the table below it.
     """
 
     @property
@@ -176,7 +176,7 @@ class Shown:
         return ""
 
     def _summary(self) -> Iterable[tuple[str, str]]:
-        """Names and a text on each."""
+        """Names, and a text for each."""
         fields = getattr(self, "__dataclass_fields__", {}).values()
         return [(field.name, _brief(getattr(self, field.name))) for field in fields if field.init]
 
@@ -190,16 +190,16 @@ class Shown:
         return str(self)
 
     def _list(self) -> Listed | None:
-        """What is listed, of a result that is a list of things."""
+        """The table of a result that is a list."""
         return None
 
     def _repr_html_(self) -> str:
         above = f"<p>{escape(self._headline)}</p>" if self._headline else ""
-        listed = self._list()
-        if listed is not None:
-            more = f"<p>and {listed.total - _ROWS:,} more</p>" if listed.total > _ROWS else ""
-            body = "".join(map(_html_row, islice(listed.rows, _ROWS)))
-            return f"{above}<table>{_html_row(listed.headings, 'th')}{body}</table>{more}"
+        table = self._list()
+        if table is not None:
+            more = f"<p>and {table.total - _ROWS:,} more</p>" if table.total > _ROWS else ""
+            body = "".join(map(_html_row, islice(table.rows, _ROWS)))
+            return f"{above}<table>{_html_row(table.headings, 'th')}{body}</table>{more}"
         if type(self).__str__ is not Shown.__str__ and type(self)._summary is Shown._summary:
             return f"<p>{escape(str(self))}</p>"
         fields = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in self._summary())
@@ -211,7 +211,7 @@ def _html_row(texts: Iterable[str], tag: str = "td") -> str:
 
 
 def _brief(value: object) -> str:
-    """A value as Python writes it; what is long by its kind and size."""
+    """The repr of a value; a long value as its type and size."""
     kind, shape = type(value).__name__, getattr(value, "shape", None)
     if shape is not None and math.prod(shape) > _FEW:
         return f"<{getattr(value, 'dtype', kind)} of {' x '.join(f'{n:,}' for n in shape)}>"

@@ -167,7 +167,7 @@ def test_scores_cut_to_label_sets_keep_the_names() -> None:
 def test_what_needs_raters_is_refused_for_counts(what: str, method: Any) -> None:
     assert message(method, anonymous(ALL)) == (
         f"{what} needs votes with raters\n  found:   counts of votes, without raters\n"
-        "  fix:     give a row a vote, with the columns image, rater and answer; or take the majority"
+        "  fix:     write one row per vote, with the columns image, rater and answer; or use the majority"
     )
 
 

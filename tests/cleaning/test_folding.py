@@ -151,7 +151,7 @@ def test_groups_are_of_one_set_and_of_its_images_alone() -> None:
     )
     assert groups_within(duplicates, "t") == [("a", "b"), ("a", "e")]
     assert groups_within(duplicates, "v") == []
-    folds = made(labels_of([0] * 6).renamed("abcdef"), k=2, duplicates=groups_within(duplicates, "t"))
+    folds = made(labels_of([0] * 6).with_images("abcdef"), k=2, duplicates=groups_within(duplicates, "t"))
     assert len({by_name(folds)[name] for name in "abe"}) == 1
     assert code_of(groups_within, duplicates, "x") == "unknown-name"
 

@@ -34,7 +34,7 @@ def test_other_images_are_said_to_be_so_before_their_classes_are_looked_at(
 ) -> None:
     command, *rest = argv
     assert message_of(run(command, file, *rest)).removeprefix(
-        "Warning: a.csv: 1 prediction by 1 name that no class has, counted as wrong: cross\n"
+        "Warning: a.csv: 1 prediction with 1 unknown class name, counted as wrong: cross\n"
     ) == (
         "Error: images are not from ImageNet, and labels are missing\n"
         f"  where:   {file}\n"

@@ -173,7 +173,7 @@ def test_a_file_of_ids_beside_labels_by_name_is_refused_by_every_command(
     path = Path(f"digits/{part}.csv")
     path.write_text(re.sub("|".join(NAMES), lambda name: str(NAMES.index(name[0])), path.read_text()))
     error = message_of(run(*argv, "--benchmark", "digits"))
-    assert error.startswith("Error: the classes are named in one file and numbered in another\n")
+    assert error.startswith("Error: one file has class names, another has class ids\n")
     assert "digits/labels.csv (labels)" in error
     assert f"digits/{part}.csv ({part})" in error
     assert "the file classes" in error
@@ -328,7 +328,7 @@ def test_a_file_of_which_not_one_image_joins_is_refused_by_every_command(
         "Error: two files have no image in common\n"
         f"  where:   digits/{first}.csv ({first}) and digits/{part}.csv ({part})\n"
     )
-    assert error.endswith('\n  fix:     they fit by stem: --match stem, or "match": "stem" in benchmark.json\n')
+    assert error.endswith('\n  fix:     they match by stem: --match stem, or "match": "stem" in benchmark.json\n')
     assert run(*argv, "--match", "stem").code == 0
 
 

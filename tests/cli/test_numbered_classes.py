@@ -93,6 +93,6 @@ def test_nothing_is_said_of_numbers_where_nothing_is_numbered(argv: list[str], f
     Path("b/images/a.png").touch()
     write_csv("p.csv", "image,prediction", [("a.png", "cat")])
     write_csv("l.csv", "image,class", [("a.png", "")])
-    assert message_of(run(*argv)).startswith("Error: the classes are named, and no list says what they are called\n")
+    assert message_of(run(*argv)).startswith("Error: class names cannot be used: a class list is missing\n")
     Path("b/classes.txt").write_text("cat\ndog\n")
     assert run("propose", "p.csv", "--unasked", "--benchmark", "b", "-o", "q.jsonl").code == 0

@@ -1,4 +1,4 @@
-"""Benchmarks: which images belong to one, and the order of its images."""
+"""The order of a benchmark's images by class folder."""
 
 from pathlib import Path
 from random import Random
@@ -14,9 +14,7 @@ from tests.helpers import write_files
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=12), st.randoms(use_true_random=False))
-def test_class_folder_order_does_not_depend_on_the_order_of_the_original_labels(
-    classes: list[int], random: Random
-) -> None:
+def test_class_folder_order_does_not_depend_on_label_order(classes: list[int], random: Random) -> None:
     images = validation_names()[: len(classes)]
     pairs = list(zip(images, classes, strict=True))
     expected = [image for image, _ in sorted(pairs, key=lambda pair: (pair[1], pair[0]))]
@@ -25,9 +23,7 @@ def test_class_folder_order_does_not_depend_on_the_order_of_the_original_labels(
     assert [shuffled.images[row] for row in class_folder_order(shuffled)] == expected
 
 
-def test_the_real_class_folder_order_is_the_same_from_shuffled_labels_in_another_spelling(
-    real_original: LabelSets,
-) -> None:
+def test_class_folder_order_of_imagenet_does_not_depend_on_spelling(real_original: LabelSets) -> None:
     rows = np.random.default_rng(0).permutation(len(real_original))
     names = [f"val/x/{real_original.images[row]}" for row in rows]
     shuffled = LabelSets.from_lists(names, [[class_id] for class_id in real_original.indices[rows].tolist()])
@@ -35,8 +31,8 @@ def test_the_real_class_folder_order_is_the_same_from_shuffled_labels_in_another
     assert [names[row] for row in class_folder_order(shuffled)] == expected
 
 
-def as_a_reader_yields(root: Path) -> list[str]:
-    """Names of the files in class folders, as torchvision's ImageFolder lists them."""
+def list_class_folders(root: Path) -> list[str]:
+    """List the files in class folders as torchvision's ImageFolder does."""
     return [f"{folder.name}/{file.name}" for folder in sorted(root.iterdir()) for file in sorted(folder.iterdir())]
 
 
@@ -44,17 +40,17 @@ def as_a_reader_yields(root: Path) -> list[str]:
     st.dictionaries(st.sampled_from(["n10", "n2", "Zoo", "bee", "ant", "a b"]), st.integers(1, 3), min_size=2),
     st.randoms(),
 )
-def test_class_folders_are_sorted_as_a_reader_of_folders_does(folders: dict[str, int], random: Random) -> None:
-    """By the names of the folders, in whatever order the list of classes has them, also where only the labels tell."""
+def test_class_folder_order_equals_order_of_folder_reader(folders: dict[str, int], random: Random) -> None:
+    """Folders are sorted by name for any order of the class list, also if image names have no folder."""
     with TemporaryDirectory() as place:
         for folder, images in folders.items():
             write_files(Path(place), {f"{folder}/{number}.png": "" for number in range(images)})
-        expected = as_a_reader_yields(Path(place))
+        expected = list_class_folders(Path(place))
     names = list(folders)
     random.shuffle(names)
     classes = Classes(len(names), names=tuple(names))
     shuffled = random.sample(expected, len(expected))
     original = LabelSets.from_lists(shuffled, [[names.index(name.split("/")[0])] for name in shuffled], classes)
     assert [shuffled[row] for row in class_folder_order(original)] == expected
-    flat = original.renamed([name.replace("/", " ") for name in shuffled])
+    flat = original.with_images([name.replace("/", " ") for name in shuffled])
     assert [shuffled[row] for row in class_folder_order(flat)] == expected

@@ -1,4 +1,4 @@
-"""Candidates as a noun: rows in order whatever theirs, and contradictions refused."""
+"""Candidates sort their rows, and reject contradictory rows."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def candidates_of(rows: npt.NDArray[Any], **options: Any) -> Candidates:
 
 
 @given(st.permutations(range(len(ROWS))))
-def test_rows_stand_by_image_class_and_source_whatever_their_order(order: list[int]) -> None:
+def test_rows_are_sorted_by_image_class_and_source(order: list[int]) -> None:
     candidates = candidates_of(ROWS[order], ranks=np.arange(len(ROWS))[order])
     questions = candidates.questions
     assert questions.images == ("b.png", "a.png")
@@ -39,7 +39,7 @@ def test_rows_stand_by_image_class_and_source_whatever_their_order(order: list[i
     ]
 
 
-def test_a_part_leaves_out_images_and_sources_without_rows() -> None:
+def test_part_drops_images_and_sources_without_rows() -> None:
     part = candidates_of(ROWS).part(np.array([0, 1]))
     assert (part.questions.images, part.sources, part.questions.class_ids.tolist()) == (
         ("b.png",),
@@ -48,8 +48,8 @@ def test_a_part_leaves_out_images_and_sources_without_rows() -> None:
     )
 
 
-ONE, NONE = Questions.from_columns(["a.png"], np.array([1])), [np.zeros(0, np.int32)] * 3
-ROW = [np.zeros(1, np.int32)] * 3
+QUESTION = Questions.from_columns(["a.png"], np.array([1]))
+NO_ROW, ONE_ROW = [np.zeros(0, np.int32)] * 3, [np.zeros(1, np.int32)] * 3
 
 
 @pytest.mark.parametrize(
@@ -60,16 +60,16 @@ ROW = [np.zeros(1, np.int32)] * 3
         (lambda: candidates_of(ROWS, probabilities=np.full(6, 1.5)), "out-of-range", "1.5"),
         (lambda: Candidates.from_rows(IMAGES, ROWS[:, 0], ROWS[:5, 1], SOURCES, ROWS[:, 2]), "wrong-length", "5"),
         (lambda: candidates_of(ROWS - np.array([0, 5, 0])), "out-of-range", "-3"),
-        (lambda: Candidates(ONE, ("vit",), *NONE, np.zeros(0)), "missing-value", None),
-        (lambda: Candidates(ONE, ("vit", "vit"), *ROW, np.zeros(1)), "duplicate-name", "vit"),
-        (lambda: Candidates(ONE, ("vit",), *ROW, np.zeros(1), ("a", "b")), "wrong-length", "2"),
+        (lambda: Candidates(QUESTION, ("vit",), *NO_ROW, np.zeros(0)), "missing-value", None),
+        (lambda: Candidates(QUESTION, ("vit", "vit"), *ONE_ROW, np.zeros(1)), "duplicate-name", "vit"),
+        (lambda: Candidates(QUESTION, ("vit",), *ONE_ROW, np.zeros(1), ("a", "b")), "wrong-length", "2"),
     ],
 )
-def test_contradictions_are_refused(call: Any, code: str, found: str | None) -> None:
+def test_contradictory_rows_raise(call: Any, code: str, found: str | None) -> None:
     assert fault_of(call) == (code, found)
 
 
-def test_candidates_without_sources_are_questions() -> None:
-    found = Candidates.from_questions(ONE)
-    assert (len(found), found.sources, found.first_counts.tolist()) == (1, (), [0])
-    assert repr(found) == "Candidates(1 candidate for 1 image)"
+def test_candidates_from_questions_have_no_sources() -> None:
+    candidates = Candidates.from_questions(QUESTION)
+    assert (len(candidates), candidates.sources, candidates.first_counts.tolist()) == (1, (), [0])
+    assert repr(candidates) == "Candidates(1 candidate for 1 image)"

@@ -1,4 +1,4 @@
-"""The checks of given values: each passes exactly where its plain definition does, and else says which value is bad."""
+"""Checks of values: each fails exactly for invalid values, and names the first of them."""
 
 import math
 from collections.abc import Callable
@@ -31,75 +31,75 @@ def error_of(check: Callable[[], None]) -> DataError | None:
 
 
 TABLE = np.array([[0.5, 0.5], [0.25, 0.5], [math.nan, 1.0]])
-REFUSED: dict[str, tuple[Callable[[], None], str]] = {
-    "a number": (
+MESSAGES: dict[str, tuple[Callable[[], None], str]] = {
+    "number": (
         lambda: check_range(1.5, 0, 1, what="threshold"),
         "threshold out of range\n  allowed: 0 to 1\n  found:   1.5",
     ),
-    "no upper bound, and infinite": (
+    "infinity without upper bound": (
         lambda: check_range(math.inf, 0, what="smoothing"),
         "smoothing out of range\n  allowed: a finite number, 0 or more\n  found:   inf",
     ),
-    "no bound, and infinite": (
+    "infinity without bounds": (
         lambda: check_range([1, -math.inf], what="weight", where="answer {}".format, fix="give it"),
         "weight out of range\n  where:   answer 1\n  allowed: a finite number\n  found:   -inf\n  fix:     give it",
     ),
-    "what the bound is": (
+    "upper bound with a meaning": (
         lambda: check_range(8, 2, 7, what="number of folds", high_is="the number of images"),
         "number of folds out of range\n  allowed: 2 to 7, the number of images\n  found:   8",
     ),
-    "the first of a table": (
+    "first value of a table": (
         lambda: check_range(np.array([[0, 1], [7, -1]]), 0, 6, what="class id", where="row {}, column {}".format),
         "class id out of range\n  where:   row 1, column 0\n  allowed: 0 to 6\n  found:   7",
     ),
-    "a number of 64 bits without a sign": (
+    "uint64": (
         lambda: check_range(np.array([0, 2**64 - 1], np.uint64), -1, 6, what="truth"),
         "truth out of range\n  allowed: -1 to 6\n  found:   18446744073709551615",
     ),
-    "a shape": (
+    "shape": (
         lambda: check_shape(np.zeros((3, 2)), (3,), what="the scores", where="a.npz", fix="transpose it"),
         "wrong shape of the scores\n  where:   a.npz\n  allowed: shape (3,)\n  found:   shape (3, 2)\n"
         "  fix:     transpose it",
     ),
-    "the shape of a type": (
+    "shape with type": (
         lambda: check_shape(np.zeros((3, 2)), ("questions", 3), what="the scores", kind="floats"),
         "wrong shape of the scores\n  allowed: floats of shape (questions, 3)\n  found:   float64 (3, 2)",
     ),
-    "a type": (
+    "type": (
         lambda: check_shape(np.zeros((3, 2)), ("questions", 2), what="the pairs", kind="integers or text"),
         "wrong type of the pairs\n  allowed: integers or text of shape (questions, 2)\n  found:   float64 (3, 2)",
     ),
-    "a number of things": (
+    "length": (
         lambda: check_length(1000, 50_000, things="names", each="row", where="a.npy"),
         "wrong number of names\n  where:   a.npy\n  allowed: 50,000, one for each row\n  found:   1,000",
     ),
-    "a name twice": (
+    "duplicate name": (
         lambda: check_unique(("ann", "bo", "bo", "ann"), thing="a rater", where="row {}".format, fix="drop it"),
         "a rater is named twice\n  where:   row 2\n  found:   bo\n  fix:     drop it",
     ),
-    "an unknown name": (
+    "unknown name": (
         lambda: check_known(["no", "sure", 7], ("no", "yes"), thing="answer", where="row {}".format, fix="ask again"),
         "unknown answer\n  where:   row 1\n  allowed: no, yes\n  found:   'sure', 7\n  fix:     ask again",
     ),
-    "a row": (
+    "row of a table": (
         lambda: check_distribution(TABLE, what="a weight", where="answer {}".format),
         "a weight is not a distribution\n  where:   answer 1\n  allowed: 0 or more, adding up to 1\n"
         "  found:   [0.25, 0.5]",
     ),
-    "one row, of NaN": (
+    "single row with NaN": (
         lambda: check_distribution(TABLE[2], what="the prior"),
         "the prior is not a distribution\n  allowed: 0 or more, adding up to 1\n  found:   [nan, 1.0]",
     ),
-    "no number": (lambda: check_range("0.5", 0, 1, what="threshold"), "threshold is not a number\n  found:   '0.5'"),
-    "a name that cannot be looked up": (
+    "text": (lambda: check_range("0.5", 0, 1, what="threshold"), "threshold is not a number\n  found:   '0.5'"),
+    "name that is not hashable": (
         lambda: check_known([[1]], ("no", "yes"), thing="answer"),
         "unknown answer\n  allowed: no, yes\n  found:   [1]",
     ),
-    "a single value, which has no position": (
+    "single value without position": (
         lambda: check_range(np.nan, 0, 9, what="x", where="row {}".format),
         "x out of range\n  allowed: 0 to 9\n  found:   nan",
     ),
-    "a row below 0": (
+    "row with a negative number": (
         lambda: check_distribution(np.array([[[0.5, 0.5], [1.5, -0.5]]]), what="a row", where="row {}, {}".format),
         "a row is not a distribution\n  where:   row 0, 1\n  allowed: 0 or more, adding up to 1\n"
         "  found:   [1.5, -0.5]",
@@ -107,8 +107,8 @@ REFUSED: dict[str, tuple[Callable[[], None], str]] = {
 }
 
 
-@pytest.mark.parametrize(("check", "expected"), REFUSED.values(), ids=REFUSED)
-def test_what_is_wrong_is_said_whole(check: Callable[[], None], expected: str) -> None:
+@pytest.mark.parametrize(("check", "expected"), MESSAGES.values(), ids=MESSAGES)
+def test_message_is_complete(check: Callable[[], None], expected: str) -> None:
     assert str(error_of(check)) == expected
 
 
@@ -117,14 +117,14 @@ def test_what_is_wrong_is_said_whole(check: Callable[[], None], expected: str) -
     st.sampled_from([-math.inf, -2, 0.5]),
     st.sampled_from([1, 2.5, math.inf]),
 )
-def test_a_range_holds_exactly_the_finite_numbers_between_its_bounds(values: Any, low: float, high: float) -> None:
+def test_range_contains_finite_numbers_between_bounds(values: Any, low: float, high: float) -> None:
     error = error_of(lambda: check_range(values, low, high, what="value", where=lambda *at: at))
     bad = [at for at in np.ndindex(values.shape) if not (math.isfinite(values[at]) and low <= values[at] <= high)]
     assert (error.where if error else None) == (bad[0] if bad else None)
 
 
 @given(st.lists(st.integers(-(2**70), 2**70) | st.integers(-3, 3)), st.integers(-3, 3), st.integers(0, 2**66))
-def test_a_range_holds_integers_of_any_size(values: list[int], low: int, high: int) -> None:
+def test_range_check_accepts_integers_of_any_size(values: list[int], low: int, high: int) -> None:
     array = np.array(values, object)
     error = error_of(lambda: check_range(array, low, high, what="value", where=lambda at: at))
     bad = [at for at, value in enumerate(values) if not low <= value <= high]
@@ -132,19 +132,19 @@ def test_a_range_holds_integers_of_any_size(values: list[int], low: int, high: i
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int32, np.uint64, np.float32])
-def test_a_range_may_be_wider_than_the_type_of_the_values(dtype: type) -> None:
+def test_range_can_be_wider_than_dtype(dtype: type) -> None:
     check_range(np.arange(3).astype(dtype), -300, 2**31 - 1, what="value")
     check_range(np.arange(3).astype(dtype), what="value")
 
 
 @given(array_shapes(max_dims=3, min_side=0, max_side=3), st.lists(st.integers(0, 3) | st.just("any"), max_size=3))
-def test_a_shape_fits_axis_by_axis_and_a_named_axis_fits_any_size(shape: Any, allowed: list[Any]) -> None:
+def test_shape_is_compared_by_axis_and_named_axis_has_any_size(shape: Any, allowed: list[Any]) -> None:
     fits = len(shape) == len(allowed) and all(b in ("any", a) for a, b in zip(shape, allowed, strict=True))
     assert (error_of(lambda: check_shape(np.zeros(shape), allowed, what="it")) is None) == fits
 
 
 @given(st.lists(st.integers(0, 9) | st.sampled_from(["0", "a", "b"])))
-def test_the_first_repeat_is_the_first_name_that_stood_before(names: list[Any]) -> None:
+def test_first_repeat_is_first_name_seen_before(names: list[Any]) -> None:
     again = next((i for i, name in enumerate(names) if name in names[:i]), None)
     assert first_repeat(names) == (None if again is None else (names.index(names[again]), again))
     error = error_of(lambda: check_unique(names, thing="a name", where=lambda at: at))
@@ -152,14 +152,14 @@ def test_the_first_repeat_is_the_first_name_that_stood_before(names: list[Any]) 
 
 
 @given(st.lists(st.integers(0, 9)), st.lists(st.integers(0, 9)))
-def test_names_are_known_exactly_if_each_is_among_the_known(names: list[int], known: list[int]) -> None:
+def test_known_check_fails_at_first_unknown_name(names: list[int], known: list[int]) -> None:
     error = error_of(lambda: check_known(names, known, thing="name", where=lambda at: at))
     unknown = [at for at, name in enumerate(names) if name not in known]
     assert (error.where if error else None) == (unknown[0] if unknown else None)
 
 
 @given(arrays(np.float64, (3, 2), elements=st.sampled_from([0, 0.25, 0.75, 1, 1 + 9e-7, -0.5, 1.5, math.nan])))
-def test_a_distribution_has_no_number_below_0_and_adds_up_to_1(rows: Any) -> None:
+def test_distribution_has_no_negative_number_and_adds_up_to_1(rows: Any) -> None:
     error = error_of(lambda: check_distribution(rows, what="row", where=lambda at: at))
     bad = [at for at, row in enumerate(rows) if not (all(p >= 0 for p in row) and abs(sum(row) - 1) <= 1e-6)]
     assert (error.where if error else None) == (bad[0] if bad else None)

@@ -1,4 +1,4 @@
-"""What cleaning found, and how labels went wrong: counts by class, what is shown, and what is refused."""
+"""Results of cleaning and estimated label noise: counts by class, text, JSON, and invalid columns."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ CLASSES = Classes(4, names=("ant", "bee", "cat", "dog"))
 
 
 def cleaning(**other: Any) -> Cleaning:
-    """Six images of three classes, of which one of the bees and all but one of the cats are dropped."""
+    """Create a result with six images, where one of two bees and two of three cats are dropped."""
     columns: dict[str, Any] = {
         "images": tuple(f"{row}.png" for row in range(6)),
         "class_ids": np.array([1, 1, 2, 2, 2, 0], np.int32),
@@ -25,7 +25,7 @@ def cleaning(**other: Any) -> Cleaning:
     return Cleaning(**columns | other)
 
 
-def test_classes_are_sorted_by_the_share_that_is_dropped_then_by_the_number_and_the_id() -> None:
+def test_classes_are_sorted_by_dropped_share_then_number_then_id() -> None:
     assert cleaning().by_class() == [(2, 3, 2), (1, 2, 1), (0, 1, 0)]
     even = cleaning(class_ids=np.array([3, 3, 1, 1, 0, 0], np.int32), kept=np.array([True, False] * 3))
     assert even.by_class() == [(0, 2, 1), (1, 2, 1), (3, 2, 1)]
@@ -33,21 +33,21 @@ def test_classes_are_sorted_by_the_share_that_is_dropped_then_by_the_number_and_
     assert more.by_class() == [(3, 4, 2), (0, 2, 1)]
 
 
-def test_a_class_loses_much_above_a_third() -> None:
+def test_losing_much_lists_classes_that_lose_more_than_a_third() -> None:
     assert cleaning().losing_much() == [(2, 3, 2), (1, 2, 1)]
     third = cleaning(class_ids=np.array([0, 0, 0, 1, 1, 1], np.int32), kept=np.array([False, True, True] * 2))
     assert third.losing_much() == []
 
 
-def test_it_shows_how_many_are_kept() -> None:
+def test_text_shows_number_of_kept_images() -> None:
     assert str(cleaning()) == "kept             3 of 6 images, 50.00 %"
     noise = LabelNoise(0.25, np.eye(4), 1.0, CLASSES)
-    assert str(cleaning(noise=noise)).splitlines()[1] == "wrong labels     25.00 % of all, by estimate"
+    assert str(cleaning(noise=noise)).splitlines()[1] == "wrong labels     25.00 % of all (estimate)"
     assert cleaning().kept_images == ("0.png", "3.png", "5.png")
     assert len(cleaning()) == 6
 
 
-def test_a_document_has_the_counts_of_each_class() -> None:
+def test_json_has_counts_by_class() -> None:
     assert cleaning().to_json() == {
         "images": 6,
         "kept": 3,
@@ -71,7 +71,7 @@ def test_a_document_has_the_counts_of_each_class() -> None:
         ({"suggested": np.array([1, 1, 2, 2, -2, 0], np.int32)}, "out-of-range"),
     ],
 )
-def test_columns_that_do_not_fit_are_refused(refused: Refused, other: dict[str, Any], code: str) -> None:
+def test_invalid_columns_raise(refused: Refused, other: dict[str, Any], code: str) -> None:
     assert refused(cleaning, **other) == code
 
 
@@ -83,23 +83,23 @@ def noise(checked: CheckedLabels | None = None) -> LabelNoise:
     return LabelNoise(0.18, COUNTS, 1.5, Classes(3, names=("ant", "bee", "cat")), checked)
 
 
-def test_the_matrix_has_the_share_of_each_label_in_a_class() -> None:
+def test_matrix_has_share_of_each_label_by_true_class() -> None:
     assert noise().matrix == pytest.approx(COUNTS / [[100.0], [60.0], [40.0]])
     assert noise().prior == pytest.approx([0.5, 0.3, 0.2])
 
 
-def test_a_class_without_an_image_is_labelled_as_itself() -> None:
+def test_matrix_of_class_without_images_is_identity() -> None:
     empty = LabelNoise(0.0, np.diag([3.0, 0.0]), 1.0, Classes(2))
     assert empty.matrix.tolist() == [[1.0, 0.0], [0.0, 1.0]]
     assert empty.largest(5) == []
 
 
-def test_the_largest_entries_are_counts_of_mistakes_and_of_equal_ones_the_first_class() -> None:
+def test_largest_lists_mistakes_and_ties_by_class() -> None:
     assert noise().largest(3) == [(0, 1, 15.0, 0.15), (2, 0, 15.0, 0.375), (0, 2, 5.0, 0.05)]
     assert len(noise().largest(20)) == 4
 
 
-def test_it_shows_the_share_and_the_usual_mistakes() -> None:
+def test_text_shows_share_and_largest_mistakes() -> None:
     assert str(noise(CHECKED)) == (
         "wrong labels     18.00 %\n95 %             7.00 to 19.00 %\nchecked          100 labels, 12 of them wrong\n"
         "ant              called bee: 15 images\ncat              called ant: 15 images\n"
@@ -107,7 +107,7 @@ def test_it_shows_the_share_and_the_usual_mistakes() -> None:
     )
 
 
-def test_a_document_has_the_largest_entries_and_what_people_checked() -> None:
+def test_json_has_largest_mistakes_and_checked_labels() -> None:
     document = noise(CHECKED).to_json()
     assert document["largest"][0] == {"true_class": 0, "label": 1, "images": 15.0, "share": 0.15}
     assert document["checked"] == {

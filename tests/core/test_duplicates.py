@@ -1,4 +1,4 @@
-"""Rows of duplicates are checked, and say which images another set duplicates, and how many."""
+"""Duplicates: checks of rows, images with duplicates in other sets, and counts."""
 
 from collections import defaultdict
 from itertools import combinations, product
@@ -28,7 +28,7 @@ def duplicates_of(rows: list[tuple[str, str, int, str]]) -> Duplicates:
     return Duplicates.from_rows(sets, images, groups, kinds)
 
 
-def test_an_image_is_duplicated_elsewhere_where_its_group_holds_one_of_another_set() -> None:
+def test_image_is_duplicated_elsewhere_if_group_has_another_set() -> None:
     duplicates = duplicates_of(ROWS)
     assert duplicates.duplicated_elsewhere("train") == ("a.png",)
     assert duplicates.duplicated_elsewhere("val") == ("b.png",)
@@ -41,7 +41,7 @@ def test_an_image_is_duplicated_elsewhere_where_its_group_holds_one_of_another_s
     assert code_of(duplicates.duplicated_elsewhere, "val", "tiny") == "unknown-name"
 
 
-def test_no_rows_are_duplicates_too() -> None:
+def test_duplicates_can_be_empty() -> None:
     duplicates = duplicates_of([])
     assert (repr(duplicates), duplicates.largest_group("near")) == ("Duplicates(0 rows, 0 groups)", 0)
 
@@ -50,8 +50,8 @@ GROUPS = st.lists(st.sets(st.tuples(st.sampled_from("ABC"), st.integers(0, 5)), 
 
 
 @given(GROUPS)
-def test_duplicated_elsewhere_is_what_a_plain_rule_finds(groups: list[set[tuple[str, int]]]) -> None:
-    """Each group of its own images, so that they differ."""
+def test_duplicated_elsewhere_equals_plain_loop(groups: list[set[tuple[str, int]]]) -> None:
+    """Image names contain the group, so groups share no images."""
     rows = [
         (name, f"{group}-{image}.png", group, "near")
         for group, members in enumerate(groups, 1)
@@ -60,7 +60,7 @@ def test_duplicated_elsewhere_is_what_a_plain_rule_finds(groups: list[set[tuple[
     duplicates = duplicates_of(rows)
     expected: dict[str, set[str]] = defaultdict(set)
     for name, image, group, _ in rows:
-        if any(other != name and theirs == group for other, _, theirs, _ in rows):
+        if any(row[0] != name and row[2] == group for row in rows):
             expected[name].add(image)
     for name in duplicates.sets:
         assert set(duplicates.duplicated_elsewhere(name)) == expected[name]
@@ -77,13 +77,11 @@ def test_duplicated_elsewhere_is_what_a_plain_rule_finds(groups: list[set[tuple[
         ([("a", "1.png", 4, "near")], "small-group at group 4"),
     ],
 )
-def test_rows_that_contradict_themselves_are_refused(
-    refused: Refused, rows: list[tuple[str, str, int, str]], expected: str
-) -> None:
+def test_contradictory_rows_raise(refused: Refused, rows: list[tuple[str, str, int, str]], expected: str) -> None:
     assert refused(duplicates_of, rows) == expected
 
 
-def test_sets_are_named_once_and_have_rows() -> None:
+def test_sets_are_distinct_and_have_rows() -> None:
     ids, none = np.zeros(1, np.int32), np.zeros(1, np.int32)
     assert code_of(Duplicates, ("a", "a"), ("1.png",), ids, none, ("tiny",)) == "duplicate-name"
     assert code_of(Duplicates, ("a", "b"), ("1.png",), ids, none, ("tiny",)) == "empty"
@@ -93,18 +91,18 @@ def test_sets_are_named_once_and_have_rows() -> None:
 
 SETS = ("a", "b", "c")
 MEMBERS = st.tuples(st.sampled_from(SETS), st.sampled_from(["cat", "dog"]))
-# The exact groups, some of which are joined by near ones.
+# Exact groups, and the number of the near group that each belongs to.
 EXACT_GROUPS = st.lists(st.tuples(st.lists(MEMBERS, min_size=1, max_size=5), st.integers(0, 2)), max_size=6)
 
 
 @given(EXACT_GROUPS)
-def test_counts_are_those_of_all_pairs(groups: list[tuple[list[tuple[str, str]], int]]) -> None:
+def test_counts_equal_comparison_of_all_pairs(groups: list[tuple[list[tuple[str, str]], int]]) -> None:
     members = [
         (name, f"{folder}/{g}-{i}.png", g, near)
-        for g, (of_group, near) in enumerate(groups)
-        for i, (name, folder) in enumerate(of_group)
+        for g, (group_members, near) in enumerate(groups)
+        for i, (name, folder) in enumerate(group_members)
     ]
-    exact_sizes = {g: len(of_group) for g, (of_group, _) in enumerate(groups)}
+    exact_sizes = {g: len(group_members) for g, (group_members, _) in enumerate(groups)}
     near_sizes = {n: sum(near == n for _, near in groups) for n in range(3)}
     rows = [(name, image, 1 + g, "exact") for name, image, g, _ in members if exact_sizes[g] > 1]
     rows += [(name, image, 100 + near, "near") for name, image, _, near in members if near_sizes[near] > 1]
@@ -119,22 +117,23 @@ def test_counts_are_those_of_all_pairs(groups: list[tuple[list[tuple[str, str]],
     in_pairs = {image for pair in pairs for image in pair}
     assert {row[:2] for row, others in zip(rows, duplicates.other_labels, strict=True) if others} == in_pairs
     classes = {name: {image: image.split("/")[0] for of, image, *_ in members if of == name} for name in SETS}
-    found = {(each.name, each.elsewhere): each for each in count_duplicates(duplicates, classes)}
-    assert found.keys() == set(product(SETS, SETS))
-    for (name, elsewhere), counts in found.items():
-        exact = near = other = 0
-        for member in members:
-            if member[0] != name:
+    results = {(counts.name, counts.elsewhere): counts for counts in count_duplicates(duplicates, classes)}
+    assert results.keys() == set(product(SETS, SETS))
+    for (name, elsewhere), counts in results.items():
+        exact = near = other_label = 0
+        for image in members:
+            if image[0] != name:
                 continue
-            copies = [one for one in members if one is not member and one[0] == elsewhere and one[2] == member[2]]
-            alike = [one for one in members if one is not member and one[0] == elsewhere and one[3] == member[3]]
+            elsewhere_images = [member for member in members if member is not image and member[0] == elsewhere]
+            copies = [member for member in elsewhere_images if member[2] == image[2]]
+            similar = [member for member in elsewhere_images if member[3] == image[3]]
             exact += bool(copies)
-            near += bool(alike) and not copies
-            other += any(one[1].split("/")[0] != member[1].split("/")[0] for one in copies + alike)
-        assert (counts.exact, counts.near, counts.other_label) == (exact, near, other), (name, elsewhere)
+            near += bool(similar) and not copies
+            other_label += any(member[1].split("/")[0] != image[1].split("/")[0] for member in copies + similar)
+        assert (counts.exact, counts.near, counts.other_label) == (exact, near, other_label), (name, elsewhere)
 
 
-def test_classes_are_compared_only_where_both_sets_have_them() -> None:
+def test_other_class_is_none_if_a_set_has_no_classes() -> None:
     duplicates = Duplicates.from_rows(["a", "b"], ["cat/1.png", "2.png"], [1, 1], ["exact", "exact"])
     own, other = count_duplicates(duplicates, {"a": {"cat/1.png": "cat"}, "b": None})[:2]
     assert (own.exact, own.other_label, other.exact, other.other_label) == (0, 0, 1, None)

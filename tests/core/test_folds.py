@@ -1,4 +1,4 @@
-"""Folds as a noun: their parts, and what are no folds."""
+"""Folds: held-out and training images, and invalid folds."""
 
 import numpy as np
 import pytest
@@ -10,16 +10,16 @@ from tests.helpers import Refused
 
 
 @given(st.lists(st.integers(0, 3), min_size=2, max_size=12).filter(lambda numbers: len(set(numbers)) > 1))
-def test_every_image_is_held_out_once_and_trained_on_in_all_other_folds(numbers: list[int]) -> None:
+def test_each_image_is_held_out_once_and_in_all_other_training_sets(numbers: list[int]) -> None:
     images = tuple(f"{row}.png" for row in range(len(numbers)))
     folds = Folds(images, np.array(numbers))
     assert folds.values == tuple(sorted(set(numbers)))
-    for place, fold in enumerate(folds.values):
+    for position, fold in enumerate(folds.values):
         held_out, training = folds.held_out(fold), folds.training(fold)
         assert held_out.images == folds.images_of(fold) == training.others
         assert training.images == held_out.others
         assert sorted((*held_out.images, *training.images)) == sorted(images)
-        assert len(held_out) == folds.sizes[place] == numbers.count(fold)
+        assert len(held_out) == folds.sizes[position] == numbers.count(fold)
     assert folds.of((*reversed(images), "no.png")).tolist() == [*reversed(numbers), -1]
 
 
@@ -33,13 +33,11 @@ def test_every_image_is_held_out_once_and_trained_on_in_all_other_folds(numbers:
         (("a.png", "b.png"), [7, 7], "one-fold"),
     ],
 )
-def test_what_are_no_folds_is_refused(
-    refused: Refused, images: tuple[str, ...], numbers: list[float], code: str
-) -> None:
+def test_invalid_folds_raise(refused: Refused, images: tuple[str, ...], numbers: list[float], code: str) -> None:
     assert refused(lambda: Folds(images, np.array(numbers))) == code
 
 
-def test_a_fold_that_is_not_there_is_refused(refused_text: Refused) -> None:
+def test_unknown_fold_raises(refused_text: Refused) -> None:
     folds = Folds(("a.png", "b.png"), np.array([0, 2]))
     for part in (folds.images_of, folds.held_out, folds.training):
         assert refused_text(part, 1) == "unknown fold\n  allowed: 0, 2\n  found:   1"

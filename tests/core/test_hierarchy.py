@@ -1,4 +1,4 @@
-"""A hierarchy: ways from the root, whatever the order of its rows; circles are refused."""
+"""Class hierarchies: paths from the root, in any order of rows; circles raise."""
 
 import numpy as np
 import pytest
@@ -13,27 +13,27 @@ PAIRS = [("n00000001", "dog kind"), ("tabby", "cat kind"), ("dog kind", "animal"
 
 
 @given(st.permutations(PAIRS))
-def test_ways_lead_from_the_root_to_the_class_whatever_the_order(pairs: list[tuple[str, str]]) -> None:
+def test_paths_do_not_depend_on_order_of_rows(pairs: list[tuple[str, str]]) -> None:
     hierarchy = Hierarchy.from_pairs(pairs, CLASSES)
     assert [hierarchy.path(c) for c in range(3)] == [
         ("animal", "dog kind", "n00000001"),
         ("animal", "cat kind", "tabby"),
         (),
     ]
-    assert hierarchy.further_parents == 0
+    assert hierarchy.ignored_parents == 0
 
 
-def test_a_class_may_be_an_inner_node_and_be_called_in_several_ways() -> None:
+def test_class_can_be_an_inner_node_with_several_names() -> None:
     hierarchy = Hierarchy.from_pairs([("cup", "Tabby"), ("n00000002", "animal")], CLASSES)
     assert hierarchy.path(2) == ("animal", "Tabby", "cup")
     assert hierarchy.path(1) == ("animal", "Tabby")
     assert Hierarchy.from_pairs([("2", "vessel")], Classes()).path(2) == ("vessel", "2")
 
 
-def test_of_several_parents_the_first_counts() -> None:
+def test_first_of_several_parents_is_used() -> None:
     pairs = [("cup", "vessel"), ("cup", "prize"), ("cup", "prize"), ("cup", "vessel")]
     hierarchy = Hierarchy.from_pairs(pairs, CLASSES)
-    assert (hierarchy.path(2), hierarchy.further_parents) == (("vessel", "cup"), 1)
+    assert (hierarchy.path(2), hierarchy.ignored_parents) == (("vessel", "cup"), 1)
 
 
 @pytest.mark.parametrize(
@@ -43,11 +43,11 @@ def test_of_several_parents_the_first_counts() -> None:
         ([("cup", "vessel"), ("vessel", "thing"), ("thing", "vessel")], "vessel is a thing is a vessel"),
     ],
 )
-def test_a_circle_is_refused(pairs: list[tuple[str, str]], found: str) -> None:
+def test_circle_raises(pairs: list[tuple[str, str]], found: str) -> None:
     assert fault_of(Hierarchy.from_pairs, pairs, CLASSES) == ("circle", found)
 
 
-def test_a_long_chain_is_no_problem() -> None:
+def test_path_of_5000_parents_is_found() -> None:
     pairs = [(str(n), str(n + 1)) for n in range(5_000)]
     assert len(Hierarchy.from_pairs(pairs, Classes(1)).path(0)) == 5_001
     assert np.array(Hierarchy.from_pairs(pairs, Classes(1)).path(0))[0] == "5000"

@@ -1,4 +1,4 @@
-"""A selection of images: those that are wanted, whatever their order, and nothing else; what is not known is said."""
+"""Image selections: rows of selected images in any order, and errors about unknown images."""
 
 from collections.abc import Sequence
 
@@ -14,13 +14,13 @@ names = st.sets(st.sampled_from([f"{folder}/{stem}.png" for folder in "ab" for s
 
 
 @given(names.filter(len), names, st.randoms(use_true_random=False))
-def test_an_image_is_kept_if_and_only_if_it_is_wanted(wanted: list[str], there: list[str], random: object) -> None:
-    selection = ImageSelection(tuple(wanted))
-    kept = [row for row, name in enumerate(there) if name in wanted]
-    assert selection.find(there).tolist() == [wanted.index(name) if name in wanted else -1 for name in there]
-    if kept:
-        assert selection.rows(there).tolist() == kept
-        assert selection.missing(there) == tuple(name for name in wanted if name not in there)
+def test_rows_are_exactly_the_selected_images(selected: list[str], dataset: list[str], random: object) -> None:
+    selection = ImageSelection(tuple(selected))
+    rows = [row for row, name in enumerate(dataset) if name in selected]
+    assert selection.find(dataset).tolist() == [selected.index(name) if name in selected else -1 for name in dataset]
+    if rows:
+        assert selection.rows(dataset).tolist() == rows
+        assert selection.missing(dataset) == tuple(name for name in selected if name not in dataset)
 
 
 @pytest.mark.parametrize(
@@ -31,12 +31,12 @@ def test_an_image_is_kept_if_and_only_if_it_is_wanted(wanted: list[str], there: 
         ("stem", ["2.jpg", "3.webp", "1"]),
     ],
 )
-def test_names_are_joined_as_asked(match: Match, names: Sequence[str]) -> None:
+def test_names_are_joined_by_match(match: Match, names: Sequence[str]) -> None:
     assert SELECTION.rows(names, match=match).tolist() == [0, 2]
     assert SELECTION.missing(names[:2], match=match) == ("a/1.png",)
 
 
-def test_the_class_at_the_end_of_a_stem_is_no_part_of_it() -> None:
+def test_class_at_end_of_stem_is_ignored() -> None:
     selection = ImageSelection(("n01440764_7",))
     assert selection.rows(["train/n01440764_7_n01440764.JPEG", "n01440764_70.JPEG"], match="stem").tolist() == [0]
 
@@ -52,21 +52,21 @@ SELECTION_2 = ImageSelection(("a/1.png", "b/1.png"))
             ["a/1.png", "d/4.png", "e/5.png"],
             "path",
             "2 of 3 images are not in the training part of fold 0",
-            "check the names; or do not use such images: ignore_unknown=True",
+            "correct the names; or skip such images: ignore_unknown=True",
         ),
         (
             SELECTION,
             ["x/a/1.png", "x/b/2.png"],
             "path",
             "2 of 2 images are not in the training part of fold 0",
-            'they fit by name: match="name"; or do not use such images: ignore_unknown=True',
+            'they match by name: match="name"; or skip such images: ignore_unknown=True',
         ),
         (
             SELECTION,
             ["c/3.png"],
             "path",
             "no image of the dataset is in the training part of fold 0",
-            "give a dataset of the training images",
+            "use a dataset with the training images",
         ),
         (
             SELECTION,
@@ -84,17 +84,17 @@ SELECTION_2 = ImageSelection(("a/1.png", "b/1.png"))
         ),
     ],
 )
-def test_what_does_not_fit_is_refused(
+def test_names_that_do_not_match_raise(
     refused_text: Refused, selection: ImageSelection, names: list[str], match: Match, what: str, fix: str
 ) -> None:
     lines = refused_text(lambda: selection.rows(names, match=match)).split("\n")
     assert (lines[0], lines[-1]) == (what, f"  fix:     {fix}")
 
 
-def test_unknown_images_are_left_out_if_asked() -> None:
+def test_ignore_unknown_skips_unknown_images() -> None:
     assert SELECTION.rows(["d.png", "a/1.png"], ignore_unknown=True).tolist() == [1]
 
 
-def test_what_is_no_selection_is_refused(refused: Refused) -> None:
+def test_invalid_selection_raises(refused: Refused) -> None:
     assert refused(ImageSelection, ()) == "empty at the list"
     assert refused(ImageSelection, ("a.png",), ("a.png",)) == "duplicate-image at the list"

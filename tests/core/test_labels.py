@@ -1,4 +1,4 @@
-"""Label sets: three states of an image, and ids that are classes."""
+"""Label sets: rated, empty and unrated images, and checks of class ids."""
 
 from random import Random
 from typing import Any
@@ -14,33 +14,33 @@ from tests.helpers import Refused, labels_of
 
 _CHARACTERS = st.characters(codec="utf-8", exclude_characters="\\")  # a/b and a\\b are one image
 sets = st.dictionaries(st.text(_CHARACTERS, min_size=1, max_size=8), st.sets(st.integers(0, 50)))
-sets = sets.filter(lambda sets: not any("ILSVRC" in name for name in sets))
+sets = sets.filter(lambda label_sets: not any("ILSVRC" in name for name in label_sets))
 
 
 @given(sets)
-def test_every_image_keeps_its_set_and_the_others_were_never_rated(given: Any) -> None:
-    labels = labels_of(given)
-    assert {name: labels[name] for name in given} == {name: tuple(sorted(ids)) for name, ids in given.items()}
+def test_rated_image_has_its_set_and_unrated_image_has_none(expected: Any) -> None:
+    labels = labels_of(expected)
+    assert {name: labels[name] for name in expected} == {name: tuple(sorted(ids)) for name, ids in expected.items()}
     assert labels["never/rated"] is None
-    assert labels.sets() == given
-    assert labels.empty_images == sum(not ids for ids in given.values())
-    assert len(labels) == len(given)
+    assert labels.sets() == expected
+    assert labels.empty_images == sum(not ids for ids in expected.values())
+    assert len(labels) == len(expected)
 
 
 @given(sets, st.randoms())
-def test_pairs_and_lists_give_the_same_sets_in_any_order(given: Any, random: Random) -> None:
-    images = list(given)
-    pairs = [(row, class_id) for row, name in enumerate(images) for class_id in given[name]]
+def test_pairs_and_lists_give_same_sets_in_any_order(expected: Any, random: Random) -> None:
+    images = list(expected)
+    pairs = [(row, class_id) for row, name in enumerate(images) for class_id in expected[name]]
     random.shuffle(pairs)
     image_ids, class_ids = np.array(pairs, np.int64).reshape(-1, 2).T
-    assert LabelSets.from_pairs(images, image_ids, class_ids).sets() == given
+    assert LabelSets.from_pairs(images, image_ids, class_ids).sets() == expected
     random.shuffle(images)
-    assert labels_of({name: given[name] for name in images}).sets() == given
+    assert labels_of({name: expected[name] for name in images}).sets() == expected
 
 
 @given(sets, st.randoms())
-def test_the_labels_of_some_images_are_theirs_in_the_order_asked(given: Any, random: Random) -> None:
-    labels = labels_of(given)
+def test_of_rows_returns_labels_in_order_of_rows(label_sets: Any, random: Random) -> None:
+    labels = labels_of(label_sets)
     rows = np.array(random.sample(range(len(labels)), len(labels)), np.int64)
     ids, sizes = labels.of_rows(rows)
     assert ids.tolist() == [i for row in rows for i in labels[labels.images[row]]]
@@ -58,7 +58,7 @@ def test_the_labels_of_some_images_are_theirs_in_the_order_asked(given: Any, ran
         ([-1], Classes(1000), 999, -1),
     ],
 )
-def test_an_id_that_is_no_class_is_an_error_that_names_the_image(
+def test_error_about_invalid_class_id_shows_the_image(
     refused_text: Refused, ids: Any, classes: Any, allowed: int, class_id: Any
 ) -> None:
     expected = f"class id out of range\n  where:   image b\n  allowed: 0 to {allowed}\n  found:   {class_id}"
@@ -68,7 +68,7 @@ def test_an_id_that_is_no_class_is_an_error_that_names_the_image(
         assert refused_text(lambda: LabelSets.from_pairs(["a", "b"], *pairs, classes)) == expected
 
 
-def test_what_contradicts_itself_is_refused(refused: Refused) -> None:
+def test_contradictory_label_sets_raise(refused: Refused) -> None:
     assert refused(lambda: LabelSets.from_lists(["a", "b"], [[7], [5, 7, 5]])) == "duplicate-class at image b"
     assert refused(lambda: LabelSets.from_lists(["a", "a"], [[7], [5]])) == "duplicate-image at the label set"
     arrays = np.array([0, 1]), np.array([3], np.int32)
@@ -77,25 +77,25 @@ def test_what_contradicts_itself_is_refused(refused: Refused) -> None:
     assert refused(lambda: LabelSets(("a", "b"), *arrays)) == "wrong-indptr"
 
 
-def test_classes_are_moved_by_name_into_another_list_and_else_by_id(refused: Refused) -> None:
-    own = labels_of({"a": {0, 1}, "b": set(), "c": {1}}, Classes(2, names=("cat", "dog")))
-    moved = own.in_classes(Classes(3, ("n1", "n2", "n3"), ("dog, hound", "wolf", "cat")))
-    assert moved.sets() == {"a": {0, 2}, "b": set(), "c": {0}}
+def test_classes_are_converted_by_name_else_by_id(refused: Refused) -> None:
+    labels = labels_of({"a": {0, 1}, "b": set(), "c": {1}}, Classes(2, names=("cat", "dog")))
+    converted = labels.in_classes(Classes(3, ("n1", "n2", "n3"), ("dog, hound", "wolf", "cat")))
+    assert converted.sets() == {"a": {0, 2}, "b": set(), "c": {0}}
     assert labels_of({"a": {2}}).in_classes(Classes(3, names=("x", "y", "z"))).sets() == {"a": {2}}
     assert labels_of({"a": set()}).in_classes(Classes.from_texts(["cat"])).classes == Classes.from_texts(["cat"])
-    assert refused(lambda: own.in_classes(Classes(1, names=("cat",)))) == "unknown-class"
+    assert refused(lambda: labels.in_classes(Classes(1, names=("cat",)))) == "unknown-class"
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 5)), max_size=8))
-def test_runs_are_ranges_one_after_another(pairs: list[tuple[int, int]]) -> None:
+def test_runs_are_concatenated_ranges(pairs: list[tuple[int, int]]) -> None:
     starts, sizes = np.array(pairs, np.int64).reshape(-1, 2).T
     assert runs(starts, sizes).tolist() == [i for start, size in pairs for i in range(start, start + size)]
 
 
-def test_label_sets_keep_their_name_in_other_classes() -> None:
-    own = LabelSets.from_lists(["a"], [[1]], Classes(2, names=("cat", "dog")), name="pets")
-    assert own.in_classes(Classes(2, names=("dog", "cat"))).name == "pets"
-    assert own.in_classes(Classes(2, names=("cat", "dog"))).name == "pets"
+def test_label_sets_keep_name_in_other_classes() -> None:
+    labels = LabelSets.from_lists(["a"], [[1]], Classes(2, names=("cat", "dog")), name="pets")
+    assert labels.in_classes(Classes(2, names=("dog", "cat"))).name == "pets"
+    assert labels.in_classes(Classes(2, names=("cat", "dog"))).name == "pets"
     assert LabelSets.from_pairs(["a"], np.array([0]), np.array([1]), name="pets").name == "pets"
     assert LabelSets.from_lists(["a"], [[1]], name="pets").in_classes(Classes(2)).name == "pets"
 
@@ -103,5 +103,5 @@ def test_label_sets_keep_their_name_in_other_classes() -> None:
 @pytest.mark.parametrize(
     ("name", "title"), [("", "reassessed"), ("pets", "pets"), ("ReaL", "ReaL"), ("original", '"original"')]
 )
-def test_tables_call_label_sets_by_their_name_and_none_like_the_original_labels(name: str, title: str) -> None:
+def test_title_is_name_but_differs_from_original_labels(name: str, title: str) -> None:
     assert LabelSets.from_lists(["a"], [[1]], name=name).title == title

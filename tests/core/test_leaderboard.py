@@ -1,4 +1,4 @@
-"""Leaderboards: ranks, what is refused, and the numbers of timm's public tables."""
+"""Leaderboards: ranks, invalid rows, and the numbers of timm's public tables."""
 
 import re
 from typing import Any
@@ -14,7 +14,7 @@ IMAGENET, REAL = "results-imagenet.csv", "results-imagenet-real.csv"
 LEVEL = 100 * 42_164 / 46_837
 
 
-def test_equals_share_the_better_rank_and_rises_count_places() -> None:
+def test_ties_share_the_better_rank_and_rises_are_rank_differences() -> None:
     board = Leaderboard(
         (LeaderboardRow("a", 76.0, 84.6), LeaderboardRow("b", 79.5, 84.6), LeaderboardRow("c", 80.0, 82.9))
     )
@@ -23,7 +23,7 @@ def test_equals_share_the_better_rank_and_rises_count_places() -> None:
     assert board.rises.tolist() == [2, 1, -2]
 
 
-def test_the_best_are_first_and_equals_stand_by_original_accuracy_then_by_name() -> None:
+def test_best_first_sorts_ties_by_original_accuracy_then_name() -> None:
     entries = (
         LeaderboardRow("d", 1.0, 2.0),
         LeaderboardRow("c", 1.0, 3.0),
@@ -34,7 +34,7 @@ def test_the_best_are_first_and_equals_stand_by_original_accuracy_then_by_name()
     assert [board.entries[row].model for row in board.best_first] == ["b", "c", "a", "d"]
 
 
-def test_a_model_may_stand_once_for_each_size_and_counts_once() -> None:
+def test_model_has_one_row_per_image_size_and_counts_once() -> None:
     board = Leaderboard(
         (LeaderboardRow("a", 76.0, 84.6, 224), LeaderboardRow("a", 77.0, 85.0, 288), LeaderboardRow("b", 80.0, 86.0))
     )
@@ -44,7 +44,7 @@ def test_a_model_may_stand_once_for_each_size_and_counts_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pattern", "families", "not_found"),
+    ("pattern", "families", "without_family"),
     [
         (None, ["vit", "resnet", "convnextv", "vit", "17", "größe"], 1),
         (r"[a-z]+", ["vit", "resnet", "timm", "runs", "17", "gr"], 1),
@@ -52,14 +52,14 @@ def test_a_model_may_stand_once_for_each_size_and_counts_once() -> None:
         (r"\d+", ["vit_b", "18", "2", "2", "17", "1"], 1),
     ],
 )
-def test_a_family_is_what_a_pattern_or_its_first_group_finds_in_a_name(
-    pattern: str | None, families: list[str], not_found: int
+def test_family_is_first_match_of_pattern_or_its_first_group(
+    pattern: str | None, families: list[str], without_family: int
 ) -> None:
     names = ["vit_b", "resnet18.a1", "timm/convnextv2_tiny", "runs/vit-2.npz", "17", "größe-1"]
     entries = tuple(LeaderboardRow(name, 76.0, 84.6) for name in names)
     board = Leaderboard(entries) if pattern is None else Leaderboard(entries, family=re.compile(pattern))
     assert list(board.families) == families
-    assert board.without_family == not_found
+    assert board.without_family == without_family
     assert [families.index(family) for family in families] == [
         board.family_ids.tolist().index(number) for number in board.family_ids
     ]
@@ -75,11 +75,11 @@ def test_a_family_is_what_a_pattern_or_its_first_group_finds_in_a_name(
         (("a", 76.0, 90.0, None, -4.0), "out-of-range at a"),
     ],
 )
-def test_what_is_no_row_is_refused(refused: Refused, row: Any, code: str) -> None:
+def test_invalid_row_raises(refused: Refused, row: Any, code: str) -> None:
     assert refused(LeaderboardRow, *row) == code
 
 
-def test_a_leaderboard_has_models_each_once(refused_text: Refused) -> None:
+def test_empty_leaderboard_or_duplicate_model_raises(refused_text: Refused) -> None:
     rows = tuple(LeaderboardRow(name, 76.0, 80.0) for name in "aba")
     assert refused_text(Leaderboard, ()) == "leaderboard has no model"
     assert refused_text(Leaderboard, rows) == (
@@ -90,7 +90,7 @@ def test_a_leaderboard_has_models_each_once(refused_text: Refused) -> None:
 # --- the public tables ----------------------------------------------------------------------------------------------
 
 
-def test_the_public_tables_make_1556_rows_of_1266_models(real_leaderboard: Leaderboard) -> None:
+def test_public_tables_have_1556_rows_of_1266_models(real_leaderboard: Leaderboard) -> None:
     assert (len(real_leaderboard), real_leaderboard.models, real_leaderboard.rows_dropped) == (1_556, 1_266, {})
     assert sum(np.bincount(real_leaderboard.model_ids) > 1) == 290
     assert {entry.model: entry.parameters for entry in real_leaderboard.entries}[
@@ -98,7 +98,7 @@ def test_the_public_tables_make_1556_rows_of_1266_models(real_leaderboard: Leade
     ] == 1013.01
 
 
-def test_105_rows_are_above_the_original_labels_and_the_best_has_91_144(real_leaderboard: Leaderboard) -> None:
+def test_105_models_exceed_original_labels_and_best_has_91_144(real_leaderboard: Leaderboard) -> None:
     assert int((real_leaderboard.real > LEVEL).sum()) == 105
     best = real_leaderboard.entries[real_leaderboard.best_first[0]]
     assert (
@@ -106,17 +106,15 @@ def test_105_rows_are_above_the_original_labels_and_the_best_has_91_144(real_lea
     )
 
 
-def test_ranks_move_as_the_public_table_says_wherever_no_accuracies_are_equal(
-    real_leaderboard: Leaderboard, real_file: RealFile
-) -> None:
-    """It gives equals different ranks, which moves rows among them by a few places."""
+def test_rises_equal_public_table_except_for_ties(real_leaderboard: Leaderboard, real_file: RealFile) -> None:
+    """The public table gives ties different ranks, which differ by at most 3 places."""
     table = pl.read_csv(real_file(REAL), infer_schema_length=None)
     rises = dict(zip(zip(table["model"], table["img_size"], strict=True), table["rank_diff"], strict=True))
     expected = np.array([int(rises[entry.model, entry.image_size]) for entry in real_leaderboard.entries])
     assert np.abs(real_leaderboard.rises - expected).max() <= 3
-    alone = np.ones(len(real_leaderboard), bool)
+    is_unique = np.ones(len(real_leaderboard), bool)
     for values in (real_leaderboard.original, real_leaderboard.real):
         _, which, count = np.unique(values, return_inverse=True, return_counts=True)
-        alone &= count[which] == 1
-    assert alone.sum() > 500
-    assert np.array_equal(real_leaderboard.rises[alone], expected[alone])
+        is_unique &= count[which] == 1
+    assert is_unique.sum() > 500
+    assert np.array_equal(real_leaderboard.rises[is_unique], expected[is_unique])

@@ -1,4 +1,4 @@
-"""Predictions: ids or scores, and what neither can be."""
+"""Predictions: ids or scores, and invalid arrays."""
 
 from dataclasses import replace
 from typing import Any
@@ -16,7 +16,7 @@ TYPES = ["i1", "u1", "i2", "i4", "i8", "u8", ">i4", ">u8"]
 
 
 @pytest.mark.parametrize("dtype", TYPES)
-def test_ids_of_every_integer_type_are_the_same_ids(dtype: Any) -> None:
+def test_ids_can_have_any_integer_type(dtype: Any) -> None:
     predictions = Predictions.from_ids(np.array([[3, 1], [2, 0]], dtype))
     assert predictions.class_ids.tolist() == [[3, 1], [2, 0]]
     assert (predictions.dtype, predictions.depth, len(predictions)) == ("int32", 2, 2)
@@ -35,11 +35,11 @@ def test_ids_of_every_integer_type_are_the_same_ids(dtype: Any) -> None:
         ([[1, 2, 3], [4, 5, 4]], "duplicate-class at row 1"),
     ],
 )
-def test_what_is_no_list_of_ids_is_an_error_that_says_where(refused: Refused, ids: Any, expected: str) -> None:
+def test_error_about_invalid_ids_shows_the_row(refused: Refused, ids: Any, expected: str) -> None:
     assert refused(lambda: Predictions.from_ids(ids)) == expected
 
 
-def test_names_and_outputs_fit_the_rows(refused: Refused) -> None:
+def test_names_and_columns_must_match_the_rows(refused: Refused) -> None:
     for names in (["a"], ["a", "b", "c"]):
         assert refused(lambda names=names: Predictions.from_ids([1, 2], names)) == "wrong-length"
     assert refused(lambda: Predictions.from_ids([1, 2], ["a", "a"])) == "duplicate-image at the predictions"
@@ -47,31 +47,31 @@ def test_names_and_outputs_fit_the_rows(refused: Refused) -> None:
 
 
 @pytest.mark.parametrize("scores", [np.zeros(3), np.zeros((2, 2, 2)), np.zeros((2, 0)), np.zeros((2, 2), complex)])
-def test_what_is_no_table_of_scores_is_an_error(refused: Refused, scores: npt.NDArray[Any]) -> None:
+def test_invalid_scores_raise(refused: Refused, scores: npt.NDArray[Any]) -> None:
     assert refused(lambda: Predictions.from_scores(scores)) == "wrong-type"
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
-def test_scores_are_used_as_they_are_without_a_copy(dtype: str, order: str) -> None:
+def test_scores_are_not_copied(dtype: str, order: str) -> None:
     scores = np.ones((4, 3), dtype, order=order)
     assert Predictions.from_scores(scores).scores is scores
 
 
-def test_scores_of_the_other_byte_order_are_the_same_scores() -> None:
+def test_scores_can_have_other_byte_order() -> None:
     scores = np.array([[1.5, -2.0]], ">f4")
     predictions = Predictions.from_scores(scores).scores
     assert predictions.dtype == np.float32
     assert predictions.tolist() == [[1.5, -2.0]]
 
 
-def test_predictions_are_ids_or_scores(refused: Refused) -> None:
+def test_predictions_need_either_ids_or_scores(refused: Refused) -> None:
     for parts in ((), (np.zeros((1, 1), np.int32), np.zeros((1, 1)))):
         assert refused(Predictions, *parts) == "ids-and-scores"
 
 
 @given(st.lists(st.lists(st.integers(-2, 2), min_size=4, max_size=4), min_size=1), st.permutations(range(4)))
-def test_the_lower_class_id_wins_a_tie_whatever_the_order_of_the_outputs(rows: list[list[int]], class_of: Any) -> None:
+def test_lower_class_id_wins_tie_in_any_order_of_outputs(rows: list[list[int]], class_of: Any) -> None:
     scores = np.array(rows, np.float32)
     ids, values = Predictions.from_scores(scores, columns=np.array(class_of)).best(4)
     by_class = scores[:, np.argsort(class_of)]
@@ -80,7 +80,7 @@ def test_the_lower_class_id_wins_a_tie_whatever_the_order_of_the_outputs(rows: l
     assert values.tolist() == [[row[c] for c in order] for row, order in zip(by_class, expected, strict=True)]
 
 
-def test_outputs_that_are_no_class_are_left_out_of_the_ranking() -> None:
+def test_outputs_without_class_are_not_ranked() -> None:
     columns = np.array([2, -1, 0])
     scores = Predictions.from_scores(np.array([[0.1, 0.9, 0.3]]), columns=columns)
     assert (scores.depth, scores.best(2)[0].tolist()) == (2, [[0, 2]])
@@ -88,14 +88,14 @@ def test_outputs_that_are_no_class_are_left_out_of_the_ranking() -> None:
     assert ids.class_ids.tolist() == [[0, 2, -1], [2, 0, -1]]
 
 
-def test_the_bits_of_bfloat16_are_read_as_their_numbers() -> None:
+def test_bfloat16_bits_are_converted_to_scores() -> None:
     bits = (np.array([[1.5, -2.0, 0.0]], np.float32).view(np.int32) >> 16).astype(np.int16)
     predictions = Predictions.from_bfloat16(bits)
     ids, values = predictions.best(3)
     assert (predictions.dtype, ids.tolist(), values.tolist()) == ("bfloat16", [[0, 2, 1]], [[1.5, 0.0, -2.0]])
 
 
-def test_the_best_of_many_rows_is_the_best_of_each_and_infinite_scores_rank_first_and_last() -> None:
+def test_best_ranks_infinite_scores_and_many_rows() -> None:
     assert Predictions.from_scores(np.array([[0.0, -np.inf, np.inf, 1.0]])).best(4)[0].tolist() == [[2, 3, 0, 1]]
     scores = np.random.default_rng(0).normal(size=(3000, 7))
     ids, values = Predictions.from_scores(scores).best(3)
@@ -104,24 +104,25 @@ def test_the_best_of_many_rows_is_the_best_of_each_and_infinite_scores_rank_firs
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "bfloat16"])
-def test_nan_is_refused_with_the_image_the_row_and_the_output(refused_text: Refused, dtype: str) -> None:
-    """Also far from the first rows; NaN of an output that is no class does no harm."""
+def test_error_about_nan_shows_image_row_and_output(refused_text: Refused, dtype: str) -> None:
+    """Also in later rows; a NaN in an output without a class is ignored."""
     scores = np.zeros((2000, 3), np.float32)
     scores[1500, 2] = scores[7, 0] = np.nan
     names, columns = [f"{row}.png" for row in range(2000)], np.array([-1, 0, 1])
     if dtype == "bfloat16":
-        given = Predictions.from_bfloat16((scores.view(np.int32) >> 16).astype(np.int16), names, columns=columns)
+        predictions = Predictions.from_bfloat16((scores.view(np.int32) >> 16).astype(np.int16), names, columns=columns)
     else:
-        given = Predictions.from_scores(scores.astype(dtype), names, columns=columns)
-    assert refused_text(lambda: given.best(1)) == (
+        predictions = Predictions.from_scores(scores.astype(dtype), names, columns=columns)
+    assert refused_text(lambda: predictions.best(1)) == (
         "score is NaN\n  where:   image 1500.png, row 1500, output 2\n  allowed: any number, and +inf or -inf\n"
         "  fix:     find out why the model returns NaN for this image"
     )
-    assert message(lambda: replace(given, images=None).best(2)).splitlines()[1] == "  where:   row 1500, output 2"
-    assert given.best(2, np.array([7, 8]))[0].tolist() == [[0, 1], [0, 1]]
+    without_names = replace(predictions, images=None)
+    assert message(lambda: without_names.best(2)).splitlines()[1] == "  where:   row 1500, output 2"
+    assert predictions.best(2, np.array([7, 8]))[0].tolist() == [[0, 1], [0, 1]]
 
 
-def test_the_best_of_some_rows_are_those_of_all_at_these_rows() -> None:
+def test_best_of_some_rows_equals_rows_of_best() -> None:
     scores, rows = np.random.default_rng(0).normal(size=(50, 7)), np.array([3, 49, 3, 0])
     whole, part = Predictions.from_scores(scores).best(4), Predictions.from_scores(scores).best(4, rows)
     assert all(np.array_equal(every[rows], some) for every, some in zip(whole, part, strict=True))

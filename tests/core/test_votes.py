@@ -1,4 +1,4 @@
-"""Votes: grouped by item, joined by id."""
+"""Votes: grouping by item, counts, selections, and joins by id."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.core import Questions, Votes
-from reassess.core.answers import ordered_answers
+from reassess.core.answers import sort_answers
 from reassess.core.items import find_items, normal_id, unite_items
 from reassess.formats import read_vote_file, write_votes
 from tests.helpers import WORDS, RealFile, RealVotes, Refused, message
@@ -25,7 +25,7 @@ def votes_by_name(
     answers: Sequence[str | int] = WORDS,
     seconds: npt.NDArray[Any] | None = None,
 ) -> Votes:
-    """Votes from (item, rater, answer) rows, in any order."""
+    """Create votes from (item, rater, answer) rows in any order."""
     items = tuple(dict.fromkeys(row[0] for row in rows)) if items is None else items
     raters = tuple(dict.fromkeys(row[1] for row in rows)) if raters is None else raters
     ids = [(items.index(item), raters.index(rater), answers.index(answer)) for item, rater, answer in rows]
@@ -43,14 +43,14 @@ ROWS = st.lists(
 
 
 @given(ROWS)
-def test_votes_come_back_grouped_by_item_and_in_order(rows: Any) -> None:
+def test_votes_are_grouped_by_item_in_order(rows: Any) -> None:
     votes = votes_by_name(rows)
     assert rows_of(votes) == sorted(rows, key=lambda row: votes.items.index(row[0]))
     assert len(votes) == len(rows)
 
 
 @given(ROWS)
-def test_counts_are_those_of_a_plain_loop(rows: Any) -> None:
+def test_counts_equal_plain_loop(rows: Any) -> None:
     votes = votes_by_name(rows, items=tuple("uvwxyz"))
     by_item = Counter((item, answer) for item, _, answer in rows)
     by_rater = Counter((rater, answer) for _, rater, answer in rows)
@@ -62,29 +62,29 @@ def test_counts_are_those_of_a_plain_loop(rows: Any) -> None:
 
 
 @given(ROWS, st.permutations("uvwxyz"), st.integers(0, 6))
-def test_restricting_keeps_the_votes_of_the_items(rows: Any, items: Any, kept: int) -> None:
+def test_restrict_keeps_votes_of_selected_items(rows: Any, items: Any, count: int) -> None:
     votes = votes_by_name(rows, items=tuple("uvwxyz"))
-    part = votes.restrict(votes.find(tuple(items[:kept])))
-    assert part.items == tuple(items[:kept])
-    assert Counter(rows_of(part)) == Counter(row for row in rows if row[0] in items[:kept])
+    part = votes.restrict(votes.find(tuple(items[:count])))
+    assert part.items == tuple(items[:count])
+    assert Counter(rows_of(part)) == Counter(row for row in rows if row[0] in items[:count])
 
 
 @given(ROWS, st.sets(st.integers(0, 5)))
-def test_items_without_their_votes_stay_items(rows: Any, places: set[int]) -> None:
+def test_without_removes_votes_and_keeps_items(rows: Any, positions: set[int]) -> None:
     votes = votes_by_name(rows, items=tuple("uvwxyz"))
-    part = votes.without(np.array(sorted(places), int))
+    part = votes.without(np.array(sorted(positions), int))
     assert (part.items, part.raters) == (votes.items, votes.raters)
-    assert rows_of(part) == [row for row in rows_of(votes) if "uvwxyz".index(row[0]) not in places]
+    assert rows_of(part) == [row for row in rows_of(votes) if "uvwxyz".index(row[0]) not in positions]
 
 
 @given(ROWS, ROWS)
-def test_appending_keeps_every_vote_and_joins_by_id(first: Any, second: Any) -> None:
+def test_append_keeps_all_votes_and_joins_by_id(first: Any, second: Any) -> None:
     joined = votes_by_name(first).append(votes_by_name(second))
     assert Counter(rows_of(joined)) == Counter([*first, *second])
     assert set(joined.raters) == {row[1] for row in [*first, *second]}
 
 
-def test_appending_questions_joins_images_by_name() -> None:
+def test_append_joins_questions_by_image_name() -> None:
     first = Votes.from_columns(
         Questions.from_columns(["a", "b"], np.array([1, 1])), *np.array([[0, 1], [0, 0], [2, 0]]), ("ann",), WORDS
     )
@@ -104,7 +104,7 @@ def test_appending_questions_joins_images_by_name() -> None:
     ]
 
 
-def test_restricting_questions_keeps_only_the_images_that_are_needed() -> None:
+def test_restrict_keeps_only_images_with_questions() -> None:
     questions = Questions.from_columns(["a", "b", "c"], np.array([1, 2, 3]))
     votes = Votes.from_columns(questions, *np.array([[0, 1, 2], [0, 0, 0], [2, 1, 0]]), ("ann",), WORDS)
     part = votes.restrict(np.array([2, 0]))
@@ -112,7 +112,7 @@ def test_restricting_questions_keeps_only_the_images_that_are_needed() -> None:
     assert [part.at(row) for row in range(2)] == ["image c, class 3", "image a, class 1"]
 
 
-def test_times_follow_their_votes() -> None:
+def test_seconds_stay_with_their_votes() -> None:
     votes = votes_by_name(
         [("y", 1, "no"), ("x", 1, "yes"), ("y", 2, "no")], items=("x", "y"), seconds=np.array([3.0, 1, 2])
     )
@@ -124,14 +124,14 @@ def test_times_follow_their_votes() -> None:
     assert np.isnan(joined[1])
 
 
-def test_answers_in_known_order() -> None:
-    assert ordered_answers(["yes", "maybe", "no"]) == WORDS
-    assert ordered_answers(["yes", "no"]) == ("no", "yes")
-    assert ordered_answers([3, 1]) == (1, 3)
-    assert ordered_answers(["dog", "cat", 3]) == (3, "cat", "dog")
+def test_sort_answers_uses_known_order() -> None:
+    assert sort_answers(["yes", "maybe", "no"]) == WORDS
+    assert sort_answers(["yes", "no"]) == ("no", "yes")
+    assert sort_answers([3, 1]) == (1, 3)
+    assert sort_answers(["dog", "cat", 3]) == (3, "cat", "dog")
 
 
-def test_answers_of_two_files_are_united_in_one_order() -> None:
+def test_append_merges_answers_in_order() -> None:
     few, many = votes_by_name([("x", 1, "no")], answers=("no", "yes")), votes_by_name([("x", 2, "maybe")])
     assert few.append(many).answers == many.append(few).answers == WORDS
     assert rows_of(few.append(many)) == [("x", 1, "no"), ("x", 2, "maybe")]
@@ -139,20 +139,20 @@ def test_answers_of_two_files_are_united_in_one_order() -> None:
     assert numbers.answers == (2, 3, 5)
 
 
-def test_an_id_is_a_number_only_where_it_is_written_as_one() -> None:
+def test_id_is_a_number_only_in_usual_notation() -> None:
     assert [normal_id(text) for text in ("7", "-7", "0")] == [7, -7, 0]
     for text in ("07", "-0", "7.0", "", "-", "٣", "1" * 30):
         assert normal_id(text) == text
 
 
-def test_more_answers_than_a_byte_can_number() -> None:
+def test_votes_can_have_more_than_256_answers() -> None:
     answers = tuple(range(300))
     votes = votes_by_name([("x", 1, 299), ("x", 2, 0)], answers=answers)
     assert votes.on(0) == ((1, 299), (2, 0))
 
 
 def columns(**changed: object) -> dict[str, Any]:
-    given = {
+    defaults = {
         "items": ("x", "y"),
         "indptr": np.array([0, 1, 2]),
         "rater_ids": np.array([0, 0], np.int32),
@@ -160,7 +160,7 @@ def columns(**changed: object) -> dict[str, Any]:
         "raters": ("ann",),
         "answers": ("no", "yes"),
     }
-    return {**given, **changed}
+    return {**defaults, **changed}
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def columns(**changed: object) -> dict[str, Any]:
         ({"seconds": np.array([1.0, -2])}, "out-of-range at vote 1"),
     ],
 )
-def test_columns_that_do_not_fit_are_refused(refused: Refused, changed: Any, code: str) -> None:
+def test_inconsistent_columns_raise(refused: Refused, changed: Any, code: str) -> None:
     assert refused(Votes, **columns(**changed)) == code
 
 
@@ -194,29 +194,28 @@ def test_columns_that_do_not_fit_are_refused(refused: Refused, changed: Any, cod
         ({"answer_ids": np.array([0, -255])}, "out-of-range at item x"),
     ],
 )
-def test_columns_that_would_be_cut_or_cast_are_refused(refused: Refused, changed: Any, code: str) -> None:
-    """256 is 0 in a byte, and -255 is 1: ids are checked as they were given."""
-    columns = {"item_ids": np.array([1, 0]), "rater_ids": np.array([0, 0]), "answer_ids": np.array([0, 1])}
-    given = columns | changed
-    assert refused(Votes.from_columns, ("x", "y"), **given, raters=("ann",), answers=("no", "yes")) == code
+def test_columns_are_checked_before_the_cast(refused: Refused, changed: Any, code: str) -> None:
+    """In a byte, 256 is 0 and -255 is 1."""
+    columns = {"item_ids": np.array([1, 0]), "rater_ids": np.array([0, 0]), "answer_ids": np.array([0, 1])} | changed
+    assert refused(Votes.from_columns, ("x", "y"), **columns, raters=("ann",), answers=("no", "yes")) == code
 
 
-def test_an_unknown_answer_is_refused(refused: Refused) -> None:
+def test_unknown_answer_raises(refused: Refused) -> None:
     votes = votes_by_name([("x", 1, "maybe"), ("x", 1, "no")])
-    assert refused(votes.answer_id, "perhaps") == refused(votes.with_answers, ("no", "yes")) == "unknown-name"
+    assert refused(votes.answer_id, "sure") == refused(votes.with_answers, ("no", "yes")) == "unknown-name"
 
 
-def test_neither_other_orders_of_answers_nor_questions_and_plain_items_are_joined() -> None:
+def test_votes_with_other_answer_order_or_item_kind_cannot_be_joined() -> None:
     first, second = (votes_by_name([("x", 1, "a")], answers=answers) for answers in (("a", "b"), ("b", "a")))
     assert message(first.append, second).startswith("votes have answers in different orders\n")
     assert message(find_items, Questions.from_columns(["a"], np.array([1])), ("a",)) == (
         "votes on (image, class) questions and votes on other items cannot be joined\n"
-        "  fix:     give both tables the columns image and class, or both the column item"
+        "  fix:     use the columns image and class in both tables, or the column item in both"
     )
 
 
 @given(st.lists(st.integers(0, 9), unique=True), st.lists(st.integers(0, 9), unique=True))
-def test_united_items_hold_both(first: list[int], second: list[int]) -> None:
+def test_unite_items_contains_both_lists(first: list[int], second: list[int]) -> None:
     united, rows = unite_items(tuple(first), tuple(second))
     assert united[: len(first)] == tuple(first)
     assert [united[row] for row in rows] == second
@@ -226,18 +225,18 @@ def test_united_items_hold_both(first: list[int], second: list[int]) -> None:
 # --- published numbers ----------------------------------------------------------------------------------------------
 
 
-def test_the_released_votes_are_as_published(real_votes: RealVotes) -> None:
+def test_released_votes_have_published_counts(real_votes: RealVotes) -> None:
     votes = real_votes("raters.npz")
     assert repr(votes) == "Votes(924,810 votes by 85 raters on 184,962 items, answers no, maybe, yes)"
     assert (votes.sizes == 5).all()
     assert votes.counts().sum(axis=0).tolist() == [729_424, 78_942, 116_444]
-    each = votes.counts_by_rater().sum(axis=1)
-    assert (each.min(), each.max()) == (6, 50_720)
+    by_rater = votes.counts_by_rater().sum(axis=1)
+    assert (by_rater.min(), by_rater.max()) == (6, 50_720)
     pairs = np.bincount(votes.items.image_ids)
     assert (len(pairs), pairs.min(), pairs.max()) == (24_889, 2, 56)
 
 
-def test_the_released_golden_votes_are_as_published(real_votes: RealVotes) -> None:
+def test_released_golden_votes_have_published_counts(real_votes: RealVotes) -> None:
     experts, raters = real_votes("golden.npz"), real_votes("raters_golden.npz")
     main = real_votes("raters.npz")
     assert (len(experts.items), len(experts.items.images), len(experts.raters)) == (1_135, 155, 5)
@@ -250,7 +249,7 @@ def test_the_released_golden_votes_are_as_published(real_votes: RealVotes) -> No
     assert not set(experts.raters) & set(main.raters)
 
 
-def test_raters_agree_with_themselves_as_often_as_measured(real_votes: RealVotes) -> None:
+def test_raters_agree_with_themselves_on_4795_of_5497_items(real_votes: RealVotes) -> None:
     main, golden = real_votes("raters.npz"), real_votes("raters_golden.npz")
     main = main.restrict(main.find(golden.items))
     first, second = (
@@ -262,13 +261,13 @@ def test_raters_agree_with_themselves_as_often_as_measured(real_votes: RealVotes
     assert len(main.append(golden)) == len(main) + len(golden)
 
 
-def test_the_1979_example_is_as_printed(real_file: RealFile) -> None:
+def test_example_of_1979_has_published_counts(real_file: RealFile) -> None:
     votes = read_vote_file(Path(real_file("anesthesia-1979.csv")))
     assert repr(votes) == "Votes(315 votes by 5 raters on 45 items, answers 1, 2, 3, 4)"
     assert votes.counts_by_rater().sum(axis=1).tolist() == [135, 45, 45, 45, 45]
 
 
-def test_numbered_items_need_no_list_of_ids(tmp_path: Path) -> None:
+def test_items_can_be_a_range(tmp_path: Path) -> None:
     votes = Votes.from_columns(range(3), *np.array([[2, 0, 1], [0, 0, 0]]).T, ("ann",), WORDS)
     assert [votes.at(row) for row in range(3)] == ["item 0", "item 1", "item 2"]
     assert votes.restrict(np.array([2])).items == (2,)
@@ -279,7 +278,7 @@ def test_numbered_items_need_no_list_of_ids(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 2), st.integers(0, 2)), max_size=30))
-def test_few_votes_are_grouped_as_many_are(rows: list[tuple[int, int, int]]) -> None:
+def test_few_votes_are_grouped_like_many(rows: list[tuple[int, int, int]]) -> None:
     columns = np.array(rows, np.int64).reshape(-1, 3).T
     few = Votes.from_columns(tuple(range(5)), *columns, ("a", "b", "c"), WORDS)
     with pytest.MonkeyPatch.context() as patch:

@@ -29,7 +29,7 @@ def pets(tmp_path: Path) -> Path:
 
 
 NUMBERED = (
-    "a class is called by a number that is not its id\n  where:   DIR/pets/images\n  found:   {}\n"
+    "class name is a number, but not the class's id\n  where:   DIR/pets/images\n  found:   {}\n"
     "  fix:     rename the folders, such as 'class 10', or 00, 01, 02; or write classes.txt, with each number on its "
     "own line, counted from 0; or, if the folders are no classes, write original.csv, with the columns image and class"
 )
@@ -177,7 +177,7 @@ def test_what_mends_numbered_class_folders(tmp_path: Path) -> None:
 
 
 def test_class_folders_that_differ_only_in_capitals_are_different_classes_with_a_warning() -> None:
-    with warned("class folders: names that differ only in capitals are different classes: Cat and cat"):
+    with warned("class folders: names that differ only in case are different classes: Cat and cat"):
         original = labels_from_folders(["Cat/a.png", "cat/b.png", "dog/c.png"])
     assert original.sets() == {"Cat/a.png": {0}, "cat/b.png": {1}, "dog/c.png": {2}}
 
@@ -195,8 +195,7 @@ def test_groups_and_collapsed_classes_by_name_wait_for_the_classes_of_the_labels
     pairs = benchmark.collapsed(Classes.from_texts(["cat", "dog", "hound"]))
     assert pairs.tolist() == [[2, 1]]
     assert refused_text(benchmark.collapsed, benchmark.classes) == (
-        f"a class is not one of the benchmark's\n  where:   DIR/pets/collapsed.csv\n  found:   hound\n"
-        f"  fix:     {GIVE_CLASSES}"
+        f"unknown class\n  where:   DIR/pets/collapsed.csv\n  found:   hound\n  fix:     {GIVE_CLASSES}"
     )
 
 

@@ -137,7 +137,7 @@ def test_a_part_without_which_the_benchmark_cannot_be_opened_stops_every_command
 def test_groups_and_collapsed_classes_are_read_by_the_names_in_the_labels(tmp_path: Path) -> None:
     tables = {"groups.csv": "class,group\ncat,x\n", "collapsed.csv": "class,also\ncat,hen\n"}
     result = check(tmp_path, tables | {"labels.json": '{"a": ["cat"]}', "original.json": '{"a": "dog"}'})
-    assert errors(result) == {"collapsed": "a class is not one of the benchmark's"}
+    assert errors(result) == {"collapsed": "unknown class"}
     assert counts(result)["groups"] == {"classes": 1, "groups": 1}
     assert {command for command, parts in result.missing_parts.items() if not parts} >= {
         "evaluate",
@@ -276,7 +276,7 @@ def test_names_on_one_side_only_are_counted_with_examples(
 def test_names_that_fit_by_another_match_are_said_to(tmp_path: Path, labels: str, match: str) -> None:
     files = {"images/cat/a.jpg": "", "labels.json": f'{{"{labels}": ["cat"]}}'}
     fixes = {str(one.fix) for one in check(tmp_path, files).mismatches}
-    assert fixes == {f'they fit by {match}: match="{match}", or "match": "{match}" in benchmark.json'}
+    assert fixes == {f'they match by {match}: match="{match}", or "match": "{match}" in benchmark.json'}
     assert check(tmp_path, {"benchmark.json": f'{{"match": "{match}"}}'}).mismatches == ()
 
 
@@ -317,7 +317,7 @@ def test_classes_that_the_list_lacks_are_counted_and_an_error(tmp_path: Path) ->
             "groups.csv": "class,group\nhen,x\n",
         },
     )
-    assert errors(result) == dict.fromkeys(("labels", "votes", "groups"), "a class is not one of the benchmark's")
+    assert errors(result) == dict.fromkeys(("labels", "votes", "groups"), "unknown class")
     assert counts(result)["labels"] == {"images": 2, "labels": 3, "classes": 3}
     assert [one for one in result.mismatches if one.thing == "class"] == [
         NameProblem("class", "in labels and not in classes", 2, ("cow", "dog")),
@@ -328,14 +328,14 @@ def test_classes_that_the_list_lacks_are_counted_and_an_error(tmp_path: Path) ->
 def test_a_part_that_is_wrong_in_two_ways_has_the_first_error(tmp_path: Path) -> None:
     files = {"classes.txt": "cat\n", "scores.csv": "image,class,score\na,dog,many\n"}
     result = check(tmp_path, files)
-    assert errors(result) == {"scores": "a class is not one of the benchmark's"}
+    assert errors(result) == {"scores": "unknown class"}
     assert counts(result)["scores"] == {}
 
 
 def test_ids_that_the_list_lacks_are_errors_and_no_names(tmp_path: Path) -> None:
     files = {"classes.txt": "cat\n", "labels.json": '{"a": [7]}', "groups.csv": "class,group\n7,x\n"}
     result = check(tmp_path, files)
-    assert errors(result) == {"labels": "class id out of range", "groups": "a class is not one of the benchmark's"}
+    assert errors(result) == {"labels": "class id out of range", "groups": "unknown class"}
     assert (result.mismatches, counts(result)["labels"], counts(result)["groups"]) == ((), {}, {})
 
 

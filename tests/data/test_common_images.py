@@ -46,7 +46,7 @@ def test_two_files_without_a_common_image_are_refused(refused_text: Refused, fir
         "two files have no image in common\n"
         f"  where:   {' and '.join(places)}\n"
         "  found:   a/1.png, a/2.png and 1 more; and 1.png, 2.png\n"
-        '  fix:     they fit by name: match="name"'
+        '  fix:     they match by name: match="name"'
     )
     check(parts | {second: noun(second, "1.png", "a/3.png")})
 

@@ -27,8 +27,7 @@ from tests.helpers import Needs, RealFile, Refused
 WNIDS = [f"n{10_000_000 + i}" for i in range(1000)]
 FIRST, SECOND = validation_names()[:2]
 NO_LIST = (
-    "the classes are named, and no list says what they are called\n  where:   {}\n  found:   {}\n"
-    f"  fix:     {GIVE_CLASSES}"
+    f"class names cannot be used: a class list is missing\n  where:   {{}}\n  found:   {{}}\n  fix:     {GIVE_CLASSES}"
 )
 
 
@@ -114,13 +113,13 @@ def test_a_file_of_labels_is_parsed_once(tmp_path: Path, monkeypatch: pytest.Mon
     for content in ({"a.png": [1]}, {"a.png": {"valid": [1]}}):
         path = write(tmp_path / "labels.json", content)
         calls.clear()
-        assert read_labels(path).judging.sets() == {"a.png": {1}}
+        assert read_labels(path).evaluation_labels.sets() == {"a.png": {1}}
         assert calls == [path]
 
 
 def test_of_a_multi_label_set_the_valid_classes_of_good_images_judge(tmp_path: Path) -> None:
     content = {"a": {"valid": [1, 2], "wrong": [3]}, "b": {"valid": [1], "problematic": True}, "c": {"unclear": [4]}}
-    assert read_labels(write(tmp_path / "r.json", content)).judging.sets() == {
+    assert read_labels(write(tmp_path / "r.json", content)).evaluation_labels.sets() == {
         "a": {1, 2},
         "b": frozenset(),
         "c": frozenset(),
@@ -144,7 +143,7 @@ def test_verdicts_on_original_labels_name_no_other_class_and_judge_no_model(
     right = {int(start[:8]) for start, correct, *_ in rows if float(correct) > 0}
     assert {int(name[15:23]) for name, ids in parts[0].items() if ids} == right
     assert not found.complete
-    assert refused(lambda: found.judging) == "incomplete-review"
+    assert refused(lambda: found.evaluation_labels) == "incomplete-review"
 
 
 @pytest.mark.parametrize(

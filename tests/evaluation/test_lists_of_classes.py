@@ -18,7 +18,7 @@ from tests.helpers import code_of, message, write_files
 
 NAMES = ("ant", "bee", "cat", "dog", "eel")
 IMAGES = tuple(f"{row}.png" for row in range(12))
-ONE_LIST = "check the spelling, or read all files with one list of classes"
+ONE_LIST = "correct the spelling, or read all files with one class list"
 ANT_BEE = LabelSets.from_lists(["a", "b"], [[0], [1]], Classes.from_texts(["ant", "bee"]))
 
 
@@ -87,7 +87,7 @@ def test_a_predicted_class_that_the_labels_do_not_name_is_an_error_that_says_how
     labels = LabelSets.from_lists(["a", "b"], [[1], [0]], Classes.from_texts(["ant", "dog"]))
     predictions = Predictions.from_ids([3, 1], ["a", "b"], classes=listed(range(5)))
     assert message(evaluate, predictions, labels) == (
-        f"a class is not one of the benchmark's\n  where:   the predictions\n  found:   bee\n  fix:     {ONE_LIST}"
+        f"unknown class\n  where:   the predictions\n  found:   bee\n  fix:     {ONE_LIST}"
     )
     given: dict[str, Any] = {"labels": labels, "predictions": predictions}
     assert evaluate(align_classes(given)["predictions"], align_classes(given)["labels"]).real[1].hits == 1
@@ -106,7 +106,7 @@ def test_a_predicted_class_that_the_labels_do_not_name_is_an_error_that_says_how
 def test_ids_mean_nothing_where_the_labels_only_name_their_classes(ids: Any) -> None:
     """But scores of all classes are in the order of the list."""
     assert message(evaluate, ids, ANT_BEE) == (
-        "the classes are numbered, and only their names are known\n  where:   the predictions\n"
+        "class ids cannot be used: only class names are known\n  where:   the predictions\n"
         f"  found:   ant, bee, and ids\n  fix:     name the classes; or {GIVE_CLASSES}"
     )
     assert code_of(Panel.from_ids, ["one"], np.array([[0, 1]]), ANT_BEE) == "ids-of-names"
@@ -117,12 +117,12 @@ def test_names_mean_nothing_where_the_labels_only_number_their_classes() -> None
     labels = LabelSets.from_lists(["a"], [[0]])
     predictions = Predictions.from_ids([0], ["a"], classes=ANT_BEE.classes)
     assert message(evaluate, predictions, labels) == (
-        "the classes are named, and no list says what they are called\n  where:   the predictions\n"
+        "class names cannot be used: a class list is missing\n  where:   the predictions\n"
         f"  found:   ant, bee\n  fix:     {GIVE_CLASSES}"
     )
     both: dict[str, Any] = {"p.csv": predictions, "l.csv": labels}
     assert message(align_classes, both).startswith(
-        "the classes are named in one file and numbered in another\n  where:   p.csv and l.csv\n"
+        "one file has class names, another has class ids\n  where:   p.csv and l.csv\n"
     )
     beyond = Predictions.from_ids([5], ["a"], classes=listed(range(5)))
     assert code_of(evaluate, beyond, LabelSets.from_lists(["a"], [[0]], listed(range(5)))) == "out-of-range"

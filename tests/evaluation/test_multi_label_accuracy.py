@@ -119,12 +119,12 @@ def test_every_image_has_the_first_verdict_that_fits() -> None:
     }
     labels = of(reviews)
     predictions = Predictions.from_ids([0, 1, 2, 3, 1, 0, 0, 0], images=list("abcdefgh"))
-    outcomes = find_outcomes(predictions, labels.judging, ignore_unknown=True)
+    outcomes = find_outcomes(predictions, labels.evaluation_labels, ignore_unknown=True)
     assert [VERDICTS[verdict] for verdict in verdicts(outcomes, labels)] == [
         *("valid", "unclear", "wrong", "unreviewed"),
         *("empty", "problematic", "problematic", "unknown"),
     ]
-    result = summarize(outcomes, labels.judging)
+    result = summarize(outcomes, labels.evaluation_labels)
     assert (result.scored, result.empty, result.unknown, result.real[1].hits) == (4, 3, 1, 1)
 
 

@@ -100,7 +100,7 @@ def test_image_numbers_off_by_one_are_explained(
         "1 of 50,000 images are not in the label sets\n"
         "  allowed: ILSVRC2012_val_00000001.JPEG and 49,999 more\n"
         f"  found:   val/ILSVRC2012_val_{number}.JPEG\n"
-        f"  fix:     ImageNet's validation images count from 1 to 50000: {way} the number in every name"
+        f"  fix:     ImageNet validation images count from 1 to 50000: {way} the number in every name"
     )
     assert told(named(truth, 1 + step), ignore_unknown=True).endswith(f"fix:     {fix}")
 

@@ -143,7 +143,7 @@ def test_an_output_for_a_class_that_the_benchmark_has_not_is_an_error(read: Any)
             "wrong type of the classes of outputs\n  allowed: integers of shape (3,)\n  found:   float64 (3,)",
         ),
         ([2, 1, 2], "two outputs have the same class\n  found:   class 2"),
-        ([-1, -1, -1], "no output is a class\n  allowed: class ids, and -1 for an output that is left out"),
+        ([-1, -1, -1], "no output is a class\n  allowed: class ids, and -1 for an output to ignore"),
     ],
 )
 def test_classes_of_outputs_that_cannot_be_are_an_error(columns: list[Any], text: str) -> None:

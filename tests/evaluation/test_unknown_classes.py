@@ -57,7 +57,7 @@ def test_a_mistake_that_is_no_class_is_a_kind_of_its_own_and_has_no_id() -> None
 def test_evaluations_of_parts_add_up_and_say_so() -> None:
     labels = numbered_labels([[0], [1], [2]], CLASSES)
     first = evaluate(predicted([-1, -1, 2]), labels)
-    assert "unknown classes  2 predictions by 1 name that no class has" in str(first).splitlines()
+    assert "unknown classes  2 predictions with 1 unknown class name" in str(first).splitlines()
     assert "unknown classes" not in str(evaluate(predicted([0, 1, 2], UnknownClasses()), labels))
     total = first + evaluate(predicted([-1, 1, 2], UnknownClasses(1, ("tin",))), labels)
     assert total.unknown_classes == UnknownClasses(3, ("jar", "tin"))

@@ -75,7 +75,7 @@ def test_classes_that_only_the_file_names_come_back(scratch: Path, suffix: Any, 
 
 def test_blanks_around_a_name_are_no_part_of_it_and_capitals_are(file: File) -> None:
     path = file("a.csv", "image,class\na,cat\nb, cat\nc,Cat\nd,cat \n")
-    with warned(f"{path}: names that differ only in capitals are different classes: Cat and cat"):
+    with warned(f"{path}: names that differ only in case are different classes: Cat and cat"):
         labels = read_label_file(path)
     assert labels.classes.names == ("Cat", "cat")
     assert labels.sets() == {"a": {1}, "b": {1}, "c": {0}, "d": {1}}

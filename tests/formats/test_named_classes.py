@@ -29,7 +29,7 @@ def test_the_classes_of_a_label_file_are_known_by_name_alone(file: File) -> None
 def test_an_array_of_ids_is_refused(refused_text: Refused, tmp_path: Path, ids: list[int] | list[list[int]]) -> None:
     np.save(tmp_path / "p.npy", np.array(ids))
     assert refused_text(read_predictions, tmp_path / "p.npy", NAMED) == (
-        "the classes are numbered, and only their names are known\n  where:   DIR/p.npy\n"
+        "class ids cannot be used: only class names are known\n  where:   DIR/p.npy\n"
         f"  found:   bowl, cup and 1 more, and ids\n  fix:     {NAME_OUTPUTS}; or name the classes; or {GIVE_CLASSES}"
     )
     listed = {"outputs": ["0", "1", "2"]}  # by number, which says nothing
@@ -53,7 +53,7 @@ def test_columns_of_ids_are_refused(refused: Refused, file: File, content: str, 
 def test_ids_of_outputs_that_are_listed_are_read(file: File, tmp_path: Path) -> None:
     outputs = ["mug", "saucer", "bowl", "cup"]
     np.save(tmp_path / "p.npy", np.array([[0, 1], [2, 3]]))
-    with pytest.warns(ReassessWarning, match="1 prediction by 1 name that no class has, left out: saucer"):
+    with pytest.warns(ReassessWarning, match="1 prediction with 1 unknown class name, left out: saucer"):
         predictions = read_predictions(tmp_path / "p.npy", NAMED, outputs=outputs)
     assert predictions.class_ids.tolist() == [[2, -1], [0, 1]]
     table = file("p.csv", "image,prediction\na,0\nb,3\n")

@@ -56,7 +56,7 @@ def test_twenty_ids_a_row_are_ids_and_twenty_one_are_an_error(refused_text: Refu
     ids = np.arange(42).reshape(2, 21)
     assert read_predictions(save(tmp_path / "p.npy", ids[:, :20])).detected == "npy 2x20: ids, top 20"
     assert refused_text(read_predictions, save(tmp_path / "p.npy", ids)) == (
-        "too many ids per row\n  where:   DIR/p.npy\n  allowed: 1 to 20 ids a row, best first\n"
+        "too many ids per row\n  where:   DIR/p.npy\n  allowed: 1 to 20 ids per row, best first\n"
         "  found:   shape (2, 21)\n  fix:     if these are scores, save them as floats"
     )
 
@@ -455,7 +455,7 @@ def test_names_stay_names_in_a_table(tmp_path: Path, suffix: str, classes: Class
     predictions = Predictions.from_ids([[0, 1], [2, -1]], IMAGES, unknown_classes=unknown, classes=classes)
     path = tmp_path / f"p{suffix}"
     write_predictions(path, predictions)
-    with pytest.warns(ReassessWarning, match="1 prediction by 1 name that no class has, counted as wrong: -"):
+    with pytest.warns(ReassessWarning, match="1 prediction with 1 unknown class name, counted as wrong: -"):
         read = read_predictions(path, classes)
     assert read.class_ids.tolist() == [[0, 1], [2, -1]]
     for class_id in range(3):

@@ -1,4 +1,4 @@
-"""Batches of scores with ties everywhere, their valid classes in every form, and what should be counted of them."""
+"""Batches of scores with many ties, their valid classes in every form, and the expected counts."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ TOP_K = (1, 2, 5)
 
 
 def values_of(kind: str, n: int) -> npt.NDArray[np.float64]:
-    """Scores that are exact in a type, denormals and infinities included."""
+    """Draw scores that are exact in a type, including denormals and infinities."""
     tiny = SMALLEST[kind]
     values = np.random.default_rng(1).choice([*EXACT_VALUES, tiny, -tiny, 2 * tiny], (n, CLASSES))
     values[0], values[1], values[2], values[3, ::2] = 0.0, -np.inf, np.inf, -0.0
@@ -44,24 +44,24 @@ def forms_of(sets: Sequence[Sequence[int]], classes: int = CLASSES) -> dict[str,
 
 
 def expected_counts(values: npt.ArrayLike, sets: Sequence[Sequence[int]], top_k: Sequence[int] = TOP_K) -> list[int]:
-    """Hits at each k, images with a valid class, images without."""
+    """Count hits at each k, images with a valid class, and images without."""
     orders = [ranking(row) for row in np.asarray(values, np.float64).tolist()]
     hits = [sum(bool(set(order[:k]) & set(valid)) for order, valid in zip(orders, sets, strict=True)) for k in top_k]
     return [*hits, sum(map(bool, sets)), sum(not valid for valid in sets)]
 
 
 def denormals(kind: str) -> tuple[list[list[float]], list[list[int]], int]:
-    """Scores where denormals are numbers and -0 equals +0, valid classes, and how many of the first are valid."""
+    """Return scores with denormals and -0, valid classes, and the hits of a correct comparison."""
     tiny = SMALLEST[kind]
     values = [[0.0, -tiny, tiny, 2 * tiny], [-2 * tiny, -tiny, -3 * tiny, -4 * tiny], [-0.0, 0.0, -1.0, -1.0]]
     return [*values, [-0.0, 0.0, -1.0, -1.0], [0.0, -0.0, -1.0, -1.0]], [[3], [1], [0], [1], [1]], 3
 
 
-# One image of each is wrong, among 4 classes.
+# Targets for 4 classes, each with one invalid image.
 ILL_FORMED = {
     "above": np.array([[0], [1], [4]]),
     "below": np.array([[0], [1], [-2]]),
-    "unsigned": np.array([[0], [1], [255]], np.uint8),  # what was -1
+    "unsigned": np.array([[0], [1], [255]], np.uint8),  # -1 as uint8
     "twice": np.array([[0, 1], [1, -1], [2, 2]]),
     "another width": np.array([[0, 0, 1], [-1, -1, -1], [0, -1, -1]]),
     "two": np.array([[0, 1, 0, 0], [0, 0, 0, 1], [0, 0, 2, 0]]),

@@ -1,4 +1,4 @@
-"""What the tests of torchvision's datasets share."""
+"""Common fixture of the tests of torchvision datasets."""
 
 from importlib import import_module
 from types import ModuleType
@@ -10,6 +10,6 @@ from tests.helpers import Needs
 
 @pytest.fixture(scope="session")
 def tv(needs: Needs) -> ModuleType:
-    """The module of torchvision's datasets; the test is skipped where torchvision is not installed."""
+    """The torchvision integration; the test is skipped if torchvision is not installed."""
     needs("torchvision")
     return import_module("reassess.integrations.torchvision")

@@ -1,4 +1,4 @@
-"""Keras: the counts are those of a plain sort; test_keras.py runs this file once for each backend."""
+"""The Keras metric: counts equal a plain sort; test_keras.py runs this file once for each backend."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -19,24 +19,24 @@ from reassess.integrations.keras import RealAccuracyMetric
 from reassess.numeric import Proportion
 from tests.helpers import bits_of_bfloat16, code_of, fault_of, message
 from tests.integrations.batches import CLASSES, expected_counts, forms_of, sets_of, values_of
-from tests.integrations.compiled_laws import IDS, ZEROS, CompiledLaws, Counted
+from tests.integrations.compiled_laws import IDS, ZEROS, CompiledLaws, Counts
 
 BACKEND = keras.backend.backend()
 COMPILED = {"torch": [False], "jax": [True], "tensorflow": [False, True]}[BACKEND]
-USUAL = COMPILED[-1:]  # where one is enough
+ONE_MODE = COMPILED[-1:]  # for tests that need only one mode
 if BACKEND != "tensorflow":
-    sys.modules["tensorflow"] = None  # type: ignore[assignment]  # Keras imports it for seconds to compare types
+    sys.modules["tensorflow"] = None  # type: ignore[assignment]  # Keras would import it to compare types, which takes seconds
 
 
 def no_loss(target: object, scores: object) -> object:
-    """For targets that no loss knows, such as padded ids."""
+    """Return 0 for targets that losses do not support, such as padded ids."""
     return ops.zeros_like(scores[:, 0])
 
 
 def model_of(
     classes: int, *metrics: RealAccuracyMetric, weighted: list[RealAccuracyMetric] | None = None, jit: bool = False
 ) -> Any:
-    """A model whose scores are its input."""
+    """Create a model whose scores are its input."""
     model = keras.Sequential([keras.Input((classes,)), keras.layers.Identity()])
     model.compile(loss=no_loss, metrics=list(metrics), weighted_metrics=weighted, jit_compile=jit)
     return model
@@ -44,7 +44,7 @@ def model_of(
 
 @cache
 def compiled_step(top_k: tuple[int, ...]) -> Callable[[Any, Any], Any]:
-    """The sums of a batch at each k in JAX, which would compile each operation by itself for each shape."""
+    """Compile the sums of a batch at each k in JAX, which would else compile each operation separately."""
     import jax
 
     metrics = [RealAccuracyMetric(k) for k in top_k]
@@ -52,7 +52,7 @@ def compiled_step(top_k: tuple[int, ...]) -> Callable[[Any, Any], Any]:
 
 
 def count_once(valid: Any, scores: Any, top_k: Sequence[int] = (1,)) -> list[RealAccuracyMetric]:
-    """A metric for each k that has counted one batch."""
+    """Create a metric for each k, and count one batch."""
     metrics = [RealAccuracyMetric(k) for k in top_k]
     if BACKEND == "jax":
         for metric, (sums,) in zip(metrics, compiled_step(tuple(top_k))(valid, scores), strict=True):
@@ -64,7 +64,7 @@ def count_once(valid: Any, scores: Any, top_k: Sequence[int] = (1,)) -> list[Rea
 
 
 class TestRealAccuracyMetric(CompiledLaws):
-    """A metric that is compiled in JAX, and not with the other backends."""
+    """The metric, compiled in JAX but not in other backends."""
 
     @pytest.fixture(params=["float16", "bfloat16", "float32", *([] if BACKEND == "jax" else ["float64"])])
     def kind(self, request: pytest.FixtureRequest) -> str:
@@ -75,20 +75,20 @@ class TestRealAccuracyMetric(CompiledLaws):
             return ops.view(ops.convert_to_tensor(bits_of_bfloat16(values)), "bfloat16")
         return ops.convert_to_tensor(np.asarray(values).astype(kind))
 
-    def count(self, scores: Any, valid: Any, top_k: Sequence[int] = (1,)) -> Counted:
+    def count(self, scores: Any, valid: Any, top_k: Sequence[int] = (1,)) -> Counts:
         metrics = count_once(valid, scores, top_k)
         last = metrics[-1]
-        return Counted([int(m.hits) for m in metrics], *map(int, (last.total, last.empty, last.nan, last.ill_formed)))
+        return Counts([int(m.hits) for m in metrics], *map(int, (last.total, last.empty, last.nan, last.ill_formed)))
 
-    def refuse(self, scores: Any, valid: Any) -> Any:
+    def read_accuracy(self, scores: Any, valid: Any) -> Any:
         (metric,) = count_once(valid, scores)
         assert np.isnan(float(metric.result()))
         return metric.counts()
 
 
 @pytest.mark.parametrize(("policy", "jit"), [("float32", BACKEND == "jax"), ("mixed_bfloat16", BACKEND != "torch")])
-def test_a_compiled_model_counts_as_evaluate(policy: str, jit: bool) -> None:
-    """1,000 classes, whose ids bfloat16 cannot hold; the last batch is smaller."""
+def test_model_counts_equal_evaluate(policy: str, jit: bool) -> None:
+    """With 1,000 classes, whose ids are not exact in bfloat16, and a smaller last batch."""
     rng = np.random.default_rng(3)
     scores = rng.choice(np.arange(8), (300, 1000)).astype(np.float32)  # exact in bfloat16
     names = [f"{i}.png" for i in range(300)]
@@ -112,8 +112,8 @@ def test_a_compiled_model_counts_as_evaluate(policy: str, jit: bool) -> None:
         keras.mixed_precision.set_global_policy("float32")
 
 
-@pytest.mark.parametrize("jit", USUAL)
-def test_fit_counts_each_epoch_anew(jit: bool) -> None:
+@pytest.mark.parametrize("jit", ONE_MODE)
+def test_fit_resets_counts_in_each_epoch(jit: bool) -> None:
     rng = np.random.default_rng(4)
     points = rng.normal(size=(64, 5)).astype(np.float32)
     hot = (points @ rng.normal(size=(5, 4)) > 0.5).astype(np.float32)
@@ -131,11 +131,11 @@ def test_fit_counts_each_epoch_anew(jit: bool) -> None:
 
 
 @pytest.mark.parametrize("jit", COMPILED)
-def test_an_image_of_weight_0_is_ignored_whatever_stands_in_it(jit: bool) -> None:
+def test_image_with_weight_0_is_ignored(jit: bool) -> None:
     values, sets = values_of("float32", 80).astype(np.float32), sets_of(80)
     weights = np.arange(80) % 3 > 0
-    shown = np.flatnonzero(weights)
-    hits, n, empty = expected_counts(values[shown], [sets[i] for i in shown], [1])
+    rows = np.flatnonzero(weights)
+    hits, n, empty = expected_counts(values[rows], [sets[i] for i in rows], [1])
     values[::3] = np.nan
     ids = forms_of(sets)["ids"]
     ids[::3] = 99
@@ -147,7 +147,7 @@ def test_an_image_of_weight_0_is_ignored_whatever_stands_in_it(jit: bool) -> Non
         assert float(metric.empty) == empty
 
 
-def test_weights_weigh_hits_and_images() -> None:
+def test_weights_apply_to_hits_and_images() -> None:
     values, sets = values_of("float32", 80).astype(np.float32), sets_of(80)
     weights = np.random.default_rng(5).choice([0.0, 0.5, 1.0, 2.25], 80)
     metric = RealAccuracyMetric(2)
@@ -159,7 +159,7 @@ def test_weights_weigh_hits_and_images() -> None:
         "weighted images have no count\n"
         "  allowed: weights that are whole numbers\n"
         f"  found:   {hits} of {total}\n"
-        "  fix:     result() is the weighted accuracy"
+        "  fix:     use result(), the weighted accuracy"
     )
     metric.reset_state()
     metric.update_state(forms_of(sets)["multi-hot"], values, sample_weight=3)
@@ -167,15 +167,15 @@ def test_weights_weigh_hits_and_images() -> None:
     assert metric.counts() == Proportion(3 * hits, 3 * n)
 
 
-def test_ids_beyond_32_bits_are_no_classes() -> None:
-    """JAX cuts them before a metric sees them."""
+def test_ids_beyond_32_bits_are_ill_formed() -> None:
+    """JAX truncates them before the metric sees them."""
     if BACKEND != "jax":
         metric = RealAccuracyMetric()
         metric.update_state(np.array([[2**32], [-(2**63)], [2**32 - 1], [1]]), np.zeros((4, 4), np.float32))
         assert (float(metric.ill_formed), float(metric.empty)) == (3, 3)
 
 
-def test_nothing_to_score_is_nan() -> None:
+def test_accuracy_without_valid_classes_is_nan() -> None:
     scores = np.zeros((3, 6), np.float32)
     for valid in (np.full((3, 2), -1), np.zeros((3, 0), np.int32), np.zeros((3, 6), bool)):
         (metric,) = count_once(valid, scores)
@@ -185,7 +185,7 @@ def test_nothing_to_score_is_nan() -> None:
 
 
 @pytest.mark.parametrize("weight", [np.ones((3, 4)), np.ones(2)])
-def test_weights_of_another_shape_are_an_error(weight: npt.NDArray[Any]) -> None:
+def test_wrong_shape_of_weights_raises(weight: npt.NDArray[Any]) -> None:
     metric = RealAccuracyMetric()
     fault = fault_of(metric.update_state, IDS, ZEROS, sample_weight=weight)
     assert fault == ("wrong-shape", f"shape {weight.shape}")
@@ -193,12 +193,12 @@ def test_weights_of_another_shape_are_an_error(weight: npt.NDArray[Any]) -> None
 
 
 @pytest.mark.parametrize("jit", COMPILED)
-def test_multi_hot_of_another_width_is_an_error_while_a_model_is_compiled(jit: bool) -> None:
+def test_wrong_width_of_multi_hot_raises_in_a_model(jit: bool) -> None:
     model = model_of(4, RealAccuracyMetric(), jit=jit)
     assert code_of(model.evaluate, ZEROS, np.zeros((3, 5), np.float32), verbose=0) == "wrong-target"
 
 
-def test_scores_are_not_rounded_silently() -> None:
+def test_scores_are_exact_or_raise() -> None:
     metric, scores = RealAccuracyMetric(), np.array([[1.0, 1.0 + 1e-12]])
     if BACKEND == "jax":
         assert code_of(metric.update_state, [[1]], scores) == "rounded-scores"
@@ -207,12 +207,12 @@ def test_scores_are_not_rounded_silently() -> None:
         assert metric.counts() == Proportion(1, 1)
 
 
-def test_a_metric_is_made_again_from_its_configuration() -> None:
+def test_metric_is_restored_from_configuration() -> None:
     metric = RealAccuracyMetric(3, name="top3")
     config = keras.saving.serialize_keras_object(metric)
     assert config["registered_name"] == "reassess>RealAccuracyMetric"
-    for again in (RealAccuracyMetric.from_config(metric.get_config()), keras.saving.deserialize_keras_object(config)):
-        assert (type(again), again.k, again.name, again.dtype) == (RealAccuracyMetric, 3, "top3", "float32")
+    for copy in (RealAccuracyMetric.from_config(metric.get_config()), keras.saving.deserialize_keras_object(config)):
+        assert (type(copy), copy.k, copy.name, copy.dtype) == (RealAccuracyMetric, 3, "top3", "float32")
     assert RealAccuracyMetric(7).name == "real_top7"
     assert code_of(RealAccuracyMetric, 0) == "out-of-range"
     assert message(RealAccuracyMetric, dtype="bfloat16") == (
@@ -220,20 +220,20 @@ def test_a_metric_is_made_again_from_its_configuration() -> None:
     )
 
 
-def test_a_saved_model_keeps_its_metric(tmp_path: Path) -> None:
+def test_saved_model_keeps_its_metric(tmp_path: Path) -> None:
     rng = np.random.default_rng(6)
     points, hot = rng.normal(size=(30, 5)).astype(np.float32), rng.random((30, 4)) < 0.4
     model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(4)])
     model.compile("sgd", "mse", metrics=[RealAccuracyMetric(2)])
     before = model.evaluate(points, hot, verbose=0, return_dict=True)
     model.save(tmp_path / "model.keras")
-    again = keras.saving.load_model(tmp_path / "model.keras")
-    assert again.evaluate(points, hot, verbose=0, return_dict=True) == before
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert loaded.evaluate(points, hot, verbose=0, return_dict=True) == before
     assert 0 < before["real_top2"] < 1
 
 
-def test_sets_of_a_width_that_is_not_known_beforehand_are_ids() -> None:
-    """As tf.data pads them, batch by batch; a batch of empty sets has no column at all."""
+def test_targets_of_unknown_width_are_padded_ids() -> None:
+    """As from padded batches of tf.data; a batch of empty sets has no columns."""
     if BACKEND != "tensorflow":
         return
     import tensorflow as tf

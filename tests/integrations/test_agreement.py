@@ -1,7 +1,7 @@
-"""The same scores through every integration, in shuffled batches: the integers of `reassess.evaluate`.
+"""Every integration counts the same hits as `reassess.evaluate`, from shuffled batches.
 
-The labels reach a metric by way of the integrations that add labels; the scores reach it as tensors of each framework.
-test_timm.py, test_tfds.py and keras_on_a_backend.py do the same for theirs.
+Labels come from the integrations that add labels, and scores are tensors of each framework. test_timm.py, test_tfds.py
+and keras_on_a_backend.py test the other integrations.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,24 +19,24 @@ from reassess.evaluation import multi_hot, padded_ids
 from tests.helpers import Needs, picture
 
 N, CLASSES, BATCH = 1_300, 1_000, 256
-Counted = list[int]  # hits at 1, hits at 5, images with a valid class
+Hits = list[int]  # hits at 1, hits at 5, images with a valid class
 
 
-def counted(metric: Any) -> Counted:
+def read_hits(metric: Any) -> Hits:
     counts = metric.counts()
     return [counts[1].hits, counts[5].hits, counts[1].n]
 
 
 @dataclass(frozen=True)
 class Stream:
-    """Scores of some validation images in a shuffled order, full of ties, each exact in bfloat16."""
+    """Scores of some validation images in shuffled order, with many ties, exact in bfloat16."""
 
     scores: npt.NDArray[np.float32]
     names: tuple[str, ...]
     labels: LabelSets
 
     def batches(self) -> Iterator[tuple[npt.NDArray[np.float32], tuple[str, ...], npt.NDArray[np.int64]]]:
-        """Scores, names, and positions in the label sets."""
+        """Iterate over scores, names, and positions in the label sets."""
         rows = self.labels.find(self.names)
         for start in range(0, len(self.names), BATCH):
             part = slice(start, start + BATCH)
@@ -59,7 +59,7 @@ def torch_scores(scores: npt.NDArray[np.float32], kind: str = "float32") -> Any:
     return torch.from_numpy(scores).to(getattr(torch, kind))
 
 
-def with_torchvision(stream: Stream, kind: str, folder: Path) -> Counted:
+def with_torchvision(stream: Stream, kind: str, folder: Path) -> Hits:
     from torch.utils.data import DataLoader
 
     from reassess.integrations.torchvision import ImageNetReaL
@@ -74,10 +74,10 @@ def with_torchvision(stream: Stream, kind: str, folder: Path) -> Counted:
         metric.update(torch_scores(stream.scores[rows[start : start + len(target)]]), target)
         start += len(target)
     assert start == len(stream.names)
-    return counted(metric)
+    return read_hits(metric)
 
 
-def with_tensorflow(stream: Stream, kind: str, folder: Path) -> Counted:
+def with_tensorflow(stream: Stream, kind: str, folder: Path) -> Hits:
     import tensorflow as tf
 
     from reassess.integrations.tensorflow import with_real_labels
@@ -86,10 +86,10 @@ def with_tensorflow(stream: Stream, kind: str, folder: Path) -> Counted:
     metric = RealAccuracy()
     for batch in with_real_labels(dataset.batch(BATCH), stream.labels, encoding="multi-hot"):
         metric.update(batch["scores"], batch["real_label"])
-    return counted(metric)
+    return read_hits(metric)
 
 
-def with_huggingface(stream: Stream, kind: str, folder: Path) -> Counted:
+def with_huggingface(stream: Stream, kind: str, folder: Path) -> Hits:
     import datasets
 
     from reassess.integrations.huggingface import with_real_labels
@@ -99,24 +99,21 @@ def with_huggingface(stream: Stream, kind: str, folder: Path) -> Counted:
     lists, metric = with_real_labels(dataset, stream.labels)["real_label"], RealAccuracy()
     for start in range(0, len(images), BATCH):
         metric.update(torch_scores(stream.scores[start : start + BATCH]), lists[start : start + BATCH])
-    return counted(metric)
+    return read_hits(metric)
 
 
-# These add labels, and leave the scores as they are.
-
-
-def with_torchmetrics(stream: Stream, kind: str, folder: Path) -> Counted:
+def with_torchmetrics(stream: Stream, kind: str, folder: Path) -> Hits:
     from reassess.integrations.torchmetrics import RealAccuracyMetric as Metric
 
     joined, padded = Metric(labels=stream.labels), Metric()
     for scores, names, rows in stream.batches():
         joined.update(torch_scores(scores, kind), names)
         padded.update(torch_scores(scores, kind), padded_ids(stream.labels, rows))
-    assert counted(joined) == counted(padded)
-    return counted(joined)
+    assert read_hits(joined) == read_hits(padded)
+    return read_hits(joined)
 
 
-def with_jax(stream: Stream, kind: str, folder: Path) -> Counted:
+def with_jax(stream: Stream, kind: str, folder: Path) -> Hits:
     import jax
     import jax.numpy as jnp
 
@@ -124,7 +121,7 @@ def with_jax(stream: Stream, kind: str, folder: Path) -> Counted:
 
     compiled, total = jax.jit(count_hits), None
     for scores, names, rows in stream.batches():
-        missing = BATCH - len(names)  # the last batch is filled up, as a compiled function wants it
+        missing = BATCH - len(names)  # the last batch is padded, so that the function is compiled once
         valid = np.pad(multi_hot(stream.labels, rows, CLASSES), [(0, missing), (0, 0)])
         batch = jnp.asarray(np.pad(scores, [(0, missing), (0, 0)])).astype(kind)
         counts = compiled(batch, valid, mask=np.arange(BATCH) < len(names))
@@ -132,8 +129,8 @@ def with_jax(stream: Stream, kind: str, folder: Path) -> Counted:
     return [*total.hits.tolist(), int(total.n)]
 
 
-# Those that add labels leave the scores as they are.
-WAYS: dict[str, tuple[list[str], list[str], Callable[..., Counted]]] = {
+# Required packages, types of scores, and function. Integrations that add labels do not depend on the type of scores.
+INTEGRATIONS: dict[str, tuple[list[str], list[str], Callable[..., Hits]]] = {
     "torchmetrics": (["torchmetrics"], ["float32", "bfloat16"], with_torchmetrics),
     "jax": (["jax"], ["float32", "bfloat16"], with_jax),
     "torchvision": (["torch", "torchvision"], ["float32"], with_torchvision),
@@ -142,11 +139,11 @@ WAYS: dict[str, tuple[list[str], list[str], Callable[..., Counted]]] = {
 }
 
 
-@pytest.mark.parametrize(("way", "kind"), [(way, kind) for way, (_, kinds, _) in WAYS.items() for kind in kinds])
-def test_hits_and_images_are_those_of_evaluate(
-    way: str, kind: str, stream: Stream, needs: Needs, tmp_path: Path
-) -> None:
-    packages, _, count = WAYS[way]
+@pytest.mark.parametrize(
+    ("integration", "kind"), [(name, kind) for name, (_, kinds, _) in INTEGRATIONS.items() for kind in kinds]
+)
+def test_hits_equal_evaluate(integration: str, kind: str, stream: Stream, needs: Needs, tmp_path: Path) -> None:
+    packages, _, count = INTEGRATIONS[integration]
     for package in packages:
         needs(package)
     expected = evaluate(Predictions.from_scores(stream.scores, stream.names), stream.labels).real
@@ -154,10 +151,10 @@ def test_hits_and_images_are_those_of_evaluate(
     assert count(stream, kind, tmp_path) == [expected[1].hits, expected[5].hits, expected[1].n]
 
 
-def test_a_sort_that_breaks_ties_otherwise_would_be_noticed(stream: Stream) -> None:
+def test_hits_depend_on_the_tie_break(stream: Stream) -> None:
     expected = evaluate(Predictions.from_scores(stream.scores, stream.names), stream.labels).real
     flipped = np.ascontiguousarray(stream.scores[:, ::-1])
     predictions = Predictions.from_scores(flipped, stream.names, columns=np.arange(CLASSES)[::-1].copy())
-    assert evaluate(predictions, stream.labels).real == expected  # a class is known by its id, wherever its output is
+    assert evaluate(predictions, stream.labels).real == expected  # the order of outputs does not matter
     predictions = Predictions.from_ids(CLASSES - 1 - np.argmax(flipped, axis=1), stream.names)  # the highest id first
     assert evaluate(predictions, stream.labels, top_k=[1]).real[1].hits != expected[1].hits

@@ -1,4 +1,4 @@
-"""CleanTraining: the images on a list, by name, and nothing else; what the dataset lacks is counted."""
+"""CleanTraining selects the images in a list by name, and counts missing images."""
 
 from contextlib import nullcontext
 from importlib import import_module
@@ -16,7 +16,7 @@ from tests.helpers import Needs, code_of, message, number_of, picture, write_fil
 
 @pytest.fixture
 def training(tv: ModuleType, tmp_path: Path) -> Any:
-    """A folder of two classes and five images, as torchvision reads it."""
+    """A torchvision dataset of two classes and five images."""
     from torchvision.datasets import ImageFolder
 
     images = [("n01440764", 10), ("n01440764", 7), ("n01443537", 2), ("n01443537", 11), ("n01443537", 7)]
@@ -28,12 +28,12 @@ def names(samples: Any) -> list[str]:
 
 
 def dataset_of(paths: Any) -> Any:
-    """A dataset in so far as CleanTraining looks at it."""
+    """Create an object with the attributes that CleanTraining uses."""
     samples = [(path, 0) for path in paths]
     return SimpleNamespace(samples=samples, classes=["cat"], class_to_idx={"cat": 0})
 
 
-def test_the_listed_images_are_kept_in_the_order_of_the_data_set(tv: ModuleType, training: Any) -> None:
+def test_listed_images_keep_order_of_dataset(tv: ModuleType, training: Any) -> None:
     clean = tv.CleanTraining(training, ["n01443537_7.JPEG", "n01443537_11.JPEG", "n01440764_10.JPEG"])
     assert names(clean.samples) == ["n01440764_10.JPEG", "n01443537_11.JPEG", "n01443537_7.JPEG"]
     assert (len(clean), clean.targets, clean.missing) == (3, [0, 1, 1], 0)
@@ -42,69 +42,69 @@ def test_the_listed_images_are_kept_in_the_order_of_the_data_set(tv: ModuleType,
     assert [(number_of(image), target) for image, target in clean] == [(10, 0), (11, 1), (7, 1)]
 
 
-def test_the_list_may_be_a_file_or_the_known_one_and_folders_and_extensions_do_not_count(
+def test_list_can_be_a_file_or_known_source_with_any_folders_and_extensions(
     tv: ModuleType, training: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    listed = tmp_path / "fnames_clean.txt"
-    listed.write_bytes(b"n01443537/n01443537_2.jpg\r\n\r\nn01440764_7\r\n")
+    list_file = tmp_path / "fnames_clean.txt"
+    list_file.write_bytes(b"n01443537/n01443537_2.jpg\r\n\r\nn01440764_7\r\n")
     monkeypatch.setenv("REASSESS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("REASSESS_DATA", str(tmp_path))
-    lines = listed.read_text().splitlines()
-    for files in ([listed], [str(listed)], [iter(lines)], [[Path(line) for line in lines if line]], []):
+    lines = list_file.read_text().splitlines()
+    for files in ([list_file], [str(list_file)], [iter(lines)], [[Path(line) for line in lines if line]], []):
         assert names(tv.CleanTraining(training, *files).samples) == ["n01440764_7.JPEG", "n01443537_2.JPEG"]
 
 
-def test_names_that_the_data_set_does_not_hold_are_counted_and_said(tv: ModuleType, training: Any) -> None:
-    listed = ["n01443537_2.JPEG", *(f"n01443537_{number}.JPEG" for number in range(3, 7)), "n01443537_3.JPEG"]
+def test_missing_images_are_counted_in_a_warning(tv: ModuleType, training: Any) -> None:
+    files = ["n01443537_2.JPEG", *(f"n01443537_{number}.JPEG" for number in range(3, 7)), "n01443537_3.JPEG"]
     with pytest.warns(ReassessWarning) as warned:
-        clean = tv.CleanTraining(training, listed)
+        clean = tv.CleanTraining(training, files)
     assert [str(warning.message) for warning in warned] == [
         "4 of the 5 images in the list are not in the dataset: n01443537_3, n01443537_4, n01443537_5 and 1 more"
     ]
     assert Path(warned[0].filename) == Path(__file__)
-    assert repr(clean) == ("Dataset CleanTraining\n    Number of datapoints: 1 of 5\n    On the list and not here: 4")
+    assert repr(clean) == ("Dataset CleanTraining\n    Number of datapoints: 1 of 5\n    Missing from the dataset: 4")
 
 
 paths = st.lists(st.sampled_from([f"{folder}/{stem}.JPEG" for folder in "ab" for stem in "cdefg"]), unique=True)
 
 
 @given(paths, st.sets(st.sampled_from("cdefgh"), min_size=1))
-def test_an_image_is_kept_if_and_only_if_it_is_listed(needs: Needs, paths: Any, listed: set[str]) -> None:
+def test_images_are_kept_if_and_only_if_listed(needs: Needs, paths: Any, files: set[str]) -> None:
     needs("torchvision")
     module = import_module("reassess.integrations.torch_training")
     stems = [Path(path).stem for path in paths]
-    kept = [row for row, stem in enumerate(stems) if stem in listed]
-    if len({stems[row] for row in kept}) < len(kept) or not kept:
+    rows = [row for row, stem in enumerate(stems) if stem in files]
+    if len({stems[row] for row in rows}) < len(rows) or not rows:
         with pytest.raises(DataError):
-            module.CleanTraining(dataset_of(paths), listed)
+            module.CleanTraining(dataset_of(paths), files)
     else:
-        missing = listed - set(stems)
+        missing = files - set(stems)
         with pytest.warns(ReassessWarning) if missing else nullcontext():
-            clean = module.CleanTraining(dataset_of(paths), listed)
-        assert (list(clean.indices), clean.missing) == (kept, len(missing))
+            clean = module.CleanTraining(dataset_of(paths), files)
+        assert (list(clean.indices), clean.missing) == (rows, len(missing))
 
 
 # --- bad input ------------------------------------------------------------------------------------------------------
 
 
-def test_a_list_of_other_images_or_none_is_an_error(tv: ModuleType, training: Any) -> None:
+def test_list_without_images_of_the_dataset_raises(tv: ModuleType, training: Any) -> None:
     from torchvision.datasets import FakeData
 
     assert message(tv.CleanTraining, training, ["b.JPEG", "c.JPEG", "a.JPEG"]) == (
         "no image of the dataset is in the list\n"
         "  allowed: names such as a, b and 1 more\n"
         "  found:   n01440764/n01440764_10.JPEG, n01440764/n01440764_7.JPEG and 3 more\n"
-        "  fix:     give a dataset of the training images"
+        "  fix:     use a dataset with the training images"
     )
     assert code_of(tv.CleanTraining, training, "clean.txt") == "file-not-found"
     assert message(tv.CleanTraining, FakeData(), ["a.JPEG"]) == (
-        "dataset does not give the files of its images\n"
-        "  allowed: one with samples, such as torchvision's ImageFolder, or with filenames(), such as timm's\n"
+        "dataset has no image file names\n"
+        "  allowed: a dataset with samples, such as torchvision's ImageFolder, or with filenames(), such as timm's\n"
         "  found:   FakeData"
     )
 
 
-def test_two_images_of_a_listed_name_are_an_error_unless_their_folders_tell_them_apart(tv: ModuleType) -> None:
+def test_two_images_with_a_listed_name_raise_unless_paths_are_compared(tv: ModuleType) -> None:
     dataset = dataset_of(["a/1.JPEG", "b/1.png", "b/2.JPEG"])
     assert message(tv.CleanTraining, dataset, ["1.JPEG"]) == (
         "two images have a name that is in the list\n  found:   a/1.JPEG and b/1.png\n"

@@ -1,4 +1,4 @@
-"""ReaL labels in Hugging Face datasets: by file name, nothing decoded, nothing rewritten, the three states apart."""
+"""ReaL labels in Hugging Face datasets: joined by file name, without decoding or rewriting images."""
 
 import json
 import pickle
@@ -39,7 +39,7 @@ def add(datasets: ModuleType) -> Add:
 
 @pytest.fixture(scope="module")
 def parquet(datasets: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file laid out as those of imagenet-1k: in each row an image, its bytes and its name, and the label."""
+    """A file with the columns of imagenet-1k: an image (bytes and name) and its label."""
     path = tmp_path_factory.mktemp("parquet") / "validation.parquet"
     rows = {
         "image": [{"bytes": picture(n), "path": name} for n, name in zip(ORDER, NAMES, strict=True)],
@@ -63,13 +63,13 @@ def streamed(datasets: ModuleType, parquet: Path, tmp_path: Path) -> Any:
 
 
 @pytest.fixture
-def named(datasets: ModuleType) -> Any:
-    """A dataset of names alone, one of them of an image that was never rated."""
+def by_name(datasets: ModuleType) -> Any:
+    """A dataset of names only, one of them of an unrated image."""
     return datasets.Dataset.from_dict({"file": [*NAMES, "cats/tom.jpg"]})
 
 
 def check(labelled: Any, before: Any) -> None:
-    """Every image has its own picture, label and valid classes."""
+    """Check that each row has the right image, label and valid classes."""
     rows = list(labelled)
     assert sorted(row["label"] for row in rows) == sorted(ORDER)
     for row in rows:
@@ -79,8 +79,8 @@ def check(labelled: Any, before: Any) -> None:
     assert {name: labelled.features[name] for name in before.features} == before.features
 
 
-def test_images_in_parquet_get_the_classes_of_their_names(add: Add, datasets: ModuleType, images: Any) -> None:
-    """In any order, and only some."""
+def test_images_in_parquet_are_joined_by_name(add: Add, datasets: ModuleType, images: Any) -> None:
+    """In any order, and for a subset."""
     labelled = add(images, LABELS)
     check(labelled, images)
     assert labelled["real_label"][:] == EXPECTED
@@ -91,7 +91,7 @@ def test_images_in_parquet_get_the_classes_of_their_names(add: Add, datasets: Mo
     assert add(images.select([]), LABELS)["real_label"][:] == []
 
 
-def test_no_image_is_decoded_and_none_is_written_again(add: Add, datasets: ModuleType, tmp_path: Path) -> None:
+def test_images_are_not_decoded_or_rewritten(add: Add, datasets: ModuleType, tmp_path: Path) -> None:
     features = datasets.Features({"image": datasets.Image()})
     rows = {"image": [{"bytes": b"no picture", "path": name} for name in NAMES]}
     datasets.Dataset.from_dict(rows, features=features).to_parquet(tmp_path / "a.parquet")
@@ -101,7 +101,7 @@ def test_no_image_is_decoded_and_none_is_written_again(add: Add, datasets: Modul
     assert sorted(path for path in tmp_path.rglob("*")) == files
 
 
-def test_the_way_a_column_is_decoded_and_the_format_stay(add: Add, datasets: ModuleType, images: Any) -> None:
+def test_decoding_and_format_are_kept(add: Add, datasets: ModuleType, images: Any) -> None:
     undecoded = images.cast_column("image", datasets.Image(decode=False))
     labelled = add(undecoded, LABELS)
     assert labelled.features["image"] == datasets.Image(decode=False)
@@ -113,15 +113,15 @@ def test_the_way_a_column_is_decoded_and_the_format_stay(add: Add, datasets: Mod
     assert hidden[:2]["label"].tolist() == ORDER[:2]
 
 
-def test_a_streamed_data_set_gets_them_too(add: Add, images: Any, streamed: Any) -> None:
+def test_streamed_images_are_joined_by_name(add: Add, images: Any, streamed: Any) -> None:
     check(add(streamed, LABELS), streamed)
     check(add(streamed.shuffle(seed=3, buffer_size=4), LABELS), streamed)
     check(add(images.to_iterable_dataset(num_shards=3), LABELS), images)
     assert [row["real_label"] for row in add(streamed.skip(1).take(2), LABELS)] == EXPECTED[1:3]
-    check(pickle.loads(pickle.dumps(add(streamed, LABELS))), streamed)  # as a loader sends it to its processes
+    check(pickle.loads(pickle.dumps(add(streamed, LABELS))), streamed)  # as a data loader does for its workers
 
 
-def test_a_streamed_data_set_keeps_its_decoding_and_its_format(add: Add, datasets: ModuleType, streamed: Any) -> None:
+def test_decoding_and_format_of_streamed_dataset_are_kept(add: Add, datasets: ModuleType, streamed: Any) -> None:
     undecoded = add(streamed.cast_column("image", datasets.Image(decode=False)), LABELS)
     assert undecoded.features["image"] == datasets.Image(decode=False)
     assert [row["image"]["path"] for row in undecoded] == NAMES
@@ -130,20 +130,17 @@ def test_a_streamed_data_set_keeps_its_decoding_and_its_format(add: Add, dataset
     assert row["real_label"].tolist() == EXPECTED[0]
 
 
-def test_names_in_a_column_of_their_own(add: Add, datasets: ModuleType, named: Any) -> None:
-    names = named.select(range(8))
-    ways = (names, names.to_iterable_dataset(), names.cast_column("file", datasets.Value("large_string")))
-    for dataset in ways:
+def test_column_of_file_names_is_joined(add: Add, datasets: ModuleType, by_name: Any) -> None:
+    names = by_name.select(range(8))
+    for dataset in (names, names.to_iterable_dataset(), names.cast_column("file", datasets.Value("large_string"))):
         labelled = add(dataset, LABELS, image="file", feature="valid")
         assert [row["valid"] for row in labelled] == EXPECTED
         assert list(labelled.features) == ["file", "valid"]
 
 
 @pytest.mark.parametrize("streaming", [False, True])
-def test_unknown_images_are_counted_and_named_or_none_and_those_without_a_class_are_empty(
-    add: Add, datasets: ModuleType, named: Any, streaming: bool
-) -> None:
-    dataset = named.to_iterable_dataset() if streaming else named
+def test_unrated_images_raise_or_are_none(add: Add, datasets: ModuleType, by_name: Any, streaming: bool) -> None:
+    dataset = by_name.to_iterable_dataset() if streaming else by_name
     labelled = add(dataset, LABELS, image="file", ignore_unknown=True)
     assert [row["real_label"] for row in labelled] == [*EXPECTED, None]
     assert EXPECTED[2] == []
@@ -153,44 +150,41 @@ def test_unknown_images_are_counted_and_named_or_none_and_those_without_a_class_
         "4 of 12 images are not in the label sets\n"
         "  allowed: ILSVRC2012_val_00000001.JPEG and 7 more\n"
         "  found:   a.jpg, b.jpg, c.jpg and 1 more\n"
-        "  fix:     check the names, or mark such images: ignore_unknown=True"
+        "  fix:     correct the names, or mark such images: ignore_unknown=True"
     )
 
 
 @pytest.mark.parametrize("streaming", [False, True])
 @pytest.mark.parametrize("missing", [None, ""])
-def test_images_without_a_name_are_refused(
-    add: Add, datasets: ModuleType, streaming: bool, missing: str | None
-) -> None:
+def test_images_without_names_raise(add: Add, datasets: ModuleType, streaming: bool, missing: str | None) -> None:
     rows = {"image": [{"bytes": picture(1), "path": path} for path in (NAMES[0], missing, missing)]}
     dataset = datasets.Dataset.from_dict(rows, features=datasets.Features({"image": datasets.Image()}))
     dataset = dataset.to_iterable_dataset() if streaming else dataset
     assert message(lambda: list(add(dataset, LABELS))) == (
         "2 of 3 images have no file name\n"
         "  where:   column image, the first is row 1\n"
-        "  fix:     add the labels before any map or filter, in which decoded images lose the names of their files; "
-        "or give a column of file names: image=..."
+        "  fix:     add the labels before map or filter, where decoded images lose their file names; "
+        "or use a column of file names: image=..."
     )
 
 
-def test_columns_are_checked(add: Add, datasets: ModuleType, images: Any, named: Any) -> None:
+def test_invalid_columns_raise(add: Add, datasets: ModuleType, images: Any, by_name: Any) -> None:
     untyped = datasets.IterableDataset.from_generator(lambda: iter([{"image": NAMES[0]}]))
     assert message(add, datasets.DatasetDict(train=images, validation=images), LABELS) == (
         "not a single dataset\n  allowed: a Dataset or an IterableDataset\n"
         "  found:   DatasetDict of train, validation\n"
-        "  fix:     give one split; the training images of ImageNet have no reassessed labels"
+        "  fix:     use one split; the training images of ImageNet have no reassessed labels"
     )
     assert message(add, untyped, LABELS) == (
         "dataset does not describe its columns\n"
-        "  fix:     add the labels before any map, or give map and from_generator the features"
+        "  fix:     add the labels before map, or pass features= to map and from_generator"
     )
-    assert message(add, named, LABELS) == (
+    assert message(add, by_name, LABELS) == (
         "dataset has no column image\n  found:   file\n"
-        "  fix:     say which column holds the images or their file names: image=..."
+        "  fix:     choose the column of images or of their file names: image=..."
     )
     assert message(add, images, LABELS, feature="label") == (
-        "dataset already has a column label\n  found:   image, label\n"
-        "  fix:     call the new one otherwise: feature=..."
+        "dataset already has a column label\n  found:   image, label\n  fix:     choose another name: feature=..."
     )
     assert code_of(add, [], LABELS) == "wrong-type"
     assert message(add, images, LABELS, image="label").startswith(
@@ -198,14 +192,14 @@ def test_columns_are_checked(add: Add, datasets: ModuleType, images: Any, named:
     )
 
 
-def test_the_result_can_be_written_and_read(add: Add, images: Any, tmp_path: Path) -> None:
+def test_result_can_be_written_and_read(add: Add, images: Any, tmp_path: Path) -> None:
     add(images, LABELS).to_parquet(tmp_path / "out.parquet")
     check(type(images).from_parquet(str(tmp_path / "out.parquet"), cache_dir=str(tmp_path / "cache")), images)
 
 
-def test_the_fingerprint_by_which_later_steps_are_cached_is_that_of_what_the_column_holds(
-    add: Add, datasets: ModuleType
-) -> None:
+def test_fingerprint_depends_on_content_of_column(add: Add, datasets: ModuleType) -> None:
+    """The fingerprint is the cache key of later steps."""
+
     def fingerprint(*sets: list[int]) -> str:
         dataset = datasets.Dataset.from_dict({"image": ["b.png", "a.png"]})
         return add(dataset, LabelSets.from_lists(["a.png", "b.png"], sets))._fingerprint
@@ -213,7 +207,7 @@ def test_the_fingerprint_by_which_later_steps_are_cached_is_that_of_what_the_col
     assert fingerprint([2, 0], []) == fingerprint([0, 2], []) != fingerprint([2, 0], [1])
 
 
-def test_the_real_labels_of_all_images(add: Add, datasets: ModuleType, real_file: RealFile) -> None:
+def test_labels_of_all_images_equal_published_labels(add: Add, datasets: ModuleType, real_file: RealFile) -> None:
     numbers = np.random.default_rng(0).permutation(50_000) + 1
     dataset = datasets.Dataset.from_dict({"image": [f"ILSVRC2012_val_{n:08d}_n01440764.JPEG" for n in numbers]})
     lists = add(dataset, real_file("real.json"))["real_label"][:]

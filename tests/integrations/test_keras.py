@@ -1,4 +1,4 @@
-"""Keras: each backend passes the same tests, in a process of its own."""
+"""The Keras metric passes the same tests with each backend, in separate processes."""
 
 from pathlib import Path
 
@@ -6,12 +6,12 @@ import pytest
 
 from tests.helpers import Needs, python
 
-EXPECTED = "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"  # it saves models
+EXPECTED = "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"  # from saving models
 BODY = Path(__file__).with_name("keras_on_a_backend.py")
 
 
 @pytest.mark.parametrize("backend", ["torch", "jax", "tensorflow"])
-def test_every_backend_counts_the_same(backend: str, needs: Needs) -> None:
+def test_metric_passes_tests_with_each_backend(backend: str, needs: Needs) -> None:
     needs("keras")
     needs(backend)
     variables = {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
@@ -19,7 +19,7 @@ def test_every_backend_counts_the_same(backend: str, needs: Needs) -> None:
     assert " passed in " in result.out
 
 
-def test_without_its_backend_the_error_names_the_backend(needs: Needs) -> None:
+def test_error_names_missing_backend(needs: Needs) -> None:
     needs("keras")
     code = "import sys; sys.modules['jax'] = None; import reassess.integrations.keras"
     assert python("-c", code, code=1, KERAS_BACKEND="jax").err.endswith(

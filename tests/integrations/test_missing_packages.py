@@ -1,4 +1,4 @@
-"""Each integration says which package it lacks, and how to get it."""
+"""Each integration names its missing package, and how to install it."""
 
 import sys
 from importlib import import_module
@@ -26,7 +26,7 @@ WITHOUT = {
 
 
 @pytest.mark.parametrize("module", WITHOUT)
-def test_a_missing_package_is_named_with_its_extra(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_package_is_named_with_its_extra(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     package, text, extra = WITHOUT[module]
     for name in {package, *(name for name in sys.modules if name.startswith(f"{package}."))}:
         monkeypatch.setitem(sys.modules, name, None)

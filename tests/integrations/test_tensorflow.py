@@ -1,4 +1,4 @@
-"""ReaL labels in tf.data: joined by the rule of the core, in any order, batched or not; unknown images are named."""
+"""ReaL labels in tf.data: joined by image key, in any order, batched or not; unknown images raise."""
 
 import os
 import re
@@ -54,7 +54,7 @@ def module(tf: ModuleType) -> ModuleType:
 
 @pytest.fixture
 def images(tf: ModuleType) -> Any:
-    """A dataset of the names, numbered."""
+    """A dataset of the names and their numbers."""
     return tf.data.Dataset.from_tensor_slices({"file_name": NAMES, "number": np.arange(len(NAMES))})
 
 
@@ -62,36 +62,33 @@ def lists(feature: Any) -> list[list[int]]:
     return [ids.tolist() for ids in feature]
 
 
-def said_in_iteration(tf: ModuleType, dataset: Any) -> str:
+def error_in_iteration(tf: ModuleType, dataset: Any) -> str:
     with pytest.raises(tf.errors.InvalidArgumentError) as error:
         list(dataset)
     return re.search(r"assertion failed: \[(.*)\]\n", error.value.message)[1]
 
 
 @given(image_names)
-def test_an_image_is_known_by_the_rule_of_the_core_but_for_the_form_of_unicode(module: ModuleType, parts: Any) -> None:
+def test_keys_in_graph_equal_image_keys_except_for_unicode_form(module: ModuleType, parts: Any) -> None:
     name = "".join(parts)
     assert composed(module._keys([name]).numpy()[0].decode()) == image_keys([name])[0]
 
 
-def test_accents_may_be_characters_of_their_own_or_not(module: ModuleType, tf: ModuleType) -> None:
+def test_unicode_forms_of_an_image_name_are_equal(module: ModuleType, tf: ModuleType) -> None:
     names = ["me\u0301o.jpg", "m\u00e9o.jpg"]
-    for listed in names:
-        labels = LabelSets.from_lists(["tom.jpg", listed], [[0], [3]])
-        dataset = tf.data.Dataset.from_tensor_slices({"file_name": names})
-        found = module.with_real_labels(dataset, labels)
-        assert [element["real_label"].numpy().tolist() for element in found] == [[3], [3]]
+    for name in names:
+        labels = LabelSets.from_lists(["tom.jpg", name], [[0], [3]])
+        dataset = module.with_real_labels(tf.data.Dataset.from_tensor_slices({"file_name": names}), labels)
+        assert [element["real_label"].numpy().tolist() for element in dataset] == [[3], [3]]
 
 
 @given(st.lists(st.one_of(st.just(b"ILSVRC2012_val_00000001"), st.binary(max_size=3)), max_size=4).map(b"".join))
-def test_so_is_one_whose_name_is_no_utf8(module: ModuleType, name: list[Any]) -> None:
+def test_keys_in_graph_equal_image_keys_of_names_that_are_not_utf8(module: ModuleType, name: list[Any]) -> None:
     assert module._keys([name]).numpy().tolist() == [os.fsencode(key) for key in image_keys([os.fsdecode(name)])]
 
 
 @pytest.mark.parametrize("encoding", ["ragged", "padded", "multi-hot"])
-def test_every_element_and_batch_gets_the_classes_of_its_images_and_keeps_its_features(
-    module: ModuleType, images: Any, encoding: str
-) -> None:
+def test_elements_and_batches_get_classes_and_keep_features(module: ModuleType, images: Any, encoding: str) -> None:
     elements = list(module.with_real_labels(images.shuffle(6, seed=1), LABELS, encoding=encoding))
     assert sorted(int(element["number"]) for element in elements) == list(range(6))
     for element in elements:
@@ -100,14 +97,14 @@ def test_every_element_and_batch_gets_the_classes_of_its_images_and_keeps_its_fe
         assert element["real_label"].numpy().tolist() == list(TABLES[encoding][row])
     for size in (1, 4, 6):
         batches = module.with_real_labels(images.batch(size), LABELS, encoding=encoding)
-        together = [row for batch in batches for row in lists(batch["real_label"].numpy())]
-        assert together == [list(row) for row in TABLES[encoding]]
+        rows = [row for batch in batches for row in lists(batch["real_label"].numpy())]
+        assert rows == [list(row) for row in TABLES[encoding]]
 
 
 @pytest.mark.parametrize(
     ("encoding", "dtype", "width"), [("ragged", "int64", None), ("padded", "int64", 3), ("multi-hot", "bool", 6)]
 )
-def test_types_and_shapes_are_known_before_the_values(
+def test_element_spec_has_types_and_shapes(
     module: ModuleType, images: Any, encoding: str, dtype: str, width: int | None
 ) -> None:
     for dataset, shape in ((images, (width,)), (images.batch(4, drop_remainder=True), (width and 4, width))):
@@ -115,44 +112,40 @@ def test_types_and_shapes_are_known_before_the_values(
         assert (spec.dtype.name, tuple(spec.shape)) == (dtype, shape)
 
 
-def test_the_dataset_may_be_mapped_in_parallel_repeated_and_iterated_in_a_compiled_function(
-    tf: ModuleType, module: ModuleType, images: Any
-) -> None:
-    """The labels may be added within the function or before it."""
+def test_dataset_works_in_parallel_map_and_compiled_function(tf: ModuleType, module: ModuleType, images: Any) -> None:
+    """Labels can be added inside the function or before."""
     labelled = module.with_real_labels(images, LABELS, encoding="multi-hot").repeat(50).batch(7)
-    mapped = labelled.map(lambda element: tf.reduce_sum(tf.cast(element["real_label"], tf.int64)), num_parallel_calls=4)
+    counts = labelled.map(lambda element: tf.reduce_sum(tf.cast(element["real_label"], tf.int64)), num_parallel_calls=4)
 
     @tf.function
     def totals() -> Any:
         ids = tf.constant(0, tf.int64)
         for element in module.with_real_labels(images.batch(4), LABELS):
             ids += tf.reduce_sum(element["real_label"])
-        return mapped.prefetch(2).reduce(tf.constant(0, tf.int64), tf.add), ids
+        return counts.prefetch(2).reduce(tf.constant(0, tf.int64), tf.add), ids
 
     sizes, ids = totals()
     assert (sizes, ids) == (50 * sum(map(len, TABLES["ragged"])), sum(map(sum, TABLES["ragged"])))
 
 
-def test_unknown_images_stop_the_iteration_counted_and_named(tf: ModuleType, module: ModuleType) -> None:
+def test_unknown_images_stop_iteration_with_names(tf: ModuleType, module: ModuleType) -> None:
     images = tf.data.Dataset.from_tensor_slices({"file_name": [*NAMES, "a.png", "b.png", "c.png", "d/e.png"]})
     allowed = "allowed: names such as ILSVRC2012_val_00000001.JPEG, ILSVRC2012_val_00000002.JPEG and 4 more"
-    fix = "fix: check the names, or keep such images apart with ignore_unknown=True"
-    assert said_in_iteration(tf, module.with_real_labels(images, LABELS)) == (
+    fix = "fix: correct the names, or mark such images: ignore_unknown=True"
+    assert error_in_iteration(tf, module.with_real_labels(images, LABELS)) == (
         f"1 of 1 images are not in the label set; {allowed}; found: a.png; {fix}"
     )
-    assert said_in_iteration(tf, module.with_real_labels(images.batch(10), LABELS)) == (
+    assert error_in_iteration(tf, module.with_real_labels(images.batch(10), LABELS)) == (
         f"4 of 10 images are not in the label set; {allowed}; found: a.png, b.png, c.png; {fix}"
     )
     no_utf8 = tf.data.Dataset.from_tensor_slices({"file_name": [b"\xff.png"]})
-    assert said_in_iteration(tf, module.with_real_labels(no_utf8, LABELS)) == (
+    assert error_in_iteration(tf, module.with_real_labels(no_utf8, LABELS)) == (
         f"1 of 1 images are not in the label set; {allowed}; found: \ufffd.png; {fix}"
     )
 
 
 @pytest.mark.parametrize("encoding", ["ragged", "padded", "multi-hot"])
-def test_an_image_that_was_never_rated_is_kept_apart_from_one_without_a_valid_class(
-    tf: ModuleType, module: ModuleType, encoding: str
-) -> None:
+def test_rated_feature_distinguishes_unrated_from_empty(tf: ModuleType, module: ModuleType, encoding: str) -> None:
     names = ["ILSVRC2012_val_00000002.JPEG", "never.png", "ILSVRC2012_val_00000005.JPEG"]
     images = tf.data.Dataset.from_tensor_slices({"name": names})
     options = {"file_name": "name", "feature": "valid", "encoding": encoding, "ignore_unknown": True}
@@ -164,20 +157,20 @@ def test_an_image_that_was_never_rated_is_kept_apart_from_one_without_a_valid_cl
         == [bool(example["valid_rated"]) for example in singles]
         == [True, False, True]
     )
-    empty, never, zero = lists(batch["valid"].numpy())
-    assert empty == never != zero
-    assert [example["valid"].numpy().tolist() for example in singles] == [empty, never, zero]
+    empty, unrated, valid = lists(batch["valid"].numpy())
+    assert empty == unrated != valid
+    assert [example["valid"].numpy().tolist() for example in singles] == [empty, unrated, valid]
 
 
 @pytest.mark.parametrize("label_sets", [LabelSets.from_lists([], []), LabelSets.from_lists(["a.png"], [[]])])
-def test_labels_without_a_class_give_none(tf: ModuleType, module: ModuleType, label_sets: Any) -> None:
+def test_labels_without_classes_give_padding(tf: ModuleType, module: ModuleType, label_sets: Any) -> None:
     images = tf.data.Dataset.from_tensor_slices({"file_name": ["a.png"]}).batch(1)
     batch = next(iter(module.with_real_labels(images, label_sets, encoding="padded", ignore_unknown=True)))
     assert batch["real_label"].numpy().tolist() == [[-1]]
     assert batch["real_label_rated"].numpy().tolist() == [len(label_sets) == 1]
 
 
-def test_what_is_no_dataset_of_named_images_is_refused(tf: ModuleType, module: ModuleType, images: Any) -> None:
+def test_dataset_without_file_names_raises(tf: ModuleType, module: ModuleType, images: Any) -> None:
     add = module.with_real_labels
     pairs = tf.data.Dataset.from_tensor_slices(([1.0], [2]))
     assert message(add, pairs, LABELS) == (
@@ -189,7 +182,7 @@ def test_what_is_no_dataset_of_named_images_is_refused(tf: ModuleType, module: M
     )
     assert message(add, images, LABELS, file_name="path") == (
         "elements of the dataset have no feature path\n  found:   file_name, number\n"
-        "  fix:     say which feature names the image: file_name=..."
+        "  fix:     choose the feature with the file name: file_name=..."
     )
     assert message(add, images, LABELS, file_name="number") == (
         "feature number is not a file name\n  allowed: a string, or a vector of strings\n"
@@ -202,11 +195,11 @@ def test_what_is_no_dataset_of_named_images_is_refused(tf: ModuleType, module: M
     assert code_of(add, images, LabelSets.from_lists(["a.png"], [[0]]), encoding="multi-hot") == "missing-class-count"
 
 
-def test_a_feature_is_never_overwritten(module: ModuleType, images: Any) -> None:
+def test_existing_feature_raises(module: ModuleType, images: Any) -> None:
     assert message(module.with_real_labels, images, LABELS, feature="number") == (
         "elements of the dataset already have a feature number\n"
         "  found:   file_name, number\n"
-        "  fix:     call the new one otherwise: feature=..."
+        "  fix:     choose another name: feature=..."
     )
     clashing = images.map(lambda example: {**example, "x_rated": 0})
     features = module.with_real_labels(clashing, LABELS, feature="x").element_spec
@@ -214,7 +207,7 @@ def test_a_feature_is_never_overwritten(module: ModuleType, images: Any) -> None
     assert code_of(module.with_real_labels, clashing, LABELS, feature="x", ignore_unknown=True) == "duplicate-column"
 
 
-def test_the_real_labels_of_all_images_in_the_order_of_class_folders(
+def test_labels_of_all_images_equal_published_labels(
     tf: ModuleType, module: ModuleType, real_original: LabelSets, real_file: RealFile
 ) -> None:
     from reassess.core import class_folder_order

@@ -1,4 +1,4 @@
-"""ReaL in TFDS: what is read back is what the files say of the image of that name, however TFDS shuffled the images."""
+"""ReaL in TFDS: images have the labels, scores and votes of their name, although TFDS shuffles."""
 
 import os
 from collections.abc import Iterable
@@ -38,7 +38,7 @@ def lists(sets: dict[int, list[int]]) -> LabelSets:
 
 
 LABELS = lists(VALID)
-ORIGINAL = lists({number: [given] for number, given in ORIGINAL_CLASSES.items()})
+ORIGINAL = lists({number: [class_id] for number, class_id in ORIGINAL_CLASSES.items()})
 QUESTIONS = Questions.from_columns(
     [validation_name(n) for n, _, _ in SCORED], np.array([class_id for _, class_id, _ in SCORED])
 )
@@ -66,10 +66,10 @@ def tfds(needs: Needs) -> ModuleType:
 
 @pytest.fixture
 def sources(monkeypatch: pytest.MonkeyPatch, tfds: ModuleType) -> None:
-    """Ten images are all that there are."""
+    """Replace the known sources by data on ten images."""
     module = "reassess.integrations.tfds"
-    for source, noun in {"labels": LABELS, "original": ORIGINAL, "scores": SCORES, "votes": COUNTS}.items():
-        monkeypatch.setattr(f"{module}.read_{source}", lambda noun=noun: noun)
+    for source, data in {"labels": LABELS, "original": ORIGINAL, "scores": SCORES, "votes": COUNTS}.items():
+        monkeypatch.setattr(f"{module}.read_{source}", lambda data=data: data)
 
 
 def tar(folder: Path, numbers: Iterable[int] = NUMBERS) -> Any:
@@ -93,18 +93,18 @@ def build(tfds: ModuleType, tmp_path: Path, manual_dir: Path, config: str = "", 
 
 
 def read(tfds: ModuleType, builder: Any) -> dict[int, dict[str, Any]]:
-    """The examples by number."""
+    """Read the examples by image number."""
     if builder.info.file_format.value == "array_record":
         rows = list(builder.as_data_source("validation"))
     else:
         rows = list(tfds.as_numpy(builder.as_dataset("validation", shuffle_files=True)))
     numbers = [int(row["file_name"].decode().removesuffix(".JPEG")[-8:]) for row in rows]
-    assert numbers != sorted(numbers), "TFDS is said to shuffle"
+    assert numbers != sorted(numbers), "TFDS should shuffle"
     return dict(zip(numbers, rows, strict=True))
 
 
 def columns(feature: Any) -> list[tuple[Any, ...]]:
-    """A sequence of dicts, which TFDS reads as a dict of sequences, as rows."""
+    """Convert a sequence of dicts, which TFDS reads as a dict of sequences, to rows."""
     return list(zip(*(np.asarray(column).tolist() for column in feature.values()), strict=True))
 
 
@@ -125,7 +125,7 @@ def check(rows: Any) -> None:
 
 
 @pytest.mark.parametrize(("layout", "file_format"), [(tar, None), (class_folders, "array_record")])
-def test_every_feature_is_that_of_the_image_of_the_name(
+def test_features_are_joined_by_name(
     tfds: ModuleType, sources: None, tmp_path: Path, layout: Any, file_format: str | None
 ) -> None:
     (tmp_path / "manual").mkdir()
@@ -139,8 +139,8 @@ def test_every_feature_is_that_of_the_image_of_the_name(
         assert len(pairs) == 4
 
 
-def test_the_features_are_those_of_tfds_and_three_more(tfds: ModuleType, needs: Needs, tmp_path: Path) -> None:
-    needs("timm")  # which holds the list of names
+def test_features_are_those_in_tfds_and_three_more(tfds: ModuleType, needs: Needs, tmp_path: Path) -> None:
+    needs("timm")  # for its list of class names
     ours = tfds.builder("imagenet_real", data_dir=tmp_path).info.features
     theirs = tfds.builder("imagenet2012_real", data_dir=tmp_path).info.features
     assert {key: repr(ours[key]) for key in theirs} == {key: repr(feature) for key, feature in theirs.items()}
@@ -149,22 +149,20 @@ def test_the_features_are_those_of_tfds_and_three_more(tfds: ModuleType, needs: 
         assert tuple(label.names) == tuple(theirs["original_label"].names) == benchmark_classes().wnids
 
 
-def test_missing_images_are_counted_and_named_and_may_be_left_out(
-    tfds: ModuleType, sources: None, tmp_path: Path
-) -> None:
+def test_missing_images_raise_except_in_subset(tfds: ModuleType, sources: None, tmp_path: Path) -> None:
     flat(tmp_path, [4, 8, 2, 6, 10])
     assert message(lambda: build(tfds, tmp_path, tmp_path)) == (
         "5 of 10 images are missing\n"
         f"  where:   {tmp_path}\n"
         f"  found:   no {validation_name(1)}, {validation_name(3)}, {validation_name(5)} and 2 more\n"
-        "  fix:     get all images, or build those that are there: tfds.load('imagenet_real/subset')"
+        "  fix:     get all images, or build only the available ones: tfds.load('imagenet_real/subset')"
     )
     rows = read(tfds, build(tfds, tmp_path, tmp_path, "/subset"))
     assert sorted(rows) == [2, 4, 6, 8, 10]
     check(rows)
 
 
-def test_a_folder_of_other_images_or_none_is_refused(tfds: ModuleType, sources: None, tmp_path: Path) -> None:
+def test_folder_with_other_or_no_images_raises(tfds: ModuleType, sources: None, tmp_path: Path) -> None:
     assert code_of(build, tfds, tmp_path, tmp_path) == "missing-images"
     tar(tmp_path, NUMBERS[:3])
     (tmp_path / "val").mkdir()
@@ -179,7 +177,7 @@ def test_a_folder_of_other_images_or_none_is_refused(tfds: ModuleType, sources: 
     )
 
 
-def test_real_labels_scores_and_votes_of_a_few_images(
+def test_labels_scores_and_votes_equal_known_sources(
     tfds: ModuleType,
     tmp_path: Path,
     real_file: RealFile,

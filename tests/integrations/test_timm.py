@@ -1,4 +1,4 @@
-"""The drop-in for timm's evaluator: the same numbers as timm's where timm can, and by name where it cannot."""
+"""The replacement of timm's evaluator gives the same accuracy as timm and as `evaluate`."""
 
 import runpy
 from importlib import import_module
@@ -20,7 +20,7 @@ NAMES = validation_names()
 
 @pytest.fixture
 def scores(real_labels: LabelSets) -> Any:
-    """Scores of the first 300 validation images, of which many are right."""
+    """Scores of the first 300 validation images, many of them correct."""
     logits = SCORES.copy()
     for row in range(0, 300, 2):
         valid = real_labels[NAMES[row]]
@@ -29,13 +29,13 @@ def scores(real_labels: LabelSets) -> Any:
     return logits
 
 
-def test_all_images_in_order_count_as_timm_counts_them(needs: Needs, real_file: RealFile) -> None:
+def test_accuracy_on_all_images_in_order_equals_timm(needs: Needs, real_file: RealFile) -> None:
     needs("timm")
     import torch
-    from timm.data import RealLabelsImagenet as Theirs
+    from timm.data import RealLabelsImagenet as TimmLabels
 
     file = str(real_file("real.json"))
-    ours, theirs = RealLabelsImagenet(NAMES, file), Theirs(list(NAMES), file)
+    ours, theirs = RealLabelsImagenet(NAMES, file), TimmLabels(list(NAMES), file)
     rng = torch.Generator().manual_seed(0)
     for start in range(0, 50_000, 5_000):
         output = torch.randn(min(5_000, 50_000 - start), 1000, generator=rng)
@@ -45,10 +45,8 @@ def test_all_images_in_order_count_as_timm_counts_them(needs: Needs, real_file: 
     assert ours.get_accuracy(k=5) == pytest.approx(theirs.get_accuracy(k=5), rel=1e-12)
 
 
-def test_some_images_in_any_order_under_any_name_count_as_evaluate_counts_them(
-    scores: Any, real_labels: LabelSets, real_file: RealFile
-) -> None:
-    """In the order of the names, or with the names of each batch."""
+def test_accuracy_on_some_images_equals_evaluate(scores: Any, real_labels: LabelSets, real_file: RealFile) -> None:
+    """Batches come in the order of the constructor's names, or with their own names."""
     rows = np.random.default_rng(1).permutation(300)[:200]
     names = [f"val/n01440764/{NAMES[row][:-5]}_n01440764.png" for row in rows]
     expected = evaluate(Predictions.from_scores(scores[rows], names), real_labels, top_k=(1, 3)).real
@@ -63,24 +61,24 @@ def test_some_images_in_any_order_under_any_name_count_as_evaluate_counts_them(
     assert by_name.get_accuracy(3) == 100 * expected[3].value
 
 
-def test_more_outputs_than_images_and_names_of_no_image_are_refused(real_file: RealFile) -> None:
+def test_too_many_outputs_or_unknown_names_raise(real_file: RealFile) -> None:
     evaluator = RealLabelsImagenet(NAMES[:3], real_file("real.json"))
     evaluator.add_result(SCORES[:2])
     assert message(evaluator.add_result, SCORES[:2]) == (
-        "more outputs than images\n  allowed: 3, as many as there are file names\n  found:   4"
+        "more outputs than images\n  allowed: 3, the number of file names\n  found:   4"
     )
     assert code_of(RealLabelsImagenet, ["tom.jpg"], real_file("real.json")) == "unknown-image"
 
 
 def run_module(monkeypatch: pytest.MonkeyPatch, *argv: str) -> None:
-    """As `python -m reassess.integrations.timm` does, in this process."""
+    """Run `python -m reassess.integrations.timm` in this process."""
     timm_data = import_module("timm.data")
     monkeypatch.setattr(timm_data, "RealLabelsImagenet", timm_data.RealLabelsImagenet)  # undone after the test
     monkeypatch.setattr("sys.argv", ["timm.py", *argv])
     runpy.run_path(str(import_module("reassess.integrations.timm").__file__), run_name="__main__")
 
 
-def test_a_validation_script_runs_with_it_as_it_is(
+def test_unchanged_validation_script_uses_replacement(
     needs: Needs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     needs("timm")
@@ -96,5 +94,6 @@ def test_a_validation_script_runs_with_it_as_it_is(
     with pytest.raises(SystemExit, match="2"):
         run_module(monkeypatch)
     assert (
-        capsys.readouterr().err == "usage: python -m reassess.integrations.timm validate.py [what validate.py takes]\n"
+        capsys.readouterr().err
+        == "usage: python -m reassess.integrations.timm validate.py [arguments of validate.py]\n"
     )

@@ -1,4 +1,4 @@
-"""The torchmetrics metric: its states, its way through torchmetrics' own machinery, and two real processes."""
+"""The torchmetrics metric: its states, torchmetrics' features, and two processes."""
 
 import json
 import pickle
@@ -21,7 +21,7 @@ LABELS = LabelSets.from_lists(NAMES, [RNG.permutation(CLASSES)[: RNG.integers(0,
 
 
 class Case:
-    """A metric that joins images by name, or one that is given the valid classes, and its batches."""
+    """A metric that joins images by name or gets the valid classes as targets, and its batches."""
 
     def __init__(self, joined: bool) -> None:
         self.joined = joined
@@ -30,8 +30,8 @@ class Case:
     def metric(self, **options: Any) -> Any:
         from reassess.integrations.torchmetrics import RealAccuracyMetric
 
-        known = {"labels": LABELS, "images": NAMES} if self.joined else {}
-        return RealAccuracyMetric(top_k=(1, 3), **known, **options)
+        join = {"labels": LABELS, "images": NAMES} if self.joined else {}
+        return RealAccuracyMetric(top_k=(1, 3), **join, **options)
 
     def batch(self, rows: Any) -> tuple[Any, Any]:
         import torch
@@ -40,7 +40,7 @@ class Case:
         return torch.from_numpy(SCORES[rows]), torch.from_numpy(target)
 
 
-@pytest.fixture(params=[True, False], ids=["joined", "apart"])
+@pytest.fixture(params=[True, False], ids=["joined", "targets"])
 def case(request: pytest.FixtureRequest, needs: Needs) -> Case:
     needs("torchmetrics")
     return Case(request.param)
@@ -50,8 +50,8 @@ def expected() -> dict[int, Any]:
     return evaluate(Predictions.from_scores(SCORES, NAMES), LABELS, top_k=(1, 3)).real
 
 
-def test_the_state_is_of_integers_that_are_reduced_as_they_should_be(case: Case) -> None:
-    """Nothing seen is not a number."""
+def test_state_is_integer_with_the_right_reduction(case: Case) -> None:
+    """Without images the accuracy is NaN."""
     counter = case.metric()
     state, reduction = counter.metric_state[case.state], counter._reductions[case.state].__name__
     expected = ("torch.int32", "dim_zero_max") if case.joined else ("torch.int64", "dim_zero_sum")
@@ -61,12 +61,12 @@ def test_the_state_is_of_integers_that_are_reduced_as_they_should_be(case: Case)
     assert counter.compute()["real_n"].item() == 0
 
 
-def test_forward_gives_the_batch_and_keeps_the_whole_through_clone_pickle_and_dtypes(case: Case) -> None:
+def test_forward_returns_batch_and_state_survives_clone_pickle_and_dtype(case: Case) -> None:
     import torch
 
     counter = case.metric()
-    of_batches = [counter(*case.batch(rows)) for rows in np.array_split(np.arange(N), 5)]
-    assert sum(int(values["real_n"]) for values in of_batches) == expected()[1].n
+    batches = [counter(*case.batch(rows)) for rows in np.array_split(np.arange(N), 5)]
+    assert sum(int(values["real_n"]) for values in batches) == expected()[1].n
     assert {name: value.item() for name, value in counter.compute().items()} == {
         "real_top1": expected()[1].value,
         "real_top3": expected()[3].value,
@@ -81,37 +81,37 @@ def test_forward_gives_the_batch_and_keeps_the_whole_through_clone_pickle_and_dt
 
 
 @pytest.mark.parametrize("every_step", [True, False])
-def test_a_batch_that_forward_refuses_changes_nothing(case: Case, every_step: bool) -> None:
+def test_invalid_batch_in_forward_changes_nothing(case: Case, every_step: bool) -> None:
     import torch
 
     counter = case.metric(dist_sync_on_step=every_step)
     counter(*case.batch(np.arange(20)))
-    before = {name: value for name, value in vars(counter).items() if name != "apart"}
-    kept = counter.metric_state[case.state].clone()
+    before = {name: value for name, value in vars(counter).items() if name != "never_equal"}
+    state = counter.metric_state[case.state].clone()
     scores, target = case.batch(np.arange(20, N))
     with_nan = torch.where(torch.arange(N - 20)[:, None] == 9, torch.nan, -scores)
     assert code_of(counter, with_nan, target) == "not-a-number"
     assert all(vars(counter)[name] is value for name, value in before.items())
-    torch.testing.assert_close(counter.metric_state[case.state], kept)
+    torch.testing.assert_close(counter.metric_state[case.state], state)
     counter(scores, target)
     assert counter.counts() == expected()
 
 
-def test_a_saved_state_stays_as_it_is_though_one_that_loaded_it_goes_on(case: Case) -> None:
-    """Numbers may lie in memory that cannot be written."""
+def test_saved_state_does_not_change_when_a_loaded_metric_continues(case: Case) -> None:
+    """Positions can be read-only arrays."""
     counter, numbers = case.metric(), np.arange(20)
     numbers.flags.writeable = False
     counter.persistent(True)
     counter.update(SCORES[numbers], numbers if case.joined else case.batch(numbers)[1])
     saved = counter.state_dict()
     for _ in range(2):
-        other = case.metric()
-        other.load_state_dict(saved)
-        other.update(*case.batch(np.arange(20, N)))
-        assert other.counts() == expected()
+        loaded = case.metric()
+        loaded.load_state_dict(saved)
+        loaded.update(*case.batch(np.arange(20, N)))
+        assert loaded.counts() == expected()
 
 
-def test_a_state_reset_in_inference_mode_may_be_updated_outside_of_it(case: Case) -> None:
+def test_state_reset_in_inference_mode_can_be_updated_outside(case: Case) -> None:
     import torch
 
     counter = case.metric()
@@ -123,7 +123,7 @@ def test_a_state_reset_in_inference_mode_may_be_updated_outside_of_it(case: Case
     assert counter.counts() == expected()
 
 
-def test_metrics_of_a_collection_are_kept_apart_though_the_first_batch_is_the_same_to_them(needs: Needs) -> None:
+def test_collection_does_not_merge_metrics_with_equal_first_batch(needs: Needs) -> None:
     needs("torchmetrics")
     import torch
     from torchmetrics import MetricCollection
@@ -132,8 +132,8 @@ def test_metrics_of_a_collection_are_kept_apart_though_the_first_batch_is_the_sa
 
     scores = torch.tensor([[1.0, 0.0, 0.0], [0.5, 1.0, 0.0]])
     ks = MetricCollection({"top1": RealAccuracyMetric([1]), "top2": RealAccuracyMetric([2])})
-    others = [LabelSets.from_lists(["a.png", "b.png"], lists) for lists in ([[0], [0]], [[0], [1]])]
-    labels = MetricCollection({str(i): RealAccuracyMetric([1], labels=each) for i, each in enumerate(others)})
+    label_sets = [LabelSets.from_lists(["a.png", "b.png"], lists) for lists in ([[0], [0]], [[0], [1]])]
+    labels = MetricCollection({str(i): RealAccuracyMetric([1], labels=sets) for i, sets in enumerate(label_sets)})
     for row in range(2):
         ks.update(scores[[row]], torch.tensor([[0]]))
         labels.update(scores[[row]], [["a.png", "b.png"][row]])
@@ -141,8 +141,8 @@ def test_metrics_of_a_collection_are_kept_apart_though_the_first_batch_is_the_sa
     assert [labels[name].counts()[1].hits for name in ("0", "1")] == [1, 2]
 
 
-def in_one_of_two_processes(rank: int, folder: str) -> None:
-    """What a process of a distributed evaluation does, joined and not; it writes what it found to a file."""
+def run_process(rank: int, folder: str) -> None:
+    """Run one of two processes of a distributed evaluation, and write its results to a file."""
     import torch.distributed as dist
     from torch.utils.data import DistributedSampler
 
@@ -156,19 +156,19 @@ def in_one_of_two_processes(rank: int, folder: str) -> None:
             counter.update(*case.batch(batch))
         values = counter.compute()
         lines[case.state] = [len(rows), *(values[name].item() for name in ("real_top1", "real_top3", "real_n"))]
-    Path(folder, f"found-{rank}").write_text(json.dumps(lines))
+    Path(folder, f"result-{rank}").write_text(json.dumps(lines))
     dist.destroy_process_group()
 
 
-def test_two_processes_that_share_an_image_find_the_same_as_one(needs: Needs, tmp_path: Path) -> None:
+def test_two_processes_that_share_an_image_equal_one(needs: Needs, tmp_path: Path) -> None:
     needs("torchmetrics")
     import torch.multiprocessing
 
-    torch.multiprocessing.spawn(in_one_of_two_processes, (str(tmp_path),), nprocs=2)
-    first, second = (json.loads((tmp_path / f"found-{rank}").read_text()) for rank in range(2))
+    torch.multiprocessing.spawn(run_process, (str(tmp_path),), nprocs=2)
+    first, second = (json.loads((tmp_path / f"result-{rank}").read_text()) for rank in range(2))
     assert first == second
     rows, *values = first["ranks"]
     whole = expected()
     assert 2 * rows == N + 1
     assert values == [whole[1].value, whole[3].value, whole[1].n]
-    assert first["hits"][-1] - whole[1].n in (0, 1)  # nothing tells which image came twice
+    assert first["hits"][-1] - whole[1].n in (0, 1)  # targets do not show which image came twice

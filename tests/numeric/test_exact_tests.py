@@ -1,4 +1,4 @@
-"""Exact tests against exact fractions and statsmodels; Holm's correction against its definition and a textbook."""
+"""Exact tests compared with fractions and statsmodels; Holm's correction with its definition."""
 
 from fractions import Fraction
 from itertools import accumulate
@@ -17,7 +17,7 @@ from tests.references import signed_sums
 @given(st.integers(0, 1500), st.integers(0, 1500))
 @example(10, 1065)  # 3e-300
 @example(5, 5)
-def test_the_p_value_is_twice_the_smaller_tail_of_a_fair_coin(a: int, b: int) -> None:
+def test_mcnemar_is_twice_the_smaller_binomial_tail(a: int, b: int) -> None:
     tail = sum(comb(a + b, k) for k in range(min(a, b) + 1))
     exact = float(min(Fraction(1), Fraction(2 * tail, 2 ** (a + b))))
     assert mcnemar(a, b) == mcnemar(b, a) == pytest.approx(exact, rel=1e-12, abs=1e-315)
@@ -26,7 +26,7 @@ def test_the_p_value_is_twice_the_smaller_tail_of_a_fair_coin(a: int, b: int) ->
 @pytest.mark.parametrize(
     ("a", "b"), [(0, 1), (3, 12), (121, 59), (1500, 1400), (25_000, 24_500), (24_800, 25_200), (500_000, 498_000)]
 )
-def test_small_and_large_counts_agree_with_statsmodels(needs: Needs, a: int, b: int) -> None:
+def test_mcnemar_agrees_with_statsmodels(needs: Needs, a: int, b: int) -> None:
     needs("statsmodels")
     from scipy.stats import binomtest
     from statsmodels.stats.contingency_tables import mcnemar as reference
@@ -37,30 +37,30 @@ def test_small_and_large_counts_agree_with_statsmodels(needs: Needs, a: int, b: 
 
 
 def flips(total: int, ones: int, twos: int) -> float:
-    """The p-value of one sum."""
+    """Return the p-value of a single sum."""
     return float(sign_flips(np.array([total]), np.array([ones]), np.array([twos]))[0])
 
 
 @given(st.integers(0, 60), st.integers(0, 40), st.data())
-def test_either_sign_of_ones_and_twos_is_as_likely(ones: int, twos: int, data: st.DataObject) -> None:
+def test_sign_flips_equal_enumeration_of_all_signs(ones: int, twos: int, data: st.DataObject) -> None:
     sums = signed_sums([1] * ones + [2] * twos)
     total = data.draw(st.sampled_from(sorted(sums)))
-    extreme = sum(ways for other, ways in sums.items() if abs(other) >= abs(total))
+    extreme = sum(ways for value, ways in sums.items() if abs(value) >= abs(total))
     expected = float(Fraction(extreme, 2 ** (ones + twos)))
     assert flips(total, ones, twos) == pytest.approx(expected, rel=1e-11)
     assert flips(-total, ones, twos) == flips(total, ones, twos)
 
 
-def test_a_p_value_of_many_ones_and_twos_is_as_accurate_where_it_is_small() -> None:
-    """By exact integers: 900 ones and 250 twos, whose sum of 900 is 20 standard deviations off."""
+def test_small_p_value_of_sign_flips_is_accurate() -> None:
+    """900 ones and 250 twos, whose sum of 900 is 20 standard deviations from 0, by exact integers."""
     total, ones, twos = 900, 900, 250
-    tails = list(accumulate((comb(ones, k) for k in range(ones, -1, -1)), initial=0))[::-1]  # of k ones or more
+    tails = list(accumulate((comb(ones, k) for k in range(ones, -1, -1)), initial=0))[::-1]  # k ones or more
     least = ((ones + total) // 2 + twos - 2 * j for j in range(twos + 1))
     ways = sum(comb(twos, j) * tails[min(k, ones + 1)] for j, k in enumerate(least))
     assert flips(total, ones, twos) == pytest.approx(float(Fraction(2 * ways, 2 ** (ones + twos))), rel=1e-9)
 
 
-def test_many_sums_are_tested_at_once() -> None:
+def test_sign_flips_of_array_equal_single_calls() -> None:
     totals, ones, twos = np.array([4, 0, 3, -500]), np.array([6, 2, 9, 900]), np.array([0, 5, 2, 300])
     each = [flips(*row) for row in zip(totals.tolist(), ones.tolist(), twos.tolist(), strict=True)]
     assert sign_flips(totals, ones, twos).tolist() == each
@@ -68,31 +68,31 @@ def test_many_sums_are_tested_at_once() -> None:
 
 @given(st.integers(0, 30_000), st.integers(0, 30_000))
 @example(10, 1065)
-def test_signs_of_ones_alone_and_of_twos_alone_are_mcnemars_test(a: int, b: int) -> None:
+def test_sign_flips_of_equal_sizes_equal_mcnemar(a: int, b: int) -> None:
     assert flips(a - b, a + b, 0) == pytest.approx(mcnemar(a, b), rel=1e-8, abs=1e-315)
     assert flips(2 * (a - b), 0, a + b) == pytest.approx(mcnemar(a, b), rel=1e-8, abs=1e-315)
 
 
 def slow_holm(p_values: list[float]) -> list[float]:
-    """By the definition: the p-value of rank i times the number of tests left, the highest so far, at most 1."""
+    """Correct by definition: sorted p-value i times (n - i), then the running maximum, at most 1."""
     ranked = sorted(p_values)
     steps = [min(1.0, (len(ranked) - i) * p) for i, p in enumerate(ranked)]
-    return [max(steps[: 1 + max(i for i, other in enumerate(ranked) if other == p)]) for p in p_values]
+    return [max(steps[: 1 + max(i for i, value in enumerate(ranked) if value == p)]) for p in p_values]
 
 
 @given(st.lists(st.floats(0, 1) | st.sampled_from([0.0, 1e-300, 0.01, 0.5, 1.0]), min_size=1, max_size=30))
-def test_holms_correction_is_that_of_its_definition(p_values: list[float]) -> None:
+def test_holm_equals_its_definition(p_values: list[float]) -> None:
     assert holm(p_values).tolist() == pytest.approx(slow_holm(p_values), rel=1e-12)
 
 
-def test_holms_correction_gives_the_textbook_example() -> None:
+def test_holm_gives_published_example() -> None:
     # Aickin and Gensler (1996), American Journal of Public Health 86, describe the steps: 4 x .005, 3 x .01, 2 x .03.
     assert holm([0.01, 0.04, 0.03, 0.005]).tolist() == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([]).tolist() == []
 
 
 def exact(hits: int, sizes: list[int]) -> Fraction:
-    """Image by image: the chance of each number of hits so far."""
+    """Compute the p-value from the probability of each number of hits, updated image by image."""
     chances = [Fraction(1)]
     for hit in (Fraction(1, size) for size in sizes):
         chances = [
@@ -102,7 +102,7 @@ def exact(hits: int, sizes: list[int]) -> Fraction:
 
 
 @given(st.dictionaries(st.integers(1, 9), st.integers(1, 6), min_size=1, max_size=4), st.data())
-def test_the_p_value_is_that_of_exact_fractions(images: dict[int, int], data: st.DataObject) -> None:
+def test_chance_p_value_equals_exact_fractions(images: dict[int, int], data: st.DataObject) -> None:
     sizes = [size for size, n in images.items() for _ in range(n)]
     hits = data.draw(st.integers(0, len(sizes)))
     expected = float(exact(hits, sizes))
@@ -111,14 +111,13 @@ def test_the_p_value_is_that_of_exact_fractions(images: dict[int, int], data: st
     assert p_value == pytest.approx(chance_p_value(hits, dict(reversed(images.items()))), rel=1e-12)
 
 
-def test_of_images_with_two_classes_it_is_the_sign_test() -> None:
+def test_chance_p_value_with_two_classes_is_sign_test() -> None:
     for hits in (0, 2_000, 2_700, 2_900, 3_300, 4_000):
         expected = max(mcnemar(hits, 5_400 - hits), SMALLEST)
         assert chance_p_value(hits, {2: 5_400}) == pytest.approx(expected, rel=1e-9)
 
 
-def test_a_small_p_value_is_as_accurate_as_a_large_one() -> None:
-    """What is too small for a number is not 0."""
+def test_small_chance_p_value_is_accurate_and_not_0() -> None:
     assert chance_p_value(300, {2: 300}) == pytest.approx(2 / 2**300, rel=1e-12)
     tail = Fraction(sum(comb(900, k) for k in range(101)), 2**900)
     assert chance_p_value(100, {2: 900}) == pytest.approx(float(2 * tail), rel=1e-11)

@@ -1,4 +1,4 @@
-"""Information a vote: its definition, and how often its interval covers the truth in simulations."""
+"""Information per vote: its definition, and the coverage of its interval in simulations."""
 
 import math
 from typing import Any
@@ -20,18 +20,18 @@ def entropy(shares: npt.NDArray[Any]) -> float:
 
 
 @given(SHARES, st.tuples(SHARES, SHARES, SHARES))
-def test_information_is_the_entropy_of_the_truth_less_what_a_vote_leaves(
-    prior: Any, matrix: tuple[Any, Any, Any]
-) -> None:
+def test_information_is_drop_in_entropy_after_a_vote(prior: Any, matrix: tuple[Any, Any, Any]) -> None:
     answers = [sum(prior[t] * matrix[t][a] for t in range(3)) for a in range(3)]
     remaining = sum(q * entropy([prior[t] * matrix[t][a] / q for t in range(3)]) for a, q in enumerate(answers) if q)
     assert float(mutual_information(matrix, prior)) == pytest.approx(entropy(prior) - remaining, abs=2e-6)
 
 
-def test_the_ends_of_the_scale() -> None:
+def test_information_of_perfect_and_uninformative_raters() -> None:
     prior = np.array([0.75, 0.25])
     assert float(mutual_information(np.eye(2), prior)) == pytest.approx(entropy(prior))
-    assert float(mutual_information(np.eye(2)[::-1], prior)) == pytest.approx(entropy(prior))  # always wrong is as good
+    assert float(mutual_information(np.eye(2)[::-1], prior)) == pytest.approx(
+        entropy(prior)
+    )  # a rater who is always wrong is as informative
     assert mutual_information([[0.2, 0.3, 0.5]] * 2, prior) == 0
     assert mutual_information([[1, 0], [0, 1]], [1, 0]) == 0
 
@@ -50,7 +50,7 @@ IMAGES, QUESTIONS, DUPLICATES = 155, 7, 200
 def simulate(
     matrix: npt.NDArray[Any], rng: np.random.Generator, *, images: int = IMAGES, questions: int = QUESTIONS
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Counts (images, truths, answers) of one rater on golden questions, and items of each truth by image."""
+    """Simulate a rater; return votes, shape (images, truths, answers), and questions by image and truth."""
     truth = rng.choice(2, (images, questions), p=PRIOR)
     answers = (rng.random(truth.shape)[..., None] > np.cumsum(matrix, axis=1)[truth][..., :-1]).sum(axis=-1)
     cells = np.eye(6)[truth * 3 + answers].sum(axis=1)
@@ -59,12 +59,12 @@ def simulate(
 
 def estimates(name: str, **size: Any) -> Any:
     rng = np.random.default_rng(1)
-    drawn = resampling(size.get("images", IMAGES), resamples=500, seed=0)
-    return [measure(*simulate(np.array(MATRICES[name]), rng, **size), drawn) for _ in range(DUPLICATES)]
+    weights = resampling(size.get("images", IMAGES), resamples=500, seed=0)
+    return [measure(*simulate(np.array(MATRICES[name]), rng, **size), weights) for _ in range(DUPLICATES)]
 
 
 @pytest.mark.parametrize("name", ["good", "fair", "perfect"])
-def test_the_interval_covers_the_information_as_often_as_it_says_and_the_estimate_is_not_biased(name: str) -> None:
+def test_interval_has_stated_coverage_and_estimate_is_unbiased(name: str) -> None:
     true = float(mutual_information(MATRICES[name], PRIOR))
     results = estimates(name)
     assert 0.90 <= np.mean([estimate.low <= true <= estimate.high for estimate in results]) <= 0.99
@@ -73,8 +73,8 @@ def test_the_interval_covers_the_information_as_often_as_it_says_and_the_estimat
     assert all(0 < estimate.low <= estimate.bits <= estimate.high for estimate in results)
 
 
-def test_a_rater_who_votes_at_random_has_an_interval_that_includes_0() -> None:
-    """Also on few questions; a constant rater tells nothing at all."""
+def test_interval_of_random_rater_includes_0() -> None:
+    """Also on few questions; a rater whose answer never changes has exactly 0 bits."""
     results = estimates("at random")
     assert np.mean([estimate.low == 0 for estimate in results]) >= 0.97
     assert np.mean([estimate.bits for estimate in results]) < 0.001  # without correction it would be 0.0013
@@ -83,38 +83,38 @@ def test_a_rater_who_votes_at_random_has_an_interval_that_includes_0() -> None:
 
 
 @pytest.mark.parametrize("n", [1, 20, 200])
-def test_a_vote_tells_no_more_than_there_is_to_tell(n: int) -> None:
-    """Without a bound, what is taken away as bias raises the estimate of a rater who is never wrong."""
+def test_information_is_at_most_the_entropy_of_the_truth(n: int) -> None:
+    """Without this bound, the bias correction raises the estimate of a perfect rater."""
     counts = np.tile(np.eye(2), (n, 1, 1))
-    drawn = resampling(n, resamples=400, seed=0)
-    found = measure(counts, np.ones((n, 2)), drawn)
-    assert (found.bits, found.high) == (1.0, 1.0)
+    weights = resampling(n, resamples=400, seed=0)
+    result = measure(counts, np.ones((n, 2)), weights)
+    assert (result.bits, result.high) == (1.0, 1.0)
     items = np.tile([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]], (n, 1))  # two thirds of one truth
     counts = items[:, :, None] * np.eye(2)
-    found = measure(counts, items, resampling(3 * n, resamples=400, seed=0))
-    assert 0 <= found.low <= found.bits <= math.log2(3) - 2 / 3 <= found.high <= 1
+    result = measure(counts, items, resampling(3 * n, resamples=400, seed=0))
+    assert 0 <= result.low <= result.bits <= math.log2(3) - 2 / 3 <= result.high <= 1
 
 
-def test_questions_of_one_image_that_are_answered_alike_widen_the_interval() -> None:
+def test_questions_of_one_image_are_not_independent() -> None:
     counts, items = simulate(np.array(MATRICES["good"]), np.random.default_rng(2), images=80, questions=1)
-    drawn = resampling(80, resamples=2_000, seed=0)
-    # Nine copies of a question tell no more than one.
-    assert measure(9 * counts, 9 * items, drawn) == measure(counts, items, drawn)
+    weights = resampling(80, resamples=2_000, seed=0)
+    # Nine copies of a question carry as much information as one.
+    assert measure(9 * counts, 9 * items, weights) == measure(counts, items, weights)
 
 
-def test_a_truth_without_votes_tells_nothing_and_gives_no_nan() -> None:
+def test_truth_without_votes_gives_0_bits_without_nan() -> None:
     counts = np.zeros((5, 2, 3))
     counts[:, 0, 1] = 2
     assert measure(counts, np.ones((5, 2)), resampling(5, resamples=50, seed=0)) == Information(0.0, 0.0, 0.0)
 
 
-def test_a_seed_gives_the_same_interval_and_the_size_of_the_blocks_changes_nothing() -> None:
+def test_interval_depends_on_seed_and_not_on_block_size() -> None:
     counts, items = simulate(np.array(MATRICES["fair"]), np.random.default_rng(3))
-    drawn = resampling(IMAGES, resamples=300, seed=7)
-    once = measure(counts, items, drawn)
+    weights = resampling(IMAGES, resamples=300, seed=7)
+    once = measure(counts, items, weights)
     assert measure(counts, items, resampling(IMAGES, resamples=300, seed=7)) == once
     assert measure(counts, items, resampling(IMAGES, resamples=300, seed=8)) != once
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(information, "_CELLS_A_BLOCK", 6)
-        small = measure(counts, items, drawn)
+        patch.setattr(information, "_CELLS_PER_BLOCK", 6)
+        small = measure(counts, items, weights)
     assert small.to_json() == pytest.approx(once.to_json())

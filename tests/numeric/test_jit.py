@@ -1,4 +1,4 @@
-"""Compiled loops: a damaged or full cache costs time and nothing else, and numba's threads are checked."""
+"""Compiled loops work with a damaged or full cache, and the number of numba's threads is checked."""
 
 from pathlib import Path
 
@@ -19,34 +19,34 @@ def loop(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def kept(folder: Path) -> list[Path]:
-    return sorted(folder.glob("kept/**/*.nb[ci]"))
+def cached_files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("cache/**/*.nb[ci]"))
 
 
-def test_a_damaged_cache_is_compiled_anew(loop: Path) -> None:
+def test_damaged_cache_is_recompiled(loop: Path) -> None:
     def run() -> str:
-        return python("run.py", cwd=loop, NUMBA_CACHE_DIR=str(loop / "kept")).out
+        return python("run.py", cwd=loop, NUMBA_CACHE_DIR=str(loop / "cache")).out
 
     assert run() == "42\n"
-    assert kept(loop)
+    assert cached_files(loop)
     for damage in (b"", b"\x80no pickle", b"\x80\x04\x95"):
-        for path in kept(loop):
+        for path in cached_files(loop):
             path.write_bytes(damage)
         assert run() == "42\n"
     assert run() == "42\n"
 
 
-def test_a_cache_that_cannot_be_written_is_done_without(loop: Path) -> None:
+def test_unwritable_cache_is_ignored(loop: Path) -> None:
     (loop / "run.py").write_text(
         "import numba.core.caching as c\n\ndef full(*_):\n    raise OSError(28, 'No space left on device')\n\n"
         f"c.IndexDataCacheFile._save_index = full\n{LOOP}"
     )
-    assert python("run.py", cwd=loop, NUMBA_CACHE_DIR=str(loop / "kept")).out == "42\n"
-    assert not kept(loop)
+    assert python("run.py", cwd=loop, NUMBA_CACHE_DIR=str(loop / "cache")).out == "42\n"
+    assert not cached_files(loop)
 
 
 @pytest.mark.parametrize("count", ["-3", ""])
-def test_a_number_of_threads_that_numba_dies_of_is_refused(count: str) -> None:
+def test_invalid_number_of_threads_raises(count: str) -> None:
     result = python("-c", "import reassess.numeric.jit", code=1, NUMBA_NUM_THREADS=count)
     assert result.err.partition("DataError: ")[2] == (
         "number of threads of compiled loops out of range\n"

@@ -1,4 +1,4 @@
-"""The largest of many values, against a sort of all of them."""
+"""The largest values of a stream, compared with a sort of all values."""
 
 import random
 
@@ -12,7 +12,7 @@ VALUE = st.sampled_from([0.0, 0.25, 0.5, 1.0]) | st.floats(0, 1)
 
 
 @given(st.lists(st.lists(VALUE, max_size=9), max_size=9), st.integers(1, 12), st.integers(1, 5))
-def test_the_largest_are_those_of_a_sort(parts: list[list[float]], most: int, step: int) -> None:
+def test_largest_equals_sort(parts: list[list[float]], most: int, step: int) -> None:
     largest, start = Largest(most), 0
     for part in parts:
         largest.add(np.array(part, float), start + step * np.arange(len(part)))
@@ -23,22 +23,22 @@ def test_the_largest_are_those_of_a_sort(parts: list[list[float]], most: int, st
     assert list(zip(values.tolist(), positions.tolist(), strict=True)) == expected
 
 
-def test_no_more_is_held_than_twice_as_many_and_what_comes_at_a_time() -> None:
+def test_largest_keeps_less_than_2_n_values() -> None:
     largest = Largest(10)
     for start in range(0, 10_000, 5):
         largest.add(np.arange(start, start + 5, dtype=float), np.arange(start, start + 5))
-        assert largest._held < 20
+        assert largest._count < 20
     assert largest.ordered()[0].tolist() == list(range(9_999, 9_989, -1))
 
 
 @given(st.lists(VALUE, max_size=12), st.lists(VALUE, max_size=12), st.randoms(use_true_random=False))
-def test_others_stand_where_a_sort_puts_them(held: list[float], others: list[float], random: random.Random) -> None:
-    places = random.sample(range(40), len(held) + len(others))
-    ordered = sorted(zip(held, places, strict=False), key=lambda pair: (-pair[0], pair[1]))
-    values, positions = (np.array(column) for column in zip(*ordered, strict=True)) if held else (np.zeros(0),) * 2
-    at = places[len(held) :]
-    before = Descending(values, positions.astype(int), 40).before(np.array(others, float), np.array(at, int))
+def test_count_before_equals_sort(old: list[float], new: list[float], random: random.Random) -> None:
+    order = random.sample(range(40), len(old) + len(new))
+    stored = sorted(zip(old, order, strict=False), key=lambda pair: (-pair[0], pair[1]))
+    values, positions = (np.array(column) for column in zip(*stored, strict=True)) if old else (np.zeros(0),) * 2
+    at = order[len(old) :]
+    before = Descending(values, positions.astype(int), 40).before(np.array(new, float), np.array(at, int))
     assert before.tolist() == [
-        sum((-value, place) < (-other, position) for value, place in ordered)
-        for other, position in zip(others, at, strict=True)
+        sum((-stored_value, stored_at) < (-value, position) for stored_value, stored_at in stored)
+        for value, position in zip(new, at, strict=True)
     ]

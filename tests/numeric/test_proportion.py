@@ -1,4 +1,4 @@
-"""Wilson's interval is the set of proportions that the score test does not reject."""
+"""Wilson's interval contains the proportions that the score test does not reject."""
 
 import math
 from statistics import NormalDist
@@ -14,8 +14,8 @@ Z = NormalDist().inv_cdf(0.975)
 COUNTS = st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
 
-def end_of_acceptance(hits: int, n: int, outside: float) -> float:
-    """By bisection, the proportion between hits / n and `outside` at which the score test starts to reject."""
+def rejection_limit(hits: int, n: int, outside: float) -> float:
+    """Find the limit, between hits / n and `outside`, where the score test starts to reject."""
     estimate = inside = hits / n
     for _ in range(200):
         middle = (inside + outside) / 2
@@ -27,11 +27,11 @@ def end_of_acceptance(hits: int, n: int, outside: float) -> float:
 
 
 @given(COUNTS)
-def test_its_ends_solve_the_score_equation(counts: tuple[int, int]) -> None:
-    """It lies in the unit interval, holds the proportion, and mirrors; no hit and all hits reach the ends exactly."""
+def test_wilson_bounds_solve_the_score_equation(counts: tuple[int, int]) -> None:
+    """The bounds enclose hits / n, are symmetric, and are exactly 0 or 1 for 0 or n hits."""
     hits, n = counts
     low, high = wilson(hits, n)
-    ends = end_of_acceptance(hits, n, 0.0), end_of_acceptance(hits, n, 1.0)
+    ends = rejection_limit(hits, n, 0.0), rejection_limit(hits, n, 1.0)
     assert (low, high) == pytest.approx(ends, abs=1e-9)
     assert 0 <= low <= hits / n <= high <= 1
     assert wilson(n - hits, n) == pytest.approx((1 - high, 1 - low), abs=1e-12)
@@ -43,20 +43,20 @@ def test_its_ends_solve_the_score_equation(counts: tuple[int, int]) -> None:
     ("hits", "n", "low", "high"),
     [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
 )
-def test_it_gives_the_published_values(hits: int, n: int, low: float, high: float) -> None:
+def test_wilson_gives_published_values(hits: int, n: int, low: float, high: float) -> None:
     """Newcombe (1998), Statistics in Medicine 17, table I, method 3."""
     assert wilson(hits, n) == pytest.approx((low, high), abs=5e-5)
 
 
-def test_of_nothing_there_is_no_proportion_and_no_interval() -> None:
-    nothing = Proportion(0, 0)
-    assert (nothing.value, nothing.interval) == (None, None)
-    assert nothing.to_json() == {"hits": 0, "n": 0, "accuracy": None, "low": None, "high": None}
-    assert difference_interval(Proportion(1, 2), nothing) is difference_interval(nothing, Proportion(1, 2)) is None
+def test_proportion_of_0_images_has_no_value_and_no_interval() -> None:
+    empty = Proportion(0, 0)
+    assert (empty.value, empty.interval) == (None, None)
+    assert empty.to_json() == {"hits": 0, "n": 0, "accuracy": None, "low": None, "high": None}
+    assert difference_interval(Proportion(1, 2), empty) is difference_interval(empty, Proportion(1, 2)) is None
 
 
 @given(COUNTS, COUNTS)
-def test_proportions_add_by_their_counts(first: tuple[int, int], second: tuple[int, int]) -> None:
+def test_sum_of_proportions_adds_counts(first: tuple[int, int], second: tuple[int, int]) -> None:
     total = Proportion(*first) + Proportion(*second)
     assert total == Proportion(first[0] + second[0], first[1] + second[1])
     assert total.value == (first[0] + second[0]) / (first[1] + second[1])
@@ -74,11 +74,11 @@ def test_proportions_add_by_their_counts(first: tuple[int, int], second: tuple[i
         ((10, 10), (0, 10), 0.6075, 1.0),
     ],
 )
-def test_a_difference_has_the_published_interval(
+def test_difference_interval_gives_published_values(
     first: tuple[int, int], second: tuple[int, int], low: float, high: float
 ) -> None:
     """Newcombe (1998), Statistics in Medicine 17, 873-890, table II, method 10."""
-    found = difference_interval(Proportion(*first), Proportion(*second))
-    assert found == pytest.approx((low, high), abs=5e-5)
-    turned = difference_interval(Proportion(*second), Proportion(*first))
-    assert turned == pytest.approx((-high, -low), abs=5e-5)
+    interval = difference_interval(Proportion(*first), Proportion(*second))
+    assert interval == pytest.approx((low, high), abs=5e-5)
+    reverse = difference_interval(Proportion(*second), Proportion(*first))
+    assert reverse == pytest.approx((-high, -low), abs=5e-5)

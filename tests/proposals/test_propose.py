@@ -199,7 +199,7 @@ def test_images_that_no_file_knows_are_counted_or_refused() -> None:
     [
         (["x.png", "y.png"], "check the names, or remove the model"),
         (["cat/a.png", "b.png.png"], "check the names, or remove the model"),
-        (["cat/a.png", "cat/b.png"], 'they fit by name: match="name"'),
+        (["cat/a.png", "cat/b.png"], 'they match by name: match="name"'),
     ],
 )
 def test_a_model_of_other_images_is_refused_even_if_unknown_images_are_left_out(images: list[str], fix: str) -> None:

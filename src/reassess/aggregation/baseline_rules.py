@@ -74,7 +74,7 @@ def _on_golden_pairs(votes: Votes, golden: Golden) -> Votes:
         chosen, _ = on_golden.counts_by_class()
         pairs, _ = unite_items(chosen, take_items(golden.questions, np.flatnonzero(golden.valid)))
         votes = votes_on_questions(votes, as_questions(pairs))
-    return votes.on_whole_scale()
+    return votes.on_full_scale()
 
 
 def rater_rule(golden: Golden, votes: Votes, answers: Collection[Id]) -> Rule:

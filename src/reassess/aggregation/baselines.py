@@ -27,7 +27,7 @@ def by_majority(votes: Votes) -> Aggregation:
     check_type(Votes, votes)
     if votes.classes is not None:
         return _by_share(votes)
-    votes = votes.on_whole_scale()
+    votes = votes.on_full_scale()
     voted = np.flatnonzero(votes.sizes)
     counts = votes.counts()[voted]
     is_most = counts == counts.max(axis=1, keepdims=True, initial=0)

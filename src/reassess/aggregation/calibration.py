@@ -149,11 +149,11 @@ def posterior(
 
 
 def _multiply(values: Floats, votes: Votes, model: RaterModel) -> None:
-    from reassess.numeric.em_kernels import one_each, weigh
+    from reassess.numeric.em_kernels import truth_zeros, weigh
 
     table = code_table(model.matrices_of(votes.raters))
     truths = len(model.truths)
-    row = weigh(votes.indptr, vote_codes(votes), table, values, np.empty(truths), one_each(truths))
+    row = weigh(votes.indptr, vote_codes(votes), table, values, np.empty(truths), truth_zeros(truths))
     if row >= 0:
         raise DataError(
             "impossible-votes",

@@ -194,10 +194,10 @@ class MatrixSteps:
 
     def expect(self, block: MatrixBlock, parameters: MatrixTable) -> ExpectedCounts:
         """E-step: the kernel multiplies p by the cells of each item's votes."""
-        from reassess.numeric.em_kernels import FEW_TRUTHS, expect_few, expect_many, one_each
+        from reassess.numeric.em_kernels import FEW_TRUTHS, expect_few, expect_many, truth_zeros
 
         counts, truths = self._empty(block), parameters.prior.size
-        kernel, more = (expect_few, (one_each(truths),)) if truths <= FEW_TRUTHS else (expect_many, ())
+        kernel, more = (expect_few, (truth_zeros(truths),)) if truths <= FEW_TRUTHS else (expect_many, ())
         kernel(
             block.edges,
             block.indptr,

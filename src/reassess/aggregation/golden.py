@@ -168,7 +168,7 @@ class Golden:
         """About which pairs people were asked; of exclusive classes, about which images."""
         pairs = self.questions.in_classes(self.questions.classes.unite(classes_of(noun)))
         rows = join(pairs.images, noun.images)[pairs.image_ids]
-        return rows >= 0 if self.exclusive else noun.in_classes(pairs.classes).asked(rows, pairs.class_ids)
+        return rows >= 0 if self.exclusive else noun.in_classes(pairs.classes).is_asked(rows, pairs.class_ids)
 
     def rows_in(self, items: Items, what: str) -> npt.NDArray[np.int64]:
         """Position of each golden pair among other items, int64, shape (questions,)."""

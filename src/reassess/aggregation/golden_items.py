@@ -9,11 +9,11 @@ import numpy.typing as npt
 from reassess.aggregation.em_inputs import natural_truths
 from reassess.aggregation.golden import ExpertTruth, expert_truth
 from reassess.core import Benchmark, Id, Items, Questions, Votes
-from reassess.core.answers import whole_scale
+from reassess.core.answers import full_scale
 from reassess.core.checks import check_range, check_type
 from reassess.core.image_names import join
 from reassess.core.items import as_questions, describe
-from reassess.core.votes import in_common_classes
+from reassess.core.votes import align_votes
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import Shown, some
 
@@ -61,7 +61,7 @@ def golden_votes(experts: Votes, raters: Votes, *, at_least: int | None = None) 
     """
     check_type(Votes, experts, raters)
     rows = experts.find(raters.items)
-    experts, raters = in_common_classes(experts, raters)
+    experts, raters = align_votes(experts, raters)
     truths = natural_truths(raters)
     truth = expert_truth(experts, truths, at_least=at_least)
     return GoldenVotes(raters, np.where(rows >= 0, truth.values[rows], -1), by_experts=truth, truths=truths)
@@ -75,7 +75,7 @@ def golden_answers(votes: Votes) -> tuple[Id, ...] | None:
     """
     if votes.classes is not None:
         return None
-    return whole_scale(votes.answers) if isinstance(votes.items, Questions) else votes.answers
+    return full_scale(votes.answers) if isinstance(votes.items, Questions) else votes.answers
 
 
 def golden_part(votes: Votes, experts: Votes, rater_golden: Votes | None = None) -> Votes:

@@ -24,7 +24,7 @@ from reassess.core import REAL_RECIPE, VALIDITY, Id, LabelSets, Posterior, Quest
 from reassess.core.checks import check_type
 from reassess.core.items import take_items
 from reassess.core.scores import UNKNOWN_METHOD
-from reassess.core.votes import in_common_classes
+from reassess.core.votes import align_votes
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import Shown, some
 
@@ -86,8 +86,8 @@ def prepare(
     """Put votes, experts' and golden votes on whole scales of common classes; and say whether truths are answers."""
     check_type(Votes, votes, experts)
     are_answers = natural_truths(votes) != VALIDITY if truths_are_answers is None else truths_are_answers
-    golden = golden_part(votes, experts, rater_golden).on_whole_scale()
-    votes, experts, golden = in_common_classes(votes.on_whole_scale(), experts, golden)
+    golden = golden_part(votes, experts, rater_golden).on_full_scale()
+    votes, experts, golden = align_votes(votes.on_full_scale(), experts, golden)
     return votes, experts, golden, are_answers
 
 
@@ -171,7 +171,7 @@ def by_em(
     """
     known, truth, try_em = np.full(len(votes.items), -1), None, None
     if experts is None:
-        votes = votes.on_whole_scale()
+        votes = votes.on_full_scale()
         if truths_are_answers is None:
             truths_are_answers = natural_truths(votes) != VALIDITY
     else:
@@ -249,7 +249,7 @@ def _by_class(votes: Votes, result: Posterior, golden: Votes | None = None) -> t
         rated |= golden.find(votes.items) >= 0
     rows = np.flatnonzero(rated)
     kept = replace(result, items=take_items(result.items, rows), values=result.values[rows])
-    return kept.on_questions(asked=given[rows]), {"without_votes": rated.size - rows.size}
+    return kept.on_questions(always=given[rows]), {"without_votes": rated.size - rows.size}
 
 
 def _warn_of_one_truth(truth: ExpertTruth, _: Trial | None = None) -> None:

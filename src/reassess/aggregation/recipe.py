@@ -114,7 +114,7 @@ def measure_by_recipe(experts: Votes, rater_golden: Votes, original: LabelSets |
         name_of=rater_golden.at,
         fix="take the experts' and the raters' golden votes from one release",
     )
-    pairs, golden = as_questions(experts.items), rater_golden.on_whole_scale()
+    pairs, golden = as_questions(experts.items), rater_golden.on_full_scale()
     truth = expert_validity(experts, at_least=recipe.experts_at_least)
     prior = row_shares(np.bincount(truth[truth >= 0], minlength=len(VALIDITY)), recipe.pooling / len(VALIDITY))
     measure = partial(calibrate, smoothing=recipe.smoothing, pooling=recipe.pooling)

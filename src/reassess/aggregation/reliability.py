@@ -14,9 +14,9 @@ from reassess.aggregation.em_inputs import natural_truths
 from reassess.aggregation.golden_items import GoldenVotes
 from reassess.aggregation.reliability_result import FLAGS, Rater, Reliability
 from reassess.core import VALIDITY, Id, Votes
-from reassess.core.answers import united_answers
+from reassess.core.answers import merge_answers
 from reassess.core.checks import check_number, check_type
-from reassess.core.votes import in_common_classes
+from reassess.core.votes import align_votes
 from reassess.errors import DataError, DependenceWarning
 from reassess.numeric import Information, Proportion
 from reassess.numeric.information import measure, resampling
@@ -89,9 +89,9 @@ def rater_reliability(
         truths = golden.truths
     names = tuple(truths or natural_truths(votes))
     apart = golden is not None and not np.shares_memory(golden.votes.rater_ids, votes.rater_ids)
-    votes, judged = in_common_classes(votes, votes if golden is None else golden.votes)
+    votes, judged = align_votes(votes, votes if golden is None else golden.votes)
     is_whole = set(judged.answers) <= set(votes.answers)
-    answers = votes.answers if is_whole else united_answers(votes.answers, judged.answers)
+    answers = votes.answers if is_whole else merge_answers(votes.answers, judged.answers)
     votes, judged = votes.with_answers(answers), judged.with_answers(answers)
     weights = _em_weights(votes, names) if golden is None else _golden_weights(judged, golden.truth, names)
     right = None if golden is None else right_answers(names, answers, votes.weights)

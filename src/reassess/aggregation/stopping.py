@@ -101,7 +101,7 @@ def replay_stops(
     >>> replay.share_taken, replay.changed
     (0.5, array([0]))
     """
-    from reassess.numeric.vote_kernels import end_early, follow
+    from reassess.numeric.vote_kernels import follow, stop_early
 
     questions = as_questions(votes.items)
     check_range(threshold, 0, 1, what="threshold")
@@ -122,7 +122,7 @@ def replay_stops(
         draws = np.random.default_rng((seed, order)).random(len(cast))
         follow(cast.indptr, codes, table, start, draws, path)
         for row, rule in enumerate(rules):
-            end_early(cast.indptr, path, start, rule.low, rule.high, rule.at_least, most, taken, valid)
+            stop_early(cast.indptr, path, start, rule.low, rule.high, rule.at_least, most, taken, valid)
             ended = np.where(taken < cast.sizes, valid, by_all)  # not by the rounding of another order
             one, other = ended >= threshold, by_all >= threshold
             changed = one != other

@@ -70,7 +70,7 @@ class CampaignParts:
         """The same parts with other names for `images`."""
 
         def noun(one: _Noun) -> _Noun:
-            return one if one is None else one.renamed([names.get(name, name) for name in one.images])
+            return one if one is None else one.with_images([names.get(name, name) for name in one.images])
 
         def tasks(one: Tasks) -> Tasks:
             return replace(one, questions=noun(one.questions))

@@ -93,7 +93,7 @@ class Judges:
         first = next(iter(self.sets))
         if isinstance(first, str) and predictions.images is None and len(predictions) == len(self.labels):
             detected = f"{predictions.detected}, rows in the order of {first}"
-            predictions = predictions.named(self.labels.images, detected=detected)
+            predictions = predictions.with_images(self.labels.images, detected=detected)
         return find_outcomes(
             predictions,
             labels,
@@ -196,7 +196,7 @@ def judging(file: str | Path, labels: LabelSets | MultiLabels) -> LabelSets:
     if isinstance(labels, LabelSets):
         return labels
     with at(file):
-        return labels.judging
+        return labels.evaluation_labels
 
 
 def _cut(parts: Mapping[str, Any], threshold: float, name: str) -> LabelSets:

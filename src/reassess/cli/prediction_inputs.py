@@ -158,7 +158,7 @@ def _read_named(
         call.read("names", beside)
     if predictions.images is not None:
         with at(path):
-            predictions = predictions.named(benchmark_names(predictions.images, judges.benchmark))
+            predictions = predictions.with_images(benchmark_names(predictions.images, judges.benchmark))
     return predictions
 
 
@@ -199,7 +199,7 @@ def _in_order(predictions: Predictions, order: str, judges: Judges, path: Path) 
             found=f"{len(predictions):,} rows",
             fix="--names FILE",
         )
-    return predictions.named(images, detected=f"{predictions.detected}, rows in {order} order")
+    return predictions.with_images(images, detected=f"{predictions.detected}, rows in {order} order")
 
 
 def _images_in_order(order: str, judges: Judges) -> tuple[str, ...]:

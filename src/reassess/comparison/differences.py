@@ -20,7 +20,7 @@ import numpy.typing as npt
 from reassess.comparison.label_uncertainty import LabelUncertainty
 from reassess.comparison.panel import Panel
 from reassess.numeric.arrays import freeze
-from reassess.numeric.bootstrap import SUREST, common_hits, mean_interval, normal_interval, normal_p_values
+from reassess.numeric.bootstrap import LOWEST_NORMAL_P, common_hits, mean_interval, normal_interval, normal_p_values
 from reassess.numeric.proportions import SMALLEST, holm, sign_flips
 from reassess.text import Shown
 
@@ -91,7 +91,7 @@ class Difference(Shown, ABC):
 
     def p_texts(self) -> dict[str, str]:
         """Each p-value that there is, by its name: ``p_value``, ``raters_p_value`` and ``corrected``; see `p_text`."""
-        bound = self.raters_p_value == SUREST
+        bound = self.raters_p_value == LOWEST_NORMAL_P
         values = {"p_value": (self.p_value, False), "raters_p_value": (self.raters_p_value, bound)}
         values["corrected"] = self.corrected, bound
         return {name: p_text(value, at_most=bound) for name, (value, bound) in values.items() if value is not None}

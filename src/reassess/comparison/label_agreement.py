@@ -87,7 +87,7 @@ class LabelAgreement(Shown):
                 for first, row in zip(CROSSTAB, self.crosstab.tolist(), strict=True)
             },
             "by_class": [
-                self.classes.named(class_id) | dict(zip(AGREEMENTS, row, strict=False))
+                self.classes.id_and_name(class_id) | dict(zip(AGREEMENTS, row, strict=False))
                 for class_id, row in zip(self.class_ids.tolist(), self.by_class.tolist(), strict=True)
             ],
         }

@@ -25,7 +25,7 @@ from reassess.core.checks import check_number
 from reassess.core.image_names import join
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
-from reassess.numeric.bootstrap import check_replicates, normal_interval, times_drawn
+from reassess.numeric.bootstrap import check_replicates, draw_counts, normal_interval
 from reassess.text import Listed, Shown, percent, percents
 
 _Ints = npt.NDArray[np.int64]
@@ -306,7 +306,7 @@ def _draw(relabelling: Relabelling, images: int, count: int, rng: np.random.Gene
     """Which questions are kept in so many replicates, and how often each image counts."""
     raters, times = np.empty((count, relabelling.raters), np.int64), np.empty((count, images), np.uint8)
     for of_raters, of_images in zip(raters, times, strict=True):
-        of_raters[:], of_images[:] = times_drawn(rng, relabelling.raters), times_drawn(rng, images)
+        of_raters[:], of_images[:] = draw_counts(rng, relabelling.raters), draw_counts(rng, images)
     return relabelling.kept(raters), times
 
 

@@ -151,7 +151,7 @@ class LabellingBias(Shown):
     def _pair_to_json(pair: list[int], counts: list[list[int]], classes: Classes) -> dict[str, Any]:
         (both_first, second_instead), (first_instead, both_second) = counts
         return {
-            "classes": [classes.named(class_id) for class_id in pair],
+            "classes": [classes.id_and_name(class_id) for class_id in pair],
             "images": both_first + second_instead + first_instead + both_second,
             "original_chosen": both_first + both_second,
             "original": [both_first + second_instead, first_instead + both_second],

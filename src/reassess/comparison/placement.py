@@ -154,7 +154,7 @@ def _expectation(board: Leaderboard, entry: LeaderboardRow) -> _ExpectedAccuracy
     x = board.original
     return _ExpectedAccuracy(
         rows=line.residuals.size,
-        families=int(line.present.sum()),
+        families=int(line.has_rows.sum()),
         real=expected,
         low=low,
         high=high,

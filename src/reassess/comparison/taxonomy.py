@@ -69,7 +69,7 @@ class CoOccurrence(Shown):
     def to_json(self, classes: Classes, *, most: int = 20) -> list[dict[str, Any]]:
         """One object a pair, of the `most` frequent."""
         return [
-            {"classes": [classes.named(class_id) for class_id in pair], "images": images}
+            {"classes": [classes.id_and_name(class_id) for class_id in pair], "images": images}
             for pair, images in zip(self.pairs[:most].tolist(), self.images[:most].tolist(), strict=True)
         ]
 
@@ -145,7 +145,7 @@ class Taxonomy(Shown):
             **{f"{kind}_reason": why for kind, why in self.reasons.items()},
             "examples": {
                 kind: [
-                    {"image": image, "predicted": classes.named(class_id) if class_id >= 0 else None}
+                    {"image": image, "predicted": classes.id_and_name(class_id) if class_id >= 0 else None}
                     for image, class_id in self.examples(kind, most=most)
                 ]
                 for kind in ERROR_KINDS

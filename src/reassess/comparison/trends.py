@@ -120,7 +120,7 @@ class Trend(Shown):
     def changes(self) -> list[tuple[TrendLine, TrendLine, Estimate]]:
         """The slope of each band less that of the band before, where both have one; the bands may overlap."""
         return [
-            (before, after, after.fit.less(before.fit, 1))
+            (before, after, after.fit.minus(before.fit, 1))
             for before, after in pairwise(self.lines)
             if before.fit is not None and after.fit is not None
         ]

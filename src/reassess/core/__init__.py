@@ -1,4 +1,4 @@
-"""The nouns, one module each; no input or output."""
+"""Data types: labels, votes, scores, predictions and others, one module each; without input or output."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""A benchmark: a set of images, its classes, and where each of its parts comes from. ImageNet is one."""
+"""A benchmark: a set of images, its classes, and the sources of its parts; ImageNet is predefined."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,22 +18,22 @@ from reassess.core.questions import StopRule
 
 @dataclass(frozen=True)
 class Recipe:
-    """The rules by which scores follow from votes; every other number is measured on the golden answers."""
+    """Settings of the method that made scores from votes; other numbers are measured on golden answers."""
 
-    experts_at_least: int | None  # experts whose yes makes a golden question valid; None: more than half
-    original_experts_at_least: int | None  # the same, where the original label is measured
-    original_below: int | None  # the original label votes only on classes with a lower id; None: on all
+    experts_at_least: int | None  # experts who must answer yes for a valid golden question; None: more than half
+    original_experts_at_least: int | None  # the same, for measuring the accuracy of original labels
+    original_below: int | None  # the original label votes only on classes with a lower id; None: on all classes
     smoothing: float  # added to each cell of each confusion matrix's counts
     pooling: float  # votes of the average rater added to each row of each matrix's counts
 
 
-_CLASSES, _ANIMALS = 1000, 398  # ids count from 0 in the order of the sorted wnids; those of animals come first
+_CLASSES, _ANIMALS = 1000, 398  # ids count from 0 in the order of sorted wnids; the classes of animals come first
 REAL_RECIPE = Recipe(
     experts_at_least=3, original_experts_at_least=2, original_below=_ANIMALS, smoothing=1.0, pooling=0.0
 )
 
 
-USUAL_THRESHOLD = 0.8  # that of ReaL
+USUAL_THRESHOLD = 0.8  # the threshold of ReaL
 
 # The pairs of the known source imagenet-collapsed, which gives the reason for each.
 _ALIKE = (356, 357, 358, 359), (620, 681), (638, 639), (657, 744), (664, 782), (836, 837)  # in both directions
@@ -52,38 +52,38 @@ def _collapsed_of_imagenet(classes: Classes) -> npt.NDArray[np.int64] | None:
 
 @dataclass(frozen=True, eq=False)
 class Benchmark:
-    """What is true of one set of images.
+    """A set of images, its classes, and where labels, scores, votes and other parts are.
 
     Parameters
     ----------
     name
-        What it is called; empty where nothing is known of the images.
+        Name of the benchmark; empty for unknown images.
     classes
-        Its classes. Where only their number is known, the part `classes` holds their names.
+        Its classes. If only their number is known, the part `classes` contains their names.
     order
-        Gives the names of all its images, in the order of files that list them without names.
+        A function that returns the names of all images, in the order of files whose rows have no image names.
     sources
-        Where each part comes from: the name of a known source, or a path. Parts are classes, images, original, labels,
+        Source of each part: the name of a known source, or a path. Parts are classes, images, original, labels,
         scores, votes, golden, rater-golden, groups and collapsed; a part may be missing.
     groups
-        The group of each class for which results are given apart; empty where there are none.
+        Group of each class, for separate results by group; empty without groups.
     collapsed, class_groups
-        Give, in a class list, the pairs of classes where an image of the first is also one of the second, and the group
-        of each class, for kinds of mistakes. None without such a table, or if it does not fit the class list.
+        Functions of a class list, for kinds of mistakes: the pairs of classes where an image of the first is also one
+        of the second, and the group of each class. None without such a table, or if it does not fit the class list.
     recipe
-        The rules by which its scores were made from its votes; None where they are not known.
+        Settings of the published method that made its scores from its votes; None if unknown.
     threshold
-        From which score on a class was kept as valid; None where none was chosen.
+        The lowest score of a valid class; None if no threshold was chosen.
     method
-        How its votes were made into scores, as in `reassess aggregate --method`; None where that is not known.
+        How its scores were made from its votes, as in `reassess aggregate --method`; None if unknown.
     match
-        Which part of a name identifies an image; None where none was chosen.
+        The part of an image name that identifies the image; None if not chosen.
     answers
-        All answers that its votes can hold, in their order; None where they are known by themselves.
+        All possible answers of its votes, in order; None if the votes show them.
     stop
-        The rule by which its questions were closed when votes were taken; None where each got as many.
+        The rule that closed questions when votes were collected; None if all questions got the same number of votes.
     folder
-        The folder that holds its parts; None for a known benchmark.
+        The folder of its parts; None for a predefined benchmark.
 
     Examples
     --------
@@ -113,7 +113,7 @@ class Benchmark:
 
     @property
     def images(self) -> tuple[str, ...]:
-        """Names of all images in their order; empty where they are not known."""
+        """Names of all images in order; empty if unknown."""
         return self.order()
 
     def __repr__(self) -> str:
@@ -143,16 +143,16 @@ IMAGENET = Benchmark(
 
 
 def benchmark_of(images: Sequence[str]) -> Benchmark:
-    """The known benchmark to which all of some images belong; one without parts if there is none."""
+    """Return the predefined benchmark that contains all images, else a benchmark without parts."""
     return IMAGENET if are_validation_images(images) else Benchmark()
 
 
-@lru_cache(maxsize=1)  # asked of the same labels with every model
+@lru_cache(maxsize=1)  # called with the same labels for every model
 def class_folder_order(original: LabelSets) -> npt.NDArray[np.int64]:
-    """The order in which a reader of class folders yields the images: by class folder, then by file name.
+    """Sort images as a reader of class folders does: by class folder, then by file name.
 
-    Folders are sorted as text. They are those of the images' names, if these lie in more than one; else each class has
-    the folder of its wnid or name, or of its id where only ids are known, which then count as numbers.
+    Folders are sorted as text. The folders come from the image names if these have more than one folder. Otherwise the
+    folder of a class is its wnid or name; if only ids are known, it is the id, sorted as a number.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def class_folder_order(original: LabelSets) -> npt.NDArray[np.int64]:
 
     Returns
     -------
-    int64, shape (images,): position in `original` of the image in each row that such a reader yields.
+    int64, shape (images,): position in `original` of each image in this order.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Candidates: classes of images to ask raters about, and who named each: the original label, or a model."""
+"""Candidates: classes of images to ask raters about, and their sources: original labels or models."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ NOT_ASKED, UNRATED = "not asked about", "unrated image"  # why raters have not j
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Candidates(Shown):
-    """Classes of images to ask about, each with its sources: the original label, or models that name the class.
+    """Classes of images to ask about, each with its sources: the original label, or models.
 
     Symbols: Q candidates, P rows, one for each candidate and source.
 
@@ -80,14 +80,14 @@ class Candidates(Shown):
                 "duplicate-question", "source names a class twice for one image", where=self.at(int(same[0]))
             )
         if self.sources and np.unique(self.question_ids).size != len(self.questions):
-            raise DataError("missing-value", "candidate has no source", fix="leave it out")
+            raise DataError("missing-value", "candidate has no source", fix="remove the candidate")
         if self.reasons is not None:
             check_length(len(self.reasons), len(self), things="reasons", each="candidate")
         freeze(self, "question_ids", "source_ids", "ranks", "probabilities")
 
     @classmethod
     def from_questions(cls, questions: Questions) -> "Candidates":
-        """Candidates whose sources are not known."""
+        """Create candidates whose sources are unknown."""
         none = np.empty(0, np.int32)
         return cls(questions, (), none, none, none, np.empty(0))
 
@@ -103,9 +103,10 @@ class Candidates(Shown):
         probabilities: npt.NDArray[np.floating] | None = None,
         classes: Classes | None = None,
     ) -> "Candidates":
-        """Candidates from rows in any order, one for each candidate and source; images without a row are omitted.
+        """Create candidates from rows in any order, one row per candidate and source.
 
-        Images are in the order of the candidates; without ranks or probabilities, none is known.
+        Images without rows are omitted; the others keep their order. Ranks and probabilities are unknown if they are
+        None.
         """
         classes = classes or UNLISTED
         for things, part in (("class ids", class_ids), ("sources", source_ids)):
@@ -115,16 +116,16 @@ class Candidates(Shown):
         )
         ranks = np.zeros(len(image_ids), np.int32) if ranks is None else ranks
         probabilities = np.full(len(image_ids), np.nan) if probabilities is None else probabilities
-        named = np.unique(source_ids).tolist()
-        names = ordered_sources([sources[source] for source in named])
-        place = np.zeros(len(sources), np.int32)
-        place[named] = [names.index(sources[source]) for source in named]
-        order = np.lexsort((place[source_ids], class_ids, image_ids))
+        used = np.unique(source_ids).tolist()
+        names = ordered_sources([sources[source] for source in used])
+        positions = np.zeros(len(sources), np.int32)
+        positions[used] = [names.index(sources[source]) for source in used]
+        order = np.lexsort((positions[source_ids], class_ids, image_ids))
         keys, question_ids = np.unique(pair_keys(image_ids[order], class_ids[order]), return_inverse=True)
-        held, of_pairs = np.unique(keys >> 32, return_inverse=True)
+        image_rows, new_image_ids = np.unique(keys >> 32, return_inverse=True)
         questions = Questions(
-            images=tuple(images[row] for row in held.tolist()),
-            image_ids=of_pairs.astype(np.int32),
+            images=tuple(images[row] for row in image_rows.tolist()),
+            image_ids=new_image_ids.astype(np.int32),
             class_ids=(keys & (2**32 - 1)).astype(np.int32),
             classes=classes,
         )
@@ -132,7 +133,7 @@ class Candidates(Shown):
             questions=questions,
             sources=names,
             question_ids=question_ids.astype(np.int32),
-            source_ids=place[source_ids[order]],
+            source_ids=positions[source_ids[order]],
             ranks=ranks[order].astype(np.int32),
             probabilities=probabilities[order].astype(np.float64),
         )
@@ -162,20 +163,20 @@ class Candidates(Shown):
     @property
     def by_source(self) -> npt.NDArray[np.bool_]:
         """Whether each source names each candidate; bool, shape (Q, sources)."""
-        named = np.zeros((len(self), len(self.sources)), bool)
-        named[self.question_ids, self.source_ids] = True
-        return named
+        is_source = np.zeros((len(self), len(self.sources)), bool)
+        is_source[self.question_ids, self.source_ids] = True
+        return is_source
 
     @property
     def first_counts(self) -> npt.NDArray[np.int64]:
-        """How many models rank each candidate first; int64, shape (Q,)."""
+        """Number of models that rank each candidate first; int64, shape (Q,)."""
         return np.bincount(self.question_ids[self.ranks == 1], minlength=len(self))
 
     @property
     def mean_probabilities(self) -> npt.NDArray[np.float64]:
-        """Mean probability of each candidate over the models that give one; float64, shape (Q,), NaN without any."""
+        """Mean of the known probabilities of each candidate; float64, shape (Q,); NaN if all are unknown."""
         known = np.flatnonzero(~np.isnan(self.probabilities))
-        # In an order that does not depend on the models', so that sums round alike.
+        # Sorted by value, so that rounding does not depend on the order of the models.
         known = known[np.lexsort((self.probabilities[known], self.question_ids[known]))]
         counts = np.bincount(self.question_ids[known], minlength=len(self))
         sums = np.bincount(self.question_ids[known], self.probabilities[known], len(self))
@@ -183,20 +184,20 @@ class Candidates(Shown):
         return means
 
     def image(self, row: int) -> str:
-        """Name of the image of a candidate."""
+        """Return the name of a candidate's image."""
         return self.questions.images[int(self.questions.image_ids[row])]
 
     def named_by(self, row: int) -> list[str]:
-        """The sources of a candidate."""
+        """Return the sources of a candidate."""
         start, end = np.searchsorted(self.question_ids, [row, row + 1])
         return [self.sources[source] for source in self.source_ids[start:end].tolist()]
 
     def at(self, row: int) -> str:
-        """A row in words, for messages."""
+        """Describe a row for messages."""
         return f"{self.questions.at(int(self.question_ids[row]))}, source {self.sources[int(self.source_ids[row])]}"
 
     def part(self, rows: npt.NDArray[np.integer]) -> "Candidates":
-        """The candidates of some rows; images and sources without any are omitted."""
+        """Select rows; images and sources without rows are omitted."""
         questions, at = self.questions, self.question_ids[rows]
         return Candidates.from_rows(
             questions.images,
@@ -211,5 +212,5 @@ class Candidates(Shown):
 
 
 def ordered_sources(names: Collection[str]) -> tuple[str, ...]:
-    """Sources in the order of a file: the original labels, then the models by name."""
+    """Sort sources as in a file: the original labels, then the models by name."""
     return tuple(sorted(names, key=lambda name: (name != ORIGINAL_SOURCE, name)))

@@ -1,7 +1,7 @@
-"""The checks of given values, so that one mistake has one message wherever it is made.
+"""Checks of values from users, so that the same mistake has the same message everywhere.
 
-Each does nothing if all is well, and else raises a `DataError`. Its `where` is the place for the message, or a function
-from the position of the first bad value to its place, which is called for the message alone.
+A check returns None, or raises `DataError`. Its `where` is the place for the message, or a function that returns the
+place from the position of the first invalid value. The function runs only if the check fails.
 """
 
 import math
@@ -17,9 +17,9 @@ from reassess.text import some
 
 _KINDS = {"integers": "iu", "floats": "f", "numbers": "iuf", "text": "U", "integers or text": "iuU"}
 _SUM_TOLERANCE = 1e-6
-_MOST_KNOWN = 12  # names that a message lists
-_MOST_BAD = 3  # of many bad ones
-_HALF = re.compile("[\ud800-\udfff]")
+_MOST_KNOWN = 12  # known names listed in a message
+_MOST_BAD = 3  # invalid names listed in a message
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def check_range(
@@ -35,7 +35,7 @@ def check_range(
     """Raise `DataError` unless every value is finite and from `low` to `high`."""
     array = np.asarray(values)
     is_large = array.dtype.kind == "O" and all(isinstance(value, int | float) for value in array.ravel())
-    if array.dtype.kind not in "biuf" and not is_large:  # a whole number too large for any type is an object
+    if array.dtype.kind not in "biuf" and not is_large:  # an int that is too large for int64 has dtype object
         raise DataError(
             "not-a-number",
             f"{what} is not a number",
@@ -44,12 +44,12 @@ def check_range(
             fix=fix,
         )
 
-    def fit(least: Any, most: Any) -> Any:  # written so that NaN does not
+    def is_inside(least: Any, most: Any) -> Any:  # all comparisons with NaN are false
         return (low <= least) & (most <= high) & (-math.inf < least) & (most < math.inf)
 
-    if not array.size or fit(array.min(), array.max()):
+    if not array.size or is_inside(array.min(), array.max()):
         return
-    at = np.unravel_index(np.argmin(fit(array, array)), array.shape)
+    at = np.unravel_index(np.argmin(is_inside(array, array)), array.shape)
     if high < math.inf:
         allowed = f"{low} to {high}" + (f", {high_is}" if high_is else "")
     else:
@@ -74,7 +74,7 @@ def check_number(
     whole: bool = False,
     fix: Fix | str | None = None,
 ) -> None:
-    """Raise `DataError` unless a value is one number from `low` to `high`, and a whole one if `whole`."""
+    """Raise `DataError` unless a value is a number from `low` to `high`; if `whole`, an integer."""
     kinds: Any = (int, np.integer) if whole else (int, float, np.integer, np.floating)
     if isinstance(value, bool) or not isinstance(value, kinds):
         raise DataError("not-a-number", f"{what} is not a {'whole ' * whole}number", found=repr(value), fix=fix)
@@ -90,7 +90,7 @@ def check_shape(
     where: object = None,
     fix: Fix | str | None = None,
 ) -> None:
-    """Raise `DataError` unless an array has a shape and, where `kind` is given, a type."""
+    """Raise `DataError` unless an array has a shape and, unless `kind` is None, a type."""
     fits = array.ndim == len(shape) and all(
         isinstance(allowed, str) or size == allowed for size, allowed in zip(array.shape, shape, strict=True)
     )
@@ -111,7 +111,8 @@ def check_shape(
 def check_type(
     kind: type, *values: object, what: str | None = None, fix: Fix | str | None = None, optional: bool = False
 ) -> None:
-    """Raise `DataError` unless values are of a type, or None if `optional`; nouns have a `_THING` and `_HOW_TO_GET`."""
+    """Raise `DataError` unless values have a type, or are None if `optional`."""
+    # The types of this package have a `_THING`, their name in messages, and `_HOW_TO_GET`, the call that creates one.
     for value in values:
         if not isinstance(value, kind) and not (value is None and optional):
             raise DataError(
@@ -124,7 +125,7 @@ def check_type(
 
 
 def check_several(texts: object, *, what: str, fix: Fix | str | None = None) -> None:
-    """Raise `DataError` unless several texts are given: the letters of a single one would be taken for them."""
+    """Raise `DataError` unless texts are a collection; a string would be split into letters."""
     if isinstance(texts, str):
         raise DataError("wrong-type", f"a string was given as {what}", found=repr(texts), fix=str([texts]))
     if not isinstance(texts, Collection):
@@ -132,7 +133,7 @@ def check_several(texts: object, *, what: str, fix: Fix | str | None = None) -> 
 
 
 def check_text(texts: Sequence[str], *, what: str, where: object = None) -> None:
-    """Raise `DataError` if a text contains a lone surrogate, as a file name that is not UTF-8 does: no file can."""
+    """Raise `DataError` if a text contains a lone surrogate, as from a file name that is not UTF-8."""
     try:
         "".join(texts).encode()
     except UnicodeEncodeError as error:
@@ -141,13 +142,13 @@ def check_text(texts: Sequence[str], *, what: str, where: object = None) -> None
             f"{what} contains a lone surrogate",
             where=where,
             allowed="text that UTF-8 can write",
-            found=repr(next(text for text in texts if _HALF.search(text))),
-            fix="spell it anew",
+            found=repr(next(text for text in texts if _SURROGATE.search(text))),
+            fix="change the name",
         ) from error
 
 
 def check_length(length: int, allowed: int, *, things: str, each: str, where: object = None) -> None:
-    """Raise `DataError` unless there are as many of one thing as of another."""
+    """Raise `DataError` unless a length has the allowed value."""
     if length != allowed:
         raise DataError(
             "wrong-length",
@@ -159,12 +160,12 @@ def check_length(length: int, allowed: int, *, things: str, each: str, where: ob
 
 
 def first_repeat(keys: Sequence[Hashable]) -> tuple[int, int] | None:
-    """Positions of the first key that came before, and of where it came before: (before, again)."""
+    """Find the first key that occurs twice; return both positions."""
     if len(set(keys)) == len(keys):
         return None
-    first: dict[Hashable, int] = {}
+    position_of: dict[Hashable, int] = {}
     for position, key in enumerate(keys):
-        if (before := first.setdefault(key, position)) != position:
+        if (before := position_of.setdefault(key, position)) != position:
             return before, position
     return None
 
@@ -186,10 +187,10 @@ def check_known(
     where: object = None,
     fix: Fix | str | None = None,
 ) -> None:
-    """Raise `DataError` if a name is not among the known ones."""
+    """Raise `DataError` if a name is unknown."""
     known = list(known)
-    there = set(known)
-    unknown = [i for i, name in enumerate(names) if not isinstance(name, Hashable) or name not in there]
+    known_set = set(known)
+    unknown = [i for i, name in enumerate(names) if not isinstance(name, Hashable) or name not in known_set]
     if unknown:
         raise DataError(
             "unknown-name",
@@ -209,7 +210,7 @@ def check_all(
     where: object = None,
     fix: Fix | str | None = None,
 ) -> None:
-    """Raise `DataError` unless all of some things fit; the message counts the others and names the first of them."""
+    """Raise `DataError` unless all items fit; the message counts the others and names the first few."""
     if not fits.all():
         bad = np.flatnonzero(~fits).tolist()
         names = some([name_of(position) for position in bad], most=_MOST_BAD)
@@ -217,8 +218,8 @@ def check_all(
 
 
 def check_distribution(rows: npt.NDArray[np.floating], *, what: str, where: object = None) -> None:
-    """Raise `DataError` unless every row, along the last axis, contains numbers from 0 that add up to 1."""
-    # Written so that NaN fails.
+    """Raise `DataError` unless each row, along the last axis, has numbers of at least 0 that add up to 1."""
+    # All comparisons with NaN are false.
     fits = (rows >= 0).all(axis=-1) & (np.abs(rows.sum(axis=-1) - 1) <= _SUM_TOLERANCE)
     if not fits.all():
         at = np.unravel_index(np.argmin(fits), fits.shape)

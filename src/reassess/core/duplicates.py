@@ -1,4 +1,4 @@
-"""Duplicate images, within one set of images or between several, and images that cannot be used."""
+"""Duplicate images, within a set of images or across sets, and unusable images."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Sized
@@ -24,20 +24,19 @@ _KINDS = (*DUPLICATE_KINDS, *UNUSABLE_KINDS)
 class Duplicates:
     """Groups of duplicate images, and images that are unreadable, empty or tiny.
 
-    Symbols: S sets of images, R rows. An image may have several rows, each of another kind.
+    Symbols: S sets of images, R rows. An image may have several rows of different kinds.
     """
 
     _THING = "duplicates"
     _HOW_TO_GET = "scan_images(PLACES).duplicates"
 
-    sets: tuple[str, ...]  # names of the sets that have a row
-    images: tuple[str, ...]  # name of the image of each row, in its set
+    sets: tuple[str, ...]  # names of sets with rows
+    images: tuple[str, ...]  # image name of each row, within its set
     set_ids: npt.NDArray[np.int32]  # (R,): positions in `sets`
-    # (R,): the number of the group, from 1; 0 for unreadable, empty and tiny images. A group is of one kind, and has
-    # two images or more.
+    # (R,): group number, from 1; 0 for unreadable, empty and tiny images. A group has one kind and two images or more.
     groups: npt.NDArray[np.int32]
-    kinds: tuple[str, ...]  # the kind of each row: ``exact``, ``near``, ``unreadable``, ``empty`` or ``tiny``
-    labels: tuple[str | None, ...] = ()  # the label of each row's image, None if unknown; empty without any
+    kinds: tuple[str, ...]  # kind of each row: ``exact``, ``near``, ``unreadable``, ``empty`` or ``tiny``
+    labels: tuple[str | None, ...] = ()  # label of each row's image, None if unknown; empty without labels
 
     def __post_init__(self) -> None:
         check_text(self.sets, what="the name of a set")
@@ -49,7 +48,7 @@ class Duplicates:
         check_known(self.kinds, _KINDS, thing="kind of duplicate", where=self.at)
         check_range(self.groups, 0, what="number of a group", where=self.at)
         if np.unique(self.set_ids).size != len(self.sets):
-            raise DataError("empty", "set has no row", fix="leave it out")
+            raise DataError("empty", "set has no row", fix="remove the set")
         self._check_rows()
         self._check_groups()
         freeze(self, "set_ids", "groups")
@@ -63,10 +62,7 @@ class Duplicates:
         kinds: Sequence[str],
         labels: Sequence[str | None] = (),
     ) -> "Duplicates":
-        """Duplicates from rows: the name of each row's set, its image, the number of its group or 0, and its kind.
-
-        If they are known, the label of each image too.
-        """
+        """Create duplicates from columns: set name, image name, group number or 0, kind, and label of each row."""
         names = tuple(dict.fromkeys(sets))
         position = {name: i for i, name in enumerate(names)}
         set_ids = np.fromiter((position[name] for name in sets), np.int32, len(sets))
@@ -81,19 +77,21 @@ class Duplicates:
         return f"Duplicates({rows:,} row{'s' * (rows != 1)}, {groups:,} group{'s' * (groups != 1)}{of})"
 
     def at(self, row: int) -> str:
-        """A row in words, for messages."""
+        """Describe a row for messages."""
         return f"image {self.images[row]} of {self.sets[self.set_ids[row]]}"
 
     def group_count(self, kind: str | None = None) -> int:
-        """How many groups there are, or how many of one kind."""
-        return int(np.unique(self.groups[self.is_kind(kind)]).size) if kind else int(np.unique(self._grouped).size)
+        """Count all groups, or the groups of a kind."""
+        return (
+            int(np.unique(self.groups[self.is_kind(kind)]).size) if kind else int(np.unique(self._group_numbers).size)
+        )
 
     def largest_group(self, kind: str) -> int:
-        """How many images the largest group of a kind holds; 0 without one."""
+        """Return the number of images in the largest group of a kind; 0 without groups."""
         return int(np.bincount(self.groups[self.is_kind(kind)]).max(initial=0))
 
     def is_kind(self, *kinds: str | None) -> npt.NDArray[np.bool_]:
-        """Which rows are of some kinds; bool, shape (R,)."""
+        """Return whether each row has one of some kinds; bool, shape (R,)."""
         return np.fromiter((kind in kinds for kind in self.kinds), bool, len(self))
 
     @property
@@ -132,11 +130,11 @@ class Duplicates:
         yield from (rows for _, rows in sorted(groups.items()) if len({self.labels[row] for row in rows}) > 1)
 
     def images_of(self, name: str) -> tuple[str, ...]:
-        """The images of a set that have a row, each once, in the order of the rows."""
+        """Return the distinct images of a set that have rows, in the order of the rows."""
         return tuple(dict.fromkeys(self.images[row] for row in np.flatnonzero(self._is_of(name)).tolist()))
 
     def duplicated_elsewhere(self, name: str, kind: str | None = None) -> tuple[str, ...]:
-        """The images of a set that another set duplicates (``exact``, ``near`` or both), in the order of the rows."""
+        """Return the images of a set with a duplicate in another set; `kind`: ``exact``, ``near`` or both."""
         own = self._is_of(name)
         rows: npt.NDArray[np.bool_] = own & np.isin(self.groups, self.groups[~own & (self.groups > 0)])
         if kind is not None:
@@ -145,18 +143,18 @@ class Duplicates:
         return tuple(dict.fromkeys(self.images[row] for row in np.flatnonzero(rows).tolist()))
 
     def _is_of(self, name: str) -> npt.NDArray[np.bool_]:
-        """Which rows are of a set; bool, shape (R,)."""
-        fix = "a set without findings has no row"
+        """Whether each row belongs to a set; bool, shape (R,)."""
+        fix = "a set without duplicates or unusable images has no row"
         check_known([name], self.sets, thing="set of images", fix=fix)
         rows: npt.NDArray[np.bool_] = self.set_ids == self.sets.index(name)
         return rows
 
     @property
-    def _grouped(self) -> npt.NDArray[np.int32]:
+    def _group_numbers(self) -> npt.NDArray[np.int32]:
         return self.groups[self.groups > 0]
 
     def _check_rows(self) -> None:
-        """Each image at most once under each kind, and a number where the kind has one."""
+        """Raise if an image is listed twice for a kind, or a group number does not fit the kind."""
         keys = image_keys(self.images)
         rows = list(zip(self.set_ids.tolist(), keys, self.kinds, strict=True))
         if repeat := first_repeat(rows):
@@ -164,21 +162,21 @@ class Duplicates:
             raise DataError(
                 "duplicate-image", "image is listed twice under one kind", where=self.at(again), found=self.kinds[again]
             )
-        has_number, needs_one = self.groups > 0, self.is_kind(*DUPLICATE_KINDS)
-        wrong = has_number != needs_one
+        has_number, needs_number = self.groups > 0, self.is_kind(*DUPLICATE_KINDS)
+        wrong = has_number != needs_number
         if wrong.any():
             row = int(np.argmax(wrong))
             raise DataError(
-                "missing-value" if needs_one[row] else "unexpected-value",
-                "group number is missing" if needs_one[row] else "group number without a group",
+                "missing-value" if needs_number[row] else "unexpected-value",
+                "group number is missing" if needs_number[row] else "group number without a group",
                 where=self.at(row),
                 allowed=f"a number for {' and '.join(DUPLICATE_KINDS)}, and none for {', '.join(UNUSABLE_KINDS)}",
                 found=f"{self.kinds[row]}, {self.groups[row] or 'no number'}",
             )
 
     def _check_groups(self) -> None:
-        """Each group of one kind, and of two images or more."""
-        numbers, counts = np.unique(self._grouped, return_counts=True)
+        """Raise if a group has two kinds, or only one image."""
+        numbers, counts = np.unique(self._group_numbers, return_counts=True)
         exact = np.unique(self.groups[self.is_kind("exact")])
         both = np.intersect1d(exact, np.unique(self.groups[self.is_kind("near")]))
         if both.size:
@@ -196,17 +194,16 @@ class Duplicates:
 
 @dataclass(frozen=True, repr=False)
 class DuplicateCounts(Shown):
-    """How many images of a set have a duplicate in a set: in another one, or in itself."""
+    """Numbers of images of a set that have a duplicate in another set or in the same set."""
 
     name: str  # the set
-    elsewhere: str  # the set with the duplicates, which may be the same
-    exact: int  # how many images of `name` have an exact copy there
-    near: int  # how many have none, but an image that is near
-    # How many have an exact copy or a near image with another label there; None if the labels of a set are unknown.
-    other_label: int | None
+    elsewhere: str  # the set with the duplicates; may be the same set
+    exact: int  # images of `name` with an exact copy in `elsewhere`
+    near: int  # images with a near duplicate, but no exact copy
+    other_label: int | None  # images with a duplicate that has another label; None if labels are unknown
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return the object in JSON documents."""
         return {"set": self.name, "in": self.elsewhere, **{part: getattr(self, part) for part in _COUNTS}}
 
 
@@ -216,23 +213,24 @@ _COUNTS = ("exact", "near", "other_label")
 def count_duplicates(
     duplicates: Duplicates, classes: Mapping[str, Mapping[str, str] | None]
 ) -> tuple[DuplicateCounts, ...]:
-    """Count the images of each set that have a duplicate in it, and in each other set, also where there is none.
+    """Count the images of each set with a duplicate in the same set, and in each other set.
 
-    `classes` has all sets by name, with the class of each image; None for a set whose classes are not known.
+    All pairs of sets are in the result, also without duplicates.
+    `classes` maps each set to the class of each image, or to None if the classes are unknown.
     """
     counts: Counter[tuple[str, str, str]] = Counter()
-    class_of = {name: {} if of_set is None else of_set for name, of_set in classes.items()}
-    exact: set[tuple[str, str, str]] = set()  # image, set, and where it has an exact copy
-    others: set[tuple[str, str, str]] = set()  # and where it has a duplicate with another label
-    for kind in ("exact", "near"):  # in this order
+    class_of = {name: {} if class_by_image is None else class_by_image for name, class_by_image in classes.items()}
+    exact: set[tuple[str, str, str]] = set()  # image, its set, and the set with an exact copy
+    others: set[tuple[str, str, str]] = set()  # image, its set, and the set with a duplicate that has another label
+    for kind in ("exact", "near"):  # exact first, since images with an exact copy do not count as near
         for members in _groups(duplicates, kind):
-            of_set = Counter(name for name, _ in members)
-            of_class = Counter((name, class_of[name].get(image)) for name, image in members)
+            set_sizes = Counter(name for name, _ in members)
+            class_sizes = Counter((name, class_of[name].get(image)) for name, image in members)
             for name, image in members:
-                for elsewhere, there in of_set.items():
-                    if of_class[elsewhere, class_of[name].get(image)] < there:
+                for elsewhere, size in set_sizes.items():
+                    if class_sizes[elsewhere, class_of[name].get(image)] < size:
                         others.add((image, name, elsewhere))
-                    if (there == 1 and elsewhere == name) or (image, name, elsewhere) in exact:
+                    if (size == 1 and elsewhere == name) or (image, name, elsewhere) in exact:
                         continue
                     counts[name, elsewhere, kind] += 1
                     if kind == "exact":
@@ -249,12 +247,12 @@ def count_duplicates(
             else None,
         )
         for name in classes
-        for elsewhere in (name, *(other for other in classes if other != name))
+        for elsewhere in (name, *(set_name for set_name in classes if set_name != name))
     )
 
 
 def _groups(duplicates: Duplicates, kind: str) -> list[list[tuple[str, str]]]:
-    """The set and the name of each image of each group of one kind."""
+    """The (set, image) pairs of each group of a kind."""
     groups: dict[int, list[tuple[str, str]]] = {}
     for row in np.flatnonzero(duplicates.is_kind(kind)).tolist():
         member = duplicates.sets[duplicates.set_ids[row]], duplicates.images[row]

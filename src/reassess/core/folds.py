@@ -1,4 +1,4 @@
-"""Folds of a set of images: each is held out in turn while a model is trained on the others."""
+"""Cross-validation folds: each fold is held out in turn while a model is trained on the others."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_length, check_range, check_several, check_shape, check_type
-from reassess.core.image_names import join, unique_images
+from reassess.core.image_names import check_image_names, join
 from reassess.core.image_selection import ImageSelection
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
@@ -21,12 +21,12 @@ class Folds:
     _THING = "folds"
     _HOW_TO_GET = "read_folds(FILE)"
 
-    images: tuple[str, ...]  # names of the images, no image twice
+    images: tuple[str, ...]  # distinct image names
     numbers: npt.NDArray[np.int64]  # (images,): the fold of each image, 0 or more
 
     def __post_init__(self) -> None:
         check_several(self.images, what="names of images")
-        unique_images(self.images, "the folds")
+        check_image_names(self.images, "the folds")
         check_type(np.ndarray, self.numbers, what="numbers of folds", fix="np.array(...)")
         check_shape(self.numbers, ("images",), what="the numbers of folds", kind="integers")
         check_length(self.numbers.size, len(self.images), things="numbers of folds", each="image")
@@ -49,16 +49,16 @@ class Folds:
 
     @cached_property
     def values(self) -> tuple[int, ...]:
-        """The numbers of the folds, in order."""
+        """Fold numbers, in order."""
         return tuple(np.unique(self.numbers).tolist())
 
     @cached_property
     def sizes(self) -> npt.NDArray[np.int64]:
-        """int64, shape (folds,): number of images in each fold."""
+        """Number of images in each fold; int64, shape (folds,)."""
         return np.unique(self.numbers, return_counts=True)[1]
 
     def images_of(self, fold: int) -> tuple[str, ...]:
-        """The held-out images of a fold."""
+        """Return the held-out images of a fold."""
         return self._where(self._is_in(fold))
 
     def held_out(self, fold: int) -> ImageSelection:
@@ -70,16 +70,16 @@ class Folds:
         return self._selection(~self._is_in(fold), f"training part of fold {fold}")
 
     def of(self, images: tuple[str, ...]) -> npt.NDArray[np.int64]:
-        """int64, shape (images,): the fold of each of some images, -1 of one that is in none."""
+        """Look up the fold of images by name; int64, shape (images,); -1 for images without a fold."""
         check_several(images, what="names of images")
         rows = join(images, self.images)
         return np.where(rows < 0, -1, self.numbers[rows])
 
-    def _selection(self, wanted: npt.NDArray[np.bool_], thing: str) -> ImageSelection:
-        return ImageSelection(self._where(wanted), self._where(~wanted), thing)
+    def _selection(self, mask: npt.NDArray[np.bool_], thing: str) -> ImageSelection:
+        return ImageSelection(self._where(mask), self._where(~mask), thing)
 
-    def _where(self, wanted: npt.NDArray[np.bool_]) -> tuple[str, ...]:
-        return tuple(self.images[row] for row in np.flatnonzero(wanted).tolist())
+    def _where(self, mask: npt.NDArray[np.bool_]) -> tuple[str, ...]:
+        return tuple(self.images[row] for row in np.flatnonzero(mask).tolist())
 
     def _is_in(self, fold: int) -> npt.NDArray[np.bool_]:
         if fold not in self.values:

@@ -1,4 +1,4 @@
-"""A hierarchy of classes: what each is a kind of."""
+"""A class hierarchy, from general to specific classes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,21 +8,21 @@ from reassess.core.classes import Classes
 from reassess.errors import DataError
 from reassess.text import composed
 
-_Node = str | int  # a class by its id, or what is no class by its name
+_Node = str | int  # the id of a class, or the name of a group that is not a class
 
 
 @dataclass(frozen=True)
 class Hierarchy:
-    """For each class in the hierarchy, the names on the way from the root to the class."""
+    """A class hierarchy: the path of names from the root to each class."""
 
     paths: Mapping[int, tuple[str, ...]]  # by class id: the names, the class itself last
-    further_parents: int = 0  # how many parents were left out, since only the first of each child counts
+    ignored_parents: int = 0  # number of ignored parents, since only the first parent of each child is used
 
     @classmethod
     def from_pairs(cls, pairs: Iterable[tuple[str, str]], classes: Classes) -> "Hierarchy":
-        """A hierarchy from children and their parents: classes, by wnid, name or id, or names of other things.
+        """Create a hierarchy from (child, parent) pairs: wnids, names or ids of classes, or names of groups.
 
-        Of several parents of a child the first counts. `DataError` if something is its own ancestor.
+        If a child has several parents, the first is used. `DataError` if a child is its own ancestor.
         """
         pairs = list(pairs)
         node_of = {text: _node(text, classes) for text in dict.fromkeys(chain.from_iterable(pairs))}
@@ -30,15 +30,15 @@ class Hierarchy:
         for text, node in node_of.items():
             names.setdefault(node, composed(text.strip()))
         parent: dict[_Node, _Node] = {}
-        further = set()
+        ignored = set()
         for child, above in pairs:
             if parent.setdefault(node_of[child], node_of[above]) != node_of[above]:
-                further.add((node_of[child], node_of[above]))
-        paths = {node: tuple(names[at] for at in _way(node, parent, names)) for node in names if isinstance(node, int)}
-        return cls(paths, len(further))
+                ignored.add((node_of[child], node_of[above]))
+        paths = {node: tuple(names[at] for at in _path(node, parent, names)) for node in names if isinstance(node, int)}
+        return cls(paths, len(ignored))
 
     def path(self, class_id: int) -> tuple[str, ...]:
-        """The names from the root to a class; none for a class that stands nowhere."""
+        """Return the names from the root to a class; empty if the class is not in the hierarchy."""
         return self.paths.get(class_id, ())
 
 
@@ -47,18 +47,18 @@ def _node(text: str, classes: Classes) -> _Node:
     return class_id if class_id >= 0 else composed(text.strip())
 
 
-def _way(node: _Node, parent: Mapping[_Node, _Node], names: Mapping[_Node, str]) -> Sequence[_Node]:
-    """The nodes from the root to one."""
-    way: list[_Node] = [node]
-    met = {node}
-    while (above := parent.get(way[-1])) is not None:
-        if above in met:
+def _path(node: _Node, parent: Mapping[_Node, _Node], names: Mapping[_Node, str]) -> Sequence[_Node]:
+    """The nodes from the root to a node."""
+    path: list[_Node] = [node]
+    visited = {node}
+    while (above := parent.get(path[-1])) is not None:
+        if above in visited:
             raise DataError(
                 "circle",
                 "hierarchy has a circle",
-                found=" is a ".join(names[at] for at in [*way[way.index(above) :], above]),
-                fix="leave out one of these rows of the hierarchy",
+                found=" is a ".join(names[at] for at in [*path[path.index(above) :], above]),
+                fix="remove one of these rows from the hierarchy",
             )
-        way.append(above)
-        met.add(above)
-    return way[::-1]
+        path.append(above)
+        visited.add(above)
+    return path[::-1]

@@ -1,8 +1,8 @@
-"""What identifies an image: from a file name to a key, and the join of two lists of images by key.
+"""Keys that identify images by file name, and joins of image lists by key.
 
-A name that holds ``ILSVRC2012_val_`` and 8 digits is that ImageNet validation image, whatever folder, suffix or
-extension it has. Any other name is its relative path, backslashes being slashes, unless a match by file name or by
-stem is asked for. An accent may be one character with its letter or one of its own (Unicode NFC and NFD).
+A name that contains ``ILSVRC2012_val_`` and 8 digits is this ImageNet validation image, with any folder, suffix or
+extension. Every other image is identified by its relative path, or by its file name or stem if the user chooses so.
+Backslashes equal slashes, and Unicode NFC equals NFD (an accent with its letter, or as a separate character).
 """
 
 import re
@@ -24,7 +24,7 @@ Match = Literal["path", "name", "stem"]
 MATCHES: tuple[Match, ...] = get_args(Match)
 WHOLE_PATH = Fix("join by the whole path ({match})", match='"path"')
 _VALIDATION_IMAGES = 50_000
-VALIDATION_PATTERN = "ILSVRC2012_val_[0-9]{8}"  # and no ninth digit after it
+VALIDATION_PATTERN = "ILSVRC2012_val_[0-9]{8}"  # a ninth digit must not follow
 
 _VALIDATION = re.compile(VALIDATION_PATTERN + "(?![0-9])")
 _SHORTENED: dict[str, Callable[[str], str]] = {
@@ -36,48 +36,48 @@ _SHORTENED: dict[str, Callable[[str], str]] = {
 
 @cache
 def validation_names() -> tuple[str, ...]:
-    """File names of the 50,000 ImageNet validation images, in validation order; they count from 1."""
+    """Return the file names of the 50,000 ImageNet validation images, in order; numbers start at 1."""
     return tuple(f"ILSVRC2012_val_{number:08d}.JPEG" for number in range(1, _VALIDATION_IMAGES + 1))
 
 
 def are_validation_images(names: Sequence[str]) -> bool:
-    """Whether all of some names, and at least one, are those of ImageNet validation images."""
+    """Return whether all names are ImageNet validation images, and there is at least one."""
     return _are_validation_images(tuple(names))
 
 
-@lru_cache(maxsize=8)  # asked of the same labels with every model
+@lru_cache(maxsize=8)  # called with the same labels for every model
 def _are_validation_images(names: tuple[str, ...]) -> bool:
     return bool(names) and all(_VALIDATION.fullmatch(key) for key in image_keys(names))
 
 
-def find_image(called: str, images: Sequence[str]) -> str:
-    """The image with a name, the end of a name, or the number at its end; without one, the text itself."""
-    if image_keys([called])[0] in set(image_keys(images)):
-        return called
-    ends = re.compile(rf"(^|[^0-9])0*{called}$" if called.isdecimal() else rf"(^|[\W_]){re.escape(called)}$")
+def find_image(text: str, images: Sequence[str]) -> str:
+    """Find an image by its name, the end of its name, or its number; by default return the text."""
+    if image_keys([text])[0] in set(image_keys(images)):
+        return text
+    ends = re.compile(rf"(^|[^0-9])0*{text}$" if text.isdecimal() else rf"(^|[\W_]){re.escape(text)}$")
     stems = (name[: -len(suffix)] if (suffix := PurePosixPath(name).suffix) else name for name in images)
-    found = [image for image, stem in zip(images, stems, strict=True) if ends.search(stem) or ends.search(image)]
-    if len(found) > 1:
+    matches = [image for image, stem in zip(images, stems, strict=True) if ends.search(stem) or ends.search(image)]
+    if len(matches) > 1:
         raise DataError(
             "ambiguous-image",
             "several images have this name",
-            where=called,
-            found=some(found),
-            fix="give more of the name",
+            where=text,
+            found=some(matches),
+            fix="write more of the name",
         )
-    return found[0] if found else called
+    return matches[0] if matches else text
 
 
 def numbering_mistake(names: Sequence[str]) -> str | None:
-    """How to fix names of ImageNet's validation images whose numbers are off by one; None if none is."""
+    """Return a fix if ImageNet validation names have numbers that are off by one; else None."""
     for number, step in ((0, "add 1 to"), (_VALIDATION_IMAGES + 1, "subtract 1 from")):
         if any(f"ILSVRC2012_val_{number:08d}" in name for name in names):
-            return f"ImageNet's validation images count from 1 to {_VALIDATION_IMAGES}: {step} the number in every name"
+            return f"ImageNet validation images count from 1 to {_VALIDATION_IMAGES}: {step} the number in every name"
     return None
 
 
 def image_keys(names: Sequence[str], match: Match = "path") -> tuple[str, ...]:
-    """The key that identifies each image."""
+    """Return the key that identifies each image."""
     if match not in _SHORTENED:
         check_known([match], MATCHES, thing="match of image names")
     try:
@@ -91,19 +91,19 @@ def image_keys(names: Sequence[str], match: Match = "path") -> tuple[str, ...]:
         ) from error
 
 
-@lru_cache(maxsize=8)  # the labels, the scores and the experts are joined with every model
+@lru_cache(maxsize=8)  # labels, scores and golden answers are joined with every model
 def _keys(names: tuple[str, ...], match: Match) -> tuple[str, ...]:
     search, shorten = _VALIDATION.search, _SHORTENED[match]
     keys = [number[0] if (number := search(name)) else shorten(name) for name in names]
     return tuple([key if key.isascii() else composed(key) for key in keys])
 
 
-@lru_cache(maxsize=8)  # the same images are checked wherever labels, scores or predictions are made of others
+@lru_cache(maxsize=8)  # labels, scores and predictions that are derived from others check the same images again
 def _first_repeat(keys: tuple[str, ...]) -> tuple[int, int] | None:
     return first_repeat(keys)
 
 
-@lru_cache(maxsize=4)  # curves join many small parts with the same labels
+@lru_cache(maxsize=4)  # curves join many small subsets with the same labels
 def _positions(keys: tuple[str, ...]) -> Mapping[str, int]:
     return {key: i for i, key in enumerate(keys)}
 
@@ -116,34 +116,34 @@ def join(
     where: str | None = "the predictions",
     known_where: str = "the label set",
 ) -> npt.NDArray[np.int64]:
-    """Position among `known` of each image of `names`, or -1 if it is missing."""
+    """Return the position in `known` of each image of `names`, or -1 if it is missing."""
     if match == "path" and tuple(names) == tuple(known):
         return np.arange(len(names))
-    wanted = image_keys(names, match)
-    _refuse_duplicates(names, wanted, match, where)
+    keys = image_keys(names, match)
+    _check_unique_keys(names, keys, match, where)
     known_keys = image_keys(known, match)
     if len(_positions(known_keys)) < len(known_keys):
-        _refuse_ambiguous(names, wanted, known, known_keys, match, known_where)
-    return _rows(wanted, known_keys).copy()
+        _check_unambiguous(names, keys, known, known_keys, match, known_where)
+    return _rows(keys, known_keys).copy()
 
 
-@lru_cache(maxsize=4)  # every model is joined with the same labels, scores and experts
-def _rows(wanted: tuple[str, ...], known: tuple[str, ...]) -> npt.NDArray[np.int64]:
-    return np.fromiter(map(_positions(known).get, wanted, repeat(-1)), np.int64, len(wanted))
+@lru_cache(maxsize=4)  # every model is joined with the same labels, scores and golden answers
+def _rows(keys: tuple[str, ...], known: tuple[str, ...]) -> npt.NDArray[np.int64]:
+    return np.fromiter(map(_positions(known).get, keys, repeat(-1)), np.int64, len(keys))
 
 
-def unique_images(names: Sequence[str], where: str) -> None:
-    """Raise `DataError` if a name is empty or no file can hold it, or two names are the same image."""
+def check_image_names(names: Sequence[str], where: str) -> None:
+    """Raise `DataError` if a name is empty or contains a lone surrogate, or two names are the same image."""
     if "" in names:
         raise DataError(
             "missing-value", "image name is empty", where=f"{where}, row {names.index('')}", fix="name every image"
         )
     keys = image_keys(names)
     check_text(names, what="the name of an image", where=where)
-    _refuse_duplicates(names, keys, "path", where)
+    _check_unique_keys(names, keys, "path", where)
 
 
-def _refuse_duplicates(names: Sequence[str], keys: Sequence[str], match: Match, where: str | None) -> None:
+def _check_unique_keys(names: Sequence[str], keys: Sequence[str], match: Match, where: str | None) -> None:
     repeat = _first_repeat(tuple(keys))
     if repeat is None:
         return
@@ -163,60 +163,63 @@ def _refuse_duplicates(names: Sequence[str], keys: Sequence[str], match: Match, 
     )
 
 
-def _refuse_ambiguous(
+def _check_unambiguous(
     names: Sequence[str],
-    wanted: Sequence[str],
+    keys: Sequence[str],
     known: Sequence[str],
     known_keys: Sequence[str],
     match: Match,
     where: str,
 ) -> None:
-    fits: dict[str, list[str]] = {}
+    names_by_key: dict[str, list[str]] = {}
     for name, key in zip(known, known_keys, strict=True):
-        fits.setdefault(key, []).append(name)
-    for name, key in zip(names, wanted, strict=True):
-        if len(fits.get(key, ())) > 1:
+        names_by_key.setdefault(key, []).append(name)
+    for name, key in zip(names, keys, strict=True):
+        if len(names_by_key.get(key, ())) > 1:
             raise DataError(
                 "ambiguous-image",
                 f"image {match} fits several images",
                 where=where,
-                found=f"{name} fits {some(fits[key])}",
+                found=f"{name} fits {some(names_by_key[key])}",
                 fix=WHOLE_PATH if match != "path" else "keep one entry for each image",
             )
 
 
 _Keys = Callable[[Sequence[str]], Sequence[str]]
 _SPELLINGS: Mapping[str, _Keys] = {
-    "except for capitals: use the same spelling": lambda names: [name.casefold() for name in names],
-    "if %20 and the like are read as characters: write the names as they are": lambda names: list(map(unquote, names)),
+    "ignoring case: use the same spelling": lambda names: [name.casefold() for name in names],
+    "if %20 and similar codes are decoded: write the names without codes": lambda names: list(map(unquote, names)),
 }
 
 
-def how_they_fit(
+def suggest_match(
     names: Iterable[str],
     known: Iterable[str],
     *,
-    lost: Sequence[str] | None = None,
+    missing: Sequence[str] | None = None,
     match: Match = "path",
     setting: str = "",
 ) -> Fix | None:
-    """How most of the names that are missing among the known ones would fit, as a fix; None if nothing helps."""
+    """Suggest a fix that would match most of the missing names with known names; None without a fix.
+
+    `missing` are the names that do not match yet; None: all names.
+    """
     names, known = (tuple(dict.fromkeys(image_keys(tuple(each)))) for each in (names, known))
-    lost = names if lost is None else image_keys(lost)
+    missing = names if missing is None else image_keys(missing)
     for other in MATCHES:
-        if other != match and (fits := _fits(names, known, lost, partial(image_keys, match=other))):
+        if other != match and (count := _count_matches(names, known, missing, partial(image_keys, match=other))):
             in_file = f', or "match": "{other}" in {setting}' if setting else ""
-            return Fix(f"{fits} by {other}: {{match}}{in_file}", match=f'"{other}"')
-    for words, spelled in _SPELLINGS.items():
-        if fits := _fits(names, known, lost, spelled):
-            return Fix(f"{fits} {words}")
+            return Fix(f"{count} by {other}: {{match}}{in_file}", match=f'"{other}"')
+    for words, keys_of in _SPELLINGS.items():
+        if count := _count_matches(names, known, missing, keys_of):
+            return Fix(f"{count} {words}")
     return None
 
 
-def _fits(names: Sequence[str], known: Sequence[str], lost: Sequence[str], keys_of: _Keys) -> str | None:
-    """How many of the lost names have the key of a known one, in words; None if too few, or if two share a key."""
-    there = set(keys_of(known))
-    n = sum(key in there for key in keys_of(lost))
-    if 2 * n <= len(lost) or len(there) < len(known) or len(set(keys_of(names))) < len(names):
+def _count_matches(names: Sequence[str], known: Sequence[str], missing: Sequence[str], keys_of: _Keys) -> str | None:
+    """How many missing names match known names, in words; None if at most half, or keys are not unique."""
+    known_keys = set(keys_of(known))
+    n = sum(key in known_keys for key in keys_of(missing))
+    if 2 * n <= len(missing) or len(known_keys) < len(known) or len(set(keys_of(names))) < len(names):
         return None
-    return "they fit" if n == len(lost) else f"{n:,} of {len(lost):,} fit"
+    return "they match" if n == len(missing) else f"{n:,} of {len(missing):,} match"

@@ -11,15 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_several, first_repeat
-from reassess.core.image_names import WHOLE_PATH, Match, how_they_fit, image_keys, unique_images
+from reassess.core.image_names import WHOLE_PATH, Match, check_image_names, image_keys, suggest_match
 from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.text import some
 
-TRAINING_PATTERN = r"^(n[0-9]{8}_[0-9]+)_n[0-9]{8}$"  # a stem of ImageNet's training images, the class at its end
+TRAINING_PATTERN = r"^(n[0-9]{8}_[0-9]+)_n[0-9]{8}$"  # stem of an ImageNet training image, with its class at the end
 
 
 def selection_keys(names: Sequence[str], match: Match) -> tuple[str, ...]:
-    """Key of each image of a dataset, as `image_keys`; a stem without a class (``_n01440764``) at its end."""
+    """Return image keys as `image_keys` does, but remove a class (``_n01440764``) at the end of a stem."""
     keys = image_keys(names, match)
     return tuple(re.sub(TRAINING_PATTERN, r"\1", key) for key in keys) if match == "stem" else keys
 
@@ -31,9 +31,9 @@ class ImageSelection:
     Parameters
     ----------
     images
-        The selected images, no image twice.
+        The selected images, without duplicates.
     others
-        Images that are known and not selected, such as images of other folds. None: all others need not be known.
+        Images that are known but not selected, such as images of other folds. None: all other images are accepted.
     thing
         Name of the selection in messages, after "the".
 
@@ -59,7 +59,7 @@ class ImageSelection:
             check_several(self.others, what="names of images")
         if not self.images:
             raise DataError("empty", "selection is empty", where=f"the {self.thing}")
-        unique_images((*self.images, *(self.others or ())), f"the {self.thing}")
+        check_image_names((*self.images, *(self.others or ())), f"the {self.thing}")
 
     def __len__(self) -> int:
         return len(self.images)
@@ -71,21 +71,21 @@ class ImageSelection:
     def rows(
         self, names: Sequence[str], *, match: Match = "path", ignore_unknown: bool = False
     ) -> npt.NDArray[np.int64]:
-        """Positions of the selected images among the names of a dataset, in its order; int64.
+        """Find the selected images in a dataset; return their rows in the order of the dataset; int64.
 
         Parameters
         ----------
         names
-            The name of each image of the dataset.
+            Names of the dataset's images.
         match
-            Which part of a name identifies an image. By stem, ``n01440764_10026_n01440764`` is ``n01440764_10026``.
+            The part of a name that identifies an image. By stem, ``n01440764_10026_n01440764`` is ``n01440764_10026``.
         ignore_unknown
-            Leave out images that the selection does not know, where it knows `others`, instead of stopping.
+            Skip unknown images instead of stopping. If `others` is None, no image is unknown.
         """
-        found = self.find(names, match=match, ignore_unknown=ignore_unknown)
-        rows = np.flatnonzero(found >= 0)
-        self._refuse_none(rows, names, match)
-        if again := first_repeat(found[rows].tolist()):
+        positions = self.find(names, match=match, ignore_unknown=ignore_unknown)
+        rows = np.flatnonzero(positions >= 0)
+        self._check_not_empty(rows, names, match)
+        if again := first_repeat(positions[rows].tolist()):
             before, after = (names[rows[position]] for position in again)
             raise DataError(
                 "ambiguous-image",
@@ -98,30 +98,30 @@ class ImageSelection:
     def find(
         self, names: Sequence[str], *, match: Match = "path", ignore_unknown: bool = False
     ) -> npt.NDArray[np.int64]:
-        """Positions of names among the selected images, -1 if a name is not selected; int64, shape (names,).
+        """Return the position of each name in the selection, -1 if not selected; int64, shape (names,).
 
-        Arguments as for `rows`; a name may be listed twice, and none may be selected.
+        Arguments as for `rows`. A name may be listed twice, and the result may contain only -1.
         """
         check_several(names, what="names of images")
-        found = self._found(names, match)
-        if self.others is not None and not ignore_unknown and (found < -1).any():
-            raise self._unknown([names[row] for row in np.flatnonzero(found < -1).tolist()], len(names), match)
-        return np.maximum(found, -1)
+        positions = self._find(names, match)
+        if self.others is not None and not ignore_unknown and (positions < -1).any():
+            raise self._unknown([names[row] for row in np.flatnonzero(positions < -1).tolist()], len(names), match)
+        return np.maximum(positions, -1)
 
     def unexpected(self, names: Sequence[str], *, match: Match = "path") -> tuple[str, ...]:
-        """The images of a dataset that are neither selected nor known as others; none if others need not be known."""
+        """Return the images of a dataset that are neither selected nor in `others`; empty if that is None."""
         if self.others is None:
             return ()
-        return tuple(names[row] for row in np.flatnonzero(self._found(names, match) < -1).tolist())
+        return tuple(names[row] for row in np.flatnonzero(self._find(names, match) < -1).tolist())
 
     def missing(self, names: Sequence[str], *, match: Match = "path") -> tuple[str, ...]:
-        """The selected images that are missing from a dataset."""
-        there = set(selection_keys(names, match))
+        """Return the selected images that are missing from a dataset."""
+        dataset_keys = set(selection_keys(names, match))
         keys = selection_keys(self.images, match)
-        return tuple(name for name, key in zip(self.images, keys, strict=True) if key not in there)
+        return tuple(name for name, key in zip(self.images, keys, strict=True) if key not in dataset_keys)
 
     def positions(self, match: Match) -> Mapping[str, int]:
-        """Position among the selected images by key, -1 for the others; `DataError` if two keys are equal."""
+        """Map keys to positions in the selection, -1 for `others`; `DataError` if two keys are equal."""
         if match not in self._positions:
             names = (*self.images, *(self.others or ()))
             keys = selection_keys(names, match)
@@ -136,8 +136,8 @@ class ImageSelection:
             self._positions[match] = {key: row if row < selected else -1 for row, key in enumerate(keys)}
         return self._positions[match]
 
-    def _found(self, names: Sequence[str], match: Match) -> npt.NDArray[np.int64]:
-        """As `find`, and -2 of one that is neither selected nor among the others."""
+    def _find(self, names: Sequence[str], match: Match) -> npt.NDArray[np.int64]:
+        """As `find`, but -2 for names that are neither selected nor in `others`."""
         keys = selection_keys(names, match)
         return np.fromiter(map(self.positions(match).get, keys, repeat(-2)), np.int64, len(keys))
 
@@ -154,26 +154,26 @@ class ImageSelection:
             found=some(names, most=3),
             fix=Fix.join(
                 "; or ",
-                how_they_fit(names, known, match=match) or "check the names",
-                Fix("do not use such images: {ignore_unknown}", ignore_unknown=True),
+                suggest_match(names, known, match=match) or "correct the names",
+                Fix("skip such images: {ignore_unknown}", ignore_unknown=True),
             ),
         )
 
-    def _refuse_none(self, rows: npt.NDArray[np.int64], names: Sequence[str], match: Match) -> None:
+    def _check_not_empty(self, rows: npt.NDArray[np.int64], names: Sequence[str], match: Match) -> None:
         if rows.size:
             return
-        fits = how_they_fit(self.images, names, match=match) if names else None
+        fix = suggest_match(self.images, names, match=match) if names else None
         raise DataError(
             "nothing-in-common",
             f"no image of the dataset is in the {self.thing}",
             allowed=f"names such as {some(self.images, most=2)}",
             found=some(names, most=2) or "no image",
-            fix=fits or "give a dataset of the training images",
+            fix=fix or "use a dataset with the training images",
         )
 
 
 def warn_missing(names: Sequence[str], selection: ImageSelection, match: Match, *, depth: int) -> int:
-    """Warn about selected images missing from a dataset; return their number."""
+    """Warn about selected images that are missing from a dataset; return their number."""
     missing = selection.missing(names, match=match)
     if missing:
         text = f"{len(missing):,} of the {len(selection):,} images in the {selection.thing} are not in the dataset"
@@ -182,7 +182,7 @@ def warn_missing(names: Sequence[str], selection: ImageSelection, match: Match, 
 
 
 def warn_unexpected(names: Sequence[str], selection: ImageSelection, match: Match, *, depth: int) -> None:
-    """Warn about images of a dataset that the selection does not know, which are not used."""
+    """Warn about images of a dataset that are unknown to the selection, and not used."""
     unknown = selection.unexpected(names, match=match)
     if unknown:
         text = f"{len(unknown):,} of {len(names):,} images are unknown to the {selection.thing} and not used"

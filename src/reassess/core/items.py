@@ -1,4 +1,4 @@
-"""What was voted on: (image, class) questions, or plain items known by an id; and how two lists of them are joined."""
+"""Items of votes: (image, class) questions, or plain items with ids; and joins of item lists."""
 
 import re
 from collections.abc import Iterable
@@ -12,37 +12,37 @@ from reassess.core.questions import Questions
 from reassess.errors import DataError
 
 Id = str | int
-Items = Questions | tuple[Id, ...] | range  # a range: plain items that are numbered, millions of them at no cost
+Items = Questions | tuple[Id, ...] | range  # a range: numbered plain items, millions of them without memory
 
 _NUMBER = re.compile("0|-?[1-9][0-9]{0,17}")  # 18 digits always fit into int64
 
 
 def normal_id(text: str) -> Id:
-    """An id read from text: a number if the text is how that number is written, else the text. So 007 is not 7."""
+    """Parse an id: an int if the text is its usual notation, else the text; so 007 is not 7."""
     return int(text) if _NUMBER.fullmatch(text) else text
 
 
 def normal_ids(texts: Iterable[str]) -> tuple[Id, ...]:
-    """The ids of a column of texts, as `normal_id` gives each."""
+    """Parse a column of ids, each as by `normal_id`."""
     return tuple([int(text) if _NUMBER.fullmatch(text) else text for text in texts])
 
 
 def as_questions(items: Items, *, what: str = "the votes") -> Questions:
-    """The items if they are questions, else `DataError`; `what` is on them."""
+    """Return the items if they are questions, else raise `DataError`; `what` is for the message."""
     if not isinstance(items, Questions):
         raise DataError(
-            "not-on-questions", f"{what} are not on (image, class) questions", fix="give the columns image and class"
+            "not-on-questions", f"{what} are not on (image, class) questions", fix="add the columns image and class"
         )
     return items
 
 
 def describe(items: Items, row: int) -> str:
-    """An item in words, for messages."""
+    """Describe an item for messages."""
     return items.at(row) if isinstance(items, Questions) else f"item {items[row]}"
 
 
 def take_items(items: Items, rows: npt.NDArray[np.integer]) -> Items:
-    """The items at some rows, in that order; of questions, only the images that they need."""
+    """Select items by row, in the order of `rows`; images without questions are dropped."""
     if not isinstance(items, Questions):
         return tuple(items[row] for row in rows.tolist())
     used, image_ids = np.unique(items.image_ids[rows], return_inverse=True)
@@ -51,16 +51,16 @@ def take_items(items: Items, rows: npt.NDArray[np.integer]) -> Items:
 
 
 def find_items(known: Items, wanted: Items) -> npt.NDArray[np.int64]:
-    """Position among `known` of each of `wanted`, -1 for one that is missing."""
+    """Return the position in `known` of each item of `wanted`, -1 if it is missing."""
     if isinstance(known, Questions) and isinstance(wanted, Questions):
-        known, wanted = _in_one_list(known, wanted)
+        known, wanted = _align_questions(known, wanted)
         image_rows = known.rows_of(wanted.images)[wanted.image_ids] if len(wanted) else np.empty(0, np.int64)
         return known.find(image_rows, wanted.class_ids)
     if isinstance(known, Questions) or isinstance(wanted, Questions):
         raise DataError(
             "different-votes",
             "votes on (image, class) questions and votes on other items cannot be joined",
-            fix="give both tables the columns image and class, or both the column item",
+            fix="use the columns image and class in both tables, or the column item in both",
         )
     position = {name: row for row, name in enumerate(known)}
     return np.fromiter((position.get(name, -1) for name in wanted), np.int64, len(wanted))
@@ -69,9 +69,12 @@ def find_items(known: Items, wanted: Items) -> npt.NDArray[np.int64]:
 def unite_items(
     first: Items, second: Items, *, rows: npt.NDArray[np.int64] | None = None
 ) -> tuple[Items, npt.NDArray[np.int64]]:
-    """All items of `first`, then those new in `second`, and the position of each of `second`; `rows` may be known."""
+    """Append the new items of `second` to `first`; return all items, and the position of each of `second`.
+
+    `rows` is the result of ``find_items(first, second)``, if already computed.
+    """
     if isinstance(first, Questions) and isinstance(second, Questions):
-        first, second = _in_one_list(first, second)
+        first, second = _align_questions(first, second)
     rows = find_items(first, second) if rows is None else rows
     new = np.flatnonzero(rows < 0)
     if not new.size:
@@ -83,8 +86,8 @@ def unite_items(
     return (*first, *cast("tuple[Id, ...]", added)), rows
 
 
-def _in_one_list(first: Questions, second: Questions) -> tuple[Questions, Questions]:
-    """Both in one list of classes."""
+def _align_questions(first: Questions, second: Questions) -> tuple[Questions, Questions]:
+    """Both in one class list."""
     classes = first.classes.unite(second.classes)
     return first.in_classes(classes), second.in_classes(classes)
 

@@ -1,4 +1,4 @@
-"""The set of valid classes of each image."""
+"""Label sets: the valid classes of each image."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
@@ -12,34 +12,34 @@ import numpy.typing as npt
 
 from reassess.core.checks import check_length, check_range, check_several
 from reassess.core.classes import UNLISTED, Classes
-from reassess.core.image_names import image_keys, unique_images
+from reassess.core.image_names import check_image_names, image_keys
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze, runs
 from reassess.text import counted
 
-UNNAMED = "reassessed"  # what label sets without a name are called
-_NO_NAMES = ("", "labels")
-_ORIGINAL = "original"  # what tables call the original labels
+UNNAMED = "reassessed"  # title of label sets without a name
+_NO_NAMES = ("", "labels")  # "labels" is the usual name of a file, which says nothing
+_ORIGINAL = "original"  # title of the original labels in tables
 
 
 @dataclass(frozen=True, eq=False)
 class LabelSets:
-    """For each rated image the set of its valid classes, possibly empty; an image that is not here is unrated.
+    """The set of valid classes, possibly empty, of each rated image; all other images are unrated.
 
-    Original labels are label sets of one class each.
+    Original labels are label sets with one class per image.
 
     Parameters
     ----------
     images
-        Names of the rated images, no image twice.
+        Names of the rated images, without duplicates.
     indptr
         int64, shape (images + 1,): the classes of image i are ``indices[indptr[i]:indptr[i + 1]]``.
     indices
-        int32, shape (labels,): class ids, 0-based, ascending within an image, none twice.
+        int32, shape (labels,): class ids, 0-based, strictly ascending within an image.
     classes
         The classes of the benchmark.
     name
-        What the label sets are called, such as ReaL; tables and charts show it as `title`.
+        Name of the label sets, such as ReaL; tables and charts show it as `title`.
 
     Raises
     ------
@@ -62,7 +62,7 @@ class LabelSets:
     """
 
     _THING = "label sets"
-    _HOW_TO_GET = "read_labels(FILE), or the judging of reviews"
+    _HOW_TO_GET = "read_labels(FILE), or evaluation_labels of MultiLabels"
 
     images: tuple[str, ...]
     indptr: npt.NDArray[np.int64]
@@ -71,7 +71,7 @@ class LabelSets:
     name: str = ""
 
     def __post_init__(self) -> None:
-        unique_images(self.images, "the label set")
+        check_image_names(self.images, "the label set")
         self._check_ids()
         freeze(self, "indptr", "indices")
 
@@ -79,7 +79,7 @@ class LabelSets:
     def from_lists(
         cls, images: Sequence[str], lists: Iterable[Sequence[int]], classes: Classes | None = None, *, name: str = ""
     ) -> "LabelSets":
-        """Label sets from one list of class ids an image, in any order within the list."""
+        """Create label sets from one list of class ids per image, in any order within a list."""
         check_several(images, what="names of images")
         flat: list[int] = []
         ends = [0]
@@ -89,19 +89,17 @@ class LabelSets:
         check_length(len(ends) - 1, len(images), things="lists of classes", each="image")
         indptr = np.array(ends, np.int64)
 
-        def image_of(place: int) -> str:
-            return f"image {images[int(np.searchsorted(indptr, place, 'right')) - 1]}"
+        def image_of(position: int) -> str:
+            return f"image {images[int(np.searchsorted(indptr, position, 'right')) - 1]}"
 
-        other = {kind for kind in set(map(type, flat)) if kind is bool or not issubclass(kind, int | np.integer)}
-        if other:
-            place = next(place for place, class_id in enumerate(flat) if type(class_id) in other)
-            raise DataError(
-                "wrong-type", "class id is not a whole number", where=image_of(place), found=repr(flat[place])
-            )
+        wrong_types = {kind for kind in set(map(type, flat)) if kind is bool or not issubclass(kind, int | np.integer)}
+        if wrong_types:
+            row = next(row for row, class_id in enumerate(flat) if type(class_id) in wrong_types)
+            raise DataError("wrong-type", "class id is not a whole number", where=image_of(row), found=repr(flat[row]))
         classes = classes or UNLISTED
         if flat and not (min(flat) >= 0 and max(flat) <= classes.largest_id):
-            place = next(place for place, class_id in enumerate(flat) if not 0 <= class_id <= classes.largest_id)
-            check_range(flat[place], 0, classes.largest_id, what="class id", where=image_of(place))
+            row = next(row for row, class_id in enumerate(flat) if not 0 <= class_id <= classes.largest_id)
+            check_range(flat[row], 0, classes.largest_id, what="class id", where=image_of(row))
         indices = np.array(flat, np.int32)
         indices = indices[np.lexsort((indices, np.repeat(np.arange(len(images)), np.diff(indptr))))]
         return cls(images=tuple(images), indptr=indptr, indices=indices, classes=classes, name=name)
@@ -116,7 +114,7 @@ class LabelSets:
         *,
         name: str = "",
     ) -> "LabelSets":
-        """Label sets from (image, class) pairs in any order; an image without a pair has the empty set."""
+        """Create label sets from (image, class) pairs in any order; an image without pairs has an empty set."""
         check_several(images, what="names of images")
         classes = classes or UNLISTED
         check_range(
@@ -132,15 +130,15 @@ class LabelSets:
         return len(self.images)
 
     def __getitem__(self, image: str) -> tuple[int, ...] | None:
-        """The valid classes of an image: ids, () if it was rated and has none, None if it is unrated.
+        """Return the ids of an image's valid classes; () if it has no valid class, None if it is unrated.
 
-        ImageNet's validation images are known by number, in whatever spelling.
+        ImageNet validation images are identified by their number, in any spelling.
         """
         row = self.find([image])[0]
         return None if row < 0 else tuple(self.indices[self.indptr[row] : self.indptr[row + 1]].tolist())
 
     def find(self, images: Sequence[str]) -> npt.NDArray[np.int64]:
-        """Position of each image, -1 for one that is unrated; int64, shape (images,). Images may repeat.
+        """Return the position of each image, -1 if it is unrated; int64, shape (images,).
 
         >>> LabelSets.from_lists(["a.png", "b.png"], [[0], []]).find(["b.png", "c.png", "b.png"])
         array([ 1, -1,  1])
@@ -153,62 +151,62 @@ class LabelSets:
 
     @property
     def title(self) -> str:
-        """What tables and charts call them: their name, or "reassessed"; in quotes if that is "original".
+        """Title in tables and charts: the name, or "reassessed" without a name.
 
-        There "original" alone stands for the original labels; and of a file the name "labels" says nothing.
+        The name "original" gets quotes, since "original" means the original labels there.
         """
         if self.name == _ORIGINAL:
             return f'"{self.name}"'
         return UNNAMED if self.name in _NO_NAMES else self.name
 
     @property
-    def judging(self) -> "LabelSets":
-        """The label sets that judge a model, as for `MultiLabels`: these."""
+    def evaluation_labels(self) -> "LabelSets":
+        """The labels to evaluate models with: these, as opposed to `MultiLabels.evaluation_labels`."""
         return self
 
     @cached_property
     def sizes(self) -> npt.NDArray[np.int64]:
-        """Number of valid classes of each image, int64, shape (images,)."""
+        """Number of valid classes of each image; int64, shape (images,)."""
         sizes = np.diff(self.indptr)
         sizes.flags.writeable = False
         return np.asarray(sizes)
 
     @property
     def empty_images(self) -> int:
-        """Number of images that were rated and have no valid class."""
+        """Number of rated images without a valid class."""
         return int(np.count_nonzero(self.sizes == 0))
 
     @property
     def image_ids(self) -> npt.NDArray[np.int64]:
-        """Position of the image of each label, int64, shape (labels,)."""
+        """Position of the image of each label; int64, shape (labels,)."""
         return np.repeat(np.arange(len(self)), self.sizes)
 
     def of_rows(self, rows: npt.NDArray[np.integer[Any]]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-        """The valid classes of some images, one after another, and how many each has."""
+        """Return the concatenated valid classes of some images, and their number for each image."""
         sizes = self.sizes[rows]
         return self.indices[runs(self.indptr[rows], sizes)], sizes
 
     def in_classes(self, classes: Classes) -> "LabelSets":
-        """The same label sets in another list of classes: by wnid or name where there are such, else by id.
+        """Convert to another class list: by wnid or name if known, else by id.
 
-        `DataError` if a class is not in the other list, or if one side names the classes and the other numbers them.
+        `DataError` if a class is missing from the other list, or if one list has only names and the other only ids.
         """
         indices, classes = self.classes.move(self.indices, classes)
         if indices is self.indices and classes == self.classes:
             return self
         if indices is self.indices:
-            same = copy(self)  # with all that was worked out from the ids
-            object.__setattr__(same, "classes", classes)
-            same._check_range()
-            return same
+            result = copy(self)  # keeps properties that were computed from the ids
+            object.__setattr__(result, "classes", classes)
+            result._check_range()
+            return result
         return LabelSets.from_pairs(self.images, self.image_ids, indices, classes, name=self.name)
 
-    def renamed(self, images: Sequence[str]) -> "LabelSets":
-        """The same label sets with other names for the images, one for each."""
+    def with_images(self, images: Sequence[str]) -> "LabelSets":
+        """Replace the names of all images."""
         return self if tuple(images) == self.images else replace(self, images=tuple(images))
 
     def sets(self) -> Mapping[str, frozenset[int]]:
-        """The set of each image by name; handy for comparing two label sets whatever their order."""
+        """Return the set of each image by name, to compare label sets in different orders."""
         flat, starts = self.indices.tolist(), self.indptr.tolist()
         return {name: frozenset(flat[starts[row] : starts[row + 1]]) for row, name in enumerate(self.images)}
 
@@ -264,5 +262,5 @@ def check_original(original: LabelSets) -> None:
             where=f"image {original.images[row]}",
             allowed="one class",
             found=counted(int(original.sizes[row]), "class", "classes"),
-            fix="give each image the one class that it had, or leave the image out",
+            fix="write the one original class of the image, or remove the image",
         )

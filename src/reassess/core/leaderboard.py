@@ -1,6 +1,6 @@
-"""Leaderboards: the accuracy of many models by original labels and by reassessed ones, in percent as they are printed.
+"""Leaderboards: accuracies of many models by original and by reassessed labels, in percent.
 
-Ranks begin at 1, the best; equals share the rank that is 1 and the number of those that are better.
+Rank 1 is the best. Equal accuracies share a rank: 1 + the number of better models.
 """
 
 import re
@@ -17,7 +17,7 @@ from reassess.errors import DataError
 from reassess.numeric.arrays import ranks
 from reassess.text import Listed, Shown, percentage
 
-_FIRST_WORD = re.compile(r"[^\W\d_]+(?=[^/\\]*$)")  # the first word, letters alone, after the last slash
+_FIRST_WORD = re.compile(r"[^\W\d_]+(?=[^/\\]*$)")  # the first word (only letters) after the last slash
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class LeaderboardRow:
     real
         Top-1 accuracy by the reassessed labels, in percent.
     image_size
-        Side of the images that the model was shown, in pixels; None if unknown.
+        Side of the model's input images, in pixels; None if unknown.
     parameters
         Number of its parameters, in millions; None if unknown.
 
@@ -66,20 +66,20 @@ class LeaderboardRow:
         return self.model if self.image_size is None else f"{self.model} at {self.image_size}"
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return the object in JSON documents."""
         return dict(vars(self))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Leaderboard(Shown):
-    """Models with two accuracies each."""
+    """Models with their accuracy by original and by reassessed labels."""
 
-    entries: tuple[LeaderboardRow, ...]  # in any order; a model may stand there once for each image size
-    rows_dropped: dict[str, int] = field(default_factory=dict)  # how many rows of files were left out, by the reason
-    # What it finds first in the name of a model, or its first group there, is the model's family. A model in whose name
-    # it finds nothing is a family of its own.
+    entries: tuple[LeaderboardRow, ...]  # in any order; a model may have one row for each image size
+    rows_dropped: dict[str, int] = field(default_factory=dict)  # number of dropped rows of files, by reason
+    # The first match in a model's name, or its first group, is the model's family. A model whose name does not match is
+    # a family of its own.
     family: re.Pattern[str] = _FIRST_WORD
-    label_set: str = "ReaL"  # what the reassessed labels are called
+    label_set: str = "ReaL"  # name of the reassessed labels
 
     def __post_init__(self) -> None:
         if not self.entries:
@@ -115,13 +115,13 @@ class Leaderboard(Shown):
 
     @cached_property
     def real(self) -> npt.NDArray[np.float64]:
-        """Re-assessed accuracy of each row, in percent; float64, shape (rows,)."""
+        """Reassessed accuracy of each row, in percent; float64, shape (rows,)."""
         return np.array([entry.real for entry in self.entries], np.float64)
 
     @cached_property
     def model_ids(self) -> npt.NDArray[np.int64]:
-        """Number of the model of each row, whatever the image size; int64, shape (rows,)."""
-        return _numbered(entry.model for entry in self.entries)
+        """Model id of each row, the same for all image sizes; int64, shape (rows,)."""
+        return _number(entry.model for entry in self.entries)
 
     @property
     def models(self) -> int:
@@ -131,26 +131,26 @@ class Leaderboard(Shown):
     @cached_property
     def families(self) -> tuple[str, ...]:
         """The family of each row's model."""
-        return tuple(self._found(entry.model) or entry.model for entry in self.entries)
+        return tuple(self._find_family(entry.model) or entry.model for entry in self.entries)
 
     @cached_property
     def family_ids(self) -> npt.NDArray[np.int64]:
-        """Number of the family of each row; int64, shape (rows,)."""
-        return _numbered(self.families)
+        """Family id of each row; int64, shape (rows,)."""
+        return _number(self.families)
 
     @property
     def without_family(self) -> int:
-        """Number of models in whose names `family` finds nothing."""
-        return sum(not self._found(model) for model in {entry.model for entry in self.entries})
+        """Number of models whose names do not match `family`."""
+        return sum(not self._find_family(model) for model in {entry.model for entry in self.entries})
 
     @property
-    def first_group_is_empty(self) -> bool:
-        """Whether `family` finds something in the name of a model, and its first group there finds nothing."""
-        return any(self.family.search(entry.model) and not self._found(entry.model) for entry in self.entries)
+    def has_empty_family(self) -> bool:
+        """Whether a model's name matches `family`, but its first group is empty."""
+        return any(self.family.search(entry.model) and not self._find_family(entry.model) for entry in self.entries)
 
-    def _found(self, model: str) -> str | None:
-        found = self.family.search(model)
-        return None if found is None else found[min(1, self.family.groups)]
+    def _find_family(self, model: str) -> str | None:
+        match = self.family.search(model)
+        return None if match is None else match[min(1, self.family.groups)]
 
     @property
     def original_ranks(self) -> npt.NDArray[np.int64]:
@@ -164,17 +164,17 @@ class Leaderboard(Shown):
 
     @property
     def rises(self) -> npt.NDArray[np.int64]:
-        """By how many places each row is better reassessed than by original accuracy; int64, shape (rows,)."""
+        """Rank by original minus rank by reassessed accuracy, of each row; int64, shape (rows,)."""
         return self.original_ranks - self.real_ranks
 
     @property
     def best_first(self) -> list[int]:
-        """Rows by reassessed accuracy, the best first; then by original accuracy, and by name."""
+        """Rows, the highest reassessed accuracy first; ties by original accuracy, then by name."""
         keys = [(-entry.real, -entry.original, str(entry)) for entry in self.entries]
         return sorted(range(len(self)), key=keys.__getitem__)
 
 
-def _numbered(names: Iterable[str]) -> npt.NDArray[np.int64]:
-    """A number for each name, from 0 in the order in which they come; int64, shape (names,)."""
+def _number(names: Iterable[str]) -> npt.NDArray[np.int64]:
+    """Ids of names, from 0 in the order of first occurrence; int64, shape (names,)."""
     numbers: dict[str, int] = {}
     return np.array([numbers.setdefault(name, len(numbers)) for name in names], np.int64)

@@ -1,4 +1,4 @@
-"""Label sets that also say which classes are unclear or wrong, and which images are bad."""
+"""Multi-labels: valid, unclear and wrong classes of each image, and problematic images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,25 +14,25 @@ from reassess.numeric.arrays import freeze, pair_keys
 
 @dataclass(frozen=True, eq=False)
 class MultiLabels:
-    """What reviewers said of each image.
+    """Reviewers' judgments of each image: its valid, unclear and wrong classes.
 
     Parameters
     ----------
     valid, unclear, wrong
-        Label sets of the same images in the same order: classes that are valid, on which the reviewers did not agree,
-        and that are not valid. A class is in at most one of them.
+        Label sets of the same images in the same order: valid classes, classes that the reviewers disagreed about, and
+        invalid classes. A class is in at most one of the three sets of an image.
     problematic
-        bool, shape (images,): images that should not judge a model.
+        bool, shape (images,): images that should not be used to evaluate models.
     complete
-        Whether a class in none of the sets may be taken as not valid. False where the reviewers were asked about some
-        classes alone: such sets can be set beside others, and judge no model.
+        Whether classes in none of the sets are invalid. False if the reviewers judged only some classes: such sets can
+        be compared with other label sets, but not be used to evaluate models.
     name
-        What they are called; `judging` is called so too.
+        Name of the labels, also of `evaluation_labels`.
 
     Raises
     ------
     DataError
-        The four are not of the same images, or a class of an image is in two of the sets.
+        The images of the four differ, or a class of an image is in two sets.
 
     Examples
     --------
@@ -79,8 +79,11 @@ class MultiLabels:
         return self.valid.images
 
     @property
-    def judging(self) -> LabelSets:
-        """The valid classes, which judge a model; none of a problematic image. `DataError` if sets are not complete."""
+    def evaluation_labels(self) -> LabelSets:
+        """The labels to evaluate models with: valid classes, but empty sets for problematic images.
+
+        `DataError` if the sets are not complete.
+        """
         if not self.complete:
             raise DataError(
                 "incomplete-review",
@@ -95,21 +98,22 @@ class MultiLabels:
         ids, classes = self.valid.indices[good], self.valid.classes
         return LabelSets.from_pairs(self.valid.images, rows[good], ids, classes, name=self.name)
 
-    def renamed(self, images: Sequence[str]) -> "MultiLabels":
-        """The same with other names for the images, one for each."""
-        return replace(self, **{kind: getattr(self, kind).renamed(images) for kind in ("valid", "unclear", "wrong")})
+    def with_images(self, images: Sequence[str]) -> "MultiLabels":
+        """Replace the names of all images."""
+        parts = {kind: getattr(self, kind).with_images(images) for kind in ("valid", "unclear", "wrong")}
+        return replace(self, **parts)
 
     def in_classes(self, classes: Classes) -> "MultiLabels":
-        """The same in another list of classes; as `LabelSets.in_classes`."""
+        """Convert to another class list, as `LabelSets.in_classes`."""
         parts = {kind: getattr(self, kind).in_classes(classes) for kind in ("valid", "unclear", "wrong")}
         return replace(self, **parts)
 
     def __repr__(self) -> str:
         labels = f"{self.valid.indices.size:,} valid labels, {self.unclear.indices.size:,} unclear"
-        others = f"{self.wrong.indices.size:,} wrong, {np.count_nonzero(self.problematic):,} problematic images"
-        return f"MultiLabels({len(self):,} images, {labels}, {others})"
+        rest = f"{self.wrong.indices.size:,} wrong, {np.count_nonzero(self.problematic):,} problematic images"
+        return f"MultiLabels({len(self):,} images, {labels}, {rest})"
 
 
 def label_keys(labels: LabelSets) -> npt.NDArray[np.int64]:
-    """One number for each image and class of it; int64, shape (labels,)."""
+    """Encode each (image, class) label as a number; int64, shape (labels,)."""
     return pair_keys(labels.image_ids, labels.indices)

@@ -1,4 +1,4 @@
-"""What one model said of a set of images: the best class ids, or a score for every class."""
+"""Predictions of a model for a set of images: the best class ids, or a score for each class."""
 
 from __future__ import annotations
 
@@ -13,46 +13,46 @@ import numpy.typing as npt
 from reassess.core.checks import check_length, check_range, check_several, check_shape
 from reassess.core.class_names import UnknownClasses
 from reassess.core.classes import UNLISTED, Classes
-from reassess.core.image_names import unique_images
+from reassess.core.image_names import check_image_names
 from reassess.errors import DataError
 from reassess.numeric.arrays import as_array, as_floats, as_scores, infinity_bits
 
 _BLOCK = 1024
 _NONE_UNKNOWN = UnknownClasses()
-MOST_IDS = 20  # an integer array with more columns is not a list of the best classes
+MOST_IDS = 20  # an integer array with more columns does not list the best classes
 
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """A model's outputs: either `ids` or `scores` is given.
+    """A model's predictions: either `ids` or `scores`.
 
     Parameters
     ----------
     ids
-        int32, shape (N, k), k <= 20: the best outputs, best first; -1 for a prediction that is no class, which takes up
-        its place and is wrong.
+        int32, shape (N, k), k <= 20: the best outputs of each image, best first. -1 is an unknown class: it keeps its
+        rank and is wrong.
     scores
-        float16, float32, float64, shape (N, outputs): a higher score ranks first, equal scores by class id; or the
-        bits of bfloat16 as int16. May be memory-mapped; it is never copied whole.
+        float16, float32 or float64, shape (N, outputs), or the bits of bfloat16 as int16. The highest score ranks
+        first, ties by class id. The array may be memory-mapped, and is never copied as a whole.
     images
-        Name of the image of each row, or None where rows are known by position alone.
+        Image name of each row; None if rows are identified by position only.
     columns
-        int64, shape (outputs,): class id of each output, -1 for an output that is left out of the ranking; None if
-        output and class are the same.
+        int64, shape (outputs,): class id of each output, -1 for an output that is ignored; None if output and class id
+        are equal.
     detected
-        What was found in the file and decided about it, in one line.
+        What was detected in the file and how it is read, in one line.
     unknown_classes
-        What was predicted by names that no class has.
+        Predictions of unknown class names.
     classes
-        The classes that the ids, or the outputs, are those of. Without names in it, scores are taken as those of all
-        classes of whatever they are judged by, in the order of its list.
+        The class list of the ids or outputs. If it has no names, the outputs are all classes of the labels that the
+        predictions are compared with, in the order of that list.
     by_name
-        Whether they name their classes; else they number them.
+        Whether the file has class names instead of ids.
 
     Raises
     ------
     DataError
-        Shapes or types are not as above, an image is named twice, or a row holds a class twice.
+        A shape or type differs from the above, an image is listed twice, or a row contains a class twice.
 
     Examples
     --------
@@ -78,9 +78,9 @@ class Predictions:
             )
         if self.images is not None:
             check_length(len(self.images), len(self), things="image names", each="row of the predictions")
-            unique_images(self.images, "the predictions")
+            check_image_names(self.images, "the predictions")
         if self.ids is not None:
-            _refuse_repeated_ids(self.ids, self.images)
+            _check_unique_ids(self.ids, self.images)
         if self.columns is not None:
             _check_columns(self.columns, None if self.scores is None else self.scores.shape[1])
 
@@ -95,25 +95,26 @@ class Predictions:
         unknown_classes: UnknownClasses = _NONE_UNKNOWN,
         classes: Classes | None = None,
     ) -> Predictions:
-        """Predictions from class ids, shape (N,) for the top-1 or (N, k) best first; of any library's arrays.
+        """Create predictions from class ids in an array of any library.
 
-        An id may be -1 only where there are `unknown_classes`.
+        The shape is (N,) for the top-1, or (N, k) with the best first. Ids can be -1 only if there are
+        `unknown_classes`.
         """
-        given, are_bits = as_array(ids)
-        if given.dtype.kind not in "iu" or are_bits or given.ndim not in (1, 2):
+        array, are_bits = as_array(ids)
+        if array.dtype.kind not in "iu" or are_bits or array.ndim not in (1, 2):
             raise DataError(
                 "wrong-type",
                 "class ids must be integers",
                 allowed="shape (N,) or (N, k)",
-                found=f"{given.dtype} {given.shape}",
+                found=f"{array.dtype} {array.shape}",
             )
-        table = given[:, None] if given.ndim == 1 else given
+        table = array[:, None] if array.ndim == 1 else array
         if not 1 <= table.shape[1] <= MOST_IDS:
             raise DataError(
                 "out-of-range",
                 "too many ids per row" if table.shape[1] else "rows have no ids",
-                allowed=f"1 to {MOST_IDS} ids a row, best first",
-                found=f"shape {given.shape}",
+                allowed=f"1 to {MOST_IDS} ids per row, best first",
+                found=f"shape {array.shape}",
                 fix="if these are scores, save them as floats",
             )
         limit = np.iinfo(np.int32).max if columns is None else len(columns) - 1
@@ -143,7 +144,7 @@ class Predictions:
         detected: str = "scores",
         classes: Classes | None = None,
     ) -> Predictions:
-        """Predictions from the scores of all classes, shape (N, outputs), of any library's arrays and not copied."""
+        """Create predictions from scores, shape (N, outputs), in an array of any library, without a copy."""
         return cls(
             scores=as_scores(scores),
             images=_tuple(images),
@@ -161,7 +162,7 @@ class Predictions:
         columns: npt.NDArray[np.int64] | None = None,
         detected: str = "scores",
     ) -> Predictions:
-        """Predictions from bfloat16 scores, of which numpy knows only the bits, as int16 of shape (N, outputs)."""
+        """Create predictions from the bits of bfloat16 scores, as int16 of shape (N, outputs)."""
         if bits.ndim != 2 or not bits.shape[1] or bits.dtype != np.int16:
             raise DataError(
                 "wrong-shape",
@@ -187,7 +188,7 @@ class Predictions:
 
     @property
     def depth(self) -> int:
-        """The largest k for which the top k are known: ids a row, or the number of classes that have an output."""
+        """The largest k of a known top k: ids per row, or the number of classes with an output."""
         if self.ids is not None:
             return int(self.ids.shape[1])
         outputs = int(self._array.shape[1])
@@ -195,25 +196,25 @@ class Predictions:
 
     @property
     def class_ids(self) -> npt.NDArray[np.int32]:
-        """Class ids of each row, best first, int32, shape (N, k); -1 for what is no class.
+        """Class ids of each row, best first; int32, shape (N, k).
 
-        Outputs that are left out of the ranking come at the end; a prediction that is no class is at its place.
+        An unknown class is -1 and keeps its rank. Ignored outputs are -1 at the end of the row.
         """
         if self.ids is None:
             raise DataError("wrong-type", "predictions have scores, not ids")
         if self.columns is None:
             return self.ids
         mapped = np.append(self.columns, -1)[self.ids].astype(np.int32)
-        left_out = (mapped < 0) & (self.ids >= 0)
-        return np.take_along_axis(mapped, np.argsort(left_out, axis=1, kind="stable"), axis=1)
+        is_ignored = (mapped < 0) & (self.ids >= 0)
+        return np.take_along_axis(mapped, np.argsort(is_ignored, axis=1, kind="stable"), axis=1)
 
     def best(
         self, k: int, rows: npt.NDArray[np.integer[Any]] | None = None
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[Any] | None]:
-        """The k best classes of each row, int32, shape (N, k), and their scores, or None where only ids are known.
+        """Return the k best classes of each row, and their scores, or None if only ids are known.
 
-        Ids are -1 as in `class_ids`. `k` is at most `depth`; `rows`, shape (N,), are by default all. `DataError` if a
-        score of a class is NaN.
+        Class ids are int32, shape (rows, k), -1 as in `class_ids`. `k` is at most `depth`; `rows` are positions, by
+        default all rows. `DataError` if the score of a class is NaN.
 
         >>> predictions = Predictions.from_scores(np.array([[0.1, 0.7, 0.2], [0.5, 0.1, 0.5]]))
         >>> predictions.best(2)[0]
@@ -233,7 +234,7 @@ class Predictions:
             block = as_floats(self.scores[rows[start : start + _BLOCK]])[:, order]
             has_nan = np.isnan(block).any(axis=1)
             if has_nan.any():
-                refuse_nan(self, int(rows[start + int(np.argmax(has_nan))]))
+                raise_nan(self, int(rows[start + int(np.argmax(has_nan))]))
             best = np.argsort(-block, axis=1, kind="stable")[:, :k]
             ids[start : start + _BLOCK] = class_of[order][best]
             values[start : start + _BLOCK] = np.take_along_axis(block, best, axis=1)
@@ -245,42 +246,42 @@ class Predictions:
         assert array is not None
         return array
 
-    def named(self, images: Sequence[str], *, detected: str | None = None) -> Predictions:
-        """The same predictions with a name for each row."""
+    def with_images(self, images: Sequence[str], *, detected: str | None = None) -> Predictions:
+        """Set the image name of each row."""
         return replace(self, images=tuple(images), detected=detected or self.detected)
 
     def in_classes(self, classes: Classes) -> Predictions:
-        """The same predictions in another list of classes, as `LabelSets.in_classes`."""
+        """Convert to another class list, as `LabelSets.in_classes`."""
         if classes == self.classes:
             return self
-        held = self.held_ids
+        class_ids = self.output_classes
         if self.classes.texts:
-            check_range(held, 0, self.classes.largest_id, what="class id")
-        moved, classes = self.classes.move(held, classes)
-        same = copy(self)  # names of images are not checked again
-        object.__setattr__(same, "classes", classes)
-        return same if moved is held else same._with_held(moved)
+            check_range(class_ids, 0, self.classes.largest_id, what="class id")
+        new_ids, classes = self.classes.move(class_ids, classes)
+        result = copy(self)  # image names are not checked again
+        object.__setattr__(result, "classes", classes)
+        return result if new_ids is class_ids else result._with_output_classes(new_ids)
 
-    def exchanged(self, class_of: npt.NDArray[np.integer]) -> Predictions:
-        """The same predictions with class `class_of[i]` in the place of each class i."""
-        return self._with_held(class_of[self.held_ids])
+    def map_classes(self, class_of: npt.NDArray[np.integer]) -> Predictions:
+        """Replace each class i by class `class_of[i]`."""
+        return self._with_output_classes(class_of[self.output_classes])
 
-    def _with_held(self, class_ids: npt.NDArray[np.integer]) -> Predictions:
-        """The same predictions with other class ids in the place of `held_ids`."""
-        there = self._of_classes.copy()
-        there[there >= 0] = class_ids
+    def _with_output_classes(self, class_ids: npt.NDArray[np.integer]) -> Predictions:
+        """The same predictions with other `output_classes`."""
+        ids = self._id_array.copy()
+        ids[ids >= 0] = class_ids
         if self.columns is None and self.ids is not None:
-            return replace(self, ids=there.astype(np.int32))
-        return replace(self, columns=there.astype(np.int64))
+            return replace(self, ids=ids.astype(np.int32))
+        return replace(self, columns=ids.astype(np.int64))
 
     @property
-    def held_ids(self) -> npt.NDArray[np.integer]:
-        """The class ids that these predictions hold; none of scores for the classes of any list."""
-        return self._of_classes[self._of_classes >= 0]
+    def output_classes(self) -> npt.NDArray[np.integer]:
+        """Class id of each prediction or output that is a class; empty for scores without a class list."""
+        return self._id_array[self._id_array >= 0]
 
     @property
-    def _of_classes(self) -> npt.NDArray[np.int32] | npt.NDArray[np.int64]:
-        """The class id of each prediction or output, -1 for none."""
+    def _id_array(self) -> npt.NDArray[np.int32] | npt.NDArray[np.int64]:
+        """Class id of each prediction or output; -1 if it is not a class."""
         if self.columns is not None:
             return self.columns
         if self.ids is not None:
@@ -288,8 +289,8 @@ class Predictions:
         return np.arange(self._array.shape[1] if self.classes.texts else 0)
 
 
-def refuse_nan(predictions: Predictions, row: int, image: str | None = None) -> NoReturn:
-    """Raise the `DataError` for a row in which the score of a class is NaN."""
+def raise_nan(predictions: Predictions, row: int, image: str | None = None) -> NoReturn:
+    """Raise `DataError` for a row where the score of a class is NaN."""
     assert predictions.scores is not None
     if image is None and predictions.images is not None:
         image = predictions.images[row]
@@ -315,13 +316,11 @@ def _tuple(images: Sequence[str] | None) -> tuple[str, ...] | None:
 
 
 def _check_columns(columns: npt.NDArray[np.int64], outputs: int | None) -> None:
-    """Refuse classes of outputs that are not one an output, or that name no class, or a class twice."""
+    """Raise unless there is one class id per output, at least one class, and no class twice."""
     check_shape(columns, ("outputs" if outputs is None else outputs,), what="the classes of outputs", kind="integers")
     ordered = np.sort(columns[columns >= 0])
     if not ordered.size:
-        raise DataError(
-            "unknown-class", "no output is a class", allowed="class ids, and -1 for an output that is left out"
-        )
+        raise DataError("unknown-class", "no output is a class", allowed="class ids, and -1 for an output to ignore")
     twice = ordered[1:] == ordered[:-1]
     if twice.any():
         raise DataError(
@@ -333,7 +332,7 @@ def _place(row: int, images: Sequence[str] | None) -> str:
     return f"row {row}" if images is None or row >= len(images) else f"image {images[row]}"
 
 
-def _refuse_repeated_ids(ids: npt.NDArray[np.int32], images: Sequence[str] | None) -> None:
+def _check_unique_ids(ids: npt.NDArray[np.int32], images: Sequence[str] | None) -> None:
     ordered = np.sort(ids, axis=1)
     repeated = ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any(axis=1)
     if repeated.any():

@@ -1,4 +1,4 @@
-"""Results of `propose` and `choose_models`: candidates, images that need no question, and subsets of models."""
+"""Results of `propose` and `choose_models`: candidates, and subsets of models."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,66 +17,64 @@ from reassess.text import Shown, counted
 
 @dataclass(frozen=True)
 class ProposingModel:
-    """A model's part in the candidates."""
+    """A model whose predictions made candidates."""
 
     name: str
-    # "ids", or the kind of its scores: "probabilities", "logits", or "bounded": from 0 to 1 without adding up to 1, and
-    # taken as logits.
+    # "ids", or the kind of its scores: "probabilities", "logits", or "bounded" (from 0 to 1, but the sum is not 1),
+    # which are used as logits.
     kind: str
-    missing: int  # number of images that another model predicts and this one does not
-    unknown: int  # number of its images that no file knows, which are not used
+    missing: int  # images that another model predicts, but not this one
+    unknown: int  # images of this model that no file lists; they are not used
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ProposalResult(Shown):
-    """The candidates for the images that go to raters, and what was decided about all images.
+    """The candidates for images that go to raters, and the images that need no question.
 
-    Symbols: R images that go to raters, A that are set aside, Q candidates, K models.
+    Symbols: R images that go to raters, A images that need no question, Q candidates, K models.
     """
 
     _THING, _HOW_TO_GET = "proposal", "propose(MODELS, ORIGINAL)"
 
     candidates: Candidates  # for the images that go to raters
-    # The images that need no question, since all their models agree with the original label; with that label.
-    set_aside: LabelSets
-    most_probable: int  # N: number of the most probable pairs of each model that are candidates
-    per_image: float  # candidates per image that were allowed, on average
-    models: tuple[ProposingModel, ...]  # by name, also models without a candidate
-    holds: npt.NDArray[np.bool_]  # (R + A, K): whether each model predicts each image, first images that go to raters
-    # (R, K): whether each model by itself would send each image to raters: its first class is not the original label,
-    # or there is no original label and its first class is one of the benchmark's.
+    set_aside: LabelSets  # images that need no question, since all models agree with the original label; that label
+    most_probable: int  # N: the N most probable (image, class) pairs of each model are candidates
+    per_image: float  # allowed candidates per image, on average
+    models: tuple[ProposingModel, ...]  # by name, including models without candidates
+    predicts: npt.NDArray[np.bool_]  # (R + A, K): whether each model predicts each image; images for raters first
+    # (R, K): whether each model on its own would send each image to raters: its top-1 differs from the original label,
+    # or the image has no original label and the top-1 is a class of the benchmark.
     sends: npt.NDArray[np.bool_]
-    unseen: int  # number of known images that no model predicts, which are not used
-    # number of images without an original label and without a model whose first class is one of the benchmark's; they
-    # are not used either.
+    unseen: int  # known images that no model predicts; they are not used
+    # Images without an original label, where no model's top-1 is a class of the benchmark; they are not used.
     without_class: int
-    without_original: int  # number of images that go to raters without an original label
+    without_original: int  # images that go to raters without an original label
 
     def __post_init__(self) -> None:
         images, models = len(self.candidates.questions.images), len(self.models)
-        check_shape(self.holds, (images + len(self.set_aside), models), what="what models hold")
-        check_shape(self.sends, (images, models), what="what models send to raters")
-        freeze(self, "holds", "sends")
+        check_shape(self.predicts, (images + len(self.set_aside), models), what="predicts")
+        check_shape(self.sends, (images, models), what="sends")
+        freeze(self, "predicts", "sends")
 
     @property
     def images(self) -> int:
-        """Number of images that go to raters or are set aside."""
-        return len(self.holds)
+        """Number of images that go to raters or need no question."""
+        return len(self.predicts)
 
     @property
     def mean_per_image(self) -> float | None:
-        """Candidates an image that goes to raters, on average; None if none does."""
+        """Mean number of candidates per image that goes to raters; None without such images."""
         images = len(self.candidates.questions.images)
         return len(self.candidates) / images if images else None
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the models, in the order of the columns of `holds`."""
+        """Names of the models, in the order of the columns of `predicts`."""
         return tuple(model.name for model in self.models)
 
     @property
     def proposes(self) -> npt.NDArray[np.bool_]:
-        """Whether each model proposes each pair; bool, shape (Q, K)."""
+        """Whether each model proposes each candidate; bool, shape (Q, K)."""
         of_source, sources = self.candidates.by_source, self.candidates.sources
         proposes = np.zeros((len(self.candidates), len(self.models)), bool)
         for column, name in enumerate(self.names):
@@ -85,24 +83,24 @@ class ProposalResult(Shown):
         return proposes
 
     @property
-    def are_original(self) -> npt.NDArray[np.bool_]:
-        """Whether each pair is an original label; bool, shape (Q,)."""
+    def is_original(self) -> npt.NDArray[np.bool_]:
+        """Whether each candidate is an original label; bool, shape (Q,)."""
         rows = [source == ORIGINAL_SOURCE for source in self.candidates.sources]
         return np.asarray(self.candidates.by_source[:, rows].any(axis=1))
 
     def of_models(self, models: Iterable[str]) -> Candidates:
-        """What some of the models propose with the same N, on the images which they send to raters."""
+        """Return the candidates of a subset of models with the same N, on images that they send to raters."""
         check_several(models, what="models")
-        chosen = set(models)
-        check_known(sorted(chosen), self.names, thing="model")
+        subset = set(models)
+        check_known(sorted(subset), self.names, thing="model")
         candidates = self.candidates
-        sent = np.asarray(self.sends[:, [name in chosen for name in self.names]].any(axis=1))
-        kept = np.array([source in chosen or source == ORIGINAL_SOURCE for source in candidates.sources], bool)
+        is_sent = np.asarray(self.sends[:, [name in subset for name in self.names]].any(axis=1))
+        in_subset = np.array([source in subset or source == ORIGINAL_SOURCE for source in candidates.sources], bool)
         image = candidates.questions.image_ids[candidates.question_ids]
-        return candidates.part(np.flatnonzero(kept[candidates.source_ids] & sent[image]))
+        return candidates.part(np.flatnonzero(in_subset[candidates.source_ids] & is_sent[image]))
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return the object in JSON documents."""
         return {
             "images": self.images,
             "set_aside": len(self.set_aside),
@@ -128,30 +126,30 @@ class ProposalResult(Shown):
 
 @dataclass(frozen=True)
 class ModelSubset:
-    """What some of the models propose, together with the original labels, with the N of all models."""
+    """The candidates of a subset of models and the original labels, with the N of all models."""
 
-    models: tuple[str, ...]  # their names
-    recall: Proportion  # share of the valid golden questions that are candidates
-    precision: Proportion  # share of the golden questions among the candidates that are valid
-    without_golden: int  # number of candidates on golden images without a golden answer
-    candidates: int  # number of candidates for all images that these models send to raters
-    images: int  # number of these images
-    missing: int  # number of images that only other models predict: they have no candidate, not even the original label
+    models: tuple[str, ...]  # names of the models
+    recall: Proportion  # share of valid golden questions that are candidates
+    precision: Proportion  # share of valid questions among the candidates with golden answers
+    without_golden: int  # candidates on golden images without a golden answer
+    candidates: int  # candidates for all images that these models send to raters
+    images: int  # images that these models send to raters
+    missing: int  # images that only other models predict: they have no candidates, not even the original label
 
     @property
     def per_image(self) -> float | None:
-        """Candidates an image that goes to raters, on average; None if none does."""
+        """Mean number of candidates per image that goes to raters; None without such images."""
         return self.candidates / self.images if self.images else None
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return the object in JSON documents."""
         return {
             "models": list(self.models),
             "candidates": self.candidates,
             "images": self.images,
             "per_image": self.per_image,
-            "recall": _in_json(self.recall),
-            "precision": _in_json(self.precision),
+            "recall": _share_json(self.recall),
+            "precision": _share_json(self.precision),
             "without_golden": self.without_golden,
             "missing": self.missing,
         }
@@ -159,45 +157,43 @@ class ModelSubset:
 
 @dataclass(frozen=True, repr=False)
 class ModelChoice(Shown):
-    """The models whose recall is shown to reach a target, with few candidates.
+    """Models with few candidates whose recall reaches a target, with 90 % confidence.
 
-    Golden images are split at random. Subsets are searched on one part, and checked on the other, from all models to
-    fewer candidates, until one is not shown to reach the target. The subset before it is chosen. So models are chosen
-    whose recall is below the target in at most 10 % of all draws of golden images.
+    Golden images are split at random into a search and a check set. The search finds the best subsets of models. They
+    are tested on the check set, from all models to fewer candidates, until the recall bound of a subset is below the
+    target; the subset before it is chosen. So the recall of the chosen models is below the target in at most 10 % of
+    random draws of golden images.
     """
 
-    target_recall: float  # the recall that was asked for
-    # Measured on the images of the check; None if the golden answers do not show the recall for all models.
-    chosen: ModelSubset | None
-    # The recall that the golden answers show for the chosen models, with 90 % confidence; None if none are chosen.
-    recall_bound: float | None
-    highest_bound: float  # the same for all models, on all golden images: no higher recall can be asked for
-    recall: Proportion  # share of the valid golden questions that are candidates of any model
-    all_models: ModelSubset  # what all models together reach on the images of the check
-    # The best subsets of the search: none with as few candidates reaches as many of its golden labels; of a greedy
-    # search, the best of its order. From the fewest candidates to all models, each measured on the images of the check.
+    target_recall: float  # the target
+    chosen: ModelSubset | None  # measured on the check set; None if the bound of all models is below the target
+    recall_bound: float | None  # lower 90 % confidence bound of the chosen models' recall; None if none are chosen
+    highest_bound: float  # the same for all models on all golden images: the highest possible target
+    recall: Proportion  # share of valid golden questions that are candidates of any model
+    all_models: ModelSubset  # all models together, measured on the check set
+    # The best subsets of the search: no subset with as few candidates has more valid golden questions (after a greedy
+    # search: the best in its order). From the fewest candidates to all models, measured on the check set.
     frontier: tuple[ModelSubset, ...]
-    subsets: int  # how many were searched
-    exact: bool  # whether these are all subsets; else the search was greedy, and there may be better ones
-    search_images: int  # golden images of the search
-    check_images: int  # golden images of the check
-    # number of valid golden questions that are not candidates: no model names the class, and it is not original.
-    not_candidates: int
-    set_aside: int  # number of golden images that need no question: only their original label counts as a candidate
-    not_predicted: int  # number of golden images without a candidate of any model
+    subsets: int  # number of searched subsets
+    exact: bool  # whether all subsets were searched; else the search was greedy, and better subsets may exist
+    search_images: int  # golden images of the search set
+    check_images: int  # golden images of the check set
+    not_candidates: int  # valid golden questions that are not candidates of a model or the original label
+    set_aside: int  # golden images that need no question: only their original label counts as a candidate
+    not_predicted: int  # golden images without candidates of any model
 
     @property
     def search(self) -> str:
-        """How it was searched, in a word."""
+        """Kind of search: exact or greedy."""
         return "exact" if self.exact else "greedy"
 
     @property
-    def shown_recall(self) -> Proportion:
-        """The recall whose bound is given: of the chosen subset on the check; of all models on all golden images."""
+    def bounded_recall(self) -> Proportion:
+        """The recall whose bound is reported: of the chosen subset on the check set, or of all models."""
         return self.recall if self.chosen is None or self.chosen == self.all_models else self.chosen.recall
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return the object in JSON documents."""
         return {
             "target_recall": self.target_recall,
             "search": self.search,
@@ -207,7 +203,7 @@ class ModelChoice(Shown):
             "chosen": None if self.chosen is None else self.chosen.to_json(),
             "recall_bound": self.recall_bound,
             "highest_bound": self.highest_bound,
-            "recall": _in_json(self.recall),
+            "recall": _share_json(self.recall),
             "all_models": self.all_models.to_json(),
             "not_candidates": self.not_candidates,
             "set_aside": self.set_aside,
@@ -218,19 +214,19 @@ class ModelChoice(Shown):
     def _summary(self) -> list[tuple[str, str]]:
         search = ("search", f"{self.search}, {counted(self.subsets, 'subset')}")
         if self.chosen is None:
-            return [("chosen", "none"), ("recall", _in_words(self.shown_recall, self.highest_bound)), search]
+            return [("chosen", "none"), ("recall", _share_text(self.bounded_recall, self.highest_bound)), search]
         return [
             ("chosen", ", ".join(self.chosen.models)),
-            ("recall", _in_words(self.shown_recall, self.recall_bound)),
+            ("recall", _share_text(self.bounded_recall, self.recall_bound)),
             ("candidates", f"{self.chosen.candidates:,} for {counted(self.chosen.images, 'image')}"),
             search,
         ]
 
 
-def _in_json(share: Proportion) -> dict[str, Any]:
+def _share_json(share: Proportion) -> dict[str, Any]:
     return {"hits": share.hits, "n": share.n, "value": share.value}
 
 
-def _in_words(share: Proportion, bound: float | None) -> str:
+def _share_text(share: Proportion, bound: float | None) -> str:
     value = "none" if share.value is None else f"{share.value:.4f}"
     return f"{value} ({share.hits:,} of {share.n:,}), at least {bound:.4f}"

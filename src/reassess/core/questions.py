@@ -1,4 +1,4 @@
-"""The (image, class) questions that were asked of raters, or scored; and when a question has votes enough."""
+"""(image, class) questions for raters, and the rule that closes a question."""
 
 from collections.abc import Sequence
 from copy import copy
@@ -10,19 +10,19 @@ import numpy.typing as npt
 
 from reassess.core.checks import check_length, check_range, check_several, check_shape
 from reassess.core.classes import UNLISTED, Classes
-from reassess.core.image_names import join, unique_images
+from reassess.core.image_names import check_image_names, join
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 
 
 @dataclass(frozen=True, eq=False)
 class Questions:
-    """(image, class) pairs, each once, in the order of their file.
+    """Distinct (image, class) questions, in the order of their file: is the class in the image?
 
     Parameters
     ----------
     images
-        Names of the images, each once.
+        Distinct image names.
     image_ids
         int32, shape (questions,): position of the question's image in `images`.
     class_ids
@@ -56,7 +56,7 @@ class Questions:
     classes: Classes = UNLISTED
 
     def __post_init__(self) -> None:
-        unique_images(self.images, "the questions")
+        check_image_names(self.images, "the questions")
         self._check_range()
         keys, order = self._sorted
         same = np.flatnonzero(np.diff(keys) == 0)
@@ -74,7 +74,7 @@ class Questions:
     def from_columns(
         cls, images: Sequence[str], class_ids: npt.ArrayLike, classes: Classes | None = None
     ) -> "Questions":
-        """Questions from one image name and one class id a question."""
+        """Create questions from an image name and a class id per question."""
         classes = classes or UNLISTED
         check_several(images, what="names of images")
         class_ids = np.asarray(class_ids, None if len(images) else np.int32)
@@ -92,40 +92,40 @@ class Questions:
         return f"Questions({len(self):,} questions, {len(self.images):,} images)"
 
     def at(self, row: int) -> str:
-        """A question in words, for messages."""
+        """Describe a question for messages."""
         return f"image {self.images[self.image_ids[row]]}, class {self.classes.label(int(self.class_ids[row]))}"
 
-    def renamed(self, images: Sequence[str]) -> "Questions":
-        """The same questions with other names for the images, one for each."""
+    def with_images(self, images: Sequence[str]) -> "Questions":
+        """Replace the names of all images."""
         return self if tuple(images) == self.images else replace(self, images=tuple(images))
 
     def in_classes(self, classes: Classes) -> "Questions":
-        """The same questions in another list of classes, as `LabelSets.in_classes`."""
+        """Convert to another class list, as `LabelSets.in_classes`."""
         class_ids, classes = self.classes.move(self.class_ids, classes)
         if class_ids is not self.class_ids:
             return replace(self, class_ids=class_ids.astype(np.int32), classes=classes)
         if classes == self.classes:
             return self
-        same = copy(self)  # with all that was worked out from the ids
-        object.__setattr__(same, "classes", classes)
-        same._check_range()
-        return same
+        result = copy(self)  # keeps properties that were computed from the ids
+        object.__setattr__(result, "classes", classes)
+        result._check_range()
+        return result
 
     def rows_of(self, images: Sequence[str]) -> npt.NDArray[np.int64]:
-        """Position in `self.images` of each of `images`, -1 for an image about which nothing was asked."""
+        """Return the position of each image in `self.images`, -1 if it has no question."""
         return join(images, self.images, known_where="the questions")
 
     def find(self, image_rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
-        """Position of each question, -1 where it was not asked; both arrays have the shape (n,).
+        """Return the position of each (image, class) question, -1 if missing; all arrays have shape (n,).
 
-        Image rows are positions in `self.images`, or -1.
+        `image_rows` are positions in `self.images`, or -1.
         """
         keys, order = self._sorted
         if not keys.size:
             return np.full(len(image_rows), -1)
-        wanted = self._key(image_rows, class_ids)
-        slot = np.minimum(np.searchsorted(keys, wanted), keys.size - 1)
-        hit = (keys[slot] == wanted) & (np.asarray(image_rows) >= 0)
+        sought = self._key(image_rows, class_ids)
+        slot = np.minimum(np.searchsorted(keys, sought), keys.size - 1)
+        hit = (keys[slot] == sought) & (np.asarray(image_rows) >= 0)
         return np.where(hit, order[slot], -1)
 
     def _check_range(self) -> None:
@@ -150,34 +150,34 @@ class Questions:
 
 @dataclass(frozen=True)
 class StopRule:
-    """A question is closed once the probability that its class is valid has left (low, high)."""
+    """A rule that closes a question if P(valid) <= low or P(valid) >= high."""
 
-    low: float  # 0 <= low < high <= 1; a probability that equals a bound has left
+    low: float  # 0 <= low < high <= 1
     high: float
-    at_least: int = 2  # number of votes that a question gets whatever they say
+    at_least: int = 2  # votes that every question gets
 
     def __post_init__(self) -> None:
         if not 0 <= self.low < self.high <= 1:
-            raise _no_rule(f"{self.low},{self.high}")
+            raise _invalid_rule(f"{self.low},{self.high}")
         check_range(self.at_least, 1, what="least number of votes")
 
     @classmethod
     def parse(cls, text: str) -> "StopRule":
-        """A rule written as ``0.01,0.99``; `DataError` if it is none."""
+        """Parse a rule such as ``0.01,0.99``; `DataError` if it is invalid."""
         try:
             low, high = map(float, text.split(","))
         except ValueError:
-            raise _no_rule(text) from None
+            raise _invalid_rule(text) from None
         return cls(low, high)
 
     def is_closed(
         self, valid: npt.NDArray[np.float64] | float, votes: npt.NDArray[np.integer] | int
     ) -> npt.NDArray[np.bool_]:
-        """Whether questions are closed, given the probability that each class is valid and the number of votes."""
-        left = (np.asarray(valid) <= self.low) | (np.asarray(valid) >= self.high)
-        return left & (np.asarray(votes) >= self.at_least)
+        """Return whether questions are closed, by the probability of each being valid and their votes."""
+        is_outside = (np.asarray(valid) <= self.low) | (np.asarray(valid) >= self.high)
+        return is_outside & (np.asarray(votes) >= self.at_least)
 
 
-def _no_rule(text: str) -> DataError:
+def _invalid_rule(text: str) -> DataError:
     allowed = "LOW,HIGH: two probabilities, the lower one first, such as 0.01,0.99"
     return DataError("wrong-syntax", "not a stop rule", allowed=allowed, found=text)

@@ -1,4 +1,4 @@
-"""How each rater answers, given the truth, and the probability of each truth, given the answers."""
+"""The rater model, P(answer | truth) per rater, and the posterior, P(truth | answers) per item."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ VALIDITY = ("invalid", "valid")
 
 @dataclass(frozen=True, eq=False)
 class RaterModel:
-    """A confusion matrix for each rater, one for every other rater, and how common each truth is."""
+    """A confusion matrix per rater, one for all other raters, and the prior of truths."""
 
-    raters: tuple[Id, ...]  # R raters with a matrix of their own
-    truths: tuple[Id, ...]  # T values that an item can have
+    raters: tuple[Id, ...]  # R raters with their own matrix
+    truths: tuple[Id, ...]  # T possible truths of an item
     answers: tuple[Id, ...]  # A answers, in order
-    matrices: npt.NDArray[np.float64]  # shape (R, T, A): probability of an answer given the truth
-    fallback: npt.NDArray[np.float64]  # shape (T, A): the matrix of every other rater
+    matrices: npt.NDArray[np.float64]  # shape (R, T, A): P(answer | truth)
+    fallback: npt.NDArray[np.float64]  # shape (T, A): the matrix of all other raters
     prior: npt.NDArray[np.float64]  # shape (T,): probability of each truth
 
     def __post_init__(self) -> None:
@@ -43,7 +43,7 @@ class RaterModel:
         return f"RaterModel({len(self.raters):,} raters, truths {some(self.truths)}, answers {some(self.answers)})"
 
     def matrices_of(self, raters: Sequence[Id]) -> npt.NDArray[np.float64]:
-        """Matrix of each of `raters`, the fallback for those that have none; float64, shape (raters, T, A)."""
+        """Return the matrix of each rater, by default the fallback; float64, shape (raters, T, A)."""
         position = {name: row for row, name in enumerate(self.raters)}
         rows = np.array([position.get(name, len(position)) for name in raters], np.int64)
         return np.concatenate([self.matrices, self.fallback[None]])[rows]
@@ -53,18 +53,18 @@ def _row(*position: int) -> str | None:
     return f"row {position}" if position else None
 
 
-_LEAST = 1e-6  # a class of a lower probability is no question, unless someone chose it
+_LEAST = 1e-6  # a class with a lower probability becomes a question only if a rater chose it
 
 
 @dataclass(frozen=True, eq=False)
 class Posterior:
-    """The probability of each truth, for each item; each row adds up to 1."""
+    """The probability of each truth of each item; rows add up to 1."""
 
     items: Items
-    truths: tuple[Id, ...]  # the values that an item can have
+    truths: tuple[Id, ...]  # the possible truths of an item
     values: npt.NDArray[np.float64]  # shape (items, truths)
-    classes: Classes | None = None  # the classes that the truths are, if the items are images
-    exclusive: bool = False  # whether one of the (image, class) questions of each image is valid
+    classes: Classes | None = None  # the class list of the truths, if the items are images
+    exclusive: bool = False  # whether exactly one (image, class) question of each image is valid
 
     def __post_init__(self) -> None:
         freeze(self, "values")
@@ -76,36 +76,39 @@ class Posterior:
         return f"Posterior({len(self):,} items, truths {some(self.truths)})"
 
     def of(self, truth: Id) -> npt.NDArray[np.float64]:
-        """The probability of one truth, float64, shape (items,)."""
+        """Return the probability of a truth; float64, shape (items,)."""
         check_known([truth], self.truths, thing="truth")
         position = self.truths.index(truth)
         return self.values[:, position].copy()
 
     def most_likely(self) -> npt.NDArray[np.int64]:
-        """Position in `truths` of the most likely truth, the first of equals; int64, shape (items,)."""
+        """Return the position of the most probable truth, the first of ties; int64, shape (items,)."""
         best: npt.NDArray[np.int64] = np.argmax(self.values, axis=1)
         return best
 
-    def on_questions(self, *, asked: npt.NDArray[np.bool_] | None = None) -> "Posterior":
-        """Of images that can be one of some classes, whether each class is valid, as (image, class) questions."""
+    def on_questions(self, *, always: npt.NDArray[np.bool_] | None = None) -> "Posterior":
+        """Convert a posterior of the class of each image to P(valid) of (image, class) questions.
+
+        Improbable classes, below 1e-6, are omitted, except if `always`, bool, shape (items, truths), includes them.
+        """
         if self.classes is None:
             raise DataError("not-classes", "truths are not classes", found=some(self.truths))
-        kept = self.values >= _LEAST
-        if asked is not None:
-            check_shape(asked, self.values.shape, what="the asked classes")
-            kept |= asked
-        image_ids, truth_ids = np.nonzero(kept)
+        is_included = self.values >= _LEAST
+        if always is not None:
+            check_shape(always, self.values.shape, what="classes to include")
+            is_included |= always
+        image_ids, truth_ids = np.nonzero(is_included)
         questions = Questions(
             images=cast("tuple[str, ...]", self.items),
             image_ids=image_ids.astype(np.int32),
             class_ids=self.classes.ids_of_answers(self.truths)[truth_ids].astype(np.int32),
             classes=self.classes,
         )
-        valid = self.values[kept]
+        valid = self.values[is_included]
         return Posterior(items=questions, truths=VALIDITY, values=np.stack([1 - valid, valid], axis=1), exclusive=True)
 
     def scores(self, truth: Id = "valid") -> Scores:
-        """The probability of one truth as scores of (image, class) questions; of classes, that of each class."""
+        """Return scores of (image, class) questions: the probability of a truth, or of each class of an image."""
         if self.classes is not None:
             return self.on_questions().scores()
         return Scores(as_questions(self.items), self.of(truth), exclusive=self.exclusive)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_length, check_range, check_text
-from reassess.core.image_names import join, unique_images
+from reassess.core.image_names import check_image_names, join
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.text import counted
@@ -51,7 +51,7 @@ class Sample:
     predictions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        unique_images(self.images, "the sample")
+        check_image_names(self.images, "the sample")
         check_text(self.strata, what="the name of a stratum")
         for values, things in ((self.probabilities, "probabilities"), (self.strata, "strata")):
             check_length(len(values), len(self.images), things=things, each="image")

@@ -1,4 +1,4 @@
-"""The probability that a class is valid for an image, for every question that was scored."""
+"""Scores: the probability that a class of an image is valid, per question."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from reassess.numeric.arrays import freeze
 
 UNKNOWN_METHOD = "unknown"
 
-_ROUNDING = 0.01  # by which the sum of probabilities in a table may be off
+_ROUNDING = 0.01  # tolerance for sums of rounded probabilities
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,23 +24,24 @@ class Scores:
     Parameters
     ----------
     questions
-        The scored questions; an image that is in none of them was never rated.
+        The scored questions; images without questions are unrated.
     values
-        float64, shape (questions,), each in [0, 1].
+        float64, shape (questions,), in [0, 1].
     exclusive
-        Whether they are of people who chose one class of all for each image: the scores of an image then add up to 1,
-        and a class without a score, of an image that has some, has 0.
+        Whether raters chose one class per image. Then the scores of an image add up to 1, and other classes of a rated
+        image have score 0.
     golden
-        bool, shape (questions,): whether experts' answers to the question, or on its image, made the scores; None where
-        that is not known.
+        bool, shape (questions,): whether golden answers to the question, or on its image, were used for the scores;
+        None if unknown.
     method
-        How they were made: the name of a method of `aggregate`, and options that are not as usual; or "unknown".
+        How the scores were made: the name of a method of `aggregate`, with options that are not the defaults; or
+        "unknown".
 
     Raises
     ------
     DataError
-        A value is NaN or outside [0, 1], or there is not one value a question; exclusive scores of an image add up to
-        more than 1.
+        A value is NaN or outside [0, 1], the number of values is wrong, or exclusive scores of an image add up to more
+        than 1.
 
     Examples
     --------
@@ -62,7 +63,7 @@ class Scores:
         check_shape(self.values, (len(self.questions),), what="the scores")
         check_range(self.values, 0, 1, what="score", where=self.questions.at)
         if self.golden is not None:
-            check_shape(self.golden, (len(self.questions),), what="what is golden of the scores")
+            check_shape(self.golden, (len(self.questions),), what="golden")
         if self.exclusive:
             self._check_sums()
         freeze(self, "values", "golden")
@@ -78,31 +79,34 @@ class Scores:
         """The images of the questions."""
         return self.questions.images
 
-    def renamed(self, images: Sequence[str]) -> "Scores":
-        """The same scores with other names for the images, one for each."""
-        return replace(self, questions=self.questions.renamed(images))
+    def with_images(self, images: Sequence[str]) -> "Scores":
+        """Replace the names of all images."""
+        return replace(self, questions=self.questions.with_images(images))
 
     def in_classes(self, classes: Classes) -> "Scores":
-        """The same scores in another list of classes, as `LabelSets.in_classes`."""
+        """Convert to another class list, as `LabelSets.in_classes`."""
         return replace(self, questions=self.questions.in_classes(classes))
 
-    def asked(self, image_rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
-        """Whether people were asked about each (image, class): where they could choose any class, about all.
+    def is_asked(
+        self, image_rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]
+    ) -> npt.NDArray[np.bool_]:
+        """Return whether raters were asked about each (image, class).
 
-        Image rows are those of `Questions.find`; nobody was asked about what is no class, of id -1.
+        If they chose one of all classes, they were asked about all. Image rows are as in `Questions.find`. Class id -1
+        is not a class, so it is not asked about.
         """
         if self.exclusive:
             return (np.asarray(image_rows) >= 0) & (np.asarray(class_ids) >= 0)
         return self.questions.find(image_rows, class_ids) >= 0
 
     def at(self, image_rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
-        """Score of each (image, class), NaN where nobody was asked about it; image rows as in `Questions.find`."""
+        """Return the score of each (image, class), NaN if not asked about; image rows as in `Questions.find`."""
         rows = self.questions.find(image_rows, class_ids)
-        without = np.where(self.asked(image_rows, class_ids), 0.0, np.nan)
-        return np.where(rows >= 0, self.values[rows] if len(self) else np.nan, without)
+        default = np.where(self.is_asked(image_rows, class_ids), 0.0, np.nan)
+        return np.where(rows >= 0, self.values[rows] if len(self) else np.nan, default)
 
     def highest(self) -> npt.NDArray[np.float64]:
-        """The highest score of each image, float64, shape (images,)."""
+        """Return the highest score of each image; float64, shape (images,)."""
         best = np.zeros(len(self.questions.images))
         np.maximum.at(best, self.questions.image_ids, self.values)
         return best
@@ -116,5 +120,5 @@ class Scores:
                 "class probabilities of an image add up to more than 1",
                 where=f"image {self.questions.images[row]}",
                 found=float(sums[row].round(6)),
-                fix="call the column score if an image can be of several classes",
+                fix="if an image can have several classes, rename the column to score",
             )

@@ -1,4 +1,4 @@
-"""Tasks: questions on some classes of one image that a rater answers together."""
+"""Tasks: questions about one image that a rater answers together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,42 +18,42 @@ from reassess.text import Shown, counted
 
 @dataclass(frozen=True, repr=False)
 class Effort(Shown):
-    """The work that some tasks take."""
+    """The work for a set of tasks."""
 
     images: int
     tasks: int
     questions: int
     votes: int  # number of votes, over all raters
-    seconds_per_vote: float | None  # seconds per vote; None if they are not known
+    seconds_per_vote: float | None  # None if unknown
 
     @property
     def hours(self) -> float | None:
-        """Hours of all raters together; None if seconds per vote are not known."""
+        """Hours of all raters together; None if seconds per vote are unknown."""
         return None if self.seconds_per_vote is None else self.votes * self.seconds_per_vote / 3600
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return the object in JSON documents."""
         return {**vars(self), "hours": self.hours}
 
 
 @dataclass(frozen=True, eq=False)
 class Tasks:
-    """Questions in tasks, each question in exactly one.
+    """Questions grouped into tasks, each question in exactly one task.
 
     Parameters
     ----------
     questions
         The questions, task by task.
     indptr
-        int64, shape (tasks + 1,): task i is of the questions ``indptr[i]`` to ``indptr[i + 1]``.
+        int64, shape (tasks + 1,): task i consists of the questions ``indptr[i]:indptr[i + 1]``.
     numbers
         int64, shape (tasks,): the number of each task.
     reasons
-        Why the classes of each task are together.
+        Why the classes of each task are grouped.
     is_golden
-        bool, shape (tasks,): whether experts are asked the task too; None if no task is golden.
+        bool, shape (tasks,): whether experts answer the task too; None if no task is golden.
     sample
-        The images that were drawn at random, if the tasks are about such images, or the golden ones are.
+        The images that were drawn at random, if the tasks or the golden tasks are about such images.
 
     Raises
     ------
@@ -113,15 +113,15 @@ class Tasks:
 
     @property
     def sizes(self) -> npt.NDArray[np.int64]:
-        """Number of classes of each task, int64, shape (tasks,)."""
+        """Number of classes of each task; int64, shape (tasks,)."""
         return np.diff(self.indptr)
 
     def image(self, task: int) -> str:
-        """Name of the image of a task, which is given by its place."""
+        """Return the image name of the task at a position."""
         return self.questions.images[int(self.questions.image_ids[self.indptr[task]])]
 
     def class_ids(self, task: int) -> npt.NDArray[np.int32]:
-        """The classes of a task, which is given by its place."""
+        """Return the class ids of the task at a position."""
         return self.questions.class_ids[self.indptr[task] : self.indptr[task + 1]]
 
     @property
@@ -147,7 +147,7 @@ class Tasks:
         return replace(self, is_golden=golden | self.golden_rows, sample=sample)
 
     def effort(self, votes_per_question: float, seconds_per_vote: float | None = None) -> Effort:
-        """The work, by the number of votes per question, which may be a mean."""
+        """Estimate the work; votes per question may be a mean."""
         check_range(votes_per_question, 1, what="number of votes per question")
         if seconds_per_vote is not None:
             check_range(seconds_per_vote, 0, what="number of seconds per vote")

@@ -1,4 +1,4 @@
-"""Targets to train a model on: for each image a number for each class, of which most are the same."""
+"""Training targets: a number for each class of each image; most of these numbers are equal."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,45 +16,45 @@ from reassess.core.checks import (
     check_shape,
     check_type,
 )
-from reassess.core.image_names import unique_images
+from reassess.core.image_names import check_image_names
 from reassess.core.image_selection import ImageSelection
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze, runs
 from reassess.text import counted, in_bytes, some
 
 Loss = Literal["sigmoid", "soft-max"]
-_MAX_BYTES = 2 << 30  # of an array of all targets
-_BLOCK = 64 << 20  # bytes of targets at once
+_MAX_BYTES = 2 << 30  # largest array of all targets
+_BLOCK = 64 << 20  # bytes of a block of targets
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingTargets:
-    """A number for each class of each image, made when it is asked for: all at once would often be too large.
+    """A number for each class of each image, stored sparsely, since the full array is often too large.
 
     Parameters
     ----------
     images
-        Names of the images, no image twice.
+        Names of the images, without duplicates.
     indptr
-        int64, shape (images + 1,): the classes with a number of their own of image i are
+        int64, shape (images + 1,): the classes of image i with their own number are
         ``indices[indptr[i]:indptr[i + 1]]``.
     indices
         int32, class ids.
     values
-        float32, the number of each.
+        float32, the number of each of these classes.
     background
         The number of all other classes.
     classes
-        How many classes there are.
+        The number of classes.
     loss
-        For which loss the numbers are: ``soft-max`` where those of an image add up to 1, else ``sigmoid``.
+        The loss that the targets are for: ``soft-max`` if the numbers of an image add up to 1, else ``sigmoid``.
     without_target
-        Images that have no target, since no class is valid.
+        Images without a target, because they have no valid class.
 
     Raises
     ------
     DataError
-        An image is named twice; a class id or a number is out of range; the parts do not fit one another.
+        An image is listed twice, a class id or number is out of range, or the shapes do not fit each other.
 
     Examples
     --------
@@ -81,7 +81,7 @@ class TrainingTargets:
     def __post_init__(self) -> None:
         for images in (self.images, self.without_target):
             check_several(images, what="names of images")
-        unique_images((*self.images, *self.without_target), "the targets")
+        check_image_names((*self.images, *self.without_target), "the targets")
         for name, kind in (("indptr", "integers"), ("indices", "integers"), ("values", "floats")):
             check_type(np.ndarray, getattr(self, name), what=f"{name} of targets", fix="np.array(...)")
             check_shape(getattr(self, name), (name,), what=f"the {name} of targets", kind=kind)
@@ -110,46 +110,49 @@ class TrainingTargets:
 
     @property
     def selection(self) -> ImageSelection:
-        """The images that have a target; those that are left out are known and not wanted."""
+        """The images with a target; images without a target are known but not selected."""
         return ImageSelection(self.images, self.without_target, "training targets")
 
     def of_rows(self, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
-        """The targets of some images by position: float32, shape (rows, classes)."""
+        """Return the targets of images by position; float32, shape (rows, classes)."""
         rows = np.asarray(rows)
         check_shape(rows, ("rows",), what="the positions of images", kind="integers")
         check_range(rows, 0, len(self) - 1, what="position of an image")
         starts = self.indptr[:-1][rows]
         sizes = self.indptr[1:][rows] - starts
-        places = runs(starts, sizes)
+        positions = runs(starts, sizes)
         targets = np.full((len(sizes), self.classes), self.background, np.float32)
-        targets[np.repeat(np.arange(len(sizes)), sizes), self.indices[places]] = self.values[places]
+        targets[np.repeat(np.arange(len(sizes)), sizes), self.indices[positions]] = self.values[positions]
         return targets
 
     def of(self, images: Sequence[str]) -> npt.NDArray[np.float32]:
-        """The targets of some images by name, float32, shape (images, classes); `DataError` if one has no target."""
-        found = self.selection.find(images)
-        if (found < 0).any():
+        """Return the targets of images by name; float32, shape (images, classes).
+
+        `DataError` if an image has no target.
+        """
+        rows = self.selection.find(images)
+        if (rows < 0).any():
             raise DataError(
-                "no-valid-class", "image has no valid class, so it has no target", found=images[int(np.argmin(found))]
+                "no-valid-class", "image has no valid class, so it has no target", found=images[int(np.argmin(rows))]
             )
-        return self.of_rows(found)
+        return self.of_rows(rows)
 
     def blocks(self, rows: int | None = None) -> Iterator[npt.NDArray[np.float32]]:
-        """All targets in the order of the images, so many rows at once: float32, shape (rows or fewer, classes)."""
+        """Iterate over all targets in blocks of rows; float32, shape (rows or fewer, classes)."""
         rows = max(1, _BLOCK // (4 * self.classes)) if rows is None else rows
         check_number(rows, 1, what="number of rows", whole=True)
         for start in range(0, len(self), rows):
             yield self.of_rows(np.arange(start, min(start + rows, len(self))))
 
     def to_array(self, *, max_bytes: int = _MAX_BYTES) -> npt.NDArray[np.float32]:
-        """All targets, float32, shape (images, classes); `DataError` if they need more than `max_bytes`."""
-        check_size(self, max_bytes, fix="take them in parts, with of_rows or blocks, or allow more with max_bytes=...")
+        """Return all targets; float32, shape (images, classes); `DataError` above `max_bytes`."""
+        check_size(self, max_bytes, fix="use of_rows or blocks, or raise the limit with max_bytes=...")
         return self.of_rows(np.arange(len(self)))
 
 
 def check_size(targets: TrainingTargets, max_bytes: int, *, fix: str) -> None:
-    """Raise `DataError` if all targets at once need more than so many bytes."""
-    check_number(max_bytes, 0, what="number of bytes that are allowed")
+    """Raise `DataError` if the array of all targets is larger than `max_bytes`."""
+    check_number(max_bytes, 0, what="allowed number of bytes")
     size = 4 * len(targets) * targets.classes
     if size > max_bytes:
         raise DataError(

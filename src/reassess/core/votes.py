@@ -1,4 +1,4 @@
-"""What raters answered."""
+"""Votes: the answers of raters."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -12,60 +12,60 @@ from reassess.core.answers import (
     answer_type,
     are_known,
     as_scale,
+    full_scale,
     known_weights,
+    merge_answers,
     scale_weights,
     top_answer,
-    united_answers,
-    whole_scale,
 )
 from reassess.core.checks import check_known, check_range, check_several, check_shape, check_unique
 from reassess.core.classes import UNLISTED, Classes
-from reassess.core.image_names import join, unique_images
+from reassess.core.image_names import check_image_names, join
 from reassess.core.items import Id, Items, describe, find_items, take_items, unite_items
 from reassess.core.questions import Questions
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.text import some
 
-_FEW = 1 << 17  # votes
+_FEW = 1 << 17  # so few votes are sorted without the compiled loop, which takes time to load
 
 
 @dataclass(frozen=True, eq=False)
 class Votes:
     """Votes of raters on items, grouped by item.
 
-    A rater may vote several times on an item, and an item may have any number of votes, also none.
+    A rater may vote several times on an item, and an item may have any number of votes, or none.
 
-    Where raters choose one class for each image, the items are the names of the images, the answers are classes, and
-    `classes` says of which list.
+    If raters choose one class per image, the items are image names, the answers are classes, and `classes` is their
+    class list.
 
     Parameters
     ----------
     items
-        The (image, class) questions, or the ids of plain items, each once; a range, where plain items are numbered.
+        Distinct (image, class) questions, or distinct ids of plain items; a range for numbered plain items.
     indptr
-        int64, shape (items + 1,): the votes on item i are ``indptr[i]`` to ``indptr[i + 1]``.
+        int64, shape (items + 1,): the votes on item i are ``indptr[i]:indptr[i + 1]``.
     rater_ids
-        int32, shape (votes,): position of the vote's rater in `raters`; -1 for all votes where `raters` is empty.
+        int32, shape (votes,): position of each vote's rater in `raters`; -1 for all votes if `raters` is empty.
     answer_ids
-        Unsigned integers, shape (votes,): position of the vote's answer in `answers`.
+        Unsigned integers, shape (votes,): position of each vote's answer in `answers`.
     raters
-        Id of each rater, each once; by it a rater is known in other votes too. Empty where votes are but counted.
+        Distinct ids of raters, which also identify them in other votes. Empty if only counts of votes are known.
     answers
-        The answers in their order, each once: words, or integer codes. Those to (image, class) questions go from what
-        speaks least for the class to what speaks most; no, maybe and yes may have capitals and blanks around them.
+        Distinct answers in order: words, or integer codes. Answers to (image, class) questions go from invalid to
+        valid; no, maybe and yes may have capitals and surrounding blanks.
     seconds
-        float64, shape (votes,): how long each vote took, NaN where that is not known; None if it never is.
+        float64, shape (votes,): duration of each vote, NaN if unknown; None if all are unknown.
     classes
-        The classes that the answers are, each called by its wnid or name in this list, or by its id in a list without
-        names; None where answers are no classes.
+        The class list of the answers, which are its wnids or names, or ids if it has no names; None if answers are not
+        classes.
 
     Raises
     ------
     DataError
-        An item, rater or answer stands twice; a vote names a rater or an answer that is not there; the columns do not
-        fit one another; a time is negative; answer is not a class; answers to questions are no scale,
-        since there is but one, or no, maybe and yes are in another order.
+        An item, rater or answer is listed twice; a rater or answer of a vote is not in the lists; shapes do not fit
+        each other; a duration is negative; an answer is not a class; there is only one answer to questions, or no,
+        maybe and yes are in another order.
 
     Examples
     --------
@@ -98,18 +98,18 @@ class Votes:
         if self.classes is not None:
             if isinstance(self.items, Questions):
                 raise DataError(
-                    "not-classes", "answers to (image, class) questions are not classes", fix="leave classes out"
+                    "not-classes", "answers to (image, class) questions are not classes", fix="remove classes=..."
                 )
-            unique_images(self.images, "the votes")
+            check_image_names(self.images, "the votes")
             self.classes.ids_of_answers(self.answers)
         elif isinstance(self.items, Questions):
             object.__setattr__(self, "answers", as_scale(self.answers))
         elif isinstance(self.items, tuple):
             check_unique(self.items, thing="an item")
-        check_unique(list(map(str, self.raters)), thing="a rater")  # as a file has them
+        check_unique(list(map(str, self.raters)), thing="a rater")  # files do not distinguish 1 and "1"
         check_unique(self.answers, thing="an answer")
         self._check_shapes()
-        _check_ids(self.rater_ids, self.answer_ids, len(self.raters), len(self.answers), self._place_of)
+        _check_ids(self.rater_ids, self.answer_ids, len(self.raters), len(self.answers), self._item_of)
         freeze(self, "indptr", "rater_ids", "answer_ids", "seconds")
 
     @classmethod
@@ -125,9 +125,9 @@ class Votes:
         seconds: npt.ArrayLike | None = None,
         classes: Classes | None = None,
     ) -> "Votes":
-        """Votes from columns in any order; votes on one item keep the order in which they come.
+        """Create votes from columns in any order; votes on the same item keep their order.
 
-        The columns have the position of each vote's item, rater and answer, and its seconds.
+        The columns are the position of each vote's item, rater and answer, and its seconds.
         """
         if not isinstance(items, Questions | range):
             check_several(items, what="items")
@@ -140,9 +140,9 @@ class Votes:
         if seconds is not None:
             check_shape(seconds, item_ids.shape, what="seconds", kind="numbers")
         check_range(item_ids, 0, len(items) - 1, what="item of a vote", where="vote {}".format)
-        # Before they are cast, for which a bad one might come out as a good one.
+        # Check before the cast, which could turn an invalid id into a valid one.
         _check_ids(rater_ids, answer_ids, len(raters), len(answers), lambda vote: describe(items, int(item_ids[vote])))
-        indptr, order = _grouped(item_ids, len(items))
+        indptr, order = _group(item_ids, len(items))
         return cls(
             items=items,
             indptr=indptr,
@@ -164,81 +164,83 @@ class Votes:
 
     @property
     def anonymous(self) -> bool:
-        """Whether votes are but counted: it is not known who voted."""
+        """Whether raters are unknown, because only counts of votes are known."""
         return len(self) > 0 and not self.raters
 
     @property
     def images(self) -> tuple[str, ...]:
-        """The images of the questions, or of votes for classes; none of plain items."""
+        """The images of questions, or of votes for classes; empty for plain items."""
         if isinstance(self.items, Questions):
             return self.items.images
         return () if self.classes is None else cast("tuple[str, ...]", self.items)
 
     @property
     def class_ids(self) -> npt.NDArray[np.int64]:
-        """Class id of each answer, int64, shape (answers,); `DataError` where answers are no classes."""
+        """Class id of each answer; int64, shape (answers,); `DataError` if answers are not classes."""
         if self.classes is None:
             raise DataError("not-classes", "answers are not classes", found=some(self.answers))
         return self.classes.ids_of_answers(self.answers)
 
     @property
     def weights(self) -> list[float] | None:
-        """How much each answer speaks for its item being valid, from 0 to 1; None where that is not known.
+        """How much each answer supports a valid item, 0 to 1; None if unknown.
 
-        It is known of no, maybe, yes, and of answers to (image, class) questions, which are a scale.
+        The weights are known for no, maybe and yes, and for answers to (image, class) questions.
         """
         return scale_weights(self.answers) if isinstance(self.items, Questions) else known_weights(self.answers)
 
     @property
     def item_ids(self) -> npt.NDArray[np.int64]:
-        """Position of the item of each vote, int64, shape (votes,)."""
+        """Position of the item of each vote; int64, shape (votes,)."""
         return np.repeat(np.arange(len(self.items)), self.sizes)
 
     @property
     def sizes(self) -> npt.NDArray[np.int64]:
-        """Number of votes on each item, int64, shape (items,)."""
+        """Number of votes on each item; int64, shape (items,)."""
         return np.diff(self.indptr)
 
-    def asked(self, image_rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
-        """Whether people were asked about each (image, class), as `Scores.asked`; image rows are those of `images`."""
+    def is_asked(
+        self, image_rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]
+    ) -> npt.NDArray[np.bool_]:
+        """Return whether raters were asked about each (image, class), as `Scores.is_asked`."""
         if isinstance(self.items, Questions):
             return self.items.find(image_rows, class_ids) >= 0
         return (np.asarray(image_rows) >= 0) & (np.asarray(class_ids) >= 0)
 
     def at(self, row: int) -> str:
-        """An item in words, for messages."""
+        """Describe an item for messages."""
         return describe(self.items, row) if self.classes is None else f"image {self.images[row]}"
 
     def on(self, row: int) -> tuple[tuple[Id, Id], ...]:
-        """The votes on one item: (rater, answer) of each; `DataError` where raters are not known."""
+        """Return the (rater, answer) votes on an item; `DataError` if raters are unknown."""
         self.require_raters("a list of votes")
         span = slice(self.indptr[row], self.indptr[row + 1])
         pairs = zip(self.rater_ids[span].tolist(), self.answer_ids[span].tolist(), strict=True)
         return tuple((self.raters[rater], self.answers[answer]) for rater, answer in pairs)
 
     def answer_id(self, answer: Id) -> int:
-        """Position of an answer among `answers`; `DataError` if it is none of them."""
+        """Return the position of an answer in `answers`; `DataError` if it is missing."""
         check_known([answer], self.answers, thing="answer")
         return self.answers.index(answer)
 
     def require_raters(self, what: str) -> None:
-        """Raise `DataError` if it is not known who voted, which something needs; `what` says what."""
+        """Raise `DataError` if raters are unknown; `what` names the computation that needs them."""
         if self.anonymous:
             raise DataError(
                 "missing-raters",
                 f"{what} needs votes with raters",
                 found="counts of votes, without raters",
-                fix="give a row a vote, with the columns image, rater and answer; or take the majority",
+                fix="write one row per vote, with the columns image, rater and answer; or use the majority",
             )
 
-    def renamed(self, images: Sequence[str]) -> "Votes":
-        """The same votes with other names for the images, one for each; those on plain items as they are."""
+    def with_images(self, images: Sequence[str]) -> "Votes":
+        """Replace the names of all images; votes on plain items have none and stay."""
         if isinstance(self.items, Questions):
-            return replace(self, items=self.items.renamed(images))
+            return replace(self, items=self.items.with_images(images))
         return self if self.classes is None else replace(self, items=tuple(images))
 
     def in_classes(self, classes: Classes) -> "Votes":
-        """The same votes in another list of classes, as `LabelSets.in_classes`; those on plain items as they are."""
+        """Convert to another class list, as `LabelSets.in_classes`; votes on plain items stay."""
         if isinstance(self.items, Questions):
             return replace(self, items=self.items.in_classes(classes))
         if self.classes is None or self.classes == classes:
@@ -247,14 +249,14 @@ class Votes:
         return replace(self, answers=classes.as_answers(class_ids.tolist()), classes=classes)
 
     def counts(self) -> npt.NDArray[np.int64]:
-        """Number of votes for each answer on each item, int64, shape (items, answers)."""
+        """Count votes by item and answer; int64, shape (items, answers)."""
         return self._tally(self.item_ids, len(self.items))
 
     def counts_by_class(self) -> tuple[Questions, npt.NDArray[np.int64]]:
-        """Of votes for classes, the classes that someone chose for each image, as questions, and how many did.
+        """Count votes for classes by image and class; return the chosen classes as questions, and the counts.
 
-        Questions come by image and then by class id; an image without votes has none. Counts are int64, shape
-        (questions,). `DataError` where answers are no classes.
+        Questions are sorted by image and then by class id; images without votes have no questions. Counts are int64,
+        shape (questions,). `DataError` if answers are not classes.
         """
         cells, counts = np.unique(self.item_ids << 32 | self.class_ids[self.answer_ids], return_counts=True)
         voted, image_ids = np.unique(cells >> 32, return_inverse=True)
@@ -267,19 +269,19 @@ class Votes:
         return questions, counts
 
     def counts_by_rater(self) -> npt.NDArray[np.int64]:
-        """Number of votes for each answer by each rater, int64, shape (raters, answers)."""
+        """Count votes by rater and answer; int64, shape (raters, answers)."""
         return self._tally(self.rater_ids, len(self.raters))
 
     def fractions(self) -> npt.NDArray[np.float64]:
-        """Share of each answer in the votes on each item, float64, shape (items, answers); 0 without votes."""
+        """Compute the share of each answer on each item; float64, shape (items, answers); 0 without votes."""
         counts = self.counts().astype(np.float64)
         counts /= np.maximum(counts.sum(axis=1, keepdims=True), 1)
         return counts
 
     def find(self, items: Items) -> npt.NDArray[np.int64]:
-        """Position among this object's items of each of `items`, -1 where there is none; int64, shape (items,).
+        """Return the position of each of `items` in these items, -1 if it is missing; int64, shape (items,).
 
-        Of votes for classes, items are images, and are joined as images are.
+        The items of votes for classes are images, and are joined by image name.
         """
         if self.classes is None:
             return find_items(self.items, items)
@@ -287,12 +289,12 @@ class Votes:
             raise DataError(
                 "different-votes",
                 "votes for one class per image and votes on (image, class) questions cannot be joined",
-                fix="give both tables the column class, or neither",
+                fix="add the column class to both tables, or remove it from both",
             )
         return join([str(item) for item in items], self.images, where="the other items", known_where="the votes")
 
     def support(self) -> npt.NDArray[np.int64]:
-        """Number of votes that say each item is valid: yes, or the last answer of a scale; int64, shape (items,)."""
+        """Count the votes for valid: yes, or the last answer of a scale; int64, shape (items,)."""
         top = top_answer(self.answers) if isinstance(self.items, Questions) else "yes"
         if not are_known(self.answers):
             check_known([top], self.answers, thing="answer")
@@ -301,13 +303,13 @@ class Votes:
         return supporting
 
     def restrict(self, rows: npt.NDArray[np.integer]) -> "Votes":
-        """The votes on the items at some rows, in that order; all raters stay."""
+        """Select the votes on the items at some rows, in the order of `rows`; all raters stay."""
         sizes = self.sizes[rows]
         kept = np.arange(sizes.sum()) + np.repeat(self.indptr[rows] - np.cumsum(sizes) + sizes, sizes)
         return self._only(kept, take_items(self.items, rows), sizes)
 
     def without(self, rows: npt.NDArray[np.integer]) -> "Votes":
-        """The same items and raters, the items at some rows without votes."""
+        """Remove the votes on the items at some rows; all items and raters stay."""
         sizes = self.sizes
         sizes[rows] = 0
         return self._only(np.repeat(sizes > 0, self.sizes), self.items, sizes)
@@ -323,30 +325,30 @@ class Votes:
         )
 
     def with_answers(self, answers: Sequence[Id]) -> "Votes":
-        """The same votes with another list of possible answers; `DataError` if a given answer is not in it."""
+        """Change the list of possible answers; `DataError` if an answer of a vote is missing from it."""
         if tuple(answers) == self.answers:
             return self
         position = {answer: i for i, answer in enumerate(answers)}
-        given = np.flatnonzero(np.bincount(self.answer_ids, minlength=len(self.answers))).tolist()
-        check_known([self.answers[i] for i in given], position, thing="answer")
-        moved = np.array([position.get(answer, 0) for answer in self.answers], answer_type(len(answers)))
-        return replace(self, answer_ids=moved[self.answer_ids], answers=tuple(answers))
+        used = np.flatnonzero(np.bincount(self.answer_ids, minlength=len(self.answers))).tolist()
+        check_known([self.answers[i] for i in used], position, thing="answer")
+        new_ids = np.array([position.get(answer, 0) for answer in self.answers], answer_type(len(answers)))
+        return replace(self, answer_ids=new_ids[self.answer_ids], answers=tuple(answers))
 
-    def on_whole_scale(self) -> "Votes":
-        """The same votes, to which no, maybe and yes are all possible answers where those to questions are of these."""
-        return self.with_answers(whole_scale(self.answers)) if isinstance(self.items, Questions) else self
+    def on_full_scale(self) -> "Votes":
+        """Make no, maybe and yes the possible answers to questions, if only these were given."""
+        return self.with_answers(full_scale(self.answers)) if isinstance(self.items, Questions) else self
 
     def append(self, other: "Votes") -> "Votes":
-        """These votes and then the others; items and raters are joined by id, and every vote is kept."""
+        """Append other votes; items and raters are joined by id, and all votes are kept."""
         if (self.classes is None) != (other.classes is None):
             raise DataError("different-votes", "votes for one class per image and other votes cannot be joined")
         if self.anonymous != other.anonymous and len(self) and len(other):
             raise DataError("different-votes", "votes of raters and counts of votes cannot be joined")
-        first, second = in_common_classes(self, other)
+        first, second = align_votes(self, other)
         items, item_rows = unite_items(first.items, second.items, rows=first.find(second.items))
         position = {name: i for i, name in enumerate(dict.fromkeys((*self.raters, *other.raters)))}
         rater_rows = np.array([*(position[name] for name in other.raters), -1], np.int32)  # -1 stays -1
-        answers = united_answers(first.answers, second.answers)
+        answers = merge_answers(first.answers, second.answers)
         first, second = first.with_answers(answers), second.with_answers(answers)
         return Votes.from_columns(
             items=items,
@@ -355,7 +357,7 @@ class Votes:
             answer_ids=np.concatenate([first.answer_ids, second.answer_ids]),
             raters=tuple(position),
             answers=answers,
-            seconds=_joined_seconds(first, second),
+            seconds=_join_seconds(first, second),
             classes=first.classes,
         )
 
@@ -379,7 +381,7 @@ class Votes:
             known = np.where(np.isnan(self.seconds), 0, self.seconds)
             check_range(known, 0, what="seconds of a vote", where=lambda vote: f"vote {vote}")
 
-    def _place_of(self, vote: int) -> str:
+    def _item_of(self, vote: int) -> str:
         return self.at(int(np.searchsorted(self.indptr, vote, side="right")) - 1)
 
 
@@ -394,31 +396,32 @@ def _check_ids(
     check_range(answer_ids, 0, answers - 1, what="answer of a vote", where=where)
 
 
-def in_common_classes(*many: Votes) -> tuple[Votes, ...]:
-    """Votes for one class an image, all in one list of classes and with the same answers: those of any of them.
+def align_votes(*many: Votes) -> tuple[Votes, ...]:
+    """Convert votes for classes to one class list, with all answers of any of them.
 
-    Votes of which some are no votes for classes come back as they are.
+    If some are not votes for classes, all stay as they are.
     """
     lists = [votes.classes for votes in many if votes.classes is not None]
     if len(lists) < len(many):
         return many
-    moved = [votes.in_classes(reduce(Classes.unite, lists)) for votes in many]
-    classes = reduce(Classes.unite, [votes.classes for votes in moved if votes.classes is not None])  # names are known
-    class_ids = np.unique(np.concatenate([votes.class_ids for votes in moved]))
+    aligned = [votes.in_classes(reduce(Classes.unite, lists)) for votes in many]
+    # Conversion can have added names to the class lists, so they are merged again.
+    classes = reduce(Classes.unite, [votes.classes for votes in aligned if votes.classes is not None])
+    class_ids = np.unique(np.concatenate([votes.class_ids for votes in aligned]))
     answers = classes.as_answers(class_ids.tolist())
-    return tuple(votes.in_classes(classes).with_answers(answers) for votes in moved)
+    return tuple(votes.in_classes(classes).with_answers(answers) for votes in aligned)
 
 
-def _joined_seconds(first: Votes, second: Votes) -> npt.NDArray[np.float64] | None:
+def _join_seconds(first: Votes, second: Votes) -> npt.NDArray[np.float64] | None:
     if first.seconds is None and second.seconds is None:
         return None
     parts = (np.full(len(votes), np.nan) if votes.seconds is None else votes.seconds for votes in (first, second))
     return np.concatenate(list(parts))
 
 
-def _grouped(item_ids: npt.NDArray[np.integer], items: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Where the votes of each item begin and end, and the order that puts them there, votes of an item as given."""
-    if item_ids.size < _FEW:  # sorted before the compiled loop is loaded
+def _group(item_ids: npt.NDArray[np.integer], items: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """`indptr` of votes grouped by item, and the order that groups them, stable within an item."""
+    if item_ids.size < _FEW:
         ends = np.cumsum(np.bincount(item_ids, minlength=items))
         return np.concatenate([[0], ends]), np.argsort(item_ids, kind="stable")
     from reassess.numeric.vote_kernels import group

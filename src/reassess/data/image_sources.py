@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reassess.core.checks import check_several, check_text
-from reassess.core.image_names import unique_images
+from reassess.core.image_names import check_image_names
 from reassess.data.image_folders import FolderImages, in_text, names_of, pictures_in
 from reassess.data.pictures import fault_of, open_picture, rgb
 from reassess.errors import DataError
@@ -83,7 +83,7 @@ def open_images(place: str | Path) -> ImageSource:
     else:
         names = tuple(path.replace("\\", "/") for path in _listed(place))
         files, rows = FolderImages(place.parent, names), tuple(range(len(names)))
-    unique_images(names, str(place))
+    check_image_names(names, str(place))
     if isinstance(files, FolderImages) and not any(exists(files.place / name) for name in names):
         if place.is_dir():
             raise DataError(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from reassess.core import Benchmark, Classed, Classes, Id, Questions, Votes, align_classes
-from reassess.core.image_names import how_they_fit, image_keys, join
+from reassess.core.image_names import image_keys, join, suggest_match
 from reassess.data.benchmark_settings import SETTINGS_FILE
 from reassess.errors import DataError, ReassessWarning, at
 from reassess.text import counted, some
@@ -22,7 +22,7 @@ def in_one_benchmark(
     moved = align_classes(nouns, classes)
     for file, noun in moved.items():
         with at(file):
-            moved[file] = cast("_Classed", noun.renamed(benchmark_names(noun.images, benchmark)))
+            moved[file] = cast("_Classed", noun.with_images(benchmark_names(noun.images, benchmark)))
     return moved
 
 
@@ -87,7 +87,7 @@ def _nothing_in_common(parts: Mapping[str, Classed], files: Mapping[str, str], b
     if not any(map(_is_plain, parts.values())):
         thing, setting = "image", SETTINGS_FILE if benchmark.folder else ""
         few, many = sorted((noun.images for noun in parts.values()), key=len)
-        fits = how_they_fit(few, many, match=benchmark.match or "path", setting=setting)
+        fits = suggest_match(few, many, match=benchmark.match or "path", setting=setting)
     return DataError(
         "nothing-in-common",
         f"two files have no {thing} in common",

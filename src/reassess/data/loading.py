@@ -143,7 +143,7 @@ def read_labels(source: str | Path = "imagenet-real", *, classes: Classes | None
     Returns
     -------
     LabelSets, or MultiLabels for reviews; of ImageNet's validation images, in ImageNet's 1,000 classes, 0-based in the
-    order of the sorted wnids. A model is evaluated with `LabelSets.judging` or `MultiLabels.judging`.
+    order of the sorted wnids. Models are evaluated with the `evaluation_labels` of either.
 
     Raises
     ------

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from reassess.core import Match
-from reassess.core.image_names import how_they_fit, image_keys
+from reassess.core.image_names import image_keys, suggest_match
 from reassess.data.benchmark_settings import SETTINGS_FILE
 from reassess.data.image_folders import PICTURE_SUFFIXES
 from reassess.errors import Fix
@@ -80,5 +80,5 @@ def _one_sided(
     there = set(image_keys(known, match))
     lost = [name for name, key in zip(names, image_keys(names, match), strict=True) if key not in there]
     if lost:
-        fix = how_they_fit(names, known, lost=lost, match=match, setting=SETTINGS_FILE)
+        fix = suggest_match(names, known, missing=lost, match=match, setting=SETTINGS_FILE)
         yield name_problem("image", f"in {part} and {where}", lost, fix=fix)

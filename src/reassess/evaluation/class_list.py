@@ -29,8 +29,8 @@ class UndecidedClass:
 
     def to_json(self, classes: Classes) -> dict[str, Any]:
         """The object that JSON documents hold."""
-        rival = None if self.rival is None else classes.named(self.rival) | {"images": self.rival_images}
-        return {"output": self.output, **classes.named(self.class_id), "images": self.images, "rival": rival}
+        rival = None if self.rival is None else classes.id_and_name(self.rival) | {"images": self.rival_images}
+        return {"output": self.output, **classes.id_and_name(self.class_id), "images": self.images, "rival": rival}
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,10 +77,10 @@ class ClassList:
     def names(self, predictions: Predictions, classes: Classes) -> list[str]:
         """The name of each output, as `read_predictions` and ``--classes`` read it."""
         if predictions.by_name:
-            texts = [classes.in_one_line(class_id) for class_id in range(len(classes.texts))]
+            texts = [classes.line_text(class_id) for class_id in range(len(classes.texts))]
             return [f"{text}\t{texts[class_id]}" for text, class_id in zip(texts, self.class_of, strict=True)]
         outputs = self.of_outputs(predictions).tolist()
-        return [classes.no_class if class_id < 0 else classes.in_one_line(class_id) for class_id in outputs]
+        return [classes.no_class if class_id < 0 else classes.line_text(class_id) for class_id in outputs]
 
     def to_json(self, classes: Classes) -> dict[str, Any]:
         """The object that JSON documents hold."""

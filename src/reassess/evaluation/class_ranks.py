@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from reassess.core import Predictions
 from reassess.core.checks import check_range, check_shape
-from reassess.core.predictions import refuse_nan
+from reassess.core.predictions import raise_nan
 from reassess.errors import DataError
 from reassess.numeric import Proportion
 from reassess.numeric.arrays import infinity_bits
@@ -56,7 +56,7 @@ def best_ranks_of_scores(
         keys = np.empty(scores.shape[1], np.int16)
         failed = rank_best_of_bits(*_bits(scores), starts, ends, targets, ranks, keys)
     if failed >= 0:
-        refuse_nan(Predictions(scores=scores), failed, None if image_of is None else image_of(failed))
+        raise_nan(Predictions(scores=scores), failed, None if image_of is None else image_of(failed))
     return ranks
 
 
@@ -160,7 +160,7 @@ def _ranks_of_scores(
     )
     if failed >= 0:
         row = int(rows[failed])
-        refuse_nan(predictions, row, None if images is None else images[row])
+        raise_nan(predictions, row, None if images is None else images[row])
     if ids is None:
         return ranks, top1
     ranks[is_missing] += (targets - lower)[is_missing]

@@ -6,7 +6,7 @@ from itertools import chain
 from typing import Any
 
 from reassess.core import Match
-from reassess.core.image_names import how_they_fit, image_keys
+from reassess.core.image_names import image_keys, suggest_match
 from reassess.errors import DataError
 from reassess.evaluation.result import Evaluation
 from reassess.numeric import Proportion
@@ -80,7 +80,7 @@ def set_of_images(sets: Mapping[str, Sequence[str]], images: Sequence[str], *, m
             "no set of the duplicates is these images",
             allowed=f"names such as {some(tuple(dict.fromkeys(images)), most=2)}",
             found=f"{some(others, most=2)}, of {counted(len(sets), 'set')}: {some(tuple(sets))}",
-            fix=how_they_fit(others, images, match=match) or "scan these images too",
+            fix=suggest_match(others, images, match=match) or "scan these images too",
         )
     raise DataError(
         "ambiguous-set", "several sets of the duplicates may be these images", found=some(all_given or some_given)

@@ -98,19 +98,19 @@ class ImageSheet(Shown):
             if class_id is None:
                 return None
             known = "valid" if class_id in (self.valid or ()) else self.known.get(class_id)
-            return classes.named(class_id) | {"known": known}
+            return classes.id_and_name(class_id) | {"known": known}
 
         def votes(given: _Answers) -> list[dict[str, Id | None]]:
             return [{"rater": rater, "answer": answer} for rater, answer in given]
 
         def candidate(one: Candidate) -> dict[str, Any]:
             given = {"score": one.score, "votes": votes(one.votes), "experts": votes(one.experts)}
-            return classes.named(one.class_id) | given
+            return classes.id_and_name(one.class_id) | given
 
         return {
             "image": self.image,
-            "original": None if self.original is None else classes.named(self.original),
-            "valid": None if self.valid is None else [classes.named(i) for i in self.valid],
+            "original": None if self.original is None else classes.id_and_name(self.original),
+            "valid": None if self.valid is None else [classes.id_and_name(i) for i in self.valid],
             "candidates": None if self.candidates is None else [candidate(one) for one in self.candidates],
             "raters": self.raters,
             "experts": self.experts,

@@ -37,7 +37,7 @@ def known_kinds(
     each, class_ids = math.prod(shape[1:]), class_ids.ravel()
     rows = np.repeat(join(images, rated.images, match=match, known_where="the ratings"), each)
     kinds = np.where(rows >= 0, _NOT_ASKED, _UNRATED).astype(np.int8)
-    kinds[rated.asked(rows, class_ids)] = _REJECTED
+    kinds[rated.is_asked(rows, class_ids)] = _REJECTED
     if experts is not None:
         share = expert_share(experts)
         rows = np.repeat(join(images, share.images, match=match, known_where="the experts' answers"), each)

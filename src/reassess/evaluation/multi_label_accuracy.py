@@ -87,7 +87,7 @@ class MultiLabelAccuracy(Shown):
             return []
         return [
             {
-                **classes.named(i),
+                **classes.id_and_name(i),
                 "images": n,
                 "valid": valid,
                 "unclear": unclear,
@@ -134,14 +134,16 @@ def multi_label_accuracy(
     and take the mean over classes.
     """
     check_type(MultiLabels, labels)
-    outcomes = find_outcomes(predictions, labels.judging, original=original, match=match, ignore_unknown=ignore_unknown)
+    outcomes = find_outcomes(
+        predictions, labels.evaluation_labels, original=original, match=match, ignore_unknown=ignore_unknown
+    )
     return summarize_verdicts(outcomes, labels, original)
 
 
 def verdicts(outcomes: Outcomes, labels: MultiLabels) -> npt.NDArray[np.int8]:
     """Find the reviewers' verdict on each image's first class, by position in `VERDICTS`; int8, shape (images,).
 
-    The outcomes are those of a model by the label sets `labels.judging`.
+    The outcomes are those of a model by the label sets `labels.evaluation_labels`.
     """
     rows, predicted = outcomes.label_rows, pair_keys(outcomes.label_rows, outcomes.top1)
     fits = [rows < 0, np.append(labels.problematic, False)[rows], outcomes.state == EMPTY]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from reassess.core import LabelSets, Match, Predictions, UnknownClasses
 from reassess.core.checks import check_several
-from reassess.core.image_names import how_they_fit, image_keys, join, numbering_mistake
+from reassess.core.image_names import image_keys, join, numbering_mistake, suggest_match
 from reassess.core.labels import UNNAMED, check_original
 from reassess.errors import DataError, Fix
 from reassess.evaluation.class_ranks import best_ranks, ranks_and_top1
@@ -102,7 +102,7 @@ def join_and_rank(
     unknown = np.flatnonzero(state == UNKNOWN)
     if unknown.size and not ignore_unknown:
         known_names = tuple(chain(labels.images, *also_known))
-        fits = how_they_fit(images, known_names, lost=[images[row] for row in unknown.tolist()], match=match)
+        fits = suggest_match(images, known_names, missing=[images[row] for row in unknown.tolist()], match=match)
         refuse_unknown(images, unknown, labels.images or known_names, fits)
     count_classes(predictions, labels, original)
     top1, rank, overlap, original_rank = _ranked(

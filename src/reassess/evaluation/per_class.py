@@ -66,7 +66,7 @@ class PerClass(Shown):
             instead.setdefault(valid, []).append((predicted, n))
         return [
             {
-                **classes.named(i),
+                **classes.id_and_name(i),
                 "images": images,
                 "hits": hits,
                 "predictions": predictions,

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import Predictions
-from reassess.core.predictions import refuse_nan
+from reassess.core.predictions import raise_nan
 from reassess.errors import DataError
 from reassess.numeric.arrays import as_floats, release
 
@@ -81,7 +81,7 @@ def _refuse_odd_row(predictions: Predictions, row: int, adding_up: int) -> NoRet
     assert predictions.scores is not None
     scores = as_floats(predictions.scores[row]).astype(np.float64)
     if np.isnan(scores).any():
-        refuse_nan(predictions, row)
+        raise_nan(predictions, row)
     with np.errstate(invalid="ignore"):  # of infinities
         total = scores.sum()
     raise DataError(

@@ -105,8 +105,8 @@ def read_hierarchy(path: str | Path, classes: Classes) -> Hierarchy:
             found=some(list(dict.fromkeys(children)), most=3),
             fix=_CALL_CHILDREN if classes.texts else f"{_CALL_CHILDREN}; or give the names of the classes",
         )
-    if hierarchy.further_parents:
-        text = f"{path}: {counted(hierarchy.further_parents, 'further parent')} left out: the first of a child counts"
+    if hierarchy.ignored_parents:
+        text = f"{path}: {counted(hierarchy.ignored_parents, 'further parent')} left out: the first of a child counts"
         warnings.warn(text, ReassessWarning, stacklevel=2)
     return hierarchy
 

@@ -1,1 +1,1 @@
-"""ReaL accuracy inside the frameworks: each module needs the package it is named after, and imports the core alone."""
+"""ReaL accuracy and labels in other frameworks; each module needs the package that it is named after."""

@@ -1,7 +1,7 @@
-"""What a metric within a compiled graph asks of a batch.
+"""Checks of batches for metrics in compiled graphs.
 
-Shapes and types are checked while the graph is compiled. Nothing can be raised within it: images that are wrong are
-counted there, and the host raises.
+Shapes and types are checked while the graph is compiled. A graph cannot raise errors: it counts invalid images, and the
+host raises.
 """
 
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from reassess.core.checks import check_length
 from reassess.errors import DataError
 from reassess.evaluation.batch_targets import is_multi_hot
+from reassess.text import counted
 
 _SCORE_TYPES = ("bfloat16", "float16", "float32", "float64")
 
@@ -16,7 +17,7 @@ _SCORE_TYPES = ("bfloat16", "float16", "float32", "float64")
 def check_batch(
     scores: Sequence[int | None], scores_dtype: str, target: Sequence[int | None], target_dtype: str
 ) -> bool:
-    """Whether the target is multi-hot, of scores and a target of these shapes and types; else it is padded ids."""
+    """Check shapes and types of scores and target; return whether the target is multi-hot, not padded ids."""
     if len(scores) != 2 or not scores[1] or scores_dtype not in _SCORE_TYPES:
         raise DataError(
             "wrong-type",
@@ -30,33 +31,33 @@ def check_batch(
     return is_hot
 
 
-def refuse_rounding(given: str, kept: str) -> None:
-    """Raise `DataError` if a framework keeps scores in a narrower type than it was given."""
-    if given != kept:
+def check_rounding(dtype: str, framework_dtype: str) -> None:
+    """Raise `DataError` if the framework converts scores to a narrower type."""
+    if dtype != framework_dtype:
         raise DataError(
             "rounded-scores",
-            "scores would be rounded, which makes ties",
-            allowed=kept,
-            found=given,
-            fix=f"give {kept}, or let the framework keep {given}; in JAX, set jax_enable_x64",
+            "scores would be rounded, which creates ties",
+            allowed=framework_dtype,
+            found=dtype,
+            fix=f"use {framework_dtype}, or let the framework use {dtype}; in JAX, set jax_enable_x64",
         )
 
 
-def refuse_counted(nan: int, ill_formed: int) -> None:
-    """Raise the `DataError` for images that a graph has found wrong."""
+def check_counts(nan: int, ill_formed: int) -> None:
+    """Raise `DataError` if a graph counted invalid images."""
     if nan:
         raise DataError(
             "not-a-number",
             "score is NaN",
             allowed="any number, and +inf or -inf",
-            found=f"NaN in the scores of images: {nan:,}",
+            found=f"NaN in the scores of {counted(nan, 'image')}",
             fix="find out why the model returns NaN",
         )
     if ill_formed:
         raise DataError(
             "wrong-target",
             "valid classes are neither multi-hot nor ids padded with -1",
-            allowed="0 or 1 for each class; or ids below the number of classes, each once, then -1",
-            found=f"other numbers, or an id twice, for images: {ill_formed:,}",
-            fix="a multi-hot target has as many columns as the scores, ids have fewer; -1 needs a signed type",
+            allowed="0 or 1 for each class; or distinct ids below the number of classes, then -1",
+            found=f"other numbers, or duplicate ids, for {counted(ill_formed, 'image')}",
+            fix="use as many columns as the scores for multi-hot, and fewer for ids; -1 needs a signed type",
         )

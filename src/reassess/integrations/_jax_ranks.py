@@ -1,7 +1,7 @@
-"""Ranks within a graph of JAX, by the rule of `reassess.evaluation.class_ranks`: equal scores rank by class id.
+"""Ranks in a graph of JAX: equal scores rank by class id, as in `reassess.evaluation.class_ranks`.
 
-Scores are compared as integers that order as the numbers do, with -0 equal to +0, since XLA takes denormals for zero.
-Reductions of rows go in pairs, of which XLA makes one fast loop on a CPU; one alone takes it longer than two.
+Scores are compared as integers with the same order, with -0 equal to +0, since XLA flushes denormals to zero. Rows are
+reduced by two operations at once, which XLA compiles to one fast loop on a CPU; a single reduction takes longer.
 """
 
 from collections.abc import Callable
@@ -14,13 +14,13 @@ from jax import lax
 
 from reassess.evaluation.batch_targets import PADDING
 
-_BLOCKS = 16  # of a row, at most
+_BLOCKS = 16  # largest number of blocks of a row
 _Reduction = tuple[jax.Array, Callable[[jax.Array, jax.Array], jax.Array], int]  # table, operation, start
 _Images = tuple[jax.Array, jax.Array, jax.Array, jax.Array]
 
 
 def rank_best(scores: jax.Array, target: jax.Array, is_hot: bool) -> _Images:
-    """Rank of each image's best valid class, and of which images there is none, a NaN, or an ill-formed target."""
+    """Rank each image's best valid class; also flag images without one, with a NaN, or with a bad target."""
     best, turn, is_empty, is_ill_formed = (_best_of_hot if is_hot else _best_of_ids)(scores, target)
     keys, is_nan = _keys(scores)
     is_earlier = _turns(scores.shape[1]) > turn[:, None]
@@ -33,7 +33,7 @@ def _bits(scores: jax.Array) -> jax.Array:
 
 
 def _keys(scores: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Integers that order as the scores do, above the lowest of their type; and whether each score is NaN."""
+    """Integers in the order of the scores, above the lowest of their type; and whether each score is NaN."""
     bits, infinity = _bits(scores), _bits(jnp.array(jnp.inf, scores.dtype))
     limits = jnp.iinfo(bits.dtype)
     size, sign = bits & limits.max, bits >> (limits.bits - 1)
@@ -41,20 +41,16 @@ def _keys(scores: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def _turns(classes: int) -> npt.NDArray[np.int32]:
-    """Of equal scores the higher ranks first: the number of classes less the id.
-
-    They descend so that XLA keeps them as they are: what ascends it counts up anew for each row, at twice the cost.
-    """
+    """The tie-break: number of classes - id; among equal scores the higher turn ranks first."""
+    # They descend, since XLA would compute an ascending range again for each row, at twice the cost.
     return np.arange(classes, 0, -1, dtype=np.int32)
 
 
 def _best_of_hot(scores: jax.Array, target: jax.Array) -> _Images:
-    """Key of each image's best valid class and its turn; whether there is none, and whether the target is ill-formed.
-
-    The best of each block of a row is found first, and the turn in the one block that holds the best of all. Bits order
-    as the scores do if one of them is positive, and else the other way round; to take keys of all scores here and in
-    `rank_best`, XLA would write them to memory.
-    """
+    """Key and turn of each image's best valid class; is there none; is the target ill-formed."""
+    # First the best score of each block of a row, then the turn in the block with the best of all. Bits have the order
+    # of the scores if a score is positive, else the reverse order. Keys of all scores are not computed here and in
+    # `rank_best`, since XLA would write them to memory.
     images, classes = scores.shape
     blocks = max(n for n in range(1, _BLOCKS + 1) if classes % n == 0)
     width = classes // blocks
@@ -67,7 +63,7 @@ def _best_of_hot(scores: jax.Array, target: jax.Array) -> _Images:
         (target != hot.astype(target.dtype), lax.add, 0),
     )
     keys, _ = _keys(lax.bitcast_convert_type(jnp.where(most < 0, least, most), scores.dtype))
-    keys = jnp.where(most < least, lowest, keys)  # of a block without a valid class, which any valid NaN is above
+    keys = jnp.where(most < least, lowest, keys)  # blocks without a valid class; below the key of any valid NaN
     best, block = jnp.max(keys, axis=1), jnp.argmax(keys, axis=1)
     hot, scores = (_take(table, block[:, None, None])[:, 0] for table in (hot, scores))
     is_best = hot & (_keys(scores)[0] == best[:, None])
@@ -76,25 +72,25 @@ def _best_of_hot(scores: jax.Array, target: jax.Array) -> _Images:
 
 
 def _best_of_ids(scores: jax.Array, target: jax.Array) -> _Images:
-    """The same from padded ids."""
+    """`_best_of_hot` for padded ids."""
     classes = scores.shape[1]
     ids = target.astype(jnp.int64 if target.dtype.itemsize == 8 else jnp.int32)
-    given = (ids >= 0) & (ids < classes)
+    is_class = (ids >= 0) & (ids < classes)
     ordered = lax.sort(ids, dimension=1, is_stable=False)
-    twice = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] != PADDING)
-    is_ill_formed = jnp.any(~given & (ids != PADDING), axis=1) | jnp.any(twice, axis=1)
-    keys, _ = _keys(_take(scores, jnp.where(given, ids, 0)))
-    best = jnp.max(keys, axis=1, where=given, initial=jnp.iinfo(keys.dtype).min)
-    turn = jnp.max(classes - ids, axis=1, where=given & (keys == best[:, None]), initial=0)
+    is_repeated = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] != PADDING)
+    is_ill_formed = jnp.any(~is_class & (ids != PADDING), axis=1) | jnp.any(is_repeated, axis=1)
+    keys, _ = _keys(_take(scores, jnp.where(is_class, ids, 0)))
+    best = jnp.max(keys, axis=1, where=is_class, initial=jnp.iinfo(keys.dtype).min)
+    turn = jnp.max(classes - ids, axis=1, where=is_class & (keys == best[:, None]), initial=0)
     return best, turn, turn == 0, is_ill_formed
 
 
-def _take(table: jax.Array, places: jax.Array) -> jax.Array:
-    return jnp.take_along_axis(table, places, axis=1, mode="promise_in_bounds")
+def _take(table: jax.Array, columns: jax.Array) -> jax.Array:
+    return jnp.take_along_axis(table, columns, axis=1, mode="promise_in_bounds")
 
 
 def _reduce(*reductions: _Reduction) -> tuple[jax.Array, ...]:
-    """Several reductions of the last axis in one pass; of bool, counts."""
+    """Several reductions over the last axis in one pass; bool tables are counted."""
     tables, operations, starts = zip(*reductions, strict=True)
     tables = tuple(table.astype(jnp.int32) if table.dtype == bool else table for table in tables)
     reduced: tuple[jax.Array, ...] = lax.reduce(

@@ -1,7 +1,7 @@
-"""Ranks within a graph of Keras, on any backend, by one rule: equal scores rank by class id.
+"""Ranks in a graph of Keras, on any backend, by the same rule: equal scores rank by class id.
 
-Scores are compared as integers that order as the numbers do, with -0 equal to +0: backends may take denormals for zero.
-What is done to all scores is arithmetic as far as it can be, of which backends make faster loops than of choices.
+Scores are compared as integers with the same order, with -0 equal to +0, since backends may flush denormals to zero.
+Operations on all scores are arithmetic where possible, which backends compile to faster loops than conditions.
 """
 
 from collections.abc import Callable
@@ -14,13 +14,13 @@ from keras.backend import standardize_dtype
 from reassess.evaluation.batch_targets import PADDING
 from reassess.numeric.arrays import infinity_bits
 
-_PARTS = 16  # of a row, at most
-_FEW = 16  # ids, which are compared in pairs faster than sorted; more take the memory of all pairs
-_Tensor = Any  # of the backend
+_PARTS = 16  # largest number of parts of a row
+_FEW = 16  # so few ids are compared in pairs, which is faster than a sort; more pairs would take too much memory
+_Tensor = Any  # a tensor of the backend
 
 
 def rank_best(scores: _Tensor, target: _Tensor, is_hot: bool) -> tuple[_Tensor, _Tensor, _Tensor, _Tensor]:
-    """Rank of each image's best valid class, and of which images there is none, a NaN, or an ill-formed target."""
+    """Rank each image's best valid class; also flag images without one, with a NaN, or with a bad target."""
     best, turn, is_ill_formed = (_best_of_hot if is_hot else _best_of_ids)(scores, target)
     classes = scores.shape[1]
     bits, magnitude, infinity = _bits(scores)
@@ -32,7 +32,7 @@ def rank_best(scores: _Tensor, target: _Tensor, is_hot: bool) -> tuple[_Tensor, 
 
 
 def _bits(scores: _Tensor) -> tuple[_Tensor, _Tensor, _Tensor]:
-    """Scores as signed integers; which of the bits are not the sign; and the bits of +inf."""
+    """Scores as signed integers, the mask of all bits except the sign, and the bits of +inf."""
     dtype = standardize_dtype(scores.dtype)
     infinity = infinity_bits(np.dtype("int16" if dtype == "bfloat16" else dtype))
     bits = ops.view(scores, infinity.dtype.name)
@@ -43,40 +43,36 @@ def _bits(scores: _Tensor) -> tuple[_Tensor, _Tensor, _Tensor]:
 
 
 def _keys(bits: _Tensor, magnitude: _Tensor) -> tuple[_Tensor, _Tensor]:
-    """Integers that order as the scores of these bits do, and the bits without the sign."""
-    places = np.iinfo(standardize_dtype(bits.dtype)).bits - 1
+    """Integers in the order of the scores with these bits, and the bits without the sign."""
+    width = np.iinfo(standardize_dtype(bits.dtype)).bits - 1
     size = ops.bitwise_and(bits, magnitude)
-    sign = ops.right_shift(bits, ops.convert_to_tensor(places, bits.dtype))
+    sign = ops.right_shift(bits, ops.convert_to_tensor(width, bits.dtype))
     return ops.bitwise_xor(size, sign) - sign, size
 
 
 def _turns(classes: int) -> _Tensor:
-    """Of equal scores the higher ranks first: the number of classes less the id.
-
-    They descend so that XLA keeps them as they are: what ascends it counts up anew for each row, at twice the cost.
-    """
+    """The tie-break: number of classes - id; among equal scores the higher turn ranks first."""
+    # They descend, since XLA would compute an ascending range again for each row, at twice the cost.
     return ops.convert_to_tensor(np.arange(classes, 0, -1, dtype=np.int32))
 
 
 def _lanes(reduce: Callable[..., _Tensor], table: _Tensor) -> _Tensor:
-    """Parts of a row, laid upon each other and reduced to one: XLA makes this fast if what reduces the rest differs."""
+    """Reduce the parts of a row to one part; XLA is fast if the rest is reduced by another operation."""
     classes = table.shape[1]
     parts = max(n for n in range(1, _PARTS + 1) if classes % n == 0)
     return reduce(ops.reshape(table, (-1, parts, classes // parts)), axis=1)
 
 
 def _best_of_hot(scores: _Tensor, target: _Tensor) -> tuple[_Tensor, _Tensor, _Tensor]:
-    """Key of each image's best valid class and its turn, or 0 if there is none; and whether the target is ill-formed.
-
-    The turn is found by the bits of the best score: to take keys of all scores here and in `rank_best`, XLA would write
-    them to memory.
-    """
+    """Key and turn (0 without one) of each image's best valid class; is the target ill-formed."""
+    # The turn is found by the bits of the best score. Keys of all scores are not computed here and in `rank_best`,
+    # since XLA would write them to memory.
     is_valid = ops.cast(target, "bool")
     bits, magnitude, _ = _bits(scores)
     best = ~ops.min(~_best_lanes(bits, is_valid, magnitude), axis=1, keepdims=True)
     best_bits = ops.where(best < 0, ~magnitude - best, best)
-    compared = ops.where(best == 0, magnitude, ~ops.zeros_like(best))  # the sign of 0 is not
-    is_best = is_valid & (ops.bitwise_and(ops.bitwise_xor(bits, best_bits), compared) == 0)
+    mask = ops.where(best == 0, magnitude, ~ops.zeros_like(best))  # the sign of 0 is ignored
+    is_best = is_valid & (ops.bitwise_and(ops.bitwise_xor(bits, best_bits), mask) == 0)
     turns = _lanes(ops.max, ops.cast(is_best, "int32") * _turns(scores.shape[1]))
     turn = ops.cast(ops.max(ops.cast(turns, "float32"), axis=1, keepdims=True), "int32")
     if standardize_dtype(target.dtype) == "bool":
@@ -86,13 +82,13 @@ def _best_of_hot(scores: _Tensor, target: _Tensor) -> tuple[_Tensor, _Tensor, _T
 
 
 def _best_lanes(bits: _Tensor, is_valid: _Tensor, magnitude: _Tensor) -> _Tensor:
-    """Keys of the best valid classes among the parts of a row; all others have the bits of the least NaN."""
+    """Keys of the best valid classes among the parts of a row; other classes get the lowest NaN."""
     masked = ops.bitwise_or(bits, ops.cast(is_valid, bits.dtype) - 1)
     return _lanes(ops.max, _keys(masked, magnitude)[0])
 
 
 def _best_of_ids(scores: _Tensor, target: _Tensor) -> tuple[_Tensor, _Tensor, _Tensor]:
-    """The same from padded ids; one more is added, since a tensor without columns has no maximum."""
+    """`_best_of_hot` for padded ids; with one more column, since a tensor without columns has no maximum."""
     classes = scores.shape[1]
     is_wide = standardize_dtype(target.dtype).endswith("64")
     ids = ops.pad(ops.cast(target, "int64" if is_wide else "int32"), [[0, 0], [0, 1]], constant_values=PADDING)
@@ -102,16 +98,16 @@ def _best_of_ids(scores: _Tensor, target: _Tensor) -> tuple[_Tensor, _Tensor, _T
     keys = ops.where(is_valid, _keys(bits, magnitude)[0], ~magnitude)
     best = ops.max(keys, axis=1, keepdims=True)
     turns = ops.where(is_valid & (keys == best), ops.cast(classes - ids, "int32"), 0)
-    is_ill_formed = ops.any(~is_valid & (ids != PADDING), axis=1) | _is_twice(ids)
+    is_ill_formed = ops.any(~is_valid & (ids != PADDING), axis=1) | _has_repeated_id(ids)
     return best, ops.max(turns, axis=1, keepdims=True), is_ill_formed
 
 
-def _is_twice(ids: _Tensor) -> _Tensor:
-    """Whether an id, other than the padding, stands twice in a row."""
+def _has_repeated_id(ids: _Tensor) -> _Tensor:
+    """Whether a row contains an id, other than the padding, twice."""
     if ids.shape[1] is None or ids.shape[1] > _FEW:
         ids = ops.sort(ids, axis=1)
         return ops.any((ids[:, 1:] == ids[:, :-1]) & (ids[:, 1:] != PADDING), axis=1)
-    is_given = ids != PADDING
-    is_same = (ids[:, :, None] == ids[:, None, :]) & is_given[:, None]  # itself, and whatever is given twice
-    same, given = (ops.sum(ops.cast(t, "int32"), axis=a) for t, a in ((is_same, (1, 2)), (is_given, 1)))
-    return same != given
+    is_id = ids != PADDING
+    is_same = (ids[:, :, None] == ids[:, None, :]) & is_id[:, None]  # each id equals itself, and its repetitions
+    pairs, count = (ops.sum(ops.cast(t, "int32"), axis=a) for t, a in ((is_same, (1, 2)), (is_id, 1)))
+    return pairs != count

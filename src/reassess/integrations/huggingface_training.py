@@ -1,4 +1,4 @@
-"""Some images of a Hugging Face dataset, chosen by name; other classes, and targets for a loss, by name too."""
+"""Selection, relabelling and training targets of images in a Hugging Face dataset, by file name."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -17,7 +17,7 @@ with importing("datasets", extra="huggingface", purpose="images of a dataset"):
     import datasets
     import pyarrow
 
-    from reassess.integrations.huggingface import check_columns, file_names, mapped
+    from reassess.integrations.huggingface import check_columns, file_names, map_stream
 
 __all__ = ["relabel_images", "select_images", "with_targets"]
 
@@ -33,31 +33,32 @@ def select_images(
     match: Match = "path",
     ignore_unknown: bool = False,
 ) -> _DatasetT:
-    """The images of a dataset that a selection names.
+    """Select images of a dataset by file name.
 
     Parameters
     ----------
     dataset
-        One split, also a streamed one.
+        One split; may be streamed.
     selection
-        Which images are wanted, such as ``folds.training(0)``.
+        The images to select, such as ``folds.training(0)``.
     image
-        The column of images, beside which their file names are kept; or a column of file names. No image is decoded.
+        A column of images that are stored with their file names, or a column of file names. Images are not decoded.
     match
-        Which part of a name identifies an image: its path, its file name, or that without its extension.
+        The part of a name that identifies an image: ``path``, ``name`` (the file name), or ``stem`` (without the
+        extension).
     ignore_unknown
-        Leave out images that the folds do not know instead of stopping.
+        Skip images that are unknown to the folds instead of stopping.
 
     Raises
     ------
     DataError
-        The dataset does not say which files its images are; no wanted image is there; two images have the name of one;
-        images are not known to the selection. What is wrong with a streamed image is raised in iteration.
+        The dataset has no image file names, it contains no selected image, a selected name fits two images, or images
+        are unknown to the selection. Errors about streamed images are raised during iteration.
 
     Warns
     -----
     ReassessWarning
-        The dataset lacks wanted images, or images are left out that are not known; not of a streamed one.
+        Selected images are missing from the dataset, or unknown images are skipped; not for a streamed dataset.
 
     Examples
     --------
@@ -75,11 +76,11 @@ def select_images(
         warn_missing(names, selection, match, depth=2)
         warn_unexpected(names, selection, match, depth=2)
         return dataset.select(rows)
-    change = partial(_selected, selection=selection, match=match, ignore_unknown=ignore_unknown)
-    return mapped(dataset, image, {}, change)
+    change = partial(_select, selection=selection, match=match, ignore_unknown=ignore_unknown)
+    return map_stream(dataset, image, {}, change)
 
 
-def _selected(
+def _select(
     table: pyarrow.Table, names: tuple[str, ...], *, selection: ImageSelection, match: Match, ignore_unknown: bool
 ) -> pyarrow.Table:
     return table.filter(selection.find(names, match=match, ignore_unknown=ignore_unknown) >= 0)
@@ -93,21 +94,21 @@ def relabel_images(
     label: str = "label",
     match: Match = "path",
 ) -> _DatasetT:
-    """The same dataset, in which some images, by name, have another class than before.
+    """Change the class of some images, by file name.
 
     Parameters
     ----------
     dataset, image, match
         As for `select_images`.
     classes_of
-        The class of each image that gets another: its id, or, of a ClassLabel, its name.
+        New class of images by name: an id, or a name if the column is a ClassLabel.
     label
         The column of classes.
 
     Raises
     ------
     DataError
-        As for `select_images`; the column is not there; or a class is none of the dataset.
+        As for `select_images`; or the column is missing, or a class is not in the dataset.
 
     Examples
     --------
@@ -130,23 +131,23 @@ def relabel_images(
         names = file_names(dataset, image)
         selection.rows(names, match=match)
         warn_missing(names, selection, match, depth=2)
-        found = selection.find(names, match=match)
+        rows = selection.find(names, match=match)
         old = dataset.with_format("numpy").select_columns(label)[label][:]
-        column = np.where(found >= 0, new[found], old)
+        column = np.where(rows >= 0, new[rows], old)
         order = list(dataset.features)
         return dataset.remove_columns(label).add_column(label, column, feature=feature).select_columns(order)
-    change = partial(_relabelled, selection=selection, new=new, label=label, match=match)
-    return mapped(dataset, image, {label: feature}, change)
+    change = partial(_relabel, selection=selection, new=new, label=label, match=match)
+    return map_stream(dataset, image, {label: feature}, change)
 
 
-def _relabelled(
+def _relabel(
     table: pyarrow.Table, names: tuple[str, ...], *, selection: ImageSelection, new: Any, label: str, match: Match
 ) -> pyarrow.Table:
-    found = selection.find(names, match=match)
-    place = table.column_names.index(label)
+    rows = selection.find(names, match=match)
+    position = table.column_names.index(label)
     old = table.column(label)
-    values = np.where(found >= 0, new[found], old.to_numpy())
-    return table.set_column(place, table.schema.field(label), pyarrow.array(values, old.type))
+    values = np.where(rows >= 0, new[rows], old.to_numpy())
+    return table.set_column(position, table.schema.field(label), pyarrow.array(values, old.type))
 
 
 def with_targets(
@@ -159,23 +160,23 @@ def with_targets(
     ignore_unknown: bool = False,
     max_bytes: int = _MAX_BYTES,
 ) -> _DatasetT:
-    """The images that have a target, with a column of targets: float32, one number a class.
+    """Select the images with a target, and add a column of targets: float32, one number per class.
 
     Parameters
     ----------
     dataset, image, match, ignore_unknown
         As for `select_images`.
     targets
-        What `reassess.training_targets` gives. Images that it left out are left out.
+        The result of `reassess.training_targets`. Images without a target are dropped.
     feature
-        The column to add.
+        Name of the new column.
     max_bytes
-        What all targets of a dataset that is no stream may need; a stream makes them as they are read.
+        Largest size of all targets, unless the dataset is streamed: then targets are computed during iteration.
 
     Raises
     ------
     DataError
-        As for `select_images`; there is a column of the new name already; the targets need more than `max_bytes`.
+        As for `select_images`; or the new column exists already, or the targets are larger than `max_bytes`.
 
     Examples
     --------
@@ -188,17 +189,17 @@ def with_targets(
     check_columns(dataset, image, feature)
     kind = datasets.Sequence(datasets.Value("float32"), length=targets.classes)
     if isinstance(dataset, datasets.Dataset):
-        check_size(targets, max_bytes, fix="give dataset.to_iterable_dataset(), which makes them as they are read")
+        check_size(targets, max_bytes, fix="use dataset.to_iterable_dataset(), which computes them during iteration")
         names = file_names(dataset, image)
         rows = targets.selection.rows(names, match=match, ignore_unknown=ignore_unknown)
         warn_unexpected(names, targets.selection, match, depth=2)
-        found = targets.selection.find([names[row] for row in rows.tolist()], match=match)
-        return dataset.select(rows).add_column(feature, _arrow(targets, found), feature=kind)
-    change = partial(_targeted, targets=targets, match=match, ignore_unknown=ignore_unknown, feature=feature)
-    return mapped(dataset, image, {feature: kind}, change)
+        target_rows = targets.selection.find([names[row] for row in rows.tolist()], match=match)
+        return dataset.select(rows).add_column(feature, _arrow(targets, target_rows), feature=kind)
+    change = partial(_add_targets, targets=targets, match=match, ignore_unknown=ignore_unknown, feature=feature)
+    return map_stream(dataset, image, {feature: kind}, change)
 
 
-def _targeted(
+def _add_targets(
     table: pyarrow.Table,
     names: tuple[str, ...],
     *,

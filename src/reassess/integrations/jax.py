@@ -1,4 +1,4 @@
-"""ReaL accuracy in JAX: a pure function from the arrays of a batch to integer counts that add up."""
+"""ReaL accuracy in JAX: a pure function from the arrays of a batch to integer counts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 from reassess.core.checks import check_shape
 from reassess.errors import DataError, importing
 from reassess.evaluation.class_ranks import check_top_k
-from reassess.integrations._compiled import check_batch, refuse_counted, refuse_rounding
+from reassess.integrations._compiled import check_batch, check_counts, check_rounding
 
 with importing("jax", extra="jax", purpose="counting hits in JAX"):
     import jax
@@ -23,14 +23,14 @@ __all__ = ["Counts", "accuracy", "count_hits"]
 @partial(jax.tree_util.register_dataclass, data_fields=["numbers"], meta_fields=["top_k"])
 @dataclass(frozen=True)
 class Counts:
-    """Counts of images, int32, a pytree; they add up with ``+``, `jax.lax.psum`, or any other sum over its one leaf.
+    """Counts of images as an int32 pytree; add them with ``+``, `jax.lax.psum`, or a sum over its leaf.
 
     Parameters
     ----------
     top_k
-        Static: for which k hits are counted, ascending.
+        The values of k, ascending; static.
     numbers
-        Shape (len(top_k) + 4,): the properties below, in their order. An array for each would cost a batch more time.
+        Shape (len(top_k) + 4,): the properties below, in this order, in a single array, which is faster than several.
     """
 
     top_k: tuple[int, ...]
@@ -38,7 +38,7 @@ class Counts:
 
     @property
     def hits(self) -> jax.Array:
-        """Shape (len(top_k),): any of the k highest classes is valid."""
+        """Images where any of the k highest classes is valid; shape (len(top_k),)."""
         return self.numbers[..., :-4]
 
     @property
@@ -48,17 +48,17 @@ class Counts:
 
     @property
     def empty(self) -> jax.Array:
-        """Images without one, in neither `hits` nor `n`."""
+        """Images without a valid class, which are not in `hits` and `n`."""
         return self.numbers[..., -3]
 
     @property
     def nan(self) -> jax.Array:
-        """Images with a score that is NaN."""
+        """Images with a NaN score."""
         return self.numbers[..., -2]
 
     @property
     def ill_formed(self) -> jax.Array:
-        """Images whose valid classes hold an id twice or out of range, or another number than 0 and 1."""
+        """Images whose valid classes have a duplicate id, an id out of range, or a number other than 0 and 1."""
         return self.numbers[..., -1]
 
     def __add__(self, other: "Counts") -> "Counts":
@@ -70,27 +70,29 @@ class Counts:
 def count_hits(
     scores: jax.Array, valid: jax.Array, *, mask: jax.Array | None = None, top_k: Sequence[int] = (1, 5)
 ) -> Counts:
-    """Count the images of a batch whose highest classes are valid; for `jax.jit`, `vmap` and sharded arrays too.
+    """Count the images of a batch whose highest classes are valid.
+
+    The function works in `jax.jit` and `vmap`, and with sharded arrays.
 
     Parameters
     ----------
     scores
-        bfloat16, float16, float32 or, with 64 bits enabled, float64, shape (B, classes): a higher score ranks first,
-        equal scores by class id.
+        bfloat16, float16, float32 or, with 64 bits enabled, float64, shape (B, classes). The highest score ranks first,
+        ties by class id.
     valid
-        The valid classes. As wide as the scores: multi-hot, 0 or 1 for each class. Otherwise integers, shape
-        (B, most classes of an image): class ids, and -1 where there are no more of them; this is the faster form.
-        Unless 64 bits are enabled, JAX cuts integers to 32 bits before they get here.
+        The valid classes. With as many columns as the scores: multi-hot, 0 or 1 for each class. Otherwise integers,
+        shape (B, most classes of an image): class ids, padded with -1; this form is faster. Unless 64 bits are enabled,
+        JAX truncates integers to 32 bits before the call.
     mask
-        bool, shape (B,): False for a row that is no image, such as the padding of the last batch; whatever stands in
-        it is ignored.
+        bool, shape (B,): False for a row that is not an image, such as the padding of the last batch; the content of
+        this row is ignored.
     top_k
-        For which k to count hits.
+        The values of k.
 
     Raises
     ------
     DataError
-        Shapes or types are not as above. What only the values tell is counted, and `accuracy` raises.
+        Shapes or types differ from the above. Invalid values are only counted; then `accuracy` raises.
 
     Examples
     --------
@@ -107,35 +109,35 @@ def count_hits(
     """
     table, target = jnp.asarray(scores), jnp.asarray(valid)
     is_hot = check_batch(table.shape, table.dtype.name, target.shape, target.dtype.name)
-    refuse_rounding(str(getattr(scores, "dtype", table.dtype)).removeprefix("torch."), table.dtype.name)
+    check_rounding(str(getattr(scores, "dtype", table.dtype)).removeprefix("torch."), table.dtype.name)
     images, classes = table.shape
-    shown = jnp.ones(images, bool) if mask is None else jnp.asarray(mask)
-    check_shape(shown, (images,), what="the mask")
-    return _count(table, target, shown.astype(bool), is_hot, check_top_k(top_k, classes))
+    is_image = jnp.ones(images, bool) if mask is None else jnp.asarray(mask)
+    check_shape(is_image, (images,), what="the mask")
+    return _count(table, target, is_image.astype(bool), is_hot, check_top_k(top_k, classes))
 
 
 def accuracy(counts: Counts) -> dict[int, float | None]:
-    """ReaL accuracy at each k, in [0, 1]; None where no image has a valid class.
+    """Compute ReaL accuracy at each k, in [0, 1]; None if no image has a valid class.
 
     Raises
     ------
     DataError
-        A score was NaN, or valid classes ill-formed; the counts are several, not yet added up.
+        A score was NaN, valid classes were ill-formed, or several counts have not been added up.
     """
     totals = jax.device_get(counts)
     if np.ndim(totals.n):
         raise DataError(
-            "no-count", "counts cannot be added up", allowed="one n", found=f"n of shape {np.shape(totals.n)}"
+            "no-count", "counts have not been added up", allowed="a scalar n", found=f"n of shape {np.shape(totals.n)}"
         )
-    refuse_counted(int(totals.nan), int(totals.ill_formed))
+    check_counts(int(totals.nan), int(totals.ill_formed))
     return {
         k: int(hits) / int(totals.n) if totals.n else None for k, hits in zip(totals.top_k, totals.hits, strict=True)
     }
 
 
 @partial(jax.jit, static_argnums=(3, 4))
-def _count(scores: jax.Array, target: jax.Array, shown: jax.Array, is_hot: bool, top_k: tuple[int, ...]) -> Counts:
+def _count(scores: jax.Array, target: jax.Array, is_image: jax.Array, is_hot: bool, top_k: tuple[int, ...]) -> Counts:
     rank, is_empty, is_nan, is_ill_formed = rank_best(scores, target, is_hot)
     hits = [~is_empty & (rank < k) for k in top_k]
-    counted = jnp.stack([*hits, ~is_empty, is_empty, is_nan, is_ill_formed], axis=1)
-    return Counts(top_k, jnp.sum(counted & shown[:, None], axis=0, dtype=jnp.int32))
+    flags = jnp.stack([*hits, ~is_empty, is_empty, is_nan, is_ill_formed], axis=1)
+    return Counts(top_k, jnp.sum(flags & is_image[:, None], axis=0, dtype=jnp.int32))

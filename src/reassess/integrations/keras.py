@@ -1,10 +1,10 @@
-"""ReaL accuracy as a metric of Keras 3, on any backend."""
+"""ReaL accuracy as a Keras 3 metric, on any backend."""
 
 from typing import Any
 
 from reassess.errors import DataError, MissingPackageError
 from reassess.evaluation.class_ranks import check_top_k
-from reassess.integrations._compiled import check_batch, refuse_counted, refuse_rounding
+from reassess.integrations._compiled import check_batch, check_counts, check_rounding
 from reassess.numeric import Proportion
 
 try:
@@ -12,33 +12,33 @@ try:
     from keras import ops
     from keras.backend import standardize_dtype
 except ImportError as error:
-    package = error.name if error.name in ("jax", "tensorflow", "torch") else "keras"  # a backend is a package too
+    package = error.name if error.name in ("jax", "tensorflow", "torch") else "keras"  # the backend can be missing too
     raise MissingPackageError(package, extra=package, purpose="RealAccuracyMetric") from error
 
 from reassess.integrations._keras_ranks import rank_best
 
 __all__ = ["RealAccuracyMetric"]
 
-_Tensor = Any  # of the backend
+_Tensor = Any  # a tensor of the backend
 
 
 @keras.saving.register_keras_serializable(package="reassess")
 class RealAccuracyMetric(keras.metrics.Metric):
-    """ReaL accuracy at k: the share of images for which any of the k highest classes is valid; NaN where there is none.
+    """ReaL accuracy at k: the share of images where one of the k highest classes is valid.
 
     Parameters
     ----------
     k
-        How many of the highest classes may hit.
+        Number of highest classes that can be hits.
     name
         By default ``real_top`` and k.
     dtype
-        Of the sums: float32 by default, in which whole numbers are exact below 2^24 (16,777,216 images), or float64.
+        Type of the sums: float32 (default), where integers are exact below 2^24 (16,777,216 images), or float64.
 
     Raises
     ------
     DataError
-        k is no positive whole number; sums in this dtype would not be exact.
+        k is not a positive integer, or sums in this dtype would not be exact.
 
     Examples
     --------
@@ -63,27 +63,27 @@ class RealAccuracyMetric(keras.metrics.Metric):
 
     @property
     def hits(self) -> _Tensor:
-        """Images of which any of the k highest classes is valid, weighted."""
+        """Weighted number of images where any of the k highest classes is valid."""
         return self.sums[0]
 
     @property
     def total(self) -> _Tensor:
-        """Images with a valid class, weighted."""
+        """Weighted number of images with a valid class."""
         return self.sums[1]
 
     @property
     def empty(self) -> _Tensor:
-        """Images without one, in neither `hits` nor `total`."""
+        """Images without a valid class, which are not in `hits` and `total`."""
         return self.sums[2]
 
     @property
     def nan(self) -> _Tensor:
-        """Images with a score that is NaN."""
+        """Images with a NaN score."""
         return self.sums[3]
 
     @property
     def ill_formed(self) -> _Tensor:
-        """Images whose valid classes hold an id twice or out of range, or another number than 0 and 1."""
+        """Images whose valid classes have a duplicate id, an id out of range, or a number other than 0 and 1."""
         return self.sums[4]
 
     def update_state(self, y_true: _Tensor, y_pred: _Tensor, sample_weight: _Tensor | None = None) -> None:
@@ -92,65 +92,65 @@ class RealAccuracyMetric(keras.metrics.Metric):
         Parameters
         ----------
         y_true
-            The valid classes. As wide as the scores: multi-hot, 0 or 1 for each class. Otherwise integers, shape
-            (images, most classes of an image): class ids, and -1 where there are no more of them.
+            The valid classes. With as many columns as the scores: multi-hot, 0 or 1 for each class. Otherwise integers,
+            shape (images, most classes of an image): class ids, padded with -1.
         y_pred
-            Floats of shape (images, classes): a higher score ranks first, equal scores by class id.
+            Floats of shape (images, classes). The highest score ranks first, ties by class id.
         sample_weight
-            Weight of each image, shape (images,) or (images, 1). Whatever stands in an image of weight 0 is ignored.
+            Weight of each image, shape (images,) or (images, 1). Images with weight 0 are ignored.
 
         Raises
         ------
         DataError
-            Shapes or types are not as above; k is larger than the number of classes. What only the values tell, a NaN
-            or an id out of range, makes the result NaN, and `counts` raises.
+            Shapes or types differ from the above, or k is larger than the number of classes. Invalid values, such as
+            NaN or an id out of range, make the result NaN; then `counts` raises.
         """
         scores, target = ops.convert_to_tensor(y_pred), ops.convert_to_tensor(y_true)
         dtype = standardize_dtype(scores.dtype)
         is_hot = check_batch(scores.shape, dtype, target.shape, standardize_dtype(target.dtype))
-        refuse_rounding(standardize_dtype(getattr(y_pred, "dtype", dtype)), dtype)
+        check_rounding(standardize_dtype(getattr(y_pred, "dtype", dtype)), dtype)
         images, classes = scores.shape
         check_top_k((self.k,), classes)
-        if images == 0:  # of which two of the backends find no maximum
+        if images == 0:  # two backends cannot compute the maximum of an empty tensor
             return
         rank, is_empty, is_nan, is_ill_formed = rank_best(scores, target, is_hot)
         weight = self._weights(sample_weight, images, is_empty)
-        one = ops.ones_like(weight)
-        of_each = ops.stack([weight, weight, one, one, one], axis=1)
-        counted = ops.stack([~is_empty & (rank < self.k), ~is_empty, is_empty, is_nan, is_ill_formed], axis=1)
-        self.sums.assign_add(ops.sum(ops.where(counted & (weight != 0)[:, None], of_each, 0), axis=0))
+        ones = ops.ones_like(weight)
+        weights = ops.stack([weight, weight, ones, ones, ones], axis=1)
+        flags = ops.stack([~is_empty & (rank < self.k), ~is_empty, is_empty, is_nan, is_ill_formed], axis=1)
+        self.sums.assign_add(ops.sum(ops.where(flags & (weight != 0)[:, None], weights, 0), axis=0))
 
     def result(self) -> _Tensor:
-        """ReaL accuracy, in [0, 1]; NaN if no image has a valid class, a score was NaN or valid classes ill-formed."""
+        """Compute ReaL accuracy, in [0, 1]; NaN without valid classes, or after invalid values."""
         is_wrong = self.nan + self.ill_formed > 0
         return ops.where(is_wrong, float("nan"), ops.divide(self.hits, self.total))
 
     def counts(self) -> Proportion:
-        """Hits among the images that have a valid class, each weighted by a whole number or not at all.
+        """Return hits and images with a valid class as counts; weights must be integers.
 
         Raises
         ------
         DataError
-            A score was NaN, valid classes were ill-formed, or a weight was no whole number.
+            A score was NaN, valid classes were ill-formed, or weights were not integers.
         """
         hits, total, nan, ill_formed = (float(s) for s in (self.hits, self.total, self.nan, self.ill_formed))
-        refuse_counted(int(nan), int(ill_formed))
+        check_counts(int(nan), int(ill_formed))
         if not (hits.is_integer() and total.is_integer()):
             raise DataError(
                 "no-count",
                 "weighted images have no count",
                 allowed="weights that are whole numbers",
                 found=f"{hits} of {total}",
-                fix="result() is the weighted accuracy",
+                fix="use result(), the weighted accuracy",
             )
         return Proportion(int(hits), int(total))
 
     def get_config(self) -> dict[str, Any]:
-        """What `from_config` makes the same metric of, without its counts."""
+        """Return the arguments for `from_config`, without counts."""
         return {**super().get_config(), "k": self.k}
 
-    def _weights(self, given: _Tensor | None, images: int | None, like: _Tensor) -> _Tensor:
-        weight = ops.cast(1 if given is None else given, self.dtype)
+    def _weights(self, sample_weight: _Tensor | None, images: int | None, like: _Tensor) -> _Tensor:
+        weight = ops.cast(1 if sample_weight is None else sample_weight, self.dtype)
         shape = tuple(weight.shape)
         if shape and (shape[1:] not in ((), (1,)) or (None not in (shape[0], images) and shape[0] != images)):
             raise DataError(

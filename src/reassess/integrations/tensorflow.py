@@ -1,4 +1,4 @@
-"""ReaL labels in a tf.data pipeline, joined by file name within the graph."""
+"""ReaL labels in a tf.data pipeline, joined by file name in the graph."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -20,16 +20,16 @@ from reassess.text import some
 with importing("tensorflow", extra="tensorflow", purpose="labels in a tf.data pipeline"):
     import tensorflow as tf
 
-__all__ = ["Encoding", "check_elements", "finder", "refuse_unknown", "with_real_labels"]
+__all__ = ["Encoding", "assert_known", "check_elements", "make_finder", "with_real_labels"]
 
 Encoding = Literal["ragged", "multi-hot", "padded"]
 
-# The rule of `image_keys` in RE2, which cannot look ahead: the 8 digits end a word, or a letter follows. \C is any
-# byte, as a name need not be UTF-8.
+# The rule of `image_keys` in RE2, which has no lookahead: a word ends after the 8 digits, or a letter follows. \C is
+# any byte, since names may not be UTF-8.
 _VALIDATION = rf"^\C*?({VALIDATION_PATTERN})(?:(?:\b|[A-Za-z_])\C*)$"
 _NAME = r"^\C*/(\C+)$"
 _SHORTENED = {"path": (), "name": (_NAME,), "stem": (_NAME, r"^(\C+)[.][^./]*$", TRAINING_PATTERN)}
-_SHOWN = 3  # of the unknown names
+_MOST_NAMES = 3  # unknown names in a message
 
 
 def with_real_labels(
@@ -41,38 +41,38 @@ def with_real_labels(
     encoding: Encoding = "ragged",
     ignore_unknown: bool = False,
 ) -> tf.data.Dataset:
-    """The same dataset with the valid classes of each image, found by its file name.
+    """Add a feature with the valid classes of each image, joined by file name.
 
     Parameters
     ----------
     dataset
-        Its elements are dicts, single or in batches.
+        A dataset of dicts, batched or not.
     labels
-        Label sets, or a file or known source of them.
+        Label sets, or a file or known source of label sets.
     file_name
-        The feature that names the image: a string, or a vector of them.
+        The feature with the file name: a string, or a vector of strings.
     feature
-        The feature to add.
+        Name of the new feature.
     encoding
-        ``ragged``: int64, the class ids of each image, ascending: a vector of its own length, in batches a
-        RaggedTensor; put vectors into batches with `ragged_batch`, not with `padded_batch`, whose 0 is a class.
-        ``padded``: int64, the ids, then -1 up to the largest number of classes of any image. ``multi-hot``: bool,
-        whether each class is valid.
+        ``ragged``: int64, the ascending class ids of each image, a vector of its own length; in batches a RaggedTensor.
+        Batch these vectors with `ragged_batch`; `padded_batch` would pad with 0, which is a class. ``padded``: int64,
+        the ids, padded with -1 to the largest number of classes of any image. ``multi-hot``: bool, whether each class
+        is valid.
     ignore_unknown
-        Give an image that is unrated no classes instead of stopping, and add the feature ``real_label_rated``
-        (`feature` and ``_rated``), which is False for it and True for one that was rated and has no valid class.
+        Add an empty list for an unrated image instead of stopping. Then the feature ``real_label_rated`` (`feature` and
+        ``_rated``) is added too: False for an unrated image, True for a rated image without a valid class.
 
     Returns
     -------
-    A dataset of dicts, in the order of the given one.
+    A dataset of dicts in the same order.
 
     Raises
     ------
     DataError
-        This is no dataset, or its elements are not dicts, name no image, or have the feature already; an encoding is
-        not one of the three; multi-hot is asked for and labels do not give the number of classes.
+        The argument is not a dataset, its elements are not dicts with a file name, or they have the new feature
+        already; the encoding is unknown; or it is multi-hot and the labels do not define the number of classes.
     tf.errors.InvalidArgumentError
-        In iteration: images are unrated; the message counts and names them.
+        During iteration: images are unrated. The message counts and names them.
 
     Examples
     --------
@@ -85,10 +85,10 @@ def with_real_labels(
            [ 0,  2],
            [-1, -1]])
     """
-    labels = labels if isinstance(labels, LabelSets) else read_labels(labels).judging
+    labels = labels if isinstance(labels, LabelSets) else read_labels(labels).evaluation_labels
     check_elements(dataset, file_name, [feature, f"{feature}_rated"][: 1 + ignore_unknown])
     positions = {key: row for row, key in enumerate(image_keys(labels.images))}
-    find, encode = finder(positions, len(labels)), _encoder(labels, encoding)
+    find, encode = make_finder(positions, len(labels)), _make_encoder(labels, encoding)
 
     def add(element: Mapping[str, Any]) -> dict[str, Any]:
         names = element[file_name]
@@ -96,23 +96,23 @@ def with_real_labels(
         rated = rows < len(labels)
         if ignore_unknown:
             return {**element, feature: encode(rows), f"{feature}_rated": rated}
-        with tf.control_dependencies([refuse_unknown(names, rated, labels.images, "in the label set")]):
+        with tf.control_dependencies([assert_known(names, rated, labels.images, "in the label set")]):
             return {**element, feature: encode(rows)}
 
     return dataset.map(add, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def finder(positions: Mapping[str, int], unknown: int, match: Match = "path") -> Callable[[tf.Tensor], tf.Tensor]:
-    """From names to their positions, by what identifies an image; to `unknown` of a name that is not there."""
+def make_finder(positions: Mapping[str, int], unknown: int, match: Match = "path") -> Callable[[tf.Tensor], tf.Tensor]:
+    """Create a function from image names to positions by key; `unknown` is the result for unknown names."""
     row_of = {normalize(form, key): row for form in ("NFC", "NFD") for key, row in positions.items()}
-    row_of[""] = unknown  # no image has this name, and no table may be empty
+    row_of[""] = unknown  # tables cannot be empty, and image names are never empty
     rows = tf.constant(list(row_of.values()), tf.int64)
     table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(list(row_of), rows), unknown)
     return lambda names: table.lookup(_keys(names, match))
 
 
 def _keys(names: tf.Tensor, match: Match = "path") -> tf.Tensor:
-    """The key of each image, by the rule of `reassess.core.image_names`, within the graph."""
+    """The key of each image, by the rule of `reassess.core.image_names`, in the graph."""
     keys = tf.strings.regex_replace(names, r"\\", "/")
     keys = tf.strings.regex_replace(keys, _VALIDATION, r"\1", replace_global=False)
     for pattern in _SHORTENED[match]:
@@ -120,21 +120,21 @@ def _keys(names: tf.Tensor, match: Match = "path") -> tf.Tensor:
     return keys
 
 
-def _encoder(labels: LabelSets, encoding: Encoding) -> Callable[[tf.Tensor], tf.Tensor | tf.RaggedTensor]:
-    """From positions, one or a vector of them, to classes; the position after the last has none."""
+def _make_encoder(labels: LabelSets, encoding: Encoding) -> Callable[[tf.Tensor], tf.Tensor | tf.RaggedTensor]:
+    """A function from positions, scalar or vector, to classes; the position after the last has none."""
     check_known([encoding], get_args(Encoding), thing="encoding")
     splits = np.append(labels.indptr, labels.indptr[-1])
     sets = tf.RaggedTensor.from_row_splits(tf.constant(labels.indices, tf.int64), splits)
-    none = np.zeros(0, np.int64)
-    width = padded_ids(labels, none).shape[1]
-    classes = multi_hot(labels, none).shape[1] if encoding == "multi-hot" else 0
+    no_rows = np.zeros(0, np.int64)
+    width = padded_ids(labels, no_rows).shape[1]
+    classes = multi_hot(labels, no_rows).shape[1] if encoding == "multi-hot" else 0
 
     def encode(rows: tf.Tensor) -> tf.Tensor | tf.RaggedTensor:
         flat = tf.reshape(rows, [-1])
         ids = tf.gather(sets, flat)
         if encoding != "ragged":
             ids = ids.to_tensor(PADDING, shape=(flat.shape[0], width))
-        if encoding == "multi-hot":  # the padding is no class, and so lights none
+        if encoding == "multi-hot":  # one_hot ignores the padding, which is not a class
             ids = tf.reduce_any(tf.one_hot(ids, classes, on_value=True, off_value=False), axis=1)
         return ids if rows.shape.rank else ids[0]
 
@@ -142,7 +142,7 @@ def _encoder(labels: LabelSets, encoding: Encoding) -> Callable[[tf.Tensor], tf.
 
 
 def check_elements(dataset: Any, file_name: str, features: list[str]) -> None:
-    """Raise `DataError` unless elements are dicts with a file name and without the features that are to be added."""
+    """Raise `DataError` unless elements are dicts with a file name, and without the new features."""
     if not isinstance(dataset, tf.data.Dataset):
         raise DataError(
             "wrong-type", "not a tf.data dataset", allowed="a tf.data.Dataset", found=type(dataset).__name__
@@ -161,7 +161,7 @@ def check_elements(dataset: Any, file_name: str, features: list[str]) -> None:
             "missing-column",
             f"elements of the dataset have no feature {file_name}",
             found=some(list(spec)),
-            fix="say which feature names the image: file_name=...",
+            fix="choose the feature with the file name: file_name=...",
         )
     name = spec[file_name]
     if not (isinstance(name, tf.TensorSpec) and name.dtype == tf.string and name.shape.rank in (0, 1)):
@@ -171,24 +171,25 @@ def check_elements(dataset: Any, file_name: str, features: list[str]) -> None:
             allowed="a string, or a vector of strings",
             found=name,
         )
-    if taken := [feature for feature in features if feature in spec]:
+    if existing := [feature for feature in features if feature in spec]:
         raise DataError(
             "duplicate-column",
-            f"elements of the dataset already have a feature {taken[0]}",
+            f"elements of the dataset already have a feature {existing[0]}",
             found=some(list(spec)),
-            fix="call the new one otherwise: feature=...",
+            fix="choose another name: feature=...",
         )
 
 
-def refuse_unknown(names: tf.Tensor, known: tf.Tensor, images: Sequence[str], place: str) -> tf.Operation:
-    """Stop if some images are not known. The message is one line, as TensorFlow would escape the others."""
+def assert_known(names: tf.Tensor, known: tf.Tensor, images: Sequence[str], place: str) -> tf.Operation:
+    """Stop the iteration if images are unknown."""
+    # The message is one line, because TensorFlow escapes line breaks.
     unknown = tf.boolean_mask(tf.reshape(names, [-1]), tf.reshape(~known, [-1]))
     message = [
         tf.as_string(tf.size(unknown)),
         " of ",
         tf.as_string(tf.size(names)),
         f" images are not {place}; allowed: names such as {some(images, most=2)}; found: ",
-        tf.strings.unicode_transcode(tf.strings.reduce_join(unknown[:_SHOWN], separator=", "), "UTF-8", "UTF-8"),
-        "; fix: check the names, or keep such images apart with ignore_unknown=True",
+        tf.strings.unicode_transcode(tf.strings.reduce_join(unknown[:_MOST_NAMES], separator=", "), "UTF-8", "UTF-8"),
+        "; fix: correct the names, or mark such images: ignore_unknown=True",
     ]
     return tf.debugging.Assert(tf.reduce_all(known), [tf.strings.join(message)])

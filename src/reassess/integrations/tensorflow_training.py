@@ -1,4 +1,4 @@
-"""Some images of a tf.data pipeline, also one of TFDS, chosen by name; other classes, and targets for a loss."""
+"""Selection, relabelling and training targets of images in a tf.data pipeline, by file name."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from reassess.integrations._new_classes import new_classes
 with importing("tensorflow", extra="tensorflow", purpose="images of a tf.data pipeline"):
     import tensorflow as tf
 
-    from reassess.integrations.tensorflow import check_elements, finder, refuse_unknown
+    from reassess.integrations.tensorflow import assert_known, check_elements, make_finder
 
 __all__ = ["relabel_images", "select_images", "with_targets"]
 
@@ -26,27 +26,27 @@ def select_images(
     match: Match = "path",
     ignore_unknown: bool = False,
 ) -> tf.data.Dataset:
-    """The images of a dataset that a selection names.
+    """Select images of a dataset by file name.
 
     Parameters
     ----------
     dataset
-        Its elements are dicts, one an image: select before images are put into batches.
+        A dataset of dicts, one per image: select images before you batch them.
     selection
-        Which images are wanted, such as ``folds.training(0)``.
+        The images to select, such as ``folds.training(0)``.
     file_name
-        The feature that names the image.
+        The feature with the file name.
     match
-        Which part of a name identifies an image; TFDS's names are those of files, without folders: ``name``.
+        The part of a name that identifies an image. TFDS has file names without folders: ``name``.
     ignore_unknown
-        Leave out images that the folds do not know instead of stopping.
+        Skip images that are unknown to the folds instead of stopping.
 
     Raises
     ------
     DataError
-        This is no dataset, its elements are not dicts or name no image; or they are batches.
+        The argument is not a dataset, its elements are not dicts with a file name, or they are batches.
     tf.errors.InvalidArgumentError
-        In iteration: an image is not known.
+        During iteration: an image is unknown.
 
     Examples
     --------
@@ -58,7 +58,7 @@ def select_images(
     [b'c.png', b'a.png']
     """
     check_type(ImageSelection, selection, what="selection", fix="read_clean_list(FILE) or ImageSelection(images)")
-    find = _finder(dataset, selection, file_name, match, ignore_unknown)
+    find = _make_finder(dataset, selection, file_name, match, ignore_unknown)
     return dataset.filter(lambda element: find(element[file_name]) >= 0)
 
 
@@ -70,21 +70,21 @@ def relabel_images(
     label: str = "label",
     match: Match = "path",
 ) -> tf.data.Dataset:
-    """The same dataset, in which some images, by name, have another class than before.
+    """Change the class of some images, by file name.
 
     Parameters
     ----------
     dataset, file_name, match
         As for `select_images`; elements may be batches.
     classes_of
-        The class id of each image that gets another.
+        New class id of images by name.
     label
-        The feature that holds the class id.
+        The feature with the class id.
 
     Raises
     ------
     DataError
-        As for `select_images`; a class id is negative; the elements have no such label.
+        As for `select_images`; or a class id is negative, or the label feature is missing.
 
     Examples
     --------
@@ -93,10 +93,12 @@ def relabel_images(
     [0, 2]
     """
     selection, ids = new_classes(classes_of)
-    find = _finder(dataset, selection, file_name, match, ignore_unknown=True, batches=True)
+    find = _make_finder(dataset, selection, file_name, match, ignore_unknown=True, batches=True)
     if label not in dataset.element_spec:
         raise DataError(
-            "missing-column", f"elements of the dataset have no feature {label}", fix="say which it is: label=..."
+            "missing-column",
+            f"elements of the dataset have no feature {label}",
+            fix="choose the feature with the class: label=...",
         )
     new = tf.constant(ids, dataset.element_spec[label].dtype)
 
@@ -116,25 +118,25 @@ def with_targets(
     match: Match = "path",
     ignore_unknown: bool = False,
 ) -> tf.data.Dataset:
-    """The images that have a target, each with it: pairs, as ``model.fit`` takes them.
+    """Select the images with a target, as (image, target) pairs for ``model.fit``.
 
     Parameters
     ----------
     dataset, file_name, match, ignore_unknown
         As for `select_images`.
     targets
-        What `reassess.training_targets` gives. Images that it left out are left out.
+        The result of `reassess.training_targets`. Images without a target are dropped.
     image
-        The feature that holds the image.
+        The feature with the image.
 
     Returns
     -------
-    A dataset of (image, target), the target float32 of shape (classes,).
+    A dataset of (image, target) pairs; targets are float32, shape (classes,).
 
     Raises
     ------
     DataError, tf.errors.InvalidArgumentError
-        As for `select_images`; or the elements have no such image.
+        As for `select_images`; or the image feature is missing.
 
     Examples
     --------
@@ -145,28 +147,30 @@ def with_targets(
     [[0.5, 0.0, 0.5]]
     """
     check_type(TrainingTargets, targets, what="targets", fix="training_targets(...)")
-    find = _finder(dataset, targets.selection, file_name, match, ignore_unknown)
+    find = _make_finder(dataset, targets.selection, file_name, match, ignore_unknown)
     if image not in dataset.element_spec:
         raise DataError(
-            "missing-column", f"elements of the dataset have no feature {image}", fix="say which it is: image=..."
+            "missing-column",
+            f"elements of the dataset have no feature {image}",
+            fix="choose the feature with the image: image=...",
         )
     starts = tf.constant(targets.indptr, tf.int64)
     ids, values = tf.constant(targets.indices, tf.int64), tf.constant(targets.values)
 
     def add(element: dict[str, Any], row: tf.Tensor) -> tuple[Any, tf.Tensor]:
-        places = tf.range(starts[row], starts[row + 1])
+        positions = tf.range(starts[row], starts[row + 1])
         target = tf.tensor_scatter_nd_update(
             tf.fill([targets.classes], tf.constant(targets.background, tf.float32)),
-            tf.gather(ids, places)[:, None],
-            tf.gather(values, places),
+            tf.gather(ids, positions)[:, None],
+            tf.gather(values, positions),
         )
         return element[image], target
 
-    found = dataset.map(lambda element: (element, find(element[file_name])), num_parallel_calls=tf.data.AUTOTUNE)
-    return found.filter(lambda _, row: row >= 0).map(add, num_parallel_calls=tf.data.AUTOTUNE)
+    pairs = dataset.map(lambda element: (element, find(element[file_name])), num_parallel_calls=tf.data.AUTOTUNE)
+    return pairs.filter(lambda _, row: row >= 0).map(add, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def _finder(
+def _make_finder(
     dataset: Any,
     selection: ImageSelection,
     file_name: str,
@@ -175,23 +179,21 @@ def _finder(
     *,
     batches: bool = False,
 ) -> Any:
-    """From names to positions among the wanted images, below 0 of others; an unknown one stops the iteration."""
+    """A function from names to positions in a selection, else negative; unknown names stop the iteration."""
     check_elements(dataset, file_name, [])
     if not batches and dataset.element_spec[file_name].shape.rank:
         raise DataError(
-            "batched", "elements of the dataset are batches", allowed="one image an element",
+            "batched", "elements of the dataset are batches", allowed="one image per element",
             fix="select images before batch(...), or call unbatch() first",
         )  # fmt: skip
-    find = finder(selection.positions(match), _UNKNOWN, match)
+    find = make_finder(selection.positions(match), _UNKNOWN, match)
     if selection.others is None or ignore_unknown:
         return find
 
-    def found(names: tf.Tensor) -> tf.Tensor:
+    def find_or_stop(names: tf.Tensor) -> tf.Tensor:
         rows = find(names)
         images = (*selection.images, *(selection.others or ()))
-        with tf.control_dependencies(
-            [refuse_unknown(names, rows > _UNKNOWN, images, f"known to the {selection.thing}")]
-        ):
+        with tf.control_dependencies([assert_known(names, rows > _UNKNOWN, images, f"known to the {selection.thing}")]):
             return tf.identity(rows)
 
-    return found
+    return find_or_stop

@@ -1,4 +1,4 @@
-"""ReaL in TensorFlow Datasets: images, original and valid classes, scores and votes, all joined by file name.
+"""ReaL in TensorFlow Datasets: images with labels, scores and votes, joined by file name.
 
 Once this module is imported, ``tfds.load("imagenet_real")`` builds and loads the dataset.
 """
@@ -27,34 +27,34 @@ __all__ = ["ImagenetReal"]
 _Columns = dict[str, npt.NDArray[Any]]
 _Examples = Iterator[tuple[str, dict[str, Any]]]
 _DESCRIPTION = """\
-ImageNet's validation images with the labels of "Are we done with ImageNet?": for each image the set of its valid
-classes, possibly empty; for each class that raters were asked about, the probability that it is valid, and their votes.
+ImageNet's validation images with the labels of "Are we done with ImageNet?": the set of valid classes of each image,
+possibly empty; and the votes on each class that raters were asked about, with the probability that it is valid.
 """
 
 
 class ImagenetReal(tfds.core.GeneratorBasedBuilder):
-    """ImageNet's validation images with their reassessed labels, scores and votes; TFDS knows it as ``imagenet_real``.
+    """ImageNet's validation images with reassessed labels, scores and votes; ``imagenet_real`` in TFDS.
 
-    The features are those of TFDS's own ``imagenet2012_real``, and three more.
+    TFDS's ``imagenet2012_real`` has the same features, except ``rated``, ``scores`` and ``votes``.
 
-    - ``image``, ``file_name``: the JPEG as it is, and its name.
-    - ``original_label``: the class that ImageNet gave, a ClassLabel named by wnid.
-    - ``real_label``: the valid classes, ascending; empty where raters found none.
+    - ``image``, ``file_name``: the unchanged JPEG, and its name.
+    - ``original_label``: the original ImageNet class, a ClassLabel with wnids.
+    - ``real_label``: the valid classes, ascending; empty if no class is valid.
     - ``rated``: whether raters were asked about the image. If not, its valid class is its original label.
-    - ``scores``: ``class`` and ``score`` (float32, the probability that it is valid) of each question that was asked.
-    - ``votes``: ``class`` and the number of raters who answered ``no``, ``maybe`` and ``yes`` to each question.
+    - ``scores``: ``class`` and ``score`` (float32, the probability that it is valid) of each question.
+    - ``votes``: ``class`` and the numbers of raters who answered ``no``, ``maybe`` and ``yes`` to each question.
 
-    Questions are in the order of their classes. The configuration ``full`` demands all 50,000 images, ``subset`` takes
-    those that are there. In `manual_dir` lies ``ILSVRC2012_img_val.tar`` as it is published, or its images in a folder
-    ``val``, with or without class folders. Labels, scores and votes are fetched if need be.
+    Questions are sorted by class. The configuration ``full`` needs all 50,000 images, ``subset`` uses the available
+    images. `manual_dir` must contain the published ``ILSVRC2012_img_val.tar``, or its images in a folder ``val``, with
+    or without class folders. Labels, scores and votes are fetched if needed.
 
     Raises
     ------
     DataError
-        There are no images; one is there twice, or is none of ImageNet's; in ``full``, images are missing. This and the
-        next are raised by ``download_and_prepare``.
+        Images are missing (in ``full``, any of them), an image is there twice, or it is not from ImageNet.
+        ``download_and_prepare`` raises this and the next error.
     SourceError
-        No place has the labels, scores or votes.
+        Labels, scores or votes cannot be fetched from any source.
 
     Examples
     --------
@@ -70,10 +70,10 @@ class ImagenetReal(tfds.core.GeneratorBasedBuilder):
     RELEASE_NOTES: ClassVar = {"1.0.0": "Initial release."}
     BUILDER_CONFIGS: ClassVar = [
         tfds.core.BuilderConfig(name="full", description="All 50,000 images."),
-        tfds.core.BuilderConfig(name="subset", description="The images that manual_dir holds."),
+        tfds.core.BuilderConfig(name="subset", description="The images in manual_dir."),
     ]
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
-        "manual_dir should hold ILSVRC2012_img_val.tar, as https://image-net.org gives it to registered users, "
+        "manual_dir must contain ILSVRC2012_img_val.tar, which registered users get from https://image-net.org, "
         "or its images in a folder val, with or without class folders."
     )
 
@@ -99,7 +99,7 @@ class ImagenetReal(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager: Any) -> dict[str, _Examples]:
         images = find_images(Path(dl_manager.manual_dir), lambda path: path.lower().endswith((".jpeg", ".jpg")))
-        labels = read_labels().judging
+        labels = read_labels().evaluation_labels
         names = tuple(path.rpartition("/")[2] for path in images.paths)
         with at(images.place):
             _check_names(names, labels, complete=self.builder_config.name == "full")
@@ -110,8 +110,8 @@ class ImagenetReal(tfds.core.GeneratorBasedBuilder):
     ) -> _Examples:
         original = read_original()
         original_ids = original.indices[original.find(names)]
-        answered = zip(names, _scores_of_each(names), _votes_of_each(names), strict=True)
-        for row, (name, scores, votes) in enumerate(answered):
+        columns = zip(names, _scores_by_image(names), _votes_by_image(names), strict=True)
+        for row, (name, scores, votes) in enumerate(columns):
             features = {"image": images.source(row), "original_label": original_ids[row], "real_label": labels[name]}
             features |= {"file_name": name, "rated": votes["class"].size > 0, "scores": scores, "votes": votes}
             yield name, features
@@ -126,28 +126,28 @@ def _check_names(names: tuple[str, ...], labels: LabelSets, *, complete: bool) -
             "missing-images",
             f"{missing.size:,} of {len(labels):,} images are missing",
             found=f"no {some([labels.images[row] for row in missing.tolist()], most=3)}",
-            fix="get all images, or build those that are there: tfds.load('imagenet_real/subset')",
+            fix="get all images, or build only the available ones: tfds.load('imagenet_real/subset')",
         )
 
 
-def _scores_of_each(images: Sequence[str]) -> list[_Columns]:
+def _scores_by_image(images: Sequence[str]) -> list[_Columns]:
     scores = read_scores()
     class_ids, values = scores.questions.class_ids, scores.values
-    return [{"class": class_ids[rows], "score": values[rows]} for rows in _about_each(scores.questions, images)]
+    return [{"class": class_ids[rows], "score": values[rows]} for rows in _rows_by_image(scores.questions, images)]
 
 
-def _votes_of_each(images: Sequence[str]) -> list[_Columns]:
+def _votes_by_image(images: Sequence[str]) -> list[_Columns]:
     votes = read_votes()
-    assert isinstance(votes.items, Questions)  # the known source holds no other votes
+    assert isinstance(votes.items, Questions)  # the known source has votes on questions
     counts = votes.counts()
     columns: _Columns = {"class": votes.items.class_ids}
     columns |= {answer: counts[:, votes.answer_id(answer)] for answer in KNOWN_ANSWERS}
-    return [{name: column[rows] for name, column in columns.items()} for rows in _about_each(votes.items, images)]
+    return [{name: column[rows] for name, column in columns.items()} for rows in _rows_by_image(votes.items, images)]
 
 
-def _about_each(questions: Questions, images: Sequence[str]) -> list[npt.NDArray[np.int64]]:
-    """Positions of the questions about each image, by class; none for an image that is unrated."""
+def _rows_by_image(questions: Questions, images: Sequence[str]) -> list[npt.NDArray[np.int64]]:
+    """Positions of the questions about each image, sorted by class; empty for unrated images."""
     order = np.lexsort((questions.class_ids, questions.image_ids))
     ends = np.cumsum(np.bincount(questions.image_ids, minlength=len(questions.images)))
-    by_image = np.split(order, ends)  # one more than there are images, the last of no question
+    by_image = np.split(order, ends)  # and one more at the end, empty, for row -1
     return [by_image[row] for row in questions.rows_of(images)]

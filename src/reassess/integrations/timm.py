@@ -1,6 +1,6 @@
-"""A drop-in for timm's evaluator of ReaL labels that joins images by name.
+"""A drop-in replacement of timm's ReaL evaluator that joins images by name.
 
-In place of ``from timm.data import RealLabelsImagenet``, or for timm's validation script as it is::
+Import it instead of ``timm.data.RealLabelsImagenet``, or run timm's unchanged validation script with it::
 
     python -m reassess.integrations.timm validate.py /data/imagenet/val --model resnet50 --real-labels real.json
 """
@@ -23,21 +23,22 @@ __all__ = ["RealLabelsImagenet"]
 class RealLabelsImagenet:
     """ReaL accuracy, with the constructor and the methods of ``timm.data.RealLabelsImagenet``.
 
-    The images may be any of ImageNet's, in any order, folder and extension, with or without the class in the name.
+    The images can be any of ImageNet's validation images, in any order, with any folder and extension, and with or
+    without the class in the name.
 
     Parameters
     ----------
     filenames
-        Names of the images, in the order in which their outputs come.
+        Names of the images, in the order of their outputs.
     real_json
-        A file of labels, or a known source; by default ReaL.
+        A label file, or a known source; by default ReaL.
     topk
-        For which k to count hits.
+        The values of k.
 
     Raises
     ------
     DataError
-        An image is named twice, or is not in the labels; the file does not hold labels.
+        An image is listed twice or is not in the labels, or the file does not contain labels.
 
     Examples
     --------
@@ -50,7 +51,7 @@ class RealLabelsImagenet:
     def __init__(
         self, filenames: Sequence[str], real_json: str | Path | None = None, topk: Sequence[int] = (1, 5)
     ) -> None:
-        labels = read_labels(real_json or "imagenet-real").judging
+        labels = read_labels(real_json or "imagenet-real").evaluation_labels
         self.filenames = list(filenames)
         self.topk = topk
         self.sample_idx = 0
@@ -64,12 +65,12 @@ class RealLabelsImagenet:
         output
             Scores of shape (n, 1000).
         filenames
-            Names of the images of a batch in any other order; by default they are the next ones.
+            Names of the batch's images; by default the next ones of the constructor's list.
 
         Raises
         ------
         DataError
-            More outputs than images; a name that the constructor was not given; a score that is NaN.
+            There are more outputs than images, a name is not in the constructor's list, or a score is NaN.
         """
         if filenames is not None:
             return self.metric.update(output, filenames)
@@ -78,7 +79,7 @@ class RealLabelsImagenet:
             raise DataError(
                 "wrong-length",
                 "more outputs than images",
-                allowed=f"{len(self.filenames):,}, as many as there are file names",
+                allowed=f"{len(self.filenames):,}, the number of file names",
                 found=f"{last:,}",
             )
         self.metric.update(output, np.arange(self.sample_idx, last))
@@ -86,14 +87,14 @@ class RealLabelsImagenet:
         return None
 
     def get_accuracy(self, k: int | None = None) -> float | dict[int, float]:
-        """ReaL accuracy at k, or at each k, in percent; NaN where no image has a valid class."""
+        """Compute ReaL accuracy at k, or at each k, in percent; NaN if no image has a valid class."""
         values = {k: part.value for k, part in self.metric.counts().items()}
         percent = {k: float("nan") if value is None else 100 * value for k, value in values.items()}
         return percent if k is None else percent[k]
 
 
 def _validate(script: str) -> None:
-    """Run timm's validation script with this evaluator in the place of its own."""
+    """Run timm's validation script with this evaluator instead of timm's."""
     with importing("timm", extra="timm", purpose="its validation script"):
         import timm.data
     timm.data.RealLabelsImagenet = RealLabelsImagenet
@@ -102,7 +103,7 @@ def _validate(script: str) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) < 2:
-        sys.stderr.write("usage: python -m reassess.integrations.timm validate.py [what validate.py takes]\n")
+        sys.stderr.write("usage: python -m reassess.integrations.timm validate.py [arguments of validate.py]\n")
         sys.exit(2)
     del sys.argv[0]
     _validate(sys.argv[0])

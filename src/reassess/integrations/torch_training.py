@@ -1,4 +1,4 @@
-"""Some images of a torchvision or timm dataset, chosen by name; other classes, and targets for a loss, by name too."""
+"""Selection, relabelling and training targets of images in torchvision and timm datasets, by name."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,18 +22,18 @@ with importing("torch", extra="torchvision", purpose="a subset of a dataset"):
 
 
 def image_names(dataset: Any) -> list[str]:
-    """The path of each image of a dataset, below its root.
+    """Return the path of each image of a dataset, relative to its root.
 
     Parameters
     ----------
     dataset
-        A dataset with the paths of its images in ``samples``, such as torchvision's ImageFolder and ImageNet; with
-        ``filenames()``, such as timm's; or a subset of one.
+        A dataset with image paths in ``samples``, such as torchvision's ImageFolder and ImageNet, or with
+        ``filenames()``, such as timm's; or a subset of such a dataset.
 
     Raises
     ------
     DataError
-        The dataset does not say which files its images are.
+        The dataset has no image file names.
 
     Examples
     --------
@@ -49,52 +49,52 @@ def image_names(dataset: Any) -> list[str]:
         return [names[index] for index in dataset.indices]
     if hasattr(dataset, "samples"):
         root = getattr(dataset, "split_folder", getattr(dataset, "root", None)) or ""
-        folder = os.path.join(os.fspath(root), "") if root else ""  # noqa: PTH118 - as it is written in the paths
+        folder = os.path.join(os.fspath(root), "") if root else ""  # noqa: PTH118 - a Path would normalize the prefix
         return [os.fspath(path).removeprefix(folder) for path, *_ in dataset.samples]
     if callable(getattr(dataset, "filenames", None)):
         return [os.fspath(name) for name in dataset.filenames()]
     raise DataError(
         "missing-image-names",
-        "dataset does not give the files of its images",
-        allowed="one with samples, such as torchvision's ImageFolder, or with filenames(), such as timm's",
+        "dataset has no image file names",
+        allowed="a dataset with samples, such as torchvision's ImageFolder, or with filenames(), such as timm's",
         found=type(dataset).__name__,
     )
 
 
 class SelectedImages(Subset):
-    """The images of a dataset that a selection names, in the dataset's order.
+    """The selected images of a dataset, in the dataset's order.
 
     Parameters
     ----------
     dataset
         As for `image_names`.
     selection
-        Which images are wanted, such as ``folds.training(0)``.
+        The images to select, such as ``folds.training(0)``.
     match
-        Which part of a name identifies an image: its path below the dataset's root, its file name, or that without
-        its extension.
+        The part of a name that identifies an image: ``path`` (relative to the dataset's root), ``name`` (the file
+        name), or ``stem`` (without the extension).
     ignore_unknown
-        Leave out images that the folds do not know instead of stopping; they are counted in a warning.
+        Skip images that are unknown to the folds instead of stopping; a warning counts them.
 
     Attributes
     ----------
     samples, targets, classes, class_to_idx
-        As those of the dataset, of the chosen images, where it has them.
+        As in the dataset, for the selected images; only if the dataset has them.
     transform
-        That of the dataset; to set it here changes no other part of the same dataset.
+        The transform of the dataset; setting it does not change other subsets of the same dataset.
     missing
-        Number of wanted images that the dataset does not hold.
+        Number of selected images that are missing from the dataset.
 
     Raises
     ------
     DataError
-        The dataset does not say which files its images are; no wanted image is there; two images have the name of one;
-        images are not known to the selection.
+        The dataset has no image file names, it contains no selected image, a selected name fits two images, or images
+        are unknown to the selection.
 
     Warns
     -----
     ReassessWarning
-        The dataset lacks wanted images; or images are left out that are not known.
+        Selected images are missing from the dataset, or unknown images are skipped.
 
     Examples
     --------
@@ -112,7 +112,7 @@ class SelectedImages(Subset):
 
     dataset: Any
     indices: Sequence[int]
-    _all_wanted = True  # whether an image that the dataset lacks is worth a warning
+    _warns_missing = True  # whether to warn about selected images that are missing from the dataset
 
     def __init__(
         self, dataset: Any, selection: ImageSelection, *, match: Match = "path", ignore_unknown: bool = False
@@ -121,30 +121,30 @@ class SelectedImages(Subset):
         names = image_names(dataset)
         rows = selection.rows(names, match=match, ignore_unknown=ignore_unknown)
         super().__init__(dataset, rows.tolist())
-        self._take_parts()
+        self._copy_attributes()
         depth = 2 if type(self) is SelectedImages else 3
-        self.missing = warn_missing(names, selection, match, depth=depth) if self._all_wanted else 0
+        self.missing = warn_missing(names, selection, match, depth=depth) if self._warns_missing else 0
         warn_unexpected(names, selection, match, depth=depth)
 
     def __repr__(self) -> str:
         lines = [
             f"Dataset {type(self).__name__}",
             f"Number of datapoints: {len(self):,} of {len(self.dataset):,}",
-            f"On the list and not here: {self.missing:,}",
+            f"Missing from the dataset: {self.missing:,}",
         ]
         return "\n    ".join(lines)
 
     def __getitem__(self, index: Any) -> Any:
-        """The item of the dataset."""
+        """Return an item."""
         return self.dataset[self.indices[index]]
 
     def __getitems__(self, indices: Sequence[int]) -> list[Any]:
-        """The items of a batch."""
+        """Return the items of a batch."""
         return [self[index] for index in indices]
 
     @property
     def transform(self) -> Any:
-        """The function of an image."""
+        """The image transform."""
         return getattr(self.dataset, "transform", None)
 
     @transform.setter
@@ -152,8 +152,8 @@ class SelectedImages(Subset):
         self.dataset = copy(self.dataset)
         self.dataset.transform = function
 
-    def _take_parts(self) -> None:
-        """What some datasets have beside their images."""
+    def _copy_attributes(self) -> None:
+        """Copy attributes that some datasets have."""
         dataset = self.dataset
         if hasattr(dataset, "samples"):
             self.samples = [dataset.samples[index] for index in self.indices]
@@ -164,26 +164,26 @@ class SelectedImages(Subset):
 
 
 class RelabelledImages(SelectedImages):
-    """A dataset in which some images, by name, have another class than before.
+    """A dataset with new classes for some images, by file name.
 
     Parameters
     ----------
     dataset
         As for `image_names`; its items are (image, class).
     classes_of
-        The class of each image that gets another: its number in the dataset, or its name in ``class_to_idx``.
+        New class of images by name: its id in the dataset, or its name in ``class_to_idx``.
     match
         As for `SelectedImages`.
 
     Attributes
     ----------
     relabelled
-        Number of images whose class is another one now, where the dataset has ``targets``.
+        Number of images whose class changed; 0 if the dataset has no ``targets``.
 
     Raises
     ------
     DataError
-        As for `SelectedImages`; or a class is none of the dataset.
+        As for `SelectedImages`; or a class is not in the dataset.
 
     Examples
     --------
@@ -198,36 +198,36 @@ class RelabelledImages(SelectedImages):
         selection, ids = new_classes(classes_of, getattr(dataset, "class_to_idx", None))
         names = image_names(dataset)
         super().__init__(dataset, selection, match=match)
-        found = selection.find(names, match=match)
-        self._class_of = {index: ids[found[index]].item() for index in self.indices}
+        rows = selection.find(names, match=match)
+        self._class_of = {index: ids[rows[index]].item() for index in self.indices}
         before = getattr(self, "targets", [])
         self.relabelled = sum(
             self._class_of[index] != target for index, target in zip(self.indices, before, strict=False)
         )
         self.indices = range(len(names))
-        self._take_parts()
+        self._copy_attributes()
         if hasattr(self, "samples"):
-            parts = [(path, self._class_of.get(row, target)) for row, (path, target, *_) in enumerate(self.samples)]
-            self.samples, self.targets = parts, [target for _, target in parts]
+            samples = [(path, self._class_of.get(row, target)) for row, (path, target, *_) in enumerate(self.samples)]
+            self.samples, self.targets = samples, [target for _, target in samples]
 
     def __getitem__(self, index: Any) -> Any:
-        """The item of the dataset, with its new class."""
-        image, target, *others = super().__getitem__(index)
+        """Return an item with its new class."""
+        image, target, *rest = super().__getitem__(index)
         if (new := self._class_of.get(range(len(self))[index])) is not None:
             change = getattr(self.dataset, "target_transform", None)
             target = new if change is None else change(new)
-        return (image, target, *others)
+        return (image, target, *rest)
 
 
 class TargetImages(SelectedImages):
-    """The images of a dataset that have a target, each with it: float32 of shape (classes,), for a loss.
+    """The images of a dataset with a target, and their targets: float32, shape (classes,).
 
     Parameters
     ----------
     dataset
         As for `image_names`; its own targets are not used.
     targets
-        What `reassess.training_targets` gives. Images that it left out are left out.
+        The result of `reassess.training_targets`. Images without a target are dropped.
     match, ignore_unknown
         As for `SelectedImages`.
 
@@ -247,56 +247,55 @@ class TargetImages(SelectedImages):
     tensor([1., 0., 1.])
     """
 
-    _all_wanted = False  # a part of a dataset may be trained on
+    _warns_missing = False  # targets may cover more images than the dataset
 
     def __init__(
         self, dataset: Any, targets: TrainingTargets, *, match: Match = "path", ignore_unknown: bool = False
     ) -> None:
         check_type(TrainingTargets, targets, what="targets", fix="training_targets(...)")
         super().__init__(dataset, targets.selection, match=match, ignore_unknown=ignore_unknown)
-        self._of = targets
+        self._all_targets = targets
         names = image_names(dataset)
         self._rows = targets.selection.find([names[index] for index in self.indices], match=match)
 
     def __getitem__(self, index: Any) -> Any:
-        """The image and its target."""
-        return super().__getitem__(index)[0], torch.from_numpy(self._of.of_rows(self._rows[[index]])[0])
+        """Return an image and its target."""
+        return super().__getitem__(index)[0], torch.from_numpy(self._all_targets.of_rows(self._rows[[index]])[0])
 
 
 class CleanTraining(SelectedImages):
-    """The images of a dataset whose file names are on a list, in the dataset's order.
+    """The images of a dataset in a list of file names, in the dataset's order.
 
     Parameters
     ----------
     dataset
         As for `image_names`.
     files
-        File names or paths, such as ``n01440764_10026.JPEG``; or a text file of them, one a line, or the name of a
+        File names or paths, such as ``n01440764_10026.JPEG``; or a text file with one name per line, or the name of a
         known source.
     match
-        Which part of a name identifies an image: ``stem``, the file name without its extension, as ImageNet's names are
-        of their own kind; ``name``, the file name; or ``path``, the path below the dataset's folder, as in lists of
-        ``reassess clean`` whose images have one file name in several class folders.
+        The part of a name that identifies an image: ``stem`` (the file name without its extension), since ImageNet's
+        stems are unique; ``name`` (the file name); or ``path`` (relative to the dataset's folder), for lists from
+        ``reassess clean`` if class folders share file names.
 
     Attributes
     ----------
     samples, targets, classes, class_to_idx
-        As those of the dataset, of the kept images.
+        As in the dataset, for the listed images.
     missing
-        Number of names in the list that are not in the dataset.
+        Number of listed images that are missing from the dataset.
 
     Raises
     ------
     DataError
-        The dataset does not say which files its images are; no image is in the list; or two images have a
-        name that is.
+        The dataset has no image file names, none of its images is listed, or a listed name fits two images.
     SourceError
-        No place has the list.
+        The list cannot be fetched from any source.
 
     Warns
     -----
     ReassessWarning
-        The dataset does not hold all images in the list.
+        Listed images are missing from the dataset.
 
     Examples
     --------
@@ -317,5 +316,4 @@ class CleanTraining(SelectedImages):
     ) -> None:
         lines = read_lines(resolve(str(files))) if isinstance(files, str | Path) else files
         names = [name for line in lines if (name := os.fspath(line).strip())]
-        listed = tuple(dict.fromkeys(selection_keys(names, match)))
-        super().__init__(dataset, ImageSelection(tuple(sorted(listed))), match=match)
+        super().__init__(dataset, ImageSelection(tuple(sorted(set(selection_keys(names, match))))), match=match)

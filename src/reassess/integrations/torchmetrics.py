@@ -1,4 +1,4 @@
-"""ReaL accuracy as a torchmetrics metric; `reassess.RealAccuracy` has the same `update` and `compute` without it."""
+"""ReaL accuracy as a torchmetrics metric; `reassess.RealAccuracy` works without torchmetrics."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,14 +20,14 @@ __all__ = ["RealAccuracyMetric"]
 
 
 class RealAccuracyMetric(Metric):
-    """ReaL accuracy over batches, exact over any number of processes; see `reassess.RealAccuracy` for the parameters.
+    """ReaL accuracy over batches, exact with any number of processes.
 
     Parameters
     ----------
     top_k, labels, images, ignore_unknown
         See `reassess.RealAccuracy`.
     **options
-        Those of `torchmetrics.Metric`, such as `sync_on_compute`.
+        Options of `torchmetrics.Metric`, such as `sync_on_compute`.
 
     Raises
     ------
@@ -44,9 +44,9 @@ class RealAccuracyMetric(Metric):
 
     Notes
     -----
-    With `labels`, the state is the rank of each image's best valid class, and the largest rank counts: an image that a
-    sampler hands to two processes counts once. Without, the state is the hits at each k and last the images, which are
-    summed; a repeated image counts as often as it comes.
+    With `labels`, the state is the rank of each image's best valid class, merged by maximum, so an image that a sampler
+    sends to two processes counts once. Without `labels`, the state is the hits at each k and the number of images,
+    merged by sum; a repeated image counts each time.
     """
 
     full_state_update = False
@@ -68,20 +68,20 @@ class RealAccuracyMetric(Metric):
         super().__init__(**options)
         self.top_k = check_top_k(top_k)
         self.image_index = index_images(labels, images, ignore_unknown=ignore_unknown)
-        # A MetricCollection takes metrics with equal states after one batch for one metric. NaN is equal to nothing.
-        self.add_state("apart", torch.tensor(float("nan")), dist_reduce_fx="sum")
+        # A MetricCollection merges metrics whose states are equal after one batch. A NaN is never equal.
+        self.add_state("never_equal", torch.tensor(float("nan")), dist_reduce_fx="sum")
         if self.image_index is None:
             self.add_state("hits", torch.zeros(len(self.top_k) + 1, dtype=torch.int64), dist_reduce_fx="sum")
         else:
-            never = torch.full((len(self.image_index.images),), NOT_SEEN, dtype=torch.int32)
-            self.add_state("ranks", never, dist_reduce_fx="max")
+            ranks = torch.full((len(self.image_index.images),), NOT_SEEN, dtype=torch.int32)
+            self.add_state("ranks", ranks, dist_reduce_fx="max")
 
     def update(self, scores: npt.ArrayLike, target: Any) -> None:
-        """Count a batch; see `reassess.RealAccuracy.update`. Tensors of another device are fetched."""
+        """Count a batch; see `reassess.RealAccuracy.update`. Tensors on other devices are copied to the CPU."""
         positions, ranks = rank_batch(self.image_index, self.top_k, scores, target)
         name = "hits" if positions is None else "ranks"
         state = getattr(self, name)
-        if state.is_inference() and not torch.is_inference_mode_enabled():  # it was reset in that mode
+        if state.is_inference() and not torch.is_inference_mode_enabled():  # after a reset in inference mode
             state = state.clone()
             setattr(self, name, state)
         if positions is None:
@@ -91,8 +91,8 @@ class RealAccuracyMetric(Metric):
             state.scatter_reduce_(0, index, value, "amax")
 
     def forward(self, scores: npt.ArrayLike, target: Any) -> dict[str, torch.Tensor]:
-        """Count a batch, and return what `compute` gives of it alone; one that is refused changes nothing."""
-        before = self.__dict__.copy()  # torchmetrics sets the states, and more, aside while it counts the batch
+        """Count a batch, and return the result for this batch; a batch that raises is not counted."""
+        before = self.__dict__.copy()  # torchmetrics replaces the states and other attributes during the call
         try:
             values: dict[str, torch.Tensor] = super().forward(scores, target)
         except BaseException:
@@ -101,22 +101,25 @@ class RealAccuracyMetric(Metric):
         return values
 
     def set_dtype(self, dst_type: str | torch.dtype) -> "RealAccuracyMetric":  # noqa: ARG002
-        """Change nothing: what is counted are whole numbers."""
+        """Return the metric unchanged, since its states are integers."""
         return self
 
-    def _load_from_state_dict(self, *given: Any) -> None:
-        """As torchmetrics does; but the states are copies, as they are counted on in place."""
-        super()._load_from_state_dict(*given)
+    def _load_from_state_dict(self, *arguments: Any) -> None:
+        """Load copies of the states, since they are updated in place."""
+        super()._load_from_state_dict(*arguments)
         for name in self._defaults:
             setattr(self, name, getattr(self, name).clone())
 
     def counts(self) -> dict[int, Proportion]:
-        """Hits among the images that have a valid class, by k; of this process, unless called while synced."""
+        """Return hits among images with a valid class, by k; of this process only, unless synced."""
         state = (self.hits if self.image_index is None else self.ranks).cpu().numpy()
         return proportions(state if self.image_index is None else self.image_index.count(state, self.top_k), self.top_k)
 
     def compute(self) -> dict[str, torch.Tensor]:
-        """ReaL accuracy at each k over all processes, NaN where no image has a valid class; and how many have one."""
+        """Compute ReaL accuracy at each k over all processes, and the number of images with a valid class.
+
+        The accuracy is NaN if no image has a valid class.
+        """
         counts = self.counts()
         nan, dtype = float("nan"), torch.float32 if self.device.type == "mps" else torch.float64  # Metal has no float64
         values = {f"real_top{k}": nan if part.value is None else part.value for k, part in counts.items()}

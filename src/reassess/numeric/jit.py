@@ -1,4 +1,4 @@
-"""Compiled loops, and where their machine code is kept."""
+"""Compilation of loops with numba, and the cache of their machine code."""
 
 import os
 from collections.abc import Callable
@@ -7,13 +7,13 @@ from typing import Any
 from reassess.errors import DataError
 
 _THREADS = "NUMBA_NUM_THREADS"
-if not (given := os.environ.get(_THREADS, "1")).isdecimal() or int(given) < 1:  # numba dies of it, or is not quiet
+if not (_threads := os.environ.get(_THREADS, "1")).isdecimal() or int(_threads) < 1:  # numba would crash or print
     raise DataError(
         "out-of-range",
         "number of threads of compiled loops out of range",
         where=f"the environment variable {_THREADS}",
         allowed="1 or more",
-        found=given or "an empty text",
+        found=_threads or "an empty text",
         fix="unset it",
     )
 
@@ -21,26 +21,26 @@ import numba  # noqa: E402
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile, and keep the machine code for the next process where a folder can be written.
+    """Compile a function, and cache its machine code if a folder is writable.
 
-    Machine code that cannot be read or kept, since its file is damaged or the disk is full, is compiled anew.
+    If the cache cannot be read or written (a damaged file, a full disk), the function is compiled again.
     """
     try:
-        kept = numba.njit(cache=True, nogil=True)(function)
+        dispatcher = numba.njit(cache=True, nogil=True)(function)
     except RuntimeError:  # neither the package's folder nor the user's cache folder is writable
         return numba.njit(nogil=True)(function)
-    cache = kept._cache  # type: ignore[attr-defined]
+    cache = dispatcher._cache  # type: ignore[attr-defined]
     for name in ("load_overload", "save_overload"):
-        setattr(cache, name, _or_none(getattr(cache, name)))
-    return kept
+        setattr(cache, name, _ignore_errors(getattr(cache, name)))
+    return dispatcher
 
 
 def thread_count() -> int:
-    """How many threads numba may use: as many as there are cores, or as NUMBA_NUM_THREADS says."""
+    """Return the number of numba's threads: one per core, or NUMBA_NUM_THREADS."""
     return numba.get_num_threads()
 
 
-def _or_none(method: Callable[..., Any]) -> Callable[..., Any]:
+def _ignore_errors(method: Callable[..., Any]) -> Callable[..., Any]:
     def call(*arguments: Any) -> Any:
         try:
             return method(*arguments)

@@ -1,4 +1,4 @@
-"""Compiled loops of cleaning: candidate classes, and EM for the matrix of mistakes."""
+"""Compiled loops of cleaning: candidate classes, and EM for the noise matrix."""
 
 import math
 
@@ -6,15 +6,14 @@ import numpy as np
 
 from reassess.numeric.jit import compiled
 
-NEGLIGIBLE = 1e-6  # a posterior that is surely lower is not counted, but the label's
+NEGLIGIBLE = 1e-6  # classes whose posterior must be lower are skipped, except the label's
 
 
 @compiled
 def take_candidates(probabilities, labels, ids, logs, place, tails):  # type: ignore[no-untyped-def]
-    """The most probable classes of each image and its label, and the sums over all other classes.
+    """Find the most probable classes of each image, and the sums over all other classes.
 
-    Of equal classes those of lower ids are taken; the label stands in the place of the least probable one where it is
-    not among them.
+    Ties go to the lower class id. The label is always a candidate, if necessary instead of the least probable one.
     """
     images, classes = probabilities.shape
     candidates = ids.shape[1]
@@ -24,13 +23,13 @@ def take_candidates(probabilities, labels, ids, logs, place, tails):  # type: ig
         if candidates == classes:
             chosen[:] = np.arange(classes)
         else:
-            largest[0], chosen[0] = math.inf, labels[i]  # the others follow from the largest on
-            held = 1
+            largest[0], chosen[0] = math.inf, labels[i]  # then the other classes in descending order
+            count = 1
             for k in range(classes):
-                if k == labels[i] or (held == candidates and values[k] <= largest[-1]):
+                if k == labels[i] or (count == candidates and values[k] <= largest[-1]):
                     continue
-                held = min(held + 1, candidates)
-                at = held - 1
+                count = min(count + 1, candidates)
+                at = count - 1
                 while largest[at - 1] < values[k]:
                     largest[at], chosen[at] = largest[at - 1], chosen[at - 1]
                     at -= 1
@@ -51,10 +50,11 @@ def take_candidates(probabilities, labels, ids, logs, place, tails):  # type: ig
 
 @compiled
 def tail_log(count, first, second, power):  # type: ignore[no-untyped-def]
-    """The logarithm of the sum of some probabilities to a power, by those of their number, sum and sum of squares.
+    """Approximate log(sum of p ** power) of probabilities p that are not known one by one.
 
-    Of probabilities whose logarithms are normally distributed it is this parabola; beyond the squares it goes straight
-    on, so that it does not rise again.
+    `count`, `first` and `second` are the logs of their number, sum and sum of squares. For log-normal probabilities the
+    result is a parabola in the power. Above power 2 it continues as a straight line, since the parabola would rise
+    again.
     """
     bend = (second - 2 * first + count) / 2
     slope = first - count - bend
@@ -64,15 +64,29 @@ def tail_log(count, first, second, power):  # type: ignore[no-untyped-def]
 
 @compiled
 def expect_noise(  # type: ignore[no-untyped-def]
-    ids, logs, place, tails, sharpening, biases, pairs, elsewhere, pull, floor, counts, image, given, right, likeliest
+    ids,
+    logs,
+    place,
+    tails,
+    sharpening,
+    biases,
+    pairs,
+    elsewhere,
+    pull,
+    floor,
+    counts,
+    image,
+    log_likelihoods,
+    correct,
+    likeliest,
 ):
-    """Expected counts of true class and label, added to `counts`, and what is known of each image.
+    """Run the E-step: add expected counts of (true class, label), and write the results of each image.
 
-    Most of the time goes into reading pairs of classes, all over a matrix that no cache holds. So images of one label
-    should be side by side, and the row of a true class with a negligible posterior is not read. That posterior is at
-    most its part of the sum over true classes of chance times entry of the matrix, times the strongest draw over the
-    weakest: the mean draw of a true class lies between these. The steps are written out, since functions of their own
-    take up to a fifth longer.
+    Most of the time is spent reading entries of a class-by-class matrix that is too large for a processor's cache. So
+    images with the same label should be next to each other, and rows of true classes with a negligible posterior are
+    not read. Such a posterior is at most the class's share of the sum of chance * matrix entry over true classes, times
+    strongest draw / weakest draw, because the mean draw of a true class lies between these two. The steps are inlined,
+    since separate functions take up to 20 % longer.
     """
     images, candidates = ids.shape
     others = biases.size - candidates
@@ -96,7 +110,7 @@ def expect_noise(  # type: ignore[no-untyped-def]
             total += rest
             rest /= total
         log_total = math.log(total)
-        least = max(rest / others, floor) ** pull if others > 0 else floor**pull  # with which other classes draw labels
+        least = max(rest / others, floor) ** pull if others > 0 else floor**pull  # the draw of every other class
         weakest, strongest = least, least
         joint = 0.0
         for k in range(candidates):
@@ -110,7 +124,7 @@ def expect_noise(  # type: ignore[no-untyped-def]
         likelihood, best = 0.0, -1
         for k in range(candidates):
             if weight[k] < threshold and k != at:
-                likelihood += weight[k] * draw[at] / strongest  # at least so much, so that nothing is certain
+                likelihood += weight[k] * draw[at] / strongest  # a lower bound, so that no class gets probability 1
                 weight[k] = 0.0
                 continue
             row = pairs[ids[i, k]]
@@ -130,7 +144,7 @@ def expect_noise(  # type: ignore[no-untyped-def]
                 drawn = least
                 for j in range(candidates):
                     drawn += elsewhere[ids[i, j]] * (draw[j] - least)
-            # No mean of draws lies below the weakest; where most labels are wrong, `elsewhere` adds up to more than 1.
+            # A mean draw is at least the weakest draw. If most labels are wrong, `elsewhere` sums to more than 1.
             rest *= elsewhere[label] * draw[at] / max(drawn, weakest)
             likelihood += rest
             image[3, label] += rest / likelihood
@@ -146,6 +160,6 @@ def expect_noise(  # type: ignore[no-untyped-def]
                 image[2, truth] += share * least
                 for j in range(candidates):
                     pairs[truth, ids[i, j], 1] += share * (draw[j] - least)
-        given[i] = math.log(likelihood)
-        right[i] = weight[at]
+        log_likelihoods[i] = math.log(likelihood)
+        correct[i] = weight[at]
         likeliest[i] = ids[i, best]

@@ -1,4 +1,4 @@
-"""The compiled loop over pairs of pictures: near ones, by their hashes and then by their thumbnails, make one group."""
+"""Compiled loops that group near-duplicate images, by hashes and then by thumbnails."""
 
 import math
 
@@ -7,7 +7,7 @@ from reassess.numeric.jit import compiled
 
 @compiled
 def _bits(x):  # type: ignore[no-untyped-def]
-    """How many bits of a word are 1."""
+    """The number of bits of a word that are 1."""
     x = x - ((x >> 1) & 0x5555555555555555)
     x = (x & 0x3333333333333333) + ((x >> 2) & 0x3333333333333333)
     x = (x + (x >> 4)) & 0x0F0F0F0F0F0F0F0F
@@ -16,7 +16,7 @@ def _bits(x):  # type: ignore[no-untyped-def]
 
 @compiled
 def _first(group, i):  # type: ignore[no-untyped-def]
-    """The first picture of a group, to which those on the way are then joined."""
+    """The first image of a group; the visited images then point to it directly (path compression)."""
     root = i
     while group[root] != root:
         root = group[root]
@@ -27,7 +27,7 @@ def _first(group, i):  # type: ignore[no-untyped-def]
 
 @compiled
 def _correlation(a, b):  # type: ignore[no-untyped-def]
-    """Pearson's correlation of the grey values of two thumbnails, by whole numbers; 0 where one has one value alone."""
+    """Pearson correlation of two grey thumbnails, in integers; 0 if all values of one are equal."""
     n = a.size
     sum_a = sum_b = squares_a = squares_b = products = 0
     for k in range(n):
@@ -43,7 +43,7 @@ def _correlation(a, b):  # type: ignore[no-untyped-def]
 
 @compiled
 def _are_near(hashes, thumbnails, i, j, bits, correlation):  # type: ignore[no-untyped-def]
-    """Whether two pictures are near: both whole, or the one whole and of the other its middle."""
+    """Whether two images are near: compare both whole, or one whole with the middle of the other."""
     for a, b in ((0, 0), (0, 1), (1, 0)):
         if (
             _bits(hashes[i, a] ^ hashes[j, b]) <= bits
@@ -55,15 +55,15 @@ def _are_near(hashes, thumbnails, i, j, bits, correlation):  # type: ignore[no-u
 
 @compiled
 def join_near(hashes, thumbnails, start, stop, bits, correlation, group):  # type: ignore[no-untyped-def]
-    """Join pictures of some rows with all later ones that are near; what is near in steps is one group.
+    """Merge the groups of near images: rows ``start:stop`` with all later rows (single linkage).
 
-    Two pictures of one group already are not compared again, and pairs take no memory, however many there are.
+    Images in the same group are not compared again. The pairs are not stored, so their number does not matter.
     """
     for i in range(start, stop):
         whole, middle = hashes[i, 0], hashes[i, 1]
         for j in range(i + 1, len(hashes)):
             fewest = min(_bits(whole ^ hashes[j, 0]), min(_bits(whole ^ hashes[j, 1]), _bits(middle ^ hashes[j, 0])))
             if fewest <= bits:
-                one, other = _first(group, i), _first(group, j)
-                if one != other and _are_near(hashes, thumbnails, i, j, bits, correlation):
-                    group[max(one, other)] = min(one, other)
+                a, b = _first(group, i), _first(group, j)
+                if a != b and _are_near(hashes, thumbnails, i, j, bits, correlation):
+                    group[max(a, b)] = min(a, b)

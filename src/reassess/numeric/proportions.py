@@ -11,12 +11,12 @@ from reassess.text import percent
 
 _Ints = npt.NDArray[np.int64]
 
-SMALLEST = 1e-300  # a p-value of it stands for all that is smaller
-_Z = 1.959963984540054  # the normal distribution's 97.5 % point
+SMALLEST = 1e-300  # floor of exact p-values
+_Z = 1.959963984540054  # 97.5 % point of the standard normal distribution
 
 
 def wilson(hits: float, n: int) -> tuple[float, float] | None:
-    """95 % interval of a proportion, by Wilson's score method without continuity correction; None if n is 0.
+    """Compute the 95 % Wilson score interval, without continuity correction; None if n is 0.
 
     >>> low, high = wilson(42_164, 46_837)
     >>> round(low, 5), round(high, 5)
@@ -28,30 +28,31 @@ def wilson(hits: float, n: int) -> tuple[float, float] | None:
         return None
     centre = hits + _Z**2 / 2
     half = _Z * math.sqrt(hits * (n - hits) / n + _Z**2 / 4)
-    # The bounds at the ends are exactly 0 and 1; rounding must not move them.
+    # For 0 or n hits, a bound is exactly 0 or 1, which rounding must not change.
     low = 0.0 if hits == 0 else (centre - half) / (n + _Z**2)
     high = 1.0 if hits == n else (centre + half) / (n + _Z**2)
     return low, high
 
 
-def lower_bound(hits: _Ints, of: _Ints, *, confidence: float) -> float:
-    """One-sided lower confidence bound of a share of pairs, where each draw is an image with all its pairs.
+def lower_bound(hits: _Ints, pairs: _Ints, *, confidence: float) -> float:
+    """Compute a one-sided lower confidence bound of a share of pairs that are sampled by image.
 
-    Clopper and Pearson's bound for the number of independent pairs that says as much as these. That number is the
-    smaller of two: what it would be if all pairs of an image were hits or none (Kish), and what the variance between
-    images says, which is too small where hits or misses are few.
+    `hits` and `pairs` are counts per image; an image is sampled with all its pairs. The bound is Clopper and Pearson's,
+    for an effective number of independent pairs. This number is the smaller of two: the effective number if either all
+    pairs of an image or none of them were hits (Kish), and the effective number from the variance between images, which
+    is too small if hits or misses are few.
 
     Source: Korn and Graubard (1998), Survey Methodology 24, 193-201.
     """
     from scipy.special import betaincinv
 
-    there = of > 0
-    hits, of = hits[there], of[there]
-    n, share = int(of.sum()), hits.sum() / max(of.sum(), 1)
+    has_pairs = pairs > 0
+    hits, pairs = hits[has_pairs], pairs[has_pairs]
+    n, share = int(pairs.sum()), hits.sum() / max(pairs.sum(), 1)
     if not share:
         return 0.0
-    independent = n**2 / (of**2).sum()
-    variance = ((hits - share * of) ** 2).sum() / n**2 * of.size / max(of.size - 1, 1)
+    independent = n**2 / (pairs**2).sum()
+    variance = ((hits - share * pairs) ** 2).sum() / n**2 * pairs.size / max(pairs.size - 1, 1)
     if variance:
         independent = min(independent, share * (1 - share) / variance)
     return float(betaincinv(share * independent, (1 - share) * independent + 1, 1 - confidence))
@@ -59,7 +60,7 @@ def lower_bound(hits: _Ints, of: _Ints, *, confidence: float) -> float:
 
 @dataclass(frozen=True)
 class Proportion:
-    """`hits` of `n` images; the ratio is derived, and is None where n is 0.
+    """A share of images, `hits` of `n`, with its 95 % interval.
 
     Parameters
     ----------
@@ -81,12 +82,12 @@ class Proportion:
 
     @property
     def value(self) -> float | None:
-        """Hits / n, in [0, 1]."""
+        """Hits / n, in [0, 1]; None if n is 0."""
         return self.hits / self.n if self.n else None
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """95 % Wilson interval over images."""
+        """95 % Wilson interval over images; None if n is 0."""
         return wilson(self.hits, self.n)
 
     def __str__(self) -> str:
@@ -99,15 +100,15 @@ class Proportion:
         return Proportion(self.hits + other.hits, self.n + other.n)
 
     def to_json(self) -> dict[str, int | float | None]:
-        """The object that JSON documents hold."""
+        """Return the object in JSON documents."""
         low, high = self.interval or (None, None)
         return {"hits": self.hits, "n": self.n, "accuracy": self.value, "low": low, "high": high}
 
 
 def difference_interval(first: Proportion, second: Proportion) -> tuple[float, float] | None:
-    """95 % interval of the difference of two proportions of different images; None if one is of no images.
+    """Compute a 95 % interval of the difference of two proportions of different images.
 
-    By Newcombe's hybrid score method, from the Wilson interval of each.
+    The method is Newcombe's hybrid score method, from the two Wilson intervals. None if either n is 0.
 
     >>> low, high = difference_interval(Proportion(56, 70), Proportion(48, 80))
     >>> round(low, 4), round(high, 4)
@@ -117,15 +118,18 @@ def difference_interval(first: Proportion, second: Proportion) -> tuple[float, f
     """
     if first.value is None or second.value is None or first.interval is None or second.interval is None:
         return None
-    (low, high), (other_low, other_high) = first.interval, second.interval
+    (low1, high1), (low2, high2) = first.interval, second.interval
     difference = first.value - second.value
-    below = math.hypot(first.value - low, other_high - second.value)
-    above = math.hypot(high - first.value, second.value - other_low)
+    below = math.hypot(first.value - low1, high2 - second.value)
+    above = math.hypot(high1 - first.value, second.value - low2)
     return difference - below, difference + above
 
 
 def mcnemar(only_a: int, only_b: int) -> float:
-    """Exact two-sided p-value of McNemar's test: two models are right equally often, on images of which one is right.
+    """Compute the exact two-sided p-value of McNemar's test.
+
+    The null hypothesis: an image where only one of two models is correct is as likely to be a hit of either. `only_a`
+    and `only_b` count the images where only the first or only the second model is correct.
 
     Source: McNemar (1947), Psychometrika 12; the exact form uses the binomial distribution.
     """
@@ -133,19 +137,20 @@ def mcnemar(only_a: int, only_b: int) -> float:
 
     if abs(only_a - only_b) <= 1:  # twice the tail is 1 or more
         return 1.0
-    # The binomial tail as an incomplete beta function: bdtr is less exact, and betainc is 0 for all below 1e-252.
+    # The binomial tail as an incomplete beta function. bdtr is less exact, and betainc is 0 below 1e-252.
     return min(1.0, 2 * float(betaincc(min(only_a, only_b) + 1, max(only_a, only_b), 0.5)))
 
 
 def sign_flips(totals: _Ints, ones: _Ints, twos: _Ints) -> npt.NDArray[np.float64]:
-    """Exact two-sided p-values of sums of ones and twos with signs, if a fair coin gave the sign of each.
+    """Compute exact two-sided p-values of sign-flip tests on sums of differences of size 1 and 2.
 
-    With the change of a lead, image by image, this is McNemar's test for two label sets and two models: on an image the
-    lead of one model over the other, -1, 0 or 1, may change by 1 or by 2. Without twos it is McNemar's test.
+    `totals` are the sums; `ones` and `twos` count the differences of size 1 and 2, of either sign. The null hypothesis
+    is that a fair coin decides each sign. This extends McNemar's test to two models and two label sets: on one image,
+    the lead of a model (-1, 0 or 1) can change by up to 2 between label sets. Without twos it is McNemar's test.
 
-    Source: Fisher (1935), The Design of Experiments, section 21: a difference may have either sign. The test is exact
-    if each difference is as likely to have either sign. Where only the mean is 0, its level is right for many images,
-    since the sum of squares estimates the variance.
+    Source: Fisher (1935), The Design of Experiments, section 21. The test is exact if both signs of each difference are
+    equally likely. If only the mean difference is 0, the level is correct for many images, since the sum of squares
+    estimates the variance.
     """
     from reassess.numeric.resampling_kernels import sign_flip_tails
 
@@ -155,24 +160,27 @@ def sign_flips(totals: _Ints, ones: _Ints, twos: _Ints) -> npt.NDArray[np.float6
 
 
 def chance_p_value(hits: int, images: Mapping[int, int]) -> float:
-    """Exact two-sided p-value of a number of hits, if on each image one of several classes was taken at random.
+    """Compute the exact two-sided p-value of a number of hits, if one class per image is drawn at random.
 
-    The number of hits follows the Poisson binomial distribution: a sum of binomial ones, one a number of classes.
-    The probability of many hits is found as that of few misses, so that a small p-value is as accurate as a large one.
+    `images` counts images by their number of classes k; such an image is a hit with probability 1 / k. The number of
+    hits follows the Poisson binomial distribution: a sum of one binomial variable for each k. The probability of many
+    hits is computed as that of few misses, so that small p-values are as accurate as large ones.
     """
     if not images:
         return 1.0
     mean = sum(count / classes for classes, count in images.items())
-    # The median is the mean rounded down or up (Jogdeo and Samuels, 1968), so that the other tail is half or more.
+    # The median is the mean rounded down or up (Jogdeo and Samuels, 1968), so the other tail has probability >= 0.5.
     if hits > mean:
-        tail = _at_most(sum(images.values()) - hits, [(count, 1 - 1 / classes) for classes, count in images.items()])
+        tail = _poisson_binomial_cdf(
+            sum(images.values()) - hits, [(count, 1 - 1 / classes) for classes, count in images.items()]
+        )
     else:
-        tail = _at_most(hits, [(count, 1 / classes) for classes, count in images.items()])
+        tail = _poisson_binomial_cdf(hits, [(count, 1 / classes) for classes, count in images.items()])
     return min(1.0, max(SMALLEST, 2 * tail))
 
 
-def _at_most(most: int, trials: Sequence[tuple[int, float]]) -> float:
-    """Probability of at most so many successes in trials, so many of each chance of success."""
+def _poisson_binomial_cdf(most: int, trials: Sequence[tuple[int, float]]) -> float:
+    """Poisson binomial CDF, for groups of trials (count, success probability)."""
     from scipy.special import gammaln, xlog1py, xlogy
 
     total = np.ones(1)
@@ -184,13 +192,13 @@ def _at_most(most: int, trials: Sequence[tuple[int, float]]) -> float:
 
 
 def holm(p_values: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """P-values corrected so that the chance of any false discovery among all tests is at most the level.
+    """Correct p-values by Holm's method, so that the family-wise error rate is at most the level.
 
     Source: Holm (1979), Scandinavian Journal of Statistics 6.
     """
-    given = np.asarray(p_values, np.float64)
-    order = np.argsort(given, kind="stable")
-    steps = np.minimum(1, np.arange(given.size, 0, -1) * given[order])
-    corrected = np.empty(given.size)
+    raw = np.asarray(p_values, np.float64)
+    order = np.argsort(raw, kind="stable")
+    steps = np.minimum(1, np.arange(raw.size, 0, -1) * raw[order])
+    corrected = np.empty(raw.size)
     corrected[order] = np.maximum.accumulate(steps)
     return corrected

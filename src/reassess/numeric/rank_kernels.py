@@ -1,20 +1,20 @@
-"""The compiled loops, and nothing else.
+"""Compiled loops that rank classes by score.
 
-Floating-point scores are read as signed integers of the same width and turned into keys that order as the numbers do,
-with -0 equal to +0. So float16, bfloat16, float32 and float64 share one loop, integers vectorise where floats would
-not, and nothing is converted or copied beyond one row.
+Scores are read as signed integers of the same width, and mapped to integer keys in the same order, with -0 equal to +0.
+So one loop serves float16, bfloat16, float32 and float64, integer loops vectorise where float loops would not, and only
+one row at a time is copied.
 """
 
 import numpy as np
 
 from reassess.numeric.jit import compiled
 
-_NO_TARGET, _NOT_A_NUMBER = -1, -2  # in place of a rank
+_NO_TARGET, _NOT_A_NUMBER = -1, -2  # instead of a rank
 
 
 @compiled
 def _rank(keys, target):  # type: ignore[no-untyped-def]
-    """Number of classes before `target`: higher keys, and equal keys of lower class id."""
+    """The number of classes before `target`: higher keys, and equal keys with a lower class id."""
     key = keys[target]
     above = np.int32(0)
     level = np.int32(0)
@@ -29,7 +29,7 @@ def _rank(keys, target):  # type: ignore[no-untyped-def]
 
 @compiled
 def _first(keys, key):  # type: ignore[no-untyped-def]
-    """Lowest class id that has `key`; without an early exit, so that it vectorises."""
+    """The lowest class id whose key is `key`; without an early exit, so that the loop vectorises."""
     first = np.int32(keys.size)
     for j in range(keys.size):
         first = min(first, np.int32(j) if keys[j] == key else np.int32(keys.size))
@@ -38,12 +38,12 @@ def _first(keys, key):  # type: ignore[no-untyped-def]
 
 @compiled
 def _read_keys(row, lowest, infinity, columns, keys):  # type: ignore[no-untyped-def]
-    """Write the keys of a row's scores; return the lowest and the highest: a NaN's lies outside those of infinities."""
+    """Write the keys of a row; return the lowest and highest: a NaN's key is beyond infinity's."""
     low, top = infinity, lowest
     if columns.size == 0:
         for j in range(row.size):
             keys[j] = row[j] if row[j] >= 0 else lowest - row[j]
-            key = keys[j]  # of the narrow type, unlike the difference
+            key = keys[j]  # in the narrow type, unlike the difference
             low = key if key < low else low
             top = key if key > top else top
     else:
@@ -60,7 +60,10 @@ def _read_keys(row, lowest, infinity, columns, keys):  # type: ignore[no-untyped
 def rank_targets(  # type: ignore[no-untyped-def]
     bits, lowest, infinity, columns, rows, indptr, targets, ranks, top1, keys
 ):
-    """Rank each row's target classes and find its top-1 class, in one pass over the scores."""
+    """Rank the target classes of each row, from 0, and find its top-1 class, in one pass over the scores.
+
+    Return -1, or the first row with a NaN.
+    """
     for i in range(rows.size):
         low, top = _read_keys(bits[rows[i]], lowest, infinity, columns, keys)
         if low < -infinity or top > infinity:
@@ -76,13 +79,13 @@ def rank_targets(  # type: ignore[no-untyped-def]
 
 @compiled
 def _rank_in(row, target):  # type: ignore[no-untyped-def]
-    """Number of classes before `target` in a row of numbers, or -2; `_rank` for what may hold a NaN."""
+    """The number of classes before `target`, as `_rank`, in a row that may contain a NaN; then -2."""
     value = row[target]
     above, below = np.int32(0), np.int32(0)
     for j in range(row.size):
         above = np.int32(above + (row[j] > value))
         below = np.int32(below + (row[j] < value))
-    if above + below < row.size - 1 or value != value:  # ties, or a NaN: neither above nor below nor level
+    if above + below < row.size - 1 or value != value:  # a tie, or a NaN, whose comparisons are all false
         level = np.int32(0)
         for j in range(row.size):
             level = np.int32(level + (row[j] == value))
@@ -95,7 +98,7 @@ def _rank_in(row, target):  # type: ignore[no-untyped-def]
 
 @compiled
 def _rank_best(row, targets, start, end):  # type: ignore[no-untyped-def]
-    """Rank of the best of ``targets[start:end]``; -1 without one, -2 with a NaN. A row is of floats or of keys."""
+    """The rank of the best of ``targets[start:end]`` in a row; -1 without targets, -2 with a NaN."""
     best = targets[start] if start < end else 0
     for t in range(start + 1, end):
         if row[targets[t]] > row[best] or (row[targets[t]] == row[best] and targets[t] < best):
@@ -106,7 +109,10 @@ def _rank_best(row, targets, start, end):  # type: ignore[no-untyped-def]
 
 @compiled
 def rank_best(scores, starts, ends, targets, ranks):  # type: ignore[no-untyped-def]
-    """Rank of each row's best target, as `rank_targets` ranks it; row i asks of ``targets[starts[i]:ends[i]]``."""
+    """Rank the best target of each row; return -1, or the first row with a NaN.
+
+    The targets of row i are ``targets[starts[i]:ends[i]]``. Ranks are as in `rank_targets`.
+    """
     for i in range(scores.shape[0]):
         ranks[i] = _rank_best(scores[i], targets, starts[i], ends[i])
         if ranks[i] == _NOT_A_NUMBER:
@@ -118,7 +124,7 @@ def rank_best(scores, starts, ends, targets, ranks):  # type: ignore[no-untyped-
 def rank_best_of_bits(  # type: ignore[no-untyped-def]
     bits, lowest, infinity, starts, ends, targets, ranks, keys
 ):
-    """`rank_best` of scores that are given as their bits, see `rank_targets`; `keys` is scratch for a row."""
+    """Rank as `rank_best` does, from bits as in `rank_targets`; `keys` is a buffer for one row."""
     for i in range(bits.shape[0]):
         low, top = _read_keys(bits[i], lowest, infinity, np.empty(0, np.int64), keys)
         if low < -infinity or top > infinity:
@@ -129,7 +135,7 @@ def rank_best_of_bits(  # type: ignore[no-untyped-def]
 
 @compiled
 def count_below(ranks, limits):  # type: ignore[no-untyped-def]
-    """How many ranks are below each limit, and last how many there are, those below 0 left out; int64."""
+    """Count the ranks below each limit, and last all ranks; negative ranks are excluded; int64."""
     counts = np.zeros(limits.size + 1, np.int64)
     for rank in ranks:
         if rank >= 0:
@@ -141,18 +147,18 @@ def count_below(ranks, limits):  # type: ignore[no-untyped-def]
 
 @compiled
 def read_multi_hot(hot):  # type: ignore[no-untyped-def]
-    """Columns that are set, where most are not: int64, those of row i are ``columns[indptr[i]:indptr[i + 1]]``."""
+    """Find nonzero columns: in row i, ``columns[indptr[i]:indptr[i + 1]]``; returns int64 arrays."""
     indptr, columns = np.empty(len(hot) + 1, np.int64), np.empty(4 * len(hot), np.int64)
-    count = _find_set(hot, indptr, columns)
+    count = _find_nonzero(hot, indptr, columns)
     if count > columns.size:  # seldom: most images have one valid class
         columns = np.empty(count, np.int64)
-        _find_set(hot, indptr, columns)
+        _find_nonzero(hot, indptr, columns)
     return indptr, columns[:count]
 
 
 @compiled
-def _find_set(hot, indptr, columns):  # type: ignore[no-untyped-def]
-    """Write `indptr`, and as many columns as there is room for; return how many there are."""
+def _find_nonzero(hot, indptr, columns):  # type: ignore[no-untyped-def]
+    """Write `indptr`, and the nonzero columns that fit into `columns`; return the number of all of them."""
     flat = hot.reshape(hot.size).view(np.uint8)
     blocks = flat.size // 64
     words = flat[: 64 * blocks].view(np.uint64)
@@ -164,15 +170,15 @@ def _find_set(hot, indptr, columns):  # type: ignore[no-untyped-def]
         if union | words[first + 4] | words[first + 5] | words[first + 6] | words[first + 7]:
             for w in range(first, first + 8):
                 if words[w]:
-                    row, count = _note_set(flat, 8 * w, 8 * w + 8, hot.shape[1], row, count, indptr, columns)
-    row, count = _note_set(flat, 64 * blocks, flat.size, hot.shape[1], row, count, indptr, columns)
+                    row, count = _add_nonzero(flat, 8 * w, 8 * w + 8, hot.shape[1], row, count, indptr, columns)
+    row, count = _add_nonzero(flat, 64 * blocks, flat.size, hot.shape[1], row, count, indptr, columns)
     indptr[row + 1 :] = count
     return count
 
 
 @compiled
-def _note_set(flat, start, end, width, row, count, indptr, columns):  # type: ignore[no-untyped-def]
-    """`_find_set` among some bytes, from the row and the count that it has come to."""
+def _add_nonzero(flat, start, end, width, row, count, indptr, columns):  # type: ignore[no-untyped-def]
+    """Find nonzero columns in a range of bytes; return the row and count where the next range starts."""
     for position in range(start, end):
         if flat[position]:
             while position >= (row + 1) * width:
@@ -186,18 +192,21 @@ def _note_set(flat, start, end, width, row, count, indptr, columns):  # type: ig
 
 @compiled
 def read_padded(padded, padding, outputs):  # type: ignore[no-untyped-def]
-    """The ids of a table without its padding: int64, those of row i are ``ids[indptr[i]:indptr[i + 1]]``."""
+    """Remove the padding of a table of ids: the ids of row i are ``ids[indptr[i]:indptr[i + 1]]``; int64.
+
+    Return -1, or the first row with an id that is out of range or listed twice; then `indptr` and `ids`.
+    """
     indptr, ids = np.zeros(len(padded) + 1, np.int64), np.empty(padded.size, np.int64)
-    last_row = np.full(outputs, -1)  # that holds each id
+    last_row = np.full(outputs, -1)  # the last row with each id
     count = 0
     for i in range(padded.shape[0]):
         for j in range(padded.shape[1]):
-            given = padded[i, j]
-            if given != padding:
-                if given < 0 or given >= outputs or last_row[given] == i:
+            class_id = padded[i, j]
+            if class_id != padding:
+                if class_id < 0 or class_id >= outputs or last_row[class_id] == i:
                     return i, indptr, ids[:count]
-                last_row[given] = i
-                ids[count] = given
+                last_row[class_id] = i
+                ids[count] = class_id
                 count += 1
         indptr[i + 1] = count
     return -1, indptr, ids[:count]

@@ -1,9 +1,10 @@
-"""Least squares whose errors may differ in size and go together in groups: polynomials of one variable.
+"""Least-squares polynomials of one variable, with cluster-robust standard errors.
 
-Nothing is assumed of the errors but that groups are independent. The covariance is that of the jackknife over groups,
-a sum over groups of products of what changes when the group is left out; where each group has one row, it is HC3.
-Estimates that share groups, such as slopes in ranges that overlap, have their covariance from the same sum. Its degrees
-of freedom are few where few groups decide, however many there are.
+The only assumption about the errors is that groups are independent; within a group they may be correlated, and their
+variances may differ. The covariance is that of the jackknife over groups: a sum over groups of products of the changes
+when the group is dropped. With one row per group it is HC3. Estimates from the same groups, such as slopes in
+overlapping ranges, have covariances from the same sum. If few groups dominate the sum, the degrees of freedom are few,
+however many groups there are.
 """
 
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number that was estimated, with its standard error and the degrees of freedom of the latter."""
+    """An estimated number, with its standard error and the degrees of freedom of that error."""
 
     value: float
     error: float
@@ -26,13 +27,13 @@ class Estimate:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """95 % interval, by Student's t."""
-        half = _factor(self.df) * self.error
+        """95 % interval by Student's t."""
+        half = _t_quantile(self.df) * self.error
         return self.value - half, self.value + half
 
     @property
     def p_value(self) -> float:
-        """Of the hypothesis that the number is 0: two-sided, by Student's t (a Wald test)."""
+        """Two-sided p-value of the null hypothesis 0, by Student's t (a Wald test)."""
         if self.error == 0:
             return float(self.value == 0)
         from scipy.special import stdtr
@@ -40,62 +41,64 @@ class Estimate:
         return 2 * float(stdtr(self.df, -abs(self.value / self.error)))
 
     def to_json(self) -> dict[str, float]:
-        """The object that JSON documents hold."""
+        """Return the object in JSON documents."""
         low, high = self.interval
         return {"value": self.value, "low": low, "high": high, "p_value": self.p_value}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Polynomial(Shown):
-    """A polynomial that was fitted."""
+    """A fitted polynomial."""
 
-    centre: float  # The x around which the powers are taken: the mean
+    centre: float  # the powers are of x - centre; the mean of x
     coefficients: Floats  # float64, shape (degree + 1,), the constant first
-    # float64, shape (groups, degree + 1): coefficients, less those that are found without the group; 0 for a
-    # group without a row
+    # float64, shape (groups, degree + 1): coefficients minus those of a fit without the group; 0 for groups without
+    # rows
     shifts: Floats
-    inverse: Floats  # float64, shape (degree + 1, degree + 1): the inverse of the products of the powers
+    inverse: Floats  # float64, shape (degree + 1, degree + 1): inverse of X'X, where X are the powers
     inverses: Floats  # float64, shape (groups, degree + 1, degree + 1): the same without each group
-    residuals: Floats  # float64, shape (rows,): y, less the polynomial
-    left_out: Floats  # float64, shape (rows,): y, less the polynomial that is found without the row's group
-    present: npt.NDArray[np.bool_]  # bool, shape (groups,): whether the group has a row
+    residuals: Floats  # float64, shape (rows,): y minus the polynomial
+    held_out_residuals: Floats  # float64, shape (rows,): y minus the polynomial of a fit without the row's group
+    has_rows: npt.NDArray[np.bool_]  # bool, shape (groups,)
 
     def coefficient(self, power: int) -> Estimate:
-        """The coefficient of a power of x - centre."""
-        return Estimate(float(self.coefficients[power]), error=_size(self.shifts[:, power]), df=self._df(power))
+        """Return the coefficient of a power of x - centre."""
+        return Estimate(
+            float(self.coefficients[power]), error=_standard_error(self.shifts[:, power]), df=self._df(power)
+        )
 
-    def less(self, other: "Polynomial", power: int) -> Estimate:
-        """The coefficient, less that of another fit to rows of the same groups; the two may share rows.
+    def minus(self, other: "Polynomial", power: int) -> Estimate:
+        """Subtract the coefficient of another fit to the same groups; the fits may share rows.
 
-        The degrees of freedom are those of the fit that has fewer: what one knows well makes the other no surer.
+        The degrees of freedom are those of the fit with fewer: a precise fit does not make the other more precise.
         """
         value = float(self.coefficients[power] - other.coefficients[power])
-        error = _size(self.shifts[:, power] - other.shifts[:, power])
+        error = _standard_error(self.shifts[:, power] - other.shifts[:, power])
         return Estimate(value=value, error=error, df=min(self._df(power), other._df(power)))
 
     def at(self, x: float) -> float:
-        """The polynomial's value at x."""
+        """Evaluate the polynomial at x."""
         return float(self._powers(x) @ self.coefficients)
 
     def prediction(self, x: float) -> tuple[float, float]:
-        """95 % interval for the y of a row at x that belongs to a new group, its error being normal.
+        """Compute a 95 % interval for y in a row at x from a new group, with normal errors.
 
-        Two variances are added: that of rows around the polynomial found without their group, which holds what sets
-        groups apart, and that of the polynomial at x. Student's t has as many degrees of freedom as there are groups
-        less coefficients. That the polynomial may have another shape where there are no rows is not in the interval.
+        It adds two variances: that of rows around the polynomial of a fit without their group, which includes the
+        differences between groups, and that of the polynomial at x. The degrees of freedom of Student's t are groups
+        minus coefficients. The interval does not cover that the curve may differ in shape outside the data.
         """
         powers = self._powers(x)
-        error = np.hypot(np.sqrt(np.mean(self.left_out**2)), _size(self.shifts @ powers))
-        half = float(error) * _factor(int(self.present.sum()) - powers.size)
+        error = np.hypot(np.sqrt(np.mean(self.held_out_residuals**2)), _standard_error(self.shifts @ powers))
+        half = float(error) * _t_quantile(int(self.has_rows.sum()) - powers.size)
         return self.at(x) - half, self.at(x) + half
 
     def _powers(self, x: float) -> Floats:
         return np.asarray((x - self.centre) ** np.arange(self.coefficients.size), np.float64)
 
     def _df(self, power: int) -> float:
-        """Degrees of freedom of a coefficient's variance, by Satterthwaite, as if all errors were alike."""
+        """Satterthwaite degrees of freedom of a coefficient's variance, for errors of equal variance."""
         own, without = self.inverse[power, power], self.inverses[:, power]
-        covariance = without[:, [power]] + without[:, power] - own  # of the shifts by two groups
+        covariance = without[:, [power]] + without[:, power] - own  # of the shifts of two groups
         covariance -= without @ np.linalg.solve(self.inverse, without.T)
         np.fill_diagonal(covariance, without[:, power] - own)
         return float(np.trace(covariance) ** 2 / np.sum(covariance**2))
@@ -109,7 +112,9 @@ def fit_polynomial(
     inside: npt.NDArray[np.bool_] | None = None,
     degree: int = 1,
 ) -> Polynomial | None:
-    """Fit a polynomial by least squares.
+    """Fit a polynomial by least squares; None if it cannot be fitted without each of the groups.
+
+    `groups` numbers the group of each row from 0. `inside` selects rows; None: all rows.
 
     Source: MacKinnon and White (1985), Journal of Econometrics 29, for HC3; Bell and McCaffrey (2002), Survey
     Methodology 28, for its form by groups and the degrees of freedom.
@@ -117,20 +122,20 @@ def fit_polynomial(
     count = int(groups.max(initial=-1)) + 1
     if inside is not None:
         x, y, groups = x[inside], y[inside], groups[inside]
-    present = np.bincount(groups, minlength=count) > 0
-    if present.sum() <= degree + 1:
+    has_rows = np.bincount(groups, minlength=count) > 0
+    if has_rows.sum() <= degree + 1:
         return None
     centre = float(x.mean())
     powers = (x - centre)[:, None] ** np.arange(degree + 1)
     products, moments = np.zeros((count, degree + 1, degree + 1)), np.zeros((count, degree + 1))
     np.add.at(products, groups, powers[:, :, None] * powers[:, None])
-    total, left = products.sum(axis=0), products.sum(axis=0) - products
-    if np.linalg.matrix_rank(left).min() <= degree:
+    total, without = products.sum(axis=0), products.sum(axis=0) - products
+    if np.linalg.matrix_rank(without).min() <= degree:
         return None
     coefficients = np.linalg.solve(total, powers.T @ y)
     residuals = y - powers @ coefficients
     np.add.at(moments, groups, powers * residuals[:, None])
-    inverses = np.linalg.inv(left)
+    inverses = np.linalg.inv(without)
     shifts = np.einsum("gij,gj->gi", inverses, moments)
     return Polynomial(
         centre=centre,
@@ -139,18 +144,18 @@ def fit_polynomial(
         inverse=np.linalg.inv(total),
         inverses=inverses,
         residuals=residuals,
-        left_out=residuals + np.sum(powers * shifts[groups], axis=1),
-        present=present,
+        held_out_residuals=residuals + np.sum(powers * shifts[groups], axis=1),
+        has_rows=has_rows,
     )
 
 
-def _factor(df: float) -> float:
-    """The t that is exceeded, on either side, with a probability of 5 %."""
+def _t_quantile(df: float) -> float:
+    """97.5 % point of Student's t."""
     from scipy.special import stdtrit
 
     return float(stdtrit(df, 0.975))
 
 
-def _size(shifts: Floats) -> float:
-    """Standard error of an estimate that shifts so when each group is left out."""
+def _standard_error(shifts: Floats) -> float:
+    """Jackknife standard error, from the shifts of an estimate when each group is dropped."""
     return float(np.sqrt(np.sum(shifts**2)))

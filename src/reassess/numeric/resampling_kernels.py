@@ -1,4 +1,4 @@
-"""Compiled loops of the bootstrap and the sign-flip test, and of label sets that are made of votes many times.
+"""Compiled loops of the bootstrap, of the sign-flip test, and of label sets made from resampled votes.
 
 Symbols: R raters, A answers, Q questions, B replicates. A vote's code is its rater * A + its answer.
 """
@@ -9,20 +9,20 @@ import numpy as np
 
 from reassess.numeric.jit import compiled
 
-_MANY = 1e250  # a sum that has grown so far is scaled down
+_LARGE = 1e250  # larger sums are scaled down
 _NEGLIGIBLE = 1e-17
 
 
 @compiled
-def add_drawn(drawn, times):  # type: ignore[no-untyped-def]
-    """Add to how often each thing was drawn. `drawn` holds its position, once a draw; `times` is uint8."""
-    for position in drawn:
+def add_draws(positions, times):  # type: ignore[no-untyped-def]
+    """Add 1 to `times`, uint8, at each drawn position."""
+    for position in positions:
         times[position] += 1
 
 
 @compiled
 def add_weighted(hits, times, totals):  # type: ignore[no-untyped-def]
-    """Add to the total of each model, in each replicate, how often the images count on which it is right."""
+    """Add the weighted hits of each model in each replicate to `totals`, shape (B, models)."""
     for b in range(times.shape[0]):
         row = times[b]
         for m in range(hits.shape[0]):
@@ -36,7 +36,7 @@ def add_weighted(hits, times, totals):  # type: ignore[no-untyped-def]
 
 @compiled
 def _ratio(n, k):  # type: ignore[no-untyped-def]
-    """Probability of k or more heads of n, more than half of them, over that of k: it is at least 1."""
+    """P(at least k heads) / P(k heads) in n tosses of a fair coin, for k > n / 2; at least 1."""
     total = 1.0
     term = 1.0
     for i in range(k, n):
@@ -54,18 +54,18 @@ def _log_choose(n, k):  # type: ignore[no-untyped-def]
 
 @compiled
 def sign_flip_tails(totals, ones, twos, result):  # type: ignore[no-untyped-def]
-    """Twice the probability that ones and twos with the signs of fair coins sum to a total or more, at most 1.
+    """Compute 2 P(sum >= total), at most 1, where fair coins decide the signs of ones and twos.
 
-    Of j twos that are added, at least k = (ones + total) / 2 + twos - 2 j ones must be added. The chance of j is that
-    of a binomial, and so is that of k or more: both follow from those of the j before by products, and only the first
-    ones are found by logarithms.
+    If j twos are positive, the sum reaches the total with k = (ones + total) / 2 + twos - 2 j or more positive ones.
+    P(j) and P(k or more) are binomial. Each pair follows from the one for j - 1 by products; only the first pair is
+    computed with logarithms.
     """
     for pair in range(totals.size):
         n, m = ones[pair], twos[pair]
         k = (n + totals[pair]) // 2 + m
         j = max(0, (k - n + 1) // 2)
         k -= 2 * j
-        if totals[pair] <= 1:  # a sum of 1 is odd, and any odd sum is as far from 0
+        if totals[pair] <= 1:  # a sum of 1 is odd, and every odd sum is at least as far from 0
             result[pair] = 1.0
             continue
         ratio = _ratio(n, k)
@@ -82,16 +82,16 @@ def sign_flip_tails(totals, ones, twos, result):  # type: ignore[no-untyped-def]
                     ratio = more + 1
                     k -= 1
             total += term
-            if total > _MANY:
-                scale += math.log(_MANY)
-                term /= _MANY
-                total /= _MANY
+            if total > _LARGE:
+                scale += math.log(_LARGE)
+                term /= _LARGE
+                total /= _LARGE
         result[pair] = min(1.0, 2 * math.exp(scale + math.log(total)))
 
 
 @compiled
 def keep(indptr, codes, weights, base, least, kept):  # type: ignore[no-untyped-def]
-    """Whether the log odds of each question reach a bound in each replicate."""
+    """Write whether the log odds of each question are at least `least` in each replicate, (Q, B)."""
     log_odds = np.empty(weights.shape[1])
     for q in range(base.size):
         log_odds[:] = base[q]
@@ -105,13 +105,13 @@ def keep(indptr, codes, weights, base, least, kept):  # type: ignore[no-untyped-
 
 @compiled
 def keep_redrawn(indptr, raters, cumulative, weights, base, least, truths, draws, kept):  # type: ignore[no-untyped-def]
-    """Whether the log odds of each question reach a bound if its raters answer anew, the truths being known."""
+    """Draw answers given the truths, and write whether the log odds of each question reach `least`."""
     for q in range(base.size):
         log_odds = base[q]
         truth = 1 if truths[q] else 0
         for v in range(indptr[q], indptr[q + 1]):
             bounds, draw, answer = cumulative[raters[v], truth], draws[v], 0
-            for a in range(bounds.size - 1):  # without a branch, which a processor could not foresee
+            for a in range(bounds.size - 1):  # without a branch, which the processor could not predict
                 answer += draw >= bounds[a]
             log_odds += weights[raters[v], answer]
         kept[q] = log_odds >= least
@@ -119,7 +119,7 @@ def keep_redrawn(indptr, raters, cumulative, weights, base, least, truths, draws
 
 @compiled
 def add_sizes(columns, kept, sizes):  # type: ignore[no-untyped-def]
-    """Add the kept questions of each image to its number of labels in each replicate."""
+    """Add the kept questions of each image to its label count in each replicate."""
     for q in range(columns.size):
         of_question, of_image = kept[q], sizes[columns[q]]
         for b in range(of_question.size):

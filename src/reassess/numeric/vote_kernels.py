@@ -1,4 +1,4 @@
-"""The compiled loops over votes: grouping votes, and comparing raters two by two."""
+"""Compiled loops over votes: grouping, comparing pairs of raters, and stop rules."""
 
 import math
 
@@ -9,7 +9,7 @@ from reassess.numeric.jit import compiled
 
 @compiled
 def group(ids, indptr, order):  # type: ignore[no-untyped-def]
-    """Order that groups rows by id, keeping the order within a group; two passes, so linear in the rows."""
+    """Sort rows by id into groups, stable and in linear time (two passes)."""
     for i in range(ids.size):
         indptr[ids[i] + 1] += 1
     for g in range(indptr.size - 1):
@@ -17,7 +17,7 @@ def group(ids, indptr, order):  # type: ignore[no-untyped-def]
     for i in range(ids.size):
         order[indptr[ids[i]]] = i
         indptr[ids[i]] += 1
-    # Each start has moved on to the next group's start.
+    # By now each start is the start of the next group.
     for g in range(indptr.size - 1, 0, -1):
         indptr[g] = indptr[g - 1]
     indptr[0] = 0
@@ -25,7 +25,7 @@ def group(ids, indptr, order):  # type: ignore[no-untyped-def]
 
 @compiled
 def _expected(log_weights, first, second, agreement):  # type: ignore[no-untyped-def]
-    """Probability that two raters agree on an item, given what all other votes on it say of the truth."""
+    """P(two raters agree on an item), given the other votes on it."""
     highest = -math.inf
     for t in range(log_weights.size):
         highest = max(highest, log_weights[t] - first[t] - second[t])
@@ -42,7 +42,7 @@ def _expected(log_weights, first, second, agreement):  # type: ignore[no-untyped
 def compare(  # type: ignore[no-untyped-def]
     order, clusters, indptr, rater_ids, answer_ids, log_matrices, log_prior, agreement, sums
 ):
-    """Compare the raters two by two: how often they agree, and how often they should if they were independent."""
+    """Count how often each pair of raters agrees, and the expected count for independent raters."""
     raters = sums.shape[0]
     residual = agreement[:, :, 0] * 0.0
     last = clusters[:1].repeat(raters * raters) * 0 - 1
@@ -52,7 +52,7 @@ def compare(  # type: ignore[no-untyped-def]
     log_weights = log_prior.copy()
     for i in order:
         if clusters[i] != cluster:
-            _close(touched[:count], residual, sums)
+            _add_cluster(touched[:count], residual, sums)
             count = 0
             cluster = clusters[i]
         log_weights[:] = log_prior
@@ -79,12 +79,12 @@ def compare(  # type: ignore[no-untyped-def]
                 sums[r, s, 1] += agreed
                 sums[r, s, 2] += e
                 sums[r, s, 3] += e * (1 - e)
-    _close(touched[:count], residual, sums)
+    _add_cluster(touched[:count], residual, sums)
 
 
 @compiled
-def _close(touched, residual, sums):  # type: ignore[no-untyped-def]
-    """Add the squared residuals of a cluster, and begin anew."""
+def _add_cluster(touched, residual, sums):  # type: ignore[no-untyped-def]
+    """Add the squared residuals of a cluster to `sums`, and reset them."""
     raters = residual.shape[0]
     for pair in touched:
         r = pair // raters
@@ -96,31 +96,31 @@ def _close(touched, residual, sums):  # type: ignore[no-untyped-def]
 
 @compiled
 def follow(indptr, codes, table, start, draws, path):  # type: ignore[no-untyped-def]
-    """Shuffle the votes on each item, and write the probability of the second of two truths after each vote."""
+    """Shuffle the votes on each item, and write P(valid) after each vote, from the prior `start`."""
     for i in range(indptr.size - 1):
         first, last = indptr[i], indptr[i + 1]
-        left = codes[first:last].copy()
-        one, other = 1 - start[i], start[i]
+        unused = codes[first:last].copy()
+        invalid, valid = 1 - start[i], start[i]
         for v in range(first, last):
             remaining = last - v
             at = int(draws[v] * remaining)
-            code = left[at]
-            left[at] = left[remaining - 1]
-            one *= table[code, 0]
-            other *= table[code, 1]
-            total = one + other
-            one, other = (one / total, other / total) if total > 0 else (np.nan, np.nan)
-            path[v] = other
+            code = unused[at]
+            unused[at] = unused[remaining - 1]
+            invalid *= table[code, 0]
+            valid *= table[code, 1]
+            total = invalid + valid
+            invalid, valid = (invalid / total, valid / total) if total > 0 else (np.nan, np.nan)
+            path[v] = valid
 
 
 @compiled
-def end_early(indptr, path, start, low, high, at_least, at_most, taken, valid):  # type: ignore[no-untyped-def]
-    """How many votes on each item are taken by a rule, and the probability with which it ends."""
+def stop_early(indptr, path, start, low, high, at_least, at_most, used, valid):  # type: ignore[no-untyped-def]
+    """Compute the votes per item under a stop rule, and the final probability."""
     for i in range(indptr.size - 1):
         votes = min(at_most, indptr[i + 1] - indptr[i])
-        taken[i] = votes
-        for place in range(at_least - 1, votes - 1):
-            if not low < path[indptr[i] + place] < high:
-                taken[i] = place + 1
+        used[i] = votes
+        for position in range(at_least - 1, votes - 1):
+            if not low < path[indptr[i] + position] < high:
+                used[i] = position + 1
                 break
-        valid[i] = path[indptr[i] + taken[i] - 1] if taken[i] else start[i]
+        valid[i] = path[indptr[i] + used[i] - 1] if used[i] else start[i]

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import Benchmark, LabelSets, Match, Predictions
-from reassess.core.image_names import how_they_fit, image_keys
+from reassess.core.image_names import image_keys, suggest_match
 from reassess.errors import DataError, at
 from reassess.evaluation import find_outcomes
 from reassess.evaluation.outcomes import UNKNOWN
@@ -100,7 +100,7 @@ def _no_image(images: Sequence[str], index: ImageNumbers) -> DataError:
         "no image of the model is known",
         allowed=f"names such as {some(index.names, most=2)}" if index.names else None,
         found=some(images, most=2) if images else "no image",
-        fix=how_they_fit(images, index.names, match=index.match) or "check the names, or remove the model",
+        fix=suggest_match(images, index.names, match=index.match) or "check the names, or remove the model",
     )
 
 

@@ -97,7 +97,7 @@ class GoldenPairs:
 def sent_pairs(result: ProposalResult) -> Pairs:
     """All pairs that go to raters; an original label does with its image, whoever sends that."""
     sends = result.sends[result.candidates.questions.image_ids]
-    return Pairs(result.proposes | result.are_original[:, None], sends)
+    return Pairs(result.proposes | result.is_original[:, None], sends)
 
 
 def golden_pairs(result: ProposalResult, golden: Golden) -> GoldenPairs:
@@ -132,7 +132,7 @@ def golden_pairs(result: ProposalResult, golden: Golden) -> GoldenPairs:
 
 def _kept_pairs(result: ProposalResult) -> tuple[Questions, Pairs]:
     """All pairs that a subset may propose, and the original labels of all images, which stay where they are held."""
-    proposed, aside, original = result.candidates.questions, result.set_aside, result.are_original[:, None]
+    proposed, aside, original = result.candidates.questions, result.set_aside, result.is_original[:, None]
     asked, classes = len(proposed.images), result.candidates.questions.classes
     questions = Questions(
         images=(*proposed.images, *aside.images),
@@ -140,7 +140,7 @@ def _kept_pairs(result: ProposalResult) -> tuple[Questions, Pairs]:
         class_ids=np.concatenate([proposed.class_ids, aside.indices]),
         classes=classes,
     )
-    holds = result.holds[questions.image_ids]
+    holds = result.predicts[questions.image_ids]
     of_proposals = slice(len(proposed))
     members, sends = holds.copy(), holds.copy()
     members[of_proposals] = np.where(original, holds[of_proposals], result.proposes)

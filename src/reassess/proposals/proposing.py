@@ -173,7 +173,7 @@ def propose(
         most_probable=most_probable,
         per_image=per_image,
         models=tuple(_model(one, int(np.count_nonzero(held))) for one in placed.values()),
-        holds=np.concatenate([images.holds[to_raters], images.holds[agreed]]),
+        predicts=np.concatenate([images.holds[to_raters], images.holds[agreed]]),
         sends=images.sends[to_raters],
         unseen=int(np.count_nonzero(~held)),
         without_class=int(np.count_nonzero(held & ~to_raters & ~agreed)),

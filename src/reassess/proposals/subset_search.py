@@ -151,7 +151,7 @@ class Measure:
         self._names = result.names
         self._golden = golden
         self._pairs = sent_pairs(result)
-        self._sent, self._held = (Pairs(images, images) for images in (result.sends, result.holds))
+        self._sent, self._held = (Pairs(images, images) for images in (result.sends, result.predicts))
 
     def __call__(self, subset: _Bools) -> ModelSubset:
         """What one subset, bool of shape (K,), reaches."""

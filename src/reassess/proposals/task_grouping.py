@@ -107,7 +107,7 @@ def _without_golden(questions: Questions, golden: Votes) -> Questions:
     classes = questions.classes.unite(classes_of(golden))
     questions, golden = questions.in_classes(classes), golden.in_classes(classes)
     image_rows = join(questions.images, golden.images)[questions.image_ids]
-    others = np.flatnonzero(~golden.asked(image_rows, questions.class_ids))
+    others = np.flatnonzero(~golden.is_asked(image_rows, questions.class_ids))
     return as_questions(take_items(questions, others))
 
 

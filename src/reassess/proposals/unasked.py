@@ -96,7 +96,7 @@ def _unasked(
         score_rows = join(outcomes.images, scores.questions.images, match=outcomes.match, known_where="the scores")[
             rows
         ]
-        settled |= scores.asked(score_rows, class_ids)
+        settled |= scores.is_asked(score_rows, class_ids)
         rated = score_rows >= 0
     kept = np.flatnonzero(~settled)
     pairs = np.empty(kept.size, _PAIR)

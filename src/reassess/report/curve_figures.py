@@ -196,7 +196,7 @@ def _draw_bound(drawing: Drawing, choice: ModelChoice) -> None:
     """The recall that is shown for the chosen models."""
     if choice.chosen is None or choice.recall_bound is None:
         return
-    candidates, recall = choice.chosen.candidates, choice.shown_recall.value or 0.0
+    candidates, recall = choice.chosen.candidates, choice.bounded_recall.value or 0.0
     ends = np.array([[candidates, choice.recall_bound], [candidates, recall]])
     drawing.line(ends, "-", places=16, color=_CHOSEN, linewidth=1.2, zorder=4)
 

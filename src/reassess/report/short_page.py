@@ -10,7 +10,7 @@ from reassess.comparison.taxonomy import ERROR_KINDS, KINDS_IN_WORDS
 from reassess.errors import Missing
 from reassess.evaluation.evaluation_words import heading, missing_in_words
 from reassess.evaluation.result import ceiling_in_words, not_scored_in_words
-from reassess.numeric.bootstrap import SUREST
+from reassess.numeric.bootstrap import LOWEST_NORMAL_P
 from reassess.report.accuracy_charts import shown_pairs
 from reassess.report.chart import (
     COUNT,
@@ -159,7 +159,7 @@ def _notes(findings: Findings) -> Iterator[str]:
     if len(findings.models) > 1:
         yield (
             f"{DIFFERENCE_EXPLAINED}. Change: the difference by {judge} less that by original labels, on the scored "
-            f"images. Holm p: corrected for all pairs of models; with raters resampled at least {SUREST:g}. "
+            f"images. Holm p: corrected for all pairs of models; with raters resampled at least {LOWEST_NORMAL_P:g}. "
             f"Differences and kinds of mistakes are on the {len(panel.images):,} images that all models share."
         )
     yield (

@@ -96,7 +96,7 @@ def test_the_json_document_holds_the_call_the_inputs_with_hashes_and_the_results
     argv = ["evaluate", "poor.csv", "--labels", "labels.json", "--scores", "scores.csv", "--json"]
     document = document_of(run(*argv), "evaluate")
     results = document.pop("results")
-    labels = read_labels("labels.json").judging
+    labels = read_labels("labels.json").evaluation_labels
     scores = read_scores("scores.csv", classes=labels.classes)
     predictions = read_predictions("poor.csv", classes=labels.classes)
     evaluated = evaluate(predictions, labels, scores=scores).to_json()
@@ -411,7 +411,7 @@ def test_where_nothing_checks_the_order_of_rows_it_says_so_and_what_to_fetch(
 # Predicted names that no class has
 
 SAUCERS = [("shop/1.jpg", "saucer", "cup"), ("shop/2.jpg", "plate", "saucer"), ("shop/4.jpg", "saucer", "jar")]
-FOUR = "4 predictions by 2 names that no class has, "
+FOUR = "4 predictions with 2 unknown class names, "
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def test_a_predicted_name_that_no_class_has_is_no_class_in_its_place(shop: Path,
     ):
         result = run("show", image, *argv, "--unknown-class", option)
         assert (result.code, result.out.splitlines()[-1]) == (0, f"c.csv: {says}")
-        assert result.err.startswith("Warning: c.csv: 3 predictions by 2 names that no class has, ")
+        assert result.err.startswith("Warning: c.csv: 3 predictions with 2 unknown class names, ")
 
 
 @pytest.fixture
@@ -227,5 +227,5 @@ def test_an_end_that_several_names_have_is_an_error_that_names_them(folder: Path
     (folder / "labels.json").write_text(json.dumps({"a/3.jpg": ["cat"], "b/3.jpg": ["dog"]}))
     assert run("show", "3", "--labels", "labels.json").err == (
         "Error: several images have this name\n  where:   3\n  found:   a/3.jpg, b/3.jpg\n"
-        "  fix:     give more of the name\n"
+        "  fix:     write more of the name\n"
     )

@@ -82,7 +82,7 @@ def test_outputs_that_are_no_class_are_left_out_and_counted_in_files_of_ids(
     np.savez(tmp_path / "p.npz", ids=ids)
     write_csv(tmp_path / "p.csv", "image,prediction_1,prediction_2", [(i, *row) for i, row in enumerate(ids.tolist())])
     text = (
-        "5 predictions by 3 names that no class has, left out: anteater, wolf, -; "
+        "5 predictions with 3 unknown class names, left out: anteater, wolf, -; "
         "2 images left without a prediction, counted as wrong"
     )
     with warned(f"{tmp_path / name}: {text}"):
@@ -120,7 +120,7 @@ def test_ids_are_ids_in_every_column_of_ranks(file: File) -> None:
     """Whether all of a column happens to be numbers, or not."""
     classes = Classes(4, names=("0", "1", "2", "other"))
     path = file("p.csv", "image,prediction_1,prediction_2,prediction_3\na,0,other,1\nb,2,1,jar\n")
-    with pytest.warns(ReassessWarning, match="1 prediction by 1 name that no class has, counted as wrong: jar"):
+    with pytest.warns(ReassessWarning, match="1 prediction with 1 unknown class name, counted as wrong: jar"):
         assert read_predictions(path, classes).class_ids.tolist() == [[0, 3, 1], [2, 1, -1]]
 
 

@@ -147,7 +147,7 @@ TOP_2 = (
     "a,saucer,tabby cat\nb,n00000003,jar\nc,Saucer,tin\nd,tub,tench\ne,tench,n00000004\n"
 )
 READ = "csv: images named by column image; ids, top 2, column prediction_1 to prediction_2; "
-COUNTED = "5 predictions by 4 names that no class has, {}: saucer, tub, jar and 1 more"
+COUNTED = "5 predictions with 4 unknown class names, {}: saucer, tub, jar and 1 more"
 
 
 def test_wrong_says_how_many_predictions_and_names_with_three_examples(file: File) -> None:
@@ -166,7 +166,7 @@ def test_drop_says_how_many_images_are_left_without_a_prediction(file: File) -> 
     assert warned == [COUNTED.format("left out") + "; 1 image left without a prediction, counted as wrong"]
     assert predictions.detected == READ + warned[0]
     _, warned = read(file("q.csv", "image,prediction_1,prediction_2\na,jar,tench\n"), WHOLE, "drop")
-    assert warned == ["1 prediction by 1 name that no class has, left out: jar"]
+    assert warned == ["1 prediction with 1 unknown class name, left out: jar"]
 
 
 @pytest.mark.parametrize("unknown_class", ["wrong", "error", "drop"])

@@ -125,7 +125,7 @@ def _own_level(call: Call, benchmark: Benchmark) -> Level | None:
     if labels is None or original is None:
         return None
     parts = reader.joined()
-    accuracy = original_level(parts["labels"].judging, parts["original"])
+    accuracy = original_level(parts["labels"].evaluation_labels, parts["original"])
     if accuracy.value is None:
         return None
     source = " by ".join(str(benchmark.sources.get(part, reader.files[part])) for part in ("original", "labels"))

@@ -207,7 +207,7 @@ def _about_slopes(trend: Trend) -> Iterator[str]:
     yield f"95 % of a slope: over families of models, by {known} (--family PATTERN)"
     if alone := board.without_family:
         what, fix = "the pattern", ""
-        if board.family.groups and board.first_group_is_empty:
+        if board.family.groups and board.has_empty_family:
             what = "the first group of the pattern, which names the family,"
             fix = " (alternatives go into one group, such as (a|b))"
         yield f"{counted(alone, 'model')} without a family, each its own family: {what} finds nothing in the name{fix}"

@@ -56,12 +56,12 @@ def _tell_images(call: Call, result: ProposalResult) -> None:
 def _print_sources(call: Call, result: ProposalResult) -> None:
     """A row for the original labels, and for the models with the most candidates of their own."""
     names = (ORIGINAL_SOURCE, *result.names)
-    by_source = np.column_stack([result.are_original, result.proposes])
+    by_source = np.column_stack([result.is_original, result.proposes])
     own = (by_source & (by_source.sum(axis=1) == 1)[:, None]).sum(axis=0)
     kinds = {model.name: model.kind for model in result.models}
     models = sorted(range(1, len(names)), key=lambda column: (-own[column], names[column]))
     shown = models[: call.first_rows(len(models), _MOST_MODELS, "models, by candidates that only one names")]
-    originals = [0] if result.are_original.any() else []
+    originals = [0] if result.is_original.any() else []
     rows = [
         [names[column], kinds.get(names[column]), f"{by_source[:, column].sum():,}", f"{own[column]:,}"]
         for column in originals + shown
@@ -165,7 +165,7 @@ def _tell_chosen(call: Call, choice: ModelChoice) -> None:
         call.tell(f"{images} of other models not predicted by these: without candidates")
     if chosen == choice.all_models:
         images = counted(choice.check_images + choice.search_images, "golden image")
-        call.tell(f"on all {images}: recall {_share(choice.shown_recall)}")
+        call.tell(f"on all {images}: recall {_share(choice.bounded_recall)}")
     else:
         images = counted(choice.check_images, "golden image")
         call.tell(f"on {images} not used in the search:")

@@ -143,16 +143,18 @@ def read_predictions(
             raise names_no_class(path)
         if class_of is not None:
             detected = f"{predictions.detected}, for the classes of a list of names"
-            predictions = replace(predictions.exchanged(class_of), detected=detected)
+            predictions = replace(predictions.map_classes(class_of), detected=detected)
         if names is not None:
             if predictions.images is not None:
                 raise DataError("unused-option", "file has its own image names", fix="leave the other names out")
-            predictions = predictions.named(names, detected=f"{predictions.detected}, names from a file")
+            predictions = predictions.with_images(names, detected=f"{predictions.detected}, names from a file")
         elif (beside := names_beside(path)) is not None:
             lines = read_lines(beside)
             is_list = outputs is not None and lines == list(outputs)
             if len(lines) == len(predictions) and not is_list:
-                predictions = predictions.named(lines, detected=f"{predictions.detected}, names from {beside.name}")
+                predictions = predictions.with_images(
+                    lines, detected=f"{predictions.detected}, names from {beside.name}"
+                )
             else:
                 held = "lists the outputs" if is_list else f"has {counted(len(lines), 'line')}"
                 other = f"{beside.name} beside it {held} and does not name its rows"

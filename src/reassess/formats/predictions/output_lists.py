@@ -169,7 +169,7 @@ def map_outputs(classes: Classes, outputs: Sequence[str], *, where: str, summed:
                 "two outputs have the same class",
                 where=where,
                 found=f"{outputs[before]!r} (output {before}) and {outputs[output]!r} (output {output}) are "
-                f"both {classes.described(int(ids[output]))}",
+                f"both {classes.describe(int(ids[output]))}",
                 fix="name each output by its wnid",
             )
     return ids

@@ -148,7 +148,7 @@ def read_prediction_table(
         predictions = Predictions.from_ids(best, images, columns=columns, detected=detected, unknown_classes=unknown)
         return replace(predictions, by_name=ids.are_classes)
     scores = find_scores(path, rest, classes, outputs, unknown_class)
-    return scores.named(images, detected=f"{kind}; {scores.detected}")
+    return scores.with_images(images, detected=f"{kind}; {scores.detected}")
 
 
 def read_image_names(path: Path) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import KNOWN_ANSWERS, Classes, Id, Items, Questions, Votes
-from reassess.core.answers import are_known, folded, ordered_answers
+from reassess.core.answers import are_known, normal_answer, sort_answers
 from reassess.core.items import normal_ids
 from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.formats.question_columns import columns_of_questions, ids_of_column, ids_of_texts
@@ -36,14 +36,14 @@ def place_answers(
     on_questions: bool,
 ) -> tuple[tuple[Id, ...], npt.NDArray[np.int64]]:
     """All answers in their order, and the position of each vote's answer there."""
-    keys = [folded(answer) for answer in given] if on_questions or are_known(given) else list(given)
-    fits = answers and (not on_questions or {folded(answer) for answer in answers} & set(keys))
+    keys = [normal_answer(answer) for answer in given] if on_questions or are_known(given) else list(given)
+    fits = answers and (not on_questions or {normal_answer(answer) for answer in answers} & set(keys))
     if answers and fits:
         order = tuple(answers)
     else:
-        order = _scale(path, keys) if on_questions else ordered_answers(tuple(dict.fromkeys(keys)))
+        order = _scale(path, keys) if on_questions else sort_answers(tuple(dict.fromkeys(keys)))
     spelt_alike = on_questions or are_known(order)
-    position = {folded(answer) if spelt_alike else answer: i for i, answer in enumerate(order)}
+    position = {normal_answer(answer) if spelt_alike else answer: i for i, answer in enumerate(order)}
     if not set(keys) <= position.keys():
         unknown = [key not in position for key in keys]
         _refuse(path, given, answer_ids, rows, unknown, order if fits else None, on_questions=on_questions)

@@ -1,4 +1,4 @@
-"""What all nouns have in common: their arrays cannot be changed; and what stands in the place of a result says why."""
+"""Common behaviour of data types: their arrays are read-only, and a missing result has a reason."""
 
 from dataclasses import fields
 from typing import Any
@@ -12,7 +12,7 @@ from tests.helpers import labels_of, votes_of
 
 QUESTIONS = Questions.from_columns(["a.png", "b.png"], np.array([1, 0]))
 TWO = np.arange(2)
-NOUNS: tuple[Any, ...] = (
+INSTANCES: tuple[Any, ...] = (
     QUESTIONS,
     labels_of({"a": {1}}),
     votes_of([(0, 0, 1)], seconds=np.ones(1)),
@@ -26,14 +26,14 @@ NOUNS: tuple[Any, ...] = (
 )
 
 
-@pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: type(noun).__name__)
-def test_arrays_of_nouns_cannot_be_changed(noun: Any) -> None:
-    arrays = [value for field in fields(noun) if isinstance(value := getattr(noun, field.name), np.ndarray)]
+@pytest.mark.parametrize("instance", INSTANCES, ids=lambda instance: type(instance).__name__)
+def test_arrays_are_read_only(instance: Any) -> None:
+    arrays = [value for field in fields(instance) if isinstance(value := getattr(instance, field.name), np.ndarray)]
     assert arrays
     assert not any(array.flags.writeable for array in arrays)
 
 
-def test_an_error_becomes_a_reason_of_a_few_words() -> None:
+def test_reason_of_missing_result_comes_from_error() -> None:
     error = DataError("code", "no golden question is valid", where="golden.csv", found="3 pairs", fix="judge more")
     assert str(Missing.because(error)) == "no golden question is valid: 3 pairs"
     assert str(Missing.because(DataError("code", "votes are missing"))) == "votes are missing"

@@ -1,4 +1,4 @@
-"""Folds, duplicates, posteriors and what cleaning found as tables: the columns of each."""
+"""Tables of folds, duplicates, posteriors and cleaning results: the columns of each."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,12 +28,12 @@ def read_folds(path: str | Path) -> Folds:
     Parameters
     ----------
     path
-        CSV, TSV, JSON lines or Parquet: columns image and fold, a whole number from 0; other columns are not read.
+        CSV, TSV, JSON lines or Parquet: columns image and fold, a whole number from 0. Other columns are ignored.
 
     Raises
     ------
     DataError
-        The file has no such table; an image is listed twice or has no fold; or all images are in one fold.
+        A column is missing; an image is listed twice or has no fold; or all images are in one fold.
 
     Examples
     --------
@@ -47,14 +47,14 @@ def read_folds(path: str | Path) -> Folds:
 
 
 def write_folds(path: str | Path, folds: Folds, *, force: bool = False) -> None:
-    """Write folds, a row for each image in their order: columns image and fold.
+    """Write folds, with a row per image in order: columns image and fold.
 
     Parameters
     ----------
     path
         CSV, TSV, JSON lines or Parquet, by suffix.
     folds
-        What to write; the same folds give the same bytes.
+        The folds. The same folds give the same bytes.
     force
         Overwrite an existing file.
 
@@ -87,7 +87,7 @@ _DUPLICATES = TableFormat(
         cells["set"].to_list(), cells["image"].to_list(), cells["group"], cells["kind"].to_list()
     ),
     suffixes=DUPLICATES_SUFFIXES,
-    rows_needed=False,
+    rows_required=False,
 )
 
 
@@ -97,14 +97,14 @@ def read_duplicates(path: str | Path) -> Duplicates:
     Parameters
     ----------
     path
-        CSV, TSV or Parquet: columns set, image, group (its number, from 1; empty for images in no group)
-        and kind (``exact``, ``near``, ``unreadable``, ``empty`` or ``tiny``). A table with headings only means that
-        nothing was found; JSON lines cannot say so.
+        CSV, TSV or Parquet: columns set, image, group (its number, from 1; empty for images without a group)
+        and kind (``exact``, ``near``, ``unreadable``, ``empty`` or ``tiny``). A table without rows means that nothing
+        was found. JSON lines are not supported, since they cannot have headings without rows.
 
     Raises
     ------
     DataError
-        The file has no such table; or as for `Duplicates`.
+        A column is missing; or as for `Duplicates`.
 
     Examples
     --------
@@ -118,14 +118,14 @@ def read_duplicates(path: str | Path) -> Duplicates:
 
 
 def write_duplicates(path: str | Path, duplicates: Duplicates, *, force: bool = False) -> None:
-    """Write duplicates, one a row: columns set, image, group (its number, or null) and kind.
+    """Write duplicates, one per row: columns set, image, group (its number, or null) and kind.
 
     Parameters
     ----------
     path
         CSV, TSV or Parquet, by suffix.
     duplicates
-        What to write; the same duplicates give the same bytes.
+        The duplicates. The same duplicates give the same bytes.
     force
         Overwrite an existing file.
 
@@ -155,7 +155,7 @@ _POSTERIOR: TableFormat[Posterior] = TableFormat(
 
 
 def write_posterior(path: str | Path, posterior: Posterior, *, force: bool = False) -> None:
-    """Write the posterior of plain items, a row for each item and answer; questions have scores instead."""
+    """Write the posterior of plain items, with a row per item and answer. Questions have scores instead."""
     write_noun(_POSTERIOR, path, posterior, force=force)
 
 
@@ -187,16 +187,16 @@ _DETAILS: TableFormat[Cleaning] = TableFormat(
 
 
 def write_label_errors(path: str | Path, cleaning: Cleaning, *, force: bool = False) -> None:
-    """Write the wrong labels, the worst first, with the columns image, class, suggested, label_quality and reason.
+    """Write wrong labels, worst first: columns image, class, suggested, label_quality and reason.
 
-    `suggested` and `label_quality` are null where they are not known. `read_candidates` reads the labels and the
+    `suggested` and `label_quality` are null if unknown. `read_candidates` reads the labels and the
     suggested classes as candidates.
     """
     write_noun(_LABEL_ERRORS, path, cleaning, force=force)
 
 
 def write_details(path: str | Path, cleaning: Cleaning, *, force: bool = False) -> None:
-    """Write a row per image: image, class, label_quality, suggested (both null if unknown), reason, kept (1 or 0)."""
+    """Write all images: image, class, label_quality, suggested (both null if unknown), reason, kept (1, 0)."""
     write_noun(_DETAILS, path, cleaning, force=force)
 
 
@@ -212,23 +212,23 @@ def _values_of_noise(noise: LabelNoise) -> Mapping[str, Any]:
 
 _NOISE: TableFormat[LabelNoise] = TableFormat(
     LabelNoise,
-    "a matrix of mistakes",
+    "a matrix of label errors",
     columns=(ClassId("true_class"), ClassId("label"), Number("images"), Share("share")),
     values=_values_of_noise,
 )
 
 
 def write_noise(path: str | Path, noise: LabelNoise, *, force: bool = False) -> None:
-    """Write a matrix of mistakes: a row for each true class and label.
+    """Write a matrix of label errors, with a row per true class and label.
 
-    The columns are true_class, label, images (their expected number) and share (of the true class).
+    The columns are true_class, label, images (their expected number) and share (of the true class's images).
 
     Parameters
     ----------
     path
         CSV, TSV, JSON lines or Parquet, by suffix.
     noise
-        The mistakes of labels, such as `find_label_errors(HELD_OUT).noise`.
+        The label errors, such as `find_label_errors(HELD_OUT).noise`.
     force
         Overwrite an existing file.
 

@@ -14,7 +14,7 @@ from reassess.core.class_names import class_number
 from reassess.core.classes import names_without_list
 from reassess.errors import DataError, Fix
 from reassess.formats.predictions.output_lists import refuse_ids, with_examples
-from reassess.formats.tables import integers, place, refuse_missing
+from reassess.formats.tables import integers, locate_row, refuse_missing
 from reassess.text import some
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def flattened(path: Path, series: "pl.Series") -> tuple["pl.Series", int]:
         raise DataError(
             "wrong-length",
             "lists have different lengths" if lengths[0] else "list is empty",
-            where=place(path, row, series.name),
+            where=locate_row(path, row, series.name),
             allowed=f"{lengths[0]} entries, as in the first row" if lengths[0] else None,
             found=f"{lengths[row]} entries" if lengths[0] else None,
             fix="give each image as many entries",
@@ -194,7 +194,7 @@ def _listed_ids(
             raise DataError(
                 "ambiguous-column",
                 "two columns could be the predictions, and they differ",
-                where=place(path, row),
+                where=locate_row(path, row),
                 found=f"{there[0].name} ({table[there[0].name][row]}) and {other.name} ({table[other.name][row]})",
                 fix="rename or drop the one that does not hold the predictions",
             )

@@ -12,7 +12,7 @@ from reassess.core import Classes, Id, Votes
 from reassess.core.checks import check_known, check_range, first_repeat
 from reassess.errors import DataError, ReassessWarning
 from reassess.formats.question_columns import ids_of_column, ids_of_texts
-from reassess.formats.tables import as_text, integers, place, refuse_missing
+from reassess.formats.tables import as_text, integers, locate_row, refuse_missing
 from reassess.text import some
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _read_long(
         raise DataError(
             "duplicate-class",
             "class is counted twice for an image",
-            where=place(path, row),
+            where=locate_row(path, row),
             found=f"image {names[row]}, class {table[_CLASS][row]}",
             fix="write one count for both",
         )
@@ -108,7 +108,9 @@ def _read_wide(
     images = tuple(table[_IMAGE].to_list())
     if repeat := first_repeat(images):
         row = repeat[1]
-        raise DataError("duplicate-image", "image is listed twice", where=place(path, row), found=images[row], fix=_FIX)
+        raise DataError(
+            "duplicate-image", "image is listed twice", where=locate_row(path, row), found=images[row], fix=_FIX
+        )
     headings = [name for name in table.columns if name not in (_IMAGE, _CLASS)]
     id_of, classes = _ids_of_headings(path, headings, classes)
 
@@ -157,7 +159,7 @@ def _counts(path: Path, series: "pl.Series") -> Ints:
     counts = integers(path, series)
     refuse_missing(path, counts)
     values = np.asarray(counts.to_numpy(), np.int64)
-    check_range(values, 0, what="count", where=lambda row: place(path, row, series.name))
+    check_range(values, 0, what="count", where=lambda row: locate_row(path, row, series.name))
     return values
 
 

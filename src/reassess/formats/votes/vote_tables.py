@@ -13,7 +13,7 @@ from reassess.core.answers import are_known, folded, ordered_answers
 from reassess.core.items import normal_ids
 from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.formats.question_columns import columns_of_questions, ids_of_column, ids_of_texts
-from reassess.formats.tables import coded, column, floats, place, read_table, refuse_missing
+from reassess.formats.tables import factorize, find_column, floats, locate_row, read_table, refuse_missing
 from reassess.formats.votes.vote_counts import count_table, holds_counts, named_answers, read_counts
 from reassess.text import counted, some
 
@@ -85,7 +85,7 @@ def _refuse(
     raise DataError(
         "unknown-answer" if allowed else "unknown-answer-order",
         "unknown answer" if allowed else "answer is neither for nor against the class",
-        where=place(path, int(rows[first])),
+        where=locate_row(path, int(rows[first])),
         allowed=some(allowed, most=10) if allowed else "no, maybe and yes; whole numbers; or others in a given order",
         found=some(other) + (f"; and {some(known)}" if known else ""),
         fix=Fix.join(", or ", "correct it", _GIVE_ALL) if on_questions else None,
@@ -106,8 +106,8 @@ def read_vote_table(
         return read_counts(path, table, answers, _listed(path, answers, classes))
     for_classes = "image" in names and not names & {"class", *_ITEM}
     items, item_ids = _items_of(path, table, classes, are_images=for_classes)
-    rater = table[column(path, table, *_RATER)]
-    answer = table[column(path, table, *_ANSWER)]
+    rater = table[find_column(path, table, *_RATER)]
+    answer = table[find_column(path, table, *_ANSWER)]
     refuse_missing(path, rater, needed=answer.is_not_null())
     refuse_missing(path, answer, needed=rater.is_not_null())
     cast = rater.is_not_null()  # the other rows name an item without votes
@@ -147,8 +147,8 @@ def _refuse_two_answers(
         raise DataError(
             "two-answers",
             "rater gives two answers to one question",
-            where=place(path, int(rows[first])),
-            found=f"{given[first]}, and {given[again]} in {place(path, int(rows[again])).removeprefix(f'{path}, ')}",
+            where=locate_row(path, int(rows[first])),
+            found=f"{given[first]}, and {given[again]} in {locate_row(path, int(rows[again])).removeprefix(f'{path}, ')}",
             fix="leave out the one that does not hold",
         )
 
@@ -191,7 +191,7 @@ def _item_column(path: Path, table: "pl.DataFrame") -> str:
             found=", ".join(table.columns[:12]),
             fix="rename the columns",
         )
-    return column(path, table, *_ITEM)
+    return find_column(path, table, *_ITEM)
 
 
 def _refuse_yes_and_no(path: Path, answers: "pl.Series", classes: Classes | None) -> None:
@@ -225,7 +225,7 @@ def _refuse_scale(path: Path, answers: Sequence[Id] | None, classes: Classes | N
 
 def coded_ids(series: "pl.Series") -> tuple[tuple[Id, ...], npt.NDArray[np.int64]]:
     """The different ids of a column of text, in the order in which they first come, and each row's position there."""
-    values, codes = coded(series)
+    values, codes = factorize(series)
     return normal_ids(values), codes
 
 

@@ -198,8 +198,8 @@ def write_atomically(
 ) -> Iterator[None]:
     """Move all files that are written in the block to their targets at its end, if all of them are complete.
 
-    `before` is called with the temporary path of each file, before any of them is moved. Temporary files that an
-    earlier block with the same `mark` left behind are removed.
+    Before any file is moved, `before` gets the temporary path of each file. The block first removes temporary files
+    that an earlier block with the same `mark` left behind.
     """
     block = _AtomicBlock(mark)
     token = _open_block.set(block)

@@ -106,7 +106,7 @@ def test_classes_in_two_lists_are_counted_and_shown(file: File) -> None:
         warnings.simplefilter("always")
         found = read_label_file(path)
     assert [str(entry.message) for entry in caught] == [
-        f"{path}: on 2 images a class stands in two lists, and is taken as valid over unclear over wrong: "
+        f"{path}: a class is in two lists; the first of valid, unclear and wrong counts (2 images): "
         "a (3: valid, wrong), b (1: valid, unclear, wrong)",
         f"{path}: on 1 image a class stands twice in one list, and counts once: b (1)",
     ]

@@ -14,7 +14,7 @@ from reassess.formats import read_label_file, read_predictions
 from tests.helpers import NAME_OUTPUTS, File, Refused, code_of, warned
 
 NAMED = Classes(3, names=("bowl", "cup", "mug"), has_local_ids=True)
-SORTED = ", taken in the sorted order of the 3 classes that the labels name"
+SORTED = ", in the sorted order of the 3 classes in the labels"
 
 
 def test_the_classes_of_a_label_file_are_known_by_name_alone(file: File) -> None:
@@ -90,7 +90,7 @@ def test_as_many_outputs_as_classes_are_taken_in_sorted_order_and_this_is_said(f
     scores = np.array([[0.1, 0.2, 0.7]], np.float32)
     np.save(tmp_path / "p.npy", scores)
     predictions = read_predictions(tmp_path / "p.npy", NAMED)
-    assert (predictions.best(1)[0].tolist(), predictions.detected) == ([[2]], f"npy 1x3: scores, float32{SORTED}")
+    assert (predictions.best(1)[0].tolist(), predictions.detected) == ([[2]], f"npy 1x3, float32 scores{SORTED}")
     for headings in ("0,1,2", "prob_0,prob_1,prob_2"):
         predictions = read_predictions(file("p.csv", f"image,{headings}\na,.1,.2,.7\n"), NAMED)
         assert predictions.best(1)[0].tolist() == [[2]]

@@ -42,7 +42,7 @@ def top1(predictions: Predictions) -> list[int]:
 @pytest.mark.parametrize("dtype", ["i1", "u1", "<i4", ">i4", "u8"])
 @pytest.mark.parametrize(
     ("ids", "detected"),
-    [([1, 2], "npy 2: ids, top 1"), ([[1], [2]], "npy 2x1: ids, top 1"), ([[1, 0], [2, 1]], "npy 2x2: ids, top 2")],
+    [([1, 2], "npy 2, top-1 ids"), ([[1], [2]], "npy 2x1, top-1 ids"), ([[1, 0], [2, 1]], "npy 2x2, top-2 ids")],
 )
 def test_integers_are_ids_best_first(
     tmp_path: Path, ids: list[int] | list[list[int]], detected: str, dtype: str
@@ -54,7 +54,7 @@ def test_integers_are_ids_best_first(
 
 def test_twenty_ids_a_row_are_ids_and_twenty_one_are_an_error(refused_text: Refused, tmp_path: Path) -> None:
     ids = np.arange(42).reshape(2, 21)
-    assert read_predictions(save(tmp_path / "p.npy", ids[:, :20])).detected == "npy 2x20: ids, top 20"
+    assert read_predictions(save(tmp_path / "p.npy", ids[:, :20])).detected == "npy 2x20, top-20 ids"
     assert refused_text(read_predictions, save(tmp_path / "p.npy", ids)) == (
         "too many ids per row\n  where:   DIR/p.npy\n  allowed: 1 to 20 ids a row, best first\n"
         "  found:   shape (2, 21)\n  fix:     if these are scores, save them as floats"
@@ -77,7 +77,7 @@ def test_floats_are_scores_which_stay_on_the_disk(tmp_path: Path, dtype: str, na
 def test_a_name_for_each_row_does_not_copy_the_scores(tmp_path: Path) -> None:
     predictions = read_predictions(save(tmp_path / "p.npy", SCORES), CLASSES, names=IMAGES)
     assert isinstance(predictions.scores, np.memmap)
-    assert (predictions.images, predictions.detected) == (IMAGES, "npy 2x3: scores, float32, names from a file")
+    assert (predictions.images, predictions.detected) == (IMAGES, "npy 2x3, float32 scores, names from a file")
 
 
 @pytest.mark.parametrize(
@@ -140,13 +140,13 @@ def test_a_file_that_is_missing_or_empty_is_refused(refused: Refused, file: File
 def test_an_archive_may_name_its_images(tmp_path: Path, key: str, names: npt.NDArray[Any]) -> None:
     predictions = read_predictions(save_npz(tmp_path / "p.npz", logits=SCORES, **{key: names}), CLASSES)
     assert predictions.images == IMAGES
-    assert predictions.detected == "npz, array logits 2x3: scores, float32"
+    assert predictions.detected == "npz array 'logits' 2x3, float32 scores"
     assert top1(predictions) == [1, 0]
 
 
 def test_an_archive_may_have_ids_and_number_its_images(tmp_path: Path) -> None:
     predictions = read_predictions(save_npz(tmp_path / "p.npz", top5=np.array([[1, 2]])), CLASSES)
-    assert (predictions.images, predictions.detected) == (None, "npz, array top5 1x2: ids, top 2")
+    assert (predictions.images, predictions.detected) == (None, "npz array 'top5' 1x2, top-2 ids")
     assert read_predictions(save_npz(tmp_path / "q.npz", ids=[1, 2], names=[7, 12])).images == ("7", "12")
 
 
@@ -224,7 +224,7 @@ def test_a_list_of_outputs_says_which_class_each_is(
 ) -> None:
     predictions = read_predictions(save(tmp_path / "p.npy", SCORES), CLASSES, outputs=outputs)
     assert predictions.columns.tolist() == columns
-    assert predictions.detected == f"npy 2x3: scores, float32{left_out}"
+    assert predictions.detected == f"npy 2x3, float32 scores{left_out}"
     assert isinstance(predictions.scores, np.memmap)
     with warnings.catch_warnings(action="ignore"):  # of predictions that are no class
         ids = read_predictions(save(tmp_path / "q.npy", np.array([0, 2])), CLASSES, outputs=outputs)
@@ -285,7 +285,7 @@ def test_a_dictionary_of_a_tensor_and_names_is_read(torch: ModuleType, tmp_path:
     assert (predictions.images, top1(predictions)) == (IMAGES, [1, 0])
     torch.save({"ids": torch.tensor([[1, 0], [2, 1]]), key: torch.tensor([7, 12])}, tmp_path / "q.pt")
     predictions = read_predictions(tmp_path / "q.pt", CLASSES)
-    assert (predictions.images, predictions.detected) == (("7", "12"), "pt 2x2: ids, top 2")
+    assert (predictions.images, predictions.detected) == (("7", "12"), "pt 2x2, top-2 ids")
     assert predictions.class_ids.tolist() == [[1, 0], [2, 1]]
 
 
@@ -542,5 +542,5 @@ def test_lines_beside_an_npy_file_name_its_rows_unless_they_are_something_else(
     (tmp_path / "a.txt").write_text("\n".join(lines) + "\n")
     options: Any = {"classes": Classes(2, names=("cat", "dog")), "outputs": ["dog", "cat"]}
     predictions = read_predictions(tmp_path / "a.npy", **options)
-    assert (predictions.images, predictions.detected) == (images, f"npy 2x2: scores, float32{detected}")
+    assert (predictions.images, predictions.detected) == (images, f"npy 2x2, float32 scores{detected}")
     assert read_predictions(tmp_path / "a.npy", names=["x", "y"], **options).images == ("x", "y")

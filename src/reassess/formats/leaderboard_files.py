@@ -152,7 +152,7 @@ class _Table:
         if repeat := first_repeat(self.keys):
             raise DataError(
                 "duplicate-name",
-                "model is listed twice",
+                "model is named twice",
                 where=locate_row(self.path, repeat[1]),
                 found=f"{_format_key(self.keys[repeat[0]])}, as in {locate_row(self.path, repeat[0])}",
                 fix="keep one row for each model and image size",

@@ -96,7 +96,7 @@ def test_outputs_that_nobody_predicts_are_said_without_a_warning(tmp_path: Path)
     np.save(tmp_path / "p.npy", np.array([0, 2]))
     read = read_predictions(tmp_path / "p.npy", ANIMALS, outputs=["cat", "anteater", "ant"])
     assert (read.class_ids.tolist(), read.unknown_classes) == ([[2], [0]], UnknownClasses())
-    assert read.detected == "npy 2: ids, top 1; 1 output left out (no such class): anteater"
+    assert read.detected == "npy 2, top-1 ids; 1 output left out (no such class): anteater"
 
 
 @pytest.mark.parametrize("name", ["p.npy", "p.csv", "s.npy"])

@@ -99,7 +99,7 @@ def test_a_list_of_ids_a_row_is_best_first(tmp_path: Path, dtype: Any) -> None:
     ids = pl.Series([[3, 0], [1, 2]]).cast(dtype)
     pl.DataFrame({"image": ["a", "b"], "prediction": ids}).write_parquet(tmp_path / "p.parquet")
     assert said_of(read_predictions(tmp_path / "p.parquet")) == (
-        "parquet: images named by column image; ids, top 2, column prediction",
+        "parquet, image names from 'image', top-2 ids from 'prediction'",
         ("a", "b"),
         [[3, 0], [1, 2]],
     )

@@ -146,7 +146,7 @@ TOP_2 = (
     "image,prediction_1,prediction_2\n"
     "a,saucer,tabby cat\nb,n00000003,jar\nc,Saucer,tin\nd,tub,tench\ne,tench,n00000004\n"
 )
-READ = "csv: images named by column image; ids, top 2, column prediction_1 to prediction_2; "
+READ = "csv, image names from 'image', top-2 ids from 'prediction_1' to 'prediction_2'; "
 COUNTED = "5 predictions by 4 names that no class has, {}: saucer, tub, jar and 1 more"
 
 

@@ -42,7 +42,7 @@ SPELT = st.sampled_from(WORDS).flatmap(
 
 
 @drawn(st.lists(SPELT, min_size=1, max_size=8))
-def test_no_maybe_and_yes_are_known_however_they_are_spelt(
+def test_no_maybe_and_yes_ignore_case_and_blanks(
     tmp_path_factory: pytest.TempPathFactory, answers: list[tuple[str, str]]
 ) -> None:
     votes = read(tmp_path_factory.mktemp("spelt"), [spelt for _, spelt in answers])
@@ -50,7 +50,7 @@ def test_no_maybe_and_yes_are_known_however_they_are_spelt(
     assert given_answers(votes) == [word for word, _ in answers]
 
 
-def test_plain_items_have_the_known_answers_that_occur(tmp_path: Path) -> None:
+def test_plain_items_have_only_answers_in_the_file(tmp_path: Path) -> None:
     path = write(tmp_path / "v.csv", ["Yes", "no ", "yes"], heading="item", item="x")
     assert (read_vote_file(path).answers, given_answers(read_vote_file(path))) == (("no", "yes"), ["yes", "no", "yes"])
     path = write(tmp_path / "v.csv", ["Yes", "yes", "dog"], heading="item", item="x")
@@ -67,11 +67,11 @@ def test_plain_items_have_the_known_answers_that_occur(tmp_path: Path) -> None:
         (["true", "false"], "'true' (1 vote), 'false' (1 vote)"),
     ],
 )
-def test_answers_whose_order_is_not_known_are_refused(tmp_path: Path, answers: list[str], found: str) -> None:
+def test_answers_of_unknown_order_raise(tmp_path: Path, answers: list[str], found: str) -> None:
     assert fault_of(read, tmp_path, answers) == ("unknown-answer-order", found)
 
 
-def test_a_given_order_is_that_of_the_answers_however_they_are_spelt(tmp_path: Path) -> None:
+def test_answers_option_sets_order_ignoring_case(tmp_path: Path) -> None:
     votes = read(tmp_path, ["JA", "nein ", "Ja"], answers=["nein", "vielleicht", "ja"])
     assert (votes.answers, given_answers(votes)) == (("nein", "vielleicht", "ja"), ["ja", "nein", "ja"])
     accents = read(tmp_path, ["Peut-e\u0302tre", "OUI"], answers=["non", "peut-\u00eatre", "oui"])
@@ -80,13 +80,13 @@ def test_a_given_order_is_that_of_the_answers_however_they_are_spelt(tmp_path: P
     assert fault_of(read, tmp_path, ["ja", "jein"], answers=["nein", "ja"]) == ("unknown-answer", found)
 
 
-def test_answers_on_another_scale_than_the_given_one_keep_their_own(tmp_path: Path) -> None:
+def test_answers_on_another_known_scale_keep_it(tmp_path: Path) -> None:
     """So experts may say yes where raters say 1."""
     assert read(tmp_path, ["Yes"], answers=[0, 1]).answers == WORDS
     assert read(tmp_path, ["0", "1"], answers=WORDS).answers == (0, 1)
 
 
-def test_whole_numbers_keep_their_values_and_their_order(tmp_path: Path) -> None:
+def test_whole_numbers_keep_values_and_order(tmp_path: Path) -> None:
     assert read(tmp_path, ["1", "0", "1"]).answers == (0, 1)
     assert read(tmp_path, ["0"], answers=[0, 1]).answers == (0, 1)
     with warned(
@@ -97,20 +97,20 @@ def test_whole_numbers_keep_their_values_and_their_order(tmp_path: Path) -> None
     assert (votes.answers, given_answers(votes)) == ((-1, 2, 4), [4, -1, 2])
 
 
-def test_one_answer_alone_is_refused(tmp_path: Path) -> None:
+def test_single_answer_raises(tmp_path: Path) -> None:
     for code in ("0", "1"):
         assert code_of(read, tmp_path, [code, code]) == "unknown-answer-order"
     path = save_npz(tmp_path / "v.npz", tensor=np.ones((1, 1, 1)), info=np.array([["a.png", "7"]]), ids=[1])
     assert code_of(read_vote_file, path) == "unknown-answer-order"
 
 
-def test_an_order_that_contradicts_the_known_one_is_refused(tmp_path: Path) -> None:
+def test_order_that_contradicts_known_order_raises(tmp_path: Path) -> None:
     assert code_of(read, tmp_path, ["no"], answers=["yes", "no"]) == "wrong-answer-order"
     assert code_of(read, tmp_path, ["ja"], answers=["Ja", "ja"]) == "duplicate-name"
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".csv", ".parquet"])
-def test_a_scale_comes_back_from_a_file(tmp_path: Path, suffix: str) -> None:
+def test_answers_survive_round_trip(tmp_path: Path, suffix: str) -> None:
     votes = read(tmp_path, ["ja", "nein"], answers=["nein", "vielleicht", "ja"])
     write_votes(tmp_path / f"w{suffix}", votes)
     again = read_vote_file(tmp_path / f"w{suffix}", answers=None if suffix == ".npz" else votes.answers)

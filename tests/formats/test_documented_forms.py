@@ -113,7 +113,7 @@ def check_read(read: Callable[..., Any], path: Path, **options: Any) -> None:
     assert repr(read(path, **options)) == repr(read(str(path), **options))
 
 
-def test_every_reader_has_a_form() -> None:
+def test_every_reader_is_tested() -> None:
     """Readers of formats whose known names `data` resolves are there."""
     names = {name for face in (data, formats, proposals) for name in face.__all__ if name.startswith("read_")}
     assert {name for name in names if not name.endswith("_file")} == READERS
@@ -148,6 +148,6 @@ def test_files_without_classes_are_read_as_documented(tmp_path: Path, form: str)
     check_read(read, tmp_path / form)
 
 
-def test_the_form_of_tasks_in_the_message_is_the_one_that_is_read(tmp_path: Path) -> None:
+def test_example_task_in_message_is_readable(tmp_path: Path) -> None:
     (tmp_path / "t.jsonl").write_text("[1]\n")
     assert f"as in {FORM}\n" in message(formats.read_tasks, tmp_path / "t.jsonl")

@@ -42,5 +42,5 @@ REFUSED = (
 
 
 @pytest.mark.parametrize(("before", "said"), [(True, REFUSED * 3), (False, "done\n" * 3)])
-def test_tables_in_a_fork(tmp_path: Path, before: bool, said: str) -> None:
+def test_fork_after_use_of_polars_raises(tmp_path: Path, before: bool, said: str) -> None:
     assert python("-c", CODE.replace("BEFORE", str(before)), cwd=tmp_path).out == said

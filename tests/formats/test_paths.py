@@ -59,12 +59,12 @@ NAMED: dict[str, Callable[..., Any]] = {
 }
 
 
-def test_every_writer_is_tried_here() -> None:
+def test_every_writer_is_tested() -> None:
     assert NAMED.keys() == WRITERS.keys()
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_a_writer_takes_a_text_and_a_path(name: str, tmp_path: Path, needs: Needs) -> None:
+def test_writer_accepts_string_and_path(name: str, tmp_path: Path, needs: Needs) -> None:
     if name in ("write_chart", "write_report", "write_wrong_labels"):
         needs("matplotlib")
         needs("jinja2")

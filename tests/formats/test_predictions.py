@@ -52,7 +52,7 @@ def test_integers_are_ids_best_first(
     assert predictions.class_ids.tolist() == np.reshape(ids, (2, -1)).tolist()
 
 
-def test_twenty_ids_a_row_are_ids_and_twenty_one_are_an_error(refused_text: Refused, tmp_path: Path) -> None:
+def test_more_than_twenty_ids_per_row_raise(refused_text: Refused, tmp_path: Path) -> None:
     ids = np.arange(42).reshape(2, 21)
     assert read_predictions(save(tmp_path / "p.npy", ids[:, :20])).detected == "npy 2x20, top-20 ids"
     assert refused_text(read_predictions, save(tmp_path / "p.npy", ids)) == (
@@ -65,7 +65,7 @@ def test_twenty_ids_a_row_are_ids_and_twenty_one_are_an_error(refused_text: Refu
 @pytest.mark.parametrize(
     ("dtype", "name"), [("f2", "float16"), ("f4", "float32"), (">f4", "float32"), ("f8", "float64")]
 )
-def test_floats_are_scores_which_stay_on_the_disk(tmp_path: Path, dtype: str, name: str, order: str) -> None:
+def test_floats_are_scores_and_stay_on_disk(tmp_path: Path, dtype: str, name: str, order: str) -> None:
     predictions = read_predictions(save(tmp_path / "p.npy", SCORES.astype(dtype, order=order)), CLASSES)
     assert predictions.detected == f"npy 2x3: scores, {name}"
     assert predictions.dtype == name
@@ -74,7 +74,7 @@ def test_floats_are_scores_which_stay_on_the_disk(tmp_path: Path, dtype: str, na
     assert top1(predictions) == [1, 0]
 
 
-def test_a_name_for_each_row_does_not_copy_the_scores(tmp_path: Path) -> None:
+def test_names_do_not_copy_the_scores(tmp_path: Path) -> None:
     predictions = read_predictions(save(tmp_path / "p.npy", SCORES), CLASSES, names=IMAGES)
     assert isinstance(predictions.scores, np.memmap)
     assert (predictions.images, predictions.detected) == (IMAGES, "npy 2x3, float32 scores, names from a file")
@@ -99,13 +99,13 @@ def test_a_name_for_each_row_does_not_copy_the_scores(tmp_path: Path) -> None:
         (np.array([[1, 2], [1, 1]]), "duplicate-class at p.npy, row 1"),
     ],
 )
-def test_an_array_that_is_neither_ids_nor_scores_is_refused(
+def test_array_without_ids_or_scores_raises(
     refused: Refused, tmp_path: Path, array: Any, expected: str
 ) -> None:
     assert refused(read_predictions, save(tmp_path / "p.npy", array), CLASSES) == expected
 
 
-def test_pickles_are_refused_and_their_code_does_not_run(
+def test_pickles_raise_without_running_code(
     refused: Refused, file: File, tmp_path: Path, trap: object
 ) -> None:
     objects = np.array([trap, trap], object)
@@ -116,7 +116,7 @@ def test_pickles_are_refused_and_their_code_does_not_run(
 
 
 @pytest.mark.parametrize(("suffix", "fix"), [(".pkl", "\n  fix:     save it as .npz"), (".xyz", ""), (".pt2", "")])
-def test_a_file_of_no_known_kind_is_refused(refused_text: Refused, tmp_path: Path, suffix: str, fix: str) -> None:
+def test_unknown_suffix_raises(refused_text: Refused, tmp_path: Path, suffix: str, fix: str) -> None:
     """No reader is the default."""
     assert refused_text(read_predictions, tmp_path / f"p{suffix}") == (
         f"wrong kind of file for predictions\n  where:   DIR/p{suffix}\n"
@@ -126,7 +126,7 @@ def test_a_file_of_no_known_kind_is_refused(refused_text: Refused, tmp_path: Pat
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz", ".csv", ".json", ".parquet"])
-def test_a_file_that_is_missing_or_empty_is_refused(refused: Refused, file: File, tmp_path: Path, suffix: str) -> None:
+def test_missing_or_empty_file_raises(refused: Refused, file: File, tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"p{suffix}"
     assert refused(read_predictions, path) == f"file-not-found at p{suffix}"
     assert refused(read_predictions, file(path.name, "")) == f"empty-file at p{suffix}"
@@ -137,14 +137,14 @@ def test_a_file_that_is_missing_or_empty_is_refused(refused: Refused, file: File
 
 @pytest.mark.parametrize("key", ["names", "filenames", "paths"])
 @pytest.mark.parametrize("names", [np.array(IMAGES), np.array(IMAGES).astype("S"), np.array(IMAGES).astype(">U20")])
-def test_an_archive_may_name_its_images(tmp_path: Path, key: str, names: npt.NDArray[Any]) -> None:
+def test_archive_may_have_image_names(tmp_path: Path, key: str, names: npt.NDArray[Any]) -> None:
     predictions = read_predictions(save_npz(tmp_path / "p.npz", logits=SCORES, **{key: names}), CLASSES)
     assert predictions.images == IMAGES
     assert predictions.detected == "npz array 'logits' 2x3, float32 scores"
     assert top1(predictions) == [1, 0]
 
 
-def test_an_archive_may_have_ids_and_number_its_images(tmp_path: Path) -> None:
+def test_archive_may_have_ids_and_numbers_as_image_names(tmp_path: Path) -> None:
     predictions = read_predictions(save_npz(tmp_path / "p.npz", top5=np.array([[1, 2]])), CLASSES)
     assert (predictions.images, predictions.detected) == (None, "npz array 'top5' 1x2, top-2 ids")
     assert read_predictions(save_npz(tmp_path / "q.npz", ids=[1, 2], names=[7, 12])).images == ("7", "12")
@@ -166,7 +166,7 @@ def test_an_archive_may_have_ids_and_number_its_images(tmp_path: Path) -> None:
         ],
     ],
 )
-def test_an_archive_that_is_not_clear_is_refused(refused: Refused, tmp_path: Path, arrays: Any, expected: str) -> None:
+def test_ambiguous_or_invalid_archive_raises(refused: Refused, tmp_path: Path, arrays: Any, expected: str) -> None:
     assert refused(read_predictions, save_npz(tmp_path / "p.npz", **arrays), CLASSES) == expected
 
 
@@ -204,7 +204,7 @@ def test_messages_about_arrays_are_as_written(refused_text: Refused, tmp_path: P
 @pytest.mark.parametrize(
     ("names", "expected"), [(["a"], "wrong-length at p.npy"), (["a", "a"], "duplicate-image at p.npy, the predictions")]
 )
-def test_names_that_do_not_fit_are_refused(refused: Refused, tmp_path: Path, names: list[str], expected: str) -> None:
+def test_invalid_names_raise(refused: Refused, tmp_path: Path, names: list[str], expected: str) -> None:
     assert refused(read_predictions, save(tmp_path / "p.npy", SCORES), CLASSES, names=names) == expected
     path = save_npz(tmp_path / "p.npz", scores=SCORES, names=np.array(IMAGES))
     assert refused(read_predictions, path, CLASSES, names=["a", "b"]) == "unused-option at p.npz"
@@ -219,7 +219,7 @@ def test_names_that_do_not_fit_are_refused(refused: Refused, tmp_path: Path, nam
         (["n01", "wolf", "cat"], [0, -1, -1], "; 2 outputs left out (no such class): wolf, cat"),
     ],
 )
-def test_a_list_of_outputs_says_which_class_each_is(
+def test_list_of_outputs_sets_the_class_of_each_output(
     tmp_path: Path, outputs: list[str], columns: list[int], left_out: str
 ) -> None:
     predictions = read_predictions(save(tmp_path / "p.npy", SCORES), CLASSES, outputs=outputs)
@@ -241,7 +241,7 @@ def test_a_list_of_outputs_says_which_class_each_is(
         (np.array([0, 3]), ["n01", "n02", "n03"], "out-of-range at p.npy, row 1"),
     ],
 )
-def test_a_list_of_outputs_that_does_not_fit_is_refused(
+def test_invalid_list_of_outputs_raises(
     refused: Refused, tmp_path: Path, array: Any, outputs: list[str], expected: str
 ) -> None:
     assert refused(read_predictions, save(tmp_path / "p.npy", array), CLASSES, outputs=outputs) == expected
@@ -268,7 +268,7 @@ def safetensors(torch: ModuleType, needs: Needs) -> Any:
 
 @pytest.mark.parametrize("suffix", ["pt", "pth"])
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
-def test_a_tensor_of_scores_is_read(torch: ModuleType, tmp_path: Path, suffix: str, dtype: str) -> None:
+def test_tensor_of_scores_is_read(torch: ModuleType, tmp_path: Path, suffix: str, dtype: str) -> None:
     torch.save(torch.tensor(SCORES, requires_grad=True).to(getattr(torch, dtype)), tmp_path / f"p.{suffix}")
     predictions = read_predictions(tmp_path / f"p.{suffix}", CLASSES)
     assert (predictions.detected, predictions.dtype, top1(predictions)) == (
@@ -279,7 +279,7 @@ def test_a_tensor_of_scores_is_read(torch: ModuleType, tmp_path: Path, suffix: s
 
 
 @pytest.mark.parametrize("key", ["names", "filenames", "paths"])
-def test_a_dictionary_of_a_tensor_and_names_is_read(torch: ModuleType, tmp_path: Path, key: str) -> None:
+def test_dict_of_tensor_and_names_is_read(torch: ModuleType, tmp_path: Path, key: str) -> None:
     torch.save({"logits": torch.tensor(SCORES).T.contiguous().T, key: list(IMAGES)}, tmp_path / "p.pt")
     predictions = read_predictions(tmp_path / "p.pt", CLASSES)
     assert (predictions.images, top1(predictions)) == (IMAGES, [1, 0])
@@ -297,7 +297,7 @@ def test_safetensors_of_scores_are_read(safetensors: ModuleType, torch: ModuleTy
     assert (predictions.detected, top1(predictions)) == (f"safetensors 2x3: scores, {dtype}", [1, 0])
 
 
-def test_a_tensor_without_values_is_refused(
+def test_tensor_without_values_raises(
     torch: ModuleType, refused: Refused, refused_text: Refused, tmp_path: Path
 ) -> None:
     torch.save(torch.empty(2, 3, device="meta"), tmp_path / "p.pt")
@@ -310,7 +310,7 @@ def test_a_tensor_without_values_is_refused(
     assert refused(read_predictions, tmp_path / "p.pt") == "too-large at p.pt"
 
 
-def test_bfloat16_scores_are_their_numbers_to_the_last_bit(torch: ModuleType, tmp_path: Path) -> None:
+def test_bfloat16_scores_are_exact(torch: ModuleType, tmp_path: Path) -> None:
     tensor = torch.randn(50, 7, generator=torch.Generator().manual_seed(0)).to(torch.bfloat16)
     torch.save(tensor, tmp_path / "p.pt")
     ids, values = read_predictions(tmp_path / "p.pt").best(7)
@@ -319,7 +319,7 @@ def test_bfloat16_scores_are_their_numbers_to_the_last_bit(torch: ModuleType, tm
     assert values.tolist() == expected.tolist()
 
 
-def test_a_malicious_tensor_file_is_refused_and_its_code_does_not_run(
+def test_malicious_tensor_file_raises_without_running_code(
     refused_text: Refused, torch: ModuleType, tmp_path: Path, trap: object
 ) -> None:
     torch.save({"scores": torch.zeros(2, 3), "names": trap}, tmp_path / "p.pt")
@@ -330,7 +330,7 @@ def test_a_malicious_tensor_file_is_refused_and_its_code_does_not_run(
     )
 
 
-def test_a_broken_tensor_file_is_refused(refused: Refused, torch: ModuleType, file: File, tmp_path: Path) -> None:
+def test_damaged_tensor_file_raises(refused: Refused, torch: ModuleType, file: File, tmp_path: Path) -> None:
     torch.save(torch.tensor(SCORES), tmp_path / "p.pt")
     content = bytearray((tmp_path / "p.pt").read_bytes())
     content[content.rindex(b"PK\x01\x02")] = 0
@@ -338,7 +338,7 @@ def test_a_broken_tensor_file_is_refused(refused: Refused, torch: ModuleType, fi
         assert refused(read_predictions, file("p.pt", broken)) == "unreadable-file at p.pt"
 
 
-def test_a_tensor_file_that_declares_too_much_is_refused(
+def test_too_large_tensor_file_raises(
     refused: Refused, torch: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch.save(torch.zeros(100, 100), tmp_path / "p.pt")
@@ -349,7 +349,7 @@ def test_a_tensor_file_that_declares_too_much_is_refused(
     assert refused(read_predictions, tmp_path / "p.pt") == "too-large at p.pt"
 
 
-def test_tensors_that_are_not_clear_or_unknown_to_numpy_are_refused(
+def test_ambiguous_or_unsupported_tensors_raise(
     refused: Refused, torch: ModuleType, tmp_path: Path
 ) -> None:
     tensor, names = torch.tensor(SCORES), list(IMAGES)
@@ -369,7 +369,7 @@ def test_tensors_that_are_not_clear_or_unknown_to_numpy_are_refused(
             assert refused(read_predictions, tmp_path / "p.pt") == f"{expected} at p.pt"
 
 
-def test_a_truncated_safetensors_file_is_refused(
+def test_truncated_safetensors_file_raises(
     refused: Refused, safetensors: ModuleType, torch: ModuleType, tmp_path: Path
 ) -> None:
     path = tmp_path / "p.safetensors"
@@ -382,7 +382,7 @@ def test_a_truncated_safetensors_file_is_refused(
     ("name", "missing", "package"),
     [("p.pt", "torch", "torch"), ("p.pth", "torch", "torch"), ("p.safetensors", "safetensors.torch", "safetensors")],
 )
-def test_a_package_that_is_missing_is_said(
+def test_missing_package_is_named(
     refused_text: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, missing: str, package: str
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
@@ -401,7 +401,7 @@ floats = arrays.arrays(
 
 
 @given(st.lists(names, min_size=3, max_size=3, unique=True), floats)
-def test_scores_and_names_come_back_from_npy_and_its_text(scratch: Path, names: list[Any], scores: Any) -> None:
+def test_npy_scores_and_names_survive_round_trip(scratch: Path, names: list[Any], scores: Any) -> None:
     path = scratch / "p.npy"
     write_predictions(path, Predictions.from_scores(scores, names), force=True)
     predictions = read_predictions(path, names=read_lines(path.with_suffix(".txt")))
@@ -411,7 +411,7 @@ def test_scores_and_names_come_back_from_npy_and_its_text(scratch: Path, names: 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
 @given(st.lists(names, min_size=3, max_size=3, unique=True), floats.filter(lambda scores: np.isfinite(scores).all()))
-def test_the_best_classes_and_their_scores_come_back_from_a_table(
+def test_best_classes_survive_round_trip_in_a_table(
     scratch: Path, suffix: str, names: list[Any], scores: Any
 ) -> None:
     path, predictions = scratch / f"p{suffix}", Predictions.from_scores(scores, names)
@@ -425,7 +425,7 @@ def test_the_best_classes_and_their_scores_come_back_from_a_table(
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
-def test_the_scores_of_a_table_are_those_of_its_classes(tmp_path: Path, suffix: str) -> None:
+def test_table_has_the_scores_of_its_classes(tmp_path: Path, suffix: str) -> None:
     import polars as pl
 
     path = tmp_path / f"p{suffix}"
@@ -449,7 +449,7 @@ def test_the_scores_of_a_table_are_those_of_its_classes(tmp_path: Path, suffix: 
         Classes(3, names=("true", "1", "False")),
     ],
 )
-def test_names_stay_names_in_a_table(tmp_path: Path, suffix: str, classes: Classes) -> None:
+def test_number_like_class_names_survive_in_a_table(tmp_path: Path, suffix: str, classes: Classes) -> None:
     """Also where all of a column looks like numbers, and where a class is called as what is no class."""
     unknown = UnknownClasses(2, ("jar",))
     predictions = Predictions.from_ids([[0, 1], [2, -1]], IMAGES, unknown_classes=unknown, classes=classes)
@@ -463,7 +463,7 @@ def test_names_stay_names_in_a_table(tmp_path: Path, suffix: str, classes: Class
         assert read_predictions(path, classes).class_ids.tolist() == [[class_id]]
 
 
-def test_ids_come_back_from_npy_unless_they_are_those_of_names_alone(refused: Refused, tmp_path: Path) -> None:
+def test_npy_ids_survive_round_trip_unless_classes_have_only_names(refused: Refused, tmp_path: Path) -> None:
     named = Predictions.from_ids([0, 1], classes=Classes.from_texts(["cat", "dog"]))
     assert refused(write_predictions, tmp_path / "p.npy", named) == "ids-of-names at p.npy"
     write_predictions(tmp_path / "p.npy", Predictions.from_ids([[1, 0], [2, 1]]))
@@ -471,7 +471,7 @@ def test_ids_come_back_from_npy_unless_they_are_those_of_names_alone(refused: Re
     assert not (tmp_path / "p.txt").exists()
 
 
-def test_bfloat16_is_written_as_the_float32_that_numpy_knows(tmp_path: Path) -> None:
+def test_bfloat16_is_written_as_float32(tmp_path: Path) -> None:
     bits = (SCORES.view(np.int32) >> 16).astype(np.int16)
     write_predictions(tmp_path / "p.npy", Predictions.from_bfloat16(bits))
     predictions = read_predictions(tmp_path / "p.npy", CLASSES)
@@ -479,7 +479,7 @@ def test_bfloat16_is_written_as_the_float32_that_numpy_knows(tmp_path: Path) -> 
     assert np.array_equal(predictions.scores.view(np.int32) >> 16, bits)
 
 
-def test_outputs_that_are_not_classes_are_not_written_as_if_they_were(refused_text: Refused, tmp_path: Path) -> None:
+def test_npy_cannot_store_a_list_of_outputs(refused_text: Refused, tmp_path: Path) -> None:
     mapped = Predictions.from_scores(SCORES, IMAGES, columns=np.array([2, -1, 0]))
     assert refused_text(write_predictions, tmp_path / "p.npy", mapped) == (
         "npy files cannot say which output is which class\n  where:   DIR/p.npy\n"
@@ -489,7 +489,7 @@ def test_outputs_that_are_not_classes_are_not_written_as_if_they_were(refused_te
     assert read_predictions(tmp_path / "p.csv", CLASSES).class_ids.tolist() == [[0, 2], [2, 0]]
 
 
-def test_a_name_with_a_line_break_needs_a_table(refused_text: Refused, tmp_path: Path) -> None:
+def test_name_with_line_break_needs_a_table(refused_text: Refused, tmp_path: Path) -> None:
     predictions = Predictions.from_ids([1, 2], ["a", "b\nc"])
     assert refused_text(write_predictions, tmp_path / "p.npy", predictions) == (
         "image name contains a line break\n  where:   DIR/p.npy, row 1\n  found:   'b\\nc'\n"
@@ -501,7 +501,7 @@ def test_a_name_with_a_line_break_needs_a_table(refused_text: Refused, tmp_path:
 
 
 @pytest.mark.parametrize("there", ["p.npy", "p.txt"])
-def test_neither_the_array_nor_its_names_overwrite_unless_forced(
+def test_existing_npy_or_names_need_force(
     refused: Refused, file: File, tmp_path: Path, there: str
 ) -> None:
     file(there, "old")
@@ -512,7 +512,7 @@ def test_neither_the_array_nor_its_names_overwrite_unless_forced(
     assert len(read_predictions(tmp_path / "p.npy", names=read_lines(tmp_path / "p.txt"))) == 2
 
 
-def test_a_failed_write_keeps_both_old_files(
+def test_failed_write_keeps_both_old_files(
     refused: Refused, file: File, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*args: Any, **options: Any) -> Any:
@@ -534,7 +534,7 @@ def test_a_failed_write_keeps_both_old_files(
         (["dog", "cat"], None, "; a.txt beside it lists the outputs and does not name its rows"),
     ],
 )
-def test_lines_beside_an_npy_file_name_its_rows_unless_they_are_something_else(
+def test_text_file_next_to_npy_has_its_image_names(
     tmp_path: Path, lines: list[str], images: tuple[str, ...] | None, detected: str
 ) -> None:
     """As predict writes them; the order of the rows is then no matter."""

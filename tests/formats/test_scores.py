@@ -24,7 +24,7 @@ questions = st.dictionaries(st.tuples(names, st.integers(0, 2**31 - 1)), st.floa
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @given(questions)
-def test_scores_come_back_as_they_were(scratch: Path, suffix: Any, table: Any) -> None:
+def test_scores_survive_round_trip(scratch: Path, suffix: Any, table: Any) -> None:
     path, scores = scratch / f"scores{suffix}", scores_of(table)
     write_scores(path, scores, force=True)
     result = read_score_file(path)
@@ -36,7 +36,7 @@ def test_scores_come_back_as_they_were(scratch: Path, suffix: Any, table: Any) -
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @given(questions, st.data())
-def test_what_scores_know_of_themselves_comes_back(scratch: Path, suffix: Any, table: Any, data: Any) -> None:
+def test_exclusive_and_golden_survive_round_trip(scratch: Path, suffix: Any, table: Any, data: Any) -> None:
     golden = data.draw(st.none() | st.lists(st.booleans(), min_size=len(table), max_size=len(table)).map(np.array))
     shared = {key: value / len(table) for key, value in table.items()}  # of an image they add up to 1 at most
     scores = replace(scores_of(shared), exclusive=data.draw(st.booleans()), golden=golden)
@@ -46,7 +46,7 @@ def test_what_scores_know_of_themselves_comes_back(scratch: Path, suffix: Any, t
     assert (result.golden is None) if golden is None else np.array_equal(result.golden, golden)
 
 
-def test_the_columns_of_probabilities_and_golden_answers_are_called_so(tmp_path: Path) -> None:
+def test_probability_and_golden_are_column_names(tmp_path: Path) -> None:
     scores = replace(scores_of({("a.png", 7): 0.75, ("b.png", 3): 1.0}), exclusive=True, golden=np.array([True, False]))
     write_scores(tmp_path / "a.csv", scores)
     assert (tmp_path / "a.csv").read_text() == "image,class,probability,golden\na.png,7,0.75,1\nb.png,3,1.0,0\n"
@@ -56,7 +56,7 @@ def test_the_columns_of_probabilities_and_golden_answers_are_called_so(tmp_path:
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".csv"])
-def test_the_real_scores_come_back(real_file: RealFile, real_scores: Scores, tmp_path: Path, suffix: Any) -> None:
+def test_real_scores_survive_round_trip(real_file: RealFile, real_scores: Scores, tmp_path: Path, suffix: Any) -> None:
     write_scores(tmp_path / f"scores{suffix}", real_scores)
     scores = read_score_file(tmp_path / f"scores{suffix}")
     assert len(scores) == 184_962
@@ -66,7 +66,7 @@ def test_the_real_scores_come_back(real_file: RealFile, real_scores: Scores, tmp
     assert np.array_equal(scores.values, real_scores.values)
 
 
-def test_the_arrays_of_the_real_file_are_written_as_they_were(
+def test_written_arrays_equal_the_published_arrays(
     real_file: RealFile, real_scores: Scores, tmp_path: Path
 ) -> None:
     write_scores(tmp_path / "scores.npz", real_scores)
@@ -77,7 +77,7 @@ def test_the_arrays_of_the_real_file_are_written_as_they_were(
             assert np.array_equal(new[name], old[name])
 
 
-def test_no_scores_come_back_from_an_archive(tmp_path: Path) -> None:
+def test_empty_scores_survive_round_trip(tmp_path: Path) -> None:
     write_scores(tmp_path / "none.npz", scores_of({}))
     assert len(read_score_file(tmp_path / "none.npz")) == 0
 
@@ -85,13 +85,13 @@ def test_no_scores_come_back_from_an_archive(tmp_path: Path) -> None:
 @pytest.mark.parametrize("key", ["tensor", "scores"])
 @pytest.mark.parametrize("dtype", ["f2", "f4", ">f8"])
 @pytest.mark.parametrize("info", [INFO, INFO.astype(">U5"), INFO.astype("U40"), np.asfortranarray(INFO)])
-def test_every_layout_of_an_archive_is_read(tmp_path: Path, key: str, dtype: str, info: Any) -> None:
+def test_every_archive_layout_is_read(tmp_path: Path, key: str, dtype: str, info: Any) -> None:
     scores = read_score_file(save_npz(tmp_path / "a.npz", **{key: np.array([0.5, 0.25], dtype), "info": info}))
     assert [scores.questions.at(row) for row in range(2)] == ["image a.png, class 7", "image b.png, class 3"]
     assert scores.values.tolist() == [0.5, 0.25]
 
 
-def test_a_number_is_an_id_however_it_is_written_and_names_stay_text(file: File, tmp_path: Path) -> None:
+def test_numbers_are_ids_and_image_names_stay_text(file: File, tmp_path: Path) -> None:
     info = np.array([["a", "7"], ["b", "+3"], ["c", " 4.0"]])
     scores = read_score_file(save_npz(tmp_path / "a.npz", tensor=np.array([0.1, 0.2, 0.3]), info=info))
     assert scores.questions.class_ids.tolist() == [7, 3, 4]
@@ -112,7 +112,7 @@ def test_a_number_is_an_id_however_it_is_written_and_names_stay_text(file: File,
         ("image,class,score,golden\na,1,0.9,1\nb,1,0.9,\n", "missing-value at a.csv, line 3, column golden"),
     ],
 )
-def test_a_table_without_scores_is_refused(refused: Refused, file: File, content: str, expected: str) -> None:
+def test_table_without_scores_raises(refused: Refused, file: File, content: str, expected: str) -> None:
     assert refused(read_score_file, file("a.csv", content)) == expected
 
 
@@ -145,14 +145,14 @@ def named(*ids: Any) -> npt.NDArray[Any]:
         ({"tensor": np.zeros(2), "info": INFO.astype(object)}, "pickle at a.npz, array info"),
     ],
 )
-def test_an_archive_without_scores_is_refused(
+def test_archive_without_scores_raises(
     refused: Refused, tmp_path: Path, arrays: dict[str, Any], expected: Any
 ) -> None:
     assert refused(read_score_file, save_npz(tmp_path / "a.npz", **arrays)) == expected
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".csv", ".tsv", ".jsonl", ".parquet"])
-def test_names_of_classes_come_back(tmp_path: Path, suffix: str) -> None:
+def test_class_names_survive_round_trip(tmp_path: Path, suffix: str) -> None:
     """By name, whether the file's names make the list of classes or a list gives their ids."""
     file, again, listed = (tmp_path / f"{name}{suffix}" for name in ("scores", "again", "listed"))
     questions = Questions.from_columns(
@@ -178,7 +178,7 @@ def test_names_of_classes_come_back(tmp_path: Path, suffix: str) -> None:
 
 @pytest.mark.parametrize("method", ["unknown", "em", "calibrated, original=true, pooling=2.0"])
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_method_is_kept_where_a_file_has_a_place_for_it(tmp_path: Path, suffix: str, method: str) -> None:
+def test_method_is_stored_in_npz_and_parquet(tmp_path: Path, suffix: str, method: str) -> None:
     write_scores(tmp_path / f"scores{suffix}", replace(scores_of({("a.png", 1): 0.5}), method=method))
     expected = method if suffix in (".npz", ".parquet") else "unknown"
     assert read_score_file(tmp_path / f"scores{suffix}").method == expected
@@ -186,7 +186,7 @@ def test_method_is_kept_where_a_file_has_a_place_for_it(tmp_path: Path, suffix: 
     assert read_scores(tmp_path / f"scores{suffix}").method == ("mean" if expected == "unknown" else method)
 
 
-def test_published_scores_are_known_by_their_bytes(real_file: RealFile, tmp_path: Path) -> None:
+def test_published_scores_are_recognized_by_content(real_file: RealFile, tmp_path: Path) -> None:
     copy = tmp_path / "mine.npz"
     copy.write_bytes(real_file("scores.npz").read_bytes())
     assert read_score_file(copy).method == "unknown"

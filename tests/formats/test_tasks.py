@@ -24,7 +24,7 @@ def drawn(seed: int, classes: Classes) -> Tasks:
 
 
 @given(st.integers(0, 2**32 - 1), st.booleans())
-def test_what_is_written_is_read_again(tmp_path_factory: pytest.TempPathFactory, seed: int, by_name: bool) -> None:
+def test_written_file_is_read_back(tmp_path_factory: pytest.TempPathFactory, seed: int, by_name: bool) -> None:
     path = tmp_path_factory.mktemp("t") / "tasks.jsonl"
     tasks = drawn(seed, NAMED if by_name else Classes())
     write_tasks(path, tasks)
@@ -41,7 +41,7 @@ def test_what_is_written_is_read_again(tmp_path_factory: pytest.TempPathFactory,
     assert path.with_stem("again").read_bytes() == path.read_bytes()
 
 
-def test_the_lines_are_as_documented(tmp_path: Path) -> None:
+def test_lines_are_as_documented(tmp_path: Path) -> None:
     questions = Questions.from_columns(["a.png", "a.png"], np.array([2, 0]), NAMED)
     write_tasks(tmp_path / "t.jsonl", make_tasks(questions))
     assert (tmp_path / "t.jsonl").read_text() == (
@@ -50,7 +50,7 @@ def test_the_lines_are_as_documented(tmp_path: Path) -> None:
     )
 
 
-def test_classes_with_wnids_are_written_by_id_and_other_keys_are_not_read(tmp_path: Path) -> None:
+def test_classes_with_wnids_are_written_as_ids(tmp_path: Path) -> None:
     classes = Classes(2, wnids=("n00000001", "n00000002"), names=("cat", "dog"))
     write_tasks(tmp_path / "t.jsonl", make_tasks(Questions.from_columns(["a.png"], np.array([1]), classes)))
     text = (tmp_path / "t.jsonl").read_text()
@@ -113,7 +113,7 @@ def test_classes_with_wnids_are_written_by_id_and_other_keys_are_not_read(tmp_pa
         ('{"task": 0, "image": "a.png", "classes": [{"class": 1, "name": NaN}]}', "not-a-task at t.jsonl, line 1"),
     ],
 )
-def test_what_are_no_tasks_is_refused(refused: Refused, tmp_path: Path, line: str, expected: str) -> None:
+def test_invalid_tasks_raise(refused: Refused, tmp_path: Path, line: str, expected: str) -> None:
     path = tmp_path / "t.jsonl"
     path.write_text(line)
     assert refused(read_tasks, path, NAMED) == expected

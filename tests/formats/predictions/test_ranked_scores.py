@@ -15,7 +15,7 @@ NAMED = Classes(4, names=("cat", "dog", "fox", "cup"))
 
 
 @given(st.integers(0, 2**32 - 1), st.booleans(), st.sampled_from(["float16", "float32", "float64"]))
-def test_all_scores_are_read_again_from_the_best_classes(
+def test_scores_of_all_classes_survive_round_trip(
     tmp_path_factory: pytest.TempPathFactory, seed: int, by_name: bool, dtype: str
 ) -> None:
     """Ties are everywhere, and some classes are masked by -inf."""
@@ -44,7 +44,7 @@ def test_all_scores_are_read_again_from_the_best_classes(
         ({"label_0": [0], "label_1": [1], "score_1": [0.5], "score_2": [0.25]}, Classes(2)),
     ],
 )
-def test_of_scores_that_do_not_say_all_the_ids_alone_are_read(
+def test_only_ids_are_read_if_scores_are_incomplete(
     tmp_path: Path, table: dict[str, list[object]], classes: Classes
 ) -> None:
     pl.DataFrame({"image": ["a.png"], **table}).write_parquet(tmp_path / "model.parquet")

@@ -36,14 +36,14 @@ def said_of(predictions: Any) -> Any:
 
 @pytest.mark.parametrize("heading", ["image", "file_name", "filename", "name", "path", "index"])
 @pytest.mark.parametrize("ids", ["prediction", "predicted_class", "pred", "label", "top1"])
-def test_every_heading_of_names_and_of_ids_is_known(file: File, heading: str, ids: str) -> None:
+def test_every_heading_of_names_and_ids_is_read(file: File, heading: str, ids: str) -> None:
     path = file("p.csv", f"{ids},{heading}\n3,a.png\n0,b.png\n")
     expected = (f"csv: images named by column {heading}; ids, top 1, column {ids}", ("a.png", "b.png"), [[3], [0]])
     assert said_of(read_predictions(path, CLASSES)) == expected
 
 
 @pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet"])
-def test_every_kind_of_table_is_read(tmp_path: Path, suffix: str) -> None:
+def test_every_table_format_is_read(tmp_path: Path, suffix: str) -> None:
     table = pl.DataFrame({"image": ["00012", "a, b"], "prediction_2": [0, 1], "prediction_1": [3, 2]})
     path = tmp_path / f"p.{suffix}"
     write = {"csv": table.write_csv, "jsonl": table.write_ndjson, "parquet": table.write_parquet}
@@ -78,7 +78,7 @@ def test_every_kind_of_table_is_read(tmp_path: Path, suffix: str) -> None:
         "image,predicted_class,pred\n00012,jack-o'-lantern,3\nb,tench,0\n",
     ],
 )
-def test_tables_that_say_the_same_are_read_as_the_same(file: File, content: str) -> None:
+def test_equivalent_tables_are_read_alike(file: File, content: str) -> None:
     predictions = read_predictions(file("p.csv", content), CLASSES)
     assert (predictions.images, predictions.class_ids.tolist(), predictions.columns) == (
         ("00012", "b"),
@@ -88,14 +88,14 @@ def test_tables_that_say_the_same_are_read_as_the_same(file: File, content: str)
 
 
 @pytest.mark.parametrize("dtype", [pl.Int8, pl.UInt64, pl.Float32, pl.Decimal(10, 0), pl.String, pl.Categorical])
-def test_ids_of_every_type_are_ids(tmp_path: Path, dtype: Any) -> None:
+def test_ids_of_every_dtype_are_read(tmp_path: Path, dtype: Any) -> None:
     ids = pl.Series(["3", "0"]).cast(dtype)
     pl.DataFrame({"image": ["a", "b"], "prediction": ids}).write_parquet(tmp_path / "p.parquet")
     assert read_predictions(tmp_path / "p.parquet").class_ids.tolist() == [[3], [0]]
 
 
 @pytest.mark.parametrize("dtype", [pl.List(pl.Int64), pl.List(pl.Float64), pl.Array(pl.Int16, 2), pl.List(pl.String)])
-def test_a_list_of_ids_a_row_is_best_first(tmp_path: Path, dtype: Any) -> None:
+def test_lists_of_ids_are_best_first(tmp_path: Path, dtype: Any) -> None:
     ids = pl.Series([[3, 0], [1, 2]]).cast(dtype)
     pl.DataFrame({"image": ["a", "b"], "prediction": ids}).write_parquet(tmp_path / "p.parquet")
     assert said_of(read_predictions(tmp_path / "p.parquet")) == (
@@ -109,7 +109,7 @@ def test_a_list_of_ids_a_row_is_best_first(tmp_path: Path, dtype: Any) -> None:
 
 
 @pytest.mark.parametrize("headings", ["0,1,2,3", "n01,n02,n03,n04", "tench,n02,2,jack-o'-lantern"])
-def test_one_column_a_class_is_scores_headed_by_id_wnid_or_name(file: File, headings: str) -> None:
+def test_score_columns_are_named_by_id_wnid_or_name(file: File, headings: str) -> None:
     path = file("p.csv", f"image,{headings}\na,0.5,-inf,1,inf\nb,1,2,3,4\n")
     assert said_of(read_predictions(path, CLASSES)) == (
         "csv: images named by column image; scores, one column a class, 4 classes",
@@ -118,13 +118,13 @@ def test_one_column_a_class_is_scores_headed_by_id_wnid_or_name(file: File, head
     )
 
 
-def test_columns_need_not_be_in_the_order_of_the_classes(file: File) -> None:
+def test_score_columns_may_have_any_order(file: File) -> None:
     predictions = read_predictions(file("p.csv", "n03,image,n01,n02,n04\n0.1,a,0.2,0.3,0.4\n"), CLASSES)
     assert predictions.columns.tolist() == [2, 0, 1, 3]
     assert predictions.best(4)[0].tolist() == [[3, 1, 0, 2]]
 
 
-def test_columns_that_are_no_class_are_left_out_and_named(file: File) -> None:
+def test_columns_that_are_not_classes_are_ignored_and_named(file: File) -> None:
     predictions = read_predictions(file("p.csv", ",image,split,n01,n02,wolf\n0,a,val,2,3,1\n1,b,val,3,2,1\n"), CLASSES)
     assert said_of(predictions) == (
         "csv: images named by column image; scores, one column a class, 2 classes; "
@@ -135,14 +135,14 @@ def test_columns_that_are_no_class_are_left_out_and_named(file: File) -> None:
     assert predictions.depth == 2
 
 
-def test_single_precision_stays_single(tmp_path: Path) -> None:
+def test_single_precision_scores_keep_their_type(tmp_path: Path) -> None:
     columns = {str(i): pl.Series([0.1], dtype=pl.Float32) for i in range(4)}
     pl.DataFrame({"image": ["a"], **columns}).write_parquet(tmp_path / "p.parquet")
     assert read_predictions(tmp_path / "p.parquet", CLASSES).dtype == "float32"
 
 
 @pytest.mark.parametrize("nan", ["nan", "NaN"])
-def test_nan_stays_in_its_column_for_evaluate_to_refuse(file: File, nan: str) -> None:
+def test_nan_scores_are_kept(file: File, nan: str) -> None:
     predictions = read_predictions(file("p.csv", f"image,0,1,2,3\na,{nan},1,2,3\n"), CLASSES)
     assert predictions.columns.tolist() == [0, 1, 2, 3]
     assert np.isnan(predictions.scores).tolist() == [[True, False, False, False]]
@@ -165,7 +165,7 @@ OUTPUTS = ["n04", "background", "n01"]
         ("image,index,label\na,0,n04\nb,2,n01\n", [3, 0]),
     ],
 )
-def test_numbers_are_those_of_outputs_where_these_are_listed(file: File, content: str, best: list[int]) -> None:
+def test_numbers_are_outputs_with_a_list_of_outputs(file: File, content: str, best: list[int]) -> None:
     predictions = read_predictions(file("p.csv", content), CLASSES, outputs=OUTPUTS)
     assert predictions.best(1)[0][:, 0].tolist() == best
 
@@ -178,7 +178,7 @@ def test_numbers_are_those_of_outputs_where_these_are_listed(file: File, content
         ("image,prob\na,[1 2]\n", "wrong-outputs at p.csv"),
     ],
 )
-def test_numbers_past_the_list_of_outputs_are_refused(
+def test_numbers_beyond_the_list_of_outputs_raise(
     refused: Refused, file: File, content: str, expected: str
 ) -> None:
     assert refused(read_predictions, file("p.csv", content), CLASSES, outputs=OUTPUTS) == expected
@@ -233,7 +233,7 @@ LAYOUTS = {"csv": "csv", "parquet": "parquet", "json": "json", "json-records": "
 @pytest.mark.parametrize("separate", [False, True])
 @pytest.mark.parametrize("top_k", [1, 2])
 @pytest.mark.parametrize(("index", "label"), [(True, True), (True, False), (False, True)])
-def test_what_timms_inference_script_writes_is_read_as_it_is(
+def test_every_output_of_timms_inference_script_is_read(
     needs: Needs, tmp_path: Path, layout: Any, separate: bool, top_k: int, index: bool, label: bool
 ) -> None:
     needs("pandas")
@@ -252,20 +252,20 @@ def test_what_timms_inference_script_writes_is_read_as_it_is(
     )
 
 
-def test_a_list_that_pandas_broke_over_lines_is_read(file: File) -> None:
+def test_list_over_several_lines_is_read(file: File) -> None:
     content = 'filename,label,prob\na,"[""jack-o\'-lantern""\n \'tench, Tinca tinca\']","[9.e-01\n 1.e-02]"\n'
     assert read_predictions(file("p.csv", content), CLASSES).class_ids.tolist() == [[3, 0]]
 
 
 @pytest.mark.parametrize("name", ["plain", "it's", 'say "hi"', """it's "both" """, "back\\slash", "a, b", "[c]", "1"])
-def test_names_in_a_list_that_was_written_as_text_are_read_as_python_wrote_them(file: File, name: str) -> None:
+def test_quoted_names_in_a_list_as_text_are_read(file: File, name: str) -> None:
     names = unpacked(pl.Series([str([name, "other"])]))
     assert [unquoted(entry) for entry in names[0]] == [name, "other"]
 
 
 @pytest.mark.parametrize("output", ["prob", "logit"])
 @pytest.mark.parametrize("separate", [False, True])
-def test_the_scores_of_all_outputs_are_scores(file: File, output: str, separate: bool) -> None:
+def test_scores_of_all_outputs_are_read(file: File, output: str, separate: bool) -> None:
     """As with --topk 0."""
     content = f"filename,{output}\na,[9.0e-01 1.0e-02 3. -4.5]\n"
     if separate:
@@ -275,7 +275,7 @@ def test_the_scores_of_all_outputs_are_scores(file: File, output: str, separate:
     assert said_of(predictions) == (f"csv: images named by column filename; {kind}", ("a",), [[0.9, 0.01, 3.0, -4.5]])
 
 
-def test_an_index_that_counts_the_rows_is_no_prediction(file: File) -> None:
+def test_index_that_counts_rows_is_ignored(file: File) -> None:
     rows = "".join(f"{row},{row}.png,n0{1 + row % 4}\n" for row in range(12))
     predictions = read_predictions(file("p.csv", "index,filename,label\n" + rows), CLASSES)
     assert predictions.class_ids[:, 0].tolist() == [0, 1, 2, 3] * 3
@@ -284,7 +284,7 @@ def test_an_index_that_counts_the_rows_is_no_prediction(file: File) -> None:
 @pytest.mark.parametrize(
     "content", ['{"filename":"a","index":3}\n', '{"a":{"index":3}}', '{"a":{"index":3,"prob":0.5}}\n']
 )
-def test_json_of_a_single_image_is_read(file: File, content: str) -> None:
+def test_json_of_one_image_is_read(file: File, content: str) -> None:
     predictions = read_predictions(file("p.json", content), CLASSES)
     assert (predictions.images, predictions.class_ids.tolist()) == (("a",), [[3]])
 
@@ -306,7 +306,7 @@ def test_json_of_a_single_image_is_read(file: File, content: str) -> None:
         f'{{"a": {{"index": {10**400}}}}}',
     ],
 )
-def test_json_of_another_shape_is_refused(refused: Refused, file: File, content: str) -> None:
+def test_json_of_another_structure_raises(refused: Refused, file: File, content: str) -> None:
     assert refused(read_predictions, file("p.json", content), CLASSES) == "wrong-json at p.json"
 
 
@@ -318,7 +318,7 @@ def test_json_of_another_shape_is_refused(refused: Refused, file: File, content:
         ('{"columns": ["filename", "index"], "data": []}', "empty-file at p.json"),
     ],
 )
-def test_broken_json_is_refused(refused: Refused, file: File, content: Any, expected: str) -> None:
+def test_damaged_json_raises(refused: Refused, file: File, content: Any, expected: str) -> None:
     assert refused(read_predictions, file("p.json", content), CLASSES) == expected
 
 
@@ -353,7 +353,7 @@ def test_broken_json_is_refused(refused: Refused, file: File, content: Any, expe
         ("image, prediction\na,1\n", "missing-column at p.csv"),
     ],
 )
-def test_a_table_that_is_not_clear_is_refused(refused: Refused, file: File, content: str, expected: Any) -> None:
+def test_ambiguous_or_invalid_table_raises(refused: Refused, file: File, content: str, expected: Any) -> None:
     assert refused(read_predictions, file("p.csv", content), CLASSES) == expected
 
 
@@ -369,12 +369,12 @@ def test_a_table_that_is_not_clear_is_refused(refused: Refused, file: File, cont
         (pl.Series([{"a": 1}, {"a": 2}]), "wrong-type at p.parquet, column pred"),
     ],
 )
-def test_a_column_of_another_type_is_refused(refused: Refused, tmp_path: Path, column: Any, expected: str) -> None:
+def test_column_of_wrong_type_raises(refused: Refused, tmp_path: Path, column: Any, expected: str) -> None:
     pl.DataFrame({"image": ["a", "b"], "pred": column}).write_parquet(tmp_path / "p.parquet")
     assert refused(read_predictions, tmp_path / "p.parquet") == expected
 
 
-def test_a_table_has_its_own_images(refused: Refused, file: File) -> None:
+def test_names_option_raises_for_a_table(refused: Refused, file: File) -> None:
     path = file("p.csv", "image,prediction\na,tench\n")
     assert refused(read_predictions, path, CLASSES, names=["b"]) == "unused-option at p.csv"
 
@@ -395,7 +395,7 @@ def content(suffix: str) -> Any:
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet", ".json"])
 @given(st.data())
-def test_no_damage_to_a_file_ends_in_anything_but_a_data_error(scratch: Path, suffix: str, data: Any) -> None:
+def test_damaged_file_is_read_or_raises_data_error(scratch: Path, suffix: str, data: Any) -> None:
     damaged = bytearray(content(suffix))
     for _ in range(data.draw(st.integers(0, 3))):
         damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))

@@ -92,7 +92,7 @@ def write(folder: Path, rows: list[list[str]], as_list: bool) -> Path:
 
 
 @given(tables(), st.sampled_from(["wrong", "drop"]), st.booleans())
-def test_ids_and_counts_are_those_of_a_slow_reference(
+def test_ids_and_counts_equal_slow_reference(
     scratch: Path, table: tuple[Classes, list[list[int | str]], list[list[str]]], unknown_class: str, as_list: bool
 ) -> None:
     classes, rows, written = table
@@ -107,7 +107,7 @@ def test_ids_and_counts_are_those_of_a_slow_reference(
 
 
 @given(tables(), st.sampled_from(["wrong", "drop"]), st.data())
-def test_ranks_and_hits_are_those_of_a_slow_reference(
+def test_ranks_and_hits_equal_slow_reference(
     scratch: Path, table: tuple[Classes, list[list[int | str]], list[list[str]]], unknown_class: str, data: Any
 ) -> None:
     """The rank of the best valid class counts the names before it, known or not, unless these are left out."""
@@ -128,7 +128,7 @@ def test_ranks_and_hits_are_those_of_a_slow_reference(
 
 
 @given(tables())
-def test_error_is_an_error_if_and_only_if_there_is_such_a_name(
+def test_error_raises_only_for_unknown_names(
     scratch: Path, table: tuple[Classes, list[list[int | str]], list[list[str]]]
 ) -> None:
     classes, rows, written = table
@@ -150,7 +150,7 @@ READ = "csv, image names from 'image', top-2 ids from 'prediction_1' to 'predict
 COUNTED = "5 predictions by 4 names that no class has, {}: saucer, tub, jar and 1 more"
 
 
-def test_wrong_says_how_many_predictions_and_names_with_three_examples(file: File) -> None:
+def test_wrong_warns_with_counts_and_three_examples(file: File) -> None:
     """Names that differ in case alone are one, as they are for classes."""
     predictions, warned = read(file("p.csv", TOP_2), WHOLE)
     assert predictions.class_ids.tolist() == [[-1, 1], [2, -1], [-1, -1], [-1, 0], [0, 3]]
@@ -159,7 +159,7 @@ def test_wrong_says_how_many_predictions_and_names_with_three_examples(file: Fil
     assert predictions.detected == READ + warned[0]
 
 
-def test_drop_says_how_many_images_are_left_without_a_prediction(file: File) -> None:
+def test_drop_warns_with_number_of_images_without_prediction(file: File) -> None:
     predictions, warned = read(file("p.csv", TOP_2), WHOLE, "drop")
     assert predictions.class_ids.tolist() == [[1, -1], [2, -1], [-1, -1], [0, -1], [0, 3]]
     assert predictions.unknown_classes == UnknownClasses(5, ("saucer", "tub", "jar", "tin"))
@@ -170,7 +170,7 @@ def test_drop_says_how_many_images_are_left_without_a_prediction(file: File) -> 
 
 
 @pytest.mark.parametrize("unknown_class", ["wrong", "error", "drop"])
-def test_known_names_and_ids_need_no_word(file: File, unknown_class: str) -> None:
+def test_known_names_and_ids_give_no_warning(file: File, unknown_class: str) -> None:
     for content in ("image,prediction\na,tench\nb,Tabby Cat\n", "image,prediction\na,0\nb,1\n"):
         predictions, warned = read(file("p.csv", content), WHOLE, unknown_class)
         assert (predictions.class_ids.tolist(), predictions.unknown_classes, warned) == (
@@ -181,7 +181,7 @@ def test_known_names_and_ids_need_no_word(file: File, unknown_class: str) -> Non
 
 
 @pytest.mark.parametrize("unknown_class", ["wrong", "error", "drop"])
-def test_that_no_name_is_a_class_or_that_two_classes_share_one_is_an_error(
+def test_only_unknown_names_or_an_ambiguous_name_raise(
     refused: Refused, file: File, unknown_class: str
 ) -> None:
     for content, code in (("a,jar\nb,saucer\n", "unknown-class"), ("a,tench\nb,Crane\nc,jar\n", "duplicate-class")):
@@ -191,7 +191,7 @@ def test_that_no_name_is_a_class_or_that_two_classes_share_one_is_an_error(
         )
 
 
-def test_error_names_the_columns_and_another_word_is_an_error_too(refused: Refused, file: File) -> None:
+def test_error_names_the_columns(refused: Refused, file: File) -> None:
     path = file("p.csv", TOP_2)
     assert refused(read_predictions, path, WHOLE, unknown_class="ignore") == "unknown-name"
     assert refused(read_predictions, path, WHOLE, unknown_class="error") == (
@@ -199,7 +199,7 @@ def test_error_names_the_columns_and_another_word_is_an_error_too(refused: Refus
     )
 
 
-def test_a_second_column_that_names_another_class_is_an_error(refused: Refused, file: File) -> None:
+def test_second_column_with_another_class_raises(refused: Refused, file: File) -> None:
     """Of a second column that may be anything, only its names of classes count."""
     assert refused(read_predictions, file("p.csv", "image,prediction,top1\na,tench,jar\nb,tub,tabby\n"), WHOLE) == (
         "ambiguous-column at p.csv, line 3"
@@ -209,13 +209,13 @@ def test_a_second_column_that_names_another_class_is_an_error(refused: Refused, 
         assert (predictions.class_ids.tolist(), warned) == ([[0], [1]], [])
 
 
-def test_ids_cannot_say_what_is_no_class(refused: Refused, file: File, tmp_path: Path) -> None:
+def test_unknown_classes_cannot_be_written_to_npy(refused: Refused, file: File, tmp_path: Path) -> None:
     predictions, _ = read(file("p.csv", TOP_2), WHOLE)
     assert refused(write_predictions, tmp_path / "out.npy", predictions) == "missing-outputs at out.npy"
     assert not (tmp_path / "out.npy").exists()
 
 
-def test_places_of_no_class_stay_where_outputs_that_are_left_out_go_to_the_end() -> None:
+def test_ignored_outputs_move_last_but_unknown_classes_stay() -> None:
     unknown = UnknownClasses(2, ("jar",))
     predictions = Predictions.from_ids([[0, -1, 2], [-1, 1, 2]], columns=np.array([-1, 5, 7]), unknown_classes=unknown)
     assert predictions.class_ids.tolist() == [[-1, 7, -1], [-1, 5, 7]]

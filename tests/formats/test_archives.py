@@ -1,4 +1,4 @@
-"""Numpy files are data and nothing else: whole or refused, limited, and never unpickled."""
+"""Numpy files are read completely or not at all, up to a size limit, and never unpickled."""
 
 import io
 import pickle
@@ -38,7 +38,7 @@ def npy(array: npt.ArrayLike) -> bytes:
 
 
 def npz(*, compression: int = zipfile.ZIP_DEFLATED, **members: Any) -> bytes:
-    """A zip archive of members as they are."""
+    """Make a zip archive from the bytes of its members."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", compression) as file:
         for name, member in members.items():
@@ -79,9 +79,9 @@ def test_npy_of_python_2_gives_no_warning(tmp_path: Path) -> None:
     ("content", "fault"),
     [
         (npy(np.zeros(3))[:5], "EOF: reading magic string, expected 8 bytes got 5"),
-        (header((-1,)), "no array has the shape (-1,)"),
-        (header((-1, 0)), "no array has the shape (-1, 0)"),
-        (header((2**70,)), f"no array has the shape ({2**70},)"),
+        (header((-1,)), "invalid shape (-1,)"),
+        (header((-1, 0)), "invalid shape (-1, 0)"),
+        (header((2**70,)), f"invalid shape ({2**70},)"),
         (header((0, 2**40, 2**40)), TOO_BIG),
         (header((4 * 10**9,), "<U0"), "4,000,000,000 values of <U0 take no bytes"),
         (header((4 * 10**9,), "V0"), "4,000,000,000 values of |V0 take no bytes"),
@@ -104,8 +104,8 @@ def test_damaged_npy_raises(file: File, content: bytes, fault: str) -> None:
 def test_wrong_suffix_error_suggests_the_right_one(
     refused_text: Refused, file: File, name: str, content: bytes, kind: str
 ) -> None:
-    said = refused_text(read_npy if name == "a.npy" else read, file(name, content))
-    assert said.endswith(f"\n  fix:     it looks like a {kind} file: if it is one, call it a.{kind}")
+    text = refused_text(read_npy if name == "a.npy" else read, file(name, content))
+    assert text.endswith(f"\n  fix:     if this is a {kind} file, rename it to a.{kind}")
 
 
 @pytest.mark.parametrize("content", [npy(np.zeros(300)) + b"x", npy(np.zeros(300))[:-1]])
@@ -118,15 +118,13 @@ def test_npy_without_rows_is_empty_array(tmp_path: Path) -> None:
     assert (read_npy(tmp_path / "a.npy").shape, read_npy(tmp_path / "a.npy").dtype) == ((0, 3), np.float32)
 
 
-def test_pickled_npy_raises_without_running_code(
-    refused_text: Refused, file: File, trap: object
-) -> None:
+def test_pickled_npy_raises_without_running_code(refused_text: Refused, file: File, trap: object) -> None:
     assert refused_text(read_npy, file("a.npy", npy(np.array([trap], object)))) == PICKLED.format("a.npy, the file")
     assert code_of(read_npy, file("b.npy", pickle.dumps(trap))) == "pickle"
 
 
 def test_trap_runs_code(trap: object, tmp_path: Path) -> None:
-    """Without which the tests that no code runs could not fail."""
+    """Otherwise the tests without running code could not fail."""
     pickle.loads(pickle.dumps(trap))
     (tmp_path / "code-ran").unlink()
 
@@ -150,20 +148,20 @@ def test_npz_is_read_compressed_uncompressed_or_after_a_script(
         assert np.array_equal(result, array)
 
 
-@pytest.mark.parametrize("off", [0, 1])
-def test_uncompressed_array_is_mapped_if_aligned(file: File, off: int) -> None:
+@pytest.mark.parametrize("offset", [0, 1])
+def test_uncompressed_array_is_mapped_if_aligned(file: File, offset: int) -> None:
     content = npz(compression=zipfile.ZIP_STORED, x=npy(np.arange(300.0)))
-    gap = -content.index(np.arange(300.0).tobytes()) % 8 + off
+    gap = -content.index(np.arange(300.0).tobytes()) % 8 + offset
     array = read(file("a.npz", bytes(gap) + content))
-    assert isinstance(array.base, np.memmap) is (off == 0)
+    assert isinstance(array.base, np.memmap) is (offset == 0)
     assert array.tolist() == list(range(300))
 
 
 def test_archive_lists_arrays_without_reading_them(file: File) -> None:
     with open_archive(file("a.npz", npz(scores=npy(np.ones(2)), x=b"no array"))) as archive:
         assert (list(archive), len(archive), "x" in archive, "z" in archive) == (["scores", "x"], 2, True, False)
-        assert archive[archive.name_of("tensor", "scores")].tolist() == [1, 1]
-        assert code_of(archive.name_of, "tensor", "ids") == "missing-array"
+        assert archive[archive.find_name("tensor", "scores")].tolist() == [1, 1]
+        assert code_of(archive.find_name, "tensor", "ids") == "missing-array"
 
 
 @pytest.mark.parametrize(
@@ -178,13 +176,13 @@ def test_archive_lists_arrays_without_reading_them(file: File) -> None:
         (npz(x=header((2**40, 3)) + bytes(24)), "24 bytes"),
         (npz(x=header((0, 2**62))), TOO_BIG),
         (npz(x=header((True, 1)) + bytes(8)), "an integer is required"),
-        (npz(x=npy(np.zeros(1)).replace(b"NUMPY\x01", b"NUMPY\x09")), "npy version 9.0 is not known"),
+        (npz(x=npy(np.zeros(1)).replace(b"NUMPY\x01", b"NUMPY\x09")), "npy version 9.0 is unknown"),
         (
             npz(x=npy(np.zeros(1))[:8] + b"\xff\xff" + b" " * 65535),
             "Header info length (65535) is large and may not be safe to load securely",
         ),
     ],
-    ids=range(11),  # archives hold the time of day
+    ids=range(11),  # archives contain the time of day, so their bytes are not a stable id
 )
 def test_damaged_archive_raises(file: File, content: bytes, fault: str) -> None:
     code, found = fault_of(read, file("a.npz", content))
@@ -213,10 +211,8 @@ def test_changed_byte_raises(file: File, compression: int, place: int) -> None:
 
 
 @pytest.mark.parametrize(("packed", "whole"), [(2528, 10**5), (10**5, 10**5), (200, 2528)])
-def test_uncompressed_array_of_wrong_length_raises(
-    refused: Refused, file: File, packed: int, whole: int
-) -> None:
-    """Of two arrays, so that what follows the first one could be taken for its own."""
+def test_uncompressed_array_of_wrong_length_raises(refused: Refused, file: File, packed: int, whole: int) -> None:
+    """The bytes of a second array follow, which must not be read as part of the first."""
     numbers = (whole - 128) // 8
     members = {"x": header((numbers,)) + np.arange(300.0).tobytes(), "y": npy(np.zeros(10**5))}
     content = bytearray(npz(compression=zipfile.ZIP_STORED, **members))
@@ -226,23 +222,21 @@ def test_uncompressed_array_of_wrong_length_raises(
 
 
 def test_undecodable_member_name_raises(file: File) -> None:
-    content = npz(täg=npy(np.zeros(3))).replace("täg".encode(), b"t\xff\xfeg", 1)  # in the member's own head
+    content = npz(täg=npy(np.zeros(3))).replace("täg".encode(), b"t\xff\xfeg", 1)  # in the local header
     code, found = fault_of(read, file("a.npz", content), "täg")
     assert (code, str(found)[:33]) == ("damaged-file", "'utf-8' codec can't decode byte 0")
 
 
 def test_encrypted_archive_raises(file: File) -> None:
     content = bytearray(npz(x=npy(np.zeros(3))))
-    content[6] |= 1  # the flag in the member's own head
-    content[content.rindex(b"PK\x01\x02") + 8] |= 1  # and in the directory
+    content[6] |= 1  # the flag in the local header
+    content[content.rindex(b"PK\x01\x02") + 8] |= 1  # and in the central directory
     code, found = fault_of(read, file("a.npz", bytes(content)))
     assert code == "damaged-file"
     assert str(found).endswith(" is encrypted, password required for extraction")
 
 
-def test_pickled_array_in_archive_raises_without_running_code(
-    refused: Refused, file: File, trap: object
-) -> None:
+def test_pickled_array_in_archive_raises_without_running_code(refused: Refused, file: File, trap: object) -> None:
     objects = npz(x=npy(np.array([trap], object)), y=npy(np.zeros(2)))
     assert refused(read, file("a.npz", objects)) == "pickle at a.npz, array x"
     assert refused(read, file("b.npz", pickle.dumps(trap))) == "pickle at b.npz, the file"
@@ -265,7 +259,7 @@ def test_too_large_archive_raises_before_unpacking(
 
 
 def test_archive_larger_than_declared_raises(refused: Refused, file: File) -> None:
-    """The declared size is what may be inflated: a lie about it ends the reading there."""
+    """Reading ends at the declared size, so a wrong size cannot bypass the limit."""
     content = bytearray(npz(x=header((10**6,)) + bytes(8 * 10**6)))
     place = content.rindex(b"PK\x01\x02") + 24
     content[place : place + 4] = (1000).to_bytes(4, "little")
@@ -296,6 +290,6 @@ def test_damaged_file_is_read_or_raises_data_error(scratch: Path, kind: Any, dat
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     path = scratch / f"damaged.{kind}"
     path.write_bytes(content[: data.draw(st.integers(1, len(content)))])
-    # zipfile warns of names that stand twice.
+    # zipfile warns about duplicate names.
     with warnings.catch_warnings(action="ignore", category=UserWarning), suppress(DataError):
         read_npy(path) if kind == "npy" else read_first(path)

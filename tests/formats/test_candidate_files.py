@@ -1,4 +1,4 @@
-"""Candidates as tables: what is written is read again, and what cannot be is refused in whole sentences."""
+"""Tables of candidates: round trips, columns, and errors."""
 
 import json
 from dataclasses import replace
@@ -20,7 +20,7 @@ from tests.helpers import fault_of
 NAMED = Classes(3, names=("cat", "dog", "cup"))
 
 
-def listed(candidates: Candidates) -> list[tuple[Any, ...]]:
+def rows_of(candidates: Candidates) -> list[tuple[Any, ...]]:
     questions = candidates.questions
     return [
         (
@@ -36,7 +36,7 @@ def listed(candidates: Candidates) -> list[tuple[Any, ...]]:
     ]
 
 
-def drawn(seed: int, classes: Classes) -> Candidates:
+def draw_candidates(seed: int, classes: Classes) -> Candidates:
     rng = np.random.default_rng(seed)
     images = ["b.png", "a.png", "ü, 1.png"]
     rows = np.array(
@@ -60,13 +60,13 @@ def test_written_file_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, seed: int, suffix: str, by_name: bool
 ) -> None:
     classes = NAMED if by_name else Classes()
-    path, candidates = tmp_path_factory.mktemp("p") / f"candidates{suffix}", drawn(seed, classes)
+    path, candidates = tmp_path_factory.mktemp("p") / f"candidates{suffix}", draw_candidates(seed, classes)
     write_candidates(path, candidates)
     again = read_candidates(path, classes)
-    assert listed(again) == sorted(listed(candidates), key=lambda row: row[0])
+    assert rows_of(again) == sorted(rows_of(candidates), key=lambda row: row[0])
     assert again.sources == candidates.sources
     write_candidates(path.with_stem("again"), again)
-    assert listed(read_candidates(path.with_stem("again"), classes)) == listed(again)
+    assert rows_of(read_candidates(path.with_stem("again"), classes)) == rows_of(again)
 
 
 def test_columns_are_as_documented(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_columns_are_as_documented(tmp_path: Path) -> None:
 
 def test_ranks_and_probabilities_are_optional(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text("class,source,image\n1,vit,b.png\n0,vit,a.png\n1,original,b.png\n0,vit,b.png\n")
-    assert listed(read_candidates(tmp_path / "p.csv")) == [
+    assert rows_of(read_candidates(tmp_path / "p.csv")) == [
         ("a.png", "0", "vit", 0, None),
         ("b.png", "0", "vit", 0, None),
         ("b.png", "1", "original", 0, None),

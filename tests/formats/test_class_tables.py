@@ -1,4 +1,4 @@
-"""Lists of classes; tables of collapsed classes and of groups, by id, wnid or name; and the table of ImageNet."""
+"""Class lists, and tables of collapsed classes, groups and hierarchies, by id, wnid or name."""
 
 import csv
 import json
@@ -38,7 +38,7 @@ def test_classes_are_read_by_id_wnid_or_name(file: File) -> None:
 )
 def test_groups_are_read_from_every_format(file: File, name: str, content: str) -> None:
     assert read_groups(file(name, content), KITCHEN) == {0: "drink", 1: "drink", 2: "cook"}
-    assert read_groups(file("b.csv", "class,group\n2,007\n"), Classes()) == {2: "007"}  # of some classes
+    assert read_groups(file("b.csv", "class,group\n2,007\n"), Classes()) == {2: "007"}
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_imagenet_collapsed_pairs_have_reason_source_and_wnids(real_file: RealFi
     assert all(0 <= class_id < 1000 for pair in pairs for class_id in pair)
 
 
-# Names that differ in more than capitals, and of which not all are wnids.
+# Names that differ by more than case; none of them is a wnid.
 NAMES = st.lists(
     st.text("abcxyz 09ä;", min_size=1).filter(lambda text: text == text.strip()),
     min_size=1,
@@ -96,9 +96,7 @@ def test_each_line_is_a_class(scratch: Path, names: list[str]) -> None:
 
 
 @given(names=NAMES, order=st.randoms(use_true_random=False))
-def test_ids_of_a_table_set_the_order_of_classes(
-    scratch: Path, names: list[str], order: Any
-) -> None:
+def test_ids_of_a_table_set_the_order_of_classes(scratch: Path, names: list[str], order: Any) -> None:
     rows = [{"id": class_id, "name": name, "definition": "any"} for class_id, name in enumerate(names)]
     order.shuffle(rows)
     (scratch / "classes.jsonl").write_text("\n".join(map(json.dumps, rows)))
@@ -147,9 +145,7 @@ def test_words_give_names_to_wnids(file: File) -> None:
         ("a.csv", "name,wnid\ncup,0\nmug,5\n", "number-as-name at a.csv"),
     ],
 )
-def test_invalid_class_list_raises(
-    refused: Refused, file: File, name: str, content: str, expected: str
-) -> None:
+def test_invalid_class_list_raises(refused: Refused, file: File, name: str, content: str, expected: str) -> None:
     assert refused(read_class_file, file(name, content)) == expected
 
 
@@ -165,7 +161,9 @@ def test_hierarchy_is_read_by_name_wnid_or_id(file: File) -> None:
 
 def test_ignored_parents_are_counted(file: File) -> None:
     path = file("h.csv", "child,parent\ncup,vessel\ncup,prize\npot,vessel\npot,drug\n")
-    with pytest.warns(ReassessWarning, match=r"h\.csv: 2 further parents left out: the first of a child counts$"):
+    with pytest.warns(
+        ReassessWarning, match=r"h\.csv: 2 further parents ignored: only the first parent of a child counts$"
+    ):
         assert read_hierarchy(path, KITCHEN).path(0) == ("vessel", "cup")
 
 
@@ -183,7 +181,7 @@ def test_invalid_hierarchy_raises(refused: Refused, file: File, text: str, expec
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
 def test_classes_survive_round_trip(suffix: str, tmp_path: Path) -> None:
-    """With wnids, two may share names."""
+    """Classes with wnids may share names."""
     classes = Classes(
         4,
         wnids=("n01440764", "n01443537", "n00000001", "n00000002"),

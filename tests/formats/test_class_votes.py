@@ -1,4 +1,4 @@
-"""Votes for one class an image, with raters and as counts without: what is read, written and refused."""
+"""Votes for one class per image, with raters or as counts: round trips and errors."""
 
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ def table(folder: Path, text: str, name: str = "v.csv") -> Path:
 
 
 def counts_of(votes: Votes) -> dict[tuple[str, Any], int]:
-    """How often each class was chosen for each image."""
+    """Count the votes per image and class."""
     return {
         (image, answer): count
         for image, row in zip(votes.images, votes.counts().tolist(), strict=True)
@@ -111,22 +111,22 @@ def test_headings_are_ids_or_class_names(tmp_path: Path) -> None:
     assert (listed.class_ids.tolist(), listed.counts().tolist()) == ([0, 2], [[5, 1]])
 
 
-DOUBTFUL = "v.csv: no list of classes says what is a class, and each of these columns is taken for one: "
+UNCONFIRMED = "v.csv: without a class list, each of these columns counts as a class: "
 
 
 @pytest.mark.parametrize(
-    ("text", "doubtful", "answers"),
+    ("text", "columns", "answers"),
     [
         ("image,dog,cat\na,1,2\n", "dog, cat", ("cat", "dog")),
         ("image,class,dog,cat,width\na,cat,1,2,32\nb,dog,3,0,32\n", "width", ("cat", "dog", "width")),
     ],
 )
 def test_unconfirmed_columns_count_as_classes_with_warning(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, doubtful: str, answers: tuple[str, ...]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, columns: str, answers: tuple[str, ...]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     table(Path(), text)
-    with warned(DOUBTFUL + doubtful):
+    with warned(UNCONFIRMED + columns):
         votes = read_vote_file("v.csv")
     assert votes.answers == answers
 
@@ -168,7 +168,7 @@ def test_answer_missing_from_class_list_raises(refused: Refused, tmp_path: Path)
     assert refused(read_vote_file, path, answers=("cat",), classes=LISTED) == "unknown-name at v.csv"
 
 
-# --- there and back -------------------------------------------------------------------------------------------------
+# --- round trips ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
@@ -214,7 +214,7 @@ def test_counts_of_cifar_10_equal_published_counts(real_file: RealFile) -> None:
 
 @pytest.mark.parametrize("heading", ["image,class,cat,dog,count", "image,cat,dog,count"])
 def test_column_count_next_to_other_numbers_raises(refused: Refused, tmp_path: Path, heading: str) -> None:
-    """It may hold the total of the others: then cat would have the counts of all."""
+    """The column may be the total of the others, which would then count as votes for cat."""
     path = tmp_path / "c.csv"
     path.write_text(f"{heading}\na,{'cat,' if 'class' in heading else ''}3,17,20\n")
     for classes in (None, Classes.from_texts(["cat", "dog"])):
@@ -238,6 +238,8 @@ def test_yes_and_no_may_be_classes_of_a_class_list(refused: Refused, tmp_path: P
 
 
 @pytest.mark.parametrize("classes", [None, Classes(2, names=("cat", "dog"))])
-def test_classes_as_answers_raise_with_answers_of_questions(classes: Classes | None, refused: Refused, file: File) -> None:
+def test_classes_as_answers_raise_with_answers_of_questions(
+    classes: Classes | None, refused: Refused, file: File
+) -> None:
     table, answers = file("golden.csv", "image,rater,answer\na,ann,cat\n"), ("no", "maybe", "yes")
     assert refused(read_vote_file, table, answers=answers, classes=classes) == "not-on-questions at golden.csv"

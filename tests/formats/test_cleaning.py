@@ -1,4 +1,4 @@
-"""The list of kept images and the table of details."""
+"""Clean lists, details of cleaning, and matrices of label errors."""
 
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def test_name_with_line_break_raises(refused_text: Refused, tmp_path: Path) -> N
     path = tmp_path / "clean.txt"
     assert refused_text(write_clean_list, path, cleaning(images=("a.png", "b.png", "c\nd.png"))) == (
         "image name contains a line break\n  where:   DIR/clean.txt, row 1\n  found:   'c\\nd.png'\n"
-        "  fix:     rename it: a list has lines"
+        "  fix:     rename the image: a list has one name per line"
     )
     assert not path.exists()
 

@@ -1,4 +1,4 @@
-"""Tables of duplicates: what is written is read again, and what is no such table is refused."""
+"""Tables of duplicates: round trips, columns, and errors."""
 
 from pathlib import Path
 

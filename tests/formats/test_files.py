@@ -1,4 +1,4 @@
-"""Files as such: what cannot be read or written is said, and a failed write loses nothing."""
+"""Checks of input and output files, and atomic writing."""
 
 import errno
 import gzip
@@ -28,28 +28,26 @@ from tests.helpers import File, Refused, fault_of
         ("empty.csv.gz", "empty-file at empty.csv.gz"),
     ],
 )
-def test_unreadable_input_raises(
-    refused: Refused, file: File, tmp_path: Path, name: str, expected: str
-) -> None:
+def test_unreadable_input_raises(refused: Refused, file: File, tmp_path: Path, name: str, expected: str) -> None:
     (tmp_path / "folder").mkdir()
     file("empty.csv.gz", "")
     assert refused(check_input, tmp_path / name) == expected
 
 
-@pytest.mark.skipif(not hasattr(os, "SEEK_HOLE"), reason="the system does not tell where a file has a hole")
+@pytest.mark.skipif(not hasattr(os, "SEEK_HOLE"), reason="the system cannot find holes in a file")
 @pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "json", "txt", "toml"])
 def test_text_file_with_a_hole_raises(refused_text: Refused, file: File, suffix: str) -> None:
     path = file(f"a.{suffix}", "image\na.png\n")
     os.truncate(path, 1 << 40)
-    what, where, found, _ = refused_text(check_input, path).split("\n")
-    assert (what, where) == ("part of the file was never written", f"  where:   DIR/a.{suffix}")
+    text, where, found, _ = refused_text(check_input, path).split("\n")
+    assert (text, where) == ("part of the file was never written", f"  where:   DIR/a.{suffix}")
     assert re.fullmatch(r"  found:   a hole from byte [0-9,]+ on, in 1,099,511,627,776 bytes", found)
 
 
 def test_compressed_text_error_suggests_unpacking(refused_text: Refused, file: File) -> None:
     assert refused_text(read_lines, file("a.jsonl", gzip.compress(b"{}"))) == (
         "file is not UTF-8 text\n  where:   DIR/a.jsonl\n  found:   the byte 0x8b\n"
-        "  fix:     it looks like a gz file: if it is one, unpack it"
+        "  fix:     if this is a gz file, unpack it"
     )
 
 
@@ -97,7 +95,7 @@ def test_missing_permission_raises(
 ) -> None:
     path = file("a.csv", "x")
     check(path)
-    monkeypatch.setattr(os, "access", lambda _, given: given != mode)
+    monkeypatch.setattr(os, "access", lambda _, checked: checked != mode)
     assert refused_text(check, path) == expected
 
 
@@ -153,9 +151,7 @@ def test_unknown_suffix_is_named(refused_text: Refused, tmp_path: Path, name: st
         ),
     ],
 )
-def test_unwritable_output_raises(
-    refused_text: Refused, file: File, tmp_path: Path, name: str, expected: str
-) -> None:
+def test_unwritable_output_raises(refused_text: Refused, file: File, tmp_path: Path, name: str, expected: str) -> None:
     (tmp_path / "folder").mkdir()
     file("old.csv", "old")
     assert refused_text(check_output, tmp_path / name) == expected
@@ -209,7 +205,7 @@ def test_full_disk_raises_and_keeps_old_file(
 
 
 def test_output_error_of_another_file_is_unchanged(refused_text: Refused, tmp_path: Path) -> None:
-    assert refused_text(fail, tmp_path / "new.csv", OutputError("code", "the other")) == "the other"
+    assert refused_text(fail, tmp_path / "new.csv", OutputError("code", "another file")) == "another file"
 
 
 # --- several processes, several outputs ------------------------------------------------------------------------------
@@ -217,7 +213,7 @@ def test_output_error_of_another_file_is_unchanged(refused_text: Refused, tmp_pa
 
 @pytest.fixture(params=["links", "no links"])
 def links(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file system with hard links, and one without."""
+    """A file system with hard links, or without."""
     if request.param == "no links":
 
         def refuse(*_: Any) -> None:
@@ -226,20 +222,18 @@ def links(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setattr(Path, "hardlink_to", refuse)
 
 
-def write_while_another_does(path: Path, **options: Any) -> None:
+def write_during_another_write(path: Path, **options: Any) -> None:
     with writing(path, **options) as temporary:
         temporary.write_text("mine")
         path.write_text("theirs")
 
 
-def test_file_of_another_process_is_kept_without_force(
-    refused_text: Refused, tmp_path: Path, links: None
-) -> None:
-    assert refused_text(write_while_another_does, tmp_path / "a.csv") == (
+def test_file_of_another_process_is_kept_without_force(refused_text: Refused, tmp_path: Path, links: None) -> None:
+    assert refused_text(write_during_another_write, tmp_path / "a.csv") == (
         "output file exists\n  where:   DIR/a.csv\n  fix:     choose another name, or force=True"
     )
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.csv": "theirs"}
-    write_while_another_does(tmp_path / "b.csv", force=True)
+    write_during_another_write(tmp_path / "b.csv", force=True)
     assert (tmp_path / "b.csv").read_text() == "mine"
 
 
@@ -278,16 +272,14 @@ def write_both(first: Path, second: Path, error: Exception | None = None, **opti
             raise error
 
 
-def test_atomic_block_moves_all_files_or_none(
-    refused: Refused, file: File, tmp_path: Path
-) -> None:
+def test_atomic_block_moves_all_files_or_none(refused: Refused, file: File, tmp_path: Path) -> None:
     old = file("a.csv", "old")
     with pytest.raises(KeyError):
         write_both(old, tmp_path / "b.csv", KeyError("x"), force=True)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.csv": "old"}
     write_both(old, tmp_path / "b.csv", force=True)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.csv": "new", "b.csv": "new"}
-    write(tmp_path / "c.csv", "new")  # no longer together with anything
+    write(tmp_path / "c.csv", "new")  # outside the block
     assert (tmp_path / "c.csv").read_text() == "new"
 
 
@@ -305,9 +297,9 @@ def test_temporary_files_of_the_same_mark_are_removed_at_once(tmp_path: Path) ->
     with write_atomically(mark="m1"):
         write(tmp_path / "a.csv", "new")
         write(tmp_path / "b.csv", "new")
-        there = [path.name for path in tmp_path.glob(".reassess-m1-*")]
-        assert len(there) == 2
-        assert ".reassess-m1-old.csv" not in there
+        temporary = [path.name for path in tmp_path.glob(".reassess-m1-*")]
+        assert len(temporary) == 2
+        assert ".reassess-m1-old.csv" not in temporary
     assert {path.name for path in tmp_path.iterdir()} == {
         *(".reassess-m2-old.csv", ".reassess-old.csv", "a.csv", "b.csv")
     }

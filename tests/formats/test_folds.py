@@ -1,4 +1,4 @@
-"""Folds as tables: what is written is read again, and what are no folds is refused in whole sentences."""
+"""Tables of folds: round trips, columns, and errors."""
 
 from pathlib import Path
 

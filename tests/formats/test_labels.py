@@ -1,4 +1,4 @@
-"""Label sets and original labels as files: the three states of an image survive every format."""
+"""Files of label sets and original labels: round trips and errors."""
 
 import json
 import warnings
@@ -19,8 +19,12 @@ from reassess.text import composed
 from tests.helpers import File, RealFile, Refused, labels_of, warned
 
 SUFFIXES = (".json", ".csv", ".tsv", ".jsonl", ".parquet")
-odd = st.sampled_from(["00012.png", "a b, c.png", 'say "hi".png', "it's.png", "#1;\t.png", "null", "1.0", "é/日本.png"])
-names = odd | st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=10).map(composed)
+odd_names = st.sampled_from(
+    ["00012.png", "a b, c.png", 'say "hi".png', "it's.png", "#1;\t.png", "null", "1.0", "é/日本.png"]
+)
+names = odd_names | st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=10).map(
+    composed
+)
 sets = st.dictionaries(names, st.sets(st.integers(0, 2**31 - 1), max_size=4), min_size=1, max_size=8)
 
 
@@ -29,13 +33,13 @@ sets = st.dictionaries(names, st.sets(st.integers(0, 2**31 - 1), max_size=4), mi
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @given(sets)
-def test_empty_sets_and_unrated_images_survive_round_trip(scratch: Path, suffix: Any, given: Any) -> None:
+def test_empty_sets_and_unrated_images_survive_round_trip(scratch: Path, suffix: Any, expected: Any) -> None:
     path = scratch / f"labels{suffix}"
-    write_labels(path, labels_of(given), force=True)
+    write_labels(path, labels_of(expected), force=True)
     labels = read_label_file(path)
-    assert labels.sets() == given
-    assert labels.images == tuple(given)  # in the order written
-    assert labels["never rated"] == (tuple(sorted(given["never rated"])) if "never rated" in given else None)
+    assert labels.sets() == expected
+    assert labels.images == tuple(expected)  # in the order of writing
+    assert labels["unrated"] == (tuple(sorted(expected["unrated"])) if "unrated" in expected else None)
 
 
 def test_true_and_false_are_class_names(file: File) -> None:
@@ -44,20 +48,20 @@ def test_true_and_false_are_class_names(file: File) -> None:
 
 
 words = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=6)
-called = st.sampled_from(["dog", "dog, hound", "Dog", " dog", 'a "b"', "null", "n01440764", "true", "1.5"]) | words
+class_names = st.sampled_from(["dog", "dog, hound", "Dog", " dog", 'a "b"', "null", "n01440764", "true", "1.5"]) | words
 wnids = st.integers(0, 9).map("n0144076{}".format)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @given(st.data())
 def test_classes_named_only_in_the_file_survive_round_trip(scratch: Path, suffix: Any, data: Any) -> None:
-    """By wnid or by name, but for blanks around it and form of Unicode; class ids alone would say nothing."""
-    kind = data.draw(st.sampled_from([called, wnids]))
-    given = data.draw(st.dictionaries(names, st.sets(kind, max_size=4), min_size=1, max_size=6))
-    (scratch / "given.json").write_text(json.dumps({name: list(texts) for name, texts in given.items()}))
+    """Wnids and names survive, except for blanks around them and their form of Unicode."""
+    kind = data.draw(st.sampled_from([class_names, wnids]))
+    expected = data.draw(st.dictionaries(names, st.sets(kind, max_size=4), min_size=1, max_size=6))
+    (scratch / "first.json").write_text(json.dumps({name: list(texts) for name, texts in expected.items()}))
     try:
-        with warnings.catch_warnings(action="ignore"):  # of names that differ only in capitals
-            labels = read_label_file(scratch / "given.json")
+        with warnings.catch_warnings(action="ignore"):  # about names that differ only in case
+            labels = read_label_file(scratch / "first.json")
     except DataError:  # numbers among the names
         return
     path = scratch / f"labels{suffix}"
@@ -69,7 +73,7 @@ def test_classes_named_only_in_the_file_survive_round_trip(scratch: Path, suffix
     if labels.indices.size and labels.classes != Classes():
         texts = result.classes.wnids or result.classes.names
         assert {name: {texts[i] for i in ids} for name, ids in result.sets().items()} == {
-            name: {composed(text.strip()) for text in its} for name, its in given.items()
+            name: {composed(text.strip()) for text in texts} for name, texts in expected.items()
         }
 
 
@@ -89,24 +93,24 @@ NUMBER_LIKE = st.text("019.+-eE_ ", min_size=1, max_size=4) | st.sampled_from(
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @given(
     names=st.lists(NUMBER_LIKE, min_size=1, max_size=4, unique_by=lambda name: name.strip().casefold()),
-    ranked=st.booleans(),
+    has_local_ids=st.booleans(),
 )
 def test_number_like_class_names_survive_round_trip(
-    scratch: Path, suffix: Any, names: list[str], ranked: bool
+    scratch: Path, suffix: Any, names: list[str], has_local_ids: bool
 ) -> None:
-    """Also of a file in which one class stands alone, so that all of its column looks alike."""
+    """Each file has only one class, so that its column could be read as numbers."""
     assume(all(name.strip() for name in names))
     try:
-        classes = Classes.from_texts(names) if ranked else Classes(len(names), names=tuple(names))
+        classes = Classes.from_texts(names) if has_local_ids else Classes(len(names), names=tuple(names))
     except DataError:
         return
     for class_id in range(len(names)):
         labels = labels_of({"a": {class_id}, "b": set()}, classes)
         write_labels(scratch / f"labels{suffix}", labels, force=True)
         assert read_label_file(scratch / f"labels{suffix}", classes=classes).sets() == labels.sets()
-        if ranked:
-            alone = read_label_file(scratch / f"labels{suffix}")
-            assert alone.classes.names == (classes.names[class_id],)
+        if has_local_ids:
+            result = read_label_file(scratch / f"labels{suffix}")
+            assert result.classes.names == (classes.names[class_id],)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -146,7 +150,7 @@ def test_all_validation_images_are_written_as_list_in_validation_order(tmp_path:
     assert (type(document), len(document)) == (dict, 49_999)
 
 
-# --- what is read ---------------------------------------------------------------------------------------------------
+# --- reading --------------------------------------------------------------------------------------------------------
 
 
 def test_null_is_an_unrated_image(file: File) -> None:
@@ -191,7 +195,7 @@ def test_wnids_are_numbered_in_sorted_order(file: File) -> None:
     assert labels.sets() == {"a": frozenset({0, 2}), "b": frozenset({0, 1})}
 
 
-# --- what is refused ------------------------------------------------------------------------------------------------
+# --- errors ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -226,9 +230,7 @@ def test_wnids_are_numbered_in_sorted_order(file: File) -> None:
         ("a.csv", "image,class\na,cat\na,dog\na,dog\n", "duplicate-class at a.csv, image a"),
     ],
 )
-def test_file_without_label_sets_raises(
-    refused: Refused, file: File, name: str, content: Any, expected: Any
-) -> None:
+def test_file_without_label_sets_raises(refused: Refused, file: File, name: str, content: Any, expected: Any) -> None:
     assert refused(read_label_file, file(name, content)) == expected
 
 
@@ -243,9 +245,7 @@ def test_file_without_label_sets_raises(
         ("a.csv", "image,class\na, 1\nb,\nc, 3\nc,1\n"),
     ],
 )
-def test_numbers_are_ids_in_any_notation(
-    file: File, name: str, content: str, classes: Classes | None
-) -> None:
+def test_numbers_are_ids_in_any_notation(file: File, name: str, content: str, classes: Classes | None) -> None:
     labels = read_label_file(file(name, content), classes=classes)
     assert labels.sets() == {"a": frozenset({1}), "b": frozenset(), "c": frozenset({1, 3})}
 
@@ -325,7 +325,7 @@ def test_file_without_original_labels_raises(
     ],
 )
 def test_votes_scores_and_counts_are_not_read_as_labels(refused: Refused, file: File, content: str) -> None:
-    """Else every class that anyone was asked about would be valid, or the original label would be judged by."""
+    """Otherwise all rejected classes would be valid, or the original label would be the label set."""
     path = file("c.csv", content)
     code = "wrong-row at c.csv, line 2" if "answer" in content else "not-labels at c.csv"
     assert refused(read_label_file, path) == code

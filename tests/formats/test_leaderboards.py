@@ -1,4 +1,4 @@
-"""Leaderboards as files: tables, two joined tables, documents of evaluations; each error in one message."""
+"""Leaderboard files: tables, timm's two tables, and JSON evaluations."""
 
 import json
 from pathlib import Path
@@ -18,12 +18,12 @@ ORIGINAL = (
 REAL = "model,img_size,top1,top1_diff\nb,224,84.6,+5.100\na,224,82.9,+6.800\nd,224,60.0,-1.0\na,288,83.5,+6.500\n"
 
 
-def evaluation(file: Any = "m.npz", real: Any = (80, 100), original: Any = (75, 110), **other: Any) -> Any:
+def evaluation(file: Any = "m.npz", real: Any = (80, 100), original: Any = (75, 110), **options: Any) -> Any:
     def part(counts: Any) -> Any:
         hits, n = counts
         return {"1": {"hits": hits, "n": n, "accuracy": hits / n if n else None}}
 
-    return {"file": file, "real": part(real), "original": part(original) if original else None, **other}
+    return {"file": file, "real": part(real), "original": part(original) if original else None, **options}
 
 
 def document(*results: Any, schema: Any = "reassess/evaluate", version: Any = 1) -> str:
@@ -52,9 +52,7 @@ def test_image_size_and_parameters_are_read(file: File) -> None:
 
 
 @pytest.mark.parametrize("swapped", [False, True])
-def test_two_tables_are_joined_in_any_order(
-    file: File, swapped: bool
-) -> None:
+def test_two_tables_are_joined_in_any_order(file: File, swapped: bool) -> None:
     paths = [file("original.csv", ORIGINAL), file("real.csv", REAL)]
     board = read_leaderboard(*paths[:: -1 if swapped else 1])
     assert board.entries == (
@@ -123,8 +121,8 @@ def test_files_of_all_kinds_are_combined(file: File) -> None:
     ],
 )
 def test_file_without_leaderboard_raises(name: str, content: str, code: str, file: File, refused: Refused) -> None:
-    others = [file("r.csv", REAL)] if name == "o.csv" else []
-    assert refused(read_leaderboard, file(name, content), *others) == code
+    real_table = [file("r.csv", REAL)] if name == "o.csv" else []
+    assert refused(read_leaderboard, file(name, content), *real_table) == code
 
 
 @pytest.mark.parametrize(
@@ -133,7 +131,7 @@ def test_file_without_leaderboard_raises(name: str, content: str, code: str, fil
         (
             {"m.csv": "model,original,real\na,0.761,0.829\nb,0.795,0.846\n"},
             "out-of-range at m.csv, column original",
-            "none above 0.795",
+            "at most 0.795",
         ),
         ({"m.csv": WHOLE + "a,70,71\n"}, "duplicate-name at m.csv, line 4", "a, as in DIR/m.csv, line 2"),
         (

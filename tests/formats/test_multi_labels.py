@@ -1,4 +1,4 @@
-"""Label sets with what is valid, unclear and wrong are read from JSON and tables."""
+"""Reviews with valid, unclear and wrong classes, in JSON and tables."""
 
 import json
 import warnings
@@ -33,7 +33,7 @@ JSONL = "".join(
     f'{{"image": "{image}", "class": {class_id or "null"}, "answer": "{answer}"}}\n'
     for image, class_id, answer in (line.split(",") for line in CSV.splitlines()[1:])
 )
-# The form in which the 20,000 reviewed images of ImageNet were published.
+# The format of the 20,000 reviewed images of ImageNet.
 PUBLISHED = """\
 id,category,original_label,proposed_labels,manually_validated,unclear_multi_labels,wrong_multi_labels,is_problematic
 a.png,M,3,"3, 7",True,4,0,False
@@ -80,7 +80,9 @@ def test_duplicate_class_counts_as_valid_before_unclear_before_wrong(
     long = [(image, i, kind) for image, review in reviews.items() for kind, ids in review.items() for i in ids]
     lines = [f"{image},{i},{kind}" for image, i, kind in long]
     rows.write_text("\n".join(["image,class,answer", *lines, *(f"{image},,problematic" for image in reviews)]) + "\n")
-    repeated = [image for image, review in reviews.items() if any(len(ids) > len(set(ids)) for ids in review.values())]
+    duplicated = [
+        image for image, review in reviews.items() if any(len(ids) > len(set(ids)) for ids in review.values())
+    ]
     in_two = [
         image
         for image, review in reviews.items()
@@ -95,8 +97,8 @@ def test_duplicate_class_counts_as_valid_before_unclear_before_wrong(
             parts = found.valid[image], found.unclear[image], found.wrong[image]
             assert tuple(map(set, parts)) == (valid, unclear - valid, wrong - valid - unclear)
         texts = [str(entry.message) for entry in caught if entry.category is ReassessWarning]
-        counts = [len(images) for images in (in_two, repeated) if images]
-        assert [int(text.split(": on ")[1].split()[0]) for text in texts] == counts
+        counts = [len(images) for images in (in_two, duplicated) if images]
+        assert [int(text.split(" image")[0].split("(")[-1]) for text in texts] == counts
 
 
 def test_warning_counts_classes_in_two_lists(file: File) -> None:
@@ -108,7 +110,7 @@ def test_warning_counts_classes_in_two_lists(file: File) -> None:
     assert [str(entry.message) for entry in caught] == [
         f"{path}: a class is in two lists; the first of valid, unclear and wrong counts (2 images): "
         "a (3: valid, wrong), b (1: valid, unclear, wrong)",
-        f"{path}: on 1 image a class stands twice in one list, and counts once: b (1)",
+        f"{path}: a class is listed twice in one list, and counts once (1 image): b (1)",
     ]
     assert repr(found) == "MultiLabels(3 images, 4 valid labels, 0 unclear, 0 wrong, 0 problematic images)"
 
@@ -175,7 +177,5 @@ def test_wnids_on_validation_images_are_classes_of_imagenet(needs: Needs, file: 
         ("a.csv", "image,class,answer\na,1,\n", "missing-value at a.csv, line 2, column answer"),
     ],
 )
-def test_invalid_reviews_raise(
-    refused: Refused, file: File, name: str, content: str, expected: str
-) -> None:
+def test_invalid_reviews_raise(refused: Refused, file: File, name: str, content: str, expected: str) -> None:
     assert refused(read_label_file, file(name, content)) == expected

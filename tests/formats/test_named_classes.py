@@ -1,4 +1,4 @@
-"""Predictions for labels that name their classes: ids mean nothing, and names decide."""
+"""Predictions for classes that are known only by the names in the labels: ids have no meaning."""
 
 import json
 from pathlib import Path
@@ -32,8 +32,8 @@ def test_array_of_ids_raises(refused_text: Refused, tmp_path: Path, ids: list[in
         "the classes are numbered, and only their names are known\n  where:   DIR/p.npy\n"
         f"  found:   bowl, cup and 1 more, and ids\n  fix:     {NAME_OUTPUTS}; or name the classes; or {GIVE_CLASSES}"
     )
-    listed = {"outputs": ["0", "1", "2"]}  # by number, which says nothing
-    assert code_of(read_predictions, tmp_path / "p.npy", NAMED, **listed) == "unknown-class"
+    numbered = {"outputs": ["0", "1", "2"]}  # numbers do not name the outputs either
+    assert code_of(read_predictions, tmp_path / "p.npy", NAMED, **numbered) == "unknown-class"
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_columns_of_ids_raise(refused: Refused, file: File, content: str, column
 def test_ids_are_read_with_list_of_outputs(file: File, tmp_path: Path) -> None:
     outputs = ["mug", "saucer", "bowl", "cup"]
     np.save(tmp_path / "p.npy", np.array([[0, 1], [2, 3]]))
-    with pytest.warns(ReassessWarning, match="1 prediction by 1 name that no class has, left out: saucer"):
+    with pytest.warns(ReassessWarning, match="1 prediction by 1 name that no class has, dropped: saucer"):
         predictions = read_predictions(tmp_path / "p.npy", NAMED, outputs=outputs)
     assert predictions.class_ids.tolist() == [[2, -1], [0, 1]]
     table = file("p.csv", "image,prediction\na,0\nb,3\n")
@@ -77,10 +77,10 @@ def test_columns_of_names_are_preferred_to_ids(file: File, content: str) -> None
 
 
 def test_predictions_without_known_name_raise(refused: Refused, file: File) -> None:
-    one = file("p.csv", "image,prediction\na,saucer\nb,jar\n")
-    assert refused(read_predictions, one, NAMED) == "unknown-class at p.csv, column prediction"
-    two = file("p.csv", "image,prediction_1,prediction_2\na,saucer,jar\n")
-    assert refused(read_predictions, two, NAMED) == "unknown-class at p.csv, column prediction_1 to prediction_2"
+    top1 = file("p.csv", "image,prediction\na,saucer\nb,jar\n")
+    assert refused(read_predictions, top1, NAMED) == "unknown-class at p.csv, column prediction"
+    top2 = file("p.csv", "image,prediction_1,prediction_2\na,saucer,jar\n")
+    assert refused(read_predictions, top2, NAMED) == "unknown-class at p.csv, column prediction_1 to prediction_2"
 
 
 # --- scores ---------------------------------------------------------------------------------------------------------
@@ -95,11 +95,11 @@ def test_one_output_per_class_is_read_in_sorted_order(file: File, tmp_path: Path
         predictions = read_predictions(file("p.csv", f"image,{headings}\na,.1,.2,.7\n"), NAMED)
         assert predictions.best(1)[0].tolist() == [[2]]
         assert predictions.detected == (
-            f"csv: images named by column image; scores, one column a class, 3 classes{SORTED}"
+            f"csv, image names from 'image', scores from a column per class, 3 classes{SORTED}"
         )
     pl.DataFrame({"image": ["a"], "prob": [[0.1, 0.2, 0.7]]}).write_parquet(tmp_path / "p.parquet")
     predictions = read_predictions(tmp_path / "p.parquet", NAMED)
-    assert predictions.detected.endswith(f"scores of 3 outputs, column prob{SORTED}")
+    assert predictions.detected.endswith(f"scores of 3 outputs from 'prob'{SORTED}")
 
 
 @pytest.mark.parametrize("outputs", [2, 4])
@@ -115,8 +115,8 @@ def test_score_columns_with_names_may_have_any_order(file: File) -> None:
     predictions = read_predictions(file("p.csv", "image,mug,saucer,bowl\na,.1,.3,.3\n"), NAMED)
     assert predictions.best(2)[0].tolist() == [[0, 2]]
     assert predictions.detected == (
-        "csv: images named by column image; scores, one column a class, 2 classes; "
-        "1 columns left out (no such class): saucer"
+        "csv, image names from 'image', scores from a column per class, 2 classes; "
+        "1 column ignored (unknown class): saucer"
     )
 
 
@@ -124,6 +124,6 @@ def test_ignored_column_with_highest_score_warns(file: File) -> None:
     path = file("p.csv", ",image,mug,saucer,bowl,jar,split\n5,a,.1,.9,.3,.0,val\n6,b,.1,.2,.3,.0,val\n")
     text = "a column that is not a class has the highest score in 1 of 2 rows"
     for unknown_class in ("wrong", "drop"):
-        with warned(f"{path}: {text}, and is dropped: saucer"):
+        with warned(f"{path}: {text}, and is ignored: saucer"):
             predictions = read_predictions(path, NAMED, unknown_class=unknown_class)
         assert predictions.best(2)[0].tolist() == [[0, 2], [0, 2]]

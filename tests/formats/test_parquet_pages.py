@@ -1,4 +1,4 @@
-"""Damaged Parquet files on which polars would end the process."""
+"""Damaged Parquet files that would make polars abort the process."""
 
 import time
 from pathlib import Path
@@ -11,10 +11,10 @@ from reassess.formats.tables import read_table
 from tests.helpers import RealFile, message
 
 TABLE = pl.DataFrame({"text": ["a", None, "b"] * 30, "number": [0.5, None, 1.0] * 30})
-HEAD = b"\x2c\x15\xb4\x01\x15"  # of a page of 90 values: 180, since the lowest bit is the sign
+HEADER = b"\x2c\x15\xb4\x01\x15"  # of a page of 90 values, stored as 180: the lowest bit is the sign
 
 
-def unreadable(path: Path, found: str) -> str:
+def unreadable_message(path: Path, found: str) -> str:
     return f"table cannot be read\n  where:   {path}\n  found:   {found}\n  fix:     get or write the file again"
 
 
@@ -23,16 +23,16 @@ def test_page_with_negative_size_raises(tmp_path: Path, page: int) -> None:
     path = tmp_path / "a.parquet"
     TABLE.write_parquet(path, compression="uncompressed")
     content = path.read_bytes()
-    parts = content.split(HEAD)
+    parts = content.split(HEADER)
     assert len(parts) == 3
-    at = content.index(HEAD) if page == 0 else content.rindex(HEAD)
+    at = content.index(HEADER) if page == 0 else content.rindex(HEADER)
     path.write_bytes(content[: at + 2] + b"\xb5" + content[at + 3 :])
     assert "found:   a page of -91 values at byte " in message(read_table, path)
 
 
 def test_file_with_one_changed_bit_raises(real_file: RealFile) -> None:
     path = real_file("aborts-in-polars.parquet")
-    assert message(read_leaderboard, path) == unreadable(path, "a page of -13 values at byte 246")
+    assert message(read_leaderboard, path) == unreadable_message(path, "a page of -13 values at byte 246")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Predictions as arrays: what is decided, what is printed of it, and that nothing is copied or run."""
+"""Predictions in array files: they are not copied, and no code from a file runs."""
 
 import pickle
 import sys
@@ -67,9 +67,9 @@ def test_more_than_twenty_ids_per_row_raise(refused_text: Refused, tmp_path: Pat
 )
 def test_floats_are_scores_and_stay_on_disk(tmp_path: Path, dtype: str, name: str, order: str) -> None:
     predictions = read_predictions(save(tmp_path / "p.npy", SCORES.astype(dtype, order=order)), CLASSES)
-    assert predictions.detected == f"npy 2x3: scores, {name}"
+    assert predictions.detected == f"npy 2x3, {name} scores"
     assert predictions.dtype == name
-    assert isinstance(predictions.scores, np.memmap) or dtype == ">f4"  # not read, and so not copied
+    assert isinstance(predictions.scores, np.memmap) or dtype == ">f4"  # mapped, not copied
     assert predictions.scores.tolist() == SCORES.astype(dtype).tolist()
     assert top1(predictions) == [1, 0]
 
@@ -77,7 +77,7 @@ def test_floats_are_scores_and_stay_on_disk(tmp_path: Path, dtype: str, name: st
 def test_names_do_not_copy_the_scores(tmp_path: Path) -> None:
     predictions = read_predictions(save(tmp_path / "p.npy", SCORES), CLASSES, names=IMAGES)
     assert isinstance(predictions.scores, np.memmap)
-    assert (predictions.images, predictions.detected) == (IMAGES, "npy 2x3, float32 scores, names from a file")
+    assert (predictions.images, predictions.detected) == (IMAGES, "npy 2x3, float32 scores, image names from a file")
 
 
 @pytest.mark.parametrize(
@@ -99,15 +99,11 @@ def test_names_do_not_copy_the_scores(tmp_path: Path) -> None:
         (np.array([[1, 2], [1, 1]]), "duplicate-class at p.npy, row 1"),
     ],
 )
-def test_array_without_ids_or_scores_raises(
-    refused: Refused, tmp_path: Path, array: Any, expected: str
-) -> None:
+def test_array_without_ids_or_scores_raises(refused: Refused, tmp_path: Path, array: Any, expected: str) -> None:
     assert refused(read_predictions, save(tmp_path / "p.npy", array), CLASSES) == expected
 
 
-def test_pickles_raise_without_running_code(
-    refused: Refused, file: File, tmp_path: Path, trap: object
-) -> None:
+def test_pickles_raise_without_running_code(refused: Refused, file: File, tmp_path: Path, trap: object) -> None:
     objects = np.array([trap, trap], object)
     assert refused(read_predictions, save(tmp_path / "p.npy", objects)) == "pickle at p.npy, the file"
     assert refused(read_predictions, file("q.npy", pickle.dumps(trap))) == "pickle at q.npy, the file"
@@ -117,7 +113,6 @@ def test_pickles_raise_without_running_code(
 
 @pytest.mark.parametrize(("suffix", "fix"), [(".pkl", "\n  fix:     save it as .npz"), (".xyz", ""), (".pt2", "")])
 def test_unknown_suffix_raises(refused_text: Refused, tmp_path: Path, suffix: str, fix: str) -> None:
-    """No reader is the default."""
     assert refused_text(read_predictions, tmp_path / f"p{suffix}") == (
         f"wrong kind of file for predictions\n  where:   DIR/p{suffix}\n"
         f"  allowed: {', '.join(READERS)}\n"
@@ -172,16 +167,16 @@ def test_ambiguous_or_invalid_archive_raises(refused: Refused, tmp_path: Path, a
 
 def test_messages_about_arrays_are_as_written(refused_text: Refused, tmp_path: Path) -> None:
     path = tmp_path / "p.npz"
-    for held, message in (
+    for content, message in (
         (
             {"a": SCORES, "b": SCORES},
             "several arrays could be the predictions\n  where:   DIR/p.npz\n  allowed: one array of ids or scores, and "
-            "one of names, filenames, paths\n  found:   a, b\n  fix:     save one array of predictions a file",
+            "one of names, filenames, paths\n  found:   a, b\n  fix:     save one array of predictions per file",
         ),
         (
             {"a": np.zeros((2, 4))},
             "wrong number of outputs\n  where:   DIR/p.npz\n  allowed: 3 columns\n  found:   4 columns\n"
-            f"  fix:     if the first output is a background class, save scores[:, 1:]; else {NAME_OUTPUTS}",
+            f"  fix:     if the first output is a background class, save scores[:, 1:]; otherwise {NAME_OUTPUTS}",
         ),
         (
             {"a": np.zeros(3)},
@@ -195,10 +190,10 @@ def test_messages_about_arrays_are_as_written(refused_text: Refused, tmp_path: P
             "  found:   float64 (2,)\n  fix:     save names.astype(str)",
         ),
     ):
-        assert refused_text(read_predictions, save_npz(path, **held), CLASSES) == message
+        assert refused_text(read_predictions, save_npz(path, **content), CLASSES) == message
 
 
-# --- names and outputs from beside the file -------------------------------------------------------------------------
+# --- names and outputs as options -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -211,22 +206,22 @@ def test_invalid_names_raise(refused: Refused, tmp_path: Path, names: list[str],
 
 
 @pytest.mark.parametrize(
-    ("outputs", "columns", "left_out"),
+    ("outputs", "columns", "ignored"),
     [
         (["n03", "n01", "n02"], [2, 0, 1], ""),
         (["hound", "0", "n03"], [1, 0, 2], ""),
-        (["background", "n01", "Dog"], [-1, 0, 1], "; 1 output left out (no such class): background"),
-        (["n01", "wolf", "cat"], [0, -1, -1], "; 2 outputs left out (no such class): wolf, cat"),
+        (["background", "n01", "Dog"], [-1, 0, 1], "; 1 output ignored (unknown class): background"),
+        (["n01", "wolf", "cat"], [0, -1, -1], "; 2 outputs ignored (unknown class): wolf, cat"),
     ],
 )
 def test_list_of_outputs_sets_the_class_of_each_output(
-    tmp_path: Path, outputs: list[str], columns: list[int], left_out: str
+    tmp_path: Path, outputs: list[str], columns: list[int], ignored: str
 ) -> None:
     predictions = read_predictions(save(tmp_path / "p.npy", SCORES), CLASSES, outputs=outputs)
     assert predictions.columns.tolist() == columns
-    assert predictions.detected == f"npy 2x3, float32 scores{left_out}"
+    assert predictions.detected == f"npy 2x3, float32 scores{ignored}"
     assert isinstance(predictions.scores, np.memmap)
-    with warnings.catch_warnings(action="ignore"):  # of predictions that are no class
+    with warnings.catch_warnings(action="ignore"):  # about predictions that are not classes
         ids = read_predictions(save(tmp_path / "q.npy", np.array([0, 2])), CLASSES, outputs=outputs)
     assert ids.class_ids[:, 0].tolist() == [columns[0], columns[2]]
 
@@ -272,7 +267,7 @@ def test_tensor_of_scores_is_read(torch: ModuleType, tmp_path: Path, suffix: str
     torch.save(torch.tensor(SCORES, requires_grad=True).to(getattr(torch, dtype)), tmp_path / f"p.{suffix}")
     predictions = read_predictions(tmp_path / f"p.{suffix}", CLASSES)
     assert (predictions.detected, predictions.dtype, top1(predictions)) == (
-        f"{suffix} 2x3: scores, {dtype}",
+        f"{suffix} 2x3, {dtype} scores",
         dtype,
         [1, 0],
     )
@@ -294,7 +289,7 @@ def test_safetensors_of_scores_are_read(safetensors: ModuleType, torch: ModuleTy
     tensor = torch.tensor(SCORES).to(getattr(torch, dtype))
     safetensors.save_file({"logits": tensor}, tmp_path / "p.safetensors")
     predictions = read_predictions(tmp_path / "p.safetensors", CLASSES)
-    assert (predictions.detected, top1(predictions)) == (f"safetensors 2x3: scores, {dtype}", [1, 0])
+    assert (predictions.detected, top1(predictions)) == (f"safetensors 2x3, {dtype} scores", [1, 0])
 
 
 def test_tensor_without_values_raises(
@@ -302,11 +297,11 @@ def test_tensor_without_values_raises(
 ) -> None:
     torch.save(torch.empty(2, 3, device="meta"), tmp_path / "p.pt")
     assert refused_text(read_predictions, tmp_path / "p.pt") == (
-        "this kind of tensor cannot be read\n  where:   DIR/p.pt\n"
+        "tensor of this type cannot be read\n  where:   DIR/p.pt\n"
         "  allowed: a dense tensor of float16, bfloat16, float32 or float64 scores, or of integer ids\n"
         "  found:   torch.float32\n  fix:     torch.save(scores.float().cpu(), path)"
     )
-    torch.save(torch.zeros(1).expand(10**6, 10**4), tmp_path / "p.pt")  # one value, which is repeated
+    torch.save(torch.zeros(1).expand(10**6, 10**4), tmp_path / "p.pt")  # one stored value
     assert refused(read_predictions, tmp_path / "p.pt") == "too-large at p.pt"
 
 
@@ -323,7 +318,7 @@ def test_malicious_tensor_file_raises_without_running_code(
     refused_text: Refused, torch: ModuleType, tmp_path: Path, trap: object
 ) -> None:
     torch.save({"scores": torch.zeros(2, 3), "names": trap}, tmp_path / "p.pt")
-    assert refused_text(read_predictions, tmp_path / "p.pt") == (  # without torch's advice to load it all the same
+    assert refused_text(read_predictions, tmp_path / "p.pt") == (  # without torch's unsafe advice
         "file cannot be loaded as plain tensors\n  where:   DIR/p.pt\n"
         "  allowed: a tensor, or a dict with one tensor and a list of names; other Python objects are never loaded\n"
         "  found:   other Python objects\n  fix:     torch.save(scores.cpu(), path)"
@@ -349,9 +344,7 @@ def test_too_large_tensor_file_raises(
     assert refused(read_predictions, tmp_path / "p.pt") == "too-large at p.pt"
 
 
-def test_ambiguous_or_unsupported_tensors_raise(
-    refused: Refused, torch: ModuleType, tmp_path: Path
-) -> None:
+def test_ambiguous_or_unsupported_tensors_raise(refused: Refused, torch: ModuleType, tmp_path: Path) -> None:
     tensor, names = torch.tensor(SCORES), list(IMAGES)
     unclear: tuple[Any, ...] = (
         {"a": tensor, "b": tensor},
@@ -411,15 +404,13 @@ def test_npy_scores_and_names_survive_round_trip(scratch: Path, names: list[Any]
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
 @given(st.lists(names, min_size=3, max_size=3, unique=True), floats.filter(lambda scores: np.isfinite(scores).all()))
-def test_best_classes_survive_round_trip_in_a_table(
-    scratch: Path, suffix: str, names: list[Any], scores: Any
-) -> None:
+def test_best_classes_survive_round_trip_in_a_table(scratch: Path, suffix: str, names: list[Any], scores: Any) -> None:
     path, predictions = scratch / f"p{suffix}", Predictions.from_scores(scores, names)
     write_predictions(path, predictions, top_k=5, force=True)
     result = read_predictions(path, Classes(7))
     depth = min(5, scores.shape[1])
-    column = "prediction_1" if depth == 1 else f"prediction_1 to prediction_{depth}"
-    assert result.detected == f"{suffix[1:]}: images named by column image; ids, top {depth}, column {column}"
+    columns = "'prediction_1'" if depth == 1 else f"'prediction_1' to 'prediction_{depth}'"
+    assert result.detected == f"{suffix[1:]}, image names from 'image', top-{depth} ids from {columns}"
     assert result.images == tuple(names)
     assert np.array_equal(result.class_ids, predictions.best(depth)[0])
 
@@ -450,7 +441,7 @@ def test_table_has_the_scores_of_its_classes(tmp_path: Path, suffix: str) -> Non
     ],
 )
 def test_number_like_class_names_survive_in_a_table(tmp_path: Path, suffix: str, classes: Classes) -> None:
-    """Also where all of a column looks like numbers, and where a class is called as what is no class."""
+    """Even if a whole column looks like numbers, or a class is named like the dash for an unknown class."""
     unknown = UnknownClasses(2, ("jar",))
     predictions = Predictions.from_ids([[0, 1], [2, -1]], IMAGES, unknown_classes=unknown, classes=classes)
     path = tmp_path / f"p{suffix}"
@@ -500,14 +491,12 @@ def test_name_with_line_break_needs_a_table(refused_text: Refused, tmp_path: Pat
     assert read_predictions(tmp_path / "p.csv").images == ("a", "b\nc")
 
 
-@pytest.mark.parametrize("there", ["p.npy", "p.txt"])
-def test_existing_npy_or_names_need_force(
-    refused: Refused, file: File, tmp_path: Path, there: str
-) -> None:
-    file(there, "old")
+@pytest.mark.parametrize("existing", ["p.npy", "p.txt"])
+def test_existing_npy_or_names_need_force(refused: Refused, file: File, tmp_path: Path, existing: str) -> None:
+    file(existing, "old")
     predictions = Predictions.from_ids([1, 2], IMAGES)
-    assert refused(write_predictions, tmp_path / "p.npy", predictions) == f"output-exists at {there}"
-    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {there: "old"}
+    assert refused(write_predictions, tmp_path / "p.npy", predictions) == f"output-exists at {existing}"
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {existing: "old"}
     write_predictions(tmp_path / "p.npy", predictions, force=True)
     assert len(read_predictions(tmp_path / "p.npy", names=read_lines(tmp_path / "p.txt"))) == 2
 
@@ -529,15 +518,14 @@ def test_failed_write_keeps_both_old_files(
 @pytest.mark.parametrize(
     ("lines", "images", "detected"),
     [
-        (["b.png", "a.png"], ("b.png", "a.png"), ", names from a.txt"),
-        (["cat"], None, "; a.txt beside it has 1 line and does not name its rows"),
-        (["dog", "cat"], None, "; a.txt beside it lists the outputs and does not name its rows"),
+        (["b.png", "a.png"], ("b.png", "a.png"), ", image names from a.txt"),
+        (["cat"], None, "; a.txt not used for image names: it has 1 line"),
+        (["dog", "cat"], None, "; a.txt not used for image names: it lists the outputs"),
     ],
 )
 def test_text_file_next_to_npy_has_its_image_names(
     tmp_path: Path, lines: list[str], images: tuple[str, ...] | None, detected: str
 ) -> None:
-    """As predict writes them; the order of the rows is then no matter."""
     np.save(tmp_path / "a.npy", np.eye(2, dtype=np.float32))
     (tmp_path / "a.txt").write_text("\n".join(lines) + "\n")
     options: Any = {"classes": Classes(2, names=("cat", "dog")), "outputs": ["dog", "cat"]}

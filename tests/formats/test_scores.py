@@ -1,4 +1,4 @@
-"""Scores as files: equal to the last bit on a round trip."""
+"""Score files: exact round trips, and errors."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -17,8 +17,8 @@ from tests.helpers import File, RealFile, Refused, save_npz, scores_of
 
 SUFFIXES = (".npz", ".csv", ".tsv", ".jsonl", ".parquet")
 INFO = np.array([["a.png", "7"], ["b.png", "3"]])
-odd = st.sampled_from(["00012.png", "a b, c.png", 'say "hi".png', "12", "é/日本.png"])
-names = odd | st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=10)
+odd_names = st.sampled_from(["00012.png", "a b, c.png", 'say "hi".png', "12", "é/日本.png"])
+names = odd_names | st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=10)
 questions = st.dictionaries(st.tuples(names, st.integers(0, 2**31 - 1)), st.floats(0, 1), min_size=1, max_size=8)
 
 
@@ -38,7 +38,7 @@ def test_scores_survive_round_trip(scratch: Path, suffix: Any, table: Any) -> No
 @given(questions, st.data())
 def test_exclusive_and_golden_survive_round_trip(scratch: Path, suffix: Any, table: Any, data: Any) -> None:
     golden = data.draw(st.none() | st.lists(st.booleans(), min_size=len(table), max_size=len(table)).map(np.array))
-    shared = {key: value / len(table) for key, value in table.items()}  # of an image they add up to 1 at most
+    shared = {key: value / len(table) for key, value in table.items()}  # at most 1 per image
     scores = replace(scores_of(shared), exclusive=data.draw(st.booleans()), golden=golden)
     write_scores(scratch / f"scores{suffix}", scores, force=True)
     result = read_score_file(scratch / f"scores{suffix}")
@@ -66,9 +66,7 @@ def test_real_scores_survive_round_trip(real_file: RealFile, real_scores: Scores
     assert np.array_equal(scores.values, real_scores.values)
 
 
-def test_written_arrays_equal_the_published_arrays(
-    real_file: RealFile, real_scores: Scores, tmp_path: Path
-) -> None:
+def test_written_arrays_equal_the_published_arrays(real_file: RealFile, real_scores: Scores, tmp_path: Path) -> None:
     write_scores(tmp_path / "scores.npz", real_scores)
     with np.load(real_file("scores.npz")) as old, np.load(tmp_path / "scores.npz") as new:
         assert (set(new), new["method"]) == ({"tensor", "info", "method"}, "imagenet-real")
@@ -116,7 +114,7 @@ def test_table_without_scores_raises(refused: Refused, file: File, content: str,
     assert refused(read_score_file, file("a.csv", content)) == expected
 
 
-def named(*ids: Any) -> npt.NDArray[Any]:
+def info_of(*ids: Any) -> npt.NDArray[Any]:
     return np.array([[f"{row}.png", class_id] for row, class_id in enumerate(ids)])
 
 
@@ -130,13 +128,13 @@ def named(*ids: Any) -> npt.NDArray[Any]:
         ({"tensor": np.zeros(2, int), "info": INFO}, "wrong-type at a.npz, array tensor"),
         ({"tensor": np.zeros(2), "info": INFO.astype("S")}, "wrong-type at a.npz, array info"),
         ({"tensor": np.zeros(2), "info": INFO.ravel()}, "wrong-shape at a.npz, array info"),
-        ({"tensor": np.zeros(2), "info": named("7", "cat")}, "ids-and-names at a.npz"),
-        ({"tensor": np.zeros(2), "info": named("7", "")}, "missing-value at a.npz"),
-        ({"tensor": np.zeros(2), "info": named("7", "-1")}, "out-of-range at a.npz"),
-        ({"tensor": np.zeros(2), "info": named("7", "1.5")}, "out-of-range at a.npz"),
-        ({"tensor": np.zeros(2), "info": named("7", "2147483648")}, "out-of-range at a.npz, array info, row 1"),
-        ({"tensor": np.zeros(2), "info": named("7", "4294967303")}, "out-of-range at a.npz, array info, row 1"),
-        ({"tensor": np.zeros(2), "info": named("7", "70000000000000000000007")}, "out-of-range at a.npz"),
+        ({"tensor": np.zeros(2), "info": info_of("7", "cat")}, "ids-and-names at a.npz"),
+        ({"tensor": np.zeros(2), "info": info_of("7", "")}, "missing-value at a.npz"),
+        ({"tensor": np.zeros(2), "info": info_of("7", "-1")}, "out-of-range at a.npz"),
+        ({"tensor": np.zeros(2), "info": info_of("7", "1.5")}, "out-of-range at a.npz"),
+        ({"tensor": np.zeros(2), "info": info_of("7", "2147483648")}, "out-of-range at a.npz, array info, row 1"),
+        ({"tensor": np.zeros(2), "info": info_of("7", "4294967303")}, "out-of-range at a.npz, array info, row 1"),
+        ({"tensor": np.zeros(2), "info": info_of("7", "70000000000000000000007")}, "out-of-range at a.npz"),
         ({"tensor": np.array([0.5, np.nan]), "info": INFO}, "out-of-range at a.npz, image b.png, class 3"),
         (
             {"tensor": np.zeros(2), "info": np.array([["a", "1"], ["a", "1"]])},
@@ -145,15 +143,13 @@ def named(*ids: Any) -> npt.NDArray[Any]:
         ({"tensor": np.zeros(2), "info": INFO.astype(object)}, "pickle at a.npz, array info"),
     ],
 )
-def test_archive_without_scores_raises(
-    refused: Refused, tmp_path: Path, arrays: dict[str, Any], expected: Any
-) -> None:
+def test_archive_without_scores_raises(refused: Refused, tmp_path: Path, arrays: dict[str, Any], expected: Any) -> None:
     assert refused(read_score_file, save_npz(tmp_path / "a.npz", **arrays)) == expected
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".csv", ".tsv", ".jsonl", ".parquet"])
 def test_class_names_survive_round_trip(tmp_path: Path, suffix: str) -> None:
-    """By name, whether the file's names make the list of classes or a list gives their ids."""
+    """With a class list, or with the names of the file as class list."""
     file, again, listed = (tmp_path / f"{name}{suffix}" for name in ("scores", "again", "listed"))
     questions = Questions.from_columns(
         ["b.png", "a.png", "a.png"], np.array([1, 0, 1]), Classes.from_texts(["dog", "cat"])

@@ -1,4 +1,4 @@
-"""CSV and TSV: the csv module of Python is the reference, whatever quotes, line ends and blank lines a file has."""
+"""CSV and TSV files, compared with Python's csv module for all quotes, line ends and blank lines."""
 
 import csv
 import io
@@ -19,7 +19,7 @@ pieces = st.lists(st.sampled_from(PIECES), max_size=40).map("".join)
 @pytest.mark.parametrize("suffix", [".csv", ".tsv"])
 @given(pieces)
 def test_fields_equal_fields_of_the_csv_module(scratch: Path, suffix: str, body: str) -> None:
-    """Whatever it can read and is a table; all else is refused."""
+    """Files that the csv module cannot read, or that are not tables, raise."""
     path = scratch / f"t{suffix}"
     path.write_text(f"x{_separator(suffix)}y\n{body}", encoding="utf-8", newline="")
     try:

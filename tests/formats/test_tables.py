@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.formats.tables import TABLE_SUFFIXES, column, integers, numbers, read_table, write_table
+from reassess.formats.tables import TABLE_SUFFIXES, find_column, integers, numbers, read_table, write_table
 from tests.helpers import File, Refused, fault_of
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=10)
@@ -44,7 +44,7 @@ def test_numbers_survive_round_trip_exactly(scratch: Path, suffix: Any, values: 
         ("windows.csv", "image,class\r\n00012,1\r\nb,\r\n"),
         ("byte-order-mark.csv", "\ufeffimage,class\n00012,1\nb,\n"),
         ("quoted.csv", '"image","class"\n"00012","1"\n"b",""\n'),
-        ("floats.csv", "image,class\n00012,1.0\nb,\n"),  # what pandas makes of whole numbers beside a null
+        ("floats.csv", "image,class\n00012,1.0\nb,\n"),  # pandas writes whole numbers like this if one is missing
         ("spaced.csv", 'image,class\n00012," 1 "\nb,\n'),
         ("plain.tsv", "image\tclass\n00012\t1\nb\t\n"),
         ("plain.jsonl", '{"image": "00012", "class": 1}\n{"image": "b", "class": null}\n'),
@@ -94,9 +94,7 @@ def test_all_rows_decide_the_type_of_a_column(file: File) -> None:
         ("t.xlsx", "PK", "wrong-suffix at t.xlsx"),
     ],
 )
-def test_malformed_table_raises(
-    refused: Refused, file: File, name: str, content: str | bytes, expected: str
-) -> None:
+def test_malformed_table_raises(refused: Refused, file: File, name: str, content: str | bytes, expected: str) -> None:
     assert refused(read_table, file(name, content), text=("image",)) == expected
 
 
@@ -148,9 +146,7 @@ def test_truncated_table_or_undecodable_path_raises(
     assert refused(read_table, file(name, content), text=("image",)) == expected
 
 
-def test_panic_of_polars_becomes_data_error(
-    refused: Refused, file: File, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_panic_of_polars_becomes_data_error(refused: Refused, file: File, monkeypatch: pytest.MonkeyPatch) -> None:
     def panic(path: Any, **options: Any) -> Any:
         raise pl.exceptions.PanicException("called `Result::unwrap()` on an `Err` value\nand more")
 
@@ -160,14 +156,14 @@ def test_panic_of_polars_becomes_data_error(
 
 def test_find_column_returns_the_heading_in_the_table(refused_text: Refused, tmp_path: Path) -> None:
     table = pl.DataFrame({"b": [1], "c": [2]})
-    assert column(tmp_path, table, "a", "c") == "c"
-    assert refused_text(column, tmp_path / "t.csv", table, "a", "d") == (
+    assert find_column(tmp_path, table, "a", "c") == "c"
+    assert refused_text(find_column, tmp_path / "t.csv", table, "a", "d") == (
         "column 'a' is missing\n  where:   DIR/t.csv\n  allowed: a or d\n  found:   b, c\n"
         "  fix:     rename the column, or add it"
     )
 
 
-LARGE = 2**53 + 1  # the first whole number that is no float
+LARGE = 2**53 + 1  # the smallest whole number that float64 cannot store
 
 
 @pytest.mark.parametrize(
@@ -206,9 +202,9 @@ def test_invalid_whole_number_error_names_the_row(
 ) -> None:
     series = pl.Series("class", values, dtype=dtype)
     row = 0 if dtype == pl.Boolean else 1 // per_row
-    what = "number is too large" if dtype == pl.UInt64 else "not a whole number"
+    text = "number is too large" if dtype == pl.UInt64 else "not a whole number"
     assert refused_text(integers, two_rows, series, per_row=per_row) == (
-        f"{what}\n  where:   DIR/t.jsonl, line {row + 1}, column class\n  found:   {value}"
+        f"{text}\n  where:   DIR/t.jsonl, line {row + 1}, column class\n  found:   {value}"
     )
 
 
@@ -246,9 +242,7 @@ def test_existing_table_needs_force(refused: Refused, file: File, suffix: Any) -
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
 @pytest.mark.parametrize("name", ["run[1]", "run?", "r*"])
-def test_file_name_is_not_a_glob_pattern(
-    tmp_path: Path, name: str, suffix: str
-) -> None:
+def test_file_name_is_not_a_glob_pattern(tmp_path: Path, name: str, suffix: str) -> None:
     write_table(tmp_path / f"run1{suffix}", pl.DataFrame({"a": [1]}))
     write_table(tmp_path / f"{name}{suffix}", pl.DataFrame({"a": [2]}))
     assert read_table(tmp_path / f"{name}{suffix}")["a"].to_list() == [2]

@@ -1,4 +1,4 @@
-"""Tasks as JSON lines: what is written is read again, and what is none is refused in whole sentences."""
+"""Tasks as JSON lines: round trips, keys, and errors."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from tests.helpers import Refused
 NAMED = Classes(3, names=("cat", "dog", "cup, beaker"))
 
 
-def drawn(seed: int, classes: Classes) -> Tasks:
+def draw_tasks(seed: int, classes: Classes) -> Tasks:
     rng = np.random.default_rng(seed)
     pairs = [(image, c) for image in ("b.png", "a.png", 'ü "1"\n.png') for c in range(3) if rng.random() < 0.7]
     pairs = pairs or [("a.png", 0)]
@@ -26,7 +26,7 @@ def drawn(seed: int, classes: Classes) -> Tasks:
 @given(st.integers(0, 2**32 - 1), st.booleans())
 def test_written_file_is_read_back(tmp_path_factory: pytest.TempPathFactory, seed: int, by_name: bool) -> None:
     path = tmp_path_factory.mktemp("t") / "tasks.jsonl"
-    tasks = drawn(seed, NAMED if by_name else Classes())
+    tasks = draw_tasks(seed, NAMED if by_name else Classes())
     write_tasks(path, tasks)
     again = read_tasks(path, NAMED if by_name else None)
     assert again.questions.images == tasks.questions.images

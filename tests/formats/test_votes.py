@@ -1,4 +1,4 @@
-"""Votes as files: what is written comes back, and what is wrong is said."""
+"""Vote files: round trips and errors."""
 
 import zipfile
 from pathlib import Path
@@ -25,11 +25,11 @@ def save(path: Path, **changed: object) -> Path:
     return path
 
 
-def words(votes: Votes) -> Any:
+def votes_by_item(votes: Votes) -> Any:
     return [(votes.at(row), votes.on(row)) for row in range(len(votes.items))]
 
 
-READ = [
+EXPECTED = [
     ("image a.png, class 7", ((12, "yes"), (5, "maybe"))),
     ("image a.png, class 3", ()),
     ("image b.png, class 7", ((12, "no"),)),
@@ -41,10 +41,10 @@ READ = [
 
 def test_archive_is_read_and_written_reproducibly(tmp_path: Path) -> None:
     votes = read_vote_file(save(tmp_path / "v.npz"))
-    assert words(votes) == READ
+    assert votes_by_item(votes) == EXPECTED
     assert votes.answers == WORDS
     assert votes.raters == (12, 5)
-    assert words(read_vote_file(save(tmp_path / "w.npz", tensor=np.where(TENSOR == 0, -0.0, 1.0)))) == READ
+    assert votes_by_item(read_vote_file(save(tmp_path / "w.npz", tensor=np.where(TENSOR == 0, -0.0, 1.0)))) == EXPECTED
     for name in ("a.npz", "b.npz"):
         write_votes(tmp_path / name, votes)
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
@@ -54,7 +54,10 @@ def test_archive_is_read_and_written_reproducibly(tmp_path: Path) -> None:
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_tensor_of_any_dtype_and_order_is_read(tmp_path: Path, dtype: str, order: str) -> None:
     tensor = np.array(TENSOR, dtype=dtype, order=order)
-    assert words(read_vote_file(save(tmp_path / "v.npz", tensor=tensor, info=np.array(INFO, order=order)))) == READ
+    assert (
+        votes_by_item(read_vote_file(save(tmp_path / "v.npz", tensor=tensor, info=np.array(INFO, order=order))))
+        == EXPECTED
+    )
 
 
 def test_uncompressed_archive_with_rater_names_is_read(tmp_path: Path) -> None:
@@ -73,14 +76,14 @@ def test_answers_are_named_by_array_or_caller_or_numbered(tmp_path: Path) -> Non
 def test_archive_of_several_blocks_survives_round_trip(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     shape = 7, 40_000, 3
-    given_answer = generator.integers(-1, 3, shape[:2])
-    tensor = (given_answer[:, :, None] == np.arange(3)).astype(float)
+    expected = generator.integers(-1, 3, shape[:2])
+    tensor = (expected[:, :, None] == np.arange(3)).astype(float)
     images = [f"{i // 3:06d}.png" for i in range(shape[1])]
     info = np.stack([images, (np.arange(shape[1]) % 3).astype(str)], axis=1)
     votes = read_vote_file(save(tmp_path / "v.npz", tensor=tensor, info=info, ids=np.arange(7)))
     rebuilt = np.full(shape[:2], -1)
     rebuilt[votes.rater_ids, votes.item_ids] = votes.answer_ids
-    assert np.array_equal(rebuilt, given_answer)
+    assert np.array_equal(rebuilt, expected)
     write_votes(tmp_path / "w.npz", votes)
     with np.load(tmp_path / "w.npz") as written:
         assert np.array_equal(written["tensor"], tensor)
@@ -133,28 +136,28 @@ def test_truncated_array_raises(refused: Refused, tmp_path: Path, name: str) -> 
 
 
 def plain_votes(**changed: Any) -> Any:
-    given = {"items": ("x",), "raters": (1,), "rows": [(0, 0, 0)], "seconds": None, **changed}
-    columns = np.array(given["rows"]).T
-    return Votes.from_columns(given["items"], *columns, given["raters"], WORDS, seconds=given["seconds"])
+    fields = {"items": ("x",), "raters": (1,), "rows": [(0, 0, 0)], "seconds": None, **changed}
+    columns = np.array(fields["rows"]).T
+    return Votes.from_columns(fields["items"], *columns, fields["raters"], WORDS, seconds=fields["seconds"])
 
 
 ONE_QUESTION = Questions.from_columns(["a.png"], np.array([1]))
 
 
 @pytest.mark.parametrize(
-    ("changed", "what"),
+    ("changed", "message"),
     [
-        ({}, "archives can have only votes on (image, class) questions"),
-        ({"items": ONE_QUESTION, "seconds": np.array([2.0])}, "archives cannot have times of votes"),
-        ({"items": ONE_QUESTION, "raters": (1, "ann")}, "archives have ids of one type: numbers or text"),
-        ({"items": ONE_QUESTION, "rows": [(0, 0, 0), (0, 0, 1)]}, "archives have one vote per rater and item"),
+        ({}, "archives store only votes on (image, class) questions"),
+        ({"items": ONE_QUESTION, "seconds": np.array([2.0])}, "archives cannot store times of votes"),
+        ({"items": ONE_QUESTION, "raters": (1, "ann")}, "archives store ids of one type: numbers or text"),
+        ({"items": ONE_QUESTION, "rows": [(0, 0, 0), (0, 0, 1)]}, "archives store one vote per rater and item"),
     ],
 )
 def test_votes_that_do_not_fit_in_an_archive_are_not_written(
-    refused_text: Refused, tmp_path: Path, changed: Any, what: str
+    refused_text: Refused, tmp_path: Path, changed: Any, message: str
 ) -> None:
     text = refused_text(write_votes, tmp_path / "v.npz", plain_votes(**changed))
-    assert text.startswith(f"{what}\n  where:   DIR/v.npz\n")
+    assert text.startswith(f"{message}\n  where:   DIR/v.npz\n")
     assert text.endswith("  fix:     write a .parquet or .csv table")
     assert not list(tmp_path.iterdir())
 
@@ -164,7 +167,7 @@ def test_existing_vote_file_needs_force(refused: Refused, tmp_path: Path) -> Non
     votes = read_vote_file(path)
     assert refused(write_votes, path, votes) == "output-exists at v.npz"
     write_votes(path, votes, force=True)
-    assert words(read_vote_file(path)) == READ
+    assert votes_by_item(read_vote_file(path)) == EXPECTED
     assert refused(read_vote_file, tmp_path / "v.json") == "wrong-suffix at v.json"
 
 
@@ -180,14 +183,18 @@ def table(tmp_path: Path, text: str) -> Path:
 @pytest.mark.parametrize("head", ["item,rater,answer", "task,worker,label", "question,worker,answer"])
 def test_table_is_read_under_each_known_heading(tmp_path: Path, head: str) -> None:
     votes = read_vote_file(table(tmp_path, f"{head}\nx,ann,yes\ny,007,no\nx,7,no\nz,,\n"))
-    assert words(votes) == [("item x", (("ann", "yes"), (7, "no"))), ("item y", (("007", "no"),)), ("item z", ())]
+    assert votes_by_item(votes) == [
+        ("item x", (("ann", "yes"), (7, "no"))),
+        ("item y", (("007", "no"),)),
+        ("item z", ()),
+    ]
     assert votes.answers == ("no", "yes")
 
 
 def test_times_of_votes_are_read(tmp_path: Path) -> None:
     text = "image,class,rater,answer,seconds\na,3,1,yes,2.5\nb,3,1,no,\na,3,2,maybe,1\na,4,2,no,4\n"
     votes = read_vote_file(table(tmp_path, text))
-    assert words(votes) == [
+    assert votes_by_item(votes) == [
         ("image a, class 3", ((1, "yes"), (2, "maybe"))),
         ("image b, class 3", ((1, "no"),)),
         ("image a, class 4", ((2, "no"),)),
@@ -213,7 +220,7 @@ def test_tables_survive_round_trip(tmp_path_factory: pytest.TempPathFactory, suf
     votes = Votes.from_columns(items, *np.array(rows).T, ("ann", 7, "07"), WORDS, seconds=seconds)
     write_votes(path, votes)
     again = read_vote_file(path, answers=WORDS)
-    assert words(again) == words(votes)
+    assert votes_by_item(again) == votes_by_item(votes)
     assert (again.seconds is None) == (votes.seconds is None)
     assert votes.seconds is None or np.array_equal(again.seconds, votes.seconds)
 

@@ -1,4 +1,4 @@
-"""Lists of outputs: names of no class, blank lines, and which classes wrong names in a file stand for."""
+"""Lists of outputs: unknown classes, blank lines, and lists that exchange class names."""
 
 from pathlib import Path
 from typing import Any
@@ -26,17 +26,17 @@ SPELLINGS = (("ant", "emmet", "N00000001"), ("bee", "honeybee", "n00000002"), ("
 def test_list_of_names_exchanges_classes(
     scratch: Path, class_of: list[int], rows: list[list[int]], data: st.DataObject
 ) -> None:
-    """Whichever of its names a class is called by, in the file and in the list; a name of no class stays one."""
+    """For any name or synonym of a class, in the file and in the list."""
     lists = [[data.draw(st.sampled_from(SPELLINGS[i])) for i in row] for row in rows]
     path = write_csv(
         scratch / "best.csv", "image,prediction_1,prediction_2", [(i, *row[:2]) for i, row in enumerate(lists)]
     )
-    spelled = [[data.draw(st.sampled_from(SPELLINGS[i])) for i in pair] for pair in enumerate(class_of)]
-    outputs = ["\t".join(pair) for pair in spelled]
+    exchanges = [[data.draw(st.sampled_from(SPELLINGS[i])) for i in pair] for pair in enumerate(class_of)]
+    outputs = ["\t".join(pair) for pair in exchanges]
     read = read_predictions(path, ANIMALS, outputs=outputs)
     assert read.class_ids.tolist() == [[class_of[i] for i in row[:2]] for row in rows]
     assert read.by_name
-    assert read.detected.endswith("column prediction_1 to prediction_2, for the classes of a list of names")
+    assert read.detected.endswith("ids from 'prediction_1' to 'prediction_2', class names exchanged by a list")
     scores = np.random.default_rng(0).random((len(rows), 4))
     headings = [data.draw(st.sampled_from(names)) for names in SPELLINGS]
     path = write_csv(
@@ -73,30 +73,28 @@ LISTED = ["cat", "anteater", "ant", "wolf", "bee", "-"]
 
 @pytest.mark.parametrize("name", ["p.npy", "p.csv", "p.npz"])
 @pytest.mark.parametrize("unknown_class", ["wrong", "drop"])
-def test_ids_of_ignored_outputs_are_dropped_and_counted(
-    name: str, unknown_class: Any, tmp_path: Path
-) -> None:
-    """As in files of scores, they have no rank; whoever is left without a prediction is wrong."""
+def test_ids_of_ignored_outputs_are_dropped_and_counted(name: str, unknown_class: Any, tmp_path: Path) -> None:
+    """As in files of scores, ignored outputs have no rank. An image without another prediction is wrong."""
     ids = np.array([[1, 0], [2, 4], [3, 1], [5, 3]])
     np.save(tmp_path / "p.npy", ids)
     np.savez(tmp_path / "p.npz", ids=ids)
     write_csv(tmp_path / "p.csv", "image,prediction_1,prediction_2", [(i, *row) for i, row in enumerate(ids.tolist())])
     text = (
-        "5 predictions by 3 names that no class has, left out: anteater, wolf, -; "
-        "2 images left without a prediction, counted as wrong"
+        "5 predictions by 3 names that no class has, dropped: anteater, wolf, -; "
+        "2 images without another prediction, counted as wrong"
     )
     with warned(f"{tmp_path / name}: {text}"):
         read = read_predictions(tmp_path / name, ANIMALS, outputs=LISTED, unknown_class=unknown_class)
     assert read.class_ids.tolist() == [[2, -1], [0, 1], [-1, -1], [-1, -1]]
     assert read.unknown_classes == UnknownClasses(5, ("anteater", "wolf", "-"))
-    assert read.detected.endswith(f"; 3 outputs left out (no such class): anteater, wolf, -; {text}")
+    assert read.detected.endswith(f"; 3 outputs ignored (unknown class): anteater, wolf, -; {text}")
 
 
 def test_ignored_outputs_without_predictions_give_no_warning(tmp_path: Path) -> None:
     np.save(tmp_path / "p.npy", np.array([0, 2]))
     read = read_predictions(tmp_path / "p.npy", ANIMALS, outputs=["cat", "anteater", "ant"])
     assert (read.class_ids.tolist(), read.unknown_classes) == ([[2], [0]], UnknownClasses())
-    assert read.detected == "npy 2, top-1 ids; 1 output left out (no such class): anteater"
+    assert read.detected == "npy 2, top-1 ids; 1 output ignored (unknown class): anteater"
 
 
 @pytest.mark.parametrize("name", ["p.npy", "p.csv", "s.npy"])
@@ -117,7 +115,7 @@ def test_blank_line_in_list_of_outputs_raises(outputs: list[str], line: int, ref
 
 
 def test_numbers_are_ids_in_every_rank_column(file: File) -> None:
-    """Whether all of a column happens to be numbers, or not."""
+    """Even if only some of the columns have only numbers."""
     classes = Classes(4, names=("0", "1", "2", "other"))
     path = file("p.csv", "image,prediction_1,prediction_2,prediction_3\na,0,other,1\nb,2,1,jar\n")
     with pytest.warns(ReassessWarning, match="1 prediction by 1 name that no class has, counted as wrong: jar"):
@@ -125,7 +123,7 @@ def test_numbers_are_ids_in_every_rank_column(file: File) -> None:
 
 
 def test_number_among_names_is_a_class_name(file: File) -> None:
-    """A class may be called 1, and output 1 be another class."""
+    """A class may be named 1, and output 1 may be another class."""
     classes = Classes(3, names=("0", "1", "other"))
     path = file("p.csv", "image,prediction\na,other\nb,1\n")
     assert read_predictions(path, classes).ids.tolist() == [[2], [1]]
@@ -135,23 +133,19 @@ def test_number_among_names_is_a_class_name(file: File) -> None:
 
 
 @pytest.mark.parametrize("numbers", ["1,2,9", "1.5,2,9"])
-def test_ignored_column_warns_for_scores_of_any_type(
-    numbers: str, refused: Refused, file: File
-) -> None:
+def test_ignored_column_warns_for_scores_of_any_type(numbers: str, refused: Refused, file: File) -> None:
     path = file("s.csv", f"image,cat,dog,fox\na,{numbers}\nb,{numbers.replace('2', '3')}\n")
-    if "." in numbers:  # beside floats, whole numbers may be a width
+    if "." in numbers:  # next to floats, a column of whole numbers may be a width
         assert read_predictions(path, ANIMALS).best(1)[0].tolist() == [[3], [3]]
         return
     text = "a column that is not a class has the highest score in 2 of 2 rows"
-    with warned(f"{path}: {text}, and is dropped: fox"):
+    with warned(f"{path}: {text}, and is ignored: fox"):
         read_predictions(path, ANIMALS)
     assert refused(read_predictions, path, ANIMALS, unknown_class="error") == "unknown-class at s.csv"
 
 
 @pytest.mark.parametrize("name", ["p.npy", "p.csv"])
-def test_list_of_names_raises_for_a_file_with_ids(
-    name: str, refused: Refused, tmp_path: Path
-) -> None:
+def test_list_of_names_raises_for_a_file_with_ids(name: str, refused: Refused, tmp_path: Path) -> None:
     np.save(tmp_path / "p.npy", np.array([0, 1]))
     write_csv(tmp_path / "p.csv", "image,prediction", [("a", 0), ("b", 1)])
     for classes, outputs in ((ANIMALS, ["ant\tbee", "bee\tant"]), (None, ["0\t1", "1\t0"])):

@@ -150,7 +150,7 @@ def report_extra(needs: Callable[[str], None]) -> None:
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], needs: Callable[[str], None]) -> Callable[..., Run]:
-    """Run the command line in this process; skip the test if a command needs a package that is not installed."""
+    """Run the command line in this process; skip the test if a command needs a missing package."""
 
     def call(*argv: str | Path) -> Run:
         errors: list[ReassessError] = []

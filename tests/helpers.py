@@ -158,7 +158,7 @@ def save_npz(path: Path, **arrays: object) -> Path:
 
 
 def bits_of_bfloat16(values: npt.ArrayLike) -> npt.NDArray[np.int16]:
-    """Return the bits of values that are exact in bfloat16, without numpy's cast, which may lose denormals."""
+    """Return the bits of exact bfloat16 values; numpy's own cast may lose denormals."""
     bits = np.asarray(values, np.float32).view(np.int32)
     assert not (bits & 0xFFFF).any() or np.isnan(np.asarray(values)).any(), "not exact in bfloat16"
     return (bits >> 16).astype(np.int16)

@@ -32,7 +32,7 @@ def signed_sums(sizes: Iterable[int]) -> Counter[int]:
 
 
 def average_precision(truth: Iterable[bool], scores: Iterable[float]) -> float:
-    """Average the precision at each distinct score, weighted by the share of valid questions with this score."""
+    """Average the precision at each distinct score, weighted by its share of the valid questions."""
     by_score: dict[float, list[bool]] = {}
     for valid, score in zip(truth, scores, strict=True):
         by_score.setdefault(score, []).append(valid)

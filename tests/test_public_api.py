@@ -32,7 +32,7 @@ PUBLIC = set(reassess.__all__)  # type: ignore[attr-defined]
 
 
 def imports(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield module and name of each import from the package, in a Python file or in the Python blocks of a page."""
+    """Yield module and name of each import from the package in a Python file or a page."""
     text = path.read_text()
     if path.suffix == ".md":
         blocks = [block.partition("\n")[2] for block in text.split("```")[1::2] if block.startswith("py")]

@@ -1,4 +1,4 @@
-"""A fork server for faults: each child process runs a row of `tests.faults.rows` in a folder, with a fault.
+"""A fork server: each child process runs a row of `tests.faults.rows` in a folder, with a fault.
 
 A fork takes a few milliseconds. It is made before polars and numba start any work, since neither works after a fork.
 

@@ -1,4 +1,4 @@
-"""The table of all calls that write or print: each command with each of its outputs, and each public writer.
+"""A table of all calls that write or print: commands with each output, and public writers.
 
 A row is a command, or a function and its path. No row depends on the time, so that each run writes the same bytes.
 """
@@ -165,12 +165,10 @@ def _call(name: str, path: str, force: bool) -> None:
 
 
 def _make_deterministic() -> None:
-    """Make campaigns independent of time, random numbers and the order of sets.
-
-    An export also does not log itself in its campaign, since its rows are only about the folder.
-    """
+    """Make campaigns independent of time, random numbers and the order of sets."""
     from reassess.annotation.store import creation, export, people, schema
 
+    # An export would log itself in its campaign, but its rows are only about the folder.
     _replace(export, "note_export", lambda *_, **__: None)
     for table in schema.metadata.tables.values():
         table.indexes = sorted(table.indexes, key=lambda index: str(index.name))

@@ -188,7 +188,7 @@ def check_stopped(faults: Faults, row: str, number: signal.Signals) -> None:
 
 
 def check_exit(child: Child, row: str, number: signal.Signals) -> None:
-    """Check for an end by the signal, or for success, since the last calls vary; a stopped command says so."""
+    """Check for an end by the signal, or for success if it came too late."""
     if number == signal.SIGKILL or (number == signal.SIGTERM and row not in COMMANDS):
         assert child.code in (-number, 0), child.err
     elif row in COMMANDS and child.code:

@@ -13,7 +13,7 @@ from reassess.core import Classes, Votes
 from reassess.formats import read_original_file, read_vote_file, write_votes
 from tests.helpers import File, RealFile, Refused, warned
 
-LISTED = Classes(3, wnids=("n00000001", "n00000005", "n00000009"), names=("dog, hound", "emu", "cat"))
+CLASSES = Classes(3, wnids=("n00000001", "n00000005", "n00000009"), names=("dog, hound", "emu", "cat"))
 NAMED = "image,rater,answer\na.png,ann,dog\na.png,7,cat\n01,ann,dog\nb.png,,\n"
 
 
@@ -55,18 +55,18 @@ def test_numbers_are_ids_in_every_format(tmp_path: Path, suffix: str) -> None:
 
 def test_answers_are_looked_up_by_wnid_name_or_id(tmp_path: Path) -> None:
     votes = read_vote_file(
-        table(tmp_path, "image,rater,answer\na,1,cat\na,2,n00000001\na,3,hound\nb,1,2\n"), classes=LISTED
+        table(tmp_path, "image,rater,answer\na,1,cat\na,2,n00000001\na,3,hound\nb,1,2\n"), classes=CLASSES
     )
     assert votes.answers == ("n00000001", "n00000009")
     assert votes.counts().tolist() == [[2, 1], [0, 1]]
-    assert (votes.class_ids.tolist(), votes.classes) == ([0, 2], LISTED)
+    assert (votes.class_ids.tolist(), votes.classes) == ([0, 2], CLASSES)
 
 
 def test_answers_option_sets_order_of_classes(tmp_path: Path) -> None:
     votes = read_vote_file(table(tmp_path, NAMED), answers=("dog", "emu", "cat"))
     assert (votes.answers, votes.class_ids.tolist()) == (("dog", "emu", "cat"), [1, 2, 0])
     assert counts_of(votes)["a.png", "dog"] == 1
-    assert read_vote_file(table(tmp_path, NAMED), answers=("cat", "dog"), classes=LISTED).class_ids.tolist() == [2, 0]
+    assert read_vote_file(table(tmp_path, NAMED), answers=("cat", "dog"), classes=CLASSES).class_ids.tolist() == [2, 0]
 
 
 def test_columns_class_and_item_decide_the_kind_of_items(tmp_path: Path) -> None:
@@ -107,8 +107,8 @@ def test_class_without_votes_is_an_answer(tmp_path: Path) -> None:
 def test_headings_are_ids_or_class_names(tmp_path: Path) -> None:
     ids = read_vote_file(table(tmp_path, "image,10,2\na,1,5\n"))
     assert (ids.answers, ids.classes, ids.counts().tolist()) == ((2, 10), Classes(), [[5, 1]])
-    listed = read_vote_file(table(tmp_path, "image,cat,n00000001\na,1,5\n"), classes=LISTED)
-    assert (listed.class_ids.tolist(), listed.counts().tolist()) == ([0, 2], [[5, 1]])
+    with_classes = read_vote_file(table(tmp_path, "image,cat,n00000001\na,1,5\n"), classes=CLASSES)
+    assert (with_classes.class_ids.tolist(), with_classes.counts().tolist()) == ([0, 2], [[5, 1]])
 
 
 UNCONFIRMED = "v.csv: without a class list, each of these columns counts as a class: "
@@ -133,7 +133,7 @@ def test_unconfirmed_columns_count_as_classes_with_warning(
 
 def test_column_missing_from_class_list_raises(refused: Refused, tmp_path: Path) -> None:
     path = table(tmp_path, "image,class,dog,width,cat,entropy\na,cat,1,32,2,0.9\n")
-    for options in ({"classes": LISTED}, {"answers": ("dog", "emu", "cat")}):
+    for options in ({"classes": CLASSES}, {"answers": ("dog", "emu", "cat")}):
         assert refused(read_vote_file, path, **options) == "unknown-column at v.csv"
 
 
@@ -158,14 +158,14 @@ def test_column_missing_from_class_list_raises(refused: Refused, tmp_path: Path)
 )
 def test_invalid_table_raises(refused: Refused, tmp_path: Path, text: str, code: str) -> None:
     assert refused(read_vote_file, table(tmp_path, text)) == code
-    listed = table(tmp_path, '{"image": "a", "class": ["cat"], "cat": 1, "dog": 0}\n', "v.jsonl")
-    assert refused(read_vote_file, listed) == "wrong-type at v.jsonl, column class"
+    with_classes = table(tmp_path, '{"image": "a", "class": ["cat"], "cat": 1, "dog": 0}\n', "v.jsonl")
+    assert refused(read_vote_file, with_classes) == "wrong-type at v.jsonl, column class"
 
 
 def test_answer_missing_from_class_list_raises(refused: Refused, tmp_path: Path) -> None:
     path = table(tmp_path, NAMED)
     assert refused(read_vote_file, path, answers=("cat", "emu")) == "unknown-class at v.csv"
-    assert refused(read_vote_file, path, answers=("cat",), classes=LISTED) == "unknown-name at v.csv"
+    assert refused(read_vote_file, path, answers=("cat",), classes=CLASSES) == "unknown-name at v.csv"
 
 
 # --- round trips ----------------------------------------------------------------------------------------------------

@@ -150,7 +150,7 @@ def test_archive_without_scores_raises(refused: Refused, tmp_path: Path, arrays:
 @pytest.mark.parametrize("suffix", [".npz", ".csv", ".tsv", ".jsonl", ".parquet"])
 def test_class_names_survive_round_trip(tmp_path: Path, suffix: str) -> None:
     """With a class list, or with the names of the file as class list."""
-    file, again, listed = (tmp_path / f"{name}{suffix}" for name in ("scores", "again", "listed"))
+    file, again, with_list = (tmp_path / f"{name}{suffix}" for name in ("scores", "again", "listed"))
     questions = Questions.from_columns(
         ["b.png", "a.png", "a.png"], np.array([1, 0, 1]), Classes.from_texts(["dog", "cat"])
     )
@@ -168,8 +168,8 @@ def test_class_names_survive_round_trip(tmp_path: Path, suffix: str) -> None:
     classes = Classes(3, names=("dog", "bird", "cat"))
     result = read_score_file(file, classes=classes)
     assert (result.questions.class_ids.tolist(), result.questions.classes) == ([0, 2, 0], classes)
-    write_scores(listed, result)
-    assert listed.read_bytes() == file.read_bytes()
+    write_scores(with_list, result)
+    assert with_list.read_bytes() == file.read_bytes()
 
 
 @pytest.mark.parametrize("method", ["unknown", "em", "calibrated, original=true, pooling=2.0"])

@@ -256,8 +256,11 @@ def test_class_names_survive_round_trip(tmp_path: Path, suffix: str) -> None:
     result = read_vote_file(tmp_path / f"votes{suffix}", answers=("no", "yes"))
     assert (result.items.classes, result.counts().tolist()) == (questions.classes, votes.counts().tolist())
     classes = Classes(3, names=("dog", "bird", "cat"))
-    listed = read_vote_file(tmp_path / f"votes{suffix}", answers=("no", "yes"), classes=classes).items
-    assert [(listed.images[i], classes.names[c]) for i, c in zip(listed.image_ids, listed.class_ids, strict=True)] == [
+    with_classes = read_vote_file(tmp_path / f"votes{suffix}", answers=("no", "yes"), classes=classes).items
+    assert [
+        (with_classes.images[i], classes.names[c])
+        for i, c in zip(with_classes.image_ids, with_classes.class_ids, strict=True)
+    ] == [
         ("b", "dog"),
         ("a", "cat"),
         ("a", "dog"),

@@ -120,7 +120,7 @@ def _edit_array(draw: Draw, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 @st.composite
 def saved_tensors(draw: Draw, seeds: tuple[Arrays, ...]) -> bytes:
-    """Draw a PyTorch file with up to two errors: array, kind of tensor, names, or the object around the tensor."""
+    """Draw a PyTorch file with up to two errors: array, kind of tensor, names, or outer object."""
     import torch
 
     arrays = dict(draw(st.sampled_from(seeds)))

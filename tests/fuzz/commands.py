@@ -1,4 +1,4 @@
-"""Every command as a target: with a benchmark folder and two models, some files wrong, and random options."""
+"""Every command as a target, with a benchmark folder, two models, and random options."""
 
 import io
 import json

@@ -203,7 +203,7 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _id(value: Any) -> Any:
-    """Convert an id to a number in any notation, or else to a text without blanks around it; `nan` is a text."""
+    """Convert an id to a number, or else to a text without blanks around it; `nan` is a text."""
     if isinstance(value, list | dict):
         return json.dumps(value)
     try:

@@ -1,4 +1,4 @@
-"""Numpy files, without pickles: uncompressed arrays are mapped from disk, others are read up to a size limit."""
+"""Numpy files, without pickles: arrays are mapped from disk, or read up to a size limit if compressed."""
 
 import lzma
 import math
@@ -86,7 +86,7 @@ class Archive(Mapping[str, npt.NDArray[Any]]):
                 raise _damaged_error(self.path, error) from error
 
     def _map_member(self, name: str, head: int, dtype: np.dtype[Any]) -> npt.NDArray[np.uint8] | None:
-        """Map an uncompressed npy file from disk; None if it must be read, or is damaged, so that reading it fails."""
+        """Map an uncompressed npy file from disk; None if it must be read instead, or is damaged."""
         info = self._members[name]
         with self.path.open("rb") as file:
             file.seek(info.header_offset + _LENGTHS_OFFSET)
@@ -148,7 +148,7 @@ def check_unpacked_size(path: Path, file: zipfile.ZipFile) -> None:
 
 
 def check_size(path: Path, thing: str, declared: int, allowed: int | None = None) -> None:
-    """Raise `DataError` if a part of a file declares more than `allowed` bytes, by default REASSESS_MAX_BYTES."""
+    """Raise `DataError` if more than `allowed` bytes are declared; the default is REASSESS_MAX_BYTES."""
     allowed = max_bytes() if allowed is None else allowed
     if declared > allowed:
         raise DataError(
@@ -199,7 +199,7 @@ def read_header(stream: IO[bytes], path: Path, name: str | None = None) -> tuple
 
 
 def _check_code_points(array: npt.NDArray[Any]) -> None:
-    """Raise `ValueError` for a code point above Unicode's last, since numpy would make a string that crashes Python."""
+    """Raise `ValueError` for code points outside Unicode: numpy's string would crash Python."""
     if array.dtype.kind == "U" and array.size and array.dtype.itemsize:
         codes = array.ravel("K").view(np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
         if codes.max() > _LAST_CODE_POINT:

@@ -68,7 +68,7 @@ def is_locked(path: str | Path) -> bool:
 
 @contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
-    """Lock a folder during the block, if its file system has locks; wait while another process holds the lock."""
+    """Lock a folder during the block, and wait for other processes; do nothing if it cannot be locked."""
     try:
         import fcntl
 

@@ -1,4 +1,4 @@
-"""Checks of files before reading, hashes, and atomic writing: an incomplete file never replaces another."""
+"""Checks of files before reading, hashes, and atomic writing, which never leaves an incomplete file."""
 
 import hashlib
 import os
@@ -129,7 +129,7 @@ def suggest_suffix(path: Path) -> str | None:
 
 
 def suffix_of(path: Path, known: Collection[str], thing: str) -> str:
-    """Return the suffix of `path` in lower case; `UnreadableFileError` if it is not a known suffix for `thing`."""
+    """Return the suffix of `path` in lower case; `UnreadableFileError` if it is not in `known`."""
     suffix = path.suffix.lower()
     if suffix not in known:
         _refuse_folder(path)
@@ -173,7 +173,7 @@ def check_output(path: Path, *, force: bool = False) -> None:
 
 @contextmanager
 def writing(path: Path, *, force: bool = False) -> Iterator[Path]:
-    """Give a temporary path for writing; it replaces `path`, or the target of a link, if the block succeeds."""
+    """Give a temporary path; its file replaces `path`, or a link's target, if the block succeeds."""
     check_output(path, force=force)
     block, pending = _open_block.get(), None
     try:
@@ -196,7 +196,7 @@ def writing(path: Path, *, force: bool = False) -> Iterator[Path]:
 def write_atomically(
     *, before: Callable[[Mapping[Path, Path]], object] = lambda _: None, mark: str | None = None
 ) -> Iterator[None]:
-    """Move all files that are written in the block to their targets at its end, if all of them are complete.
+    """Move all files written in the block to their targets at its end, if all are complete.
 
     Before any file is moved, `before` gets the temporary path of each file. The block first removes temporary files
     that an earlier block with the same `mark` left behind.
@@ -226,7 +226,7 @@ def write_atomically(
 
 
 def path_in_block(path: Path) -> Path:
-    """Return the temporary path of a file in the current `write_atomically` block; any other path unchanged."""
+    """Return the temporary path of a file in a `write_atomically` block; any other path unchanged."""
     block = _open_block.get()
     return next((file.temporary for file in block.files if file.path == path), path) if block else path
 

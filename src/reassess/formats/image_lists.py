@@ -1,4 +1,4 @@
-"""Lists of images, one name per line: the images that cleaning keeps, or the image names of an npy file's rows."""
+"""Lists of image names, one per line: images that cleaning keeps, or the rows of an npy file."""
 
 from collections.abc import Sequence
 from pathlib import Path

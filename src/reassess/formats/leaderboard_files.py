@@ -1,4 +1,4 @@
-"""Leaderboard files: tables of results, timm's published tables, and the output of ``reassess evaluate --json``."""
+"""Leaderboard files: tables of results, timm's tables, and output of ``reassess evaluate --json``."""
 
 import math
 import re
@@ -202,7 +202,7 @@ def _join_halves(halves: Sequence[_Table]) -> tuple[list[LeaderboardRow], dict[s
 
 
 def _check_difference(path: Path, row: int, joined: LeaderboardRow, difference: float) -> None:
-    """Raise if the accuracies do not have the difference in top1_diff: the tables are of different releases."""
+    """Raise if top1_diff is not the difference of the accuracies: the tables are of two releases."""
     if abs(joined.real - joined.original - difference) > _ROUNDING:
         raise DataError(
             "different-tables",

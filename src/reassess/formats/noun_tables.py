@@ -196,7 +196,10 @@ def write_label_errors(path: str | Path, cleaning: Cleaning, *, force: bool = Fa
 
 
 def write_details(path: str | Path, cleaning: Cleaning, *, force: bool = False) -> None:
-    """Write all images: image, class, label_quality, suggested (both null if unknown), reason, kept (1, 0)."""
+    """Write a row per image: image, class, label_quality, suggested, reason and kept (1 or 0).
+
+    `label_quality` and `suggested` are null if unknown.
+    """
     write_noun(_DETAILS, path, cleaning, force=force)
 
 

@@ -1,4 +1,4 @@
-"""Check of Parquet page headers: polars aborts the process if a page declares a negative number of values.
+"""Check of Parquet page headers: polars aborts if a page declares a negative number of values.
 
 Source: Parquet's metadata, https://parquet.apache.org/docs/file-format, in Thrift's compact protocol.
 """
@@ -18,7 +18,7 @@ _NOT_PARQUET = (IndexError, KeyError, TypeError, AttributeError, ValueError, Ove
 
 
 def find_bad_page(path: Path) -> str | None:
-    """Describe the first page header with impossible sizes; None without one, or if the file is not Parquet."""
+    """Describe the first page header with impossible sizes; None if there is none to be found."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         try:
             end = len(data) - _FOOTER

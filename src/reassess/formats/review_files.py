@@ -61,7 +61,7 @@ def reviews_of_json(path: Path, document: dict[str, Any]) -> list[Review]:
 def labels_of_table(
     path: Path, table: "pl.DataFrame", classes: Classes | None, read_original: Callable[[], LabelSets] | None
 ) -> MultiLabels | None:
-    """Read reviews of a table; None if it has label sets. Only the ecologists' verdicts need original labels."""
+    """Read reviews from a table, or None if it has label sets; only verdicts need original labels."""
     if {_NUMBER, _CORRECT} <= set(table.columns):
         return _labels_of_verdicts(path, table, read_original)
     if "class" not in table.columns and not _LISTS.isdisjoint(table.columns):

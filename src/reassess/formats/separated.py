@@ -1,4 +1,4 @@
-"""CSV and TSV files: polars reads plain files; other files are rewritten as plain ones by Python's csv module first.
+"""CSV and TSV files: polars reads plain files; the csv module first rewrites other files as plain.
 
 A file is plain if it has no quotes, no blank lines, and no lines that end with only a carriage return. In other files,
 polars loses rows after a quote inside a field, keeps blank lines as rows, and misses line ends.
@@ -56,7 +56,7 @@ def read_separated(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
 
 
 def line_of_row(path: Path, row: int) -> int:
-    """Return the line, from 1, where a row of the table begins; rows are counted from 0, after the heading."""
+    """Return the line, from 1, where a row begins; rows are counted from 0, after the heading."""
     line, _ = next(islice(_records(path), row + 1, None))
     return line
 

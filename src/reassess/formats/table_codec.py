@@ -123,7 +123,7 @@ class Share(Number):
 
 
 class ClassId(_Column):
-    """A column of classes by id, wnid or name, as ids and a class list. An id of -1 is written as an empty cell."""
+    """A column of classes (id, wnid or name), as ids and a class list; -1 is written as an empty cell."""
 
     def _read(self, cells: _Cells) -> Any:
         return ids_of_column(*cells)

@@ -213,13 +213,13 @@ def integers(path: Path, series: "pl.Series", *, per_row: int = 1) -> "pl.Series
 
 
 def numbers(path: Path, series: "pl.Series", *, per_row: int = 1) -> "pl.Series":
-    """Convert a column without nulls to floats; numbers may be written as text. Parameters as for `integers`."""
+    """Convert a column without nulls to floats; numbers may be text. `per_row` as for `integers`."""
     refuse_missing(path, series, per_row=per_row)
     return floats(path, series, per_row=per_row)
 
 
 def floats(path: Path, series: "pl.Series", *, per_row: int = 1) -> "pl.Series":
-    """Convert a column to floats, keeping nulls; numbers may be written as text. Parameters as for `integers`."""
+    """Convert a column to floats, keeping nulls; numbers may be text. `per_row` as for `integers`."""
     import polars as pl
 
     if series.dtype.is_float():
@@ -273,7 +273,7 @@ def as_text(path: Path, series: "pl.Series") -> "pl.Series":
 
 
 def factorize(series: "pl.Series") -> tuple[list[Any], npt.NDArray[np.int64]]:
-    """Return the unique values of a column, in order of first appearance, and the position of each row's value."""
+    """Return the unique values, in order of first appearance, and the position of each row's value."""
     import polars as pl
 
     unique = series.unique(maintain_order=True)

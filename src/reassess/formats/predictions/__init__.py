@@ -176,7 +176,7 @@ def find_names_file(path: Path) -> Path | None:
 
 
 def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int = 5, force: bool = False) -> None:
-    """Write predictions to npy (all, with image names in a text file next to it) or to a table (the top k).
+    """Write predictions to npy, with image names in a text file, or the top k to a table.
 
     Parameters
     ----------
@@ -232,7 +232,7 @@ def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int 
 
 
 def _save(path: Path, predictions: Predictions) -> None:
-    """Write the array block by block, bfloat16 as float32; `np.save` could lose data silently if the disk is full."""
+    """Write an array block by block, bfloat16 as float32; `np.save` could ignore a full disk."""
     array = predictions.ids if predictions.scores is None else predictions.scores
     assert array is not None
     is_bfloat16 = predictions.dtype == "bfloat16"  # a type that numpy does not have

@@ -62,7 +62,7 @@ _ENTRY = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s,\[\]]+"""
 
 
 def parse_lists(series: "pl.Series") -> "pl.Series":
-    """Turn a column of lists in text, such as ``[285 281]``, into lists; return any other column unchanged."""
+    """Parse a column of lists as text, such as ``[285 281]``; return any other column unchanged."""
     import polars as pl
 
     if isinstance(series.dtype, pl.Array):

@@ -117,7 +117,7 @@ def read_torch_content(path: Path) -> ArrayContent:
 
 
 def torch_error(path: Path, error: Exception, what: str, allowed: str, fix: str) -> DataError:
-    """Make the error for a file that torch cannot load, without torch's unsafe advice to run code from the file."""
+    """Make the error for a file that torch cannot load, without torch's unsafe advice."""
     reason = (str(error).splitlines() or [type(error).__name__])[0]
     return DataError(
         "unreadable-file",

@@ -105,11 +105,7 @@ _ID, _SCORE = "prediction_", "score_"
 
 
 def _read_all_scores(ids: IdColumns, table: "pl.DataFrame", classes: Classes) -> npt.NDArray[np.floating] | None:
-    """Read the score of every class, shape (N, classes), from the columns prediction_1..k and score_1..k.
-
-    Return None if a class or a score is missing, or if the classes are not sorted by score. Classes with equal scores
-    are sorted by id.
-    """
+    """Read scores of all classes, shape (N, classes), from top-k columns; None if they are not complete."""
     count = ids.table.shape[1]
     headings = [f"{_SCORE}{rank}" for rank in range(1, count + 1)]
     if count != classes.count or not ids.headings[0].startswith(_ID) or not set(headings) <= set(table.columns):
@@ -118,6 +114,7 @@ def _read_all_scores(ids: IdColumns, table: "pl.DataFrame", classes: Classes) ->
         return None
     scores, class_ids = table.select(headings).to_numpy(), ids.table
     higher, lower = scores[:, :-1], scores[:, 1:]
+    # `write_predictions` sorts classes by score, and by id if scores are equal.
     is_sorted = (higher > lower) | ((higher == lower) & (class_ids[:, :-1] < class_ids[:, 1:]))
     if not (np.sort(class_ids, axis=1) == np.arange(count)).all() or not is_sorted.all() or np.isnan(scores).any():
         return None

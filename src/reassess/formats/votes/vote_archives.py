@@ -24,7 +24,7 @@ _SHAPES = {"ids": "raters", _ANSWERS: "answers"}
 
 
 def read_archive(path: Path, answers: Sequence[Id] | None, classes: Classes | None) -> Votes:
-    """Read an archive; the tensor is read in blocks, and only its ones are kept. See `reassess.read_votes`."""
+    """Read votes from an archive, with the tensor in blocks. See `reassess.read_votes`."""
     with open_archive(path) as archive:
         questions = _read_questions(archive, path, classes)
         raters = _read_ids(archive, path, "ids")

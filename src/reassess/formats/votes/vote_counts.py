@@ -165,7 +165,7 @@ def _counts(path: Path, series: "pl.Series") -> Ints:
 def class_answers(
     path: Path, class_ids: Ints, classes: Classes, answers: Sequence[Id] | None, *, among: Ints | None = None
 ) -> dict[str, Any]:
-    """Return votes for classes as fields of `Votes`: the answer of each vote, all answers, and the classes."""
+    """Return fields of `Votes` for votes for classes: answer of each vote, all answers, and classes."""
     among = class_ids if among is None else among
     check_range(among, 0, classes.largest_id, what="class id", where=path)
     if answers:
@@ -180,7 +180,7 @@ def class_answers(
 
 
 def count_table(votes: Votes) -> "pl.DataFrame":
-    """Return votes without raters, with a row per image and class; an image without votes has a count of 0."""
+    """Return a table of vote counts per image and class; an image without votes has a count of 0."""
     import polars as pl
 
     width = len(votes.answers)

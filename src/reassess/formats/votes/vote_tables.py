@@ -232,13 +232,13 @@ def _refuse_scale(path: Path, answers: Sequence[Id] | None, classes: Classes | N
 
 
 def factorize_ids(series: "pl.Series") -> tuple[tuple[Id, ...], npt.NDArray[np.int64]]:
-    """Return the unique ids of a text column, in order of first appearance, and the position of each row's id."""
+    """Return the unique ids, in order of first appearance, and the position of each row's id."""
     values, codes = factorize(series)
     return normal_ids(values), codes
 
 
 def vote_table(votes: Votes) -> "pl.DataFrame":
-    """Return a table with a row per vote, or per count; an item without votes has a row without rater and answer."""
+    """Return a table with a row per vote or count, and a row per item without votes."""
     import polars as pl
 
     if votes.anonymous:

@@ -154,8 +154,8 @@ def test_every_reader_raises_for_an_invalid_path(name: str, path: Any) -> None:
 
 
 def test_writers_raise_for_an_invalid_path() -> None:
-    for write, noun in ((write_folds, FOLDS), (write_duplicates, DUPLICATES), (write_labels, LABELS)):
-        assert message(write, None, noun).startswith("not a path of a file\n")
+    for write, value in ((write_folds, FOLDS), (write_duplicates, DUPLICATES), (write_labels, LABELS)):
+        assert message(write, None, value).startswith("not a path of a file\n")
     assert len(FROM_FILES) > 10
 
 

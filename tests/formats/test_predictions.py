@@ -152,7 +152,7 @@ def test_archive_may_have_ids_and_numbers_as_image_names(tmp_path: Path) -> None
         ({"names": np.array(IMAGES)}, "ambiguous-array at p.npz"),
         ({"a": SCORES, "names": np.array(IMAGES), "paths": np.array(IMAGES)}, "ambiguous-array at p.npz"),
         ({"a": SCORES, "names": np.array(["a"])}, "wrong-length at p.npz"),
-        ({"a": np.array([0, 1, -7]), "names": np.array(["a"])}, "out-of-range at p.npz, row 2"),  # beyond the names
+        ({"a": np.array([0, 1, -7]), "names": np.array(["a"])}, "out-of-range at p.npz, row 2"),  # row 2 has no name
         ({"a": SCORES, "names": np.array(["a", "a"])}, "duplicate-image at p.npz, the predictions"),
         ({"a": SCORES, "names": np.array(["a", ""])}, "missing-value at p.npz, the predictions, row 1"),
         *[

@@ -83,7 +83,7 @@ def _case_maker(cases: st.SearchStrategy[Case]) -> Callable[[bytes], Case | None
 
 
 def run_case(case: Case, folder: Path) -> None:
-    """Write the files into an empty folder, and call there; only errors of reassess are allowed."""
+    """Write the files into an empty folder and make the call there; only our own errors are allowed."""
     for path in folder.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     for name, content in case.files.items():

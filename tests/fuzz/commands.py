@@ -64,12 +64,12 @@ def _cases(draw: Draw, name: str, command: click.Command) -> Case:
         suffix, content = draw(contents("leaderboard"))
         files |= {f"board{suffix}": content}
     if name == "tasks":
-        for noun in ("candidates", "hierarchy"):
-            suffix, content = draw(contents(noun))
-            files |= {f"{'b/' if noun == 'hierarchy' else ''}{noun}{suffix}": content}
+        for data_type in ("candidates", "hierarchy"):
+            suffix, content = draw(contents(data_type))
+            files |= {f"{'b/' if data_type == 'hierarchy' else ''}{data_type}{suffix}": content}
     if name == "clean":
-        for file, noun in (("heldout", "predictions"), ("b/folds", "folds")):
-            suffix, content = draw(contents(noun))
+        for file, data_type in (("heldout", "predictions"), ("b/folds", "folds")):
+            suffix, content = draw(contents(data_type))
             files |= {f"{file}{suffix}": content}
     if name in ("evaluate", "folds"):
         suffix, content = draw(contents("duplicates"))

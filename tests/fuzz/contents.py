@@ -1,4 +1,4 @@
-"""Files of each noun, in every format that it can be read from."""
+"""Files of each data type, in every format that it can be read from."""
 
 import json
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from tests.fuzz.tables import Table, encoded_tables
 from tests.fuzz.values import LARGE_IDS, texts
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
-# The noun of each file of a benchmark folder, and of two models.
+# The data type of each file of a benchmark folder, and of two models.
 _PARTS = {
     **{part: part for part in ("classes", "original", "labels", "scores", "votes", "golden", "groups", "collapsed")},
     "rater-golden": "golden",
@@ -28,34 +28,34 @@ _TEXT_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".txt")
 
 
 @st.composite
-def contents(draw: Draw, noun: str) -> tuple[str, bytes]:
+def contents(draw: Draw, data_type: str) -> tuple[str, bytes]:
     """Draw the suffix and content of a file."""
     kinds: dict[str, Callable[[], st.SearchStrategy[bytes]]] = {}
-    if tables := _tables(noun):
+    if tables := _tables(data_type):
         for suffix in (".csv", ".tsv", ".jsonl", ".parquet"):
             kinds[suffix] = lambda suffix=suffix: encoded_tables(tables, suffix)
-    if noun in LINES:
-        kinds[".jsonl"] = lambda: encoded_lines(LINES[noun])
-    if noun in DOCUMENTS:
-        kinds[".json"] = lambda: encoded_documents(DOCUMENTS[noun])
-    if noun == "transform":
-        kinds[".toml"] = lambda: edited_documents(DOCUMENTS[noun]).map(_toml)
-    if noun in TEXTS:
-        kinds[".txt"] = lambda: st.lists(st.sampled_from(TEXTS[noun]) | texts, max_size=4).map(_encoded)
-    if noun in ARRAYS:
-        kinds[".npz"] = lambda: encoded_archives(ARRAYS[noun])
-    if noun == "predictions":
-        kinds[".npy"] = lambda: encoded_arrays(ARRAYS[noun])
+    if data_type in LINES:
+        kinds[".jsonl"] = lambda: encoded_lines(LINES[data_type])
+    if data_type in DOCUMENTS:
+        kinds[".json"] = lambda: encoded_documents(DOCUMENTS[data_type])
+    if data_type == "transform":
+        kinds[".toml"] = lambda: edited_documents(DOCUMENTS[data_type]).map(_toml)
+    if data_type in TEXTS:
+        kinds[".txt"] = lambda: st.lists(st.sampled_from(TEXTS[data_type]) | texts, max_size=4).map(_encoded)
+    if data_type in ARRAYS:
+        kinds[".npz"] = lambda: encoded_archives(ARRAYS[data_type])
+    if data_type == "predictions":
+        kinds[".npy"] = lambda: encoded_arrays(ARRAYS[data_type])
         if find_spec("torch") is not None:
-            kinds[".safetensors"] = lambda: encoded_tensors(ARRAYS[noun])
-            kinds[".pt"] = lambda: saved_tensors(ARRAYS[noun])
+            kinds[".safetensors"] = lambda: encoded_tensors(ARRAYS[data_type])
+            kinds[".pt"] = lambda: saved_tensors(ARRAYS[data_type])
     suffix = draw(st.sampled_from(list(kinds)))
     return suffix, draw(kinds[suffix]())
 
 
-def _tables(noun: str) -> tuple[Table, ...]:
-    """Return the tables of a noun; all tables for "table"."""
-    return tuple(chain.from_iterable(TABLES.values())) if noun == "table" else TABLES.get(noun, ())
+def _tables(data_type: str) -> tuple[Table, ...]:
+    """Return the tables of a data type; all tables for "table"."""
+    return tuple(chain.from_iterable(TABLES.values())) if data_type == "table" else TABLES.get(data_type, ())
 
 
 def _encoded(lines: list[str]) -> bytes:
@@ -75,11 +75,11 @@ def folders(draw: Draw) -> dict[str, bytes]:
     """Draw a benchmark folder b and two models, with up to two files missing or wrong."""
     wrong = draw(st.sets(st.sampled_from([*_PARTS, "images"]), max_size=2))
     files = {}
-    for part, noun in _PARTS.items():
+    for part, data_type in _PARTS.items():
         if part not in wrong:
-            suffix, content = valid_content(noun)
+            suffix, content = valid_content(data_type)
         elif draw(st.integers(0, 3)):
-            suffix, content = draw(contents(noun))
+            suffix, content = draw(contents(data_type))
         else:
             continue
         files[f"b/{part}{suffix}".replace("b/../", "")] = content
@@ -102,10 +102,10 @@ def _replace_names(files: dict[str, bytes], last: int) -> dict[str, bytes]:
     return replaced
 
 
-def valid_content(noun: str) -> tuple[str, bytes]:
+def valid_content(data_type: str) -> tuple[str, bytes]:
     """Return the suffix and content of a valid file."""
-    if noun == "settings":
+    if data_type == "settings":
         return ".json", b'{"name": "pets", "threshold": 0.5}'
-    table = TABLES[noun][-1 if noun == "classes" else 0]
+    table = TABLES[data_type][-1 if data_type == "classes" else 0]
     rows = [table.headings, *table.rows]
     return ".csv", "".join(",".join("" if cell is None else str(cell) for cell in row) + "\n" for row in rows).encode()

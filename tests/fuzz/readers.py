@@ -44,9 +44,9 @@ _OUTPUTS: Options = {
 
 
 @st.composite
-def _cases(draw: Draw, read: Callable[..., Any], noun: str, options: Options, check: Check | None) -> Case:
-    """Draw a file of a noun, and a call of its reader."""
-    suffix, content = draw(contents(noun))
+def _cases(draw: Draw, read: Callable[..., Any], data_type: str, options: Options, check: Check | None) -> Case:
+    """Draw a file of a data type, and a call of its reader."""
+    suffix, content = draw(contents(data_type))
     path = Path(f"case{suffix}")
     arguments = {name: draw(st.sampled_from(values)) for name, values in options.items()}
 
@@ -59,9 +59,9 @@ def _cases(draw: Draw, read: Callable[..., Any], noun: str, options: Options, ch
     return Case({path.name: content}, call, f"{read.__name__}({path.name!r}, **{arguments})")
 
 
-def _reader(read: Callable[..., Any], noun: str, *options: Options, check: Check | None = None) -> Target:
+def _reader(read: Callable[..., Any], data_type: str, *options: Options, check: Check | None = None) -> Target:
     merged = {name: values for group in options for name, values in group.items()}
-    return Target(_cases(read, noun, merged, check), _SHARE)
+    return Target(_cases(read, data_type, merged, check), _SHARE)
 
 
 @st.composite

@@ -34,7 +34,7 @@ def _votes(raters: str, wrong: int) -> list[list[object]]:
 _NAMED = list(zip(IMAGES, [CLASSES[k] for k in _TRUTHS], strict=True))
 _PAIRS = [[image, CLASSES[k]] for image in IMAGES for k in range(3)]
 
-# The tables of each noun.
+# The tables of each data type.
 TABLES: Mapping[str, tuple[Table, ...]] = {
     "labels": (
         _table("image class", *_NAMED, ["g.png", None]),

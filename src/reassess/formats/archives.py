@@ -25,7 +25,7 @@ _LIMIT = "REASSESS_MAX_BYTES"
 _BLOCK = 1 << 24
 # Zip local file header: its fixed size, and the offset of the lengths of file name and extra field, in bytes.
 _LOCAL_HEADER, _LENGTHS_OFFSET = 30, 26
-_MAX_SIZE = 2**63 - 1  # of a dimension in numpy
+_MAX_SIZE = 2**63 - 1  # the largest dimension in numpy
 _MAX_EMPTY = 10**6  # empty strings: an array of them takes no bytes in the file, but many in memory
 _LAST_CODE_POINT = 0x10FFFF  # of Unicode
 _VERSIONS = ((1, 0), (2, 0), (3, 0))

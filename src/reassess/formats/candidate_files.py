@@ -13,7 +13,7 @@ from reassess.core.image_names import image_keys
 from reassess.errors import DataError, at
 from reassess.formats.files import as_path, suffix_of
 from reassess.formats.question_columns import columns_of_questions, questions_of_table
-from reassess.formats.table_codec import ClassId, Share, TableFormat, Text, Texts, Whole, read_cells, write_noun
+from reassess.formats.table_codec import ClassId, Integer, Share, TableFormat, Text, TextLists, read_cells, write_object
 from reassess.formats.tables import TABLE_SUFFIXES, factorize, read_table
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ _BY_SOURCE = TableFormat(
         Text("image"),
         ClassId("class"),
         Text("source"),
-        Whole("rank", least=1, most=_MAX_RANK, null=True, required=False),
+        Integer("rank", least=1, most=_MAX_RANK, null=True, required=False),
         Share("probability", null=True, required=False),
     ),
     values=_values_by_source,
@@ -141,8 +141,8 @@ _BY_CANDIDATE: TableFormat[Candidates] = TableFormat(
         ClassId("class"),
         Text("wnid"),
         Text("name"),
-        Texts("models"),
-        Whole("first"),
+        TextLists("models"),
+        Integer("first"),
         Share("probability", null=True),
         Text("reason"),
     ),
@@ -200,7 +200,7 @@ def write_candidates(
     form = _BY_SOURCE
     if candidates.reasons is not None or (len(candidates) and not candidates.sources):
         form = replace(_BY_CANDIDATE, values=lambda candidates: _values_by_candidate(candidates, limit))
-    write_noun(form, path, candidates, force=force)
+    write_object(form, path, candidates, force=force)
 
 
 def _values_by_candidate(candidates: Candidates, limit: int | None) -> Mapping[str, Any]:

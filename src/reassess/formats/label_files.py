@@ -20,9 +20,9 @@ from reassess.formats.review_files import (
     REVIEW_HEADINGS,
     REVIEW_TEXTS,
     has_reviews,
-    labels_of_reviews,
-    labels_of_table,
-    reviews_of_json,
+    make_multi_labels,
+    read_json_reviews,
+    read_review_table,
 )
 from reassess.formats.tables import TABLE_SUFFIXES, find_column, integers, read_table, refuse_missing, write_table
 from reassess.text import some
@@ -60,10 +60,10 @@ def read_label_file(
     if suffix == ".json":
         document = read_json(path)
         if has_reviews(document):
-            return labels_of_reviews(path, reviews_of_json(path, document), classes)
+            return make_multi_labels(path, read_json_reviews(path, document), classes)
         return _label_sets(path, *_lists_from_json(path, document), classes)
     table = read_table(path, text=REVIEW_TEXTS)
-    if not REVIEW_HEADINGS.isdisjoint(table.columns) and (labels := labels_of_table(path, table, classes, original)):
+    if not REVIEW_HEADINGS.isdisjoint(table.columns) and (labels := read_review_table(path, table, classes, original)):
         return labels
     _refuse_counts(path, table)
     return _label_sets(path, *_lists_from_table(path, table), classes)

@@ -45,7 +45,7 @@ def has_reviews(document: Any) -> bool:
     return isinstance(document, dict) and any(isinstance(value, dict) for value in document.values())
 
 
-def reviews_of_json(path: Path, document: dict[str, Any]) -> list[Review]:
+def read_json_reviews(path: Path, document: dict[str, Any]) -> list[Review]:
     """Read reviews from a JSON object."""
     reviews = []
     for image, value in document.items():
@@ -58,18 +58,18 @@ def reviews_of_json(path: Path, document: dict[str, Any]) -> list[Review]:
     return reviews
 
 
-def labels_of_table(
+def read_review_table(
     path: Path, table: "pl.DataFrame", classes: Classes | None, read_original: Callable[[], LabelSets] | None
 ) -> MultiLabels | None:
     """Read reviews from a table, or None if it has label sets; only verdicts need original labels."""
     if {_NUMBER, _CORRECT} <= set(table.columns):
-        return _labels_of_verdicts(path, table, read_original)
+        return _read_verdicts(path, table, read_original)
     if "class" not in table.columns and not _LISTS.isdisjoint(table.columns):
-        return labels_of_reviews(path, _reviews_of_lists(path, table, classes), classes)
-    return labels_of_reviews(path, _reviews_of_rows(path, table), classes) if "answer" in table.columns else None
+        return make_multi_labels(path, _read_list_reviews(path, table, classes), classes)
+    return make_multi_labels(path, _read_row_reviews(path, table), classes) if "answer" in table.columns else None
 
 
-def labels_of_reviews(path: Path, reviews: list[Review], classes: Classes | None) -> MultiLabels:
+def make_multi_labels(path: Path, reviews: list[Review], classes: Classes | None) -> MultiLabels:
     """Make multi-label sets from reviews."""
     images = [image for image, _ in reviews]
     lists = [review[kind] for _, review in reviews for kind in _KINDS]
@@ -117,7 +117,7 @@ def _empty_review() -> dict[str, Any]:
     return {kind: [] for kind in _KINDS} | {_PROBLEMATIC: False}
 
 
-def _reviews_of_rows(path: Path, table: "pl.DataFrame") -> list[Review]:
+def _read_row_reviews(path: Path, table: "pl.DataFrame") -> list[Review]:
     """Read reviews from a table with a row per image and class."""
     images, answers = (table[find_column(path, table, name)] for name in ("image", "answer"))
     classes = table[find_column(path, table, "class")]
@@ -144,7 +144,7 @@ def _reviews_of_rows(path: Path, table: "pl.DataFrame") -> list[Review]:
     return list(reviews.items())
 
 
-def _reviews_of_lists(path: Path, table: "pl.DataFrame", classes: Classes | None) -> list[Review]:
+def _read_list_reviews(path: Path, table: "pl.DataFrame", classes: Classes | None) -> list[Review]:
     """Read reviews from a table with a row per image, and lists of classes in its cells."""
     images = table[find_column(path, table, *_NAMES)]
     refuse_missing(path, images)
@@ -152,7 +152,7 @@ def _reviews_of_lists(path: Path, table: "pl.DataFrame", classes: Classes | None
     cells = {key: [None] * table.height if name is None else table[name].to_list() for key, name in headings.items()}
     reviews = []
     for row, image in enumerate(images.to_list()):
-        review: dict[str, Any] = {kind: _split(cells[kind][row]) for kind in _KINDS}
+        review: dict[str, Any] = {kind: _split_classes(cells[kind][row]) for kind in _KINDS}
         for kind in _KINDS:
             if any(_is_list(part, classes) for part in review[kind]):
                 raise DataError(
@@ -177,7 +177,7 @@ def _reviews_of_lists(path: Path, table: "pl.DataFrame", classes: Classes | None
     return reviews
 
 
-def _split(cell: str | None) -> list[str]:
+def _split_classes(cell: str | None) -> list[str]:
     """Split a cell into classes; a comma at the end is ignored, and an empty cell has no classes."""
     parts = [part.strip() for part in (cell or "").split(",")]
     return parts if parts[-1] else parts[:-1]
@@ -188,9 +188,7 @@ def _is_list(part: str, classes: Classes | None) -> bool:
     return ";" in part and (classes is None or classes.find(part) is None)
 
 
-def _labels_of_verdicts(
-    path: Path, table: "pl.DataFrame", read_original: Callable[[], LabelSets] | None
-) -> MultiLabels:
+def _read_verdicts(path: Path, table: "pl.DataFrame", read_original: Callable[[], LabelSets] | None) -> MultiLabels:
     """Make multi-label sets from verdicts on original labels, in a table with image numbers."""
     if read_original is None:
         raise DataError("missing-original", "verdicts need the original labels", where=path)

@@ -15,7 +15,7 @@ from reassess.errors import at
 from reassess.formats.archives import open_archive
 from reassess.formats.files import as_path, suffix_of, writing
 from reassess.formats.question_columns import columns_of_questions, info_of_questions, questions_of_info
-from reassess.formats.table_codec import ClassId, Share, TableFormat, Text, Whole, read_cells, write_noun
+from reassess.formats.table_codec import ClassId, Integer, Share, TableFormat, Text, read_cells, write_object
 from reassess.formats.tables import TABLE_SUFFIXES, find_column, read_table
 
 _PROBABILITY, _GOLDEN, _METHOD = "probability", "golden", "method"
@@ -74,7 +74,7 @@ def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> No
             np.savez_compressed(temporary, allow_pickle=False, **arrays)
         return
     metadata = {} if scores.method == UNKNOWN_METHOD else {_METHOD: scores.method}
-    write_noun(_TABLES[scores.exclusive], path, scores, force=force, metadata=metadata)
+    write_object(_TABLES[scores.exclusive], path, scores, force=force, metadata=metadata)
 
 
 def _golden_column(scores: Scores) -> dict[str, npt.NDArray[np.uint8]]:
@@ -118,7 +118,7 @@ def _values(scores: Scores) -> Mapping[str, Any]:
     return {
         "image": columns["image"],
         "class": classes,
-        _heading(scores.exclusive): scores.values,
+        _score_heading(scores.exclusive): scores.values,
         **_golden_column(scores),
     }
 
@@ -127,13 +127,13 @@ def _make_scores(cells: Mapping[str, Any]) -> Scores:
     exclusive, golden = _PROBABILITY in cells, cells.get(_GOLDEN)
     return Scores(
         questions=Questions.from_columns(cells["image"].to_list(), *cells["class"]),
-        values=cells[_heading(exclusive)],
+        values=cells[_score_heading(exclusive)],
         exclusive=exclusive,
         golden=None if golden is None else golden.astype(bool),
     )
 
 
-def _heading(exclusive: bool) -> str:
+def _score_heading(exclusive: bool) -> str:
     return _PROBABILITY if exclusive else "score"
 
 
@@ -142,7 +142,12 @@ _TABLES = tuple(
     TableFormat(
         Scores,
         "scores",
-        columns=(Text("image"), ClassId("class"), Share(_heading(exclusive)), Whole(_GOLDEN, most=1, required=False)),
+        columns=(
+            Text("image"),
+            ClassId("class"),
+            Share(_score_heading(exclusive)),
+            Integer(_GOLDEN, most=1, required=False),
+        ),
         values=_values,
         make=_make_scores,
     )
@@ -154,7 +159,7 @@ def _read_table(path: Path, classes: Classes | None) -> Scores:
     import polars as pl
 
     table = read_table(path, text=("image",))
-    exclusive = find_column(path, table, _heading(False), _heading(True)) == _PROBABILITY
+    exclusive = find_column(path, table, _score_heading(False), _score_heading(True)) == _PROBABILITY
     scores = read_cells(_TABLES[exclusive], path, table, classes)
     metadata = pl.read_parquet_metadata(path.absolute()) if path.suffix.lower() == ".parquet" else {}
     return replace(scores, method=metadata.get(_METHOD, UNKNOWN_METHOD))

@@ -1,4 +1,4 @@
-"""A declarative table format: a noun lists its columns; one reader and one writer do the rest."""
+"""Declared table formats: a data type lists its columns; one reader and one writer do the rest."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-_Noun = TypeVar("_Noun")
+_Object = TypeVar("_Object")
 
 
 class _Cells(NamedTuple):
@@ -51,7 +51,7 @@ class _Column:
     required: bool = True
 
     def _read(self, cells: _Cells) -> Any:
-        raise NotImplementedError  # for a column that is only written
+        raise NotImplementedError  # for a column that can only be written
 
     def _write(self, values: Any) -> "pl.Series":
         import polars as pl
@@ -74,7 +74,7 @@ class Text(_Column):
 
 
 @dataclass(frozen=True)
-class Whole(_Column):
+class Integer(_Column):
     """A column of whole numbers, as int64. With `null`, an empty cell means 0."""
 
     least: int = 0
@@ -134,8 +134,8 @@ class ClassId(_Column):
         return series
 
 
-class Texts(_Column):
-    """A column of lists of texts, separated by `; ` in CSV and TSV. It is only written."""
+class TextLists(_Column):
+    """A column of lists of texts, separated by `; ` in CSV and TSV. It can only be written."""
 
     def _write(self, values: Any) -> "pl.Series":
         import polars as pl
@@ -144,18 +144,18 @@ class Texts(_Column):
 
 
 @dataclass(frozen=True)
-class TableFormat(Generic[_Noun]):
-    """A table format for a noun, for reading and writing.
+class TableFormat(Generic[_Object]):
+    """A table format for objects of one type, for reading and writing.
 
-    `values` maps a noun to the values of its columns, by name; a column without values is not written. `make` maps the
-    values from a file to a noun; without `make`, the format is only written.
+    `values` maps an object to the values of its columns, by name; a column without values is not written. `make` maps
+    the values from a file to an object; without `make`, the format can only be written.
     """
 
-    noun: type[_Noun]
-    thing: str  # the noun, in messages
+    object_type: type[_Object]
+    thing: str  # the object, in messages
     columns: tuple[_Column, ...]
-    values: Callable[[_Noun], Mapping[str, Any]]
-    make: Callable[[Mapping[str, Any]], _Noun] | None = None
+    values: Callable[[_Object], Mapping[str, Any]]
+    make: Callable[[Mapping[str, Any]], _Object] | None = None
     suffixes: tuple[str, ...] = TABLE_SUFFIXES
     rows_required: bool = True
 
@@ -165,15 +165,15 @@ class TableFormat(Generic[_Noun]):
         return tuple(column.name for column in self.columns if isinstance(column, Text))
 
 
-def read_noun(form: TableFormat[_Noun], path: str | Path) -> _Noun:
-    """Read a noun from a table."""
+def read_object(form: TableFormat[_Object], path: str | Path) -> _Object:
+    """Read an object from a table."""
     path = as_path(path)
     suffix_of(path, form.suffixes, form.thing)
     return read_cells(form, path, read_table(path, text=form.texts, rows_required=form.rows_required), None)
 
 
-def read_cells(form: TableFormat[_Noun], path: Path, table: "pl.DataFrame", classes: Classes | None) -> _Noun:
-    """Make a noun from the cells of a table."""
+def read_cells(form: TableFormat[_Object], path: Path, table: "pl.DataFrame", classes: Classes | None) -> _Object:
+    """Make an object from the cells of a table."""
     assert form.make is not None
     with at(path):
         cells = {
@@ -184,21 +184,21 @@ def read_cells(form: TableFormat[_Noun], path: Path, table: "pl.DataFrame", clas
         return form.make(cells)
 
 
-def write_noun(
-    form: TableFormat[_Noun],
+def write_object(
+    form: TableFormat[_Object],
     path: str | Path,
-    noun: _Noun,
+    value: _Object,
     *,
     force: bool = False,
     metadata: Mapping[str, str] | None = None,
 ) -> None:
-    """Write a noun as a table; the same noun gives the same bytes."""
+    """Write an object as a table; the same object gives the same bytes."""
     import polars as pl
 
     path = as_path(path)
-    check_type(form.noun, noun)
+    check_type(form.object_type, value)
     suffix = suffix_of(path, form.suffixes, form.thing)
-    values = form.values(noun)
+    values = form.values(value)
     table = pl.DataFrame([column._write(values[column.name]) for column in form.columns if column.name in values])
     if suffix in (".csv", ".tsv"):
         table = table.with_columns(pl.col(pl.List(pl.String)).list.join("; "))

@@ -109,8 +109,8 @@ def read_vote_table(
     if not names & {*_ITEM, *_RATER, *_ANSWER} and has_counts(table):
         _refuse_scale(path, answers, classes)
         return read_counts(path, table, answers, _find_classes(path, answers, classes))
-    are_classes = "image" in names and not names & {"class", *_ITEM}  # the answers
-    items, item_ids = _read_items(path, table, classes, are_images=are_classes)
+    answers_are_classes = "image" in names and not names & {"class", *_ITEM}
+    items, item_ids = _read_items(path, table, classes, are_images=answers_are_classes)
     rater = table[find_column(path, table, *_RATER, fix="add the column (who gave the answer)")]
     answer = table[find_column(path, table, *_ANSWER)]
     refuse_missing(path, rater, needed=answer.is_not_null())
@@ -123,7 +123,7 @@ def read_vote_table(
     columns: dict[str, Any] = {"items": items, "item_ids": item_ids[voted], "rater_ids": rater_ids, "raters": raters}
     if "seconds" in names:
         columns["seconds"] = floats(path, table["seconds"]).cast(float).fill_null(np.nan).to_numpy()[voted]
-    if are_classes:
+    if answers_are_classes:
         _refuse_yes_and_no(path, answer.filter(is_vote), classes)
         _refuse_scale(path, answers, classes)
         class_ids, classes = ids_of_column(path, answer.filter(is_vote), _find_classes(path, answers, classes))

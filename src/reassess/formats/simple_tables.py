@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import Cleaning, Duplicates, Folds, LabelNoise, Posterior, Questions
-from reassess.formats.table_codec import ClassId, Number, Share, TableFormat, Text, Whole, read_noun, write_noun
+from reassess.formats.table_codec import ClassId, Integer, Number, Share, TableFormat, Text, read_object, write_object
 
 DUPLICATES_SUFFIXES = (".csv", ".tsv", ".parquet")  # JSON lines have no headings, so they cannot say "none found"
 _MOST_GROUP = np.iinfo(np.int32).max
@@ -16,7 +16,7 @@ _MOST_GROUP = np.iinfo(np.int32).max
 _FOLDS = TableFormat(
     Folds,
     "folds",
-    columns=(Text("image"), Whole("fold", "number of a fold")),
+    columns=(Text("image"), Integer("fold", "number of a fold")),
     values=lambda folds: {"image": folds.images, "fold": folds.numbers},
     make=lambda cells: Folds(tuple(cells["image"]), cells["fold"]),
 )
@@ -43,7 +43,7 @@ def read_folds(path: str | Path) -> Folds:
     >>> read_folds(path)
     Folds(3 images in 2 folds of 1 to 2)
     """
-    return read_noun(_FOLDS, path)
+    return read_object(_FOLDS, path)
 
 
 def write_folds(path: str | Path, folds: Folds, *, force: bool = False) -> None:
@@ -65,7 +65,7 @@ def write_folds(path: str | Path, folds: Folds, *, force: bool = False) -> None:
     OutputError
         The file exists, or cannot be written.
     """
-    write_noun(_FOLDS, path, folds, force=force)
+    write_object(_FOLDS, path, folds, force=force)
 
 
 _DUPLICATES = TableFormat(
@@ -74,7 +74,7 @@ _DUPLICATES = TableFormat(
     columns=(
         Text("set"),
         Text("image"),
-        Whole("group", "number of a group", least=1, most=_MOST_GROUP, null=True),
+        Integer("group", "number of a group", least=1, most=_MOST_GROUP, null=True),
         Text("kind"),
     ),
     values=lambda duplicates: {
@@ -114,7 +114,7 @@ def read_duplicates(path: str | Path) -> Duplicates:
     >>> read_duplicates(path)
     Duplicates(3 rows, 1 group, of train, val)
     """
-    return read_noun(_DUPLICATES, path)
+    return read_object(_DUPLICATES, path)
 
 
 def write_duplicates(path: str | Path, duplicates: Duplicates, *, force: bool = False) -> None:
@@ -136,7 +136,7 @@ def write_duplicates(path: str | Path, duplicates: Duplicates, *, force: bool = 
     OutputError
         The file exists, or cannot be written.
     """
-    write_noun(_DUPLICATES, path, duplicates, force=force)
+    write_object(_DUPLICATES, path, duplicates, force=force)
 
 
 def _values_of_posterior(posterior: Posterior) -> Mapping[str, Any]:
@@ -156,7 +156,7 @@ _POSTERIOR: TableFormat[Posterior] = TableFormat(
 
 def write_posterior(path: str | Path, posterior: Posterior, *, force: bool = False) -> None:
     """Write the posterior of plain items, with a row per item and answer. Questions have scores instead."""
-    write_noun(_POSTERIOR, path, posterior, force=force)
+    write_object(_POSTERIOR, path, posterior, force=force)
 
 
 def _values_of_cleaning(cleaning: Cleaning, rows: npt.NDArray[np.int64]) -> Mapping[str, Any]:
@@ -181,7 +181,7 @@ _LABEL_ERRORS: TableFormat[Cleaning] = TableFormat(
 _DETAILS: TableFormat[Cleaning] = TableFormat(
     Cleaning,
     "details of cleaning",
-    columns=(_IMAGE, _CLASS, _QUALITY, _SUGGESTED, _REASON, Whole("kept")),
+    columns=(_IMAGE, _CLASS, _QUALITY, _SUGGESTED, _REASON, Integer("kept")),
     values=lambda cleaning: _values_of_cleaning(cleaning, np.arange(len(cleaning))),
 )
 
@@ -192,7 +192,7 @@ def write_label_errors(path: str | Path, cleaning: Cleaning, *, force: bool = Fa
     `suggested` and `label_quality` are null if unknown. `read_candidates` reads the labels and the
     suggested classes as candidates.
     """
-    write_noun(_LABEL_ERRORS, path, cleaning, force=force)
+    write_object(_LABEL_ERRORS, path, cleaning, force=force)
 
 
 def write_details(path: str | Path, cleaning: Cleaning, *, force: bool = False) -> None:
@@ -200,7 +200,7 @@ def write_details(path: str | Path, cleaning: Cleaning, *, force: bool = False) 
 
     `label_quality` and `suggested` are null if unknown.
     """
-    write_noun(_DETAILS, path, cleaning, force=force)
+    write_object(_DETAILS, path, cleaning, force=force)
 
 
 def _values_of_noise(noise: LabelNoise) -> Mapping[str, Any]:
@@ -256,4 +256,4 @@ def write_noise(path: str | Path, noise: LabelNoise, *, force: bool = False) -> 
     dog,cat,0.0,0.0
     dog,dog,1.0,1.0
     """
-    write_noun(_NOISE, path, noise, force=force)
+    write_object(_NOISE, path, noise, force=force)

@@ -98,7 +98,7 @@ class Archive(Mapping[str, npt.NDArray[Any]]):
         return mapped if zlib.crc32(mapped.data) == info.CRC else None
 
     def check_length(self, name: str, stream: IO[bytes], dtype: np.dtype[Any], shape: tuple[int, ...]) -> int:
-        """Return the bytes that follow an array's header; `DataError` if dtype and shape need another number."""
+        """Return the number of bytes after an array's header; `DataError` if dtype and shape do not fit."""
         size = self._members[name].file_size - stream.tell()
         _check_length(f"{self.path}, array {name}", dtype, shape, size)
         return size

@@ -174,7 +174,7 @@ def read_class_file(path: str | Path, words: str | Path | None = None) -> Classe
 
 
 def write_classes(path: str | Path, classes: Classes, *, force: bool = False) -> None:
-    """Write a class list as a table: id, name or wnid, and the wnid, synonyms and definition if known."""
+    """Write a class list as a table: id, name (else the wnid), and known wnid, synonyms and definition."""
     import polars as pl
 
     if not classes.texts:
@@ -204,7 +204,7 @@ def _read_class_table(path: Path) -> Classes:
     table = read_table(path, text=_TEXT)
     heading = find_column(path, table, "name")
     if "id" in table.columns:
-        table = table.with_columns(_check_all_ids(path, table["id"])).sort("id")
+        table = table.with_columns(_read_all_ids(path, table["id"])).sort("id")
     else:
         table = table.with_row_index("id")
     ids = table["id"].to_list()
@@ -231,7 +231,7 @@ def _read_class_table(path: Path) -> Classes:
         )
 
 
-def _check_all_ids(path: Path, series: "pl.Series") -> "pl.Series":
+def _read_all_ids(path: Path, series: "pl.Series") -> "pl.Series":
     """Return the class ids; `DataError` unless each of 0, 1, ... is there once."""
     refuse_missing(path, series)
     ids = integers(path, series)

@@ -128,18 +128,18 @@ def suggest_suffix(path: Path) -> str | None:
     return f"if this is a {kinds[0][1:]} file, {fix}"
 
 
-def suffix_of(path: Path, known: Collection[str], thing: str) -> str:
-    """Return the suffix of `path` in lower case; `UnreadableFileError` if it is not in `known`."""
+def suffix_of(path: Path, allowed: Collection[str], thing: str) -> str:
+    """Return the suffix of `path` in lower case; `UnreadableFileError` if it is not allowed."""
     suffix = path.suffix.lower()
-    if suffix not in known:
+    if suffix not in allowed:
         _refuse_folder(path)
         raise UnreadableFileError(
             "wrong-suffix",
             f"wrong kind of file for {thing}",
             where=path,
-            allowed=", ".join(known),
+            allowed=", ".join(allowed),
             found=suffix or "no suffix",
-            fix=next((f"save it as {kind}" for kind in _REPLACEMENTS.get(suffix, ()) if kind in known), None),
+            fix=next((f"save it as {kind}" for kind in _REPLACEMENTS.get(suffix, ()) if kind in allowed), None),
         )
     return suffix
 

@@ -18,7 +18,7 @@ _NOT_PARQUET = (IndexError, KeyError, TypeError, AttributeError, ValueError, Ove
 
 
 def find_bad_page(path: Path) -> str | None:
-    """Describe the first page header with impossible sizes; None if there is none to be found."""
+    """Describe the first page header with impossible sizes; None if none is found."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         try:
             end = len(data) - _FOOTER

@@ -69,7 +69,7 @@ def ids_of_texts(path: Path, texts: Sequence[str], classes: Classes | None) -> t
                 fix="correct the name, or add the class to the class list",
             )
         return id_of, classes
-    if numbers:  # numbers among names are ids, which a list made of the names would not match
+    if numbers:  # without a class list, names are numbered by their sorted order, which ids would not fit
         raise mixed_ids_error(path, some([min(numbers), min(set(texts) - numbers.keys())]))
     classes = Classes.from_texts(texts)
     warn_of_capitals(classes, where=path)
@@ -78,7 +78,7 @@ def ids_of_texts(path: Path, texts: Sequence[str], classes: Classes | None) -> t
 
 
 def ids_of_lists(path: Path, lists: list[list[Any]], classes: Classes | None) -> tuple[list[list[int]], Classes]:
-    """Return lists of class ids for the class lists of a file, and the classes."""
+    """Convert lists of classes to lists of class ids; also return the class list."""
     kinds = set(map(type, chain.from_iterable(lists)))
     if kinds - {int, str} or len(kinds) > 1:
         raise mixed_ids_error(path, some(sorted(kind.__name__ for kind in kinds)))
@@ -101,7 +101,7 @@ def _empty_name_error(where: object) -> DataError:
     return DataError("missing-value", "class name is empty", where=where, allowed="whole numbers, or text", found="''")
 
 
-_DIGITS = 18  # of a number that always fits in int64
+_DIGITS = 18  # a number with so few digits always fits in int64
 
 
 def questions_of_info(info: npt.NDArray[Any], where: Path, classes: Classes | None = None) -> Questions:

@@ -137,7 +137,7 @@ def _score_heading(exclusive: bool) -> str:
     return _PROBABILITY if exclusive else "score"
 
 
-# The table formats of other and of exclusive scores, in this order.
+# The table formats, indexed by whether scores are exclusive.
 _TABLES = tuple(
     TableFormat(
         Scores,

@@ -110,7 +110,7 @@ def find_ids(
     path: Path, table: "pl.DataFrame", classes: Classes, outputs: npt.NDArray[np.int64] | None
 ) -> IdColumns | None:
     """Find the columns of ids: a column per rank, or a column of lists; None if the table has neither."""
-    return _read_rank_columns(path, table, classes, outputs) or _read_best_column(path, table, classes, outputs)
+    return _read_rank_columns(path, table, classes, outputs) or _read_one_column(path, table, classes, outputs)
 
 
 def drop_meaningless_ids(
@@ -174,7 +174,7 @@ def _read_rank_columns(
     return None
 
 
-def _read_best_column(
+def _read_one_column(
     path: Path, table: "pl.DataFrame", classes: Classes, outputs: npt.NDArray[np.int64] | None
 ) -> IdColumns | None:
     """Read ids from one column, with an id or a list per row; columns of numbers come before class names."""

@@ -76,7 +76,7 @@ def refuse_blank_lines(outputs: Sequence[str]) -> None:
 def classes_of_outputs(
     path: Path, outputs: Sequence[str], classes: Classes, unknown_class: str
 ) -> tuple[npt.NDArray[np.int64] | None, npt.NDArray[np.int64] | None]:
-    """Return the class of each output, or None and, for a list with tabs, the new class of each class."""
+    """Return (class of each output, None), or for a list with tabs (None, new class of each class)."""
     refuse_blank_lines(outputs)
     if any("\t" in line for line in outputs):
         if not classes.texts:

@@ -48,7 +48,7 @@ def _commands(block: str) -> list[tuple[str, str]]:
     return [(command, output) for command, _, output in (part.partition("\n") for part in parts[1:])]
 
 
-def _imported(block: str) -> list[str]:
+def _imported_packages(block: str) -> list[str]:
     """Return the packages that Python code imports."""
     return re.findall(r"^(?:>>> )?(?:import|from) ([a-z_0-9]+)", block, flags=re.MULTILINE)
 
@@ -80,7 +80,7 @@ def test_page_shows_the_output_of_its_commands(
     blocks = _blocks(page)
     if not blocks:
         return
-    for package in {package for kind, block in blocks if kind != "console" for package in _imported(block)}:
+    for package in {package for kind, block in blocks if kind != "console" for package in _imported_packages(block)}:
         needs(package)
     for name in ("real.json", "scores.npz", "raters.npz", "golden.npz", "raters_golden.npz", "validation_labels.txt"):
         real_file(name)
@@ -92,7 +92,7 @@ def test_page_shows_the_output_of_its_commands(
             (tmp_path / name).symlink_to(real_file(name))
     monkeypatch.chdir(tmp_path)
     for name, content in _FILE.findall(page.read_text(encoding="utf-8")):
-        for package in _imported(content):
+        for package in _imported_packages(content):
             needs(package)
         (tmp_path / name).write_text(content)
     names: dict[str, object] = {}

@@ -69,7 +69,7 @@ def refuse_blank_lines(outputs: Sequence[str]) -> None:
             "missing-value",
             "list of outputs has a blank line",
             where=f"{OUTPUT_LIST}, line {blank + 1}",
-            fix="remove the line, or write - if the output is not a class",
+            fix='remove the line, or write "-" if the output is not a class',
         )
 
 

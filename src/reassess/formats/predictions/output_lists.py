@@ -56,7 +56,7 @@ def describe_order(classes: Classes, columns: npt.NDArray[np.int64] | None) -> s
 
 
 def refuse_ids(classes: Classes, columns: npt.NDArray[np.int64] | None, where: str | None = None) -> None:
-    """Raise for ids if classes are known only by name, and there is no list of outputs."""
+    """Raise for ids if classes are known only by name, unless a list of outputs names them."""
     if columns is None:
         classes_of_ids(classes, where=where, fix=LIST_OUTPUTS)
 

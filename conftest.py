@@ -1,4 +1,4 @@
-"""Shared fixtures: the real data, the command line in process, and what a skip means where nothing may be skipped."""
+"""Shared fixtures: real data, and the command line in this process. Skips may count as failures."""
 
 import os
 import sys
@@ -20,8 +20,8 @@ from reassess.errors import MissingPackageError, ReassessError, ReassessWarning
 from reassess.formats import read_leaderboard, read_vote_file
 from tests.helpers import Run, print_fitting
 
-# The examples of a module that needs a package which is not installed are not read: its tests are skipped, and say so.
-_NEEDED_BY = {
+# Doctests of these modules are not collected if the package is missing; their other tests are skipped with a reason.
+_NEEDED_PACKAGES = {
     "data/scanning": "PIL",
     "integrations/huggingface": "datasets",
     "integrations/huggingface_training": "datasets",
@@ -41,24 +41,23 @@ _NEEDED_BY = {
     "proposals/preprocessing": "PIL",
     "report/writing": "jinja2",
 }
-_OF_CAMPAIGNS = ["tests/annotation", "tests/cli/commands/annotate", "src/reassess/annotation"]
-_NEEDED_BY_CAMPAIGNS = ("sqlalchemy", "alembic", "starlette", "uvicorn", "jinja2", "PIL", "httpx2")
-_OF_PICTURES = ["tests/fuzz", "tests/cli/commands/test_scan.py", "tests/data/test_scanning.py"]
+_CAMPAIGN_PATHS = ["tests/annotation", "tests/cli/commands/annotate", "src/reassess/annotation"]
+_CAMPAIGN_PACKAGES = ("sqlalchemy", "alembic", "starlette", "uvicorn", "jinja2", "PIL", "httpx2")
+_IMAGE_PATHS = ["tests/fuzz", "tests/cli/commands/test_scan.py", "tests/data/test_scanning.py"]
 collect_ignore = [
-    "src/reassess/annotation/store/migrations",  # modules that Alembic runs
-    "tests/integrations/keras_on_a_backend.py",  # test_keras.py runs it, once for each backend
+    "src/reassess/annotation/store/migrations",  # only Alembic runs these modules
+    "tests/integrations/keras_on_a_backend.py",  # test_keras.py runs it once per backend
     *(
         f"src/reassess/{name}.py"
-        for name, package in _NEEDED_BY.items()
+        for name, package in _NEEDED_PACKAGES.items()
         if find_spec(package) is None and not os.environ.get("REASSESS_REQUIRE_ALL")
     ),
-    # Damaged files begin as whole ones, of which some are pictures.
     *(
-        _OF_CAMPAIGNS
-        if None in map(find_spec, _NEEDED_BY_CAMPAIGNS) and not os.environ.get("REASSESS_REQUIRE_ALL")
+        _CAMPAIGN_PATHS
+        if None in map(find_spec, _CAMPAIGN_PACKAGES) and not os.environ.get("REASSESS_REQUIRE_ALL")
         else []
     ),
-    *(_OF_PICTURES if find_spec("PIL") is None and not os.environ.get("REASSESS_REQUIRE_ALL") else []),
+    *(_IMAGE_PATHS if find_spec("PIL") is None and not os.environ.get("REASSESS_REQUIRE_ALL") else []),
 ]
 
 settings.register_profile("reassess", deadline=None, derandomize=bool(os.environ.get("CI")))
@@ -69,7 +68,7 @@ _REQUIRE_ALL = bool(os.environ.get("REASSESS_REQUIRE_ALL"))
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
-    """Under REASSESS_REQUIRE_ALL=1 a skipped test is a failure."""
+    """Turn skipped tests into failures if REASSESS_REQUIRE_ALL is set."""
     outcome = yield
     report = outcome.get_result()
     if _REQUIRE_ALL and report.skipped and not hasattr(report, "wasxfail"):
@@ -79,14 +78,14 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
 
 @pytest.fixture(scope="session")
 def real_file() -> Callable[[str], Path]:
-    """The path of a real data file in a folder of REASSESS_DATA; the test is skipped where it is not there."""
+    """Return the path of a file in REASSESS_DATA; skip the test if it is missing."""
     folders = [Path(folder) for folder in os.environ.get("REASSESS_DATA", "").split(os.pathsep) if folder]
 
     def find(name: str) -> Path:
         for folder in folders:
             if (folder / name).exists():
                 return folder / name
-        pytest.skip(f"{name} is in no folder of REASSESS_DATA")
+        pytest.skip(f"{name} is not in a folder of REASSESS_DATA")
 
     return find
 
@@ -105,27 +104,27 @@ def real_original(real_file: Callable[[str], Path]) -> LabelSets:
 
 @pytest.fixture(scope="session")
 def real_scores(real_file: Callable[[str], Path]) -> Scores:
-    """The scores from which the ReaL labels were cut."""
+    """The scores of the ReaL labels."""
     return read_scores(real_file("scores.npz"))
 
 
 @pytest.fixture(scope="session")
 def real_votes(real_file: Callable[[str], Path]) -> Callable[[str], Votes]:
-    """The released votes of a file, read once."""
+    """Return the published votes of a file, which is read once."""
     return cache(lambda name: read_vote_file(real_file(name)))
 
 
 @pytest.fixture(scope="session")
 def real_leaderboard(real_file: Callable[[str], Path]) -> Leaderboard:
-    """The accuracies of timm's models by both kinds of labels."""
+    """The accuracies of timm's models by original labels and by ReaL."""
     return read_leaderboard(real_file("results-imagenet.csv"), real_file("results-imagenet-real.csv"))
 
 
 @pytest.fixture(autouse=True)
 def _data_of_examples(request: pytest.FixtureRequest) -> None:
-    """The examples of some modules of `reassess.data` and of the frameworks read the real data."""
-    read = ("reassess.data.loading", "reassess.integrations")
-    if isinstance(request.node, pytest.DoctestItem) and request.node.name.startswith(read):
+    """Skip doctests that read real data if it is missing."""
+    modules = ("reassess.data.loading", "reassess.integrations")
+    if isinstance(request.node, pytest.DoctestItem) and request.node.name.startswith(modules):
         real_file = request.getfixturevalue("real_file")
         for name in ("real.json", "validation_labels.txt", "scores.npz", "raters.npz", "golden.npz"):
             real_file(name)
@@ -133,7 +132,7 @@ def _data_of_examples(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture(scope="session")
 def needs() -> Callable[[str], None]:
-    """Skip the test where a package of an extra is not installed."""
+    """Skip the test if an optional package is not installed."""
 
     def check(package: str) -> None:
         if find_spec(package) is None:
@@ -144,14 +143,14 @@ def needs() -> Callable[[str], None]:
 
 @pytest.fixture(scope="session")
 def report_extra(needs: Callable[[str], None]) -> None:
-    """Skip the test where the extra that draws reports is not installed."""
+    """Skip the test if the packages for reports are not installed."""
     for package in ("matplotlib", "jinja2", "PIL"):
         needs(package)
 
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], needs: Callable[[str], None]) -> Callable[..., Run]:
-    """Run the command line in this process; skip the test where a command needs an extra that is not installed.
+    """Run the command line in this process; skip the test if a command needs a missing package.
 
     Every text and table is checked at two widths, and printed as for a wide output unless COLUMNS is set.
     """
@@ -159,19 +158,19 @@ def run(capsys: pytest.CaptureFixture[str], needs: Callable[[str], None]) -> Cal
     def call(*argv: str | Path) -> Run:
         errors: list[ReassessError] = []
 
-        def note(message: ReassessError | ReassessWarning) -> str:
+        def record(message: ReassessError | ReassessWarning) -> str:
             if isinstance(message, ReassessError):
                 errors.append(message)
             return in_options(message)
 
         capsys.readouterr()
-        with patch("reassess.cli.in_options", note), patch("reassess.cli.screen._print", print_fitting):
+        with patch("reassess.cli.in_options", record), patch("reassess.cli.screen._print", print_fitting):
             code = main([str(arg) for arg in argv])
         captured = capsys.readouterr()
         error = errors[-1] if errors else None
         if isinstance(error, MissingPackageError):
             module = error.what.split()[1].replace("pillow", "PIL")
-            if module not in sys.modules:  # None where a test hides it
+            if module not in sys.modules:  # a test may hide a module by setting it to None
                 needs(module)
         return Run(code, captured.out, captured.err, None if error is None else error.code)
 
@@ -180,7 +179,7 @@ def run(capsys: pytest.CaptureFixture[str], needs: Callable[[str], None]) -> Cal
 
 @pytest.fixture
 def no_known_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No known data on this machine, and no way to get any."""
+    """Hide all known data, and the network."""
     monkeypatch.setenv("REASSESS_OFFLINE", "1")
     monkeypatch.setenv("REASSESS_DATA", "")
     monkeypatch.setenv("REASSESS_CACHE", str(tmp_path / "no-cache"))
@@ -189,7 +188,7 @@ def no_known_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def refused(tmp_path: Path) -> Callable[..., str]:
-    """The code of the error with which a call is refused, and where, below the folder of the test."""
+    """Return the code of the error that a call raises, and its place, relative to the test's folder."""
 
     def call(function: Callable[..., object], *args: object, **options: object) -> str:
         with pytest.raises(ReassessError) as error:
@@ -202,7 +201,7 @@ def refused(tmp_path: Path) -> Callable[..., str]:
 
 @pytest.fixture
 def refused_text(tmp_path: Path) -> Callable[..., str]:
-    """The whole message with which a call is refused; the test's folder reads DIR in it."""
+    """Return the message of the error that a call raises, with DIR for the test's folder."""
 
     def call(function: Callable[..., object], *args: object, **options: object) -> str:
         with pytest.raises(ReassessError) as error:

@@ -1,4 +1,4 @@
-"""Slow and plain references, written from the definitions alone: nothing here uses the package."""
+"""Slow reference implementations, written only from definitions, without the package."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,20 +7,20 @@ from fractions import Fraction
 
 
 def ranking(scores: Iterable[float], class_of: Sequence[int] | None = None) -> list[int]:
-    """Classes best first: the higher score, of equal scores the lower class id; an output of class -1 is left out."""
+    """Sort classes by score, and by id if scores are equal; outputs of class -1 are skipped."""
     pairs = enumerate(scores) if class_of is None else zip(class_of, scores, strict=True)
     return [class_id for class_id, _ in sorted(((c, s) for c, s in pairs if c >= 0), key=lambda p: (-p[1], p[0]))]
 
 
 def published_snippet(predictions: Iterable[tuple[str, int]], lists: Sequence[Sequence[int]]) -> tuple[int, int]:
-    """Hits and images of the snippet in the README of ReaL, but that its file names count from 1."""
+    """Count hits and images with the snippet in the README of ReaL, with file names from 1 instead of 0."""
     real_labels = {f"ILSVRC2012_val_{i + 1:08d}.JPEG": labels for i, labels in enumerate(lists)}
     is_correct = [pred in real_labels[img] for img, pred in predictions if real_labels[img]]
     return sum(is_correct), len(is_correct)
 
 
 def signed_sums(sizes: Iterable[int]) -> Counter[int]:
-    """In how many of the ways to give each number a sign, plus or minus, their sum is so large."""
+    """Count, for each sum, the ways to give each number a plus or minus sign."""
     sums = Counter({0: 1})
     for size in sizes:
         longer: Counter[int] = Counter()
@@ -32,21 +32,21 @@ def signed_sums(sizes: Iterable[int]) -> Counter[int]:
 
 
 def average_precision(truth: Iterable[bool], scores: Iterable[float]) -> float:
-    """The precision at each distinct score, weighted by the share of the valid pairs that have this score."""
+    """Average the precision at each distinct score, weighted by its share of the valid questions."""
     by_score: dict[float, list[bool]] = {}
     for valid, score in zip(truth, scores, strict=True):
         by_score.setdefault(score, []).append(valid)
     total = hits = kept = 0.0
     for score in sorted(by_score, reverse=True):
-        own = sum(by_score[score])
-        hits, kept = hits + own, kept + len(by_score[score])
-        total += own * hits / kept
+        new_hits = sum(by_score[score])
+        hits, kept = hits + new_hits, kept + len(by_score[score])
+        total += new_hits * hits / kept
     return total / hits
 
 
 @dataclass
 class Tally:
-    """What an evaluation should count."""
+    """The expected counts of an evaluation."""
 
     images: int = 0
     empty: int = 0
@@ -54,14 +54,16 @@ class Tally:
     unknown: int = 0
     real: dict[int, list[int]] = field(default_factory=dict)  # k: [hits, n]
     original: dict[int, list[int]] = field(default_factory=dict)
-    by_size: dict[int, list[int]] = field(default_factory=dict)  # size: [n, found among as many first classes]
+    by_size: dict[int, list[int]] = field(
+        default_factory=dict
+    )  # size: [n, valid classes among the first `size` predictions]
     recall: Fraction | None = None
     soft: Fraction | None = None
     ceiling: Fraction | None = None
     mistakes: Counter[str] = field(default_factory=Counter)
     label_errors: list[int] = field(default_factory=lambda: [0, 0])  # correct by the sets, mistakes by original labels
-    of_class: dict[int, list[int]] = field(default_factory=dict)  # class: [images, hits, predictions of it]
-    instead: Counter[tuple[int, int]] = field(default_factory=Counter)  # (class, what was predicted)
+    of_class: dict[int, list[int]] = field(default_factory=dict)  # class: [images, hits, predictions of the class]
+    instead: Counter[tuple[int, int]] = field(default_factory=Counter)  # (class, predicted class)
 
 
 def tally(
@@ -73,7 +75,7 @@ def tally(
     scores: Mapping[str, Mapping[int, float]],
     experts: Mapping[str, Mapping[int, float]],
 ) -> Tally:
-    """Measure a model image by image; all names are alike, `scores` holds P of each rated (image, class)."""
+    """Measure a model image by image; `scores` has the score of each rated (image, class)."""
     total = Tally(real={k: [0, 0] for k in top_k}, original={k: [0, 0] for k in top_k})
     recalls, softs, ceilings = [], [], []
     for image, ranked in rankings.items():
@@ -86,9 +88,9 @@ def tally(
                 total.label_errors[0] += ranked[0] in sets.get(image, ())
                 total.label_errors[1] += 1
         if image not in sets:
-            asked = image in original or image in scores
-            total.unlabelled += asked
-            total.unknown += not asked
+            is_known = image in original or image in scores
+            total.unlabelled += is_known
+            total.unknown += not is_known
         elif not sets[image]:
             total.empty += 1
         else:
@@ -111,14 +113,14 @@ def _score(total: Tally, image: str, ranked: Sequence[int], valid: frozenset[int
     for k in total.real:
         total.real[k][0] += bool(valid & set(ranked[:k]))
         total.real[k][1] += 1
-    of_size = total.by_size.setdefault(len(valid), [0, 0])
-    of_size[0] += 1
-    of_size[1] += len(set(ranked[: len(valid)]) & valid)
+    size_counts = total.by_size.setdefault(len(valid), [0, 0])
+    size_counts[0] += 1
+    size_counts[1] += len(set(ranked[: len(valid)]) & valid)
     for class_id in valid:
-        of_class = total.of_class.setdefault(class_id, [0, 0, 0])
-        of_class[0] += 1
-        of_class[1] += ranked[0] in valid
-        of_class[2] += ranked[0] == class_id
+        counts = total.of_class.setdefault(class_id, [0, 0, 0])
+        counts[0] += 1
+        counts[1] += ranked[0] in valid
+        counts[2] += ranked[0] == class_id
         if ranked[0] not in valid:
             total.instead[class_id, ranked[0]] += 1
 

@@ -1,7 +1,7 @@
-"""Every command and every piece of Python in the README and in docs/ runs, and prints what the page shows.
+"""All commands and Python code in the README and in docs/ run, and print the output on the page.
 
-The blocks of a page run in order in an empty folder: ``python`` blocks make what the ``console`` blocks use, and
-``pycon`` blocks show what Python prints. A ``python`` block with a title is a file of that name.
+The blocks of a page run in order in an empty folder: ``python`` blocks write files for the ``console`` blocks, and
+``pycon`` blocks show the output of Python. A ``python`` block with a title is a file with that name.
 """
 
 import contextlib
@@ -24,17 +24,17 @@ SOURCE = ROOT / "src" / "reassess"
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 _BLOCK = re.compile(r"^```(python|pycon|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"^```python title=\"(.*?)\"\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-# What a page shows of these is not compared: they set up an environment, or their output differs from run to run.
+# The output of these commands is not compared: they set up an environment, or their output varies.
 _NOT_RUN = ("make", "pip", "git")
-_DRAWN = re.compile(
+_VARYING = re.compile(
     r"(?<=/sign-in#)[\w-]{43}|\d{4}(-\d\d){2} \d\d:\d\d(?= UTC)"
     r"|(?<= raters: )\d.* per answer; .*"
     r"|^\d+ questions? still open|(?<=^questions: )\d.*|(?<=^votes: )\d.*|(?<=^labels at 0\.8: )\d.*",
     re.MULTILINE,
 )
-# What a page asks the reader to get from elsewhere.
-_GOT = ("results-imagenet.csv", "results-imagenet-real.csv")
-# The files of known label sets that no page but theirs uses.
+# Files that readers of a page download themselves.
+_DOWNLOADS = ("results-imagenet.csv", "results-imagenet-real.csv")
+# Files of known label sets that are used on one page.
 _OTHER_LABELS = {"imagenet-ecologists": "Biodiversity_ImageNet_Image_data.csv"}
 
 
@@ -43,18 +43,18 @@ def _blocks(page: Path) -> list[tuple[str, str]]:
 
 
 def _commands(block: str) -> list[tuple[str, str]]:
-    """(command, output as shown) of each command of a console block."""
+    """Return (command, expected output) for each command of a console block."""
     parts = re.split(r"^\$ ", block, flags=re.MULTILINE)
-    return [(command, shown) for command, _, shown in (part.partition("\n") for part in parts[1:])]
+    return [(command, output) for command, _, output in (part.partition("\n") for part in parts[1:])]
 
 
-def _imported(block: str) -> list[str]:
-    """The packages that a block of Python imports."""
+def _imported_packages(block: str) -> list[str]:
+    """Return the packages that Python code imports."""
     return re.findall(r"^(?:>>> )?(?:import|from) ([a-z_0-9]+)", block, flags=re.MULTILINE)
 
 
 def _run_session(block: str, names: dict[str, object], page: Path) -> dict[str, object]:
-    """Run what an interactive session shows; return the names that it leaves."""
+    """Run an interactive session, check its output, and return its variables."""
     session = doctest.DocTestParser().get_doctest(block, names, page.name, str(page), 0)
     output: list[str] = []
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
@@ -63,13 +63,13 @@ def _run_session(block: str, names: dict[str, object], page: Path) -> dict[str, 
     return session.globs
 
 
-def _shape(text: str) -> str:
-    """Text without the white space at line ends, which editors drop, and what is drawn or timed in campaigns."""
-    return _DRAWN.sub("…", "\n".join(line.rstrip() for line in text.strip().splitlines()))
+def _normalize(text: str) -> str:
+    """Remove blanks at line ends, and replace random and timed values of campaigns."""
+    return _VARYING.sub("…", "\n".join(line.rstrip() for line in text.strip().splitlines()))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_a_page_shows_what_its_commands_print(
+def test_page_shows_the_output_of_its_commands(
     page: Path,
     run: Runner,
     needs: Needs,
@@ -80,20 +80,20 @@ def test_a_page_shows_what_its_commands_print(
     blocks = _blocks(page)
     if not blocks:
         return
-    for package in {package for kind, block in blocks if kind != "console" for package in _imported(block)}:
+    for package in {package for kind, block in blocks if kind != "console" for package in _imported_packages(block)}:
         needs(package)
     for name in ("real.json", "scores.npz", "raters.npz", "golden.npz", "raters_golden.npz", "validation_labels.txt"):
         real_file(name)
     for name, file in _OTHER_LABELS.items():
         if any(name in block for kind, block in blocks):
             real_file(file)
-    for name in _GOT:
+    for name in _DOWNLOADS:
         if name in page.read_text(encoding="utf-8"):
             (tmp_path / name).symlink_to(real_file(name))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")  # as piped output
     for name, content in _FILE.findall(page.read_text(encoding="utf-8")):
-        for package in _imported(content):
+        for package in _imported_packages(content):
             needs(package)
         (tmp_path / name).write_text(content)
     names: dict[str, object] = {}
@@ -105,29 +105,29 @@ def test_a_page_shows_what_its_commands_print(
         if kind == "pycon":
             names = _run_session(block, names, page)
             continue
-        for command, shown in _commands(block):
+        for command, expected in _commands(block):
             program, *argv = shlex.split(command)
             if program in _NOT_RUN:
                 continue
-            assert program == "reassess", f"a page's commands are reassess or one of {_NOT_RUN}"
+            assert program == "reassess", f"commands of a page are reassess or one of {_NOT_RUN}"
             result = run(*argv)
-            assert _shape(result.out + result.err) == _shape(shown), command
+            assert _normalize(result.out + result.err) == _normalize(expected), command
 
 
-def test_the_demo_prints_what_its_page_shows(real_file: RealFile, capsys: pytest.CaptureFixture[str]) -> None:
+def test_page_of_python_shows_the_output_of_the_demo(real_file: RealFile, capsys: pytest.CaptureFixture[str]) -> None:
     real_file("real.json")
-    shown = next(
-        shown
+    expected = next(
+        output
         for kind, block in _blocks(ROOT / "docs" / "python.md")
         if kind == "console"
-        for command, shown in _commands(block)
+        for command, output in _commands(block)
         if command == "make demo"
     )
     exec(compile((ROOT / "examples" / "demo.py").read_text(), "demo.py", "exec"), {})
-    assert _shape(capsys.readouterr().out) == _shape(shown)
+    assert _normalize(capsys.readouterr().out) == _normalize(expected)
 
 
-def test_the_command_line_reference_is_up_to_date() -> None:
+def test_command_line_reference_is_up_to_date() -> None:
     names: dict[str, object] = {"__file__": str(ROOT / "docs" / "cli_reference.py"), "__name__": "cli_reference"}
     exec(compile((ROOT / "docs" / "cli_reference.py").read_text(), "cli_reference.py", "exec"), names)
     reference = names["reference"]
@@ -136,14 +136,14 @@ def test_the_command_line_reference_is_up_to_date() -> None:
 
 
 def _anchors(page: Path) -> set[str]:
-    """The anchors of a page's headings, as GitHub makes them."""
+    """Return the anchors that GitHub makes from the headings of a page."""
     headings = re.findall(
         r"^#+ (.*)$", re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE), re.M
     )
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_every_link_leads_to_a_file_and_a_heading_in_it() -> None:
+def test_every_link_has_a_file_and_a_heading() -> None:
     for page in PAGES:
         for target, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", page.read_text(encoding="utf-8")):
             linked = page.parent / target if target else page
@@ -151,7 +151,7 @@ def test_every_link_leads_to_a_file_and_a_heading_in_it() -> None:
             assert not anchor or linked.suffix != ".md" or anchor in _anchors(linked), f"{page.name}: {target}#{anchor}"
 
 
-def test_the_recipe_for_dumping_scores_makes_a_file_that_evaluate_reads(
+def test_evaluate_reads_scores_saved_as_in_the_readme(
     needs: Needs, run: Runner, real_file: RealFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     needs("torchvision")
@@ -169,29 +169,29 @@ def test_the_recipe_for_dumping_scores_makes_a_file_that_evaluate_reads(
 
     def model(images: torch.Tensor) -> torch.Tensor:
         scores = torch.zeros(len(images), 1000)
-        scores[:, 57] = 1  # the one valid class of image 6
+        scores[:, 57] = 1  # the only valid class of image 6
         return scores
 
     exec(compile(recipe, "README.md", "exec"), {"model": model, "transform": ToTensor()})
     result = run("evaluate", "my-model.npz", "--json")
     real = json.loads(result.out)["results"][0]["real"]
-    assert (real["1"]["hits"], real["1"]["n"]) == (1, 2), "image 1 has no valid class, image 4 another one"
+    assert (real["1"]["hits"], real["1"]["n"]) == (1, 2), "image 1 has no valid class, image 4 has another class"
 
 
-def test_the_docs_list_every_format_method_and_shortcut() -> None:
+def test_docs_list_every_format_method_and_shortcut() -> None:
     files = (ROOT / "docs" / "evaluate.md").read_text().partition("## Files\n")[2].partition("\nPickles")[0]
     assert [suffix for suffix in READERS if not re.search(rf"\b{suffix[1:]}\b", files)] == []
     votes = (ROOT / "docs" / "votes.md").read_text()
     assert [name for name in METHODS if f"**{name}**" not in votes] == []
     rows = (ROOT / "docs" / "annotate.md").read_text().partition("| key | action |\n")[2].partition("\n\n")[0]
-    shown = {key for row in rows.splitlines() for key in re.findall(r"`([^`]+)`", row.split("|")[1])}
+    documented = {key for row in rows.splitlines() for key in re.findall(r"`([^`]+)`", row.split("|")[1])}
     script = (SOURCE / "annotation" / "app" / "static" / "keys.js").read_text()
     known = {key for keys in re.findall(r"keys: \[(?!\.)([^\]]*)\]", script) for key in re.findall(r'"([^"]+)"', keys)}
     signs = {"Backspace": "⌫", "ArrowUp": "↑", "ArrowDown": "↓", "ArrowLeft": "←", "ArrowRight": "→"}
-    assert {signs.get(key, key) for key in known} <= shown
+    assert {signs.get(key, key) for key in known} <= documented
 
 
-def test_each_extra_that_an_error_names_is_an_extra() -> None:
+def test_every_extra_in_an_error_exists() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    named = {name for path in SOURCE.rglob("*.py") for name in re.findall(r'\bextra="(\w+)"', path.read_text())}
-    assert named <= set(extras)
+    names = {name for path in SOURCE.rglob("*.py") for name in re.findall(r'\bextra="(\w+)"', path.read_text())}
+    assert names <= set(extras)

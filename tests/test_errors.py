@@ -1,4 +1,4 @@
-"""Errors: one message form, and a tree that callers can catch by what it is to them."""
+"""Errors: one form of message, and a tree of exceptions with built-in base classes."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from reassess.errors import (
 from reassess.text import some
 
 
-def test_a_message_has_a_line_for_each_part_in_one_order() -> None:
+def test_message_has_one_line_per_part_in_fixed_order() -> None:
     error = ReassessError(
         "code", "class id out of range", fix="subtract 1", found=1000, allowed="0 to 999", where="p.npy"
     )
@@ -25,12 +25,12 @@ def test_a_message_has_a_line_for_each_part_in_one_order() -> None:
     )
 
 
-def test_parts_that_add_nothing_are_left_out_and_a_zero_is_something() -> None:
+def test_missing_parts_are_omitted_but_zero_is_printed() -> None:
     assert str(ReassessError("code", "file not found")) == "file not found"
     assert str(ReassessError("code", "too few rows", found=0)) == "too few rows\n  found:   0"
 
 
-def test_long_names_lose_their_middle_and_a_mend_is_whole() -> None:
+def test_long_names_are_shortened_but_fixes_are_not() -> None:
     name = "a" * 150 + "b" * 150
     error = ReassessError(
         "code", "no such image", where=f"x.csv, {name}", found=some([name, "c.png"]), fix=f"rm {name}"
@@ -39,21 +39,21 @@ def test_long_names_lose_their_middle_and_a_mend_is_whole() -> None:
     assert str(error) == (f"no such image\n  where:   x.csv, {short}\n  found:   {item}, c.png\n  fix:     rm {name}")
 
 
-def test_half_a_letter_is_escaped_so_that_a_message_can_be_written() -> None:
+def test_lone_surrogate_in_message_is_escaped() -> None:
     assert (
         str(DataError("code", "an image has no label", found="b.n\ud800g"))
         == "an image has no label\n  found:   b.n\\ud800g"
     )
 
 
-def test_a_part_of_several_lines_keeps_its_indentation() -> None:
+def test_part_with_several_lines_is_indented() -> None:
     assert str(ReassessError("code", "not there", found="here\nand there")) == (
         "not there\n  found:   here\n           and there"
     )
 
 
 @pytest.mark.parametrize("kind", [DataError, OutputError, SourceError])
-def test_every_kind_prints_the_whole_message(kind: Any) -> None:
+def test_every_error_class_prints_the_whole_message(kind: Any) -> None:
     assert str(kind("code", "wrong", where="a file")) == "wrong\n  where:   a file"
 
 
@@ -65,12 +65,12 @@ def test_every_kind_prints_the_whole_message(kind: Any) -> None:
         (MissingPackageError("torch", extra="torch", purpose="this"), ImportError),
     ],
 )
-def test_an_error_is_also_the_builtin_that_a_caller_would_expect(error: Any, builtin: Any) -> None:
+def test_error_is_also_a_builtin_exception(error: Any, builtin: Any) -> None:
     assert isinstance(error, ReassessError)
     assert isinstance(error, builtin)
 
 
-def test_a_missing_package_says_how_to_get_it() -> None:
+def test_missing_package_error_has_install_command() -> None:
     assert str(MissingPackageError("torch", extra="torch", purpose="reading .pt files")) == (
         "package torch is missing (for reading .pt files)\n  fix:     pip install 'reassess[torch]'"
     )
@@ -80,11 +80,11 @@ def test_a_missing_package_says_how_to_get_it() -> None:
     ("count", "text"),
     [(0, ""), (1, "0"), (5, "0, 1, 2, 3, 4"), (6, "0, 1, 2, 3, 4 and 1 more"), (2005, "0, 1, 2, 3, 4 and 2,000 more")],
 )
-def test_some_shows_the_first_few_and_counts_the_rest(count: int, text: str) -> None:
+def test_some_lists_the_first_few_and_counts_the_rest(count: int, text: str) -> None:
     assert some(range(count)) == text
 
 
-def test_a_fix_names_arguments_as_python_writes_them_and_as_a_command_line_would() -> None:
+def test_fix_renders_arguments_for_python_and_command_line() -> None:
     fix = Fix.join("; or ", "check the names", Fix("join by {match}, and see {help}", match='"name"', help=None), None)
     assert str(fix) == 'check the names; or join by match="name", and see help'
     assert fix.render(lambda name, value: f"--{name} {value}") == (
@@ -92,11 +92,11 @@ def test_a_fix_names_arguments_as_python_writes_them_and_as_a_command_line_would
     )
 
 
-def test_braces_of_other_words_stay_in_a_fix() -> None:
+def test_fix_keeps_braces_of_other_words() -> None:
     assert str(Fix("rm {match} {x} {0}", match=1)) == "rm match=1 {x} {0}"
 
 
-def test_a_warning_ends_with_its_fix() -> None:
+def test_warning_ends_with_its_fix() -> None:
     assert (
         str(ReassessWarning("few votes", Fix("add {answers}", answers="[...]")))
         == "few votes\n  fix: add answers=[...]"

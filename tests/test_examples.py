@@ -1,4 +1,4 @@
-"""Every example runs, and prints the numbers that it is about."""
+"""Every example runs, and prints its main result."""
 
 import re
 import runpy
@@ -10,7 +10,7 @@ import pytest
 from tests.helpers import Needs, RealFile, python
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-SHOWN = {
+EXPECTED = {
     "digits_loop.py": " questions that were made ambiguous, ",
     "huggingface_labels.py": "42,164 of 46,837, 90.02 %",
     "jax_accuracy.py": "42,164 of 46,837",
@@ -22,20 +22,20 @@ SHOWN = {
     "torchmetrics_distributed.py": "5,000 images, ReaL top-1 0.904276 of 9,402",
     "torchvision_evaluate.py": "'real_n': 7",
 }
-# Keras takes its backend once, and processes that an example starts import it as a program.
-IN_A_PROCESS = ("keras_metric.py", "torchmetrics_distributed.py")
-ELSEWHERE = ("demo.py",)  # test_docs.py compares its output with docs/python.md
-LONG = ("cifar10_proposals.py", "train_on_clean.py")  # train for minutes; docs show what they printed
+# These need a new process: Keras sets its backend only once, and child processes import the example as main module.
+IN_NEW_PROCESS = ("keras_metric.py", "torchmetrics_distributed.py")
+TESTED_ELSEWHERE = ("demo.py",)  # test_docs.py compares its whole output with docs/python.md
+LONG = ("cifar10_proposals.py", "train_on_clean.py")  # train for minutes; docs show their output
 DATA = ("real.json", "validation_labels.txt", "scores.npz", "raters.npz")
 
 
-def test_each_example_is_run() -> None:
-    assert sorted(path.name for path in EXAMPLES.glob("[!_]*.py")) == sorted([*SHOWN, *ELSEWHERE, *LONG])
+def test_every_example_is_tested() -> None:
+    assert sorted(path.name for path in EXAMPLES.glob("[!_]*.py")) == sorted([*EXPECTED, *TESTED_ELSEWHERE, *LONG])
 
 
 @pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("name", SHOWN)
-def test_an_example_prints_what_it_is_about(
+@pytest.mark.parametrize("name", EXPECTED)
+def test_example_prints_its_main_result(
     name: str,
     needs: Needs,
     real_file: RealFile,
@@ -48,12 +48,12 @@ def test_an_example_prints_what_it_is_about(
     for file in DATA:
         real_file(file)
     variables = {"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    if name in IN_A_PROCESS:
-        assert SHOWN[name] in python(EXAMPLES / name, cwd=tmp_path, **variables).out
+    if name in IN_NEW_PROCESS:
+        assert EXPECTED[name] in python(EXAMPLES / name, cwd=tmp_path, **variables).out
         return
     for variable, value in variables.items():
         monkeypatch.setenv(variable, value)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", [name])
     runpy.run_path(str(EXAMPLES / name), run_name="__main__")
-    assert SHOWN[name] in capsys.readouterr().out
+    assert EXPECTED[name] in capsys.readouterr().out

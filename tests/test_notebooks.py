@@ -1,4 +1,4 @@
-"""What a notebook shows of results: a short text, or a table; and signatures that one can read."""
+"""Results in notebooks: short texts, tables, and readable signatures."""
 
 import inspect
 
@@ -32,8 +32,8 @@ WRONG = np.ones(1000, int)
 
 
 def taxonomy() -> Taxonomy:
-    (one,) = taxonomies(Panel.from_predictions({"<b>": WRONG}, LABELS), LABELS)
-    return one
+    (result,) = taxonomies(Panel.from_predictions({"<b>": WRONG}, LABELS), LABELS)
+    return result
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def taxonomy() -> Taxonomy:
     ],
     ids=lambda result: type(result).__name__,
 )
-def test_the_repr_of_a_result_is_short(result: object) -> None:
+def test_repr_of_a_result_is_short(result: object) -> None:
     assert len(repr(result)) < 800
     assert repr(result) == str(result)
 
@@ -56,12 +56,12 @@ def test_text_in_html_is_escaped() -> None:
     assert taxonomy()._repr_html_().startswith("<p>&lt;b&gt;: 1,000 mistakes")
 
 
-def test_a_result_without_a_text_of_its_own_is_a_table_of_its_fields() -> None:
+def test_result_without_text_is_a_table_of_fields() -> None:
     html = find_outcomes(Predictions.from_ids(WRONG), LABELS)._repr_html_()
     assert html.startswith("<table><tr><th>images</th><td>&lt;tuple of 1,000&gt;</td></tr>")
 
 
-def test_a_result_that_lists_things_is_a_table_of_them() -> None:
+def test_list_of_results_is_a_table() -> None:
     board = Leaderboard(tuple(LeaderboardRow(f"<{number}>", 70, number) for number in range(70)))
     html = board._repr_html_()
     assert html.startswith(
@@ -73,17 +73,17 @@ def test_a_result_that_lists_things_is_a_table_of_them() -> None:
     assert html.count("<tr>") == 61
 
 
-def test_every_list_of_results_has_its_columns() -> None:
-    right, wrong = np.zeros(1000, int), np.arange(1000) % 2
-    models = {"a": Predictions.from_ids(right), "b": Predictions.from_ids(wrong)}
+def test_every_list_of_results_has_columns() -> None:
+    correct, half_wrong = np.zeros(1000, int), np.arange(1000) % 2
+    models = {"a": Predictions.from_ids(correct), "b": Predictions.from_ids(half_wrong)}
     findings = Findings.from_predictions(models, LABELS)
-    asked = unasked_candidates([("b", models["b"], find_outcomes(models["b"], LABELS))], LABELS, None)
+    unasked = unasked_candidates([("b", models["b"], find_outcomes(models["b"], LABELS))], LABELS, None)
     votes = votes_of([(0, 0, 0), (0, 1, 1), (1, 0, 1)], items=("x", "y"), raters=("ann", "bo"), answers=("no", "yes"))
     tables = {
         findings: "<td>a</td><td>100.0 % [99.62, 100.0] (1,000 of 1,000)</td>",
         rank_models(findings.panel): "<td>1</td><td>1 to 1</td><td>100.0</td><td>a</td>",
         label_diff(LABELS, LabelSets.from_lists(IMAGES, [[2]] * 1000)): "<td>0</td><td>0</td><td>1,000</td>",
-        asked: "<td>1.png</td><td>1</td><td>b</td><td>not asked about</td>",
+        unasked: "<td>1.png</td><td>1</td><td>b</td><td>not asked about</td>",
         rater_reliability(votes): "<td>ann</td><td>2</td>",
         taxonomy(): "<td>other</td><td>1,000</td><td>100.0</td>",
         findings.panel: "<td>b</td><td>500</td><td>0</td><td>0</td>",

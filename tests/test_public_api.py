@@ -1,4 +1,4 @@
-"""What is public: few names, all used in the docs, and the types of what they take and return are in a face."""
+"""Public names: few, all used in the docs, with public types for arguments and results."""
 
 import ast
 import inspect
@@ -32,7 +32,7 @@ PUBLIC = set(reassess.__all__)  # type: ignore[attr-defined]
 
 
 def imports(path: Path) -> Iterator[tuple[str, str]]:
-    """Module and name of each import from the package in a Python file, or in the Python blocks of a page."""
+    """Yield module and name of each import from the package in a Python file or a page."""
     text = path.read_text()
     if path.suffix == ".md":
         blocks = [block.partition("\n")[2] for block in text.split("```")[1::2] if block.startswith("py")]
@@ -48,25 +48,25 @@ def pages() -> list[Path]:
 
 
 @pytest.mark.parametrize("path", pages(), ids=lambda path: path.name)
-def test_docs_and_examples_import_from_faces_alone(path: Path) -> None:
+def test_docs_and_examples_import_only_public_modules(path: Path) -> None:
     allowed = {"reassess", "reassess.cli", "reassess.annotation", *(f"reassess.{face}" for face in FACES)}
     inner = {module for module, _ in imports(path)} - allowed
     assert {module for module in inner if not module.startswith("reassess.integrations.")} == set()
 
 
-def test_the_check_of_pages_would_notice_an_inner_module(tmp_path: Path) -> None:
+def test_imports_finds_an_inner_module(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text("```python\nfrom reassess.core.labels import LabelSets\n```\n")
     assert list(imports(tmp_path / "a.md")) == [("reassess.core.labels", "LabelSets")]
 
 
-def test_there_are_few_public_names() -> None:
+def test_public_names_are_few() -> None:
     assert len(PUBLIC) <= 130
     *_, table = python_of((ROOT / "docs" / "python.md").read_text())
     assert len(set(re.findall(r"`(\w+)`", table))) <= 45
 
 
 def python_of(page: str) -> Iterator[str]:
-    """What a page shows of Python: blocks, calls and names of `reassess` in its text, and the table of python.md."""
+    """Yield the Python code of a page: blocks, calls and names in its text, and the table of python.md."""
     yield from (block.partition("\n")[2] for block in page.split("```")[1::2] if block.startswith("py"))
     yield from re.findall(r"`(reassess\.[^`]+|\w+\([^`]*)`", "".join(page.split("```")[::2]))
     yield page.partition("All of these are names of `reassess`:\n")[2].partition("\n## ")[0]
@@ -79,7 +79,7 @@ def test_every_public_name_is_used_in_the_docs_or_an_example() -> None:
     assert unused == set()
 
 
-def test_a_word_of_a_page_or_a_command_is_no_use_of_a_public_name() -> None:
+def test_python_of_skips_words_and_commands() -> None:
     page = "Tasks, `scores`.\n```console\n$ reassess predict\n```\n`label_diff(a, b)`\n```py\nevaluate(x)\n```\n"
     assert list(python_of(page)) == ["evaluate(x)\n", "label_diff(a, b)", ""]
 
@@ -88,13 +88,13 @@ ERRORS = [name for name, value in vars(reassess.errors).items() if inspect.iscla
 NAMES = [*ERRORS, *(name for face in FACES for name in import_module(f"reassess.{face}").__all__)]
 
 
-def test_a_public_name_is_the_one_of_its_room() -> None:
+def test_public_name_is_the_same_object_in_its_module() -> None:
     modules = [reassess.errors, *(import_module(f"reassess.{face}") for face in FACES)]
     for name in PUBLIC - {"__version__"}:
         assert any(getattr(module, name, None) is getattr(reassess, name) for module in modules)
 
 
-def test_no_name_stands_in_two_faces() -> None:
+def test_public_modules_share_no_name() -> None:
     assert sorted(NAMES) == sorted(set(NAMES))
 
 
@@ -106,7 +106,7 @@ def classes_in(hint: object) -> Iterator[type]:
 
 
 def functions_of(name: str) -> Iterator[object]:
-    """The function or class of a public name, and the public methods and properties of a class."""
+    """Yield the function or class of a public name, and the public methods and properties of a class."""
     public = getattr(reassess, name)
     if inspect.isfunction(public) or inspect.isclass(public):
         yield public
@@ -116,17 +116,17 @@ def functions_of(name: str) -> Iterator[object]:
             yield function
 
 
-def test_what_public_functions_take_and_return_is_in_a_face() -> None:
+def test_types_of_public_functions_are_public() -> None:
     hidden = {
-        (name, hinted.__name__)
+        (name, annotated.__name__)
         for name in PUBLIC
         for function in functions_of(name)
         for hint in typing.get_type_hints(function, localns={"pl": polars}).values()
-        for hinted in classes_in(hint)
+        for annotated in classes_in(hint)
     }
     assert {pair for pair in hidden if pair[1] not in NAMES} == set()
 
 
-def test_no_public_function_is_called_like_a_room() -> None:
+def test_public_names_differ_from_package_names() -> None:
     rooms = {path.name for path in SOURCE.iterdir() if path.is_dir()}
     assert rooms.isdisjoint(PUBLIC)

@@ -1,4 +1,4 @@
-"""Arguments of a wrong kind in Python: one clear error each, and no wrong result."""
+"""Python arguments of a wrong type raise one clear error, and never give a wrong result."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -63,8 +63,8 @@ ONE_VOTE = Votes.from_columns(
 )
 SCORES = Scores(Questions.from_columns(["a.png"], np.array([0])), np.array([1.0]))
 MODEL = Predictions.from_ids([0], images=["a.png"])
-OF_CLASSES = ("collapsed", "groups", "labels", "original", "predictions", "scores", "votes")
-READERS: list[Callable[..., Any]] = [getattr(reassess, f"read_{name}") for name in OF_CLASSES]
+READ_CLASSES = ("collapsed", "groups", "labels", "original", "predictions", "scores", "votes")
+READERS: list[Callable[..., Any]] = [getattr(reassess, f"read_{name}") for name in READ_CLASSES]
 
 
 @pytest.mark.parametrize(
@@ -120,11 +120,11 @@ READERS: list[Callable[..., Any]] = [getattr(reassess, f"read_{name}") for name 
         (lambda: reassess.outcomes_table(LABELS, LABELS), "wrong-type"),
     ],
 )
-def test_what_would_be_taken_for_something_else_is_refused(make: Callable[[], object], code: str) -> None:
+def test_misleading_argument_raises(make: Callable[[], object], code: str) -> None:
     assert code_of(make) == code
 
 
-def test_messages_show_the_string_or_the_number_that_was_given() -> None:
+def test_message_shows_the_wrong_value() -> None:
     assert message(LABELS.find, "a.png") == (
         "a string was given as names of images\n  found:   'a.png'\n  fix:     ['a.png']"
     )
@@ -134,10 +134,10 @@ def test_messages_show_the_string_or_the_number_that_was_given() -> None:
 
 
 @pytest.mark.parametrize("read", READERS, ids=lambda read: read.__name__)
-@pytest.mark.parametrize("given", [["cat", "dog"], "cat", 2])
-def test_names_are_no_list_of_classes(read: Callable[..., Any], given: Any) -> None:
-    assert message(read, Path("any.csv"), classes=given) == (
-        f"wrong type of classes\n  allowed: Classes\n  found:   {type(given).__name__}\n"
+@pytest.mark.parametrize("classes", [["cat", "dog"], "cat", 2])
+def test_names_instead_of_classes_raise(read: Callable[..., Any], classes: Any) -> None:
+    assert message(read, Path("any.csv"), classes=classes) == (
+        f"wrong type of classes\n  allowed: Classes\n  found:   {type(classes).__name__}\n"
         '  fix:     classes=Classes(2, names=("cat", "dog")), or read_classes(FILE)'
     )
 
@@ -146,16 +146,16 @@ FROM_FILES = [name for name in dir(reassess) if name.startswith("read_")]
 
 
 @pytest.mark.parametrize("name", FROM_FILES)
-@pytest.mark.parametrize("given", [None, 3, b"any.csv"])
-def test_what_is_no_path_is_refused_by_everything_that_reads_a_file(name: str, given: Any) -> None:
+@pytest.mark.parametrize("path", [None, 3, b"any.csv"])
+def test_every_reader_raises_for_an_invalid_path(name: str, path: Any) -> None:
     options = {"classes": Classes(3)} if name in ("read_collapsed", "read_groups", "read_hierarchy") else {}
-    text = message(getattr(reassess, name), given, **options)
-    assert text == f"not a path of a file\n  allowed: a text or a Path\n  found:   {type(given).__name__}"
+    text = message(getattr(reassess, name), path, **options)
+    assert text == f"not a path of a file\n  allowed: a string or a Path\n  found:   {type(path).__name__}"
 
 
-def test_what_is_no_path_is_refused_by_what_writes_a_file() -> None:
-    for write, noun in ((write_folds, PARTS), (write_duplicates, DUPLICATES), (write_labels, LABELS)):
-        assert message(write, None, noun).startswith("not a path of a file\n")
+def test_writers_raise_for_an_invalid_path() -> None:
+    for write, value in ((write_folds, FOLDS), (write_duplicates, DUPLICATES), (write_labels, LABELS)):
+        assert message(write, None, value).startswith("not a path of a file\n")
     assert len(FROM_FILES) > 10
 
 
@@ -195,7 +195,7 @@ def test_what_is_no_path_is_refused_by_what_writes_a_file() -> None:
         (lambda: write_chart("any.svg", "scatter", MODEL), Findings, "Predictions"),
     ],
 )
-def test_what_is_of_another_kind_is_refused_with_the_way_to_come_by_it(
+def test_wrong_type_error_says_how_to_make_the_right_type(
     make: Callable[[], object], allowed: type, found: str
 ) -> None:
     thing, fix = {
@@ -211,38 +211,38 @@ def test_what_is_of_another_kind_is_refused_with_the_way_to_come_by_it(
     assert message(make) == expected
 
 
-@pytest.mark.parametrize("given", [None, 3])
-def test_a_benchmark_is_called_by_a_text_or_a_path(given: Any) -> None:
-    assert message(open_benchmark, given) == (
-        f"not the name of a benchmark\n  allowed: the path of a folder, or one of imagenet\n  found:   {given}"
+@pytest.mark.parametrize("name", [None, 3])
+def test_invalid_benchmark_name_raises(name: Any) -> None:
+    assert message(open_benchmark, name) == (
+        f"not the name of a benchmark\n  allowed: the path of a folder, or one of imagenet\n  found:   {name}"
     )
 
 
-def test_names_are_no_list_in_which_classes_are_looked_up() -> None:
+def test_list_of_names_instead_of_classes_raises() -> None:
     assert code_of(align_classes, {"labels.csv": LABELS}, ["cat"]) == "wrong-type"
     assert code_of(labels_from_folders, ["cat/1.png", "dog/2.png"], ["cat", "dog"]) == "wrong-type"
 
 
-def test_numbers_of_numpy_are_numbers() -> None:
+def test_numpy_numbers_are_accepted() -> None:
     assert Classes(np.int64(2), names=("cat", "dog")).label(1) == "dog"
     assert LabelSets.from_lists(["a"], [np.array([1, 0], np.uint8)]).sets() == {"a": {0, 1}}
 
 
-# --- holding out, cleaning and training ------------------------------------------------------------------------------
+# --- folds, cleaning and training ------------------------------------------------------------------------------------
 
 ONE_OF_THREE = LabelSets.from_lists([f"{row}.png" for row in range(12)], [[row % 3] for row in range(12)], Classes(3))
 HELD_OUT = HeldOutPredictions.of(
     {"model": Predictions.from_scores(np.eye(3)[np.arange(12) % 3], ONE_OF_THREE.images)}, ONE_OF_THREE
 )
 TARGETS = training_targets(ONE_OF_THREE, "uniform")
-PARTS = Folds(ONE_OF_THREE.images, np.arange(12) % 3)
+FOLDS = Folds(ONE_OF_THREE.images, np.arange(12) % 3)
 DUPLICATES = Duplicates.from_rows(["a", "b"], ["1.png", "2.png"], [1, 1], ["exact", "exact"])
 
 
 def targets(**parts: Any) -> TrainingTargets:
-    """Of one image, changed in some parts."""
-    usual = {"indptr": np.array([0, 1]), "indices": np.array([0], np.int32), "values": np.array([1.0], np.float32)}
-    return TrainingTargets(**{"images": ("a",), **usual, "background": 0.0, "classes": 3, "loss": "sigmoid"} | parts)
+    """Make the targets of one image, with some fields replaced."""
+    defaults = {"indptr": np.array([0, 1]), "indices": np.array([0], np.int32), "values": np.array([1.0], np.float32)}
+    return TrainingTargets(**{"images": ("a",), **defaults, "background": 0.0, "classes": 3, "loss": "sigmoid"} | parts)
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def targets(**parts: Any) -> TrainingTargets:
         lambda: targets(indptr=[0, 1]),
         lambda: targets(images="a"),
         lambda: make_folds(ONE_OF_THREE, k=3, duplicates=[1, 2]),
-        *(lambda images=images: PARTS.of(images) for images in ("0.png", None)),
+        *(lambda images=images: FOLDS.of(images) for images in ("0.png", None)),
         lambda: Folds(None, np.array([0, 1])),
         *(lambda others=others: ImageSelection(("a",), others=others) for others in ("b", 3)),
         lambda: ImageSelection(name for name in "ab"),
@@ -265,14 +265,14 @@ def targets(**parts: Any) -> TrainingTargets:
         lambda: evaluate(MODEL, LABELS, exclude="a.png"),
         lambda: HeldOutPredictions.of({"model": MODEL}, None),
         lambda: checked_truth({"a.png": "yes"}),
-        lambda: write_clean_list("any.txt", PARTS),
-        lambda: write_details("any.csv", PARTS),
-        lambda: write_noise("any.csv", PARTS),
+        lambda: write_clean_list("any.txt", FOLDS),
+        lambda: write_details("any.csv", FOLDS),
+        lambda: write_noise("any.csv", FOLDS),
         lambda: write_folds("any.csv", DUPLICATES),
-        lambda: write_duplicates("any.csv", PARTS),
+        lambda: write_duplicates("any.csv", FOLDS),
     ],
 )
-def test_other_types_are_refused(make: Callable[[], object]) -> None:
+def test_wrong_types_raise(make: Callable[[], object]) -> None:
     assert code_of(make) == "wrong-type"
 
 
@@ -295,12 +295,12 @@ def test_other_types_are_refused(make: Callable[[], object]) -> None:
         (lambda: find_label_errors(HELD_OUT, "consistent", at_least=0.5), "not-a-number"),
     ],
 )
-def test_other_numbers_are_refused(make: Callable[[], object], code: str) -> None:
+def test_wrong_numbers_raise(make: Callable[[], object], code: str) -> None:
     assert code_of(make) == code
 
 
 @pytest.mark.parametrize(
-    ("make", "what", "fix"),
+    ("make", "error", "fix"),
     [
         (lambda: targets(indptr=[0, 1]), "wrong type of indptr of targets", "np.array(...)"),
         (
@@ -336,9 +336,9 @@ def test_other_numbers_are_refused(make: Callable[[], object], code: str) -> Non
         ),
     ],
 )
-def test_messages_say_how_to_make_what_is_needed(make: Callable[[], object], what: str, fix: str) -> None:
+def test_message_says_how_to_make_the_argument(make: Callable[[], object], error: str, fix: str) -> None:
     text = message(make)
-    assert text.startswith(f"{what}\n")
+    assert text.startswith(f"{error}\n")
     assert text.endswith(f"\n  fix:     {fix}")
 
 
@@ -352,12 +352,12 @@ SEEDED: list[Callable[[Any], object]] = [
 
 
 @pytest.mark.parametrize("call", SEEDED)
-def test_a_seed_is_a_whole_number_from_0(call: Callable[[Any], object]) -> None:
+def test_seed_must_be_a_whole_number_from_0(call: Callable[[Any], object]) -> None:
     assert [code_of(call, seed) for seed in (None, "0", 1.5)] == ["not-a-number"] * 3
     assert message(call, -1) == "seed out of range\n  allowed: 0 or more\n  found:   -1"
 
 
-def test_numbers_of_numpy_are_seeds_and_counts() -> None:
+def test_numpy_numbers_are_seeds_and_counts() -> None:
     folds = make_folds(ONE_OF_THREE, k=np.int64(3), seed=np.uint8(1))
     assert folds.numbers.tolist() == make_folds(ONE_OF_THREE, k=3, seed=1).numbers.tolist()
     assert TARGETS.of_rows([0, 1]).shape == (2, 3)

@@ -13,10 +13,7 @@ from tests.helpers import Runner, message_of, output_of, results_of, write_csv, 
 HEADINGS = "image,class,rater,answer"
 GERMAN = ("nein", "vielleicht", "ja")
 ENGLISH = ("no", "maybe", "yes")
-GIVE_ALL = (
-    "give all answers, from what speaks least for the class to what speaks most: --answers A,B,..., "
-    "or answers in benchmark.json"
-)
+GIVE_ALL = "list all answers, from invalid to valid: --answers A,B,..., or answers in benchmark.json"
 
 
 def benchmark(name: str, votes: tuple[str, ...], golden: tuple[str, ...]) -> Path:
@@ -84,7 +81,7 @@ def test_a_typo_stops_every_command_with_the_same_words(folder: Path, run: Runne
     assert run("labels", "--benchmark", "pets", "--threshold", "0.5", "-o", "pets/labels.csv").code == 0
     votes = Path("pets/votes.csv")
     votes.write_text(votes.read_text().replace("19.png,dog,cy,yes", "19.png,dog,cy,yess"))
-    expected = "Error: answer is neither for nor against the class\n  where:   pets/votes.csv, line 121\n"
+    expected = "Error: unknown answer\n  where:   pets/votes.csv, line 121\n"
     for command in (
         ("aggregate", "--method", "majority", "-o", "s.csv"),
         ("aggregate", "--method", "em", "-o", "s.csv"),

@@ -39,8 +39,8 @@ def test_every_form_of_predictions_gives_the_same_accuracy(bench: Path, run: Run
         judged = ("--labels", "labels.json", "--original", "original.csv")
         result = run("evaluate", *argv, *judged, "--top-k", "1", "--json")
         if argv == ["headed.csv"]:
-            left_out = "a column that is not a class has the highest score in 2 of 4 rows, and is dropped: saucer"
-            assert result.err == f"Warning: headed.csv: {left_out}\n"
+            text = "a column that is not a class has the highest score in 2 of 4 rows, and is ignored: saucer"
+            assert result.err == f"Warning: headed.csv: {text}\n"
             result = replace(result, err="")
         assert hits(result) == {"1": (2, 3)}
         assert hits(result, "original") == {"1": (3, 4)}

@@ -1,9 +1,9 @@
-"""Children of one process that has loaded the package: each runs a row in a folder, and meets a fault.
+"""A fork server: each child process runs a row of `tests.faults.rows` in a folder, with a fault.
 
-A child is a fork, which costs a few milliseconds. It is made before polars and numba have begun any work, as neither
-goes on in a fork. Faults: a signal at the n-th call, of Python or of C, after the first file is begun; or after some
-seconds; memory or files that may not grow beyond some bytes; a standard stream that takes nothing; folders that cannot
-be written.
+A fork takes a few milliseconds. It is made before polars and numba start any work, since neither works after a fork.
+
+Faults are: a signal at the n-th call of a Python or C function after the first file was opened for writing, or after
+some seconds; a limit on memory or file size; a standard stream that cannot be written; folders without permission.
 """
 
 import ctypes
@@ -23,8 +23,8 @@ from types import FrameType
 from typing import Any, Self
 
 _ROOT = Path(__file__).parents[2]
-_SECONDS = 60  # of the processor, for one child
-_NEEDED = (
+_CPU_SECONDS = 60  # per child
+_PRELOADED = (
     *("polars", "scipy.stats", "scipy.cluster.hierarchy", "jinja2", "fontTools.subset", "PIL.features"),
     *("matplotlib.figure", *(f"matplotlib.backends.backend_{kind}" for kind in ("agg", "pdf", "svg"))),
     *("sqlalchemy.dialects.sqlite", "sqlalchemy.dialects.postgresql", "reassess.annotation.store.progress"),
@@ -35,18 +35,18 @@ _NEEDED = (
 
 @dataclass(frozen=True)
 class Child:
-    """How a child ended: its code, or less than 0 by a signal; what it printed; how it wrote."""
+    """The result of a child process."""
 
-    code: int
+    code: int  # the exit code, or minus the number of a signal
     out: str
     err: str
-    calls: int  # from the first file that was begun to the end
-    writers: list[str]  # the functions that began to write a file
+    calls: int  # function calls after the first file was opened for writing
+    writers: list[str]  # the functions that wrote files
     seconds: float
 
 
-class Nursery:
-    """The process whose children run rows."""
+class ForkServer:
+    """A process that forks a child for each row."""
 
     def __enter__(self) -> Self:
         variables = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
@@ -71,39 +71,39 @@ class Nursery:
 
 
 def _serve() -> None:
-    """Load what rows need, so that no child loads it again; then make children."""
+    """Load everything that rows need, then fork a child for each line of standard input."""
     from numba.core.registry import cpu_target
 
     from reassess.cli import app
     from tests.helpers import leaves
 
     leaves(app)
-    for name in _NEEDED:
-        with suppress(ImportError):  # of an extra that is not installed
+    for name in _PRELOADED:
+        with suppress(ImportError):  # the extra is not installed
             import_module(name)
-    cpu_target.target_context.refresh()  # what numba loads before the first loop
+    cpu_target.target_context.refresh()  # numba would load this at the first loop
     import_module("tests.faults.rows")
     import_module("tests.formats.test_paths")
-    gc.freeze()  # so that children share the memory of what is loaded
+    gc.freeze()  # children then share this memory
     for line in sys.stdin:
-        print(json.dumps(_child(*json.loads(line))), flush=True)  # noqa: T201 - the answer
+        print(json.dumps(_fork_child(*json.loads(line))), flush=True)  # noqa: T201 - the result
 
 
-def _child(row: str, folder: str, fault: dict[str, Any]) -> dict[str, Any]:
-    """Make a child, wait for its end, and tell of it."""
+def _fork_child(row: str, folder: str, fault: dict[str, Any]) -> dict[str, Any]:
+    """Fork a child, wait until it ends, and return its result."""
     pipes = [os.pipe() for _ in range(3)]
     start = time.monotonic()
     pid = os.fork()
     if pid == 0:
-        _live(row, folder, fault, [write for _, write in pipes])
+        _run_child(row, folder, fault, [write for _, write in pipes])
     for _, write in pipes:
         os.close(write)
     if (after := fault.get("after")) is not None:
         time.sleep(after)
         os.kill(pid, fault["signal"])
-    out, err, told = (os.fdopen(read, "rb").read().decode() for read, _ in pipes)
+    out, err, report_text = (os.fdopen(read, "rb").read().decode() for read, _ in pipes)
     _, status = os.waitpid(pid, 0)
-    report = json.loads(told or "{}")
+    report = json.loads(report_text or "{}")
     return {
         "code": os.waitstatus_to_exitcode(status),
         "out": out,
@@ -114,15 +114,15 @@ def _child(row: str, folder: str, fault: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _live(row: str, folder: str, fault: dict[str, Any], pipes: list[int]) -> None:
-    """Run a row, and end the process as Python does: what is left to print is printed, or the code is 120."""
+def _run_child(row: str, folder: str, fault: dict[str, Any], pipes: list[int]) -> None:
+    """Run a row, then flush the streams and exit like Python, with code 120 if a stream cannot be written."""
     from tests.faults.rows import run_row
 
     os.chdir(folder)
     os.dup2(pipes[0], 1)
     os.dup2(pipes[1], 2)
     watch = _Watch(fault)
-    _meet(fault)
+    _apply(fault)
     code: Any = 0
     try:
         run_row(row, force=fault.get("force", False))
@@ -146,17 +146,17 @@ def _live(row: str, folder: str, fault: dict[str, Any], pipes: list[int]) -> Non
 
 
 class _Watch:
-    """Sees files begun, counts calls from then on, and sends this process a signal at one of them."""
+    """Counts function calls after the first file is opened for writing, and sends a signal at one of them."""
 
     def __init__(self, fault: dict[str, Any]) -> None:
         self.calls = 0
         self.writers: set[str] = set()
         self._at, self._signal = fault.get("at"), fault.get("signal")
-        sys.addaudithook(self._see)
+        sys.addaudithook(self._on_event)
 
-    def _see(self, event: str, _: object) -> None:
+    def _on_event(self, event: str, _: object) -> None:
         if event == "tempfile.mkstemp":
-            self.writers.add(_writer(sys._getframe(1)))
+            self.writers.add(_find_writer(sys._getframe(1)))
             sys.setprofile(self._count)
 
     def _count(self, *_: object) -> None:
@@ -165,23 +165,23 @@ class _Watch:
             os.kill(os.getpid(), self._signal)
 
 
-def _writer(frame: FrameType | None) -> str:
-    """The function that has begun a file: the one below `writing`, which is a context manager."""
+def _find_writer(frame: FrameType | None) -> str:
+    """Return the function that called the context manager `writing`."""
     names = []
     while frame is not None:
         names.append((frame.f_globals.get("__name__", ""), frame.f_code.co_name))
         frame = frame.f_back
-    after = names[names.index(("reassess.formats.files", "writing")) + 1 :]
-    return next(f"{module}.{name}" for module, name in after if module != "contextlib")
+    callers = names[names.index(("reassess.formats.files", "writing")) + 1 :]
+    return next(f"{module}.{name}" for module, name in callers if module != "contextlib")
 
 
-def _meet(fault: dict[str, Any]) -> None:
-    """Bring a fault about, but for signals."""
-    signal.setitimer(signal.ITIMER_PROF, _SECONDS)
-    if (most := fault.get("bytes")) is not None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
-    if (most := fault.get("memory")) is not None:
-        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+def _apply(fault: dict[str, Any]) -> None:
+    """Set the limits, streams and privileges of a fault."""
+    signal.setitimer(signal.ITIMER_PROF, _CPU_SECONDS)
+    if (limit := fault.get("bytes")) is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    if (limit := fault.get("memory")) is not None:
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         state = fault.get(name)
         if state == "full":
@@ -193,10 +193,10 @@ def _meet(fault: dict[str, Any]) -> None:
             os.close(write)
         elif state == "closed":
             os.close(number)
-            setattr(sys, name, None)  # as Python begins
-    if fault.get("no privilege"):  # of root, who may write into any folder
-        head, none = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
-        assert ctypes.CDLL(None).capset(head, none) == 0
+            setattr(sys, name, None)  # as Python does at its start
+    if fault.get("no privilege"):  # root could write into any folder
+        header, no_capabilities = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+        assert ctypes.CDLL(None).capset(header, no_capabilities) == 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Small files from which every command can make something."""
+"""Small input files for every command."""
 
 import struct
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,9 @@ from reassess.core import Classes, Questions, Tasks
 _IMAGES = [f"{letter}.png" for letter in "abcdef"]
 _NUMBERED = [f"{i}.png" for i in range(120)]
 _CLASSES = ("cat", "dog", "cup")
-_ASKED = [(image, (i + k) % 3, k == 0) for i, image in enumerate(_IMAGES) for k in range(2)]  # image, class, valid
+_QUESTIONS = [
+    (image, (i + k) % 3, k == 0) for i, image in enumerate(_IMAGES) for k in range(2)
+]  # image, class, is valid
 
 
 def _table(heading: str, rows: Iterable[Iterable[object]]) -> str:
@@ -21,26 +23,26 @@ def _table(heading: str, rows: Iterable[Iterable[object]]) -> str:
 
 
 def _votes(raters: str, wrong: int) -> str:
-    """The vote of each rater on each question, of which every `wrong`-th is wrong."""
-    asked = [(*question, rater) for question in _ASKED for rater in raters]
+    """Return a vote of each rater on each question; every `wrong`-th vote is wrong."""
+    votes = [(*question, rater) for question in _QUESTIONS for rater in raters]
     rows = [
         (image, _CLASSES[k], rater, "yes" if valid == (n % wrong > 0) else "no")
-        for n, (image, k, valid, rater) in enumerate(asked)
+        for n, (image, k, valid, rater) in enumerate(votes)
     ]
     return _table("image,class,rater,answer", rows)
 
 
 def _classes(heading: str, shift: int) -> str:
-    """A class of each image, counted on from the original one."""
+    """Return a class per image: the original class plus `shift`."""
     return _table(f"image,{heading}", ((image, _CLASSES[(i + shift) % 3]) for i, image in enumerate(_IMAGES)))
 
 
-# A picture of two pixels.
-_PICTURE = b"BM" + struct.pack("<IIIIIIHH24x8B", 62, 0, 54, 40, 2, 1, 1, 24, *range(6), 0, 0)
+# A BMP image of two pixels.
+_IMAGE = b"BM" + struct.pack("<IIIIIIHH24x8B", 62, 0, 54, 40, 2, 1, 1, 24, *range(6), 0, 0)
 
 
 def _campaign() -> bytes:
-    """A campaign with a vote of a rater; nothing where the packages that it needs are not installed."""
+    """Return a campaign with one vote; empty if its packages are not installed."""
     if find_spec("sqlalchemy") is None:
         return b""
     from reassess.annotation import (
@@ -67,7 +69,7 @@ def _campaign() -> bytes:
 INPUTS: Mapping[str, str | bytes] = {
     "one.csv": _classes("prediction", 0),
     "two.csv": _classes("prediction", 2),
-    "held-out.csv": _table(  # all but the last are the label
+    "held-out.csv": _table(  # only the last image is not predicted as its label
         "image,cat,dog,cup",
         ((image, *(0.9 if k == i % 3 * (i < 5) else 0.05 for k in range(3))) for i, image in enumerate(_IMAGES)),
     ),
@@ -81,15 +83,15 @@ INPUTS: Mapping[str, str | bytes] = {
     "b/original.csv": _classes("class", 0),
     "b/labels.csv": _classes("class", 0),
     "b/scores.csv": _table(
-        "image,class,score", ((image, _CLASSES[k], 0.9 if valid else 0.2) for image, k, valid in _ASKED)
+        "image,class,score", ((image, _CLASSES[k], 0.9 if valid else 0.2) for image, k, valid in _QUESTIONS)
     ),
     "b/votes.csv": _votes("ABC", 5),
     "b/golden.csv": _votes("XY", 50),
     "b/rater-golden.csv": _votes("ABC", 7),
     "ask.jsonl": '{"task": 0, "image": "a.png", "classes": [{"class": "cup"}]}\n',
     "c.db": _campaign(),
-    "rated/notes.txt": "an export is written beside what is there\n",
-    "train/a.bmp": _PICTURE,
-    "val/b.bmp": _PICTURE,
+    "rated/notes.txt": "an export keeps other files of its folder\n",
+    "train/a.bmp": _IMAGE,
+    "val/b.bmp": _IMAGE,
     "b/benchmark.json": '{"name": "pets", "threshold": 0.5}\n',
 }

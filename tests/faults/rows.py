@@ -1,6 +1,6 @@
-"""Everything that writes or prints: each command with each of its outputs, and each public function that writes.
+"""A table of all calls that write or print: commands with each output, and public writers.
 
-None of it depends on the time, so that a file is whole if it holds what an undisturbed run writes.
+A row is a command, or a function and its path. No row depends on the time, so that each run writes the same bytes.
 """
 
 import sys
@@ -23,17 +23,17 @@ from reassess.errors import ReassessError
 from reassess.report import draw_choice, draw_curves, draw_leaderboard, draw_replays
 from tests.helpers import CURVE, GOOD, GOOD_SHA
 
-# It keeps what is finished in a folder of its own: tests of predict stop it, and let it go on.
+# Its own tests stop and resume it, since it stores finished parts in a folder.
 RESUMED = "predict"
-# They run a server, which does not end by itself; what simulate keeps is written as backup writes.
+# They run a server until they are stopped; simulate writes its campaign like backup.
 SERVING = ("annotate demo", "annotate serve", "annotate simulate")
 
-_JUDGED = "one.csv two.csv --benchmark b"
+_MODELS = "one.csv two.csv --benchmark b"
 PRINTING = (
-    f"compare {_JUDGED} --json",
+    f"compare {_MODELS} --json",
     "fetch",
     "status b",
-    f"evaluate {_JUDGED} --json",
+    f"evaluate {_MODELS} --json",
     "show a.png one.csv --benchmark b",
     "annotate invite c.db ann",
     "annotate exclude c.db bob",
@@ -54,20 +54,20 @@ WRITING = (
     "fetch imagenet-real",
     "fetch imagenet-train-clean",
     "evaluate shifted.csv --labels numbered.csv --details out.parquet",
-    f"evaluate {_JUDGED} -o out.csv",
-    f"compare {_JUDGED} -o out.tex",
-    f"compare {_JUDGED} --details out.csv",
+    f"evaluate {_MODELS} -o out.csv",
+    f"compare {_MODELS} -o out.tex",
+    f"compare {_MODELS} --details out.csv",
     "folds --benchmark b --k 2 -o out.parquet",
     "labels b/scores.csv --threshold 0.5 -o out.json",
     "labels --benchmark b -o b/labels.csv --force",
     "leaderboard board.csv -o out.pdf",
-    f"report {_JUDGED} --chart label-count -o out.png",
-    f"propose {_JUDGED} --per-image 3 -o out.parquet",
-    f"propose {_JUDGED} --choose recall=0.5 --details out.svg -o out.csv",
-    f"propose {_JUDGED} --unasked -o out.jsonl",
+    f"report {_MODELS} --chart label-count -o out.png",
+    f"propose {_MODELS} --per-image 3 -o out.parquet",
+    f"propose {_MODELS} --choose recall=0.5 --details out.svg -o out.csv",
+    f"propose {_MODELS} --unasked -o out.jsonl",
     "raters --benchmark b -o out.csv",
     "scan train val --workers 0 -o out.csv",
-    f"report {_JUDGED} -o out.html",
+    f"report {_MODELS} -o out.html",
     "tasks b/scores.csv --benchmark b --golden none -o out.jsonl",
 )
 FUNCTIONS = (
@@ -100,7 +100,7 @@ FUNCTIONS = (
 
 
 def needed_by(row: str) -> tuple[str, ...]:
-    """The packages of an extra that a row needs."""
+    """Return the optional packages that a row needs."""
     if row.startswith(("report", "write_report", "write_wrong_labels")) or "--page" in row:
         return ("jinja2", "matplotlib")
     if row.startswith("scan"):
@@ -112,7 +112,7 @@ def needed_by(row: str) -> tuple[str, ...]:
 
 
 def run_row(row: str, *, force: bool) -> None:
-    """Run a command as its process does, or call a function, of which an error of ours ends the process as well."""
+    """Run a command or call a function; our errors end the process."""
     if row in FUNCTIONS:
         try:
             _call(*row.split(), force)
@@ -122,9 +122,9 @@ def run_row(row: str, *, force: bool) -> None:
     for name, digest in {"imagenet-real": GOOD_SHA, "imagenet-train-clean": None}.items():
         files = (KnownFile(f"{name}.txt", digest, "https://toy.invalid"),)
         SOURCES[name] = Source(name, "a toy", files, "CC0-1.0", "nobody")
-    put(sources, "download", _download)
+    _replace(sources, "download", _download)
     if row.startswith("annotate"):
-        take_away_chance()
+        _make_deterministic()
     sys.argv = ["reassess", *row.split(), *(["--force"] if force and not row.startswith("fetch ") else [])]
     entry()
 
@@ -137,60 +137,57 @@ def _call(name: str, path: str, force: bool) -> None:
 
         questions = reassess.Questions.from_columns(["a.png", "b.png"], np.array([0, 1]), reassess.Classes(2))
         tasks = reassess.Tasks(questions, np.arange(3), np.arange(2), ["all of the image"] * 2)
-        take_away_chance()
+        _make_deterministic()
         create_campaign(path, CampaignPlan(tasks), force=force)
     elif name == "draw_curves":
         draw_curves(Path(path), [MeasuredCurve("one", CURVE)], force=force)
     elif name == "draw_choice":
         images, ids = ["a.png", "b.png"], {"one": [1, 2], "two": [1, 0]}
         original = reassess.LabelSets.from_lists(images, [[0], [0]])
-        models = {model: reassess.Predictions.from_ids(given, images) for model, given in ids.items()}
+        models = {model: reassess.Predictions.from_ids(class_ids, images) for model, class_ids in ids.items()}
         golden = reassess.Golden(reassess.Questions.from_columns(images, np.array([1, 2])), np.ones(2, bool))
         choice = reassess.choose_models(reassess.propose(models, original), golden)
         draw_choice(Path(path), choice, force=force)
     elif name == "draw_replays":
         questions = reassess.Questions.from_columns(["a.png"], np.array([1]))
-        none, matrix = np.zeros(3, np.int64), np.array([[0.9, 0.1], [0.2, 0.8]])
-        votes = reassess.Votes.from_columns(questions, none, none, none, ("ann",), ("no", "yes"))
+        zeros, matrix = np.zeros(3, np.int64), np.array([[0.9, 0.1], [0.2, 0.8]])
+        votes = reassess.Votes.from_columns(questions, zeros, zeros, zeros, ("ann",), ("no", "yes"))
         model = RaterModel((), VALIDITY, votes.answers, matrix[None][:0], matrix, np.ones(2) / 2)
         draw_replays(Path(path), {"one": replay_stops(votes, model, [StopRule(0.1, 0.9)], threshold=0.8)}, force=force)
     elif name == "draw_leaderboard":
         board = reassess.read_leaderboard("board.csv")
         draw_leaderboard(Path(path), reassess.fit_trend(board), force=force)
     else:
-        from tests.formats.test_paths import WRITERS  # what each writes is made here
+        from tests.formats.test_paths import WRITERS  # the arguments of each writer
 
         face = next(face for face in (formats, report) if name in face.__all__)
         getattr(face, name)(path, *WRITERS[name][1], force=force)
 
 
-def take_away_chance() -> None:
-    """Let nothing of a campaign depend on the time, on what is drawn, or on the order of a set.
-
-    The log that an export leaves in its campaign is taken away too: it is a change as of the other commands, and the
-    rows of an export are about its folder.
-    """
+def _make_deterministic() -> None:
+    """Make campaigns independent of time, random numbers and the order of sets."""
     from reassess.annotation.store import creation, export, people, schema
 
-    put(export, "note_export", lambda *_, **__: None)
+    # An export would log itself in its campaign, but its rows are only about the folder.
+    _replace(export, "note_export", lambda *_, **__: None)
     for table in schema.metadata.tables.values():
         table.indexes = sorted(table.indexes, key=lambda index: str(index.name))
-    drawn = count()
-    put(creation, "token_hex", lambda _: f"{next(drawn)}")
-    put(creation, "randbelow", lambda _: next(drawn))
-    put(people, "token_urlsafe", lambda _: f"{next(drawn)}")
+    numbers = count()
+    _replace(creation, "token_hex", lambda _: f"{next(numbers)}")
+    _replace(creation, "randbelow", lambda _: next(numbers))
+    _replace(people, "token_urlsafe", lambda _: f"{next(numbers)}")
     for command in ("create", "invite", "exclude"):
         module = import_module(f"reassess.cli.commands.annotate.{command}_command")
-        put(module, "time", SimpleNamespace(time=lambda: 1e9))
+        _replace(module, "time", SimpleNamespace(time=lambda: 1e9))
 
 
-def put(module: ModuleType, name: str, value: object) -> None:
-    """In the place of what the module calls so, to the end of the process; a name that it lacks is an error."""
+def _replace(module: ModuleType, name: str, value: object) -> None:
+    """Replace a name of a module until the process ends; the name must exist."""
     mock.patch.object(module, name, value).start()
 
 
 def _download(url: str, path: Path, **_: Any) -> None:
-    """In the place of a network: the file in two parts."""
+    """Write a file in two parts, instead of downloading it."""
     with path.open("wb") as file:
         for part in (GOOD[:5], GOOD[5:]):
             file.write(part)

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of files."""
+"""Fixtures for tests of files."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,13 +10,13 @@ from tests.helpers import write_files
 
 @pytest.fixture(scope="session")
 def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for the examples of one property, which overwrite each other's files."""
+    """A folder for property tests; each example overwrites the files of the last."""
     return tmp_path_factory.mktemp("scratch")
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Callable[[str, str | bytes], Path]:
-    """Write a file of a name and a content."""
+    """Write a file with a name and content, and return its path."""
 
     def write(name: str, content: str | bytes) -> Path:
         return write_files(tmp_path, {name: content}) / name
@@ -25,7 +25,7 @@ def file(tmp_path: Path) -> Callable[[str, str | bytes], Path]:
 
 
 class Trap:
-    """An object whose unpickling leaves a mark in a folder: proof that foreign code ran."""
+    """An object that creates a file when it is unpickled, as proof that code ran."""
 
     def __init__(self, mark: Path) -> None:
         self.mark = mark
@@ -36,12 +36,12 @@ class Trap:
 
 @pytest.fixture
 def trap(tmp_path: Path) -> Trap:
-    """A trap, which must still be set at the end of the test."""
+    """An object that must not be unpickled."""
     return Trap(tmp_path / "code-ran")
 
 
 @pytest.fixture(autouse=True)
 def no_code_ran(tmp_path: Path) -> Iterator[None]:
-    """No test of files ever runs code out of a file, unless it says so."""
+    """Fail if a test ran code from a file."""
     yield
     assert not (tmp_path / "code-ran").exists()

@@ -1,21 +1,18 @@
-"""Answers to (image, class) questions are read by one rule; of those that are not known, every answer is counted."""
+"""Answers to (image, class) questions are read by one rule; errors count unknown answers."""
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given as drawn
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.core import Votes
 from reassess.formats import read_vote_file, write_votes
 from tests.helpers import WORDS, code_of, fault_of, save_npz, warned
 
-GIVE_ALL = (
-    "give all answers, from what speaks least for the class to what speaks most: answers=[...], "
-    "or answers in benchmark.json"
-)
+GIVE_ALL = "list all answers, from invalid to valid: answers=[...], or answers in benchmark.json"
 TYPO = ["no", "no", "yes", "yess", " Yes"]
 
 
@@ -25,15 +22,15 @@ def write(path: Path, answers: list[Any], *, heading: str = "image,class", item:
     return path
 
 
-def read(folder: Path, given: list[Any], **options: Any) -> Votes:
-    return read_vote_file(write(folder / "v.csv", given), **options)
+def read(folder: Path, votes: list[Any], **options: Any) -> Votes:
+    return read_vote_file(write(folder / "v.csv", votes), **options)
 
 
-def given_answers(votes: Votes) -> list[Any]:
+def answers_of(votes: Votes) -> list[Any]:
     return [votes.answers[answer] for answer in votes.answer_ids]
 
 
-SPELT = st.sampled_from(WORDS).flatmap(
+SPELLINGS = st.sampled_from(WORDS).flatmap(
     lambda word: st.tuples(
         st.just(word),
         st.sampled_from([word, word.upper(), word.title(), f" {word}", f"{word}\t", f"\u00a0{word.upper()}\u2003"]),
@@ -41,18 +38,18 @@ SPELT = st.sampled_from(WORDS).flatmap(
 )
 
 
-@drawn(st.lists(SPELT, min_size=1, max_size=8))
-def test_no_maybe_and_yes_are_known_however_they_are_spelt(
+@given(st.lists(SPELLINGS, min_size=1, max_size=8))
+def test_no_maybe_and_yes_ignore_case_and_blanks(
     tmp_path_factory: pytest.TempPathFactory, answers: list[tuple[str, str]]
 ) -> None:
-    votes = read(tmp_path_factory.mktemp("spelt"), [spelt for _, spelt in answers])
+    votes = read(tmp_path_factory.mktemp("spellings"), [spelling for _, spelling in answers])
     assert votes.answers == WORDS
-    assert given_answers(votes) == [word for word, _ in answers]
+    assert answers_of(votes) == [word for word, _ in answers]
 
 
-def test_plain_items_have_the_known_answers_that_occur(tmp_path: Path) -> None:
+def test_plain_items_have_only_answers_in_the_file(tmp_path: Path) -> None:
     path = write(tmp_path / "v.csv", ["Yes", "no ", "yes"], heading="item", item="x")
-    assert (read_vote_file(path).answers, given_answers(read_vote_file(path))) == (("no", "yes"), ["yes", "no", "yes"])
+    assert (read_vote_file(path).answers, answers_of(read_vote_file(path))) == (("no", "yes"), ["yes", "no", "yes"])
     path = write(tmp_path / "v.csv", ["Yes", "yes", "dog"], heading="item", item="x")
     assert read_vote_file(path).answers == ("Yes", "dog", "yes")
 
@@ -67,51 +64,51 @@ def test_plain_items_have_the_known_answers_that_occur(tmp_path: Path) -> None:
         (["true", "false"], "'true' (1 vote), 'false' (1 vote)"),
     ],
 )
-def test_answers_whose_order_is_not_known_are_refused(tmp_path: Path, answers: list[str], found: str) -> None:
+def test_answers_of_unknown_order_raise(tmp_path: Path, answers: list[str], found: str) -> None:
     assert fault_of(read, tmp_path, answers) == ("unknown-answer-order", found)
 
 
-def test_a_given_order_is_that_of_the_answers_however_they_are_spelt(tmp_path: Path) -> None:
+def test_answers_option_sets_order_ignoring_case(tmp_path: Path) -> None:
     votes = read(tmp_path, ["JA", "nein ", "Ja"], answers=["nein", "vielleicht", "ja"])
-    assert (votes.answers, given_answers(votes)) == (("nein", "vielleicht", "ja"), ["ja", "nein", "ja"])
+    assert (votes.answers, answers_of(votes)) == (("nein", "vielleicht", "ja"), ["ja", "nein", "ja"])
     accents = read(tmp_path, ["Peut-e\u0302tre", "OUI"], answers=["non", "peut-\u00eatre", "oui"])
-    assert given_answers(accents) == ["peut-\u00eatre", "oui"]
+    assert answers_of(accents) == ["peut-\u00eatre", "oui"]
     found = "'jein' (1 vote); and 'ja' (1 vote)"
     assert fault_of(read, tmp_path, ["ja", "jein"], answers=["nein", "ja"]) == ("unknown-answer", found)
 
 
-def test_answers_on_another_scale_than_the_given_one_keep_their_own(tmp_path: Path) -> None:
-    """So experts may say yes where raters say 1."""
+def test_answers_on_another_known_scale_keep_it(tmp_path: Path) -> None:
+    """For example, experts answer yes and raters answer 1."""
     assert read(tmp_path, ["Yes"], answers=[0, 1]).answers == WORDS
     assert read(tmp_path, ["0", "1"], answers=WORDS).answers == (0, 1)
 
 
-def test_whole_numbers_keep_their_values_and_their_order(tmp_path: Path) -> None:
+def test_whole_numbers_keep_values_and_order(tmp_path: Path) -> None:
     assert read(tmp_path, ["1", "0", "1"]).answers == (0, 1)
     assert read(tmp_path, ["0"], answers=[0, 1]).answers == (0, 1)
     with warned(
-        f"{tmp_path / 'v.csv'}: the answers -1, 2, 4 are taken for all that were possible, from what speaks least for "
-        f"the class to what speaks most\n  fix: if there are others, {GIVE_ALL}"
+        f"{tmp_path / 'v.csv'}: assuming that the only answers, from invalid to valid, are -1, 2, 4\n"
+        f"  fix: if other answers were possible, {GIVE_ALL}"
     ):
         votes = read(tmp_path, ["4", "-1", "2"])
-    assert (votes.answers, given_answers(votes)) == ((-1, 2, 4), [4, -1, 2])
+    assert (votes.answers, answers_of(votes)) == ((-1, 2, 4), [4, -1, 2])
 
 
-def test_one_answer_alone_is_refused(tmp_path: Path) -> None:
+def test_single_answer_raises(tmp_path: Path) -> None:
     for code in ("0", "1"):
         assert code_of(read, tmp_path, [code, code]) == "unknown-answer-order"
     path = save_npz(tmp_path / "v.npz", tensor=np.ones((1, 1, 1)), info=np.array([["a.png", "7"]]), ids=[1])
     assert code_of(read_vote_file, path) == "unknown-answer-order"
 
 
-def test_an_order_that_contradicts_the_known_one_is_refused(tmp_path: Path) -> None:
+def test_order_that_contradicts_known_order_raises(tmp_path: Path) -> None:
     assert code_of(read, tmp_path, ["no"], answers=["yes", "no"]) == "wrong-answer-order"
     assert code_of(read, tmp_path, ["ja"], answers=["Ja", "ja"]) == "duplicate-name"
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".csv", ".parquet"])
-def test_a_scale_comes_back_from_a_file(tmp_path: Path, suffix: str) -> None:
+def test_answers_survive_round_trip(tmp_path: Path, suffix: str) -> None:
     votes = read(tmp_path, ["ja", "nein"], answers=["nein", "vielleicht", "ja"])
     write_votes(tmp_path / f"w{suffix}", votes)
     again = read_vote_file(tmp_path / f"w{suffix}", answers=None if suffix == ".npz" else votes.answers)
-    assert (again.answers, given_answers(again)) == (votes.answers, ["ja", "nein"])
+    assert (again.answers, answers_of(again)) == (votes.answers, ["ja", "nein"])

@@ -1,4 +1,4 @@
-"""Numpy files are data and nothing else: whole or refused, limited, and never unpickled."""
+"""Numpy files are read completely or not at all, up to a size limit, and never unpickled."""
 
 import io
 import pickle
@@ -38,7 +38,7 @@ def npy(array: npt.ArrayLike) -> bytes:
 
 
 def npz(*, compression: int = zipfile.ZIP_DEFLATED, **members: Any) -> bytes:
-    """A zip archive of members as they are."""
+    """Make a zip archive from the bytes of its members."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", compression) as file:
         for name, member in members.items():
@@ -57,7 +57,7 @@ def header(shape: Any, dtype: Any = "<f8") -> bytes:
 
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("dtype", ["<f4", ">f4", "f2", "f8", "i1", ">u8", "U3"])
-def test_an_npy_file_is_mapped_from_disk_whatever_its_type_and_order(tmp_path: Path, dtype: str, order: str) -> None:
+def test_npy_of_any_dtype_and_order_is_mapped_from_disk(tmp_path: Path, dtype: str, order: str) -> None:
     array = np.arange(6).reshape(2, 3).astype(dtype, order=order)
     np.save(tmp_path / "a.npy", array)
     mapped = read_npy(tmp_path / "a.npy")
@@ -66,7 +66,7 @@ def test_an_npy_file_is_mapped_from_disk_whatever_its_type_and_order(tmp_path: P
     assert np.array_equal(mapped, array)
 
 
-def test_a_file_that_python_2_wrote_is_read_without_a_warning(tmp_path: Path) -> None:
+def test_npy_of_python_2_gives_no_warning(tmp_path: Path) -> None:
     path = tmp_path / "ids.npy"
     np.save(path, np.arange(6))
     path.write_bytes(path.read_bytes().replace(b"(6,), } ", b"(6L,), }"))
@@ -79,15 +79,15 @@ def test_a_file_that_python_2_wrote_is_read_without_a_warning(tmp_path: Path) ->
     ("content", "fault"),
     [
         (npy(np.zeros(3))[:5], "EOF: reading magic string, expected 8 bytes got 5"),
-        (header((-1,)), "no array has the shape (-1,)"),
-        (header((-1, 0)), "no array has the shape (-1, 0)"),
-        (header((2**70,)), f"no array has the shape ({2**70},)"),
+        (header((-1,)), "invalid shape (-1,)"),
+        (header((-1, 0)), "invalid shape (-1, 0)"),
+        (header((2**70,)), f"invalid shape ({2**70},)"),
         (header((0, 2**40, 2**40)), TOO_BIG),
         (header((4 * 10**9,), "<U0"), "4,000,000,000 values of <U0 take no bytes"),
         (header((4 * 10**9,), "V0"), "4,000,000,000 values of |V0 take no bytes"),
     ],
 )
-def test_a_broken_npy_file_is_refused(file: File, content: bytes, fault: str) -> None:
+def test_damaged_npy_raises(file: File, content: bytes, fault: str) -> None:
     assert fault_of(read_npy, file("a.npy", content)) == ("damaged-file", fault)
 
 
@@ -101,32 +101,30 @@ def test_a_broken_npy_file_is_refused(file: File, content: bytes, fault: str) ->
         ("a.npz", b"PAR1xxxx", "parquet"),
     ],
 )
-def test_a_file_of_another_suffix_is_said_to_be_one(
+def test_wrong_suffix_error_suggests_the_right_one(
     refused_text: Refused, file: File, name: str, content: bytes, kind: str
 ) -> None:
-    said = refused_text(read_npy if name == "a.npy" else read, file(name, content))
-    assert said.endswith(f"\n  fix:     it looks like a {kind} file: if it is one, call it a.{kind}")
+    text = refused_text(read_npy if name == "a.npy" else read, file(name, content))
+    assert text.endswith(f"\n  fix:     if this is a {kind} file, rename it to a.{kind}")
 
 
 @pytest.mark.parametrize("content", [npy(np.zeros(300)) + b"x", npy(np.zeros(300))[:-1]])
-def test_an_npy_file_that_is_not_as_long_as_it_declares_is_refused(file: File, content: bytes) -> None:
+def test_npy_of_wrong_length_raises(file: File, content: bytes) -> None:
     assert code_of(read_npy, file("a.npy", content)) == "damaged-file"
 
 
-def test_an_empty_npy_file_is_an_empty_array(tmp_path: Path) -> None:
+def test_npy_without_rows_is_empty_array(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.zeros((0, 3), "f4"))
     assert (read_npy(tmp_path / "a.npy").shape, read_npy(tmp_path / "a.npy").dtype) == ((0, 3), np.float32)
 
 
-def test_a_pickled_npy_file_is_refused_and_its_code_does_not_run(
-    refused_text: Refused, file: File, trap: object
-) -> None:
+def test_pickled_npy_raises_without_running_code(refused_text: Refused, file: File, trap: object) -> None:
     assert refused_text(read_npy, file("a.npy", npy(np.array([trap], object)))) == PICKLED.format("a.npy, the file")
     assert code_of(read_npy, file("b.npy", pickle.dumps(trap))) == "pickle"
 
 
-def test_the_trap_works(trap: object, tmp_path: Path) -> None:
-    """Without which the tests that no code runs could not fail."""
+def test_trap_runs_code(trap: object, tmp_path: Path) -> None:
+    """Otherwise the tests without running code could not fail."""
     pickle.loads(pickle.dumps(trap))
     (tmp_path / "code-ran").unlink()
 
@@ -137,7 +135,7 @@ def test_the_trap_works(trap: object, tmp_path: Path) -> None:
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("dtype", ["<f4", ">f4", "f2", "f8", "i1", ">u8", "U3", ">U3", "S3", "?"])
 @pytest.mark.parametrize("shape", [(2, 3), (0, 3), ()])
-def test_an_array_comes_back_as_it_was_also_if_it_is_stored_uncompressed_or_after_a_script(
+def test_npz_is_read_compressed_uncompressed_or_after_a_script(
     tmp_path: Path, shape: tuple[int, ...], dtype: str, order: str
 ) -> None:
     array = np.ones(shape).astype(dtype, order=order)
@@ -150,20 +148,20 @@ def test_an_array_comes_back_as_it_was_also_if_it_is_stored_uncompressed_or_afte
         assert np.array_equal(result, array)
 
 
-@pytest.mark.parametrize("off", [0, 1])
-def test_a_stored_array_is_mapped_where_its_numbers_lie_as_a_processor_wants_them(file: File, off: int) -> None:
+@pytest.mark.parametrize("offset", [0, 1])
+def test_uncompressed_array_is_mapped_if_aligned(file: File, offset: int) -> None:
     content = npz(compression=zipfile.ZIP_STORED, x=npy(np.arange(300.0)))
-    gap = -content.index(np.arange(300.0).tobytes()) % 8 + off
+    gap = -content.index(np.arange(300.0).tobytes()) % 8 + offset
     array = read(file("a.npz", bytes(gap) + content))
-    assert isinstance(array.base, np.memmap) is (off == 0)
+    assert isinstance(array.base, np.memmap) is (offset == 0)
     assert array.tolist() == list(range(300))
 
 
-def test_an_archive_lists_its_arrays_without_reading_them_and_the_first_of_some_is_taken(file: File) -> None:
+def test_archive_lists_arrays_without_reading_them(file: File) -> None:
     with open_archive(file("a.npz", npz(scores=npy(np.ones(2)), x=b"no array"))) as archive:
         assert (list(archive), len(archive), "x" in archive, "z" in archive) == (["scores", "x"], 2, True, False)
-        assert archive[archive.name_of("tensor", "scores")].tolist() == [1, 1]
-        assert code_of(archive.name_of, "tensor", "ids") == "missing-array"
+        assert archive[archive.find_name("tensor", "scores")].tolist() == [1, 1]
+        assert code_of(archive.find_name, "tensor", "ids") == "missing-array"
 
 
 @pytest.mark.parametrize(
@@ -178,20 +176,20 @@ def test_an_archive_lists_its_arrays_without_reading_them_and_the_first_of_some_
         (npz(x=header((2**40, 3)) + bytes(24)), "24 bytes"),
         (npz(x=header((0, 2**62))), TOO_BIG),
         (npz(x=header((True, 1)) + bytes(8)), "an integer is required"),
-        (npz(x=npy(np.zeros(1)).replace(b"NUMPY\x01", b"NUMPY\x09")), "npy version 9.0 is not known"),
+        (npz(x=npy(np.zeros(1)).replace(b"NUMPY\x01", b"NUMPY\x09")), "npy version 9.0 is unknown"),
         (
             npz(x=npy(np.zeros(1))[:8] + b"\xff\xff" + b" " * 65535),
             "Header info length (65535) is large and may not be safe to load securely",
         ),
     ],
-    ids=range(11),  # archives hold the time of day
+    ids=range(11),  # archives contain the time of day, so their bytes are not a stable id
 )
-def test_a_broken_archive_is_refused(file: File, content: bytes, fault: str) -> None:
+def test_damaged_archive_raises(file: File, content: bytes, fault: str) -> None:
     code, found = fault_of(read, file("a.npz", content))
     assert (code, (found or "")[: len(fault)]) == ("damaged-file", fault)
 
 
-def test_two_arrays_of_one_name_are_refused(file: File) -> None:
+def test_two_arrays_with_one_name_raise(file: File) -> None:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as members:
         for name in ("x.npy", "x"):
@@ -203,7 +201,7 @@ def test_two_arrays_of_one_name_are_refused(file: File) -> None:
     ("compression", "place"),
     [(zipfile.ZIP_DEFLATED, 200), (zipfile.ZIP_STORED, 70), (zipfile.ZIP_STORED, 300), (zipfile.ZIP_STORED, -1)],
 )
-def test_a_changed_byte_is_noticed(file: File, compression: int, place: int) -> None:
+def test_changed_byte_raises(file: File, compression: int, place: int) -> None:
     content = bytearray(npz(compression=compression, x=npy(np.arange(300.0))))
     end = content.rindex(b"PK\x01\x02")
     content[place if place >= 0 else end - 1] ^= 1
@@ -213,10 +211,8 @@ def test_a_changed_byte_is_noticed(file: File, compression: int, place: int) -> 
 
 
 @pytest.mark.parametrize(("packed", "whole"), [(2528, 10**5), (10**5, 10**5), (200, 2528)])
-def test_a_stored_array_that_is_not_as_long_as_the_directory_says_is_refused(
-    refused: Refused, file: File, packed: int, whole: int
-) -> None:
-    """Of two arrays, so that what follows the first one could be taken for its own."""
+def test_uncompressed_array_of_wrong_length_raises(refused: Refused, file: File, packed: int, whole: int) -> None:
+    """The bytes of a second array follow, which must not be read as part of the first."""
     numbers = (whole - 128) // 8
     members = {"x": header((numbers,)) + np.arange(300.0).tobytes(), "y": npy(np.zeros(10**5))}
     content = bytearray(npz(compression=zipfile.ZIP_STORED, **members))
@@ -225,31 +221,29 @@ def test_a_stored_array_that_is_not_as_long_as_the_directory_says_is_refused(
     assert refused(read, file("a.npz", bytes(content))) == "damaged-file at a.npz"
 
 
-def test_a_member_whose_name_is_no_text_is_refused(file: File) -> None:
-    content = npz(täg=npy(np.zeros(3))).replace("täg".encode(), b"t\xff\xfeg", 1)  # in the member's own head
+def test_undecodable_member_name_raises(file: File) -> None:
+    content = npz(täg=npy(np.zeros(3))).replace("täg".encode(), b"t\xff\xfeg", 1)  # in the local header
     code, found = fault_of(read, file("a.npz", content), "täg")
     assert (code, str(found)[:33]) == ("damaged-file", "'utf-8' codec can't decode byte 0")
 
 
-def test_an_encrypted_archive_is_refused(file: File) -> None:
+def test_encrypted_archive_raises(file: File) -> None:
     content = bytearray(npz(x=npy(np.zeros(3))))
-    content[6] |= 1  # the flag in the member's own head
-    content[content.rindex(b"PK\x01\x02") + 8] |= 1  # and in the directory
+    content[6] |= 1  # the flag in the local header
+    content[content.rindex(b"PK\x01\x02") + 8] |= 1  # and in the central directory
     code, found = fault_of(read, file("a.npz", bytes(content)))
     assert code == "damaged-file"
     assert str(found).endswith(" is encrypted, password required for extraction")
 
 
-def test_pickled_arrays_of_an_archive_are_refused_and_their_code_does_not_run(
-    refused: Refused, file: File, trap: object
-) -> None:
+def test_pickled_array_in_archive_raises_without_running_code(refused: Refused, file: File, trap: object) -> None:
     objects = npz(x=npy(np.array([trap], object)), y=npy(np.zeros(2)))
     assert refused(read, file("a.npz", objects)) == "pickle at a.npz, array x"
     assert refused(read, file("b.npz", pickle.dumps(trap))) == "pickle at b.npz, the file"
     assert read(file("c.npz", objects), "y").tolist() == [0, 0]
 
 
-def test_an_archive_that_declares_too_much_is_refused_before_it_is_inflated(
+def test_too_large_archive_raises_before_unpacking(
     refused_text: Refused, file: File, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bomb = npz(x=header((10**6,)) + bytes(8 * 10**6))
@@ -264,8 +258,8 @@ def test_an_archive_that_declares_too_much_is_refused_before_it_is_inflated(
     assert read(path).shape == (10**6,)
 
 
-def test_an_archive_that_declares_less_than_it_holds_is_refused(refused: Refused, file: File) -> None:
-    """The declared size is what may be inflated: a lie about it ends the reading there."""
+def test_archive_larger_than_declared_raises(refused: Refused, file: File) -> None:
+    """Reading ends at the declared size, so a wrong size cannot bypass the limit."""
     content = bytearray(npz(x=header((10**6,)) + bytes(8 * 10**6)))
     place = content.rindex(b"PK\x01\x02") + 24
     content[place : place + 4] = (1000).to_bytes(4, "little")
@@ -273,7 +267,7 @@ def test_an_archive_that_declares_less_than_it_holds_is_refused(refused: Refused
 
 
 @pytest.mark.parametrize("order", "<>")
-def test_a_number_that_is_no_character_is_refused(refused: Refused, file: File, order: str) -> None:
+def test_invalid_code_point_raises(refused: Refused, file: File, order: str) -> None:
     codes = np.array([[ord("a"), 0x10FFFF], [0x110000, 0]], f"{order}u4")
     good, bad = (npz(x=npy(part.view(f"{order}U2"))) for part in (codes[0], codes))
     assert read(file("good.npz", good)).tolist() == ["a\U0010ffff"]
@@ -290,12 +284,12 @@ WHOLE = {
 
 @pytest.mark.parametrize("kind", WHOLE)
 @given(st.data())
-def test_no_damage_to_a_file_ends_in_anything_but_a_data_error(scratch: Path, kind: Any, data: Any) -> None:
+def test_damaged_file_is_read_or_raises_data_error(scratch: Path, kind: Any, data: Any) -> None:
     content = bytearray(WHOLE[kind])
     for _ in range(data.draw(st.integers(1, 3))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     path = scratch / f"damaged.{kind}"
     path.write_bytes(content[: data.draw(st.integers(1, len(content)))])
-    # zipfile warns of names that stand twice.
+    # zipfile warns about duplicate names.
     with warnings.catch_warnings(action="ignore", category=UserWarning), suppress(DataError):
         read_npy(path) if kind == "npy" else read_first(path)

@@ -1,4 +1,4 @@
-"""Candidates as tables: what is written is read again, and what cannot be is refused in whole sentences."""
+"""Tables of candidates: round trips, columns, and errors."""
 
 import json
 from dataclasses import replace
@@ -20,7 +20,7 @@ from tests.helpers import fault_of
 NAMED = Classes(3, names=("cat", "dog", "cup"))
 
 
-def listed(candidates: Candidates) -> list[tuple[Any, ...]]:
+def rows_of(candidates: Candidates) -> list[tuple[Any, ...]]:
     questions = candidates.questions
     return [
         (
@@ -36,7 +36,7 @@ def listed(candidates: Candidates) -> list[tuple[Any, ...]]:
     ]
 
 
-def drawn(seed: int, classes: Classes) -> Candidates:
+def draw_candidates(seed: int, classes: Classes) -> Candidates:
     rng = np.random.default_rng(seed)
     images = ["b.png", "a.png", "ü, 1.png"]
     rows = np.array(
@@ -56,20 +56,20 @@ def drawn(seed: int, classes: Classes) -> Candidates:
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from(TABLE_SUFFIXES), st.booleans())
-def test_what_is_written_is_read_again(
+def test_written_file_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, seed: int, suffix: str, by_name: bool
 ) -> None:
     classes = NAMED if by_name else Classes()
-    path, candidates = tmp_path_factory.mktemp("p") / f"candidates{suffix}", drawn(seed, classes)
+    path, candidates = tmp_path_factory.mktemp("p") / f"candidates{suffix}", draw_candidates(seed, classes)
     write_candidates(path, candidates)
     again = read_candidates(path, classes)
-    assert listed(again) == sorted(listed(candidates), key=lambda row: row[0])
+    assert rows_of(again) == sorted(rows_of(candidates), key=lambda row: row[0])
     assert again.sources == candidates.sources
     write_candidates(path.with_stem("again"), again)
-    assert listed(read_candidates(path.with_stem("again"), classes)) == listed(again)
+    assert rows_of(read_candidates(path.with_stem("again"), classes)) == rows_of(again)
 
 
-def test_the_columns_are_as_documented(tmp_path: Path) -> None:
+def test_columns_are_as_documented(tmp_path: Path) -> None:
     candidates = Candidates.from_rows(
         ["a.png"], np.zeros(2, int), np.array([2, 2]), ["vit", "original"], np.arange(2), np.array([1, 0]),
         np.array([0.75, np.nan]), NAMED,
@@ -80,9 +80,9 @@ def test_the_columns_are_as_documented(tmp_path: Path) -> None:
     )
 
 
-def test_rows_may_be_in_any_order_and_ranks_and_probabilities_left_out(tmp_path: Path) -> None:
+def test_ranks_and_probabilities_are_optional(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text("class,source,image\n1,vit,b.png\n0,vit,a.png\n1,original,b.png\n0,vit,b.png\n")
-    assert listed(read_candidates(tmp_path / "p.csv")) == [
+    assert rows_of(read_candidates(tmp_path / "p.csv")) == [
         ("a.png", "0", "vit", 0, None),
         ("b.png", "0", "vit", 0, None),
         ("b.png", "1", "original", 0, None),
@@ -90,7 +90,7 @@ def test_rows_may_be_in_any_order_and_ranks_and_probabilities_left_out(tmp_path:
     ]
 
 
-def test_no_proposals_are_written_with_their_headings(tmp_path: Path) -> None:
+def test_headings_are_written_without_candidates(tmp_path: Path) -> None:
     none = np.zeros(0, int)
     write_candidates(tmp_path / "p.csv", Candidates.from_rows((), none, none, (), none))
     assert (tmp_path / "p.csv").read_text() == "image,class,source,rank,probability\n"
@@ -107,7 +107,7 @@ def pairs_of(questions: Questions) -> list[tuple[str, int]]:
 
 
 @given(st.permutations(ROWS))
-def test_order_of_rows_with_sources_means_nothing(rows: list[str]) -> None:
+def test_order_of_rows_with_sources_does_not_matter(rows: list[str]) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "p.csv"
         path.write_text("\n".join(["image,class,source", *rows]))
@@ -117,7 +117,7 @@ def test_order_of_rows_with_sources_means_nothing(rows: list[str]) -> None:
     assert tasks == [("10.png", ["cat", "cup"]), ("2.png", ["cat", "cup"]), ("2.png", ["dog"]), ("a/1.png", ["cup"])]
 
 
-def test_candidates_without_sources_keep_the_order_of_their_file(tmp_path: Path) -> None:
+def test_candidates_without_sources_keep_the_order_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "q.jsonl"
     path.write_text(
         '{"image": "b.png", "class": "dog", "models": ["a"], "reason": "not asked about"}\n'
@@ -127,14 +127,14 @@ def test_candidates_without_sources_keep_the_order_of_their_file(tmp_path: Path)
     assert (pairs_of(found.questions), found.sources) == ([("b.png", 1), ("00012", 2)], ())
 
 
-def test_wrong_labels_give_their_class_and_the_suggested_one(tmp_path: Path) -> None:
+def test_wrong_labels_give_label_and_suggested_class(tmp_path: Path) -> None:
     text = "image,class,suggested,label_quality,reason\nb.png,dog,cat,0.1,x\na.png,cup,,,x\nc.png,cat,cat,0.4,x\n"
     (tmp_path / "wrong.csv").write_text(text)
     found = read_candidates(tmp_path / "wrong.csv", NAMED)
     assert pairs_of(found.questions) == [("b.png", 1), ("b.png", 0), ("a.png", 2), ("c.png", 0)]
 
 
-def test_unasked_candidates_have_a_row_each(tmp_path: Path) -> None:
+def test_unasked_candidates_are_written_one_per_row(tmp_path: Path) -> None:
     rows = np.array([[0, 0, 0], [0, 0, 1], [0, 2, 0]])
     candidates = replace(
         Candidates.from_rows(
@@ -174,6 +174,6 @@ def test_unasked_candidates_have_a_row_each(tmp_path: Path) -> None:
         ("image,class,rater,answer\na.png,0,ann,yes\n", "not-candidates", None),
     ],
 )
-def test_table_without_candidates_is_refused(tmp_path: Path, text: str, code: str, found: str | None) -> None:
+def test_table_without_candidates_raises(tmp_path: Path, text: str, code: str, found: str | None) -> None:
     (tmp_path / "p.csv").write_text(text)
     assert fault_of(read_candidates, tmp_path / "p.csv", NAMED) == (code, found)

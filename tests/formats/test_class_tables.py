@@ -1,4 +1,4 @@
-"""Lists of classes; tables of collapsed classes and of groups, by id, wnid or name; and the table of ImageNet."""
+"""Class lists, and tables of collapsed classes, groups and hierarchies, by id, wnid or name."""
 
 import csv
 import json
@@ -21,7 +21,7 @@ from tests.helpers import File, RealFile, Refused
 KITCHEN = Classes(3, wnids=("n00000001", "n00000002", "n00000003"), names=("cup", "mug, beaker", "pot"))
 
 
-def test_classes_are_called_by_id_wnid_or_name(file: File) -> None:
+def test_classes_are_read_by_id_wnid_or_name(file: File) -> None:
     path = file("a.csv", "class,also,reason\nbeaker,0,a beaker is a cup\nn00000003,cup,\n")
     assert read_collapsed_file(path, KITCHEN).tolist() == [[1, 0], [2, 0]]
 
@@ -39,7 +39,7 @@ def test_classes_are_called_by_id_wnid_or_name(file: File) -> None:
 )
 def test_groups_are_read_from_every_format(file: File, name: str, content: str) -> None:
     assert read_groups(file(name, content), KITCHEN) == {0: "drink", 1: "drink", 2: "cook"}
-    assert read_groups(file("b.csv", "class,group\n2,007\n"), Classes()) == {2: "007"}  # of some classes
+    assert read_groups(file("b.csv", "class,group\n2,007\n"), Classes()) == {2: "007"}
 
 
 @pytest.mark.parametrize(
@@ -51,13 +51,13 @@ def test_groups_are_read_from_every_format(file: File, name: str, content: str) 
         (read_collapsed_file, "a.csv", "a,b\ncup,mug\n", "missing-column at a.csv"),
     ],
 )
-def test_what_is_no_such_table_is_refused(
+def test_invalid_table_of_collapsed_classes_raises(
     refused: Refused, file: File, read: Any, name: str, content: str, expected: Any
 ) -> None:
     assert refused(read, file(name, content), KITCHEN) == expected
 
 
-def test_names_need_a_list_in_which_one_class_has_them(refused: Refused, file: File) -> None:
+def test_unknown_and_ambiguous_names_raise(refused: Refused, file: File) -> None:
     path = file("a.json", '{"crane": "x"}')
     assert refused(read_groups, path, Classes()) == "unknown-class at a.json"
     assert (
@@ -65,7 +65,7 @@ def test_names_need_a_list_in_which_one_class_has_them(refused: Refused, file: F
     )
 
 
-def test_every_pair_of_imagenets_table_has_a_reason_a_source_and_the_wnids_of_its_ids(real_file: RealFile) -> None:
+def test_imagenet_collapsed_pairs_have_reason_source_and_wnids(real_file: RealFile) -> None:
     wnids = sorted(set(real_file("validation_labels.txt").read_text().split()))
     with (Path(reassess.__file__).parent / "data" / "imagenet_collapsed.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -80,7 +80,7 @@ def test_every_pair_of_imagenets_table_has_a_reason_a_source_and_the_wnids_of_it
     assert all(0 <= class_id < 1000 for pair in pairs for class_id in pair)
 
 
-# Names that differ in more than capitals, and of which not all are wnids.
+# Names that differ by more than case; none of them is a wnid.
 NAMES = st.lists(
     st.text("abcxyz 09ä;", min_size=1).filter(lambda text: text == text.strip()),
     min_size=1,
@@ -90,7 +90,7 @@ NAMES = st.lists(
 
 
 @given(names=NAMES)
-def test_a_class_is_the_line_that_names_it(scratch: Path, names: list[str]) -> None:
+def test_each_line_is_a_class(scratch: Path, names: list[str]) -> None:
     (scratch / "classes.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
     classes = read_class_file(scratch / "classes.txt")
     assert classes == Classes(len(names), names=tuple(names))
@@ -98,16 +98,14 @@ def test_a_class_is_the_line_that_names_it(scratch: Path, names: list[str]) -> N
 
 
 @given(names=NAMES, order=st.randoms(use_true_random=False))
-def test_the_ids_of_a_table_say_the_order_whatever_that_of_its_rows(
-    scratch: Path, names: list[str], order: Any
-) -> None:
+def test_ids_of_a_table_set_the_order_of_classes(scratch: Path, names: list[str], order: Any) -> None:
     rows = [{"id": class_id, "name": name, "definition": "any"} for class_id, name in enumerate(names)]
     order.shuffle(rows)
     (scratch / "classes.jsonl").write_text("\n".join(map(json.dumps, rows)))
     assert read_class_file(scratch / "classes.jsonl") == Classes(len(names), names=tuple(names))
 
 
-def test_a_table_gives_wnids_and_synonyms(file: File) -> None:
+def test_wnids_and_synonyms_are_read_from_a_table(file: File) -> None:
     path = file(
         "classes.csv", "name,wnid,synonyms\ncup,n00000003,\n1,n00000001,one; single ;\nPot,n00000002,pot;kettle\n"
     )
@@ -121,14 +119,14 @@ def test_a_table_gives_wnids_and_synonyms(file: File) -> None:
     assert [classes.find(text) for text in ("n00000003", "SINGLE", "kettle", "1")] == [0, 1, 2, 1]
 
 
-def test_classes_may_be_called_by_the_numbers_of_their_ids(file: File) -> None:
+def test_class_names_may_be_the_numbers_of_their_ids(file: File) -> None:
     path = file("classes.txt", "".join(f"{class_id:02}\n" for class_id in range(12)))
     classes = read_class_file(path)
     assert [classes.find(text) for text in ("00", "10", "11")] == [0, 10, 11]
     assert [classes.id_of(text, where="") for text in ("3", "10.0", "12")] == [3, 10, -1]
 
 
-def test_lines_of_wnids_are_wnids_to_which_words_give_names_that_two_may_share(file: File) -> None:
+def test_words_give_names_to_wnids(file: File) -> None:
     path = file("classes.txt", "n00000002\nn00000001\n")
     assert read_class_file(path) == Classes(2, wnids=("n00000002", "n00000001"))
     words = file("words.txt", "n1\tcrane, bird\nn2\tother\nn3\tcrane\n")
@@ -149,13 +147,11 @@ def test_lines_of_wnids_are_wnids_to_which_words_give_names_that_two_may_share(f
         ("a.csv", "name,wnid\ncup,0\nmug,5\n", "number-as-name at a.csv"),
     ],
 )
-def test_what_is_no_list_of_classes_is_refused(
-    refused: Refused, file: File, name: str, content: str, expected: str
-) -> None:
+def test_invalid_class_list_raises(refused: Refused, file: File, name: str, content: str, expected: str) -> None:
     assert refused(read_class_file, file(name, content)) == expected
 
 
-def test_a_hierarchy_is_read_by_name_wnid_or_id(file: File) -> None:
+def test_hierarchy_is_read_by_name_wnid_or_id(file: File) -> None:
     path = file("h.csv", "child,parent\nbeaker,vessel\n0,vessel\nvessel,thing\nn00000003,pots\n")
     hierarchy = read_hierarchy(path, KITCHEN)
     assert [hierarchy.path(c) for c in range(3)] == [
@@ -165,9 +161,11 @@ def test_a_hierarchy_is_read_by_name_wnid_or_id(file: File) -> None:
     ]
 
 
-def test_further_parents_are_counted(file: File) -> None:
+def test_ignored_parents_are_counted(file: File) -> None:
     path = file("h.csv", "child,parent\ncup,vessel\ncup,prize\npot,vessel\npot,drug\n")
-    with pytest.warns(ReassessWarning, match=r"h\.csv: 2 further parents left out: the first of a child counts$"):
+    with pytest.warns(
+        ReassessWarning, match=r"h\.csv: 2 further parents ignored: only the first parent of a child counts$"
+    ):
         assert read_hierarchy(path, KITCHEN).path(0) == ("vessel", "cup")
 
 
@@ -178,14 +176,14 @@ def test_further_parents_are_counted(file: File) -> None:
         ("child,parent\ncup,vessel\npot, \n", "missing-value at h.csv, line 3, column parent"),
     ],
 )
-def test_what_is_no_hierarchy_is_refused(refused: Refused, file: File, text: str, expected: str) -> None:
+def test_invalid_hierarchy_raises(refused: Refused, file: File, text: str, expected: str) -> None:
     path = file("h.csv", text)
     assert refused(read_hierarchy, path, KITCHEN) == expected
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
-def test_classes_that_are_written_are_read_as_they_were(suffix: str, tmp_path: Path) -> None:
-    """With wnids, two may share names."""
+def test_classes_survive_round_trip(suffix: str, tmp_path: Path) -> None:
+    """Classes with wnids may share names."""
     classes = Classes(
         4,
         wnids=("n01440764", "n01443537", "n00000001", "n00000002"),
@@ -198,7 +196,7 @@ def test_classes_that_are_written_are_read_as_they_were(suffix: str, tmp_path: P
     assert (read, read.synonyms, read.definitions) == (classes, classes.synonyms, classes.definitions)
 
 
-def test_classes_without_names_are_not_written(refused_text: Refused, tmp_path: Path) -> None:
+def test_writing_classes_without_names_raises(refused_text: Refused, tmp_path: Path) -> None:
     path = tmp_path / "classes.csv"
     assert refused_text(write_classes, path, Classes(2)) == "classes have no names\n  fix:     name every class"
     assert not path.exists()

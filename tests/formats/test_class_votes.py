@@ -1,4 +1,4 @@
-"""Votes for one class an image, with raters and as counts without: what is read, written and refused."""
+"""Votes for one class per image, with raters or as counts: round trips and errors."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from reassess.core import Classes, Votes
 from reassess.formats import read_original_file, read_vote_file, write_votes
 from tests.helpers import File, RealFile, Refused, warned
 
-LISTED = Classes(3, wnids=("n00000001", "n00000005", "n00000009"), names=("dog, hound", "emu", "cat"))
+CLASSES = Classes(3, wnids=("n00000001", "n00000005", "n00000009"), names=("dog, hound", "emu", "cat"))
 NAMED = "image,rater,answer\na.png,ann,dog\na.png,7,cat\n01,ann,dog\nb.png,,\n"
 
 
@@ -23,7 +23,7 @@ def table(folder: Path, text: str, name: str = "v.csv") -> Path:
 
 
 def counts_of(votes: Votes) -> dict[tuple[str, Any], int]:
-    """How often each class was chosen for each image."""
+    """Count the votes per image and class."""
     return {
         (image, answer): count
         for image, row in zip(votes.images, votes.counts().tolist(), strict=True)
@@ -34,7 +34,7 @@ def counts_of(votes: Votes) -> dict[tuple[str, Any], int]:
 # --- with raters ----------------------------------------------------------------------------------------------------
 
 
-def test_names_make_the_list_of_classes_and_images_keep_their_names(tmp_path: Path) -> None:
+def test_class_names_make_a_class_list(tmp_path: Path) -> None:
     votes = read_vote_file(table(tmp_path, NAMED))
     assert votes.images == votes.items == ("a.png", "01", "b.png")
     assert votes.classes == Classes.from_texts(["cat", "dog"])
@@ -44,7 +44,7 @@ def test_names_make_the_list_of_classes_and_images_keep_their_names(tmp_path: Pa
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
-def test_numbers_are_ids_in_every_kind_of_table(tmp_path: Path, suffix: str) -> None:
+def test_numbers_are_ids_in_every_format(tmp_path: Path, suffix: str) -> None:
     columns = pl.DataFrame({"image": ["a", "a", "b"], "rater": [1, 2, 1], "answer": [10, 2, 10]})
     path = tmp_path / f"v{suffix}"
     write = {".csv": columns.write_csv, ".jsonl": columns.write_ndjson, ".parquet": columns.write_parquet}
@@ -53,23 +53,23 @@ def test_numbers_are_ids_in_every_kind_of_table(tmp_path: Path, suffix: str) -> 
     assert (votes.answers, votes.classes, votes.class_ids.tolist()) == ((2, 10), Classes(), [2, 10])
 
 
-def test_answers_are_looked_up_in_a_list_of_classes_by_wnid_name_or_id(tmp_path: Path) -> None:
+def test_answers_are_looked_up_by_wnid_name_or_id(tmp_path: Path) -> None:
     votes = read_vote_file(
-        table(tmp_path, "image,rater,answer\na,1,cat\na,2,n00000001\na,3,hound\nb,1,2\n"), classes=LISTED
+        table(tmp_path, "image,rater,answer\na,1,cat\na,2,n00000001\na,3,hound\nb,1,2\n"), classes=CLASSES
     )
     assert votes.answers == ("n00000001", "n00000009")
     assert votes.counts().tolist() == [[2, 1], [0, 1]]
-    assert (votes.class_ids.tolist(), votes.classes) == ([0, 2], LISTED)
+    assert (votes.class_ids.tolist(), votes.classes) == ([0, 2], CLASSES)
 
 
-def test_all_answers_can_be_given_in_an_order(tmp_path: Path) -> None:
+def test_answers_option_sets_order_of_classes(tmp_path: Path) -> None:
     votes = read_vote_file(table(tmp_path, NAMED), answers=("dog", "emu", "cat"))
     assert (votes.answers, votes.class_ids.tolist()) == (("dog", "emu", "cat"), [1, 2, 0])
     assert counts_of(votes)["a.png", "dog"] == 1
-    assert read_vote_file(table(tmp_path, NAMED), answers=("cat", "dog"), classes=LISTED).class_ids.tolist() == [2, 0]
+    assert read_vote_file(table(tmp_path, NAMED), answers=("cat", "dog"), classes=CLASSES).class_ids.tolist() == [2, 0]
 
 
-def test_a_column_class_makes_questions_and_a_column_item_makes_plain_items(tmp_path: Path) -> None:
+def test_columns_class_and_item_decide_the_kind_of_items(tmp_path: Path) -> None:
     assert read_vote_file(table(tmp_path, "image,class,rater,answer\na,cat,1,yes\n")).classes is None
     assert read_vote_file(table(tmp_path, "image,item,rater,answer\na,x,1,cat\n")).items == ("x",)
 
@@ -89,7 +89,7 @@ def test_counts_are_votes_of_unknown_raters(tmp_path: Path, text: str) -> None:
     assert votes.classes == Classes.from_texts(["cat", "dog"])
 
 
-def test_the_column_class_of_counts_is_the_original_label_and_no_vote(refused: Refused, tmp_path: Path) -> None:
+def test_column_class_of_counts_is_the_original_label(refused: Refused, tmp_path: Path) -> None:
     path = table(tmp_path, WIDE)
     original = read_original_file(path)
     assert (original.images, original.classes.names) == (("a", "b", "c"), ("cat", "dog"))
@@ -98,42 +98,42 @@ def test_the_column_class_of_counts_is_the_original_label_and_no_vote(refused: R
     assert refused(read_original_file, without) == "missing-column at w.csv"
 
 
-def test_a_class_that_nobody_chose_stays_an_answer(tmp_path: Path) -> None:
+def test_class_without_votes_is_an_answer(tmp_path: Path) -> None:
     for text in ("image,class,emu,cat\na,emu,0,1\nb,cat,0,2\n", "image,class,count\na,emu,0\na,cat,1\nb,cat,2\n"):
         votes = read_vote_file(table(tmp_path, text))
         assert (votes.answers, votes.counts().tolist()) == (("cat", "emu"), [[1, 0], [2, 0]])
 
 
-def test_headings_are_ids_or_are_looked_up(tmp_path: Path) -> None:
+def test_headings_are_ids_or_class_names(tmp_path: Path) -> None:
     ids = read_vote_file(table(tmp_path, "image,10,2\na,1,5\n"))
     assert (ids.answers, ids.classes, ids.counts().tolist()) == ((2, 10), Classes(), [[5, 1]])
-    listed = read_vote_file(table(tmp_path, "image,cat,n00000001\na,1,5\n"), classes=LISTED)
-    assert (listed.class_ids.tolist(), listed.counts().tolist()) == ([0, 2], [[5, 1]])
+    with_classes = read_vote_file(table(tmp_path, "image,cat,n00000001\na,1,5\n"), classes=CLASSES)
+    assert (with_classes.class_ids.tolist(), with_classes.counts().tolist()) == ([0, 2], [[5, 1]])
 
 
-DOUBTFUL = "v.csv: no list of classes says what is a class, and each of these columns is taken for one: "
+UNCONFIRMED = "v.csv: without a class list, each of these columns counts as a class: "
 
 
 @pytest.mark.parametrize(
-    ("text", "doubtful", "answers"),
+    ("text", "columns", "answers"),
     [
         ("image,dog,cat\na,1,2\n", "dog, cat", ("cat", "dog")),
         ("image,class,dog,cat,width\na,cat,1,2,32\nb,dog,3,0,32\n", "width", ("cat", "dog", "width")),
     ],
 )
-def test_a_column_that_nothing_calls_a_class_is_taken_for_one_with_a_warning(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, doubtful: str, answers: tuple[str, ...]
+def test_unconfirmed_columns_count_as_classes_with_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, columns: str, answers: tuple[str, ...]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     table(Path(), text)
-    with warned(DOUBTFUL + doubtful):
+    with warned(UNCONFIRMED + columns):
         votes = read_vote_file("v.csv")
     assert votes.answers == answers
 
 
-def test_a_column_that_is_none_of_the_listed_classes_is_refused(refused: Refused, tmp_path: Path) -> None:
+def test_column_missing_from_class_list_raises(refused: Refused, tmp_path: Path) -> None:
     path = table(tmp_path, "image,class,dog,width,cat,entropy\na,cat,1,32,2,0.9\n")
-    for options in ({"classes": LISTED}, {"answers": ("dog", "emu", "cat")}):
+    for options in ({"classes": CLASSES}, {"answers": ("dog", "emu", "cat")}):
         assert refused(read_vote_file, path, **options) == "unknown-column at v.csv"
 
 
@@ -156,25 +156,25 @@ def test_a_column_that_is_none_of_the_listed_classes_is_refused(refused: Refused
         ("image,class\na,cat\n", "missing-column at v.csv"),
     ],
 )
-def test_a_bad_table_is_refused(refused: Refused, tmp_path: Path, text: str, code: str) -> None:
+def test_invalid_table_raises(refused: Refused, tmp_path: Path, text: str, code: str) -> None:
     assert refused(read_vote_file, table(tmp_path, text)) == code
-    listed = table(tmp_path, '{"image": "a", "class": ["cat"], "cat": 1, "dog": 0}\n', "v.jsonl")
-    assert refused(read_vote_file, listed) == "wrong-type at v.jsonl, column class"
+    with_classes = table(tmp_path, '{"image": "a", "class": ["cat"], "cat": 1, "dog": 0}\n', "v.jsonl")
+    assert refused(read_vote_file, with_classes) == "wrong-type at v.jsonl, column class"
 
 
-def test_an_answer_that_is_not_in_the_list_is_refused(refused: Refused, tmp_path: Path) -> None:
+def test_answer_missing_from_class_list_raises(refused: Refused, tmp_path: Path) -> None:
     path = table(tmp_path, NAMED)
     assert refused(read_vote_file, path, answers=("cat", "emu")) == "unknown-class at v.csv"
-    assert refused(read_vote_file, path, answers=("cat",), classes=LISTED) == "unknown-name at v.csv"
+    assert refused(read_vote_file, path, answers=("cat",), classes=CLASSES) == "unknown-name at v.csv"
 
 
-# --- there and back -------------------------------------------------------------------------------------------------
+# --- round trips ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
 @pytest.mark.parametrize("answers", [("cat", "dog", "emu, large"), (0, 3, 12)])
 @given(data=st.data())
-def test_tables_come_back_equal(
+def test_tables_survive_round_trip(
     tmp_path_factory: pytest.TempPathFactory, suffix: str, answers: tuple[Any, ...], data: Any
 ) -> None:
     rows = data.draw(st.lists(st.tuples(*[st.integers(0, 2)] * 3), min_size=1, max_size=20))
@@ -203,7 +203,7 @@ def test_tables_come_back_equal(
         assert [again.on(row) for row in range(3)] == [votes.on(row) for row in range(3)]
 
 
-def test_the_counts_of_cifar_10_are_as_published(real_file: RealFile) -> None:
+def test_counts_of_cifar_10_equal_published_counts(real_file: RealFile) -> None:
     votes = read_vote_file(real_file("test-counts.csv"))
     assert (len(votes.items), votes.sizes.min(), votes.sizes.max()) == (10_000, 47, 63)
     original = read_original_file(real_file("test-counts.csv"))
@@ -213,8 +213,8 @@ def test_the_counts_of_cifar_10_are_as_published(real_file: RealFile) -> None:
 
 
 @pytest.mark.parametrize("heading", ["image,class,cat,dog,count", "image,cat,dog,count"])
-def test_a_column_count_beside_other_numbers_is_ambiguous(refused: Refused, tmp_path: Path, heading: str) -> None:
-    """It may hold the total of the others: then cat would have the counts of all."""
+def test_column_count_next_to_other_numbers_raises(refused: Refused, tmp_path: Path, heading: str) -> None:
+    """The column may be the total of the others, which would then count as votes for cat."""
     path = tmp_path / "c.csv"
     path.write_text(f"{heading}\na,{'cat,' if 'class' in heading else ''}3,17,20\n")
     for classes in (None, Classes.from_texts(["cat", "dog"])):
@@ -223,13 +223,13 @@ def test_a_column_count_beside_other_numbers_is_ambiguous(refused: Refused, tmp_
     assert votes.counts().tolist() == [[3, 17, 20]]
 
 
-def test_other_columns_beside_count_may_hold_text(tmp_path: Path) -> None:
+def test_columns_of_text_next_to_count_are_ignored(tmp_path: Path) -> None:
     path = tmp_path / "c.csv"
     path.write_text("image,class,count,note\na,cat,3,x\na,dog,1,y\n")
     assert read_vote_file(path).counts().tolist() == [[3, 1]]
 
 
-def test_classes_may_be_called_yes_and_no_where_they_are_listed(refused: Refused, tmp_path: Path) -> None:
+def test_yes_and_no_may_be_classes_of_a_class_list(refused: Refused, tmp_path: Path) -> None:
     path = tmp_path / "v.csv"
     path.write_text("image,rater,answer\na,1,yes\na,2,no\n")
     assert read_vote_file(path, classes=Classes.from_texts(["no", "yes", "both"])).answers == ("no", "yes")
@@ -238,6 +238,8 @@ def test_classes_may_be_called_yes_and_no_where_they_are_listed(refused: Refused
 
 
 @pytest.mark.parametrize("classes", [None, Classes(2, names=("cat", "dog"))])
-def test_classes_are_not_read_as_answers_to_questions(classes: Classes | None, refused: Refused, file: File) -> None:
+def test_classes_as_answers_raise_with_answers_of_questions(
+    classes: Classes | None, refused: Refused, file: File
+) -> None:
     table, answers = file("golden.csv", "image,rater,answer\na,ann,cat\n"), ("no", "maybe", "yes")
     assert refused(read_vote_file, table, answers=answers, classes=classes) == "not-on-questions at golden.csv"

@@ -1,4 +1,4 @@
-"""The list of kept images and the table of details."""
+"""Clean lists, details of cleaning, and matrices of label errors."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def cleaning(classes: Classes = NAMED, images: tuple[str, ...] = ("cat/ä b.png"
     )
 
 
-def test_the_list_has_a_kept_image_a_line(tmp_path: Path) -> None:
+def test_clean_list_has_one_image_per_line(tmp_path: Path) -> None:
     path = tmp_path / "clean.txt"
     write_clean_list(path, cleaning())
     assert path.read_bytes() == "cat/ä b.png\nz.png\n".encode()
@@ -38,7 +38,7 @@ def test_the_list_has_a_kept_image_a_line(tmp_path: Path) -> None:
     write_clean_list(path, cleaning(), force=True)
 
 
-def test_a_list_is_read_as_a_selection_for_every_data_set(tmp_path: Path) -> None:
+def test_clean_list_is_read_as_selection(tmp_path: Path) -> None:
     path = tmp_path / "list.txt"
     path.write_bytes(b"\xef\xbb\xbfcat/2.png\r\n\r\ncat/1.png\r\n")
     selection = read_clean_list(str(path))
@@ -46,16 +46,16 @@ def test_a_list_is_read_as_a_selection_for_every_data_set(tmp_path: Path) -> Non
     assert selection.rows(["cat/1.png", "dog/1.png", "cat/2.png"]).tolist() == [0, 2]
 
 
-def test_a_name_that_breaks_a_line_is_refused(refused_text: Refused, tmp_path: Path) -> None:
+def test_name_with_line_break_raises(refused_text: Refused, tmp_path: Path) -> None:
     path = tmp_path / "clean.txt"
     assert refused_text(write_clean_list, path, cleaning(images=("a.png", "b.png", "c\nd.png"))) == (
         "image name contains a line break\n  where:   DIR/clean.txt, row 1\n  found:   'c\\nd.png'\n"
-        "  fix:     rename it: a list has lines"
+        "  fix:     rename the image: a list has one name per line"
     )
     assert not path.exists()
 
 
-def test_details_have_a_row_for_each_image_and_nothing_where_nothing_is_known(tmp_path: Path) -> None:
+def test_details_have_a_row_per_image_and_null_if_unknown(tmp_path: Path) -> None:
     path = tmp_path / "details.csv"
     write_details(path, cleaning())
     assert path.read_text(encoding="utf-8") == (
@@ -65,7 +65,7 @@ def test_details_have_a_row_for_each_image_and_nothing_where_nothing_is_known(tm
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".jsonl"])
-def test_classes_that_are_numbered_are_written_by_id(suffix: str, tmp_path: Path) -> None:
+def test_classes_without_names_are_written_as_ids(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"details{suffix}"
     write_details(path, cleaning(Classes(2)))
     table = pl.read_parquet(path) if suffix == ".parquet" else pl.read_ndjson(path)
@@ -76,7 +76,7 @@ def test_classes_that_are_numbered_are_written_by_id(suffix: str, tmp_path: Path
     ]
 
 
-def test_the_matrix_has_a_row_for_each_true_class_and_label(tmp_path: Path) -> None:
+def test_noise_has_a_row_per_true_class_and_label(tmp_path: Path) -> None:
     path = tmp_path / "noise.csv"
     write_noise(path, LabelNoise(0.2, np.array([[6.0, 2.0], [0.0, 2.0]]), 1.0, NAMED))
     assert path.read_text() == (
@@ -85,5 +85,5 @@ def test_the_matrix_has_a_row_for_each_true_class_and_label(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(("write", "name"), [(write_clean_list, "clean.csv"), (write_details, "details.txt")])
-def test_files_of_other_kinds_are_refused(refused: Refused, write: object, name: str, tmp_path: Path) -> None:
+def test_wrong_suffix_raises(refused: Refused, write: object, name: str, tmp_path: Path) -> None:
     assert refused(write, tmp_path / name, cleaning()) == f"wrong-suffix at {name}"

@@ -1,4 +1,4 @@
-"""Every form of a file that a docstring or a message shows is read, from a text as from a path, whatever is known."""
+"""Every documented form of a file is read, by string and by path, for each kind of class list."""
 
 import json
 from collections.abc import Callable
@@ -16,26 +16,26 @@ from tests.helpers import message
 COUNT = 10
 WNIDS = tuple(f"n0000000{number}" for number in range(COUNT))
 NAMES = ("tench", "goldfish", "shark", "ray", "rooster", "hen", "ostrich", "cock", "finch", "junco")
-KINDS = {
-    "nothing": Classes(),
-    "their number": Classes(COUNT),
-    "their wnids": Classes(COUNT, wnids=WNIDS),
-    "their names": Classes(COUNT, names=NAMES),
+CLASS_LISTS = {
+    "none": Classes(),
+    "count": Classes(COUNT),
+    "wnids": Classes(COUNT, wnids=WNIDS),
+    "names": Classes(COUNT, names=NAMES),
     "wnids and names": Classes(COUNT, wnids=WNIDS, names=NAMES),
 }
-# How the classes 7 and 3 may be called, by what is known of the classes.
-CALLED = [
-    (kind, called)
-    for kind, classes in KINDS.items()
-    for called in (("7", "3"), *((texts[7], texts[3]) for texts in (classes.wnids, classes.names) if texts))
+# The kinds of class lists, each with a way to write the classes 7 and 3.
+SPELLINGS = [
+    (kind, pair)
+    for kind, classes in CLASS_LISTS.items()
+    for pair in (("7", "3"), *((texts[7], texts[3]) for texts in (classes.wnids, classes.names) if texts))
 ]
 FORM = '{"task": 0, "image": "a.png", "classes": [{"class": 7, "name": "cock"}], "reason": "all of the image"}'
-# Tables with the classes {0} and {1}, which are read as CSV, TSV, JSON lines and Parquet.
+# Tables with the classes {0} and {1}, read as CSV, TSV, JSON lines and Parquet.
 TABLES: dict[str, tuple[Callable[..., Any], str]] = {
     "labels": (data.read_labels, "image,class\na.png,{0}\na.png,{1}\nb.png,\n"),
     "original": (data.read_original, "image,class\na.png,{0}\nb.png,{1}\n"),
     "reviews": (data.read_labels, "image,class,answer\na.png,{0},valid\na.png,{1},Wrong\nb.png,,problematic\n"),
-    "reviews, one row an image": (
+    "reviews, one row per image": (
         data.read_labels,
         'image,valid,unclear,wrong,problematic\na.png,"{0}","{1}",,false\nb.png,,,"{0},{1}",true\n',
     ),
@@ -48,7 +48,7 @@ TABLES: dict[str, tuple[Callable[..., Any], str]] = {
     "votes": (data.read_votes, "image,class,rater,answer,seconds\na.png,{0},x,no,1.5\nb.png,{1},y,yes,2\n"),
     "votes for one class": (data.read_votes, "image,rater,answer\na.png,x,{0}\nb.png,y,{1}\n"),
     "counts": (data.read_votes, "image,class,count\na.png,{0},3\na.png,{1},2\n"),
-    "counts, one row an image": (data.read_votes, "image,{0},{1}\na.png,3,2\n"),
+    "counts, one row per image": (data.read_votes, "image,{0},{1}\na.png,3,2\n"),
     "first classes": (formats.read_predictions, "image,prediction\na.png,{0}\nb.png,{1}\n"),
     "best classes": (formats.read_predictions, "image,prediction_1,prediction_2\na.png,{0},{1}\nb.png,{1},{0}\n"),
     "scores of models": (formats.read_predictions, "image,{0},{1}\na.png,0.5,0.25\n"),
@@ -78,7 +78,7 @@ DOCUMENTS: dict[str, tuple[Callable[..., Any], str]] = {
         '{{"task": 0, "image": "a.png", "classes": [{{"class": {0}}}, {{"class": {1}}}]}}\n',
     ),
 }
-OTHERS: dict[str, tuple[Callable[..., Any], str]] = {
+WITHOUT_CLASSES: dict[str, tuple[Callable[..., Any], str]] = {
     "classes.txt": (data.read_classes, "tench\ngoldfish\n"),
     "wnids.txt": (data.read_classes, "n01440764\nn01443537\n"),
     "classes.csv": (
@@ -110,48 +110,48 @@ OTHERS: dict[str, tuple[Callable[..., Any], str]] = {
 }
 
 
-READERS = {read.__name__ for read, _ in (*TABLES.values(), *DOCUMENTS.values(), *OTHERS.values())}
+READERS = {read.__name__ for read, _ in (*TABLES.values(), *DOCUMENTS.values(), *WITHOUT_CLASSES.values())}
 
 
 def check_read(read: Callable[..., Any], path: Path, **options: Any) -> None:
     assert repr(read(path, **options)) == repr(read(str(path), **options))
 
 
-def test_every_reader_has_a_form() -> None:
-    """Readers of formats whose known names `data` resolves are there."""
+def test_every_reader_is_tested() -> None:
+    """A reader such as `read_label_file` is tested by `data.read_labels`."""
     names = {name for face in (data, formats, proposals) for name in face.__all__ if name.startswith("read_")}
     assert {name for name in names if not name.endswith("_file")} == READERS
 
 
-@pytest.mark.parametrize(("kind", "called"), CALLED)
+@pytest.mark.parametrize(("kind", "pair"), SPELLINGS)
 @pytest.mark.parametrize("form", TABLES)
-def test_tables_are_read_as_documented(tmp_path: Path, form: str, kind: str, called: tuple[str, str]) -> None:
+def test_tables_are_read_as_documented(tmp_path: Path, form: str, kind: str, pair: tuple[str, str]) -> None:
     read, template = TABLES[form]
-    (tmp_path / "t.csv").write_text(template.format(*called))
+    (tmp_path / "t.csv").write_text(template.format(*pair))
     table = pl.read_csv(tmp_path / "t.csv")
     table.write_csv(tmp_path / "t.tsv", separator="\t")
     table.write_ndjson(tmp_path / "t.jsonl")
     table.write_parquet(tmp_path / "t.parquet")
     for suffix in ("csv", "tsv", "jsonl", "parquet"):
-        check_read(read, tmp_path / f"t.{suffix}", classes=KINDS[kind])
+        check_read(read, tmp_path / f"t.{suffix}", classes=CLASS_LISTS[kind])
 
 
-@pytest.mark.parametrize(("kind", "called"), CALLED)
+@pytest.mark.parametrize(("kind", "pair"), SPELLINGS)
 @pytest.mark.parametrize("form", DOCUMENTS)
-def test_documents_are_read_as_documented(tmp_path: Path, form: str, kind: str, called: tuple[str, str]) -> None:
+def test_documents_are_read_as_documented(tmp_path: Path, form: str, kind: str, pair: tuple[str, str]) -> None:
     read, template = DOCUMENTS[form]
-    written = called if called[0].isdigit() or '"{0}"' in template else tuple(json.dumps(each) for each in called)
-    (tmp_path / form).write_text(template.format(*written))
-    check_read(read, tmp_path / form, classes=KINDS[kind])
+    values = pair if pair[0].isdigit() or '"{0}"' in template else tuple(map(json.dumps, pair))
+    (tmp_path / form).write_text(template.format(*values))
+    check_read(read, tmp_path / form, classes=CLASS_LISTS[kind])
 
 
-@pytest.mark.parametrize("form", OTHERS)
+@pytest.mark.parametrize("form", WITHOUT_CLASSES)
 def test_files_without_classes_are_read_as_documented(tmp_path: Path, form: str) -> None:
-    read, text = OTHERS[form]
+    read, text = WITHOUT_CLASSES[form]
     (tmp_path / form).write_text(text)
     check_read(read, tmp_path / form)
 
 
-def test_the_form_of_tasks_in_the_message_is_the_one_that_is_read(tmp_path: Path) -> None:
+def test_example_task_in_message_is_readable(tmp_path: Path) -> None:
     (tmp_path / "t.jsonl").write_text("[1]\n")
     assert f"as in {FORM}\n" in message(formats.read_tasks, tmp_path / "t.jsonl")

@@ -1,4 +1,4 @@
-"""Tables of duplicates: what is written is read again, and what is no such table is refused."""
+"""Tables of duplicates: round trips, columns, and errors."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ DUPLICATES = Duplicates.from_rows(
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet"])
 @pytest.mark.parametrize("rows", [DUPLICATES, Duplicates.from_rows([], [], [], [])], ids=["rows", "none"])
-def test_what_is_written_is_read_again(tmp_path: Path, suffix: str, rows: Duplicates) -> None:
+def test_written_file_is_read_back(tmp_path: Path, suffix: str, rows: Duplicates) -> None:
     path = tmp_path / f"duplicates{suffix}"
     write_duplicates(path, rows)
     read = read_duplicates(path)
@@ -29,7 +29,7 @@ def test_what_is_written_is_read_again(tmp_path: Path, suffix: str, rows: Duplic
     np.testing.assert_array_equal(read.groups, rows.groups)
 
 
-def test_a_table_is_written_as_the_docs_say(tmp_path: Path) -> None:
+def test_columns_are_as_documented(tmp_path: Path) -> None:
     rows = Duplicates.from_rows(["a", "b", "b"], ["1.png", "2.png", "3.png"], [1, 1, 0], ["exact", "exact", "tiny"])
     write_duplicates(tmp_path / "x.csv", rows)
     assert (tmp_path / "x.csv").read_text() == HEADINGS + "a,1.png,1,exact\nb,2.png,1,exact\nb,3.png,,tiny\n"
@@ -45,10 +45,10 @@ def test_a_table_is_written_as_the_docs_say(tmp_path: Path) -> None:
         ("", "empty-file at x.csv"),
     ],
 )
-def test_what_is_no_table_of_duplicates_is_refused(refused: Refused, file: File, content: str, expected: str) -> None:
+def test_invalid_table_of_duplicates_raises(refused: Refused, file: File, content: str, expected: str) -> None:
     assert refused(read_duplicates, file("x.csv", content)) == expected
 
 
-def test_json_lines_are_no_form_of_duplicates(refused: Refused, tmp_path: Path) -> None:
+def test_json_lines_of_duplicates_raise(refused: Refused, tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
     assert refused(write_duplicates, path, DUPLICATES) == refused(read_duplicates, path) == "wrong-suffix at x.jsonl"

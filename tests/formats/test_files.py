@@ -1,4 +1,4 @@
-"""Files as such: what cannot be read or written is said, and a failed write loses nothing."""
+"""Checks of input and output files, and atomic writing."""
 
 import errno
 import gzip
@@ -28,35 +28,33 @@ from tests.helpers import File, Refused, fault_of
         ("empty.csv.gz", "empty-file at empty.csv.gz"),
     ],
 )
-def test_what_cannot_be_read_is_said_before_it_is_tried(
-    refused: Refused, file: File, tmp_path: Path, name: str, expected: str
-) -> None:
+def test_unreadable_input_raises(refused: Refused, file: File, tmp_path: Path, name: str, expected: str) -> None:
     (tmp_path / "folder").mkdir()
     file("empty.csv.gz", "")
     assert refused(check_input, tmp_path / name) == expected
 
 
-@pytest.mark.skipif(not hasattr(os, "SEEK_HOLE"), reason="the system does not tell where a file has a hole")
+@pytest.mark.skipif(not hasattr(os, "SEEK_HOLE"), reason="the system cannot find holes in a file")
 @pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "json", "txt", "toml"])
-def test_a_text_of_which_a_part_was_never_written_is_not_read(refused_text: Refused, file: File, suffix: str) -> None:
+def test_text_file_with_a_hole_raises(refused_text: Refused, file: File, suffix: str) -> None:
     path = file(f"a.{suffix}", "image\na.png\n")
     os.truncate(path, 1 << 40)
-    what, where, found, _ = refused_text(check_input, path).split("\n")
-    assert (what, where) == ("part of the file was never written", f"  where:   DIR/a.{suffix}")
+    text, where, found, _ = refused_text(check_input, path).split("\n")
+    assert (text, where) == ("part of the file was never written", f"  where:   DIR/a.{suffix}")
     assert re.fullmatch(r"  found:   a hole from byte [0-9,]+ on, in 1,099,511,627,776 bytes", found)
 
 
-def test_a_compressed_file_is_to_be_unpacked_before_it_is_read(refused_text: Refused, file: File) -> None:
+def test_compressed_text_error_suggests_unpacking(refused_text: Refused, file: File) -> None:
     assert refused_text(read_lines, file("a.jsonl", gzip.compress(b"{}"))) == (
         "file is not UTF-8 text\n  where:   DIR/a.jsonl\n  found:   the byte 0x8b\n"
-        "  fix:     it looks like a gz file: if it is one, unpack it"
+        "  fix:     if this is a gz file, unpack it"
     )
 
 
 LONG = "x" * 300 + ".csv"
 
 
-def test_a_name_that_no_file_can_have_is_of_no_file(tmp_path: Path) -> None:
+def test_too_long_file_name_raises(tmp_path: Path) -> None:
     assert fault_of(check_input, tmp_path / LONG) == ("file-not-found", None)
     assert fault_of(write, tmp_path / LONG, "new") == ("output-not-writable", "File name too long")
     assert not list(tmp_path.iterdir())
@@ -64,7 +62,7 @@ def test_a_name_that_no_file_can_have_is_of_no_file(tmp_path: Path) -> None:
     assert [len(path.name) for path in tmp_path.iterdir()] == [254]
 
 
-def test_a_pipe_is_neither_read_nor_replaced(refused_text: Refused, tmp_path: Path) -> None:
+def test_pipe_is_neither_read_nor_replaced(refused_text: Refused, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.csv")
     assert refused_text(check_input, tmp_path / "pipe.csv") == (
         "a pipe or a device was given instead of a file\n  where:   DIR/pipe.csv\n  fix:     write it to a file"
@@ -74,7 +72,7 @@ def test_a_pipe_is_neither_read_nor_replaced(refused_text: Refused, tmp_path: Pa
     )
 
 
-def test_the_file_that_a_link_leads_to_is_written_and_the_link_stays(file: File, tmp_path: Path) -> None:
+def test_writing_to_a_link_replaces_its_target(file: File, tmp_path: Path) -> None:
     path = file("a.csv", "old")
     (tmp_path / "link.csv").symlink_to("a.csv")
     write(tmp_path / "link.csv", "new", force=True)
@@ -92,12 +90,12 @@ def test_the_file_that_a_link_leads_to_is_written_and_the_link_stays(file: File,
         ),
     ],
 )
-def test_a_missing_permission_is_said(
+def test_missing_permission_raises(
     refused_text: Refused, file: File, monkeypatch: pytest.MonkeyPatch, check: Any, mode: int, expected: str
 ) -> None:
     path = file("a.csv", "x")
     check(path)
-    monkeypatch.setattr(os, "access", lambda _, given: given != mode)
+    monkeypatch.setattr(os, "access", lambda _, checked: checked != mode)
     assert refused_text(check, path) == expected
 
 
@@ -113,11 +111,11 @@ def test_a_missing_permission_is_said(
         ("\n", [""]),
     ],
 )
-def test_lines_end_at_line_ends_alone(file: File, content: str, lines: list[str]) -> None:
+def test_lines_end_only_at_line_ends(file: File, content: str, lines: list[str]) -> None:
     assert read_lines(file("names.txt", content)) == lines
 
 
-def test_bytes_that_are_no_text_are_said(refused_text: Refused, file: File) -> None:
+def test_bytes_that_are_not_utf8_raise(refused_text: Refused, file: File) -> None:
     assert refused_text(read_lines, file("names.txt", b"a\nb\xff")) == (
         "file is not UTF-8 text\n  where:   DIR/names.txt\n  found:   the byte 0xff\n  fix:     save it as UTF-8"
     )
@@ -132,7 +130,7 @@ def test_bytes_that_are_no_text_are_said(refused_text: Refused, file: File) -> N
         ("A.GZ", ".gz"),
     ],
 )
-def test_a_suffix_that_is_not_known_is_said(refused_text: Refused, tmp_path: Path, name: str, suffix: str) -> None:
+def test_unknown_suffix_is_named(refused_text: Refused, tmp_path: Path, name: str, suffix: str) -> None:
     assert refused_text(suffix_of, tmp_path / name, (".csv", ".json"), "a label set") == (
         f"wrong kind of file for a label set\n  where:   DIR/{name}\n  allowed: .csv, .json\n  found:   {suffix}"
     )
@@ -153,9 +151,7 @@ def test_a_suffix_that_is_not_known_is_said(refused_text: Refused, tmp_path: Pat
         ),
     ],
 )
-def test_a_path_that_cannot_be_written_is_said_before_any_work(
-    refused_text: Refused, file: File, tmp_path: Path, name: str, expected: str
-) -> None:
+def test_unwritable_output_raises(refused_text: Refused, file: File, tmp_path: Path, name: str, expected: str) -> None:
     (tmp_path / "folder").mkdir()
     file("old.csv", "old")
     assert refused_text(check_output, tmp_path / name) == expected
@@ -168,7 +164,7 @@ def write(path: Path, content: str, **options: Any) -> None:
         assert not path.exists() or path.read_text() == "old"
 
 
-def test_a_file_appears_whole_and_alone_with_the_usual_permissions(tmp_path: Path) -> None:
+def test_written_file_has_usual_permissions_and_leaves_no_temporary(tmp_path: Path) -> None:
     write(tmp_path / "new.csv", "new")
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"new.csv": "new"}
     (tmp_path / "usual").touch()
@@ -182,7 +178,7 @@ def fail(path: Path, error: Any) -> None:
 
 
 @pytest.mark.parametrize("error", [DataError("code", "wrong"), ValueError("wrong"), KeyboardInterrupt()])
-def test_a_failed_write_keeps_the_old_file_and_leaves_nothing_else(file: File, tmp_path: Path, error: Any) -> None:
+def test_failed_write_keeps_old_file_and_leaves_no_temporary(file: File, tmp_path: Path, error: Any) -> None:
     path = file("old.csv", "old")
     with pytest.raises(type(error)):
         fail(path, error)
@@ -190,7 +186,7 @@ def test_a_failed_write_keeps_the_old_file_and_leaves_nothing_else(file: File, t
     assert path.read_text() == "old"
 
 
-def test_a_full_disk_is_said_and_keeps_the_old_file(
+def test_full_disk_raises_and_keeps_old_file(
     refused_text: Refused, file: File, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, full = file("old.csv", "old"), OSError(28, "No space left on device")
@@ -208,8 +204,8 @@ def test_a_full_disk_is_said_and_keeps_the_old_file(
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
 
 
-def test_an_error_about_another_output_is_passed_on_as_it_is(refused_text: Refused, tmp_path: Path) -> None:
-    assert refused_text(fail, tmp_path / "new.csv", OutputError("code", "the other")) == "the other"
+def test_output_error_of_another_file_is_unchanged(refused_text: Refused, tmp_path: Path) -> None:
+    assert refused_text(fail, tmp_path / "new.csv", OutputError("code", "another file")) == "another file"
 
 
 # --- several processes, several outputs ------------------------------------------------------------------------------
@@ -217,7 +213,7 @@ def test_an_error_about_another_output_is_passed_on_as_it_is(refused_text: Refus
 
 @pytest.fixture(params=["links", "no links"])
 def links(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file system with hard links, and one without."""
+    """A file system with hard links, or without."""
     if request.param == "no links":
 
         def refuse(*_: Any) -> None:
@@ -226,24 +222,22 @@ def links(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setattr(Path, "hardlink_to", refuse)
 
 
-def write_while_another_does(path: Path, **options: Any) -> None:
+def write_during_another_write(path: Path, **options: Any) -> None:
     with writing(path, **options) as temporary:
         temporary.write_text("mine")
         path.write_text("theirs")
 
 
-def test_a_file_that_appears_in_the_meantime_is_kept_without_force(
-    refused_text: Refused, tmp_path: Path, links: None
-) -> None:
-    assert refused_text(write_while_another_does, tmp_path / "a.csv") == (
+def test_file_of_another_process_is_kept_without_force(refused_text: Refused, tmp_path: Path, links: None) -> None:
+    assert refused_text(write_during_another_write, tmp_path / "a.csv") == (
         "output file exists\n  where:   DIR/a.csv\n  fix:     choose another name, or force=True"
     )
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.csv": "theirs"}
-    write_while_another_does(tmp_path / "b.csv", force=True)
+    write_during_another_write(tmp_path / "b.csv", force=True)
     assert (tmp_path / "b.csv").read_text() == "mine"
 
 
-def test_of_many_processes_that_write_one_file_one_wins(tmp_path: Path) -> None:
+def test_one_of_several_writing_processes_wins(tmp_path: Path) -> None:
     code = (
         "import sys\nfrom pathlib import Path\nfrom reassess.formats.files import writing\n"
         "with writing(Path('a.csv')) as temporary:\n"
@@ -261,7 +255,7 @@ def test_of_many_processes_that_write_one_file_one_wins(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"0", "1", "2", "3", "a.csv"}
 
 
-def test_what_a_killed_process_left_is_removed_after_a_day(tmp_path: Path) -> None:
+def test_abandoned_temporary_files_are_removed_after_a_day(tmp_path: Path) -> None:
     for name, age in ((".reassess-old.csv", 25), (".reassess-new.csv", 23), ("reassess-old.csv", 25)):
         (tmp_path / name).touch()
         os.utime(tmp_path / name, (time.time() - age * 3600,) * 2)
@@ -278,20 +272,18 @@ def write_both(first: Path, second: Path, error: Exception | None = None, **opti
             raise error
 
 
-def test_files_that_are_written_together_take_their_places_together(
-    refused: Refused, file: File, tmp_path: Path
-) -> None:
+def test_atomic_block_moves_all_files_or_none(refused: Refused, file: File, tmp_path: Path) -> None:
     old = file("a.csv", "old")
     with pytest.raises(KeyError):
         write_both(old, tmp_path / "b.csv", KeyError("x"), force=True)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.csv": "old"}
     write_both(old, tmp_path / "b.csv", force=True)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.csv": "new", "b.csv": "new"}
-    write(tmp_path / "c.csv", "new")  # no longer together with anything
+    write(tmp_path / "c.csv", "new")  # outside the block
     assert (tmp_path / "c.csv").read_text() == "new"
 
 
-def test_two_outputs_that_are_one_file_are_refused(refused_text: Refused, tmp_path: Path) -> None:
+def test_two_outputs_with_one_target_raise(refused_text: Refused, tmp_path: Path) -> None:
     (tmp_path / "link.csv").symlink_to("a.csv")
     assert refused_text(write_both, tmp_path / "a.csv", tmp_path / "link.csv") == (
         "two outputs are the same file\n  where:   DIR/a.csv and DIR/link.csv\n  fix:     name two files"
@@ -299,15 +291,15 @@ def test_two_outputs_that_are_one_file_are_refused(refused_text: Refused, tmp_pa
     assert [path.name for path in tmp_path.iterdir()] == ["link.csv"]
 
 
-def test_of_a_mark_what_a_killed_process_left_is_removed_at_once(tmp_path: Path) -> None:
+def test_temporary_files_of_the_same_mark_are_removed_at_once(tmp_path: Path) -> None:
     for name in (".reassess-m1-old.csv", ".reassess-m2-old.csv", ".reassess-old.csv"):
         (tmp_path / name).touch()
     with write_atomically(mark="m1"):
         write(tmp_path / "a.csv", "new")
         write(tmp_path / "b.csv", "new")
-        there = [path.name for path in tmp_path.glob(".reassess-m1-*")]
-        assert len(there) == 2
-        assert ".reassess-m1-old.csv" not in there
+        temporary = [path.name for path in tmp_path.glob(".reassess-m1-*")]
+        assert len(temporary) == 2
+        assert ".reassess-m1-old.csv" not in temporary
     assert {path.name for path in tmp_path.iterdir()} == {
         *(".reassess-m2-old.csv", ".reassess-old.csv", "a.csv", "b.csv")
     }

@@ -1,4 +1,4 @@
-"""Folds as tables: what is written is read again, and what are no folds is refused in whole sentences."""
+"""Tables of folds: round trips, columns, and errors."""
 
 from pathlib import Path
 
@@ -14,14 +14,14 @@ FOLDS = Folds(("001.png", "ü, 1.png", 'a/"q".png', "b.png"), np.array([1, 0, 12
 
 
 @pytest.mark.parametrize("suffix", TABLE_SUFFIXES)
-def test_what_is_written_is_read_again(tmp_path: Path, suffix: str) -> None:
+def test_written_file_is_read_back(tmp_path: Path, suffix: str) -> None:
     write_folds(tmp_path / f"f{suffix}", FOLDS)
     read = read_folds(tmp_path / f"f{suffix}")
     assert (read.images, read.numbers.tolist()) == (FOLDS.images, FOLDS.numbers.tolist())
     assert read.numbers.dtype == np.int64
 
 
-def test_the_columns_are_as_documented_and_others_are_not_read(tmp_path: Path) -> None:
+def test_columns_are_as_documented_and_others_are_ignored(tmp_path: Path) -> None:
     write_folds(tmp_path / "f.csv", Folds(("a.png", "b.png"), np.array([1, 0])))
     assert (tmp_path / "f.csv").read_text() == "image,fold\na.png,1\nb.png,0\n"
     (tmp_path / "g.csv").write_text("class,fold,image\ncat,3,b.png\ndog,0,a.png\n")
@@ -37,6 +37,6 @@ def test_the_columns_are_as_documented_and_others_are_not_read(tmp_path: Path) -
         ("image,fold\na.png,0\nb.png,1\na.png,1\n", "duplicate-image at f.csv, the folds"),
     ],
 )
-def test_what_are_no_folds_is_refused(refused: Refused, tmp_path: Path, text: str, expected: str) -> None:
+def test_invalid_folds_raise(refused: Refused, tmp_path: Path, text: str, expected: str) -> None:
     (tmp_path / "f.csv").write_text(text)
     assert refused(read_folds, tmp_path / "f.csv") == expected

@@ -1,4 +1,4 @@
-"""In a fork tables can be read and written, unless it was made after polars began its threads: that is said."""
+"""Forked processes read and write tables only if polars had no threads before the fork."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from tests.helpers import python
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only there are processes forked without being asked")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks by default")
 
 CODE = """
 import os, sys, warnings
@@ -17,7 +17,7 @@ from reassess.errors import DataError
 from reassess.formats.predictions.prediction_tables import read_timm_json
 from reassess.formats.tables import read_table, write_table
 
-warnings.simplefilter("ignore")  # of Python, about threads and forks
+warnings.simplefilter("ignore")  # Python warns about threads and forks
 path = Path("t.csv")
 path.write_text("image,class\\na,1\\nb,2\\n")
 Path("t.json").write_text('{"a": {"index": 1}}')
@@ -36,11 +36,11 @@ for call in CALLS:
     os.waitpid(child, 0)
 """
 REFUSED = (
-    "a forked process cannot read or write tables after its parent did\n  allowed: processes that are started anew\n"
+    "a forked process cannot read or write tables after its parent did\n  allowed: processes that are not forked\n"
     '  fix:     multiprocessing.get_context("spawn"), or multiprocessing_context="spawn" of a DataLoader\n'
 )
 
 
-@pytest.mark.parametrize(("before", "said"), [(True, REFUSED * 3), (False, "done\n" * 3)])
-def test_tables_in_a_fork(tmp_path: Path, before: bool, said: str) -> None:
-    assert python("-c", CODE.replace("BEFORE", str(before)), cwd=tmp_path).out == said
+@pytest.mark.parametrize(("before", "output"), [(True, REFUSED * 3), (False, "done\n" * 3)])
+def test_fork_after_use_of_polars_raises(tmp_path: Path, before: bool, output: str) -> None:
+    assert python("-c", CODE.replace("BEFORE", str(before)), cwd=tmp_path).out == output

@@ -1,4 +1,4 @@
-"""Label sets and original labels as files: the three states of an image survive every format."""
+"""Files of label sets and original labels: round trips and errors."""
 
 import json
 import warnings
@@ -19,8 +19,12 @@ from reassess.text import composed
 from tests.helpers import File, RealFile, Refused, labels_of, warned
 
 SUFFIXES = (".json", ".csv", ".tsv", ".jsonl", ".parquet")
-odd = st.sampled_from(["00012.png", "a b, c.png", 'say "hi".png', "it's.png", "#1;\t.png", "null", "1.0", "é/日本.png"])
-names = odd | st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=10).map(composed)
+odd_names = st.sampled_from(
+    ["00012.png", "a b, c.png", 'say "hi".png', "it's.png", "#1;\t.png", "null", "1.0", "é/日本.png"]
+)
+names = odd_names | st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=10).map(
+    composed
+)
 sets = st.dictionaries(names, st.sets(st.integers(0, 2**31 - 1), max_size=4), min_size=1, max_size=8)
 
 
@@ -29,35 +33,35 @@ sets = st.dictionaries(names, st.sets(st.integers(0, 2**31 - 1), max_size=4), mi
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @given(sets)
-def test_rated_empty_and_never_rated_stay_apart_whatever_the_names(scratch: Path, suffix: Any, given: Any) -> None:
+def test_empty_sets_and_unrated_images_survive_round_trip(scratch: Path, suffix: Any, expected: Any) -> None:
     path = scratch / f"labels{suffix}"
-    write_labels(path, labels_of(given), force=True)
+    write_labels(path, labels_of(expected), force=True)
     labels = read_label_file(path)
-    assert labels.sets() == given
-    assert labels.images == tuple(given)  # in the order written
-    assert labels["never rated"] == (tuple(sorted(given["never rated"])) if "never rated" in given else None)
+    assert labels.sets() == expected
+    assert labels.images == tuple(expected)  # in the order of writing
+    assert labels["unrated"] == (tuple(sorted(expected["unrated"])) if "unrated" in expected else None)
 
 
-def test_classes_called_true_and_false_are_names(file: File) -> None:
+def test_true_and_false_are_class_names(file: File) -> None:
     labels = read_label_file(file("a.csv", "image,class\na,true\nb,FALSE\n"))
     assert [labels.classes.label(labels[image][0]) for image in ("a", "b")] == ["true", "FALSE"]
 
 
 words = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=6)
-called = st.sampled_from(["dog", "dog, hound", "Dog", " dog", 'a "b"', "null", "n01440764", "true", "1.5"]) | words
+class_names = st.sampled_from(["dog", "dog, hound", "Dog", " dog", 'a "b"', "null", "n01440764", "true", "1.5"]) | words
 wnids = st.integers(0, 9).map("n0144076{}".format)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @given(st.data())
-def test_classes_that_only_the_file_names_come_back(scratch: Path, suffix: Any, data: Any) -> None:
-    """By wnid or by name, but for blanks around it and form of Unicode; class ids alone would say nothing."""
-    kind = data.draw(st.sampled_from([called, wnids]))
-    given = data.draw(st.dictionaries(names, st.sets(kind, max_size=4), min_size=1, max_size=6))
-    (scratch / "given.json").write_text(json.dumps({name: list(texts) for name, texts in given.items()}))
+def test_classes_named_only_in_the_file_survive_round_trip(scratch: Path, suffix: Any, data: Any) -> None:
+    """Wnids and names survive, except for blanks around them and their form of Unicode."""
+    kind = data.draw(st.sampled_from([class_names, wnids]))
+    expected = data.draw(st.dictionaries(names, st.sets(kind, max_size=4), min_size=1, max_size=6))
+    (scratch / "first.json").write_text(json.dumps({name: list(texts) for name, texts in expected.items()}))
     try:
-        with warnings.catch_warnings(action="ignore"):  # of names that differ only in capitals
-            labels = read_label_file(scratch / "given.json")
+        with warnings.catch_warnings(action="ignore"):  # about names that differ only in case
+            labels = read_label_file(scratch / "first.json")
     except DataError:  # numbers among the names
         return
     path = scratch / f"labels{suffix}"
@@ -69,11 +73,11 @@ def test_classes_that_only_the_file_names_come_back(scratch: Path, suffix: Any, 
     if labels.indices.size and labels.classes != Classes():
         texts = result.classes.wnids or result.classes.names
         assert {name: {texts[i] for i in ids} for name, ids in result.sets().items()} == {
-            name: {composed(text.strip()) for text in its} for name, its in given.items()
+            name: {composed(text.strip()) for text in texts} for name, texts in expected.items()
         }
 
 
-def test_blanks_around_a_name_are_no_part_of_it_and_capitals_are(file: File) -> None:
+def test_class_names_ignore_blanks_but_not_case(file: File) -> None:
     path = file("a.csv", "image,class\na,cat\nb, cat\nc,Cat\nd,cat \n")
     with warned(f"{path}: names that differ only in case are different classes: Cat and cat"):
         labels = read_label_file(path)
@@ -89,35 +93,35 @@ NUMBER_LIKE = st.text("019.+-eE_ ", min_size=1, max_size=4) | st.sampled_from(
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @given(
     names=st.lists(NUMBER_LIKE, min_size=1, max_size=4, unique_by=lambda name: name.strip().casefold()),
-    ranked=st.booleans(),
+    has_local_ids=st.booleans(),
 )
-def test_whatever_a_class_may_be_called_it_comes_back_from_every_file(
-    scratch: Path, suffix: Any, names: list[str], ranked: bool
+def test_number_like_class_names_survive_round_trip(
+    scratch: Path, suffix: Any, names: list[str], has_local_ids: bool
 ) -> None:
-    """Also of a file in which one class stands alone, so that all of its column looks alike."""
+    """Each file has only one class, so that its column could be read as numbers."""
     assume(all(name.strip() for name in names))
     try:
-        classes = Classes.from_texts(names) if ranked else Classes(len(names), names=tuple(names))
+        classes = Classes.from_texts(names) if has_local_ids else Classes(len(names), names=tuple(names))
     except DataError:
         return
     for class_id in range(len(names)):
         labels = labels_of({"a": {class_id}, "b": set()}, classes)
         write_labels(scratch / f"labels{suffix}", labels, force=True)
         assert read_label_file(scratch / f"labels{suffix}", classes=classes).sets() == labels.sets()
-        if ranked:
-            alone = read_label_file(scratch / f"labels{suffix}")
-            assert alone.classes.names == (classes.names[class_id],)
+        if has_local_ids:
+            result = read_label_file(scratch / f"labels{suffix}")
+            assert result.classes.names == (classes.names[class_id],)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_classes_of_a_whole_list_are_written_as_ids(tmp_path: Path, suffix: Any) -> None:
+def test_classes_of_a_class_list_are_written_as_ids(tmp_path: Path, suffix: Any) -> None:
     labels = labels_of({"a": {0, 2}, "b": set()}, Classes(3, ("n01", "n02", "n03"), ("cat", "dog", "crane")))
     write_labels(tmp_path / f"labels{suffix}", labels)
     result = read_label_file(tmp_path / f"labels{suffix}")
     assert (result.classes, result.sets()) == (Classes(), labels.sets())
 
 
-def test_wnids_of_validation_images_are_a_list_of_lists_too(tmp_path: Path) -> None:
+def test_validation_labels_with_wnids_are_written_as_list(tmp_path: Path) -> None:
     classes = Classes(2, wnids=("n01440764", "n01443537"), has_local_ids=True)
     images = validation_names()
     write_labels(tmp_path / "real.json", LabelSets.from_lists(images, [[i % 2] for i in range(50_000)], classes))
@@ -126,7 +130,7 @@ def test_wnids_of_validation_images_are_a_list_of_lists_too(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("suffix", [".json", ".csv"])
-def test_the_real_labels_come_back(real_labels: LabelSets, tmp_path: Path, suffix: Any) -> None:
+def test_real_labels_survive_round_trip(real_labels: LabelSets, tmp_path: Path, suffix: Any) -> None:
     path = tmp_path / f"real{suffix}"
     write_labels(path, real_labels)
     labels = read_label_file(path)
@@ -135,7 +139,7 @@ def test_the_real_labels_come_back(real_labels: LabelSets, tmp_path: Path, suffi
     assert np.array_equal(labels.indices, real_labels.indices)
 
 
-def test_all_validation_images_are_a_list_of_lists_in_their_order_whatever_their_names(tmp_path: Path) -> None:
+def test_all_validation_images_are_written_as_list_in_validation_order(tmp_path: Path) -> None:
     images = [f"val/{name.removesuffix('.JPEG')}_n01440764.png" for name in reversed(validation_names())]
     labels = LabelSets.from_lists(images, [[i] for i in range(50_000)])
     write_labels(tmp_path / "real.json", labels)
@@ -146,10 +150,10 @@ def test_all_validation_images_are_a_list_of_lists_in_their_order_whatever_their
     assert (type(document), len(document)) == (dict, 49_999)
 
 
-# --- what is read ---------------------------------------------------------------------------------------------------
+# --- reading --------------------------------------------------------------------------------------------------------
 
 
-def test_null_in_a_list_or_an_object_is_an_image_that_was_never_rated(file: File) -> None:
+def test_null_is_an_unrated_image(file: File) -> None:
     labels = read_label_file(file("a.json", '{"a.png": null, "b.png": [], "c.png": [3, 1]}'))
     assert labels.sets() == {"b.png": frozenset(), "c.png": frozenset({1, 3})}
     lists = read_label_file(file("b.json", json.dumps([None, [], [3, 1], *[[0]] * 49_997])))
@@ -173,25 +177,25 @@ def test_null_in_a_list_or_an_object_is_an_image_that_was_never_rated(file: File
         ("mark.json", '\ufeff{"a": [285], "b": [], "c": [1, 0]}'),
     ],
 )
-def test_files_that_say_the_same_are_read_as_the_same(file: File, name: str, content: str) -> None:
+def test_equivalent_files_are_read_alike(file: File, name: str, content: str) -> None:
     expected = {"a": frozenset({285}), "b": frozenset(), "c": frozenset({0, 1})}
     assert read_label_file(file(name, content)).sets() == expected
 
 
 @pytest.mark.parametrize("dtype", [pl.Int8, pl.UInt64, pl.Float32, pl.Float64])
-def test_ids_of_every_type_are_ids(tmp_path: Path, dtype: Any) -> None:
+def test_ids_of_every_dtype_are_read(tmp_path: Path, dtype: Any) -> None:
     table = {"image": ["a", "b"], "class": pl.Series([7, None], dtype=dtype)}
     pl.DataFrame(table).write_parquet(tmp_path / "a.parquet")
     assert read_label_file(tmp_path / "a.parquet").sets() == {"a": frozenset({7}), "b": frozenset()}
 
 
-def test_wnids_are_classes_in_sorted_order(file: File) -> None:
+def test_wnids_are_numbered_in_sorted_order(file: File) -> None:
     labels = read_label_file(file("a.json", '{"a": ["n02123045", "n01440764"], "b": ["n01443537", "n01440764"]}'))
     assert labels.classes == Classes(3, wnids=("n01440764", "n01443537", "n02123045"), has_local_ids=True)
     assert labels.sets() == {"a": frozenset({0, 2}), "b": frozenset({0, 1})}
 
 
-# --- what is refused ------------------------------------------------------------------------------------------------
+# --- errors ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -226,9 +230,7 @@ def test_wnids_are_classes_in_sorted_order(file: File) -> None:
         ("a.csv", "image,class\na,cat\na,dog\na,dog\n", "duplicate-class at a.csv, image a"),
     ],
 )
-def test_what_holds_no_label_sets_is_refused(
-    refused: Refused, file: File, name: str, content: Any, expected: Any
-) -> None:
+def test_file_without_label_sets_raises(refused: Refused, file: File, name: str, content: Any, expected: Any) -> None:
     assert refused(read_label_file, file(name, content)) == expected
 
 
@@ -243,21 +245,19 @@ def test_what_holds_no_label_sets_is_refused(
         ("a.csv", "image,class\na, 1\nb,\nc, 3\nc,1\n"),
     ],
 )
-def test_numbers_are_ids_however_they_are_written_and_whatever_the_classes_are_called(
-    file: File, name: str, content: str, classes: Classes | None
-) -> None:
+def test_numbers_are_ids_in_any_notation(file: File, name: str, content: str, classes: Classes | None) -> None:
     labels = read_label_file(file(name, content), classes=classes)
     assert labels.sets() == {"a": frozenset({1}), "b": frozenset(), "c": frozenset({1, 3})}
 
 
-def test_ids_beside_names_alone_are_refused_in_every_form(refused: Refused, file: File) -> None:
+def test_ids_for_classes_known_only_by_name_raise(refused: Refused, file: File) -> None:
     classes = Classes.from_texts(["cat", "dog"])
     for name, content in (("a.csv", "image,class\na,1\n"), ("b.json", '{"a": [1]}'), ("c.json", '{"a": ["1"]}')):
         assert refused(read_label_file, file(name, content), classes=classes) == f"ids-of-names at {name}"
     assert read_label_file(file("d.json", '{"a": []}'), classes=classes).classes == classes
 
 
-def test_names_are_looked_up_in_a_list_of_classes(refused: Refused, file: File) -> None:
+def test_names_are_looked_up_in_class_list(refused: Refused, file: File) -> None:
     classes = Classes(3, names=("dog", "bird", "cat"), synonyms=(("hound",), (), ()))
     labels = read_label_file(file("a.csv", "image,class\na,cat\na,Hound\nb,\n"), classes=classes)
     assert (labels.sets(), labels.classes) == ({"a": frozenset({0, 2}), "b": frozenset()}, classes)
@@ -265,7 +265,7 @@ def test_names_are_looked_up_in_a_list_of_classes(refused: Refused, file: File) 
     assert refused(read_label_file, file("c.csv", "image,class\na,cow\n"), classes=classes) == "unknown-class at c.csv"
 
 
-def test_labels_do_not_overwrite_unless_forced(refused: Refused, file: File) -> None:
+def test_existing_label_file_needs_force(refused: Refused, file: File) -> None:
     path = file("a.json", "old")
     assert refused(write_labels, path, labels_of({"a": {1}})) == "output-exists at a.json"
     assert path.read_text() == "old"
@@ -274,7 +274,7 @@ def test_labels_do_not_overwrite_unless_forced(refused: Refused, file: File) -> 
 # --- original labels ------------------------------------------------------------------------------------------------
 
 
-def test_the_real_original_labels_are_ranks_of_their_wnids(real_file: RealFile, real_original: LabelSets) -> None:
+def test_real_original_labels_are_positions_of_sorted_wnids(real_file: RealFile, real_original: LabelSets) -> None:
     lines = real_file("validation_labels.txt").read_text().split()
     wnids = sorted(set(lines))
     assert real_original.images == validation_names()
@@ -282,7 +282,7 @@ def test_the_real_original_labels_are_ranks_of_their_wnids(real_file: RealFile, 
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_a_text_of_ids_is_in_validation_order(file: File, end: str) -> None:
+def test_text_of_ids_is_in_validation_order(file: File, end: str) -> None:
     labels = read_original_file(file("a.txt", end.join(map(str, range(50_000)))))
     assert labels.images == validation_names()
     assert labels.indices.tolist() == list(range(50_000))
@@ -296,7 +296,7 @@ def test_a_text_of_ids_is_in_validation_order(file: File, end: str) -> None:
         ("a.jsonl", '{"image": "a", "class": 285}\n{"image": "b", "class": 0}\n'),
     ],
 )
-def test_named_originals_are_read_from_every_format(file: File, name: str, content: str) -> None:
+def test_original_labels_with_names_are_read_from_every_format(file: File, name: str, content: str) -> None:
     assert read_original_file(file(name, content)).sets() == {"a": frozenset({285}), "b": frozenset({0})}
 
 
@@ -310,7 +310,7 @@ def test_named_originals_are_read_from_every_format(file: File, name: str, conte
         ("a.csv", "image,class\na,1\na,2\n", "not-one-label at a.csv, image a"),
     ],
 )
-def test_what_holds_no_original_labels_is_refused(
+def test_file_without_original_labels_raises(
     refused: Refused, file: File, name: str, content: Any, expected: Any
 ) -> None:
     assert refused(read_original_file, file(name, content)) == expected
@@ -324,8 +324,8 @@ def test_what_holds_no_original_labels_is_refused(
         "image,cat,dog\na,3,17\n",
     ],
 )
-def test_votes_scores_and_counts_are_no_label_sets(refused: Refused, file: File, content: str) -> None:
-    """Else every class that anyone was asked about would be valid, or the original label would be judged by."""
+def test_votes_scores_and_counts_are_not_read_as_labels(refused: Refused, file: File, content: str) -> None:
+    """Otherwise all rejected classes would be valid, or the original label would be the label set."""
     path = file("c.csv", content)
     code = "wrong-row at c.csv, line 2" if "answer" in content else "not-labels at c.csv"
     assert refused(read_label_file, path) == code

@@ -1,4 +1,4 @@
-"""Leaderboards as files: tables, two joined tables, documents of evaluations; each error in one message."""
+"""Leaderboard files: tables, timm's two tables, and JSON evaluations."""
 
 import json
 from pathlib import Path
@@ -18,12 +18,12 @@ ORIGINAL = (
 REAL = "model,img_size,top1,top1_diff\nb,224,84.6,+5.100\na,224,82.9,+6.800\nd,224,60.0,-1.0\na,288,83.5,+6.500\n"
 
 
-def evaluation(file: Any = "m.npz", real: Any = (80, 100), original: Any = (75, 110), **other: Any) -> Any:
+def evaluation(file: Any = "m.npz", real: Any = (80, 100), original: Any = (75, 110), **options: Any) -> Any:
     def part(counts: Any) -> Any:
         hits, n = counts
         return {"1": {"hits": hits, "n": n, "accuracy": hits / n if n else None}}
 
-    return {"file": file, "real": part(real), "original": part(original) if original else None, **other}
+    return {"file": file, "real": part(real), "original": part(original) if original else None, **options}
 
 
 def document(*results: Any, schema: Any = "reassess/evaluate", version: Any = 1) -> str:
@@ -31,7 +31,7 @@ def document(*results: Any, schema: Any = "reassess/evaluate", version: Any = 1)
 
 
 @pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet"])
-def test_a_table_of_models_is_read_in_any_format(tmp_path: Path, suffix: str) -> None:
+def test_table_of_models_is_read_in_any_format(tmp_path: Path, suffix: str) -> None:
     table = pl.DataFrame({"real": [82.9, 84.6], "model": ["a", "00012"], "original": [76.1, 79.5], "note": [None, "x"]})
     path = tmp_path / f"models.{suffix}"
     {
@@ -43,7 +43,7 @@ def test_a_table_of_models_is_read_in_any_format(tmp_path: Path, suffix: str) ->
     assert read_leaderboard(path).entries == (LeaderboardRow("a", 76.1, 82.9), LeaderboardRow("00012", 79.5, 84.6))
 
 
-def test_a_table_may_hold_sizes_and_parameters(file: File) -> None:
+def test_image_size_and_parameters_are_read(file: File) -> None:
     path = file("m.csv", 'model,original,real,img_size,param_count\na,76.1,82.9,224,"1,013.01"\na,77,83,,\n')
     assert read_leaderboard(path).entries == (
         LeaderboardRow("a", 76.1, 82.9, 224, 1013.01),
@@ -52,9 +52,7 @@ def test_a_table_may_hold_sizes_and_parameters(file: File) -> None:
 
 
 @pytest.mark.parametrize("swapped", [False, True])
-def test_two_tables_are_joined_by_model_and_size_whichever_comes_first_and_what_is_in_one_only_is_counted(
-    file: File, swapped: bool
-) -> None:
+def test_two_tables_are_joined_in_any_order(file: File, swapped: bool) -> None:
     paths = [file("original.csv", ORIGINAL), file("real.csv", REAL)]
     board = read_leaderboard(*paths[:: -1 if swapped else 1])
     assert board.entries == (
@@ -65,7 +63,7 @@ def test_two_tables_are_joined_by_model_and_size_whichever_comes_first_and_what_
     assert board.rows_dropped == {f"only in {paths[0]}": 1, f"only in {paths[1]}": 1}
 
 
-def test_evaluations_are_rows_called_by_their_files(file: File) -> None:
+def test_evaluations_are_named_by_their_files(file: File) -> None:
     first = file("a.json", document(evaluation(), evaluation("n.csv", real=(90, 100))))
     second = file("b.json", document(evaluation("o.csv", original=(55, 110))))
     assert read_leaderboard(first, second).entries == (
@@ -75,19 +73,19 @@ def test_evaluations_are_rows_called_by_their_files(file: File) -> None:
     )
 
 
-def test_the_label_set_is_that_of_the_evaluations_and_else_real(file: File) -> None:
+def test_label_set_is_from_evaluations_or_real(file: File) -> None:
     own = file("a.json", document(evaluation(label_set="pets"), evaluation("n.csv", label_set="pets")))
     assert read_leaderboard(own).label_set == read_leaderboard(own, file("m.csv", WHOLE)).label_set == "pets"
     assert read_leaderboard(file("m.csv", WHOLE)).label_set == "ReaL"
     assert read_leaderboard(own, file("real.csv", REAL), file("o.csv", ORIGINAL)).label_set == "ReaL"
 
 
-def test_an_evaluation_of_a_bad_model_is_in_percent_all_the_same(file: File) -> None:
+def test_low_accuracy_of_evaluation_is_in_percent(file: File) -> None:
     path = file("a.json", document(evaluation(real=(1, 1000), original=(2, 1000))))
     assert read_leaderboard(path).entries == (LeaderboardRow("m.npz", 0.2, 0.1),)
 
 
-def test_files_of_all_kinds_make_one_leaderboard(file: File) -> None:
+def test_files_of_all_kinds_are_combined(file: File) -> None:
     board = read_leaderboard(
         file("real.csv", REAL), file("m.csv", WHOLE), file("a.json", document(evaluation())), file("o.csv", ORIGINAL)
     )
@@ -122,9 +120,9 @@ def test_files_of_all_kinds_make_one_leaderboard(file: File) -> None:
         ("o.csv", ORIGINAL.replace("1,013.01", "-1"), "out-of-range at o.csv, a at 224"),
     ],
 )
-def test_what_is_no_leaderboard_is_refused(name: str, content: str, code: str, file: File, refused: Refused) -> None:
-    others = [file("r.csv", REAL)] if name == "o.csv" else []
-    assert refused(read_leaderboard, file(name, content), *others) == code
+def test_file_without_leaderboard_raises(name: str, content: str, code: str, file: File, refused: Refused) -> None:
+    real_table = [file("r.csv", REAL)] if name == "o.csv" else []
+    assert refused(read_leaderboard, file(name, content), *real_table) == code
 
 
 @pytest.mark.parametrize(
@@ -133,7 +131,7 @@ def test_what_is_no_leaderboard_is_refused(name: str, content: str, code: str, f
         (
             {"m.csv": "model,original,real\na,0.761,0.829\nb,0.795,0.846\n"},
             "out-of-range at m.csv, column original",
-            "none above 0.795",
+            "at most 0.795",
         ),
         ({"m.csv": WHOLE + "a,70,71\n"}, "duplicate-name at m.csv, line 4", "a, as in DIR/m.csv, line 2"),
         (
@@ -177,7 +175,7 @@ def test_what_is_no_leaderboard_is_refused(name: str, content: str, code: str, f
         ),
     ],
 )
-def test_files_that_make_no_leaderboard_are_refused_with_the_reason(
+def test_inconsistent_leaderboard_files_raise(
     files: dict[str, str], code: str, found: str | None, file: File, refused: Refused, refused_text: Refused
 ) -> None:
     paths = [file(*each) for each in files.items()]

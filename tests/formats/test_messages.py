@@ -1,4 +1,4 @@
-"""The texts of messages about files, each once: messages.txt has a call per message, with its code."""
+"""Messages about files: messages.txt lists each code and message, with a call that raises it."""
 
 import json
 import re
@@ -34,7 +34,7 @@ CLASSES = {
     "pets": Classes(2, names=("cat", "dog")),
     "numbers": Classes(3, names=("0", "1", "other")),
 }
-# A call is a line: reader, name of the file, its content, options, and the code; the message is indented below it.
+# A call is a line with reader, file name, content, options and code; the indented message follows.
 CALL = re.compile(r'(\w+) (\S+) ("(?:[^"\\]|\\.)*")(?: (\{.*\}))?: (\S+)\n((?:    .*\n)+)')
 
 
@@ -44,13 +44,13 @@ CALL = re.compile(r'(\w+) (\S+) ("(?:[^"\\]|\\.)*")(?: (\{.*\}))?: (\S+)\n((?:  
 @pytest.mark.filterwarnings("ignore::reassess.errors.ReassessWarning")
 def test_codes_and_messages_are_as_written(call: re.Match[str], file: File, tmp_path: Path) -> None:
     reader, name, content, options, code, text = call.groups()
-    given = json.loads(options or "{}")
-    if "classes" in given:
-        given["classes"] = CLASSES[given["classes"]]
+    arguments = json.loads(options or "{}")
+    if "classes" in arguments:
+        arguments["classes"] = CLASSES[arguments["classes"]]
     path = file(name, json.loads(content))
     face = formats if reader == "read_hierarchy" else reassess
     with pytest.raises(ReassessError) as caught:
-        getattr(face, reader)(path, **given)
+        getattr(face, reader)(path, **arguments)
     assert caught.value.code == code
     message = re.sub("^    ", "", text, flags=re.MULTILINE).strip()
     assert str(caught.value).replace(str(tmp_path), "DIR") == message

@@ -1,4 +1,4 @@
-"""Label sets with what is valid, unclear and wrong are read from JSON and tables."""
+"""Reviews with valid, unclear and wrong classes, in JSON and tables."""
 
 import json
 import warnings
@@ -33,7 +33,7 @@ JSONL = "".join(
     f'{{"image": "{image}", "class": {class_id or "null"}, "answer": "{answer}"}}\n'
     for image, class_id, answer in (line.split(",") for line in CSV.splitlines()[1:])
 )
-# The form in which the 20,000 reviewed images of ImageNet were published.
+# The format of the 20,000 reviewed images of ImageNet.
 PUBLISHED = """\
 id,category,original_label,proposed_labels,manually_validated,unclear_multi_labels,wrong_multi_labels,is_problematic
 a.png,M,3,"3, 7",True,4,0,False
@@ -46,7 +46,7 @@ LISTS = "image\tvalid\tunclear\twrong\tproblematic\na.png\t7,3\t4\t0\t0\nb.png\t
 @pytest.mark.parametrize(
     ("name", "content"), [("a.json", JSON), ("a.csv", CSV), ("a.jsonl", JSONL), ("b.csv", PUBLISHED), ("a.tsv", LISTS)]
 )
-def test_every_format_gives_the_same(file: File, name: str, content: Any) -> None:
+def test_every_format_is_read_alike(file: File, name: str, content: Any) -> None:
     labels = read_label_file(file(name, content))
     assert {kind: dict(getattr(labels, kind).sets()) for kind in SETS} == SETS
     assert dict(zip(labels.valid.images, labels.problematic.tolist(), strict=True)) == {
@@ -57,7 +57,7 @@ def test_every_format_gives_the_same(file: File, name: str, content: Any) -> Non
 
 
 @pytest.mark.parametrize("content", ["image,class,wrong\na,1,2\n", '{"a": [1], "b": []}', "{}", "image,class\na,1\n"])
-def test_such_files_are_told_from_plain_label_sets(file: File, content: str) -> None:
+def test_label_sets_are_not_read_as_reviews(file: File, content: str) -> None:
     path = file(f"a.{'json' if content[0] == '{' else 'csv'}", content)
     assert not isinstance(read_label_file(path, original=lambda: labels_of({})), MultiLabels)
 
@@ -70,7 +70,7 @@ REVIEWS = st.dictionaries(
 
 
 @given(REVIEWS)
-def test_a_class_named_again_is_valid_over_unclear_over_wrong_in_every_format(
+def test_duplicate_class_counts_as_valid_before_unclear_before_wrong(
     scratch: Path, reviews: dict[str, dict[str, list[int]]]
 ) -> None:
     json_file, table, rows = scratch / "r.json", scratch / "r.parquet", scratch / "r.csv"
@@ -80,7 +80,9 @@ def test_a_class_named_again_is_valid_over_unclear_over_wrong_in_every_format(
     long = [(image, i, kind) for image, review in reviews.items() for kind, ids in review.items() for i in ids]
     lines = [f"{image},{i},{kind}" for image, i, kind in long]
     rows.write_text("\n".join(["image,class,answer", *lines, *(f"{image},,problematic" for image in reviews)]) + "\n")
-    repeated = [image for image, review in reviews.items() if any(len(ids) > len(set(ids)) for ids in review.values())]
+    duplicated = [
+        image for image, review in reviews.items() if any(len(ids) > len(set(ids)) for ids in review.values())
+    ]
     in_two = [
         image
         for image, review in reviews.items()
@@ -95,25 +97,25 @@ def test_a_class_named_again_is_valid_over_unclear_over_wrong_in_every_format(
             parts = found.valid[image], found.unclear[image], found.wrong[image]
             assert tuple(map(set, parts)) == (valid, unclear - valid, wrong - valid - unclear)
         texts = [str(entry.message) for entry in caught if entry.category is ReassessWarning]
-        counts = [len(images) for images in (in_two, repeated) if images]
-        assert [int(text.split(": on ")[1].split()[0]) for text in texts] == counts
+        counts = [len(images) for images in (in_two, duplicated) if images]
+        assert [int(text.split(" image")[0].split("(")[-1]) for text in texts] == counts
 
 
-def test_classes_in_two_lists_are_counted_and_shown(file: File) -> None:
+def test_warning_counts_classes_in_two_lists(file: File) -> None:
     table = 'id,proposed_labels,wrong_multi_labels,unclear_multi_labels\na,"3, 7",3,7\nb,"1, 1",1,1\nc,2,,\n'
     path = file("a.csv", table)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         found = read_label_file(path)
     assert [str(entry.message) for entry in caught] == [
-        f"{path}: on 2 images a class stands in two lists, and is taken as valid over unclear over wrong: "
+        f"{path}: a class is in two lists; the first of valid, unclear and wrong counts (2 images): "
         "a (3: valid, wrong), b (1: valid, unclear, wrong)",
-        f"{path}: on 1 image a class stands twice in one list, and counts once: b (1)",
+        f"{path}: a class is listed twice in one list, and counts once (1 image): b (1)",
     ]
     assert repr(found) == "MultiLabels(3 images, 4 valid labels, 0 unclear, 0 wrong, 0 problematic images)"
 
 
-def test_a_cell_may_be_empty_text_or_end_in_a_comma(tmp_path: Path) -> None:
+def test_cell_may_be_empty_or_end_in_a_comma(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     pl.DataFrame(
         {"image": ["a", "b"], "valid": ["3, 1,", ""], "wrong": [" ", "4, "], "problematic": ["", ""]}
@@ -123,25 +125,25 @@ def test_a_cell_may_be_empty_text_or_end_in_a_comma(tmp_path: Path) -> None:
     assert labels.wrong.sets() == {"a": set(), "b": {4}}
 
 
-def test_answers_are_read_in_any_case_and_with_blanks(file: File) -> None:
+def test_answers_ignore_case_and_blanks(file: File) -> None:
     rows = read_label_file(file("a.csv", "image,class,answer\na,1,Valid \na,2, UNCLEAR\nb,,Problematic\n"))
     lists = read_label_file(file("b.csv", "image,valid,unclear,problematic\na,1,2, False\nb,,,TRUE \n"))
     for labels in (rows, lists):
         assert (labels.valid["a"], labels.unclear["a"], labels.problematic.tolist()) == ((1,), (2,), [False, True])
 
 
-def test_a_class_with_a_semicolon_in_its_name_is_no_list(file: File) -> None:
+def test_class_name_may_contain_a_semicolon(file: File) -> None:
     classes = Classes(2, names=("salt; pepper", "cup"))
     assert read_label_file(file("a.csv", "image,valid\na,salt; pepper\n"), classes=classes).valid["a"] == (0,)
 
 
-def test_classes_may_be_called_by_name(file: File) -> None:
+def test_classes_may_be_names(file: File) -> None:
     labels = read_label_file(file("a.json", '{"a": {"valid": ["mug"], "wrong": ["cup", "pot"]}, "b": {}}'))
     assert labels.valid.classes.names == labels.unclear.classes.names == ("cup", "mug", "pot")
     assert (labels.valid["a"], labels.unclear["a"], labels.wrong["a"], labels.valid["b"]) == ((1,), (), (0, 2), ())
 
 
-def test_wnids_of_imagenets_images_are_imagenets_classes(needs: Needs, file: File, real_labels: LabelSets) -> None:
+def test_wnids_on_validation_images_are_classes_of_imagenet(needs: Needs, file: File, real_labels: LabelSets) -> None:
     needs("timm")
     wnid = real_labels.classes.wnids[285]
     name = "ILSVRC2012_val_00000007.JPEG"
@@ -175,7 +177,5 @@ def test_wnids_of_imagenets_images_are_imagenets_classes(needs: Needs, file: Fil
         ("a.csv", "image,class,answer\na,1,\n", "missing-value at a.csv, line 2, column answer"),
     ],
 )
-def test_what_holds_no_multi_label_sets_is_refused(
-    refused: Refused, file: File, name: str, content: str, expected: str
-) -> None:
+def test_invalid_reviews_raise(refused: Refused, file: File, name: str, content: str, expected: str) -> None:
     assert refused(read_label_file, file(name, content)) == expected

@@ -1,4 +1,4 @@
-"""Every public writer takes a path as a text and as a Path, and does the same."""
+"""Every public writer accepts a path as a string and as a Path."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -33,7 +33,7 @@ NOISE = LabelNoise(0.2, np.array([[6.0, 2.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 1
 PREDICTIONS = Predictions.from_ids([0, 2], images=["a.png", "b.png"])
 FINDINGS = Findings.from_predictions({"one": PREDICTIONS}, LABELS)
 
-# The suffix of a file, and what else the writer takes.
+# The suffix of the file, and the other arguments of each writer.
 WRITERS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "write_classes": (".csv", (CLASSES,)),
     "write_wrong_labels": (".html", (CLEANING, Path(__file__).parent)),
@@ -54,22 +54,22 @@ WRITERS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "write_posterior": (".csv", (POSTERIOR,)),
 }
 
-NAMED: dict[str, Callable[..., Any]] = {
+BY_NAME: dict[str, Callable[..., Any]] = {
     name: getattr(face, name) for face in (formats, report) for name in face.__all__ if name.startswith("write_")
 }
 
 
-def test_every_writer_is_tried_here() -> None:
-    assert NAMED.keys() == WRITERS.keys()
+def test_every_writer_is_tested() -> None:
+    assert BY_NAME.keys() == WRITERS.keys()
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_a_writer_takes_a_text_and_a_path(name: str, tmp_path: Path, needs: Needs) -> None:
+def test_writer_accepts_string_and_path(name: str, tmp_path: Path, needs: Needs) -> None:
     if name in ("write_chart", "write_report", "write_wrong_labels"):
         needs("matplotlib")
         needs("jinja2")
     suffix, arguments = WRITERS[name]
-    write = NAMED[name]
+    write = BY_NAME[name]
     write(tmp_path / f"path{suffix}", *arguments)
     write(str(tmp_path / f"text{suffix}"), *arguments)
     assert (tmp_path / f"path{suffix}").read_bytes() == (tmp_path / f"text{suffix}").read_bytes()

@@ -9,7 +9,7 @@ from tests.helpers import read_posterior
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
-def test_a_posterior_comes_back_as_it_was_written(suffix: str, tmp_path: Path) -> None:
+def test_posterior_survives_round_trip(suffix: str, tmp_path: Path) -> None:
     values = np.random.default_rng(0).dirichlet(np.ones(2), 3)
     write_posterior(tmp_path / f"p{suffix}", Posterior(("7", "a, b", '"'), ("no", "yes"), values))
     posterior = read_posterior(tmp_path / f"p{suffix}")

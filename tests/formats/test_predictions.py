@@ -1,4 +1,4 @@
-"""Predictions as arrays: what is decided, what is printed of it, and that nothing is copied or run."""
+"""Predictions in array files: they are not copied, and no code from a file runs."""
 
 import pickle
 import sys
@@ -42,7 +42,7 @@ def top1(predictions: Predictions) -> list[int]:
 @pytest.mark.parametrize("dtype", ["i1", "u1", "<i4", ">i4", "u8"])
 @pytest.mark.parametrize(
     ("ids", "detected"),
-    [([1, 2], "npy 2: ids, top 1"), ([[1], [2]], "npy 2x1: ids, top 1"), ([[1, 0], [2, 1]], "npy 2x2: ids, top 2")],
+    [([1, 2], "npy 2, top-1 ids"), ([[1], [2]], "npy 2x1, top-1 ids"), ([[1, 0], [2, 1]], "npy 2x2, top-2 ids")],
 )
 def test_integers_are_ids_best_first(
     tmp_path: Path, ids: list[int] | list[list[int]], detected: str, dtype: str
@@ -52,9 +52,9 @@ def test_integers_are_ids_best_first(
     assert predictions.class_ids.tolist() == np.reshape(ids, (2, -1)).tolist()
 
 
-def test_twenty_ids_a_row_are_ids_and_twenty_one_are_an_error(refused_text: Refused, tmp_path: Path) -> None:
+def test_more_than_twenty_ids_per_row_raise(refused_text: Refused, tmp_path: Path) -> None:
     ids = np.arange(42).reshape(2, 21)
-    assert read_predictions(save(tmp_path / "p.npy", ids[:, :20])).detected == "npy 2x20: ids, top 20"
+    assert read_predictions(save(tmp_path / "p.npy", ids[:, :20])).detected == "npy 2x20, top-20 ids"
     assert refused_text(read_predictions, save(tmp_path / "p.npy", ids)) == (
         "too many ids per row\n  where:   DIR/p.npy\n  allowed: 1 to 20 ids per row, best first\n"
         "  found:   shape (2, 21)\n  fix:     if these are scores, save them as floats"
@@ -65,19 +65,19 @@ def test_twenty_ids_a_row_are_ids_and_twenty_one_are_an_error(refused_text: Refu
 @pytest.mark.parametrize(
     ("dtype", "name"), [("f2", "float16"), ("f4", "float32"), (">f4", "float32"), ("f8", "float64")]
 )
-def test_floats_are_scores_which_stay_on_the_disk(tmp_path: Path, dtype: str, name: str, order: str) -> None:
+def test_floats_are_scores_and_stay_on_disk(tmp_path: Path, dtype: str, name: str, order: str) -> None:
     predictions = read_predictions(save(tmp_path / "p.npy", SCORES.astype(dtype, order=order)), CLASSES)
-    assert predictions.detected == f"npy 2x3: scores, {name}"
+    assert predictions.detected == f"npy 2x3, {name} scores"
     assert predictions.dtype == name
-    assert isinstance(predictions.scores, np.memmap) or dtype == ">f4"  # not read, and so not copied
+    assert isinstance(predictions.scores, np.memmap) or dtype == ">f4"  # mapped, not copied
     assert predictions.scores.tolist() == SCORES.astype(dtype).tolist()
     assert top1(predictions) == [1, 0]
 
 
-def test_a_name_for_each_row_does_not_copy_the_scores(tmp_path: Path) -> None:
+def test_names_do_not_copy_the_scores(tmp_path: Path) -> None:
     predictions = read_predictions(save(tmp_path / "p.npy", SCORES), CLASSES, names=IMAGES)
     assert isinstance(predictions.scores, np.memmap)
-    assert (predictions.images, predictions.detected) == (IMAGES, "npy 2x3: scores, float32, names from a file")
+    assert (predictions.images, predictions.detected) == (IMAGES, "npy 2x3, float32 scores, image names from a file")
 
 
 @pytest.mark.parametrize(
@@ -99,15 +99,11 @@ def test_a_name_for_each_row_does_not_copy_the_scores(tmp_path: Path) -> None:
         (np.array([[1, 2], [1, 1]]), "duplicate-class at p.npy, row 1"),
     ],
 )
-def test_an_array_that_is_neither_ids_nor_scores_is_refused(
-    refused: Refused, tmp_path: Path, array: Any, expected: str
-) -> None:
+def test_array_without_ids_or_scores_raises(refused: Refused, tmp_path: Path, array: Any, expected: str) -> None:
     assert refused(read_predictions, save(tmp_path / "p.npy", array), CLASSES) == expected
 
 
-def test_pickles_are_refused_and_their_code_does_not_run(
-    refused: Refused, file: File, tmp_path: Path, trap: object
-) -> None:
+def test_pickles_raise_without_running_code(refused: Refused, file: File, tmp_path: Path, trap: object) -> None:
     objects = np.array([trap, trap], object)
     assert refused(read_predictions, save(tmp_path / "p.npy", objects)) == "pickle at p.npy, the file"
     assert refused(read_predictions, file("q.npy", pickle.dumps(trap))) == "pickle at q.npy, the file"
@@ -116,8 +112,7 @@ def test_pickles_are_refused_and_their_code_does_not_run(
 
 
 @pytest.mark.parametrize(("suffix", "fix"), [(".pkl", "\n  fix:     save it as .npz"), (".xyz", ""), (".pt2", "")])
-def test_a_file_of_no_known_kind_is_refused(refused_text: Refused, tmp_path: Path, suffix: str, fix: str) -> None:
-    """No reader is the default."""
+def test_unknown_suffix_raises(refused_text: Refused, tmp_path: Path, suffix: str, fix: str) -> None:
     assert refused_text(read_predictions, tmp_path / f"p{suffix}") == (
         f"wrong kind of file for predictions\n  where:   DIR/p{suffix}\n"
         f"  allowed: {', '.join(READERS)}\n"
@@ -126,7 +121,7 @@ def test_a_file_of_no_known_kind_is_refused(refused_text: Refused, tmp_path: Pat
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz", ".csv", ".json", ".parquet"])
-def test_a_file_that_is_missing_or_empty_is_refused(refused: Refused, file: File, tmp_path: Path, suffix: str) -> None:
+def test_missing_or_empty_file_raises(refused: Refused, file: File, tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"p{suffix}"
     assert refused(read_predictions, path) == f"file-not-found at p{suffix}"
     assert refused(read_predictions, file(path.name, "")) == f"empty-file at p{suffix}"
@@ -137,16 +132,16 @@ def test_a_file_that_is_missing_or_empty_is_refused(refused: Refused, file: File
 
 @pytest.mark.parametrize("key", ["names", "filenames", "paths"])
 @pytest.mark.parametrize("names", [np.array(IMAGES), np.array(IMAGES).astype("S"), np.array(IMAGES).astype(">U20")])
-def test_an_archive_may_name_its_images(tmp_path: Path, key: str, names: npt.NDArray[Any]) -> None:
+def test_archive_may_have_image_names(tmp_path: Path, key: str, names: npt.NDArray[Any]) -> None:
     predictions = read_predictions(save_npz(tmp_path / "p.npz", logits=SCORES, **{key: names}), CLASSES)
     assert predictions.images == IMAGES
-    assert predictions.detected == "npz, array logits 2x3: scores, float32"
+    assert predictions.detected == "npz array 'logits' 2x3, float32 scores"
     assert top1(predictions) == [1, 0]
 
 
-def test_an_archive_may_have_ids_and_number_its_images(tmp_path: Path) -> None:
+def test_archive_may_have_ids_and_numbers_as_image_names(tmp_path: Path) -> None:
     predictions = read_predictions(save_npz(tmp_path / "p.npz", top5=np.array([[1, 2]])), CLASSES)
-    assert (predictions.images, predictions.detected) == (None, "npz, array top5 1x2: ids, top 2")
+    assert (predictions.images, predictions.detected) == (None, "npz array 'top5' 1x2, top-2 ids")
     assert read_predictions(save_npz(tmp_path / "q.npz", ids=[1, 2], names=[7, 12])).images == ("7", "12")
 
 
@@ -157,7 +152,7 @@ def test_an_archive_may_have_ids_and_number_its_images(tmp_path: Path) -> None:
         ({"names": np.array(IMAGES)}, "ambiguous-array at p.npz"),
         ({"a": SCORES, "names": np.array(IMAGES), "paths": np.array(IMAGES)}, "ambiguous-array at p.npz"),
         ({"a": SCORES, "names": np.array(["a"])}, "wrong-length at p.npz"),
-        ({"a": np.array([0, 1, -7]), "names": np.array(["a"])}, "out-of-range at p.npz, row 2"),  # beyond the names
+        ({"a": np.array([0, 1, -7]), "names": np.array(["a"])}, "out-of-range at p.npz, row 2"),  # row 2 has no name
         ({"a": SCORES, "names": np.array(["a", "a"])}, "duplicate-image at p.npz, the predictions"),
         ({"a": SCORES, "names": np.array(["a", ""])}, "missing-value at p.npz, the predictions, row 1"),
         *[
@@ -166,22 +161,22 @@ def test_an_archive_may_have_ids_and_number_its_images(tmp_path: Path) -> None:
         ],
     ],
 )
-def test_an_archive_that_is_not_clear_is_refused(refused: Refused, tmp_path: Path, arrays: Any, expected: str) -> None:
+def test_ambiguous_or_invalid_archive_raises(refused: Refused, tmp_path: Path, arrays: Any, expected: str) -> None:
     assert refused(read_predictions, save_npz(tmp_path / "p.npz", **arrays), CLASSES) == expected
 
 
 def test_messages_about_arrays_are_as_written(refused_text: Refused, tmp_path: Path) -> None:
     path = tmp_path / "p.npz"
-    for held, message in (
+    for content, message in (
         (
             {"a": SCORES, "b": SCORES},
             "several arrays could be the predictions\n  where:   DIR/p.npz\n  allowed: one array of ids or scores, and "
-            "one of names, filenames, paths\n  found:   a, b\n  fix:     save one array of predictions a file",
+            "one of names, filenames, paths\n  found:   a, b\n  fix:     save one array of predictions per file",
         ),
         (
             {"a": np.zeros((2, 4))},
             "wrong number of outputs\n  where:   DIR/p.npz\n  allowed: 3 columns\n  found:   4 columns\n"
-            f"  fix:     if the first output is a background class, save scores[:, 1:]; else {NAME_OUTPUTS}",
+            f"  fix:     if the first output is a background class, save scores[:, 1:]; otherwise {NAME_OUTPUTS}",
         ),
         (
             {"a": np.zeros(3)},
@@ -195,38 +190,38 @@ def test_messages_about_arrays_are_as_written(refused_text: Refused, tmp_path: P
             "  found:   float64 (2,)\n  fix:     save names.astype(str)",
         ),
     ):
-        assert refused_text(read_predictions, save_npz(path, **held), CLASSES) == message
+        assert refused_text(read_predictions, save_npz(path, **content), CLASSES) == message
 
 
-# --- names and outputs from beside the file -------------------------------------------------------------------------
+# --- names and outputs as options -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("names", "expected"), [(["a"], "wrong-length at p.npy"), (["a", "a"], "duplicate-image at p.npy, the predictions")]
 )
-def test_names_that_do_not_fit_are_refused(refused: Refused, tmp_path: Path, names: list[str], expected: str) -> None:
+def test_invalid_names_raise(refused: Refused, tmp_path: Path, names: list[str], expected: str) -> None:
     assert refused(read_predictions, save(tmp_path / "p.npy", SCORES), CLASSES, names=names) == expected
     path = save_npz(tmp_path / "p.npz", scores=SCORES, names=np.array(IMAGES))
     assert refused(read_predictions, path, CLASSES, names=["a", "b"]) == "unused-option at p.npz"
 
 
 @pytest.mark.parametrize(
-    ("outputs", "columns", "left_out"),
+    ("outputs", "columns", "ignored"),
     [
         (["n03", "n01", "n02"], [2, 0, 1], ""),
         (["hound", "0", "n03"], [1, 0, 2], ""),
-        (["background", "n01", "Dog"], [-1, 0, 1], "; 1 output left out (no such class): background"),
-        (["n01", "wolf", "cat"], [0, -1, -1], "; 2 outputs left out (no such class): wolf, cat"),
+        (["background", "n01", "Dog"], [-1, 0, 1], "; 1 output ignored (unknown class): background"),
+        (["n01", "wolf", "cat"], [0, -1, -1], "; 2 outputs ignored (unknown class): wolf, cat"),
     ],
 )
-def test_a_list_of_outputs_says_which_class_each_is(
-    tmp_path: Path, outputs: list[str], columns: list[int], left_out: str
+def test_list_of_outputs_sets_the_class_of_each_output(
+    tmp_path: Path, outputs: list[str], columns: list[int], ignored: str
 ) -> None:
     predictions = read_predictions(save(tmp_path / "p.npy", SCORES), CLASSES, outputs=outputs)
     assert predictions.columns.tolist() == columns
-    assert predictions.detected == f"npy 2x3: scores, float32{left_out}"
+    assert predictions.detected == f"npy 2x3, float32 scores{ignored}"
     assert isinstance(predictions.scores, np.memmap)
-    with warnings.catch_warnings(action="ignore"):  # of predictions that are no class
+    with warnings.catch_warnings(action="ignore"):  # about predictions that are not classes
         ids = read_predictions(save(tmp_path / "q.npy", np.array([0, 2])), CLASSES, outputs=outputs)
     assert ids.class_ids[:, 0].tolist() == [columns[0], columns[2]]
 
@@ -241,7 +236,7 @@ def test_a_list_of_outputs_says_which_class_each_is(
         (np.array([0, 3]), ["n01", "n02", "n03"], "out-of-range at p.npy, row 1"),
     ],
 )
-def test_a_list_of_outputs_that_does_not_fit_is_refused(
+def test_invalid_list_of_outputs_raises(
     refused: Refused, tmp_path: Path, array: Any, outputs: list[str], expected: str
 ) -> None:
     assert refused(read_predictions, save(tmp_path / "p.npy", array), CLASSES, outputs=outputs) == expected
@@ -268,24 +263,24 @@ def safetensors(torch: ModuleType, needs: Needs) -> Any:
 
 @pytest.mark.parametrize("suffix", ["pt", "pth"])
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
-def test_a_tensor_of_scores_is_read(torch: ModuleType, tmp_path: Path, suffix: str, dtype: str) -> None:
+def test_tensor_of_scores_is_read(torch: ModuleType, tmp_path: Path, suffix: str, dtype: str) -> None:
     torch.save(torch.tensor(SCORES, requires_grad=True).to(getattr(torch, dtype)), tmp_path / f"p.{suffix}")
     predictions = read_predictions(tmp_path / f"p.{suffix}", CLASSES)
     assert (predictions.detected, predictions.dtype, top1(predictions)) == (
-        f"{suffix} 2x3: scores, {dtype}",
+        f"{suffix} 2x3, {dtype} scores",
         dtype,
         [1, 0],
     )
 
 
 @pytest.mark.parametrize("key", ["names", "filenames", "paths"])
-def test_a_dictionary_of_a_tensor_and_names_is_read(torch: ModuleType, tmp_path: Path, key: str) -> None:
+def test_dict_of_tensor_and_names_is_read(torch: ModuleType, tmp_path: Path, key: str) -> None:
     torch.save({"logits": torch.tensor(SCORES).T.contiguous().T, key: list(IMAGES)}, tmp_path / "p.pt")
     predictions = read_predictions(tmp_path / "p.pt", CLASSES)
     assert (predictions.images, top1(predictions)) == (IMAGES, [1, 0])
     torch.save({"ids": torch.tensor([[1, 0], [2, 1]]), key: torch.tensor([7, 12])}, tmp_path / "q.pt")
     predictions = read_predictions(tmp_path / "q.pt", CLASSES)
-    assert (predictions.images, predictions.detected) == (("7", "12"), "pt 2x2: ids, top 2")
+    assert (predictions.images, predictions.detected) == (("7", "12"), "pt 2x2, top-2 ids")
     assert predictions.class_ids.tolist() == [[1, 0], [2, 1]]
 
 
@@ -294,23 +289,23 @@ def test_safetensors_of_scores_are_read(safetensors: ModuleType, torch: ModuleTy
     tensor = torch.tensor(SCORES).to(getattr(torch, dtype))
     safetensors.save_file({"logits": tensor}, tmp_path / "p.safetensors")
     predictions = read_predictions(tmp_path / "p.safetensors", CLASSES)
-    assert (predictions.detected, top1(predictions)) == (f"safetensors 2x3: scores, {dtype}", [1, 0])
+    assert (predictions.detected, top1(predictions)) == (f"safetensors 2x3, {dtype} scores", [1, 0])
 
 
-def test_a_tensor_without_values_is_refused(
+def test_tensor_without_values_raises(
     torch: ModuleType, refused: Refused, refused_text: Refused, tmp_path: Path
 ) -> None:
     torch.save(torch.empty(2, 3, device="meta"), tmp_path / "p.pt")
     assert refused_text(read_predictions, tmp_path / "p.pt") == (
-        "this kind of tensor cannot be read\n  where:   DIR/p.pt\n"
+        "tensor of this type cannot be read\n  where:   DIR/p.pt\n"
         "  allowed: a dense tensor of float16, bfloat16, float32 or float64 scores, or of integer ids\n"
         "  found:   torch.float32\n  fix:     torch.save(scores.float().cpu(), path)"
     )
-    torch.save(torch.zeros(1).expand(10**6, 10**4), tmp_path / "p.pt")  # one value, which is repeated
+    torch.save(torch.zeros(1).expand(10**6, 10**4), tmp_path / "p.pt")  # one stored value
     assert refused(read_predictions, tmp_path / "p.pt") == "too-large at p.pt"
 
 
-def test_bfloat16_scores_are_their_numbers_to_the_last_bit(torch: ModuleType, tmp_path: Path) -> None:
+def test_bfloat16_scores_are_exact(torch: ModuleType, tmp_path: Path) -> None:
     tensor = torch.randn(50, 7, generator=torch.Generator().manual_seed(0)).to(torch.bfloat16)
     torch.save(tensor, tmp_path / "p.pt")
     ids, values = read_predictions(tmp_path / "p.pt").best(7)
@@ -319,18 +314,18 @@ def test_bfloat16_scores_are_their_numbers_to_the_last_bit(torch: ModuleType, tm
     assert values.tolist() == expected.tolist()
 
 
-def test_a_malicious_tensor_file_is_refused_and_its_code_does_not_run(
+def test_malicious_tensor_file_raises_without_running_code(
     refused_text: Refused, torch: ModuleType, tmp_path: Path, trap: object
 ) -> None:
     torch.save({"scores": torch.zeros(2, 3), "names": trap}, tmp_path / "p.pt")
-    assert refused_text(read_predictions, tmp_path / "p.pt") == (  # without torch's advice to load it all the same
+    assert refused_text(read_predictions, tmp_path / "p.pt") == (  # without torch's unsafe advice
         "file cannot be loaded as plain tensors\n  where:   DIR/p.pt\n"
         "  allowed: a tensor, or a dict with one tensor and a list of names; other Python objects are never loaded\n"
         "  found:   other Python objects\n  fix:     torch.save(scores.cpu(), path)"
     )
 
 
-def test_a_broken_tensor_file_is_refused(refused: Refused, torch: ModuleType, file: File, tmp_path: Path) -> None:
+def test_damaged_tensor_file_raises(refused: Refused, torch: ModuleType, file: File, tmp_path: Path) -> None:
     torch.save(torch.tensor(SCORES), tmp_path / "p.pt")
     content = bytearray((tmp_path / "p.pt").read_bytes())
     content[content.rindex(b"PK\x01\x02")] = 0
@@ -338,7 +333,7 @@ def test_a_broken_tensor_file_is_refused(refused: Refused, torch: ModuleType, fi
         assert refused(read_predictions, file("p.pt", broken)) == "unreadable-file at p.pt"
 
 
-def test_a_tensor_file_that_declares_too_much_is_refused(
+def test_too_large_tensor_file_raises(
     refused: Refused, torch: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch.save(torch.zeros(100, 100), tmp_path / "p.pt")
@@ -349,9 +344,7 @@ def test_a_tensor_file_that_declares_too_much_is_refused(
     assert refused(read_predictions, tmp_path / "p.pt") == "too-large at p.pt"
 
 
-def test_tensors_that_are_not_clear_or_unknown_to_numpy_are_refused(
-    refused: Refused, torch: ModuleType, tmp_path: Path
-) -> None:
+def test_ambiguous_or_unsupported_tensors_raise(refused: Refused, torch: ModuleType, tmp_path: Path) -> None:
     tensor, names = torch.tensor(SCORES), list(IMAGES)
     unclear: tuple[Any, ...] = (
         {"a": tensor, "b": tensor},
@@ -369,7 +362,7 @@ def test_tensors_that_are_not_clear_or_unknown_to_numpy_are_refused(
             assert refused(read_predictions, tmp_path / "p.pt") == f"{expected} at p.pt"
 
 
-def test_a_truncated_safetensors_file_is_refused(
+def test_truncated_safetensors_file_raises(
     refused: Refused, safetensors: ModuleType, torch: ModuleType, tmp_path: Path
 ) -> None:
     path = tmp_path / "p.safetensors"
@@ -382,7 +375,7 @@ def test_a_truncated_safetensors_file_is_refused(
     ("name", "missing", "package"),
     [("p.pt", "torch", "torch"), ("p.pth", "torch", "torch"), ("p.safetensors", "safetensors.torch", "safetensors")],
 )
-def test_a_package_that_is_missing_is_said(
+def test_missing_package_is_named(
     refused_text: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, missing: str, package: str
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
@@ -401,7 +394,7 @@ floats = arrays.arrays(
 
 
 @given(st.lists(names, min_size=3, max_size=3, unique=True), floats)
-def test_scores_and_names_come_back_from_npy_and_its_text(scratch: Path, names: list[Any], scores: Any) -> None:
+def test_npy_scores_and_names_survive_round_trip(scratch: Path, names: list[Any], scores: Any) -> None:
     path = scratch / "p.npy"
     write_predictions(path, Predictions.from_scores(scores, names), force=True)
     predictions = read_predictions(path, names=read_lines(path.with_suffix(".txt")))
@@ -411,21 +404,19 @@ def test_scores_and_names_come_back_from_npy_and_its_text(scratch: Path, names: 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
 @given(st.lists(names, min_size=3, max_size=3, unique=True), floats.filter(lambda scores: np.isfinite(scores).all()))
-def test_the_best_classes_and_their_scores_come_back_from_a_table(
-    scratch: Path, suffix: str, names: list[Any], scores: Any
-) -> None:
+def test_best_classes_survive_round_trip_in_a_table(scratch: Path, suffix: str, names: list[Any], scores: Any) -> None:
     path, predictions = scratch / f"p{suffix}", Predictions.from_scores(scores, names)
     write_predictions(path, predictions, top_k=5, force=True)
     result = read_predictions(path, Classes(7))
     depth = min(5, scores.shape[1])
-    column = "prediction_1" if depth == 1 else f"prediction_1 to prediction_{depth}"
-    assert result.detected == f"{suffix[1:]}: images named by column image; ids, top {depth}, column {column}"
+    columns = "'prediction_1'" if depth == 1 else f"'prediction_1' to 'prediction_{depth}'"
+    assert result.detected == f"{suffix[1:]}, image names from 'image', top-{depth} ids from {columns}"
     assert result.images == tuple(names)
     assert np.array_equal(result.class_ids, predictions.best(depth)[0])
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
-def test_the_scores_of_a_table_are_those_of_its_classes(tmp_path: Path, suffix: str) -> None:
+def test_table_has_the_scores_of_its_classes(tmp_path: Path, suffix: str) -> None:
     import polars as pl
 
     path = tmp_path / f"p{suffix}"
@@ -449,8 +440,8 @@ def test_the_scores_of_a_table_are_those_of_its_classes(tmp_path: Path, suffix: 
         Classes(3, names=("true", "1", "False")),
     ],
 )
-def test_names_stay_names_in_a_table(tmp_path: Path, suffix: str, classes: Classes) -> None:
-    """Also where all of a column looks like numbers, and where a class is called as what is no class."""
+def test_number_like_class_names_survive_in_a_table(tmp_path: Path, suffix: str, classes: Classes) -> None:
+    """Even if a whole column looks like numbers, or a class is named like the dash for an unknown class."""
     unknown = UnknownClasses(2, ("jar",))
     predictions = Predictions.from_ids([[0, 1], [2, -1]], IMAGES, unknown_classes=unknown, classes=classes)
     path = tmp_path / f"p{suffix}"
@@ -463,7 +454,7 @@ def test_names_stay_names_in_a_table(tmp_path: Path, suffix: str, classes: Class
         assert read_predictions(path, classes).class_ids.tolist() == [[class_id]]
 
 
-def test_ids_come_back_from_npy_unless_they_are_those_of_names_alone(refused: Refused, tmp_path: Path) -> None:
+def test_npy_ids_survive_round_trip_unless_classes_have_only_names(refused: Refused, tmp_path: Path) -> None:
     named = Predictions.from_ids([0, 1], classes=Classes.from_texts(["cat", "dog"]))
     assert refused(write_predictions, tmp_path / "p.npy", named) == "ids-of-names at p.npy"
     write_predictions(tmp_path / "p.npy", Predictions.from_ids([[1, 0], [2, 1]]))
@@ -471,7 +462,7 @@ def test_ids_come_back_from_npy_unless_they_are_those_of_names_alone(refused: Re
     assert not (tmp_path / "p.txt").exists()
 
 
-def test_bfloat16_is_written_as_the_float32_that_numpy_knows(tmp_path: Path) -> None:
+def test_bfloat16_is_written_as_float32(tmp_path: Path) -> None:
     bits = (SCORES.view(np.int32) >> 16).astype(np.int16)
     write_predictions(tmp_path / "p.npy", Predictions.from_bfloat16(bits))
     predictions = read_predictions(tmp_path / "p.npy", CLASSES)
@@ -479,7 +470,7 @@ def test_bfloat16_is_written_as_the_float32_that_numpy_knows(tmp_path: Path) -> 
     assert np.array_equal(predictions.scores.view(np.int32) >> 16, bits)
 
 
-def test_outputs_that_are_not_classes_are_not_written_as_if_they_were(refused_text: Refused, tmp_path: Path) -> None:
+def test_npy_cannot_store_a_list_of_outputs(refused_text: Refused, tmp_path: Path) -> None:
     mapped = Predictions.from_scores(SCORES, IMAGES, columns=np.array([2, -1, 0]))
     assert refused_text(write_predictions, tmp_path / "p.npy", mapped) == (
         "npy files cannot say which output is which class\n  where:   DIR/p.npy\n"
@@ -489,7 +480,7 @@ def test_outputs_that_are_not_classes_are_not_written_as_if_they_were(refused_te
     assert read_predictions(tmp_path / "p.csv", CLASSES).class_ids.tolist() == [[0, 2], [2, 0]]
 
 
-def test_a_name_with_a_line_break_needs_a_table(refused_text: Refused, tmp_path: Path) -> None:
+def test_name_with_line_break_needs_a_table(refused_text: Refused, tmp_path: Path) -> None:
     predictions = Predictions.from_ids([1, 2], ["a", "b\nc"])
     assert refused_text(write_predictions, tmp_path / "p.npy", predictions) == (
         "image name contains a line break\n  where:   DIR/p.npy, row 1\n  found:   'b\\nc'\n"
@@ -500,19 +491,17 @@ def test_a_name_with_a_line_break_needs_a_table(refused_text: Refused, tmp_path:
     assert read_predictions(tmp_path / "p.csv").images == ("a", "b\nc")
 
 
-@pytest.mark.parametrize("there", ["p.npy", "p.txt"])
-def test_neither_the_array_nor_its_names_overwrite_unless_forced(
-    refused: Refused, file: File, tmp_path: Path, there: str
-) -> None:
-    file(there, "old")
+@pytest.mark.parametrize("existing", ["p.npy", "p.txt"])
+def test_existing_npy_or_names_need_force(refused: Refused, file: File, tmp_path: Path, existing: str) -> None:
+    file(existing, "old")
     predictions = Predictions.from_ids([1, 2], IMAGES)
-    assert refused(write_predictions, tmp_path / "p.npy", predictions) == f"output-exists at {there}"
-    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {there: "old"}
+    assert refused(write_predictions, tmp_path / "p.npy", predictions) == f"output-exists at {existing}"
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {existing: "old"}
     write_predictions(tmp_path / "p.npy", predictions, force=True)
     assert len(read_predictions(tmp_path / "p.npy", names=read_lines(tmp_path / "p.txt"))) == 2
 
 
-def test_a_failed_write_keeps_both_old_files(
+def test_failed_write_keeps_both_old_files(
     refused: Refused, file: File, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*args: Any, **options: Any) -> Any:
@@ -529,18 +518,17 @@ def test_a_failed_write_keeps_both_old_files(
 @pytest.mark.parametrize(
     ("lines", "images", "detected"),
     [
-        (["b.png", "a.png"], ("b.png", "a.png"), ", names from a.txt"),
-        (["cat"], None, "; a.txt beside it has 1 line and does not name its rows"),
-        (["dog", "cat"], None, "; a.txt beside it lists the outputs and does not name its rows"),
+        (["b.png", "a.png"], ("b.png", "a.png"), ", image names from a.txt"),
+        (["cat"], None, "; a.txt not used for image names: it has 1 line"),
+        (["dog", "cat"], None, "; a.txt not used for image names: it lists the outputs"),
     ],
 )
-def test_lines_beside_an_npy_file_name_its_rows_unless_they_are_something_else(
+def test_text_file_next_to_npy_has_its_image_names(
     tmp_path: Path, lines: list[str], images: tuple[str, ...] | None, detected: str
 ) -> None:
-    """As predict writes them; the order of the rows is then no matter."""
     np.save(tmp_path / "a.npy", np.eye(2, dtype=np.float32))
     (tmp_path / "a.txt").write_text("\n".join(lines) + "\n")
     options: Any = {"classes": Classes(2, names=("cat", "dog")), "outputs": ["dog", "cat"]}
     predictions = read_predictions(tmp_path / "a.npy", **options)
-    assert (predictions.images, predictions.detected) == (images, f"npy 2x2: scores, float32{detected}")
+    assert (predictions.images, predictions.detected) == (images, f"npy 2x2, float32 scores{detected}")
     assert read_predictions(tmp_path / "a.npy", names=["x", "y"], **options).images == ("x", "y")

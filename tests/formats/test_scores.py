@@ -1,4 +1,4 @@
-"""Scores as files: equal to the last bit on a round trip."""
+"""Score files: exact round trips, and errors."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -17,14 +17,14 @@ from tests.helpers import File, RealFile, Refused, save_npz, scores_of
 
 SUFFIXES = (".npz", ".csv", ".tsv", ".jsonl", ".parquet")
 INFO = np.array([["a.png", "7"], ["b.png", "3"]])
-odd = st.sampled_from(["00012.png", "a b, c.png", 'say "hi".png', "12", "é/日本.png"])
-names = odd | st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=10)
+odd_names = st.sampled_from(["00012.png", "a b, c.png", 'say "hi".png', "12", "é/日本.png"])
+names = odd_names | st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=10)
 questions = st.dictionaries(st.tuples(names, st.integers(0, 2**31 - 1)), st.floats(0, 1), min_size=1, max_size=8)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @given(questions)
-def test_scores_come_back_as_they_were(scratch: Path, suffix: Any, table: Any) -> None:
+def test_scores_survive_round_trip(scratch: Path, suffix: Any, table: Any) -> None:
     path, scores = scratch / f"scores{suffix}", scores_of(table)
     write_scores(path, scores, force=True)
     result = read_score_file(path)
@@ -36,9 +36,9 @@ def test_scores_come_back_as_they_were(scratch: Path, suffix: Any, table: Any) -
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @given(questions, st.data())
-def test_what_scores_know_of_themselves_comes_back(scratch: Path, suffix: Any, table: Any, data: Any) -> None:
+def test_exclusive_and_golden_survive_round_trip(scratch: Path, suffix: Any, table: Any, data: Any) -> None:
     golden = data.draw(st.none() | st.lists(st.booleans(), min_size=len(table), max_size=len(table)).map(np.array))
-    shared = {key: value / len(table) for key, value in table.items()}  # of an image they add up to 1 at most
+    shared = {key: value / len(table) for key, value in table.items()}  # at most 1 per image
     scores = replace(scores_of(shared), exclusive=data.draw(st.booleans()), golden=golden)
     write_scores(scratch / f"scores{suffix}", scores, force=True)
     result = read_score_file(scratch / f"scores{suffix}")
@@ -46,7 +46,7 @@ def test_what_scores_know_of_themselves_comes_back(scratch: Path, suffix: Any, t
     assert (result.golden is None) if golden is None else np.array_equal(result.golden, golden)
 
 
-def test_the_columns_of_probabilities_and_golden_answers_are_called_so(tmp_path: Path) -> None:
+def test_probability_and_golden_are_column_names(tmp_path: Path) -> None:
     scores = replace(scores_of({("a.png", 7): 0.75, ("b.png", 3): 1.0}), exclusive=True, golden=np.array([True, False]))
     write_scores(tmp_path / "a.csv", scores)
     assert (tmp_path / "a.csv").read_text() == "image,class,probability,golden\na.png,7,0.75,1\nb.png,3,1.0,0\n"
@@ -56,7 +56,7 @@ def test_the_columns_of_probabilities_and_golden_answers_are_called_so(tmp_path:
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".csv"])
-def test_the_real_scores_come_back(real_file: RealFile, real_scores: Scores, tmp_path: Path, suffix: Any) -> None:
+def test_real_scores_survive_round_trip(real_file: RealFile, real_scores: Scores, tmp_path: Path, suffix: Any) -> None:
     write_scores(tmp_path / f"scores{suffix}", real_scores)
     scores = read_score_file(tmp_path / f"scores{suffix}")
     assert len(scores) == 184_962
@@ -66,9 +66,7 @@ def test_the_real_scores_come_back(real_file: RealFile, real_scores: Scores, tmp
     assert np.array_equal(scores.values, real_scores.values)
 
 
-def test_the_arrays_of_the_real_file_are_written_as_they_were(
-    real_file: RealFile, real_scores: Scores, tmp_path: Path
-) -> None:
+def test_written_arrays_equal_the_published_arrays(real_file: RealFile, real_scores: Scores, tmp_path: Path) -> None:
     write_scores(tmp_path / "scores.npz", real_scores)
     with np.load(real_file("scores.npz")) as old, np.load(tmp_path / "scores.npz") as new:
         assert (set(new), new["method"]) == ({"tensor", "info", "method"}, "imagenet-real")
@@ -77,7 +75,7 @@ def test_the_arrays_of_the_real_file_are_written_as_they_were(
             assert np.array_equal(new[name], old[name])
 
 
-def test_no_scores_come_back_from_an_archive(tmp_path: Path) -> None:
+def test_empty_scores_survive_round_trip(tmp_path: Path) -> None:
     write_scores(tmp_path / "none.npz", scores_of({}))
     assert len(read_score_file(tmp_path / "none.npz")) == 0
 
@@ -85,13 +83,13 @@ def test_no_scores_come_back_from_an_archive(tmp_path: Path) -> None:
 @pytest.mark.parametrize("key", ["tensor", "scores"])
 @pytest.mark.parametrize("dtype", ["f2", "f4", ">f8"])
 @pytest.mark.parametrize("info", [INFO, INFO.astype(">U5"), INFO.astype("U40"), np.asfortranarray(INFO)])
-def test_every_layout_of_an_archive_is_read(tmp_path: Path, key: str, dtype: str, info: Any) -> None:
+def test_every_archive_layout_is_read(tmp_path: Path, key: str, dtype: str, info: Any) -> None:
     scores = read_score_file(save_npz(tmp_path / "a.npz", **{key: np.array([0.5, 0.25], dtype), "info": info}))
     assert [scores.questions.at(row) for row in range(2)] == ["image a.png, class 7", "image b.png, class 3"]
     assert scores.values.tolist() == [0.5, 0.25]
 
 
-def test_a_number_is_an_id_however_it_is_written_and_names_stay_text(file: File, tmp_path: Path) -> None:
+def test_numbers_are_ids_and_image_names_stay_text(file: File, tmp_path: Path) -> None:
     info = np.array([["a", "7"], ["b", "+3"], ["c", " 4.0"]])
     scores = read_score_file(save_npz(tmp_path / "a.npz", tensor=np.array([0.1, 0.2, 0.3]), info=info))
     assert scores.questions.class_ids.tolist() == [7, 3, 4]
@@ -112,11 +110,11 @@ def test_a_number_is_an_id_however_it_is_written_and_names_stay_text(file: File,
         ("image,class,score,golden\na,1,0.9,1\nb,1,0.9,\n", "missing-value at a.csv, line 3, column golden"),
     ],
 )
-def test_a_table_without_scores_is_refused(refused: Refused, file: File, content: str, expected: str) -> None:
+def test_table_without_scores_raises(refused: Refused, file: File, content: str, expected: str) -> None:
     assert refused(read_score_file, file("a.csv", content)) == expected
 
 
-def named(*ids: Any) -> npt.NDArray[Any]:
+def info_of(*ids: Any) -> npt.NDArray[Any]:
     return np.array([[f"{row}.png", class_id] for row, class_id in enumerate(ids)])
 
 
@@ -130,13 +128,13 @@ def named(*ids: Any) -> npt.NDArray[Any]:
         ({"tensor": np.zeros(2, int), "info": INFO}, "wrong-type at a.npz, array tensor"),
         ({"tensor": np.zeros(2), "info": INFO.astype("S")}, "wrong-type at a.npz, array info"),
         ({"tensor": np.zeros(2), "info": INFO.ravel()}, "wrong-shape at a.npz, array info"),
-        ({"tensor": np.zeros(2), "info": named("7", "cat")}, "ids-and-names at a.npz"),
-        ({"tensor": np.zeros(2), "info": named("7", "")}, "missing-value at a.npz"),
-        ({"tensor": np.zeros(2), "info": named("7", "-1")}, "out-of-range at a.npz"),
-        ({"tensor": np.zeros(2), "info": named("7", "1.5")}, "out-of-range at a.npz"),
-        ({"tensor": np.zeros(2), "info": named("7", "2147483648")}, "out-of-range at a.npz, array info, row 1"),
-        ({"tensor": np.zeros(2), "info": named("7", "4294967303")}, "out-of-range at a.npz, array info, row 1"),
-        ({"tensor": np.zeros(2), "info": named("7", "70000000000000000000007")}, "out-of-range at a.npz"),
+        ({"tensor": np.zeros(2), "info": info_of("7", "cat")}, "ids-and-names at a.npz"),
+        ({"tensor": np.zeros(2), "info": info_of("7", "")}, "missing-value at a.npz"),
+        ({"tensor": np.zeros(2), "info": info_of("7", "-1")}, "out-of-range at a.npz"),
+        ({"tensor": np.zeros(2), "info": info_of("7", "1.5")}, "out-of-range at a.npz"),
+        ({"tensor": np.zeros(2), "info": info_of("7", "2147483648")}, "out-of-range at a.npz, array info, row 1"),
+        ({"tensor": np.zeros(2), "info": info_of("7", "4294967303")}, "out-of-range at a.npz, array info, row 1"),
+        ({"tensor": np.zeros(2), "info": info_of("7", "70000000000000000000007")}, "out-of-range at a.npz"),
         ({"tensor": np.array([0.5, np.nan]), "info": INFO}, "out-of-range at a.npz, image b.png, class 3"),
         (
             {"tensor": np.zeros(2), "info": np.array([["a", "1"], ["a", "1"]])},
@@ -145,16 +143,14 @@ def named(*ids: Any) -> npt.NDArray[Any]:
         ({"tensor": np.zeros(2), "info": INFO.astype(object)}, "pickle at a.npz, array info"),
     ],
 )
-def test_an_archive_without_scores_is_refused(
-    refused: Refused, tmp_path: Path, arrays: dict[str, Any], expected: Any
-) -> None:
+def test_archive_without_scores_raises(refused: Refused, tmp_path: Path, arrays: dict[str, Any], expected: Any) -> None:
     assert refused(read_score_file, save_npz(tmp_path / "a.npz", **arrays)) == expected
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".csv", ".tsv", ".jsonl", ".parquet"])
-def test_names_of_classes_come_back(tmp_path: Path, suffix: str) -> None:
-    """By name, whether the file's names make the list of classes or a list gives their ids."""
-    file, again, listed = (tmp_path / f"{name}{suffix}" for name in ("scores", "again", "listed"))
+def test_class_names_survive_round_trip(tmp_path: Path, suffix: str) -> None:
+    """With a class list, or with the names of the file as class list."""
+    file, again, with_list = (tmp_path / f"{name}{suffix}" for name in ("scores", "again", "listed"))
     questions = Questions.from_columns(
         ["b.png", "a.png", "a.png"], np.array([1, 0, 1]), Classes.from_texts(["dog", "cat"])
     )
@@ -172,13 +168,13 @@ def test_names_of_classes_come_back(tmp_path: Path, suffix: str) -> None:
     classes = Classes(3, names=("dog", "bird", "cat"))
     result = read_score_file(file, classes=classes)
     assert (result.questions.class_ids.tolist(), result.questions.classes) == ([0, 2, 0], classes)
-    write_scores(listed, result)
-    assert listed.read_bytes() == file.read_bytes()
+    write_scores(with_list, result)
+    assert with_list.read_bytes() == file.read_bytes()
 
 
 @pytest.mark.parametrize("method", ["unknown", "em", "calibrated, original=true, pooling=2.0"])
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_method_is_kept_where_a_file_has_a_place_for_it(tmp_path: Path, suffix: str, method: str) -> None:
+def test_method_is_stored_in_npz_and_parquet(tmp_path: Path, suffix: str, method: str) -> None:
     write_scores(tmp_path / f"scores{suffix}", replace(scores_of({("a.png", 1): 0.5}), method=method))
     expected = method if suffix in (".npz", ".parquet") else "unknown"
     assert read_score_file(tmp_path / f"scores{suffix}").method == expected
@@ -186,7 +182,7 @@ def test_method_is_kept_where_a_file_has_a_place_for_it(tmp_path: Path, suffix: 
     assert read_scores(tmp_path / f"scores{suffix}").method == ("mean" if expected == "unknown" else method)
 
 
-def test_published_scores_are_known_by_their_bytes(real_file: RealFile, tmp_path: Path) -> None:
+def test_published_scores_are_recognized_by_content(real_file: RealFile, tmp_path: Path) -> None:
     copy = tmp_path / "mine.npz"
     copy.write_bytes(real_file("scores.npz").read_bytes())
     assert read_score_file(copy).method == "unknown"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.formats.tables import TABLE_SUFFIXES, column, integers, numbers, read_table, write_table
+from reassess.formats.tables import TABLE_SUFFIXES, find_column, integers, numbers, read_table, write_table
 from tests.helpers import File, Refused, fault_of
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=10)
@@ -17,7 +17,7 @@ rows = st.lists(st.tuples(texts, st.none() | st.integers(-(2**31), 2**31)), min_
 
 @pytest.mark.parametrize("suffix", TABLE_SUFFIXES)
 @given(rows)
-def test_a_table_comes_back_as_it_was(scratch: Path, suffix: Any, rows: Any) -> None:
+def test_table_survives_round_trip(scratch: Path, suffix: Any, rows: Any) -> None:
     table = pl.DataFrame(rows, schema={"image": pl.String, "class": pl.Int64}, orient="row")
     path = scratch / f"table{suffix}"
     write_table(path, table, force=True)
@@ -28,7 +28,7 @@ def test_a_table_comes_back_as_it_was(scratch: Path, suffix: Any, rows: Any) -> 
 
 @pytest.mark.parametrize("suffix", TABLE_SUFFIXES)
 @given(st.lists(st.floats(allow_nan=False, width=32) | st.floats(allow_nan=False), min_size=1))
-def test_numbers_come_back_to_the_last_bit(scratch: Path, suffix: Any, values: list[float]) -> None:
+def test_numbers_survive_round_trip_exactly(scratch: Path, suffix: Any, values: list[float]) -> None:
     path = scratch / f"numbers{suffix}"
     finite = [v for v in values if abs(v) != float("inf") or suffix != ".jsonl"] or [0.0]  # JSON has no infinity
     write_table(path, pl.DataFrame({"score": finite}, schema={"score": pl.Float64}), force=True)
@@ -44,7 +44,7 @@ def test_numbers_come_back_to_the_last_bit(scratch: Path, suffix: Any, values: l
         ("windows.csv", "image,class\r\n00012,1\r\nb,\r\n"),
         ("byte-order-mark.csv", "\ufeffimage,class\n00012,1\nb,\n"),
         ("quoted.csv", '"image","class"\n"00012","1"\n"b",""\n'),
-        ("floats.csv", "image,class\n00012,1.0\nb,\n"),  # what pandas makes of whole numbers beside a null
+        ("floats.csv", "image,class\n00012,1.0\nb,\n"),  # pandas writes whole numbers like this if one is missing
         ("spaced.csv", 'image,class\n00012," 1 "\nb,\n'),
         ("plain.tsv", "image\tclass\n00012\t1\nb\t\n"),
         ("plain.jsonl", '{"image": "00012", "class": 1}\n{"image": "b", "class": null}\n'),
@@ -53,7 +53,7 @@ def test_numbers_come_back_to_the_last_bit(scratch: Path, suffix: Any, values: l
         ("keys-in-text.jsonl", '{"image": "00012", "class": 1, "class of": "\\"class\\""}\n{"image": "b"}\n'),
     ],
 )
-def test_files_that_say_the_same_are_read_as_the_same(file: File, name: str, content: str) -> None:
+def test_equivalent_files_are_read_alike(file: File, name: str, content: str) -> None:
     path = file(name, content)
     table = read_table(path, text=("image",))
     assert table["image"].to_list() == ["00012", "b"]
@@ -61,7 +61,7 @@ def test_files_that_say_the_same_are_read_as_the_same(file: File, name: str, con
 
 
 @pytest.mark.parametrize("dtype", [pl.Categorical, pl.Enum(["a", "b"]), pl.Binary])
-def test_names_of_any_type_of_text_are_text(tmp_path: Path, dtype: Any) -> None:
+def test_text_columns_of_any_type_are_read(tmp_path: Path, dtype: Any) -> None:
     pl.DataFrame({"image": pl.Series(["a", "b"]).cast(dtype)}).write_parquet(tmp_path / "t.parquet")
     assert read_table(tmp_path / "t.parquet", text=("image",))["image"].to_list() == ["a", "b"]
 
@@ -74,12 +74,12 @@ def test_names_of_any_type_of_text_are_text(tmp_path: Path, dtype: Any) -> None:
         (pl.Series([["a"], ["b"]]), "List(String)"),
     ],
 )
-def test_names_that_no_text_can_be_made_of_are_refused(tmp_path: Path, column: pl.Series, found: str) -> None:
+def test_column_that_is_not_text_raises(tmp_path: Path, column: pl.Series, found: str) -> None:
     pl.DataFrame({"image": column}).write_parquet(tmp_path / "t.parquet")
     assert fault_of(read_table, tmp_path / "t.parquet", text=("image",)) == ("wrong-type", found)
 
 
-def test_a_type_that_shows_late_is_the_columns_type(file: File) -> None:
+def test_all_rows_decide_the_type_of_a_column(file: File) -> None:
     content = "image,score\n" + "a,1\n" * 500 + "b,0.25\n"
     assert read_table(file("t.csv", content))["score"][-1] == 0.25
 
@@ -94,9 +94,7 @@ def test_a_type_that_shows_late_is_the_columns_type(file: File) -> None:
         ("t.xlsx", "PK", "wrong-suffix at t.xlsx"),
     ],
 )
-def test_a_table_that_cannot_be_trusted_is_refused(
-    refused: Refused, file: File, name: str, content: str | bytes, expected: str
-) -> None:
+def test_malformed_table_raises(refused: Refused, file: File, name: str, content: str | bytes, expected: str) -> None:
     assert refused(read_table, file(name, content), text=("image",)) == expected
 
 
@@ -105,13 +103,13 @@ def two_rows(file: File) -> Path:
     return file("t.jsonl", "{}\n{}\n")
 
 
-def test_a_row_of_json_lines_is_called_by_its_line(refused: Refused, file: File) -> None:
+def test_error_in_json_lines_names_the_line(refused: Refused, file: File) -> None:
     path = file("t.jsonl", '{"n": 1}\n\n{"n": "x"}\n')
     assert read_table(path).height == 2
     assert refused(integers, path, pl.Series("n", ["1", "x"])) == "not-a-number at t.jsonl, line 3, column n"
 
 
-def test_a_table_of_a_few_bytes_that_declares_gigabytes_is_refused_unread(
+def test_too_large_parquet_raises_before_reading(
     refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REASSESS_MAX_BYTES", "1000000")
@@ -121,13 +119,13 @@ def test_a_table_of_a_few_bytes_that_declares_gigabytes_is_refused_unread(
 
 
 @pytest.mark.parametrize("second", ['"class": 2', '"cl\\u0061ss": 2', '"class"  :2'])
-def test_a_key_that_stands_twice_in_a_line_is_an_error(refused: Refused, file: File, second: str) -> None:
+def test_duplicate_key_in_json_lines_raises(refused: Refused, file: File, second: str) -> None:
     path = file("t.jsonl", f'{{"image": "a", "class": 1}}\n\n{{"image": "b", "class": 1, {second}}}\n')
     assert refused(read_table, path) == "duplicate-name at t.jsonl, line 3"
 
 
 @pytest.mark.parametrize("row", [r'{"image": "\ud800.png"}', r'{"image": "a", "b": ["x\"", "\ud800.png"]}'])
-def test_half_of_a_character_in_a_line_is_an_error(refused: Refused, file: File, row: str) -> None:
+def test_lone_surrogate_in_json_lines_raises(refused: Refused, file: File, row: str) -> None:
     path = file("t.jsonl", f'{{"image": "\\ud83d\\ude00"}}\n{row}\n')
     assert refused(read_table, path) == "invalid-text at t.jsonl, line 2"
 
@@ -140,7 +138,7 @@ def test_half_of_a_character_in_a_line_is_an_error(refused: Refused, file: File,
         ("\udcff.csv", "a\n1\n", "unreadable-file at \udcff.csv"),
     ],
 )
-def test_a_table_that_is_cut_or_has_a_name_of_other_bytes_is_refused(
+def test_truncated_table_or_undecodable_path_raises(
     refused: Refused, file: File, tmp_path: Path, name: str, content: Any, expected: str
 ) -> None:
     pl.DataFrame({"image": ["a"] * 100}).write_parquet(tmp_path / "whole.parquet")
@@ -148,9 +146,7 @@ def test_a_table_that_is_cut_or_has_a_name_of_other_bytes_is_refused(
     assert refused(read_table, file(name, content), text=("image",)) == expected
 
 
-def test_a_file_so_broken_that_polars_panics_is_refused(
-    refused: Refused, file: File, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_panic_of_polars_becomes_data_error(refused: Refused, file: File, monkeypatch: pytest.MonkeyPatch) -> None:
     def panic(path: Any, **options: Any) -> Any:
         raise pl.exceptions.PanicException("called `Result::unwrap()` on an `Err` value\nand more")
 
@@ -158,16 +154,16 @@ def test_a_file_so_broken_that_polars_panics_is_refused(
     assert refused(read_table, file("t.parquet", "PAR1")) == "unreadable-file at t.parquet"
 
 
-def test_one_of_some_headings_is_the_column(refused_text: Refused, tmp_path: Path) -> None:
+def test_find_column_returns_the_heading_in_the_table(refused_text: Refused, tmp_path: Path) -> None:
     table = pl.DataFrame({"b": [1], "c": [2]})
-    assert column(tmp_path, table, "a", "c") == "c"
-    assert refused_text(column, tmp_path / "t.csv", table, "a", "d") == (
+    assert find_column(tmp_path, table, "a", "c") == "c"
+    assert refused_text(find_column, tmp_path / "t.csv", table, "a", "d") == (
         "column 'a' is missing\n  where:   DIR/t.csv\n  allowed: a or d\n  found:   b, c\n"
         "  fix:     rename the column, or add it"
     )
 
 
-LARGE = 2**53 + 1  # the first whole number that is no float
+LARGE = 2**53 + 1  # the smallest whole number that float64 cannot store
 
 
 @pytest.mark.parametrize(
@@ -181,7 +177,7 @@ LARGE = 2**53 + 1  # the first whole number that is no float
         (["5"], pl.Decimal(10, 2), [5]),
     ],
 )
-def test_whole_numbers_count_however_they_are_kept(tmp_path: Path, values: Any, dtype: Any, whole: Any) -> None:
+def test_whole_numbers_are_read_from_any_type(tmp_path: Path, values: Any, dtype: Any, whole: Any) -> None:
     series = pl.Series("class", values, dtype=pl.String if dtype == pl.Decimal(10, 2) else dtype).cast(dtype)
     assert integers(tmp_path, series).to_list() == whole
 
@@ -201,25 +197,25 @@ def test_whole_numbers_count_however_they_are_kept(tmp_path: Path, values: Any, 
     ],
 )
 @pytest.mark.parametrize("per_row", [1, 2])
-def test_what_is_no_whole_number_is_said_with_its_row(
+def test_invalid_whole_number_error_names_the_row(
     refused_text: Refused, two_rows: Path, values: Any, dtype: Any, value: str, per_row: int
 ) -> None:
     series = pl.Series("class", values, dtype=dtype)
     row = 0 if dtype == pl.Boolean else 1 // per_row
-    what = "number is too large" if dtype == pl.UInt64 else "not a whole number"
+    text = "number is too large" if dtype == pl.UInt64 else "not a whole number"
     assert refused_text(integers, two_rows, series, per_row=per_row) == (
-        f"{what}\n  where:   DIR/t.jsonl, line {row + 1}, column class\n  found:   {value}"
+        f"{text}\n  where:   DIR/t.jsonl, line {row + 1}, column class\n  found:   {value}"
     )
 
 
 @pytest.mark.parametrize(
     ("values", "floats"), [([1, 2], [1.0, 2.0]), (["1", "-inf", "1e-3"], [1.0, -float("inf"), 1e-3]), ([0.5], [0.5])]
 )
-def test_numbers_count_however_they_are_kept(tmp_path: Path, values: Any, floats: Any) -> None:
+def test_numbers_are_read_from_any_type(tmp_path: Path, values: Any, floats: Any) -> None:
     assert numbers(tmp_path, pl.Series("score", values)).to_list() == floats
 
 
-def test_nan_is_a_number_here_for_its_reader_to_refuse_and_single_precision_stays(tmp_path: Path) -> None:
+def test_numbers_keeps_nan_and_single_precision(tmp_path: Path) -> None:
     for nan in ("nan", "NaN", float("nan")):
         assert numbers(tmp_path, pl.Series("score", [nan])).is_nan().all()
     assert numbers(tmp_path, pl.Series("score", [0.5], dtype=pl.Float32)).dtype == pl.Float32
@@ -233,12 +229,12 @@ def test_nan_is_a_number_here_for_its_reader_to_refuse_and_single_precision_stay
         ([True, True], "not-a-number at t.jsonl, line 1, column score"),
     ],
 )
-def test_what_is_no_number_is_said_with_its_row(refused: Refused, two_rows: Path, values: Any, expected: str) -> None:
+def test_invalid_number_error_names_the_row(refused: Refused, two_rows: Path, values: Any, expected: str) -> None:
     assert refused(numbers, two_rows, pl.Series("score", values)) == expected
 
 
 @pytest.mark.parametrize("suffix", TABLE_SUFFIXES)
-def test_a_table_does_not_overwrite_unless_forced(refused: Refused, file: File, suffix: Any) -> None:
+def test_existing_table_needs_force(refused: Refused, file: File, suffix: Any) -> None:
     path = file(f"t{suffix}", "old")
     assert refused(write_table, path, pl.DataFrame({"a": [1]})) == f"output-exists at t{suffix}"
     assert path.read_text() == "old"
@@ -246,16 +242,14 @@ def test_a_table_does_not_overwrite_unless_forced(refused: Refused, file: File, 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
 @pytest.mark.parametrize("name", ["run[1]", "run?", "r*"])
-def test_the_file_of_a_name_is_read_and_no_other_that_the_name_would_match(
-    tmp_path: Path, name: str, suffix: str
-) -> None:
+def test_file_name_is_not_a_glob_pattern(tmp_path: Path, name: str, suffix: str) -> None:
     write_table(tmp_path / f"run1{suffix}", pl.DataFrame({"a": [1]}))
     write_table(tmp_path / f"{name}{suffix}", pl.DataFrame({"a": [2]}))
     assert read_table(tmp_path / f"{name}{suffix}")["a"].to_list() == [2]
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
-def test_a_path_with_a_tilde_is_no_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
+def test_tilde_is_not_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     Path("~").mkdir()

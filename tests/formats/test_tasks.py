@@ -1,4 +1,4 @@
-"""Tasks as JSON lines: what is written is read again, and what is none is refused in whole sentences."""
+"""Tasks as JSON lines: round trips, keys, and errors."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.helpers import Refused
 NAMED = Classes(3, names=("cat", "dog", "cup, beaker"))
 
 
-def drawn(seed: int, classes: Classes) -> Tasks:
+def draw_tasks(seed: int, classes: Classes) -> Tasks:
     rng = np.random.default_rng(seed)
     pairs = [(image, c) for image in ("b.png", "a.png", 'ü "1"\n.png') for c in range(3) if rng.random() < 0.7]
     pairs = pairs or [("a.png", 0)]
@@ -31,9 +31,9 @@ def drawn(seed: int, classes: Classes) -> Tasks:
 
 
 @given(st.integers(0, 2**32 - 1), st.booleans())
-def test_what_is_written_is_read_again(tmp_path_factory: pytest.TempPathFactory, seed: int, by_name: bool) -> None:
+def test_written_file_is_read_back(tmp_path_factory: pytest.TempPathFactory, seed: int, by_name: bool) -> None:
     path = tmp_path_factory.mktemp("t") / "tasks.jsonl"
-    tasks = drawn(seed, NAMED if by_name else Classes())
+    tasks = draw_tasks(seed, NAMED if by_name else Classes())
     write_tasks(path, tasks)
     again = read_tasks(path, NAMED if by_name else None)
     assert again.questions.images == tasks.questions.images
@@ -55,7 +55,7 @@ def test_what_is_written_is_read_again(tmp_path_factory: pytest.TempPathFactory,
     assert path.with_stem("again").read_bytes() == path.read_bytes()
 
 
-def test_the_lines_are_as_documented(tmp_path: Path) -> None:
+def test_lines_are_as_documented(tmp_path: Path) -> None:
     questions = Questions.from_columns(["a.png", "a.png"], np.array([2, 0]), NAMED)
     write_tasks(tmp_path / "t.jsonl", make_tasks(questions))
     assert (tmp_path / "t.jsonl").read_text() == (
@@ -64,7 +64,7 @@ def test_the_lines_are_as_documented(tmp_path: Path) -> None:
     )
 
 
-def test_classes_with_wnids_are_written_by_id_and_other_keys_are_not_read(tmp_path: Path) -> None:
+def test_classes_with_wnids_are_written_as_ids(tmp_path: Path) -> None:
     classes = Classes(2, wnids=("n00000001", "n00000002"), names=("cat", "dog"))
     write_tasks(tmp_path / "t.jsonl", make_tasks(Questions.from_columns(["a.png"], np.array([1]), classes)))
     text = (tmp_path / "t.jsonl").read_text()
@@ -135,7 +135,7 @@ def test_classes_with_wnids_are_written_by_id_and_other_keys_are_not_read(tmp_pa
         ('{"task": 0, "image": "a.png", "classes": [{"class": 1, "name": NaN}]}', "not-a-task at t.jsonl, line 1"),
     ],
 )
-def test_what_are_no_tasks_is_refused(refused: Refused, tmp_path: Path, line: str, expected: str) -> None:
+def test_invalid_tasks_raise(refused: Refused, tmp_path: Path, line: str, expected: str) -> None:
     path = tmp_path / "t.jsonl"
     path.write_text(line)
     assert refused(read_tasks, path, NAMED) == expected

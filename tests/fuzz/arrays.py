@@ -1,4 +1,4 @@
-"""Numpy files with a few things wrong: in the arrays, in the heads of files, and in the archive around them."""
+"""Numpy and tensor files with a few errors: in arrays, in headers, or in the archive."""
 
 import io
 import json
@@ -26,26 +26,40 @@ _SHAPES = (
     *((), (0,), (1,), (6,), (18,), (2, 3), (0, 3), (3, 0), (-1,), (-2, -3), (2**31,), (2**62, 2), (2**63,), (2**64,)),
     *((0, 2**40), (2**32, 2**32), (1,) * 40, (1,) * 70, (6.0,), "x", (True, 3), ("a",), 6, (10**6, 0)),
 )
-_EXTRA = ("names", "filenames", "tensor", "scores", "info", "ids", "answers", "golden", "x", "", "x.npy", "é", "../x")
+_EXTRA_NAMES = (
+    "names",
+    "filenames",
+    "tensor",
+    "scores",
+    "info",
+    "ids",
+    "answers",
+    "golden",
+    "x",
+    "",
+    "x.npy",
+    "é",
+    "../x",
+)
 
 
 @st.composite
 def encoded_arrays(draw: Draw, seeds: tuple[Arrays, ...]) -> bytes:
-    """An npy file of an array of an edited archive."""
+    """Draw an npy file with an edited array."""
     return _npy(draw, next(iter(draw(st.sampled_from(seeds)).values())))
 
 
 @st.composite
 def encoded_archives(draw: Draw, seeds: tuple[Arrays, ...]) -> bytes:
-    """An npz file, of which up to two arrays are not as they were."""
+    """Draw an npz file with up to two edited arrays."""
     arrays = draw(st.sampled_from(seeds))
     wrong = draw(st.sets(st.sampled_from([*arrays, ""]), max_size=2))
     files = {name: _npy(draw, array) if name in wrong else _plain(array) for name, array in arrays.items()}
     members = list(files.items())
     if "" in wrong:
-        name, other = draw(st.sampled_from(list(arrays))), draw(st.sampled_from(_EXTRA))
+        name, new_name = draw(st.sampled_from(list(arrays))), draw(st.sampled_from(_EXTRA_NAMES))
         kept = [] if draw(st.booleans()) else [(name, files[name])]
-        members = [member for member in members if member[0] != name] + kept + [(other, files[name])]
+        members = [member for member in members if member[0] != name] + kept + [(new_name, files[name])]
     method = draw(st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2]))
     buffer = io.BytesIO()
     with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(buffer, "w", method) as file:
@@ -56,7 +70,7 @@ def encoded_archives(draw: Draw, seeds: tuple[Arrays, ...]) -> bytes:
 
 @st.composite
 def encoded_tensors(draw: Draw, seeds: tuple[Arrays, ...]) -> bytes:
-    """A safetensors file with a wrong word in its head."""
+    """Draw a safetensors file with a wrong value in its header."""
     array = np.ascontiguousarray(next(iter(draw(st.sampled_from(seeds)).values())))
     kind = {"f": "F", "i": "I", "u": "U"}[array.dtype.kind] + str(8 * array.dtype.itemsize)
     tensor = {"dtype": kind, "shape": list(array.shape), "data_offsets": [0, array.nbytes]}
@@ -67,9 +81,9 @@ def encoded_tensors(draw: Draw, seeds: tuple[Arrays, ...]) -> bytes:
 
 
 def _npy(draw: Draw, array: npt.NDArray[Any]) -> bytes:
-    """The file of an array with other values, or with another head."""
+    """Draw an npy file with an edited array or header."""
     if draw(st.booleans()):
-        return _plain(_other(draw, array))
+        return _plain(_edit_array(draw, array))
     head = {"descr": array.dtype.str, "fortran_order": draw(st.booleans()), "shape": array.shape}
     field, wrong = draw(st.sampled_from([("descr", _TYPES), ("shape", _SHAPES), ("fortran_order", (1, None, "x"))]))
     head[field] = draw(st.sampled_from(wrong))
@@ -87,7 +101,7 @@ def _plain(array: npt.NDArray[Any]) -> bytes:
     return buffer.getvalue()
 
 
-def _other(draw: Draw, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _edit_array(draw: Draw, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     edit = draw(st.sampled_from(["value", "value", "value", "type", "shape", "fewer", "repeated", "fortran"]))
     with warnings.catch_warnings(action="ignore"):
         try:
@@ -106,36 +120,38 @@ def _other(draw: Draw, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 @st.composite
 def saved_tensors(draw: Draw, seeds: tuple[Arrays, ...]) -> bytes:
-    """A file of PyTorch with up to two things wrong: the array, the kind of tensor, the names, or what is around it."""
+    """Draw a PyTorch file with up to two errors: array, kind of tensor, names, or outer object."""
     import torch
 
     arrays = dict(draw(st.sampled_from(seeds)))
-    name, *others = arrays
+    name, *other_names = arrays
     wrong = draw(st.sets(st.sampled_from(["array", "tensor", "names", "around"]), max_size=2))
-    array = _other(draw, arrays[name]) if "array" in wrong else arrays[name]
+    array = _edit_array(draw, arrays[name]) if "array" in wrong else arrays[name]
     dtype = array.dtype.newbyteorder("=")
-    tensor = torch.from_numpy(np.array(array, dtype)) if dtype in _OF_TORCH else torch.zeros(2, 3)
+    tensor = torch.from_numpy(np.array(array, dtype)) if dtype in _TORCH_TYPES else torch.zeros(2, 3)
     with warnings.catch_warnings(action="ignore"):
         if "tensor" in wrong:
-            with suppress(RuntimeError, TypeError, ValueError):  # where torch cannot make one
-                tensor = draw(st.sampled_from(_other_tensors(tensor)))()
-        held: dict[Any, Any] = {name: tensor, **{other: arrays[other].tolist() for other in others}}
+            with suppress(RuntimeError, TypeError, ValueError):  # torch cannot make every kind
+                tensor = draw(st.sampled_from(_tensor_makers(tensor)))()
+        content: dict[Any, Any] = {name: tensor, **{key: arrays[key].tolist() for key in other_names}}
         if "names" in wrong:
-            other = draw(st.sampled_from(["names", "paths", "names2"]))
-            held[other] = draw(st.sampled_from([[1, 2], ["a.png"], [["a"]], [None], "a", torch.arange(6), [b"a"], {}]))
-        document = held if len(held) > 1 else tensor
+            key = draw(st.sampled_from(["names", "paths", "names2"]))
+            content[key] = draw(st.sampled_from([[1, 2], ["a.png"], [["a"]], [None], "a", torch.arange(6), [b"a"], {}]))
+        document = content if len(content) > 1 else tensor
         if "around" in wrong:
-            document = draw(st.sampled_from([[tensor], {1: tensor}, {"a": held}, None, 3, {"a": tensor, "b": tensor}]))
+            document = draw(
+                st.sampled_from([[tensor], {1: tensor}, {"a": content}, None, 3, {"a": tensor, "b": tensor}])
+            )
         buffer = io.BytesIO()
         torch.save(document, buffer)
     return buffer.getvalue()
 
 
-_OF_TORCH = tuple(map(np.dtype, ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "?", "c8")))
+_TORCH_TYPES = tuple(map(np.dtype, ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "?", "c8")))
 
 
-def _other_tensors(tensor: Any) -> tuple[Callable[[], Any], ...]:
-    """What makes another kind of tensor, or a far larger one, of a tensor."""
+def _tensor_makers(tensor: Any) -> tuple[Callable[[], Any], ...]:
+    """Return functions that make another kind of tensor, or a much larger tensor."""
     import torch
 
     return (

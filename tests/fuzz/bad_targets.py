@@ -1,4 +1,4 @@
-"""Targets that do what no reader may do, to see that it is found."""
+"""Targets that do what no reader may do, to test that fuzzing finds it."""
 
 import os
 import warnings
@@ -28,7 +28,7 @@ def _take_memory() -> None:
 
 
 def _do_nothing() -> None:
-    """As a good file."""
+    """Act like a reader of a valid file."""
 
 
 _CALLS = {

@@ -1,4 +1,4 @@
-"""A model for `reassess predict`: how bright a picture is, in three outputs."""
+"""A model for `reassess predict`: the brightness of an image, in three outputs."""
 
 from typing import Any
 
@@ -6,6 +6,6 @@ import numpy as np
 import numpy.typing as npt
 
 
-def scores(pictures: list[Any]) -> npt.NDArray[np.float64]:
-    """The mean of red, green and blue of each picture."""
-    return np.array([np.asarray(picture).mean(axis=(0, 1)) for picture in pictures])
+def scores(images: list[Any]) -> npt.NDArray[np.float64]:
+    """Return the mean red, green and blue of each image."""
+    return np.array([np.asarray(image).mean(axis=(0, 1)) for image in images])

@@ -1,4 +1,4 @@
-"""One case by its target and number: the files, the call, and what may come of it."""
+"""Fuzz cases: files and a call, reproducible from a target and a number."""
 
 import os
 import shutil
@@ -15,22 +15,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reassess.errors import ReassessError, ReassessWarning
-from tests.fuzz.damage import damaged
+from tests.fuzz.damage import damage
 
-_CHOICES = 1 << 13  # bytes, of which Hypothesis makes its choices
-_DAMAGED, _SPARSE = 0.15, 0.02  # of all cases
+_CHOICES = 1 << 13  # random bytes for the choices of Hypothesis
+_DAMAGED, _SPARSE = 0.15, 0.02  # shares of all cases
 _SIZES = (1 << 31, 5 << 30, (8 << 30) + 1, 1 << 40)  # of sparse files
 
 
 class Sparse(bytes):
-    """The beginning of a file that goes on with zeros, which take no room on the disk."""
+    """The start of a sparse file: zeros follow, which take no space on disk."""
 
     size = 0
 
 
 @dataclass(frozen=True)
 class Case:
-    """Files by their path, and a call that reads them in their folder."""
+    """Files by path, and a call that reads them in their folder."""
 
     files: Mapping[str, bytes]
     call: Callable[[], object]
@@ -39,21 +39,21 @@ class Case:
 
 @dataclass(frozen=True)
 class Target:
-    """A reader or a command, and how cases of it are made."""
+    """A reader or a command, and a strategy for its cases."""
 
     cases: st.SearchStrategy[Case]
-    share: int  # of all cases, in proportion to those of the other targets
+    share: int  # of all cases, relative to other targets
 
 
 def case_of(name: str, target: Target, number: int) -> Case:
-    """The case of a number: what Hypothesis makes, of which a part has a file damaged byte by byte, or made sparse."""
+    """Make the case with a number; in some cases, a file is then damaged or made sparse."""
     random = Random(f"{name} {number}")
     case = None
     while case is None:
-        case = _maker(target.cases)(random.randbytes(_CHOICES))
+        case = _case_maker(target.cases)(random.randbytes(_CHOICES))
     if case.files and random.random() < _DAMAGED:
         path = random.choice(sorted(case.files))
-        case = replace(case, files={**case.files, path: damaged(case.files[path], random)})
+        case = replace(case, files={**case.files, path: damage(case.files[path], random)})
     if case.files and random.random() < _SPARSE:
         path = random.choice(sorted(case.files))
         content = Sparse(case.files[path])
@@ -63,27 +63,27 @@ def case_of(name: str, target: Target, number: int) -> Case:
 
 
 @cache
-def _maker(cases: st.SearchStrategy[Case]) -> Callable[[bytes], Case | None]:
-    """Makes a case by choices that are bytes; none where Hypothesis needs more choices."""
-    made: list[Case] = []
+def _case_maker(cases: st.SearchStrategy[Case]) -> Callable[[bytes], Case | None]:
+    """Return a function from random bytes to a case, or to None if Hypothesis needs more bytes."""
+    cases_made: list[Case] = []
 
     @settings(database=None, deadline=None)
     @given(cases)
     def make(case: Case) -> None:
-        made.append(case)
+        cases_made.append(case)
 
     fuzz: Any = make.hypothesis.fuzz_one_input  # type: ignore[attr-defined]
 
-    def maker(choices: bytes) -> Case | None:
-        made.clear()
+    def make_from(choices: bytes) -> Case | None:
+        cases_made.clear()
         fuzz(choices)
-        return made[-1] if made else None
+        return cases_made[-1] if cases_made else None
 
-    return maker
+    return make_from
 
 
 def run_case(case: Case, folder: Path) -> None:
-    """Write the files into an empty folder and make the call there; whatever is not an error of ours is raised."""
+    """Write the files into an empty folder and make the call there; only our own errors are allowed."""
     for path in folder.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     for name, content in case.files.items():
@@ -97,4 +97,4 @@ def run_case(case: Case, folder: Path) -> None:
         try:
             case.call()
         except ReassessError as error:
-            str(error).encode()  # and can be shown
+            str(error).encode()  # the message must be printable

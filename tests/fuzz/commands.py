@@ -1,4 +1,4 @@
-"""Every command as a target: on a benchmark's folder and two models, some of it wrong, with options by chance."""
+"""Every command as a target, with a benchmark folder, two models, and random options."""
 
 import io
 import json
@@ -6,7 +6,6 @@ import webbrowser
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
 import click
@@ -21,7 +20,7 @@ from tests.fuzz.tables import Draw
 from tests.fuzz.values import texts
 from tests.helpers import leaves, picture
 
-# How each command is called, and its share of all cases: charts and pages take long.
+# The arguments of each command, and its share of all cases: charts and pages are slow.
 _CALLS: Mapping[str, tuple[str, int]] = {
     "aggregate": ("-o out.csv --benchmark b", 4),
     "annotate backup": ("c.db -o out.db", 1),
@@ -65,12 +64,12 @@ def _cases(draw: Draw, name: str, command: click.Command) -> Case:
         suffix, content = draw(contents("leaderboard"))
         files |= {f"board{suffix}": content}
     if name == "tasks":
-        for noun in ("candidates", "hierarchy"):
-            suffix, content = draw(contents(noun))
-            files |= {f"{'b/' if noun == 'hierarchy' else ''}{noun}{suffix}": content}
+        for data_type in ("candidates", "hierarchy"):
+            suffix, content = draw(contents(data_type))
+            files |= {f"{'b/' if data_type == 'hierarchy' else ''}{data_type}{suffix}": content}
     if name == "clean":
-        for file, noun in (("heldout", "predictions"), ("b/folds", "folds")):
-            suffix, content = draw(contents(noun))
+        for file, data_type in (("heldout", "predictions"), ("b/folds", "folds")):
+            suffix, content = draw(contents(data_type))
             files |= {f"{file}{suffix}": content}
     if name in ("evaluate", "folds"):
         suffix, content = draw(contents("duplicates"))
@@ -82,9 +81,8 @@ def _cases(draw: Draw, name: str, command: click.Command) -> Case:
         files |= {"c.db": INPUTS["c.db"]}
     if name == "scan":
         files |= {**archives(), "pictures/a.jpg": picture(1), "pictures/b.png": picture(2, "PNG")}
-    call = [*_CALLS[name][0].split(), *draw(_options(command))]
-    call = [_there(word, files) for word in call]
-    argv = [*name.split(), *call]
+    words = [*_CALLS[name][0].split(), *draw(_options(command))]
+    argv = [*name.split(), *(_with_actual_suffix(word, files) for word in words)]
     is_absolute = draw(st.integers(0, 7)) == 0
 
     def run() -> None:  # in the folder of the case
@@ -94,19 +92,19 @@ def _cases(draw: Draw, name: str, command: click.Command) -> Case:
 
 
 def _is_file(word: str, files: Mapping[str, bytes]) -> bool:
-    """Whether a word names a file or a folder of the case, or what it writes."""
+    """Return whether a word names a file, a folder or an output of the case."""
     return word in files or any(path.startswith(f"{word}/") for path in files) or word.startswith("out.")
 
 
-def _there(word: str, files: Mapping[str, bytes]) -> str:
-    """A file that was drawn with another suffix than usual."""
+def _with_actual_suffix(word: str, files: Mapping[str, bytes]) -> str:
+    """Replace .csv by the suffix that was drawn for a file."""
     stem = word.removesuffix(".csv")
     return word if stem == word else next((path for path in files if path.rpartition(".")[0] == stem), word)
 
 
 @st.composite
 def _options(draw: Draw, command: click.Command) -> list[str]:
-    """Up to two options of a command, each with a word that may suit it."""
+    """Draw up to two options of a command, each with a plausible word."""
     options = [param for param in command.params if isinstance(param, click.Option)]
     words: list[str] = []
     for option in draw(st.lists(st.sampled_from(options), max_size=2)):
@@ -120,21 +118,23 @@ def _options(draw: Draw, command: click.Command) -> list[str]:
 
 
 def _run(argv: list[str]) -> None:
-    """Run a command, which must end with a code and a message of ours, and print what UTF-8 and JSON can hold."""
+    """Run a command, which must exit with a known code and error, and print valid UTF-8 and JSON."""
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
     with redirect_stdout(out), redirect_stderr(err), _no_server():
         code = main(argv)
-    printed, said = (stream.buffer.getvalue().decode() for stream in _flushed(out, err))
+    for stream in (out, err):
+        stream.flush()
+    printed, errors = (stream.buffer.getvalue().decode() for stream in (out, err))
     assert code in (0, 1, 2), f"exit code {code}"
-    assert code == 0 or "Error: " in said or argv[0] == "status", f"exit code {code} and no error: {said}"
-    assert "Traceback" not in said, said
+    assert code == 0 or "Error: " in errors or argv[0] == "status", f"exit code {code} and no error: {errors}"
+    assert "Traceback" not in errors, errors
     if code == 0 and "--json" in argv and "--help" not in argv:
-        json.loads(printed, parse_constant=_no_json)
+        json.loads(printed, parse_constant=_refuse_constant)
 
 
 @contextmanager
 def _no_server() -> Iterator[None]:
-    """Let a server end as it starts, and open no browser."""
+    """Make a server stop at once, and open no browser."""
     with patch.object(webbrowser, "open"):
         try:
             import uvicorn
@@ -145,13 +145,7 @@ def _no_server() -> Iterator[None]:
             yield
 
 
-def _flushed(*streams: io.TextIOWrapper) -> tuple[Any, ...]:
-    for stream in streams:
-        stream.flush()
-    return streams
-
-
-def _no_json(constant: str) -> None:
+def _refuse_constant(constant: str) -> None:
     raise AssertionError(f"{constant} in the document")
 
 

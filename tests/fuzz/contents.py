@@ -1,4 +1,4 @@
-"""Files of each noun, in every kind of file that it can be read from."""
+"""Files of each data type, in every format that it can be read from."""
 
 import json
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from tests.fuzz.tables import Table, encoded_tables
 from tests.fuzz.values import LARGE_IDS, texts
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
-# The parts of a benchmark's folder by their file, and two models; each with its noun.
+# The data type of each file of a benchmark folder, and of two models.
 _PARTS = {
     **{part: part for part in ("classes", "original", "labels", "scores", "votes", "golden", "groups", "collapsed")},
     "rater-golden": "golden",
@@ -28,34 +28,34 @@ _TEXT_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".txt")
 
 
 @st.composite
-def contents(draw: Draw, noun: str) -> tuple[str, bytes]:
-    """The suffix and the content of a file."""
+def contents(draw: Draw, data_type: str) -> tuple[str, bytes]:
+    """Draw the suffix and content of a file."""
     kinds: dict[str, Callable[[], st.SearchStrategy[bytes]]] = {}
-    if tables := _tables(noun):
+    if tables := _tables(data_type):
         for suffix in (".csv", ".tsv", ".jsonl", ".parquet"):
             kinds[suffix] = lambda suffix=suffix: encoded_tables(tables, suffix)
-    if noun in LINES:
-        kinds[".jsonl"] = lambda: encoded_lines(LINES[noun])
-    if noun in DOCUMENTS:
-        kinds[".json"] = lambda: encoded_documents(DOCUMENTS[noun])
-    if noun == "transform":
-        kinds[".toml"] = lambda: edited_documents(DOCUMENTS[noun]).map(_toml)
-    if noun in TEXTS:
-        kinds[".txt"] = lambda: st.lists(st.sampled_from(TEXTS[noun]) | texts, max_size=4).map(_encoded)
-    if noun in ARRAYS:
-        kinds[".npz"] = lambda: encoded_archives(ARRAYS[noun])
-    if noun == "predictions":
-        kinds[".npy"] = lambda: encoded_arrays(ARRAYS[noun])
+    if data_type in LINES:
+        kinds[".jsonl"] = lambda: encoded_lines(LINES[data_type])
+    if data_type in DOCUMENTS:
+        kinds[".json"] = lambda: encoded_documents(DOCUMENTS[data_type])
+    if data_type == "transform":
+        kinds[".toml"] = lambda: edited_documents(DOCUMENTS[data_type]).map(_toml)
+    if data_type in TEXTS:
+        kinds[".txt"] = lambda: st.lists(st.sampled_from(TEXTS[data_type]) | texts, max_size=4).map(_encoded)
+    if data_type in ARRAYS:
+        kinds[".npz"] = lambda: encoded_archives(ARRAYS[data_type])
+    if data_type == "predictions":
+        kinds[".npy"] = lambda: encoded_arrays(ARRAYS[data_type])
         if find_spec("torch") is not None:
-            kinds[".safetensors"] = lambda: encoded_tensors(ARRAYS[noun])
-            kinds[".pt"] = lambda: saved_tensors(ARRAYS[noun])
+            kinds[".safetensors"] = lambda: encoded_tensors(ARRAYS[data_type])
+            kinds[".pt"] = lambda: saved_tensors(ARRAYS[data_type])
     suffix = draw(st.sampled_from(list(kinds)))
     return suffix, draw(kinds[suffix]())
 
 
-def _tables(noun: str) -> tuple[Table, ...]:
-    """The tables of a noun; of any one for "table"."""
-    return tuple(chain.from_iterable(TABLES.values())) if noun == "table" else TABLES.get(noun, ())
+def _tables(data_type: str) -> tuple[Table, ...]:
+    """Return the tables of a data type; all tables for "table"."""
+    return tuple(chain.from_iterable(TABLES.values())) if data_type == "table" else TABLES.get(data_type, ())
 
 
 def _encoded(lines: list[str]) -> bytes:
@@ -63,7 +63,7 @@ def _encoded(lines: list[str]) -> bytes:
 
 
 def _toml(document: Any) -> bytes:
-    """A document as TOML, if it holds no objects."""
+    """Convert a document without nested objects to TOML."""
     lines = (
         [f"{name} = {json.dumps(value)}" for name, value in document.items()] if isinstance(document, dict) else ["["]
     )
@@ -72,40 +72,40 @@ def _toml(document: Any) -> bytes:
 
 @st.composite
 def folders(draw: Draw) -> dict[str, bytes]:
-    """The folder b of a benchmark and two models beside it, of which up to two files are missing or wrong."""
+    """Draw a benchmark folder b and two models, with up to two files missing or wrong."""
     wrong = draw(st.sets(st.sampled_from([*_PARTS, "images"]), max_size=2))
     files = {}
-    for part, noun in _PARTS.items():
+    for part, data_type in _PARTS.items():
         if part not in wrong:
-            suffix, content = good(noun)
+            suffix, content = valid_content(data_type)
         elif draw(st.integers(0, 3)):
-            suffix, content = draw(contents(noun))
+            suffix, content = draw(contents(data_type))
         else:
             continue
         files[f"b/{part}{suffix}".replace("b/../", "")] = content
     if draw(st.integers(0, 3)) == 0:
-        files = _numbered(files, draw(st.sampled_from(LARGE_IDS)))
+        files = _replace_names(files, draw(st.sampled_from(LARGE_IDS)))
     name = draw(st.sampled_from(sorted(_ARCHIVES)))
     return files if "images" in wrong else files | {f"b/{name}": _ARCHIVES[name]}
 
 
-def _numbered(files: dict[str, bytes], last: int) -> dict[str, bytes]:
-    """The same files with ids for names of classes, of which no list is there; the last id is given."""
+def _replace_names(files: dict[str, bytes], last: int) -> dict[str, bytes]:
+    """Replace class names by the ids 0, 1 and `last`, and remove the class list."""
     ids = {name.encode(): str(k).encode() for name, k in zip(CLASSES, (0, 1, last), strict=True)}
-    numbered = {}
+    replaced = {}
     for path, content in files.items():
         if path.endswith(_TEXT_SUFFIXES) and not path.startswith("b/classes"):
             for name, number in ids.items():
                 content = content.replace(name, number)
         if not path.startswith("b/classes"):
-            numbered[path] = content
-    return numbered
+            replaced[path] = content
+    return replaced
 
 
-def good(noun: str) -> tuple[str, bytes]:
-    """The suffix and the content of a good file."""
-    if noun == "settings":
+def valid_content(data_type: str) -> tuple[str, bytes]:
+    """Return the suffix and content of a valid file."""
+    if data_type == "settings":
         return ".json", b'{"name": "pets", "threshold": 0.5}'
-    table = TABLES[noun][-1 if noun == "classes" else 0]
+    table = TABLES[data_type][-1 if data_type == "classes" else 0]
     rows = [table.headings, *table.rows]
     return ".csv", "".join(",".join("" if cell is None else str(cell) for cell in row) + "\n" for row in rows).encode()

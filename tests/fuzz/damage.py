@@ -1,4 +1,4 @@
-"""Plain mutation of bytes, for files of any kind."""
+"""Random changes of bytes, for files of any kind."""
 
 from random import Random
 
@@ -8,8 +8,8 @@ _PIECES = (
 )
 
 
-def damaged(content: bytes, random: Random) -> bytes:
-    """The content with one to six bytes or pieces changed, lost, put in, moved, or cut off at the end."""
+def damage(content: bytes, random: Random) -> bytes:
+    """Change, delete, insert or copy one to six pieces of the content, or cut off its end."""
     damaged = bytearray(content)
     for _ in range(random.randint(1, 6)):
         at = random.randint(0, len(damaged))

@@ -1,4 +1,4 @@
-"""What csv, json and numpy read by themselves, beside what a reader made of a file."""
+"""Checks of what a reader returned, against the standard csv and json modules and numpy."""
 
 import csv
 import json
@@ -19,15 +19,15 @@ from reassess.numeric.arrays import as_floats
 
 
 def check_table(path: Path, table: pl.DataFrame) -> None:
-    """A table of text holds what the csv module, or json line by line, finds in the file."""
+    """Check a table against the csv module, or against json line by line."""
     suffix = path.suffix
     if suffix == ".parquet":
         return
     rows = list(_json_rows(path, table.columns) if suffix == ".jsonl" else _csv_rows(path))
     assert table.height == len(rows), f"{table.height} rows of {len(rows)}"
     for read, row in zip(table.rows(), rows, strict=True):
-        for heading, value, told in zip(table.columns, read, row, strict=True):
-            assert _same(value, told), f"column {heading!r}: {value!r} for {told!r}"
+        for heading, value, expected in zip(table.columns, read, row, strict=True):
+            assert _is_same(value, expected), f"column {heading!r}: {value!r} for {expected!r}"
 
 
 def _csv_rows(path: Path) -> Iterator[list[Any]]:
@@ -38,49 +38,51 @@ def _csv_rows(path: Path) -> Iterator[list[Any]]:
 
 
 def _json_rows(path: Path, headings: list[str]) -> Iterator[list[Any]]:
-    rows = [json.loads(line, object_pairs_hook=_once) for line in _lines(path)]
+    rows = [json.loads(line, object_pairs_hook=_unique_keys) for line in _lines(path)]
     assert {heading for row in rows for heading in row} == set(headings)
     yield from ([row.get(heading) for heading in headings] for row in rows)
 
 
 def _lines(path: Path) -> list[bytes]:
-    """The lines that are not blank; a carriage return within one is a blank of JSON's."""
+    """Return the lines that are not blank; inside a line, JSON treats a carriage return as a blank."""
     return [line for line in path.read_bytes().split(b"\n") if line.strip()]
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    assert len(dict(pairs)) == len(pairs), "a key twice was read"
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    assert len(dict(pairs)) == len(pairs), "a duplicate key was read"
     return dict(pairs)
 
 
-def _same(value: Any, told: Any) -> bool:
-    """Whether a cell holds what stands in the file, as text or as a number."""
-    if value is None or told is None or isinstance(value, list | dict):
-        return value is told or isinstance(value, list | dict)
-    if isinstance(told, list | dict):
-        return json.loads(value) == told
+def _is_same(value: Any, expected: Any) -> bool:
+    """Return whether a cell has the value in the file, as text or as a number."""
+    if value is None or expected is None or isinstance(value, list | dict):
+        return value is expected or isinstance(value, list | dict)
+    if isinstance(expected, list | dict):
+        return json.loads(value) == expected
     if isinstance(value, float):
-        return float(told) == value or (math.isnan(value) and math.isnan(float(told)))
-    if isinstance(value, bool) or isinstance(told, bool):
-        return str(value).lower() == str(told).lower()
+        return float(expected) == value or (math.isnan(value) and math.isnan(float(expected)))
+    if isinstance(value, bool) or isinstance(expected, bool):
+        return str(value).lower() == str(expected).lower()
     if isinstance(value, int):
-        return int(told) == value
-    return value == str(told) or (not isinstance(told, str) and float(value) == told)  # a number among texts
+        return int(expected) == value
+    return value == str(expected) or (
+        not isinstance(expected, str) and float(value) == expected
+    )  # a number among texts
 
 
 def check_labels(path: Path, labels: LabelSets | MultiLabels) -> None:
-    """Label sets by id are those that json finds; null is of an image that was never rated."""
+    """Check label sets by id against json; null means an unrated image."""
     if path.suffix != ".json" or isinstance(labels, MultiLabels) or labels.classes.texts:
         return
     document = {image: ids for image, ids in json.loads(path.read_bytes()).items() if ids is not None}
     assert list(document) == list(labels.images)
     for row, ids in enumerate(document.values()):
-        held = labels.indices[labels.indptr[row] : labels.indptr[row + 1]].tolist()
-        assert sorted(set(map(int, ids))) == held, f"{held} for {ids}"
+        label_ids = labels.indices[labels.indptr[row] : labels.indptr[row + 1]].tolist()
+        assert sorted(set(map(int, ids))) == label_ids, f"{label_ids} for {ids}"
 
 
 def check_scores(path: Path, scores: Scores) -> None:
-    """Scores of an archive are the numbers that numpy reads."""
+    """Check the scores of an archive against numpy."""
     if path.suffix == ".npz":
         with np.load(path) as arrays:
             name = next(name for name in ("tensor", "scores", "probability") if name in arrays)
@@ -88,9 +90,9 @@ def check_scores(path: Path, scores: Scores) -> None:
 
 
 def check_predictions(path: Path, predictions: Predictions) -> None:
-    """Scores and ids of numpy's files are the numbers that numpy reads."""
+    """Check scores and ids of array files against numpy and torch."""
     if path.suffix == ".npy":
-        with warnings.catch_warnings(action="ignore", category=UserWarning):  # that Python 2 wrote it
+        with warnings.catch_warnings(action="ignore", category=UserWarning):  # about files of Python 2
             array = np.load(path)
     elif path.suffix == ".npz":
         with np.load(path) as arrays:
@@ -99,48 +101,46 @@ def check_predictions(path: Path, predictions: Predictions) -> None:
         array = _tensor(path)
     else:
         return
-    held = predictions.ids if predictions.scores is None else predictions.scores
-    assert held is not None
+    values = predictions.ids if predictions.scores is None else predictions.scores
+    assert values is not None
     if predictions.dtype == "bfloat16":
-        held = as_floats(held)
-    np.testing.assert_array_equal(np.asarray(held).reshape(array.shape), array)
+        values = as_floats(values)
+    np.testing.assert_array_equal(np.asarray(values).reshape(array.shape), array)
 
 
 def check_candidates(path: Path, candidates: Candidates) -> None:
-    """Each row of the table is one, and no candidate has a probability or a rank that the table lacks."""
+    """Check that each row is a candidate, and that ranks and probabilities are from the table."""
     table = read_table(path, text=("image", "source"))
     if "source" not in table.columns:
         assert len(candidates) == table.height
         return
     assert candidates.question_ids.size == table.height
     assert set(candidates.sources) == set(table["source"])
-    for heading, held in (("rank", candidates.ranks > 0), ("probability", ~np.isnan(candidates.probabilities))):
-        given = table[heading].is_not_null().sum() if heading in table.columns else 0
-        assert np.count_nonzero(held) == given, heading
+    for heading, is_known in (("rank", candidates.ranks > 0), ("probability", ~np.isnan(candidates.probabilities))):
+        expected = table[heading].is_not_null().sum() if heading in table.columns else 0
+        assert np.count_nonzero(is_known) == expected, heading
 
 
 def check_folds(path: Path, folds: Folds) -> None:
-    """Each row of the table is one, with its fold."""
+    """Check the image and the fold of each row."""
     if path.suffix != ".parquet":
         rows = list(_rows(path))
         assert list(map(_id, folds.images)) == [_id(row["image"]) for row in rows]
-        for held, row in zip(folds.numbers.tolist(), rows, strict=True):
-            assert held in (
-                float(row["fold"]),
-                Fraction(row["fold"]),
-            )  # a large one as it stands, or as the nearest float
+        for number, row in zip(folds.numbers.tolist(), rows, strict=True):
+            # A large number is read exactly, or as the nearest float.
+            assert number in (float(row["fold"]), Fraction(row["fold"]))
 
 
 def check_duplicates(path: Path, duplicates: Duplicates) -> None:
-    """Each row of the table is one, with its number where it has one."""
+    """Check the set, image, group and kind of each row."""
     if path.suffix != ".parquet":
-        told = [(row["set"], row["image"], float(row["group"] or 0), row["kind"]) for row in _rows(path)]
+        expected = [(row["set"], row["image"], float(row["group"] or 0), row["kind"]) for row in _rows(path)]
         sets = [duplicates.sets[i] for i in duplicates.set_ids.tolist()]
-        assert list(zip(sets, duplicates.images, duplicates.groups.tolist(), duplicates.kinds, strict=True)) == told
+        assert list(zip(sets, duplicates.images, duplicates.groups.tolist(), duplicates.kinds, strict=True)) == expected
 
 
 def check_tasks(path: Path, tasks: Tasks) -> None:
-    """The lines, and the classes of each, are those that json finds."""
+    """Check the tasks, and their numbers of classes, against json."""
     lines = [json.loads(line.decode("utf-8-sig")) for line in _lines(path)]
     assert [line["task"] for line in lines] == tasks.numbers.tolist()
     assert [line["image"] for line in lines] == [tasks.image(task) for task in range(len(tasks))]
@@ -151,39 +151,39 @@ _NAMES = ("names", "filenames", "paths")
 
 
 def _tensor(path: Path) -> np.ndarray[Any, Any]:
-    """What torch itself loads; of a type that numpy lacks, as float32."""
+    """Load the tensor with torch, bfloat16 as float32."""
     import torch
 
     loaded = torch.load(path, weights_only=True)
-    held = loaded if isinstance(loaded, dict) else {"": loaded}
-    tensor = next(value for name, value in held.items() if isinstance(value, torch.Tensor) and name not in _NAMES)
+    content = loaded if isinstance(loaded, dict) else {"": loaded}
+    tensor = next(value for name, value in content.items() if isinstance(value, torch.Tensor) and name not in _NAMES)
     array: np.ndarray[Any, Any] = (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).detach().numpy()
     return array
 
 
 def check_votes(path: Path, votes: Votes) -> None:
-    """Votes of an archive stand where numpy finds a 1; of a table, in as many rows for each rater and each answer."""
+    """Check the votes of an archive against numpy, and the votes per rater and per answer of a table."""
     if path.suffix == ".npz":
         with np.load(path) as arrays:
             tensor = arrays["tensor"]
-        held = np.zeros(tensor.shape, np.int64)
-        np.add.at(held, (votes.rater_ids, votes.item_ids, votes.answer_ids), 1)
-        np.testing.assert_array_equal(held, tensor)
+        one_hot = np.zeros(tensor.shape, np.int64)
+        np.add.at(one_hot, (votes.rater_ids, votes.item_ids, votes.answer_ids), 1)
+        np.testing.assert_array_equal(one_hot, tensor)
     elif path.suffix != ".parquet":
         rows = list(_rows(path))
-        rater, answer = (next((name for name in names if name in rows[0]), None) for names in _OF_VOTES)
+        rater, answer = (next((name for name in names if name in rows[0]), None) for names in _VOTE_HEADINGS)
         if rater is None or answer is None:  # counts
             return
-        cast = [row for row in rows if row[rater] is not None]
-        assert _counts(votes.raters, votes.rater_ids) == Counter(_id(row[rater]) for row in cast)
+        vote_rows = [row for row in rows if row[rater] is not None]
+        assert _counts(votes.raters, votes.rater_ids) == Counter(_id(row[rater]) for row in vote_rows)
         if votes.classes is None:
-            told = (row[answer] for row in cast)
-            known = {"no", "maybe", "yes"}  # however they are written
-            answers = (text.lower() if str(text).lower() in known else text for text in told)
+            texts = (row[answer] for row in vote_rows)
+            known = {"no", "maybe", "yes"}  # in any case
+            answers = (text.lower() if str(text).lower() in known else text for text in texts)
             assert _counts(votes.answers, votes.answer_ids) == Counter(map(_id, answers))
 
 
-_OF_VOTES = (("rater", "worker"), ("answer", "label"))
+_VOTE_HEADINGS = (("rater", "worker"), ("answer", "label"))
 
 
 def _counts(names: Any, ids: Any) -> Counter[Any]:
@@ -191,7 +191,7 @@ def _counts(names: Any, ids: Any) -> Counter[Any]:
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a table of text, by heading."""
+    """Yield the rows of a text table, by heading."""
     if path.suffix == ".jsonl":
         lines = [json.loads(line) for line in _lines(path)]
         headings = list(dict.fromkeys(heading for line in lines for heading in line))
@@ -203,7 +203,7 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _id(value: Any) -> Any:
-    """A number as such, however it is written; a text without the blanks around it, as is the name `nan`."""
+    """Convert an id to a number, or else to a text without blanks around it; `nan` is a text."""
     if isinstance(value, list | dict):
         return json.dumps(value)
     try:

@@ -34,7 +34,7 @@ Check = Callable[[Path, Any], None]
 
 _NAMED = Classes(3, names=CLASSES)
 _CLASSES: Options = {"classes": (*[None] * 4, *[_NAMED] * 4, Classes(3), Classes(2, wnids=("n00000001", "n00000002")))}
-_LISTED: Options = {"classes": _CLASSES["classes"][4:]}
+_WITH_CLASSES: Options = {"classes": _CLASSES["classes"][4:]}
 _ANSWERS: Options = {"answers": (*[None] * 9, ("no", "yes"), ("no", "maybe", "yes"), (0, 1), CLASSES)}
 _OUTPUTS: Options = {
     "outputs": (*[None] * 20, CLASSES, ("cup", "cat"), ("kitten\tcat", "x\tdog"), ("0", "1"), ("cow", "")),
@@ -44,24 +44,24 @@ _OUTPUTS: Options = {
 
 
 @st.composite
-def _cases(draw: Draw, read: Callable[..., Any], noun: str, options: Options, check: Check | None) -> Case:
-    """A file of a noun, and a call of its reader."""
-    suffix, content = draw(contents(noun))
+def _cases(draw: Draw, read: Callable[..., Any], data_type: str, options: Options, check: Check | None) -> Case:
+    """Draw a file of a data type, and a call of its reader."""
+    suffix, content = draw(contents(data_type))
     path = Path(f"case{suffix}")
-    given = {name: draw(st.sampled_from(values)) for name, values in options.items()}
+    arguments = {name: draw(st.sampled_from(values)) for name, values in options.items()}
 
     def call() -> None:
-        result = read(path, **given)
+        result = read(path, **arguments)
         repr(result)
         if check is not None:
             check(path, result)
 
-    return Case({path.name: content}, call, f"{read.__name__}({path.name!r}, **{given})")
+    return Case({path.name: content}, call, f"{read.__name__}({path.name!r}, **{arguments})")
 
 
-def _reader(read: Callable[..., Any], noun: str, *options: Options, check: Check | None = None) -> Target:
-    given = {name: values for some in options for name, values in some.items()}
-    return Target(_cases(read, noun, given, check), _SHARE)
+def _reader(read: Callable[..., Any], data_type: str, *options: Options, check: Check | None = None) -> Target:
+    merged = {name: values for group in options for name, values in group.items()}
+    return Target(_cases(read, data_type, merged, check), _SHARE)
 
 
 @st.composite
@@ -74,11 +74,11 @@ _FILES = st.lists(contents("leaderboard"), min_size=1, max_size=2)
 
 
 @st.composite
-def _of_folders(draw: Draw, read: Callable[[str], object], text: str) -> Case:
+def _folder_cases(draw: Draw, read: Callable[[str], object], text: str) -> Case:
     return Case(draw(folders()), lambda: read("b"), text)
 
 
-def _of_archives() -> st.SearchStrategy[Case]:
+def _archive_cases() -> st.SearchStrategy[Case]:
     return st.sampled_from(
         [
             Case({name: content}, lambda name=name: list_images(name), f"list_images({name!r})")
@@ -88,17 +88,17 @@ def _of_archives() -> st.SearchStrategy[Case]:
 
 
 READERS: Mapping[str, Target] = {
-    "list_images": Target(_of_archives(), _SHARE),
+    "list_images": Target(_archive_cases(), _SHARE),
     "open_images": Target(
-        _of_folders(lambda folder: open_images(f"{folder}/original.csv"), "open_images"), _SHARE // 4
+        _folder_cases(lambda folder: open_images(f"{folder}/original.csv"), "open_images"), _SHARE // 4
     ),
-    "open_benchmark": Target(_of_folders(reassess.open_benchmark, "open_benchmark('b')"), _SHARE // 4),
+    "open_benchmark": Target(_folder_cases(reassess.open_benchmark, "open_benchmark('b')"), _SHARE // 4),
     "read_classes": _reader(reassess.read_classes, "classes"),
     "read_clean_list": _reader(reassess.read_clean_list, "classes"),
-    "read_collapsed": _reader(reassess.read_collapsed, "collapsed", _LISTED),
+    "read_collapsed": _reader(reassess.read_collapsed, "collapsed", _WITH_CLASSES),
     "read_folds": _reader(reassess.read_folds, "folds", check=check_folds),
-    "read_groups": _reader(reassess.read_groups, "groups", _LISTED),
-    "read_hierarchy": _reader(read_hierarchy, "hierarchy", _LISTED),
+    "read_groups": _reader(reassess.read_groups, "groups", _WITH_CLASSES),
+    "read_hierarchy": _reader(read_hierarchy, "hierarchy", _WITH_CLASSES),
     "read_labels": _reader(reassess.read_labels, "labels", _CLASSES, check=check_labels),
     "reviews": _reader(reassess.read_labels, "multi_labels", _CLASSES),
     "read_leaderboard": Target(_leaderboards(), _SHARE),

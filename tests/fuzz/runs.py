@@ -1,4 +1,4 @@
-"""Many cases on several workers, and a file of what is done, from which a run goes on."""
+"""Runs of many cases on several workers, with a progress file to resume from."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -17,14 +17,14 @@ Done = tuple[Job, list[Failure]]
 
 
 def jobs_of(cases: int) -> list[Job]:
-    """The jobs of at least so many cases, in rounds of all targets; of more cases, they are the same and more."""
+    """Return jobs with at least `cases` cases, in rounds of all targets. More cases only append jobs."""
     sizes = {name: target.share * _ROUND for name, target in TARGETS.items()}
     rounds = range(-(-cases // sum(sizes.values())))
     return [Job(name, k * size, (k + 1) * size) for k in rounds for name, size in sizes.items()]
 
 
 def run(jobs: Sequence[Job], cores: int) -> Iterator[Done]:
-    """Run jobs on so many workers, and give each when it is done."""
+    """Run jobs on `cores` workers, and yield each finished job with its failures."""
     waiting: Queue[Job] = Queue()
     done: Queue[Done] = Queue()
     for job in jobs:
@@ -46,7 +46,7 @@ def _serve(waiting: Queue[Job], done: Queue[Done]) -> None:
 
 
 class Progress:
-    """A file of jobs that are done, a line each with its failures."""
+    """A file of finished jobs, with one job and its failures per line."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -57,7 +57,7 @@ class Progress:
         ]
 
     def add(self, job: Job, failures: list[Failure]) -> None:
-        """Note a job that is done."""
+        """Append a finished job."""
         self.done.append((job, failures))
         with self._path.open("a") as file:
             file.write(json.dumps([astuple(job), [astuple(failure) for failure in failures]]) + "\n")

@@ -1,4 +1,4 @@
-"""Small good content of each kind of file, from which cases are made."""
+"""Small valid contents of each kind of file, the starting points of cases."""
 
 import io
 import tarfile
@@ -23,7 +23,7 @@ def _table(headings: str, *rows: object) -> Table:
 
 
 def _votes(raters: str, wrong: int) -> list[list[object]]:
-    """Votes of each rater on two classes of each image, of which every `wrong`-th is wrong."""
+    """Return votes of each rater on two classes per image; every `wrong`-th vote is wrong."""
     questions = [(image, k) for image, truth in zip(IMAGES, _TRUTHS, strict=True) for k in (truth, (truth + 1) % 3)]
     return [
         [image, CLASSES[k], rater, "yes" if (k == _TRUTHS[IMAGES.index(image)]) == (n % wrong > 0) else "no"]
@@ -34,7 +34,7 @@ def _votes(raters: str, wrong: int) -> list[list[object]]:
 _NAMED = list(zip(IMAGES, [CLASSES[k] for k in _TRUTHS], strict=True))
 _PAIRS = [[image, CLASSES[k]] for image in IMAGES for k in range(3)]
 
-# For each noun the tables that hold one.
+# The tables of each data type.
 TABLES: Mapping[str, tuple[Table, ...]] = {
     "labels": (
         _table("image class", *_NAMED, ["g.png", None]),
@@ -132,7 +132,7 @@ DOCUMENTS: Mapping[str, tuple[Any, ...]] = {
     ),
     "settings": ({"name": "pets", "threshold": 0.5, "method": "em", "match": "path", "answers": ["no", "yes"]},),
 }
-# Documents of which a file holds one a line.
+# Documents of files with one document per line.
 LINES: Mapping[str, tuple[Any, ...]] = {
     "tasks": (
         {
@@ -172,13 +172,13 @@ ARRAYS: Mapping[str, tuple[Mapping[str, npt.NDArray[Any]], ...]] = {
 
 
 def archives() -> dict[str, bytes]:
-    """A zip and a tar of pictures, most of them in class folders."""
-    pictures = {f"{folder}/{image}": picture(n) for n, (image, folder) in enumerate(_NAMED)}
-    zipped, tarred = io.BytesIO(), io.BytesIO()
-    with zipfile.ZipFile(zipped, "w") as pack, tarfile.open(fileobj=tarred, mode="w") as tape:
-        for name, content in pictures.items():
-            pack.writestr(zipfile.ZipInfo(name), content)
+    """Return a zip and a tar archive of images in class folders."""
+    images = {f"{folder}/{image}": picture(n) for n, (image, folder) in enumerate(_NAMED)}
+    zip_bytes, tar_bytes = io.BytesIO(), io.BytesIO()
+    with zipfile.ZipFile(zip_bytes, "w") as zip_file, tarfile.open(fileobj=tar_bytes, mode="w") as tar_file:
+        for name, content in images.items():
+            zip_file.writestr(zipfile.ZipInfo(name), content)
             info = tarfile.TarInfo(name)
             info.size = len(content)
-            tape.addfile(info, io.BytesIO(content))
-    return {"images.zip": zipped.getvalue(), "images.tar": tarred.getvalue()}
+            tar_file.addfile(info, io.BytesIO(content))
+    return {"images.zip": zip_bytes.getvalue(), "images.tar": tar_bytes.getvalue()}

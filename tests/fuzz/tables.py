@@ -1,4 +1,4 @@
-"""Tables with a few things wrong, in each kind of file."""
+"""Tables with a few errors, in each table format."""
 
 import csv
 import io
@@ -19,81 +19,92 @@ Draw = Callable[[st.SearchStrategy[Any]], Any]
 
 @dataclass(frozen=True)
 class Table:
-    """Headings, which may stand twice, and rows of Python values."""
+    """Headings, possibly with duplicates, and rows of Python values."""
 
     headings: list[str]
     rows: list[list[Any]]
 
 
-def _cell(draw: Draw, table: Table) -> None:
-    draw(st.sampled_from(table.rows))[_column(draw, table)] = draw(values)
+def _change_cell(draw: Draw, table: Table) -> None:
+    draw(st.sampled_from(table.rows))[_draw_column(draw, table)] = draw(values)
 
 
-def _other_cell(draw: Draw, table: Table) -> None:
-    at = _column(draw, table)
+def _copy_cell(draw: Draw, table: Table) -> None:
+    at = _draw_column(draw, table)
     draw(st.sampled_from(table.rows))[at] = draw(st.sampled_from(table.rows))[at]
 
 
-def _whole_column(draw: Draw, table: Table) -> None:
-    at, value = _column(draw, table), draw(values)
+def _change_column(draw: Draw, table: Table) -> None:
+    at, value = _draw_column(draw, table), draw(values)
     for row in table.rows:
         row[at] = value
 
 
-def _as_text(draw: Draw, table: Table) -> None:
-    at = _column(draw, table)
+def _turn_column_to_text(draw: Draw, table: Table) -> None:
+    at = _draw_column(draw, table)
     for row in table.rows:
         row[at] = str(row[at])
 
 
-def _as_list(draw: Draw, table: Table) -> None:
-    at = _column(draw, table)
+def _turn_column_to_lists(draw: Draw, table: Table) -> None:
+    at = _draw_column(draw, table)
     for row in table.rows:
         row[at] = [row[at]] * draw(st.integers(0, 2))
 
 
-def _fewer_rows(draw: Draw, table: Table) -> None:
+def _remove_rows(draw: Draw, table: Table) -> None:
     del table.rows[draw(st.integers(0, len(table.rows) - 1)) :]
 
 
-def _repeated_row(draw: Draw, table: Table) -> None:
+def _duplicate_row(draw: Draw, table: Table) -> None:
     table.rows.append(list(draw(st.sampled_from(table.rows))))
 
 
-def _short_row(draw: Draw, table: Table) -> None:
+def _shorten_row(draw: Draw, table: Table) -> None:
     draw(st.sampled_from(table.rows)).pop()
 
 
-def _no_column(draw: Draw, table: Table) -> None:
-    at = _column(draw, table)
+def _remove_column(draw: Draw, table: Table) -> None:
+    at = _draw_column(draw, table)
     for row in [table.headings, *table.rows]:
         del row[at]
 
 
-def _new_column(draw: Draw, table: Table) -> None:
+def _add_column(draw: Draw, table: Table) -> None:
     table.headings.append(draw(st.sampled_from(HEADINGS)))
     value = draw(values)
     for row in table.rows:
         row.append(value)
 
 
-def _heading(draw: Draw, table: Table) -> None:
-    table.headings[_column(draw, table)] = draw(st.sampled_from(HEADINGS) | texts)
+def _change_heading(draw: Draw, table: Table) -> None:
+    table.headings[_draw_column(draw, table)] = draw(st.sampled_from(HEADINGS) | texts)
 
 
-def _column(draw: Draw, table: Table) -> int:
+def _draw_column(draw: Draw, table: Table) -> int:
     return int(draw(st.integers(0, len(table.headings) - 1)))
 
 
 _EDITS = (
-    *(_cell, _cell, _cell, _other_cell, _whole_column, _as_text, _as_list, _fewer_rows, _repeated_row, _short_row),
-    *(_no_column, _new_column, _heading),
+    *(
+        _change_cell,
+        _change_cell,
+        _change_cell,
+        _copy_cell,
+        _change_column,
+        _turn_column_to_text,
+        _turn_column_to_lists,
+        _remove_rows,
+        _duplicate_row,
+        _shorten_row,
+    ),
+    *(_remove_column, _add_column, _change_heading),
 )
 
 
 @st.composite
 def edited_tables(draw: Draw, tables: tuple[Table, ...]) -> Table:
-    """One of the tables, with up to three edits."""
+    """Draw one of the tables, with up to three edits."""
     table = deepcopy(draw(st.sampled_from(tables)))
     for edit in draw(st.lists(st.sampled_from(_EDITS), max_size=3)):
         width = len(table.headings)
@@ -104,7 +115,7 @@ def edited_tables(draw: Draw, tables: tuple[Table, ...]) -> Table:
 
 @st.composite
 def encoded_tables(draw: Draw, tables: tuple[Table, ...], suffix: str) -> bytes:
-    """The file of an edited table."""
+    """Draw a file with an edited table."""
     table = draw(edited_tables(tables))
     if suffix in (".csv", ".tsv"):
         return _separated(draw, table, "," if suffix == ".csv" else "\t")
@@ -141,19 +152,19 @@ def _parquet(draw: Draw, table: Table) -> bytes:
     columns: dict[str, pl.Series] = {}
     for at, heading in enumerate(table.headings):
         cells = [row[at] if at < len(row) else None for row in table.rows]
-        columns[heading] = _typed(cells, draw(st.sampled_from((*[None] * 80, *_TYPES))))
+        columns[heading] = _convert_cells(cells, draw(st.sampled_from((*[None] * 80, *_TYPES))))
     buffer = io.BytesIO()
     pl.DataFrame(columns).write_parquet(buffer, compression=draw(st.sampled_from(["uncompressed", "zstd"])))
     return buffer.getvalue()
 
 
-def _typed(cells: list[Any], dtype: Any) -> pl.Series:
-    """The cells as far as they fit the type, or as text."""
+def _convert_cells(cells: list[Any], dtype: Any) -> pl.Series:
+    """Convert cells to a type, or to text if they do not fit."""
     with warnings.catch_warnings(action="ignore"):
         for kind in (dtype, None):
             try:
                 series = pl.Series(cells, dtype=kind, strict=kind is None)
-                # No file can hold objects, and of an array of lists polars may make more rows than cells.
+                # Files cannot store objects, and polars may make more rows than cells from an array of lists.
                 if "Object" not in str(series.dtype) and len(series) == len(cells):
                     return series
             except (pl.exceptions.PolarsError, pl.exceptions.PanicException, TypeError, ValueError, OverflowError):

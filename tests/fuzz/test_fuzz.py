@@ -1,4 +1,4 @@
-"""Every reader and command on mutated files: an error of ours, or the numbers that stand in the file."""
+"""Every reader and command on mutated files raises our own error, or returns the numbers in the file."""
 
 import os
 import sys
@@ -18,7 +18,7 @@ from tests.fuzz.workers import Failure, Job, Worker
 from tests.helpers import leaves, python
 
 CASES = 2_500
-OF_ROOMS = {  # not names of `reassess`
+OUTSIDE_REASSESS = {  # readers that are not names of `reassess`
     "list_images",
     "open_images",
     "read_hierarchy",
@@ -28,30 +28,32 @@ OF_ROOMS = {  # not names of `reassess`
 }
 ROOT = Path(__file__).parents[2]
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits are those of Linux")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="uses limits of Linux")
 
 
-def test_every_reader_and_every_command_is_a_target() -> None:
+def test_every_reader_and_command_is_a_target() -> None:
     public = {name for name in dir(reassess) if name.startswith("read_") or name == "open_benchmark"}
-    assert READERS.keys() - OF_ROOMS == public
+    assert READERS.keys() - OUTSIDE_REASSESS == public
     assert COMMANDS.keys() == {" ".join(words) for words in leaves(app)}
 
 
 def test_no_case_fails() -> None:
-    failures = [failure for _, found in run(jobs_of(CASES), min(2, os.cpu_count() or 1)) for failure in found]
+    failures = [
+        failure for _, job_failures in run(jobs_of(CASES), min(2, os.cpu_count() or 1)) for failure in job_failures
+    ]
     kinds = {failure.kind: failure for failure in reversed(failures)}
     assert not kinds, "\n\n".join(map(str, kinds.values()))
 
 
 @pytest.mark.parametrize("name", ["read_votes", "read_predictions", "evaluate"])
-def test_a_case_is_known_by_its_number(name: str) -> None:
-    first, again, other = (case_of(name, TARGETS[name], number) for number in (7, 7, 8))
-    assert (first.files, first.text) == (again.files, again.text)
-    assert first.files != other.files
+def test_case_is_reproducible_from_its_number(name: str) -> None:
+    first, same, different = (case_of(name, TARGETS[name], number) for number in (7, 7, 8))
+    assert (first.files, first.text) == (same.files, same.text)
+    assert first.files != different.files
 
 
-def test_what_no_reader_may_do_is_found_and_the_run_goes_on() -> None:
-    with Worker("tests.fuzz.bad_targets", processor=1) as worker:
+def test_run_reports_every_bad_target_and_continues() -> None:
+    with Worker("tests.fuzz.bad_targets", cpu_seconds=1) as worker:
         found = {name: [failure.how.split("\n")[-1] for failure in _failures(worker, name)] for name in BAD_TARGETS}
     assert found == {
         "good": [],
@@ -67,24 +69,24 @@ def test_what_no_reader_may_do_is_found_and_the_run_goes_on() -> None:
 
 
 def _failures(worker: Worker, name: str) -> list[Failure]:
-    """Of the cases 3 and, after it, a good one."""
+    """Run case 3, and then a case of the good target."""
     return [*worker.run(Job(name, 3, 4)), *worker.run(Job("good", 4, 5))]
 
 
-def test_a_failure_says_how_it_is_replayed() -> None:
+def test_failure_prints_its_replay_command() -> None:
     assert str(Failure("annotate demo", 5, "KeyError")) == (
         "KeyError\nreplay: python -m tests.fuzz replay 'annotate demo' 5"
     )
 
 
-def test_a_replay_leaves_the_files_of_the_case(tmp_path: Path) -> None:
+def test_replay_keeps_the_files_of_the_case(tmp_path: Path) -> None:
     result = python("-m", "tests.fuzz", "replay", "read_collapsed", 12, cwd=tmp_path, PYTHONPATH=str(ROOT))
     (name,) = case_of("read_collapsed", TARGETS["read_collapsed"], 12).files
     assert f"in .fuzz/read_collapsed-12: {name}" in result.out
     assert (tmp_path / ".fuzz" / "read_collapsed-12" / name).exists()
 
 
-def test_a_run_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
+def test_progress_is_read_back(tmp_path: Path) -> None:
     done = [(Job("read_votes", 0, 160), [Failure("read_votes", 7, "KeyError")]), (Job("evaluate", 0, 32), [])]
     progress = Progress(tmp_path / "new" / "progress.jsonl")
     for job, failures in done:
@@ -92,7 +94,7 @@ def test_a_run_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
     assert Progress(tmp_path / "new" / "progress.jsonl").done == done
 
 
-def test_more_cases_are_the_same_and_more() -> None:
+def test_more_cases_only_append_jobs() -> None:
     few, many = jobs_of(1), jobs_of(20_000)
     assert many[: len(few)] == few
     assert 20_000 <= sum(job.stop - job.start for job in many) < 25_000

@@ -1,4 +1,4 @@
-"""Values that readers find hard, drawn by Hypothesis."""
+"""Difficult values for readers, drawn by Hypothesis."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ NUMBERS = (
     *(sign * 2**power for sign in (1, -1) for power in (31, 63)),
     *(2**31 - 2, 2**31 - 1, 2**32, 2**32 - 1, -(2**31) - 1, 2**63 - 1, -(2**63) - 1, 2**64 - 1, 2**64),
 )
-# Of a class: those that int32 holds, that int64 holds, and that neither does.
+# Class ids that fit in int32, only in int64, or in neither.
 LARGE_IDS = (2**31 - 2, 2**31 - 1, 2**31, 2**32, 2**63 - 1, 2**63, 2**64 - 1, -1)
 HEADINGS = (
     *("image", "class", "rater", "answer", "item", "task", "worker", "label", "question", "score", "probability"),

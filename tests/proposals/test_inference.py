@@ -669,10 +669,10 @@ def half_placed(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     predict(TWO, tmp_path / "out", images=images)
     whole = contents_of(tmp_path / "out")
     shutil.rmtree(tmp_path / "out")
-    place = files._Written.place
+    place = files._PendingFile.move_to_target
     placed: list[Path] = []
 
-    def stopped(written: files._Written) -> None:
+    def stopped(written: files._PendingFile) -> None:
         if written.path.parent.name == "out":
             placed.append(written.path)
         if len(placed) > 2:
@@ -680,7 +680,7 @@ def half_placed(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         place(written)
 
     with monkeypatch.context() as patched:
-        patched.setattr("reassess.formats.files._Written.place", stopped)
+        patched.setattr("reassess.formats.files._PendingFile.move_to_target", stopped)
         with pytest.raises(KeyboardInterrupt):
             predict(TWO, tmp_path / "out", images=images)
     assert names_in(tmp_path / "out") == ["colours.npy", "colours.txt"]

@@ -18,7 +18,7 @@ from reassess.evaluation import find_class_list
 from reassess.evaluation.evaluation_words import class_list_in_words, no_list_in_words
 from reassess.formats import read_predictions
 from reassess.formats.files import exists, read_lines
-from reassess.formats.predictions import names_beside
+from reassess.formats.predictions import find_names_file
 from reassess.formats.predictions.prediction_tables import read_image_names
 from reassess.text import some
 
@@ -154,7 +154,7 @@ def _read_named(
             raise
     if judges.by_default:
         _refuse_other_images(path, predictions.images, judges)
-    if names is None and predictions.images is not None and (beside := names_beside(path)) is not None:
+    if names is None and predictions.images is not None and (beside := find_names_file(path)) is not None:
         call.read("names", beside)
     if predictions.images is not None:
         with at(path):

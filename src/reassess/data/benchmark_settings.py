@@ -10,9 +10,9 @@ from reassess.core import Id, Match, StopRule
 from reassess.core.checks import check_known, check_range, check_several, check_text, check_type, check_unique
 from reassess.core.image_names import MATCHES
 from reassess.errors import DataError, at
-from reassess.formats.file_lock import only_in_folder
+from reassess.formats.file_lock import lock_folder
 from reassess.formats.files import exists, writing
-from reassess.formats.json_files import other_shape, read_json
+from reassess.formats.json_files import read_json, wrong_json_error
 
 SETTINGS_FILE = "benchmark.json"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -35,7 +35,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
     document = read_json(path)
     if not isinstance(document, dict):
         allowed = f"an object with some of {', '.join(_FORMS)}"
-        raise other_shape("the settings of a benchmark", document, where=path, allowed=allowed)
+        raise wrong_json_error("the settings of a benchmark", document, where=path, allowed=allowed)
     _check_settings(path, document)
     return document
 
@@ -110,7 +110,7 @@ def update_benchmark(
     if answers is not None:
         check_several(answers, what="answers")
     path = Path(folder) / SETTINGS_FILE
-    with only_in_folder(Path(folder)):
+    with lock_folder(Path(folder)):
         before = read_settings(Path(folder))
         given = {
             "name": name,

@@ -13,7 +13,7 @@ from typing import Any
 
 from reassess.data.pictures import refuse_too_long
 from reassess.errors import DataError
-from reassess.formats.archives import BROKEN_ZIP
+from reassess.formats.archives import ZIP_ERRORS
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +93,7 @@ class ZipImages:
         try:
             with self._archive.open(self.paths[row]) as member:
                 return BytesIO(member.read(size))  # read() would unpack up to 2 GB of a member that declares less
-        except BROKEN_ZIP as error:
+        except ZIP_ERRORS as error:
             raise DataError(
                 "unreadable-image",
                 "image cannot be unpacked",

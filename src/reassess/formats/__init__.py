@@ -1,4 +1,4 @@
-"""The only rooms that read and write data files: one module for each noun, beneath them files, archives, tables."""
+"""Reading and writing data files: a module per data type, on top of modules for files, archives and tables."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Candidates as a table: a row for each candidate and source, or one for each candidate."""
+"""Tables of candidates: a row per candidate and source, or a row per candidate."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,15 +13,15 @@ from reassess.core.image_names import image_keys
 from reassess.errors import DataError, at
 from reassess.formats.files import as_path, suffix_of
 from reassess.formats.question_columns import columns_of_questions, questions_of_table
-from reassess.formats.table_codec import ClassId, Share, TableFormat, Text, Texts, Whole, read_cells, write_noun
-from reassess.formats.tables import TABLE_SUFFIXES, coded, floats, read_table
+from reassess.formats.table_codec import ClassId, Integer, Share, TableFormat, Text, TextLists, read_cells, write_object
+from reassess.formats.tables import TABLE_SUFFIXES, factorize, floats, read_table
 
 if TYPE_CHECKING:
     import polars as pl
 
 
 _CLEAN = "clean"  # the source of suggested classes
-_MOST_RANK = np.iinfo(np.int32).max
+_MAX_RANK = np.iinfo(np.int32).max
 
 
 def _values_by_source(candidates: Candidates) -> Mapping[str, Any]:
@@ -35,17 +35,17 @@ def _values_by_source(candidates: Candidates) -> Mapping[str, Any]:
     }
 
 
-def _by_source(cells: Mapping[str, Any]) -> Candidates:
-    """Candidates of a table with a row for each source; images ordered by name."""
-    images, image_ids = coded(cells["image"])
+def _make_candidates(cells: Mapping[str, Any]) -> Candidates:
+    """Make candidates from a table with a row per source; images are sorted by name."""
+    images, image_ids = factorize(cells["image"])
     keys = image_keys(images)
     order = sorted(range(len(images)), key=keys.__getitem__)
-    place_of = np.argsort(order)
-    sources, source_ids = coded(cells["source"])
+    position = np.argsort(order)
+    sources, source_ids = factorize(cells["source"])
     class_ids, classes = cells["class"]
     return Candidates.from_rows(
         [images[number] for number in order],
-        place_of[image_ids],
+        position[image_ids],
         class_ids,
         sources,
         source_ids,
@@ -62,33 +62,33 @@ _BY_SOURCE = TableFormat(
         Text("image"),
         ClassId("class"),
         Text("source"),
-        Whole("rank", least=1, most=_MOST_RANK, null=True, needed=False),
-        Share("probability", null=True, needed=False),
+        Integer("rank", least=1, most=_MAX_RANK, null=True, required=False),
+        Share("probability", null=True, required=False),
     ),
     values=_values_by_source,
-    make=_by_source,
+    make=_make_candidates,
 )
 
 
 def read_candidates(path: str | Path, classes: Classes | None = None) -> Candidates:
-    r"""Read candidates from a table, such as `write_candidates` writes.
+    r"""Read candidates from a table, as `write_candidates` writes it.
 
     Parameters
     ----------
     path
         CSV, TSV, JSON lines or Parquet: columns image and class (id, wnid or name). With a column source (``original``
-        or a model), it has a row for each candidate and source, and may have the columns rank (from 1) and probability;
-        rows may be in any order, and images are ordered by name. Without it, each row is a candidate, whose sources are
-        not read, and the order of the file remains: it may put the most informative first. With a column suggested, as
-        `reassess clean` writes it, the class and the suggested class of each image are candidates.
+        or a model), each row is a candidate from one source; the columns rank (from 1) and probability are optional,
+        rows may have any order, and images are sorted by name. Without a column source, each row is a candidate without
+        sources, and keeps its place, so that a file may put the most informative candidates first. With a column
+        suggested, as `reassess clean` writes it, the class and the suggested class of each image are candidates.
     classes
         The classes of the benchmark.
 
     Raises
     ------
     DataError
-        The file is not such a table, but has votes or tasks; a name is not a class, or fits two; a candidate is listed
-        twice; a rank or a probability is out of range.
+        The file has votes or tasks; a name is not a class, or fits two classes; a candidate is listed twice; a rank or
+        a probability is out of range.
 
     Examples
     --------
@@ -108,25 +108,25 @@ def read_candidates(path: str | Path, classes: Classes | None = None) -> Candida
             "not-candidates",
             "file has votes, not candidates",
             where=f"{path}, column {votes[0]}",
-            fix="give candidates: votes, and golden ones above all, are no questions to ask",
+            fix="use a file of candidates: votes are answers, not questions",
         )
     if {"task", "classes"} <= set(table.columns):
         raise DataError(
             "not-candidates",
             "file has tasks, whose questions are already grouped",
             where=path,
-            fix="give what propose wrote",
+            fix="use a file that reassess propose wrote",
         )
     if "source" in table.columns:
         return read_cells(_BY_SOURCE, path, table, classes)
     with at(path):
         if {"image", "class", "suggested"} <= set(table.columns):
-            return _of_label_errors(path, table, classes)
+            return _read_label_errors(path, table, classes)
         return Candidates.from_questions(questions_of_table(path, table, classes))
 
 
-def _of_label_errors(path: Path, table: "pl.DataFrame", classes: Classes | None) -> Candidates:
-    """Candidates of a table of wrong labels: for each image its label, and the class that is suggested instead."""
+def _read_label_errors(path: Path, table: "pl.DataFrame", classes: Classes | None) -> Candidates:
+    """Make candidates from a table of wrong labels: the label and the suggested class of each image."""
     import polars as pl
 
     has_quality = "label_quality" in table.columns
@@ -146,7 +146,7 @@ def _of_label_errors(path: Path, table: "pl.DataFrame", classes: Classes | None)
     )
 
 
-_ROW_EACH: TableFormat[Candidates] = TableFormat(
+_BY_CANDIDATE: TableFormat[Candidates] = TableFormat(
     Candidates,
     "candidates",
     columns=(
@@ -154,39 +154,39 @@ _ROW_EACH: TableFormat[Candidates] = TableFormat(
         ClassId("class"),
         Text("wnid"),
         Text("name"),
-        Texts("models"),
-        Whole("first"),
+        TextLists("models"),
+        Integer("first"),
         Share("probability", null=True),
         Text("reason"),
     ),
-    values=lambda candidates: _values_row_each(candidates, None),
+    values=lambda candidates: _values_by_candidate(candidates, None),
 )
 
 
 def write_candidates(
     path: str | Path, candidates: Candidates, *, limit: int | None = None, force: bool = False
 ) -> None:
-    """Write candidates, with their sources.
+    """Write candidates with their sources.
 
-    Those of `propose` have a row for each candidate and source, by image, class and source, the original label first:
-    image, class (id, or name where classes are written by name), source (``original`` or a model), rank (of the class
-    among those of the image, from 1) and probability; the last two are null where they are not known.
+    Candidates of `propose` have a row per source, sorted by image, class and source, with the original label first. The
+    columns are image, class (id, or name if classes are written by name), source (``original`` or a model), rank (of
+    the class for that source and image, from 1) and probability; rank and probability are null if unknown.
 
-    Those of `unasked_candidates` have a row each, the most informative first: image, class, wnid and name (null where
-    they are not known), models (that name the class; in csv and tsv separated by ``; ``), first (how many models rank
-    it first), probability (mean over the models that give scores, or null) and reason (``not asked about``, or
-    ``unrated image``). With rater and answer added to each row, `read_votes` reads the file.
+    Candidates of `unasked_candidates` have one row each, the most informative first. The columns are image, class, wnid
+    and name (null if unknown), models (that predict the class; separated by ``; `` in CSV and TSV), first (number of
+    models that rank it first), probability (mean over the models with scores, or null) and reason (``not asked about``
+    or ``unrated image``). Add the columns rater and answer, and `read_votes` reads the file.
 
     Parameters
     ----------
     path
         CSV, TSV, JSON lines or Parquet, by suffix.
     candidates
-        What to write; the same candidates give the same bytes.
+        The candidates. The same candidates give the same bytes.
     limit
-        Write the first so many of `unasked_candidates`; None for all.
+        Write at most this many of `unasked_candidates`; None for all.
     force
-        Overwrite a file that exists.
+        Overwrite an existing file.
 
     Raises
     ------
@@ -212,11 +212,11 @@ def write_candidates(
     check_type(Candidates, candidates, fix="propose(MODELS).candidates")
     form = _BY_SOURCE
     if candidates.reasons is not None or (len(candidates) and not candidates.sources):
-        form = replace(_ROW_EACH, values=lambda candidates: _values_row_each(candidates, limit))
-    write_noun(form, path, candidates, force=force)
+        form = replace(_BY_CANDIDATE, values=lambda candidates: _values_by_candidate(candidates, limit))
+    write_object(form, path, candidates, force=force)
 
 
-def _values_row_each(candidates: Candidates, limit: int | None) -> Mapping[str, Any]:
+def _values_by_candidate(candidates: Candidates, limit: int | None) -> Mapping[str, Any]:
     rows, classes = range(len(candidates))[:limit], candidates.questions.classes
     class_ids = candidates.questions.class_ids[: len(rows)]
     ids = class_ids.tolist()

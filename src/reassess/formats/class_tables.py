@@ -1,4 +1,4 @@
-"""Lists and tables of classes: their names, which are collapsed into one, and which group each belongs to."""
+"""Class files: class lists, classes collapsed into another, groups and hierarchies."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -14,51 +14,63 @@ from reassess.core.class_names import are_wnids
 from reassess.core.classes import GIVE_CLASSES, NO_SUCH_CLASS
 from reassess.errors import DataError, ReassessWarning, at
 from reassess.formats.files import as_path, read_lines, suffix_of
-from reassess.formats.json_files import other_shape, read_json
-from reassess.formats.tables import TABLE_SUFFIXES, column, integers, place, read_table, refuse_missing, write_table
+from reassess.formats.json_files import read_json, wrong_json_error
+from reassess.formats.tables import (
+    TABLE_SUFFIXES,
+    find_column,
+    integers,
+    locate_row,
+    read_table,
+    refuse_missing,
+    write_table,
+)
 from reassess.text import composed, counted, some
 
 if TYPE_CHECKING:
     import polars as pl
 
 
-_CALL_CHILDREN = "call the children in the hierarchy as the classes are called"
+_RENAME_CHILDREN = "name the children as in the class list"
 _TEXT = ("name", "wnid", "synonyms", "definition")
 
 
 def read_collapsed_file(path: str | Path, classes: Classes) -> npt.NDArray[np.int64]:
-    """Pairs of classes of a file as class ids, int64, shape (pairs, 2); see `reassess.read_collapsed`."""
+    """Read class pairs as class ids, int64 of shape (pairs, 2); see `reassess.read_collapsed`."""
     path = as_path(path)
     check_type(Classes, classes, optional=True)
-    first, second = (_ids(path, texts, classes) for texts in _columns(path, "class", "also"))
-    same = first == second
-    if same.any():
-        row = int(np.argmax(same))
+    first, second = (_find_ids(path, texts, classes) for texts in _read_columns(path, "class", "also"))
+    is_same = first == second
+    if is_same.any():
+        row = int(np.argmax(is_same))
         raise DataError(
-            "circle", "class is collapsed into itself", where=place(path, row), found=classes.label(int(first[row]))
+            "circle",
+            "class is collapsed into itself",
+            where=locate_row(path, row),
+            found=classes.label(int(first[row])),
         )
     return np.stack([first, second], axis=1)
 
 
 def read_groups(path: str | Path, classes: Classes) -> dict[int, str]:
-    r"""The group of each class.
+    r"""Read the group of each class.
 
     Parameters
     ----------
     path
-        JSON: an object from class to group. CSV, TSV, JSON lines or Parquet: columns class and group. A class is called
-        by id, wnid or name; one that is not there has no group.
+        JSON: an object from class to group. CSV, TSV, JSON lines or Parquet: columns class and group. A class is an id,
+        wnid or name; a class that is not listed has no group.
     classes
         The classes of the benchmark.
 
     Returns
     -------
-    dict from class id to the name of the group.
+    dict
+        From class id to the name of its group.
 
     Raises
     ------
     DataError
-        The file holds no groups; a name is no class, or fits two; class is in two groups.
+        The file has no groups; a name is not a class, or fits two classes; a class is in two groups.
 
     Examples
     --------
@@ -71,9 +83,9 @@ def read_groups(path: str | Path, classes: Classes) -> dict[int, str]:
     path = as_path(path)
     check_type(Classes, classes, optional=True)
     is_json = suffix_of(path, (".json", *TABLE_SUFFIXES), "groups of classes") == ".json"
-    texts, names = _object(path) if is_json else _columns(path, "class", "group")
+    texts, names = _read_group_object(path) if is_json else _read_columns(path, "class", "group")
     groups: dict[int, str] = {}
-    for class_id, name in zip(_ids(path, texts, classes).tolist(), names, strict=True):
+    for class_id, name in zip(_find_ids(path, texts, classes).tolist(), names, strict=True):
         before = groups.setdefault(class_id, name)
         if before != name:
             raise DataError(
@@ -86,14 +98,14 @@ def read_groups(path: str | Path, classes: Classes) -> dict[int, str]:
 
 
 def read_hierarchy(path: str | Path, classes: Classes) -> Hierarchy:
-    """What each class is a kind of, from a table with the columns child and parent.
+    """Read a class hierarchy from a table with the columns child and parent.
 
-    Each is a class by id, wnid or name, or the name of something else, such as the wnid of a synset that is no class.
-    Of several parents of a child the first counts, with a `ReassessWarning` that says how many do not.
+    A child or parent is a class (id, wnid or name), or any other name, such as the wnid of a synset above the classes.
+    If a child has several parents, only the first counts, and a `ReassessWarning` says how many were ignored.
     """
     path = as_path(path)
     check_type(Classes, classes, optional=True)
-    children, parents = _columns(path, "child", "parent")
+    children, parents = _read_columns(path, "child", "parent")
     with at(path):
         hierarchy = Hierarchy.from_pairs(zip(children, parents, strict=True), classes)
     if not hierarchy.paths:
@@ -103,79 +115,81 @@ def read_hierarchy(path: str | Path, classes: Classes) -> Hierarchy:
             where=path,
             allowed=f"children that are {classes.allowed}",
             found=some(list(dict.fromkeys(children)), most=3),
-            fix=_CALL_CHILDREN if classes.texts else f"{_CALL_CHILDREN}; or give the names of the classes",
+            fix=_RENAME_CHILDREN if classes.texts else f"{_RENAME_CHILDREN}, or give a class list with names",
         )
     if hierarchy.ignored_parents:
-        text = f"{path}: {counted(hierarchy.ignored_parents, 'further parent')} left out: the first of a child counts"
+        ignored = counted(hierarchy.ignored_parents, "further parent")
+        text = f"{path}: {ignored} ignored: only the first parent of a child counts"
         warnings.warn(text, ReassessWarning, stacklevel=2)
     return hierarchy
 
 
-def _object(path: Path) -> tuple[Sequence[str], Sequence[str]]:
+def _read_group_object(path: Path) -> tuple[Sequence[str], Sequence[str]]:
     document = read_json(path)
     if not isinstance(document, dict) or not all(isinstance(name, str) for name in document.values()):
-        raise other_shape("groups", document, where=path, allowed="an object from class to name of the group")
+        raise wrong_json_error("groups", document, where=path, allowed="an object from class to name of the group")
     return list(document), list(document.values())
 
 
-def _columns(path: Path, *names: str) -> list[Sequence[str]]:
-    """Columns of texts, none missing or blank."""
+def _read_columns(path: Path, *names: str) -> list[Sequence[str]]:
+    """Read columns of texts that are neither missing nor blank."""
     table = read_table(path, text=names)
-    there = [table[column(path, table, name)] for name in names]
-    for series in there:
+    columns = [table[find_column(path, table, name)] for name in names]
+    for series in columns:
         refuse_missing(path, series.set(series.str.strip_chars() == "", None))
-    return [series.to_list() for series in there]
+    return [series.to_list() for series in columns]
 
 
-def _ids(path: Path, texts: Sequence[str], classes: Classes) -> npt.NDArray[np.int64]:
+def _find_ids(path: Path, texts: Sequence[str], classes: Classes) -> npt.NDArray[np.int64]:
     id_of = {text: classes.id_of(text, where=str(path)) for text in dict.fromkeys(texts)}
-    lost = [text for text, class_id in id_of.items() if class_id < 0]
-    if lost:
+    unknown = [text for text, class_id in id_of.items() if class_id < 0]
+    if unknown:
         raise DataError(
             "unknown-class",
             NO_SUCH_CLASS,
             where=path,
-            found=some(lost),
+            found=some(unknown),
             fix=GIVE_CLASSES if classes.has_local_ids or not classes.texts else "name the class by id, wnid or name",
         )
     return np.fromiter((id_of[text] for text in texts), np.int64)
 
 
 def read_class_file(path: str | Path, words: str | Path | None = None) -> Classes:
-    """Classes of a file; see `reassess.read_classes`.
+    """Read a class list; see `reassess.read_classes`.
 
-    `words` is a text file with the names of the wnids in `path`: a wnid, a tab and names separated by commas.
+    `words` is a text file with the names of the wnids in `path`; each line is a wnid, a tab, and names separated by
+    commas.
     """
     path = as_path(path)
     if words is not None:
-        return _with_words(path, Path(words))
+        return _read_with_words(path, Path(words))
     if suffix_of(path, (".txt", *TABLE_SUFFIXES), "a list of classes") != ".txt":
-        return _classes_of_table(path)
+        return _read_class_table(path)
     names = [composed(line.strip()) for line in read_lines(path)]
     _check_names(names, lambda row: f"{path}, line {row + 1}")
-    _check_apart(names, [()] * len(names), lambda row: f"{path}, line {row + 1}")
+    _check_distinct(names, [()] * len(names), lambda row: f"{path}, line {row + 1}")
     with at(path):
         texts = tuple(names)
         return Classes(len(texts), wnids=texts) if are_wnids(texts) else Classes(len(texts), names=texts)
 
 
 def write_classes(path: str | Path, classes: Classes, *, force: bool = False) -> None:
-    """Write a list of classes with names or wnids as a table: id, name, and the known wnid, synonyms and definition."""
+    """Write a class list as a table: id, name (else the wnid), and known wnid, synonyms and definition."""
     import polars as pl
 
     if not classes.texts:
         raise DataError("names-without-list", "classes have no names", fix="name every class")
-    columns: dict[str, list[str | None]] = {
+    texts_by_heading: dict[str, list[str | None]] = {
         "name": list(classes.names or classes.wnids),
         "wnid": list(classes.wnids),
         "synonyms": [";".join(each) or None for each in classes.synonyms],
         "definition": [text or None for text in classes.definitions],
     }
-    known = {name: pl.Series(texts, dtype=pl.String) for name, texts in columns.items() if texts}
-    write_table(Path(path), pl.DataFrame(known).with_row_index("id"), force=force)
+    columns = {name: pl.Series(texts, dtype=pl.String) for name, texts in texts_by_heading.items() if texts}
+    write_table(Path(path), pl.DataFrame(columns).with_row_index("id"), force=force)
 
 
-def _with_words(wnids: Path, words: Path) -> Classes:
+def _read_with_words(wnids: Path, words: Path) -> Classes:
     order = read_lines(wnids)
     name_of = dict(line.split("\t", 1) for line in read_lines(words) if "\t" in line)
     missing = [wnid for wnid in order if wnid not in name_of]
@@ -184,13 +198,13 @@ def _with_words(wnids: Path, words: Path) -> Classes:
     return Classes(count=len(order), wnids=tuple(order), names=tuple(name_of[wnid] for wnid in order))
 
 
-def _classes_of_table(path: Path) -> Classes:
+def _read_class_table(path: Path) -> Classes:
     import polars as pl
 
     table = read_table(path, text=_TEXT)
-    heading = column(path, table, "name")
+    heading = find_column(path, table, "name")
     if "id" in table.columns:
-        table = table.with_columns(_ids_in_order(path, table["id"])).sort("id")
+        table = table.with_columns(_read_all_ids(path, table["id"])).sort("id")
     else:
         table = table.with_row_index("id")
     ids = table["id"].to_list()
@@ -205,8 +219,8 @@ def _classes_of_table(path: Path) -> Classes:
     wnids = [text.strip() for text in columns["wnid"]]
     check_unique(wnids, thing="a wnid", where=lambda row: f"{path}, class {ids[row]}")
     _check_names(names, lambda row: f"{path}, class {ids[row]}")
-    if not wnids:  # which would tell classes apart
-        _check_apart(names, synonyms or [()] * len(names), lambda row: f"{path}, class {ids[row]}")
+    if not wnids:  # classes with wnids may share a name
+        _check_distinct(names, synonyms or [()] * len(names), lambda row: f"{path}, class {ids[row]}")
     with at(path):
         return Classes(
             count=len(names),
@@ -217,22 +231,22 @@ def _classes_of_table(path: Path) -> Classes:
         )
 
 
-def _ids_in_order(path: Path, series: "pl.Series") -> "pl.Series":
-    """The ids of all classes; `DataError` unless they are 0, 1, ..., each once."""
+def _read_all_ids(path: Path, series: "pl.Series") -> "pl.Series":
+    """Return the class ids; `DataError` unless each of 0, 1, ... is there once."""
     refuse_missing(path, series)
     ids = integers(path, series)
-    check_range(ids, 0, ids.len() - 1, what="class id", where=lambda row: place(path, row, "id"))
-    check_unique(ids.to_list(), thing="a class id", where=lambda row: place(path, row, "id"))
+    check_range(ids, 0, ids.len() - 1, what="class id", where=lambda row: locate_row(path, row, "id"))
+    check_unique(ids.to_list(), thing="a class id", where=lambda row: locate_row(path, row, "id"))
     return ids
 
 
-def _check_names(names: Sequence[str], place: Callable[[int], str]) -> None:
+def _check_names(names: Sequence[str], locate: Callable[[int], str]) -> None:
     if "" in names:
-        raise DataError("missing-value", "class name is empty", where=place(names.index("")), fix="name every class")
+        raise DataError("missing-value", "class name is empty", where=locate(names.index("")), fix="name every class")
 
 
-def _check_apart(names: Sequence[str], synonyms: Sequence[Sequence[str]], place: Callable[[int], str]) -> None:
-    """Refuse a name or synonym of two classes; capitals do not tell classes apart."""
+def _check_distinct(names: Sequence[str], synonyms: Sequence[Sequence[str]], locate: Callable[[int], str]) -> None:
+    """Raise if two classes share a name or synonym, ignoring case."""
     row_of: dict[str, int] = {}
     for row, name in enumerate(names):
         before = row_of.setdefault(name.casefold(), row)
@@ -240,18 +254,18 @@ def _check_apart(names: Sequence[str], synonyms: Sequence[Sequence[str]], place:
             raise DataError(
                 "duplicate-class",
                 "class is listed twice",
-                where=place(row),
-                found=f"{name}, and {names[before]} in {place(before).rpartition(', ')[2]}",
-                fix="give each class a name of its own, such as crane (bird) and crane (machine)",
+                where=locate(row),
+                found=f"{name}, and {names[before]} in {locate(before).rpartition(', ')[2]}",
+                fix="use different names, such as crane (bird) and crane (machine)",
             )
-    for row, others in enumerate(synonyms):
-        for text in others:
+    for row, class_synonyms in enumerate(synonyms):
+        for text in class_synonyms:
             before = row_of.setdefault(text.casefold(), row)
             if before != row:
                 raise DataError(
                     "duplicate-class",
                     "two classes share a synonym",
-                    where=place(row),
+                    where=locate(row),
                     found=f"{text}: {names[before]} and {names[row]}",
                     fix="keep it for one of them",
                 )

@@ -7,11 +7,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
-_TRIES = 50  # during the patience
+_TRIES = 50  # while waiting for a lock
 
 
 class LockedError(Exception):
-    """Another process holds the lock; `holder` is its number, or empty if it has not written it yet."""
+    """The lock is held by another process; `holder` is its process id, or empty if not yet written."""
 
     def __init__(self, holder: str) -> None:
         self.holder = holder
@@ -19,11 +19,11 @@ class LockedError(Exception):
 
 
 def take_lock(path: Path, *, patience: float = 0.0, is_optional: bool = False) -> TextIO:
-    """Take the lock of a file, which is created if needed; the lock is held until the returned file is closed.
+    """Lock a file until the returned file object is closed; the file is created if needed.
 
-    It waits up to `patience` seconds, and writes the number of this process into the file. Raise `LockedError` if
-    another process holds the lock, and `OSError` if the file cannot be written, or its file system has no locks. An
-    optional lock is not taken there.
+    Wait up to `patience` seconds, and write this process's id into the file. Raise `LockedError` if another process
+    holds the lock. Raise `OSError` if the file cannot be written, or if its file system has no locks and the lock is
+    not optional.
     """
     import fcntl
 
@@ -49,15 +49,15 @@ def take_lock(path: Path, *, patience: float = 0.0, is_optional: bool = False) -
             file.write(str(os.getpid()))
             file.flush()
             return file
-        file.close()  # its holder has ended meanwhile, and deleted it
+        file.close()  # the former holder deleted it in the meantime
 
 
 def is_locked(path: str | Path) -> bool:
-    """Whether another process holds the lock of a file; False if the file does not exist."""
+    """Return whether another process holds the lock of a file; False if the file does not exist."""
     import fcntl
 
     try:
-        with open(path) as file:  # noqa: PTH123 - faster than a Path, and called with every change of a campaign
+        with open(path) as file:  # noqa: PTH123 - faster than Path.open, and runs at every change of a campaign
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
@@ -67,18 +67,18 @@ def is_locked(path: str | Path) -> bool:
 
 
 @contextmanager
-def only_in_folder(folder: Path) -> Iterator[None]:
-    """Wait until no other process is in such a block for this folder; at once where folders have no locks."""
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Lock a folder during the block, and wait for other processes; do nothing if it cannot be locked."""
     try:
         import fcntl
 
-        place = os.open(folder, os.O_RDONLY)
-    except (ImportError, OSError):  # what the block does with the folder says what is wrong
+        descriptor = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):  # a missing folder raises a better error in the block
         yield
         return
     try:
         with suppress(OSError):
-            fcntl.flock(place, fcntl.LOCK_EX)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
-        os.close(place)
+        os.close(descriptor)

@@ -1,4 +1,4 @@
-"""Files as such: the checks before reading, the hash, and writing that never leaves half a file."""
+"""Checks of files before reading, hashes, and atomic writing, which never leaves an incomplete file."""
 
 import hashlib
 import os
@@ -14,10 +14,9 @@ from pathlib import Path
 
 from reassess.errors import DataError, Fix, OutputError, ReassessError, UnreadableFileError
 
-TEMPORARY = ".reassess-"  # begins the names of files that are not complete yet
+TEMPORARY = ".reassess-"  # prefix of incomplete files
 _DAY = 24 * 60 * 60  # seconds
-# How files of some kinds begin; and those of text, of which the beginnings are alike.
-_BEGINS = {
+_MAGIC = {
     b"PK\x03\x04": ".npz",
     b"\x93NUMPY": ".npy",
     b"PAR1": ".parquet",
@@ -25,21 +24,23 @@ _BEGINS = {
     b"\x89PNG": ".png",
     b"\xff\xd8\xff": ".jpg",
 }
-_TEXTS = (".json", ".jsonl", ".csv", ".tsv", ".txt")
-_INSTEAD = dict.fromkeys((".xlsx", ".xls", ".ods"), (".csv",)) | dict.fromkeys((".pkl", ".pickle"), (".npz", ".csv"))
-_MOST_BYTES = 512
-_NO_TEXT = set(range(32)) - set(b"\t\n\r\f") | {127}
-_together: ContextVar["_Together | None"] = ContextVar("_together", default=None)
+_TEXT_SUFFIXES = (".json", ".jsonl", ".csv", ".tsv", ".txt")
+_REPLACEMENTS = dict.fromkeys((".xlsx", ".xls", ".ods"), (".csv",)) | dict.fromkeys(
+    (".pkl", ".pickle"), (".npz", ".csv")
+)
+_HEAD_BYTES = 512
+_BINARY_BYTES = set(range(32)) - set(b"\t\n\r\f") | {127}
+_open_block: ContextVar["_AtomicBlock | None"] = ContextVar("_open_block", default=None)
 
 
-def as_path(given: object) -> Path:
-    """The path of a file that a caller gives; `DataError` if it is not a path."""
-    if not isinstance(given, str | os.PathLike):
-        raise DataError("not-a-path", "not a path of a file", allowed="a text or a Path", found=type(given).__name__)
-    return Path(given)
+def as_path(value: object) -> Path:
+    """Return the path of a file; `DataError` unless the value is a string or a path."""
+    if not isinstance(value, str | os.PathLike):
+        raise DataError("not-a-path", "not a path of a file", allowed="a string or a Path", found=type(value).__name__)
+    return Path(value)
 
 
-exists, _is_folder = os.path.exists, os.path.isdir  # where a name is too long, a Path raises an error
+exists, _is_folder = os.path.exists, os.path.isdir  # Path.exists raises an error if a name is too long
 
 
 def _refuse_folder(path: Path) -> None:
@@ -73,15 +74,15 @@ def check_input(path: Path) -> None:
         )
     if path.stat().st_size == 0:
         raise UnreadableFileError("empty-file", "file is empty", where=path, fix="write it again")
-    if path.suffix.lower() in (*_TEXTS, ".toml"):
+    if path.suffix.lower() in (*_TEXT_SUFFIXES, ".toml"):
         _refuse_hole(path)
 
 
 def _refuse_hole(path: Path) -> None:
-    """Refuse a text with a part that was never written: it is read as zeros, of which there may be any number."""
+    """Raise if a part of a text file was never written, since it would be read as any number of zeros."""
     if not hasattr(os, "SEEK_HOLE"):
         return
-    with path.open("rb") as file, suppress(OSError):  # OSError: the file system does not know of holes
+    with path.open("rb") as file, suppress(OSError):  # OSError: the file system cannot find holes
         size = os.fstat(file.fileno()).st_size
         hole = os.lseek(file.fileno(), 0, os.SEEK_HOLE)
         if hole < size:
@@ -95,70 +96,70 @@ def _refuse_hole(path: Path) -> None:
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a text file, one name a line."""
+    """Read the lines of a text file."""
     check_input(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise not_utf8(path, error) from error
-    return text.removesuffix("\n").split("\n")  # and not splitlines, for which some letters of names end a line
+        raise utf8_error(path, error) from error
+    return text.removesuffix("\n").split("\n")  # splitlines would also split at characters such as U+2028
 
 
-def not_utf8(path: Path, error: UnicodeDecodeError) -> DataError:
-    """What is wrong with a file of text that cannot be decoded."""
+def utf8_error(path: Path, error: UnicodeDecodeError) -> DataError:
+    """Make the error for a text file that is not UTF-8."""
     found = f"the byte {error.object[error.start]:#04x}"
     return DataError(
-        "not-utf-8", "file is not UTF-8 text", where=path, found=found, fix=other_suffix(path) or "save it as UTF-8"
+        "not-utf-8", "file is not UTF-8 text", where=path, found=found, fix=suggest_suffix(path) or "save it as UTF-8"
     )
 
 
-def other_suffix(path: Path) -> str | None:
-    """The kind of a file by its first bytes, as a way to mend another suffix; None if they tell nothing else."""
+def suggest_suffix(path: Path) -> str | None:
+    """Suggest another suffix, from a file's first bytes; None if its suffix fits, or its kind is unknown."""
     with path.open("rb") as file:
-        begins = file.read(_MOST_BYTES)
-    kinds = [suffix for magic, suffix in _BEGINS.items() if begins.startswith(magic)]
+        head = file.read(_HEAD_BYTES)
+    kinds = [suffix for magic, suffix in _MAGIC.items() if head.startswith(magic)]
     with suppress(UnicodeDecodeError):
-        text = getincrementaldecoder("utf-8")().decode(begins)  # which may end in the middle of a letter
-        if not kinds and not set(begins) & _NO_TEXT:
+        text = getincrementaldecoder("utf-8")().decode(head)  # the head may end within a character
+        if not kinds and not set(head) & _BINARY_BYTES:
             kinds = [".json" if text.lstrip()[:1] in ("{", "[") else ".csv"]
-    if not kinds or path.suffix.lower() in (*kinds, *(_TEXTS if kinds[0] in _TEXTS else ())):
+    if not kinds or path.suffix.lower() in (*kinds, *(_TEXT_SUFFIXES if kinds[0] in _TEXT_SUFFIXES else ())):
         return None
-    fix = "unpack it" if kinds[0] == ".gz" else f"call it {path.stem}{kinds[0]}"
-    return f"it looks like a {kinds[0][1:]} file: if it is one, {fix}"
+    fix = "unpack it" if kinds[0] == ".gz" else f"rename it to {path.stem}{kinds[0]}"
+    return f"if this is a {kinds[0][1:]} file, {fix}"
 
 
-def suffix_of(path: Path, known: Collection[str], thing: str) -> str:
-    """The suffix of `path` in lower case; `UnreadableFileError` if `thing` has no file of that kind."""
+def suffix_of(path: Path, allowed: Collection[str], thing: str) -> str:
+    """Return the suffix of `path` in lower case; `UnreadableFileError` if it is not allowed."""
     suffix = path.suffix.lower()
-    if suffix not in known:
+    if suffix not in allowed:
         _refuse_folder(path)
         raise UnreadableFileError(
             "wrong-suffix",
             f"wrong kind of file for {thing}",
             where=path,
-            allowed=", ".join(known),
+            allowed=", ".join(allowed),
             found=suffix or "no suffix",
-            fix=next((f"save it as {kind}" for kind in _INSTEAD.get(suffix, ()) if kind in known), None),
+            fix=next((f"save it as {kind}" for kind in _REPLACEMENTS.get(suffix, ()) if kind in allowed), None),
         )
     return suffix
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
+    """Compute the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_output(path: Path, *, force: bool = False) -> None:
-    """Raise `OutputError` if `path` cannot be written, or exists and `force` is not given."""
-    with _no_output(path), suppress(FileNotFoundError, NotADirectoryError, PermissionError):
-        path.stat()  # which fails of a name that is too long, and of a link that leads round in a circle
+    """Raise `OutputError` if `path` cannot be written, or exists without `force`."""
+    with _output_errors(path), suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+        path.stat()  # fails if a name is too long, or a link points to itself
     if _is_folder(path):
         raise OutputError("output-is-folder", "output path is a folder", where=path, fix="name a file")
     if exists(path) and not path.is_file():
         raise OutputError("output-is-device", "output path is a pipe or a device", where=path, fix="name a file")
     if exists(path) and not force:
-        raise _exists(path)
+        raise _output_exists_error(path)
     folder = Path(os.path.realpath(path)).parent if path.is_symlink() else path.parent
     if not _is_folder(folder):
         raise OutputError(
@@ -172,64 +173,67 @@ def check_output(path: Path, *, force: bool = False) -> None:
 
 @contextmanager
 def writing(path: Path, *, force: bool = False) -> Iterator[Path]:
-    """A temporary path, which takes the place of `path`, or of its target, when the block ends well."""
+    """Give a temporary path; its file replaces `path`, or a link's target, if the block succeeds."""
     check_output(path, force=force)
-    together, written = _together.get(), None
+    block, pending = _open_block.get(), None
     try:
-        with _no_output(path):
-            written = _Written.begun(path, force, together)
-            yield written.temporary
+        with _output_errors(path):
+            pending = _PendingFile.create(path, force, block)
+            yield pending.temporary
             umask = os.umask(0)
             os.umask(umask)
-            written.temporary.chmod(0o666 & ~umask)
-            if together is None:
-                written.place()
+            pending.temporary.chmod(0o666 & ~umask)
+            if block is None:
+                pending.move_to_target()
             else:
-                together.written.append(written)
+                block.files.append(pending)
     finally:
-        if written is not None and (together is None or written not in together.written):
-            written.temporary.unlink(missing_ok=True)
+        if pending is not None and (block is None or pending not in block.files):
+            pending.temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def write_atomically(
     *, before: Callable[[Mapping[Path, Path]], object] = lambda _: None, mark: str | None = None
 ) -> Iterator[None]:
-    """Files that are written in the block take their places at its end, when all of them are complete."""
-    together = _Together(mark)
-    written = together.written
-    token = _together.set(together)
+    """Move all files written in the block to their targets at its end, if all are complete.
+
+    Before any file is moved, `before` gets the temporary path of each file. The block first removes temporary files
+    that an earlier block with the same `mark` left behind.
+    """
+    block = _AtomicBlock(mark)
+    token = _open_block.set(block)
     try:
         try:
             yield
         finally:
-            _together.reset(token)
-        for one, other in pairwise(sorted(written, key=lambda one: one.target)):
-            if one.target == other.target:
+            _open_block.reset(token)
+        for first, second in pairwise(sorted(block.files, key=lambda file: file.target)):
+            if first.target == second.target:
                 raise OutputError(
                     "two-outputs-one-file",
                     "two outputs are the same file",
-                    where=f"{one.path} and {other.path}",
+                    where=f"{first.path} and {second.path}",
                     fix="name two files",
                 )
-        before({one.path: one.temporary for one in written})
-        for one in written:
-            with _no_output(one.path):
-                one.place()
+        before({file.path: file.temporary for file in block.files})
+        for file in block.files:
+            with _output_errors(file.path):
+                file.move_to_target()
     finally:
-        for one in written:
-            one.temporary.unlink(missing_ok=True)
+        for file in block.files:
+            file.temporary.unlink(missing_ok=True)
 
 
 def path_in_block(path: Path) -> Path:
-    """Where a file of a `write_atomically` block is before the block ends; any other path as it is."""
-    together = _together.get()
-    return next((one.temporary for one in together.written if one.path == path), path) if together else path
+    """Return the temporary path of a file in a `write_atomically` block; any other path unchanged."""
+    block = _open_block.get()
+    return next((file.temporary for file in block.files if file.path == path), path) if block else path
 
 
 @dataclass(frozen=True)
-class _Written:
-    """A file that is written to a temporary path, in the folder of its target."""
+class _PendingFile:
+    """An output that has a temporary path in the folder of its target."""
 
     path: Path
     target: Path
@@ -237,44 +241,44 @@ class _Written:
     force: bool
 
     @classmethod
-    def begun(cls, path: Path, force: bool, together: "_Together | None") -> "_Written":
+    def create(cls, path: Path, force: bool, block: "_AtomicBlock | None") -> "_PendingFile":
         target = Path(os.path.realpath(path))
-        _remove_left(target.parent)
-        prefix = TEMPORARY if together is None else together.prefix_in(target.parent)
+        _remove_abandoned(target.parent)
+        prefix = TEMPORARY if block is None else block.prepare_prefix(target.parent)
         handle, name = tempfile.mkstemp(prefix=prefix, suffix=path.suffix, dir=target.parent)
         os.close(handle)
         return cls(path, target, Path(name), force)
 
-    def place(self) -> None:
-        """Take the place of the target; only with `force` if there is a file by now."""
+    def move_to_target(self) -> None:
+        """Move the temporary file to the target; replace a file that exists by now only with `force`."""
         if self.force:
             self.temporary.replace(self.target)
             return
         try:
-            self.target.hardlink_to(self.temporary)  # never in the place of a file
+            self.target.hardlink_to(self.temporary)  # unlike a rename, never replaces a file
         except FileExistsError as error:
-            raise _exists(self.path) from error
-        except OSError:  # the file system has no such links
+            raise _output_exists_error(self.path) from error
+        except OSError:  # the file system has no hard links
             try:
                 self.target.touch(exist_ok=False)
             except FileExistsError as error:
-                raise _exists(self.path) from error
+                raise _output_exists_error(self.path) from error
             self.temporary.replace(self.target)
 
 
 @dataclass
-class _Together:
-    """Files that take their places together."""
+class _AtomicBlock:
+    """The files of a `write_atomically` block, which are moved to their targets together."""
 
     mark: str | None
-    written: list[_Written] = field(default_factory=list)
+    files: list[_PendingFile] = field(default_factory=list)
 
-    def prefix_in(self, folder: Path) -> str:
-        """How the names of its temporary files begin; those of an earlier block are no longer in the folder."""
+    def prepare_prefix(self, folder: Path) -> str:
+        """Return the prefix of temporary files, and remove the files of an earlier block with the same mark."""
         if self.mark is None:
             return TEMPORARY
         prefix = f"{TEMPORARY}{self.mark}-"
-        own = {one.temporary for one in self.written}
+        own = {file.temporary for file in self.files}
         for path in folder.glob(f"{prefix}*"):
             if path not in own:
                 path.unlink(missing_ok=True)
@@ -282,8 +286,8 @@ class _Together:
 
 
 @contextmanager
-def _no_output(path: Path) -> Iterator[None]:
-    """An error of the system as one about the output."""
+def _output_errors(path: Path) -> Iterator[None]:
+    """Turn an `OSError` of the block into an `OutputError`."""
     try:
         yield
     except ReassessError:
@@ -298,15 +302,15 @@ def _no_output(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _remove_left(folder: Path) -> None:
-    """Remove temporary files that no process writes to any more: of a day ago."""
+def _remove_abandoned(folder: Path) -> None:
+    """Remove temporary files that nobody has written to for a day."""
     for path in folder.glob(f"{TEMPORARY}*"):
         with suppress(OSError):
             if path.stat().st_mtime < time.time() - _DAY:
                 path.unlink()
 
 
-def _exists(path: Path) -> OutputError:
+def _output_exists_error(path: Path) -> OutputError:
     return OutputError(
         "output-exists", "output file exists", where=path, fix=Fix("choose another name, or {force}", force=True)
     )

@@ -1,4 +1,4 @@
-"""Lists of images, one name a line: those that cleaning keeps, and the names of the rows of an npy file."""
+"""Lists of image names, one per line: images that cleaning keeps, or the rows of an npy file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,17 +12,17 @@ CLEAN_LIST_SUFFIXES = (".txt",)
 
 
 def read_clean_list(path: str | Path) -> ImageSelection:
-    r"""Read the images that are kept, as a selection for the datasets of every framework.
+    r"""Read a clean list: the images to keep, as a selection for the datasets of every framework.
 
     Parameters
     ----------
     path
-        A txt file with one image name a line, such as `write_clean_list` writes; empty lines are skipped.
+        A txt file with one image name per line, as `write_clean_list` writes it; empty lines are skipped.
 
     Raises
     ------
     DataError
-        The file has another suffix, is not UTF-8 text, names no image, or names one twice.
+        The file has another suffix, is not UTF-8 text, has no image names, or lists an image twice.
 
     Examples
     --------
@@ -40,14 +40,14 @@ def read_clean_list(path: str | Path) -> ImageSelection:
 
 
 def write_clean_list(path: str | Path, cleaning: Cleaning, *, force: bool = False) -> None:
-    """Write the names of the images that are kept, one a line, in order, as ``fnames_clean.txt`` lists ImageNet's.
+    """Write the names of the kept images, one per line, in order, like ``fnames_clean.txt`` for ImageNet.
 
     Parameters
     ----------
     path
         A txt file.
     cleaning
-        Which images are kept.
+        The result of cleaning.
     force
         Overwrite an existing file.
 
@@ -61,13 +61,13 @@ def write_clean_list(path: str | Path, cleaning: Cleaning, *, force: bool = Fals
     path = as_path(path)
     check_type(Cleaning, cleaning)
     suffix_of(path, CLEAN_LIST_SUFFIXES, "a clean list")
-    lines = name_lines(path, cleaning.kept_images, fix="rename it: a list has lines")
+    lines = name_lines(path, cleaning.kept_images, fix="rename the image: a list has one name per line")
     with writing(path, force=force) as temporary:
         temporary.write_text(lines, encoding="utf-8", newline="\n")
 
 
 def name_lines(path: Path, names: Sequence[str], *, fix: str | None = None) -> str:
-    """Return the text of a list of images; `DataError` if a name does not fit on a line."""
+    """Return a list of images as text; `DataError` if a name contains a line break."""
     broken = next((row for row, name in enumerate(names) if "\n" in name or "\r" in name), None)
     if broken is not None:
         raise DataError(

@@ -1,4 +1,4 @@
-"""JSON documents and JSON lines as files."""
+"""JSON and JSON lines files."""
 
 import codecs
 import json
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-_SHOWN = 60  # letters
-_TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"')  # in JSON
+_FOUND_LENGTH = 60  # characters of a bad value in a message
+_STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')  # in JSON
 
 
 def read_json(path: Path) -> Any:
-    """The JSON document of a file; a key that stands twice is an error."""
+    """Read a JSON file; `DataError` if an object has the same key twice."""
     check_input(path)
     try:
-        return json.loads(path.read_bytes(), object_pairs_hook=each_once(path))
+        return json.loads(path.read_bytes(), object_pairs_hook=unique_keys(path))
     except DataError:
         raise
-    except (ValueError, RecursionError) as error:  # also of a number with thousands of digits
+    except (ValueError, RecursionError) as error:  # ValueError also for a number with thousands of digits
         raise DataError(
             "several-documents" if getattr(error, "msg", "") == "Extra data" else "not-json",
             "file is not JSON",
@@ -37,55 +37,55 @@ def read_json(path: Path) -> Any:
         ) from error
 
 
-def each_once(where: object) -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
-    """What makes an object of its keys and values while JSON is parsed; a key that stands twice is an error."""
+def unique_keys(where: object) -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
+    """Return an `object_pairs_hook` that raises `DataError` if an object has the same key twice."""
 
-    def made(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         document = dict(pairs)
         if len(document) < len(pairs):
-            check_unique([name for name, _ in pairs], thing="a key", where=where, fix="leave one out")
+            check_unique([name for name, _ in pairs], thing="a key", where=where, fix="remove one")
         return document
 
-    return made
+    return make_object
 
 
-def other_shape(holds: str, found: object, *, where: object, allowed: str) -> DataError:
-    """The error for a JSON document of another shape than that of a noun."""
+def wrong_json_error(thing: str, found: object, *, where: object, allowed: str) -> DataError:
+    """Make the error for JSON of another structure than `thing` needs."""
     return DataError(
         "wrong-json",
-        f"JSON does not contain {holds}",
+        f"JSON does not contain {thing}",
         where=where,
         allowed=allowed,
-        found=shortened(json.dumps(found), _SHOWN),
+        found=shortened(json.dumps(found), _FOUND_LENGTH),
     )
 
 
 def read_json_lines(path: Path) -> "pl.DataFrame":
-    """The table of a JSON lines file, with the errors of polars.
+    """Read a table from a JSON lines file; errors are polars' own.
 
-    A key that stands twice in a line is an error, and so is half of a character, which polars takes for another one.
+    `DataError` if a line has the same key twice, or a lone surrogate, which polars would turn into another character.
     """
     import polars as pl
 
-    table = pl.read_ndjson(_without_mark(path), infer_schema_length=None)  # from all rows
+    table = pl.read_ndjson(_read_without_bom(path), infer_schema_length=None)  # all rows decide the types
     headings = [json.dumps(heading, ensure_ascii=False).encode() for heading in table.columns]
     for number, line in json_lines(path):
         if b"\\" in line or any(line.count(heading) > 1 for heading in headings):
             where = f"{path}, line {number}"
-            document = json.loads(line, object_pairs_hook=each_once(where))
+            document = json.loads(line, object_pairs_hook=unique_keys(where))
             if b"\\u" in line:
-                texts = _TEXT.findall(json.dumps(document, ensure_ascii=False))
+                texts = _STRING.findall(json.dumps(document, ensure_ascii=False))
                 check_text(texts, what="a text", where=where)
     return table
 
 
-def _without_mark(path: Path) -> bytes:
-    """What a file of text holds, without the mark that some editors put before it."""
+def _read_without_bom(path: Path) -> bytes:
+    """Read a file without the byte order mark that some editors put first."""
     return path.read_bytes().removeprefix(codecs.BOM_UTF8)
 
 
-def where_not_json(path: Path) -> object:
-    """The first line of a JSON lines file that is no JSON; the file alone where all are."""
+def locate_bad_line(path: Path) -> object:
+    """Return the place of the first line that is not JSON; only the path if every line is."""
     for number, line in json_lines(path):
         try:
             json.loads(line)
@@ -95,5 +95,5 @@ def where_not_json(path: Path) -> object:
 
 
 def json_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The lines that are not blank, each with its number, from 1."""
-    return ((number, line) for number, line in enumerate(_without_mark(path).splitlines(), 1) if line.strip())
+    """Yield the number, from 1, and the bytes of each line that is not blank."""
+    return ((number, line) for number, line in enumerate(_read_without_bom(path).splitlines(), 1) if line.strip())

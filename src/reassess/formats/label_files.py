@@ -1,4 +1,4 @@
-"""Labels as files: label sets, reviews and original labels are read here, label sets are written."""
+"""Label files: read label sets, reviews and original labels; write label sets."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -14,44 +14,44 @@ from reassess.core.image_names import image_keys
 from reassess.core.labels import check_original
 from reassess.errors import DataError, ReassessError, at
 from reassess.formats.files import as_path, read_lines, suffix_of, writing
-from reassess.formats.json_files import other_shape, read_json
+from reassess.formats.json_files import read_json, wrong_json_error
 from reassess.formats.question_columns import ids_of_lists
 from reassess.formats.review_files import (
     REVIEW_HEADINGS,
     REVIEW_TEXTS,
     has_reviews,
-    labels_of_reviews,
-    labels_of_table,
-    reviews_of_json,
+    make_multi_labels,
+    read_json_reviews,
+    read_review_table,
 )
-from reassess.formats.tables import TABLE_SUFFIXES, column, integers, read_table, refuse_missing, write_table
+from reassess.formats.tables import TABLE_SUFFIXES, find_column, integers, read_table, refuse_missing, write_table
 from reassess.text import some
 
 if TYPE_CHECKING:
     import polars as pl
 
 
-_SHAPE = "a list of 50,000 lists of class ids, or an object from image name to list of class ids"
+_ALLOWED = "a list of 50,000 lists of class ids, or an object from image name to list of class ids"
 LABEL_SUFFIXES = (".json", *TABLE_SUFFIXES)
 
 _NAME = "image"
-_OF_VOTES = "votes", "make scores of the votes, and label sets of the scores"
-_OF_SCORES = (
+_VOTES = "votes", "compute scores (reassess aggregate), then label sets (reassess labels)"
+_SCORES = (
     "scores",
-    "make label sets with a threshold (reassess labels), or leave the column out if every class is valid",
+    "make label sets with a threshold (reassess labels), or delete the column if every class is valid",
 )
-# Columns of tables with classes that are not valid: what they hold, and how to fix it.
+# A table with such a column also lists invalid classes: what the column contains, and the fix.
 _NOT_LABELS = {
-    "answer": ("answers", "keep the rows that are valid, and drop the column"),
-    **dict.fromkeys(("count", "rater"), _OF_VOTES),
-    **dict.fromkeys(("score", "probability"), _OF_SCORES),
+    "answer": ("answers", "keep only the valid rows, and delete the column"),
+    **dict.fromkeys(("count", "rater"), _VOTES),
+    **dict.fromkeys(("score", "probability"), _SCORES),
 }
 
 
 def read_label_file(
     path: str | Path, *, classes: Classes | None = None, original: Callable[[], LabelSets] | None = None
 ) -> LabelSets | MultiLabels:
-    """Label sets or reviews of a file; see `reassess.read_labels`. Only the ecologists' table calls `original`."""
+    """Read label sets or reviews; see `reassess.read_labels`. Only the ecologists' table calls `original`."""
     path = as_path(path)
     check_type(Classes, classes, optional=True)
     suffix = suffix_of(path, (*LABEL_SUFFIXES, ".txt"), "a label set")
@@ -60,26 +60,26 @@ def read_label_file(
     if suffix == ".json":
         document = read_json(path)
         if has_reviews(document):
-            return labels_of_reviews(path, reviews_of_json(path, document), classes)
-        return _label_sets(path, *_lists_of_json(path, document), classes)
+            return make_multi_labels(path, read_json_reviews(path, document), classes)
+        return _label_sets(path, *_lists_from_json(path, document), classes)
     table = read_table(path, text=REVIEW_TEXTS)
-    if not REVIEW_HEADINGS.isdisjoint(table.columns) and (labels := labels_of_table(path, table, classes, original)):
+    if not REVIEW_HEADINGS.isdisjoint(table.columns) and (labels := read_review_table(path, table, classes, original)):
         return labels
     _refuse_counts(path, table)
-    return _label_sets(path, *_lists_of_table(path, table), classes)
+    return _label_sets(path, *_lists_from_table(path, table), classes)
 
 
 def read_original_file(path: str | Path, *, classes: Classes | None = None) -> LabelSets:
-    """Original labels of a file, one class an image; see `reassess.read_original`."""
+    """Read original labels, one class per image; see `reassess.read_original`."""
     path = as_path(path)
     check_type(Classes, classes, optional=True)
     suffix = suffix_of(path, (".txt", *LABEL_SUFFIXES), "a list of original labels")
     if suffix == ".txt":
-        images, lists = _lists_of_text(path)
+        images, lists = _lists_from_text(path)
     elif suffix == ".json":
-        images, lists = _lists_of_json_classes(path)
+        images, lists = _lists_from_json_classes(path)
     else:
-        images, lists = _lists_of_table(path, read_table(path, text=(_NAME,)))
+        images, lists = _lists_from_table(path, read_table(path, text=(_NAME,)))
     original = _label_sets(path, images, lists, classes)
     with at(path):
         check_original(original)
@@ -93,17 +93,17 @@ def write_labels(path: str | Path, labels: LabelSets, *, force: bool = False) ->
     ----------
     path
         JSON: a list of lists in validation order if the images are exactly ImageNet's 50,000 validation images, else an
-        object from image name to list. CSV, TSV, JSON lines or Parquet: columns image and class, an empty set being one
-        row without a class.
+        object from image name to list. CSV, TSV, JSON lines or Parquet: columns image and class, with one row without
+        a class for an empty set.
     labels
-        What to write. Classes are written as ids; those that were read by wnid or name are written as such.
+        The label sets. Classes are written as ids, or by wnid or name if they were read by wnid or name.
     force
-        Overwrite a file that exists.
+        Overwrite an existing file.
 
     Raises
     ------
     DataError
-        Wrong kind of file for label sets.
+        The file has another suffix.
     OutputError
         The file exists, or cannot be written.
 
@@ -117,11 +117,11 @@ def write_labels(path: str | Path, labels: LabelSets, *, force: bool = False) ->
     """
     path = as_path(path)
     check_type(LabelSets, labels)
-    called = labels.classes.in_files
+    class_names = labels.classes.in_files
     if suffix_of(path, LABEL_SUFFIXES, "a label set") != ".json":
-        write_table(path, _table_of_labels(labels), force=force)
+        write_table(path, _label_table(labels), force=force)
         return
-    lists = ([called[i] for i in sorted(ids)] if called else sorted(ids) for ids in labels.sets().values())
+    lists = ([class_names[i] for i in sorted(ids)] if class_names else sorted(ids) for ids in labels.sets().values())
     by_name: dict[str, list[Any]] = dict(zip(labels.images, lists, strict=True))
     document: Any = by_name
     keys = image_keys(IMAGENET.images)
@@ -133,31 +133,31 @@ def write_labels(path: str | Path, labels: LabelSets, *, force: bool = False) ->
         temporary.write_text(json.dumps(document))
 
 
-def _lists_of_json(path: Path, document: Any) -> tuple[Sequence[str], list[list[Any]]]:
+def _lists_from_json(path: Path, document: Any) -> tuple[Sequence[str], list[list[Any]]]:
     if isinstance(document, list):
         _check_validation_length(path, len(document), "list of label sets")
         names, lists = list(IMAGENET.images), document
     elif isinstance(document, dict):
         names, lists = list(document), list(document.values())
     else:
-        raise other_shape("label sets", document, where=path, allowed=_SHAPE)
+        raise wrong_json_error("label sets", document, where=path, allowed=_ALLOWED)
     if None in lists:
         is_rated = [ids is not None for ids in lists]
         names, lists = list(compress(names, is_rated)), list(compress(lists, is_rated))
     if set(map(type, lists)) - {list}:
         name, ids = next(pair for pair in zip(names, lists, strict=True) if not isinstance(pair[1], list))
-        raise other_shape("label sets", ids, where=f"{path}, image {name}", allowed=_SHAPE)
+        raise wrong_json_error("label sets", ids, where=f"{path}, image {name}", allowed=_ALLOWED)
     return names, lists
 
 
-def _lists_of_json_classes(path: Path) -> tuple[Sequence[str], list[list[Any]]]:
+def _lists_from_json_classes(path: Path) -> tuple[Sequence[str], list[list[Any]]]:
     document = read_json(path)
     if not isinstance(document, dict):
-        raise other_shape("original labels", document, where=path, allowed="an object from image name to class")
+        raise wrong_json_error("original labels", document, where=path, allowed="an object from image name to class")
     return list(document), [[value] for value in document.values()]
 
 
-def _lists_of_text(path: Path) -> tuple[Sequence[str], list[list[Any]]]:
+def _lists_from_text(path: Path) -> tuple[Sequence[str], list[list[Any]]]:
     lines = " ".join(read_lines(path)).split()
     _check_validation_length(path, len(lines), "list of original labels")
     return IMAGENET.images, [[line] for line in lines]
@@ -172,12 +172,12 @@ def _check_validation_length(path: Path, length: int, thing: str) -> None:
             where=path,
             allowed=f"{expected:,} entries",
             found=f"{length:,} entries",
-            fix="get the whole file, or name the images in a JSON object or a table",
+            fix="get the complete file, or name the images in a JSON object or a table",
         )
 
 
 def _refuse_counts(path: Path, table: "pl.DataFrame") -> None:
-    """Refuse counts of votes with a column for each class, of which a column class is the original label."""
+    """Raise for a table of vote counts with a column per class; its column class has the original labels."""
     numbers = [name for name in table.columns if name not in (_NAME, "class") and table[name].dtype.is_numeric()]
     if len(numbers) > 1:
         raise DataError(
@@ -185,22 +185,22 @@ def _refuse_counts(path: Path, table: "pl.DataFrame") -> None:
             "table has columns of numbers, such as vote counts, but no label sets",
             where=path,
             found=some(numbers),
-            fix="make scores of counts (reassess aggregate), and label sets of the scores; or leave these columns out",
+            fix=f"{_VOTES[1]}; or delete these columns",
         )
 
 
-def _lists_of_table(path: Path, table: "pl.DataFrame") -> tuple[Sequence[str], list[list[Any]]]:
+def _lists_from_table(path: Path, table: "pl.DataFrame") -> tuple[Sequence[str], list[list[Any]]]:
     for name, (thing, fix) in _NOT_LABELS.items():
         if name in table.columns:
             raise DataError(
                 "not-labels",
                 f"table has {thing}, so not all of its classes are valid",
                 where=path,
-                found=f"a column {name}",
+                found=f"column {name!r}",
                 fix=fix,
             )
-    images = table[column(path, table, _NAME)]
-    classes = table[column(path, table, "class")]
+    images = table[find_column(path, table, _NAME)]
+    classes = table[find_column(path, table, "class")]
     if classes.dtype.is_numeric():
         classes = integers(path, classes)
     refuse_missing(path, images)
@@ -227,7 +227,7 @@ def _label_sets(path: Path, images: Sequence[str], lists: list[list[Any]], class
         raise
 
 
-def _table_of_labels(labels: LabelSets) -> "pl.DataFrame":
+def _label_table(labels: LabelSets) -> "pl.DataFrame":
     import polars as pl
 
     empty = np.flatnonzero(labels.sizes == 0)

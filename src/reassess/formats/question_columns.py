@@ -1,4 +1,4 @@
-"""Classes in files: ids, or wnids or names, which are looked up in a list of classes or else make one."""
+"""Classes in files: ids, wnids or names. Without a class list, the names of a file make its own list."""
 
 from collections.abc import Sequence
 from itertools import chain
@@ -13,7 +13,7 @@ from reassess.core.checks import check_range, check_shape
 from reassess.core.class_names import MOST_CLASSES, class_number
 from reassess.core.classes import NO_SUCH_CLASS, classes_of_ids, warn_of_capitals
 from reassess.errors import DataError
-from reassess.formats.tables import as_text, column, integers, place, refuse_missing
+from reassess.formats.tables import as_text, find_column, integers, locate_row, refuse_missing
 from reassess.text import composed, shortened, some
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def ids_of_column(path: Path, series: "pl.Series", classes: Classes | None) -> tuple[npt.NDArray[np.int64], Classes]:
-    """Class id of each row of a column, and the classes."""
+    """Return the class id of each row of a column, and the class list."""
     refuse_missing(path, series)
     if series.dtype.is_numeric():
         ids = integers(path, series)
@@ -32,7 +32,7 @@ def ids_of_column(path: Path, series: "pl.Series", classes: Classes | None) -> t
     texts = as_text(path, series)
     is_blank = texts.str.strip_chars() == ""
     if is_blank.any():
-        raise _no_name(place(path, is_blank.arg_max() or 0, series.name))
+        raise _empty_name_error(locate_row(path, is_blank.arg_max() or 0, series.name))
     unique = texts.unique()
     id_of, classes = ids_of_texts(path, unique.to_list(), classes)
     ids = texts.replace_strict(list(id_of), list(id_of.values()), return_dtype=pl.Int64)
@@ -40,9 +40,9 @@ def ids_of_column(path: Path, series: "pl.Series", classes: Classes | None) -> t
 
 
 def ids_of_texts(path: Path, texts: Sequence[str], classes: Classes | None) -> tuple[dict[str, int], Classes]:
-    """The class id of each of some texts, and the classes; an error of these may be without the place of the file."""
+    """Return the class id of each text, and the class list; its errors may not name the file."""
     if any(not text.strip() for text in texts):
-        raise _no_name(path)
+        raise _empty_name_error(path)
     numbers = {text: class_id for text in texts if (class_id := class_number(text)) is not None}
     if numbers and len(numbers) == len(texts):
         classes = classes_of_ids(classes, where=path)
@@ -58,19 +58,19 @@ def ids_of_texts(path: Path, texts: Sequence[str], classes: Classes | None) -> t
         return numbers, classes
     if classes is not None and classes.texts:
         id_of = {text: classes.id_of(text, where=str(path)) for text in texts}
-        lost = sorted(text for text, class_id in id_of.items() if class_id < 0)
-        if lost:
+        unknown = sorted(text for text, class_id in id_of.items() if class_id < 0)
+        if unknown:
             raise DataError(
                 "unknown-class",
                 NO_SUCH_CLASS,
                 where=path,
                 allowed=classes.allowed,
-                found=some(lost, most=3),
-                fix="check the spelling, or add the class to the list of classes",
+                found=some(unknown, most=3),
+                fix="correct the name, or add the class to the class list",
             )
         return id_of, classes
-    if numbers:  # a number among names is no name: ranks would stand for wrong classes
-        raise ids_and_names(path, some([min(numbers), min(set(texts) - numbers.keys())]))
+    if numbers:  # without a class list, names are numbered by their sorted order, which ids would not fit
+        raise mixed_ids_error(path, some([min(numbers), min(set(texts) - numbers.keys())]))
     classes = Classes.from_texts(texts)
     warn_of_capitals(classes, where=path)
     id_of = {text: class_id for class_id, text in enumerate(classes.texts)}
@@ -78,10 +78,10 @@ def ids_of_texts(path: Path, texts: Sequence[str], classes: Classes | None) -> t
 
 
 def ids_of_lists(path: Path, lists: list[list[Any]], classes: Classes | None) -> tuple[list[list[int]], Classes]:
-    """Ids of classes in lists of a file, and their class list."""
+    """Convert lists of classes to lists of class ids; also return the class list."""
     kinds = set(map(type, chain.from_iterable(lists)))
     if kinds - {int, str} or len(kinds) > 1:
-        raise ids_and_names(path, some(sorted(kind.__name__ for kind in kinds)))
+        raise mixed_ids_error(path, some(sorted(kind.__name__ for kind in kinds)))
     if not kinds:
         return lists, classes or Classes()
     if kinds == {int}:
@@ -91,23 +91,23 @@ def ids_of_lists(path: Path, lists: list[list[Any]], classes: Classes | None) ->
     return [[id_of[text] for text in names] for names in lists], classes
 
 
-def ids_and_names(path: Path, found: str | None = None) -> DataError:
-    """Of classes that are called in two ways."""
+def mixed_ids_error(path: Path, found: str | None = None) -> DataError:
+    """Make the error for a file with both class ids and class names."""
     what = "classes are neither all ids nor all names"
     return DataError("ids-and-names", what, where=path, allowed="whole numbers, or text", found=found)
 
 
-def _no_name(where: object) -> DataError:
+def _empty_name_error(where: object) -> DataError:
     return DataError("missing-value", "class name is empty", where=where, allowed="whole numbers, or text", found="''")
 
 
-_DIGITS = 18  # of a number that int64 surely holds
+_DIGITS = 18  # a number with so few digits always fits in int64
 
 
 def questions_of_info(info: npt.NDArray[Any], where: Path, classes: Classes | None = None) -> Questions:
-    """Questions of an `info` array: text of shape (questions, 2), image name and class, by id or by name.
+    """Make questions from an `info` array: text of shape (questions, 2), image name and class id or name.
 
-    Neighbours are compared as code points, so that only the first of each run of one image becomes a Python string.
+    Successive rows are compared as code points, so that each run of rows with one image creates one Python string.
     """
     check_shape(info, ("questions", 2), what="the questions", kind="text", where=f"{where}, array info")
     width = info.dtype.itemsize // 4
@@ -129,24 +129,24 @@ def questions_of_info(info: npt.NDArray[Any], where: Path, classes: Classes | No
 
 
 def info_of_questions(questions: Questions) -> npt.NDArray[np.str_]:
-    """The `info` array of some questions, shape (questions, 2)."""
-    called = questions.classes.in_files
-    class_ids = np.array(called)[questions.class_ids] if called else questions.class_ids.astype(np.str_)
+    """Return the `info` array of questions, shape (questions, 2)."""
+    class_names = questions.classes.in_files
+    class_ids = np.array(class_names)[questions.class_ids] if class_names else questions.class_ids.astype(np.str_)
     names = np.array(questions.images or [""], np.str_)[questions.image_ids]
     width = max(1, *(int(np.strings.str_len(part).max(initial=1)) for part in (names, class_ids)))
     return np.stack([names, class_ids], axis=1).astype(f"<U{width}")
 
 
 def questions_of_table(path: Path, table: "pl.DataFrame", classes: Classes | None = None) -> Questions:
-    """Questions of the columns image and class of a table, one a row."""
-    image = table[column(path, table, "image")].cast(str)
+    """Make questions from the columns image and class, one per row."""
+    image = table[find_column(path, table, "image")].cast(str)
     refuse_missing(path, image)
-    class_ids, classes = ids_of_column(path, table[column(path, table, "class")], classes)
+    class_ids, classes = ids_of_column(path, table[find_column(path, table, "class")], classes)
     return Questions.from_columns(image.to_list(), class_ids, classes)
 
 
 def columns_of_questions(questions: Questions, rows: npt.NDArray[np.int64] | None = None) -> "dict[str, pl.Series]":
-    """The columns image and class of a table with a row for each question, or for those at some rows."""
+    """Return the columns image and class of a table of questions, or of the questions at `rows`."""
     import polars as pl
 
     rows = np.arange(len(questions)) if rows is None else rows
@@ -157,7 +157,7 @@ def columns_of_questions(questions: Questions, rows: npt.NDArray[np.int64] | Non
 
 
 def _parse_ids(codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64] | None:
-    """Numbers from rows of code points, decimal digits and then zeros; None where a row is no number."""
+    """Parse rows of code points, zero-padded decimal digits; None if a row is not a number."""
     value = np.zeros(len(codes), np.int64)
     ended = np.zeros(len(codes), bool)
     if (codes[:, 0] == 0).any() or (codes.shape[1] > _DIGITS and codes[:, _DIGITS].any()):

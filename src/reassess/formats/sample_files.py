@@ -8,7 +8,7 @@ import numpy as np
 from reassess.core import Sample
 from reassess.errors import DataError, at
 from reassess.formats.files import as_path
-from reassess.formats.tables import TABLE_SUFFIXES, as_text, floats, place, read_table
+from reassess.formats.tables import TABLE_SUFFIXES, as_text, floats, locate_row, read_table
 from reassess.formats.task_files import TASK_SUFFIXES, read_tasks
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _sample_of_table(path: Path, table: "pl.DataFrame") -> Sample | None:
         raise DataError(
             "two-probabilities",
             "rows of an image have different probabilities or strata",
-            where=place(path, several["row"][0], _PROBABILITY),
+            where=locate_row(path, several["row"][0], _PROBABILITY),
             allowed=f"{several[f'{_PROBABILITY}_right'][0]}, {several[f'{_STRATUM}_right'][0]!r}",
             found=f"{several[_PROBABILITY][0]}, {several[_STRATUM][0]!r}",
             fix="give all rows of an image the same",

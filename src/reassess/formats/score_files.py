@@ -1,4 +1,4 @@
-"""Scores, and the rater models that made them, as files."""
+"""Score files: npz archives and tables."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,14 +15,14 @@ from reassess.errors import at
 from reassess.formats.archives import open_archive
 from reassess.formats.files import as_path, suffix_of, writing
 from reassess.formats.question_columns import columns_of_questions, info_of_questions, questions_of_info
-from reassess.formats.table_codec import ClassId, Share, TableFormat, Text, Whole, read_cells, write_noun
-from reassess.formats.tables import TABLE_SUFFIXES, column, read_table
+from reassess.formats.table_codec import ClassId, Integer, Share, TableFormat, Text, read_cells, write_object
+from reassess.formats.tables import TABLE_SUFFIXES, find_column, read_table
 
 _PROBABILITY, _GOLDEN, _METHOD = "probability", "golden", "method"
 
 
 def read_score_file(path: str | Path, *, classes: Classes | None = None) -> Scores:
-    """Scores of a file; see `reassess.read_scores`."""
+    """Read scores; see `reassess.read_scores`."""
     path = as_path(path)
     check_type(Classes, classes, optional=True)
     suffix = suffix_of(path, (".npz", *TABLE_SUFFIXES), "scores")
@@ -38,18 +38,18 @@ def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> No
     path
         npz with the arrays ``tensor``, float64, shape (questions,), and ``info``, text, shape (questions, 2): image
         name and class. CSV, TSV, JSON lines or Parquet: columns image, class and score. Classes are ids, or names
-        where they were read by name. As for `read_score_file`, ``probability`` takes the place of ``tensor`` and score
-        where scores are exclusive, and ``golden`` is there where it is known. So
-        is ``method``, except in CSV, TSV and JSON lines, which have no place for it.
+        if they were read by name. Exclusive scores have the name ``probability`` instead of ``tensor`` or score, as for
+        `read_score_file`. ``golden`` and ``method`` are written if known; CSV, TSV and JSON lines cannot store the
+        method.
     scores
-        What to write; the file holds the same numbers to the last bit.
+        The scores. Reading the file gives exactly the same numbers.
     force
-        Overwrite a file that exists.
+        Overwrite an existing file.
 
     Raises
     ------
     DataError
-        Wrong kind of file for scores.
+        The file has another suffix.
     OutputError
         The file exists, or cannot be written.
 
@@ -68,28 +68,28 @@ def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> No
     if path.suffix.lower() == ".npz":
         with writing(path, force=force) as temporary:
             name = _PROBABILITY if scores.exclusive else "tensor"
-            arrays = {name: scores.values, "info": info_of_questions(scores.questions), **_golden(scores)}
+            arrays = {name: scores.values, "info": info_of_questions(scores.questions), **_golden_column(scores)}
             if scores.method != UNKNOWN_METHOD:
                 arrays[_METHOD] = np.array(scores.method)
             np.savez_compressed(temporary, allow_pickle=False, **arrays)
         return
     metadata = {} if scores.method == UNKNOWN_METHOD else {_METHOD: scores.method}
-    write_noun(_TABLES[scores.exclusive], path, scores, force=force, metadata=metadata)
+    write_object(_TABLES[scores.exclusive], path, scores, force=force, metadata=metadata)
 
 
-def _golden(scores: Scores) -> dict[str, npt.NDArray[np.uint8]]:
-    """What is golden, as a column of 1 and 0, where it is known."""
+def _golden_column(scores: Scores) -> dict[str, npt.NDArray[np.uint8]]:
+    """Return the column golden, of 1 and 0, if known."""
     return {} if scores.golden is None else {_GOLDEN: scores.golden.astype(np.uint8)}
 
 
 def _read_npz(path: Path, classes: Classes | None) -> Scores:
     with open_archive(path) as archive:
-        name = archive.name_of("tensor", "scores", _PROBABILITY)
+        name = archive.find_name("tensor", "scores", _PROBABILITY)
         values = archive[name]
-        questions = questions_of_info(archive[archive.name_of("info")], path, classes)
+        questions = questions_of_info(archive[archive.find_name("info")], path, classes)
         golden = archive.get(_GOLDEN)
         method = archive.get(_METHOD)
-    votes = "a tensor of shape (raters, questions, answers) holds votes: aggregate them first"
+    votes = "a tensor of shape (raters, questions, answers) has votes: aggregate them first"
     check_shape(
         values,
         ("questions",),
@@ -99,7 +99,7 @@ def _read_npz(path: Path, classes: Classes | None) -> Scores:
         fix=votes if values.ndim == 3 else None,
     )
     if golden is not None:
-        check_shape(golden, ("questions",), what="what is golden", kind="integers", where=f"{path}, array {_GOLDEN}")
+        check_shape(golden, ("questions",), what="the golden flags", kind="integers", where=f"{path}, array {_GOLDEN}")
         check_range(golden, 0, 1, what="golden", where=f"{path}, array {_GOLDEN}, row {{}}".format)
     if method is not None:
         check_shape(method, (), what="the method", kind="text", where=f"{path}, array {_METHOD}")
@@ -115,31 +115,41 @@ def _read_npz(path: Path, classes: Classes | None) -> Scores:
 def _values(scores: Scores) -> Mapping[str, Any]:
     columns = columns_of_questions(scores.questions)
     classes = (scores.questions.class_ids, scores.questions.classes)
-    return {"image": columns["image"], "class": classes, _heading(scores.exclusive): scores.values, **_golden(scores)}
+    return {
+        "image": columns["image"],
+        "class": classes,
+        _score_heading(scores.exclusive): scores.values,
+        **_golden_column(scores),
+    }
 
 
-def _scores_of(cells: Mapping[str, Any]) -> Scores:
+def _make_scores(cells: Mapping[str, Any]) -> Scores:
     exclusive, golden = _PROBABILITY in cells, cells.get(_GOLDEN)
     return Scores(
         questions=Questions.from_columns(cells["image"].to_list(), *cells["class"]),
-        values=cells[_heading(exclusive)],
+        values=cells[_score_heading(exclusive)],
         exclusive=exclusive,
         golden=None if golden is None else golden.astype(bool),
     )
 
 
-def _heading(exclusive: bool) -> str:
+def _score_heading(exclusive: bool) -> str:
     return _PROBABILITY if exclusive else "score"
 
 
-# Of scores, and of those that are exclusive.
+# The table formats, indexed by whether scores are exclusive.
 _TABLES = tuple(
     TableFormat(
         Scores,
         "scores",
-        columns=(Text("image"), ClassId("class"), Share(_heading(exclusive)), Whole(_GOLDEN, most=1, needed=False)),
+        columns=(
+            Text("image"),
+            ClassId("class"),
+            Share(_score_heading(exclusive)),
+            Integer(_GOLDEN, most=1, required=False),
+        ),
         values=_values,
-        make=_scores_of,
+        make=_make_scores,
     )
     for exclusive in (False, True)
 )
@@ -149,7 +159,7 @@ def _read_table(path: Path, classes: Classes | None) -> Scores:
     import polars as pl
 
     table = read_table(path, text=("image",))
-    exclusive = column(path, table, _heading(False), _heading(True)) == _PROBABILITY
+    exclusive = find_column(path, table, _score_heading(False), _score_heading(True)) == _PROBABILITY
     scores = read_cells(_TABLES[exclusive], path, table, classes)
     metadata = pl.read_parquet_metadata(path.absolute()) if path.suffix.lower() == ".parquet" else {}
     return replace(scores, method=metadata.get(_METHOD, UNKNOWN_METHOD))

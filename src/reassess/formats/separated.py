@@ -1,7 +1,7 @@
-"""CSV and TSV files: polars reads those that are plain, and Python's csv module makes the others plain.
+"""CSV and TSV files: polars reads plain files; the csv module first rewrites other files as plain.
 
-Plain is a file without quotes, without blank lines, and without lines that end in a carriage return alone. Of others,
-polars loses rows behind a quote inside a field, keeps blank lines as rows, and does not see where a line ends.
+A file is plain if it has no quotes, no blank lines, and no lines that end with only a carriage return. In other files,
+polars loses rows after a quote inside a field, keeps blank lines as rows, and misses line ends.
 """
 
 import csv
@@ -26,9 +26,9 @@ _LONE_RETURN = re.compile(rb"\r(?!\n)")
 
 
 def read_separated(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
-    """The table of a CSV or TSV file; parameters as of `tables.read_table`.
+    """Read a table from a CSV or TSV file; parameters as for `tables.read_table`.
 
-    Blank lines say nothing, and quotes say nothing of a column's type: ``"1"`` is a number.
+    Blank lines are skipped. Quotes do not decide a column's type: ``"1"`` is a number.
     """
     import polars as pl
 
@@ -37,32 +37,32 @@ def read_separated(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
     _refuse_other_separator(path, headings)
     check_unique([name for name in headings if name], thing="a column", where=path, fix="rename one of them")
     is_plain = _is_plain(path)
-    source = path.absolute() if is_plain else _made_plain(path, records, headings)
+    source = path.absolute() if is_plain else _rewrite_plain(path, records, headings)
     texts = {i for i, name in enumerate(headings) if name in text}
     try:
-        table = _by_polars(source, path, len(headings), texts)
+        table = _read_with_polars(source, path, len(headings), texts)
         if booleans := {i for i, dtype in enumerate(table.dtypes) if dtype == pl.Boolean}:
-            # No format of ours has truth values, but a class may be called so.
-            table = _by_polars(source, path, len(headings), texts | booleans)
+            # No format of ours has Booleans, but a class may be named true.
+            table = _read_with_polars(source, path, len(headings), texts | booleans)
     except pl.exceptions.NoDataError:
         table = pl.DataFrame(schema=dict.fromkeys(map(str, range(len(headings))), pl.String))
     except pl.exceptions.PolarsError:
         _check_widths(path, records, headings)
         raise
-    if is_plain and table.width > 1 and table[:, -1].null_count():  # polars takes fields that lack for empty ones
+    if is_plain and table.width > 1 and table[:, -1].null_count():  # polars reads missing fields as empty ones
         _check_widths(path, records, headings)
-    table = table.with_columns(pl.col(pl.String).replace("", None))  # a quoted nothing is nothing too
+    table = table.with_columns(pl.col(pl.String).replace("", None))  # an empty text in quotes is a missing value too
     return table.rename({str(i): name or f"column {i + 1}" for i, name in enumerate(headings)})
 
 
 def line_of_row(path: Path, row: int) -> int:
-    """The line, counted from 1, on which a row of a table stands; rows count from 0, below the heading."""
+    """Return the line, from 1, where a row begins; rows are counted from 0, after the heading."""
     line, _ = next(islice(_records(path), row + 1, None))
     return line
 
 
 def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """The heading and the rows, each with the line on which it begins."""
+    """Yield the heading and each row, with the line where it begins."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, delimiter=SEPARATORS[path.suffix.lower()], strict=True)
         begin = 1
@@ -77,8 +77,8 @@ def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
                 "unreadable-file",
                 "table cannot be read",
                 where=f"{path}, line {begin:,}",
-                found="a quote that is not closed" if is_open else str(error),
-                fix='get or write the file again; a quote within a field is written twice: "5"" floppy"',
+                found="a quote without an end" if is_open else str(error),
+                fix='get or write the file again; write a quote inside a field twice: "5"" floppy"',
             ) from error
 
 
@@ -89,8 +89,8 @@ def _is_plain(path: Path) -> bool:
         return content.find(b"\r") < 0 or _LONE_RETURN.search(content) is None
 
 
-def _made_plain(path: Path, records: Iterator[tuple[int, list[str]]], headings: Sequence[str]) -> io.BytesIO:
-    """The same table with neither blank lines nor quotes but those that a field needs, and with numbers as headings."""
+def _rewrite_plain(path: Path, records: Iterator[tuple[int, list[str]]], headings: Sequence[str]) -> io.BytesIO:
+    """Rewrite a table without blank lines and unnecessary quotes, and with numbers as headings."""
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, delimiter=SEPARATORS[path.suffix.lower()], lineterminator="\r\n")
     writer.writerow(range(len(headings)))
@@ -100,7 +100,7 @@ def _made_plain(path: Path, records: Iterator[tuple[int, list[str]]], headings: 
     return io.BytesIO(buffer.getvalue().encode())
 
 
-def _by_polars(source: Path | io.BytesIO, path: Path, width: int, texts: set[int]) -> "pl.DataFrame":
+def _read_with_polars(source: Path | io.BytesIO, path: Path, width: int, texts: set[int]) -> "pl.DataFrame":
     import polars as pl
 
     if isinstance(source, io.BytesIO):
@@ -112,22 +112,22 @@ def _by_polars(source: Path | io.BytesIO, path: Path, width: int, texts: set[int
         skip_rows=1,
         new_columns=[str(i) for i in range(width)],
         schema_overrides={str(i): pl.String for i in texts},
-        infer_schema_length=None,  # from all rows: a type that shows late is still the column's type
+        infer_schema_length=None,  # all rows decide the type of a column
         glob=False,
     )
 
 
 def _refuse_other_separator(path: Path, headings: Sequence[str]) -> None:
     separator = SEPARATORS[path.suffix.lower()]
-    other = next((mark for mark in _WORDS if mark != separator and len(headings) == 1 and mark in headings[0]), None)
-    if other is not None:
+    others = [mark for mark in _WORDS if mark != separator and len(headings) == 1 and mark in headings[0]]
+    if others:
         raise DataError(
             "wrong-separator",
-            "fields are not separated as the suffix says",
+            "field separator does not match the suffix",
             where=path,
             allowed=f"{_WORDS[separator]}, in a {path.suffix} file",
-            found=f"{_WORDS[other]}, in the heading {headings[0]!r}",
-            fix=f"save it with {_WORDS[separator]}" + (", or call it .tsv" if other == "\t" else ""),
+            found=f"{_WORDS[others[0]]}, in the heading {headings[0]!r}",
+            fix=f"save it with {_WORDS[separator]}" + (", or rename it to .tsv" if others[0] == "\t" else ""),
         )
 
 
@@ -144,5 +144,5 @@ def _check_width(path: Path, line: int, record: Sequence[str], headings: Sequenc
             where=f"{path}, line {line:,}",
             allowed=f"{len(headings):,} fields, as in the heading",
             found=f"{len(record):,}",
-            fix="get or write the file again; a field that holds a separator stands in quotes",
+            fix="get or write the file again; put fields that contain a separator in quotes",
         )

@@ -1,4 +1,4 @@
-"""Nouns as tables with a header: a noun declares its columns, and one reader and one writer do the rest."""
+"""Declared table formats: a data type lists its columns; one reader and one writer do the rest."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from reassess.formats.question_columns import ids_of_column
 from reassess.formats.tables import (
     TABLE_SUFFIXES,
     as_text,
-    column,
+    find_column,
     floats,
     integers,
-    place,
+    locate_row,
     read_table,
     refuse_missing,
     write_table,
@@ -28,30 +28,30 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-_Noun = TypeVar("_Noun")
+_Object = TypeVar("_Object")
 
 
 class _Cells(NamedTuple):
-    """The cells of a column, and the class list in which they are looked up."""
+    """The cells of a column, and the class list for their names."""
 
     path: Path
     series: "pl.Series"
     classes: Classes | None
 
-    def place(self, row: int) -> str:
-        return place(self.path, row, self.series.name)
+    def locate(self, row: int) -> str:
+        return locate_row(self.path, row, self.series.name)
 
 
 @dataclass(frozen=True)
 class _Column:
-    """A column; `what` is one of its cells in messages. A table may lack a column that is not `needed`."""
+    """A column; messages call a cell `what`. A column that is not `required` may be missing."""
 
     name: str
     what: str = ""
-    needed: bool = True
+    required: bool = True
 
     def _read(self, cells: _Cells) -> Any:
-        raise NotImplementedError  # for a column that is only written
+        raise NotImplementedError  # for a column that can only be written
 
     def _write(self, values: Any) -> "pl.Series":
         import polars as pl
@@ -61,7 +61,7 @@ class _Column:
 
 @dataclass(frozen=True)
 class Text(_Column):
-    """Texts, none missing or empty: a polars series. With `null`, a cell may be empty."""
+    """A column of non-empty texts, as a polars series. With `null`, a cell may be empty."""
 
     null: bool = False
 
@@ -78,8 +78,8 @@ class Text(_Column):
 
 
 @dataclass(frozen=True)
-class Whole(_Column):
-    """Whole numbers: an array of int64. With `null`, an empty cell stands for 0."""
+class Integer(_Column):
+    """A column of whole numbers, as int64. With `null`, an empty cell means 0."""
 
     least: int = 0
     most: float = np.inf
@@ -89,9 +89,9 @@ class Whole(_Column):
         numbers = integers(cells.path, cells.series)
         if not self.null:
             refuse_missing(cells.path, numbers)
-        known = numbers.fill_null(self.least).to_numpy()
+        filled = numbers.fill_null(self.least).to_numpy()
         what = self.what or self.name
-        check_range(known, self.least, self.most, what=what, where=cells.place)
+        check_range(filled, self.least, self.most, what=what, where=cells.locate)
         return numbers.fill_null(0).to_numpy().astype(np.int64)
 
     def _write(self, values: Any) -> "pl.Series":
@@ -101,7 +101,7 @@ class Whole(_Column):
 
 @dataclass(frozen=True)
 class Number(_Column):
-    """Numbers: an array of float64. With `null`, an empty cell stands for NaN."""
+    """A column of numbers, as float64. With `null`, an empty cell means NaN."""
 
     null: bool = False
 
@@ -117,17 +117,17 @@ class Number(_Column):
 
 
 class Share(Number):
-    """Numbers from 0 to 1."""
+    """A column of numbers from 0 to 1."""
 
     def _read(self, cells: _Cells) -> Any:
         values = super()._read(cells)
-        known = np.where(cells.series.is_null().to_numpy(), 0, values)
-        check_range(known, 0, 1, what=self.what or self.name, where=cells.place)
+        filled = np.where(cells.series.is_null().to_numpy(), 0, values)
+        check_range(filled, 0, 1, what=self.what or self.name, where=cells.locate)
         return values
 
 
 class ClassId(_Column):
-    """Classes by id, wnid or name: the ids, and their class list. When written, an empty cell stands for -1."""
+    """A column of classes (id, wnid or name), as ids and a class list; -1 is written as an empty cell."""
 
     def _read(self, cells: _Cells) -> Any:
         return ids_of_column(*cells)
@@ -138,8 +138,8 @@ class ClassId(_Column):
         return series
 
 
-class Texts(_Column):
-    """Lists of texts, separated by `; ` in csv and tsv. They are only written."""
+class TextLists(_Column):
+    """A column of lists of texts, separated by `; ` in CSV and TSV. It can only be written."""
 
     def _write(self, values: Any) -> "pl.Series":
         import polars as pl
@@ -148,62 +148,62 @@ class Texts(_Column):
 
 
 @dataclass(frozen=True)
-class TableFormat(Generic[_Noun]):
-    """How a noun is written as a table, and read from it.
+class TableFormat(Generic[_Object]):
+    """A table format for objects of one type, for reading and writing.
 
-    `values` gives what each column of a noun contains, and `make` the noun of what was read; both by name. A column
-    without values is not written. Without `make`, the table is only written.
+    `values` maps an object to the values of its columns, by name; a column without values is not written. `make` maps
+    the values from a file to an object; without `make`, the format can only be written.
     """
 
-    noun: type[_Noun]
-    thing: str  # the noun, in messages
+    object_type: type[_Object]
+    thing: str  # the object, in messages
     columns: tuple[_Column, ...]
-    values: Callable[[_Noun], Mapping[str, Any]]
-    make: Callable[[Mapping[str, Any]], _Noun] | None = None
+    values: Callable[[_Object], Mapping[str, Any]]
+    make: Callable[[Mapping[str, Any]], _Object] | None = None
     suffixes: tuple[str, ...] = TABLE_SUFFIXES
-    rows_needed: bool = True
+    rows_required: bool = True
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """The columns of texts, where a number is a text too."""
-        return tuple(one.name for one in self.columns if isinstance(one, Text))
+        """The names of text columns, where numbers are read as text."""
+        return tuple(column.name for column in self.columns if isinstance(column, Text))
 
 
-def read_noun(form: TableFormat[_Noun], path: str | Path) -> _Noun:
-    """Read a noun from a table."""
+def read_object(form: TableFormat[_Object], path: str | Path) -> _Object:
+    """Read an object from a table."""
     path = as_path(path)
     suffix_of(path, form.suffixes, form.thing)
-    return read_cells(form, path, read_table(path, text=form.texts, rows_needed=form.rows_needed), None)
+    return read_cells(form, path, read_table(path, text=form.texts, rows_required=form.rows_required), None)
 
 
-def read_cells(form: TableFormat[_Noun], path: Path, table: "pl.DataFrame", classes: Classes | None) -> _Noun:
-    """Make a noun from a table that was read."""
+def read_cells(form: TableFormat[_Object], path: Path, table: "pl.DataFrame", classes: Classes | None) -> _Object:
+    """Make an object from the cells of a table."""
     assert form.make is not None
     with at(path):
         cells = {
-            one.name: one._read(_Cells(path, table[column(path, table, one.name)], classes))
-            for one in form.columns
-            if one.needed or one.name in table.columns
+            column.name: column._read(_Cells(path, table[find_column(path, table, column.name)], classes))
+            for column in form.columns
+            if column.required or column.name in table.columns
         }
         return form.make(cells)
 
 
-def write_noun(
-    form: TableFormat[_Noun],
+def write_object(
+    form: TableFormat[_Object],
     path: str | Path,
-    noun: _Noun,
+    value: _Object,
     *,
     force: bool = False,
     metadata: Mapping[str, str] | None = None,
 ) -> None:
-    """Write a noun as a table; the same noun gives the same bytes."""
+    """Write an object as a table; the same object gives the same bytes."""
     import polars as pl
 
     path = as_path(path)
-    check_type(form.noun, noun)
+    check_type(form.object_type, value)
     suffix = suffix_of(path, form.suffixes, form.thing)
-    values = form.values(noun)
-    table = pl.DataFrame([one._write(values[one.name]) for one in form.columns if one.name in values])
+    values = form.values(value)
+    table = pl.DataFrame([column._write(values[column.name]) for column in form.columns if column.name in values])
     if suffix in (".csv", ".tsv"):
         table = table.with_columns(pl.col(pl.List(pl.String)).list.join("; "))
     write_table(path, table, force=force, metadata=metadata)

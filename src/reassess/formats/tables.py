@@ -1,4 +1,4 @@
-"""Tables as such: CSV, TSV, JSON lines and Parquet through polars, with one message where that fails."""
+"""Tables: CSV, TSV, JSON lines and Parquet, read and written by polars, with our own errors."""
 
 import os
 import re
@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from reassess.errors import DataError
 from reassess.formats.archives import max_bytes
-from reassess.formats.files import check_input, not_utf8, other_suffix, suffix_of, writing
-from reassess.formats.json_files import json_lines, read_json_lines, where_not_json
-from reassess.formats.parquet_pages import bad_page
+from reassess.formats.files import check_input, suffix_of, suggest_suffix, utf8_error, writing
+from reassess.formats.json_files import json_lines, locate_bad_line, read_json_lines
+from reassess.formats.parquet_pages import find_bad_page
 from reassess.formats.separated import SEPARATORS, line_of_row, read_separated
 from reassess.text import some
 
@@ -24,45 +24,46 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-_THREADS = Path("/proc/self/task")  # of Linux; elsewhere processes are forked only where that is asked for
-_OF_POLARS = re.compile(r"polars-\d")
-_at_work = {"here": False, "before the fork": False}
+_THREADS = Path("/proc/self/task")  # on Linux; on other systems, multiprocessing does not fork by default
+_POLARS_THREAD = re.compile(r"polars-\d")
+_has_threads = {"this process": False, "parent": False}  # of polars
 
 
 def refuse_fork() -> None:
     """Raise `DataError` in a process that was forked after a table was read or written."""
-    if _at_work["before the fork"]:
+    if _has_threads["parent"]:
         raise DataError(
             "forked-process",
             "a forked process cannot read or write tables after its parent did",
-            allowed="processes that are started anew",
+            allowed="processes that are not forked",
             fix='multiprocessing.get_context("spawn"), or multiprocessing_context="spawn" of a DataLoader',
         )
 
 
-def _look() -> None:
-    """Note whether polars has threads; this runs before a fork."""
+def _note_threads() -> None:
+    """Note, before a fork, whether polars has threads."""
     paths = _THREADS.glob("*/comm") if "polars" in sys.modules else ()
-    with suppress(OSError):  # of a thread that has ended by now
-        _at_work["here"] = any(_OF_POLARS.match(path.read_text()) for path in paths)
+    with suppress(OSError):  # a thread may have ended
+        _has_threads["this process"] = any(_POLARS_THREAD.match(path.read_text()) for path in paths)
 
 
-def _remember() -> None:
-    """In the fork, note what was so before it."""
-    _at_work["before the fork"] |= _at_work["here"]
+def _note_parent() -> None:
+    """Note, in the forked process, whether polars had threads in the parent."""
+    _has_threads["parent"] |= _has_threads["this process"]
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_look, after_in_child=_remember)
+    os.register_at_fork(before=_note_threads, after_in_child=_note_parent)
 
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
-_NUMBER_BYTES, _TEXT_BYTES = 8, 64  # about what a value takes in memory
-_VALUE = re.compile(r"[.](jpe?g|png|webp|bmp|gif|tiff?)$|^-?[0-9]*[.][0-9]+$", re.IGNORECASE)  # and no heading
+_NUMBER_BYTES, _TEXT_BYTES = 8, 64  # approximate memory of a value
+# A heading like this is a value: the file has no headings.
+_VALUE = re.compile(r"[.](jpe?g|png|webp|bmp|gif|tiff?)$|^-?[0-9]*[.][0-9]+$", re.IGNORECASE)
 
 
-def read_table(path: Path, *, text: Sequence[str] = (), rows_needed: bool = True) -> "pl.DataFrame":
-    """The table of a file, of which the suffix tells the kind."""
+def read_table(path: Path, *, text: Sequence[str] = (), rows_required: bool = True) -> "pl.DataFrame":
+    """Read a table, by suffix; the columns in `text` are read as text."""
     import polars as pl
 
     readers: dict[str, Callable[[], pl.DataFrame]] = {
@@ -75,18 +76,18 @@ def read_table(path: Path, *, text: Sequence[str] = (), rows_needed: bool = True
     refuse_fork()
     read = readers[suffix_of(path, readers, "a table")]
     try:
-        str(path).encode()  # polars takes no path of other bytes
+        str(path).encode()  # polars cannot open a path that is not valid Unicode
         table = read()
         table = table.with_columns(as_text(path, table[name]) for name in text if name in table.columns)
     except UnicodeDecodeError as error:
-        raise not_utf8(path, error) from error
+        raise utf8_error(path, error) from error
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, UnicodeError) as error:
         raise DataError(
             "unreadable-file",
             "table cannot be read",
-            where=where_not_json(path) if path.suffix.lower() == ".jsonl" else path,
+            where=locate_bad_line(path) if path.suffix.lower() == ".jsonl" else path,
             found=str(error).splitlines()[0],
-            fix=other_suffix(path) or "get or write the file again",
+            fix=suggest_suffix(path) or "get or write the file again",
         ) from error
     if any(_VALUE.search(heading) for heading in table.columns):
         raise DataError(
@@ -97,20 +98,20 @@ def read_table(path: Path, *, text: Sequence[str] = (), rows_needed: bool = True
             found=some(table.columns),
             fix="write the headings above the first row",
         )
-    if rows_needed and not table.height:
+    if rows_required and not table.height:
         raise DataError("empty-file", "table has no rows", where=path, fix="write it again")
     return table.with_columns(series.cast(pl.String) for series in table if series.dtype in (pl.Categorical, pl.Enum))
 
 
 def _read_parquet(path: Path) -> "pl.DataFrame":
-    """The table of a Parquet file, of which a few bytes may declare any number of equal rows."""
+    """Read a Parquet file within the memory limit, since a few bytes may declare any number of equal rows."""
     import polars as pl
 
-    if (found := bad_page(path)) is not None:
+    if (found := find_bad_page(path)) is not None:
         raise DataError(
             "unreadable-file", "table cannot be read", where=path, found=found, fix="get or write the file again"
         )
-    full = path.absolute()  # polars takes ~ for the home folder
+    full = path.absolute()  # polars would expand ~ to the home folder
     lazy = pl.scan_parquet(full, glob=False)
     schema, rows = lazy.collect_schema(), lazy.select(pl.len()).collect().item()
     if rows * sum(_NUMBER_BYTES if dtype.is_numeric() else _TEXT_BYTES for dtype in schema.dtypes()) > max_bytes():
@@ -118,9 +119,9 @@ def _read_parquet(path: Path) -> "pl.DataFrame":
             "too-large",
             "table is too large",
             where=path,
-            allowed=f"up to {max_bytes():,} bytes, with {_NUMBER_BYTES} for a number and {_TEXT_BYTES} for a text",
+            allowed=f"{max_bytes():,} bytes, at {_NUMBER_BYTES} per number and {_TEXT_BYTES} per text",
             found=f"{rows:,} rows of {len(schema):,} columns",
-            fix="split it, or leave columns out",
+            fix="split the table, or delete columns",
         )
     return pl.read_parquet(full, glob=False)
 
@@ -128,7 +129,7 @@ def _read_parquet(path: Path) -> "pl.DataFrame":
 def write_table(
     path: Path, table: "pl.DataFrame", *, force: bool = False, metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write a table to CSV, TSV, JSON lines or Parquet, by suffix; Parquet alone has a place for metadata."""
+    """Write a table to CSV, TSV, JSON lines or Parquet, by suffix; only Parquet stores the metadata."""
     import polars as pl
 
     writers: dict[str, Callable[[Path], object]] = {
@@ -142,12 +143,12 @@ def write_table(
     with writing(path, force=force) as temporary:
         try:
             write(temporary.absolute())
-        except pl.exceptions.PolarsError as error:  # as which it also tells of a disk without room
+        except pl.exceptions.PolarsError as error:  # polars also raises this if the disk is full
             raise OSError(str(error).splitlines()[0]) from error
 
 
-def place(path: Path, row: int, heading: str | None = None) -> str:
-    """Where a row of a table is, for a message: its line as an editor counts, or else the number of the row, from 1."""
+def locate_row(path: Path, row: int, heading: str | None = None) -> str:
+    """Return the place of a row for a message: its line in a text file, or its number from 1 in Parquet."""
     suffix = path.suffix.lower()
     if suffix in SEPARATORS:
         where = f"line {line_of_row(path, row)}"
@@ -158,19 +159,19 @@ def place(path: Path, row: int, heading: str | None = None) -> str:
     return f"{path}, {where}" + ("" if heading is None else f", column {heading}")
 
 
-def column(path: Path, table: "pl.DataFrame", *names: str) -> str:
-    """Return the one of some headings that the table has."""
-    there = [name for name in names if name in table.columns]
-    if len(there) == 1:
-        return there[0]
-    if there:
+def find_column(path: Path, table: "pl.DataFrame", *names: str, fix: str = "rename the column, or add it") -> str:
+    """Return the heading that the table has, of several with one meaning."""
+    found = [name for name in names if name in table.columns]
+    if len(found) == 1:
+        return found[0]
+    if found:
         raise DataError(
             "ambiguous-column",
             "columns have the same meaning",
             where=path,
             allowed=f"one of {', '.join(names)}",
-            found=", ".join(there),
-            fix="delete or rename the columns that are not meant",
+            found=", ".join(found),
+            fix="keep one of them",
         )
     raise DataError(
         "missing-column",
@@ -178,44 +179,47 @@ def column(path: Path, table: "pl.DataFrame", *names: str) -> str:
         where=path,
         allowed=" or ".join(names) if len(names) > 1 else None,
         found=", ".join(table.columns[:12]),
-        fix="rename the column, or add it",
+        fix=fix,
     )
 
 
 def refuse_missing(path: Path, series: "pl.Series", *, per_row: int = 1, needed: "pl.Series | None" = None) -> None:
-    """Raise `DataError` if a value of a column is missing."""
+    """Raise `DataError` if a column has a missing value, in the rows where `needed` is true if given."""
     is_missing = series.is_null() if needed is None else series.is_null() & needed
     if is_missing.any():
         raise DataError(
             "missing-value",
             "value is missing",
-            where=place(path, (is_missing.arg_max() or 0) // per_row, series.name),
+            where=locate_row(path, (is_missing.arg_max() or 0) // per_row, series.name),
             fix="fill it in, or delete the row",
         )
 
 
 def integers(path: Path, series: "pl.Series", *, per_row: int = 1) -> "pl.Series":
-    """A column as int64 where it holds whole numbers, nulls kept; whole numbers written as text or floats count."""
-    whole = _whole(series)
+    """Convert a column to int64, keeping nulls; whole numbers may be written as text or floats.
+
+    With `per_row` entries per row, the series has the entries of a column of lists, and messages name the right row.
+    """
+    whole = _parse_whole(series)
     bad = (series.is_not_null() & whole.is_null()).arg_true()
     if bad.len():
         raise DataError(
             "out-of-range" if series.dtype.is_integer() else "not-a-number",
             "number is too large" if series.dtype.is_integer() else "not a whole number",
-            where=place(path, bad[0] // per_row, series.name),
+            where=locate_row(path, bad[0] // per_row, series.name),
             found=repr(series[bad[0]]),
         )
     return whole
 
 
 def numbers(path: Path, series: "pl.Series", *, per_row: int = 1) -> "pl.Series":
-    """A column as floats, none missing; numbers written as text count. Parameters as for `integers`."""
+    """Convert a column without nulls to floats; numbers may be text. `per_row` as for `integers`."""
     refuse_missing(path, series, per_row=per_row)
     return floats(path, series, per_row=per_row)
 
 
 def floats(path: Path, series: "pl.Series", *, per_row: int = 1) -> "pl.Series":
-    """A column as floats, nulls kept; numbers written as text count. Parameters as for `integers`."""
+    """Convert a column to floats, keeping nulls; numbers may be text. `per_row` as for `integers`."""
     import polars as pl
 
     if series.dtype.is_float():
@@ -227,47 +231,49 @@ def floats(path: Path, series: "pl.Series", *, per_row: int = 1) -> "pl.Series":
     bad = (series.is_not_null() & values.is_null()).arg_true()
     if bad.len():
         found = str(series.dtype) if series.dtype.is_nested() else repr(series[bad[0]])
-        raise DataError("not-a-number", "not a number", where=place(path, bad[0] // per_row, series.name), found=found)
+        raise DataError(
+            "not-a-number", "not a number", where=locate_row(path, bad[0] // per_row, series.name), found=found
+        )
     return values
 
 
-def _whole(series: "pl.Series") -> "pl.Series":
-    """Whole numbers of a column, null for all else."""
+def _parse_whole(series: "pl.Series") -> "pl.Series":
+    """Return the whole numbers of a column, and null for all other values."""
     import polars as pl
 
     is_text = series.dtype == pl.String
     if not (is_text or series.dtype.is_numeric()):
         return pl.Series(series.name, [None] * len(series), pl.Int64)
-    given = series.str.strip_chars() if is_text else series
-    if given.dtype.is_integer():
-        return given.cast(pl.Int64, strict=False)
-    rounded = given.cast(pl.Float64, strict=False)
-    whole = rounded.cast(pl.Int64, strict=False)
-    whole = whole.set((whole != rounded).fill_null(False), None)
-    return given.cast(pl.Int64, strict=False).fill_null(whole) if is_text else whole
+    values = series.str.strip_chars() if is_text else series
+    if values.dtype.is_integer():
+        return values.cast(pl.Int64, strict=False)
+    as_floats = values.cast(pl.Float64, strict=False)
+    whole = as_floats.cast(pl.Int64, strict=False)
+    whole = whole.set((whole != as_floats).fill_null(False), None)
+    return values.cast(pl.Int64, strict=False).fill_null(whole) if is_text else whole
 
 
 def as_text(path: Path, series: "pl.Series") -> "pl.Series":
-    """A column as text."""
+    """Convert a column to text."""
     import polars as pl
 
     try:
         if not series.dtype.is_nested():
             return series.cast(pl.String)
         cause = None
-    except pl.exceptions.PolarsError as error:  # of bytes, or of a span of time
+    except pl.exceptions.PolarsError as error:  # such as a column of bytes or durations
         cause = error
     raise DataError(
         "wrong-type",
         "column is not text",
         where=f"{path}, column {series.name}",
         found=str(series.dtype),
-        fix="write it as text",
+        fix="write the column as text",
     ) from cause
 
 
-def coded(series: "pl.Series") -> tuple[list[Any], npt.NDArray[np.int64]]:
-    """Return the different values of a column, in the order in which they first come, and each row's position there."""
+def factorize(series: "pl.Series") -> tuple[list[Any], npt.NDArray[np.int64]]:
+    """Return the unique values, in order of first appearance, and the position of each row's value."""
     import polars as pl
 
     unique = series.unique(maintain_order=True)

@@ -14,8 +14,8 @@ from reassess.core.checks import check_range, check_type, first_repeat
 from reassess.core.class_names import MOST_CLASSES
 from reassess.errors import DataError, at
 from reassess.formats.files import as_path, read_lines, suffix_of, writing
-from reassess.formats.json_files import each_once
-from reassess.formats.question_columns import ids_and_names, ids_of_column
+from reassess.formats.json_files import unique_keys
+from reassess.formats.question_columns import ids_of_column, mixed_ids_error
 from reassess.text import shortened
 
 TASK_SUFFIXES = (".jsonl",)
@@ -146,7 +146,7 @@ def _sample(lines: Sequence[_Line], drawn: Mapping[str, Any]) -> Sample | None:
 
 def _object(text: str, where: str) -> Any:
     try:
-        return json.loads(text, object_pairs_hook=each_once(where))
+        return json.loads(text, object_pairs_hook=unique_keys(where))
     except (ValueError, RecursionError) as error:
         if isinstance(error, DataError):
             raise
@@ -258,7 +258,7 @@ def _class_ids(
 
     called = [each for line in lines for each in line.classes]
     if len({type(each) for each in called}) > 1:
-        raise ids_and_names(path)
+        raise mixed_ids_error(path)
     dtype = pl.String if isinstance(called[0], str) else pl.Int64
     try:
         class_ids, classes = ids_of_column(path, pl.Series("class", called, dtype), classes)

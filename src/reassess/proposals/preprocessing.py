@@ -12,7 +12,7 @@ from reassess.core.checks import check_known, check_range
 from reassess.data.pictures import MOST_PIXELS
 from reassess.errors import DataError, at
 from reassess.formats.files import as_path, read_lines, suffix_of
-from reassess.formats.json_files import other_shape, read_json
+from reassess.formats.json_files import read_json, wrong_json_error
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"]
 INTERPOLATIONS: tuple[Interpolation, ...] = get_args(Interpolation)
@@ -116,7 +116,7 @@ def read_transform(path: str | Path) -> Transform:
         given = read_json(path) if suffix == ".json" else _read_toml(path)
         names = [field.name for field in fields(Transform)]
         if not isinstance(given, dict):
-            raise other_shape("a transform", given, where=path, allowed=f"an object with {', '.join(names)}")
+            raise wrong_json_error("a transform", given, where=path, allowed=f"an object with {', '.join(names)}")
         check_known(list(given), names, thing="value")
         lacking = [name for name in names[:-1] if name not in given]
         if lacking:

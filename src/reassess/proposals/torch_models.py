@@ -15,7 +15,7 @@ import numpy.typing as npt
 from reassess.data.sources import is_offline
 from reassess.errors import DataError, Fix, SourceError, importing
 from reassess.formats.files import check_input, suffix_of
-from reassess.formats.predictions.prediction_arrays import not_loaded
+from reassess.formats.predictions.prediction_arrays import torch_error
 from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.proposals.preprocessing import Transform, read_transform
 from reassess.text import some
@@ -64,7 +64,7 @@ def _loaded(path: Path) -> dict[str, Any]:
             held = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch and safetensors raise whatever their parts raise
         fix = "torch.save(model.state_dict(), path)"
-        raise not_loaded(path, error, "weights", "tensors by their names", fix) from error
+        raise torch_error(path, error, "weights", "tensors by their names", fix) from error
     held = next((held[name] for name in _HELD_AS if isinstance(held, dict) and isinstance(held.get(name), dict)), held)
     if not isinstance(held, dict) or not held or not all(hasattr(value, "ndim") for value in held.values()):
         raise DataError(

@@ -139,7 +139,7 @@ def test_a_body_that_is_not_a_json_object_is_refused(still_site: Site, body: byt
 def test_a_body_that_says_something_twice_is_refused(still_site: Site) -> None:
     body = b'{"held": [], "held": [1]}'
     response = still_site.client("ann").post("/next", content=body, headers={"Content-Type": "application/json"})
-    told = "a key is named twice\n  where:   the request body\n  found:   held\n  fix:     leave one out"
+    told = "a key is named twice\n  where:   the request body\n  found:   held\n  fix:     remove one"
     assert refusal(response) == (400, told)
 
 

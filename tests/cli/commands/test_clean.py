@@ -112,7 +112,7 @@ def test_an_output_of_a_class_that_no_label_has_is_left_out_and_said_unless_the_
     np.savez("four.npz", **given)
     Path("four.txt").write_text("cat\ndog\neel\nfox\n")
     out = output_of(run("clean", "four.npz", *CALL[2:], "--classes", "four.txt"))
-    assert "; 1 output left out (no such class): fox; softmax of logits" in out
+    assert "; 1 output ignored (unknown class): fox; softmax of logits" in out
     Path("pets/classes.txt").write_text("cat\ndog\neel\nfox\n")
     refused = run("clean", "four.npz", "--benchmark", "pets", "-o", "other.txt")
     assert (refused.code, refused.out) == (1, "")

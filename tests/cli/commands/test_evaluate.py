@@ -68,7 +68,7 @@ def test_every_file_that_the_results_rest_on_is_named_with_its_hash(shop: Path, 
         "file       mistakes   rejected by experts",
         "─────────────────────────────────────────",
         "poor.csv          1                     1",
-        "poor.csv: csv: images named by column image; ids, top 1, column prediction, joined by path",
+        "poor.csv: csv, image names from 'image', top-1 ids from 'prediction', joined by path",
         "poor.csv: 1 image not scored (empty label set); 1 of 4 labelled images without a prediction",
         f"classes: the 4 names in {names}, sorted: bowl, cup, mug, plate",
         f"read: {'; '.join(files)}",
@@ -156,7 +156,7 @@ def test_one_bad_file_among_many_is_its_error_and_no_table(shop: Path, run: Runn
     write_csv("bad.csv", "image,prediction", [("shop/1.jpg", "spoon")])
     for files in (["good.csv", "bad.csv", "poor.csv"], ["bad.csv", "good.csv"]):
         assert message_of(run("evaluate", *files, "--labels", "labels.json", "--details", "out.csv")).startswith(
-            "Error: prediction is not a class\n  where:   bad.csv, column prediction\n"
+            "Error: unknown class\n  where:   bad.csv, column prediction\n"
         )
         assert not Path("out.csv").exists()
 
@@ -191,7 +191,7 @@ def ids(shop: Path) -> list[list[int]]:
 
 def test_rows_without_names_are_joined_by_position_and_the_output_says_so(ids: list[Any], run: Runner) -> None:
     (result,) = results_of(run, "evaluate", "ids.npy", "--labels", "numbered.json", "--top-k", "1,2")
-    assert result["detected"] == "npy 5x2: ids, top 2, joined by position, in the order of the label set"
+    assert result["detected"] == "npy 5x2, top-2 ids, joined by position, in the order of the label set"
     assert {k: counts(part) for k, part in result["real"].items()} == {"1": (2, 4), "2": (4, 4)}
     assert result["recall_at_size"] == pytest.approx((1 + 0 + 1 + 0) / 4)
 
@@ -379,7 +379,7 @@ def test_class_folder_order_is_caught_and_can_be_asked_for(real: npt.NDArray[np.
     assert "fix:     sort the rows with --names class-folder (for readers of class folders)\n" in call.err
     (result,) = results_of(run, "evaluate", "folders.npy", "--names", "class-folder")
     assert counts(result["real"]["1"]) == (42_164, 46_837)
-    assert result["detected"] == "npy 50000: ids, top 1, rows in class-folder order, joined by path"
+    assert result["detected"] == "npy 50000, top-1 ids, rows in class-folder order, joined by path"
 
 
 def test_labels_cut_from_scores_have_imagenet_classes_also_without_original_labels(
@@ -427,7 +427,7 @@ def saucers(shop: Path) -> list[str]:
         (
             ["--unknown-class", "drop"],
             (2, 2),
-            FOUR + "left out: saucer, jar; 1 image left without a prediction, counted as wrong",
+            FOUR + "dropped: saucer, jar; 1 image without another prediction, counted as wrong",
         ),
     ],
 )

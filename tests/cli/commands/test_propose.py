@@ -237,7 +237,7 @@ def test_of_many_models_the_answer_stands_in_the_first_lines(pets: Path, run: Ru
         "the first 10 of 19 models, by candidates that only one names (--verbose shows all)",
     ]
     assert len(lines) == 4 + 2 + 11 + 4
-    assert lines[-4] == "all files: csv: images named by column image; ids, top 1, column prediction"
+    assert lines[-4] == "all files: csv, image names from 'image', top-1 ids from 'prediction'"
     assert lines[-3].startswith("all files: ids give first classes only")
     assert len(run("propose", *files, "--benchmark", "pets", "-o", "b.csv", "--verbose").out.splitlines()) == 4 + 25
     Path("few.csv").write_text("image,class,rater,answer\nb.png,fox,x,yes\nc.png,fox,x,yes\n")

@@ -49,7 +49,7 @@ def test_each_model_has_a_row_for_each_label_set_and_the_text_says_who_is_ahead_
         "new.json: second.csv 100.0 %, first.csv 33.33 %",
         "ahead by old.json, then by new.json; p of the change, by Holm:",
         "  first.csv by 33.33, then second.csv by 66.67 points: not significant, p = 0.5",
-        "all files: csv: images named by column image; ids, top 1, column prediction, joined by path",
+        "all files: csv, image names from 'image', top-1 ids from 'prediction', joined by path",
         "old.json: all files: 1 image not scored (unrated)",
         "new.json: all files: 1 image not scored (empty label set)",
     ]
@@ -117,7 +117,7 @@ def test_rows_without_names_are_in_the_order_of_the_first_label_set(run: Runner)
     np.save("rows.npy", np.array([0, 1, 0]))
     argv = ["evaluate", "rows.npy", "--labels", "order.json", "--labels", "turned.json"]
     assert [r["real"]["1"]["hits"] for r in results_of(run, *argv)] == [2, 2]
-    read = "rows.npy: npy 3: ids, top 1, rows in the order of order.json, joined by path"
+    read = "rows.npy: npy 3, top-1 ids, rows in the order of order.json, joined by path"
     assert read in run(*argv).out.splitlines()
 
 

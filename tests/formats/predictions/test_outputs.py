@@ -1,4 +1,4 @@
-"""Lists of outputs: names of no class, blank lines, and which classes wrong names in a file stand for."""
+"""Lists of outputs: unknown classes, blank lines, and lists that exchange class names."""
 
 from pathlib import Path
 from typing import Any
@@ -23,20 +23,20 @@ SPELLINGS = (("ant", "emmet", "N00000001"), ("bee", "honeybee", "n00000002"), ("
 
 
 @given(st.permutations(range(4)), st.lists(st.permutations(range(4)), min_size=1, max_size=5), st.data())
-def test_the_names_stand_for_the_classes_of_the_list(
+def test_list_of_names_exchanges_classes(
     scratch: Path, class_of: list[int], rows: list[list[int]], data: st.DataObject
 ) -> None:
-    """Whichever of its names a class is called by, in the file and in the list; a name of no class stays one."""
+    """For any name or synonym of a class, in the file and in the list."""
     lists = [[data.draw(st.sampled_from(SPELLINGS[i])) for i in row] for row in rows]
     path = write_csv(
         scratch / "best.csv", "image,prediction_1,prediction_2", [(i, *row[:2]) for i, row in enumerate(lists)]
     )
-    spelled = [[data.draw(st.sampled_from(SPELLINGS[i])) for i in pair] for pair in enumerate(class_of)]
-    outputs = ["\t".join(pair) for pair in spelled]
+    exchanges = [[data.draw(st.sampled_from(SPELLINGS[i])) for i in pair] for pair in enumerate(class_of)]
+    outputs = ["\t".join(pair) for pair in exchanges]
     read = read_predictions(path, ANIMALS, outputs=outputs)
     assert read.class_ids.tolist() == [[class_of[i] for i in row[:2]] for row in rows]
     assert read.by_name
-    assert read.detected.endswith("column prediction_1 to prediction_2, for the classes of a list of names")
+    assert read.detected.endswith("ids from 'prediction_1' to 'prediction_2', class names exchanged by a list")
     scores = np.random.default_rng(0).random((len(rows), 4))
     headings = [data.draw(st.sampled_from(names)) for names in SPELLINGS]
     path = write_csv(
@@ -46,7 +46,7 @@ def test_the_names_stand_for_the_classes_of_the_list(
     assert (read.columns.tolist(), read.scores.tolist(), read.by_name) == (class_of, scores.tolist(), True)
 
 
-def test_classes_that_are_not_in_the_list_keep_their_names(file: File) -> None:
+def test_classes_missing_from_the_list_are_unchanged(file: File) -> None:
     path = file("p.csv", "image,prediction\n1,ant\n2,bee\n3,cat\n")
     assert read_predictions(path, ANIMALS, outputs=["cat\tdog", "dog\tcat"]).ids.tolist() == [[0], [1], [3]]
     assert read_predictions(
@@ -64,7 +64,7 @@ def test_classes_that_are_not_in_the_list_keep_their_names(file: File) -> None:
         ("image,label,index\n1,ant,0\n2,bee,1\n", False),
     ],
 )
-def test_it_is_known_whether_a_file_names_its_classes(file: File, content: str, by_name: bool) -> None:
+def test_by_name_says_whether_a_file_has_class_names(file: File, content: str, by_name: bool) -> None:
     assert read_predictions(file("p.csv", content), ANIMALS).by_name == by_name
 
 
@@ -73,34 +73,32 @@ LISTED = ["cat", "anteater", "ant", "wolf", "bee", "-"]
 
 @pytest.mark.parametrize("name", ["p.npy", "p.csv", "p.npz"])
 @pytest.mark.parametrize("unknown_class", ["wrong", "drop"])
-def test_outputs_that_are_no_class_are_left_out_and_counted_in_files_of_ids(
-    name: str, unknown_class: Any, tmp_path: Path
-) -> None:
-    """As in files of scores, they have no rank; whoever is left without a prediction is wrong."""
+def test_ids_of_ignored_outputs_are_dropped_and_counted(name: str, unknown_class: Any, tmp_path: Path) -> None:
+    """As in files of scores, ignored outputs have no rank. An image without another prediction is wrong."""
     ids = np.array([[1, 0], [2, 4], [3, 1], [5, 3]])
     np.save(tmp_path / "p.npy", ids)
     np.savez(tmp_path / "p.npz", ids=ids)
     write_csv(tmp_path / "p.csv", "image,prediction_1,prediction_2", [(i, *row) for i, row in enumerate(ids.tolist())])
     text = (
-        "5 predictions with 3 unknown class names, left out: anteater, wolf, -; "
-        "2 images left without a prediction, counted as wrong"
+        "5 predictions with 3 unknown class names, dropped: anteater, wolf, -; "
+        "2 images without another prediction, counted as wrong"
     )
     with warned(f"{tmp_path / name}: {text}"):
         read = read_predictions(tmp_path / name, ANIMALS, outputs=LISTED, unknown_class=unknown_class)
     assert read.class_ids.tolist() == [[2, -1], [0, 1], [-1, -1], [-1, -1]]
     assert read.unknown_classes == UnknownClasses(5, ("anteater", "wolf", "-"))
-    assert read.detected.endswith(f"; 3 outputs left out (no such class): anteater, wolf, -; {text}")
+    assert read.detected.endswith(f"; 3 outputs ignored (unknown class): anteater, wolf, -; {text}")
 
 
-def test_outputs_that_nobody_predicts_are_said_without_a_warning(tmp_path: Path) -> None:
+def test_ignored_outputs_without_predictions_give_no_warning(tmp_path: Path) -> None:
     np.save(tmp_path / "p.npy", np.array([0, 2]))
     read = read_predictions(tmp_path / "p.npy", ANIMALS, outputs=["cat", "anteater", "ant"])
     assert (read.class_ids.tolist(), read.unknown_classes) == ([[2], [0]], UnknownClasses())
-    assert read.detected == "npy 2: ids, top 1; 1 output left out (no such class): anteater"
+    assert read.detected == "npy 2, top-1 ids; 1 output ignored (unknown class): anteater"
 
 
 @pytest.mark.parametrize("name", ["p.npy", "p.csv", "s.npy"])
-def test_outputs_that_are_no_class_are_an_error_if_asked_for(name: str, refused: Refused, tmp_path: Path) -> None:
+def test_unknown_outputs_raise_with_error(name: str, refused: Refused, tmp_path: Path) -> None:
     np.save(tmp_path / "p.npy", np.array([0, 2]))
     np.save(tmp_path / "s.npy", np.zeros((2, 6)))
     write_csv(tmp_path / "p.csv", "image,prediction", [("a", 0), ("b", 2)])
@@ -110,22 +108,22 @@ def test_outputs_that_are_no_class_are_an_error_if_asked_for(name: str, refused:
 
 
 @pytest.mark.parametrize(("outputs", "line"), [(["cat", "", "ant"], 2), (["cat", "ant", " "], 3), ([""], 1)])
-def test_a_blank_line_in_the_list_is_an_error(outputs: list[str], line: int, refused: Refused, file: File) -> None:
+def test_blank_line_in_list_of_outputs_raises(outputs: list[str], line: int, refused: Refused, file: File) -> None:
     assert refused(read_predictions, file("p.csv", "image,prediction\na,0\n"), ANIMALS, outputs=outputs) == (
         f"missing-value at the list of outputs, line {line}"
     )
 
 
-def test_ids_are_ids_in_every_column_of_ranks(file: File) -> None:
-    """Whether all of a column happens to be numbers, or not."""
+def test_numbers_are_ids_in_every_rank_column(file: File) -> None:
+    """Even if only some of the columns have only numbers."""
     classes = Classes(4, names=("0", "1", "2", "other"))
     path = file("p.csv", "image,prediction_1,prediction_2,prediction_3\na,0,other,1\nb,2,1,jar\n")
     with pytest.warns(ReassessWarning, match="1 prediction with 1 unknown class name, counted as wrong: jar"):
         assert read_predictions(path, classes).class_ids.tolist() == [[0, 3, 1], [2, 1, -1]]
 
 
-def test_numbers_of_outputs_do_not_stand_among_names(file: File) -> None:
-    """A class may be called 1, and output 1 be another class."""
+def test_number_among_names_is_a_class_name(file: File) -> None:
+    """A class may be named 1, and output 1 may be another class."""
     classes = Classes(3, names=("0", "1", "other"))
     path = file("p.csv", "image,prediction\na,other\nb,1\n")
     assert read_predictions(path, classes).ids.tolist() == [[2], [1]]
@@ -135,23 +133,19 @@ def test_numbers_of_outputs_do_not_stand_among_names(file: File) -> None:
 
 
 @pytest.mark.parametrize("numbers", ["1,2,9", "1.5,2,9"])
-def test_a_column_of_no_class_is_said_whatever_kind_of_numbers_the_scores_are(
-    numbers: str, refused: Refused, file: File
-) -> None:
+def test_ignored_column_warns_for_scores_of_any_type(numbers: str, refused: Refused, file: File) -> None:
     path = file("s.csv", f"image,cat,dog,fox\na,{numbers}\nb,{numbers.replace('2', '3')}\n")
-    if "." in numbers:  # beside floats, whole numbers may be a width
+    if "." in numbers:  # next to floats, a column of whole numbers may be a width
         assert read_predictions(path, ANIMALS).best(1)[0].tolist() == [[3], [3]]
         return
     text = "a column that is not a class has the highest score in 2 of 2 rows"
-    with warned(f"{path}: {text}, and is dropped: fox"):
+    with warned(f"{path}: {text}, and is ignored: fox"):
         read_predictions(path, ANIMALS)
     assert refused(read_predictions, path, ANIMALS, unknown_class="error") == "unknown-class at s.csv"
 
 
 @pytest.mark.parametrize("name", ["p.npy", "p.csv"])
-def test_a_list_of_names_is_refused_for_a_file_that_numbers_its_classes(
-    name: str, refused: Refused, tmp_path: Path
-) -> None:
+def test_list_of_names_raises_for_a_file_with_ids(name: str, refused: Refused, tmp_path: Path) -> None:
     np.save(tmp_path / "p.npy", np.array([0, 1]))
     write_csv(tmp_path / "p.csv", "image,prediction", [("a", 0), ("b", 1)])
     for classes, outputs in ((ANIMALS, ["ant\tbee", "bee\tant"]), (None, ["0\t1", "1\t0"])):
@@ -166,7 +160,7 @@ def test_a_list_of_names_is_refused_for_a_file_that_numbers_its_classes(
     ],
     ids=["one side only", "twice"],
 )
-def test_a_list_of_names_that_is_not_one_to_one_is_refused(
+def test_list_of_names_that_is_not_one_to_one_raises(
     outputs: list[str], error: str, refused: Refused, file: File
 ) -> None:
     path = file("p.csv", "image,prediction\n1,ant\n2,bee\n")

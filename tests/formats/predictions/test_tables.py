@@ -1,4 +1,4 @@
-"""Predictions as tables: which column is what, what timm's inference script writes, and what is not clear."""
+"""Predictions in tables: headings, the output of timm's inference script, and errors."""
 
 import io
 import json
@@ -15,15 +15,15 @@ from hypothesis import strategies as st
 from reassess.core import Classes
 from reassess.errors import DataError
 from reassess.formats import read_predictions
-from reassess.formats.predictions.id_columns import _unquoted as unquoted
-from reassess.formats.predictions.id_columns import unpacked
+from reassess.formats.predictions.id_columns import _unquote as unquote
+from reassess.formats.predictions.id_columns import parse_lists
 from tests.helpers import File, Needs, Refused
 
 CLASSES = Classes(4, ("n01", "n02", "n03", "n04"), ("tench, Tinca tinca", "crane", "crane", "jack-o'-lantern"))
 
 
-def said_of(predictions: Any) -> Any:
-    """What was decided, the images, and the ids or scores."""
+def content_of(predictions: Any) -> Any:
+    """Return how the file was understood, the images, and the ids or scores."""
     return (
         predictions.detected,
         predictions.images,
@@ -31,25 +31,25 @@ def said_of(predictions: Any) -> Any:
     )
 
 
-# --- which column is what -------------------------------------------------------------------------------------------
+# --- headings -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("heading", ["image", "file_name", "filename", "name", "path", "index"])
 @pytest.mark.parametrize("ids", ["prediction", "predicted_class", "pred", "label", "top1"])
-def test_every_heading_of_names_and_of_ids_is_known(file: File, heading: str, ids: str) -> None:
+def test_every_heading_of_names_and_ids_is_read(file: File, heading: str, ids: str) -> None:
     path = file("p.csv", f"{ids},{heading}\n3,a.png\n0,b.png\n")
-    expected = (f"csv: images named by column {heading}; ids, top 1, column {ids}", ("a.png", "b.png"), [[3], [0]])
-    assert said_of(read_predictions(path, CLASSES)) == expected
+    expected = (f"csv, image names from {heading!r}, top-1 ids from {ids!r}", ("a.png", "b.png"), [[3], [0]])
+    assert content_of(read_predictions(path, CLASSES)) == expected
 
 
 @pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet"])
-def test_every_kind_of_table_is_read(tmp_path: Path, suffix: str) -> None:
+def test_every_table_format_is_read(tmp_path: Path, suffix: str) -> None:
     table = pl.DataFrame({"image": ["00012", "a, b"], "prediction_2": [0, 1], "prediction_1": [3, 2]})
     path = tmp_path / f"p.{suffix}"
     write = {"csv": table.write_csv, "jsonl": table.write_ndjson, "parquet": table.write_parquet}
     write.get(suffix, lambda path: table.write_csv(path, separator="\t"))(path)
-    assert said_of(read_predictions(path, CLASSES)) == (
-        f"{suffix}: images named by column image; ids, top 2, column prediction_1 to prediction_2",
+    assert content_of(read_predictions(path, CLASSES)) == (
+        f"{suffix}, image names from 'image', top-2 ids from 'prediction_1' to 'prediction_2'",
         ("00012", "a, b"),
         [[3, 0], [2, 1]],
     )
@@ -64,21 +64,21 @@ def test_every_kind_of_table_is_read(tmp_path: Path, suffix: str) -> None:
         '"image","prediction"\n"00012","3"\n"b","0"\n',
         "image,prediction\n00012,3.0\nb,0.0\n",
         ",image,prediction\n0,00012,3\n1,b,0\n",  # the index that pandas writes
-        "image,prediction,label\n00012,3,1\nb,0,2\n",  # beside predictions, label is the truth
+        "image,prediction,label\n00012,3,1\nb,0,2\n",  # label is the true label
         "label,image,pred\n1,00012,3\n2,b,0\n",
         "image,prediction,label\n00012,3,tench\nb,0,n02\n",
         "image,label,prediction\n00012,1,n04\nb,2,n01\n",
         "image,index,prediction\n00012,0,n04\nb,1,n01\n",
         "image,index,top1\n00012,7,3\nb,8,0\n",
-        "image,prediction,top1\n00012,3,3\nb,0,0\n",  # twice the same is clear
-        "image,prediction,pred\n00012,3,0.93\nb,0,0.4\n",  # a confidence is no id
+        "image,prediction,top1\n00012,3,3\nb,0,0\n",  # equal columns
+        "image,prediction,pred\n00012,3,0.93\nb,0,0.4\n",  # pred is a confidence
         "image,path,prediction\n00012,00012,3\nb,b,0\n",
         "image,prediction,confidence,other\n00012,3,0.5,x\nb,0,0.1,y\n",
         "image,prediction\n00012,Jack-O'-Lantern\nb,n01\n",
         "image,predicted_class,pred\n00012,jack-o'-lantern,3\nb,tench,0\n",
     ],
 )
-def test_tables_that_say_the_same_are_read_as_the_same(file: File, content: str) -> None:
+def test_equivalent_tables_are_read_alike(file: File, content: str) -> None:
     predictions = read_predictions(file("p.csv", content), CLASSES)
     assert (predictions.images, predictions.class_ids.tolist(), predictions.columns) == (
         ("00012", "b"),
@@ -88,18 +88,18 @@ def test_tables_that_say_the_same_are_read_as_the_same(file: File, content: str)
 
 
 @pytest.mark.parametrize("dtype", [pl.Int8, pl.UInt64, pl.Float32, pl.Decimal(10, 0), pl.String, pl.Categorical])
-def test_ids_of_every_type_are_ids(tmp_path: Path, dtype: Any) -> None:
+def test_ids_of_every_dtype_are_read(tmp_path: Path, dtype: Any) -> None:
     ids = pl.Series(["3", "0"]).cast(dtype)
     pl.DataFrame({"image": ["a", "b"], "prediction": ids}).write_parquet(tmp_path / "p.parquet")
     assert read_predictions(tmp_path / "p.parquet").class_ids.tolist() == [[3], [0]]
 
 
 @pytest.mark.parametrize("dtype", [pl.List(pl.Int64), pl.List(pl.Float64), pl.Array(pl.Int16, 2), pl.List(pl.String)])
-def test_a_list_of_ids_a_row_is_best_first(tmp_path: Path, dtype: Any) -> None:
+def test_lists_of_ids_are_best_first(tmp_path: Path, dtype: Any) -> None:
     ids = pl.Series([[3, 0], [1, 2]]).cast(dtype)
     pl.DataFrame({"image": ["a", "b"], "prediction": ids}).write_parquet(tmp_path / "p.parquet")
-    assert said_of(read_predictions(tmp_path / "p.parquet")) == (
-        "parquet: images named by column image; ids, top 2, column prediction",
+    assert content_of(read_predictions(tmp_path / "p.parquet")) == (
+        "parquet, image names from 'image', top-2 ids from 'prediction'",
         ("a", "b"),
         [[3, 0], [1, 2]],
     )
@@ -109,40 +109,40 @@ def test_a_list_of_ids_a_row_is_best_first(tmp_path: Path, dtype: Any) -> None:
 
 
 @pytest.mark.parametrize("headings", ["0,1,2,3", "n01,n02,n03,n04", "tench,n02,2,jack-o'-lantern"])
-def test_one_column_a_class_is_scores_headed_by_id_wnid_or_name(file: File, headings: str) -> None:
+def test_score_columns_are_named_by_id_wnid_or_name(file: File, headings: str) -> None:
     path = file("p.csv", f"image,{headings}\na,0.5,-inf,1,inf\nb,1,2,3,4\n")
-    assert said_of(read_predictions(path, CLASSES)) == (
-        "csv: images named by column image; scores, one column a class, 4 classes",
+    assert content_of(read_predictions(path, CLASSES)) == (
+        "csv, image names from 'image', scores from a column per class, 4 classes",
         ("a", "b"),
         [[0.5, -np.inf, 1, np.inf], [1, 2, 3, 4]],
     )
 
 
-def test_columns_need_not_be_in_the_order_of_the_classes(file: File) -> None:
+def test_score_columns_may_have_any_order(file: File) -> None:
     predictions = read_predictions(file("p.csv", "n03,image,n01,n02,n04\n0.1,a,0.2,0.3,0.4\n"), CLASSES)
     assert predictions.columns.tolist() == [2, 0, 1, 3]
     assert predictions.best(4)[0].tolist() == [[3, 1, 0, 2]]
 
 
-def test_columns_that_are_no_class_are_left_out_and_named(file: File) -> None:
+def test_columns_that_are_not_classes_are_ignored_and_named(file: File) -> None:
     predictions = read_predictions(file("p.csv", ",image,split,n01,n02,wolf\n0,a,val,2,3,1\n1,b,val,3,2,1\n"), CLASSES)
-    assert said_of(predictions) == (
-        "csv: images named by column image; scores, one column a class, 2 classes; "
-        "3 columns left out (no such class): column 1, split, wolf",
+    assert content_of(predictions) == (
+        "csv, image names from 'image', scores from a column per class, 2 classes; "
+        "3 columns ignored (unknown class): column 1, split, wolf",
         ("a", "b"),
         [[2, 3], [3, 2]],
     )
     assert predictions.depth == 2
 
 
-def test_single_precision_stays_single(tmp_path: Path) -> None:
+def test_single_precision_scores_keep_their_type(tmp_path: Path) -> None:
     columns = {str(i): pl.Series([0.1], dtype=pl.Float32) for i in range(4)}
     pl.DataFrame({"image": ["a"], **columns}).write_parquet(tmp_path / "p.parquet")
     assert read_predictions(tmp_path / "p.parquet", CLASSES).dtype == "float32"
 
 
 @pytest.mark.parametrize("nan", ["nan", "NaN"])
-def test_nan_stays_in_its_column_for_evaluate_to_refuse(file: File, nan: str) -> None:
+def test_nan_scores_are_kept(file: File, nan: str) -> None:
     predictions = read_predictions(file("p.csv", f"image,0,1,2,3\na,{nan},1,2,3\n"), CLASSES)
     assert predictions.columns.tolist() == [0, 1, 2, 3]
     assert np.isnan(predictions.scores).tolist() == [[True, False, False, False]]
@@ -157,7 +157,7 @@ OUTPUTS = ["n04", "background", "n01"]
     ("content", "best"),
     [
         ("image,prediction\na,0\nb,2\n", [3, 0]),
-        ("image,prediction\na,n01\nb,jack-o'-lantern\n", [0, 3]),  # a class by name needs no list
+        ("image,prediction\na,n01\nb,jack-o'-lantern\n", [0, 3]),  # names do not need the list
         ("image,0,1,2\na,1,9,0\nb,0,9,1\n", [3, 0]),
         ("image,prob\na,[1 9 0]\nb,[0 9 1]\n", [3, 0]),
         ("image,logit_0,logit_1,logit_2\na,1,9,0\nb,0,9,1\n", [3, 0]),
@@ -165,7 +165,7 @@ OUTPUTS = ["n04", "background", "n01"]
         ("image,index,label\na,0,n04\nb,2,n01\n", [3, 0]),
     ],
 )
-def test_numbers_are_those_of_outputs_where_these_are_listed(file: File, content: str, best: list[int]) -> None:
+def test_numbers_are_outputs_with_a_list_of_outputs(file: File, content: str, best: list[int]) -> None:
     predictions = read_predictions(file("p.csv", content), CLASSES, outputs=OUTPUTS)
     assert predictions.best(1)[0][:, 0].tolist() == best
 
@@ -178,13 +178,11 @@ def test_numbers_are_those_of_outputs_where_these_are_listed(file: File, content
         ("image,prob\na,[1 2]\n", "wrong-outputs at p.csv"),
     ],
 )
-def test_numbers_past_the_list_of_outputs_are_refused(
-    refused: Refused, file: File, content: str, expected: str
-) -> None:
+def test_numbers_beyond_the_list_of_outputs_raise(refused: Refused, file: File, content: str, expected: str) -> None:
     assert refused(read_predictions, file("p.csv", content), CLASSES, outputs=OUTPUTS) == expected
 
 
-# --- what timm's inference script writes ----------------------------------------------------------------------------
+# --- the output of timm's inference script --------------------------------------------------------------------------
 
 IMAGES = ["ILSVRC2012_val_00000001.JPEG", "00012.png"]
 NAMES = ["tench, Tinca tinca", "crane", "crane", "jack-o'-lantern"]
@@ -193,7 +191,7 @@ PROBS = np.array([[0.9, 1.5e-5], [0.75, 0.25]], np.float32)
 
 
 def frame(top_k: int, *, index: bool = True, label: Any = True, separate: bool = False, output: Any = "prob") -> Any:
-    """The data frame of the script: what it is follows from its options."""
+    """Make the data frame of the script from its options."""
     import pandas as pd
 
     ids, outputs = TOP[:, :top_k], PROBS[:, :top_k]
@@ -211,7 +209,7 @@ def frame(top_k: int, *, index: bool = True, label: Any = True, separate: bool =
 
 
 def save(table: Any, path: Path, layout: str) -> Path:
-    """As the script saves it."""
+    """Save a data frame like the script."""
     by_name = table.set_index("filename")
     if layout == "parquet":
         by_name.to_parquet(path)
@@ -233,7 +231,7 @@ LAYOUTS = {"csv": "csv", "parquet": "parquet", "json": "json", "json-records": "
 @pytest.mark.parametrize("separate", [False, True])
 @pytest.mark.parametrize("top_k", [1, 2])
 @pytest.mark.parametrize(("index", "label"), [(True, True), (True, False), (False, True)])
-def test_what_timms_inference_script_writes_is_read_as_it_is(
+def test_every_output_of_timms_inference_script_is_read(
     needs: Needs, tmp_path: Path, layout: Any, separate: bool, top_k: int, index: bool, label: bool
 ) -> None:
     needs("pandas")
@@ -242,40 +240,39 @@ def test_what_timms_inference_script_writes_is_read_as_it_is(
     suffix = LAYOUTS[layout]
     table = frame(top_k, index=index, label=label, separate=separate)
     predictions = read_predictions(save(table, tmp_path / f"p.{suffix}", layout), CLASSES)
-    column = "index" if index else "label"
-    if separate and top_k > 1:
-        column = f"{column}_0 to {column}_1"
-    assert said_of(predictions) == (
-        f"{suffix}: images named by column filename; ids, top {top_k}, column {column}",
+    heading = "index" if index else "label"
+    column = f"'{heading}_0' to '{heading}_1'" if separate and top_k > 1 else repr(heading)
+    assert content_of(predictions) == (
+        f"{suffix}, image names from 'filename', top-{top_k} ids from {column}",
         tuple(IMAGES),
         TOP[:, :top_k].tolist(),
     )
 
 
-def test_a_list_that_pandas_broke_over_lines_is_read(file: File) -> None:
+def test_list_over_several_lines_is_read(file: File) -> None:
     content = 'filename,label,prob\na,"[""jack-o\'-lantern""\n \'tench, Tinca tinca\']","[9.e-01\n 1.e-02]"\n'
     assert read_predictions(file("p.csv", content), CLASSES).class_ids.tolist() == [[3, 0]]
 
 
 @pytest.mark.parametrize("name", ["plain", "it's", 'say "hi"', """it's "both" """, "back\\slash", "a, b", "[c]", "1"])
-def test_names_in_a_list_that_was_written_as_text_are_read_as_python_wrote_them(file: File, name: str) -> None:
-    names = unpacked(pl.Series([str([name, "other"])]))
-    assert [unquoted(entry) for entry in names[0]] == [name, "other"]
+def test_quoted_names_in_a_list_as_text_are_read(file: File, name: str) -> None:
+    names = parse_lists(pl.Series([str([name, "other"])]))
+    assert [unquote(entry) for entry in names[0]] == [name, "other"]
 
 
 @pytest.mark.parametrize("output", ["prob", "logit"])
 @pytest.mark.parametrize("separate", [False, True])
-def test_the_scores_of_all_outputs_are_scores(file: File, output: str, separate: bool) -> None:
-    """As with --topk 0."""
+def test_scores_of_all_outputs_are_read(file: File, output: str, separate: bool) -> None:
+    """The script writes them with --topk 0."""
     content = f"filename,{output}\na,[9.0e-01 1.0e-02 3. -4.5]\n"
     if separate:
         content = f"filename,{','.join(f'{output}_{i}' for i in range(4))}\na,9.0e-01,1.0e-02,3.,-4.5\n"
     predictions = read_predictions(file("p.csv", content), CLASSES)
-    kind = "scores, one column a class, 4 classes" if separate else f"scores of 4 outputs, column {output}"
-    assert said_of(predictions) == (f"csv: images named by column filename; {kind}", ("a",), [[0.9, 0.01, 3.0, -4.5]])
+    kind = "scores from a column per class, 4 classes" if separate else f"scores of 4 outputs from {output!r}"
+    assert content_of(predictions) == (f"csv, image names from 'filename', {kind}", ("a",), [[0.9, 0.01, 3.0, -4.5]])
 
 
-def test_an_index_that_counts_the_rows_is_no_prediction(file: File) -> None:
+def test_index_that_counts_rows_is_ignored(file: File) -> None:
     rows = "".join(f"{row},{row}.png,n0{1 + row % 4}\n" for row in range(12))
     predictions = read_predictions(file("p.csv", "index,filename,label\n" + rows), CLASSES)
     assert predictions.class_ids[:, 0].tolist() == [0, 1, 2, 3] * 3
@@ -284,7 +281,7 @@ def test_an_index_that_counts_the_rows_is_no_prediction(file: File) -> None:
 @pytest.mark.parametrize(
     "content", ['{"filename":"a","index":3}\n', '{"a":{"index":3}}', '{"a":{"index":3,"prob":0.5}}\n']
 )
-def test_json_of_a_single_image_is_read(file: File, content: str) -> None:
+def test_json_of_one_image_is_read(file: File, content: str) -> None:
     predictions = read_predictions(file("p.json", content), CLASSES)
     assert (predictions.images, predictions.class_ids.tolist()) == (("a",), [[3]])
 
@@ -306,7 +303,7 @@ def test_json_of_a_single_image_is_read(file: File, content: str) -> None:
         f'{{"a": {{"index": {10**400}}}}}',
     ],
 )
-def test_json_of_another_shape_is_refused(refused: Refused, file: File, content: str) -> None:
+def test_json_of_another_structure_raises(refused: Refused, file: File, content: str) -> None:
     assert refused(read_predictions, file("p.json", content), CLASSES) == "wrong-json at p.json"
 
 
@@ -318,11 +315,11 @@ def test_json_of_another_shape_is_refused(refused: Refused, file: File, content:
         ('{"columns": ["filename", "index"], "data": []}', "empty-file at p.json"),
     ],
 )
-def test_broken_json_is_refused(refused: Refused, file: File, content: Any, expected: str) -> None:
+def test_damaged_json_raises(refused: Refused, file: File, content: Any, expected: str) -> None:
     assert refused(read_predictions, file("p.json", content), CLASSES) == expected
 
 
-# --- what is not clear ----------------------------------------------------------------------------------------------
+# --- errors ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -347,13 +344,13 @@ def test_broken_json_is_refused(refused: Refused, file: File, content: Any, expe
         ("image,0,1,2,3\na,,1,2,3\n", "missing-value at p.csv, line 2, column 0"),
         ("image,0,1,2,3\na,0,1,2,3\nb,0,1,x,3\n", "not-a-number at p.csv, line 3, column 2"),
         ("image,0,1,2,3,4\na,0,1,2,3,4\n", "unknown-class at p.csv"),
-        ("filename,prob_0,prob_1\na,0.9,0.1\n", "wrong-outputs at p.csv"),  # of which classes, nothing says
+        ("filename,prob_0,prob_1\na,0.9,0.1\n", "wrong-outputs at p.csv"),  # the classes of the two outputs are unknown
         ("image,wolf,cat\na,1,2\n", "missing-column at p.csv"),
         ("filename,prob\na,0.5\n", "missing-column at p.csv"),
         ("image, prediction\na,1\n", "missing-column at p.csv"),
     ],
 )
-def test_a_table_that_is_not_clear_is_refused(refused: Refused, file: File, content: str, expected: Any) -> None:
+def test_ambiguous_or_invalid_table_raises(refused: Refused, file: File, content: str, expected: Any) -> None:
     assert refused(read_predictions, file("p.csv", content), CLASSES) == expected
 
 
@@ -369,12 +366,12 @@ def test_a_table_that_is_not_clear_is_refused(refused: Refused, file: File, cont
         (pl.Series([{"a": 1}, {"a": 2}]), "wrong-type at p.parquet, column pred"),
     ],
 )
-def test_a_column_of_another_type_is_refused(refused: Refused, tmp_path: Path, column: Any, expected: str) -> None:
+def test_column_of_wrong_type_raises(refused: Refused, tmp_path: Path, column: Any, expected: str) -> None:
     pl.DataFrame({"image": ["a", "b"], "pred": column}).write_parquet(tmp_path / "p.parquet")
     assert refused(read_predictions, tmp_path / "p.parquet") == expected
 
 
-def test_a_table_has_its_own_images(refused: Refused, file: File) -> None:
+def test_names_option_raises_for_a_table(refused: Refused, file: File) -> None:
     path = file("p.csv", "image,prediction\na,tench\n")
     assert refused(read_predictions, path, CLASSES, names=["b"]) == "unused-option at p.csv"
 
@@ -395,7 +392,7 @@ def content(suffix: str) -> Any:
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet", ".json"])
 @given(st.data())
-def test_no_damage_to_a_file_ends_in_anything_but_a_data_error(scratch: Path, suffix: str, data: Any) -> None:
+def test_damaged_file_is_read_or_raises_data_error(scratch: Path, suffix: str, data: Any) -> None:
     damaged = bytearray(content(suffix))
     for _ in range(data.draw(st.integers(0, 3))):
         damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))

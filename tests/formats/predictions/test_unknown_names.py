@@ -1,4 +1,4 @@
-"""Predicted names that no class has: wrong at their place, an error, or left out; counted and said in any case."""
+"""Predicted names that are not classes: counted as wrong, dropped, or an error."""
 
 import warnings
 from pathlib import Path
@@ -35,7 +35,7 @@ UNKNOWN = ("saucer", "jar", "n99999999", "it's")
 
 
 def read(path: Path, classes: Classes, unknown_class: Any = "wrong") -> tuple[Predictions, list[str]]:
-    """The predictions, and what was warned of."""
+    """Return the predictions and the warnings."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         predictions = read_predictions(path, classes, unknown_class=unknown_class)
@@ -48,28 +48,28 @@ def read(path: Path, classes: Classes, unknown_class: Any = "wrong") -> tuple[Pr
 
 @st.composite
 def tables(draw: st.DrawFn) -> tuple[Classes, list[list[int | str]], list[list[str]]]:
-    """Classes, rows of class ids and of names that no class has, and how all of them are written."""
+    """Draw classes, rows of class ids and unknown names, and a spelling of each entry."""
     classes, k = draw(st.sampled_from([WHOLE, RANKED])), draw(st.integers(1, 4))
     entries = st.one_of(st.integers(0, 3), st.sampled_from(UNKNOWN))
-    row = st.lists(entries, min_size=k, max_size=k).filter(names_no_class_twice)
+    row = st.lists(entries, min_size=k, max_size=k).filter(has_unique_ids)
     rows = draw(st.lists(row, min_size=1, max_size=6).filter(lambda rows: any(map(only_ids, rows))))
-    written = [
+    spellings = [
         [draw(st.sampled_from(SPELLINGS[classes][entry] if isinstance(entry, int) else [entry])) for entry in row]
         for row in rows
     ]
-    return classes, rows, written
+    return classes, rows, spellings
 
 
 def only_ids(row: list[int | str]) -> list[int]:
     return [entry for entry in row if isinstance(entry, int)]
 
 
-def names_no_class_twice(row: list[int | str]) -> bool:
+def has_unique_ids(row: list[int | str]) -> bool:
     return len(only_ids(row)) == len(set(only_ids(row)))
 
 
-def settled(row: list[int | str], unknown_class: str) -> list[int]:
-    """The class ids of a row, one name after the other."""
+def expected_ids(row: list[int | str], unknown_class: str) -> list[int]:
+    """Return the class ids of a row, name by name."""
     ids: list[int] = []
     for entry in row:
         if isinstance(entry, int):
@@ -82,7 +82,7 @@ def settled(row: list[int | str], unknown_class: str) -> list[int]:
 
 
 def write(folder: Path, rows: list[list[str]], as_list: bool) -> Path:
-    """A table with a column a rank, or one column of lists."""
+    """Write a table with a column per rank, or with one column of lists."""
     path = folder / "p.csv"
     if as_list and len(rows[0]) > 1:
         lists = ["[" + " ".join(repr(name) for name in row) + "]" for row in rows]
@@ -92,12 +92,12 @@ def write(folder: Path, rows: list[list[str]], as_list: bool) -> Path:
 
 
 @given(tables(), st.sampled_from(["wrong", "drop"]), st.booleans())
-def test_ids_and_counts_are_those_of_a_slow_reference(
+def test_ids_and_counts_equal_slow_reference(
     scratch: Path, table: tuple[Classes, list[list[int | str]], list[list[str]]], unknown_class: str, as_list: bool
 ) -> None:
-    classes, rows, written = table
-    predictions, warned = read(write(scratch, written, as_list), classes, unknown_class)
-    assert predictions.class_ids.tolist() == [settled(row, unknown_class) for row in rows]
+    classes, rows, spellings = table
+    predictions, warned = read(write(scratch, spellings, as_list), classes, unknown_class)
+    assert predictions.class_ids.tolist() == [expected_ids(row, unknown_class) for row in rows]
     names = [entry for row in rows for entry in row if isinstance(entry, str)]
     assert predictions.unknown_classes.predictions == len(names)
     assert set(predictions.unknown_classes.names) == set(names)
@@ -107,18 +107,19 @@ def test_ids_and_counts_are_those_of_a_slow_reference(
 
 
 @given(tables(), st.sampled_from(["wrong", "drop"]), st.data())
-def test_ranks_and_hits_are_those_of_a_slow_reference(
+def test_ranks_and_hits_equal_slow_reference(
     scratch: Path, table: tuple[Classes, list[list[int | str]], list[list[str]]], unknown_class: str, data: Any
 ) -> None:
-    """The rank of the best valid class counts the names before it, known or not, unless these are left out."""
-    classes, rows, written = table
+    """The rank of the best valid class counts all names before it, except names that are dropped."""
+    classes, rows, spellings = table
     sets = data.draw(st.lists(st.sets(st.integers(0, 3), min_size=1), min_size=len(rows), max_size=len(rows)))
-    labels = LabelSets.from_lists([f"{i}.png" for i in range(len(rows))], [sorted(one) for one in sets], classes)
-    predictions, _ = read(write(scratch, written, as_list=False), classes, unknown_class)
+    labels = LabelSets.from_lists([f"{i}.png" for i in range(len(rows))], [sorted(ids) for ids in sets], classes)
+    predictions, _ = read(write(scratch, spellings, as_list=False), classes, unknown_class)
     outcomes, k = find_outcomes(predictions, labels), len(rows[0])
-    ids = [settled(row, unknown_class) for row in rows]
+    ids = [expected_ids(row, unknown_class) for row in rows]
     ranks = [
-        min([row.index(one) for one in valid if one in row], default=k) for row, valid in zip(ids, sets, strict=True)
+        min([row.index(class_id) for class_id in valid if class_id in row], default=k)
+        for row, valid in zip(ids, sets, strict=True)
     ]
 
     assert outcomes.rank.tolist() == ranks
@@ -128,49 +129,49 @@ def test_ranks_and_hits_are_those_of_a_slow_reference(
 
 
 @given(tables())
-def test_error_is_an_error_if_and_only_if_there_is_such_a_name(
+def test_error_raises_only_for_unknown_names(
     scratch: Path, table: tuple[Classes, list[list[int | str]], list[list[str]]]
 ) -> None:
-    classes, rows, written = table
-    path = write(scratch, written, as_list=False)
+    classes, rows, spellings = table
+    path = write(scratch, spellings, as_list=False)
     if any(isinstance(entry, str) for row in rows for entry in row):
-        with pytest.raises(ValueError, match="predicted name is not a class"):
+        with pytest.raises(ValueError, match="unknown class"):
             read(path, classes, "error")
     else:
         assert read(path, classes, "error")[0].class_ids.tolist() == rows
 
 
-# --- what is said ---------------------------------------------------------------------------------------------------
+# --- messages -------------------------------------------------------------------------------------------------------
 
 TOP_2 = (
     "image,prediction_1,prediction_2\n"
     "a,saucer,tabby cat\nb,n00000003,jar\nc,Saucer,tin\nd,tub,tench\ne,tench,n00000004\n"
 )
-READ = "csv: images named by column image; ids, top 2, column prediction_1 to prediction_2; "
+SOURCE = "csv, image names from 'image', top-2 ids from 'prediction_1' to 'prediction_2'; "
 COUNTED = "5 predictions with 4 unknown class names, {}: saucer, tub, jar and 1 more"
 
 
-def test_wrong_says_how_many_predictions_and_names_with_three_examples(file: File) -> None:
-    """Names that differ in case alone are one, as they are for classes."""
+def test_wrong_warns_with_counts_and_three_examples(file: File) -> None:
+    """Names that differ only in case count as one name."""
     predictions, warned = read(file("p.csv", TOP_2), WHOLE)
     assert predictions.class_ids.tolist() == [[-1, 1], [2, -1], [-1, -1], [-1, 0], [0, 3]]
     assert predictions.unknown_classes == UnknownClasses(5, ("saucer", "tub", "jar", "tin"))
     assert warned == [COUNTED.format("counted as wrong")]
-    assert predictions.detected == READ + warned[0]
+    assert predictions.detected == SOURCE + warned[0]
 
 
-def test_drop_says_how_many_images_are_left_without_a_prediction(file: File) -> None:
+def test_drop_warns_with_number_of_images_without_prediction(file: File) -> None:
     predictions, warned = read(file("p.csv", TOP_2), WHOLE, "drop")
     assert predictions.class_ids.tolist() == [[1, -1], [2, -1], [-1, -1], [0, -1], [0, 3]]
     assert predictions.unknown_classes == UnknownClasses(5, ("saucer", "tub", "jar", "tin"))
-    assert warned == [COUNTED.format("left out") + "; 1 image left without a prediction, counted as wrong"]
-    assert predictions.detected == READ + warned[0]
+    assert warned == [COUNTED.format("dropped") + "; 1 image without another prediction, counted as wrong"]
+    assert predictions.detected == SOURCE + warned[0]
     _, warned = read(file("q.csv", "image,prediction_1,prediction_2\na,jar,tench\n"), WHOLE, "drop")
-    assert warned == ["1 prediction with 1 unknown class name, left out: jar"]
+    assert warned == ["1 prediction with 1 unknown class name, dropped: jar"]
 
 
 @pytest.mark.parametrize("unknown_class", ["wrong", "error", "drop"])
-def test_known_names_and_ids_need_no_word(file: File, unknown_class: str) -> None:
+def test_known_names_and_ids_give_no_warning(file: File, unknown_class: str) -> None:
     for content in ("image,prediction\na,tench\nb,Tabby Cat\n", "image,prediction\na,0\nb,1\n"):
         predictions, warned = read(file("p.csv", content), WHOLE, unknown_class)
         assert (predictions.class_ids.tolist(), predictions.unknown_classes, warned) == (
@@ -181,9 +182,7 @@ def test_known_names_and_ids_need_no_word(file: File, unknown_class: str) -> Non
 
 
 @pytest.mark.parametrize("unknown_class", ["wrong", "error", "drop"])
-def test_that_no_name_is_a_class_or_that_two_classes_share_one_is_an_error(
-    refused: Refused, file: File, unknown_class: str
-) -> None:
+def test_only_unknown_names_or_an_ambiguous_name_raise(refused: Refused, file: File, unknown_class: str) -> None:
     for content, code in (("a,jar\nb,saucer\n", "unknown-class"), ("a,tench\nb,Crane\nc,jar\n", "duplicate-class")):
         path = file("p.csv", f"image,prediction\n{content}")
         assert refused(read_predictions, path, WHOLE, unknown_class=unknown_class) == (
@@ -191,7 +190,7 @@ def test_that_no_name_is_a_class_or_that_two_classes_share_one_is_an_error(
         )
 
 
-def test_error_names_the_columns_and_another_word_is_an_error_too(refused: Refused, file: File) -> None:
+def test_error_names_the_columns(refused: Refused, file: File) -> None:
     path = file("p.csv", TOP_2)
     assert refused(read_predictions, path, WHOLE, unknown_class="ignore") == "unknown-name"
     assert refused(read_predictions, path, WHOLE, unknown_class="error") == (
@@ -199,8 +198,8 @@ def test_error_names_the_columns_and_another_word_is_an_error_too(refused: Refus
     )
 
 
-def test_a_second_column_that_names_another_class_is_an_error(refused: Refused, file: File) -> None:
-    """Of a second column that may be anything, only its names of classes count."""
+def test_second_column_with_another_class_raises(refused: Refused, file: File) -> None:
+    """In a second column, only class names count, since it may have another meaning."""
     assert refused(read_predictions, file("p.csv", "image,prediction,top1\na,tench,jar\nb,tub,tabby\n"), WHOLE) == (
         "ambiguous-column at p.csv, line 3"
     )
@@ -209,13 +208,13 @@ def test_a_second_column_that_names_another_class_is_an_error(refused: Refused, 
         assert (predictions.class_ids.tolist(), warned) == ([[0], [1]], [])
 
 
-def test_ids_cannot_say_what_is_no_class(refused: Refused, file: File, tmp_path: Path) -> None:
+def test_unknown_classes_cannot_be_written_to_npy(refused: Refused, file: File, tmp_path: Path) -> None:
     predictions, _ = read(file("p.csv", TOP_2), WHOLE)
     assert refused(write_predictions, tmp_path / "out.npy", predictions) == "missing-outputs at out.npy"
     assert not (tmp_path / "out.npy").exists()
 
 
-def test_places_of_no_class_stay_where_outputs_that_are_left_out_go_to_the_end() -> None:
+def test_ignored_outputs_move_last_but_unknown_classes_stay() -> None:
     unknown = UnknownClasses(2, ("jar",))
     predictions = Predictions.from_ids([[0, -1, 2], [-1, 1, 2]], columns=np.array([-1, 5, 7]), unknown_classes=unknown)
     assert predictions.class_ids.tolist() == [[-1, 7, -1], [-1, 5, 7]]

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from reassess.errors import DataError
-from reassess.formats.json_files import each_once
+from reassess.formats.json_files import unique_keys
 
 MOST_BYTES = 65_536
 _PATIENCE = 30.0  # seconds for a whole body; the page waits for 20
@@ -108,7 +108,7 @@ async def read_body(request: Request, kind: type[_Body]) -> _Body:
         raise HTTPException(408, detail, {"Connection": "close"}) from None
     try:
         # msgspec alone would take the last of several equal keys.
-        document = json.loads(body, object_pairs_hook=each_once("the request body"), parse_constant=_refuse_constant)
+        document = json.loads(body, object_pairs_hook=unique_keys("the request body"), parse_constant=_refuse_constant)
         return msgspec.convert(document, kind)
     except DataError:
         raise

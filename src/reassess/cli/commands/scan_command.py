@@ -16,7 +16,7 @@ from reassess.cli.screen import print_table, say
 from reassess.core import UNUSABLE_KINDS, Benchmark, DuplicateCounts, LabelSets
 from reassess.data import Scan, part_path, scan_images
 from reassess.formats import write_duplicates
-from reassess.formats.noun_tables import DUPLICATES_SUFFIXES
+from reassess.formats.simple_tables import DUPLICATES_SUFFIXES
 from reassess.text import counted, some
 
 _MOST_PAIRS = 20

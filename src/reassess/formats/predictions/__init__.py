@@ -1,4 +1,4 @@
-"""A model's predictions as files: the reader or writer of each suffix."""
+"""Prediction files: one reader and one writer for all suffixes."""
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -19,9 +19,9 @@ from reassess.formats.image_lists import name_lines
 from reassess.formats.predictions.id_columns import UNKNOWN_CLASS, UnknownClass
 from reassess.formats.predictions.output_lists import (
     classes_of_outputs,
-    names_no_class,
-    unknown_in_words,
-    without_unknown_outputs,
+    describe_unknown,
+    ignore_unknown_outputs,
+    unneeded_list_error,
 )
 from reassess.formats.predictions.prediction_arrays import (
     ArrayContent,
@@ -45,18 +45,17 @@ _Reader = Callable[[Path, Classes, _Columns, UnknownClass], Predictions]
 _BLOCK = 1024
 
 
-def _array(content: Callable[[Path], ArrayContent]) -> _Reader:
-    """The reader of a kind of array file."""
-    return lambda path, classes, columns, _: array_predictions(content(path), classes, columns)
+def _array_reader(read_content: Callable[[Path], ArrayContent]) -> _Reader:
+    return lambda path, classes, columns, _: array_predictions(read_content(path), classes, columns)
 
 
-# The reader of each suffix, in the order in which messages list them.
+# The reader of each suffix; messages list the suffixes in this order.
 READERS: Mapping[str, _Reader] = {
-    ".npy": _array(read_npy_content),
-    ".npz": _array(read_npz_content),
-    ".pt": _array(read_torch_content),
-    ".pth": _array(read_torch_content),
-    ".safetensors": _array(read_safetensors_content),
+    ".npy": _array_reader(read_npy_content),
+    ".npz": _array_reader(read_npz_content),
+    ".pt": _array_reader(read_torch_content),
+    ".pth": _array_reader(read_torch_content),
+    ".safetensors": _array_reader(read_safetensors_content),
     **dict.fromkeys((*TABLE_SUFFIXES, ".json"), read_prediction_table),
 }
 
@@ -69,31 +68,32 @@ def read_predictions(
     outputs: Sequence[str] | None = None,
     unknown_class: UnknownClass = "wrong",
 ) -> Predictions:
-    r"""Predictions of a file; what was decided about it stands in `Predictions.detected`.
+    r"""Read predictions; `Predictions.detected` says how the file was understood.
 
     Parameters
     ----------
     path
-        npy or npz: integers (N,) or (N, k <= 20) are ids, best first; floats (N, outputs) are scores; an npz may hold
-        the image names as ``names``, ``filenames`` or ``paths``. CSV, TSV, JSON lines, Parquet, and the JSON of timm's
+        npy or npz: integers (N,) or (N, k <= 20) are ids, best first; floats (N, outputs) are scores; an npz may have
+        image names as ``names``, ``filenames`` or ``paths``. CSV, TSV, JSON lines, Parquet, and the JSON of timm's
         inference script: a column of image names, and columns of ids or of scores. pt, pth, safetensors: one tensor,
-        where torch or safetensors is installed.
+        if torch or safetensors is installed.
     classes
         The classes of the benchmark. If they are known only by the names in the labels (`Classes.has_local_ids`), ids
-        mean nothing: predictions name them, except for scores of exactly as many outputs, taken in sorted order.
+        have no meaning, so predictions must use names. Scores may have one output per class, in sorted order.
     names
-        Image name of each row, for a file that holds none. Beside an npy file called x.npy, x.txt names its rows if it
-        has as many lines, as `write_predictions` writes it, and is not the list of `outputs`.
+        Image name of each row, for a file without image names. A file x.txt next to x.npy has its image names, as
+        `write_predictions` writes them, if it has the same number of lines and is not the list of `outputs`.
     outputs
-        What each of the model's outputs is called: wnid, class name or class id. Of a file that names its classes, and
-        by wrong names: a line for each such name, a tab, and what the class is called.
+        The class of each of the model's outputs: wnid, class name or class id. For a file with wrong class names, each
+        item is a name in the file, a tab, and the name of its class.
     unknown_class
-        What becomes of a prediction by a name that no class has: "wrong", it takes up its place and is wrong; "error";
-        or "drop", the next one moves up, and an image that is left without a prediction is wrong. With "wrong" and
-        "drop" they are counted in `Predictions.unknown_classes`, and a `ReassessWarning` says so. That not one name is
-        a class is an error in any case. A column of scores that no class is called like is left out, since it may hold
-        something else; with a `ReassessWarning`, or with "error" a `DataError`, if it is the highest of a row. So is an
-        output by a name in `outputs` that no class has: predictions of it are counted, and with "error" it is refused.
+        What to do with a predicted name that is not a class. "wrong": it keeps its rank and is wrong. "drop": the next
+        prediction takes its rank, and an image without any other prediction is wrong. "error": raise `DataError`. With
+        "wrong" and "drop", `Predictions.unknown_classes` counts such predictions, and a `ReassessWarning` lists some.
+        If no name is a class, a `DataError` is raised in any case. A column of scores whose heading is not a class is
+        ignored, since it may have another meaning; if it has the highest score of a row, there is a `ReassessWarning`,
+        or a `DataError` with "error". An output whose name in `outputs` is not a class is ignored too, and predictions
+        of it are counted; with "error", a `DataError` is raised.
 
     Returns
     -------
@@ -103,8 +103,8 @@ def read_predictions(
     Raises
     ------
     DataError
-        The file does not hold predictions for these classes, or names a class that no class or two classes are called;
-        the message says where and why.
+        The file has no predictions for these classes, or a name is not a class or fits two classes. The message says
+        where and why.
     MissingPackageError
         The file needs torch or safetensors.
 
@@ -117,9 +117,9 @@ def read_predictions(
     >>> predictions, predictions.ids.tolist()
     (Predictions(2 images, ids, top 1), [[1], [0]])
     >>> predictions.detected
-    'csv: images named by column image; ids, top 1, column prediction'
+    "csv, image names from 'image', top-1 ids from 'prediction'"
 
-    A name that no class has is wrong at its place:
+    A name that is not a class keeps its rank, and is wrong:
 
     >>> _ = path.write_text("image,prediction_1,prediction_2\na.png,jar,dog\n")
     >>> with warnings.catch_warnings(action="ignore"):
@@ -138,65 +138,65 @@ def read_predictions(
     try:
         predictions = replace(read(path, classes, columns, unknown_class), classes=classes)
         if outputs is not None and predictions.columns is columns is not None:
-            predictions = without_unknown_outputs(predictions, outputs)
+            predictions = ignore_unknown_outputs(predictions, outputs)
         if class_of is not None and not predictions.by_name:
-            raise names_no_class(path)
+            raise unneeded_list_error(path)
         if class_of is not None:
-            detected = f"{predictions.detected}, for the classes of a list of names"
+            detected = f"{predictions.detected}, class names exchanged by a list"
             predictions = replace(predictions.map_classes(class_of), detected=detected)
         if names is not None:
             if predictions.images is not None:
-                raise DataError("unused-option", "file has its own image names", fix="leave the other names out")
-            predictions = predictions.with_images(names, detected=f"{predictions.detected}, names from a file")
-        elif (beside := names_beside(path)) is not None:
-            lines = read_lines(beside)
+                raise DataError("unused-option", "file has its own image names", fix="remove the other names")
+            predictions = predictions.with_images(names, detected=f"{predictions.detected}, image names from a file")
+        elif (names_path := find_names_file(path)) is not None:
+            lines = read_lines(names_path)
             is_list = outputs is not None and lines == list(outputs)
             if len(lines) == len(predictions) and not is_list:
                 predictions = predictions.with_images(
-                    lines, detected=f"{predictions.detected}, names from {beside.name}"
+                    lines, detected=f"{predictions.detected}, image names from {names_path.name}"
                 )
             else:
-                held = "lists the outputs" if is_list else f"has {counted(len(lines), 'line')}"
-                other = f"{beside.name} beside it {held} and does not name its rows"
-                predictions = replace(predictions, detected=f"{predictions.detected}; {other}")
+                reason = "it lists the outputs" if is_list else f"it has {counted(len(lines), 'line')}"
+                unused = f"{names_path.name} not used for image names: {reason}"
+                predictions = replace(predictions, detected=f"{predictions.detected}; {unused}")
     except ReassessError as error:
         error.at(path)
         raise
     if not predictions.unknown_classes.predictions:
         return predictions
-    unknown = unknown_in_words(predictions, unknown_class)
+    unknown = describe_unknown(predictions, unknown_class)
     warnings.warn(f"{path}: {unknown}", ReassessWarning, stacklevel=2)
     return replace(predictions, detected=f"{predictions.detected}; {unknown}")
 
 
-def names_beside(path: Path) -> Path | None:
-    """Return the file that names the rows of an npy file, as `write_predictions` writes it; None without one."""
-    beside = path.with_suffix(".txt")
-    return beside if path.suffix.lower() == ".npy" and exists(beside) else None
+def find_names_file(path: Path) -> Path | None:
+    """Return the text file with the image names of an npy file, as `write_predictions` writes it, or None."""
+    names_path = path.with_suffix(".txt")
+    return names_path if path.suffix.lower() == ".npy" and exists(names_path) else None
 
 
 def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int = 5, force: bool = False) -> None:
-    """Write predictions to npy (all of them, with the names in a text file beside it) or a table (the top k).
+    """Write predictions to npy, with image names in a text file, or the top k to a table.
 
     Parameters
     ----------
     path
-        ``.npy``, or a table: image, prediction_1..k and, where scores are known, score_1..k. A table names its classes
-        as `write_labels` does; what is no class is then a dash.
+        ``.npy``, or a table with the columns image, prediction_1..k and, if scores are known, score_1..k. A table
+        writes classes as `write_labels` does; a prediction that is not a class is a dash if classes have names.
     predictions
-        What to write.
+        The predictions.
     top_k
-        How many of the best classes a table holds.
+        Number of classes per image in a table, best first.
     force
-        Overwrite files that exist.
+        Overwrite existing files.
 
     Raises
     ------
     DataError
-        An npy file cannot say what these predictions say: of which list of outputs they are, what is no class, or ids
-        of classes of which only the names are known; or a name of an image fits no line.
+        An npy file cannot store the classes of these predictions: they use a list of outputs, or have predictions that
+        are not classes, or ids of classes that are known only by name. Or an image name contains a line break.
     OutputError
-        A file exists and `force` is not given, or cannot be written.
+        A file exists without `force`, or cannot be written.
     """
     check_type(Predictions, predictions)
     path = as_path(path)
@@ -232,21 +232,18 @@ def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int 
 
 
 def _save(path: Path, predictions: Predictions) -> None:
-    """Write the array, a block at a time; numpy has no bfloat16, so that such scores become float32.
-
-    What numpy's own `save` writes may be lost without an error where the disk is full.
-    """
+    """Write an array block by block, bfloat16 as float32; `np.save` could ignore a full disk."""
     array = predictions.ids if predictions.scores is None else predictions.scores
     assert array is not None
-    floats = predictions.dtype == "bfloat16"
-    dtype = np.dtype(np.float32) if floats else np.asarray(array[:1]).dtype
+    is_bfloat16 = predictions.dtype == "bfloat16"  # a type that numpy does not have
+    dtype = np.dtype(np.float32) if is_bfloat16 else np.asarray(array[:1]).dtype
     with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(
             file, {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": array.shape}
         )
         for start in range(0, len(array), _BLOCK):
             block = array[start : start + _BLOCK]
-            file.write(np.ascontiguousarray(as_floats(block) if floats else block, dtype).tobytes())
+            file.write(np.ascontiguousarray(as_floats(block) if is_bfloat16 else block, dtype).tobytes())
 
 
 def _table(predictions: Predictions, top_k: int) -> "pl.DataFrame":
@@ -258,8 +255,8 @@ def _table(predictions: Predictions, top_k: int) -> "pl.DataFrame":
     ids, scores = predictions.best(min(top_k, MOST_IDS))
     classes = predictions.classes
     columns |= {
-        f"prediction_{k + 1}": classes.column(of_rank).fill_null(classes.no_class) if classes.in_files else of_rank
-        for k, of_rank in enumerate(ids.T)
+        f"prediction_{k + 1}": classes.column(class_ids).fill_null(classes.no_class) if classes.in_files else class_ids
+        for k, class_ids in enumerate(ids.T)
     }
     if scores is not None:
         columns |= {f"score_{k + 1}": scores[:, k] for k in range(ids.shape[1])}

@@ -1,4 +1,4 @@
-"""Whether a model's outputs fit the classes of the benchmark, and what a list of the outputs says of them."""
+"""Matching a model's outputs to the classes of the benchmark, directly or by a list of outputs."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -75,7 +75,7 @@ def listed_outputs(outputs: Sequence[str] | Mapping[int, str], count: int) -> Se
 
 
 def check_outputs(shape: tuple[int, ...], classes: Classes, columns: npt.NDArray[np.int64] | None) -> None:
-    """Refuse scores whose number of outputs is not that of the classes, or of the list of outputs."""
+    """Raise if scores have another number of outputs than the classes or the list of outputs."""
     if len(shape) != 2:
         raise DataError(
             "wrong-type",
@@ -92,9 +92,9 @@ def check_outputs(shape: tuple[int, ...], classes: Classes, columns: npt.NDArray
     if columns is not None:
         fix = "list every output, in order"
     elif classes.has_local_ids:
-        each = ", one for each class that the labels name"
+        each = ", one for each class in the labels"
     elif shape[1] == count + 1:
-        fix = Fix.join("; else ", "if the first output is a background class, save scores[:, 1:]", fix)
+        fix = Fix.join("; otherwise ", "if the first output is a background class, save scores[:, 1:]", fix)
     raise DataError(
         "wrong-outputs",
         "wrong number of outputs",
@@ -104,40 +104,40 @@ def check_outputs(shape: tuple[int, ...], classes: Classes, columns: npt.NDArray
     )
 
 
-def are_in_sorted_order(classes: Classes, columns: npt.NDArray[np.int64] | None) -> str:
-    """What is taken for granted of outputs without names where the classes are known by name alone, in words."""
+def describe_order(classes: Classes, columns: npt.NDArray[np.int64] | None) -> str:
+    """Say that outputs are assumed to be in sorted order, if the classes are known only by name."""
     if not classes.has_local_ids or columns is not None:
         return ""
-    return f", taken in the sorted order of the {classes.count:,} classes that the labels name"
+    return f", in the sorted order of the {classes.count:,} classes in the labels"
 
 
 def refuse_ids(classes: Classes, columns: npt.NDArray[np.int64] | None, where: str | None = None) -> None:
-    """Refuse class ids where the labels name their classes, and nothing tells which class an id stands for."""
+    """Raise for ids if classes are known only by name, unless a list of outputs names them."""
     if columns is None:
         classes_of_ids(classes, where=where, fix=LIST_OUTPUTS)
 
 
 def refuse_blank_lines(outputs: Sequence[str]) -> None:
-    """Refuse a list with a blank line, which would take the place of an output."""
+    """Raise if a list has a blank line, which would count as an output."""
     blank = next((row for row, name in enumerate(outputs) if not name.strip()), None)
     if blank is not None:
         raise DataError(
             "missing-value",
-            "line of the output list is blank",
+            "list of outputs has a blank line",
             where=f"{OUTPUT_LIST}, line {blank + 1}",
-            fix="remove the line; or write - in it, if the output is no class",
+            fix='remove the line, or write "-" if the output is not a class',
         )
 
 
 def classes_of_outputs(
     path: Path, outputs: Sequence[str], classes: Classes, unknown_class: str
 ) -> tuple[npt.NDArray[np.int64] | None, npt.NDArray[np.int64] | None]:
-    """The class of each output; or, of a list with tabs, the class for which the name of each class stands."""
+    """Return (class of each output, None), or for a list with tabs (None, new class of each class)."""
     refuse_blank_lines(outputs)
     if any("\t" in line for line in outputs):
         if not classes.texts:
-            raise names_no_class(path)
-        return None, _exchanged_names(classes, outputs)
+            raise unneeded_list_error(path)
+        return None, _read_exchanges(classes, outputs)
     columns = map_outputs(classes, outputs, where=OUTPUT_LIST)
     if unknown_class == "error":
         _refuse_unknown_outputs(outputs, columns, classes)
@@ -145,9 +145,9 @@ def classes_of_outputs(
 
 
 def map_outputs(classes: Classes, outputs: Sequence[str], *, where: str, summed: bool = False) -> npt.NDArray[np.int64]:
-    """Class id of each of a model's outputs, each a wnid, a name or an id; -1 for an output that is not a class.
+    """Return the class id of each output (wnid, name or id); -1 for an output that is not a class.
 
-    `DataError` if no output is a class, or two outputs have the same class and are not to be summed; `where` is the
+    Raise `DataError` if no output is a class, or two outputs have the same class and are not `summed`. `where` is the
     place of the list.
     """
     ids = np.fromiter((classes.id_of(text, where=where) for text in outputs), np.int64, len(outputs))
@@ -175,82 +175,80 @@ def map_outputs(classes: Classes, outputs: Sequence[str], *, where: str, summed:
     return ids
 
 
-def names_no_class(path: Path) -> DataError:
-    """The error for a list of names beside a file that does not name its classes."""
+def unneeded_list_error(path: Path) -> DataError:
+    """Make the error for a list of class names if the file does not name its classes."""
     return DataError(
         "unused-option",
-        "list of outputs is not needed: the file has no class names",
+        "list exchanges class names, but the file has no class names",
         where=path,
-        fix="list the class of each output, one a line",
+        fix="list the class of each output, one per line",
     )
 
 
-def _exchanged_names(classes: Classes, outputs: Sequence[str]) -> npt.NDArray[np.int64]:
-    """The class for which the name of each class stands in a file, from lines `name in the file, tab, class`."""
+def _read_exchanges(classes: Classes, outputs: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Read which class each class name means in a file, from lines `name in the file, tab, class`."""
     lines = [line.split("\t") for line in outputs]
     broken = next((row for row, parts in enumerate(lines) if len(parts) != 2), None)
     if broken is not None:
         raise DataError(
             "wrong-row",
-            "line does not give the class of a name",
+            "line does not have a name, a tab and a class",
             where=f"{OUTPUT_LIST}, line {broken + 1}",
-            allowed="what the file calls a class, a tab, and the class",
+            allowed="the class name in the file, a tab, and the class",
             found=repr(outputs[broken]),
         )
-    called, meant = (map_outputs(classes, side, where=OUTPUT_LIST) for side in zip(*lines, strict=True))
-    one_to_one = np.isin(called, meant) & np.isin(meant, called) & (called >= 0)
+    old, new = (map_outputs(classes, side, where=OUTPUT_LIST) for side in zip(*lines, strict=True))
+    is_exchange = np.isin(old, new) & np.isin(new, old) & (old >= 0)
     check_all(
-        one_to_one,
-        what="the names of a list do not exchange classes with one another",
+        is_exchange,
+        what="list of names does not exchange classes",
         name_of=lambda row: f"line {row + 1}, {' and '.join(map(repr, lines[row]))}",
         where=OUTPUT_LIST,
-        fix="name each of these classes once before a tab and once after one",
+        fix="name each class once before a tab and once after a tab",
     )
     class_of = np.arange(classes.count or 0)
-    class_of[called] = meant
+    class_of[old] = new
     return class_of
 
 
 def _refuse_unknown_outputs(outputs: Sequence[str], columns: npt.NDArray[np.int64], classes: Classes) -> None:
-    """Refuse a list of outputs with a name that is not a class; dashes are no name."""
+    """Raise if a name in the list of outputs is not a class; dashes are allowed."""
     unknown = [outputs[row] for row in np.flatnonzero(columns < 0).tolist() if outputs[row].strip(" -")]
     if unknown:
         raise DataError(
             "unknown-class",
-            "output name is not a class",
+            "unknown class",
             where=OUTPUT_LIST,
             allowed=classes.allowed,
             found=some([repr(name) for name in unknown], most=_EXAMPLES),
-            fix=Fix("correct the names, or drop such outputs: {unknown_class}", unknown_class='"drop"'),
+            fix=Fix("correct the names, or ignore such outputs: {unknown_class}", unknown_class='"drop"'),
         )
 
 
-def without_unknown_outputs(predictions: Predictions, outputs: Sequence[str]) -> Predictions:
-    """Predictions by number of an output, saying which outputs are no class and how often these were predicted."""
+def ignore_unknown_outputs(predictions: Predictions, outputs: Sequence[str]) -> Predictions:
+    """Note the outputs that are not classes, and count predictions of them."""
     assert predictions.columns is not None
-    left_out = np.flatnonzero(predictions.columns < 0)
-    if not left_out.size:
+    ignored = np.flatnonzero(predictions.columns < 0)
+    if not ignored.size:
         return predictions
-    names = some([outputs[row] for row in left_out.tolist()], most=_EXAMPLES)
-    predicted = (
-        np.empty(0, np.int32) if predictions.ids is None else predictions.ids[np.isin(predictions.ids, left_out)]
-    )
+    names = some([outputs[row] for row in ignored.tolist()], most=_EXAMPLES)
+    predicted = np.empty(0, np.int32) if predictions.ids is None else predictions.ids[np.isin(predictions.ids, ignored)]
     return replace(
         predictions,
-        detected=f"{predictions.detected}; {counted(left_out.size, 'output')} left out (no such class): {names}",
+        detected=f"{predictions.detected}; {counted(ignored.size, 'output')} ignored (unknown class): {names}",
         unknown_classes=UnknownClasses(predicted.size, tuple(outputs[row] for row in np.unique(predicted).tolist())),
     )
 
 
-def unknown_in_words(predictions: Predictions, unknown_class: str) -> str:
-    """What was predicted by names that no class has, and what becomes of it, in words."""
+def describe_unknown(predictions: Predictions, unknown_class: str) -> str:
+    """Say how many predictions are not classes, and whether they are wrong or dropped."""
     if unknown_class != "drop" and predictions.columns is None:
-        return with_examples(predictions.unknown_classes, ", counted as wrong")
-    bare = int(np.count_nonzero((predictions.class_ids < 0).all(axis=1)))
-    images = f"; {counted(bare, 'image')} left without a prediction, counted as wrong" if bare else ""
-    return with_examples(predictions.unknown_classes, ", left out") + images
+        return add_examples(predictions.unknown_classes, ", counted as wrong")
+    empty = int(np.count_nonzero((predictions.class_ids < 0).all(axis=1)))
+    images = f"; {counted(empty, 'image')} without another prediction, counted as wrong" if empty else ""
+    return add_examples(predictions.unknown_classes, ", dropped") + images
 
 
-def with_examples(unknown: UnknownClasses, what_becomes: str = "") -> str:
-    """How many predictions are not classes, and some of their names."""
-    return f"{unknown}{what_becomes}: {some(unknown.names, most=_EXAMPLES)}"
+def add_examples(unknown: UnknownClasses, handling: str = "") -> str:
+    """Say how many predictions are not classes, with some of their names."""
+    return f"{unknown}{handling}: {some(unknown.names, most=_EXAMPLES)}"

@@ -1,4 +1,4 @@
-"""Predictions as arrays: npy, npz, tensors of PyTorch and safetensors."""
+"""Predictions in array files: npy, npz, PyTorch tensors and safetensors."""
 
 import warnings
 import zipfile
@@ -12,18 +12,18 @@ import numpy.typing as npt
 
 from reassess.core import Classes, Predictions
 from reassess.errors import DataError, importing
-from reassess.formats.archives import check_declared, check_size, open_archive, read_npy
+from reassess.formats.archives import check_size, check_unpacked_size, open_archive, read_npy
 from reassess.formats.files import check_input
-from reassess.formats.predictions.output_lists import are_in_sorted_order, check_outputs, refuse_ids
+from reassess.formats.predictions.output_lists import check_outputs, describe_order, refuse_ids
 
 _NAMES = ("names", "filenames", "paths")
-_FOLD = "fold"  # in which each image was held out
+_FOLD = "fold"  # the held-out fold of each image
 _TORCH_REFUSES = "Weights only load failed"
 
 
 @dataclass(frozen=True)
 class ArrayContent:
-    """What an array file holds: the array, its kind, and the names of its rows."""
+    """The content of an array file: the array, a description of its source, and its image names."""
 
     array: npt.NDArray[Any]
     kind: str
@@ -32,7 +32,7 @@ class ArrayContent:
 
 
 def array_predictions(content: ArrayContent, classes: Classes, columns: npt.NDArray[np.int64] | None) -> Predictions:
-    """Predictions of what an array file holds; see `formats.predictions.read_predictions`."""
+    """Make predictions from an array; see `formats.predictions.read_predictions`."""
     array = content.array
     if array.ndim and not len(array):
         raise DataError("empty-file", "array has no rows", found=f"shape {array.shape}", fix="write it again")
@@ -40,12 +40,12 @@ def array_predictions(content: ArrayContent, classes: Classes, columns: npt.NDAr
     if array.dtype.kind in "iu" and not content.bfloat16:
         refuse_ids(classes, columns)
         predictions = Predictions.from_ids(array, content.names, columns=columns)
-        kind = f"ids, top {predictions.depth}"
+        kind = f"top-{predictions.depth} ids"
     elif array.dtype.kind == "f" or content.bfloat16:
         check_outputs(array.shape, classes, columns)
         read = Predictions.from_bfloat16 if content.bfloat16 else Predictions.from_scores
         predictions = read(array, content.names, columns=columns)
-        kind = f"scores, {predictions.dtype}{are_in_sorted_order(classes, columns)}"
+        kind = f"{predictions.dtype} scores{describe_order(classes, columns)}"
     else:
         raise DataError(
             "wrong-type",
@@ -53,34 +53,34 @@ def array_predictions(content: ArrayContent, classes: Classes, columns: npt.NDAr
             allowed="integers or floats",
             found=f"{array.dtype} {array.shape}",
         )
-    return replace(predictions, detected=f"{content.kind} {shape}: {kind}")
+    return replace(predictions, detected=f"{content.kind} {shape}, {kind}")
 
 
 def read_npy_content(path: Path) -> ArrayContent:
-    """The array of an npy file, which is mapped, so that its size does not matter."""
+    """Map the array of an npy file from disk, so that it may be larger than memory."""
     return ArrayContent(read_npy(path), "npy")
 
 
 def read_npz_content(path: Path) -> ArrayContent:
-    """The one array of an npz file, and the names of its rows."""
+    """Read the only array of an npz file, and the image names."""
     with open_archive(path) as archive:
-        named = [name for name in _NAMES if name in archive]
-        held = [name for name in archive if name not in (*_NAMES, _FOLD)]
-        if len(held) != 1 or len(named) > 1:
+        names_keys = [name for name in _NAMES if name in archive]
+        keys = [name for name in archive if name not in (*_NAMES, _FOLD)]
+        if len(keys) != 1 or len(names_keys) > 1:
             raise DataError(
                 "ambiguous-array",
-                "several arrays could be the predictions" if len(named) < 2 else "two arrays have image names",
+                "several arrays could be the predictions" if len(names_keys) < 2 else "two arrays have image names",
                 allowed=f"one array of ids or scores, and one of {', '.join(_NAMES)}",
                 found=", ".join(archive) or "no array",
-                fix="save one array of predictions a file",
+                fix="save one array of predictions per file",
             )
-        names = _names(archive[named[0]], f"{path}, array {named[0]}") if named else None
-        aside = f" ({_FOLD} is not read)" if _FOLD in archive else ""
-        return ArrayContent(array=archive[held[0]], kind=f"npz, array {held[0]}{aside}", names=names)
+        names = _read_names(archive[names_keys[0]], f"{path}, array {names_keys[0]}") if names_keys else None
+        ignored = f" ({_FOLD} ignored)" if _FOLD in archive else ""
+        return ArrayContent(array=archive[keys[0]], kind=f"npz array {keys[0]!r}{ignored}", names=names)
 
 
-def _names(array: npt.NDArray[Any], where: str) -> list[str]:
-    """Image names of an array of text, or of bytes or numbers, each of which stands for its text."""
+def _read_names(array: npt.NDArray[Any], where: str) -> list[str]:
+    """Read image names from an array of text, bytes or integers."""
     if array.ndim == 1 and array.dtype.kind in "SUiu":
         try:
             texts: list[str] = (np.strings.decode(array, "utf-8") if array.dtype.kind == "S" else array).tolist()
@@ -98,26 +98,26 @@ def _names(array: npt.NDArray[Any], where: str) -> list[str]:
 
 
 def read_torch_content(path: Path) -> ArrayContent:
-    """The one tensor of a pt or pth file, loaded as weights only."""
+    """Read the only tensor of a pt or pth file, without running code from the file."""
     with importing("torch", extra="torch", purpose=f"reading {path.suffix} files"):
         import torch
     check_input(path)
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as file:
-                check_declared(path, file)
-        with warnings.catch_warnings(action="ignore"):  # of what the error below says
+                check_unpacked_size(path, file)
+        with warnings.catch_warnings(action="ignore"):  # the error below says the same
             loaded = torch.load(path, map_location="cpu", weights_only=True)
     except DataError:
         raise
     except Exception as error:  # torch and zipfile raise whatever their parts raise
         allowed = "a tensor, or a dict with one tensor and a list of names"
-        raise not_loaded(path, error, "plain tensors", allowed, "torch.save(scores.cpu(), path)") from error
-    return _of_tensors(path, loaded if isinstance(loaded, dict) else {type(loaded).__name__: loaded})
+        raise torch_error(path, error, "plain tensors", allowed, "torch.save(scores.cpu(), path)") from error
+    return _tensor_content(path, loaded if isinstance(loaded, dict) else {type(loaded).__name__: loaded})
 
 
-def not_loaded(path: Path, error: Exception, what: str, allowed: str, fix: str) -> DataError:
-    """The error for a file that torch cannot load; its own text has advice that would run any code."""
+def torch_error(path: Path, error: Exception, what: str, allowed: str, fix: str) -> DataError:
+    """Make the error for a file that torch cannot load, without torch's unsafe advice."""
     reason = (str(error).splitlines() or [type(error).__name__])[0]
     return DataError(
         "unreadable-file",
@@ -130,14 +130,14 @@ def not_loaded(path: Path, error: Exception, what: str, allowed: str, fix: str) 
 
 
 def read_safetensors_content(path: Path) -> ArrayContent:
-    """The one tensor of a safetensors file, which is as large as the file."""
+    """Read the only tensor of a safetensors file."""
     with importing("safetensors", extra="torch", purpose="reading .safetensors files"):
         from safetensors.torch import load_file
     from safetensors import SafetensorError
 
     check_input(path)
     try:
-        return _of_tensors(path, load_file(path), path.stat().st_size)
+        return _tensor_content(path, load_file(path), path.stat().st_size)
     except SafetensorError as error:
         raise DataError(
             "damaged-file",
@@ -148,8 +148,8 @@ def read_safetensors_content(path: Path) -> ArrayContent:
         ) from error
 
 
-def _of_tensors(path: Path, loaded: dict[str, Any], allowed: int | None = None) -> ArrayContent:
-    """The one tensor, which may be no larger than allowed: a few bytes of a file may be repeated in it."""
+def _tensor_content(path: Path, loaded: dict[str, Any], allowed: int | None = None) -> ArrayContent:
+    """Return the only tensor, of at most `allowed` bytes, since a tensor may repeat a few bytes of a file."""
     import torch
 
     names = [loaded[name] for name in _NAMES if name in loaded]
@@ -161,7 +161,7 @@ def _of_tensors(path: Path, loaded: dict[str, Any], allowed: int | None = None) 
             where=path,
             allowed=f"one tensor of ids or scores, and one list of {', '.join(_NAMES)}",
             found=", ".join(map(str, loaded)) or "nothing",
-            fix="save one tensor of predictions a file",
+            fix="save one tensor of predictions per file",
         )
     tensor = tensors[0].detach()
     declared = tensor.numel() * tensor.element_size()
@@ -169,13 +169,15 @@ def _of_tensors(path: Path, loaded: dict[str, Any], allowed: int | None = None) 
     bfloat16 = tensor.dtype == torch.bfloat16
     try:
         if tensor.device.type != "cpu":
-            raise TypeError("a tensor without values")
+            raise TypeError("tensor has no values")
         array = tensor.contiguous().view(torch.int16).numpy() if bfloat16 else tensor.numpy()
-        held = names[0].numpy() if names and isinstance(names[0], torch.Tensor) else np.array(names[0] if names else [])
+        names_array = (
+            names[0].numpy() if names and isinstance(names[0], torch.Tensor) else np.array(names[0] if names else [])
+        )
     except (TypeError, ValueError, RuntimeError) as error:
         raise DataError(
             "wrong-type",
-            "this kind of tensor cannot be read",
+            "tensor of this type cannot be read",
             where=path,
             allowed="a dense tensor of float16, bfloat16, float32 or float64 scores, or of integer ids",
             found=str(tensor.dtype),
@@ -184,6 +186,6 @@ def _of_tensors(path: Path, loaded: dict[str, Any], allowed: int | None = None) 
     return ArrayContent(
         array=array,
         kind=path.suffix.lower().lstrip("."),
-        names=_names(held, f"{path}, names") if names else None,
+        names=_read_names(names_array, f"{path}, names") if names else None,
         bfloat16=bfloat16,
     )

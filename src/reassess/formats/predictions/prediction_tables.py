@@ -1,16 +1,19 @@
-"""A model's predictions as a table: which column names the images, and which hold ids or scores.
+"""Predictions in a table: find the columns of image names, ids and scores.
 
-Decided in this order: a column of image names; `prediction_1..k` (or timm's `index_0..k-1`) are ids; `prediction`,
-`predicted_class`, `pred`, `label` or `top1` (or timm's `index`) are ids, one or a list a row; otherwise there is one
-column of scores a class, headed by id, wnid or name (or timm's list of all outputs). Wnids and names stand for ids.
-Columns `score_1..k` beside `prediction_1..k` are scores if k is the number of classes: then they say all. Of fewer, the
-ids alone are read.
+The first column with image names is used. Then, in this order:
 
-Where the classes are known only by the names in the labels, ids mean nothing: columns of ids are passed over if there
-are others of names, and refused if not. Of a name that no class has, see `id_columns`.
+1. `prediction_1..k` (or timm's `index_0..k-1`) are ids.
+2. `prediction`, `predicted_class`, `pred`, `label` or `top1` (or timm's `index`) are ids, with an id or a list per row.
+3. Otherwise the table has a column of scores per class, named by id, wnid or name (or timm's lists of all outputs).
 
-A column `label` beside a column of predictions is taken for the truth, and a column `index` that counts the rows for
-their numbers; two columns that could both hold the predictions, and differ, are an error.
+Ids may be written as wnids or names. If k is the number of classes, `score_1..k` next to `prediction_1..k` are the
+scores of all classes; with fewer scores, only the ids are read.
+
+If the classes are known only by the names in the labels, ids have no meaning: columns of ids are ignored if other
+columns have names, and are an error otherwise. For names that are not classes, see `id_columns`.
+
+A column `label` next to a column of predictions is the true label, and a column `index` that counts up is the row
+number. Two columns that could both be the predictions are an error if they differ.
 """
 
 from dataclasses import replace
@@ -28,9 +31,9 @@ from reassess.formats.predictions.id_columns import (
     IdColumns,
     UnknownClass,
     apply_unknown_class,
+    drop_meaningless_ids,
     find_ids,
     refuse_scores_beside_ids,
-    without_meaningless_ids,
 )
 from reassess.formats.predictions.score_columns import find_scores
 from reassess.formats.tables import as_text, read_table, refuse_fork, refuse_missing
@@ -41,9 +44,9 @@ if TYPE_CHECKING:
 
 
 def read_timm_json(path: Path) -> "pl.DataFrame":
-    """The table of one of the three layouts, all of which the script writes under one suffix.
+    """Read a JSON file of timm's inference script, in any of its three layouts.
 
-    They are json, an object from file name to row; json-split, columns and rows; and json-records, a row a line.
+    The layouts are json, an object from file name to row; json-split, columns and rows; json-records, a row per line.
     """
     import polars as pl
 
@@ -53,17 +56,17 @@ def read_timm_json(path: Path) -> "pl.DataFrame":
     except DataError as error:
         if error.code != "several-documents":
             raise
-        document = None  # a document a line
+        document = None  # a document per line
     if isinstance(document, dict) and document.get("data") == []:
         raise DataError("empty-file", "table has no rows", where=path, fix="write it again")
     try:
         if document is None:
             return read_json_lines(path)
         if isinstance(document, dict) and {"columns", "data"} <= document.keys():
-            _check_texts(document["columns"])
+            _check_headings(document["columns"])
             return pl.DataFrame(document["data"], schema=document["columns"], orient="row", infer_schema_length=None)
         if isinstance(document, dict) and document and all(isinstance(row, dict) for row in document.values()):
-            rows = [_row(path, name, row) for name, row in document.items()]
+            rows = [_make_row(path, name, row) for name, row in document.items()]
             return pl.DataFrame(rows, infer_schema_length=None)
         if isinstance(document, dict) and not document.keys().isdisjoint(("filename", "image")):
             return pl.DataFrame([document])
@@ -76,24 +79,24 @@ def read_timm_json(path: Path) -> "pl.DataFrame":
         "wrong-json",
         "JSON has no predictions",
         where=path,
-        allowed="what timm's inference script writes: json, json-records or json-split",
+        allowed="the output of timm's inference script: json, json-records or json-split",
         fix="write a CSV with the columns image and prediction",
     ) from cause
 
 
-def _check_texts(columns: Any) -> None:
+def _check_headings(columns: Any) -> None:
     if not isinstance(columns, list) or not all(isinstance(column, str) for column in columns):
-        raise TypeError("headings are a list of texts")
+        raise TypeError("headings are not a list of texts")
 
 
-def _row(path: Path, name: str, row: dict[str, Any]) -> dict[str, Any]:
+def _make_row(path: Path, name: str, row: dict[str, Any]) -> dict[str, Any]:
     if row.get("filename", name) != name:
         raise DataError(
             "two-names",
             "image name differs between key and filename",
             where=path,
             found=f"{name} and {row['filename']}",
-            fix="leave the filename out, or write the file again",
+            fix="remove the filename, or write the file again",
         )
     return {"filename": name, **row}
 
@@ -101,12 +104,8 @@ def _row(path: Path, name: str, row: dict[str, Any]) -> dict[str, Any]:
 _ID, _SCORE = "prediction_", "score_"
 
 
-def scores_of_all(ids: IdColumns, table: "pl.DataFrame", classes: Classes) -> npt.NDArray[np.floating] | None:
-    """The score of every class, shape (N, classes), of the columns prediction_1..k and score_1..k of a table.
-
-    None where they do not say all: they lack a class, or a score is no number; and where they do not rank the classes
-    as such scores would, of which the higher goes first and of equal ones the lower class id.
-    """
+def _read_all_scores(ids: IdColumns, table: "pl.DataFrame", classes: Classes) -> npt.NDArray[np.floating] | None:
+    """Read scores of all classes, shape (N, classes), from top-k columns; None if they are not complete."""
     count = ids.table.shape[1]
     headings = [f"{_SCORE}{rank}" for rank in range(1, count + 1)]
     if count != classes.count or not ids.headings[0].startswith(_ID) or not set(headings) <= set(table.columns):
@@ -114,9 +113,10 @@ def scores_of_all(ids: IdColumns, table: "pl.DataFrame", classes: Classes) -> np
     if any(not table[name].dtype.is_float() or table[name].null_count() for name in headings):
         return None
     scores, class_ids = table.select(headings).to_numpy(), ids.table
-    above, below = scores[:, :-1], scores[:, 1:]
-    in_order = (above > below) | ((above == below) & (class_ids[:, :-1] < class_ids[:, 1:]))
-    if not (np.sort(class_ids, axis=1) == np.arange(count)).all() or not in_order.all() or np.isnan(scores).any():
+    higher, lower = scores[:, :-1], scores[:, 1:]
+    # `write_predictions` sorts classes by score, and by id if scores are equal.
+    is_sorted = (higher > lower) | ((higher == lower) & (class_ids[:, :-1] < class_ids[:, 1:]))
+    if not (np.sort(class_ids, axis=1) == np.arange(count)).all() or not is_sorted.all() or np.isnan(scores).any():
         return None
     by_class = np.empty_like(scores)
     np.put_along_axis(by_class, class_ids, scores, axis=1)
@@ -129,32 +129,32 @@ _NAME_COLUMNS = ("image", "file_name", "filename", "name", "path", "index")
 def read_prediction_table(
     path: Path, classes: Classes, outputs: npt.NDArray[np.int64] | None, unknown_class: UnknownClass
 ) -> Predictions:
-    """Predictions of a table; see the module for which column is what."""
+    """Read predictions from a table; the docstring of this module describes the columns."""
     table = _read(path)
-    name = _name_column(path, table)
-    images = _names(path, table[name])
-    rest = without_meaningless_ids(path, table.drop(name), classes, outputs)
-    kind = f"{path.suffix.lower().lstrip('.')}: images named by column {name}"
+    name = _find_name_column(path, table)
+    images = _read_names(path, table[name])
+    rest = drop_meaningless_ids(path, table.drop(name), classes, outputs)
+    source = f"{path.suffix.lower().lstrip('.')}, image names from {name!r}"
     ids = find_ids(path, rest, classes, outputs)
     if ids is not None:
         refuse_scores_beside_ids(path, rest.drop(ids.headings), ids.headings, classes)
-        in_full = scores_of_all(ids, rest, classes) if outputs is None or ids.are_classes else None
-        if in_full is not None:
-            detected = f"{kind}; scores, best first, of all {in_full.shape[1]:,} classes"
-            return replace(Predictions.from_scores(in_full, images, detected=detected), by_name=ids.are_classes)
+        scores = _read_all_scores(ids, rest, classes) if outputs is None or ids.are_classes else None
+        if scores is not None:
+            detected = f"{source}, scores of all {scores.shape[1]:,} classes"
+            return replace(Predictions.from_scores(scores, images, detected=detected), by_name=ids.are_classes)
         best, unknown = apply_unknown_class(path, ids, classes, unknown_class)
         columns = None if ids.are_classes else outputs
-        detected = f"{kind}; ids, top {ids.table.shape[1]}, column {ids.heading}"
+        detected = f"{source}, top-{ids.table.shape[1]} ids from {ids.quoted_heading}"
         predictions = Predictions.from_ids(best, images, columns=columns, detected=detected, unknown_classes=unknown)
         return replace(predictions, by_name=ids.are_classes)
-    scores = find_scores(path, rest, classes, outputs, unknown_class)
-    return scores.with_images(images, detected=f"{kind}; {scores.detected}")
+    predictions = find_scores(path, rest, classes, outputs, unknown_class)
+    return predictions.with_images(images, detected=f"{source}, {predictions.detected}")
 
 
 def read_image_names(path: Path) -> tuple[str, ...]:
-    """The images that a table of predictions names, whatever its classes are; `DataError` where it names none."""
+    """Read the image names of a table of predictions, without reading its classes."""
     table = _read(path)
-    return tuple(_names(path, table[_name_column(path, table)]))
+    return tuple(_read_names(path, table[_find_name_column(path, table)]))
 
 
 def _read(path: Path) -> "pl.DataFrame":
@@ -162,32 +162,32 @@ def _read(path: Path) -> "pl.DataFrame":
     return read_timm_json(path) if path.suffix.lower() == ".json" else read_table(path, text=text)
 
 
-def _name_column(path: Path, table: "pl.DataFrame") -> str:
+def _find_name_column(path: Path, table: "pl.DataFrame") -> str:
     names = [name for name in _NAME_COLUMNS if name in table.columns]
-    if len(names) > 1 and names[-1] == "index":  # timm's class ids, or numbers of rows
+    if len(names) > 1 and names[-1] == "index":  # timm's class ids, or row numbers
         names.pop()
     if not names:
         raise DataError(
             "missing-column",
-            "column with image names is missing",
+            "column 'image' is missing",
             where=path,
             allowed=", ".join(_NAME_COLUMNS),
             found=some(table.columns),
-            fix="add a column image with the file name of each row's image",
+            fix="rename the column with image names",
         )
-    first, *others = names
-    for other in others:
-        if image_keys(_names(path, table[first])) != image_keys(_names(path, table[other])):
+    first = names[0]
+    for name in names[1:]:
+        if image_keys(_read_names(path, table[first])) != image_keys(_read_names(path, table[name])):
             raise DataError(
                 "ambiguous-column",
                 "two columns could be the image names, and they differ",
                 where=path,
-                found=f"{first} ({table[first][0]}, ...) and {other} ({table[other][0]}, ...)",
-                fix="rename or drop the one that does not name the images",
+                found=f"{first} ({table[first][0]}, ...) and {name} ({table[name][0]}, ...)",
+                fix="rename or delete the column that does not contain image names",
             )
     return first
 
 
-def _names(path: Path, series: "pl.Series") -> list[str]:
+def _read_names(path: Path, series: "pl.Series") -> list[str]:
     refuse_missing(path, series)
     return as_text(path, series).to_list()

@@ -1,4 +1,4 @@
-"""Votes as files, by suffix."""
+"""Vote files: npz archives and tables, by suffix."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ from reassess.formats.votes.vote_tables import read_vote_table, vote_table
 def read_vote_file(
     path: str | Path, *, answers: Sequence[Id] | None = None, classes: Classes | None = None, once: bool = False
 ) -> Votes:
-    """Votes of a file; see `reassess.read_votes`. With `once`, two answers of a rater to one question are an error."""
+    """Read votes; see `reassess.read_votes`. With `once`, a rater must not answer a question in two ways."""
     path = as_path(path)
     check_type(Classes, classes, optional=True)
     readers: dict[str, Callable[[], Votes]] = {
@@ -29,7 +29,7 @@ def read_vote_file(
 
 
 def write_votes(path: str | Path, votes: Votes, *, sample: Sample | None = None, force: bool = False) -> None:
-    """Write votes as an npz archive or a table, by suffix; counts without raters as image, class and count.
+    """Write votes as an npz archive or a table; counts without raters as image, class and count.
 
     Parameters
     ----------
@@ -40,12 +40,12 @@ def write_votes(path: str | Path, votes: Votes, *, sample: Sample | None = None,
     sample
         In a table, the images that were drawn at random: columns probability and stratum.
     force
-        Whether to replace a file that is there.
+        Overwrite an existing file.
 
     Raises
     ------
     OutputError
-        The file exists and `force` is not given, or cannot be written; or an archive cannot hold these votes: plain
+        The file exists without `force`, or cannot be written; or an archive cannot store these votes: they have plain
         items, times, or two votes of a rater on an item.
 
     Examples

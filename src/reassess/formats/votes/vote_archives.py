@@ -1,4 +1,4 @@
-"""Votes as an archive: a tensor (raters, questions, answers) of zeros and ones, streamed both ways."""
+"""Vote archives: a one-hot tensor (raters, questions, answers), read and written in blocks."""
 
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -16,45 +16,45 @@ from reassess.errors import DataError, OutputError
 from reassess.formats.archives import Archive, open_archive, read_header
 from reassess.formats.question_columns import info_of_questions, questions_of_info
 
-_BLOCK = 1 << 20  # bytes of an array that are held at once
-_INFO_ROWS = 1 << 14  # rows of info that are held at once
+_BLOCK = 1 << 20  # bytes of the tensor per block
+_INFO_ROWS = 1 << 14  # rows of info per block
 _WORDS = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
 _ANSWERS = "answers"
 _SHAPES = {"ids": "raters", _ANSWERS: "answers"}
 
 
 def read_archive(path: Path, answers: Sequence[Id] | None, classes: Classes | None) -> Votes:
-    """Votes of an archive; the tensor is streamed, and only what is not 0 is kept. See `formats.votes.read_votes`."""
+    """Read votes from an archive, with the tensor in blocks. See `reassess.read_votes`."""
     with open_archive(path) as archive:
         questions = _read_questions(archive, path, classes)
         raters = _read_ids(archive, path, "ids")
-        named = answers or (_read_ids(archive, path, _ANSWERS) if _ANSWERS in archive else None)
+        names = answers or (_read_ids(archive, path, _ANSWERS) if _ANSWERS in archive else None)
         tensor = _read_tensor(archive, path, questions, raters)
     votes = Votes.from_columns(
-        questions, tensor.items, tensor.raters, tensor.answers, raters, _answers_of_tensor(tensor.width, named, path)
+        questions, tensor.items, tensor.raters, tensor.answers, raters, _name_answers(tensor.width, names, path)
     )
-    if (doubled := _doubled(votes)) is not None:
-        item, rater = doubled
+    if (cell := _find_double_vote(votes)) is not None:
+        item, rater = cell
         raise DataError(
             "two-answers",
             "cell has two answers",
             where=f"{path}, rater {votes.raters[rater]}, {votes.at(item)}",
             allowed="one answer or none",
-            fix="give votes of a rater who votes several times on an item as a table",
+            fix="if raters vote several times on an item, write the votes as a table",
         )
     return votes
 
 
 def _read_questions(archive: Archive, path: Path, classes: Classes | None) -> Questions:
-    """The questions of the array info, read in blocks: it is wider than the rest of the questions together."""
-    with archive.stream(archive.name_of("info")) as stream:
+    """Read the questions from the array info in blocks, since the array is larger than the questions."""
+    with archive.stream(archive.find_name("info")) as stream:
         dtype, shape, fortran = read_header(stream, path, "info")
         archive.check_length("info", stream, dtype, shape)
         if dtype.kind == "U" and len(shape) == 2 and shape[1] == 2 and shape[0] and not fortran:
             try:
                 return _join_blocks(_info_blocks(stream, dtype), path, classes)
             except DataError:
-                pass  # read at once, the message can name the row, and classes without a list make one
+                pass  # below, an error names the row, and names without a class list make their own list
     return questions_of_info(archive["info"], path, classes)
 
 
@@ -81,14 +81,14 @@ def _join_blocks(blocks: Iterator[npt.NDArray[Any]], path: Path, classes: Classe
 
 
 def _read_ids(archive: Archive, path: Path, name: str) -> tuple[Id, ...]:
-    ids = archive[archive.name_of(name)]
+    ids = archive[archive.find_name(name)]
     check_shape(ids, (_SHAPES[name],), what=name, kind="integers or text", where=f"{path}, array {name}")
     return tuple(normal_id(value) if isinstance(value, str) else int(value) for value in ids.tolist())
 
 
 @dataclass(frozen=True)
-class _Ones:
-    """Where a tensor of some width (number of answers) holds 1, one entry a vote."""
+class _OneHotVotes:
+    """The positions of the ones in a tensor, one per vote; `width` is its number of answers."""
 
     width: int
     raters: npt.NDArray[np.int32]
@@ -96,13 +96,13 @@ class _Ones:
     answers: npt.NDArray[np.int32]
 
 
-def _read_tensor(archive: Archive, path: Path, questions: Questions, raters: Sequence[Id]) -> _Ones:
-    with archive.stream(archive.name_of("tensor")) as stream:
+def _read_tensor(archive: Archive, path: Path, questions: Questions, raters: Sequence[Id]) -> _OneHotVotes:
+    with archive.stream(archive.find_name("tensor")) as stream:
         dtype, shape, fortran = read_header(stream, path, "tensor")
         _check_layout(path, dtype, shape, questions, raters)
         archive.check_length("tensor", stream, dtype, shape)
         parts, size = [np.empty((3, 0), np.int32)], 0
-        for length, at, values in _read_set(stream, dtype):
+        for length, at, values in _read_nonzero(stream, dtype):
             cells = np.unravel_index(at + size, shape, order="F" if fortran else "C")
             if (values != 1).any():
                 bad = int(np.argmax(values != 1))
@@ -111,7 +111,7 @@ def _read_tensor(archive: Archive, path: Path, questions: Questions, raters: Seq
             parts.append(np.array(cells, np.int32))
             size += length
     ones = np.concatenate(parts, axis=1)
-    return _Ones(shape[2], *(ones[:, np.lexsort(ones[::-1])] if fortran else ones))
+    return _OneHotVotes(shape[2], *(ones[:, np.lexsort(ones[::-1])] if fortran else ones))
 
 
 def _check_layout(
@@ -129,57 +129,59 @@ def _check_layout(
         )
 
 
-def _read_set(stream: IO[bytes], dtype: np.dtype[Any]) -> Iterator[tuple[int, npt.NDArray[np.int64], npt.NDArray[Any]]]:
-    """Blocks of an array: number of values, positions and values of those that are not 0."""
-    # Words are compared as integers: that is faster than flatnonzero of numbers, and needs no compiler.
+def _read_nonzero(
+    stream: IO[bytes], dtype: np.dtype[Any]
+) -> Iterator[tuple[int, npt.NDArray[np.int64], npt.NDArray[Any]]]:
+    """Yield, per block, the number of values, and the positions and values that are not 0."""
+    # Comparing bits as integers is faster than flatnonzero of floats.
     word = _WORDS[dtype.itemsize]
     while block := stream.read(_BLOCK):
         at = np.flatnonzero(np.frombuffer(block, word) != 0)
         values = np.frombuffer(block, dtype)[at]
-        kept = values != 0  # -0 has a bit set
-        yield len(block) // dtype.itemsize, at[kept], values[kept]
+        is_nonzero = values != 0  # the bits of -0 are not 0
+        yield len(block) // dtype.itemsize, at[is_nonzero], values[is_nonzero]
 
 
-def _answers_of_tensor(count: int, named: Sequence[Id] | None, path: Path) -> tuple[Id, ...]:
-    if named is None:
+def _name_answers(count: int, names: Sequence[Id] | None, path: Path) -> tuple[Id, ...]:
+    if names is None:
         return KNOWN_ANSWERS if count == len(KNOWN_ANSWERS) else tuple(range(count))
-    check_length(len(named), count, things="names of answers", each="answer in the tensor", where=path)
-    return tuple(named)
+    check_length(len(names), count, things="names of answers", each="answer in the tensor", where=path)
+    return tuple(names)
 
 
-def _doubled(votes: Votes) -> tuple[int, int] | None:
-    """An item and a rater who votes twice on it, if there is one."""
+def _find_double_vote(votes: Votes) -> tuple[int, int] | None:
+    """Return an item and a rater who votes on it twice, or None."""
     items = votes.item_ids
     cells = items * np.int64(len(votes.raters)) + votes.rater_ids
     cells.sort()
-    same = np.flatnonzero(cells[1:] == cells[:-1])
-    return divmod(int(cells[same[0]]), len(votes.raters)) if same.size else None
+    duplicates = np.flatnonzero(cells[1:] == cells[:-1])
+    return divmod(int(cells[duplicates[0]]), len(votes.raters)) if duplicates.size else None
 
 
 def check_fits_archive(path: Path, votes: Votes) -> None:
-    """Raise `OutputError` if an archive cannot hold these votes."""
+    """Raise `OutputError` if an archive cannot store these votes."""
     found = None
     if not isinstance(votes.items, Questions):
-        what = "archives can have only votes on (image, class) questions"
+        what = "archives store only votes on (image, class) questions"
     elif votes.seconds is not None:
-        what = "archives cannot have times of votes"
+        what = "archives cannot store times of votes"
     elif len({isinstance(name, str) for name in votes.raters}) > 1:
-        what = "archives have ids of one type: numbers or text"
-    elif (doubled := _doubled(votes)) is not None:
-        what = "archives have one vote per rater and item"
-        found = f"rater {votes.raters[doubled[1]]} on {votes.at(doubled[0])}"
+        what = "archives store ids of one type: numbers or text"
+    elif (cell := _find_double_vote(votes)) is not None:
+        what = "archives store one vote per rater and item"
+        found = f"rater {votes.raters[cell[1]]} on {votes.at(cell[0])}"
     else:
         return
     raise OutputError("not-in-archive", what, where=path, found=found, fix="write a .parquet or .csv table")
 
 
 def write_archive(path: Path, votes: Votes) -> None:
-    """Write votes that fit an archive; the tensor is written in blocks."""
+    """Write votes that fit in an archive; the tensor is written in blocks."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         _write_tensor(file, votes)
         _write_array(file, "info", info_of_questions(cast(Questions, votes.items)))
         _write_array(file, "ids", np.array(votes.raters))
-        if votes.answers != _answers_of_tensor(len(votes.answers), None, path):
+        if votes.answers != _name_answers(len(votes.answers), None, path):
             _write_array(file, _ANSWERS, np.array(votes.answers))
 
 
@@ -190,15 +192,15 @@ def _write_array(file: zipfile.ZipFile, name: str, array: npt.NDArray[Any]) -> N
 
 def _write_tensor(file: zipfile.ZipFile, votes: Votes) -> None:
     shape = len(votes.raters), len(votes.items), len(votes.answers)
-    set_at = np.ravel_multi_index((votes.rater_ids, votes.item_ids, votes.answer_ids), shape)
-    set_at.sort()
+    positions = np.ravel_multi_index((votes.rater_ids, votes.item_ids, votes.answer_ids), shape)
+    positions.sort()
     block = np.zeros(_BLOCK // 8)
     with file.open(zipfile.ZipInfo("tensor.npy"), "w", force_zip64=True) as stream:
         header = {"descr": "<f8", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(stream, header)
         for start in range(0, int(np.prod(shape, dtype=np.int64)), block.size):
-            first, last = np.searchsorted(set_at, (start, start + block.size))
-            ones = set_at[first:last] - start
+            first, last = np.searchsorted(positions, (start, start + block.size))
+            ones = positions[first:last] - start
             block[ones] = 1
             stream.write(block[: np.prod(shape, dtype=np.int64) - start].data)
             block[ones] = 0

@@ -1,4 +1,4 @@
-"""Counts of votes for classes, without raters: a row for each image and class, or a column for each class."""
+"""Vote counts per class, without raters: a row per image and class, or a column per class."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from reassess.core import Classes, Id, Votes
 from reassess.core.checks import check_known, check_range, first_repeat
 from reassess.errors import DataError, ReassessWarning
 from reassess.formats.question_columns import ids_of_column, ids_of_texts
-from reassess.formats.tables import as_text, integers, place, refuse_missing
+from reassess.formats.tables import as_text, integers, locate_row, refuse_missing
 from reassess.text import some
 
 if TYPE_CHECKING:
@@ -21,35 +21,35 @@ if TYPE_CHECKING:
 
 _IMAGE, _CLASS, _COUNT = "image", "class", "count"
 _FIX = (
-    f"counts have a row an image and a column a class, or the columns {_IMAGE}, {_CLASS} and {_COUNT}; votes have the "
-    f"columns {_IMAGE}, rater and answer"
+    f"write counts with a row per image and a column per class, or with the columns {_IMAGE}, {_CLASS} and {_COUNT}; "
+    f"write votes with the columns {_IMAGE}, rater and answer"
 )
 
 Ints = npt.NDArray[np.int64]
 
 
-_MOST_VOTES = 1_000_000_000
+_MAX_VOTES = 1_000_000_000
 
 
-def holds_counts(table: "pl.DataFrame") -> bool:
-    """Whether a table without raters and answers has counts: a column of them, or one for each of several classes."""
+def has_counts(table: "pl.DataFrame") -> bool:
+    """Return whether a table without raters and answers has vote counts, in one column or one per class."""
     names = set(table.columns)
     return _IMAGE in names and ({_CLASS, _COUNT} <= names or len(names - {_IMAGE, _CLASS}) > 1)
 
 
 def read_counts(path: Path, table: "pl.DataFrame", answers: Sequence[Id] | None, classes: Classes | None) -> Votes:
-    """Votes of a table of counts. See `formats.votes.read_votes`."""
+    """Read votes from a table of counts. See `reassess.read_votes`."""
     refuse_missing(path, table[_IMAGE])
     read = _read_long if _is_long(path, table, classes) else _read_wide
     images, image_ids, class_ids, counts, classes = read(path, table, classes)
     if not counts.any():
         raise DataError("missing-votes", "table has no votes", where=path, fix="write it again")
-    if counts.max() > _MOST_VOTES or counts.sum() > _MOST_VOTES:
+    if counts.max() > _MAX_VOTES or counts.sum() > _MAX_VOTES:
         raise DataError(
             "out-of-range",
             "too many votes",
             where=path,
-            allowed=f"{_MOST_VOTES:,} votes in all",
+            allowed=f"{_MAX_VOTES:,} votes in all",
             found=f"a count of {counts.max():,}",
             fix="check that the numbers are counts of votes",
         )
@@ -58,12 +58,12 @@ def read_counts(path: Path, table: "pl.DataFrame", answers: Sequence[Id] | None,
         item_ids=np.repeat(image_ids, counts),
         rater_ids=np.full(counts.sum(), -1, np.int32),
         raters=(),
-        **named_answers(path, np.repeat(class_ids, counts), classes, answers, among=class_ids),
+        **class_answers(path, np.repeat(class_ids, counts), classes, answers, among=class_ids),
     )
 
 
 def _is_long(path: Path, table: "pl.DataFrame", classes: Classes | None) -> bool:
-    """Whether a column count holds the counts; `DataError` where other columns may hold them as well."""
+    """Return whether the column count has all counts; `DataError` if other columns may have counts too."""
     names = [name for name in table.columns if name not in (_IMAGE, _CLASS)]
     if _COUNT not in names:
         return False
@@ -73,10 +73,10 @@ def _is_long(path: Path, table: "pl.DataFrame", classes: Classes | None) -> bool
     if others:
         raise DataError(
             "ambiguous-column",
-            f"both column {_COUNT} and other columns of numbers may be counts",
+            f"column {_COUNT!r} and other columns of numbers could all be counts",
             where=path,
             found=some([_COUNT, *others]),
-            fix=f"leave out {_COUNT} if each other column counts the votes for a class, or else the other columns",
+            fix=f"delete {_COUNT} if the other columns count votes per class; otherwise delete the other columns",
         )
     return _CLASS in table.columns
 
@@ -84,7 +84,7 @@ def _is_long(path: Path, table: "pl.DataFrame", classes: Classes | None) -> bool
 def _read_long(
     path: Path, table: "pl.DataFrame", classes: Classes | None
 ) -> tuple[tuple[str, ...], Ints, Ints, Ints, Classes]:
-    """Images; and of each row the position of its image, its class and its count; and the classes."""
+    """Return the images; the image position, class id and count of each row; and the classes."""
     class_ids, classes = ids_of_column(path, table[_CLASS], classes)
     position: dict[str, int] = {}
     names = table[_IMAGE].to_list()
@@ -94,9 +94,9 @@ def _read_long(
         raise DataError(
             "duplicate-class",
             "class is counted twice for an image",
-            where=place(path, row),
+            where=locate_row(path, row),
             found=f"image {names[row]}, class {table[_CLASS][row]}",
-            fix="write one count for both",
+            fix="add the two counts",
         )
     return tuple(position), image_ids, class_ids, _counts(path, table[_COUNT]), classes
 
@@ -104,11 +104,13 @@ def _read_long(
 def _read_wide(
     path: Path, table: "pl.DataFrame", classes: Classes | None
 ) -> tuple[tuple[str, ...], Ints, Ints, Ints, Classes]:
-    """As `_read_long`; every count of 0 but the first of each class is left out."""
+    """Return the same as `_read_long`; counts of 0 are dropped, except in the first row of each class."""
     images = tuple(table[_IMAGE].to_list())
     if repeat := first_repeat(images):
         row = repeat[1]
-        raise DataError("duplicate-image", "image is listed twice", where=place(path, row), found=images[row], fix=_FIX)
+        raise DataError(
+            "duplicate-image", "image is listed twice", where=locate_row(path, row), found=images[row], fix=_FIX
+        )
     headings = [name for name in table.columns if name not in (_IMAGE, _CLASS)]
     id_of, classes = _ids_of_headings(path, headings, classes)
 
@@ -124,12 +126,11 @@ def _read_wide(
 
     image_ids, class_ids, counts = (np.concatenate(part) for part in zip(*cells(), strict=True))
     if classes.has_local_ids:
-        known = set(as_text(path, table[_CLASS])) if _CLASS in table.columns else set()
-        doubtful = [name for name in headings if name not in known]  # no original label calls a class so
-        if doubtful:
+        labels = set(as_text(path, table[_CLASS])) if _CLASS in table.columns else set()
+        unconfirmed = [name for name in headings if name not in labels]
+        if unconfirmed:
             warnings.warn(
-                f"{path}: no list of classes says what is a class, and each of these columns is taken for one: "
-                f"{some(doubtful, most=5)}",
+                f"{path}: without a class list, each of these columns counts as a class: {some(unconfirmed, most=5)}",
                 ReassessWarning,
                 stacklevel=2,
             )
@@ -137,49 +138,49 @@ def _read_wide(
 
 
 def _ids_of_headings(path: Path, headings: Sequence[str], classes: Classes | None) -> tuple[dict[str, int], Classes]:
-    """The class of each column of counts, and the classes."""
+    """Return the class of each column of counts, and the class list."""
     if classes is not None and classes.texts:
-        lost = [name for name in headings if classes.id_of(name, where=str(path)) < 0]
-        if lost:
+        unknown = [name for name in headings if classes.id_of(name, where=str(path)) < 0]
+        if unknown:
             raise DataError(
                 "unknown-column",
                 "column of counts is not a class",
                 where=path,
                 allowed=classes.allowed,
-                found=some(lost, most=3),
-                fix="leave out columns that count no votes for a class, or add the class to the list of classes",
+                found=some(unknown, most=3),
+                fix="delete columns that are not counts, or add the class to the class list",
             )
     return ids_of_texts(path, headings, classes)
 
 
 def _counts(path: Path, series: "pl.Series") -> Ints:
-    """A column of whole numbers from 0."""
+    """Convert a column of whole numbers from 0."""
     counts = integers(path, series)
     refuse_missing(path, counts)
     values = np.asarray(counts.to_numpy(), np.int64)
-    check_range(values, 0, what="count", where=lambda row: place(path, row, series.name))
+    check_range(values, 0, what="count", where=lambda row: locate_row(path, row, series.name))
     return values
 
 
-def named_answers(
+def class_answers(
     path: Path, class_ids: Ints, classes: Classes, answers: Sequence[Id] | None, *, among: Ints | None = None
 ) -> dict[str, Any]:
-    """Votes for classes as fields of `Votes`: the position of each vote's answer, the answers, and the classes."""
+    """Return fields of `Votes` for votes for classes: answer of each vote, all answers, and classes."""
     among = class_ids if among is None else among
     check_range(among, 0, classes.largest_id, what="class id", where=path)
     if answers:
         order = np.array(list(ids_of_texts(path, [str(answer) for answer in answers], classes)[0].values()), np.int64)
     else:
         order = np.unique(among)
-    named = classes.as_answers(order.tolist())
-    check_known(classes.as_answers(np.unique(class_ids).tolist()), named, thing="answer", where=path)
+    names = classes.as_answers(order.tolist())
+    check_known(classes.as_answers(np.unique(class_ids).tolist()), names, thing="answer", where=path)
     ascending = np.argsort(order)
     answer_ids = ascending[np.searchsorted(order[ascending], class_ids)]
-    return {"answer_ids": answer_ids, "answers": named, "classes": classes}
+    return {"answer_ids": answer_ids, "answers": names, "classes": classes}
 
 
 def count_table(votes: Votes) -> "pl.DataFrame":
-    """Votes without raters: a row for each image and class with a vote; an image without has a count of 0."""
+    """Return a table of vote counts per image and class; an image without votes has a count of 0."""
     import polars as pl
 
     width = len(votes.answers)

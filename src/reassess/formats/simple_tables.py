@@ -1,4 +1,4 @@
-"""Folds, duplicates, posteriors and what cleaning found as tables: the columns of each."""
+"""Tables of folds, duplicates, posteriors and cleaning results: the columns of each."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import Cleaning, Duplicates, Folds, LabelNoise, Posterior, Questions
-from reassess.formats.table_codec import ClassId, Number, Share, TableFormat, Text, Whole, read_noun, write_noun
+from reassess.formats.table_codec import ClassId, Integer, Number, Share, TableFormat, Text, read_object, write_object
 
 DUPLICATES_SUFFIXES = (".csv", ".tsv", ".parquet")  # JSON lines have no headings, so they cannot say "none found"
 _MOST_GROUP = np.iinfo(np.int32).max
@@ -16,7 +16,7 @@ _MOST_GROUP = np.iinfo(np.int32).max
 _FOLDS = TableFormat(
     Folds,
     "folds",
-    columns=(Text("image"), Whole("fold", "number of a fold")),
+    columns=(Text("image"), Integer("fold", "number of a fold")),
     values=lambda folds: {"image": folds.images, "fold": folds.numbers},
     make=lambda cells: Folds(tuple(cells["image"]), cells["fold"]),
 )
@@ -28,12 +28,12 @@ def read_folds(path: str | Path) -> Folds:
     Parameters
     ----------
     path
-        CSV, TSV, JSON lines or Parquet: columns image and fold, a whole number from 0; other columns are not read.
+        CSV, TSV, JSON lines or Parquet: columns image and fold, a whole number from 0. Other columns are ignored.
 
     Raises
     ------
     DataError
-        The file has no such table; an image is listed twice or has no fold; or all images are in one fold.
+        A column is missing; an image is listed twice or has no fold; or all images are in one fold.
 
     Examples
     --------
@@ -43,18 +43,18 @@ def read_folds(path: str | Path) -> Folds:
     >>> read_folds(path)
     Folds(3 images in 2 folds of 1 to 2)
     """
-    return read_noun(_FOLDS, path)
+    return read_object(_FOLDS, path)
 
 
 def write_folds(path: str | Path, folds: Folds, *, force: bool = False) -> None:
-    """Write folds, a row for each image in their order: columns image and fold.
+    """Write folds, with a row per image in order: columns image and fold.
 
     Parameters
     ----------
     path
         CSV, TSV, JSON lines or Parquet, by suffix.
     folds
-        What to write; the same folds give the same bytes.
+        The folds. The same folds give the same bytes.
     force
         Overwrite an existing file.
 
@@ -65,7 +65,7 @@ def write_folds(path: str | Path, folds: Folds, *, force: bool = False) -> None:
     OutputError
         The file exists, or cannot be written.
     """
-    write_noun(_FOLDS, path, folds, force=force)
+    write_object(_FOLDS, path, folds, force=force)
 
 
 def _labels_of(duplicates: Duplicates) -> dict[str, Any]:
@@ -79,10 +79,10 @@ _DUPLICATES = TableFormat(
     columns=(
         Text("set"),
         Text("image"),
-        Whole("group", "number of a group", least=1, most=_MOST_GROUP, null=True),
+        Integer("group", "number of a group", least=1, most=_MOST_GROUP, null=True),
         Text("kind"),
-        Text("label", needed=False, null=True),
-        Text("other_labels", needed=False, null=True),
+        Text("label", required=False, null=True),
+        Text("other_labels", required=False, null=True),
     ),
     values=lambda duplicates: {
         "set": [duplicates.sets[number] for number in duplicates.set_ids.tolist()],
@@ -99,7 +99,7 @@ _DUPLICATES = TableFormat(
         cells.get("label", ()),
     ),
     suffixes=DUPLICATES_SUFFIXES,
-    rows_needed=False,
+    rows_required=False,
 )
 
 
@@ -109,14 +109,14 @@ def read_duplicates(path: str | Path) -> Duplicates:
     Parameters
     ----------
     path
-        CSV, TSV or Parquet: columns set, image, group (its number, from 1; empty for images in no group)
-        and kind (``exact``, ``near``, ``unreadable``, ``empty`` or ``tiny``). A table with headings only means that
-        nothing was found; JSON lines cannot say so.
+        CSV, TSV or Parquet: columns set, image, group (its number, from 1; empty for images without a group)
+        and kind (``exact``, ``near``, ``unreadable``, ``empty`` or ``tiny``). A table without rows means that nothing
+        was found. JSON lines are not supported, since they cannot have headings without rows.
 
     Raises
     ------
     DataError
-        The file has no such table; or as for `Duplicates`.
+        A column is missing; or as for `Duplicates`.
 
     Examples
     --------
@@ -126,20 +126,20 @@ def read_duplicates(path: str | Path) -> Duplicates:
     >>> read_duplicates(path)
     Duplicates(3 rows, 1 group, of train, val)
     """
-    return read_noun(_DUPLICATES, path)
+    return read_object(_DUPLICATES, path)
 
 
 def write_duplicates(path: str | Path, duplicates: Duplicates, *, force: bool = False) -> None:
-    """Write duplicates, one a row: columns set, image, group (its number, or null) and kind.
+    """Write duplicates, one per row: columns set, image, group (its number, or null) and kind.
 
-    If labels are known, also label and other_labels: those of its group that differ, separated by ``; ``.
+    With known labels, also label and other_labels (different labels in its group, separated by ``; ``).
 
     Parameters
     ----------
     path
         CSV, TSV or Parquet, by suffix.
     duplicates
-        What to write; the same duplicates give the same bytes.
+        The duplicates. The same duplicates give the same bytes.
     force
         Overwrite an existing file.
 
@@ -150,7 +150,7 @@ def write_duplicates(path: str | Path, duplicates: Duplicates, *, force: bool = 
     OutputError
         The file exists, or cannot be written.
     """
-    write_noun(_DUPLICATES, path, duplicates, force=force)
+    write_object(_DUPLICATES, path, duplicates, force=force)
 
 
 def _values_of_posterior(posterior: Posterior) -> Mapping[str, Any]:
@@ -169,8 +169,8 @@ _POSTERIOR: TableFormat[Posterior] = TableFormat(
 
 
 def write_posterior(path: str | Path, posterior: Posterior, *, force: bool = False) -> None:
-    """Write the posterior of plain items, a row for each item and answer; questions have scores instead."""
-    write_noun(_POSTERIOR, path, posterior, force=force)
+    """Write the posterior of plain items, with a row per item and answer. Questions have scores instead."""
+    write_object(_POSTERIOR, path, posterior, force=force)
 
 
 def _values_of_cleaning(cleaning: Cleaning, rows: npt.NDArray[np.int64]) -> Mapping[str, Any]:
@@ -195,23 +195,26 @@ _LABEL_ERRORS: TableFormat[Cleaning] = TableFormat(
 _DETAILS: TableFormat[Cleaning] = TableFormat(
     Cleaning,
     "details of cleaning",
-    columns=(_IMAGE, _CLASS, _QUALITY, _SUGGESTED, _REASON, Whole("kept")),
+    columns=(_IMAGE, _CLASS, _QUALITY, _SUGGESTED, _REASON, Integer("kept")),
     values=lambda cleaning: _values_of_cleaning(cleaning, np.arange(len(cleaning))),
 )
 
 
 def write_label_errors(path: str | Path, cleaning: Cleaning, *, force: bool = False) -> None:
-    """Write the wrong labels, the worst first, with the columns image, class, suggested, label_quality and reason.
+    """Write wrong labels, worst first: columns image, class, suggested, label_quality and reason.
 
-    `suggested` and `label_quality` are null where they are not known. `read_candidates` reads the labels and the
+    `suggested` and `label_quality` are null if unknown. `read_candidates` reads the labels and the
     suggested classes as candidates.
     """
-    write_noun(_LABEL_ERRORS, path, cleaning, force=force)
+    write_object(_LABEL_ERRORS, path, cleaning, force=force)
 
 
 def write_details(path: str | Path, cleaning: Cleaning, *, force: bool = False) -> None:
-    """Write a row per image: image, class, label_quality, suggested (both null if unknown), reason, kept (1 or 0)."""
-    write_noun(_DETAILS, path, cleaning, force=force)
+    """Write a row per image: image, class, label_quality, suggested, reason and kept (1 or 0).
+
+    `label_quality` and `suggested` are null if unknown.
+    """
+    write_object(_DETAILS, path, cleaning, force=force)
 
 
 def _values_of_noise(noise: LabelNoise) -> Mapping[str, Any]:
@@ -226,23 +229,23 @@ def _values_of_noise(noise: LabelNoise) -> Mapping[str, Any]:
 
 _NOISE: TableFormat[LabelNoise] = TableFormat(
     LabelNoise,
-    "a matrix of mistakes",
+    "a matrix of label errors",
     columns=(ClassId("true_class"), ClassId("label"), Number("images"), Share("share")),
     values=_values_of_noise,
 )
 
 
 def write_noise(path: str | Path, noise: LabelNoise, *, force: bool = False) -> None:
-    """Write a matrix of mistakes: a row for each true class and label.
+    """Write a matrix of label errors, with a row per true class and label.
 
-    The columns are true_class, label, images (their expected number) and share (of the true class).
+    The columns are true_class, label, images (their expected number) and share (of the true class's images).
 
     Parameters
     ----------
     path
         CSV, TSV, JSON lines or Parquet, by suffix.
     noise
-        The mistakes of labels, such as `find_label_errors(HELD_OUT).noise`.
+        The label errors, such as `find_label_errors(HELD_OUT).noise`.
     force
         Overwrite an existing file.
 
@@ -267,4 +270,4 @@ def write_noise(path: str | Path, noise: LabelNoise, *, force: bool = False) -> 
     dog,cat,0.0,0.0
     dog,dog,1.0,1.0
     """
-    write_noun(_NOISE, path, noise, force=force)
+    write_object(_NOISE, path, noise, force=force)

@@ -263,12 +263,12 @@ def test_scores_say_which_of_them_experts_answers_made() -> None:
         on_golden = [scores.images[i] in golden_images for i in scores.questions.image_ids]
         assert scores.golden.tolist() == on_golden
         golden = golden_truth(experts, among=[scores.questions])
-        assert golden.made(scores) is True
+        assert golden.is_in_sample(scores) is True
         elsewhere = golden_truth(expert({IMAGES[8]: NAMES[TRUTH[8]]}), among=[scores.questions])
-        assert elsewhere.made(scores) is False
+        assert elsewhere.is_in_sample(scores) is False
     for made in (aggregate(ALL, "majority"), aggregate(ALL, "mean"), aggregate(ALL, "em")):
         assert made.scores.golden is None
-        assert golden.made(made.scores) is None
+        assert golden.is_in_sample(made.scores) is None
 
 
 def test_a_rater_is_wrong_where_the_expert_chose_a_class_that_no_rater_did() -> None:
@@ -276,11 +276,11 @@ def test_a_rater_is_wrong_where_the_expert_chose_a_class_that_no_rater_did() -> 
     golden = golden_votes(expert({IMAGES[1]: "elk", IMAGES[2]: "cow"}), ALL)
     result = rater_reliability(ALL, golden)
     assert (result.truths, result.answers) == (("ant", "bee", "cow", "elk"),) * 2
-    assert [(one.rater, one.right.hits, one.right.n, one.repeated) for one in result.raters] == [
+    assert [(one.rater, one.correct.hits, one.correct.n, one.self_agreement) for one in result.raters] == [
         (name, 1, 2, None) for name in RATERS
     ]
     apart = golden_votes(expert({IMAGES[1]: "elk", IMAGES[2]: "cow"}), ALL.restrict(np.arange(3)))
-    assert [one.repeated.n for one in rater_reliability(ALL, apart).raters] == [3, 3, 3]
+    assert [one.self_agreement.n for one in rater_reliability(ALL, apart).raters] == [3, 3, 3]
 
 
 def test_raters_are_measured_on_golden_images_as_on_plain_items() -> None:

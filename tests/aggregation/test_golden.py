@@ -47,7 +47,7 @@ def test_raters_are_measured_by_the_truths_of_the_golden_votes() -> None:
     apart = votes_of([(0, 0, 1), (1, 0, 0), (2, 0, 0)], answers=("fish", "bird"))
     result = rater_reliability(main, golden_votes(apart, apart), resamples=10)
     assert result.truths == ("fish", "bird")
-    assert (result.raters[0].right.hits, result.raters[0].right.n) == (3, 3)
+    assert (result.raters[0].correct.hits, result.raters[0].correct.n) == (3, 3)
     assert result.prior.tolist() == [2 / 3, 1 / 3]
     named = rater_reliability(main, GoldenVotes(apart, np.array([1, 0, 0])), truths=("fish", "bird"), resamples=10)
     assert named.to_json() == result.to_json()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from reassess.aggregation import Pinned, aggregate, calibrate, fit_dawid_skene, posterior
 from reassess.aggregation.candidate_classes import CandidateFit, calibrated_on_candidates, fit_many_classes
 from reassess.aggregation.em import row_shares
-from reassess.aggregation.em_inputs import many_classes
+from reassess.aggregation.em_inputs import has_many_classes
 from reassess.core import Classes, Votes
 from reassess.errors import ConvergenceWarning
 from tests.helpers import code_of, message
@@ -176,7 +176,7 @@ def test_all_classes_were_asked_about_whatever_their_number(classes: int) -> Non
     experts = Votes.from_columns(
         chosen.items[:50], np.arange(50), one, truth[:50], ("e",), chosen.answers, classes=chosen.classes
     )
-    assert many_classes(chosen) == (classes > 256)
+    assert has_many_classes(chosen) == (classes > 256)
     with pytest.warns(match="em leaves no item to"):
         em = aggregate(chosen, "em")
     for result in (em, aggregate(chosen, "calibrated", experts=experts)):
@@ -186,7 +186,7 @@ def test_all_classes_were_asked_about_whatever_their_number(classes: int) -> Non
 
 def test_an_error_says_how_many_classes_there_may_be_and_that_they_need_pooling() -> None:
     none = np.empty(0, np.int64)
-    assert message(many_classes, Votes.from_columns((), none, none, none, (), range(4_097))) == (
+    assert message(has_many_classes, Votes.from_columns((), none, none, none, (), range(4_097))) == (
         "too many classes for a rater model\n  allowed: up to 4,096\n  found:   4,097\n"
         "  fix:     take the majority, or split the items into groups with fewer answers"
     )

@@ -106,7 +106,7 @@ def test_em_keeps_golden_items_at_the_experts_truth() -> None:
 
 def test_new_method_is_a_row_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(
-        METHODS, "share", Method("as the majority", by_majority, of_all_votes=False, biased_by_stop=False)
+        METHODS, "share", Method("as the majority", by_majority, uses_all_votes=False, is_biased_by_stop=False)
     )
     scores = aggregate(VOTES, "share").scores
     assert scores.method == "share"
@@ -123,13 +123,13 @@ def pooled(votes: Votes, *, pooling: float = 1.0) -> Aggregation:
     ("row", "expected"),
     [
         ({"options": ("pooling",)}, "usual value of each option to record: pooling"),
-        ({"options": ("pooling",), "usual": {"pooling": 2.0}}, "with the same defaults: pooling"),
-        ({"options": ("smoothing",), "usual": {"smoothing": 0.0}}, "with the same defaults: smoothing"),
+        ({"options": ("pooling",), "defaults": {"pooling": 2.0}}, "with the same defaults: pooling"),
+        ({"options": ("smoothing",), "defaults": {"smoothing": 0.0}}, "with the same defaults: smoothing"),
     ],
 )
 def test_method_that_could_not_be_made_again_is_refused(row: dict[str, Any], expected: str) -> None:
     with pytest.raises(ValueError, match=expected):
-        Method("pooled", pooled, of_all_votes=False, biased_by_stop=False, **row)
+        Method("pooled", pooled, uses_all_votes=False, is_biased_by_stop=False, **row)
 
 
 def test_a_truth_that_em_leaves_no_item_to_is_warned_of() -> None:

@@ -100,7 +100,7 @@ def test_a_raters_votes_count_so_many_times_and_the_mean_matrix_follows(
     assert again.raters == 4
     expected = np.array(odds(made, dict(zip(RATERS, times, strict=True)), PLAIN))
     clear = np.abs(expected - threshold) > 1e-9
-    assert (again.kept(np.array([times]))[clear, 0] == (expected >= threshold)[clear]).all()
+    assert (again.reweight(np.array([times]))[clear, 0] == (expected >= threshold)[clear]).all()
 
 
 def test_a_question_on_which_no_vote_counts_keeps_its_prior() -> None:
@@ -111,7 +111,7 @@ def test_a_question_on_which_no_vote_counts_keeps_its_prior() -> None:
         quarter = Votes(experts.items, experts.indptr, experts.rater_ids, answers, experts.raters, WORDS)
         labels = label_sets(real_scores(votes, quarter, rater_golden, None, recipe=PLAIN), threshold)
         again = relabel(labels, votes, quarter, rater_golden, None, threshold=threshold, recipes=[PLAIN])
-        assert (again.kept(np.zeros((1, 4), int)) == kept).all()
+        assert (again.reweight(np.zeros((1, 4), int)) == kept).all()
 
 
 def test_raters_who_only_answered_golden_questions_are_raters_too() -> None:
@@ -143,7 +143,7 @@ def test_rules_that_ask_for_more_experts_than_there_are_do_not_stand_in_the_way(
     scores = real_scores(votes, one_expert, rater_golden, None, recipe=rules)
     labels = label_sets(scores, 0.5)
     again = relabel(labels, votes, one_expert, rater_golden, None, threshold=0.5, recipes=[REAL_RECIPE, rules])
-    assert (again.kept(np.ones((1, 4), int))[:, 0] == (scores.values >= 0.5)).all()
+    assert (again.reweight(np.ones((1, 4), int))[:, 0] == (scores.values >= 0.5)).all()
     assert code_of(relabel, labels, votes, one_expert, rater_golden, None, threshold=0.5) == "out-of-range"
 
 
@@ -178,7 +178,7 @@ def test_the_published_labels_follow_from_the_published_votes(
     answers = [real_votes(f"{name}.npz") for name in ("raters", "golden", "raters_golden")]
     again = relabel(real_labels, *answers, real_original, threshold=0.8)
     assert (again.raters, int(again.measured.sum())) == (85, 78)
-    assert int(again.kept(np.ones((1, 85), int)).sum()) == 57_553 - 25_111
+    assert int(again.reweight(np.ones((1, 85), int)).sum()) == 57_553 - 25_111
     recipes = [REAL_RECIPE, replace(REAL_RECIPE, experts_at_least=2)]
     with pytest.raises(DataError, match=r"others on [\d,]+ of 24,889 rated images"):
         relabel(real_labels, *answers, None, threshold=0.8, recipes=recipes)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.aggregation import GoldenVotes, golden_votes, rater_reliability
-from reassess.aggregation.reliability import right_answers
+from reassess.aggregation.reliability import correct_answers
 from reassess.core import VALIDITY, Items, Questions, Votes
 from reassess.errors import DependenceWarning
 from reassess.numeric import Proportion
@@ -83,7 +83,7 @@ def test_without_golden_items_the_same_raters_are_flagged_and_matrices_come_back
     assert {name for name, rater in raters.items() if "uninformative" in rater.flags} == {"random", "constant"}
     for name, rater in raters.items():
         np.testing.assert_allclose(rater.matrix, MATRICES[name.split()[0]], atol=0.08)
-        assert rater.right is None
+        assert rater.correct is None
 
 
 def test_the_worst_rater_comes_first_and_those_without_a_measure_last() -> None:
@@ -94,7 +94,7 @@ def test_the_worst_rater_comes_first_and_those_without_a_measure_last() -> None:
     bits = [rater.information.bits for rater in result.ranked[:-1]]
     assert bits == sorted(bits)
     last = result.ranked[-1]
-    assert (last.rater, last.information, last.right, last.matrix) == ("silent", None, None, [None, None])
+    assert (last.rater, last.information, last.correct, last.matrix) == ("silent", None, None, [None, None])
     assert last.votes == 1
 
 
@@ -114,12 +114,12 @@ def test_a_pair_that_copies_is_warned_of_in_words() -> None:
 
 
 def test_right_answers_are_yes_on_valid_and_no_on_invalid_and_maybe_is_wrong_on_both() -> None:
-    assert right_answers(VALIDITY, WORDS, [0, 0.5, 1]).tolist() == [[True, False, False], [False, False, True]]
-    assert right_answers(VALIDITY, ("yes", "no"), [1, 0]).tolist() == [[False, True], [True, False]]
-    assert right_answers((1, 2), (1, 2, 3), None).tolist() == [[True, False, False], [False, True, False]]
-    assert right_answers(VALIDITY, (0, 1), None) is None
-    assert right_answers(VALIDITY, ("maybe", "yes"), [0.5, 1]) is None
-    assert right_answers(("cat", "dog"), ("cat", "bird"), None) is None
+    assert correct_answers(VALIDITY, WORDS, [0, 0.5, 1]).tolist() == [[True, False, False], [False, False, True]]
+    assert correct_answers(VALIDITY, ("yes", "no"), [1, 0]).tolist() == [[False, True], [True, False]]
+    assert correct_answers((1, 2), (1, 2, 3), None).tolist() == [[True, False, False], [False, True, False]]
+    assert correct_answers(VALIDITY, (0, 1), None) is None
+    assert correct_answers(VALIDITY, ("maybe", "yes"), [0.5, 1]) is None
+    assert correct_answers(("cat", "dog"), ("cat", "bird"), None) is None
 
 
 def test_everything_of_a_rater_is_counted() -> None:
@@ -135,8 +135,14 @@ def test_everything_of_a_rater_is_counted() -> None:
     assert ann.shares == pytest.approx([1 / 4, 1 / 2, 1 / 4])
     assert ann.confusion.tolist() == [[1, 1, 0], [0, 0, 1]]  # z has no known truth
     assert ann.matrix == [[0.5, 0.5, 0], [0, 0, 1]]
-    assert (ann.right, ann.repeated, ann.seconds) == (Proportion(2, 3), Proportion(1, 3), (4, 3))
-    assert (bo.seconds, bo.right, bo.information, bo.repeated, bo.matrix) == (None, None, None, None, [None, None])
+    assert (ann.correct, ann.self_agreement, ann.seconds) == (Proportion(2, 3), Proportion(1, 3), (4, 3))
+    assert (bo.seconds, bo.correct, bo.information, bo.self_agreement, bo.matrix) == (
+        None,
+        None,
+        None,
+        None,
+        [None, None],
+    )
     assert bo.flags == ()
     assert (di.votes, di.shares, di.right, di.matrix) == (0, None, Proportion(1, 1), [None, [0, 0, 1]])
     assert di.flags == ("uninformative", "few")
@@ -171,7 +177,7 @@ def test_few_votes_on_a_truth_and_few_images_are_flagged(items: int, a_image: in
     votes = votes_of([(i, 0, 2 * t) for i, t in enumerate(truth)], questions_of(items, a_image))
     result = rater_reliability(votes, GoldenVotes(votes, truth))
     assert ("few" in result.raters[0].flags) == few
-    assert (result.golden_dependence, result.raters[0].repeated) == (None, None)
+    assert (result.golden_dependence, result.raters[0].self_agreement) == (None, None)
     assert (result.alpha, result.dependence.tested) == (None, 0)
 
 

@@ -59,7 +59,7 @@ def test_scores_raters_and_rules_are_the_same_for_every_scale(scale: str) -> Non
         with warnings.catch_warnings(action="ignore", category=ReassessWarning):
             result = rater_reliability(raters, golden_votes(experts, raters), resamples=20)
         rules = simple_rules(golden_truth(experts), votes=raters, rater_golden=raters)
-        figures = [(one.right, one.confusion.tolist()) for one in result.ranked]
+        figures = [(one.correct, one.confusion.tolist()) for one in result.ranked]
         points = [(rule.points, rule.average_precision) for rule in rules]
         return scores, figures, result.metric, result.alpha, points
 

@@ -29,7 +29,7 @@ def test_a_replicate_judges_resampled_images_by_the_votes_of_resampled_raters(sm
     draws = [(np.arange(30), np.arange(60))]
     draws += [(rng.integers(0, 30, 30), rng.integers(0, 60, 60)) for _ in range(40)]
     for replicate, (raters, images) in enumerate(draws):
-        kept = again.kept(np.bincount(raters, minlength=30)[None])[:, 0]
+        kept = again.reweight(np.bincount(raters, minlength=30)[None])[:, 0]
         sets: dict[str, set[int]] = {name: set() for name in panel.images}
         for row in np.flatnonzero(kept).tolist():
             sets[questions.images[questions.image_ids[row]]].add(int(questions.class_ids[row]))
@@ -84,7 +84,7 @@ def test_the_bias_is_the_mean_over_votes_drawn_anew_of_the_same_raters(small: St
     """Against answers drawn one by one: the label sets that there are taken as the truth."""
     panel, again, _ = small
     rng, questions = np.random.default_rng([3, 1]), again.questions
-    truths = again.kept(np.ones((1, 30), int))[:, 0]
+    truths = again.reweight(np.ones((1, 30), int))[:, 0]
     by_question = np.argsort(again.item_ids, kind="stable")
     shares = []
     for _ in range(100):
@@ -111,7 +111,7 @@ def test_hits_by_original_labels_are_counted_on_the_images_that_the_replicate_sc
     rng, questions = np.random.default_rng(5), again.questions
     for replicate in range(1, 41):
         raters, images = rng.integers(0, 30, 30), rng.integers(0, 60, 60)
-        kept = again.kept(np.bincount(raters, minlength=30)[None])[:, 0]
+        kept = again.reweight(np.bincount(raters, minlength=30)[None])[:, 0]
         scored = {questions.images[questions.image_ids[row]] for row in np.flatnonzero(kept).tolist()}
         drawn = [i for i in images.tolist() if panel.images[i] in scored and i < 50]
         assert uncertainty.original_n[replicate] == len(drawn)

@@ -113,7 +113,7 @@ class LabelFindings(Shown):
         if rated is not None:
             golden = golden.without_unrated(rated, [scores])
         measure = partial(measure_curves, self.score_source, scores, golden, in_sample=self.in_sample)
-        if rated is None or scores.method == UNKNOWN_METHOD or METHODS[parse_method(scores.method)[0]].of_all_votes:
+        if rated is None or scores.method == UNKNOWN_METHOD or METHODS[parse_method(scores.method)[0]].uses_all_votes:
             return measure()
         try:
             golden_votes = golden_part(rated, experts, self.rater_golden)

@@ -266,7 +266,7 @@ def label_uncertainty(
     check_number(seed, 0, what="seed", whole=True)
     panel.check_scored()
     images, recount = len(panel.images), Recount.of(panel, relabelling)
-    as_given = relabelling.kept(np.ones((1, relabelling.raters), np.int64)), np.ones((1, images), np.uint8)
+    as_given = relabelling.reweight(np.ones((1, relabelling.raters), np.int64)), np.ones((1, images), np.uint8)
     counted = [recount.count(*as_given)]
     if counted[0].n[0] != np.count_nonzero(panel.scored) or (counted[0].hits[0] != panel.valid.sum(axis=1)).any():
         raise DataError(
@@ -296,14 +296,14 @@ def _draw(relabelling: Relabelling, images: int, count: int, rng: np.random.Gene
     raters, times = np.empty((count, relabelling.raters), np.int64), np.empty((count, images), np.uint8)
     for of_raters, of_images in zip(raters, times, strict=True):
         of_raters[:], of_images[:] = times_drawn(rng, relabelling.raters), times_drawn(rng, images)
-    return relabelling.kept(raters), times
+    return relabelling.reweight(raters), times
 
 
 def _bias(recount: Recount, relabelling: Relabelling, accuracies: _Floats, seed: int) -> _Floats:
     """How far accuracies are off by label sets of votes resampled, if the label sets that there are be the truth."""
     rng = np.random.default_rng([seed, 1])
-    truths = relabelling.kept(np.ones((1, relabelling.raters), np.int64))[:, 0]
-    kept = relabelling.redrawn(truths, _REDRAWS, rng)
+    truths = relabelling.reweight(np.ones((1, relabelling.raters), np.int64))[:, 0]
+    kept = relabelling.redraw(truths, _REDRAWS, rng)
     counts = recount.count(kept, np.ones((_REDRAWS, len(recount.rated)), np.uint8))
     counts = counts.where(counts.n > 0)
     check_replicates(len(counts.n))

@@ -92,7 +92,7 @@ def test_the_document_holds_everything_and_says_what_was_read(run: Runner, tmp_p
     expected |= {"confusion": [[0, 0, 60], [0, 0, 40]], "matrix": [[0, 0, 1], [0, 0, 1]]}
     expected |= {"information": {"bits": 0, "low": 0, "high": 0}, "flags": ["uninformative", "one answer"]}
     assert {name: bo[name] for name in expected} == expected
-    assert (bo["golden"]["hits"], bo["golden"]["n"], bo["repeated"]["hits"]) == (40, 100, 100)
+    assert (bo["golden"]["hits"], bo["golden"]["n"], bo["self_agreement"]["hits"]) == (40, 100, 100)
     assert ann["information"]["low"] < 0.971 < ann["information"]["high"]
     assert (cy["golden"], cy["information"], cy["matrix"]) == (None, None, [None, None])
 
@@ -117,9 +117,8 @@ def test_plain_items_are_judged_by_the_answer_of_most_experts(run: Runner, tmp_p
     assert result.code == 0
     assert lines_of(result.out)[:4] == [
         "Krippendorff's alpha (nominal): not defined: no two votes on an item, or one answer only",
-        "measured on 49 votes of 1 rater on 49 golden items: 25 cat, 24 dog "
-        "(an answer of more than half of its experts)",
-        "1 golden item undecided, without an answer of more than half of its experts: item 49",
+        "measured on 49 votes of 1 rater on 49 golden items: 25 cat, 24 dog (answer of more than half of the experts)",
+        "1 golden item undecided (no answer of more than half of the experts): item 49",
         "rater flags bits a vote 95 % right % votes cat / dog % if cat if dog",
     ]
     assert "right: of all the rater's golden votes (the truth's name)" in result.out

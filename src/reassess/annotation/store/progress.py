@@ -10,7 +10,7 @@ import numpy.typing as npt
 from sqlalchemy import Connection, Integer, Row, and_, bindparam, case, cast, exists, func, select
 
 from reassess.aggregation import golden_votes, rater_flags
-from reassess.aggregation.reliability import right_answers
+from reassess.aggregation.reliability import correct_answers
 from reassess.aggregation.reliability_result import FLAGS
 from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import Campaign
@@ -207,7 +207,7 @@ def _end(rows: Sequence[Row[Any]], needed: int, now: float) -> float | None:
 
 
 _GOLDEN = ("invalid", 0), ("valid", 1), ("unknown", None)
-_CORRECT = right_answers(VALIDITY, KNOWN_ANSWERS, known_weights(KNOWN_ANSWERS))
+_CORRECT = correct_answers(VALIDITY, KNOWN_ANSWERS, known_weights(KNOWN_ANSWERS))
 _QUESTIONS = (
     select(questions.c.ended, func.count().label("n"), func.sum(questions.c.votes).label("votes"))
     .where(~questions.c.golden)

@@ -20,12 +20,12 @@ def test_what_judges_is_missing_and_said() -> None:
     findings = Findings.from_predictions(MODELS, LABELS)
     reasons = {
         name: str(getattr(findings, name))
-        for name in ("uncertainty", "raters_alone", "relabelling", "curves", "preferences", "biases", "trend")
+        for name in ("uncertainty", "rater_scores", "relabelling", "curves", "preferences", "biases", "trend")
     }
     no_original = "original labels of these images are missing"
     assert reasons == {
         "uncertainty": "votes are missing",
-        "raters_alone": "votes are missing",
+        "rater_scores": "votes are missing",
         "relabelling": "votes are missing",
         "curves": "scores are missing",
         "preferences": no_original,

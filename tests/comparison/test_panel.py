@@ -31,7 +31,7 @@ def test_models_are_put_on_the_images_that_all_have_seen() -> None:
     assert both.valid.tolist() == [[True, False, True, False], [True, False, False, False]]
     assert both.scored.tolist() == [True, False, True, False]
     assert both.original_hit.tolist() == [[True, False, False, True], [False, False, True, False]]
-    assert both.original_known.tolist() == [True, False, True, True]
+    assert both.has_original.tolist() == [True, False, True, True]
     assert both.label_rows.tolist() == [0, 1, 2, -1]
     assert both.original_rows.tolist() == [2, -1, 1, 3]
     assert both.not_shared == (1, 0)
@@ -97,7 +97,7 @@ def test_a_panel_has_models_and_each_once() -> None:
     """One is a panel too, and needs no original labels."""
     alone = Panel.from_outcomes([("one", outcomes_of([2, 0], ["c.png", "a.png"], None))])
     assert alone.valid.tolist() == [[True, False]]
-    assert not alone.original_known.any()
+    assert not alone.has_original.any()
     assert not alone.original_hit.any()
     outcomes = outcomes_of([0], ["a.png"])
     assert code_of(Panel.from_outcomes, {}) == "missing-models"

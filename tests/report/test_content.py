@@ -113,7 +113,7 @@ def test_the_kinds_of_mistakes_add_up_and_are_those_of_the_taxonomy() -> None:
 
 def test_the_labelling_bias_is_that_of_each_model_and_group() -> None:
     table = CHARTS["labelling-bias"](THREE).table
-    found = labelling_biases(THREE.panel, THREE.labels, THREE.original, THREE.raters_alone, groups=THREE.groups)
+    found = labelling_biases(THREE.panel, THREE.labels, THREE.original, THREE.rater_scores, groups=THREE.groups)
     expected = {
         (bias.model, name): part for bias in found for name, part in {"all": bias.total, **bias.by_group}.items()
     }

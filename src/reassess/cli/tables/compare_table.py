@@ -154,7 +154,7 @@ def _ranking_table(ranking: Ranking, uncertainty: LabelUncertainty | Missing, ju
         columns.append(("original rank", [str(rank) for rank in ranking.original_ranks]))
     ahead = [pair.real for pair in ranking.neighbours]
     columns.append(("ahead of next", [*(_points(pair.raters_interval or pair.interval) for pair in ahead), None]))
-    columns.append(("Holm p", [*(_p_cell(pair.p_texts().get("corrected")) for pair in ahead), None]))
+    columns.append(("Holm p", [*(_p_cell(pair.p_texts().get("final_p_value")) for pair in ahead), None]))
     headings, cells = zip(*columns, strict=True)
     return ResultTable(headings, list(zip(*cells, strict=True)))
 
@@ -216,7 +216,7 @@ def _footnotes(findings: Findings) -> Iterator[str]:
         yield f"95 % of an accuracy: Wilson; of a rank: {ranks_explained(ranking)}"
         yield HOLM_EXPLAINED
     yield from uncertainty_explained(findings.uncertainty)
-    if not panel.original_known.any():
+    if not panel.has_original.any():
         yield f"no comparison by original labels: {NO_ORIGINAL}"
     else:
         for what, part in (("model or label", findings.preferences), ("labelling bias", findings.biases)):

@@ -1,4 +1,4 @@
-"""Questions that a stop rule closes, held against the truth."""
+"""Count questions that a stop rule closes correctly and wrongly."""
 
 from collections.abc import Sequence
 
@@ -16,22 +16,22 @@ _Ints = npt.NDArray[np.int64]
 def closed_by_truth(
     votes: Votes, valid: npt.NDArray[np.bool_], models: Sequence[tuple[_Ints, RaterModel]], *, orders: int = 10
 ) -> _Ints:
-    """Count questions that the rule closes as invalid, and as valid; of each how many are invalid, and valid.
+    """Count closed questions by result (row: invalid, valid) and by truth (column), in random orders of the votes.
 
-    Votes are taken in random orders. Each of the models judges the questions at its rows.
+    Each model is used for the questions at its rows.
     """
     counts = np.zeros((2, 2), np.int64)
     for rows, model in models:
         part = votes.restrict(rows)
         for order in range(orders):
             shuffled = np.lexsort((np.random.default_rng((order, rows[0])).random(len(part)), part.item_ids))
-            place = np.arange(len(part)) - part.indptr[part.item_ids[shuffled]]
+            position = np.arange(len(part)) - part.indptr[part.item_ids[shuffled]]
             is_open = np.ones(rows.size, bool)
             for most in range(RULE.at_least, int(part.sizes.max()) + 1):
-                taken = shuffled[place < most]
-                ids = (part.item_ids[taken], part.rater_ids[taken], part.answer_ids[taken])
-                so_far = Votes.from_columns(part.items, *ids, part.raters, part.answers)
-                probability = posterior(so_far, model).of("valid")
+                first = shuffled[position < most]
+                ids = (part.item_ids[first], part.rater_ids[first], part.answer_ids[first])
+                first_votes = Votes.from_columns(part.items, *ids, part.raters, part.answers)
+                probability = posterior(first_votes, model).of("valid")
                 closed = is_open & RULE.is_closed(probability, np.full(rows.size, most))
                 np.add.at(counts, ((probability[closed] > 0.5).astype(int), valid[rows][closed].astype(int)), 1)
                 is_open &= ~closed
@@ -39,7 +39,7 @@ def closed_by_truth(
 
 
 def closed_of_golden(votes: Votes, experts: Votes, rater_golden: Votes, *, orders: int = 10) -> _Ints:
-    """Count closed golden questions, each image judged without the golden answers about it; see `closed_by_truth`."""
+    """Count closed golden questions, by models without the golden answers on the image; see `closed_by_truth`."""
     votes, golden = votes.restrict(votes.find(experts.items)), golden_truth(experts)
     questions = as_questions(experts.items)
     rows = golden.questions.rows_of(questions.images)[questions.image_ids]

@@ -247,7 +247,7 @@ def test_whose_class_is_preferred_and_how_often_the_original_label_is_said_stand
         ({"golden.csv": f"image,class,rater,answer\n{IMAGES[0]},2,e1,yes\n"}, "no golden item has a vote"),
         (
             {"benchmark.json": "{}"},
-            "label sets differ from those that calibrated, or the benchmark's recipe, makes from the votes: others on ",
+            "label sets do not follow from the votes by method calibrated or the benchmark's recipe: ",
         ),
     ],
 )

@@ -123,7 +123,7 @@ def test_plain_items_are_judged_by_the_answer_of_most_experts(run: Runner, tmp_p
     ]
     assert "right: of all the rater's golden votes (the truth's name)" in result.out
     result = run("raters", votes, "--golden", golden, "--golden-at-least", 1)
-    assert "on 49 golden items: 25 cat, 24 dog (an answer of most of its experts, and of at least 1)" in result.out
+    assert "on 49 golden items: 25 cat, 24 dog (answer of most experts, and of at least 1)" in result.out
 
 
 def test_answers_give_the_order_of_words_and_many_answers_stand_in_the_document_alone(
@@ -147,8 +147,8 @@ def test_pairs_that_are_not_independent_are_warned_of_and_listed(run: Runner, tm
     result = run("raters", write_csv(tmp_path / "votes.csv", HEADINGS, rows))
     assert result.code == 0
     assert result.err.startswith(
-        "Warning: raters are not independent given the truth: in the votes, 1 of 66 pairs agree more than their "
-        "confusion matrices predict and other pairs do: 0 and 11 (400 of 400, "
+        "Warning: raters are not independent given the truth: in the votes, 1 of 66 pairs agree more often "
+        "than their confusion matrices and the other pairs explain: 0 and 11 (400 of 400, "
     )
     lines = lines_of(result.out)
     assert lines[2] == "the first 10 of 12 raters (--verbose shows all)"
@@ -188,7 +188,7 @@ def test_one_item_with_as_many_answers_as_votes_is_refused(run: Runner, tmp_path
     votes = write_csv(tmp_path / "votes.csv", "item,rater,answer", rows)
     assert message_of(run("raters", votes, "--golden", "none")) == (
         "Error: too few items for EM to distinguish the truths, so raters cannot be measured\n"
-        "  allowed: more than half an item of some truth\n"
+        "  allowed: more than half an expected item for a truth\n"
         "  found:   items: 1; truths: 7, zebra\n"
         "  fix:     give votes on more items, or golden answers\n"
     )

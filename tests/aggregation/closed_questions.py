@@ -13,7 +13,7 @@ RULE = StopRule(0.01, 0.99)
 _Ints = npt.NDArray[np.int64]
 
 
-def closed_by_truth(
+def count_closed_by_truth(
     votes: Votes, valid: npt.NDArray[np.bool_], models: Sequence[tuple[_Ints, RaterModel]], *, orders: int = 10
 ) -> _Ints:
     """Count closed questions by result (row: invalid, valid) and by truth (column), in random orders of the votes.
@@ -38,8 +38,8 @@ def closed_by_truth(
     return counts
 
 
-def closed_of_golden(votes: Votes, experts: Votes, rater_golden: Votes, *, orders: int = 10) -> _Ints:
-    """Count closed golden questions, by models without the golden answers on the image; see `closed_by_truth`."""
+def count_closed_golden(votes: Votes, experts: Votes, rater_golden: Votes, *, orders: int = 10) -> _Ints:
+    """Count closed golden questions, by models without the golden answers on the image; see `count_closed_by_truth`."""
     votes, golden = votes.restrict(votes.find(experts.items)), golden_truth(experts)
     questions = as_questions(experts.items)
     rows = golden.questions.rows_of(questions.images)[questions.image_ids]
@@ -48,4 +48,6 @@ def closed_of_golden(votes: Votes, experts: Votes, rater_golden: Votes, *, order
         others = experts.without(np.array([image]))
         model = aggregate(votes, "calibrated", experts=others, rater_golden=rater_golden).model
         models.append((np.flatnonzero(questions.image_ids == image), model))
-    return closed_by_truth(votes, golden.valid[golden.questions.find(rows, questions.class_ids)], models, orders=orders)
+    return count_closed_by_truth(
+        votes, golden.valid[golden.questions.find(rows, questions.class_ids)], models, orders=orders
+    )

@@ -68,22 +68,22 @@ def test_chosen_point_is_best_that_reaches_goal(pairs: list[Any], least: float) 
     curve = curve_of(pairs)
     points = points_of(curve)
     reaching = [point for point in points if point.recall.value >= least]
-    assert curve.with_recall(least) == max(reaching, key=lambda point: (point.precision.value, point.hits))
+    assert curve.best_at_recall(least) == max(reaching, key=lambda point: (point.precision.value, point.hits))
     f1 = {point: Fraction(2 * point.hits, point.kept + point.valid) for point in points}
-    assert curve.with_best_f1() == max(points, key=lambda point: (f1[point], point.hits))
+    assert curve.best_by_f1() == max(points, key=lambda point: (f1[point], point.hits))
     reaching = [point for point in points if point.precision.value >= least]
     if reaching:
-        assert curve.with_precision(least) == max(reaching, key=lambda point: (point.hits, -point.kept))
+        assert curve.best_at_precision(least) == max(reaching, key=lambda point: (point.hits, -point.kept))
         return
     best = max(points, key=lambda point: (point.precision.value, point.threshold))
-    assert message(curve.with_precision, least) == (
+    assert message(curve.best_at_precision, least) == (
         "no threshold reaches this precision\n"
         f"  allowed: up to {best.precision.value}, at threshold {best.threshold}\n  found:   {least}"
     )
 
 
 @pytest.mark.parametrize("bad", [-0.1, 1.5, math.nan, math.inf])
-@pytest.mark.parametrize("method", ["at", "with_precision", "with_recall"])
+@pytest.mark.parametrize("method", ["at", "best_at_precision", "best_at_recall"])
 def test_goals_and_scores_outside_0_to_1_raise(method: str, bad: float) -> None:
     assert code_of(getattr(curve_of([("a", True, 0.5)]), method), bad) == "out-of-range"
     assert code_of(curve_of, [("a", True, 0.5), ("b", True, bad)]) == "out-of-range"

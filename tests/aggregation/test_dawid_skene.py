@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reassess.aggregation import Pinned, fit_dawid_skene, posterior
-from reassess.aggregation.em_inputs import answer_shares
+from reassess.aggregation.em_inputs import answer_weights
 from reassess.core import VALIDITY, Questions, Votes
 from reassess.errors import ConvergenceWarning
 from reassess.formats import read_score_file, read_vote_file
@@ -414,12 +414,12 @@ def test_messages_name_fault_and_fix() -> None:
 
 def test_default_weights_follow_answers() -> None:
     numbers = votes_of([], answers=(1, 2))
-    assert answer_shares(votes_of([]), VALIDITY).tolist() == [[1, 0], [0.5, 0.5], [0, 1]]
-    assert answer_shares(numbers, (1, 2)).tolist() == [[1, 0], [0, 1]]
-    assert answer_shares(numbers, ("a", "b"), [0.25, 1]).tolist() == [[0.75, 0.25], [0, 1]]
-    assert answer_shares(on_questions([], 2, answers=(1, 2, 5)), VALIDITY).tolist() == [
+    assert answer_weights(votes_of([]), VALIDITY).tolist() == [[1, 0], [0.5, 0.5], [0, 1]]
+    assert answer_weights(numbers, (1, 2)).tolist() == [[1, 0], [0, 1]]
+    assert answer_weights(numbers, ("a", "b"), [0.25, 1]).tolist() == [[0.75, 0.25], [0, 1]]
+    assert answer_weights(on_questions([], 2, answers=(1, 2, 5)), VALIDITY).tolist() == [
         [1, 0],
         [0.75, 0.25],
         [0, 1],
     ]
-    assert answer_shares(on_questions([], 2, answers=("nein", "ja")), VALIDITY).tolist() == [[1, 0], [0, 1]]
+    assert answer_weights(on_questions([], 2, answers=("nein", "ja")), VALIDITY).tolist() == [[1, 0], [0, 1]]

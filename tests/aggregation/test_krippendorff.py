@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.aggregation import agreement as krippendorff
-from reassess.aggregation.agreement import alpha, coincidences, natural_metric
+from reassess.aggregation.agreement import alpha, coincidences, default_metric
 from reassess.core import Classes, Votes
 from tests.helpers import votes_of
 
@@ -102,7 +102,7 @@ def test_alpha_does_not_depend_on_block_size_or_item_order(rows: Any, order: lis
 
 def test_metric_is_ordinal_only_for_known_words_and_numbers() -> None:
     def metric(*answers: Any, **options: Any) -> str:
-        return natural_metric(votes_of([(0, 0, 0)], answers=answers, **options))
+        return default_metric(votes_of([(0, 0, 0)], answers=answers, **options))
 
     assert metric("no", "maybe", "yes") == metric("no", "yes") == metric(1, 2, 5) == "ordinal"
     assert metric("bird", "cat") == metric(0, 1, classes=Classes(2)) == "nominal"

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reassess.aggregation import Pinned, aggregate, calibrate, fit_dawid_skene, posterior
-from reassess.aggregation.candidate_classes import CandidateFit, calibrated_on_candidates, fit_many_classes
+from reassess.aggregation.candidate_classes import CandidateFit, calibrate_on_candidates, fit_many_classes
 from reassess.aggregation.em import row_shares
 from reassess.aggregation.em_inputs import has_many_classes
 from reassess.core import Classes, Votes
@@ -130,7 +130,7 @@ def test_calibration_equals_full_model_among_candidates() -> None:
     item_ids, rater_ids, answer_ids = np.arange(20, 60).repeat(2), np.tile([0, 1], 40), np.tile([2, 3, 3, 1], 20)
     later = Votes.from_columns(votes.items, item_ids, rater_ids, answer_ids, votes.raters[6:], votes.answers)
     for cast, smoothing in ((votes, 0.5), (later, 0)):
-        fit = calibrated_on_candidates(cast, golden, golden_truth, smoothing=smoothing, pooling=3)
+        fit = calibrate_on_candidates(cast, golden, golden_truth, smoothing=smoothing, pooling=3)
         model = calibrate(golden, golden_truth, truths=votes.answers, smoothing=smoothing, pooling=3)
         expected = posterior(cast, model).values * (cast.counts() > 0)
         expected[cast.sizes == 0] = fit.prior
@@ -142,7 +142,7 @@ def test_rater_with_only_golden_votes_counts_in_mean_matrix() -> None:
     golden = votes.restrict(np.arange(20))
     item_ids, rater_ids, answer_ids = np.arange(20, 60).repeat(2), np.tile([0, 1], 40), np.tile([2, 3, 3, 1], 20)
     later = Votes.from_columns(votes.items, item_ids, rater_ids, answer_ids, votes.raters[6:], votes.answers)
-    fit = calibrated_on_candidates(later, golden, truth[:20], smoothing=0, pooling=3)
+    fit = calibrate_on_candidates(later, golden, truth[:20], smoothing=0, pooling=3)
     model = calibrate(golden, truth[:20], truths=votes.answers, smoothing=0, pooling=3)
     expected = (posterior(later, model).values * (later.counts() > 0))[20:]
     np.testing.assert_allclose(fit.of(later).values[20:], row_shares(expected, 0.0), atol=1e-12)
@@ -191,12 +191,12 @@ def test_errors_name_class_limit_and_required_pooling() -> None:
         "  fix:     use majority, or split the items into groups with fewer answers"
     )
     votes, truth = cast_votes(0, items=4, raters=2, classes=300, each=2)
-    assert message(calibrated_on_candidates, votes, votes, truth, smoothing=1, pooling=0) == (
+    assert message(calibrate_on_candidates, votes, votes, truth, smoothing=1, pooling=0) == (
         "this many classes need pooling\n  allowed: above 0\n  found:   0\n"
         "  fix:     remove pooling, to use the default"
     )
     nothing = np.full(4, -1)
-    assert code_of(calibrated_on_candidates, votes, votes, nothing, smoothing=0, pooling=4) == "missing-golden"
+    assert code_of(calibrate_on_candidates, votes, votes, nothing, smoothing=0, pooling=4) == "missing-golden"
     more, _ = cast_votes(0, items=40, raters=6, classes=12, each=2)
     with pytest.warns(ConvergenceWarning, match="EM did not converge: after 2 iterations"):
         fit = fit_many_classes(more, np.full(40, -1), smoothing=0, pooling=0, max_iterations=2)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from reassess.aggregation import StopReplay, posterior, replay_stops
 from reassess.aggregation.recipe import score_by_recipe
 from reassess.core import VALIDITY, LabelSets, Questions, RaterModel, StopRule, Votes
-from tests.aggregation.closed_questions import closed_of_golden
+from tests.aggregation.closed_questions import count_closed_golden
 from tests.helpers import WORDS, RealVotes, fault_of, votes_of
 
 RATERS = ("ann", "bo", "cy", "di", "eve")
@@ -147,6 +147,6 @@ def test_replay_of_real_votes_is_reproduced(real_votes: RealVotes, real_original
 def test_some_closed_questions_are_wrong_by_experts(real_votes: RealVotes) -> None:
     """About 3.6 % of ReaL's golden questions closed as invalid are valid, and 6.7 % closed as valid are invalid."""
     parts = (real_votes(f"{name}.npz") for name in ("raters", "golden", "raters_golden"))
-    (true_invalid, false_invalid), (false_valid, true_valid) = closed_of_golden(*parts, orders=4)
+    (true_invalid, false_invalid), (false_valid, true_valid) = count_closed_golden(*parts, orders=4)
     assert false_invalid / (true_invalid + false_invalid) == pytest.approx(0.036, abs=0.004)
     assert false_valid / (false_valid + true_valid) == pytest.approx(0.067, abs=0.008)

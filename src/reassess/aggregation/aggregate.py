@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from reassess.aggregation.baselines import by_majority, by_mean
 from reassess.aggregation.calibration import posterior
-from reassess.aggregation.em_inputs import POOLING, natural_truths
+from reassess.aggregation.em_inputs import POOLING, default_truths
 from reassess.aggregation.golden import expert_truth
 from reassess.aggregation.methods import Aggregation, by_calibration, by_em, by_real_recipe, prepare
 from reassess.aggregation.support import GoldenTrial, try_on_golden, warn_of_doubt
@@ -59,7 +59,7 @@ class Method:
 
 METHODS: Mapping[str, Method] = {
     "calibrated": Method(
-        "raters are measured on golden answers",
+        "raters measured on golden answers",
         by_calibration,
         uses_all_votes=False,
         is_biased_by_stop=False,
@@ -75,10 +75,10 @@ METHODS: Mapping[str, Method] = {
         options=(*_GOLDEN, "truths_are_answers", *_MATRICES),
         defaults={"at_least": None, "smoothing": 0.0, "pooling": POOLING},
     ),
-    "mean": Method("of no 0, maybe 0.5, yes 1", by_mean, uses_all_votes=False, is_biased_by_stop=True),
+    "mean": Method("average of no 0, maybe 0.5, yes 1", by_mean, uses_all_votes=False, is_biased_by_stop=True),
     "majority": Method("share of each answer, or class", by_majority, uses_all_votes=False, is_biased_by_stop=True),
     "imagenet-real": Method(
-        "as ReaL's scores were made",
+        "the recipe of the ReaL scores",
         by_real_recipe,
         uses_all_votes=False,
         is_biased_by_stop=False,
@@ -226,7 +226,7 @@ def _check_options(name: str, options: Mapping[str, Any]) -> None:
 def _record(name: str, options: Mapping[str, Any], votes: Votes) -> str:
     """Record a method and its non-default options, as `parse_method` reads them."""
     values = {**options, "original": "original" in options}
-    defaults = {**METHODS[name].defaults, "truths_are_answers": natural_truths(votes) != VALIDITY}
+    defaults = {**METHODS[name].defaults, "truths_are_answers": default_truths(votes) != VALIDITY}
     changes = {key: values[key] for key in defaults if key in values and values[key] != defaults[key]}
     return ", ".join([name, *(f"{key}={json.dumps(value)}" for key, value in changes.items())])
 

@@ -63,7 +63,7 @@ def coincidences(votes: Votes) -> Floats:
     return sum((pairs[size] / (size - 1) for size in sorted(pairs)), np.zeros((width, width)))
 
 
-def natural_metric(votes: Votes) -> Metric:
+def default_metric(votes: Votes) -> Metric:
     """Return ordinal for answers to questions, no/maybe/yes, and numbers; nominal otherwise."""
     if votes.classes is not None:
         return "nominal"

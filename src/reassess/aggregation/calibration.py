@@ -12,7 +12,7 @@ from reassess.aggregation.em_inputs import (
     as_prior,
     check_pseudo_votes,
     check_truths,
-    natural_shares,
+    default_answer_weights,
     no_golden_votes,
 )
 from reassess.core import VALIDITY, Id, Posterior, RaterModel, Votes
@@ -54,7 +54,7 @@ def calibrate(
         raters=golden_votes.raters,
         truths=truths,
         answers=golden_votes.answers,
-        typical=typical_matrix(natural_shares(golden_votes, truths)),
+        typical=typical_matrix(default_answer_weights(golden_votes, truths)),
         smoothing=smoothing,
         pooling=pooling,
     )

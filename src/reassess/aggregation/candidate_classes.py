@@ -240,7 +240,7 @@ def _fit(steps: CellSteps, start: Floats | None, max_iterations: int) -> Candida
     return CandidateFit(steps.pairs, posterior, parameters.prior, history, converged)
 
 
-def calibrated_on_candidates(
+def calibrate_on_candidates(
     votes: Votes, golden_votes: Votes, truth: Ints, *, smoothing: float, pooling: float
 ) -> CandidateFit:
     """Compute `calibrate` and then `posterior`, with the candidates of each item as its truths."""

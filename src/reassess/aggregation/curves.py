@@ -112,7 +112,7 @@ class Curve:
         kept = self.point(row) if row >= 0 else Point(threshold, hits=0, kept=0, valid=self.golden.positives)
         return replace(kept, threshold=threshold)
 
-    def with_precision(self, least: float) -> Point:
+    def best_at_precision(self, least: float) -> Point:
         """Find the point of highest recall with at least this precision; ties go to the higher precision."""
         check_range(least, 0, 1, what="precision to reach")
         rows = np.flatnonzero(self.precision >= least)
@@ -127,7 +127,7 @@ class Curve:
         most = self.hits[rows[-1]]
         return self.point(int(rows[np.argmax(self.hits[rows] == most)]))
 
-    def with_recall(self, least: float) -> Point:
+    def best_at_recall(self, least: float) -> Point:
         """Find the point of highest precision with at least this recall; ties go to the higher recall.
 
         The lowest threshold keeps everything, so such a point always exists.
@@ -135,7 +135,7 @@ class Curve:
         check_range(least, 0, 1, what="recall to reach")
         return self.point(_last_best(np.where(self.recall >= least, self.precision, -1.0)))
 
-    def with_best_f1(self) -> Point:
+    def best_by_f1(self) -> Point:
         """Find the point of highest F1 = 2 hits / (kept + valid); ties go to the higher recall."""
         return self.point(_last_best(2 * self.hits / (self.kept + self.golden.positives)))
 

@@ -26,12 +26,12 @@ from reassess.aggregation.em_inputs import (
     POOLING,
     Floats,
     Pinned,
-    answer_shares,
+    answer_weights,
     as_prior,
     check_fit,
     check_truths,
-    natural_shares,
-    natural_truths,
+    default_answer_weights,
+    default_truths,
 )
 from reassess.core import VALIDITY, Id, Posterior, RaterModel, Votes
 from reassess.core.checks import check_range, check_type
@@ -166,7 +166,7 @@ def fit_dawid_skene(
         check_range(threads, 1, what="threads")
     if start is not None:
         votes, truths = votes.with_answers(start.answers), truths or start.truths
-    names = tuple(truths or natural_truths(votes))
+    names = tuple(truths or default_truths(votes))
     check_truths(names)
     fixed_prior = None if prior is None else as_prior(prior, len(names))
     if fixed_prior is not None and (fixed_prior <= 0).any():
@@ -176,7 +176,7 @@ def fit_dawid_skene(
     needs_weights = start is None or weights is not None
     fitting = _Fitting(
         truths=names,
-        shares=answer_shares(votes, names, weights) if needs_weights else natural_shares(votes, names),
+        shares=answer_weights(votes, names, weights) if needs_weights else default_answer_weights(votes, names),
         may_swap=len(names) == len(VALIDITY) and start is None and fixed_prior is None and pinned is None,
         prior=fixed_prior,
         pinned=pinned,
@@ -195,7 +195,7 @@ def fit_one_accuracy(votes: Votes, truths: tuple[Id, ...], pinned: Pinned | None
     """Fit the simpler model where each rater has one accuracy for all truths; answers need known weights."""
     fitting = _Fitting(
         truths=truths,
-        shares=answer_shares(votes, truths),
+        shares=answer_weights(votes, truths),
         pinned=pinned,
         tolerance=_ONE_ACCURACY_TOLERANCE,
         max_iterations=_ONE_ACCURACY_ITERATIONS,

@@ -22,7 +22,7 @@ chooses the starting point. `candidate_classes` has the steps for many classes, 
 `calibration` runs one M-step on golden items and one E-step.
 
 Source: Dawid and Skene, "Maximum likelihood estimation of observer error-rates using the EM algorithm", Applied
-Statistics 28 (1979), equations 2.3 to 2.5. The priors are those of Kim and Ghahramani, "Bayesian classifier
+Statistics 28 (1979), equations 2.3 to 2.5. The priors follow Kim and Ghahramani, "Bayesian classifier
 combination", AISTATS 2012; here the mean of the priors is fitted.
 """
 

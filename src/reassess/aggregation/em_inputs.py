@@ -98,12 +98,12 @@ class Pinned(Shown):
         check_distribution(self.values, what="a pinned item", where=lambda position: votes.at(int(self.rows[position])))
 
 
-def natural_truths(votes: Votes) -> tuple[Id, ...]:
+def default_truths(votes: Votes) -> tuple[Id, ...]:
     """Return the default truths: invalid and valid for (image, class) questions, the answers for other items."""
     return VALIDITY if isinstance(votes.items, Questions) else votes.answers
 
 
-def answer_shares(votes: Votes, truths: Sequence[Id], weights: npt.ArrayLike | None = None) -> Floats:
+def answer_weights(votes: Votes, truths: Sequence[Id], weights: npt.ArrayLike | None = None) -> Floats:
     """Return the weight of each answer for each truth, shape (answers, truths), see `fit_dawid_skene`."""
     answers = votes.answers
     if weights is None:
@@ -126,12 +126,12 @@ def answer_shares(votes: Votes, truths: Sequence[Id], weights: npt.ArrayLike | N
     return shares
 
 
-def natural_shares(votes: Votes, truths: Sequence[Id]) -> Floats:
-    """Return the default of `answer_shares`; without a default, equal weights for all truths."""
+def default_answer_weights(votes: Votes, truths: Sequence[Id]) -> Floats:
+    """Return the default of `answer_weights`; without a default, equal weights for all truths."""
     weights = _default_weights(votes, tuple(truths))
     if weights is None:
         return np.full((len(votes.answers), len(truths)), 1 / len(truths))
-    return answer_shares(votes, truths, weights)
+    return answer_weights(votes, truths, weights)
 
 
 def _default_weights(votes: Votes, truths: tuple[Id, ...]) -> npt.ArrayLike | None:

@@ -106,7 +106,7 @@ class Golden:
     Raises
     ------
     DataError
-        There are no questions, or no question is valid.
+        Questions are missing, or no question is valid.
 
     Examples
     --------

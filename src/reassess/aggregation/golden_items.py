@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.em_inputs import natural_truths
+from reassess.aggregation.em_inputs import default_truths
 from reassess.aggregation.golden import ExpertTruth, expert_truth
 from reassess.core import Benchmark, Id, Items, Questions, Votes
 from reassess.core.answers import whole_scale
@@ -62,7 +62,7 @@ def golden_votes(experts: Votes, raters: Votes, *, at_least: int | None = None) 
     check_type(Votes, experts, raters)
     rows = experts.find(raters.items)
     experts, raters = in_common_classes(experts, raters)
-    truths = natural_truths(raters)
+    truths = default_truths(raters)
     truth = expert_truth(experts, truths, at_least=at_least)
     return GoldenVotes(raters, np.where(rows >= 0, truth.values[rows], -1), by_experts=truth, truths=truths)
 
@@ -71,7 +71,7 @@ def golden_answers(votes: Votes) -> tuple[Id, ...] | None:
     """Return the answers that votes on golden items may have, in order: the raters', and all of no, maybe, yes.
 
     Golden votes are read with these answers, so experts who never say maybe or yes have the same answers as the raters.
-    None for votes for classes, because an expert may choose a class that no rater chose.
+    Votes for classes return None, because an expert may choose a class that no rater chose.
     """
     if votes.classes is not None:
         return None

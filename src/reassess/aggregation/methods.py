@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.calibration import calibrate, posterior
-from reassess.aggregation.candidate_classes import CandidateFit, calibrated_on_candidates, fit_many_classes
+from reassess.aggregation.candidate_classes import CandidateFit, calibrate_on_candidates, fit_many_classes
 from reassess.aggregation.dawid_skene import fit_dawid_skene
-from reassess.aggregation.em_inputs import POOLING, Pinned, has_many_classes, natural_truths
+from reassess.aggregation.em_inputs import POOLING, Pinned, default_truths, has_many_classes
 from reassess.aggregation.golden import ExpertTruth, expert_truth
 from reassess.aggregation.golden_items import golden_part, with_more_votes
 from reassess.aggregation.recipe import calibrated_recipe, score_by_recipe
@@ -85,7 +85,7 @@ def prepare(
 ) -> tuple[Votes, Votes, Votes, bool]:
     """Align the answers and classes of votes, experts and golden votes; also return whether truths are answers."""
     check_type(Votes, votes, experts)
-    are_answers = natural_truths(votes) != VALIDITY if truths_are_answers is None else truths_are_answers
+    are_answers = default_truths(votes) != VALIDITY if truths_are_answers is None else truths_are_answers
     golden = golden_part(votes, experts, rater_golden).on_whole_scale()
     votes, experts, golden = in_common_classes(votes.on_whole_scale(), experts, golden)
     return votes, experts, golden, are_answers
@@ -143,7 +143,7 @@ def by_calibration(
     rows = experts.find(golden.items)
     item_truth = np.where(rows >= 0, truth.values[rows], -1)
     if truths_are_answers and has_many_classes(votes):
-        fit = calibrated_on_candidates(votes, golden, item_truth, smoothing=smoothing, pooling=pooling)
+        fit = calibrate_on_candidates(votes, golden, item_truth, smoothing=smoothing, pooling=pooling)
         facts = _count_without_votes(votes, fit)
         return Aggregation(posterior=fit.of(votes), facts=facts, golden=experts, by_experts=truth)
     model = calibrate(golden, item_truth, truths=truths, smoothing=smoothing, pooling=pooling)
@@ -173,7 +173,7 @@ def by_em(
     if experts is None:
         votes = votes.on_whole_scale()
         if truths_are_answers is None:
-            truths_are_answers = natural_truths(votes) != VALIDITY
+            truths_are_answers = default_truths(votes) != VALIDITY
     else:
         votes, experts, golden, truths_are_answers = prepare(votes, experts, rater_golden, truths_are_answers)
     truths = votes.answers if truths_are_answers else VALIDITY

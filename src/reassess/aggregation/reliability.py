@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.agreement import Dependence, alpha, cluster_ids, dependence, natural_metric
+from reassess.aggregation.agreement import Dependence, alpha, cluster_ids, default_metric, dependence
 from reassess.aggregation.calibration import calibrate
 from reassess.aggregation.dawid_skene import fit_dawid_skene
-from reassess.aggregation.em_inputs import natural_truths
+from reassess.aggregation.em_inputs import default_truths
 from reassess.aggregation.golden_items import GoldenVotes
 from reassess.aggregation.reliability_result import FLAGS, Rater, Reliability
 from reassess.core import VALIDITY, Id, Votes
@@ -52,7 +52,7 @@ def rater_reliability(
         main votes, but may be the same votes. Without golden answers, confusion matrices and prior come from EM on the
         votes, which measures a rater by the answers of all raters.
     truths
-        The possible truths of an item; by default those of the golden votes, or else `natural_truths`.
+        The possible truths of an item; by default taken from the golden votes, or else `default_truths`.
     resamples, seed
         Number of resamples of the bootstrap, and its seed. It draws images, or items if they are plain; more than 400
         are first divided into 400 random groups, which it draws.
@@ -65,13 +65,13 @@ def rater_reliability(
     Raises
     ------
     DataError
-        There are no votes, or no votes on a golden item whose truth is known; the votes have no raters; the truth does
+        Votes are missing, or no golden item with a known truth has a vote; the votes have no raters; the truth does
         not fit the golden items; without golden answers, there are too few items for EM to distinguish the truths.
 
     Notes
     -----
-    Sources: Krippendorff (2011) for alpha, see `alpha`; Dawid and Skene (1979) for EM, see `fit_dawid_skene`;
-    `dependence` has those of the test for dependent raters.
+    Sources: Krippendorff (2011) for alpha, see `alpha`; Dawid and Skene (1979) for EM, see `fit_dawid_skene`; for the
+    test of dependent raters, see `dependence`.
 
     Examples
     --------
@@ -93,7 +93,7 @@ def rater_reliability(
     if golden is not None:
         golden.votes.require_raters("measuring raters")
         truths = golden.truths if truths is None else truths
-    names = tuple(truths or natural_truths(votes))
+    names = tuple(truths or default_truths(votes))
     has_own_golden = golden is not None and not np.shares_memory(golden.votes.rater_ids, votes.rater_ids)
     votes, measured = in_common_classes(votes, votes if golden is None else golden.votes)
     is_subset = set(measured.answers) <= set(votes.answers)
@@ -103,7 +103,7 @@ def rater_reliability(
     is_correct = None if golden is None else correct_answers(names, answers, votes.weights)
     measures = dict(_measure_raters(measured, weights, resamples, seed))
     self_agreement = _self_agreement(votes, measured) if has_own_golden else {}
-    metric = natural_metric(votes)
+    metric = default_metric(votes)
     result = Reliability(
         raters=tuple(_raters(votes, len(names), measures, is_correct, self_agreement)),
         truths=names,
@@ -127,7 +127,7 @@ def rater_flags(
     """Return only the flags of `rater_reliability`; `answers` counts each rater's answers."""
     measures: dict[Id, _Measure] = {}
     if golden is not None:
-        truths = tuple(golden.truths or natural_truths(golden.votes))
+        truths = tuple(golden.truths or default_truths(golden.votes))
         weights = _golden_weights(golden.votes, golden.truth, truths)
         measures = dict(_measure_raters(golden.votes, weights, resamples, seed))
     none = np.zeros(0, np.int64)
@@ -199,7 +199,7 @@ def _measure_raters(votes: Votes, weights: Floats, resamples: int, seed: int) ->
     items = np.stack(columns, axis=1, dtype=float)
     draws = resampling(groups, resamples=resamples, seed=seed)
     clusters, item_ids = cluster_ids(votes), votes.item_ids
-    for row, of_rater in enumerate(_by_rater(votes)):
+    for row, of_rater in enumerate(_rows_by_rater(votes)):
         rows = of_rater[has_truth[item_ids[of_rater]]]
         if not rows.size:
             continue
@@ -225,7 +225,7 @@ def _groups(votes: Votes, weights: Floats, seed: int) -> tuple[npt.NDArray[np.in
     return group_of, min(clusters.size, most)
 
 
-def _by_rater(votes: Votes) -> list[npt.NDArray[np.int64]]:
+def _rows_by_rater(votes: Votes) -> list[npt.NDArray[np.int64]]:
     """Positions of the votes of each rater."""
     order = np.argsort(votes.rater_ids, kind="stable")
     ends = np.cumsum(np.bincount(votes.rater_ids, minlength=len(votes.raters)))
@@ -268,7 +268,7 @@ def _raters(
 ) -> Iterator[Rater]:
     """The raters of the main votes, then raters with only golden votes."""
     position = {name: row for row, name in enumerate(votes.raters)}
-    counts, votes_of = votes.counts_by_rater(), _by_rater(votes)
+    counts, votes_of = votes.counts_by_rater(), _rows_by_rater(votes)
     empty = np.zeros((truths, len(votes.answers)))
     for name in dict.fromkeys((*votes.raters, *measures)):
         row, measure = position.get(name), measures.get(name)

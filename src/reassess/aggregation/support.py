@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.dawid_skene import fit_one_accuracy
-from reassess.aggregation.em_inputs import Pinned, answer_shares
+from reassess.aggregation.em_inputs import Pinned, answer_weights
 from reassess.aggregation.golden_items import image_folds, votes_on
 from reassess.core import Id, Posterior, Questions, RaterModel, Votes
 from reassess.core.items import find_items, take_items
@@ -190,7 +190,7 @@ def _compare(votes: Votes, result: Posterior, item_truth: npt.NDArray[np.integer
     lost = float((expected * leading).sum() - expected[np.arange(free.size), best].sum())
     if lost <= max(_LOST * free.size, _LEAST_LOST):
         return 0.0, 0.0
-    return lost, _log_predictions(votes, fit) - _log_predictions(votes, fit_simple)
+    return lost, _cross_validated_log_likelihood(votes, fit) - _cross_validated_log_likelihood(votes, fit_simple)
 
 
 def _is_misleading(votes: Votes, result: Posterior) -> npt.NDArray[np.bool_]:
@@ -198,7 +198,7 @@ def _is_misleading(votes: Votes, result: Posterior) -> npt.NDArray[np.bool_]:
     step = max(1, _MOST_CELLS // (len(result.truths) * len(votes.answers)))
     by_rater = np.argsort(votes.rater_ids, kind="stable")
     edges = np.searchsorted(votes.rater_ids[by_rater], np.arange(0, len(votes.raters) + step, step))
-    shares = answer_shares(votes, result.truths)
+    shares = answer_weights(votes, result.truths)
     raters = [min(step, len(votes.raters) - first) for first in range(0, len(votes.raters), step)]
     parts = [
         _are_misleading(votes, result, by_rater[start:end], first * step, count, shares)
@@ -231,7 +231,7 @@ def _by_votes(votes: Votes, truths: Sequence[Id]) -> Floats:
     from reassess.numeric.em_kernels import spread
 
     shares = np.empty((len(votes.items), len(truths)))
-    spread(votes.indptr, votes.answer_ids, answer_shares(votes, truths), shares)
+    spread(votes.indptr, votes.answer_ids, answer_weights(votes, truths), shares)
     leading = shares >= shares.max(axis=1, keepdims=True) - _ROUNDING
     return np.asarray(leading / leading.sum(axis=1, keepdims=True))
 
@@ -247,7 +247,7 @@ def _ranks(names: Sequence[Id]) -> npt.NDArray[np.int64]:
     return np.argsort(np.argsort(np.array([str(name) for name in names], object), kind="stable"))
 
 
-def _log_predictions(votes: Votes, fit: Fit) -> float:
+def _cross_validated_log_likelihood(votes: Votes, fit: Fit) -> float:
     """The cross-validated log likelihood of the votes, summed over folds."""
     rng = np.random.default_rng(0)
     of_items = rng.integers(0, _FOLDS, len(votes.items))[_ranks_by_name(votes)]

@@ -27,8 +27,8 @@ def label_sets(scores: Scores, threshold: float, *, original: LabelSets | None =
     Returns
     -------
     LabelSets
-        The images of `original`, then other rated images. The class list is that of the scores, aligned with that of
-        the original labels.
+        The images of `original`, then other rated images. The class list is taken from the scores, or from scores and
+        original labels after alignment.
 
     Raises
     ------
@@ -106,8 +106,8 @@ class Goal:
     def on(self, curve: Curve) -> Point:
         """Return the point of a curve that reaches the goal; `DataError` if no point does."""
         if self.value is None:
-            return curve.with_best_f1()
-        choose = {"precision": curve.with_precision, "recall": curve.with_recall, "threshold": curve.at}
+            return curve.best_by_f1()
+        choose = {"precision": curve.best_at_precision, "recall": curve.best_at_recall, "threshold": curve.at}
         return choose[self.kind](self.value)
 
 

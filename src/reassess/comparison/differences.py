@@ -155,9 +155,9 @@ class EveryPair(Shown):
     """Tests of every pair of M models."""
 
     models: tuple[str, ...]  # names, shape (M,)
-    real: PairTests  # by reassessed labels
-    original: PairTests | None  # by original labels; None if no image has an original label
-    # of the change of the lead from original to reassessed labels; None if no scored image has an original label
+    real: PairTests  # tests by reassessed labels
+    original: PairTests | None  # tests by original labels; None if no image has an original label
+    # tests of the change of the lead from original to reassessed labels; None if no scored image has an original label
     change: PairTests | None
 
 

@@ -58,8 +58,8 @@ class Recount:
     """Lookup tables to count hits again under new label sets. Symbols: M models, N images."""
 
     panel: Panel
-    # int32, shape (rated images, M): position of the question about each model's top class; the number of questions if
-    # there is none, and the class is then never valid
+    # int32, shape (rated images, M): position of the question about each model's top class. If nobody was asked about
+    # it, this is the number of questions, and the class is never valid
     places: npt.NDArray[np.int32]
     columns: _Ints  # int64, shape (questions,): position of the question's image in the panel; N if it is not in it
     rated: _Bools  # bool, shape (N,): whether raters were asked about the image; labels of other images never change

@@ -105,8 +105,8 @@ class LabellingBias(Shown):
     # int32, shape (pairs, 2): pairs of valid classes, by class id with the lower first. One is the original label, and
     # one is the model's class. Pairs with most images first, then by class id.
     pairs: npt.NDArray[np.int32]
-    # int64, shape (pairs, 2, 2): images of each pair, by which of the two is the original label, and which is the
-    # model's class. If the model picks the original label, the image counts for the pairs with each other valid class.
+    # int64, shape (pairs, 2, 2): number of images of each pair; the row is the original label, the column the model's
+    # class. If the model picks the original label, the image counts for the pairs with each other valid class.
     counts: npt.NDArray[np.int64]
     # `total` by group of the original label: for ImageNet, animals and others; else empty
     by_group: Mapping[str, Choices] = field(default_factory=dict)

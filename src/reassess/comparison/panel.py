@@ -51,7 +51,7 @@ class Panel(Shown):
     Raises
     ------
     DataError
-        There are no models, or a model is named twice.
+        Models are missing, or a model is named twice.
 
     Examples
     --------

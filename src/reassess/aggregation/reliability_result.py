@@ -81,7 +81,7 @@ class Reliability(Shown):
     answers: tuple[Id, ...]  # columns of the confusion matrices
     prior: npt.NDArray[np.float64]  # prior for the information
     golden: bool  # True if the truth comes from golden answers, False if it comes from EM on the votes
-    metric: Metric  # distance of answers for alpha
+    metric: Metric  # how alpha measures the distance between answers
     alpha: float | None  # Krippendorff's alpha of the main votes, if defined
     dependence: Dependence  # dependent pairs of raters in the main votes
     golden_dependence: Dependence | None  # dependent pairs in separate golden votes

@@ -219,8 +219,8 @@ def _are_misleading(
         counts[:, truth] = np.bincount(cells, weights, minlength=raters * answers).reshape(raters, answers)
     sizes = counts.sum(axis=(1, 2))
     # Log likelihood of the rater's votes by their own matrix, and by the overall shares of their answers.
-    by_matrix = (_log_shares(counts) - _log_shares(counts.sum(axis=2)[..., None])).sum(axis=1)
-    by_shares = _log_shares(counts.sum(axis=1)) - _log_shares(sizes[:, None])
+    by_matrix = (_sum_n_log_n(counts) - _sum_n_log_n(counts.sum(axis=2)[..., None])).sum(axis=1)
+    by_shares = _sum_n_log_n(counts.sum(axis=1)) - _sum_n_log_n(sizes[:, None])
     nats = _NATS_OF_CELL * (truths - 1) * (answers - 1)
     correct = (counts * shares.T).sum(axis=(1, 2))
     return np.asarray((by_matrix - by_shares < nats) & (correct * truths < sizes - _ROUNDING))
@@ -277,7 +277,7 @@ def _select_votes(votes: Votes, is_kept: npt.NDArray[np.bool_]) -> Votes:
     )
 
 
-def _log_shares(counts: Floats) -> Floats:
+def _sum_n_log_n(counts: Floats) -> Floats:
     """The sum of n log n over the last axis."""
     return np.asarray((counts * np.log(np.maximum(counts, _TINY))).sum(axis=-1))
 

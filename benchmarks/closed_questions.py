@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from reassess import Questions, Votes, aggregate, read_votes
 from reassess.data import find_all
-from tests.aggregation.closed_questions import closed_by_truth, closed_of_golden
+from tests.aggregation.closed_questions import count_closed_by_truth, count_closed_golden
 
 ORDERS = 60  # of ReaL's votes
 HARD = (0.0, 0.1, 0.2)  # shares of simulated questions that all find hard
@@ -20,7 +20,7 @@ HARD = (0.0, 0.1, 0.2)  # shares of simulated questions that all find hard
 def of_real() -> npt.NDArray[np.int64]:
     """ReaL's golden questions, each image judged without the golden answers about it."""
     votes, experts = read_votes("imagenet-real-raters"), read_votes("imagenet-real-golden")
-    return closed_of_golden(votes, experts, read_votes("imagenet-real-raters-golden"), orders=ORDERS)
+    return count_closed_golden(votes, experts, read_votes("imagenet-real-raters-golden"), orders=ORDERS)
 
 
 def of_simulated(seed: int, hard: float) -> npt.NDArray[np.int64]:
@@ -43,7 +43,7 @@ def of_simulated(seed: int, hard: float) -> npt.NDArray[np.int64]:
     ones = np.arange(golden)
     experts = Votes.from_columns(rater_golden.items, ones, 0 * ones, 2 * valid[:golden], ("expert",), names)
     model = aggregate(main, "calibrated", experts=experts, rater_golden=rater_golden).model
-    return closed_by_truth(main, valid[golden:], [(np.arange(asked), model)])
+    return count_closed_by_truth(main, valid[golden:], [(np.arange(asked), model)])
 
 
 def print_closed() -> None:

@@ -1,4 +1,4 @@
-"""Questions that a stop rule closes, held against the truth."""
+"""Count questions that a stop rule closes correctly and wrongly."""
 
 from collections.abc import Sequence
 
@@ -13,33 +13,33 @@ RULE = StopRule(0.01, 0.99)
 _Ints = npt.NDArray[np.int64]
 
 
-def closed_by_truth(
+def count_closed_by_truth(
     votes: Votes, valid: npt.NDArray[np.bool_], models: Sequence[tuple[_Ints, RaterModel]], *, orders: int = 10
 ) -> _Ints:
-    """Count questions that the rule closes as invalid, and as valid; of each how many are invalid, and valid.
+    """Count closed questions by result (row: invalid, valid) and by truth (column), in random orders of the votes.
 
-    Votes are taken in random orders. Each of the models judges the questions at its rows.
+    Each model is used for the questions at its rows.
     """
     counts = np.zeros((2, 2), np.int64)
     for rows, model in models:
         part = votes.restrict(rows)
         for order in range(orders):
             shuffled = np.lexsort((np.random.default_rng((order, rows[0])).random(len(part)), part.item_ids))
-            place = np.arange(len(part)) - part.indptr[part.item_ids[shuffled]]
+            position = np.arange(len(part)) - part.indptr[part.item_ids[shuffled]]
             is_open = np.ones(rows.size, bool)
             for most in range(RULE.at_least, int(part.sizes.max()) + 1):
-                taken = shuffled[place < most]
-                ids = (part.item_ids[taken], part.rater_ids[taken], part.answer_ids[taken])
-                so_far = Votes.from_columns(part.items, *ids, part.raters, part.answers)
-                probability = posterior(so_far, model).of("valid")
+                first = shuffled[position < most]
+                ids = (part.item_ids[first], part.rater_ids[first], part.answer_ids[first])
+                first_votes = Votes.from_columns(part.items, *ids, part.raters, part.answers)
+                probability = posterior(first_votes, model).of("valid")
                 closed = is_open & RULE.is_closed(probability, np.full(rows.size, most))
                 np.add.at(counts, ((probability[closed] > 0.5).astype(int), valid[rows][closed].astype(int)), 1)
                 is_open &= ~closed
     return counts
 
 
-def closed_of_golden(votes: Votes, experts: Votes, rater_golden: Votes, *, orders: int = 10) -> _Ints:
-    """Count closed golden questions, each image judged without the golden answers about it; see `closed_by_truth`."""
+def count_closed_golden(votes: Votes, experts: Votes, rater_golden: Votes, *, orders: int = 10) -> _Ints:
+    """Count closed golden questions, by models without the golden answers on the image; see `count_closed_by_truth`."""
     votes, golden = votes.restrict(votes.find(experts.items)), golden_truth(experts)
     questions = as_questions(experts.items)
     rows = golden.questions.rows_of(questions.images)[questions.image_ids]
@@ -48,4 +48,6 @@ def closed_of_golden(votes: Votes, experts: Votes, rater_golden: Votes, *, order
         others = experts.without(np.array([image]))
         model = aggregate(votes, "calibrated", experts=others, rater_golden=rater_golden).model
         models.append((np.flatnonzero(questions.image_ids == image), model))
-    return closed_by_truth(votes, golden.valid[golden.questions.find(rows, questions.class_ids)], models, orders=orders)
+    return count_closed_by_truth(
+        votes, golden.valid[golden.questions.find(rows, questions.class_ids)], models, orders=orders
+    )

@@ -1,4 +1,4 @@
-"""Rules without a model of the raters, on golden pairs: counts of a plain loop, and the measured figures."""
+"""Rules without a rater model match counts of a plain loop."""
 
 from collections.abc import Callable
 from typing import Any
@@ -33,8 +33,8 @@ def by_original(original: LabelSets) -> Rule:
 
 
 @given(ROWS)
-def test_a_rater_alone_is_counted_as_by_a_plain_loop(rows: list[Any]) -> None:
-    """Votes on pairs that are not golden (row 1) do not count, except that a maybe anywhere makes a second rule."""
+def test_one_rater_rule_matches_loop(rows: list[Any]) -> None:
+    """Votes on other questions (row 1) do not count, but a maybe on any question adds a second rule."""
     truth = {0: False, 2: False, 3: True, 4: True}
     expected: dict[str, dict[str, Point]] = {}
     for answers in (["yes"], ["yes", "maybe"]) if any(row[2] == 1 for row in rows) else (["yes"],):
@@ -51,7 +51,7 @@ def test_a_rater_alone_is_counted_as_by_a_plain_loop(rows: list[Any]) -> None:
     assert {rule.name: dict(zip(rule.variants, rule.points, strict=True)) for rule in rules} == expected
 
 
-def test_a_rule_of_shares_has_a_point_for_each_share_of_yes_but_0() -> None:
+def test_share_rule_has_point_for_each_share_above_0() -> None:
     cast = votes([(4, 0, 2), (4, 1, 2), (3, 0, 2), (3, 1, 1), (2, 0, 2), (2, 1, 0), (0, 0, 0), (0, 1, 1), (1, 0, 2)])
     rule = by_share(cast)
     assert rule.variants == ("2 of 2 yes", "1 of 2 yes")
@@ -61,12 +61,12 @@ def test_a_rule_of_shares_has_a_point_for_each_share_of_yes_but_0() -> None:
     assert by_share(uneven).variants == ("100 % yes", "66.7 % yes")
 
 
-def test_the_original_label_keeps_its_own_class() -> None:
+def test_original_rule_keeps_class_of_original_label() -> None:
     rule = by_original(LabelSets.from_lists(["c", "b", "a"], [[3], [9], [1]]))
     assert (rule.name, rule.points) == ("original label", (Point(None, 1, 2, 2),))
 
 
-def test_every_rule_that_can_be_had_is_made_and_says_where_it_came_from() -> None:
+def test_every_possible_rule_is_measured_and_names_its_file() -> None:
     rated = votes([(item, 0, 2 * (item > 2) or item == 1) for item in range(5)])
     original = LabelSets.from_lists(["c", "b", "a"], [[3], [9], [1]])
     files = {"votes": "v.csv", "rater_golden": "g.csv", "original": "o.csv"}
@@ -86,22 +86,22 @@ def test_every_rule_that_can_be_had_is_made_and_says_where_it_came_from() -> Non
 
 
 BAD: dict[str, tuple[Callable[[], object], str]] = {
-    "no votes on a pair": (
+    "question without votes": (
         lambda: by_share(votes([(4, 0, 2), (3, 0, 2), (2, 0, 0)])),
-        "golden pairs without votes\n  found:   1 of 4: image c, class 3",
+        "golden questions without votes\n  found:   1 of 4: image c, class 3",
     ),
-    "a pair that was not asked": (
+    "question not in the votes": (
         lambda: by_share(votes([(0, 0, 2)], Questions.from_columns(["a", "b"], np.array([1, 1])))),
-        "golden pairs that are not in the votes\n  found:   2 of 4: image a, class 2, image c, class 3\n  fix:",
+        "golden questions are not in the votes\n  found:   2 of 4: image a, class 2, image c, class 3\n  fix:",
     ),
     "no original label": (
         lambda: by_original(LabelSets.from_lists(["a", "b"], [[1], [1]])),
-        "golden pairs on images without an original label\n  found:   1 of 4: image c, class 3\n  fix:     give",
+        "golden questions on images without an original label\n  found:   1 of 4: image c, class 3\n  fix:     give",
     ),
 }
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_refused(name: str) -> None:
+def test_missing_votes_and_labels_raise(name: str) -> None:
     call, expected = BAD[name]
     assert message(call).startswith(expected)

@@ -1,4 +1,4 @@
-"""Rater models: measured on golden items, kept as files, used to score votes."""
+"""Rater models measured on golden items, and posteriors from them."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ def golden(rows: Sequence[Sequence[int]]) -> Votes:
 
 
 @given(ROWS, TRUTH, st.sampled_from([0, 1, 0.5]), st.sampled_from([0, 4, 0.5]))
-def test_calibration_is_that_of_a_plain_loop(rows: Any, truth: Any, smoothing: float, pooling: float) -> None:
+def test_calibration_matches_loop(rows: Any, truth: Any, smoothing: float, pooling: float) -> None:
     golden_rows = [row for row in rows if truth[row[0]] >= 0]
     if not golden_rows:
         return
@@ -78,7 +78,7 @@ def with_extra(votes: Votes, **changed: Any) -> Posterior:
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_refused(name: str) -> None:
+def test_bad_input_raises(name: str) -> None:
     call, code = BAD[name]
     assert code_of(call) == code
 
@@ -90,7 +90,7 @@ def a_model(**changed: Any) -> RaterModel:
 
 
 @given(ROWS, st.integers(0, 1_000))
-def test_a_posterior_is_that_of_a_plain_loop(rows: Any, seed: int) -> None:
+def test_posterior_matches_loop(rows: Any, seed: int) -> None:
     generator = np.random.default_rng(seed)
     votes, truths = golden(rows), ("a", "b", "c")
     matrices = generator.dirichlet(np.ones(3), (2, 3))
@@ -104,29 +104,29 @@ def test_a_posterior_is_that_of_a_plain_loop(rows: Any, seed: int) -> None:
         assert values[i].tolist() == pytest.approx([weight / sum(weights) for weight in weights])
 
 
-def test_the_votes_of_an_extra_rater_count_like_those_of_another() -> None:
+def test_extra_rater_counts_like_any_rater() -> None:
     model, other = a_model(), a_model(raters=("label",), matrices=np.array([[[0.5, 0.3, 0.2], [0.1, 0.1, 0.8]]]))
     both = a_model(raters=("ann", "label"), matrices=np.concatenate([model.matrices, other.matrices]))
     votes = votes_of([(0, 0, 2), (1, 0, 1)], raters=("ann",))
     label = votes_of([(0, 0, 0), (2, 0, 2)], raters=("label",))
-    together = posterior(votes.append(label), both)
-    np.testing.assert_allclose(posterior(votes, model, extra=(label, other)).values, together.values)
+    expected = posterior(votes.append(label), both)
+    np.testing.assert_allclose(posterior(votes, model, extra=(label, other)).values, expected.values)
     assert posterior(votes, model, prior=[0.5, 0.5]).values[2].tolist() == [0.5, 0.5]
 
 
-def test_a_thousand_votes_on_an_item_do_not_vanish() -> None:
+def test_thousand_votes_on_an_item_do_not_underflow() -> None:
     votes = votes_of([(0, 0, 0)] * 1_000 + [(1, 0, 0)] * 499 + [(1, 0, 2)] * 500, raters=("ann",))
     model = a_model(matrices=np.array([[[0.6, 0.1, 0.3], [0.3, 0.1, 0.6]]]), prior=np.array([0.5, 0.5]))
     assert posterior(votes, model).of("valid").tolist() == pytest.approx([0, 2 / 3, 0.5])
 
 
-def test_tiny_probabilities_do_not_vanish() -> None:
+def test_tiny_probabilities_do_not_underflow() -> None:
     model = a_model(matrices=np.array([[[1 - 2e-200, 1e-200, 1e-200], [1 - 4e-200, 3e-200, 1e-200]]]))
     votes = votes_of([(0, 0, 1), (0, 0, 1)], raters=("ann",))
     assert posterior(votes, model).of("valid")[0] == pytest.approx(0.25 * 9 / (0.75 + 0.25 * 9))
 
 
-def test_votes_that_no_truth_allows_are_refused() -> None:
+def test_impossible_votes_raise() -> None:
     model = a_model(matrices=np.array([[[1.0, 0, 0], [0, 0.5, 0.5]]]))
     assert message(posterior, votes_of([(1, 0, 0), (1, 0, 2)]), model) == (
         "no truth allows the votes on an item\n  where:   item y\n  found:   ann: no, ann: yes\n"
@@ -134,7 +134,7 @@ def test_votes_that_no_truth_allows_are_refused() -> None:
     )
 
 
-def test_a_posterior_of_questions_gives_scores() -> None:
+def test_posterior_of_questions_gives_scores() -> None:
     questions = Questions.from_columns(["a", "b"], np.array([1, 1]))
     result = Posterior(questions, ("invalid", "valid"), np.array([[0.2, 0.8], [0.9, 0.1]]))
     assert result.scores().values.tolist() == [0.8, 0.1]
@@ -146,7 +146,7 @@ def test_a_posterior_of_questions_gives_scores() -> None:
 def test_majority_reports_ties_and_items_without_votes(rows: Any) -> None:
     result = aggregate(golden(rows), "majority")
     answers = [[row[2] for row in rows if row[0] == i] for i in range(5)]
-    counts = [[given.count(a) for a in range(3)] for given in answers if given]
+    counts = [[of_item.count(a) for a in range(3)] for of_item in answers if of_item]
     assert result.posterior.values.tolist() == [[c / sum(row) for c in row] for row in counts]
     assert result.facts == {"ties": sum(row.count(max(row)) > 1 for row in counts), "without_votes": 5 - len(counts)}
 
@@ -157,10 +157,10 @@ def test_mean_takes_known_or_integer_weights() -> None:
     codes = votes_of([(0, 0, 1), (0, 1, 0), (1, 0, 1)], ("x", "y"), answers=(0, 1))
     assert aggregate(codes, "mean").posterior.of("valid").tolist() == [0.5, 1]
     assert message(aggregate, votes_of([(0, 0, 0)], answers=("cat", "dog", "emu")), "mean") == (
-        "answers have no weights, so they have no mean\n  allowed: no, maybe, yes, or integer codes\n"
-        "  found:   cat, dog, emu\n  fix:     take the majority"
+        "the mean of these answers is not defined\n  allowed: no, maybe, yes, or integer codes\n"
+        "  found:   cat, dog, emu\n  fix:     use majority"
     )
     assert message(aggregate, votes_of([(0, 0, 0), (1, 0, 1)], answers=(1, 2)), "mean") == (
         "the mean of these answers is not a probability\n  allowed: no, maybe, yes, or codes from 0 to 1\n"
-        "  found:   1, 2\n  fix:     take em or majority"
+        "  found:   1, 2\n  fix:     use em or majority"
     )

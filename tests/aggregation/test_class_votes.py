@@ -1,4 +1,4 @@
-"""Votes for one class an image: every method gives the probability of each class, and golden classes judge it."""
+"""Votes for one class per image: scores of every method, and golden questions to measure them."""
 
 from collections import Counter
 from dataclasses import replace
@@ -36,7 +36,7 @@ ROWS = st.lists(st.tuples(st.integers(0, 11), st.integers(0, 2), st.integers(0, 
 
 
 def chosen(rows: Any, **options: Any) -> Votes:
-    """Votes from rows of an image, a rater and a class, each by its place."""
+    """Votes from rows of (image, rater, class) positions."""
     return votes_of(rows, options.pop("images", IMAGES), RATERS, NAMES, classes=CLASSES, **options)
 
 
@@ -52,7 +52,7 @@ def anonymous(votes: Votes) -> Votes:
 
 def expert(truth: dict[str, str]) -> Votes:
     """One expert's class of each image."""
-    rows = [(place, 0, sorted(set(truth.values())).index(name)) for place, name in enumerate(truth.values())]
+    rows = [(image, 0, sorted(set(truth.values())).index(name)) for image, name in enumerate(truth.values())]
     names = sorted(set(truth.values()))
     return votes_of(rows, tuple(truth), ("eve",), names, classes=Classes.from_texts(names))
 
@@ -67,7 +67,7 @@ def probabilities(scores: Scores) -> dict[tuple[str, str], float]:
     }
 
 
-# Each image has a truth; ann is right but for one image, bo and cy often.
+# Each image has a truth. Ann is wrong on one image, bo on three and cy on four.
 TRUTH = np.arange(12) % 3
 ALL = chosen(
     [(i, 0, t if i else 1) for i, t in enumerate(TRUTH)]
@@ -77,24 +77,24 @@ ALL = chosen(
 
 
 @given(ROWS)
-def test_majority_and_mean_are_the_share_of_each_class_that_someone_chose(rows: Any) -> None:
+def test_majority_and_mean_are_share_of_each_class(rows: Any) -> None:
     votes = chosen(rows)
-    given_to, of = Counter((IMAGES[i], NAMES[a]) for i, _, a in rows), Counter(IMAGES[i] for i, _, _ in rows)
+    by_class, by_image = Counter((IMAGES[i], NAMES[a]) for i, _, a in rows), Counter(IMAGES[i] for i, _, _ in rows)
     for method in ("majority", "mean"):
         for each in (votes, anonymous(votes)):
             result = aggregate(each, method)
             assert result.scores.questions.classes == CLASSES
-            assert probabilities(result.scores) == {key: count / of[key[0]] for key, count in given_to.items()}
+            assert probabilities(result.scores) == {key: count / by_image[key[0]] for key, count in by_class.items()}
             assert result.facts == {
                 "ties": aggregate(plain(votes), "majority").facts["ties"],
-                "without_votes": len(IMAGES) - len(of),
+                "without_votes": len(IMAGES) - len(by_image),
             }
 
 
-@pytest.mark.filterwarnings("ignore:em leaves no item", "ignore:the votes do not support", "ignore:EM was stopped")
+@pytest.mark.filterwarnings("ignore:em leaves no item", "ignore:the votes do not support", "ignore:EM did not converge")
 @given(ROWS)
 @settings(max_examples=40)
-def test_em_gives_each_class_what_it_gives_each_answer_of_a_plain_item(rows: Any) -> None:
+def test_em_of_classes_equals_em_of_plain_items(rows: Any) -> None:
     votes = chosen(rows)
     fitted = fit_dawid_skene(plain(votes))
     voted, rated = {(IMAGES[i], NAMES[a]) for i, _, a in rows}, {i for i, _, _ in rows}
@@ -107,7 +107,7 @@ def test_em_gives_each_class_what_it_gives_each_answer_of_a_plain_item(rows: Any
     assert fit_dawid_skene(votes).posterior.classes == CLASSES
 
 
-def test_calibrated_is_bayes_rule_by_the_matrices_measured_on_golden_images() -> None:
+def test_calibrated_is_bayes_rule_with_golden_matrices() -> None:
     experts = expert({IMAGES[i]: NAMES[TRUTH[i]] for i in range(6)})
     model = calibrate(plain(ALL).restrict(np.arange(6)), TRUTH[:6], truths=NAMES)
     expected = posterior(plain(ALL), model).values
@@ -118,8 +118,8 @@ def test_calibrated_is_bayes_rule_by_the_matrices_measured_on_golden_images() ->
 
 
 @pytest.mark.filterwarnings("ignore:em leaves no item", "ignore:the votes do not support")
-def test_an_image_without_votes_was_never_rated_unless_it_is_golden() -> None:
-    """Of 11.png nobody chose a class; em keeps golden images at their truth."""
+def test_image_without_votes_is_unrated_unless_golden() -> None:
+    """11.png has no votes; em keeps the truth of golden images."""
     fewer = chosen([(i, r, a) for i, r, a in zip(ALL.item_ids, ALL.rater_ids, ALL.answer_ids, strict=True) if i < 11])
     experts = expert({IMAGES[0]: "ant", IMAGES[11]: "cow"})
     for method, golden, images in (
@@ -135,7 +135,7 @@ def test_an_image_without_votes_was_never_rated_unless_it_is_golden() -> None:
     assert probabilities(aggregate(fewer, "em", experts=experts).scores)["11.png", "cow"] == 1.0
 
 
-def test_a_class_that_only_experts_name_can_be_the_truth() -> None:
+def test_class_named_only_by_experts_can_be_truth() -> None:
     experts = expert({IMAGES[0]: "elk", IMAGES[1]: "bee"})
     by_votes = aggregate(ALL, "em", experts=experts, smoothing=0.1)
     for result in (aggregate(ALL, "calibrated", experts=experts), by_votes):
@@ -143,15 +143,15 @@ def test_a_class_that_only_experts_name_can_be_the_truth() -> None:
     assert probabilities(by_votes.scores)[IMAGES[0], "elk"] == 1.0
 
 
-def test_scores_cut_to_label_sets_keep_the_names() -> None:
+def test_label_sets_keep_class_names() -> None:
     original = LabelSets.from_lists(["0.png", "new.png"], [[0], [1]], Classes.from_texts(["ant", "elk"]))
-    cut = label_sets(aggregate(ALL, "majority").scores, 0.7, original=original)
-    assert cut.classes.names == ("ant", "bee", "cow", "elk")
-    named = {image: {cut.classes.names[i] for i in ids} for image, ids in cut.sets().items()}
-    assert (named["new.png"], named["5.png"]) == ({"elk"}, {"cow"})
-    assert named["0.png"] == set()  # two of three say bee
+    labels = label_sets(aggregate(ALL, "majority").scores, 0.7, original=original)
+    assert labels.classes.names == ("ant", "bee", "cow", "elk")
+    names = {image: {labels.classes.names[i] for i in ids} for image, ids in labels.sets().items()}
+    assert (names["new.png"], names["5.png"]) == ({"elk"}, {"cow"})
+    assert names["0.png"] == set()  # two of three raters say bee
     assert label_sets(aggregate(ALL, "majority").scores, 0.7).classes == CLASSES
-    ids = LabelSets.from_lists(["new.png"], [[1]], Classes(3))  # as many, and names are no ids by their rank
+    ids = LabelSets.from_lists(["new.png"], [[1]], Classes(3))  # same number of classes, but ids and names do not mix
     assert code_of(label_sets, aggregate(ALL, "majority").scores, 0.7, original=ids) == "ids-and-names"
 
 
@@ -164,14 +164,14 @@ def test_scores_cut_to_label_sets_keep_the_names() -> None:
         ("measuring raters", rater_reliability),
     ],
 )
-def test_what_needs_raters_is_refused_for_counts(what: str, method: Any) -> None:
+def test_counts_without_raters_raise(what: str, method: Any) -> None:
     assert message(method, anonymous(ALL)) == (
         f"{what} needs votes with raters\n  found:   counts of votes, without raters\n"
         "  fix:     write one row per vote, with the columns image, rater and answer; or use the majority"
     )
 
 
-def test_too_many_classes_for_a_rater_model_are_refused_before_it_is_made() -> None:
+def test_too_many_classes_raise() -> None:
     ids, names = np.arange(4_097), tuple(range(4_097))
     votes = Votes.from_columns(tuple(map(str, ids)), ids, 0 * ids, ids, ("ann",), names, classes=Classes())
     expected = ("too-many", "4,097")
@@ -179,8 +179,8 @@ def test_too_many_classes_for_a_rater_model_are_refused_before_it_is_made() -> N
     assert len(aggregate(votes, "majority").scores) == 4_097
 
 
-def test_golden_pairs_are_each_golden_image_with_every_class() -> None:
-    """Of 0.png nobody chose the class that the expert chose, and of 1.png nobody another; 9.png is not golden."""
+def test_golden_questions_are_every_class_of_golden_images() -> None:
+    """On 0.png, no rater chose the expert's class; on 1.png, all did; 9.png is not golden."""
     scores = Scores(
         Questions.from_columns(["0.png", "0.png", "1.png", "9.png"], np.array([0, 1, 1, 0]), CLASSES),
         np.array([0.6, 0.4, 1.0, 1.0]),
@@ -199,12 +199,12 @@ def test_golden_pairs_are_each_golden_image_with_every_class() -> None:
     assert golden.exclusive
     elsewhere = golden_truth(expert({"0.png": "ant", "7.png": "bee"}), among=[scores.questions])
     assert message(precision_recall, scores, elsewhere) == (
-        "golden images that are not in the scores\n  found:   1 of 2: image 7.png\n"
-        "  fix:     take both from one release, or leave these images out of the golden answers"
+        "golden images are not in the scores\n  found:   1 of 2: image 7.png\n"
+        "  fix:     use files from the same release, or remove these golden images"
     )
 
 
-def test_without_a_list_of_classes_golden_pairs_are_of_those_that_are_named() -> None:
+def test_without_class_list_golden_questions_use_named_classes() -> None:
     ids = Classes()
     experts = votes_of([(0, 0, 0), (1, 0, 1)], ("0.png", "1.png"), ("eve",), (7, 3), classes=ids)
     golden = golden_truth(experts, among=[Questions.from_columns(["0.png"], np.array([5]), ids)])
@@ -213,7 +213,7 @@ def test_without_a_list_of_classes_golden_pairs_are_of_those_that_are_named() ->
     assert golden_truth(experts).questions.class_ids.tolist() == [3, 7, 3, 7]
 
 
-def test_a_class_that_nobody_chose_has_0_also_where_experts_answered_questions() -> None:
+def test_class_without_votes_scores_0() -> None:
     votes = chosen([(0, 0, 0), (0, 1, 0), (1, 0, 1)])
     scores = aggregate(votes, "majority").scores
     asked = Questions.from_columns(["0.png", "0.png", "1.png"], np.array([0, 2, 0]), CLASSES)
@@ -225,7 +225,7 @@ def test_a_class_that_nobody_chose_has_0_also_where_experts_answered_questions()
 
 
 @given(ROWS)
-def test_rules_of_votes_for_classes_are_those_of_the_votes_on_every_golden_pair(rows: Any) -> None:
+def test_rules_of_class_votes_equal_rules_of_questions(rows: Any) -> None:
     votes, experts = chosen(rows), expert({IMAGES[i]: NAMES[TRUTH[i]] for i in {row[0] for row in rows}})
     golden = golden_truth(experts, among=[votes.counts_by_class()[0]])
     on_pairs = votes_on_questions(votes, golden.questions)
@@ -235,7 +235,7 @@ def test_rules_of_votes_for_classes_are_those_of_the_votes_on_every_golden_pair(
         assert rule.average_precision == plainly.average_precision
 
 
-def test_most_experts_make_the_class_and_an_image_without_such_is_left_out() -> None:
+def test_image_without_expert_majority_is_not_golden() -> None:
     rows = [(0, 0, 0), (0, 1, 0), (0, 2, 1), (1, 0, 0), (1, 1, 1), (1, 2, 2), (2, 0, 2), (2, 1, 2)]
     golden = golden_truth(chosen(rows))
     assert golden.questions.images == ("0.png", "2.png")
@@ -246,7 +246,7 @@ def test_most_experts_make_the_class_and_an_image_without_such_is_left_out() -> 
 
 
 @given(ROWS, st.lists(st.tuples(st.integers(0, 13), st.integers(0, 2)), min_size=1, max_size=20, unique=True))
-def test_a_vote_for_a_class_is_a_yes_to_it_and_a_no_to_each_other_question(rows: Any, pairs: Any) -> None:
+def test_class_vote_is_yes_to_class_and_no_to_others(rows: Any, pairs: Any) -> None:
     questions = Questions.from_columns([f"{i}.png" for i, _ in pairs], np.array([c for _, c in pairs]), CLASSES)
     votes = votes_on_questions(chosen(rows), questions)
     for row, (image, class_id) in enumerate(pairs):
@@ -255,32 +255,32 @@ def test_a_vote_for_a_class_is_a_yes_to_it_and_a_no_to_each_other_question(rows:
 
 
 @pytest.mark.filterwarnings("ignore:em leaves no item")
-def test_scores_say_which_of_them_experts_answers_made() -> None:
+def test_scores_record_which_questions_are_golden() -> None:
     golden_images = {IMAGES[i] for i in range(6)}
     experts = expert({IMAGES[i]: NAMES[TRUTH[i]] for i in range(6)})
-    for made in (aggregate(ALL, "calibrated", experts=experts), aggregate(ALL, "em", experts=experts)):
-        scores = made.scores
+    for result in (aggregate(ALL, "calibrated", experts=experts), aggregate(ALL, "em", experts=experts)):
+        scores = result.scores
         on_golden = [scores.images[i] in golden_images for i in scores.questions.image_ids]
         assert scores.golden.tolist() == on_golden
         golden = golden_truth(experts, among=[scores.questions])
-        assert golden.made(scores) is True
+        assert golden.is_in_sample(scores) is True
         elsewhere = golden_truth(expert({IMAGES[8]: NAMES[TRUTH[8]]}), among=[scores.questions])
-        assert elsewhere.made(scores) is False
-    for made in (aggregate(ALL, "majority"), aggregate(ALL, "mean"), aggregate(ALL, "em")):
-        assert made.scores.golden is None
-        assert golden.made(made.scores) is None
+        assert elsewhere.is_in_sample(scores) is False
+    for result in (aggregate(ALL, "majority"), aggregate(ALL, "mean"), aggregate(ALL, "em")):
+        assert result.scores.golden is None
+        assert golden.is_in_sample(result.scores) is None
 
 
-def test_a_rater_is_wrong_where_the_expert_chose_a_class_that_no_rater_did() -> None:
-    """Also where the golden votes are the main ones, which then are not repeated."""
+def test_rater_is_wrong_if_only_expert_chose_class() -> None:
+    """If the golden votes are the main votes, self-agreement is not measured."""
     golden = golden_votes(expert({IMAGES[1]: "elk", IMAGES[2]: "cow"}), ALL)
     result = rater_reliability(ALL, golden)
     assert (result.truths, result.answers) == (("ant", "bee", "cow", "elk"),) * 2
-    assert [(one.rater, one.right.hits, one.right.n, one.repeated) for one in result.raters] == [
+    assert [(rater.rater, rater.correct.hits, rater.correct.n, rater.self_agreement) for rater in result.raters] == [
         (name, 1, 2, None) for name in RATERS
     ]
-    apart = golden_votes(expert({IMAGES[1]: "elk", IMAGES[2]: "cow"}), ALL.restrict(np.arange(3)))
-    assert [one.repeated.n for one in rater_reliability(ALL, apart).raters] == [3, 3, 3]
+    separate = golden_votes(expert({IMAGES[1]: "elk", IMAGES[2]: "cow"}), ALL.restrict(np.arange(3)))
+    assert [rater.self_agreement.n for rater in rater_reliability(ALL, separate).raters] == [3, 3, 3]
 
 
 def test_raters_are_measured_on_golden_images_as_on_plain_items() -> None:

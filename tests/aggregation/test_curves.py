@@ -1,4 +1,4 @@
-"""Precision and recall at every threshold are those of plain counting."""
+"""Precision and recall at every threshold match plain counts."""
 
 import math
 from fractions import Fraction
@@ -21,22 +21,20 @@ PAIRS = st.lists(st.tuples(st.sampled_from("abcd"), st.booleans(), VALUES), min_
 
 
 def curve_of(pairs: list[tuple[str, bool, float]]) -> Curve:
-    """A curve of (image, valid, score); the classes of an image are numbered."""
+    """A curve of (image, valid, score) rows, each with its own class."""
     questions = Questions.from_columns([image for image, _, _ in pairs], np.arange(len(pairs)))
     golden = Golden(questions, np.array([valid for _, valid, _ in pairs]))
     return Curve(golden, np.array([value for _, _, value in pairs], float))
 
 
 def counted(pairs: list[tuple[str, bool, float]], threshold: float) -> tuple[int, int]:
-    """Hits and kept pairs, one by one."""
+    """Count hits and kept pairs."""
     kept = [valid for _, valid, value in pairs if value >= threshold]
     return sum(kept), len(kept)
 
 
 @given(PAIRS, VALUES)
-def test_there_is_a_point_for_each_different_score_and_its_counts_are_those_of_a_plain_loop(
-    pairs: list[Any], threshold: float
-) -> None:
+def test_points_match_loop_over_distinct_scores(pairs: list[Any], threshold: float) -> None:
     curve = curve_of(pairs)
     thresholds = sorted({value for _, _, value in pairs}, reverse=True)
     assert curve.thresholds.tolist() == thresholds
@@ -56,7 +54,7 @@ def points_of(curve: Curve) -> list[Point]:
 
 
 @given(PAIRS)
-def test_average_precision_is_the_sum_of_steps_in_exact_fractions(pairs: list[Any]) -> None:
+def test_average_precision_matches_exact_fractions(pairs: list[Any]) -> None:
     valid, before, total = sum(valid for _, valid, _ in pairs), 0, Fraction(0)
     for threshold in sorted({value for _, _, value in pairs}, reverse=True):
         hits, kept = counted(pairs, threshold)
@@ -66,55 +64,55 @@ def test_average_precision_is_the_sum_of_steps_in_exact_fractions(pairs: list[An
 
 
 @given(PAIRS, st.floats(0, 1))
-def test_the_chosen_point_is_the_best_of_those_that_reach_the_goal(pairs: list[Any], least: float) -> None:
+def test_chosen_point_is_best_that_reaches_goal(pairs: list[Any], least: float) -> None:
     curve = curve_of(pairs)
     points = points_of(curve)
     reaching = [point for point in points if point.recall.value >= least]
-    assert curve.with_recall(least) == max(reaching, key=lambda point: (point.precision.value, point.hits))
+    assert curve.best_at_recall(least) == max(reaching, key=lambda point: (point.precision.value, point.hits))
     f1 = {point: Fraction(2 * point.hits, point.kept + point.valid) for point in points}
-    assert curve.with_best_f1() == max(points, key=lambda point: (f1[point], point.hits))
+    assert curve.best_by_f1() == max(points, key=lambda point: (f1[point], point.hits))
     reaching = [point for point in points if point.precision.value >= least]
     if reaching:
-        assert curve.with_precision(least) == max(reaching, key=lambda point: (point.hits, -point.kept))
+        assert curve.best_at_precision(least) == max(reaching, key=lambda point: (point.hits, -point.kept))
         return
     best = max(points, key=lambda point: (point.precision.value, point.threshold))
-    assert message(curve.with_precision, least) == (
+    assert message(curve.best_at_precision, least) == (
         "no threshold reaches this precision\n"
         f"  allowed: up to {best.precision.value}, at threshold {best.threshold}\n  found:   {least}"
     )
 
 
 @pytest.mark.parametrize("bad", [-0.1, 1.5, math.nan, math.inf])
-@pytest.mark.parametrize("method", ["at", "with_precision", "with_recall"])
-def test_goals_and_scores_outside_0_to_1_are_refused(method: str, bad: float) -> None:
+@pytest.mark.parametrize("method", ["at", "best_at_precision", "best_at_recall"])
+def test_goals_and_scores_outside_0_to_1_raise(method: str, bad: float) -> None:
     assert code_of(getattr(curve_of([("a", True, 0.5)]), method), bad) == "out-of-range"
     assert code_of(curve_of, [("a", True, 0.5), ("b", True, bad)]) == "out-of-range"
 
 
-def test_where_nothing_is_kept_there_is_no_precision_and_a_recall_of_0() -> None:
+def test_nothing_kept_has_no_precision_and_recall_0() -> None:
     point = curve_of([("a", True, 0.5)]).at(0.9)
     assert (point.precision, point.recall) == (Proportion(0, 0), Proportion(0, 1))
     assert point.to_json() == {"threshold": 0.9, "precision": None, "recall": 0.0}
 
 
 @given(PAIRS, VALUES, st.integers(0, 3))
-def test_intervals_are_those_of_drawing_images_one_by_one(pairs: list[Any], threshold: float, seed: int) -> None:
+def test_intervals_match_images_drawn_one_by_one(pairs: list[Any], threshold: float, seed: int) -> None:
     images = list(dict.fromkeys(image for image, _, _ in pairs))
     draws = np.random.default_rng(seed).integers(len(images), size=(40, len(images)))
     precisions, recalls = [], []
     for draw in draws.tolist():
-        again = [pair for i in draw for pair in pairs if pair[0] == images[i]]
-        (hits, kept), valid = counted(again, threshold), sum(valid for _, valid, _ in again)
+        sample = [pair for i in draw for pair in pairs if pair[0] == images[i]]
+        (hits, kept), valid = counted(sample, threshold), sum(valid for _, valid, _ in sample)
         precisions += [hits / kept] if kept else []
         recalls += [hits / valid] if valid else []
     bands = curve_of(pairs).bands(np.array([threshold]), replicates=40, seed=seed)
     for (interval,), shares in ((bands.precision, precisions), (bands.recall, recalls)):
-        tail = -(-len(shares) // 40)  # of n values that were drawn, so many lie at or beyond each bound
+        tail = -(-len(shares) // 40)  # number of values at or beyond each bound
         expected = (sorted(shares)[tail - 1], sorted(shares)[-tail]) if shares else None
         assert interval == (None if expected is None else pytest.approx(expected, abs=1e-12))
 
 
-def test_intervals_do_not_depend_on_how_many_are_drawn_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_intervals_do_not_depend_on_block_size(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(3)
     pairs = [(f"{i % 31}", bool(rng.integers(2)), float(rng.random())) for i in range(120)]
     whole = curve_of(pairs).bands(np.array([0.2, 0.5, 0.9]), replicates=500)

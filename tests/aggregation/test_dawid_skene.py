@@ -1,4 +1,4 @@
-"""EM: the published example, an independent reference in plain Python, and the laws that it keeps."""
+"""EM: the published example, an independent reference in plain Python, and properties of every fit."""
 
 import math
 import re
@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reassess.aggregation import Pinned, fit_dawid_skene, posterior
-from reassess.aggregation.em_inputs import answer_shares
+from reassess.aggregation.em_inputs import answer_weights
 from reassess.core import VALIDITY, Questions, Votes
 from reassess.errors import ConvergenceWarning
 from reassess.formats import read_score_file, read_vote_file
@@ -32,24 +32,24 @@ def reference_em(
     prior: Any = None,
     start: Any = None,
 ) -> Any:
-    """EM as in the paper, in plain Python with logarithms: posteriors, matrices, prior, and each step's objective.
+    """Run EM in plain Python with logarithms; return posteriors, matrices, prior, and the objective of each step.
 
-    `pseudo_votes` is a number, or has a row for each truth; `start` is the matrix of all raters, and a prior.
+    `pseudo_votes` is a number, or has a row for each truth. `start` is a matrix for all raters, and a prior.
     """
     pinned = pinned or {}
     items = range(len(votes.items))
     raters, answers, truths = range(len(votes.raters)), range(len(votes.answers)), range(len(shares[0]))
     added = pseudo_votes if np.ndim(pseudo_votes) else [[pseudo_votes for _ in answers] for _ in truths]
-    given_votes = [
+    votes_of_item = [
         [(votes.raters.index(rater), votes.answers.index(answer)) for rater, answer in votes.on(i)] for i in items
     ]
     q = [
-        pinned.get(i) or [sum(shares[a][t] for _, a in given_votes[i]) / len(given_votes[i]) for t in truths]
-        if given_votes[i] or i in pinned
+        pinned.get(i) or [sum(shares[a][t] for _, a in votes_of_item[i]) / len(votes_of_item[i]) for t in truths]
+        if votes_of_item[i] or i in pinned
         else [1 / len(truths) for t in truths]
         for i in items
     ]
-    judged = [i for i in items if given_votes[i] or i in pinned]
+    counted = [i for i in items if votes_of_item[i] or i in pinned]
     objectives: list[float] = []
     for step in range(iterations):
         matrices = []
@@ -57,12 +57,12 @@ def reference_em(
             matrix = []
             for t in truths:
                 row = [
-                    added[t][a] + sum(q[i][t] for i in items for rr, aa in given_votes[i] if (rr, aa) == (r, a))
+                    added[t][a] + sum(q[i][t] for i in items for rr, aa in votes_of_item[i] if (rr, aa) == (r, a))
                     for a in answers
                 ]
                 matrix.append([x / sum(row) for x in row] if sum(row) > 0 else [1 / len(answers)] * len(answers))
             matrices.append(matrix)
-        counts = [pseudo_items + sum(q[i][t] for i in judged) for t in truths]
+        counts = [pseudo_items + sum(q[i][t] for i in counted) for t in truths]
         p = prior or [x / sum(counts) for x in counts]
         if start and step == 0:
             matrices, p = [start[0] for _ in raters], prior or start[1]
@@ -71,7 +71,7 @@ def reference_em(
             objective += pseudo_items * sum(math.log(x) for x in p)
         change = 0.0
         for i in items:
-            logs = [log(p[t]) + sum(log(matrices[r][t][a]) for r, a in given_votes[i]) for t in truths]
+            logs = [log(p[t]) + sum(log(matrices[r][t][a]) for r, a in votes_of_item[i]) for t in truths]
             if i in pinned:
                 objective += sum(x * y for x, y in zip(pinned[i], logs, strict=True) if x)
                 continue
@@ -89,13 +89,13 @@ def reference_em(
 def reference_pooled(
     votes: Votes, shares: npt.NDArray[Any], *, smoothing: float, pooling: float, iterations: int, **options: Any
 ) -> Any:
-    """First all raters as one, whose rows are half as the answers speak and half uniform; then each by themselves."""
+    """Run EM with all raters as one, with pseudo-votes half by the weights and half uniform; then with each rater."""
     answers, truths = range(len(votes.answers)), range(len(shares[0]))
-    spoken = [[shares[a][t] / sum(shares[b][t] for b in answers) for a in answers] for t in truths]
-    typical = [[smoothing + pooling * (x + 1 / len(answers)) / 2 for x in row] for row in spoken]
+    by_truth = [[shares[a][t] / sum(shares[b][t] for b in answers) for a in answers] for t in truths]
+    typical = [[smoothing + pooling * (x + 1 / len(answers)) / 2 for x in row] for row in by_truth]
     options |= {"pseudo_items": pooling / len(truths), "iterations": iterations}
-    one = replace(votes, rater_ids=0 * votes.rater_ids, raters=("all",))
-    _, ((mean,)), prior, _ = reference_em(one, shares, pseudo_votes=typical, **options)
+    one_rater = replace(votes, rater_ids=0 * votes.rater_ids, raters=("all",))
+    _, ((mean,)), prior, _ = reference_em(one_rater, shares, pseudo_votes=typical, **options)
     added = [[smoothing + pooling * x for x in row] for row in mean.tolist()]
     start = mean.tolist(), prior.tolist()
     return reference_em(votes, shares, pseudo_votes=added, start=start, **options)
@@ -106,20 +106,20 @@ def log(x: float) -> float:
 
 
 def random_votes(seed: int, *, items: int = 30, raters: int = 5, answers: int = 3, most: int = 6) -> Votes:
-    """Votes of raters who are right two times in three; some vote several times on an item, some items have none."""
+    """Votes that are correct in two of three cases; raters may vote again on an item, and items may have no votes."""
     generator = np.random.default_rng(seed)
     truth = generator.integers(0, answers, items)
     item_ids = np.repeat(np.arange(items), generator.integers(0, most, items))
-    right = generator.random(item_ids.size) < 2 / 3
-    answer_ids = np.where(right, truth[item_ids], generator.integers(0, answers, item_ids.size))
+    is_correct = generator.random(item_ids.size) < 2 / 3
+    answer_ids = np.where(is_correct, truth[item_ids], generator.integers(0, answers, item_ids.size))
     rater_ids = generator.integers(0, raters, item_ids.size)
     return Votes.from_columns(
         tuple(range(items)), item_ids, rater_ids, answer_ids, tuple(range(raters)), tuple(range(answers))
     )
 
 
-def stopped(votes: Votes, **options: Any) -> Any:
-    """Some iterations, without the warning that there could be more."""
+def fit_quietly(votes: Votes, **options: Any) -> Any:
+    """Fit without the warning about convergence."""
     with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
         return fit_dawid_skene(votes, **options)
 
@@ -128,16 +128,14 @@ def stopped(votes: Votes, **options: Any) -> Any:
 @pytest.mark.parametrize(("answers", "truths", "seeds"), [(3, 3, 4), (4, 2, 4), (2, 3, 4), (17, 17, 1)])
 @pytest.mark.parametrize("pin", [False, True])
 @pytest.mark.parametrize("pooling", [0, 2.5])
-def test_em_agrees_with_the_reference(
-    smoothing: int, answers: int, truths: int, seeds: int, pin: bool, pooling: float
-) -> None:
+def test_em_matches_reference(smoothing: int, answers: int, truths: int, seeds: int, pin: bool, pooling: float) -> None:
     pins = {0: [1.0] + [0.0] * (truths - 1), 7: [0.5, 0.5] + [0.0] * (truths - 2), 11: [1 / truths] * truths}
     pinned = Pinned(np.array(list(pins)), np.array(list(pins.values()))) if pin else None
-    given_prior = [1 / truths] * truths if truths == 2 else None
+    fixed_prior = [1 / truths] * truths if truths == 2 else None
     for seed in range(seeds):
         votes = random_votes(seed, answers=answers)
         shares = np.random.default_rng(seed).dirichlet(np.ones(truths), answers)
-        result = stopped(
+        result = fit_quietly(
             votes,
             truths=tuple(f"t{t}" for t in range(truths)),
             weights=shares,
@@ -145,9 +143,9 @@ def test_em_agrees_with_the_reference(
             pooling=pooling,
             pinned=pinned,
             max_iterations=12,
-            prior=given_prior,
+            prior=fixed_prior,
         )
-        options = {"pinned": pins if pin else None, "prior": given_prior, "iterations": 12}
+        options = {"pinned": pins if pin else None, "prior": fixed_prior, "iterations": 12}
         q, matrices, prior, objectives = (
             reference_pooled(votes, shares.tolist(), smoothing=smoothing, pooling=pooling, **options)
             if pooling
@@ -163,15 +161,15 @@ def test_em_agrees_with_the_reference(
 
 @pytest.mark.parametrize("smoothing", [0, 1])
 @pytest.mark.parametrize("truths", [2, 20])
-def test_many_votes_on_an_item_agree_with_the_reference(smoothing: int, truths: int) -> None:
-    """Products of many probabilities would run out of a float's range."""
+def test_many_votes_on_an_item_match_reference(smoothing: int, truths: int) -> None:
+    """A product of this many probabilities would underflow."""
     generator = np.random.default_rng(0)
     rows = np.repeat(np.arange(3), [24, 25, 2_000])
     answer_ids = (generator.random(rows.size) < np.array([0.2, 0.7, 0.5])[rows]).astype(int)
     answers = tuple(range(truths))
     votes = Votes.from_columns((0, 1, 2), rows, generator.integers(0, 2, rows.size), answer_ids, (0, 1), answers)
     prior = [0.6, 0.4] if truths == 2 else [1 / truths] * truths
-    result = stopped(votes, smoothing=smoothing, pooling=0, max_iterations=3, prior=prior)
+    result = fit_quietly(votes, smoothing=smoothing, pooling=0, max_iterations=3, prior=prior)
     q, _, _, objectives = reference_em(
         votes, np.eye(truths).tolist(), pseudo_votes=smoothing, iterations=result.iterations, prior=prior
     )
@@ -179,7 +177,7 @@ def test_many_votes_on_an_item_agree_with_the_reference(smoothing: int, truths: 
     np.testing.assert_allclose(result.history, objectives, rtol=1e-10)
 
 
-def test_the_1979_example_gives_the_papers_numbers(real_file: RealFile) -> None:
+def test_example_of_1979_gives_published_numbers(real_file: RealFile) -> None:
     votes = read_vote_file(real_file("anesthesia-1979.csv"))
     result = fit_dawid_skene(votes, smoothing=0, pooling=0)
     assert result.model.prior.round(4).tolist() == [0.3996, 0.4220, 0.1118, 0.0667]
@@ -192,7 +190,7 @@ def test_the_1979_example_gives_the_papers_numbers(real_file: RealFile) -> None:
     ]
 
 
-def test_em_on_the_released_votes_gives_the_measured_numbers(real_file: RealFile, real_votes: RealVotes) -> None:
+def test_em_on_released_votes_gives_known_numbers(real_file: RealFile, real_votes: RealVotes) -> None:
     votes = real_votes("raters.npz")
     published = read_score_file(real_file("scores.npz")).values >= 0.8
 
@@ -221,8 +219,8 @@ def simulated(seed: int = 0, items: int = 20_000) -> tuple[Votes, npt.NDArray[An
     return votes, prior, matrices
 
 
-def test_simulated_raters_come_back() -> None:
-    """Within four standard errors, those of known truths made larger for what the posteriors leave open."""
+def test_simulated_matrices_are_recovered() -> None:
+    """Within four standard errors for known truths, times 1.6 for the uncertainty of the posteriors."""
     votes, prior, matrices = simulated()
     result = fit_dawid_skene(votes, pooling=0)
     each = 5 * len(votes.items) / 6 * prior
@@ -237,19 +235,19 @@ POOLINGS = st.sampled_from([0.0, 0.3, 4.0, 100.0])
 
 @given(SEEDS, st.sampled_from([0.0, 0.1, 1.0, 7.0]), POOLINGS, st.booleans(), st.booleans())
 @settings(max_examples=100)
-def test_the_objective_never_falls(seed: Any, smoothing: float, pooling: float, pin: bool, given_prior: bool) -> None:
+def test_objective_never_decreases(seed: Any, smoothing: float, pooling: float, pin: bool, fixed_prior: bool) -> None:
     votes = random_votes(seed, most=4)
     pinned = Pinned.to_truths(np.arange(6), np.array([0, 1, 2, 0, -1, 1]), truths=3) if pin else None
-    prior = [0.5, 0.3, 0.2] if given_prior else None
+    prior = [0.5, 0.3, 0.2] if fixed_prior else None
     options = {"smoothing": smoothing, "pooling": pooling, "pinned": pinned, "prior": prior}
-    history = stopped(votes, max_iterations=40, **options).history
+    history = fit_quietly(votes, max_iterations=40, **options).history
     assert np.isfinite(history).all()
     assert (np.diff(history) >= -1e-9 * np.abs(history[1:])).all()
 
 
-def test_the_number_of_threads_does_not_matter_and_runs_are_the_same() -> None:
+def test_runs_are_identical_for_any_number_of_threads() -> None:
     votes, *_ = simulated(items=4_000)
-    runs = [stopped(votes, max_iterations=20, threads=threads) for threads in (1, 2, 3, 2)]
+    runs = [fit_quietly(votes, max_iterations=20, threads=threads) for threads in (1, 2, 3, 2)]
     for run in runs[1:]:
         assert np.array_equal(run.posterior.values, runs[0].posterior.values)
         assert np.array_equal(run.history, runs[0].history)
@@ -257,52 +255,52 @@ def test_the_number_of_threads_does_not_matter_and_runs_are_the_same() -> None:
 
 @given(SEEDS, POOLINGS)
 @settings(max_examples=30)
-def test_scoring_the_same_votes_gives_the_same_posteriors(seed: Any, pooling: float) -> None:
+def test_posterior_of_fitted_model_equals_fit(seed: Any, pooling: float) -> None:
     votes = random_votes(seed)
-    result = stopped(votes, pooling=pooling, max_iterations=25)
+    result = fit_quietly(votes, pooling=pooling, max_iterations=25)
     np.testing.assert_allclose(posterior(votes, result.model).values, result.posterior.values, atol=1e-9)
 
 
-def test_adding_votes_and_continuing_ends_where_all_votes_at_once_do() -> None:
+def test_continued_fit_equals_fit_of_all_votes() -> None:
     votes, *_ = simulated(items=3_000)
     rows = np.arange(len(votes.items))
     early, late = votes.restrict(rows[:2_000]), votes.restrict(rows[1_000:])
     everything = early.append(late)
     at_once = fit_dawid_skene(everything, tolerance=1e-9)
-    continued = fit_dawid_skene(everything, start=fit_dawid_skene(early).model, tolerance=1e-9)
-    np.testing.assert_allclose(continued.posterior.values, at_once.posterior.values, atol=1e-6)
-    np.testing.assert_allclose(continued.model.matrices, at_once.model.matrices, atol=1e-6)
+    result = fit_dawid_skene(everything, start=fit_dawid_skene(early).model, tolerance=1e-9)
+    np.testing.assert_allclose(result.posterior.values, at_once.posterior.values, atol=1e-6)
+    np.testing.assert_allclose(result.model.matrices, at_once.model.matrices, atol=1e-6)
     assert fit_dawid_skene(everything, start=at_once.model).iterations == 2
 
 
-def test_continuing_leaves_a_probability_of_0() -> None:
-    """Plain maximum likelihood had never seen rater 0 say yes about a no; then more votes come in."""
+def test_continued_fit_escapes_probability_0() -> None:
+    """The first fit has a probability of 0 for rater 0, and later votes contradict it."""
     early = random_votes(1, items=12)
     votes = early.append(random_votes(2, items=400))
-    continued = fit_dawid_skene(votes, start=fit_dawid_skene(early, pooling=0).model, pooling=0)
-    assert np.isfinite(continued.posterior.values).all()
-    assert continued.objective == pytest.approx(fit_dawid_skene(votes, pooling=0).objective, abs=1e-2)
+    result = fit_dawid_skene(votes, start=fit_dawid_skene(early, pooling=0).model, pooling=0)
+    assert np.isfinite(result.posterior.values).all()
+    assert result.objective == pytest.approx(fit_dawid_skene(votes, pooling=0).objective, abs=1e-2)
 
 
-def asked(rows: Sequence[Sequence[int]], pairs: int, answers: Sequence[str | int] = WORDS) -> Votes:
+def on_questions(rows: Sequence[Sequence[int]], pairs: int, answers: Sequence[str | int] = WORDS) -> Votes:
     questions = Questions.from_columns([f"{i}.png" for i in range(pairs)], np.zeros(pairs, int))
     return votes_of(rows, questions, ("ann", "bo", "cy"), answers)
 
 
-def test_the_truth_of_the_higher_weights_stays_valid() -> None:
+def test_truth_with_higher_weights_stays_valid() -> None:
     rows = [(i, r, 2 if (i + (r == i % 7)) % 2 else 0) for i in range(60) for r in range(3)]
-    upright = fit_dawid_skene(asked(rows, 60))
+    upright = fit_dawid_skene(on_questions(rows, 60))
     assert upright.model.truths == ("invalid", "valid")
     assert (upright.posterior.of("valid")[1::2] > 0.5).mean() > 0.9
-    # A start that says the opposite of the weights' order is turned round at the end.
-    result = fit_dawid_skene(asked(rows, 60), weights=[[0.4, 0.6], [0.5, 0.5], [0.6, 0.4]])
+    # Weights in reversed order start EM with reversed truths, which are swapped at the end.
+    result = fit_dawid_skene(on_questions(rows, 60), weights=[[0.4, 0.6], [0.5, 0.5], [0.6, 0.4]])
     assert result.model.matrices[0, 1, 0] > result.model.matrices[0, 0, 0]
 
 
 @pytest.mark.parametrize("seed", [19, 68, 84, *range(6)])
 @pytest.mark.parametrize("pooling", [0.3, 4])
-def test_truths_that_end_swapped_are_swapped_back(seed: int, pooling: float) -> None:
-    """EM ends with the truths swapped for the first three seeds at a pooling of 0.3, before they are swapped back."""
+def test_reversed_truths_are_swapped_back(seed: int, pooling: float) -> None:
+    """With the first three seeds and a pooling of 0.3, EM converges to reversed truths."""
     votes, generator = random_votes(seed), np.random.default_rng(seed)
     weights = 0.5 + np.array([1, -1, 0.2]) * generator.random() / 4
     result = fit_dawid_skene(votes, truths=("a", "b"), weights=weights, pooling=pooling)
@@ -320,21 +318,21 @@ def on_two(rows: Sequence[Sequence[int]], answers: Sequence[str | int] = WORDS) 
 @pytest.mark.parametrize(
     "votes",
     [
-        pytest.param(on_two([(0, 0, 0), (0, 1, 2)]), id="an item without votes"),
+        pytest.param(on_two([(0, 0, 0), (0, 1, 2)]), id="item without votes"),
         pytest.param(on_two([(0, 0, 0), (1, 0, 2)]), id="one rater"),
         pytest.param(on_two([(0, 0, 1), (0, 1, 1), (1, 0, 1)]), id="all answers equal"),
-        pytest.param(on_two([(0, 0, 0), (1, 0, 0), (1, 1, 2)]), id="an answer never given"),
+        pytest.param(on_two([(0, 0, 0), (1, 0, 0), (1, 1, 2)]), id="answer without votes"),
         pytest.param(on_two([(0, 0, 0)], answers=("no",)), id="one answer"),
     ],
 )
-def test_degenerate_votes_give_numbers(votes: Votes, pooling: int) -> None:
-    result = stopped(votes, pooling=pooling)
+def test_degenerate_votes_give_finite_numbers(votes: Votes, pooling: int) -> None:
+    result = fit_quietly(votes, pooling=pooling)
     assert np.allclose(result.posterior.values.sum(axis=1), 1)
     assert np.isfinite(result.model.matrices).all()
-    assert result.model.raters == votes.raters[: len(set(votes.rater_ids.tolist()))]  # one without votes has no matrix
+    assert result.model.raters == votes.raters[: len(set(votes.rater_ids.tolist()))]  # only raters with votes
 
 
-def test_an_empty_row_is_uniform() -> None:
+def test_empty_row_is_uniform() -> None:
     """Ann never met a dog."""
     pinned = Pinned.to_truths(np.array([0, 1]), np.array([0, 1]), truths=2)
     votes = on_two([(0, 0, 0), (1, 1, 1), (1, 1, 1)], answers=("cat", "dog"))
@@ -342,12 +340,12 @@ def test_an_empty_row_is_uniform() -> None:
     assert result.model.matrices[0].tolist() == [[1, 0], [0.5, 0.5]]
 
 
-def test_stopping_early_warns_and_a_fit_says_so() -> None:
+def test_unconverged_fit_warns_and_is_marked() -> None:
     votes = on_two([(0, 0, 0), (1, 0, 2)])
     with pytest.warns(ConvergenceWarning) as caught:
         result = fit_dawid_skene(votes, max_iterations=1)
     assert str(caught[0].message) == (
-        "EM was stopped after 1 iterations, before its posteriors changed by less than 1e-06: "
+        "EM did not converge: after 1 iterations, posteriors still change by 1e-06 or more: "
         "allow more iterations, or more pooling"
     )
     assert re.fullmatch(
@@ -387,16 +385,16 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_refused(name: Any) -> None:
+def test_bad_input_raises(name: Any) -> None:
     options, code = BAD[name]
     assert code_of(fit_dawid_skene, **{"votes": on_two([(0, 0, 0), (1, 1, 2)]), **options}) == code
 
 
-def test_messages_name_the_fault_and_the_fix() -> None:
-    """Of faults that EM alone has."""
+def test_messages_name_fault_and_fix() -> None:
+    """These faults occur only in EM."""
     votes = on_two([(0, 0, 0), (1, 1, 2)])
     assert message(fit_dawid_skene, votes, prior=[0.5, 0.5, 0]) == (
-        "EM cannot use a prior of 0\n  found:   [0.5, 0.5, 0.0]\n  fix:     leave out the truth that cannot be"
+        "EM cannot use a prior of 0\n  found:   [0.5, 0.5, 0.0]\n  fix:     remove the impossible truth"
     )
     assert message(fit_dawid_skene, on_two([(0, 0, 0)], answers=("cat", "dog")), truths=VALIDITY) == (
         "order of the answers is unknown\n"
@@ -410,14 +408,18 @@ def test_messages_name_the_fault_and_the_fix() -> None:
     )
     assert message(fit_dawid_skene, MANY) == (
         "too many truths for a rater model\n  allowed: up to 256\n  found:   300\n"
-        "  fix:     take the majority, or split the items into groups with fewer answers"
+        "  fix:     use majority, or split the items into groups with fewer answers"
     )
 
 
-def test_starting_weights() -> None:
+def test_default_weights_follow_answers() -> None:
     numbers = votes_of([], answers=(1, 2))
-    assert answer_shares(votes_of([]), VALIDITY).tolist() == [[1, 0], [0.5, 0.5], [0, 1]]
-    assert answer_shares(numbers, (1, 2)).tolist() == [[1, 0], [0, 1]]
-    assert answer_shares(numbers, ("a", "b"), [0.25, 1]).tolist() == [[0.75, 0.25], [0, 1]]
-    assert answer_shares(asked([], 2, answers=(1, 2, 5)), VALIDITY).tolist() == [[1, 0], [0.75, 0.25], [0, 1]]
-    assert answer_shares(asked([], 2, answers=("nein", "ja")), VALIDITY).tolist() == [[1, 0], [0, 1]]
+    assert answer_weights(votes_of([]), VALIDITY).tolist() == [[1, 0], [0.5, 0.5], [0, 1]]
+    assert answer_weights(numbers, (1, 2)).tolist() == [[1, 0], [0, 1]]
+    assert answer_weights(numbers, ("a", "b"), [0.25, 1]).tolist() == [[0.75, 0.25], [0, 1]]
+    assert answer_weights(on_questions([], 2, answers=(1, 2, 5)), VALIDITY).tolist() == [
+        [1, 0],
+        [0.75, 0.25],
+        [0, 1],
+    ]
+    assert answer_weights(on_questions([], 2, answers=("nein", "ja")), VALIDITY).tolist() == [[1, 0], [0, 1]]

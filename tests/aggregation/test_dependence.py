@@ -1,4 +1,4 @@
-"""Raters who are not independent given the truth: copiers are named, independent raters are not."""
+"""Dependent raters: pairs who copy are reported, independent raters are not."""
 
 import math
 import statistics
@@ -22,7 +22,7 @@ MATRICES = np.array([[0.85, 0.10, 0.05], [0.15, 0.65, 0.20], [0.05, 0.15, 0.80]]
 def simulate(
     rng: np.random.Generator, *, raters: int = 20, items: int = 2_000, each: int = 5, copied: float = 0.0
 ) -> Votes:
-    """Votes of `each` raters on each item; the last rater copies so large a share of what the one before says."""
+    """Votes of `each` raters on each item; the last rater copies a share of the previous rater's answers."""
     truth = rng.choice(3, items, p=[0.6, 0.2, 0.2])
     answers = (rng.random((raters, items, 1)) > np.cumsum(MATRICES, axis=1)[truth][None, :, :-1]).sum(axis=-1)
     answers[-1] = np.where(rng.random(items) < copied, answers[max(raters - 2, 0)], answers[-1])
@@ -31,7 +31,7 @@ def simulate(
     return Votes.from_columns(range(items), rows, cast.ravel(), answers[cast.ravel(), rows], range(raters), WORDS)
 
 
-def test_a_pair_of_which_one_copies_is_named_with_what_was_expected_and_observed() -> None:
+def test_copying_pair_is_reported_with_counts() -> None:
     result = dependence(simulate(np.random.default_rng(0), copied=1))
     pair = result.pairs[0]
     assert [pair.raters for pair in result.pairs] == [(18, 19)]
@@ -41,15 +41,15 @@ def test_a_pair_of_which_one_copies_is_named_with_what_was_expected_and_observed
     assert (result.tested, result.untested) == (190, 0)
 
 
-def test_independent_raters_are_named_no_more_often_than_the_level_says() -> None:
+def test_independent_raters_are_rarely_reported() -> None:
     alarms = [bool(dependence(simulate(np.random.default_rng(seed), items=800)).pairs) for seed in range(40)]
-    assert sum(alarms) <= 5  # of 40 at 5 %: 5 or fewer with a probability of 98.6 %
+    assert sum(alarms) <= 5  # with a false alarm rate of 5 %, the probability of at most 5 in 40 is 98.6 %
     half = dependence(simulate(np.random.default_rng(1), items=8_000, copied=0.5))
     assert [pair.raters for pair in half.pairs] == [(18, 19)]
 
 
 def hard_items(seed: int, *, raters: int = 15, items: int = 1_000, copied: float = 0.0) -> Votes:
-    """Everyone votes on every item; on three items in ten, all guess four times in five. The last two may copy."""
+    """Everyone votes on every item; three items in ten are hard, with 80 % guesses. The last rater may copy."""
     rng = np.random.default_rng(seed)
     truth, guess = rng.integers(0, 3, items), 0.8 * (rng.random(items) < 0.3)
     answers = np.where(rng.random((raters, items)) < 0.85, truth, (truth + rng.integers(1, 3, (raters, items))) % 3)
@@ -59,11 +59,12 @@ def hard_items(seed: int, *, raters: int = 15, items: int = 1_000, copied: float
     return Votes.from_columns(range(items), rows[1], rows[0], answers.ravel(), range(raters), WORDS)
 
 
-def test_items_that_are_hard_for_everyone_make_no_pair_suspect_and_hide_no_copier(
+def test_hard_items_neither_raise_alarms_nor_hide_copiers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seeds = range(12)
-    assert sum(bool(dependence(hard_items(seed)).pairs) for seed in seeds) <= 2  # at 5 %: with a probability of 98 %
+    # With a false alarm rate of 5 %, the probability of at most 2 alarms is 98 %.
+    assert sum(bool(dependence(hard_items(seed)).pairs) for seed in seeds) <= 2
     copied = [dependence(hard_items(seed, copied=0.5)) for seed in seeds]
     assert [[pair.raters for pair in result.pairs] for result in copied].count([(13, 14)]) >= 11
     assert all(result.median > 0.3 for result in copied)
@@ -72,21 +73,21 @@ def test_items_that_are_hard_for_everyone_make_no_pair_suspect_and_hide_no_copie
 
 
 def reference(votes: Votes, model: Any) -> Iterator[tuple[Any, ...]]:
-    """Common items, agreements, expected agreements and both variances of each pair, by plain loops."""
+    """Compute common items, agreements, expected agreements and both variances of each pair in plain loops."""
     images = votes.items.image_ids.tolist() if isinstance(votes.items, Questions) else range(len(votes.items))
-    place = {name: i for i, name in enumerate(votes.raters)}
+    row_of = {name: i for i, name in enumerate(votes.raters)}
     sums: dict[tuple[int, int], npt.NDArray[np.float64]] = {}
     residuals: dict[tuple[int, int, int], float] = {}
     for item, image in enumerate(images):
-        voted = [(place[r], votes.answers.index(a)) for r, a in votes.on(item)]
-        for i, (r, a) in enumerate(voted):
-            for s, b in voted[i + 1 :]:
+        on_item = [(row_of[r], votes.answers.index(a)) for r, a in votes.on(item)]
+        for i, (r, a) in enumerate(on_item):
+            for s, b in on_item[i + 1 :]:
                 weights = []
                 for t, p in enumerate(model.prior):
-                    others = [model.matrices[x, t, y] for x, y in voted if x not in (r, s)]
+                    others = [model.matrices[x, t, y] for x, y in on_item if x not in (r, s)]
                     weights.append(p * math.prod(others))
-                alike = [sum(model.matrices[r, t] * model.matrices[s, t]) for t in range(len(weights))]
-                e = sum(w * x for w, x in zip(weights, alike, strict=True)) / sum(weights)
+                agreement = [sum(model.matrices[r, t] * model.matrices[s, t]) for t in range(len(weights))]
+                e = sum(w * x for w, x in zip(weights, agreement, strict=True)) / sum(weights)
                 row = sums.setdefault((min(r, s), max(r, s)), np.zeros(4))
                 row += [1, a == b, e, e * (1 - e)]
                 key = min(r, s), max(r, s), image
@@ -97,36 +98,34 @@ def reference(votes: Votes, model: Any) -> Iterator[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("shuffled", [False, True])
-def test_every_pair_is_that_of_a_plain_loop_over_pairs_of_votes(
-    monkeypatch: pytest.MonkeyPatch, shuffled: bool
-) -> None:
+def test_pairs_match_loop_over_votes(monkeypatch: pytest.MonkeyPatch, shuffled: bool) -> None:
     rng = np.random.default_rng(3)
     votes = simulate(rng, raters=5, items=120, each=4)
     images = rng.permutation(np.arange(120) // 3) if shuffled else np.arange(120) // 3
     questions = Questions.from_columns([f"{i}.png" for i in images], np.arange(120))
     votes = Votes(questions, votes.indptr, votes.rater_ids, votes.answer_ids, votes.raters, WORDS)
-    monkeypatch.setattr(module, "_beyond_chance", tuple)
+    monkeypatch.setattr(module, "_significant", tuple)
     model = fit_dawid_skene(votes, truths=WORDS, weights=np.eye(3), smoothing=0.1, pooling=0, tolerance=1e-4).model
     pairs = {pair.raters: pair for pair in dependence(votes).pairs}
     expected = dict(reference(votes, model))
     assert pairs.keys() == expected.keys()
-    raw = {raters: (row[1] - row[2]) / math.sqrt(max(row[3:5])) for raters, row in expected.items()}
-    median = statistics.median(raw.values())
-    spread = 1.4826 * statistics.median(abs(z - median) for z in raw.values())
+    excesses = {raters: (row[1] - row[2]) / math.sqrt(max(row[3:5])) for raters, row in expected.items()}
+    median = statistics.median(excesses.values())
+    spread = 1.4826 * statistics.median(abs(z - median) for z in excesses.values())
     for raters, (common, agreed, e, _, _, clusters) in expected.items():
         pair = pairs[raters]
         assert (pair.common, pair.agreed, pair.clusters) == (common, agreed, clusters)
         assert pair.expected == pytest.approx(e)
-        assert pair.z == pytest.approx((raw[raters] - median) / max(spread, 1))
+        assert pair.z == pytest.approx((excesses[raters] - median) / max(spread, 1))
 
 
-def test_the_first_vote_of_a_rater_on_an_item_counts() -> None:
+def test_first_vote_of_rater_on_item_counts() -> None:
     votes = simulate(np.random.default_rng(5), copied=1)
     assert dependence(votes.append(votes)) == dependence(votes)
 
 
-def test_of_fewer_than_three_pairs_none_can_stand_out_so_that_none_is_tested() -> None:
-    """Two raters vote on all 300 items, always alike, and thirty others on ten each."""
+def test_fewer_than_three_pairs_are_not_tested() -> None:
+    """Two raters give the same answers on all 300 items, and thirty others vote on ten items each."""
     rng = np.random.default_rng(0)
     truth, items = rng.integers(0, 2, 300), np.arange(300)
     answers = np.where(rng.random((3, 300)) < 0.85, truth, 1 - truth)
@@ -147,9 +146,9 @@ def test_few_raters_and_pairs_with_few_common_items_are_not_tested(
     assert (result.tested, result.untested) == (tested, untested)
 
 
-def test_too_many_raters_are_not_tested_and_one_answer_is_not_suspect(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_raters_are_not_tested(monkeypatch: pytest.MonkeyPatch) -> None:
     votes = simulate(np.random.default_rng(0), raters=4, items=100, each=4)
-    alike = dependence(replace(votes, answer_ids=0 * votes.answer_ids))
-    assert (alike.pairs, alike.tested) == ((), 6)
+    result = dependence(replace(votes, answer_ids=0 * votes.answer_ids))  # all answers are equal
+    assert (result.pairs, result.tested) == ((), 6)
     monkeypatch.setattr(module, "_MOST_CELLS", 4**2 * 3 - 1)
     assert dependence(votes).tested == 0

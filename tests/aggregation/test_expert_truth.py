@@ -1,4 +1,4 @@
-"""The truth of golden items is what enough of the experts who answered them say."""
+"""The truth of golden items follows from the experts' votes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,29 +17,29 @@ EXPERTS = (1, 2, 3, 4, 5)
 ANSWERS = st.lists(st.lists(st.integers(0, 2), max_size=5), min_size=3, max_size=3)
 
 
-def cast(said: Sequence[Sequence[int]], items: Any = QUESTIONS, **options: Any) -> Any:
-    """The answers to each item, by a different expert each."""
-    rows = [(item, expert, answer) for item, of_item in enumerate(said) for expert, answer in enumerate(of_item)]
+def cast(by_item: Sequence[Sequence[int]], items: Any = QUESTIONS, **options: Any) -> Any:
+    """Votes from answers to each item, each by another expert."""
+    rows = [(item, expert, answer) for item, of_item in enumerate(by_item) for expert, answer in enumerate(of_item)]
     return votes_of(rows, items, EXPERTS, **options)
 
 
-def truth_by(said: Sequence[Sequence[int]], items: Any = QUESTIONS, at_least: int | None = None, **options: Any) -> Any:
-    """The truth and how it came about, where the experts are the raters."""
-    votes = cast(said, items, **options)
+def truth_by(by_item: Sequence[Sequence[int]], items: Any = QUESTIONS, at_least: Any = None, **options: Any) -> Any:
+    """The experts' truth, if the experts are the raters too."""
+    votes = cast(by_item, items, **options)
     golden: GoldenVotes = golden_votes(votes, votes, at_least=at_least)
     assert golden.by_experts.values.tolist() == golden.truth.tolist()
     return golden.by_experts
 
 
 @given(ANSWERS)
-def test_a_question_is_valid_if_more_than_half_of_those_who_answered_it_say_yes(answers: list[list[int]]) -> None:
+def test_question_is_valid_if_more_than_half_of_experts_say_yes(answers: list[list[int]]) -> None:
     expected = [(1 if of_item.count(2) > len(of_item) / 2 else 0) if of_item else -1 for of_item in answers]
     truth = truth_by(answers)
     assert (truth.values.tolist(), truth.undecided) == (expected, ())
 
 
-def test_a_number_of_experts_that_is_asked_for_is_asked_for_on_every_item() -> None:
-    """As ReaL's recipe asks for 3 and 2 of 5; by default one expert is enough where no other answered."""
+def test_at_least_applies_to_every_item() -> None:
+    """ReaL's recipe needs 3 and 2 of 5 experts; by default one expert is enough if no other answered."""
     answers = [[2, 2, 2, 0, 0], [2, 2, 0, 0, 0], [2]]
     for at_least, expected in ((None, [1, 0, 1]), (3, [1, 0, 0]), (2, [1, 1, 0])):
         assert truth_by(answers, at_least=at_least).values.tolist() == expected
@@ -48,7 +48,7 @@ def test_a_number_of_experts_that_is_asked_for_is_asked_for_on_every_item() -> N
 
 
 @given(ANSWERS, st.sampled_from([None, 1, 2]))
-def test_an_answer_is_that_of_most_experts_and_of_enough(answers: list[list[int]], at_least: int | None) -> None:
+def test_answer_needs_most_experts_and_enough(answers: list[list[int]], at_least: int | None) -> None:
     sizes = [len(of_item) for of_item in answers]
     if at_least is not None and at_least > max(sizes):
         return
@@ -56,8 +56,8 @@ def test_an_answer_is_that_of_most_experts_and_of_enough(answers: list[list[int]
     for of_item in answers:
         counts = [of_item.count(answer) for answer in range(3)]
         enough = max(counts) > len(of_item) / 2 if at_least is None else max(counts) >= at_least
-        alone = counts.count(max(counts)) == 1
-        expected.append(counts.index(max(counts)) if of_item and enough and alone else -1)
+        is_unique = counts.count(max(counts)) == 1
+        expected.append(counts.index(max(counts)) if of_item and enough and is_unique else -1)
     truth = truth_by(answers, ("x", "y", "z"), at_least)
     assert truth.values.tolist() == expected
     assert truth.undecided == tuple(
@@ -67,17 +67,16 @@ def test_an_answer_is_that_of_most_experts_and_of_enough(answers: list[list[int]
 
 def test_undecided_items_are_counted_and_named() -> None:
     classes = Classes.from_texts(["cat", "dog", "eel"])
-    said, items = [[0, 1], [2, 2], [0, 1, 2]], ("a.png", "b.png", "c.png")
-    truth = truth_by(said, items, answers=classes.texts, classes=classes)
+    answers, items = [[0, 1], [2, 2], [0, 1, 2]], ("a.png", "b.png", "c.png")
+    truth = truth_by(answers, items, answers=classes.texts, classes=classes)
     assert truth.values.tolist() == [-1, 2, -1]
     assert truth.note == (
-        "2 golden items undecided, without an answer of more than half of its experts: image a.png, image c.png"
+        "2 golden items undecided (no answer of more than half of the experts): image a.png, image c.png"
     )
-    assert truth.to_json() == {"rule": "an answer of more than half of its experts", "items": 1, "undecided": 2}
-    one = truth_by(said, items, 1, answers=classes.texts, classes=classes)
-    assert one.note == (
-        "2 golden items undecided, without an answer of most of its experts, and of at least 1: "
-        "image a.png, image c.png"
+    assert truth.to_json() == {"rule": "answer of more than half of the experts", "items": 1, "undecided": 2}
+    one_is_enough = truth_by(answers, items, 1, answers=classes.texts, classes=classes)
+    assert one_is_enough.note == (
+        "2 golden items undecided (no answer of most experts, and of at least 1): image a.png, image c.png"
     )
     assert truth_by([[2], [2], [0]]).note is None
 
@@ -93,12 +92,12 @@ def test_experts_may_answer_on_any_scale(answers: tuple[Any, Any], yes: Any) -> 
 
 @pytest.mark.parametrize("items", [QUESTIONS, ("x", "y", "z")])
 @pytest.mark.parametrize("at_least", [0, 3])
-def test_bad_numbers_of_experts_are_refused(items: Any, at_least: int) -> None:
+def test_bad_number_of_experts_raises(items: Any, at_least: int) -> None:
     votes = cast([[2, 2], [0], []], items)
     assert fault_of(golden_votes, votes, votes, at_least=at_least) == ("out-of-range", str(at_least))
 
 
-def test_answers_that_are_not_truths_are_refused() -> None:
+def test_answers_that_are_not_truths_raise() -> None:
     pets = cast([[0], [1], [1]], ("x", "y", "z"), answers=("cat", "dog"))
     birds = cast([[0], [0], [0]], ("x", "y", "z"), answers=("cat", "emu"))
     assert fault_of(golden_votes, pets, birds) == ("unknown-name", "'dog'")

@@ -1,4 +1,4 @@
-"""Krippendorff's alpha: published examples, a slow reference written from the definition, and laws."""
+"""Krippendorff's alpha: published examples, a slow reference from the definition, and invariances."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.aggregation import agreement as krippendorff
-from reassess.aggregation.agreement import alpha, coincidences, natural_metric
+from reassess.aggregation.agreement import alpha, coincidences, default_metric
 from reassess.core import Classes, Votes
 from tests.helpers import votes_of
 
@@ -49,18 +49,18 @@ def numbered_votes(rows: Sequence[Sequence[int]], *, items: int, raters: int, an
         (THREE_CODERS, "ordinal", 0.807),
     ],
 )
-def test_alpha_is_that_of_the_published_examples(text: Any, metric: str, published: float) -> None:
+def test_alpha_equals_published_examples(text: Any, metric: str, published: float) -> None:
     assert alpha(parse(text), metric=metric) == pytest.approx(published, abs=5e-4)
 
 
-def test_the_coincidences_are_those_that_krippendorff_prints() -> None:
+def test_coincidences_equal_published_table() -> None:
     expected = [[7, 4 / 3, 1 / 3, 1 / 3, 0], [4 / 3, 10, 4 / 3, 1 / 3, 0], [1 / 3, 4 / 3, 8, 1 / 3, 0]]
     expected += [[1 / 3, 1 / 3, 1 / 3, 4, 0], [0, 0, 0, 0, 3]]
     np.testing.assert_allclose(coincidences(parse(FOUR_OBSERVERS)), expected)
 
 
 def reference(rows: Sequence[Sequence[int]], metric: str) -> Fraction | None:
-    """Alpha in fractions, by going through every ordered pair of votes on every item."""
+    """Compute alpha in exact fractions, over every ordered pair of votes on every item."""
     by_item: dict[int, list[int]] = {}
     for item, _, answer in rows:
         by_item.setdefault(item, []).append(answer)
@@ -83,14 +83,14 @@ ROWS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3), st.integers(0, 3
 
 
 @given(ROWS, st.sampled_from(["nominal", "ordinal"]))
-def test_alpha_is_that_of_the_slow_reference_with_missing_and_repeated_votes(rows: Any, metric: str) -> None:
+def test_alpha_matches_reference_with_missing_and_repeated_votes(rows: Any, metric: str) -> None:
     expected = reference(rows, metric)
     result = alpha(numbered_votes(rows, items=6, raters=4, answers=4), metric=metric)
     assert result == (None if expected is None else pytest.approx(float(expected), abs=1e-12))
 
 
 @given(ROWS, st.permutations(range(6)))
-def test_the_size_of_the_blocks_and_the_order_of_the_items_change_no_bit(rows: Any, order: list[int]) -> None:
+def test_alpha_does_not_depend_on_block_size_or_item_order(rows: Any, order: list[int]) -> None:
     votes = numbered_votes(rows, items=6, raters=4, answers=4)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(krippendorff, "_COUNTS_A_BLOCK", 4)
@@ -100,9 +100,9 @@ def test_the_size_of_the_blocks_and_the_order_of_the_items_change_no_bit(rows: A
     assert alpha(numbered_votes(moved, items=6, raters=4, answers=4)) == alpha(votes)
 
 
-def test_words_have_an_order_only_if_it_is_known() -> None:
+def test_metric_is_ordinal_only_for_known_words_and_numbers() -> None:
     def metric(*answers: Any, **options: Any) -> str:
-        return natural_metric(votes_of([(0, 0, 0)], answers=answers, **options))
+        return default_metric(votes_of([(0, 0, 0)], answers=answers, **options))
 
     assert metric("no", "maybe", "yes") == metric("no", "yes") == metric(1, 2, 5) == "ordinal"
     assert metric("bird", "cat") == metric(0, 1, classes=Classes(2)) == "nominal"

@@ -1,4 +1,4 @@
-"""Curves of given scores, and of scores made again without the golden answers that judge them."""
+"""Curves of scores, and of scores made again without the golden answers that measure them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -34,7 +34,7 @@ def chosen(goal: str) -> MeasuredCurve:
     return MeasuredCurve(file="s.npz", curve=OF_TWO, left_out="each image left out", chosen=point)
 
 
-def test_columns_have_an_entry_for_each_point_and_none_or_nan_without_a_value() -> None:
+def test_columns_have_an_entry_for_each_point() -> None:
     point = Point(threshold=None, hits=0, kept=0, valid=1)
     rule = Rule(name="one rater: yes", variants=(7,), points=(point,), file="rg.npz")
     columns = curve_points([chosen("f1")], [rule])
@@ -57,7 +57,7 @@ def test_columns_have_an_entry_for_each_point_and_none_or_nan_without_a_value() 
 
 
 @pytest.mark.parametrize(("threshold", "row"), [(1.0, 0), (0.5, 1), (0.1, 2)])
-def test_chosen_threshold_between_scores_has_a_row_of_its_own(threshold: float, row: int) -> None:
+def test_chosen_threshold_between_scores_has_own_row(threshold: float, row: int) -> None:
     columns = curve_points([chosen(f"threshold={threshold}")])
     assert columns["threshold"].tolist() == sorted([0.9, 0.25, threshold], reverse=True)
     assert np.flatnonzero(columns["chosen"]).tolist() == [row]
@@ -73,7 +73,7 @@ def test_chosen_threshold_between_scores_has_a_row_of_its_own(threshold: float, 
         ([False, False, False], True, False),
     ],
 )
-def test_golden_answers_of_the_scores_go_before_what_else_is_known(
+def test_golden_record_of_scores_decides_in_sample(
     golden: list[bool] | None, in_sample: bool | None, expected: bool | None
 ) -> None:
     scores = Scores(CURVE.golden.questions, CURVE.values, golden=None if golden is None else np.array(golden))
@@ -84,7 +84,7 @@ def test_golden_answers_of_the_scores_go_before_what_else_is_known(
 NAMES = ("ant", "bee", "cow")
 IMAGES = tuple(f"{i}.png" for i in range(16))
 CLASSES = Classes.from_texts(NAMES)
-# Three raters choose a class for each image, and are right three times of four; an expert judges nine images.
+# Three raters choose a class for each image, and are correct in three of four cases; an expert answers nine images.
 RNG = np.random.default_rng(1)
 TRUTH = RNG.integers(0, 3, 16)
 CHOICES = [
@@ -99,32 +99,32 @@ def choices(rows: Sequence[Sequence[int]], raters: Sequence[str] = RATERS) -> Vo
 
 
 def expert(rows: Sequence[Sequence[int]]) -> Votes:
-    """One expert's class of some images, made of rows and not cut from other votes."""
-    places = [(place, 0, answer) for place, (_, _, answer) in enumerate(rows)]
-    return votes_of(places, tuple(IMAGES[i] for i, _, _ in rows), ("eve",), NAMES, classes=CLASSES)
+    """One expert's class of some images; other images are not in the votes."""
+    answers = [(image, 0, answer) for image, (_, _, answer) in enumerate(rows)]
+    return votes_of(answers, tuple(IMAGES[i] for i, _, _ in rows), ("eve",), NAMES, classes=CLASSES)
 
 
-def asked(rows: Sequence[Sequence[int]], images: Sequence[int], raters: Sequence[str]) -> Votes:
-    """The same as answers to three questions on each image: yes to one class and no to the others."""
+def on_questions(rows: Sequence[Sequence[int]], images: Sequence[int], raters: Sequence[str]) -> Votes:
+    """The same votes on three questions per image: yes to one class, and no to the others."""
     questions = Questions.from_columns(
         [IMAGES[i] for i in images for _ in NAMES], np.tile(np.arange(3), len(images)), CLASSES
     )
-    place = {image: row for row, image in enumerate(images)}
-    votes = [(3 * place[i] + c, r, 2 * (c == chosen)) for i, r, chosen in rows for c in range(3)]
+    row_of = {image: row for row, image in enumerate(images)}
+    votes = [(3 * row_of[i] + c, r, 2 * (c == class_id)) for i, r, class_id in rows for c in range(3)]
     return votes_of(votes, questions, raters, WORDS)
 
 
 def expert_on_questions(rows: Sequence[Sequence[int]]) -> Votes:
     """One expert's answers on all classes of some images."""
-    return asked(rows, [i for i, _, _ in rows], ("eve",))
+    return on_questions(rows, [i for i, _, _ in rows], ("eve",))
 
 
 SINGLE = (choices(CHOICES), expert)
-ASKED = (asked(CHOICES, range(16), RATERS), expert_on_questions)
+ON_QUESTIONS = (on_questions(CHOICES, range(16), RATERS), expert_on_questions)
 OF_IMAGES = LabelSets.from_lists(IMAGES, [[int(t)] for t in np.roll(TRUTH, 1)], CLASSES)
-OTHERS = {name: one for name, one in aggregation.METHODS.items() if name != "imagenet-real"}
+OTHERS = {name: method for name, method in aggregation.METHODS.items() if name != "imagenet-real"}
 METHODS: Mapping[str, tuple[str, dict[str, Any]]] = {
-    **{name: (name, {"at_least": 1} if one.needs else {}) for name, one in OTHERS.items()},
+    **{name: (name, {"at_least": 1} if method.needs else {}) for name, method in OTHERS.items()},
     "calibrated, other numbers": ("calibrated", {"pooling": 1.5, "smoothing": 0.25}),
     "calibrated, original labels": ("calibrated", {"original": OF_IMAGES}),
     "em with golden items": ("em", {"at_least": 1}),
@@ -137,45 +137,45 @@ BY_GOLDEN = ("calibrated", "calibrated, other numbers", "calibrated, original la
     ("world", "name"),
     [
         *(pytest.param(SINGLE, name, id=f"single, {name}") for name in METHODS if "original" not in name),
-        *(pytest.param(ASKED, name, id=f"asked, {name}") for name in METHODS),
+        *(pytest.param(ON_QUESTIONS, name, id=f"questions, {name}") for name in METHODS),
     ],
 )
-def test_leaving_an_image_out_is_making_the_scores_anew_from_the_other_golden_answers(world: Any, name: str) -> None:
-    """For each golden image, against the method itself on golden answers that never held the image."""
+def test_left_out_scores_equal_scores_from_other_golden_answers(world: Any, name: str) -> None:
+    """The reference runs the method for each golden image, with golden answers that never contained the image."""
     votes, experts_of = world
     method, options = METHODS[name]
 
-    def make(rows: Sequence[Sequence[int]]) -> Scores:
+    def score(rows: Sequence[Sequence[int]]) -> Scores:
         golden = {"experts": experts_of(rows)} if name in BY_GOLDEN else {}
         return aggregate(votes, method, **golden, **options).scores
 
-    scores, experts = make(GOLDEN), experts_of(GOLDEN)
+    scores, experts = score(GOLDEN), experts_of(GOLDEN)
     golden = golden_truth(experts)
-    told: list[int] = []
+    folds: list[int] = []
 
     def track(numbers: Sequence[int]) -> Sequence[int]:
-        told.extend(numbers)
+        folds.extend(numbers)
         return numbers
 
-    given = {"votes": votes, "experts": experts, "original": options.get("original"), "track": track}
+    parts = {"votes": votes, "experts": experts, "original": options.get("original"), "track": track}
     for leave_out, fold_of in (("image", np.arange(9)), (3, image_folds(9, 3))):
-        told.clear()
-        first, *again = measure_curves("mine", scores, golden, leave_out=leave_out, **given)
+        folds.clear()
+        first, *second = measure_curves("mine", scores, golden, leave_out=leave_out, **parts)
         if name not in BY_GOLDEN:
-            assert (again, first.left_out, first.curve.in_sample) == ([], None, False)
+            assert (second, first.left_out, first.curve.in_sample) == ([], None, False)
             continue
-        assert told == list(range(fold_of.max() + 1))
+        assert folds == list(range(fold_of.max() + 1))
         expected = np.empty(len(golden))
-        for fold in told:
+        for fold in folds:
             others = [row for row, number in zip(GOLDEN, fold_of, strict=True) if number != fold]
-            judged = fold_of[golden.questions.image_ids] == fold
-            expected[judged] = golden.values_of(make(others))[judged]
-        assert again[0].curve.values == pytest.approx(expected, abs=1e-12)
-        assert again[0].curve.values != pytest.approx(first.curve.values, abs=1e-9)
+            is_in_fold = fold_of[golden.questions.image_ids] == fold
+            expected[is_in_fold] = golden.values_of(score(others))[is_in_fold]
+        assert second[0].curve.values == pytest.approx(expected, abs=1e-12)
+        assert second[0].curve.values != pytest.approx(first.curve.values, abs=1e-9)
 
 
-def test_second_curve_says_what_is_left_out_and_has_its_own_chosen_point() -> None:
-    votes, experts_of = ASKED
+def test_second_curve_names_what_is_left_out() -> None:
+    votes, experts_of = ON_QUESTIONS
     experts = experts_of(GOLDEN)
     scores, golden = aggregate(votes, "calibrated", experts=experts).scores, golden_truth(experts)
     goal = Goal("threshold", 0.5)
@@ -197,15 +197,15 @@ def test_second_curve_says_what_is_left_out_and_has_its_own_chosen_point() -> No
         ("calibrated", {"votes": None}, "missing-votes"),
         ("calibrated", {"leave_out": 1}, "out-of-range"),
         ("calibrated", {"leave_out": 10}, "out-of-range"),
-        ("calibrated", {"experts": ASKED[1](GOLDEN[:1])}, "out-of-range"),
+        ("calibrated", {"experts": ON_QUESTIONS[1](GOLDEN[:1])}, "out-of-range"),
     ],
 )
-def test_scores_that_cannot_be_made_again_are_an_error(method: str, options: dict[str, Any], expected: str) -> None:
-    votes, experts_of = ASKED
+def test_scores_that_cannot_be_repeated_raise(method: str, options: dict[str, Any], expected: str) -> None:
+    votes, experts_of = ON_QUESTIONS
     experts = experts_of(GOLDEN)
     scores = replace(aggregate(votes, "majority").scores, method=method)
-    given = {"votes": votes, "experts": experts, "leave_out": "image"} | options
-    assert code_of(measure_curves, "mine", scores, golden_truth(experts), **given) == expected
+    arguments = {"votes": votes, "experts": experts, "leave_out": "image"} | options
+    assert code_of(measure_curves, "mine", scores, golden_truth(experts), **arguments) == expected
 
 
 def test_warnings_of_em_are_not_repeated_for_each_image() -> None:
@@ -216,16 +216,16 @@ def test_warnings_of_em_are_not_repeated_for_each_image() -> None:
     measure_curves("mine", scores, golden_truth(experts), votes=few, experts=experts, leave_out="image")
 
 
-def test_class_that_only_the_left_out_expert_names_stays_a_class_and_is_not_the_image_s() -> None:
+def test_class_named_only_by_left_out_expert_stays_a_class() -> None:
     votes = votes_of([row for row in CHOICES if row[2] < 2], IMAGES, RATERS, NAMES[:2], classes=CLASSES)
     experts = expert([(0, 0, 2), (1, 0, 1), (4, 0, 0), (5, 0, 0), (7, 0, 1)])
     scores = aggregate(votes, "calibrated", experts=experts).scores
     golden = golden_truth(experts)
-    given = {"votes": votes, "experts": experts, "rater_golden": votes}
-    _, again = measure_curves("mine", scores, golden, leave_out="image", **given)
-    values = again.curve.values[golden.questions.image_ids == 0]
+    parts = {"votes": votes, "experts": experts, "rater_golden": votes}
+    _, second = measure_curves("mine", scores, golden, leave_out="image", **parts)
+    values = second.curve.values[golden.questions.image_ids == 0]
     assert golden.questions.images[0] == IMAGES[0]
-    assert 0 < values[2] < 0.02  # of the prior's shared items alone: no other golden image is of it
+    assert 0 < values[2] < 0.02  # no other golden image has this class, so only pseudo-items support it
     assert values.sum() == pytest.approx(1)
 
 

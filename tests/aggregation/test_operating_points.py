@@ -1,4 +1,4 @@
-"""A chosen threshold comes with its intervals and with the labels that would follow."""
+"""A chosen threshold has intervals, and counts the labels it gives."""
 
 import numpy as np
 import pytest
@@ -14,27 +14,27 @@ SCORES = Scores(QUESTIONS, np.array([0.9, 0.6, 0.7, 0.2]))
 @pytest.mark.parametrize(
     ("text", "threshold"), [("precision=0.9", 0.7), ("recall=0.4", 0.7), ("f1", 0.7), ("threshold=0.65", 0.65)]
 )
-def test_a_goal_is_read_and_reached(text: str, threshold: float) -> None:
+def test_goal_is_read_and_reached(text: str, threshold: float) -> None:
     assert Goal.parse(text).on(CURVE).threshold == threshold
 
 
 @pytest.mark.parametrize(
     "text", ["", "0.8", "precision", "precision=", "precision=1.5", "recall=nan", "f1=0.5", "f2", "recall=x", "=1"]
 )
-def test_what_is_no_goal_is_refused(text: str) -> None:
+def test_invalid_goal_raises(text: str) -> None:
     assert fault_of(Goal.parse, text) == ("unknown-name", text)
 
 
-def test_labels_and_empty_images_are_those_of_the_label_sets_that_would_follow() -> None:
+def test_operating_point_counts_labels_and_empty_images() -> None:
     original = LabelSets.from_lists(["a", "d"], [[5], [6]])
     for originals, labels in ((None, 2), (original, 3)):
         chosen = operating_point(CURVE, Goal("recall", 1.0), SCORES, original=originals)
         assert (chosen.point, chosen.labels, chosen.empty_images) == (Point(0.7, 2, 2, 2), labels, 1)
-        cut = label_sets(SCORES, 0.7, original=originals)
-        assert (cut.indices.size, cut.empty_images) == (labels, 1)
+        sets = label_sets(SCORES, 0.7, original=originals)
+        assert (sets.indices.size, sets.empty_images) == (labels, 1)
 
 
-def test_where_nothing_is_kept_there_is_no_precision_and_a_recall_of_0() -> None:
+def test_nothing_kept_has_no_precision_and_recall_0() -> None:
     point = operating_point(CURVE, Goal("threshold", 1.0), SCORES).to_json()
     assert (point["precision"], point["recall"]) == (None, 0.0)
     assert (point["low"], point["high"]) == ({"precision": None, "recall": 0.0},) * 2

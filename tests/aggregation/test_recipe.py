@@ -1,4 +1,4 @@
-"""The recipe of ReaL's scores, by plain loops; tests of the command aggregate make the published ones."""
+"""The ReaL recipe matches plain loops; tests of the command aggregate reproduce the published scores."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,9 +15,7 @@ from reassess.formats import read_score_file
 from tests.helpers import RealFile, RealVotes, code_of, message, votes_of
 
 
-def test_the_original_labels_log_likelihood_ratios_are_as_measured(
-    real_votes: RealVotes, real_original: LabelSets
-) -> None:
+def test_original_label_has_published_log_likelihood_ratios(real_votes: RealVotes, real_original: LabelSets) -> None:
     experts = real_votes("golden.npz")
     truth = expert_validity(experts, at_least=REAL_RECIPE.original_experts_at_least)
     matrix = calibrate(original_votes(experts.items, real_original), truth, smoothing=1, pooling=0).matrices[0]
@@ -35,7 +33,7 @@ def test_the_original_labels_log_likelihood_ratios_are_as_measured(
         ("imagenet-real", {"golden": True}, 0.8940),  # without original labels
     ],
 )
-def test_average_precision_on_the_golden_questions_is_as_measured(
+def test_average_precision_on_golden_questions_is_reproduced(
     real_file: RealFile, real_votes: RealVotes, method: str, options: dict[str, Any], expected: float
 ) -> None:
     experts, rater_golden = real_votes("golden.npz"), real_votes("raters_golden.npz")
@@ -65,7 +63,7 @@ VOTES = votes_on([(0, 0, 2), (0, 2, 2), (1, 1, 0), (3, 2, 1)])
 RULES = Recipe(experts_at_least=2, original_experts_at_least=2, original_below=400, smoothing=1.0, pooling=0.0)
 
 
-def test_the_original_label_votes_yes_on_its_class_and_no_on_others() -> None:
+def test_original_label_votes_yes_on_its_class_and_no_on_others() -> None:
     votes = original_votes(PAIRS, ORIGINAL)
     assert [votes.on(row) for row in range(4)] == [(("original label", word),) for word in ("yes", "no", "no", "yes")]
     below = original_votes(PAIRS, ORIGINAL, below=2)
@@ -74,11 +72,11 @@ def test_the_original_label_votes_yes_on_its_class_and_no_on_others() -> None:
     assert unknown.sizes.tolist() == [1, 1, 0, 0]
 
 
-def test_scores_are_those_of_a_plain_loop() -> None:
+def test_scores_match_loop() -> None:
     valid = [1, 0, 0, 1]
 
     def ratio(rows: Sequence[Sequence[int]], answer: int) -> Any:
-        """Log-likelihood ratio of an answer of a rater who gave `rows`: (pair, answer)."""
+        """Log-likelihood ratio of an answer, by a rater with golden votes `rows` of (question, answer)."""
         share = [
             (1 + sum(a == answer and valid[i] == t for i, a in rows)) / (3 + sum(valid[i] == t for i, _ in rows))
             for t in (0, 1)
@@ -101,7 +99,7 @@ def test_scores_are_those_of_a_plain_loop() -> None:
     scores = by_recipe(VOTES, EXPERTS, RATERS, ORIGINAL, recipe=RULES)
     np.testing.assert_allclose(scores.values, 1 / (1 + np.exp(-np.array(expected))), atol=1e-12)
     few = by_recipe(VOTES.restrict(np.array([0, 3])), EXPERTS, RATERS, ORIGINAL, recipe=RULES)
-    assert np.array_equal(few.values, scores.values[[0, 3]])  # golden pairs that were never asked count in the prior
+    assert np.array_equal(few.values, scores.values[[0, 3]])  # golden questions without votes count in the prior
 
 
 PLAIN = votes_on([(0, 0, 2)], items=("x",))
@@ -113,11 +111,11 @@ BAD = {
 
 
 @pytest.mark.parametrize("code", BAD)
-def test_bad_input_is_refused(code: str) -> None:
+def test_bad_input_raises(code: str) -> None:
     recipe = replace(RULES, experts_at_least=1, original_experts_at_least=1)
     assert code_of(by_recipe, *BAD[code], recipe=recipe) == code
     if code == "wrong-items":
         assert message(by_recipe, *BAD[code], recipe=recipe) == (
-            "raters voted on golden pairs that no expert judged\n  found:   1 of 4: image b, class 1\n"
-            "  fix:     take the experts' and the raters' golden votes from one release"
+            "raters' golden votes are on questions without experts' votes\n  found:   1 of 4: image b, class 1\n"
+            "  fix:     use the experts' and the raters' golden votes of the same release"
         )

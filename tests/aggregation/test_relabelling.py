@@ -1,4 +1,4 @@
-"""Label sets follow from votes, and follow again where raters are weighed."""
+"""Label sets follow from votes, also with other weights of the raters."""
 
 import math
 from dataclasses import replace
@@ -23,14 +23,14 @@ def questions(images: int, classes: int = 3) -> Questions:
 
 
 def cast(rng: np.random.Generator, items: Questions, raters: tuple[str, ...], most: int) -> Votes:
-    """Up to so many votes on each question, also none."""
+    """Random votes, from 0 to `most` on each question."""
     item_ids = np.repeat(np.arange(len(items)), rng.integers(0, most + 1, len(items)))
     rater_ids, answer_ids = rng.integers(0, len(raters), item_ids.size), rng.integers(0, 3, item_ids.size)
     return Votes.from_columns(items, item_ids, rater_ids, answer_ids, raters, WORDS)
 
 
 def case(seed: int) -> tuple[Votes, Votes, Votes, LabelSets]:
-    """Votes, experts, golden votes by all raters but the last, and original labels of some images."""
+    """Votes, experts' votes, golden votes by the first three raters, and original labels of some images."""
     rng = np.random.default_rng(seed)
     golden = questions(4)
     answers = np.array([0, 2])[rng.integers(0, 2, 36)]
@@ -46,7 +46,7 @@ def case(seed: int) -> tuple[Votes, Votes, Votes, LabelSets]:
 
 
 def odds(case_: tuple[Votes, Votes, Votes, LabelSets], times: dict[str, int], recipe: Recipe) -> list[float]:
-    """P(valid) of each question, vote by vote, where each rater's votes count so many times."""
+    """Compute P(valid) of each question in plain loops; each rater's votes count `times`."""
     votes, experts, rater_golden, original = case_
     yes = [sum(answer == "yes" for _, answer in experts.on(row)) for row in range(len(experts.items))]
     valid = [count >= recipe.experts_at_least for count in yes]
@@ -66,8 +66,8 @@ def odds(case_: tuple[Votes, Votes, Votes, LabelSets], times: dict[str, int], re
     ]
     own = original.sets()
     golden, main = experts.items, votes.items
-    label = [[1, 1], [1, 1]]  # [valid][is the original label]
-    n = [3, 3]  # the answer maybe is one of three too
+    label = [[1, 1], [1, 1]]  # counts by [is valid][is the original label]
+    n = [3, 3]  # the smoothing counts the answer maybe too
     for q in range(12):
         image = golden.images[golden.image_ids[q]]
         label[valid[q]][golden.class_ids[q] in own[image]] += 1
@@ -81,8 +81,8 @@ def odds(case_: tuple[Votes, Votes, Votes, LabelSets], times: dict[str, int], re
             log_odds += times[rater] * math.log(matrix[1][word] / matrix[0][word])
         image = main.images[main.image_ids[q]]
         if image in own:
-            says_valid = main.class_ids[q] in own[image]
-            log_odds += math.log(label[1][says_valid] / n[1] / (label[0][says_valid] / n[0]))
+            is_label = main.class_ids[q] in own[image]
+            log_odds += math.log(label[1][is_label] / n[1] / (label[0][is_label] / n[0]))
         result.append(1 / (1 + math.exp(-log_odds)))
     return result
 
@@ -90,20 +90,18 @@ def odds(case_: tuple[Votes, Votes, Votes, LabelSets], times: dict[str, int], re
 @settings(max_examples=30)
 @given(st.integers(0, 1000), st.lists(st.integers(0, 3), min_size=4, max_size=4), st.floats(0.05, 0.95))
 @example(3, [0, 0, 0, 0], 0.25)  # a question has this score, within rounding
-def test_a_raters_votes_count_so_many_times_and_the_mean_matrix_follows(
-    seed: int, times: list[int], threshold: float
-) -> None:
-    made = case(seed)
-    votes, experts, rater_golden, original = made
+def test_reweighted_raters_match_loop(seed: int, times: list[int], threshold: float) -> None:
+    world = case(seed)
+    votes, experts, rater_golden, original = world
     labels = label_sets(real_scores(votes, experts, rater_golden, original, recipe=PLAIN), threshold)
     again = relabel(labels, votes, experts, rater_golden, original, threshold=threshold, recipes=[PLAIN])
     assert again.raters == 4
-    expected = np.array(odds(made, dict(zip(RATERS, times, strict=True)), PLAIN))
+    expected = np.array(odds(world, dict(zip(RATERS, times, strict=True)), PLAIN))
     clear = np.abs(expected - threshold) > 1e-9
-    assert (again.kept(np.array([times]))[clear, 0] == (expected >= threshold)[clear]).all()
+    assert (again.reweight(np.array([times]))[clear, 0] == (expected >= threshold)[clear]).all()
 
 
-def test_a_question_on_which_no_vote_counts_keeps_its_prior() -> None:
+def test_question_without_counted_votes_keeps_prior() -> None:
     votes, experts, rater_golden, _ = case(0)
     prior = 0.25
     for threshold, kept in ((prior - 1e-9, True), (prior + 1e-9, False)):
@@ -111,10 +109,10 @@ def test_a_question_on_which_no_vote_counts_keeps_its_prior() -> None:
         quarter = Votes(experts.items, experts.indptr, experts.rater_ids, answers, experts.raters, WORDS)
         labels = label_sets(real_scores(votes, quarter, rater_golden, None, recipe=PLAIN), threshold)
         again = relabel(labels, votes, quarter, rater_golden, None, threshold=threshold, recipes=[PLAIN])
-        assert (again.kept(np.zeros((1, 4), int)) == kept).all()
+        assert (again.reweight(np.zeros((1, 4), int)) == kept).all()
 
 
-def test_raters_who_only_answered_golden_questions_are_raters_too() -> None:
+def test_raters_with_only_golden_votes_are_included() -> None:
     votes, experts, rater_golden, original = case(1)
     few = votes.restrict(np.arange(3))
     names = ("ann", "bo", "zoe", "new")
@@ -125,14 +123,14 @@ def test_raters_who_only_answered_golden_questions_are_raters_too() -> None:
     assert again.measured.tolist() == [True, True, False, False, True]
 
 
-def test_the_rules_and_the_original_label_are_found_by_what_gives_the_label_sets() -> None:
+def test_recipe_and_original_vote_are_found_from_label_sets() -> None:
     votes, experts, rater_golden, original = case(2)
     labels = label_sets(real_scores(votes, experts, rater_golden, None, recipe=PLAIN), 0.5)
     again = relabel(labels, votes, experts, rater_golden, original, threshold=0.5, recipes=[REAL_RECIPE, PLAIN])
-    assert len(set(again.base.tolist())) == 1, "the prior alone: the original label has no vote"
+    assert len(set(again.base.tolist())) == 1, "only the prior: the original label has no vote"
 
 
-def test_rules_that_ask_for_more_experts_than_there_are_do_not_stand_in_the_way() -> None:
+def test_recipe_with_too_many_experts_is_skipped() -> None:
     votes, experts, rater_golden, _ = case(2)
     kept = experts.rater_ids == 0
     answers = experts.answer_ids[kept]
@@ -143,42 +141,42 @@ def test_rules_that_ask_for_more_experts_than_there_are_do_not_stand_in_the_way(
     scores = real_scores(votes, one_expert, rater_golden, None, recipe=rules)
     labels = label_sets(scores, 0.5)
     again = relabel(labels, votes, one_expert, rater_golden, None, threshold=0.5, recipes=[REAL_RECIPE, rules])
-    assert (again.kept(np.ones((1, 4), int))[:, 0] == (scores.values >= 0.5)).all()
+    assert (again.reweight(np.ones((1, 4), int))[:, 0] == (scores.values >= 0.5)).all()
     assert code_of(relabel, labels, votes, one_expert, rater_golden, None, threshold=0.5) == "out-of-range"
 
 
-def test_label_sets_that_do_not_follow_from_the_votes_are_an_error_that_counts_the_images() -> None:
-    votes, experts, rater_golden, _ = made = case(2)
+def test_label_sets_that_do_not_follow_from_votes_raise() -> None:
+    votes, experts, rater_golden, _ = world = case(2)
 
-    def refusal(labels: LabelSets, threshold: float = 0.5) -> str:
-        return message(relabel, labels, *made, threshold=threshold, recipes=[PLAIN])
+    def error(labels: LabelSets, threshold: float = 0.5) -> str:
+        return message(relabel, labels, *world, threshold=threshold, recipes=[PLAIN])
 
     labels = label_sets(real_scores(votes, experts, rater_golden, None, recipe=PLAIN), 0.5)
     lists = [list(labels[name]) for name in labels.images]
     lists[3] = [0] if lists[3] != [0] else [1]
-    assert refusal(LabelSets.from_lists(labels.images, lists)) == (
-        "label sets differ from those that calibrated, or the benchmark's recipe, makes from the votes\n"
-        "  allowed: those of the recipe of ReaL at threshold 0.5\n"
-        "  found:   others on 1 of 8 rated images\n"
-        "  fix:     give the votes, golden answers, original labels and threshold that they were made from, or "
-        'make the scores with method="calibrated"'
+    assert error(LabelSets.from_lists(labels.images, lists)) == (
+        "label sets do not follow from the votes by method calibrated or the benchmark's recipe\n"
+        "  allowed: label sets of the ReaL recipe at threshold 0.5\n"
+        "  found:   1 of 8 rated images differ\n"
+        "  fix:     use the votes, golden answers, original labels and threshold that made the label sets, or "
+        'make scores with method="calibrated"'
     )
     few = labels.images[:3]
-    assert "others on 5 of 8 rated images" in refusal(LabelSets.from_lists(few, lists[:3]))
-    none = refusal(LabelSets.from_lists(few, [[]] * 3), 1.0)
-    assert "others on 5 of 8 rated images" in none, "an image that was rated is there, if with an empty set"
-    assert refusal(labels, 1.5).startswith("threshold out of range")
+    assert "5 of 8 rated images differ" in error(LabelSets.from_lists(few, lists[:3]))
+    empty = error(LabelSets.from_lists(few, [[]] * 3), 1.0)
+    assert "5 of 8 rated images differ" in empty, "an empty set is not a missing image"
+    assert error(labels, 1.5).startswith("threshold out of range")
     plain = replace(votes, items=tuple(range(len(votes.items))))
-    assert code_of(relabel, labels, plain, *made[1:], threshold=0.5) == "not-on-questions"
+    assert code_of(relabel, labels, plain, *world[1:], threshold=0.5) == "not-on-questions"
 
 
-def test_the_published_labels_follow_from_the_published_votes(
+def test_published_labels_follow_from_published_votes(
     real_votes: RealVotes, real_labels: LabelSets, real_original: LabelSets
 ) -> None:
     answers = [real_votes(f"{name}.npz") for name in ("raters", "golden", "raters_golden")]
     again = relabel(real_labels, *answers, real_original, threshold=0.8)
     assert (again.raters, int(again.measured.sum())) == (85, 78)
-    assert int(again.kept(np.ones((1, 85), int)).sum()) == 57_553 - 25_111
+    assert int(again.reweight(np.ones((1, 85), int)).sum()) == 57_553 - 25_111
     recipes = [REAL_RECIPE, replace(REAL_RECIPE, experts_at_least=2)]
-    with pytest.raises(DataError, match=r"others on [\d,]+ of 24,889 rated images"):
+    with pytest.raises(DataError, match=r"[\d,]+ of 24,889 rated images differ"):
         relabel(real_labels, *answers, None, threshold=0.8, recipes=recipes)

@@ -1,4 +1,4 @@
-"""Rows of raters: what is counted, what is measured, what is flagged, and what changes nothing."""
+"""Reliability of raters: counts, measures, flags and invariances."""
 
 import json
 import math
@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.aggregation import GoldenVotes, golden_votes, rater_reliability
-from reassess.aggregation.reliability import right_answers
+from reassess.aggregation.reliability import correct_answers
 from reassess.core import VALIDITY, Items, Questions, Votes
 from reassess.errors import DependenceWarning
 from reassess.numeric import Proportion
@@ -29,12 +29,12 @@ MATRICES = {
 PRIOR = np.array([0.75, 0.25])
 
 
-def questions_of(items: int, a_image: int = 5) -> Questions:
-    return Questions.from_columns([f"{i // a_image}.png" for i in range(items)], np.arange(items))
+def questions_of(items: int, per_image: int = 5) -> Questions:
+    return Questions.from_columns([f"{i // per_image}.png" for i in range(items)], np.arange(items))
 
 
 def cast(rng: np.random.Generator, truth: npt.NDArray[Any], names: Sequence[str], *, each: int | None = None) -> Votes:
-    """Votes of raters, each named after a matrix, on questions; `each` raters on a question, by default all."""
+    """Votes on questions by raters named after their matrix; `each` raters per question, by default all."""
     matrices = np.array([MATRICES[name.split()[0]] for name in names])
     answers = (rng.random((len(names), truth.size, 1)) > np.cumsum(matrices, axis=2)[:, truth, :-1]).sum(axis=-1)
     rows = np.repeat(np.arange(truth.size), each or len(names))
@@ -55,7 +55,7 @@ def simulated(seed: int = 0, main: int = 4_000, golden: int = 1_000) -> tuple[Vo
     return cast(rng, truth, NAMES, each=5), GoldenVotes(cast(rng, golden_truth, NAMES), golden_truth)
 
 
-def test_on_golden_items_the_random_and_the_constant_rater_are_flagged_and_no_other() -> None:
+def test_only_uninformative_raters_are_flagged_on_golden_items() -> None:
     raters = by_name(rater_reliability(*simulated()))
     assert {name: rater.flags for name, rater in raters.items() if rater.flags} == {
         "random": ("uninformative",),
@@ -63,19 +63,19 @@ def test_on_golden_items_the_random_and_the_constant_rater_are_flagged_and_no_ot
     }
 
 
-def test_on_golden_items_the_interval_covers_the_information_of_the_true_matrix() -> None:
+def test_interval_covers_true_information_on_golden_items() -> None:
     inside = []
     for seed in range(10):
         for name, rater in by_name(rater_reliability(*simulated(seed, main=100), seed=seed)).items():
             true = float(mutual_information(MATRICES[name.split()[0]], PRIOR))
             inside.append(rater.information.low <= true <= rater.information.high)
-    assert np.mean(inside) >= 0.90  # 180 intervals, those of one simulation not independent: they share a prior
+    assert np.mean(inside) >= 0.90  # 180 intervals; intervals of the same simulation share a prior
     once, again, other = (rater_reliability(*simulated(main=200, golden=200), seed=seed) for seed in (1, 1, 2))
     assert once.to_json() == again.to_json()
     assert by_name(once)["good 0"].information != by_name(other)["good 0"].information
 
 
-def test_without_golden_items_the_same_raters_are_flagged_and_matrices_come_back() -> None:
+def test_em_flags_same_raters_and_recovers_matrices() -> None:
     result = rater_reliability(simulated()[0])
     assert not result.golden
     assert result.prior[1] == pytest.approx(0.25, abs=0.03)
@@ -83,10 +83,10 @@ def test_without_golden_items_the_same_raters_are_flagged_and_matrices_come_back
     assert {name for name, rater in raters.items() if "uninformative" in rater.flags} == {"random", "constant"}
     for name, rater in raters.items():
         np.testing.assert_allclose(rater.matrix, MATRICES[name.split()[0]], atol=0.08)
-        assert rater.right is None
+        assert rater.correct is None
 
 
-def test_the_worst_rater_comes_first_and_those_without_a_measure_last() -> None:
+def test_worst_rater_comes_first_and_unmeasured_last() -> None:
     votes, golden = simulated(main=500)
     silent = Votes.from_columns(questions_of(1), *np.zeros((3, 1), np.int64), ("silent",), WORDS)
     result = rater_reliability(votes.append(silent), golden)
@@ -94,11 +94,11 @@ def test_the_worst_rater_comes_first_and_those_without_a_measure_last() -> None:
     bits = [rater.information.bits for rater in result.ranked[:-1]]
     assert bits == sorted(bits)
     last = result.ranked[-1]
-    assert (last.rater, last.information, last.right, last.matrix) == ("silent", None, None, [None, None])
+    assert (last.rater, last.information, last.correct, last.matrix) == ("silent", None, None, [None, None])
     assert last.votes == 1
 
 
-def test_a_pair_that_copies_is_warned_of_in_words() -> None:
+def test_copying_pair_warns() -> None:
     rng = np.random.default_rng(0)
     votes = cast(rng, rng.choice(2, 900, p=PRIOR), tuple(f"good {i}" for i in range(12)))
     answer_ids = votes.answer_ids.copy()
@@ -108,43 +108,44 @@ def test_a_pair_that_copies_is_warned_of_in_words() -> None:
     (pair,) = result.dependence.pairs
     assert (pair.raters, len(caught)) == (("good 0", "good 11"), 1)
     assert str(caught[0].message) == (
-        "raters are not independent given the truth: in the votes, 1 of 66 pairs agree more than their confusion "
-        f"matrices predict and other pairs do: good 0 and good 11 (900 of 900, {pair.expected:.0f} expected)"
+        "raters are not independent given the truth: in the votes, 1 of 66 pairs agree more often than their confusion "
+        f"matrices and the other pairs explain: good 0 and good 11 (900 of 900, {pair.expected:.0f} expected)"
     )
 
 
-def test_right_answers_are_yes_on_valid_and_no_on_invalid_and_maybe_is_wrong_on_both() -> None:
-    assert right_answers(VALIDITY, WORDS, [0, 0.5, 1]).tolist() == [[True, False, False], [False, False, True]]
-    assert right_answers(VALIDITY, ("yes", "no"), [1, 0]).tolist() == [[False, True], [True, False]]
-    assert right_answers((1, 2), (1, 2, 3), None).tolist() == [[True, False, False], [False, True, False]]
-    assert right_answers(VALIDITY, (0, 1), None) is None
-    assert right_answers(VALIDITY, ("maybe", "yes"), [0.5, 1]) is None
-    assert right_answers(("cat", "dog"), ("cat", "bird"), None) is None
+def test_correct_answers_are_yes_on_valid_and_no_on_invalid() -> None:
+    assert correct_answers(VALIDITY, WORDS, [0, 0.5, 1]).tolist() == [[True, False, False], [False, False, True]]
+    assert correct_answers(VALIDITY, ("yes", "no"), [1, 0]).tolist() == [[False, True], [True, False]]
+    assert correct_answers((1, 2), (1, 2, 3), None).tolist() == [[True, False, False], [False, True, False]]
+    assert correct_answers(VALIDITY, (0, 1), None) is None
+    assert correct_answers(VALIDITY, ("maybe", "yes"), [0.5, 1]) is None
+    assert correct_answers(("cat", "dog"), ("cat", "bird"), None) is None
 
 
-def test_everything_of_a_rater_is_counted() -> None:
-    """Of several votes of ann on y the first is compared with her golden vote, and all are counted."""
-    questions = questions_of(3, a_image=1)
+def test_answers_of_a_rater_are_counted() -> None:
+    """Ann has two votes on y: both are counted, and the first is compared with her golden vote."""
+    questions = questions_of(3, per_image=1)
     rows = [(0, 0, 2), (1, 0, 0), (1, 0, 1), (2, 0, 1), (0, 1, 0)]
     votes = votes_of(rows, questions, seconds=np.array([1.0, 2.0, 4.0, 9.0, np.nan]))
     golden = [(0, 0, 2), (1, 0, 1), (1, 0, 0), (2, 0, 0), (0, 2, 2)]
-    apart = votes_of(golden, questions, raters=("ann", "cy", "di"))
-    result = rater_reliability(votes, GoldenVotes(apart, np.array([1, 0, -1])))
+    golden_part = votes_of(golden, questions, raters=("ann", "cy", "di"))
+    result = rater_reliability(votes, GoldenVotes(golden_part, np.array([1, 0, -1])))
     ann, bo, di = (by_name(result)[name] for name in ("ann", "bo", "di"))
     assert ann.answers.tolist() == [1, 2, 1]
     assert ann.shares == pytest.approx([1 / 4, 1 / 2, 1 / 4])
-    assert ann.confusion.tolist() == [[1, 1, 0], [0, 0, 1]]  # z has no known truth
+    assert ann.confusion.tolist() == [[1, 1, 0], [0, 0, 1]]  # the truth of z is unknown
     assert ann.matrix == [[0.5, 0.5, 0], [0, 0, 1]]
-    assert (ann.right, ann.repeated, ann.seconds) == (Proportion(2, 3), Proportion(1, 3), (4, 3))
-    assert (bo.seconds, bo.right, bo.information, bo.repeated, bo.matrix) == (None, None, None, None, [None, None])
+    assert (ann.correct, ann.self_agreement, ann.seconds) == (Proportion(2, 3), Proportion(1, 3), (4, 3))
+    assert (bo.seconds, bo.correct, bo.information, bo.self_agreement) == (None, None, None, None)
+    assert bo.matrix == [None, None]
     assert bo.flags == ()
-    assert (di.votes, di.shares, di.right, di.matrix) == (0, None, Proportion(1, 1), [None, [0, 0, 1]])
+    assert (di.votes, di.shares, di.correct, di.matrix) == (0, None, Proportion(1, 1), [None, [0, 0, 1]])
     assert di.flags == ("uninformative", "few")
     assert [rater.rater for rater in result.raters] == ["ann", "bo", "di"]
     assert result.prior.tolist() == [0.5, 0.5]
 
 
-def test_golden_answers_that_the_main_votes_lack_are_added_in_their_order() -> None:
+def test_answers_only_in_golden_votes_are_added_in_order() -> None:
     votes = votes_of([(0, 0, 0), (1, 0, 1)], questions_of(3), answers=("no", "yes"))
     golden = votes_of([(0, 0, 1), (1, 0, 2)], questions_of(3))
     result = rater_reliability(votes, GoldenVotes(golden, np.array([0, 1, 0])))
@@ -164,18 +165,18 @@ def test_one_answer_is_flagged_from_99_percent_of_20_votes(no: int, of: int, fla
     assert ("one answer" in ann.flags) == flagged
 
 
-@pytest.mark.parametrize(("items", "a_image", "few"), [(40, 1, False), (39, 1, True), (40, 2, False), (57, 3, True)])
-def test_few_votes_on_a_truth_and_few_images_are_flagged(items: int, a_image: int, few: bool) -> None:
+@pytest.mark.parametrize(("items", "per_image", "few"), [(40, 1, False), (39, 1, True), (40, 2, False), (57, 3, True)])
+def test_few_votes_on_a_truth_and_few_images_are_flagged(items: int, per_image: int, few: bool) -> None:
     """Golden votes that are the main votes are not compared with themselves."""
     truth = np.arange(items) % 2
-    votes = votes_of([(i, 0, 2 * t) for i, t in enumerate(truth)], questions_of(items, a_image))
+    votes = votes_of([(i, 0, 2 * t) for i, t in enumerate(truth)], questions_of(items, per_image))
     result = rater_reliability(votes, GoldenVotes(votes, truth))
     assert ("few" in result.raters[0].flags) == few
-    assert (result.golden_dependence, result.raters[0].repeated) == (None, None)
+    assert (result.golden_dependence, result.raters[0].self_agreement) == (None, None)
     assert (result.alpha, result.dependence.tested) == (None, 0)
 
 
-def test_plain_items_have_the_answers_as_truths_and_words_have_no_order() -> None:
+def test_plain_items_have_answers_as_truths() -> None:
     for items, answers, expected in (
         (("x", "y", "z"), ("cat", "dog"), ("cat", "dog")),
         (("x", "y", "z"), WORDS, WORDS),
@@ -186,7 +187,7 @@ def test_plain_items_have_the_answers_as_truths_and_words_have_no_order() -> Non
         assert golden_votes(votes, votes).truths == expected
 
 
-def test_more_images_than_a_resample_draws_are_grouped_and_the_interval_stays() -> None:
+def test_grouped_images_give_same_interval() -> None:
     rng = np.random.default_rng(0)
     truth = rng.choice(2, 6_000, p=PRIOR)
     votes = cast(rng, truth, ("fair",))
@@ -217,7 +218,7 @@ def plain_names(rater: Any) -> Any:
 
 
 @given(ROWS, TRUTH)
-def test_other_names_of_raters_and_items_change_nothing(rows: Any, truth: Any) -> None:
+def test_names_of_raters_and_items_do_not_matter(rows: Any, truth: Any) -> None:
     before = measured(rows, truth, questions_of(6), ("ann", "bo", "cy"))
     images = Questions.from_columns([f"other {i // 5}.png" for i in range(6)], np.arange(6) + 100)
     after = measured(rows, truth, images, (7, 3, 5))
@@ -227,7 +228,7 @@ def test_other_names_of_raters_and_items_change_nothing(rows: Any, truth: Any) -
         json.dumps(before.to_json(), allow_nan=False)
 
 
-THREE = questions_of(3, a_image=1)
+THREE = questions_of(3, per_image=1)
 OF_THREE = votes_of([(0, 0, 2), (1, 0, 0)], THREE)
 BAD = [
     (OF_THREE, [0, 0, -1], "one-truth"),
@@ -240,20 +241,20 @@ BAD = [
 
 
 @pytest.mark.parametrize(("votes", "truth", "code"), BAD)
-def test_bad_votes_and_truths_are_refused(votes: Votes, truth: list[int] | None, code: str) -> None:
+def test_bad_votes_and_truths_raise(votes: Votes, truth: list[int] | None, code: str) -> None:
     golden = None if truth is None else GoldenVotes(OF_THREE, np.array(truth))
     assert code_of(rater_reliability, votes, golden) == code
     if code == "one-truth":
         assert message(rater_reliability, votes, golden) == (
             "all golden items have the same truth, so raters cannot be measured\n"
-            "  allowed: items of two truths or more\n  found:   only invalid\n"
-            "  fix:     give golden answers on other items too, or none"
+            "  allowed: golden items of at least two truths\n  found:   only invalid\n"
+            "  fix:     add golden answers on other items, or remove them all"
         )
 
 
-def test_if_all_answers_are_equal_nothing_is_told_and_alpha_is_not_defined() -> None:
+def test_equal_answers_have_no_information_and_no_alpha() -> None:
     rows = [(i, r, 0) for i in range(30) for r in range(2)]
-    result = rater_reliability(votes_of(rows, questions_of(30, a_image=1)))
+    result = rater_reliability(votes_of(rows, questions_of(30, per_image=1)))
     assert repr(result) == "Reliability(2 raters, 2 flagged, ordinal alpha not defined)"
     for rater in result.raters:
         assert rater.flags == ("uninformative", "one answer")
@@ -261,13 +262,13 @@ def test_if_all_answers_are_equal_nothing_is_told_and_alpha_is_not_defined() -> 
     json.dumps(result.to_json(), allow_nan=False)
     rows = [(i, r, i % 2) for i in range(60) for r in range(3)]
     emu = votes_of(rows, range(60), range(3), ("cat", "dog", "emu"))
-    never = rater_reliability(emu)  # a class that nobody votes for is a row of its own
-    assert never.prior == pytest.approx([0.5, 0.5, 0], abs=1e-3)
-    json.dumps(never.to_json(), allow_nan=False)
+    result = rater_reliability(emu)  # a class without votes has its own row
+    assert result.prior == pytest.approx([0.5, 0.5, 0], abs=1e-3)
+    json.dumps(result.to_json(), allow_nan=False)
 
 
-def test_a_truth_that_em_has_given_up_makes_no_rater_one_with_few_votes() -> None:
+def test_dropped_truth_does_not_flag_few_votes() -> None:
     rows = [(i, r, int(i == r == 0)) for i in range(60) for r in range(3)]
-    result = rater_reliability(votes_of(rows, questions_of(60, a_image=1), raters=("a", "b", "c")))
+    result = rater_reliability(votes_of(rows, questions_of(60, per_image=1), raters=("a", "b", "c")))
     assert 0 < result.prior[1] * 60 < 0.5
     assert not any("few" in rater.flags for rater in result.raters)

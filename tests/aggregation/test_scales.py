@@ -1,4 +1,4 @@
-"""Answers to (image, class) questions mean the same however they are spelt, in whatever language, or as numbers."""
+"""Answers to (image, class) questions have the same meaning in any spelling, language or numbering."""
 
 import warnings
 from typing import Any
@@ -23,7 +23,7 @@ QUESTIONS = Questions.from_columns([f"{i // 2}.png" for i in range(40)], np.aran
 
 
 def cast(answers: Any, *, never: int | None = None) -> Votes:
-    """Votes of three raters and an expert on forty questions; one of the answers may never be given."""
+    """Votes of three raters and an expert on forty questions; `never` is an answer that does not occur."""
     rng = np.random.default_rng(3)
     truth = rng.choice(2, 40, p=(0.6, 0.4))
     rows = []
@@ -33,25 +33,25 @@ def cast(answers: Any, *, never: int | None = None) -> Votes:
     return votes_of(rows, QUESTIONS, ("ann", "bo", "cy", "eve"), answers)
 
 
-METHODS = {name: (name, bool(one.needs)) for name, one in aggregation.METHODS.items() if name != "imagenet-real"}
+METHODS = {name: (name, bool(row.needs)) for name, row in aggregation.METHODS.items() if name != "imagenet-real"}
 METHODS["em, with golden items"] = ("em", True)
 
 
 def by_method(name: str, raters: Votes, experts: Votes) -> Aggregation:
-    """Scores by a method, some with the experts' answers to a quarter of the questions."""
+    """Scores by a method, if it needs them with the experts' answers to a quarter of the questions."""
     method, takes_experts = METHODS[name]
     return aggregate(raters, method, experts=experts.restrict(np.arange(10)) if takes_experts else None)
 
 
 def by_rater(votes: Votes, raters: list[int]) -> Votes:
-    """The votes of some raters alone."""
+    """Only the votes of some raters."""
     kept = np.isin(votes.rater_ids, raters)
     columns = votes.item_ids[kept], votes.rater_ids[kept], votes.answer_ids[kept]
     return Votes.from_columns(votes.items, *columns, votes.raters, votes.answers)
 
 
 @pytest.mark.parametrize("scale", SCALES)
-def test_scores_raters_and_rules_are_the_same_for_every_scale(scale: str) -> None:
+def test_results_are_the_same_for_every_scale(scale: str) -> None:
     def measured(answers: Any) -> tuple[Any, ...]:
         votes = cast(answers)
         raters, experts = by_rater(votes, [0, 1, 2]), by_rater(votes, [3])
@@ -59,15 +59,15 @@ def test_scores_raters_and_rules_are_the_same_for_every_scale(scale: str) -> Non
         with warnings.catch_warnings(action="ignore", category=ReassessWarning):
             result = rater_reliability(raters, golden_votes(experts, raters), resamples=20)
         rules = simple_rules(golden_truth(experts), votes=raters, rater_golden=raters)
-        figures = [(one.right, one.confusion.tolist()) for one in result.ranked]
+        measures = [(rater.correct, rater.confusion.tolist()) for rater in result.ranked]
         points = [(rule.points, rule.average_precision) for rule in rules]
-        return scores, figures, result.metric, result.alpha, points
+        return scores, measures, result.metric, result.alpha, points
 
     assert measured(SCALES[scale]) == measured(WORDS)
 
 
 @pytest.mark.parametrize("scale", SCALES)
-def test_experts_may_answer_on_another_scale_than_the_raters(scale: str) -> None:
+def test_experts_may_use_another_scale(scale: str) -> None:
     raters, experts = by_rater(cast(WORDS), [0, 1, 2]), by_rater(cast(WORDS), [3])
     others = by_rater(cast(SCALES[scale]), [3])
     assert golden_truth(others).valid.tolist() == golden_truth(experts).valid.tolist()
@@ -77,7 +77,7 @@ def test_experts_may_answer_on_another_scale_than_the_raters(scale: str) -> None
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_no_maybe_and_yes_stand_for_the_whole_scale_where_some_never_occur(method: str) -> None:
+def test_missing_answers_of_no_maybe_yes_are_added(method: str) -> None:
     whole = cast(WORDS, never=1)
     fewer = Votes.from_columns(
         whole.items, whole.item_ids, whole.rater_ids, whole.answer_ids // 2, whole.raters, ("no", "yes")
@@ -88,14 +88,14 @@ def test_no_maybe_and_yes_stand_for_the_whole_scale_where_some_never_occur(metho
     assert got.values.tolist() == expected.values.tolist()
 
 
-def test_questions_to_which_everybody_says_no_have_a_share_of_yes_of_0() -> None:
+def test_questions_with_only_no_have_share_0() -> None:
     votes = votes_of([(0, 0, 0), (0, 1, 0), (1, 0, 0)], QUESTIONS, answers=("no",))
     assert (
         aggregate(votes, "majority").scores.values.tolist() == aggregate(votes, "mean").scores.values.tolist() == [0, 0]
     )
 
 
-def test_rules_of_another_scale_are_called_by_its_answers() -> None:
+def test_rules_are_named_by_answers_of_scale() -> None:
     votes = cast((1, 2, 3))
     rules = simple_rules(golden_truth(by_rater(votes, [3])), votes=votes, rater_golden=votes)
     assert [rule.name for rule in rules] == ["one rater: 3", "one rater: 3 or 2", "share of 3"]

@@ -1,4 +1,4 @@
-"""Votes that are replayed under a stop rule: laws, a slow reference, and the figures of ReaL's own votes."""
+"""Replays of votes under a stop rule: a slow reference, invariances, and known results of ReaL's votes."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from reassess.aggregation import StopReplay, posterior, replay_stops
 from reassess.aggregation.recipe import score_by_recipe
 from reassess.core import VALIDITY, LabelSets, Questions, RaterModel, StopRule, Votes
-from tests.aggregation.closed_questions import closed_of_golden
+from tests.aggregation.closed_questions import count_closed_golden
 from tests.helpers import WORDS, RealVotes, fault_of, votes_of
 
 RATERS = ("ann", "bo", "cy", "di", "eve")
@@ -42,22 +42,22 @@ def replay(votes: Votes, *rules: StopRule, **options: object) -> tuple[StopRepla
 
 
 @given(rows, bounds, st.none() | st.integers(1, 6))
-def test_equal_votes_end_where_the_posterior_of_so_many_leaves_the_bounds(
-    given_rows: list[tuple[int, int, int]], rule: StopRule, at_most: int | None
+def test_equal_votes_stop_when_posterior_leaves_bounds(
+    random_rows: list[tuple[int, int, int]], rule: StopRule, at_most: int | None
 ) -> None:
-    """All votes on an item are made those of one rater with one answer, so that every order is the same."""
-    of_item = {item: (rater, answer) for item, rater, answer in given_rows}
-    same = [(item, *of_item[item]) for item, _, _ in given_rows]
-    taken, ended = slow_replay(votes_of(same, QUESTIONS, RATERS), rule, at_most)
+    """All votes on an item have the same rater and answer, so every order is the same."""
+    of_item = {item: (rater, answer) for item, rater, answer in random_rows}
+    same = [(item, *of_item[item]) for item, _, _ in random_rows]
+    taken, is_kept = slow_replay(votes_of(same, QUESTIONS, RATERS), rule, at_most)
     by_all = posterior(votes_of(same, QUESTIONS, RATERS), MODEL).of("valid") >= 0.8
-    (one,) = replay(votes_of(same, QUESTIONS, RATERS), rule, at_most=at_most)
-    assert one.taken.tolist() == [taken] * 3
-    assert one.changed.tolist() == [int((by_all != ended).sum())] * 3
-    assert one.kept.tolist() == [int((by_all & ended).sum())] * 3
+    (result,) = replay(votes_of(same, QUESTIONS, RATERS), rule, at_most=at_most)
+    assert result.taken.tolist() == [taken] * 3
+    assert result.changed.tolist() == [int((by_all != is_kept).sum())] * 3
+    assert result.kept.tolist() == [int((by_all & is_kept).sum())] * 3
 
 
 def slow_replay(votes: Votes, rule: StopRule, at_most: int | None) -> tuple[int, np.ndarray]:
-    """Number of votes taken in the order that they have, and whether each label is kept at 0.8."""
+    """Count the votes used in their order, and find whether each label is kept at threshold 0.8."""
     taken, kept = 0, []
     for item in range(ITEMS):
         own = slice(votes.indptr[item], votes.indptr[item + 1])
@@ -72,12 +72,10 @@ def slow_replay(votes: Votes, rule: StopRule, at_most: int | None) -> tuple[int,
 
 
 @given(rows, st.integers(0, 3))
-def test_a_wider_rule_takes_as_many_votes_or_more_and_one_that_never_closes_takes_all(
-    given_rows: list[tuple[int, int, int]], seed: int
-) -> None:
-    votes = votes_of(given_rows, QUESTIONS, RATERS)
+def test_stricter_rule_uses_at_least_as_many_votes(random_rows: list[tuple[int, int, int]], seed: int) -> None:
+    votes = votes_of(random_rows, QUESTIONS, RATERS)
     rules = [StopRule(0.2, 0.7), StopRule(0.05, 0.95), StopRule(0.001, 0.999), StopRule(0, 1)]
-    taken = np.array([one.taken for one in replay(votes, *rules, seed=seed)])
+    taken = np.array([each.taken for each in replay(votes, *rules, seed=seed)])
     assert (np.diff(taken, axis=0) >= 0).all()
     never = replay(votes, rules[-1], seed=seed)[0]
     assert (never.taken == len(votes)).all()
@@ -86,14 +84,15 @@ def test_a_wider_rule_takes_as_many_votes_or_more_and_one_that_never_closes_take
 
 
 @given(rows)
-def test_votes_that_are_there_before_count_as_a_rater_who_never_waits(given_rows: list[tuple[int, int, int]]) -> None:
-    votes = votes_of(given_rows, QUESTIONS, RATERS)
+def test_first_votes_act_as_prior(random_rows: list[tuple[int, int, int]]) -> None:
+    votes = votes_of(random_rows, QUESTIONS, RATERS)
     first = votes_of([(item, 2, 2) for item in range(ITEMS)], QUESTIONS, RATERS)
     prior = posterior(first.restrict(np.array([0])), MODEL).values[0]
     as_prior = RaterModel(RATERS[:4], VALIDITY, WORDS, MODEL.matrices, MODEL.fallback, prior)
     rule = StopRule(0.05, 0.95)
-    (one,), (other,) = replay(votes, rule, first=first), replay_stops(votes, as_prior, [rule], threshold=0.8, orders=3)
-    assert one.taken.tolist() == other.taken.tolist()
+    (result,) = replay(votes, rule, first=first)
+    (expected,) = replay_stops(votes, as_prior, [rule], threshold=0.8, orders=3)
+    assert result.taken.tolist() == expected.taken.tolist()
 
 
 def test_orders_are_random_and_the_same_for_a_seed() -> None:
@@ -120,14 +119,14 @@ ONE_VOTE = votes_of([(0, 0, 0)], QUESTIONS, RATERS)
         (ONE_VOTE, OTHER, {}, ("wrong-model", "cat, dog")),
     ],
 )
-def test_what_cannot_be_replayed_is_refused(
+def test_invalid_replay_raises(
     votes: Votes, model: RaterModel, options: dict[str, Any], expected: tuple[str, str | None]
 ) -> None:
     assert fault_of(replay_stops, votes, model, **{"threshold": 0.8, **options}) == expected
 
 
-def test_votes_of_real_end_as_measured_before(real_votes: RealVotes, real_original: LabelSets) -> None:
-    """The table of one random order, made with other code: share of votes, questions changed, labels in common."""
+def test_replay_of_real_votes_is_reproduced(real_votes: RealVotes, real_original: LabelSets) -> None:
+    """The table is of one random order, from other code: share of votes, changed questions, labels in common."""
     votes, experts, golden = map(real_votes, ("raters.npz", "golden.npz", "raters_golden.npz"))
     _, model, labels = score_by_recipe(votes, experts, golden, real_original)
     table = [
@@ -138,16 +137,16 @@ def test_votes_of_real_end_as_measured_before(real_votes: RealVotes, real_origin
     ]
     rules = [StopRule(low, 1 - low) for low, *_ in table]
     replays = replay_stops(votes, model, rules, threshold=0.8, first=labels)
-    for one, (_, share, changed, common) in zip(replays, table, strict=True):
-        assert one.share_taken == pytest.approx(share, abs=0.0006)
-        assert one.changed.mean() == pytest.approx(changed, abs=3 * one.changed.std() + 1)
-        assert one.labels_in_common == pytest.approx(common, abs=0.002)
-        assert (one.votes, one.questions) == (924_810, 184_962)
+    for result, (_, share, changed, common) in zip(replays, table, strict=True):
+        assert result.share_taken == pytest.approx(share, abs=0.0006)
+        assert result.changed.mean() == pytest.approx(changed, abs=3 * result.changed.std() + 1)
+        assert result.labels_in_common == pytest.approx(common, abs=0.002)
+        assert (result.votes, result.questions) == (924_810, 184_962)
 
 
-def test_some_closed_questions_are_wrong_to_experts(real_votes: RealVotes) -> None:
-    """Of ReaL's golden questions: about 3.6 % of those closed as invalid, and 6.7 % of those closed as valid."""
-    each = (real_votes(f"{name}.npz") for name in ("raters", "golden", "raters_golden"))
-    (right_as_invalid, valid), (invalid, right_as_valid) = closed_of_golden(*each, orders=4)
-    assert valid / (right_as_invalid + valid) == pytest.approx(0.036, abs=0.004)
-    assert invalid / (invalid + right_as_valid) == pytest.approx(0.067, abs=0.008)
+def test_some_closed_questions_are_wrong_by_experts(real_votes: RealVotes) -> None:
+    """About 3.6 % of ReaL's golden questions closed as invalid are valid, and 6.7 % closed as valid are invalid."""
+    parts = (real_votes(f"{name}.npz") for name in ("raters", "golden", "raters_golden"))
+    (true_invalid, false_invalid), (false_valid, true_valid) = count_closed_golden(*parts, orders=4)
+    assert false_invalid / (true_invalid + false_invalid) == pytest.approx(0.036, abs=0.004)
+    assert false_valid / (false_valid + true_valid) == pytest.approx(0.067, abs=0.008)

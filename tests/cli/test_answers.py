@@ -190,8 +190,8 @@ def test_golden_items_without_a_truth_are_counted_and_named(folder: Path, run: R
     write_csv("votes.csv", "image,rater,answer", choices)
     experts = [("a", "eve", "cat"), ("b", "eve", "cat"), ("b", "flo", "dog"), ("c", "eve", "dog")]
     write_csv("golden.csv", "image,rater,answer", experts)
-    note = "1 golden item undecided, without an answer of more than half of its experts: image b"
-    golden = {"rule": "an answer of more than half of its experts", "items": 2, "undecided": 1}
+    note = "1 golden item undecided (no answer of more than half of the experts): image b"
+    golden = {"rule": "answer of more than half of the experts", "items": 2, "undecided": 1}
     for argv in (
         ("aggregate", "votes.csv", "--method", "calibrated", "--force", "-o", "scores.csv"),
         ("aggregate", "votes.csv", "--method", "em", "--force", "-o", "em.csv"),
@@ -201,7 +201,7 @@ def test_golden_items_without_a_truth_are_counted_and_named(folder: Path, run: R
         assert results_of(run, argv[0], *argv[1:], "--golden", "golden.csv")["golden"] == golden
     assert note in run("curve", "scores.csv", "--golden", "golden.csv").out.splitlines()
     (curve,) = results_of(run, "curve", "scores.csv", "--golden", "golden.csv")
-    assert curve["golden"] == {"pairs": 4, "valid": 2, "rule": golden["rule"], "undecided": 1, "unrated": 0}
+    assert curve["golden"] == {"questions": 4, "valid": 2, "rule": golden["rule"], "undecided": 1, "unrated": 0}
 
 
 def test_a_misspelled_image_is_said_by_every_command(folder: Path, run: Runner) -> None:

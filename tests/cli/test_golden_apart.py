@@ -79,7 +79,7 @@ def test_raters_and_their_alpha_know_them_apart(rated: Path, run: Runner) -> Non
     whole = results_of(run, "raters", "--benchmark", "rated")
     alone = results_of(run, "raters", "rated/votes.csv")
     assert whole["alpha"] == alone["alpha"]
-    assert [one["repeated"] for one in whole["raters"]] == [None] * 3
+    assert [one["self_agreement"] for one in whole["raters"]] == [None] * 3
 
 
 @pytest.mark.parametrize("original", [("--method", "calibrated"), ("--original", "rated/original.csv")])

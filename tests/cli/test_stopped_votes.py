@@ -11,7 +11,7 @@ VOTES = "image,class,rater,answer\n" + "".join(
     for image, answers in (("a", "yyy"), ("b", "nn"), ("c", "yn"))
     for rater, answer in zip(("ann", "bo", "cy"), ({"y": "yes", "n": "no"}[x] for x in answers), strict=False)
 )
-ENDED = "the votes were ended by what they said (stop 0.01, 0.99): "
+ENDED = "votes stopped early (stop 0.01, 0.99): "
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Pairs of classes that are valid together, against a plain count; and what the real label sets hold."""
+"""Pairs of classes that are valid together match a plain count; and known pairs of the ReaL label sets."""
 
 from collections import Counter
 from itertools import combinations
@@ -22,7 +22,7 @@ def plain(sets: list[set[int]]) -> Counter[tuple[int, int]]:
 
 
 @given(SETS, st.randoms(use_true_random=False))
-def test_pairs_are_counted_and_ordered_whatever_the_order_of_the_images(sets: Any, random: Random) -> None:
+def test_pairs_do_not_depend_on_order_of_images(sets: Any, random: Random) -> None:
     counts = co_occurrence(numbered_labels(sets))
     pairs = [tuple(pair) for pair in counts.pairs.tolist()]
     expected = plain(sets)
@@ -33,30 +33,30 @@ def test_pairs_are_counted_and_ordered_whatever_the_order_of_the_images(sets: An
     assert co_occurrence(numbered_labels(sets)).pairs.tolist() == counts.pairs.tolist()
 
 
-def test_the_json_names_the_most_frequent_pairs() -> None:
+def test_json_contains_most_frequent_pairs() -> None:
     labels = LabelSets.from_lists(["a", "b"], [[0, 1], [0, 1, 2]], Classes(3, names=("cup", "mug, beaker", "pot")))
     assert co_occurrence(labels).to_json(labels.classes, most=1) == [
         {"classes": [{"class": 0, "name": "cup"}, {"class": 1, "name": "mug, beaker"}], "images": 2}
     ]
 
 
-def test_reals_most_frequent_pair_is_desktop_computer_and_monitor(real_labels: LabelSets) -> None:
+def test_most_frequent_pair_of_real_is_desktop_computer_and_monitor(real_labels: LabelSets) -> None:
     counts = co_occurrence(real_labels)
     assert counts.pairs[:3].tolist() == [[527, 664], [836, 837], [526, 664]]
     assert counts.images[:3].tolist() == [155, 153, 148]
     assert (len(counts), counts.images.sum(), len(counts.at_least(OFTEN))) == (5_883, 16_058, 1_060)
 
 
-def test_of_pairs_on_three_images_of_a_half_of_real_three_quarters_are_found_in_the_other_half(
+def test_three_quarters_of_pairs_on_three_images_recur_in_other_half(
     real_labels: LabelSets,
 ) -> None:
-    """From which on two classes co-occur often enough to explain a mistake is chosen by this."""
+    """The threshold for classes that often co-occur was chosen by this result."""
     rng, sets = np.random.default_rng(0), [ids for ids in real_labels.sets().values() if len(ids) > 1]
-    again: dict[int, list[bool]] = {n: [] for n in (1, 2, 3)}
+    recurs: dict[int, list[bool]] = {n: [] for n in (1, 2, 3)}
     for _ in range(4):
         half = rng.random(len(sets)) < 0.5
-        one, other = (plain([ids for ids, here in zip(sets, part, strict=True) if here]) for part in (half, ~half))
-        for pair, n in one.items():
-            again.get(n, []).append(pair in other)
-    assert [round(float(np.mean(again[n])), 1) for n in (1, 2, 3)] == [0.2, 0.6, 0.8]
-    assert 0.74 < np.mean(again[OFTEN]) < 0.80
+        first, second = (plain([ids for ids, is_in in zip(sets, part, strict=True) if is_in]) for part in (half, ~half))
+        for pair, n in first.items():
+            recurs.get(n, []).append(pair in second)
+    assert [round(float(np.mean(recurs[n])), 1) for n in (1, 2, 3)] == [0.2, 0.6, 0.8]
+    assert 0.74 < np.mean(recurs[OFTEN]) < 0.80

@@ -1,4 +1,4 @@
-"""Findings: each part is there or says why not, and is what its own function gives."""
+"""Findings: each part equals the result of its own function, or has a reason why it is missing."""
 
 import numpy as np
 import pytest
@@ -11,21 +11,21 @@ from reassess.evaluation import evaluate
 IMAGES = [f"{i}.png" for i in range(40)]
 LABELS = LabelSets.from_lists(IMAGES, [[i % 3] for i in range(40)])
 MODELS = {
-    name: Predictions.from_ids(np.where(np.arange(40) < right, np.arange(40) % 3, 3), images=IMAGES)
-    for name, right in {"worst": 10, "best": 30, "middle": 20}.items()
+    name: Predictions.from_ids(np.where(np.arange(40) < hits, np.arange(40) % 3, 3), images=IMAGES)
+    for name, hits in {"worst": 10, "best": 30, "middle": 20}.items()
 }
 
 
-def test_what_judges_is_missing_and_said() -> None:
+def test_missing_parts_have_reasons() -> None:
     findings = Findings.from_predictions(MODELS, LABELS)
     reasons = {
         name: str(getattr(findings, name))
-        for name in ("uncertainty", "raters_alone", "relabelling", "curves", "preferences", "biases", "trend")
+        for name in ("uncertainty", "rater_scores", "relabelling", "curves", "preferences", "biases", "trend")
     }
     no_original = "original labels of these images are missing"
     assert reasons == {
         "uncertainty": "votes are missing",
-        "raters_alone": "votes are missing",
+        "rater_scores": "votes are missing",
         "relabelling": "votes are missing",
         "curves": "scores are missing",
         "preferences": no_original,
@@ -35,7 +35,7 @@ def test_what_judges_is_missing_and_said() -> None:
     assert (findings.placements, findings.level) == ((), None)
 
 
-def test_the_models_are_evaluated_each_and_put_on_common_images_the_best_first() -> None:
+def test_models_are_evaluated_and_sorted_on_common_images() -> None:
     findings = Findings.from_predictions(MODELS.items(), LABELS, replicates=50, seed=3)
     assert findings.models == ("best", "middle", "worst")
     for name, predictions in MODELS.items():
@@ -48,27 +48,27 @@ def test_the_models_are_evaluated_each_and_put_on_common_images_the_best_first()
     assert list(findings.pairs) == [compare(findings.panel, a, b, among=tests) for a, b in pairs]
 
 
-def test_of_many_models_neighbours_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_models_are_compared_with_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reassess.comparison.findings._MOST_MODELS", 2)
     findings = Findings.from_predictions(MODELS, LABELS)
     assert [(pair.a, pair.b) for pair in findings.pairs] == [("best", "middle"), ("middle", "worst")]
 
 
-def test_one_model_has_no_rank_and_empty_sets_score_nothing() -> None:
+def test_one_model_and_empty_label_sets_have_no_ranking() -> None:
     findings = Findings.from_predictions({"one": MODELS["best"]}, LABELS)
     assert findings.ranking == Missing("there is only one model")
     empty = LabelSets.from_lists(IMAGES, [[] for _ in IMAGES])
     assert Findings.from_predictions(MODELS, empty).ranking == Missing("no image is scored")
 
 
-def test_an_error_names_the_model() -> None:
+def test_error_names_model() -> None:
     other = Predictions.from_ids([0], images=["elsewhere.png"])
     with pytest.raises(DataError) as caught:
         Findings.from_predictions({"good": MODELS["best"], "bad": other}, LABELS)
     assert caught.value.where == "bad"
 
 
-def test_experts_judge_mistakes_as_they_do_in_evaluate() -> None:
+def test_mistakes_by_experts_equal_evaluate() -> None:
     questions = Questions.from_columns(IMAGES[:20], np.full(20, 3))
     scores = Scores(questions, np.zeros(20))
     answers = np.zeros(20, int)
@@ -81,5 +81,5 @@ def test_experts_judge_mistakes_as_they_do_in_evaluate() -> None:
     assert (worst.rejected_by_experts, worst.never_rated) == (10, 20)
 
 
-def test_findings_print_in_a_line() -> None:
+def test_findings_have_short_repr() -> None:
     assert repr(Findings.from_predictions(MODELS, LABELS)) == "Findings(3 models, 40 images)"

@@ -1,4 +1,4 @@
-"""Whether two label sets agree is what sets say, image by image and class by class."""
+"""Agreement of two label sets matches Python sets, by image and by class."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -22,36 +22,36 @@ Reviews = dict[str, dict[int, str]]
 
 
 def reviewed(reviews: Reviews) -> MultiLabels:
-    """What reviewers say of each class of each image; every second image is problematic."""
+    """Reviewers' verdicts on classes of images; every second image is problematic."""
     parts = [
-        labels_of({image: [i for i, its in said.items() if its == kind] for image, said in reviews.items()})
+        labels_of({image: [i for i, each in verdicts.items() if each == kind] for image, verdicts in reviews.items()})
         for kind in CROSSTAB[:3]
     ]
     return MultiLabels(*parts, problematic=np.arange(len(reviews)) % 2 == 1)
 
 
 def valid(reviews: Reviews, image: str) -> set[int]:
-    return {i for i, its in reviews.get(image, {}).items() if its == "valid"}
+    return {i for i, verdict in reviews.get(image, {}).items() if verdict == "valid"}
 
 
 def agreement_of(first: set[int], second: set[int]) -> str:
-    """The definition, slowly."""
+    """Compute the agreement from its definition."""
     if not first or not second:
         return "both_unlabelled" if not first | second else "second_unlabelled" if first else "first_unlabelled"
     return "equal" if first == second else "overlap" if first & second else "disjoint"
 
 
 @given(EITHER, EITHER)
-def test_it_is_what_sets_say(first: Reviews, second: Reviews) -> None:
-    found = label_agreement(reviewed(first), reviewed(second))
+def test_agreement_matches_python_sets(first: Reviews, second: Reviews) -> None:
+    agreement = label_agreement(reviewed(first), reviewed(second))
     state = {image: agreement_of(valid(first, image), valid(second, image)) for image in {**first, **second}}
-    assert found.images == tuple(state)
-    assert [AGREEMENTS[i] for i in found.state] == list(state.values())
+    assert agreement.images == tuple(state)
+    assert [AGREEMENTS[i] for i in agreement.state] == list(state.values())
     counts = Counter(state.values())
-    assert found.counts == {name: counts[name] for name in AGREEMENTS}
-    by_class = Counter((i, its) for image, its in state.items() for i in valid(first, image) | valid(second, image))
-    assert found.class_ids.tolist() == sorted({i for i, _ in by_class})
-    entries = found.to_json()["by_class"]
+    assert agreement.counts == {name: counts[name] for name in AGREEMENTS}
+    by_class = Counter((i, each) for image, each in state.items() for i in valid(first, image) | valid(second, image))
+    assert agreement.class_ids.tolist() == sorted({i for i, _ in by_class})
+    entries = agreement.to_json()["by_class"]
     assert {(entry["class"], name): entry[name] for entry in entries for name in AGREEMENTS[:-1] if entry[name]} == (
         by_class
     )
@@ -60,22 +60,26 @@ def test_it_is_what_sets_say(first: Reviews, second: Reviews) -> None:
         for image in first.keys() & second.keys()
         for i in {**first[image], **second[image]}
     )
-    assert {(a, b): n for a, row in found.to_json()["crosstab"].items() for b, n in row.items() if n} == pairs
+    assert {(a, b): n for a, row in agreement.to_json()["crosstab"].items() for b, n in row.items() if n} == pairs
 
 
-def test_it_prints_what_was_counted_and_names_images() -> None:
-    found = label_agreement(labels_of({"a": {1}, "b": {1, 2}, "c": {3}}), labels_of({"a": {1}, "b": {2}, "d": {0}}))
-    assert str(found) == (
+def test_text_has_counts_and_images_have_names() -> None:
+    agreement = label_agreement(labels_of({"a": {1}, "b": {1, 2}, "c": {3}}), labels_of({"a": {1}, "b": {2}, "d": {0}}))
+    assert str(agreement) == (
         "2 images with labels in both: 1 equal (50.00 %), 1 overlap, 0 disjoint\n"
-        "unlabelled: the first on 1 image, the second on 1 image, both on 0 images"
+        "unlabelled: 1 image in the first, 1 image in the second, 0 images in both"
     )
-    assert (found.images_of("overlap"), found.images_of("first_unlabelled"), len(found)) == (("b",), ("d",), 4)
+    assert (agreement.images_of("overlap"), agreement.images_of("first_unlabelled"), len(agreement)) == (
+        ("b",),
+        ("d",),
+        4,
+    )
     assert str(label_agreement(labels_of({"a": {1}}), labels_of({}))).startswith(
         "0 images with labels in both: 0 equal, 0 overlap"
     )
 
 
-def test_images_are_joined_by_name_as_elsewhere() -> None:
+def test_images_are_joined_by_name() -> None:
     by_number = labels_of({validation_name(7): {1}}), labels_of({f"val/{validation_name(7, '_n1.png')}": {1}})
     assert label_agreement(*by_number).counts["equal"] == 1
     first, second = labels_of({"x/a.png": {1}}), labels_of({"a.jpg": {1}})
@@ -102,46 +106,47 @@ def named(*names: str, ids: Any = (0,), **options: Any) -> LabelSets:
         (named("cat", "dog", "yak", ids=[1]), named("dog", has_local_ids=True), "equal", ["dog"]),
     ],
 )  # fmt: skip
-def test_classes_are_joined_by_name_whatever_their_order(
+def test_classes_are_joined_by_name_in_any_order(
     first: LabelSets, second: LabelSets, counted: str, names: list[str]
 ) -> None:
-    """Two files may each name classes that the other does not."""
-    found = label_agreement(first, second)
-    assert (found.counts[counted], [entry["name"] for entry in found.to_json()["by_class"]]) == (1, names)
+    """Each file may name classes that the other does not."""
+    agreement = label_agreement(first, second)
+    assert (agreement.counts[counted], [entry["name"] for entry in agreement.to_json()["by_class"]]) == (1, names)
 
 
-@pytest.mark.parametrize("turn", [1, -1])
-def test_label_sets_that_are_all_empty_have_no_numbering(turn: int) -> None:
+@pytest.mark.parametrize("direction", [1, -1])
+def test_empty_label_sets_fit_any_class_list(direction: int) -> None:
     pair = named("dog", has_local_ids=True), labels_of({"a": set()})
-    found = label_agreement(*pair[::turn])
-    assert (found.counts["first_unlabelled"], found.counts["second_unlabelled"]) == ((0, 1) if turn == 1 else (1, 0))
-    assert found.to_json()["by_class"][0]["name"] == "dog"
-    diff = label_diff(*pair[::turn])
-    assert (diff.emptied, diff.filled) == ((1, 0) if turn == 1 else (0, 1))
+    agreement = label_agreement(*pair[::direction])
+    expected = (0, 1) if direction == 1 else (1, 0)
+    assert (agreement.counts["first_unlabelled"], agreement.counts["second_unlabelled"]) == expected
+    assert agreement.to_json()["by_class"][0]["name"] == "dog"
+    diff = label_diff(*pair[::direction])
+    assert (diff.emptied, diff.filled) == ((1, 0) if direction == 1 else (0, 1))
 
 
-def test_label_sets_of_different_classes_are_an_error() -> None:
+def test_different_classes_raise() -> None:
     ten, thousand = (LabelSets.from_lists(["a"], [[0]], Classes(n)) for n in (10, 1000))
     for first, second, code, found in (
         (named("cat"), named("yak"), "unknown-class", "yak"),
         (ten, thousand, "different-classes", "10 classes and 1,000 classes"),
         (named("cat", has_local_ids=True), labels_of({"a": {0}}), "ids-and-names", "cat, and ids"),
     ):
-        for compared in (label_agreement, label_diff):
-            assert fault_of(compared, first, second) == (code, found)
+        for function in (label_agreement, label_diff):
+            assert fault_of(function, first, second) == (code, found)
 
 
 # --- the real label sets --------------------------------------------------------------------------------------------
 
 
-def test_real_beside_the_ecologists_verdicts(
+def test_crosstab_of_real_and_ecologists_matches_count(
     real_labels: LabelSets, real_original: LabelSets, real_file: Callable[..., Any]
 ) -> None:
     real_file("Biodiversity_ImageNet_Image_data.csv")
     ecologists = read_labels("imagenet-ecologists")
-    found = label_agreement(real_labels, ecologists).to_json()["crosstab"]
+    crosstab = label_agreement(real_labels, ecologists).to_json()["crosstab"]
     real, original = real_labels.sets(), real_original.sets()
     for kind in CROSSTAB[:3]:
-        judged = [image for image, ids in getattr(ecologists, kind).sets().items() if ids]
-        kept = sum(original[image] <= real[image] for image in judged)
-        assert (found["valid"][kind], found["not_named"][kind]) == (kept, len(judged) - kept)
+        images = [image for image, ids in getattr(ecologists, kind).sets().items() if ids]
+        kept = sum(original[image] <= real[image] for image in images)
+        assert (crosstab["valid"][kind], crosstab["not_named"][kind]) == (kept, len(images) - kept)

@@ -1,4 +1,4 @@
-"""What changed between two label sets is what sets say."""
+"""Changes between two label sets match Python sets."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ SETS = st.dictionaries(st.sampled_from("abcdef"), st.sets(st.integers(0, 4)))
 
 
 @given(SETS, SETS)
-def test_it_is_what_sets_say(first: dict[str, Any], second: dict[str, Any]) -> None:
-    """Counts by class have every label once, most changes first; the other way round what was added is removed."""
+def test_changes_match_python_sets(first: dict[str, Any], second: dict[str, Any]) -> None:
+    """Counts by class are sorted by changes; in the other direction, added labels are removed labels."""
     shared = [name for name in first if name in second]
     if first and second and not shared:
         assert code_of(label_diff, labels_of(first), labels_of(second)) == "nothing-in-common"
@@ -37,25 +37,25 @@ def test_it_is_what_sets_say(first: dict[str, Any], second: dict[str, Any]) -> N
     added, removed = ([i for ids in part.sets().values() for i in ids] for part in (diff.added, diff.removed))
     assert counts == {i: (added.count(i), removed.count(i)) for i in {*added, *removed}}
     assert list(counts) == sorted(counts, key=lambda i: (-sum(counts[i]), i))
-    turned = label_diff(labels_of(second), labels_of(first))
-    assert diff.added.sets() == turned.removed.sets()
-    assert (diff.emptied, diff.filled, diff.jaccard) == (turned.filled, turned.emptied, turned.jaccard)
+    reverse = label_diff(labels_of(second), labels_of(first))
+    assert diff.added.sets() == reverse.removed.sets()
+    assert (diff.emptied, diff.filled, diff.jaccard) == (reverse.filled, reverse.emptied, reverse.jaccard)
 
 
 def test_validation_images_are_joined_by_number_and_classes_by_name() -> None:
-    """Classes are called as either label set calls them."""
+    """The names of classes may come from either label set."""
     first = LabelSets.from_lists([validation_name(7)], [[0]], Classes(2, names=("cat", "dog")))
     name = f"val/{validation_name(7, '_n1.png')}"
     second = LabelSets.from_lists([name], [[0, 1]], Classes(2, names=("dog", "cat")))
     diff = label_diff(first, second)
     assert (diff.added.sets(), diff.both) == ({validation_name(7): {1}}, 1)
     assert diff.to_json()["by_class"] == [{"class": 1, "name": "dog", "added": 1, "removed": 0}]
-    named = LabelSets.from_lists(["a"], [[0, 1]], Classes(2, names=("cat", "dog")))
-    for pair in ((labels_of({"a": {0}}), named), (named, labels_of({"a": {0}}))):
+    with_names = LabelSets.from_lists(["a"], [[0, 1]], Classes(2, names=("cat", "dog")))
+    for pair in ((labels_of({"a": {0}}), with_names), (with_names, labels_of({"a": {0}}))):
         assert [entry["name"] for entry in label_diff(*pair).to_json()["by_class"]] == ["dog"]
 
 
-def test_json_names_every_image_and_class() -> None:
+def test_json_contains_every_image_and_class() -> None:
     assert label_diff(
         labels_of({"a": {1, 2}, "b": {3}, "c": set()}), labels_of({"a": {2, 4}, "b": {3}, "d": {5}})
     ).to_json() == {
@@ -74,7 +74,7 @@ def test_json_names_every_image_and_class() -> None:
     }
 
 
-def test_between_the_published_labels_and_a_lower_threshold_labels_are_only_added(
+def test_lower_threshold_only_adds_labels(
     real_scores: Scores, real_original: LabelSets, real_labels: LabelSets
 ) -> None:
     diff = label_diff(real_labels, label_sets(real_scores, 0.5, original=real_original))

@@ -1,4 +1,4 @@
-"""How often a model says the original label where several classes are valid, against a slow reference."""
+"""Labelling bias matches a slow reference."""
 
 import json
 from collections import Counter
@@ -19,11 +19,11 @@ from reassess.numeric import Proportion
 from reassess.numeric.proportions import wilson
 from tests.helpers import RealFile, scores_of
 
-Images = dict[str, tuple[set[int], int, int]]  # valid classes, original label, what the model says
+Images = dict[str, tuple[set[int], int, int]]  # valid classes, original label, prediction
 
 
 def slow(images: Images) -> tuple[dict[int, list[int]], Fraction, Counter[tuple[int, int, int, int]]]:
-    """[hits, n] by number of valid classes; the sum of chances; (class, class, original, said) of each pair."""
+    """Return [hits, n] by number of valid classes, the sum of chances, and counts of each pair of classes."""
     by_size: dict[int, list[int]] = {}
     chance, pairs = Fraction(0), Counter[tuple[int, int, int, int]]()
     for valid, original, predicted in images.values():
@@ -53,7 +53,7 @@ IMAGES = st.lists(st.tuples(st.sets(CLASS, max_size=4), CLASS, CLASS), max_size=
 
 
 @given(IMAGES, st.randoms(use_true_random=False))
-def test_counts_are_those_of_a_slow_reference_whatever_the_order_of_the_images(images: Images, random: Random) -> None:
+def test_counts_match_reference_in_any_order_of_images(images: Images, random: Random) -> None:
     by_size, chance, pairs = slow(images)
     rows = list(images.items())
     random.shuffle(rows)
@@ -74,23 +74,23 @@ def test_counts_are_those_of_a_slow_reference_whatever_the_order_of_the_images(i
     assert total == sorted(total, reverse=True)
 
 
-def test_images_count_only_if_what_is_said_and_the_original_label_are_two_of_several_valid_classes() -> None:
+def test_images_count_only_if_prediction_and_original_label_are_valid() -> None:
     images = {
         "one valid class": ({1}, 1, 1),
         "the original label is not valid": ({1, 2}, 3, 1),
-        "what is said is not valid": ({1, 2}, 1, 3),
+        "the prediction is not valid": ({1, 2}, 1, 3),
         "no valid class": (set(), 1, 1),
     }
     assert measured(images).total.original_chosen == Proportion(0, 0)
     assert str(measured(images)) == (
-        "one: on no image of several valid classes are the prediction and the original label both valid"
+        "one: no image with several valid classes has a valid prediction and a valid original label"
     )
     labels, original = LabelSets.from_lists(["a", "b"], [[0, 1], [0, 1]]), LabelSets.from_lists(["b"], [[1]])
     panel = Panel.from_ids(["one"], np.array([[0, 0]]), labels, original=original)
     assert labelling_biases(panel, labels, original)[0].total.original_chosen == Proportion(0, 1)
 
 
-def test_the_json_tells_which_of_two_names_wins() -> None:
+def test_json_counts_original_and_predicted_class_of_each_pair() -> None:
     images = {"a": ({0, 1}, 0, 1), "b": ({0, 1}, 1, 1), "c": ({0, 1, 2}, 0, 0)}
     document = measured(images).to_json(Classes(3, names=("cup", "mug", "pot")), most=1)
     low, high = wilson(2, 3)
@@ -105,7 +105,7 @@ def test_the_json_tells_which_of_two_names_wins() -> None:
         "p_value": pytest.approx(5 / 6),
         "test": "two-sided, Poisson binomial: any valid class at random",
         "raters_favourite": None,
-        "raters_favourite_reason": "scores from the raters alone are missing",
+        "raters_favourite_reason": "scores from only the raters are missing",
         "by_group": {},
         "by_label_count": [
             {"labels": 2, "images": 2, "original_chosen": 1},
@@ -123,7 +123,7 @@ def test_the_json_tells_which_of_two_names_wins() -> None:
     }
     nothing = measured({}).to_json(Classes())
     assert (nothing["chance"], nothing["p_value"], nothing["low"]) == (None, None, None)
-    assert nothing["chance_reason"].startswith("on no image of several valid classes")
+    assert nothing["chance_reason"].startswith("no image with several valid classes")
     json.dumps([document, nothing], allow_nan=False)
 
 
@@ -131,8 +131,8 @@ def test_the_json_tells_which_of_two_names_wins() -> None:
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_the_favourite_is_the_valid_class_of_the_highest_score_on_images_that_were_rated_wholly(seed: int) -> None:
-    """Some pairs are not rated, and scores are often equal: then the lower class id is the favourite."""
+def test_favourite_is_valid_class_with_highest_score(seed: int) -> None:
+    """Images count only if all valid classes are rated; in a tie, the lower class id is the favourite."""
     rng = Random(seed)
     sets = [rng.sample(range(6), rng.randint(1, 4)) for _ in range(25)]
     images = {
@@ -158,12 +158,12 @@ def test_the_favourite_is_the_valid_class_of_the_highest_score_on_images_that_we
         assert sum(parts, Proportion(0, 0)) == getattr(bias.total, name)
 
 
-def test_the_words_tell_each_group_and_its_favourite() -> None:
+def test_text_has_a_line_for_each_group() -> None:
     images = {"a": ({0, 1}, 0, 0), "b": ({0, 1}, 1, 0), "c": ({4, 5}, 5, 5)}
     scores = scores_of({("a", 0): 0.8, ("a", 1): 0.9, ("b", 0): 0.8, ("b", 1): 0.9})
     bias = measured(images, scores, {0: "animals", 1: "animals", 2: "plants", 4: "others", 5: "others"})
     assert str(bias) == (
-        "one: says the original label, where several classes are valid, on 2 of 3 images, 66.67 % [20.77, 93.85]; by "
+        "one: picks the original label, if several classes are valid, on 2 of 3 images, 66.67 % [20.77, 93.85]; by "
         "chance 50.00 %, p = 1; by the raters' favourite 50.00 %\n"
         "one, animals: on 1 of 2 images, 50.00 % [9.45, 90.55]; by "
         "chance 50.00 %, p = 1; by the raters' favourite 50.00 %\n"
@@ -177,13 +177,13 @@ def test_the_words_tell_each_group_and_its_favourite() -> None:
     assert others["raters_favourite"] == {"images": 0, "original_chosen": 0, "low": None, "high": None}
 
 
-def test_on_imagenet_the_raters_favourite_is_the_original_label_more_often_than_chance_but_not_on_animals(
+def test_favourite_exceeds_chance_on_imagenet_except_animals(
     real_labels: LabelSets, real_original: LabelSets, real_file: RealFile
 ) -> None:
     files = [real_file(name) for name in ("raters.npz", "golden.npz", "raters_golden.npz")]
-    alone = real_scores(*map(read_votes, files), None)
+    rater_scores = real_scores(*map(read_votes, files), None)
     panel = Panel.from_ids(["own"], real_original.indices[None], real_labels, original=real_original)
-    (bias,) = labelling_biases(panel, real_labels, real_original, alone, groups=IMAGENET.groups)
+    (bias,) = labelling_biases(panel, real_labels, real_original, rater_scores, groups=IMAGENET.groups)
     animals, others = bias.by_group["animals"], bias.by_group["others"]
     assert animals.favourite == Proportion(435, 1_366)  # 31.8 %
     assert others.favourite == Proportion(2_691, 5_082)  # 53.0 %
@@ -191,9 +191,7 @@ def test_on_imagenet_the_raters_favourite_is_the_original_label_more_often_than_
     assert bias.total.favourite == Proportion(3_126, 6_448)
 
 
-def test_the_original_labels_say_themselves_whenever_they_are_valid(
-    real_labels: LabelSets, real_original: LabelSets
-) -> None:
+def test_original_labels_always_pick_themselves(real_labels: LabelSets, real_original: LabelSets) -> None:
     panel = Panel.from_ids(["own"], real_original.indices[None], real_labels, original=real_original)
     (bias,) = labelling_biases(panel, real_labels, real_original)
     assert bias.total.original_chosen == Proportion(6_448, 6_448)

@@ -1,4 +1,4 @@
-"""Whose class is preferred, against a slow reference; by the published scores and by the raters alone."""
+"""Preference for the model's class or the original label matches a slow reference."""
 
 import json
 
@@ -14,13 +14,13 @@ from reassess.data import read_votes
 from reassess.numeric.proportions import wilson
 from tests.helpers import RealFile, scores_of
 
-ANIMALS = 398  # the classes of lower ids are animals
+ANIMALS = 398  # classes with lower ids are animals
 
 IMAGES = [f"{i}.png" for i in range(30)]
 
 
 def random_scores(rng: np.random.Generator, images: list[str]) -> dict[tuple[str, int], float]:
-    """A score for some classes of some images, often the same one."""
+    """Scores of some classes of some images, with many ties."""
     return {
         (image, class_id): float(rng.choice([0.0, 0.3, 0.8]))
         for image in images
@@ -30,7 +30,7 @@ def random_scores(rng: np.random.Generator, images: list[str]) -> dict[tuple[str
 
 
 def slow(predicted: dict[str, int], original: dict[str, int], scores: dict[tuple[str, int], float]) -> Disagreements:
-    """Image by image, as the definition reads."""
+    """Count image by image, from the definition."""
     images = unrated = model = tied = label = 0
     for image, class_id in predicted.items():
         if image not in original or class_id == original[image]:
@@ -48,18 +48,18 @@ def slow(predicted: dict[str, int], original: dict[str, int], scores: dict[tuple
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_verdicts_are_those_of_a_slow_reference_whatever_the_order_of_the_files(seed: int) -> None:
+def test_preferences_match_reference_in_any_order(seed: int) -> None:
     rng = np.random.default_rng(seed)
     predicted = dict(zip(IMAGES, rng.integers(0, 5, 30).tolist(), strict=True))
     original = {image: int(rng.integers(0, 5)) for image in rng.permutation(IMAGES)[:25].tolist()}
-    scores, alone = random_scores(rng, IMAGES), random_scores(rng, IMAGES)
+    scores, rater_scores = random_scores(rng, IMAGES), random_scores(rng, IMAGES)
     labels = LabelSets.from_lists(rng.permutation(IMAGES).tolist(), [[0]] * 30)
     originals = LabelSets.from_lists(list(original), [[class_id] for class_id in original.values()])
     panel = Panel.from_ids(
         ["one"], np.array([[predicted[image] for image in labels.images]]), labels, original=originals
     )
-    (preference,) = preferences(panel, originals, scores_of(scores), scores_of(alone))
-    by_raters = slow(predicted, original, alone).by_scores
+    (preference,) = preferences(panel, originals, scores_of(scores), scores_of(rater_scores))
+    by_raters = slow(predicted, original, rater_scores).by_scores
     expected = slow(predicted, original, scores)
     assert preference.total == Disagreements(expected.images, expected.unrated_images, expected.by_scores, by_raters)
     assert preference.by_group == {}
@@ -67,14 +67,14 @@ def test_verdicts_are_those_of_a_slow_reference_whatever_the_order_of_the_files(
     assert preferences(panel, originals, shuffled)[0].total == expected
 
 
-def test_an_original_label_that_nobody_was_asked_about_counts_as_if_its_score_were_0() -> None:
+def test_original_label_not_asked_about_counts_as_score_0() -> None:
     labels = LabelSets.from_lists(["a", "b"], [[0], [0]])
     panel = Panel.from_ids(["one"], np.array([[1, 2]]), labels, original=labels)
     (preference,) = preferences(panel, labels, scores_of({("a", 1): 0.1, ("b", 2): 0.0}))
     assert preference.total == Disagreements(2, 0, PreferenceCounts(1, 1, 0), None)
 
 
-def test_imagenets_images_are_counted_by_what_the_original_label_is_too() -> None:
+def test_images_are_grouped_by_original_label() -> None:
     names = validation_names()[:3]
     original = LabelSets.from_lists(names, [[ANIMALS - 1], [ANIMALS], [ANIMALS]])
     panel = Panel.from_ids(["one"], np.array([[0, 0, ANIMALS]]), original, original=original)
@@ -85,7 +85,7 @@ def test_imagenets_images_are_counted_by_what_the_original_label_is_too() -> Non
     assert IMAGENET.recipe.original_below == ANIMALS
 
 
-def test_the_json_holds_counts_intervals_and_why_a_part_is_missing() -> None:
+def test_json_contains_counts_intervals_and_reasons() -> None:
     part = Disagreements(10, 3, PreferenceCounts(3, 1, 2), PreferenceCounts(2, 1, 3))
     document = Preference("one.npz", part).to_json()
     low, high = wilson(3, 6)
@@ -95,29 +95,29 @@ def test_the_json_holds_counts_intervals_and_why_a_part_is_missing() -> None:
     assert document["raters_only"] == {"rated": 6, "preferred": 2, "tied": 1, "label": 3, "low": low, "high": high}
     nothing = Preference("one.npz", Disagreements(0, 0, PreferenceCounts(0, 0, 0), None)).to_json()
     assert (nothing["low"], nothing["raters_only"]) == (None, None)
-    assert nothing["raters_only_reason"] == "scores from the raters alone are missing"
+    assert nothing["raters_only_reason"] == "scores from only the raters are missing"
     json.dumps(document, allow_nan=False)
     unrated = Disagreements(4, 4, PreferenceCounts(0, 0, 0), PreferenceCounts(0, 0, 0))
     assert str(Preference("one", unrated)) == "one: 4 disagreements with the original labels, 0 of them rated"
 
 
-def test_the_original_labels_own_vote_shifts_the_published_scores_on_animals_alone(
+def test_original_label_vote_changes_scores_only_on_animals(
     real_labels: LabelSets, real_original: LabelSets, real_scores: Scores, real_file: RealFile
 ) -> None:
-    """The labels themselves, and a model that says the second best class by the published scores, if there is one."""
+    """The models are the original labels, and the class with the second highest published score, if there is one."""
     files = [real_file(name) for name in ("raters.npz", "golden.npz", "raters_golden.npz")]
-    alone = real_scores_of(*map(read_votes, files), None)
+    rater_scores = real_scores_of(*map(read_votes, files), None)
     questions = real_scores.questions
     order = np.lexsort((questions.class_ids, -real_scores.values, questions.image_ids))
     second = np.searchsorted(questions.image_ids[order], np.arange(len(questions.images))) + 1
     predicted = np.stack([real_original.indices] * 2)
     predicted[1, real_labels.find(questions.images)] = questions.class_ids[order][second]
     panel = Panel.from_ids(["own", "second"], predicted, real_labels, original=real_original)
-    own, preference = preferences(panel, real_original, real_scores, alone, groups=IMAGENET.groups)
+    own, preference = preferences(panel, real_original, real_scores, rater_scores, groups=IMAGENET.groups)
     assert own.total == Disagreements(0, 0, PreferenceCounts(0, 0, 0), PreferenceCounts(0, 0, 0))
     animals, others = preference.by_group["animals"], preference.by_group["others"]
     assert preference.total.images == animals.images + others.images == preference.total.by_scores.preferred.n
     assert preference.total.unrated_images == 0
     assert animals.by_raters.preferred.hits > animals.by_scores.preferred.hits
-    # A pair of which the label is no animal and the prediction is one has the label's "no" in its published score.
+    # The published score of an animal includes the original label's "no", also if the label is not an animal.
     assert abs(others.by_raters.model - others.by_scores.model) <= 0.002 * others.images

@@ -1,4 +1,4 @@
-"""How the order of models moves between label sets, against plain Python on sets and exact counts of signs."""
+"""Orders of models by several label sets match plain Python on sets and exact counts of signs."""
 
 from collections import Counter
 from fractions import Fraction
@@ -18,7 +18,7 @@ from tests.helpers import code_of, labels_of
 from tests.references import signed_sums
 
 Sets = dict[str, set[int]]
-Said = dict[str, dict[str, int]]
+Predicted = dict[str, dict[str, int]]
 
 IMAGES = st.sampled_from("abcdefgh")
 LABELS = st.dictionaries(IMAGES, st.sets(st.integers(0, 2), max_size=2), min_size=4)
@@ -27,33 +27,33 @@ MODELS = st.dictionaries(st.sampled_from(["one", "two", "three", "four"]), MODEL
 LABEL_SETS = st.dictionaries(st.sampled_from(["old", "new", "other"]), LABELS, min_size=2)
 
 
-def outcomes_of(models: Said, labels: dict[str, LabelSets]) -> dict[str, dict[str, Outcomes]]:
-    """What happened to each image, by label set and model; images that a label set does not hold are left out."""
+def outcomes_of(models: Predicted, labels: dict[str, LabelSets]) -> dict[str, dict[str, Outcomes]]:
+    """Outcomes by label set and model, on images in the label set."""
     return {
         name: {
-            model: find_outcomes(Predictions.from_ids(list(said.values()), list(said)), sets, ignore_unknown=True)
-            for model, said in models.items()
+            model: find_outcomes(Predictions.from_ids(list(ids.values()), list(ids)), sets, ignore_unknown=True)
+            for model, ids in models.items()
         }
         for name, sets in labels.items()
     }
 
 
-def orders_of(models: Said, label_sets: dict[str, Sets]) -> ModelOrders:
+def orders_of(models: Predicted, label_sets: dict[str, Sets]) -> ModelOrders:
     return compare_orders(outcomes_of(models, {name: labels_of(sets) for name, sets in label_sets.items()}))
 
 
-def common_images(models: Said, label_sets: dict[str, Sets]) -> list[str]:
-    """The images that all models have seen and for which all label sets have a class."""
-    seen = set.intersection(*(set(said) for said in models.values()))
-    return sorted(image for image in seen if all(sets.get(image) for sets in label_sets.values()))
+def common_images(models: Predicted, label_sets: dict[str, Sets]) -> list[str]:
+    """Images in all predictions, with a valid class in all label sets."""
+    shared = set.intersection(*(set(ids) for ids in models.values()))
+    return sorted(image for image in shared if all(sets.get(image) for sets in label_sets.values()))
 
 
 def sign(value: int) -> int:
     return (value > 0) - (value < 0)
 
 
-def slow_change(models: Said, first: Sets, second: Sets, images: list[str]) -> dict[str, Any]:
-    """By the definitions: each pair of models, each image."""
+def slow_change(models: Predicted, first: Sets, second: Sets, images: list[str]) -> dict[str, Any]:
+    """Compute the change from the definitions, for each pair of models and each image."""
     leads, p_values = [], []
     for a, b in combinations(models, 2):
         by_image = [
@@ -65,7 +65,7 @@ def slow_change(models: Said, first: Sets, second: Sets, images: list[str]) -> d
         extreme = sum(times for total, times in sums.items() if abs(total) >= abs(sum(changes)))
         leads.append([sum(by_set) for by_set in by_image])
         p_values.append(float(Fraction(extreme, sum(sums.values()))))
-    ordered = [Counter(sign(lead[place]) != 0 for lead in leads)[True] for place in (0, 1)]
+    ordered = [Counter(sign(lead[column]) != 0 for lead in leads)[True] for column in (0, 1)]
     agreement = sum(sign(before) * sign(after) for before, after in leads)
     return {
         "leads": leads,
@@ -82,18 +82,18 @@ def slow_holm(p_values: list[float]) -> list[float]:
 
 
 @given(MODELS, LABEL_SETS)
-def test_it_is_what_sets_say(models: Said, label_sets: dict[str, Sets]) -> None:
+def test_orders_match_python_sets(models: Predicted, label_sets: dict[str, Sets]) -> None:
     images = common_images(models, label_sets)
     assume(images)
     orders = orders_of(models, label_sets)
     assert (orders.label_sets, orders.models) == (tuple(label_sets), tuple(models))
     assert list(orders.images) == images
-    seen = set.intersection(*(set(said) for said in models.values()))
-    assert orders.scored.tolist() == [sum(bool(sets.get(image)) for image in seen) for sets in label_sets.values()]
+    shared = set.intersection(*(set(ids) for ids in models.values()))
+    assert orders.scored.tolist() == [sum(bool(sets.get(image)) for image in shared) for sets in label_sets.values()]
     for name, sets in label_sets.items():
-        for model, said in models.items():
+        for model, ids in models.items():
             accuracy = orders.accuracy(name, model)
-            assert (accuracy.hits, accuracy.n) == (sum(said[i] in sets[i] for i in images), len(images))
+            assert (accuracy.hits, accuracy.n) == (sum(ids[i] in sets[i] for i in images), len(images))
     assert [(change.first, change.second) for change in orders.changes] == list(combinations(label_sets, 2))
     slow = [
         slow_change(models, label_sets[change.first], label_sets[change.second], images) for change in orders.changes
@@ -109,64 +109,62 @@ def test_it_is_what_sets_say(models: Said, label_sets: dict[str, Sets]) -> None:
 
 
 @given(MODELS, LABEL_SETS, st.randoms(use_true_random=False))
-def test_the_order_of_label_sets_models_and_images_means_nothing(
-    models: Said, label_sets: dict[str, Sets], random: Any
-) -> None:
+def test_order_of_inputs_does_not_matter(models: Predicted, label_sets: dict[str, Sets], random: Any) -> None:
     assume(common_images(models, label_sets))
 
     def shuffled(items: dict[str, Any]) -> dict[str, Any]:
         return dict(random.sample(list(items.items()), len(items)))
 
     mixed = orders_of(
-        {model: shuffled(said) for model, said in shuffled(models).items()},
+        {model: shuffled(ids) for model, ids in shuffled(models).items()},
         {name: shuffled(sets) for name, sets in shuffled(label_sets).items()},
     )
     assert set(facts(mixed)) == set(facts(orders_of(models, label_sets)))
 
 
 def facts(orders: ModelOrders) -> list[tuple[object, ...]]:
-    """Each pair of models and label sets, in the order of their names."""
+    """Results for each pair of models and label sets, independent of their order."""
     rows: list[tuple[object, ...]] = [(orders.images,)]
     for change in orders.changes:
         numbers = change.leads.tolist(), change.p_values.tolist()
         for pair, lead, p_value in zip(combinations(change.models, 2), *numbers, strict=True):
-            turned = -1 if pair[0] > pair[1] else 1
-            by_set = sorted(zip((change.first, change.second), (turned * by for by in lead), strict=True))
+            direction = -1 if pair[0] > pair[1] else 1
+            by_set = sorted(zip((change.first, change.second), (direction * hits for hits in lead), strict=True))
             rows.append((*sorted(pair), *by_set, round(p_value, 12)))
     return rows
 
 
 OLD = {str(i): {0} for i in range(40)}
 NEW = {str(i): {1} if i < 20 else {0} for i in range(40)} | {"only new": {0}}
-MODELS_OF_TEXT: Said = {
+MODELS_OF_TEXT: Predicted = {
     "zero": dict.fromkeys(OLD, 0) | {"only new": 0},
     "one": {i: 1 if int(i) < 20 else 0 for i in OLD} | {"only new": 0},
     "half": {i: 0 if int(i) < 30 else 2 for i in OLD} | {"only new": 0},
 }
 
 
-def test_the_text_of_many_models_says_on_which_images_how_many_change_places_and_which() -> None:
+def test_text_counts_and_lists_pairs_that_change_places() -> None:
     orders = orders_of(MODELS_OF_TEXT, {"old": OLD, "new": NEW})
     assert str(orders) == (
-        "top-1 accuracy on the 40 images of all models that all label sets score:\n"
+        "top-1 accuracy on 40 images that all models and all label sets share:\n"
         "old: zero 100.0 %, half 75.00 %, one 50.00 %\n"
         "new: one 100.0 %, zero 50.00 %, half 25.00 %\n"
         "old and new: Kendall's tau-b -0.333, 2 of 3 pairs change places\n"
-        "leads that change significantly: 2, 2 of them of pairs that change places\n"
-        "ahead by old, then by new; p of the change, by Holm:\n"
+        "significant changes of a lead: 2; in 2 of these, the pair changes places\n"
+        "who is ahead by old, then by new; Holm p of the change:\n"
         "  zero by 50.00, then one by 50.00 points: significant, p = 5.7e-06\n"
         "  half by 25.00, then one by 75.00 points: significant, p = 5.7e-06"
     )
 
 
-def test_the_text_of_two_models_says_who_is_ahead_by_each_and_of_one_its_accuracies() -> None:
+def test_text_of_two_models_names_who_is_ahead() -> None:
     two = {name: MODELS_OF_TEXT[name] for name in ("one", "half")}
     few = {name: {i: sets[i] for i in ("0", "1", "30")} for name, sets in (("old", OLD), ("new", NEW))}
     assert str(orders_of(two, few)) == (
-        "top-1 accuracy on the 3 images of all models that all label sets score:\n"
+        "top-1 accuracy on 3 images that all models and all label sets share:\n"
         "old: half 66.67 %, one 33.33 %\n"
         "new: one 100.0 %, half 0.00 %\n"
-        "ahead by old, then by new; p of the change, by Holm:\n"
+        "who is ahead by old, then by new; Holm p of the change:\n"
         "  half by 33.33, then one by 100.00 points: not significant, p = 0.5"
     )
     same = {"a": two["one"], "b": two["one"]}
@@ -181,33 +179,33 @@ def change_of(hits: list[list[int]], p_value: float) -> OrderChange:
     return OrderChange("old", "new", tuple("abcdefgh"[: len(hits)]), 100, leads, p_values=p_values, holm=p_values)
 
 
-def test_of_many_pairs_that_change_places_the_text_names_the_surest_five() -> None:
+def test_text_lists_five_most_significant_pairs() -> None:
     lines = str(change_of([[9, 1], [8, 2], [7, 3], [6, 4]], 0.0)).splitlines()
     assert lines[0] == "old and new: Kendall's tau-b -1.000, 6 of 6 pairs change places"
     assert lines[3] == "  a by 1.00, then b by 1.00 points: significant, p < 1e-300"
     assert (len(lines), lines[-1]) == (9, "  and 1 more")
 
 
-def test_where_nothing_changes_places_and_where_models_are_level_the_text_says_so() -> None:
+def test_text_covers_ties_and_unchanged_orders() -> None:
     assert str(change_of([[9, 9], [8, 8], [7, 7]], 1.0)) == (
         "old and new: Kendall's tau-b 1.000, 0 of 3 pairs change places\n"
-        "leads that change significantly: 0, 0 of them of pairs that change places"
+        "significant changes of a lead: 0; in 0 of these, the pair changes places"
     )
     level = change_of([[9, 9], [9, 8], [9, 7]], 1.0)
     assert str(level).splitlines()[0] == (
-        "old and new: no tau-b, as a label set puts no model before another, 0 of 3 pairs change places"
+        "old and new: no tau-b (all models are equal by a label set), 0 of 3 pairs change places"
     )
     document = level.to_json()
-    assert (document["tau_b"], document["tau_b_reason"]) == (None, "a label set puts no model before another")
+    assert (document["tau_b"], document["tau_b_reason"]) == (None, "all models are equal by a label set")
     for hits, p_value, changed in (
-        ([[9, 1], [8, 2]], 1.0, [True]),  # places change by chance
-        ([[9, 3], [1, 2]], 0.01, [False]),  # the lead changes alone
+        ([[9, 1], [8, 2]], 1.0, [True]),  # the pair changes places, not significantly
+        ([[9, 3], [1, 2]], 0.01, [False]),  # only the lead changes
         ([[9, 3], [1, 2]], 1.0, []),
     ):
         assert [pair["changes_places"] for pair in change_of(hits, p_value).to_json()["changed"]] == changed
 
 
-def test_json_holds_the_orders_and_the_pairs_that_change() -> None:
+def test_json_contains_orders_and_changed_pairs() -> None:
     two = {name: MODELS_OF_TEXT[name] for name in ("zero", "one")}
     document = orders_of(two, {"old": OLD, "new": NEW}).to_json()
     by_old, by_new = document["label_sets"]
@@ -226,19 +224,19 @@ def test_json_holds_the_orders_and_the_pairs_that_change() -> None:
     assert document["changes"] == [change | {"changed": [pair | {"holm": p_value, "changes_places": True}]}]
 
 
-def test_models_may_come_in_another_order_and_images_may_be_those_of_each_label_set() -> None:
-    """As where rows have no names and each label set is given the rows of its own images."""
-    turned = dict(reversed(MODELS_OF_TEXT.items()))
+def test_models_and_images_may_differ_in_order_by_label_set() -> None:
+    """For example, rows have no image names, and each label set gets the rows of its own images."""
+    reverse = dict(reversed(MODELS_OF_TEXT.items()))
     some_images = [*list(OLD)[5:35], "only new"]
-    fewer = {model: {image: said[image] for image in some_images} for model, said in turned.items()}
+    fewer = {model: {image: ids[image] for image in some_images} for model, ids in reverse.items()}
     by_old, by_new = outcomes_of(MODELS_OF_TEXT, {"old": labels_of(OLD)}), outcomes_of(fewer, {"new": labels_of(NEW)})
     mixed = compare_orders(by_old | by_new)
-    there = {image: NEW[image] for image in some_images}
-    assert facts(mixed) == facts(orders_of(MODELS_OF_TEXT, {"old": OLD, "new": there}))
+    part_of_new = {image: NEW[image] for image in some_images}
+    assert facts(mixed) == facts(orders_of(MODELS_OF_TEXT, {"old": OLD, "new": part_of_new}))
     assert len(mixed.images) == 30
 
 
-def test_what_cannot_be_compared_is_an_error() -> None:
+def test_bad_input_raises() -> None:
     one, two = ({name: MODELS_OF_TEXT[name]} for name in ("one", "half"))
     by_old, new = outcomes_of(one, {"old": labels_of(OLD)}), labels_of(NEW)
     for others, code in (

@@ -1,4 +1,4 @@
-"""Two models on the same images: counts, verdicts in words, and laws of symmetry."""
+"""Two models on the same images: counts, verdicts and symmetry."""
 
 from collections import Counter
 from dataclasses import replace
@@ -13,7 +13,7 @@ from reassess.core import Classes, LabelSets, Predictions, UnknownClasses
 from tests.helpers import message, numbered_labels
 from tests.references import signed_sums
 
-pytestmark = pytest.mark.filterwarnings("ignore:.* agrees with the original labels on")  # drawn models are by chance
+pytestmark = pytest.mark.filterwarnings("ignore:.* agrees with the original labels on")  # random models
 
 LABELS = numbered_labels([[0], [0, 1], [], [2], [1], [2], [0], [2, 3]])
 ORIGINAL = LabelSets.from_lists([f"{i}.png" for i in range(1, 8)], [[1], [0], [3], [1], [1], [0], [2]])
@@ -21,12 +21,12 @@ PREDICTED = {"one": np.array([0, 0, 0, 2, 1, 1, 0, 3]), "two": np.array([0, 2, 0
 PANEL = Panel.from_predictions(PREDICTED, LABELS, original=ORIGINAL)
 
 SAME, A, B = Paired(1000, 800, 50, 50), Paired(1000, 800, 90, 30), Paired(1000, 800, 30, 90)
-FEW = Paired(1000, 800, 7, 1)  # of which the interval leaves out 0, and p is 0.07
+FEW = Paired(1000, 800, 7, 1)  # the interval excludes 0, but p is 0.07
 MANY = replace(A, holm=0.05)
 
 
-def test_hits_are_counted_on_the_images_that_each_kind_of_labels_knows() -> None:
-    """By hand: of the seven images that are not empty, 0, 4 and 7 are right for both, 1, 3, 6 for one, 5 for two."""
+def test_hits_are_counted_on_images_with_labels() -> None:
+    """By hand: both models are correct on images 0, 4 and 7, only one on 1, 3 and 6, only two on 5."""
     comparison = compare(PANEL, "one", "two")
     assert (comparison.a, comparison.b, comparison.images) == ("one", "two", 8)
     assert comparison.real == Paired(n=7, both=3, only_a=3, only_b=1)
@@ -40,7 +40,7 @@ def test_hits_are_counted_on_the_images_that_each_kind_of_labels_knows() -> None
     assert message(compare, PANEL, "one", "three") == "unknown model\n  allowed: one, two\n  found:   'three'"
 
 
-def test_a_first_class_that_is_no_class_is_null_in_the_table_of_disagreements() -> None:
+def test_unknown_top_class_is_null_in_disagreements() -> None:
     labels, jar = numbered_labels([[0, 3], [1]]), UnknownClasses(1, ("jar",))
     models = {n: Predictions.from_ids(ids, unknown_classes=jar) for n, ids in {"m": [-1, 1], "n": [3, -1]}.items()}
     table = disagreements_table(Panel.from_predictions(models, labels), [("m", "n")], labels.classes)
@@ -48,19 +48,19 @@ def test_a_first_class_that_is_no_class_is_null_in_the_table_of_disagreements() 
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_swapping_the_models_turns_everything_round(seed: int) -> None:
+def test_swapped_models_give_negated_differences(seed: int) -> None:
     rng = np.random.default_rng(seed)
     labels = LabelSets.from_lists([str(i) for i in range(300)], [[i % 3] if i % 7 else [] for i in range(300)])
     original = LabelSets.from_lists(labels.images, [[i % 3] for i in range(300)]) if seed % 2 else None
-    said = {name: np.where(rng.random(300) < 0.3, np.arange(300) % 3, rng.integers(0, 4, 300)) for name in "ab"}
-    panel = Panel.from_predictions(said, labels, original=original)
-    one, two = compare(panel, "a", "b"), compare(panel, "b", "a")
-    assert (one.real.only_a, one.real.only_b, one.real.both) == (two.real.only_b, two.real.only_a, two.real.both)
-    assert one.real.difference == -two.real.difference
-    assert one.real.interval == tuple(-bound for bound in reversed(two.real.interval))
-    assert one.real.p_value == two.real.p_value
-    assert one.real.better == -two.real.better
-    assert disagreements_table(panel, [("a", "b")], Classes())["correct"].to_list().count("a") == one.real.only_a
+    predicted = {name: np.where(rng.random(300) < 0.3, np.arange(300) % 3, rng.integers(0, 4, 300)) for name in "ab"}
+    panel = Panel.from_predictions(predicted, labels, original=original)
+    real, swapped = compare(panel, "a", "b").real, compare(panel, "b", "a").real
+    assert (real.only_a, real.only_b, real.both) == (swapped.only_b, swapped.only_a, swapped.both)
+    assert real.difference == -swapped.difference
+    assert real.interval == tuple(-bound for bound in reversed(swapped.interval))
+    assert real.p_value == swapped.p_value
+    assert real.better == -swapped.better
+    assert disagreements_table(panel, [("a", "b")], Classes())["correct"].to_list().count("a") == real.only_a
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_swapping_the_models_turns_everything_round(seed: int) -> None:
         (Paired(0, 0, 0, 0), A, "a and b cannot be compared: no image is scored"),
     ],
 )
-def test_a_verdict_claims_what_the_corrected_tests_allow(real: Paired, original: Paired | None, verdict: str) -> None:
+def test_verdict_follows_corrected_tests(real: Paired, original: Paired | None, verdict: str) -> None:
     assert Comparison("a", "b", 1000, real, original).verdict == verdict
 
 
@@ -98,7 +98,7 @@ def test_a_verdict_claims_what_the_corrected_tests_allow(real: Paired, original:
         (AccuracyChange(9000, {2: 5000}), "; the lead changes significantly, p < 1e-300"),
     ],
 )
-def test_where_the_labels_disagree_the_change_of_the_lead_is_tested_itself(change: AccuracyChange, words: str) -> None:
+def test_verdict_includes_change_of_lead_if_labels_disagree(change: AccuracyChange, words: str) -> None:
     base = "a is better than b; no significant difference by original labels"
     assert Comparison("a", "b", 1000, A, SAME, SAME, change).verdict == base + words
     assert Comparison("a", "b", 1000, A, A, A, change).verdict == "a is better than b, also by original labels"
@@ -108,24 +108,24 @@ def test_where_the_labels_disagree_the_change_of_the_lead_is_tested_itself(chang
 
 @settings(max_examples=50)
 @given(st.integers(0, 2**32 - 1))
-def test_the_change_is_the_difference_of_the_differences_image_by_image(seed: int) -> None:
-    """In plain Python, on the images that are scored and have an original label."""
+def test_change_matches_loop_over_images(seed: int) -> None:
+    """The reference uses scored images with an original label."""
     rng = np.random.default_rng(seed)
     names = [str(i) for i in range(40)]
     valid = {name: set(rng.integers(0, 3, rng.integers(0, 3)).tolist()) for name in names}
     label = {name: int(rng.integers(0, 3)) for name in names[:30]}
-    said = {
+    predicted = {
         model: {name: label.get(name, 0) if rng.random() < 0.5 else int(rng.integers(0, 3)) for name in names}
-        for model in "ab"  # which are right more often than by chance: else they are refused
+        for model in "ab"  # more often correct than by chance, because other models raise
     }
     panel = Panel.from_predictions(
-        {model: np.array(list(of_model.values())) for model, of_model in said.items()},
+        {model: np.array(list(of_model.values())) for model, of_model in predicted.items()},
         LabelSets.from_lists(names, [sorted(valid[name]) for name in names]),
-        original=LabelSets.from_lists(list(label), [[one] for one in label.values()]),
+        original=LabelSets.from_lists(list(label), [[class_id] for class_id in label.values()]),
     )
     both = [name for name in label if valid[name]]
     leads = [
-        [(said["a"][name] in sets) - (said["b"][name] in sets) for name in both for sets in (by(name),)]
+        [(predicted["a"][name] in sets) - (predicted["b"][name] in sets) for name in both for sets in (by(name),)]
         for by in (lambda name: valid[name], lambda name: {label[name]})
     ]
     changes = Counter(real - original for real, original in zip(*leads, strict=True))
@@ -141,8 +141,8 @@ def test_the_change_is_the_difference_of_the_differences_image_by_image(seed: in
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_the_words_follow_the_interval_over_images_and_raters(seed: int) -> None:
-    """No model is better where that interval includes 0."""
+def test_better_follows_interval_over_images_and_raters(seed: int) -> None:
+    """No model is better if the interval includes 0."""
     rng = np.random.default_rng(seed)
     pair = Paired(1000, 700, *rng.integers(0, 100, 2).tolist(), deviation=float(rng.uniform(0, 0.05)))
     low, high = pair.raters_interval
@@ -154,7 +154,7 @@ def test_the_words_follow_the_interval_over_images_and_raters(seed: int) -> None
     assert (low + high) / 2 == pytest.approx(pair.difference)
 
 
-def test_the_json_object_holds_the_counts_and_says_why_a_part_is_null() -> None:
+def test_json_contains_counts_and_reasons() -> None:
     comparison = compare(PANEL, "one", "two")
     real, original, change = comparison.real, comparison.original, comparison.change
     assert -1 <= real.interval[0] < 2 / 7 < real.interval[1] <= 1
@@ -197,8 +197,8 @@ def test_the_json_object_holds_the_counts_and_says_why_a_part_is_null() -> None:
     assert document["original_reason"] == "original labels of these images are missing"
 
 
-def test_a_comparison_is_shown_in_words_and_in_a_notebook_without_markup_of_names() -> None:
-    """A p-value too small for a number is not said to be 0."""
+def test_names_are_escaped_in_html() -> None:
+    """A p-value that underflows is not printed as 0."""
     html = Comparison("<a>", "b", 1000, A, None, label_set="<pets>")._repr_html_()
     assert html == (
         "<p>&lt;a&gt; is better than b</p><table><tr><th>&lt;pets&gt;</th>"

@@ -1,4 +1,4 @@
-"""Several models stand side by side on the images that all of them have seen, in whatever order each file has them."""
+"""Panels contain the common images of several models, in any order of each file."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def outcomes_of(ids: list[int], images: list[str], original: LabelSets | None = 
     return find_outcomes(Predictions.from_ids(np.array(ids, int), images), LABELS, original=original)
 
 
-def test_models_are_put_on_the_images_that_all_have_seen() -> None:
+def test_panel_has_common_images() -> None:
     one = outcomes_of([3, 1, 2, 0, 1], ["d.png", "c.png", "a.png", "b.png", "e.png"])
     two = outcomes_of([2, 0, 3, 0], ["b.png", "c.png", "e.png", "a.png"])
     both = Panel.from_outcomes({"one": one, "two": two})
@@ -31,7 +31,7 @@ def test_models_are_put_on_the_images_that_all_have_seen() -> None:
     assert both.valid.tolist() == [[True, False, True, False], [True, False, False, False]]
     assert both.scored.tolist() == [True, False, True, False]
     assert both.original_hit.tolist() == [[True, False, False, True], [False, False, True, False]]
-    assert both.original_known.tolist() == [True, False, True, True]
+    assert both.has_original.tolist() == [True, False, True, True]
     assert both.label_rows.tolist() == [0, 1, 2, -1]
     assert both.original_rows.tolist() == [2, -1, 1, 3]
     assert both.not_shared == (1, 0)
@@ -39,7 +39,7 @@ def test_models_are_put_on_the_images_that_all_have_seen() -> None:
 
 
 @given(st.permutations(range(4)), st.permutations(range(4)))
-def test_the_order_of_a_models_rows_means_nothing(first: list[int], second: list[int]) -> None:
+def test_order_of_rows_does_not_matter(first: list[int], second: list[int]) -> None:
     one, two = [2, 0, 1, 0], [1, 1, 1, 3]
 
     def shuffled(ids: list[int], order: list[int]) -> Outcomes:
@@ -50,21 +50,21 @@ def test_the_order_of_a_models_rows_means_nothing(first: list[int], second: list
     assert both.top1.tolist() == [one, two]
 
 
-def test_images_are_joined_by_what_identifies_them_and_named_as_the_first_model_does() -> None:
+def test_images_are_joined_by_key_and_named_by_first_model() -> None:
     labels = LabelSets.from_lists(["ILSVRC2012_val_00000002.JPEG", "ILSVRC2012_val_00000001.JPEG"], [[5], [7]])
     one = Predictions.from_ids([7, 5], ["val/ILSVRC2012_val_00000001.png", "val/ILSVRC2012_val_00000002.png"])
     two = Predictions.from_ids([5, 6], ["ILSVRC2012_val_00000002_n01440764.JPEG", "x/ILSVRC2012_val_00000001.JPEG"])
     both = Panel.from_predictions({"one": one, "two": two}, labels)
     assert both.images == ("val/ILSVRC2012_val_00000001.png", "val/ILSVRC2012_val_00000002.png")
     assert both.valid.tolist() == [[True, True], [False, True]]
-    named = Predictions.from_ids([0, 1], ["x/a.png", "y/c.jpg"]), Predictions.from_ids([1, 0], ["z/c.gif", "a.bmp"])
-    by_stem = Panel.from_predictions(dict(zip("ab", named, strict=True)), LABELS, match="stem")
+    a, b = Predictions.from_ids([0, 1], ["x/a.png", "y/c.jpg"]), Predictions.from_ids([1, 0], ["z/c.gif", "a.bmp"])
+    by_stem = Panel.from_predictions({"a": a, "b": b}, LABELS, match="stem")
     assert by_stem.valid.tolist() == [[True, True], [True, True]]
     assert by_stem.match == "stem"
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_arrays_of_ids_give_the_same_panel_as_predictions(seed: int) -> None:
+def test_from_ids_equals_from_predictions(seed: int) -> None:
     rng = np.random.default_rng(seed)
     ids = rng.integers(0, 4, (3, len(LABELS)))
     order = rng.permutation(len(LABELS))
@@ -80,7 +80,7 @@ def test_arrays_of_ids_give_the_same_panel_as_predictions(seed: int) -> None:
         assert quick.tolist() == plain.tolist()
 
 
-def test_models_without_a_common_image_are_an_error_that_says_what_each_has() -> None:
+def test_models_without_common_image_raise() -> None:
     models = {"one": outcomes_of([0, 1, 2], ["a.png", "b.png", "c.png"]), "two": outcomes_of([0], ["d.png"])}
     models |= {f"empty {i}": outcomes_of([], []) for i in range(4)}
     assert message(Panel.from_outcomes, models) == (
@@ -93,12 +93,12 @@ def test_models_without_a_common_image_are_an_error_that_says_what_each_has() ->
     )
 
 
-def test_a_panel_has_models_and_each_once() -> None:
-    """One is a panel too, and needs no original labels."""
-    alone = Panel.from_outcomes([("one", outcomes_of([2, 0], ["c.png", "a.png"], None))])
-    assert alone.valid.tolist() == [[True, False]]
-    assert not alone.original_known.any()
-    assert not alone.original_hit.any()
+def test_missing_and_duplicate_models_raise() -> None:
+    """A panel may have one model, and no original labels."""
+    panel = Panel.from_outcomes([("one", outcomes_of([2, 0], ["c.png", "a.png"], None))])
+    assert panel.valid.tolist() == [[True, False]]
+    assert not panel.has_original.any()
+    assert not panel.original_hit.any()
     outcomes = outcomes_of([0], ["a.png"])
     assert code_of(Panel.from_outcomes, {}) == "missing-models"
     assert message(Panel.from_outcomes, [("one", outcomes), ("one", outcomes)]) == (
@@ -106,12 +106,13 @@ def test_a_panel_has_models_and_each_once() -> None:
     )
 
 
-def test_models_judged_by_different_labels_are_an_error() -> None:
+def test_different_labels_raise() -> None:
     other = LabelSets.from_lists(["b.png", "a.png"], [[0], [1]])
     one = outcomes_of([0, 0], ["a.png", "b.png"], None)
     two = find_outcomes(Predictions.from_ids([0, 0], ["a.png", "b.png"]), other)
     assert message(Panel.from_outcomes, {"one": one, "two": two}) == (
-        "models were evaluated with different labels\n  where:   two\n  fix:     judge all by the same"
+        "models were evaluated with different labels\n  where:   two\n"
+        "  fix:     evaluate all models with the same labels"
     )
     by_original = {"one": one, "two": outcomes_of([0], ["a.png"])}
     assert code_of(Panel.from_outcomes, by_original) == "different-labels"
@@ -125,30 +126,33 @@ def test_models_judged_by_different_labels_are_an_error() -> None:
         *((np.array([[0, 1, 2, 3], [0, 1, wrong, 3]]), ("out-of-range", str(wrong))) for wrong in (-1, 4, 2**32)),
     ],
 )
-def test_ids_that_do_not_fit_are_an_error(ids: npt.NDArray[Any], fault: tuple[str, str]) -> None:
+def test_invalid_ids_raise(ids: npt.NDArray[Any], fault: tuple[str, str]) -> None:
     labels = LabelSets.from_lists(LABELS.images, [[0], [1], [2], [3]], Classes(4))
     assert fault_of(Panel.from_ids, "ab", ids, labels) == fault
     if fault[0] == "out-of-range":
         assert "  where:   model b, image c.png\n" in message(Panel.from_ids, "ab", ids, labels)
 
 
-SEEN = st.lists(st.integers(0, 3), min_size=1, max_size=4, unique=True)
+ROWS = st.lists(st.integers(0, 3), min_size=1, max_size=4, unique=True)
 
 
-@given(st.lists(SEEN, min_size=1, max_size=4))
-def test_each_model_may_be_judged_on_what_all_have_seen(seen: list[list[int]]) -> None:
-    said = {str(i): dict(zip(rows, np.arange(len(rows)) % 3, strict=True)) for i, rows in enumerate(seen)}
-    outcomes = {
-        model: outcomes_of(list(of.values()), [LABELS.images[i] for i in of], None) for model, of in said.items()
+@given(st.lists(ROWS, min_size=1, max_size=4))
+def test_common_images_of_outcomes_are_selected(rows_of_models: list[list[int]]) -> None:
+    predicted = {
+        str(i): dict(zip(rows, np.arange(len(rows)) % 3, strict=True)) for i, rows in enumerate(rows_of_models)
     }
-    shared = set.intersection(*map(set, seen))
-    found = on_common_images(outcomes)
-    if all(set(rows) == shared for rows in seen):
-        assert found is None
+    outcomes = {
+        model: outcomes_of(list(ids.values()), [LABELS.images[i] for i in ids], None)
+        for model, ids in predicted.items()
+    }
+    shared = set.intersection(*map(set, rows_of_models))
+    common = on_common_images(outcomes)
+    if all(set(rows) == shared for rows in rows_of_models):
+        assert common is None
     elif not shared:
-        assert found == Missing("models have no image in common")
+        assert common == Missing("models have no image in common")
     else:
-        for model, outcome in found.items():
+        for model, outcome in common.items():
             assert set(outcome.images) == {LABELS.images[i] for i in shared}
-            hits = sum(said[model][i] in LABELS[LABELS.images[i]] for i in shared)
+            hits = sum(predicted[model][i] in LABELS[LABELS.images[i]] for i in shared)
             assert summarize(outcome, LABELS).real[1].hits == hits

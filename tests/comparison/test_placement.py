@@ -1,4 +1,4 @@
-"""Where a model stands: rank, neighbours, and the distance to the line of those nearest."""
+"""A model's position on a leaderboard: rank, neighbours, and distance from the line of the nearest rows."""
 
 import re
 from typing import Any
@@ -22,7 +22,7 @@ def place(board: Leaderboard, model: LeaderboardRow, **options: int) -> Placemen
     return placement
 
 
-def test_the_rank_counts_better_rows_only_and_neighbours_are_the_nearest() -> None:
+def test_rank_counts_better_rows_and_neighbours_are_nearest() -> None:
     placement = place(BOARD, LeaderboardRow("mine", 76.5, 84.6), neighbours=2)
     assert (placement.real_rank, placement.original_rank, placement.of) == (3, 5, 7)
     assert [entry.model for entry in placement.better] == ["f", "e"]
@@ -32,7 +32,7 @@ def test_the_rank_counts_better_rows_only_and_neighbours_are_the_nearest() -> No
         assert (placement.real_rank, len(placement.better), len(placement.others)) == (rank, better, others)
 
 
-def test_the_line_is_that_of_the_rows_nearest_in_original_accuracy(real_leaderboard: Leaderboard) -> None:
+def test_line_is_fitted_to_nearest_rows(real_leaderboard: Leaderboard) -> None:
     expected = place(real_leaderboard, LeaderboardRow("mine", 83.1, 88.4)).expected
     distance = np.abs(real_leaderboard.original - 83.1)
     nearest = np.argsort(distance, kind="stable")[: expected.rows]
@@ -50,17 +50,17 @@ def test_the_line_is_that_of_the_rows_nearest_in_original_accuracy(real_leaderbo
 
 @pytest.fixture(scope="module")
 def of_other_families(real_leaderboard: Leaderboard) -> list[tuple[LeaderboardRow, Any]]:
-    """Every row of the public tables, with what is expected of it where its whole family is left out."""
+    """Every row of the public tables, with its expected accuracy from the rows of other families."""
     families = dict.fromkeys(real_leaderboard.families)
     rows = list(zip(real_leaderboard.families, real_leaderboard.entries, strict=True))
-    others = {left: Leaderboard(tuple(entry for family, entry in rows if family != left)) for left in families}
+    others = {each: Leaderboard(tuple(entry for family, entry in rows if family != each)) for each in families}
     return [(entry, place(others[family], entry).expected) for family, entry in rows]
 
 
-def test_of_the_public_tables_95_percent_of_models_are_where_other_families_say_in_every_part(
+def test_intervals_from_other_families_cover_95_percent_of_public_rows(
     of_other_families: list[tuple[LeaderboardRow, Any]],
 ) -> None:
-    """The line of all rows would fail: it is too high at both ends."""
+    """A single line for all rows would fail, because it is too high at both ends."""
     ordinary = [(entry, expected) for entry, expected in of_other_families if not entry.model.startswith("test_")]
     inside = np.array([expected.low <= entry.real <= expected.high for entry, expected in ordinary])
     residuals = np.array([expected.residual for _, expected in ordinary])
@@ -72,22 +72,22 @@ def test_of_the_public_tables_95_percent_of_models_are_where_other_families_say_
         assert abs(residuals[part].mean()) < 0.12
 
 
-def test_the_toy_models_far_below_all_others_are_said_to_be_there_since_the_line_is_too_high_for_them(
+def test_toy_models_are_extrapolated_and_below_line(
     of_other_families: list[tuple[LeaderboardRow, Any]],
 ) -> None:
     toys = [(entry, expected) for entry, expected in of_other_families if entry.model.startswith("test_")]
     assert all(expected.extrapolated and expected.residual < 0 for _, expected in toys)
 
 
-def test_with_too_few_families_nothing_is_expected() -> None:
+def test_too_few_families_give_no_expected_accuracy() -> None:
     placement = place(Leaderboard(BOARD.entries[:2]), LeaderboardRow("mine", 80.0, 85.0))
     document = placement.to_json()
     assert (placement.expected, document["expected"], document["real_rank"]) == (None, None, 1)
     assert document["expected_reason"] == "too few families of models"
 
 
-def test_rows_of_one_family_tell_less_than_as_many_rows_of_several() -> None:
-    """The line and where the model stands are the same; the interval is wider, and of two families there is none."""
+def test_rows_of_one_family_widen_interval() -> None:
+    """The line and the position do not change; the interval is wider, and does not exist for two families."""
     rows = [("vit" if i < 6 else "cnn" if i < 11 else "mlp", 75.0 + i, 83.0 + 0.7 * i + i % 3) for i in range(16)]
     entries = tuple(LeaderboardRow(f"{family}{i}", x, y) for i, (family, x, y) in enumerate(rows))
     mine = LeaderboardRow("mine", 80.0, 87.0)
@@ -99,26 +99,24 @@ def test_rows_of_one_family_tell_less_than_as_many_rows_of_several() -> None:
     assert place(Leaderboard(entries[:11]), mine).expected is None
 
 
-def test_an_interval_of_few_rows_ends_where_accuracies_do() -> None:
+def test_interval_is_clipped_to_0_and_100() -> None:
     board = Leaderboard(tuple(LeaderboardRow(f"{'abc'[i]}", 60.0 + 10 * i, (70.0, 95.0, 75.0)[i]) for i in range(3)))
     expected = place(board, LeaderboardRow("mine", 65.0, 80.0)).expected
     assert (expected.low, expected.high) == (0, 100)
 
 
 @given(st.integers(0, 500), st.floats(70, 90), st.floats(70, 95))
-def test_the_order_of_the_rows_makes_no_difference_and_a_better_model_never_ranks_lower(
-    seed: int, original: float, real: float
-) -> None:
+def test_rank_is_monotonic_and_independent_of_row_order(seed: int, original: float, real: float) -> None:
     rng = np.random.default_rng(seed)
-    x = rng.integers(70, 90, 150).astype(float)  # many are equally near
+    x = rng.integers(70, 90, 150).astype(float)  # many ties in distance
     y = 20 + 0.8 * x + rng.normal(0, 1, 150)
     entries = [LeaderboardRow(f"m{i}", a, b) for i, (a, b) in enumerate(zip(x, y, strict=True))]
     board, mixed = (Leaderboard(tuple(entries[i] for i in o), family=EACH) for o in (range(150), rng.permutation(150)))
-    one, other = (place(each, LeaderboardRow("mine", original, real)) for each in (board, mixed))
-    assert (one.real_rank, one.better, one.others) == (other.real_rank, other.better, other.others)
-    assert one.expected.rows == other.expected.rows
-    assert one.expected.real == pytest.approx(other.expected.real, rel=1e-9)
+    placement, same = (place(each, LeaderboardRow("mine", original, real)) for each in (board, mixed))
+    assert (placement.real_rank, placement.better, placement.others) == (same.real_rank, same.better, same.others)
+    assert placement.expected.rows == same.expected.rows
+    assert placement.expected.real == pytest.approx(same.expected.real, rel=1e-9)
     better = place(board, LeaderboardRow("mine", original, real + 1))
-    assert better.real_rank <= one.real_rank
-    assert better.expected.share_below >= one.expected.share_below
-    assert better.expected.residual == pytest.approx(one.expected.residual + 1)
+    assert better.real_rank <= placement.real_rank
+    assert better.expected.share_below >= placement.expected.share_below
+    assert better.expected.residual == pytest.approx(placement.expected.residual + 1)

@@ -1,4 +1,4 @@
-"""Many models: their order, how sure each rank is, and what becomes of gaps by original labels."""
+"""Ranking of models: order, intervals of ranks, and differences by original labels that vanish."""
 
 from dataclasses import replace
 from itertools import combinations, pairwise
@@ -13,7 +13,7 @@ from reassess.core import LabelSets
 from reassess.numeric.proportions import holm
 from tests.helpers import code_of, message
 
-pytestmark = pytest.mark.filterwarnings("ignore:.* agrees with the original labels on")  # drawn models are by chance
+pytestmark = pytest.mark.filterwarnings("ignore:.* agrees with the original labels on")  # random models
 
 KINDS = ("real", "original", "change")
 N = 400
@@ -23,19 +23,19 @@ ORIGINAL = LabelSets.from_lists(IMAGES, [[1] if i % 4 == 0 else [0] for i in ran
 
 
 def panel_of(shares: list[float], seed: int = 0, original: LabelSets | None = ORIGINAL) -> Panel:
-    """Models that say class 0 on about so many images, and else class 2."""
+    """Models that predict class 0 on a share of images, and otherwise class 2."""
     rng = np.random.default_rng(seed)
     predicted = {f"model {i}": np.where(rng.random(N) < share, 0, 2) for i, share in enumerate(shares)}
     return Panel.from_predictions(predicted, LABELS, original=original)
 
 
-def test_models_are_ranked_by_hits_and_equals_share_a_rank_in_the_order_of_their_names() -> None:
-    right = np.zeros(N, int)
-    # By the original labels alone, "c" is right on images without a label.
+def test_models_are_ranked_by_hits_and_ties_share_rank() -> None:
+    correct = np.zeros(N, int)
+    # "c" is correct only by original labels, on images with an empty label set.
     predicted = {
-        "b": right,
+        "b": correct,
         "c": np.where(LABELS.sizes == 0, 0, 5 + 2 * (np.arange(N) % 2)),
-        "a": right,
+        "a": correct,
         "half": np.where(np.arange(N) % 2, 0, 2),
     }
     ranking = rank_models(Panel.from_predictions(predicted, LABELS, original=ORIGINAL))
@@ -50,7 +50,7 @@ def test_models_are_ranked_by_hits_and_equals_share_a_rank_in_the_order_of_their
     assert str(ranking).splitlines()[2] == "    3 [3, 3]  47.06 % half"
 
 
-def test_neighbours_are_compared_and_their_p_values_corrected() -> None:
+def test_neighbours_have_holm_p_values() -> None:
     panel = panel_of([0.9, 0.5, 0.8, 0.85])
     ranking = rank_models(panel)
     pairs = list(pairwise(ranking.models))
@@ -61,8 +61,8 @@ def test_neighbours_are_compared_and_their_p_values_corrected() -> None:
     assert [pair.real.holm for pair in ranking.neighbours] == [pytest.approx(corrected[pair]) for pair in pairs]
 
 
-def test_no_neighbour_is_better_where_the_correction_for_all_pairs_says_that_it_may_be_chance() -> None:
-    """Ten models, each right on 7 images on which the next is wrong, and wrong on none: p is 0.016, of 45 tests."""
+def test_correction_for_all_pairs_applies_to_neighbours() -> None:
+    """Each of ten models is correct on 7 more images than the next; p is 0.016, before correction for 45 tests."""
     predicted = {f"model {i}": np.where(np.arange(N) < 7 * i, 2, 0) for i in range(10)}
     labels = LabelSets.from_lists(IMAGES, [[0]] * N)
     ranking = rank_models(Panel.from_predictions(predicted, labels))
@@ -73,22 +73,24 @@ def test_no_neighbour_is_better_where_the_correction_for_all_pairs_says_that_it_
 
 @settings(max_examples=25)
 @given(st.integers(0, 1000))
-def test_a_gap_vanishes_if_only_the_original_labels_tell_the_two_apart(seed: int) -> None:
-    """On a quarter of the images class 0 is valid and not the original label; models differ in how often they say 1."""
+def test_gap_vanishes_if_only_original_labels_differ_significantly(seed: int) -> None:
+    """On a quarter of the images, classes 0 and 1 are valid and the label is 1; models pick 1 at different rates."""
     rng = np.random.default_rng(seed)
     quarter = np.arange(N) % 4 == 0
     predicted = {}
-    for i, (right, original) in enumerate(rng.uniform((0.8, 0), (0.9, 1), (5, 2))):
-        chosen = np.where(quarter & (rng.random(N) < original), 1, 0)
-        predicted[f"model {i}"] = np.where(rng.random(N) < right, chosen, 2)
+    for i, (accuracy, original_share) in enumerate(rng.uniform((0.8, 0), (0.9, 1), (5, 2))):
+        valid_class = np.where(quarter & (rng.random(N) < original_share), 1, 0)
+        predicted[f"model {i}"] = np.where(rng.random(N) < accuracy, valid_class, 2)
     panel = Panel.from_predictions(predicted, LABELS, original=ORIGINAL)
     ranking = rank_models(panel, replicates=40)
     pairs = list(combinations(ranking.models, 2))
-    alone = [compare(panel, a, b) for a, b in pairs]
+    uncorrected = [compare(panel, a, b) for a, b in pairs]
     verdicts = [
         replace(pair, **{kind: replace(getattr(pair, kind), holm=p) for kind, p in zip(KINDS, corrected, strict=True)})
         for pair, *corrected in zip(
-            alone, *(holm([getattr(pair, kind).p_value for pair in alone]).tolist() for kind in KINDS), strict=True
+            uncorrected,
+            *(holm([getattr(pair, kind).p_value for pair in uncorrected]).tolist() for kind in KINDS),
+            strict=True,
         )
     ]
     assert ranking.gaps.pairs == len(verdicts)
@@ -109,7 +111,7 @@ def test_a_gap_vanishes_if_only_the_original_labels_tell_the_two_apart(seed: int
     )
 
 
-def test_a_gap_may_turn_round() -> None:
+def test_gap_may_be_reversed() -> None:
     quarter = np.arange(N) % 4 == 0
     predicted = {"real": np.where(quarter, 0, np.where(np.arange(N) % 8 == 1, 2, 0)), "orig": np.where(quarter, 1, 0)}
     predicted["orig"][1::4] = 2
@@ -124,7 +126,7 @@ def test_a_gap_may_turn_round() -> None:
     }
 
 
-def test_the_order_of_models_and_images_means_nothing_and_the_seed_decides() -> None:
+def test_ranking_depends_on_seed_but_not_on_order() -> None:
     panel = panel_of([0.8, 0.82, 0.84, 0.7])
     predicted = dict(zip(panel.models, panel.top1, strict=True))
     order = np.random.default_rng(1).permutation(N)
@@ -140,8 +142,8 @@ def test_the_order_of_models_and_images_means_nothing_and_the_seed_decides() -> 
     assert len({str(rank_models(panel, replicates=40, seed=seed)) for seed in range(9)}) > 1
 
 
-def test_the_interval_of_a_rank_holds_the_true_rank_as_often_as_it_says() -> None:
-    """Five models 2 points apart on 425 images; the true order is that of the shares."""
+def test_rank_intervals_have_nominal_coverage() -> None:
+    """Five models with shares 3 points apart; the true order is that of the shares."""
     shares = [0.9, 0.87, 0.84, 0.81, 0.78]
     covered = 0
     for seed in range(100):
@@ -151,7 +153,7 @@ def test_the_interval_of_a_rank_holds_the_true_rank_as_often_as_it_says() -> Non
     assert covered / 500 >= 0.93
 
 
-def test_without_original_labels_there_are_no_gaps_and_one_model_has_no_neighbour() -> None:
+def test_gaps_need_original_labels_and_neighbours_need_two_models() -> None:
     ranking = rank_models(panel_of([0.9, 0.8], original=None))
     document = ranking.to_json()
     assert (ranking.original, document["gaps"]) == (None, None)
@@ -160,7 +162,7 @@ def test_without_original_labels_there_are_no_gaps_and_one_model_has_no_neighbou
     assert (len(ranking), ranking.ranks.tolist(), ranking.neighbours, ranking.gaps.pairs) == (1, [1], (), 0)
 
 
-def test_nothing_to_rank_by_and_too_few_replicates_are_errors() -> None:
+def test_unscored_images_and_bad_replicates_raise() -> None:
     panel = Panel.from_predictions({"a": np.zeros(2, int)}, LabelSets.from_lists(["x", "y"], [[], []]))
     assert code_of(rank_models, panel) == "none-scored"
     assert message(rank_models, panel_of([0.9]), replicates=39) == (

@@ -1,4 +1,4 @@
-"""Findings in sentences: no more is claimed than the tests show."""
+"""Summaries claim only what the tests support."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -13,34 +13,34 @@ from reassess.comparison.taxonomy import ERROR_KINDS
 from tests.report.cases import findings
 
 
-def test_the_best_model_is_better_if_the_tests_show_it() -> None:
-    told = " ".join(summary(findings("one", "two", "three")))
-    assert "one has the highest accuracy, " in told
-    better = [model for model in ("two", "three") if findings("one", "two", "three").compare("one", model).real.better]
-    assert ("is significantly better than each of the 2 others, by tests corrected for all pairs" in told) == (
-        len(better) == 2
+def test_best_model_is_better_only_if_significant() -> None:
+    text = " ".join(summary(findings("one", "two", "three")))
+    assert "one has the highest accuracy, " in text
+    worse = [model for model in ("two", "three") if findings("one", "two", "three").compare("one", model).real.better]
+    assert ("is significantly better than each of the 2 others, by tests corrected for all pairs" in text) == (
+        len(worse) == 2
     )
 
 
-def test_equal_models_do_not_differ_and_share_a_sentence() -> None:
+def test_equal_models_share_a_sentence() -> None:
     for others, names in ((["two"], "two"), (["two", "three"], "two and three")):
         results = findings("one", *others)
         rows = [0] * (1 + len(others))
-        alike = {name: getattr(results.panel, name)[rows] for name in ("top1", "valid", "original_hit")}
-        told = summary(replace(results, panel=replace(results.panel, **alike)))[1]
-        assert "but is not significantly better than " in told
-        assert set(names.split(" and ")) <= set(told.split(" than ")[-1].split(";")[0].replace(".", "").split())
+        equal = {name: getattr(results.panel, name)[rows] for name in ("top1", "valid", "original_hit")}
+        text = summary(replace(results, panel=replace(results.panel, **equal)))[1]
+        assert "but is not significantly better than " in text
+        assert set(names.split(" and ")) <= set(text.split(" than ")[-1].split(";")[0].replace(".", "").split())
 
 
-def test_there_are_three_to_six_sentences() -> None:
+def test_summary_has_three_to_six_sentences() -> None:
     for models in (("one",), ("one", "two"), ("one", "two", "three")):
         assert 3 <= len(summary(findings(*models))) <= 6
     assert all(sentence.endswith(".") for sentence in summary(findings("one", complete=False)))
 
 
-def test_most_mistakes_are_more_than_half() -> None:
+def test_most_means_more_than_half() -> None:
     results = findings("one")
-    (sentence,) = [one for one in summary(results) if "of the mistakes" in one]
+    (sentence,) = [each for each in summary(results) if "of the mistakes" in each]
     n, total = max(n or 0 for n in results.taxonomies[0].counts.values()), len(results.taxonomies[0])
     assert sentence.startswith("All" if n == total else "Most" if 2 * n > total else "The largest part")
     assert f"({n:,} of {total:,})" in sentence
@@ -75,15 +75,14 @@ def test_most_mistakes_are_more_than_half() -> None:
         ({}, True, "m makes no mistake"),
     ],
 )
-def test_mistakes_in_words(counts: dict[str, int], scores: bool, words: str) -> None:
+def test_sentence_names_most_frequent_kind_of_mistake(counts: dict[str, int], scores: bool, words: str) -> None:
     kinds = np.repeat([ERROR_KINDS.index(kind) for kind in counts], list(counts.values())).astype(np.int8)
     taxonomy = Taxonomy("m", tuple(f"{i}.png" for i in range(len(kinds))), np.zeros(len(kinds), np.int32), kinds)
-    (told,) = _mistakes(SimpleNamespace(models=("m",), taxonomies=[taxonomy], scores=scores or None))
-    assert told.startswith(words)
+    (text,) = _mistakes(SimpleNamespace(models=("m",), taxonomies=[taxonomy], scores=scores or None))
+    assert text.startswith(words)
 
 
-def test_of_many_changes_one_is_an_example() -> None:
-    """By the original labels, the last models are the first."""
+def test_summary_names_one_example_of_changes() -> None:
     pairs = {"changed": [[0, 1], [0, 2]], "vanished": [[2, 1]], "reversed": np.zeros((0, 2), int)}
     gaps = SimpleNamespace(pairs=3, by_original=3, by_real=2, **{name: np.array(of) for name, of in pairs.items()})
     ranking = SimpleNamespace(models=("a", "b", "c"), gaps=gaps)

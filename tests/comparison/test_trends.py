@@ -1,4 +1,4 @@
-"""Slopes of ReaL accuracy on original accuracy in bands: the published numbers, and laws."""
+"""Trends of ReaL accuracy with original accuracy: published numbers and invariances."""
 
 import re
 from itertools import combinations
@@ -36,14 +36,14 @@ def bent(seed: int, bend: float = -0.03) -> Leaderboard:
     return board_of(original, real, rng.integers(0, 250, 300))
 
 
-def test_the_slopes_of_the_public_tables_are_those_published(public: Trend) -> None:
+def test_slopes_of_public_tables_equal_published(public: Trend) -> None:
     lines = (public.overall, *public.lines)
     assert [str(line) for line in lines] == ["all", "70 to 78", "78 to 84", "82 to 90"]
     assert [round(line.slope.value, 4) for line in lines] == [0.8116, 0.8304, 0.6792, 0.5511]
     assert [line.rows for line in lines] == [1_556, 254, 838, 753]
 
 
-def test_the_slope_of_the_public_tables_falls_from_band_to_band_and_bends_all_along(public: Trend) -> None:
+def test_slope_of_public_tables_decreases(public: Trend) -> None:
     (_, _, first), (_, _, second) = public.changes
     for change in (first, second, public.bend):
         assert change.interval[1] < 0
@@ -52,7 +52,7 @@ def test_the_slope_of_the_public_tables_falls_from_band_to_band_and_bends_all_al
     assert round(public.bend.value, 4) == -0.0274
 
 
-def test_a_slope_is_that_of_numpy_and_the_bend_twice_the_square_term_in_the_bands_alone(public: Trend) -> None:
+def test_slope_and_bend_match_numpy(public: Trend) -> None:
     x, y = public.board.original, public.board.real
     inside = (x >= 82) & (x < 90)
     slope, constant = np.polyfit(x[inside], y[inside], 1)
@@ -63,19 +63,20 @@ def test_a_slope_is_that_of_numpy_and_the_bend_twice_the_square_term_in_the_band
 
 
 @given(st.integers(0, 1_000))
-def test_the_order_of_the_rows_makes_no_difference(seed: int) -> None:
+def test_order_of_rows_does_not_matter(seed: int) -> None:
     board = bent(seed)
     order = np.random.default_rng(seed).permutation(len(board))
-    one, other = fit_trend(board), fit_trend(Leaderboard(tuple(board.entries[row] for row in order), family=EACH))
-    for line, same in zip((one.overall, *one.lines), (other.overall, *other.lines), strict=True):
+    trend = fit_trend(board)
+    shuffled = fit_trend(Leaderboard(tuple(board.entries[row] for row in order), family=EACH))
+    for line, same in zip((trend.overall, *trend.lines), (shuffled.overall, *shuffled.lines), strict=True):
         assert (line.rows, line.models) == (same.rows, same.models)
         assert line.slope.value == pytest.approx(same.slope.value, rel=1e-8)
         assert line.slope.error == pytest.approx(same.slope.error, rel=1e-8)
-    assert one.bend.value == pytest.approx(other.bend.value, rel=1e-7)
+    assert trend.bend.value == pytest.approx(shuffled.bend.value, rel=1e-7)
 
 
-def test_a_band_with_too_few_families_has_no_slope_and_is_compared_with_none() -> None:
-    """A band holds its lower end and not its upper one."""
+def test_band_with_too_few_families_has_no_slope() -> None:
+    """A band includes its lower end, and excludes its upper end."""
     board = board_of(np.arange(70.0, 80.0), 80 + 0.5 * np.arange(10.0) ** 1.5)
     result = fit_trend(board, [Band(70, 75), Band(90, 95), Band(78, 80), Band(74, 80)])
     assert [line.rows for line in result.lines] == [5, 0, 2, 6]
@@ -92,7 +93,7 @@ def test_a_band_with_too_few_families_has_no_slope_and_is_compared_with_none() -
 
 
 def of_families(accuracies: dict[str, list[float]]) -> Trend:
-    """Models called after their families, on a straight line but for the first family."""
+    """Models named after their families, close to a straight line."""
     rows = [(family, x) for family, values in accuracies.items() for x in values]
     entries = [LeaderboardRow(f"{family}{i}", x, 20 + 0.8 * x + 0.1 * (i % 3)) for i, (family, x) in enumerate(rows)]
     return fit_trend(Leaderboard(tuple(entries)))
@@ -101,7 +102,7 @@ def of_families(accuracies: dict[str, list[float]]) -> Trend:
 ORDINARY = {"vit": [74.0, 78.0, 82.0, 86.0], "cnn": [75.0, 77.0, 81.0, 83.0], "mlp": [76.0, 79.0, 80.0]}
 
 
-def test_a_family_beyond_the_outer_fences_is_far_out_and_left_out_of_a_line_of_its_own() -> None:
+def test_family_beyond_outer_fences_is_far_out() -> None:
     result = of_families({"toy": [45.0, 40.0], **ORDINARY})
     x = result.board.original
     first, third = np.quantile(x, [0.25, 0.75])
@@ -113,8 +114,8 @@ def test_a_family_beyond_the_outer_fences_is_far_out_and_left_out_of_a_line_of_i
     assert far_out.to_json()["rows"] == [entry.to_json() for entry in far_out.entries]
 
 
-def test_the_smallest_model_of_a_family_within_is_ordinary_and_so_is_all_that_a_board_spans_evenly() -> None:
-    """Where the quartiles are equal, nothing says what is far out."""
+def test_smallest_model_of_ordinary_family_is_not_far_out() -> None:
+    """If the quartiles are equal, no row is far out. An evenly spread board has no far out rows either."""
     result = of_families({"toy": [45.0, 40.0, 79.0], **ORDINARY})
     assert result.far_out.entries == ()
     assert (result.far_out.line.rows, result.far_out.line.slope) == (14, result.overall.slope)
@@ -125,7 +126,7 @@ def test_the_smallest_model_of_a_family_within_is_ordinary_and_so_is_all_that_a_
     assert [str(entry) for entry in of_families({**low, "top": [95.0]}).far_out.entries] == ["top11"]
 
 
-def test_of_the_public_tables_the_toy_models_are_far_out_and_the_small_models_of_other_families_are_not(
+def test_only_toy_models_of_public_tables_are_far_out(
     public: Trend,
 ) -> None:
     far_out, board = public.far_out, public.board
@@ -136,11 +137,11 @@ def test_of_the_public_tables_the_toy_models_are_far_out_and_the_small_models_of
     assert min(entry.original for entry in board.entries if entry not in far_out.entries) == 57.918
     assert round(far_out.line.slope.value, 4) == 0.7316
     low, high = public.overall.slope.interval
-    assert low < 0.7316 < high  # the family that decides the slope of all rows makes it unsure
+    assert low < 0.7316 < high  # the family that determines the slope of all rows widens its interval
 
 
 @pytest.mark.parametrize(("low", "high"), [(80, 70), (70, 70), (-1, 5), (70, np.inf), (np.nan, 80)])
-def test_a_band_that_holds_nothing_is_refused(low: float, high: float) -> None:
+def test_empty_band_raises(low: float, high: float) -> None:
     assert message(Band, low, high) == (
         f"band contains no accuracy\n  allowed: from a lower to a higher percent\n  found:   {low:g} to {high:g}"
     )
@@ -152,14 +153,14 @@ def correlations(original: list[float], real: list[float]) -> tuple[float | None
     return result.kendall, result.spearman
 
 
-def test_rank_correlations_are_those_of_the_published_example() -> None:
-    # Tuna by a machine and by people: Hollander and Wolfe, "Nonparametric statistical methods" (1973), page 188.
+def test_rank_correlations_equal_published_example() -> None:
+    # Tuna, rated by a machine and by people: Hollander and Wolfe, "Nonparametric statistical methods" (1973), page 188.
     machine = [44.4, 45.9, 41.9, 53.3, 44.7, 44.1, 50.7, 45.2, 60.1]
     people = [2.6, 3.1, 2.5, 5.0, 3.6, 4.0, 5.2, 2.8, 3.8]
     assert correlations(machine, people) == (pytest.approx(0.4444444, abs=5e-8), pytest.approx(0.6))
 
 
-def test_kendalls_correlation_counts_pairs_and_allows_for_equals() -> None:
+def test_kendall_matches_pair_counts_with_ties() -> None:
     pairs = np.random.default_rng(0).integers(0, 6, (40, 2))
     signs = [np.sign(a - b) for a, b in combinations(pairs, 2)]
     agree, differ = sum(int(a * b) for a, b in signs), np.abs(signs).sum(axis=0)

@@ -113,7 +113,7 @@ def test_the_kinds_of_mistakes_add_up_and_are_those_of_the_taxonomy() -> None:
 
 def test_the_labelling_bias_is_that_of_each_model_and_group() -> None:
     table = CHARTS["labelling-bias"](THREE).table
-    found = labelling_biases(THREE.panel, THREE.labels, THREE.original, THREE.raters_alone, groups=THREE.groups)
+    found = labelling_biases(THREE.panel, THREE.labels, THREE.original, THREE.rater_scores, groups=THREE.groups)
     expected = {
         (bias.model, name): part for bias in found for name, part in {"all": bias.total, **bias.by_group}.items()
     }
@@ -141,12 +141,12 @@ def test_the_leaderboard_tells_rank_and_expectation() -> None:
     assert row[:3] == ["one", 100 * THREE.evaluations["one"].real[1].value, placement.real_rank]
     assert row[-1] == placement.expected.residual
     few = replace(THREE, leaderboard=Leaderboard(leaderboard().entries[:2]))
-    caveats = [f"{model}: nothing is expected: too few families of models for a line." for model in THREE.models]
+    caveats = [f"{model}: no expected accuracy: too few families of models for a line." for model in THREE.models]
     assert CHARTS["leaderboard"](few).note == " ".join(caveats)
     beyond = Leaderboard(tuple(LeaderboardRow(f"{i}", 97 + i / 10, 98 + i / 20) for i in range(20)))
     caveats = [f"{one.entry}: {one.caveat}." for one in replace(THREE, leaderboard=beyond).placements]
     assert CHARTS["leaderboard"](replace(THREE, leaderboard=beyond)).note == " ".join(caveats)
-    assert "the line is drawn out to it" in caveats[0]
+    assert "the line is extrapolated" in caveats[0]
 
 
 def test_the_classes_hold_the_counts_of_each_class() -> None:
@@ -209,12 +209,12 @@ UNCERTAIN = LabelUncertainty(
     seed=7,
 )
 EXPLAINED = (
-    "Raters resampled: 40 replicates, seed 7, of images and of 3 raters; label sets are made again from the votes "
-    "(threshold 0.5). 200 rated images: 500 labels, 40 images without; in replicates 470 labels, 52 images without. "
-    "True labels: accuracy by labels without raters' errors, if these are independent; it differs by -1.20 to +0.05 "
-    "points."
+    "Raters resampled: 40 replicates of images and of 3 raters, seed 7; label sets are made again from the votes "
+    "(threshold 0.5). 200 rated images: 500 labels, 40 images without labels; in replicates 470 labels, 52 images "
+    "without labels. True labels: estimated accuracy by labels without raters' errors, if these are independent; "
+    "raters' errors change the accuracy by -1.20 to +0.05 points."
 )
-UNMEASURED = "The uncertainty of the labels is not measured: votes are missing."
+UNMEASURED = "Label uncertainty is not measured: votes are missing."
 
 
 @pytest.mark.parametrize(("uncertainty", "note"), [(UNCERTAIN, EXPLAINED), (Missing("votes are missing"), UNMEASURED)])

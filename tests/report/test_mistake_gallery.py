@@ -25,7 +25,7 @@ def test_only_mistakes_are_drawn_and_no_more_than_asked_for() -> None:
         row = panel.images.index(card.image)
         mistaken = panel.scored[row] & ~panel.valid[:, row]
         assert card.mistakes.keys() == {model for model, is_so in zip(panel.models, mistaken, strict=True) if is_so}
-        errors = panel.valid[:, row] & panel.original_known[row] & ~panel.original_hit[:, row]
+        errors = panel.valid[:, row] & panel.has_original[row] & ~panel.original_hit[:, row]
         assert set(card.label_errors) == {model for model, is_so in zip(panel.models, errors, strict=True) if is_so}
         assert card.mistakes or card.about_labels or card.label_errors
 

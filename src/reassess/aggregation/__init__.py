@@ -1,4 +1,4 @@
-"""Votes to scores to label sets: rater models, EM, the ReaL recipe, curves, operating points, reliability."""
+"""Make label sets from votes: rater models, EM, the ReaL recipe, curves, operating points, reliability."""
 
 import lazy_loader
 

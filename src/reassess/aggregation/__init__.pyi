@@ -39,7 +39,7 @@ from .reliability import rater_reliability as rater_reliability
 from .reliability_result import Rater as Rater
 from .reliability_result import Reliability as Reliability
 from .reliability_result import reliability_table as reliability_table
-from .stopping import USUAL_RULES as USUAL_RULES
+from .stopping import DEFAULT_RULES as DEFAULT_RULES
 from .stopping import StopReplay as StopReplay
 from .stopping import replay_stops as replay_stops
 from .thresholds import Goal as Goal

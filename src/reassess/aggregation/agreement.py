@@ -1,4 +1,4 @@
-"""Whether raters agree: Krippendorff's alpha, and raters who agree more than their matrices predict."""
+"""Agreement of raters: Krippendorff's alpha, and pairs who agree more than their matrices predict."""
 
 import warnings
 from dataclasses import dataclass, replace
@@ -17,38 +17,38 @@ Metric = Literal["nominal", "ordinal"]
 Floats = npt.NDArray[np.float64]
 
 _COUNTS_A_BLOCK = 1 << 20
-_LEVEL = 0.05  # familywise, of pairs of raters that are not independent
-_FEWEST_CLUSTERS = 20  # the normal distribution of a sum over fewer images cannot be relied on
-_FEWEST_RATERS = 3  # what two raters say together fits any agreement of theirs
-_FEWEST_PAIRS = 3  # of one or two pairs, none can stand out from the median
-_MOST_CELLS = 1 << 24  # of raters x raters x truths
-_SMOOTHING = 0.1  # more would blunt matrices from few votes, and agreement would seem more than they predict
-_NORMAL = 1.4826  # standard deviations of a normal distribution in its median distance from the median
-_TOLERANCE = 1e-4  # of posteriors; expected agreements need no more
+_LEVEL = 0.05  # familywise error rate of the test of rater pairs
+_FEWEST_CLUSTERS = 20  # a sum over fewer images is not close to a normal distribution
+_FEWEST_RATERS = 3  # with two raters, the model can explain any agreement
+_FEWEST_PAIRS = 3  # with one or two pairs, none can differ from the median pair
+_MOST_CELLS = 1 << 24  # raters x raters x truths
+_SMOOTHING = 0.1  # more would flatten matrices from few votes, so that they predict too little agreement
+_NORMAL = 1.4826  # standard deviation of a normal distribution, over its median distance from the median
+_TOLERANCE = 1e-4  # of posteriors; enough for expected agreements
 
 
 def alpha(votes: Votes, *, metric: Metric = "ordinal") -> float | None:
-    """Krippendorff's alpha: 1 minus observed over expected disagreement.
+    """Compute Krippendorff's alpha: 1 minus observed over expected disagreement.
 
-    Any number of votes on an item will do; an item with one vote, or none, tells nothing. Each vote counts: two votes
-    of a rater on an item are two votes, and as good a pair as those of two raters.
+    Items may have any number of votes; items with fewer than two votes are ignored. Two votes by the same rater on an
+    item count as two votes, like votes by two raters. None if the expected disagreement is 0.
 
     Source: Krippendorff, "Computing Krippendorff's alpha-reliability" (2011), sections C and E.
     """
-    together = coincidences(votes)
-    totals = together.sum(axis=0)
+    pairs = coincidences(votes)
+    totals = pairs.sum(axis=0)
     distance = _distance(totals, metric)
     expected = float(totals @ distance @ totals)
     if expected == 0:
         return None
-    return 1 - (float(totals.sum()) - 1) * float((together * distance).sum()) / expected
+    return 1 - (float(totals.sum()) - 1) * float((pairs * distance).sum()) / expected
 
 
 def coincidences(votes: Votes) -> Floats:
-    """How often two answers meet on an item, among all ordered pairs of its votes.
+    """Count ordered pairs of votes on the same item, by both answers; shape (answers, answers).
 
-    Pairs on an item with m votes count 1 / (m - 1), so that each vote counts once. The pairs are counted in integers,
-    block by block, and weighed at the end: the result does not depend on the order of the items.
+    Each pair on an item with m votes has weight 1 / (m - 1), so that each vote counts once. The pairs are counted as
+    integers, block by block, and weighted at the end: the result does not depend on the order of the items.
     """
     width = len(votes.answers)
     pairs: dict[int, Floats] = {}
@@ -58,13 +58,13 @@ def coincidences(votes: Votes) -> Floats:
         sizes = counts.sum(axis=1)
         for size in np.unique(sizes[sizes > 1]).tolist():
             part = counts[sizes == size]
-            met = part.T @ part - np.diag(part.sum(axis=0))  # a vote makes no pair with itself
-            pairs[size] = pairs.get(size, 0) + met
+            of_part = part.T @ part - np.diag(part.sum(axis=0))  # without pairs of a vote with itself
+            pairs[size] = pairs.get(size, 0) + of_part
     return sum((pairs[size] / (size - 1) for size in sorted(pairs)), np.zeros((width, width)))
 
 
-def natural_metric(votes: Votes) -> Metric:
-    """Ordinal where the answers have an order: those to questions, no, maybe, yes, and numbers; else nominal."""
+def default_metric(votes: Votes) -> Metric:
+    """Return ordinal for answers to questions, no/maybe/yes, and numbers; nominal otherwise."""
     if votes.classes is not None:
         return "nominal"
     if isinstance(votes.items, Questions):
@@ -74,7 +74,7 @@ def natural_metric(votes: Votes) -> Metric:
 
 
 def _counts(votes: Votes, start: int, stop: int) -> Floats:
-    """Votes for each answer on some items; floats, of which products are fast and, of counts below 2^26, exact."""
+    """Votes per item and answer, as floats: their products are fast, and exact for counts below 2^26."""
     width = len(votes.answers)
     answer_ids = votes.answer_ids[votes.indptr[start] : votes.indptr[stop]]
     cells = np.repeat(np.arange(stop - start) * width, np.diff(votes.indptr[start : stop + 1])) + answer_ids
@@ -82,7 +82,7 @@ def _counts(votes: Votes, start: int, stop: int) -> Floats:
 
 
 def _distance(totals: Floats, metric: Metric) -> Floats:
-    """Squared distance of each two answers, of which `totals` is how often each was given."""
+    """Squared distance between answers; `totals` is the number of votes for each."""
     if metric == "nominal":
         return 1 - np.eye(totals.size)
     middle = np.cumsum(totals) - totals / 2  # the mean rank of the votes for each answer
@@ -92,15 +92,14 @@ def _distance(totals: Floats, metric: Metric) -> Floats:
 
 @dataclass(frozen=True)
 class RaterPair:
-    """Two raters, and how often they agree."""
+    """A pair of raters, and how often they agree."""
 
     raters: tuple[Id, Id]
-    common: int  # items on which both voted
+    common: int  # items with votes by both
     clusters: int  # images of these items; for plain items the same number
-    agreed: int  # items on which they agree
-    expected: float  # the same if they were independent given the truth
-    # By how many standard errors they agree more than expected, beyond what the median pair does: see `dependence`.
-    z: float
+    agreed: int  # items where they agree
+    expected: float  # expected number of agreements, if they were independent given the truth
+    z: float  # agreements beyond the expected ones, compared with the other pairs: see `dependence`
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
@@ -116,16 +115,17 @@ class RaterPair:
 
 @dataclass(frozen=True, repr=False)
 class Dependence(Shown):
-    """Which pairs of raters are not independent."""
+    """Pairs of raters who are not independent."""
 
-    pairs: tuple[RaterPair, ...]  # those that agree more than they should, the highest z first
-    # Pairs with 20 images or more in common, if there are three; 0 if there are fewer than three raters, or too many.
+    pairs: tuple[RaterPair, ...]  # pairs that agree too often, the highest z first
+    # Number of tested pairs: pairs with at least 20 common images, if there are at least three such pairs. 0 if there
+    # are fewer than three raters, or too many for the test.
     tested: int
-    untested: int  # all other pairs
-    # By how many standard errors the median tested pair agrees more than expected: what all raters share, such as items
-    # that are hard for everyone.
+    untested: int  # number of other pairs with a common item
+    # Excess agreement of the median tested pair, in standard errors. All raters share it, for example because some
+    # items are hard for everyone.
     median: float = 0.0
-    spread: float = 1.0  # how far the pairs lie apart, 1 or more
+    spread: float = 1.0  # robust standard deviation of the pairs' excess agreement, at least 1
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
@@ -135,28 +135,31 @@ class Dependence(Shown):
 
 
 def dependence(votes: Votes) -> Dependence:
-    """Find the pairs of raters that agree far more than their confusion matrices predict, and more than other pairs do.
+    """Find pairs of raters who agree more than their confusion matrices and other pairs explain.
 
-    Matrices and prior come from EM on the votes, with a truth for each answer. For each item on which two raters
-    voted, the probability that they agree follows from their matrices and from what the other votes say of the truth.
-    The agreements beyond the sum of these are measured in standard errors, of which the square is the larger of two:
-    the variance if all items were independent, and the sum over images of the squared excess, since the questions about
-    one image are not.
+    Matrices and prior come from EM on the votes, with one truth per answer. For each item with votes by both raters,
+    the probability of agreement follows from their matrices and from the posterior of the truth given the other votes.
+    The excess of a pair is its number of agreements minus the sum of these probabilities, divided by its standard
+    error. The squared standard error is the larger of two values: the variance if all items were independent, and the
+    sum over images of the squared excess, because questions about the same image are dependent.
 
-    Some items are harder than others for everyone, so that all pairs agree more than such matrices predict. The z of a
-    pair is therefore its excess less that of the median pair, over the spread of the pairs where that is above 1
-    (1.4826 times the median distance from the median). A pair is reported if this z is too high for chance among all
-    tested pairs (one-sided, familywise level 5 %, by Holm's method). Of a rater who votes several times on an item, the
-    first vote counts.
+    Some items are harder than others for everyone, so all pairs agree more than the matrices predict. Therefore
 
-    Sources: the matrices are those of Dawid and Skene (1979); the residual correlation of two raters as a check of
-    conditional independence, Albert and Dodd, Biometrics 60 (2004); the correction, Holm, Scandinavian Journal of
-    Statistics 6 (1979); an empirical null, Efron, Journal of the American Statistical Association 99 (2004).
+        z = (excess - median excess of all pairs) / spread,
 
-    It finds pairs and groups that agree more than the others, and not what most raters have in common: if most copy
-    from one source, that is the median. Nor does it tell who copies from whom, or copying from a common way to see. EM
-    may take what is copied for the truth: where ten raters or fewer vote on every item, two who always agree may go
-    unnoticed, and pairs of the others, who then agree more than this truth explains, be named in their place.
+    where the spread is 1.4826 times the median distance of the pairs from their median, or 1 if that is larger. A pair
+    is reported if its z is significant among all tested pairs (one-sided, familywise level 5 %, by Holm's method). If a
+    rater votes several times on an item, the first vote counts.
+
+    Sources: Dawid and Skene (1979) for the matrices; Albert and Dodd, Biometrics 60 (2004), for the residual
+    correlation of two raters as a check of conditional independence; Holm, Scandinavian Journal of Statistics 6 (1979),
+    for the correction; Efron, Journal of the American Statistical Association 99 (2004), for the empirical null.
+
+    Limits: the test finds pairs and groups that agree more than the other raters. It does not find agreement that most
+    raters share: if most raters copy from one source, the median pair does too. It does not show who copies from whom,
+    and cannot distinguish copying from seeing images in the same way. EM may take copied answers for the truth: if at
+    most ten raters vote on every item, the test may miss two raters who always agree, and instead report pairs of the
+    other raters, who agree more than this wrong truth explains.
     """
     raters, answers = len(votes.raters), len(votes.answers)
     if raters < _FEWEST_RATERS or not len(votes) or raters**2 * answers > _MOST_CELLS:
@@ -166,15 +169,15 @@ def dependence(votes: Votes) -> Dependence:
     first, second = np.nonzero(sums[..., 5] >= _FEWEST_CLUSTERS)
     if first.size < _FEWEST_PAIRS:
         first, second = first[:0], second[:0]
-    raw = [_pair(votes, r, s, sums[r, s]) for r, s in zip(first.tolist(), second.tolist(), strict=True)]
-    untested = int(np.count_nonzero(sums[..., 0])) - len(raw)
-    median, spread = _null([pair.z for pair in raw])
-    tested = [replace(pair, z=(pair.z - median) / spread) for pair in raw]
-    return Dependence(pairs=_beyond_chance(tested), tested=len(tested), untested=untested, median=median, spread=spread)
+    excesses = [_pair(votes, r, s, sums[r, s]) for r, s in zip(first.tolist(), second.tolist(), strict=True)]
+    untested = int(np.count_nonzero(sums[..., 0])) - len(excesses)
+    median, spread = _null([pair.z for pair in excesses])
+    pairs = [replace(pair, z=(pair.z - median) / spread) for pair in excesses]
+    return Dependence(pairs=_significant(pairs), tested=len(pairs), untested=untested, median=median, spread=spread)
 
 
 def cluster_ids(votes: Votes) -> npt.NDArray[np.int64]:
-    """The image of each question, or each plain item itself: what is independent; int64, shape (items,)."""
+    """Return the independent unit of each item: its image, or the plain item itself; int64, shape (items,)."""
     if isinstance(votes.items, Questions):
         return votes.items.image_ids.astype(np.int64)
     return np.arange(len(votes.items))
@@ -198,7 +201,7 @@ def _first_votes(votes: Votes) -> Votes:
 
 
 def _model(votes: Votes) -> RaterModel:
-    # EM that creeps on for thousands of steps hardly moves the agreements that are expected.
+    # Expected agreements hardly change after thousands of slow EM steps, so convergence does not matter.
     with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
         return fit_dawid_skene(
             votes,
@@ -247,17 +250,17 @@ def _pair(votes: Votes, first: int, second: int, sums: Floats) -> RaterPair:
 
 
 def _null(excesses: list[float]) -> tuple[float, float]:
-    """Median and spread of what all pairs show, as of a normal distribution; the spread is 1 or more."""
+    """Median and robust standard deviation of the pairs' excesses; the latter is at least 1."""
     if not excesses:
         return 0.0, 1.0
     median = float(np.median(excesses))
     return median, max(1.0, _NORMAL * float(np.median(np.abs(np.array(excesses) - median))))
 
 
-def _beyond_chance(pairs: list[RaterPair]) -> tuple[RaterPair, ...]:
-    """The pairs whose z is too high for chance, by Holm's step-down method; the highest z first."""
+def _significant(pairs: list[RaterPair]) -> tuple[RaterPair, ...]:
+    """The pairs with a significant z, by Holm's step-down method; the highest z first."""
     from scipy.special import ndtr
 
     ranked = sorted(pairs, key=lambda pair: -pair.z)
-    corrected = holm([float(ndtr(-pair.z)) for pair in ranked])
-    return tuple(pair for pair, p_value in zip(ranked, corrected, strict=True) if p_value <= _LEVEL)
+    p_values = holm([float(ndtr(-pair.z)) for pair in ranked])
+    return tuple(pair for pair, p_value in zip(ranked, p_values, strict=True) if p_value <= _LEVEL)

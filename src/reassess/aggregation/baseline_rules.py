@@ -1,4 +1,4 @@
-"""Rules that keep labels without a model of the raters: one rater alone, so many who say yes, the original label."""
+"""Rules that keep labels without a rater model: one rater's answer, a share of yes votes, or the original label."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -23,11 +23,11 @@ from reassess.text import Shown
 class Rule(Shown):
     """Precision and recall of a rule, in each of its variants."""
 
-    name: str  # what the rule keeps
-    variants: tuple[Id, ...]  # what each point is: the id of a rater, or how many say yes
-    points: tuple[Point, ...]  # one a variant
-    average_precision: float | None = None  # of the variants taken as thresholds, where they are some
-    file: str = ""  # where the votes, or the original labels, came from
+    name: str
+    variants: tuple[Id, ...]  # a rater's id, or a share of yes votes, for each point
+    points: tuple[Point, ...]  # one per variant
+    average_precision: float | None = None  # only if the variants are thresholds
+    file: str = ""  # the file of the votes, or of the original labels
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
@@ -50,13 +50,13 @@ def simple_rules(
     original: LabelSets | None = None,
     files: Mapping[str, str] | None = None,
 ) -> tuple[Rule, ...]:
-    """Every rule that can be had of some votes and labels."""
+    """Measure every rule that the votes and labels allow."""
     rules: list[tuple[str, Rule]] = []
     if rater_golden is not None and not rater_golden.anonymous:
-        given = _on_golden_pairs(rater_golden, golden)
-        rules.append(("rater_golden", rater_rule(golden, given, given.answers[-1:])))
-        if given.counts_by_rater()[:, 1:-1].any():
-            rules.append(("rater_golden", rater_rule(golden, given, given.answers[:0:-1])))
+        pair_votes = _on_golden_pairs(rater_golden, golden)
+        rules.append(("rater_golden", rater_rule(golden, pair_votes, pair_votes.answers[-1:])))
+        if pair_votes.counts_by_rater()[:, 1:-1].any():
+            rules.append(("rater_golden", rater_rule(golden, pair_votes, pair_votes.answers[:0:-1])))
     if votes is not None:
         rules.append(("votes", share_rule(golden, votes)))
     if original is not None:
@@ -65,36 +65,33 @@ def simple_rules(
 
 
 def _on_golden_pairs(votes: Votes, golden: Golden) -> Votes:
-    """Votes on the whole scale of answers; those for one class an image as votes on golden pairs.
-
-    Of golden pairs that are not valid, those that nobody voted for are left out.
-    """
+    """Votes on golden pairs, with all answers of their scale; without invalid pairs that nobody voted for."""
     if votes.classes is not None:
         on_golden = votes.restrict(np.flatnonzero(join(votes.images, golden.questions.images) >= 0))
-        chosen, _ = on_golden.counts_by_class()
-        pairs, _ = unite_items(chosen, take_items(golden.questions, np.flatnonzero(golden.valid)))
+        voted, _ = on_golden.counts_by_class()
+        pairs, _ = unite_items(voted, take_items(golden.questions, np.flatnonzero(golden.valid)))
         votes = votes_on_questions(votes, as_questions(pairs))
     return votes.on_full_scale()
 
 
 def rater_rule(golden: Golden, votes: Votes, answers: Collection[Id]) -> Rule:
-    """One rater alone: a pair is kept if the rater gave one of some answers; a point for each rater."""
+    """Measure the rule that keeps a pair if one rater gave one of `answers`; one point per rater."""
     rows = find_items(golden.questions, votes.items)[votes.item_ids]
     judged = rows >= 0
     raters, valid = votes.rater_ids[judged], golden.valid[rows[judged]]
     kept = np.isin(votes.answer_ids[judged], [votes.answer_id(answer) for answer in answers])
 
-    each = (np.bincount(raters[part], minlength=len(votes.raters)).tolist() for part in (kept & valid, kept, valid))
+    counts = (np.bincount(raters[part], minlength=len(votes.raters)).tolist() for part in (kept & valid, kept, valid))
     points = {
-        rater: Point(threshold=None, hits=hits, kept=kept_by, valid=valid_of)
-        for rater, hits, kept_by, valid_of in zip(votes.raters, *each, strict=True)
-        if kept_by and valid_of
+        rater: Point(threshold=None, hits=n_hits, kept=n_kept, valid=n_valid)
+        for rater, n_hits, n_kept, n_valid in zip(votes.raters, *counts, strict=True)
+        if n_kept and n_valid
     }
     if not points:
         raise DataError(
             "missing-golden",
-            f"no golden vote is {' or '.join(map(str, answers))}, though some golden questions are valid",
-            fix="give the raters' votes on the golden pairs",
+            f"some golden questions are valid, but no golden vote is {' or '.join(map(str, answers))}",
+            fix="give the raters' votes on the golden questions",
         )
     return Rule(
         name=f"one rater: {' or '.join(map(str, answers))}", variants=tuple(points), points=tuple(points.values())
@@ -102,19 +99,19 @@ def rater_rule(golden: Golden, votes: Votes, answers: Collection[Id]) -> Rule:
 
 
 def share_curve(golden: Golden, votes: Votes) -> Curve:
-    """The share of the votes for yes, or the last answer of another scale, or for a class of an image, as a score.
+    """Measure the curve of the share of yes votes (or of the last answer, or for a class) as a score.
 
-    `DataError` where a golden pair has no votes.
+    Raises `DataError` if a golden pair has no votes.
     """
     if votes.classes is not None:
         return Curve(golden, golden.values_of(class_shares(votes)[0], "the votes"), in_sample=False)
     rows = golden.rows_in(votes.items, "the votes")
-    check_all(votes.sizes[rows] > 0, what="golden pairs without votes", name_of=golden.questions.at)
+    check_all(votes.sizes[rows] > 0, what="golden questions without votes", name_of=golden.questions.at)
     return Curve(golden=golden, values=votes.support()[rows] / votes.sizes[rows], in_sample=False)
 
 
 def share_rule(golden: Golden, votes: Votes) -> Rule:
-    """At least so many raters say yes: a point for each share that occurs, but for 0, which keeps everything."""
+    """Measure the rule that keeps a pair above a share of yes votes; one point per observed share above 0."""
     curve = share_curve(golden, votes)
     points = tuple(curve.point(row) for row in np.flatnonzero(curve.thresholds > 0).tolist())
     rows = votes.find(golden.questions if votes.classes is None else golden.questions.images)
@@ -129,11 +126,11 @@ def share_rule(golden: Golden, votes: Votes) -> Rule:
 
 
 def original_rule(golden: Golden, original: LabelSets) -> Rule:
-    """The original label alone: a pair is kept if its class is the image's original label."""
+    """Measure the rule that keeps a pair if its class is the image's original label."""
     votes = original_votes(golden.questions, original)
     check_all(
         votes.sizes > 0,
-        what="golden pairs on images without an original label",
+        what="golden questions on images without an original label",
         name_of=votes.at,
         fix="give the original label of every golden image",
     )

@@ -15,15 +15,15 @@ def class_shares(votes: Votes) -> tuple[Scores, int]:
     """Compute the share of each class that someone chose for an image, and count images with a tie."""
     questions, counts = votes.counts_by_class()
     images = len(questions.images)
-    most, given = np.zeros(images, np.int64), np.zeros(images, np.int64)
+    most, totals = np.zeros(images, np.int64), np.zeros(images, np.int64)
     np.maximum.at(most, questions.image_ids, counts)
-    np.add.at(given, questions.image_ids, counts)
-    first = np.bincount(questions.image_ids[counts == most[questions.image_ids]], minlength=images)
-    return Scores(questions, counts / given[questions.image_ids], exclusive=True), int(np.count_nonzero(first > 1))
+    np.add.at(totals, questions.image_ids, counts)
+    leading = np.bincount(questions.image_ids[counts == most[questions.image_ids]], minlength=images)
+    return Scores(questions, counts / totals[questions.image_ids], exclusive=True), int(np.count_nonzero(leading > 1))
 
 
 def by_majority(votes: Votes) -> Aggregation:
-    """The share of each answer, and how many items have a tie."""
+    """Compute the share of each answer, and count items with a tie."""
     check_type(Votes, votes)
     if votes.classes is not None:
         return _by_share(votes)
@@ -37,9 +37,9 @@ def by_majority(votes: Votes) -> Aggregation:
 
 
 def by_mean(votes: Votes) -> Aggregation:
-    """The mean of no 0, maybe 0.5, yes 1; a vote for a class is 1 for it and 0 for every other class.
+    """Compute the mean answer: no 0, maybe 0.5, yes 1; a vote for a class is 1 for it, and 0 for other classes.
 
-    Weights of other answers to questions go from 0 to 1 too: numbers in proportion, words evenly spaced.
+    Other answers to questions have weights from 0 to 1 too: numbers are scaled, words are evenly spaced.
     """
     check_type(Votes, votes)
     if votes.classes is not None:
@@ -53,28 +53,28 @@ def by_mean(votes: Votes) -> Aggregation:
             "the mean of these answers is not a probability",
             allowed="no, maybe, yes, or codes from 0 to 1",
             found=some(votes.answers),
-            fix="take em or majority",
+            fix="use em or majority",
         )
     result = Posterior(items=kept.items, truths=VALIDITY, values=np.stack([1 - values, values], axis=1))
     return Aggregation(posterior=result, facts={"without_votes": len(votes.items) - voted.size})
 
 
 def _weights(votes: Votes) -> npt.NDArray[np.float64]:
-    """The weight of each answer: as known, or the number that it is."""
+    """The weight of each answer: the known weight, or the answer itself if it is a number."""
     weights = votes.weights
     if weights is None and any(isinstance(answer, str) for answer in votes.answers):
         raise DataError(
             "no-mean",
-            "answers have no weights, so they have no mean",
+            "the mean of these answers is not defined",
             allowed="no, maybe, yes, or integer codes",
             found=some(votes.answers),
-            fix="take the majority",
+            fix="use majority",
         )
     return np.array(votes.answers if weights is None else weights, np.float64)
 
 
 def _by_share(votes: Votes) -> Aggregation:
-    """The share of each class that someone chose."""
+    """The share of each class with a vote."""
     scores, ties = class_shares(votes)
     values = np.stack([1 - scores.values, scores.values], axis=1)
     result = Posterior(items=scores.questions, truths=VALIDITY, values=values, exclusive=True)

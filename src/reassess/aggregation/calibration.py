@@ -1,4 +1,4 @@
-"""Rater models measured on golden items, whose truth is known: one M-step on counts, and then one E-step."""
+"""Rater models measured on golden items: one M-step on counted answers, then one E-step for the posterior."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from reassess.aggregation.em_inputs import (
     as_prior,
     check_pseudo_votes,
     check_truths,
-    natural_shares,
+    default_answer_weights,
     no_golden_votes,
 )
 from reassess.core import VALIDITY, Id, Posterior, RaterModel, Votes
@@ -29,11 +29,12 @@ def calibrate(
     smoothing: float = 0.0,
     pooling: float = POOLING,
 ) -> RaterModel:
-    """Measure each rater on items of which the truth is known.
+    """Estimate each rater's confusion matrix on golden items.
 
-    To each row of a rater's counts `pooling` votes are added that are shared out as in the mean matrix, which is that
-    of all votes, whoever cast them: a rater with few golden answers has about the mean matrix, and one with many a
-    matrix of their own. To the counts of the mean matrix as many are added, shared out as in `typical_matrix`.
+    `truth`, shape (items,), is the position of each item's truth among `truths`, or -1 if it is unknown. Each row of a
+    rater's counts gets `pooling` pseudo-votes, distributed as in the mean matrix, the matrix of all raters' votes
+    together. So a rater with few golden answers has about the mean matrix, and a rater with many answers has their own.
+    The counts of the mean matrix get the same number of pseudo-votes per row, distributed as in `typical_matrix`.
     """
     check_pseudo_votes(smoothing, pooling)
     golden_votes.require_raters("a rater model")
@@ -44,7 +45,7 @@ def calibrate(
     shape = len(golden_votes.raters), len(truths) + 1, len(golden_votes.answers)
     rows = golden_votes.rater_ids * np.int64(shape[1]) + np.repeat(truth, golden_votes.sizes) + 1
     cells = np.bincount(rows * shape[2] + golden_votes.answer_ids, minlength=int(np.prod(shape)))
-    counts = cells.reshape(shape)[:, 1:]  # without the votes on items of unknown truth
+    counts = cells.reshape(shape)[:, 1:]  # without votes on items whose truth is unknown
     if not counts.any():
         raise no_golden_votes()
     return model_of_counts(
@@ -53,7 +54,7 @@ def calibrate(
         raters=golden_votes.raters,
         truths=truths,
         answers=golden_votes.answers,
-        typical=typical_matrix(natural_shares(golden_votes, truths)),
+        typical=typical_matrix(default_answer_weights(golden_votes, truths)),
         smoothing=smoothing,
         pooling=pooling,
     )
@@ -70,7 +71,7 @@ def model_of_counts(
     smoothing: float = 0.0,
     pooling: float = POOLING,
 ) -> RaterModel:
-    """The rater model of `calibrate`, of counted answers to golden items."""
+    """Estimate the rater model of `calibrate` from counts, shape (raters, truths, answers)."""
     measured = np.flatnonzero(counts.any(axis=(1, 2)))
     pseudo_votes = np.full(counts.shape[1:], float(smoothing))
     if pooling:
@@ -81,7 +82,7 @@ def model_of_counts(
         truths=tuple(truths),
         answers=tuple(answers),
         matrices=matrices,
-        fallback=fallback_of(matrices, pseudo_votes, pooled=pooling > 0),
+        fallback=fallback_of(matrices, pseudo_votes, is_pooled=pooling > 0),
         prior=row_shares(items, pooling / len(truths)),
     )
 
@@ -93,30 +94,32 @@ def posterior(
     prior: npt.ArrayLike | None = None,
     extra: tuple[Votes, RaterModel] | None = None,
 ) -> Posterior:
-    """The probability of each truth given the votes: prior times the probabilities of the votes, normalised.
+    """Compute the probability of each truth given the votes, by Bayes' rule.
+
+    With posterior q[i, t], prior p[t] and the raters' confusion matrices pi[r, t, a], q[i, t] is p[t] times the product
+    of pi[r, t, a] over the votes on item i, normalised over t.
 
     Parameters
     ----------
     votes
-        Votes; a rater that the model does not know has the model's fallback matrix.
+        The votes. A rater who is not in the model has the model's fallback matrix.
     model
-        How the raters answer.
+        The raters' confusion matrices.
     prior
         Probability of each truth, shape (truths,); by default the model's.
     extra
-        Votes of one more rater, or several, on the same items, and how they answer: such as the original label, which
-        votes by rule.
+        Votes of more raters on the same items, with their own model. For example, the original labels as votes.
 
     Returns
     -------
     Posterior
-        Of an item without votes it is the prior.
+        An item without votes has the prior.
 
     Raises
     ------
     DataError
-        An answer that the model does not know; votes that no truth allows, which takes a probability of 0; more than
-        256 truths; counts of votes without raters.
+        An answer is not in the model; no truth allows the votes on an item (each has a vote of probability 0); there
+        are more than 256 truths; the votes are counts without raters.
 
     Examples
     --------
@@ -133,8 +136,9 @@ def posterior(
     check_truths(model.truths)
     start = as_prior(model.prior if prior is None else prior, len(model.truths))
     values = np.tile(start, (len(votes.items), 1))
-    for part, rater_model in ((votes, model), *((extra,) if extra else ())):
-        if len(part.items) != len(votes.items) or (part.find(votes.items) != np.arange(len(votes.items))).any():
+    for rater_votes, rater_model in ((votes, model), *((extra,) if extra else ())):
+        rows = np.arange(len(votes.items))
+        if len(rater_votes.items) != len(votes.items) or (rater_votes.find(votes.items) != rows).any():
             raise DataError("different-items", "extra votes are not on the same items in the same order")
         if rater_model.truths != model.truths:
             raise DataError(
@@ -143,7 +147,7 @@ def posterior(
                 allowed=some(model.truths),
                 found=some(rater_model.truths),
             )
-        _multiply(values, part.with_answers(rater_model.answers), rater_model)
+        _multiply(values, rater_votes.with_answers(rater_model.answers), rater_model)
     classes = votes.classes if model.truths == model.answers else None
     return Posterior(items=votes.items, truths=model.truths, values=values, classes=classes)
 

@@ -1,4 +1,4 @@
-"""Dawid and Skene's model with a whole confusion matrix for each rater; `em` says what is computed."""
+"""Dawid and Skene's model with a full confusion matrix per rater; `em` has the equations."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ from reassess.aggregation.em_inputs import (
     POOLING,
     Floats,
     Pinned,
-    answer_shares,
+    answer_weights,
     as_prior,
     check_fit,
     check_truths,
-    natural_shares,
-    natural_truths,
+    default_answer_weights,
+    default_truths,
 )
 from reassess.core import VALIDITY, Id, Posterior, RaterModel, Votes
 from reassess.core.checks import check_range, check_type
 from reassess.errors import DataError
 from reassess.text import Listed, Shown
 
-_ONE = ("all raters",)  # the raters, taken as one
-_ALIKE_TOLERANCE, _ALIKE_ITERATIONS = 1e-4, 300  # it checks another fit, and gives no result itself
-_LIFT = 1e-6  # the lowest probability in a model to start from
+_ONE_RATER = ("all raters",)  # all raters, as one rater
+_ONE_ACCURACY_TOLERANCE, _ONE_ACCURACY_ITERATIONS = 1e-4, 300  # coarse, because this fit only checks another fit
+_LOWEST_START = 1e-6  # lowest probability in a model to start from
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class DawidSkeneFit(Shown):
-    """The rater model and the posteriors at which EM ended."""
+    """The final rater model and posteriors of EM."""
 
-    model: RaterModel  # of the raters who voted, and the prior
-    posterior: Posterior  # what `posterior(votes, model)` gives, except for pinned items
-    history: Floats  # the objective at each E-step, shape (iterations,); it never falls
+    model: RaterModel  # matrices of the raters with votes, and the prior
+    posterior: Posterior  # equals `posterior(votes, model)`, except for pinned items
+    history: Floats  # objective at each E-step, shape (iterations,); it never decreases
     converged: bool  # whether the largest change of a posterior fell below the tolerance
 
     @property
@@ -59,7 +59,7 @@ class DawidSkeneFit(Shown):
 
     @property
     def objective(self) -> float:
-        """Log likelihood plus log prior of the matrices, at the end."""
+        """Final objective: log likelihood plus log density of the priors, see `em`."""
         return float(self.history[-1])
 
     @property
@@ -91,49 +91,55 @@ def fit_dawid_skene(
     max_iterations: int = MAX_ITERATIONS,
     threads: int | None = None,
 ) -> DawidSkeneFit:
-    """Find confusion matrices, prior and posteriors from the votes alone, by EM.
+    """Estimate confusion matrices, prior and posteriors from votes by EM.
 
     Parameters
     ----------
     votes
-        The votes; raters without a vote get no matrix, and items without a vote have the prior as their posterior.
+        The votes. Raters without votes have no matrix; the posterior of an item without votes is the prior.
     truths
-        What an item can be. By default invalid and valid for (image, class) questions, and the answers for all else.
+        The possible truths of an item. By default invalid and valid for (image, class) questions, and otherwise the
+        answers.
     weights
-        Where EM starts. Shape (answers,), for two truths: how much each answer speaks for the second truth, 0 to 1;
-        by default no 0, maybe 0.5, yes 1. Shape (answers, truths): how much it speaks for each, rows adding up to 1;
-        by default, if the truths are the answers, each speaks for itself. An item starts at the mean over its votes.
-        Of two truths, the one that goes with the higher weights stays the second: they are swapped at the end if need
-        be, unless the prior is given or an item is pinned.
+        The starting point of EM: the posterior of an item starts at the mean weight of its votes. Shape (answers,), for
+        two truths: the weight of each answer for the second truth, 0 to 1; by default no 0, maybe 0.5, yes 1. Shape
+        (answers, truths): the weight of each answer for each truth, where each row adds up to 1; by default the
+        identity if the truths are the answers. EM can converge to two truths in reversed order. They are then swapped
+        at the end, so that the second truth has the higher mean weight, unless `prior` or `pinned` fixes their order.
     start
-        A model to start from instead, as after more votes came in; its probabilities below 1e-6 are lifted to that,
-        since EM could not leave 0.
+        A model to start from instead of `weights`, for example after new votes. Probabilities below 1e-6 are raised to
+        1e-6, because EM cannot leave 0.
     pinned
-        Items of which the truth is known, or its distribution.
+        Items whose truth, or its distribution, is known.
     prior
-        Probability of each truth, above 0, shape (truths,), which then stays; by default it is learned.
+        Fixed probability of each truth, above 0, shape (truths,); by default it is estimated.
     smoothing
-        Added to each cell of each matrix's counts.
+        Pseudo-votes added to each cell of each rater's counts.
     pooling
-        Number of votes of the mean matrix that are added to each row's counts, and of items that are added to those of
-        all truths. If this and the smoothing are 0, it is plain maximum likelihood, where the row of a truth that a
-        rater never met is uniform.
+        Pseudo-votes added to each row of each rater's counts, distributed as in the mean matrix; and pseudo-items added
+        to the item counts, divided equally among truths. With pooling and smoothing of 0, the fit is plain maximum
+        likelihood; the row of a truth that a rater never met is then uniform.
     tolerance
-        EM ends when no posterior changes by as much.
+        EM converges when no posterior changes by this much.
     max_iterations
-        EM ends after so many E-steps, with a `ConvergenceWarning`.
+        Largest number of E-steps; EM then stops with a `ConvergenceWarning`.
     threads
-        How many; by default all cores. The result does not depend on it.
+        Number of threads; by default one per core. The result does not depend on it.
 
     Raises
     ------
     DataError
-        There are no votes, or they are counts without raters; an option is out of range or does not fit the votes.
+        Votes are missing, or are counts without raters; an option is out of range or does not fit the votes.
 
     Warns
     -----
     ConvergenceWarning
-        `max_iterations` was reached.
+        EM reached `max_iterations`.
+
+    Notes
+    -----
+    Source: Dawid and Skene, Applied Statistics 28 (1979), with the priors of Kim and Ghahramani, AISTATS 2012; the
+    module `em` has the equations.
 
     Examples
     --------
@@ -160,19 +166,19 @@ def fit_dawid_skene(
         check_range(threads, 1, what="threads")
     if start is not None:
         votes, truths = votes.with_answers(start.answers), truths or start.truths
-    names = tuple(truths or natural_truths(votes))
+    names = tuple(truths or default_truths(votes))
     check_truths(names)
-    fixed = None if prior is None else as_prior(prior, len(names))
-    if fixed is not None and (fixed <= 0).any():
+    fixed_prior = None if prior is None else as_prior(prior, len(names))
+    if fixed_prior is not None and (fixed_prior <= 0).any():
         raise DataError(
-            "out-of-range", "EM cannot use a prior of 0", found=fixed.tolist(), fix="leave out the truth that cannot be"
+            "out-of-range", "EM cannot use a prior of 0", found=fixed_prior.tolist(), fix="remove the impossible truth"
         )
-    needed = start is None or weights is not None
-    runs = _Runs(
+    needs_weights = start is None or weights is not None
+    fitting = _Fitting(
         truths=names,
-        shares=answer_shares(votes, names, weights) if needed else natural_shares(votes, names),
-        may_swap=len(names) == len(VALIDITY) and start is None and fixed is None and pinned is None,
-        prior=fixed,
+        shares=answer_weights(votes, names, weights) if needs_weights else default_answer_weights(votes, names),
+        may_swap=len(names) == len(VALIDITY) and start is None and fixed_prior is None and pinned is None,
+        prior=fixed_prior,
         pinned=pinned,
         smoothing=smoothing,
         pooling=pooling,
@@ -180,27 +186,27 @@ def fit_dawid_skene(
         max_iterations=max_iterations,
         threads=threads,
     )
-    fitted = runs.fit(votes, start)
-    warn_unless_converged(fitted.converged, max_iterations, tolerance, "allow more iterations, or more pooling")
-    return fitted
+    fit = fitting.fit(votes, start)
+    warn_unless_converged(fit.converged, max_iterations, tolerance, "allow more iterations, or more pooling")
+    return fit
 
 
-def fit_alike(votes: Votes, truths: tuple[Id, ...], pinned: Pinned | None) -> DawidSkeneFit:
-    """Fit the simpler model where a rater answers alike for every truth; each answer speaks for known truths."""
-    runs = _Runs(
+def fit_one_accuracy(votes: Votes, truths: tuple[Id, ...], pinned: Pinned | None) -> DawidSkeneFit:
+    """Fit the simpler model where each rater has one accuracy for all truths; answers need known weights."""
+    fitting = _Fitting(
         truths=truths,
-        shares=answer_shares(votes, truths),
+        shares=answer_weights(votes, truths),
         pinned=pinned,
-        tolerance=_ALIKE_TOLERANCE,
-        max_iterations=_ALIKE_ITERATIONS,
-        alike=True,
+        tolerance=_ONE_ACCURACY_TOLERANCE,
+        max_iterations=_ONE_ACCURACY_ITERATIONS,
+        has_one_accuracy=True,
     )
-    return runs.fit(votes, None)
+    return fitting.fit(votes, None)
 
 
 @dataclass(frozen=True, eq=False)
-class _Runs:
-    """What the runs of EM on some votes share: the run on all raters as one, and the run on each."""
+class _Fitting:
+    """The options that two EM runs share: a run for the mean matrix, and a run for all raters."""
 
     truths: tuple[Id, ...]
     shares: Floats
@@ -212,27 +218,27 @@ class _Runs:
     tolerance: float = TOLERANCE
     max_iterations: int = MAX_ITERATIONS
     threads: int | None = None
-    alike: bool = False
+    has_one_accuracy: bool = False
 
     def fit(self, votes: Votes, start: RaterModel | None) -> DawidSkeneFit:
-        """EM on all raters as one, if there is pooling, and then on each."""
+        """Run EM with all raters as one if there is pooling, then with separate raters."""
         pseudo_votes = np.zeros((len(self.truths), len(votes.answers)))
         if self.pooling:
-            one = replace(votes, rater_ids=np.zeros_like(votes.rater_ids), raters=_ONE)
-            first = None if start is None else _of_all_raters(start, start.fallback)
-            together = self._fit(one, self.pooling * typical_matrix(self.shares), first).model
-            mean = together.matrices_of(_ONE)[0]
+            one_rater = replace(votes, rater_ids=np.zeros_like(votes.rater_ids), raters=_ONE_RATER)
+            mean_start = None if start is None else _with_one_matrix(start, start.fallback)
+            mean_model = self._fit(one_rater, self.pooling * typical_matrix(self.shares), mean_start).model
+            mean = mean_model.matrices_of(_ONE_RATER)[0]
             pseudo_votes = self.pooling * mean
-            start = start or _of_all_raters(together, mean)
-        found = self._fit(votes, pseudo_votes, start)
-        # A few pinned items can swap two truths, and no step swaps them back: so the other order is tried as well.
+            start = start or _with_one_matrix(mean_model, mean)
+        fit = self._fit(votes, pseudo_votes, start)
+        # A few pinned items can reverse two truths, and no EM step swaps them back, so the other order is tried too.
         if self.pinned is not None and self.prior is None and start is not None and self._is_reversed(pseudo_votes):
-            other = self._fit(votes, pseudo_votes[::-1].copy(), _reversed(start))
-            return max(found, other, key=lambda fit: fit.objective)
-        return found
+            reversed_fit = self._fit(votes, pseudo_votes[::-1].copy(), _reverse(start))
+            return max(fit, reversed_fit, key=lambda each: each.objective)
+        return fit
 
     def _fit(self, votes: Votes, pseudo_votes: Floats, start: RaterModel | None) -> DawidSkeneFit:
-        """EM from a model, or from what the answers say; the pseudo-votes are those of pooling alone."""
+        """Run EM once, from a model or from the weights; `pseudo_votes` come from pooling only."""
         from reassess.numeric.em_kernels import spread
 
         steps = MatrixSteps(
@@ -240,7 +246,7 @@ class _Runs:
             pseudo_votes=pseudo_votes + self.smoothing,
             pseudo_items=self.pooling / len(self.truths),
             prior=self.prior,
-            alike=self.alike,
+            has_one_accuracy=self.has_one_accuracy,
             is_scale=self.truths != votes.answers,
         )
         posterior = np.zeros((len(votes.items), len(self.truths)))
@@ -265,17 +271,17 @@ class _Runs:
             truths=self.truths,
             answers=votes.answers,
             matrices=matrices,
-            fallback=fallback_of(matrices, steps.pseudo_votes, pooled=self.pooling > 0),
+            fallback=fallback_of(matrices, steps.pseudo_votes, is_pooled=self.pooling > 0),
             prior=parameters.prior.copy(),
         )
         if self.may_swap and _is_swapped(expected, self.shares[:, 1]):
-            model, posterior = _reversed(model), posterior[:, ::-1].copy()
+            model, posterior = _reverse(model), posterior[:, ::-1].copy()
         classes = votes.classes if self.truths == votes.answers else None
         result = Posterior(items=votes.items, truths=self.truths, values=posterior, classes=classes)
         return DawidSkeneFit(model=model, posterior=result, history=history, converged=converged)
 
     def _is_reversed(self, pseudo_votes: Floats) -> bool:
-        """Whether of two truths, the answers that speak for the first are given to the second."""
+        """Whether there are two truths, and answers for the first are more frequent on the second."""
         if len(self.truths) != len(VALIDITY):
             return False
         first, second = pseudo_votes @ self.shares[:, 1]
@@ -283,25 +289,25 @@ class _Runs:
 
 
 def _is_swapped(expected: Floats, weights: Floats) -> bool:
-    """Whether of two truths, the votes of the first have the higher mean weight."""
+    """Whether the mean weight of votes is higher for the first of two truths."""
     votes = expected.sum(axis=0)
     first, second = weights @ votes / np.maximum(votes.sum(axis=0), np.finfo(float).tiny)
     return bool(first > second)
 
 
-def _reversed(model: RaterModel) -> RaterModel:
-    """A model whose two truths change places."""
+def _reverse(model: RaterModel) -> RaterModel:
+    """Swap the two truths of a model."""
     matrices, fallback = model.matrices[:, ::-1].copy(), model.fallback[::-1].copy()
     return replace(model, matrices=matrices, fallback=fallback, prior=model.prior[::-1].copy())
 
 
-def _of_all_raters(model: RaterModel, matrix: Floats) -> RaterModel:
-    """A model where every rater has one matrix."""
+def _with_one_matrix(model: RaterModel, matrix: Floats) -> RaterModel:
+    """A model where all raters have the same matrix."""
     return replace(model, raters=(), matrices=model.matrices[:0], fallback=matrix)
 
 
 def _raise_floor(shares: Floats) -> Floats:
     """Raise tiny probabilities, so that EM can recover from them; distributions are on the last axis."""
-    raised = np.maximum(shares, _LIFT)
+    raised = np.maximum(shares, _LOWEST_START)
     raised /= raised.sum(axis=-1, keepdims=True)
     return raised

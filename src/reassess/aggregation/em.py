@@ -1,29 +1,29 @@
-"""EM (expectation-maximization): how each rater answers, and what is true, from votes alone or with some known truths.
+"""EM (expectation-maximization) for rater models: confusion matrices, prior and posteriors from votes.
 
-Symbols: N items, R raters, T truths, A answers; q[i, t] the posterior, p[t] the prior, pi[r, t, a] the matrices,
-m[t, a] the mean matrix, K the pooling, s the smoothing.
+Symbols: N items, R raters, T truths, A answers; q[i, t] the posterior, p[t] the prior, pi[r, t, a] the confusion
+matrices, m[t, a] the mean matrix, K the pooling, s the smoothing.
 
 - E-step: q[i, t] is p[t] times the product of pi[r, t, a] over the item's votes, normalised over t.
 - M-step: pi[r, t, a] is the expected number of votes a by rater r on items of truth t, plus s + K m[t, a], normalised
-  over a; p[t] is the sum of q[i, t] over the items that tell something (with a vote, or pinned), plus K / T,
-  normalised over t.
+  over a. p[t] is the sum of q[i, t] over items with a vote and pinned items, plus K / T, normalised over t.
 - Objective: log likelihood of the votes, plus the sum of (s + K m[t, a]) log pi[r, t, a], plus the sum of
-  (K / T) log p[t]. This is the log density of Dirichlet priors up to a constant. No step lets the objective fall. A
-  pinned item counts with its posterior's mean of log(p times pi). If the prior is given, the last sum is missing.
-- The mean matrix is fitted first, by the same EM with all votes taken as those of one rater and `typical_matrix` in
-  place of m. It then stays, and EM on the raters starts from it. So the objective has no part that moves.
+  (K / T) log p[t]. The two sums are the log density of Dirichlet priors, up to a constant. The objective never
+  decreases. The likelihood term of a pinned item is the mean of log(p times pi) over its fixed posterior. If the prior
+  is fixed, the last sum is omitted.
+- Mean matrix: the same EM fits it first, with all votes as votes of one rater, and `typical_matrix` in place of m. Then
+  m is fixed, and EM for separate raters starts from it. So the priors do not change while the objective is maximized.
 
-With K = 0 and s = 0 this is the method as published. It takes few votes for proof: with less than some votes for each
-cell of a matrix it may name one truth for most items. Pooling is what a rater's row has before its first vote: K votes
-that are divided as all raters' votes are.
+With K = 0 and s = 0 this is the published method. It overfits small data: with only a few votes per cell of a matrix,
+it may assign most items to one truth. Pooling prevents this. It gives each row of a rater's matrix K votes before the
+rater's first vote, distributed as the votes of all raters.
 
-This module has the loop, which every rater model shares, and the E-step and M-step of whole matrices. `dawid_skene`
-says where they start. `candidate_classes` has the steps for the cells where votes meet candidates, and `calibration`
-takes one M-step on golden items and one E-step.
+This module has the EM loop, which all rater models share, and the E-step and M-step for full matrices. `dawid_skene`
+chooses the starting point. `candidate_classes` has the steps for many classes, where only some cells are stored.
+`calibration` runs one M-step on golden items and one E-step.
 
 Source: Dawid and Skene, "Maximum likelihood estimation of observer error-rates using the EM algorithm", Applied
-Statistics 28 (1979), equations 2.3 to 2.5. The priors are those of Kim and Ghahramani, "Bayesian classifier
-combination", AISTATS 2012, with a mean that is fitted.
+Statistics 28 (1979), equations 2.3 to 2.5. The priors follow Kim and Ghahramani, "Bayesian classifier
+combination", AISTATS 2012; here the mean of the priors is fitted.
 """
 
 import warnings
@@ -45,7 +45,7 @@ from reassess.errors import ConvergenceWarning
 TOLERANCE = 1e-6  # of posteriors
 MAX_ITERATIONS = 2_000
 _MOST_PARTS = 64
-_VOTES_A_SUM = 4  # a part has at least so many votes for each of its sums
+_VOTES_PER_SUM = 4  # a part has at least this number of votes for each of its sums
 
 Block = TypeVar("Block")
 Parameters = TypeVar("Parameters")
@@ -57,32 +57,32 @@ _Block = TypeVar("_Block", contravariant=True)
 
 @dataclass(frozen=True, eq=False)
 class ExpectedCounts:
-    """What an E-step found in each part of a block: sufficient statistics, which add up."""
+    """Sufficient statistics from an E-step, for each part of a block; the sum over parts is used."""
 
-    votes: Floats  # expected votes, shape (parts, ...): of raters, answers and truths, or of a sparse model's cells
+    votes: Floats  # expected votes, shape (parts, raters * answers, truths), or (parts, cells) for `candidate_classes`
     items: Floats  # expected items of each truth, shape (parts, T)
     log_likelihood: Floats  # shape (parts,)
-    change: Floats  # the largest change of a posterior, shape (parts,)
+    change: Floats  # largest change of a posterior, shape (parts,)
 
 
 class Steps(Protocol[_Block, Parameters]):
-    """The steps of EM for one rater model. A block is any run of parts; parts depend on the votes alone."""
+    """The EM steps of a rater model. A block is a run of parts, and parts depend only on the votes."""
 
     def expect(self, block: _Block, parameters: Parameters) -> ExpectedCounts:
-        """E-step: replace the posteriors of a block, and count what they add up to."""
+        """Run the E-step: replace the posteriors of a block, and return the expected counts."""
 
     def maximize(self, votes: Floats, items: Floats) -> Parameters:
-        """M-step: the parameters of the highest objective, from expected votes and items."""
+        """Run the M-step: return the parameters that maximize the objective, given expected votes and items."""
 
     def bound(self, parameters: Parameters) -> float:
-        """What the objective adds to the log likelihood."""
+        """Compute the log density of the priors, which the objective adds to the log likelihood."""
 
 
 def sum_in_order(counts: Iterable[ExpectedCounts]) -> tuple[Floats, Floats, float, float]:
-    """Add the parts in their order, so that threads and machines do not change a digit."""
-    columns = zip(*((one.votes, one.items, one.log_likelihood, one.change) for one in counts), strict=True)
+    """Sum the parts in their order, so that the result does not depend on threads or the machine."""
+    columns = zip(*((each.votes, each.items, each.log_likelihood, each.change) for each in counts), strict=True)
     votes, items, log_likelihood, change = (np.concatenate(part) if len(part) > 1 else part[0] for part in columns)
-    # np.sum adds log likelihoods in pairs; one after another they would differ in the last digit.
+    # np.sum uses pairwise summation; a running sum of log likelihoods would differ in the last digit.
     return votes.sum(axis=0), items.sum(axis=0), float(log_likelihood.sum()), float(change.max())
 
 
@@ -95,9 +95,9 @@ def iterate(
     max_iterations: int = MAX_ITERATIONS,
     run: Callable[[Callable[[Block], ExpectedCounts], Sequence[Block]], Iterable[ExpectedCounts]] = map,
 ) -> tuple[Parameters, Floats, Floats, bool]:
-    """Repeat both steps: parameters, expected votes, the objective at each E-step, and whether EM converged.
+    """Run EM; return parameters, expected votes, the objective at each E-step, and whether EM converged.
 
-    The parameters are those of the last E-step, so that they, posteriors and objective belong together.
+    The loop ends after an E-step, so parameters, posteriors and the last objective belong together.
     """
     history: list[float] = []
     while True:
@@ -110,31 +110,33 @@ def iterate(
 
 
 def warn_unless_converged(converged: bool, max_iterations: int, tolerance: float, fix: str) -> None:
-    """Warn the caller of the calling function that EM was stopped."""
+    """Warn that EM stopped before it converged; the warning points to the caller of the calling function."""
     if not converged:
         warnings.warn(
-            f"EM was stopped after {max_iterations:,} iterations, before its posteriors changed by less than "
-            f"{tolerance:g}: {fix}",
+            f"EM did not converge: after {max_iterations:,} iterations, posteriors still change by {tolerance:g} or "
+            f"more: {fix}",
             ConvergenceWarning,
             stacklevel=3,
         )
 
 
-# --- the steps of matrices ------------------------------------------------------------------------------------------
+# --- the steps for full matrices --------------------------------------------------------------------------------------
 
 
 def row_shares(counts: npt.NDArray[np.floating | np.integer], pseudo_votes: Floats | float) -> Floats:
-    """M-step: share of each answer (last axis), with `pseudo_votes` added; uniform if there is nothing to share."""
+    """Compute shares along the last axis, with `pseudo_votes` added; uniform where all counts are 0."""
     smoothed = counts + pseudo_votes
     sums = smoothed.sum(axis=-1, keepdims=True)
-    # A uniform row tells nothing, and is what equal pseudo-votes give as they go to 0.
+    # A uniform row has no information, and is the limit of equal pseudo-votes that go to 0.
     shares = np.full_like(smoothed, 1 / counts.shape[-1])
     np.divide(smoothed, sums, out=shares, where=sums > 0)
     return shares
 
 
 def typical_matrix(shares: Floats) -> Floats:
-    """How a rater is taken to answer before any vote: half by the truth, half at random.
+    """Return the matrix of a rater who gives half of the answers by the truth, and half at random.
+
+    `shares` is the weight of each answer for each truth, shape (answers, truths); the matrix is (truths, answers).
 
     >>> typical_matrix(np.eye(2)).tolist()
     [[0.75, 0.25], [0.25, 0.75]]
@@ -142,31 +144,31 @@ def typical_matrix(shares: Floats) -> Floats:
     return (row_shares(shares.T, 0.0) + 1 / len(shares)) / 2
 
 
-def fallback_of(matrices: Floats, pseudo_votes: Floats, *, pooled: bool) -> Floats:
-    """The matrix of a rater without votes: what the pseudo-votes alone give, or without pooling the mean matrix."""
-    return row_shares(pseudo_votes, 0.0) if pooled else matrices.mean(axis=0)
+def fallback_of(matrices: Floats, pseudo_votes: Floats, *, is_pooled: bool) -> Floats:
+    """Return the matrix of a rater without votes: from pseudo-votes with pooling, else the mean of the matrices."""
+    return row_shares(pseudo_votes, 0.0) if is_pooled else matrices.mean(axis=0)
 
 
 def code_table(matrices: Floats) -> Floats:
-    """Matrices (raters, truths, answers) as the kernels read them: shape (raters * answers, truths)."""
+    """Convert matrices (raters, truths, answers) to the layout of the kernels, (raters * answers, truths)."""
     return np.ascontiguousarray(matrices.transpose(0, 2, 1)).reshape(-1, matrices.shape[1])
 
 
 def vote_codes(votes: Votes) -> npt.NDArray[Any]:
-    """One number per vote, rater * answers + answer, of the smallest type that fits; votes need raters."""
+    """Return rater * answers + answer for each vote, in the smallest type that fits; votes need raters."""
     votes.require_raters("a rater model")
     cells = len(votes.raters) * len(votes.answers)
     codes: npt.NDArray[Any] = votes.rater_ids.astype(np.uint16 if cells <= 1 << 16 else np.int64)
     codes *= len(votes.answers)
-    np.add(codes, votes.answer_ids, out=codes, casting="unsafe")  # the type fits: it holds every code
+    np.add(codes, votes.answer_ids, out=codes, casting="unsafe")  # safe, since the type can store every code
     return codes
 
 
 @dataclass(frozen=True, eq=False)
 class MatrixBlock:
-    """Some parts of the items, with their votes and posteriors."""
+    """A run of parts of the items, with their votes and posteriors."""
 
-    edges: npt.NDArray[np.int64]  # the first item of each part, and the end of the last
+    edges: npt.NDArray[np.int64]  # first item of each part, and the end of the last part
     indptr: npt.NDArray[np.int64]
     codes: npt.NDArray[Any]
     posterior: Floats
@@ -175,7 +177,7 @@ class MatrixBlock:
 
 @dataclass(frozen=True, eq=False)
 class MatrixTable:
-    """The parameters: pi as `code_table` orders it, and p."""
+    """The parameters: pi in the layout of `code_table`, and p."""
 
     cells: Floats
     prior: Floats
@@ -183,17 +185,17 @@ class MatrixTable:
 
 @dataclass(frozen=True, eq=False)
 class MatrixSteps:
-    """The steps for whole matrices. If `alike`, a rater answers alike for every truth, see `_added_up`."""
+    """The EM steps for full matrices, or with one accuracy per rater, see `_share_accuracy`."""
 
     raters: int
     pseudo_votes: Floats  # s + K m, shape (truths, answers)
     pseudo_items: float  # K / T
-    prior: Floats | None  # None: it is learned
-    alike: bool
-    is_scale: bool
+    prior: Floats | None  # None: estimated
+    has_one_accuracy: bool
+    is_scale: bool  # whether answers are a scale from invalid to valid, and not the truths
 
     def expect(self, block: MatrixBlock, parameters: MatrixTable) -> ExpectedCounts:
-        """E-step: the kernel multiplies p by the cells of each item's votes."""
+        """Run the E-step: the kernel multiplies p by the cells of each item's votes."""
         from reassess.numeric.em_kernels import FEW_TRUTHS, expect_few, expect_many, truth_zeros
 
         counts, truths = self._empty(block), parameters.prior.size
@@ -215,7 +217,7 @@ class MatrixSteps:
         return counts
 
     def count(self, block: MatrixBlock) -> ExpectedCounts:
-        """Expected votes and items under the posteriors that a block has."""
+        """Compute expected votes and items from the current posteriors of a block."""
         from reassess.numeric.em_kernels import count
 
         counts = self._empty(block)
@@ -223,16 +225,16 @@ class MatrixSteps:
         return counts
 
     def maximize(self, votes: Floats, items: Floats) -> MatrixTable:
-        """M-step."""
+        """Run the M-step."""
         truths, answers = self.pseudo_votes.shape
         expected = votes.reshape(self.raters, answers, truths)
-        if self.alike:
-            expected = _added_up(expected, is_scale=self.is_scale)
+        if self.has_one_accuracy:
+            expected = _share_accuracy(expected, is_scale=self.is_scale)
         cells = code_table(row_shares(expected.transpose(0, 2, 1), self.pseudo_votes))
         return MatrixTable(cells, row_shares(items, self.pseudo_items) if self.prior is None else self.prior)
 
     def bound(self, parameters: MatrixTable) -> float:
-        """Log density of the priors, up to a constant."""
+        """Compute the log density of the priors, up to a constant."""
         density = 0.0
         if self.pseudo_votes.any():
             sums = np.log(parameters.cells).reshape(self.raters, *self.pseudo_votes.T.shape).sum(axis=0)
@@ -247,11 +249,11 @@ class MatrixSteps:
         return ExpectedCounts(votes, np.zeros((parts, truths)), np.zeros(parts), np.zeros(parts))
 
 
-def _added_up(counts: Floats, *, is_scale: bool) -> Floats:
-    """ExpectedCounts of all truths together, given to each truth; shape (raters, answers, truths).
+def _share_accuracy(counts: Floats, *, is_scale: bool) -> Floats:
+    """Pool counts (raters, answers, truths) over truths, so that a rater has the same accuracy for each truth.
 
-    Where the truths are the answers, a rater then has one accuracy. On a scale, a rater says no of a valid item as
-    often as yes of an invalid one.
+    If the truths are the answers, each rater has one probability of a correct answer, and wrong answers are equally
+    likely. On a scale, a rater answers no to valid items as often as yes to invalid items.
     """
     if is_scale:
         return np.asarray(counts + counts[:, ::-1, ::-1])
@@ -262,7 +264,7 @@ def _added_up(counts: Floats, *, is_scale: bool) -> Floats:
 
 
 def matrix_blocks(votes: Votes, posterior: Floats, pinned: Pinned | None, threads: int | None) -> list[MatrixBlock]:
-    """A block for each thread; pinned items get their posterior."""
+    """Split the items into one block per thread; pinned items get their fixed posterior."""
     from reassess.numeric.jit import thread_count
 
     is_pinned = np.zeros(0 if pinned is None else len(votes.items), np.bool_)
@@ -270,7 +272,7 @@ def matrix_blocks(votes: Votes, posterior: Floats, pinned: Pinned | None, thread
         pinned.check(votes, posterior.shape[1])
         is_pinned[pinned.rows] = True
         posterior[pinned.rows] = pinned.values
-    codes, edges = vote_codes(votes), _cut(votes, len(votes.raters) * len(votes.answers) * posterior.shape[1])
+    codes, edges = vote_codes(votes), _part_edges(votes, len(votes.raters) * len(votes.answers) * posterior.shape[1])
     parts = edges.size - 1
     threads = min(threads or thread_count(), parts)
     bounds = [parts * thread // threads for thread in range(threads + 1)]
@@ -280,9 +282,9 @@ def matrix_blocks(votes: Votes, posterior: Floats, pinned: Pinned | None, thread
     ]
 
 
-def _cut(votes: Votes, sums: int) -> npt.NDArray[np.int64]:
-    """The edges of the parts: they depend on the votes alone, and so do the results."""
-    parts = int(np.clip(len(votes) // (_VOTES_A_SUM * sums), 1, _MOST_PARTS))
+def _part_edges(votes: Votes, sums: int) -> npt.NDArray[np.int64]:
+    """Edges of the parts. They depend only on the votes, so the results do not depend on threads."""
+    parts = int(np.clip(len(votes) // (_VOTES_PER_SUM * sums), 1, _MOST_PARTS))
     edges = np.searchsorted(votes.indptr, np.linspace(0, votes.indptr[-1], parts + 1).astype(np.int64))
     edges[0], edges[-1] = 0, votes.indptr.size - 1
     return edges
@@ -290,7 +292,7 @@ def _cut(votes: Votes, sums: int) -> npt.NDArray[np.int64]:
 
 @contextmanager
 def in_threads(threads: int) -> Iterator[Any]:
-    """What runs a function on blocks: `map`, or that of a pool of threads."""
+    """Yield a function like `map` that runs in a pool of threads."""
     if threads == 1:
         yield map
         return

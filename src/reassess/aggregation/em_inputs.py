@@ -1,4 +1,4 @@
-"""What EM needs to know beside the votes: pinned items, what answers speak for, and its limits."""
+"""Inputs of EM besides the votes: pinned items, weights of answers, priors; and their limits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from reassess.text import Shown, some
 
 POOLING = 4.0
 _LEAST_PSEUDO_VOTES, _MOST_PSEUDO_VOTES = 1e-9, 10**12
-_MOST_CELLS = 1 << 24  # of all raters' matrices: 128 MiB each time that EM holds them
-_MOST_CLASSES = 4_096  # one matrix of so many classes fits easily
-_MOST_TRUTHS = 256  # matrices of single raters are still small
+_MOST_CELLS = 1 << 24  # cells of all raters' matrices: 128 MiB per copy
+_MOST_CLASSES = 4_096  # a single matrix for all raters still fits easily
+_MOST_TRUTHS = 256  # a matrix per rater is still small
 
 Floats = npt.NDArray[np.float64]
 
@@ -23,31 +23,31 @@ Floats = npt.NDArray[np.float64]
 
 
 def check_truths(truths: Sequence[Id]) -> None:
-    """Raise `DataError` if there are more truths than matrices of single raters can have."""
+    """Raise `DataError` if there are too many truths for a matrix per rater."""
     if len(truths) > _MOST_TRUTHS:
         raise _too_many("truths", _MOST_TRUTHS, len(truths))
 
 
-def many_classes(votes: Votes) -> bool:
-    """Whether the answers are too many for matrices of the raters; `DataError` if they are too many for one matrix."""
+def has_many_classes(votes: Votes) -> bool:
+    """Return whether there are too many answers for a matrix per rater; `DataError` if too many for one matrix."""
     classes = len(votes.answers)
     if classes > _MOST_CLASSES:
         raise _too_many("classes", _MOST_CLASSES, classes)
     return classes > _MOST_TRUTHS or len(votes.raters) * classes**2 > _MOST_CELLS
 
 
-def _too_many(what: str, most: int, found: int) -> DataError:
+def _too_many(noun: str, most: int, count: int) -> DataError:
     return DataError(
         "too-many",
-        f"too many {what} for a rater model",
+        f"too many {noun} for a rater model",
         allowed=f"up to {most:,}",
-        found=f"{found:,}",
-        fix="take the majority, or split the items into groups with fewer answers",
+        found=f"{count:,}",
+        fix="use majority, or split the items into groups with fewer answers",
     )
 
 
 def check_pseudo_votes(smoothing: float, pooling: float) -> None:
-    """Raise `DataError` unless both are 0, or such that no product vanishes and no sum overflows."""
+    """Raise `DataError` if a value could underflow or overflow: each is 0, or from 1e-9 to 1e12."""
     for value, what in ((smoothing, "smoothing"), (pooling, "pooling")):
         check_range(value, 0, _MOST_PSEUDO_VOTES, what=what)
         if 0 < value < _LEAST_PSEUDO_VOTES:
@@ -57,38 +57,38 @@ def check_pseudo_votes(smoothing: float, pooling: float) -> None:
 
 
 def no_golden_votes() -> DataError:
-    """The error for golden votes that measure no rater."""
-    text, fix = "no golden item with a known truth has a vote", "check that both files name the items alike"
+    """Create the error for golden votes that measure no rater."""
+    text, fix = "no golden item with a known truth has a vote", "use the same item names in both files"
     return DataError("missing-golden", text, fix=fix)
 
 
 def check_fit(votes: Votes, smoothing: float, pooling: float) -> None:
     """Raise `DataError` unless EM can run on the votes with these pseudo-votes."""
     if not len(votes):
-        raise DataError("missing-votes", "votes are missing", fix="give votes, or judge by the prior alone")
+        raise DataError("missing-votes", "votes are missing", fix="give votes, or use only the prior")
     votes.require_raters("EM")
     check_pseudo_votes(smoothing, pooling)
 
 
-# --- where EM starts, and what it leaves alone ------------------------------------------------------------------------
+# --- starting point and fixed values ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Pinned(Shown):
-    """Items whose truth, or its distribution, is known and stays."""
+    """Items with a fixed truth, or a fixed distribution of it."""
 
-    rows: npt.NDArray[np.int64]  # positions of the items, each once
+    rows: npt.NDArray[np.int64]  # positions of the items, without duplicates
     values: Floats  # shape (pinned, truths); each row adds up to 1
 
     @classmethod
     def to_truths(cls, rows: npt.NDArray[np.integer], truth: npt.NDArray[np.integer], *, truths: int) -> "Pinned":
-        """Pin each item to one truth, given by its position; an item whose truth is -1 stays free."""
+        """Pin each item to the truth at position `truth`; an item whose truth is -1 stays free."""
         check_range(truth, -1, truths - 1, what="truth", where=lambda position: f"pinned item {rows[position]}")
-        known = np.asarray(truth) >= 0
-        return cls(rows=np.asarray(rows, np.int64)[known], values=np.eye(truths)[truth[known]])
+        has_truth = np.asarray(truth) >= 0
+        return cls(rows=np.asarray(rows, np.int64)[has_truth], values=np.eye(truths)[truth[has_truth]])
 
     def check(self, votes: Votes, truths: int) -> None:
-        """Raise `DataError` unless this fits some votes and a number of truths."""
+        """Raise `DataError` unless the pinned items fit the votes and the number of truths."""
         check_shape(self.rows, ("pinned",), what="the pinned rows")
         check_shape(self.values, (self.rows.size, truths), what="the pinned values")
         check_range(self.rows, 0, len(votes.items) - 1, what="pinned row", where="position {}".format)
@@ -98,16 +98,16 @@ class Pinned(Shown):
         check_distribution(self.values, what="a pinned item", where=lambda position: votes.at(int(self.rows[position])))
 
 
-def natural_truths(votes: Votes) -> tuple[Id, ...]:
-    """Invalid and valid for (image, class) questions; else each answer is a truth."""
+def default_truths(votes: Votes) -> tuple[Id, ...]:
+    """Return the default truths: invalid and valid for (image, class) questions, the answers for other items."""
     return VALIDITY if isinstance(votes.items, Questions) else votes.answers
 
 
-def answer_shares(votes: Votes, truths: Sequence[Id], weights: npt.ArrayLike | None = None) -> Floats:
-    """How much each answer speaks for each truth, shape (answers, truths); `weights` as in `fit_dawid_skene`."""
+def answer_weights(votes: Votes, truths: Sequence[Id], weights: npt.ArrayLike | None = None) -> Floats:
+    """Return the weight of each answer for each truth, shape (answers, truths), see `fit_dawid_skene`."""
     answers = votes.answers
     if weights is None:
-        weights = _known_shares(votes, tuple(truths))
+        weights = _default_weights(votes, tuple(truths))
     if weights is None:
         raise DataError(
             "unknown-answer-order",
@@ -126,15 +126,15 @@ def answer_shares(votes: Votes, truths: Sequence[Id], weights: npt.ArrayLike | N
     return shares
 
 
-def natural_shares(votes: Votes, truths: Sequence[Id]) -> Floats:
-    """The default of `answer_shares`; if it has none, each answer speaks for all truths alike."""
-    known = _known_shares(votes, tuple(truths))
-    if known is None:
+def default_answer_weights(votes: Votes, truths: Sequence[Id]) -> Floats:
+    """Return the default of `answer_weights`; without a default, equal weights for all truths."""
+    weights = _default_weights(votes, tuple(truths))
+    if weights is None:
         return np.full((len(votes.answers), len(truths)), 1 / len(truths))
-    return answer_shares(votes, truths, known)
+    return answer_weights(votes, truths, weights)
 
 
-def _known_shares(votes: Votes, truths: tuple[Id, ...]) -> npt.ArrayLike | None:
+def _default_weights(votes: Votes, truths: tuple[Id, ...]) -> npt.ArrayLike | None:
     if truths == votes.answers:
         return np.eye(len(truths))
     return votes.weights if len(truths) == len(VALIDITY) else None

@@ -1,4 +1,4 @@
-"""Golden truth: which questions are valid, and which answers are right, by the experts."""
+"""Golden truth: which questions are valid, and which answers are correct, according to experts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,19 +25,19 @@ class ExpertTruth(Shown):
     """The truth of golden items."""
 
     values: npt.NDArray[np.int64]  # position of each item's truth among the truths; -1 if unknown
-    rule: str  # how it follows from the experts' votes
-    undecided: tuple[str, ...] = ()  # items with experts' answers from which no truth follows
+    rule: str  # how the experts' votes decide the truth
+    undecided: tuple[str, ...] = ()  # items whose experts' answers do not decide the truth
 
     def __post_init__(self) -> None:
         freeze(self, "values")
 
     @property
     def note(self) -> str | None:
-        """The items without a truth, in words; None if there are none."""
+        """A sentence about undecided items; None without such items."""
         if not self.undecided:
             return None
         count = counted(len(self.undecided), "golden item")
-        return f"{count} undecided, without {self.rule}: {some(self.undecided, most=_MOST_NAMED)}"
+        return f"{count} undecided (no {self.rule}): {some(self.undecided, most=_MOST_NAMED)}"
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
@@ -45,10 +45,11 @@ class ExpertTruth(Shown):
 
 
 def expert_truth(experts: Votes, truths: Sequence[Id] = VALIDITY, *, at_least: int | None = None) -> ExpertTruth:
-    """Find the truth of each golden item: whether it is valid, or which of the answers it is.
+    """Decide the truth of each golden item from the experts' votes.
 
-    `at_least` experts must agree; by default more than half of those who answered the item. An item that is not valid
-    by this rule is invalid. Of answers, the truth is that of most experts, and unknown if two are most frequent.
+    If the truths are invalid and valid, an item is valid if `at_least` experts say so, by default more than half of its
+    experts; otherwise it is invalid. If the truths are answers, the truth is the most frequent answer, if at least this
+    number of experts gave it. It is unknown if two answers are equally frequent.
     """
     most = int(experts.sizes.max(initial=0))
     if tuple(truths) == VALIDITY:
@@ -56,62 +57,62 @@ def expert_truth(experts: Votes, truths: Sequence[Id] = VALIDITY, *, at_least: i
         rule = f"at least {at_least} of {most} experts" if at_least else "more than half of its experts"
         return ExpertTruth(expert_validity(experts, at_least=at_least), f"valid: {rule} said {yes}")
     values = expert_answer(experts.with_answers(tuple(truths)), at_least=at_least)
-    most_of = f"most of its experts, and of at least {at_least}" if at_least else "more than half of its experts"
+    majority = f"most experts, and of at least {at_least}" if at_least else "more than half of the experts"
     undecided = np.flatnonzero((values < 0) & (experts.sizes > 0))
-    return ExpertTruth(values, f"an answer of {most_of}", tuple(experts.at(row) for row in undecided.tolist()))
+    return ExpertTruth(values, f"answer of {majority}", tuple(experts.at(row) for row in undecided.tolist()))
 
 
 def expert_validity(experts: Votes, *, at_least: int | None = None) -> npt.NDArray[np.int64]:
-    """Whether each item is valid: 1 if enough experts said so, else 0; -1 where no expert voted."""
-    return np.where(experts.sizes > 0, _enough(experts.support(), experts, at_least).astype(np.int64), -1)
+    """Return 1 for items that enough experts call valid, 0 for other items, and -1 for items without experts."""
+    return np.where(experts.sizes > 0, _is_enough(experts.support(), experts, at_least).astype(np.int64), -1)
 
 
 def expert_answer(experts: Votes, *, at_least: int | None = None) -> npt.NDArray[np.int64]:
-    """The answer of most experts, and of enough, to each item, as its position; -1 where there is no such answer."""
+    """Return the position of each item's most frequent answer; -1 for a tie, or without enough experts."""
     counts = experts.counts()
     most = counts.max(axis=1, initial=0)
-    alone = np.count_nonzero(counts == most[:, None], axis=1) == 1
-    return np.where(alone & _enough(most, experts, at_least), np.argmax(counts, axis=1), -1)
+    is_unique = np.count_nonzero(counts == most[:, None], axis=1) == 1
+    return np.where(is_unique & _is_enough(most, experts, at_least), np.argmax(counts, axis=1), -1)
 
 
-def _enough(agreeing: npt.NDArray[np.int64], experts: Votes, at_least: int | None) -> npt.NDArray[np.bool_]:
-    """Whether enough of the experts on each item agree."""
+def _is_enough(counts: npt.NDArray[np.int64], experts: Votes, at_least: int | None) -> npt.NDArray[np.bool_]:
+    """Whether the number of experts who agree on each item is high enough."""
     if at_least is None:
-        return np.asarray(2 * agreeing > experts.sizes)
+        return np.asarray(2 * counts > experts.sizes)
     most = int(experts.sizes.max(initial=0))
     fix = Fix("ask for fewer: {at_least}", at_least=most)
     check_number(at_least, 1, most, what="number of experts", whole=True, fix=fix)
-    return np.asarray(agreeing >= at_least)
+    return np.asarray(counts >= at_least)
 
 
 @dataclass(frozen=True, eq=False)
 class Golden:
-    """Whether each of some (image, class) questions is valid.
+    """The truth of (image, class) questions.
 
     Parameters
     ----------
     questions
-        The golden pairs.
+        The golden questions.
     valid
         bool, shape (questions,). At least one is valid.
     exclusive
-        Whether the experts chose one class for each image. The pairs are then each image with every class, and a class
-        without a score has 0 if its image has scores.
+        Whether the experts chose one class for each image. The questions are then each image with every class, and the
+        score of a class without one is 0 if its image has scores.
     by_experts
-        The experts' truth and its rule; None if the truth comes from elsewhere.
+        The experts' truth and its rule; None if the truth has another source.
     unrated
-        Number of pairs that `without_unrated` removed.
+        Number of questions that `without_unrated` removed.
 
     Raises
     ------
     DataError
-        No pair is valid, or there is none.
+        Questions are missing, or no question is valid.
 
     Examples
     --------
     >>> questions = Questions.from_columns(["a.png", "a.png", "b.png"], np.array([1, 2, 1]))
     >>> Golden(questions, np.array([True, False, True]))
-    Golden(3 pairs on 2 images, 2 valid)
+    Golden(3 questions on 2 images, 2 valid)
     """
 
     questions: Questions
@@ -121,19 +122,19 @@ class Golden:
     unrated: int = 0
 
     def __post_init__(self) -> None:
-        check_shape(self.valid, (len(self.questions),), what="the truth of golden pairs")
+        check_shape(self.valid, (len(self.questions),), what="the truth of golden questions")
         if not self.valid.size:
             raise DataError(
                 "missing-golden",
                 "golden questions are missing",
-                fix="without golden pairs there is nothing to measure by",
+                fix="give golden questions with their truth",
             )
         if not self.valid.any():
             raise DataError(
                 "missing-golden",
                 "no golden question is valid",
-                found=f"{len(self):,} pairs that are not valid",
-                fix="without a valid pair nothing can be measured: let fewer experts be enough, or judge more pairs",
+                found=counted(len(self), "invalid question"),
+                fix="require fewer experts to agree, or let experts answer more questions",
             )
         freeze(self, "valid")
 
@@ -142,67 +143,67 @@ class Golden:
 
     def __repr__(self) -> str:
         images = len(self.questions.images)
-        return f"Golden({len(self):,} pairs on {images:,} images, {self.positives:,} valid)"
+        return f"Golden({len(self):,} questions on {images:,} images, {self.positives:,} valid)"
 
     @property
     def positives(self) -> int:
-        """Number of valid pairs, at least 1."""
+        """Number of valid questions, at least 1."""
         return int(np.count_nonzero(self.valid))
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
         source = {"rule": None, "undecided": 0} if self.by_experts is None else self.by_experts.to_json()
-        counts = {"pairs": len(self), "valid": self.positives}
+        counts = {"questions": len(self), "valid": self.positives}
         return {**counts, "rule": source["rule"], "undecided": source["undecided"], "unrated": self.unrated}
 
     def without_unrated(self, votes: Votes, scores: Sequence[Scores]) -> "Golden":
-        """The pairs that raters voted on, or that are in each of the scores: those that somebody was asked about."""
-        scored = np.logical_and.reduce([self._asked_in(each) for each in scores])
-        rows = np.flatnonzero(scored | self._asked_in(votes))
+        """Keep the questions that raters voted on, or that are in all of the scores."""
+        has_scores = np.logical_and.reduce([self._is_in(each) for each in scores])
+        rows = np.flatnonzero(has_scores | self._is_in(votes))
         if rows.size == len(self):
             return self
         questions = as_questions(take_items(self.questions, rows))
         return replace(self, questions=questions, valid=self.valid[rows], unrated=len(self) - rows.size)
 
-    def _asked_in(self, noun: Votes | Scores) -> npt.NDArray[np.bool_]:
-        """About which pairs people were asked; of exclusive classes, about which images."""
-        pairs = self.questions.in_classes(self.questions.classes.unite(classes_of(noun)))
-        rows = join(pairs.images, noun.images)[pairs.image_ids]
-        return rows >= 0 if self.exclusive else noun.in_classes(pairs.classes).is_asked(rows, pairs.class_ids)
+    def _is_in(self, data: Votes | Scores) -> npt.NDArray[np.bool_]:
+        """Which questions votes or scores contain; if classes are exclusive, which images."""
+        questions = self.questions.in_classes(self.questions.classes.unite(classes_of(data)))
+        rows = join(questions.images, data.images)[questions.image_ids]
+        return rows >= 0 if self.exclusive else data.in_classes(questions.classes).is_asked(rows, questions.class_ids)
 
     def rows_in(self, items: Items, what: str) -> npt.NDArray[np.int64]:
-        """Position of each golden pair among other items, int64, shape (questions,)."""
+        """Return the position of each golden question in `items`, int64, shape (questions,)."""
         rows = find_items(items, self.questions)
-        self._check_there(rows >= 0, what)
+        self._check_all_in(rows >= 0, what)
         return rows
 
-    def _check_there(self, found: npt.NDArray[np.bool_], what: str) -> None:
+    def _check_all_in(self, is_in: npt.NDArray[np.bool_], what: str) -> None:
         check_all(
-            found,
-            what=f"golden pairs that are not in {what}",
+            is_in,
+            what=f"golden questions are not in {what}",
             name_of=self.questions.at,
-            fix="take both from one release, or leave these pairs out of the golden answers",
+            fix="use files from the same release, or remove these golden questions",
         )
 
     def values_of(self, scores: Scores, what: str = "the scores") -> npt.NDArray[np.float64]:
-        """Score of each golden pair, float64, shape (questions,); see `exclusive`, also of `Scores`."""
+        """Return the score of each golden question, float64, shape (questions,); see `exclusive`."""
         classes = self.questions.classes.unite(scores.questions.classes)
-        pairs, scores = self.questions.in_classes(classes), scores.in_classes(classes)
-        image_rows = scores.questions.rows_of(pairs.images)
-        values = scores.at(image_rows[pairs.image_ids], pairs.class_ids)
+        questions, scores = self.questions.in_classes(classes), scores.in_classes(classes)
+        image_rows = scores.questions.rows_of(questions.images)
+        values = scores.at(image_rows[questions.image_ids], questions.class_ids)
         if not self.exclusive:
-            self._check_there(~np.isnan(values), what)
+            self._check_all_in(~np.isnan(values), what)
             return values
         check_all(
             image_rows >= 0,
-            what=f"golden images that are not in {what}",
-            name_of=lambda row: f"image {pairs.images[row]}",
-            fix="take both from one release, or leave these images out of the golden answers",
+            what=f"golden images are not in {what}",
+            name_of=lambda row: f"image {questions.images[row]}",
+            fix="use files from the same release, or remove these golden images",
         )
         return np.nan_to_num(values)
 
-    def made(self, scores: Scores) -> bool | None:
-        """Whether experts' answers about a golden pair made its score; None where the scores do not say."""
+    def is_in_sample(self, scores: Scores) -> bool | None:
+        """Return whether experts' answers to golden questions made their scores; None if that is not recorded."""
         if scores.golden is None:
             return None
         rows = find_items(scores.questions, self.questions)
@@ -210,25 +211,26 @@ class Golden:
 
 
 def golden_truth(experts: Votes, *, at_least: int | None = None, among: Sequence[Questions] = ()) -> Golden:
-    """The truth by the experts: a pair is valid if enough of them said yes, or chose its class for its image.
+    """Decide which golden questions are valid, from the experts' votes.
 
     Parameters
     ----------
     experts
-        The experts' votes on (image, class) questions, of which one without a vote is left out; or for one class an
-        image, of which one without enough votes for a class is left out.
+        The experts' votes on (image, class) questions; a question without votes is ignored. Or votes for one class per
+        image; an image where not enough experts agree is ignored.
     at_least
-        Number of experts who must say yes for a pair to be valid, or choose a class for it to be the only valid one of
-        its image; by default more than half of those who answered the pair, or the image.
+        Number of experts who must say yes for a question to be valid, or choose a class for it to be the only valid
+        class of its image; by default more than half of the experts on the question or image.
     among
-        The questions of each file of scores to be judged. Of votes for one class an image, the golden pairs are each
-        golden image with every class: those of the list of classes, or without one those that the experts or these
-        questions name. So they are the same for scores of every method. Other votes have their own questions.
+        The questions of each file of scores that will be measured. If experts chose one class per image, the golden
+        questions are each golden image with every class of the class list. Without a class list, they use the classes
+        that the experts or these questions name, so that they are the same for the scores of every method. For other
+        votes this is not used.
 
     Raises
     ------
     DataError
-        The votes are on plain items; no such number of experts; no pair is valid.
+        The votes are on plain items; `at_least` is more than the number of experts; no question is valid.
 
     Examples
     --------
@@ -236,7 +238,7 @@ def golden_truth(experts: Votes, *, at_least: int | None = None, among: Sequence
     >>> yes = np.array([1, 1, 0, 0, 1, 0])
     >>> experts = Votes.from_columns(questions, np.repeat([0, 1], 3), np.tile([0, 1, 2], 2), yes, "xyz", ("no", "yes"))
     >>> golden_truth(experts)
-    Golden(2 pairs on 1 images, 1 valid)
+    Golden(2 questions on 1 images, 1 valid)
 
     Notes
     -----
@@ -250,44 +252,45 @@ def golden_truth(experts: Votes, *, at_least: int | None = None, among: Sequence
     if experts.classes is not None:
         return _golden_classes(experts, among, at_least)
     truth = expert_truth(experts, at_least=at_least)
-    judged = np.flatnonzero(truth.values >= 0)
-    return Golden(as_questions(take_items(experts.items, judged)), truth.values[judged] == 1, by_experts=truth)
+    rows = np.flatnonzero(truth.values >= 0)
+    return Golden(as_questions(take_items(experts.items, rows)), truth.values[rows] == 1, by_experts=truth)
 
 
 def _golden_classes(experts: Votes, among: Sequence[Questions], at_least: int | None) -> Golden:
-    """Each golden image with every class; the class that the experts chose is valid, and no other."""
+    """Each golden image with every class; only the class that the experts chose is valid."""
     truth = expert_truth(experts, experts.answers, at_least=at_least)
-    known = np.flatnonzero(truth.values >= 0)
-    classes = reduce(Classes.unite, [experts.classes or Classes(), *(asked.classes for asked in among)])
+    rows = np.flatnonzero(truth.values >= 0)
+    classes = reduce(Classes.unite, [experts.classes or Classes(), *(each.classes for each in among)])
     experts = experts.in_classes(classes)
-    chosen = experts.class_ids[truth.values[known]]
-    named: list[npt.NDArray[np.integer]] = [
-        experts.class_ids,
-        *(asked.in_classes(classes).class_ids for asked in among),
-    ]
-    class_ids = np.unique(np.concatenate(named)) if classes.count is None else np.arange(classes.count)
-    pairs = Questions(
-        images=tuple(experts.images[row] for row in known.tolist()),
-        image_ids=np.repeat(np.arange(known.size, dtype=np.int32), class_ids.size),
-        class_ids=np.tile(class_ids.astype(np.int32), known.size),
+    valid_class = experts.class_ids[truth.values[rows]]
+    if classes.count is None:
+        class_ids = np.unique(
+            np.concatenate([experts.class_ids, *(each.in_classes(classes).class_ids for each in among)])
+        )
+    else:
+        class_ids = np.arange(classes.count)
+    questions = Questions(
+        images=tuple(experts.images[row] for row in rows.tolist()),
+        image_ids=np.repeat(np.arange(rows.size, dtype=np.int32), class_ids.size),
+        class_ids=np.tile(class_ids.astype(np.int32), rows.size),
         classes=classes,
     )
-    return Golden(pairs, pairs.class_ids == chosen[pairs.image_ids], exclusive=True, by_experts=truth)
+    return Golden(questions, questions.class_ids == valid_class[questions.image_ids], exclusive=True, by_experts=truth)
 
 
 def votes_on_questions(votes: Votes, questions: Questions) -> Votes:
-    """Turn votes for one class per image into votes on questions: yes to that class, no to others of the image."""
+    """Convert votes for one class per image to votes on questions: yes to that class, no to other classes."""
     classes = questions.classes if votes.classes is None else votes.classes.unite(questions.classes)
     votes, questions = votes.in_classes(classes), questions.in_classes(classes)
     image_rows = votes.find(questions.images)[questions.image_ids]
     sizes = np.where(image_rows >= 0, votes.sizes[image_rows], 0)
-    given = runs(votes.indptr[image_rows], sizes)  # the votes on the image of each question, one question after another
+    rows = runs(votes.indptr[image_rows], sizes)  # votes on the image of the first question, then of the second, ...
     item_ids = np.repeat(np.arange(len(questions)), sizes)
-    answer_ids = votes.class_ids[votes.answer_ids[given]] == questions.class_ids[item_ids]
+    answer_ids = votes.class_ids[votes.answer_ids[rows]] == questions.class_ids[item_ids]
     return Votes.from_columns(
         items=questions,
         item_ids=item_ids,
-        rater_ids=votes.rater_ids[given],
+        rater_ids=votes.rater_ids[rows],
         answer_ids=answer_ids.astype(np.uint8),
         raters=votes.raters,
         answers=("no", "yes"),

@@ -1,4 +1,4 @@
-"""Golden items on which raters are measured: the raters' votes on them, and the truth by the experts."""
+"""Golden items, to measure raters: the raters' votes on them, and the experts' truth."""
 
 import warnings
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.em_inputs import natural_truths
+from reassess.aggregation.em_inputs import default_truths
 from reassess.aggregation.golden import ExpertTruth, expert_truth
 from reassess.core import Benchmark, Id, Items, Questions, Votes
 from reassess.core.answers import full_scale
@@ -26,30 +26,30 @@ class GoldenVotes(Shown):
 
     votes: Votes
     truth: npt.NDArray[np.integer]  # position of each item's truth among the truths; -1 if unknown
-    by_experts: ExpertTruth | None = None  # None if the truth comes from elsewhere
-    truths: tuple[Id, ...] = ()  # what an item can be; empty if the caller says so
+    by_experts: ExpertTruth | None = None  # None if the truth has another source
+    truths: tuple[Id, ...] = ()  # the possible truths of an item; empty if the caller chooses them
 
 
 def golden_votes(experts: Votes, raters: Votes, *, at_least: int | None = None) -> GoldenVotes:
-    """Raters' votes on golden items with the truth by the experts.
+    """Combine raters' votes on golden items with the experts' truth.
 
-    (image, class) questions are invalid or valid, and experts may answer on another scale than the raters; any other
-    item is one of the raters' answers.
+    (image, class) questions are invalid or valid, and experts may use another scale of answers than the raters. The
+    truth of other items is one of the raters' answers.
 
     Parameters
     ----------
     experts
         The experts' votes on golden items.
     raters
-        The raters' votes; an item that no expert judged has no known truth.
+        The raters' votes. The truth of an item without experts' votes is unknown.
     at_least
-        Number of experts who must say yes for a pair to be valid, or give an item's answer; by default more than half
-        of those who answered the item.
+        Number of experts who must say yes for a question to be valid, or agree on an item's answer; by default more
+        than half of the item's experts.
 
     Raises
     ------
     DataError
-        No such number of experts; an expert gave an answer that raters cannot give, if that is no class.
+        `at_least` is more than the number of experts; or an expert's answer is not a class, and raters cannot give it.
 
     Examples
     --------
@@ -57,21 +57,21 @@ def golden_votes(experts: Votes, raters: Votes, *, at_least: int | None = None) 
     >>> experts = Votes.from_columns(("x",), item, np.arange(3), np.array([0, 0, 1]), (1, 2, 3), answers)
     >>> golden = golden_votes(experts, experts)
     >>> golden.truth, golden.truths, golden.by_experts.rule
-    (array([0]), ('no', 'yes'), 'an answer of more than half of its experts')
+    (array([0]), ('no', 'yes'), 'answer of more than half of the experts')
     """
     check_type(Votes, experts, raters)
     rows = experts.find(raters.items)
     experts, raters = align_votes(experts, raters)
-    truths = natural_truths(raters)
+    truths = default_truths(raters)
     truth = expert_truth(experts, truths, at_least=at_least)
     return GoldenVotes(raters, np.where(rows >= 0, truth.values[rows], -1), by_experts=truth, truths=truths)
 
 
 def golden_answers(votes: Votes) -> tuple[Id, ...] | None:
-    """The answers that votes on golden items can hold, in order: the raters', and all of no, maybe, yes.
+    """Return the answers that votes on golden items may have, in order: the raters', and all of no, maybe, yes.
 
-    By them votes are read, so that experts who never say maybe, or yes, have the raters' answers. None for classes,
-    since an expert may choose one that no rater did.
+    Golden votes are read with these answers, so experts who never say maybe or yes have the same answers as the raters.
+    Votes for classes return None, because an expert may choose a class that no rater chose.
     """
     if votes.classes is not None:
         return None
@@ -79,7 +79,7 @@ def golden_answers(votes: Votes) -> tuple[Id, ...] | None:
 
 
 def golden_part(votes: Votes, experts: Votes, rater_golden: Votes | None = None) -> Votes:
-    """The raters' votes on golden items, to measure the raters: `rater_golden`, or else those among `votes`."""
+    """Return the raters' votes on golden items: `rater_golden`, or the golden items among `votes`."""
     if rater_golden is not None:
         return rater_golden
     rows = votes.find(experts.items)
@@ -87,43 +87,43 @@ def golden_part(votes: Votes, experts: Votes, rater_golden: Votes | None = None)
         raise DataError(
             "missing-golden",
             "no golden item has a vote",
-            fix="check that all files name the items alike, or give the raters' votes on golden items",
+            fix="use the same item names in all files, or give the raters' votes on golden items",
         )
-    lost = np.flatnonzero(rows < 0).tolist()
-    if lost:
-        examples = some([describe(experts.items, row) for row in lost], most=3)
-        of_all = f"{len(lost):,} of {len(experts.items):,} golden items"
-        text = f"{of_all} are not among the votes, and are not used: {examples}"
+    missing = np.flatnonzero(rows < 0).tolist()
+    if missing:
+        examples = some([describe(experts.items, row) for row in missing], most=3)
+        share = f"{len(missing):,} of {len(experts.items):,} golden items"
+        text = f"{share} have no votes and are not used: {examples}"
         warnings.warn(text, ReassessWarning, stacklevel=2)
     return votes.restrict(rows[rows >= 0])
 
 
 def with_golden_votes(votes: Votes, rater_golden: Votes | None, experts: Votes | None = None) -> Votes:
-    """The raters' votes, and on golden items that have none their golden votes: what scores are made of.
+    """Add golden votes to the votes, for golden items without other votes.
 
-    In a campaign golden questions are asked as golden alone; so their scores come about as those of all others. Golden
-    items that have votes in the main job are scored by these. An image of which some golden questions have no vote, and
-    none has one in the main job, stays unrated, even if it has votes on classes that raters suggested: its label set
-    would lack the classes that nobody was asked about.
+    A campaign asks golden questions only as golden questions. With their golden votes, they are scored like all other
+    questions. A golden item with votes in the main job keeps only these. An image stays unrated if a golden question
+    has no votes at all, and none of its golden questions has votes in the main job: its label set would be missing
+    classes that nobody was asked about. This is so even if the image has votes on classes that raters suggested.
 
     Parameters
     ----------
     votes
         The raters' votes of the main job.
     rater_golden
-        The raters' votes on golden items, where these are apart. Votes of raters and counts of votes without raters are
-        not joined.
+        The raters' votes on golden items, if they are in a separate file. Votes by raters are not combined with counts
+        of votes without raters.
     experts
-        The experts' votes: by them it is known which golden questions an image has.
+        The experts' votes; they define the golden questions of each image.
 
     Returns
     -------
-    The votes themselves where there is no such item or image; else new items come after those of `votes`.
+    The same votes if there is nothing to add or remove; otherwise new items come after the items of `votes`.
 
     Raises
     ------
     DataError
-        The votes are on things of different kinds.
+        The votes are on items of different kinds.
 
     Examples
     --------
@@ -139,17 +139,17 @@ def with_golden_votes(votes: Votes, rater_golden: Votes | None, experts: Votes |
     if rater_golden is None or rater_golden.anonymous != votes.anonymous:
         return votes
     if experts is not None and isinstance(rater_golden.items, Questions):
-        in_part = _rated_in_part(votes, rater_golden, experts)
-        if lost := sorted(set(in_part).intersection(votes.images)):
-            text = f"golden questions have no votes, so images stay unrated ({len(lost):,}): {some(lost, most=3)}"
+        incomplete = _incomplete_images(votes, rater_golden, experts)
+        if unrated := sorted(set(incomplete).intersection(votes.images)):
+            text = f"golden questions have no votes, so images stay unrated ({len(unrated):,}): {some(unrated, most=3)}"
             warnings.warn(text, ReassessWarning, stacklevel=2)
-        votes, rater_golden = (_without_images(each, in_part) for each in (votes, rater_golden))
+        votes, rater_golden = (_without_images(each, incomplete) for each in (votes, rater_golden))
     is_new = (votes_on(rater_golden.items, votes) == 0) & (rater_golden.sizes > 0)
     return votes.append(rater_golden.restrict(np.flatnonzero(is_new))) if is_new.any() else votes
 
 
 def with_more_votes(votes: Votes, golden: Votes, rows: npt.NDArray[np.integer]) -> Votes:
-    """Votes, and golden votes on the items at some rows by raters who have no vote on the item yet."""
+    """Add golden votes on the items at `rows`, by raters without another vote on the item."""
     if golden.anonymous or not len(golden):
         return votes
     position = {name: i for i, name in enumerate(votes.raters)}
@@ -166,31 +166,31 @@ def with_more_votes(votes: Votes, golden: Votes, rows: npt.NDArray[np.integer]) 
 
 
 def votes_on(items: Items, votes: Votes) -> npt.NDArray[np.int64]:
-    """Number of votes on each item."""
+    """Count the votes on each item."""
     return np.append(votes.sizes, 0)[votes.find(items)]
 
 
-def _rated_in_part(votes: Votes, rater_golden: Votes, experts: Votes) -> list[str]:
-    """Images with a golden question without any vote, and no golden question among the votes of the main job."""
-    asked = as_questions(experts.items)
-    in_main_job = votes_on(asked, votes) > 0
-    unanswered = ~in_main_job & (votes_on(asked, rater_golden) == 0) & (experts.sizes > 0)
-    in_part = np.setdiff1d(asked.image_ids[unanswered], asked.image_ids[in_main_job])
-    return [asked.images[image] for image in in_part.tolist()]
+def _incomplete_images(votes: Votes, rater_golden: Votes, experts: Votes) -> list[str]:
+    """Images with an unanswered golden question, and without golden questions in the main job."""
+    questions = as_questions(experts.items)
+    is_in_main = votes_on(questions, votes) > 0
+    is_unanswered = ~is_in_main & (votes_on(questions, rater_golden) == 0) & (experts.sizes > 0)
+    image_ids = np.setdiff1d(questions.image_ids[is_unanswered], questions.image_ids[is_in_main])
+    return [questions.images[image] for image in image_ids.tolist()]
 
 
-def _without_images(votes: Votes, left_out: list[str]) -> Votes:
-    """Votes without those on some images."""
-    asked = as_questions(votes.items)
-    kept = (join(asked.images, left_out) < 0)[asked.image_ids]
-    return votes if kept.all() else votes.restrict(np.flatnonzero(kept))
+def _without_images(votes: Votes, images: list[str]) -> Votes:
+    """Remove the votes on some images."""
+    questions = as_questions(votes.items)
+    is_kept = (join(questions.images, images) < 0)[questions.image_ids]
+    return votes if is_kept.all() else votes.restrict(np.flatnonzero(is_kept))
 
 
 def golden_sources(benchmark: Benchmark, golden: str | None = None) -> dict[str, str]:
-    """Where the votes on golden items come from: known names or paths, by part as in `Benchmark.sources`.
+    """Return the names or paths of the golden votes, by part as in `Benchmark.sources`.
 
-    The benchmark's own raters' golden votes go only with its own experts' votes. With other experts' votes, the raters'
-    golden votes are those among their votes.
+    The benchmark's golden votes by raters are used only with the benchmark's own experts. With other experts, golden
+    votes are taken from the raters' votes.
     """
     if golden not in (None, benchmark.sources.get("golden")):
         return {"golden": golden}
@@ -198,6 +198,6 @@ def golden_sources(benchmark: Benchmark, golden: str | None = None) -> dict[str,
 
 
 def image_folds(images: int, folds: int, *, seed: int = 0) -> npt.NDArray[np.int64]:
-    """A fold for each image, at random and as even as can be."""
+    """Split images into random folds of equal size, or sizes that differ by one."""
     check_range(folds, 2, images, what="number of folds", high_is="the number of images")
     return np.random.default_rng(seed).permutation(np.arange(images) % folds)

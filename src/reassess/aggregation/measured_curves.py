@@ -1,4 +1,4 @@
-"""The curves that are shown: of given scores, and of scores made again without the golden answers that judge them."""
+"""Curves of scores, in-sample and out-of-sample: scores made again without the golden answers that measure them."""
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -43,12 +43,12 @@ class MeasuredCurve(Shown):
 
     file: str
     curve: Curve
-    left_out: str | None = None  # what the scores were made again without, such as "each image left out"
+    left_out: str | None = None  # how golden answers were left out, for example "each image left out"
     chosen: OperatingPoint | None = None  # the threshold chosen on the curve
 
     @property
     def name(self) -> str:
-        """What the curve is, in words."""
+        """The name of the file, and whether the curve is in-sample."""
         mark = "in-sample" if self.curve.in_sample else self.left_out
         return self.file if mark is None else f"{self.file}, {mark}"
 
@@ -79,36 +79,38 @@ def measure_curves(
     goal: Goal | None = None,
     track: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> tuple[MeasuredCurve, ...]:
-    """Measure the curve of scores, and of the same scores made again without the golden answers that judge them.
+    """Measure precision and recall of scores, and with `leave_out` of the same scores made out-of-sample.
 
     Parameters
     ----------
     name
-        What the scores are called.
+        The name of the scores.
     scores
         P(class valid) of each question, and how they were made (`Scores.method`).
     golden
         Golden truth.
     votes, experts, rater_golden
-        With `leave_out`: the raters' votes, the experts' votes on golden items, and the raters' votes on these; by
-        default those among the votes.
+        With `leave_out`: the raters' votes, the experts' votes on golden items, and the raters' votes on golden items,
+        which are by default taken from `votes`.
     original
-        Original labels. Unrated images keep them when a threshold is chosen; they vote again if they did.
+        Original labels. Unrated images keep them when a threshold is chosen. With `leave_out`, they vote again if they
+        voted in the scores.
     leave_out
-        "image" to leave out the golden answers on each image, or a number of folds of images. There is a second curve
-        only if golden answers made the scores.
+        "image" to leave out the golden answers of one image at a time, or a number of folds of images. The second curve
+        exists only if golden answers made the scores.
     in_sample
-        Whether the golden answers are known to have made the scores, if the scores do not say so.
+        Whether the golden answers made the scores. Used only if the scores do not record it.
     goal
-        As for `reassess.operating_point`; without a goal no threshold is chosen.
+        As for `reassess.operating_point`; without a goal, no threshold is chosen.
     track
-        Passes on the numbers of folds, so that progress can be shown.
+        Wraps the numbers of the folds, for example to show progress.
 
     Raises
     ------
     DataError
-        A golden pair has no score; no threshold reaches the goal; no such number of folds; with `leave_out`, the method
-        of the scores is unknown, or votes, experts or original labels that they were made from are missing.
+        A golden question has no score; no threshold reaches the goal; the number of folds is out of range; with
+        `leave_out`, the method of the scores is unknown, or it needs votes, experts or original labels that are
+        missing.
 
     Examples
     --------
@@ -116,13 +118,13 @@ def measure_curves(
     >>> from reassess import Questions
     >>> questions = Questions.from_columns(["a.png", "a.png", "b.png"], np.array([1, 2, 1]))
     >>> golden = Golden(questions, np.array([True, False, True]))
-    >>> (one,) = measure_curves("mine", Scores(questions, np.array([0.9, 0.6, 0.7])), golden)
-    >>> one.name, one.curve.average_precision
+    >>> (measured,) = measure_curves("mine", Scores(questions, np.array([0.9, 0.6, 0.7])), golden)
+    >>> measured.name, measured.curve.average_precision
     ('mine', 1.0)
     """
     check_type(Scores, scores)
     check_type(Golden, golden)
-    again = None
+    out_of_sample = None
     if leave_out is not None:
         if votes is None or experts is None:
             raise DataError(
@@ -130,24 +132,25 @@ def measure_curves(
                 "leaving out golden answers needs the votes that the scores were made from",
                 fix="give votes and experts",
             )
-        again = left_out_scores(scores, votes, experts, rater_golden, original, leave_out, track=track)
-    known = (
-        golden.made(scores),
+        out_of_sample = out_of_sample_scores(scores, votes, experts, rater_golden, original, leave_out, track=track)
+    sources = (  # the first source that is not None decides
+        golden.is_in_sample(scores),
         False if is_method_known(scores) and not uses_golden(scores) else None,
         in_sample,
-        None if again is None else True,
+        None if out_of_sample is None else True,
     )
-    given = precision_recall(scores, golden, in_sample=next((one for one in known if one is not None), None))
-    curves = [MeasuredCurve(file=name, curve=given)]
-    if again is not None:
-        without = "each image left out" if leave_out == "image" else f"{leave_out} folds left out"
-        curves.append(MeasuredCurve(name, precision_recall(again, golden, in_sample=False), left_out=without))
+    curve = precision_recall(scores, golden, in_sample=next((each for each in sources if each is not None), None))
+    curves = [MeasuredCurve(file=name, curve=curve)]
+    if out_of_sample is not None:
+        left_out = "each image left out" if leave_out == "image" else f"{leave_out} folds left out"
+        curve = precision_recall(out_of_sample, golden, in_sample=False)
+        curves.append(MeasuredCurve(name, curve, left_out=left_out))
     if goal is None:
         return tuple(curves)
-    return tuple(replace(one, chosen=operating_point(one.curve, goal, scores, original=original)) for one in curves)
+    return tuple(replace(each, chosen=operating_point(each.curve, goal, scores, original=original)) for each in curves)
 
 
-def left_out_scores(
+def out_of_sample_scores(
     scores: Scores,
     votes: Votes,
     experts: Votes,
@@ -157,35 +160,34 @@ def left_out_scores(
     *,
     track: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> Scores | None:
-    """Make the scores of each golden image again without the golden answers on it; None if these made no score.
+    """Compute the scores of each golden image without its golden answers; None if golden answers made no score.
 
-    The votes on the image stay. Golden items that are not among the votes have no scores.
+    The raters' votes on the image are still used. Golden items that are not among the votes have no scores.
     """
     if is_method_known(scores) and not uses_golden(scores):
         return None
     images = len(experts.images)
     check_range(images, 2, what="number of golden images, or folds")
     fold_of = np.arange(images) if leave_out == "image" else image_folds(images, leave_out)
-    with warnings.catch_warnings(
-        action="ignore", category=ReassessWarning
-    ):  # of golden items without votes, given before
-        among = golden_part(votes, experts)
+    # The warning of golden items without votes was shown when the scores were made.
+    with warnings.catch_warnings(action="ignore", category=ReassessWarning):
+        votes_on_golden = golden_part(votes, experts)
     items = experts.items
-    golden = among if rater_golden is None else rater_golden
+    golden = votes_on_golden if rater_golden is None else rater_golden
     fold = fold_of[items.image_ids] if isinstance(items, Questions) else fold_of
-    if is_method_known(scores) and not METHODS[parse_method(scores.method)[0]].of_all_votes:
-        votes = among
+    if is_method_known(scores) and not METHODS[parse_method(scores.method)[0]].uses_all_votes:
+        votes = votes_on_golden
     rows = votes.find(items)
     parts = []
     for number in track(np.unique(fold_of).tolist()):
         out = np.flatnonzero(fold == number)
-        again = remake(scores, votes, experts=experts.without(out), rater_golden=golden, original=original).scores
-        parts.append(_scores_of(again, take_items(votes.items, rows[out][rows[out] >= 0])))
-    return _together(parts, experts.images)
+        of_fold = remake(scores, votes, experts=experts.without(out), rater_golden=golden, original=original).scores
+        parts.append(_scores_of(of_fold, take_items(votes.items, rows[out][rows[out] >= 0])))
+    return _concatenate(parts, experts.images)
 
 
 def _scores_of(scores: Scores, items: Items) -> Scores:
-    """The scores of some questions, or of questions about some images."""
+    """The scores of some questions, or of all questions about some images."""
     questions = scores.questions
     if isinstance(items, Questions):
         rows = find_items(questions, items)
@@ -194,8 +196,8 @@ def _scores_of(scores: Scores, items: Items) -> Scores:
     return Scores(as_questions(take_items(questions, rows)), scores.values[rows], exclusive=scores.exclusive)
 
 
-def _together(parts: list[Scores], images: Sequence[str]) -> Scores:
-    """Scores of different images in one, in the order of some names of these images."""
+def _concatenate(parts: list[Scores], images: Sequence[str]) -> Scores:
+    """Concatenate scores of different images, in the order of `images`."""
     names = [part.images[image] for part in parts for image in part.questions.image_ids.tolist()]
     class_ids = np.concatenate([part.questions.class_ids for part in parts])
     questions = Questions.from_columns(names, class_ids, parts[0].questions.classes)
@@ -207,14 +209,14 @@ def _together(parts: list[Scores], images: Sequence[str]) -> Scores:
 def curve_points(curves: Sequence[MeasuredCurve], rules: Sequence[Rule] = ()) -> dict[str, npt.NDArray[Any]]:
     """Return the points of curves and rules as columns, one row per point.
 
-    Each curve goes from its highest threshold; then come the rules. A chosen threshold that is not the score of a
-    golden pair has a row of its own. What is unknown is None or NaN.
+    Each curve starts at its highest threshold; the rules come last. A chosen threshold has its own row, also if it is
+    not the score of a golden question. Unknown values are None or NaN.
     """
     rows = [row for curve in curves for row in _rows_of_curve(curve)]
     for rule in rules:
-        of_rule = {"file": rule.file, "rule": rule.name, "in_sample": False, "chosen": False}
+        columns = {"file": rule.file, "rule": rule.name, "in_sample": False, "chosen": False}
         points = zip(rule.variants, rule.points, strict=True)
-        rows += [of_rule | {"variant": str(variant)} | _figures(point) for variant, point in points]
+        rows += [columns | {"variant": str(variant)} | _counts_of(point) for variant, point in points]
     return {name: np.array([row.get(name) for row in rows], dtype) for name, dtype in _TYPES.items()}
 
 
@@ -226,8 +228,8 @@ def _rows_of_curve(measured: MeasuredCurve) -> Iterator[dict[str, Any]]:
         points = sorted([*points, chosen], key=lambda point: -(point.threshold or 0.0))
     for point in points:
         row = {"file": measured.file, "left_out": measured.left_out, "in_sample": curve.in_sample}
-        yield row | {"chosen": point == chosen} | _figures(point)
+        yield row | {"chosen": point == chosen} | _counts_of(point)
 
 
-def _figures(point: Point) -> dict[str, Any]:
+def _counts_of(point: Point) -> dict[str, Any]:
     return point.to_json() | {"hits": point.hits, "kept": point.kept, "valid": point.valid}

@@ -1,6 +1,6 @@
-"""The methods that compute scores from votes: each takes votes, and returns an `Aggregation`.
+"""Methods that compute scores from votes: each takes votes, and returns an `Aggregation`.
 
-Of votes for one class per image, each gives the probability of each class, as the score of an (image, class) question.
+For votes for one class per image, the probability of each class is the score of an (image, class) question.
 """
 
 import warnings
@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.calibration import calibrate, posterior
-from reassess.aggregation.candidate_classes import CandidateFit, calibrated_on_candidates, fit_many_classes
+from reassess.aggregation.candidate_classes import CandidateFit, calibrate_on_candidates, fit_many_classes
 from reassess.aggregation.dawid_skene import fit_dawid_skene
-from reassess.aggregation.em_inputs import POOLING, Pinned, many_classes, natural_truths
+from reassess.aggregation.em_inputs import POOLING, Pinned, default_truths, has_many_classes
 from reassess.aggregation.golden import ExpertTruth, expert_truth
 from reassess.aggregation.golden_items import golden_part, with_more_votes
 from reassess.aggregation.recipe import calibrated_recipe, score_by_recipe
@@ -28,35 +28,35 @@ from reassess.core.votes import align_votes
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import Shown, some
 
-_CONTRADICTED = 0.2  # of many classes, the share of items with a clear majority that is worth a warning
-_CHECK_TOLERANCE, _CHECK_ITERATIONS = 1e-4, 300  # of fits that only check the requested one
-_AN_ITEM = 0.5  # a truth that is expected of fewer items is one that EM has given up
+_CONTRADICTED = 0.2  # warn if em decides against this share of the clear majorities, with many classes
+_CHECK_TOLERANCE, _CHECK_ITERATIONS = 1e-4, 300  # for fits that only check the result
+_HALF_ITEM = 0.5  # EM has dropped a truth if it expects fewer items with it
 
 Trial = Callable[[], GoldenTrial]
 
 
-def _no_doubt(_: Trial | None = None) -> None:
+def _check_nothing(_: Trial | None = None) -> None:
     """The check of a method without warnings."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Aggregation(Shown):
-    """What a method computed from votes.
+    """The result of a method.
 
-    Of votes for one class per image, the items are the (image, class) questions of classes that someone chose or that
-    have at least 1e-6, and the truths invalid and valid.
+    For votes for one class per image, the truths are invalid and valid. The items are the (image, class) questions of
+    classes with a vote, or with a probability of at least 1e-6.
     """
 
-    posterior: Posterior  # the probability of each truth, or answer, for each item
+    posterior: Posterior  # probability of each truth, or answer, for each item
     model: RaterModel | None = None  # the raters' matrices and the prior, if the method has them
-    facts: dict[str, Any] = field(default_factory=dict)  # what else there is to say, by name
-    golden: Votes | None = None  # the experts' answers that were used
-    by_experts: ExpertTruth | None = None  # the truth of the golden items that was used
-    label_votes: Votes | None = None  # the votes of the original labels, on the same items
+    facts: dict[str, Any] = field(default_factory=dict)  # other results, by name
+    golden: Votes | None = None  # the experts' answers used
+    by_experts: ExpertTruth | None = None  # the truth of golden items used
+    label_votes: Votes | None = None  # votes of the original labels, on the same items
     method: str = UNKNOWN_METHOD  # as `Scores.method`
-    # Warns where the scores cannot be trusted, which may take longer than the scores; may be given a trial on golden
-    # items.
-    check: Callable[..., None] = _no_doubt
+    # Warns if the scores cannot be trusted; may take longer than the scores. An optional argument is a trial on golden
+    # items, if there is one already.
+    check: Callable[..., None] = _check_nothing
 
     @property
     def _headline(self) -> str:
@@ -64,9 +64,9 @@ class Aggregation(Shown):
 
     @property
     def scores(self) -> Scores:
-        """The probability of the last truth, or answer, of (image, class) questions; `DataError` for plain items.
+        """Scores: the probability of the last truth, or answer; `DataError` for plain items.
 
-        They say which questions, or images, experts' answers made them, and by which method.
+        They record the method, and the questions or images with experts' answers.
         """
         scores = replace(self.posterior.scores(self.posterior.truths[-1]), method=self.method)
         if self.golden is None:
@@ -83,9 +83,9 @@ class Aggregation(Shown):
 def prepare(
     votes: Votes, experts: Votes, rater_golden: Votes | None, truths_are_answers: bool | None
 ) -> tuple[Votes, Votes, Votes, bool]:
-    """Put votes, experts' and golden votes on whole scales of common classes; and say whether truths are answers."""
+    """Align the answers and classes of votes, experts and golden votes; also return whether truths are answers."""
     check_type(Votes, votes, experts)
-    are_answers = natural_truths(votes) != VALIDITY if truths_are_answers is None else truths_are_answers
+    are_answers = default_truths(votes) != VALIDITY if truths_are_answers is None else truths_are_answers
     golden = golden_part(votes, experts, rater_golden).on_full_scale()
     votes, experts, golden = align_votes(votes.on_full_scale(), experts, golden)
     return votes, experts, golden, are_answers
@@ -101,7 +101,7 @@ def by_real_recipe(
     smoothing: float = REAL_RECIPE.smoothing,
     pooling: float = REAL_RECIPE.pooling,
 ) -> Aggregation:
-    """Compute scores as ImageNet ReaL did, or with other numbers."""
+    """Compute scores as ImageNet ReaL did, or by the same recipe with other options."""
     recipe = replace(REAL_RECIPE, experts_at_least=at_least, smoothing=smoothing, pooling=pooling)
     return _by_recipe(votes, experts, golden_part(votes, experts, rater_golden), original, recipe)
 
@@ -129,27 +129,27 @@ def by_calibration(
     smoothing: float = 0.0,
     pooling: float = POOLING,
 ) -> Aggregation:
-    """Measure each rater on golden items, then take one Bayes posterior."""
+    """Measure each rater on golden items, then compute posteriors by Bayes' rule."""
     votes, experts, golden, truths_are_answers = prepare(votes, experts, rater_golden, truths_are_answers)
     if isinstance(votes.items, Questions) and not truths_are_answers:
         recipe = calibrated_recipe(at_least=at_least, smoothing=smoothing, pooling=pooling)
         return _by_recipe(votes, experts, golden, original, recipe)
     if original is not None:
         raise DataError(
-            "not-on-questions", "original labels can vote only on (image, class) questions", fix="leave them out"
+            "not-on-questions", "original labels can vote only on (image, class) questions", fix="remove them"
         )
     truths = votes.answers if truths_are_answers else VALIDITY
     truth = expert_truth(experts, truths, at_least=at_least)
     rows = experts.find(golden.items)
-    known = np.where(rows >= 0, truth.values[rows], -1)
-    if truths_are_answers and many_classes(votes):
-        fit = calibrated_on_candidates(votes, golden, known, smoothing=smoothing, pooling=pooling)
-        facts = _without_votes(votes, fit)
+    item_truth = np.where(rows >= 0, truth.values[rows], -1)
+    if truths_are_answers and has_many_classes(votes):
+        fit = calibrate_on_candidates(votes, golden, item_truth, smoothing=smoothing, pooling=pooling)
+        facts = _count_without_votes(votes, fit)
         return Aggregation(posterior=fit.of(votes), facts=facts, golden=experts, by_experts=truth)
-    model = calibrate(golden, known, truths=truths, smoothing=smoothing, pooling=pooling)
-    result, facts = _by_class(votes, posterior(votes, model))
-    made = Aggregation(posterior=result, model=model, facts=facts, golden=experts, by_experts=truth)
-    return replace(made, check=partial(_warn_of_one_truth, truth)) if truths == VALIDITY else made
+    model = calibrate(golden, item_truth, truths=truths, smoothing=smoothing, pooling=pooling)
+    values, facts = _by_class(votes, posterior(votes, model))
+    result = Aggregation(posterior=values, model=model, facts=facts, golden=experts, by_experts=truth)
+    return replace(result, check=partial(_warn_of_one_truth, truth)) if truths == VALIDITY else result
 
 
 # --- em ---------------------------------------------------------------------------------------------------------------
@@ -165,61 +165,63 @@ def by_em(
     smoothing: float = 0.0,
     pooling: float = POOLING,
 ) -> Aggregation:
-    """Find matrices, prior and posteriors from the votes; golden items stay at the experts' truth.
+    """Estimate matrices, prior and posteriors from the votes by EM; golden items keep the experts' truth.
 
-    Golden votes that are apart count as votes on golden items of known truth, unless the rater has a vote on the item.
+    Separate golden votes are added to the votes on golden items, unless the rater already has a vote on the item.
     """
-    known, truth, try_em = np.full(len(votes.items), -1), None, None
+    item_truth, truth, try_em = np.full(len(votes.items), -1), None, None
     if experts is None:
         votes = votes.on_full_scale()
         if truths_are_answers is None:
-            truths_are_answers = natural_truths(votes) != VALIDITY
+            truths_are_answers = default_truths(votes) != VALIDITY
     else:
         votes, experts, golden, truths_are_answers = prepare(votes, experts, rater_golden, truths_are_answers)
     truths = votes.answers if truths_are_answers else VALIDITY
     if experts is not None:
         truth = expert_truth(experts, truths, at_least=at_least)
         rows = votes.find(experts.items)
-        known[rows[rows >= 0]] = truth.values[rows >= 0]
+        item_truth[rows[rows >= 0]] = truth.values[rows >= 0]
         options: dict[str, Any] = {"smoothing": smoothing, "pooling": pooling, "at_least": at_least}
         em = partial(by_em, votes, rater_golden=golden, truths_are_answers=truths_are_answers, **options)
-        judges = {"em": lambda _, others: em(experts=others).posterior}
-        try_em = partial(try_on_golden, votes, experts, golden, truths, truth.values, judges)
-        votes = with_more_votes(votes, golden, np.flatnonzero(known >= 0))
-    if truths_are_answers and many_classes(votes):
-        many = fit_many_classes(votes, known, smoothing=smoothing, pooling=pooling)
-        facts = _facts(many.history, many.converged) | _without_votes(votes, many)
-        check_many = partial(_warn_of_many, votes, many, known, try_em)
-        return Aggregation(many.of(votes), facts=facts, golden=experts, by_experts=truth, check=check_many)
-    pinned = None if experts is None else Pinned.to_truths(np.arange(known.size), known, truths=len(truths))
-    fit = partial(fit_dawid_skene, truths=truths, smoothing=smoothing, pooling=pooling, pinned=pinned)
-    fitted = fit(votes)
-    result, more = _by_class(votes, fitted.posterior, experts)
-    facts = _facts(fitted.history, fitted.converged) | more
+        methods = {"em": lambda _, others: em(experts=others).posterior}
+        try_em = partial(try_on_golden, votes, experts, golden, truths, truth.values, methods)
+        votes = with_more_votes(votes, golden, np.flatnonzero(item_truth >= 0))
+    if truths_are_answers and has_many_classes(votes):
+        candidate_fit = fit_many_classes(votes, item_truth, smoothing=smoothing, pooling=pooling)
+        facts = _facts(candidate_fit.history, candidate_fit.converged) | _count_without_votes(votes, candidate_fit)
+        check_candidates = partial(_check_candidates, votes, candidate_fit, item_truth, try_em)
+        return Aggregation(
+            candidate_fit.of(votes), facts=facts, golden=experts, by_experts=truth, check=check_candidates
+        )
+    pinned = None if experts is None else Pinned.to_truths(np.arange(item_truth.size), item_truth, truths=len(truths))
+    fit_votes = partial(fit_dawid_skene, truths=truths, smoothing=smoothing, pooling=pooling, pinned=pinned)
+    fit = fit_votes(votes)
+    values, counts = _by_class(votes, fit.posterior, experts)
+    facts = _facts(fit.history, fit.converged) | counts
 
     def check(trial: Trial | None = None) -> None:
-        _warn_of_lost_truths(truths, fitted.posterior.values[votes.sizes > 0].sum(axis=0))
+        _warn_of_lost_truths(truths, fit.posterior.values[votes.sizes > 0].sum(axis=0))
 
-        def fit_some(some: Votes) -> tuple[RaterModel, Posterior]:
-            of_some = fit(some, tolerance=_CHECK_TOLERANCE, max_iterations=_CHECK_ITERATIONS)
-            return of_some.model, of_some.posterior
+        def fit_coarsely(votes: Votes) -> tuple[RaterModel, Posterior]:
+            coarse = fit_votes(votes, tolerance=_CHECK_TOLERANCE, max_iterations=_CHECK_ITERATIONS)
+            return coarse.model, coarse.posterior
 
-        warn_of_doubt(votes, fitted.posterior, known, fit_some, method="em", trial=trial or try_em)
+        warn_of_doubt(votes, fit.posterior, item_truth, fit_coarsely, method="em", trial=trial or try_em)
 
-    return Aggregation(result, fitted.model, facts, golden=experts, by_experts=truth, check=check)
+    return Aggregation(values, fit.model, facts, golden=experts, by_experts=truth, check=check)
 
 
-def _warn_of_many(
-    votes: Votes, fit: CandidateFit, known: npt.NDArray[np.int64], try_em: Trial | None, trial: Trial | None = None
+def _check_candidates(
+    votes: Votes, fit: CandidateFit, item_truth: npt.NDArray[np.int64], try_em: Trial | None, trial: Trial | None = None
 ) -> None:
-    chosen = np.unique(fit.candidates.classes)
-    names = [votes.answers[i] for i in chosen.tolist()]
-    _warn_of_lost_truths(names, fit.candidates.counts(fit.posterior).items[0][chosen])
-    against, clear = _contradicted_candidates(votes, fit, known)
+    classes = np.unique(fit.candidates.classes)
+    names = [votes.answers[i] for i in classes.tolist()]
+    _warn_of_lost_truths(names, fit.candidates.counts(fit.posterior).items[0][classes])
+    against, clear = _count_contradictions(votes, fit, item_truth)
     if against and against >= _CONTRADICTED * clear:
         doubt = (
-            f"em contradicts more than half of the votes on {against:,} of {clear:,} items that have such a majority: "
-            "look at some of them, and take majority or more pooling unless em is right there"
+            f"em decides against more than half of the votes on {against:,} of the {clear:,} items with such a "
+            "majority: look at some of these items; if em is wrong there, use majority or more pooling"
         )
         warn_unless_clear(doubt, "em", trial or try_em)
 
@@ -228,57 +230,54 @@ def _facts(history: npt.NDArray[np.float64], converged: bool) -> dict[str, Any]:
     return {"iterations": history.size, "converged": converged, "objective": float(history[-1])}
 
 
-def _without_votes(votes: Votes, fit: CandidateFit) -> dict[str, int]:
-    """How many images have no candidate."""
+def _count_without_votes(votes: Votes, fit: CandidateFit) -> dict[str, int]:
+    """Count the images without candidates."""
     return {} if votes.classes is None else {"without_votes": len(votes.items) - fit.candidates.starts.size}
 
 
-# --- both -----------------------------------------------------------------------------------------------------------
+# --- both -------------------------------------------------------------------------------------------------------------
 
 
 def _by_class(votes: Votes, result: Posterior, golden: Votes | None = None) -> tuple[Posterior, dict[str, int]]:
-    """Of votes for classes, whether each class is valid: also if it is next to impossible, but someone chose it.
-
-    An image without votes has none, unless it is golden; how many these are is a fact. Other items stay as they are.
-    """
+    """Convert a posterior over classes to questions, without unrated images; and count these images."""
     if result.classes is None:
         return result, {}
-    given = votes.counts() > 0
-    rated = votes.sizes > 0
+    has_vote = votes.counts() > 0
+    is_rated = votes.sizes > 0
     if golden is not None:
-        rated |= golden.find(votes.items) >= 0
-    rows = np.flatnonzero(rated)
-    kept = replace(result, items=take_items(result.items, rows), values=result.values[rows])
-    return kept.on_questions(always=given[rows]), {"without_votes": rated.size - rows.size}
+        is_rated |= golden.find(votes.items) >= 0
+    rows = np.flatnonzero(is_rated)
+    rated = replace(result, items=take_items(result.items, rows), values=result.values[rows])
+    return rated.on_questions(always=has_vote[rows]), {"without_votes": is_rated.size - rows.size}
 
 
 def _warn_of_one_truth(truth: ExpertTruth, _: Trial | None = None) -> None:
-    known = np.unique(truth.values[truth.values >= 0])
-    if known.size == 1:
-        one, other = VALIDITY[known[0]], VALIDITY[1 - known[0]]
+    values = np.unique(truth.values[truth.values >= 0])
+    if values.size == 1:
+        present, missing = VALIDITY[values[0]], VALIDITY[1 - values[0]]
         warnings.warn(
-            f"all golden items of known truth are {one}: how raters answer on {other} ones was not measured, and "
-            "nothing tells a good rater from a bad one",
+            f"all golden items are {present}: answers to {missing} items were not measured, so good and bad raters "
+            "cannot be distinguished",
             ReassessWarning,
             stacklevel=3,
         )
 
 
 def _warn_of_lost_truths(truths: Sequence[Id], items: npt.NDArray[np.float64]) -> None:
-    """Warn of truths that fewer expected items have than one, of those with votes."""
-    lost = [str(truth) for truth, count in zip(truths, items.tolist(), strict=True) if count < _AN_ITEM]
+    """Warn of truths with almost no expected items."""
+    lost = [str(truth) for truth, count in zip(truths, items.tolist(), strict=True) if count < _HALF_ITEM]
     if lost:
         warnings.warn(
-            f"em leaves no item to {some(lost)}: the raters' mistakes explain every vote without it. Golden items keep "
-            "truths apart",
+            f"em leaves no item to {some(lost)}: it explains all votes for this truth as mistakes. Golden items "
+            "prevent this",
             ReassessWarning,
             stacklevel=4,
         )
 
 
-def _contradicted_candidates(votes: Votes, fit: CandidateFit, known: npt.NDArray[np.int64]) -> tuple[int, int]:
-    """On how many items EM decides against more than half of the votes, and how many have such a majority of two."""
+def _count_contradictions(votes: Votes, fit: CandidateFit, item_truth: npt.NDArray[np.int64]) -> tuple[int, int]:
+    """Count items where EM decides against more than half of at least two votes, and items with such a majority."""
     pairs = fit.candidates
-    clear = (pairs.shares() > 1 / 2) & (votes.sizes[pairs.items] > 1) & (known[pairs.items] < 0)
+    clear = (pairs.shares() > 1 / 2) & (votes.sizes[pairs.items] > 1) & (item_truth[pairs.items] < 0)
     against = clear & (fit.posterior < pairs.highest(fit.posterior))
     return int(np.count_nonzero(against)), int(np.count_nonzero(clear))

@@ -1,4 +1,4 @@
-"""How ImageNet ReaL's scores follow from the votes: confusion matrices from golden pairs, then one Bayes posterior."""
+"""The recipe of ImageNet ReaL's scores: confusion matrices from golden questions, then a Bayes posterior."""
 
 from dataclasses import dataclass, replace
 from functools import partial
@@ -37,12 +37,13 @@ def real_scores(
 def score_by_recipe(
     votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, *, recipe: Recipe = REAL_RECIPE
 ) -> tuple[Scores, RaterModel, Votes | None]:
-    """Compute the scores of `real_scores`, their `RecipeModels` as one model, and the votes of the original labels.
+    """Compute the scores of `real_scores`; also return the rater model, and the votes of the original labels.
 
-    Each rater's confusion matrix is measured on the golden pairs; a rater without golden answers has the mean matrix.
+    Each rater's confusion matrix is measured on golden questions; a rater without golden answers has the mean matrix.
     The original label is one more rater. The score is the posterior probability of "valid".
 
-    Source: Beyer et al., arXiv 2006.07159, section 3; the details follow from reproducing the published scores.
+    Source: Beyer et al., arXiv 2006.07159, section 3. The paper leaves some details open; they were found by
+    reproducing the published scores.
     """
     measured = measure_by_recipe(experts, rater_golden, original, recipe)
     label, extra = None, None
@@ -55,7 +56,7 @@ def score_by_recipe(
 
 
 def calibrated_recipe(*, at_least: int | None = None, smoothing: float = 0.0, pooling: float = POOLING) -> Recipe:
-    """The rules of the method calibrated for (image, class) questions."""
+    """Return the recipe of the method calibrated, for (image, class) questions."""
     return Recipe(
         experts_at_least=at_least,
         original_experts_at_least=at_least,
@@ -68,12 +69,12 @@ def calibrated_recipe(*, at_least: int | None = None, smoothing: float = 0.0, po
 def original_votes(
     questions: Questions, original: LabelSets, *, below: int | None = None, answers: tuple[Id, ...] = KNOWN_ANSWERS
 ) -> Votes:
-    """Let the original label vote: yes on the image's own class, no on its other classes."""
+    """Return original labels as votes: yes for the label, no for other classes; with `below`, only on lower ids."""
     rows = original.find(questions.images)[questions.image_ids]
     original = original.in_classes(questions.classes)
     check_original(original)
-    voted = rows >= 0 if below is None else (rows >= 0) & (questions.class_ids < below)
-    item_ids = np.flatnonzero(voted)
+    has_vote = rows >= 0 if below is None else (rows >= 0) & (questions.class_ids < below)
+    item_ids = np.flatnonzero(has_vote)
     own = questions.class_ids[item_ids] == original.indices[rows[item_ids]]
     answer_ids = np.where(own, len(answers) - 1, 0)
     return Votes.from_columns(
@@ -88,7 +89,7 @@ def original_votes(
 
 @dataclass(frozen=True)
 class RecipeModels:
-    """What golden pairs tell: the prior, the raters' matrices, and that of the original label, if there is one."""
+    """Models measured on golden questions: the prior, the raters' matrices, and the original label's matrix, if any."""
 
     prior: npt.NDArray[np.float64]
     raters: RaterModel
@@ -96,7 +97,7 @@ class RecipeModels:
 
     @property
     def model(self) -> RaterModel:
-        """All of it as one model; the original label is the last rater."""
+        """A single model, with the original label as the last rater."""
         raters, label = self.raters, self.label
         return replace(
             raters,
@@ -107,14 +108,14 @@ class RecipeModels:
 
 
 def measure_by_recipe(experts: Votes, rater_golden: Votes, original: LabelSets | None, recipe: Recipe) -> RecipeModels:
-    """Measure the matrix of each rater, and of the original label, behind `real_scores`."""
+    """Measure the confusion matrices of raters and of the original label, for `real_scores`."""
     check_all(
         experts.find(rater_golden.items) >= 0,
-        what="raters voted on golden pairs that no expert judged",
+        what="raters' golden votes are on questions without experts' votes",
         name_of=rater_golden.at,
-        fix="take the experts' and the raters' golden votes from one release",
+        fix="use the experts' and the raters' golden votes of the same release",
     )
-    pairs, golden = as_questions(experts.items), rater_golden.on_full_scale()
+    questions, golden = as_questions(experts.items), rater_golden.on_full_scale()
     truth = expert_validity(experts, at_least=recipe.experts_at_least)
     prior = row_shares(np.bincount(truth[truth >= 0], minlength=len(VALIDITY)), recipe.pooling / len(VALIDITY))
     measure = partial(calibrate, smoothing=recipe.smoothing, pooling=recipe.pooling)
@@ -122,4 +123,5 @@ def measure_by_recipe(experts: Votes, rater_golden: Votes, original: LabelSets |
     if original is None:
         return RecipeModels(prior, raters, label=None)
     label_truth = expert_validity(experts, at_least=recipe.original_experts_at_least)
-    return RecipeModels(prior, raters, measure(original_votes(pairs, original, answers=golden.answers), label_truth))
+    label_votes = original_votes(questions, original, answers=golden.answers)
+    return RecipeModels(prior, raters, measure(label_votes, label_truth))

@@ -1,4 +1,4 @@
-"""Label sets made of the same votes again and again, the raters weighed: what resampling raters needs, and fast."""
+"""Label sets from the same votes with other weights of the raters, fast enough to resample raters."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ from reassess.text import Shown
 
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
-_ROUNDING = 1e-9  # of log odds
+_ROUNDING = 1e-9  # tolerance for log odds
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -32,9 +32,9 @@ class Relabelling(Shown):
     item_ids: npt.NDArray[np.int64]  # position of each vote's question
     codes: npt.NDArray[np.int64]  # rater * A + answer of each vote
     matrices: _Floats  # probability of each answer, for invalid and valid questions; shape (R, 2, A)
-    measured: npt.NDArray[np.bool_]  # whether a rater's matrix stays; the others have the mean of these
-    base: _Floats  # log odds of "valid" of each question without the raters: the prior, and the original label's vote
-    threshold: float  # a class whose probability reaches it is in the label set
+    measured: npt.NDArray[np.bool_]  # whether a rater has an own matrix; other raters have the mean of these
+    base: _Floats  # log odds of "valid" of each question, from the prior and the original label's vote
+    threshold: float  # classes with at least this probability are in the label set
 
     def __post_init__(self) -> None:
         freeze(self, "item_ids", "codes", "matrices", "measured", "base")
@@ -44,8 +44,11 @@ class Relabelling(Shown):
         """Number of raters."""
         return len(self.matrices)
 
-    def kept(self, times: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
-        """Which questions reach the threshold if raters' votes count `times`, shape (B, R); shape (questions, B)."""
+    def reweight(self, times: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
+        """Return which questions reach the threshold, if each rater's votes count a number of times.
+
+        `times` has shape (B, R), for B replicates; the result has shape (questions, B).
+        """
         from reassess.numeric.resampling_kernels import keep
 
         weights = np.stack([self._ratios(of_raters) * of_raters[:, None] for of_raters in times], axis=-1)
@@ -53,12 +56,11 @@ class Relabelling(Shown):
         keep(*self._by_question, weights.reshape(-1, len(times)), self.base, self._least_log_odds, kept)
         return kept
 
-    def redrawn(
-        self, truths: npt.NDArray[np.bool_], replicates: int, rng: np.random.Generator
-    ) -> npt.NDArray[np.bool_]:
-        """Which questions reach the threshold if the same raters answer anew; shape (questions, replicates).
+    def redraw(self, truths: npt.NDArray[np.bool_], replicates: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+        """Return which questions reach the threshold, if the same raters answer again.
 
-        `truths`, shape (questions,), says which questions are valid. Answers are independent of each other.
+        `truths`, shape (questions,), says which questions are valid. Answers are drawn independently from the raters'
+        matrices. The result has shape (questions, replicates).
         """
         from reassess.numeric.resampling_kernels import keep_redrawn
 
@@ -68,12 +70,13 @@ class Relabelling(Shown):
         draws, kept = np.empty(len(codes)), np.empty((len(self.base), replicates), bool)
         for of_replicate in kept.T:
             rng.random(out=draws)
-            given = self.base, self._least_log_odds, truths, draws
-            keep_redrawn(indptr, raters, cumulative, weights, *given, of_replicate)
+            keep_redrawn(
+                indptr, raters, cumulative, weights, self.base, self._least_log_odds, truths, draws, of_replicate
+            )
         return kept
 
     def _ratios(self, times: npt.NDArray[np.integer]) -> _Floats:
-        """What each answer of each rater adds to the log odds, shape (R, A)."""
+        """Log likelihood ratio of each rater's answers, shape (R, A)."""
         matrices = self.matrices
         own = times * self.measured
         if own.any() and not self.measured.all():
@@ -83,7 +86,7 @@ class Relabelling(Shown):
 
     @cached_property
     def _by_question(self) -> tuple[_Ints, _Ints]:
-        """Where the votes on each question begin, and the codes of the votes in the order of the questions."""
+        """The codes of votes in order of questions, and where the votes on each question start."""
         from reassess.numeric.vote_kernels import group
 
         indptr, order = np.zeros(len(self.base) + 1, np.int64), np.empty(len(self.codes), np.int64)
@@ -92,7 +95,7 @@ class Relabelling(Shown):
 
     @cached_property
     def _least_log_odds(self) -> float:
-        """The least log odds that reach the threshold, by the arithmetic that makes scores of log odds."""
+        """The lowest log odds whose score reaches the threshold in floating point."""
         low, high = -800.0, 800.0
         with np.errstate(over="ignore"):
             while low < (middle := (low + high) / 2) < high:
@@ -110,14 +113,15 @@ def relabel(
     threshold: float,
     recipes: Sequence[Recipe] = (REAL_RECIPE,),
 ) -> Relabelling:
-    """Show that label sets follow from votes, by one of the recipes, with the original label as one more rater or not.
+    """Find the recipe that makes the label sets from the votes.
 
-    They can then be made again of resampled votes, see `label_uncertainty`.
+    It tries each recipe with the original label as one more rater, and without. `label_uncertainty` can then make the
+    label sets again from resampled votes.
 
     Parameters
     ----------
     labels
-        The label sets; they are compared on the rated images.
+        The label sets; only rated images are compared.
     votes
         The raters' votes on (image, class) questions.
     experts
@@ -125,11 +129,11 @@ def relabel(
     rater_golden
         The raters' votes on golden questions.
     original
-        Original labels, which may vote as one more rater; None if they did not.
+        Original labels, which may have voted as one more rater; None if they did not.
     threshold
         The threshold of the label sets, in [0, 1].
     recipes
-        The rules to try. Recipes that ask for more experts than there are do not count, unless all do.
+        The recipes to try. A recipe that needs more experts than there are is skipped, unless all recipes do.
 
     Returns
     -------
@@ -138,8 +142,8 @@ def relabel(
     Raises
     ------
     DataError
-        The label sets do not follow by any of the rules; the threshold is not in [0, 1]; raters voted on golden
-        questions that no expert judged.
+        No recipe makes these label sets; the threshold is not in [0, 1]; raters' golden votes are on questions without
+        experts' votes.
 
     Examples
     --------
@@ -151,12 +155,12 @@ def relabel(
     >>> yes = np.array([1, 1, 0, 0])
     >>> votes = Votes.from_columns(questions, np.repeat(both, 2), np.tile(both, 2), yes, "xy", answers)
     >>> experts = Votes.from_columns(golden, four, np.zeros(4, int), yes, "e", answers)
-    >>> given = np.tile([1, 1, 0, 1], 2)
-    >>> rated = Votes.from_columns(golden, np.tile(four, 2), np.repeat(both, 4), given, "xy", answers)
+    >>> mostly = np.tile([1, 1, 0, 1], 2)
+    >>> rated = Votes.from_columns(golden, np.tile(four, 2), np.repeat(both, 4), mostly, "xy", answers)
     >>> labels = LabelSets.from_lists(["a.png"], [[0]])
     >>> rules = Recipe(experts_at_least=1, original_experts_at_least=1, original_below=None, smoothing=1.0, pooling=0.0)
     >>> relabelling = relabel(labels, votes, experts, rated, None, threshold=0.6, recipes=[rules])
-    >>> relabelling.kept(np.array([[1, 1], [0, 0]]))
+    >>> relabelling.reweight(np.array([[1, 1], [0, 0]]))
     array([[ True, False],
            [False, False]])
 
@@ -169,35 +173,31 @@ def relabel(
     differing = []
     for recipe, original_labels in _candidates(recipes, experts, original):
         relabelling = _prepare(votes, experts, rater_golden, original_labels, recipe, threshold)
-        differing.append(_differing(labels, relabelling))
+        differing.append(_count_differing(labels, relabelling))
         if not differing[-1]:
             return relabelling
     raise DataError(
         "different-labels",
-        "label sets differ from those that calibrated, or the benchmark's recipe, makes from the votes",
-        allowed=f"those of the recipe of ReaL at threshold {threshold:g}",
-        found=f"others on {min(differing):,} of {len(relabelling.questions.images):,} rated images",
+        "label sets do not follow from the votes by method calibrated or the benchmark's recipe",
+        allowed=f"label sets of the ReaL recipe at threshold {threshold:g}",
+        found=f"{min(differing):,} of {len(relabelling.questions.images):,} rated images differ",
         fix=Fix(
-            "give the votes, golden answers, original labels and threshold that they were made from, or make the "
-            "scores with {method}",
+            "use the votes, golden answers, original labels and threshold that made the label sets, or make scores "
+            "with {method}",
             method='"calibrated"',
         ),
     )
 
 
 def likely_recipes(published: Recipe | None = None) -> tuple[Recipe, ...]:
-    """The rules that may have made label sets, each once: the published ones, and those of calibrated."""
+    """Return the recipes that may have made label sets: the published recipe, and method calibrated."""
     return tuple(dict.fromkeys([*([] if published is None else [published]), calibrated_recipe()]))
 
 
 def _candidates(
     recipes: Sequence[Recipe], experts: Votes, original: LabelSets | None
 ) -> Iterator[tuple[Recipe, LabelSets | None]]:
-    """Each recipe, with the original labels and without.
-
-    Recipes that ask for more experts than there are do not count; if each asks for more, all do, so that an error says
-    why.
-    """
+    """Each recipe with enough experts, with and without original labels; all recipes if none has enough."""
     most = int(experts.sizes.max(initial=0))
     for recipe in [recipe for recipe in recipes if (recipe.experts_at_least or 1) <= most] or recipes:
         if original is not None:
@@ -210,10 +210,10 @@ def _prepare(
 ) -> Relabelling:
     questions = as_questions(votes.items)
     model = measure_by_recipe(experts, rater_golden, original, recipe).model
-    given = votes.with_answers(model.answers)
-    own = model.raters if original is None else model.raters[:-1]
-    raters = tuple(dict.fromkeys((*votes.raters, *own)))
-    with np.errstate(divide="ignore"):  # golden pairs may all be valid
+    cast = votes.with_answers(model.answers)
+    measured_raters = model.raters if original is None else model.raters[:-1]
+    raters = tuple(dict.fromkeys((*votes.raters, *measured_raters)))
+    with np.errstate(divide="ignore"):  # all golden questions may be valid
         base = np.full(len(questions), np.log(model.prior[1] / model.prior[0]))
     if original is not None:
         label_votes = original_votes(questions, original, below=recipe.original_below, answers=model.answers)
@@ -222,27 +222,26 @@ def _prepare(
     return Relabelling(
         questions=questions,
         item_ids=votes.item_ids,
-        codes=given.rater_ids.astype(np.int64) * len(model.answers) + given.answer_ids,
+        codes=cast.rater_ids.astype(np.int64) * len(model.answers) + cast.answer_ids,
         matrices=model.matrices_of(raters),
-        measured=np.isin(raters, own) | (recipe.pooling > 0),
+        measured=np.isin(raters, measured_raters) | (recipe.pooling > 0),
         base=base,
         threshold=threshold,
     )
 
 
-def _differing(labels: LabelSets, relabelling: Relabelling) -> int:
-    """On how many rated images the label sets are others than the votes give at equal weights.
-
-    An image that the label sets do not hold counts as one on which they are others. A question whose score equals
-    the threshold, within rounding, may be kept or not.
-    """
+def _count_differing(labels: LabelSets, relabelling: Relabelling) -> int:
+    """Count rated images whose label set is missing, or differs from the votes' at equal weights."""
     once, questions = np.ones((1, relabelling.raters), np.int64), relabelling.questions
-    moved = (replace(relabelling, base=relabelling.base + by) for by in (-_ROUNDING, _ROUNDING))
-    (lowest,), (highest,) = (each.kept(once).T for each in moved)
+    # Scores that equal the threshold within rounding may be in the label set or not.
+    shifted = (replace(relabelling, base=relabelling.base + shift) for shift in (-_ROUNDING, _ROUNDING))
+    (is_certain,), (is_possible,) = (each.reweight(once).T for each in shifted)
     rows = join(questions.images, labels.images, where="the votes")
-    held = rows >= 0
-    classes, sizes = labels.of_rows(rows[held])
-    theirs = np.repeat(np.flatnonzero(held), sizes) << 32 | classes
+    is_in = rows >= 0
+    classes, sizes = labels.of_rows(rows[is_in])
+    label_pairs = np.repeat(np.flatnonzero(is_in), sizes) << 32 | classes
     pairs = questions.image_ids.astype(np.int64) << 32 | questions.class_ids
-    other = np.concatenate([np.setdiff1d(pairs[lowest], theirs), np.setdiff1d(theirs, pairs[highest])])
-    return np.union1d(other >> 32, np.flatnonzero(~held)).size
+    differing = np.concatenate(
+        [np.setdiff1d(pairs[is_certain], label_pairs), np.setdiff1d(label_pairs, pairs[is_possible])]
+    )
+    return np.union1d(differing >> 32, np.flatnonzero(~is_in)).size

@@ -1,4 +1,4 @@
-"""The reliability of raters: a row a rater, and the raters as a whole."""
+"""Results on the reliability of raters: a row per rater, and the raters as a group."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,24 +20,23 @@ FLAGS = ("uninformative", "one answer", "few")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Rater(Shown):
-    """The answers of one rater, and how far they can be relied on: one of `Reliability.raters`."""
+    """The answers of a rater, and their accuracy and information; an entry of `Reliability.raters`."""
 
     rater: Id
-    answers: npt.NDArray[np.int64]  # shape (answers,): how often each answer was given in the main votes
-    # Shape (truths, answers): how often each answer was given on items of each truth. Whole numbers if the truth comes
-    # from golden answers, expected numbers if it comes from EM.
+    answers: npt.NDArray[np.int64]  # number of votes for each answer in the main job, shape (answers,)
+    # Number of votes by truth and answer, shape (truths, answers). Whole numbers if the truth comes from golden
+    # answers, expected numbers if it comes from EM.
     confusion: npt.NDArray[np.float64]
-    # Correct answers among all votes on golden items; None without such votes, or if no answer is known to be correct
-    # for a truth.
-    right: Proportion | None
-    information: Information | None  # bits per vote; None without a vote on an item of known truth
-    # Same answers, among golden votes on items where the rater voted in the main job too; None if the golden votes are
-    # main votes.
-    repeated: Proportion | None
-    seconds: tuple[float, float] | None  # mean and median time of a vote, over votes with a known time
-    # "uninformative": the interval of the information includes 0. "one answer": it makes up 99 % of the main votes,
-    # which are 20 or more. "few": there are fewer than 20 votes on a truth, or on fewer than 20 images (of plain items,
-    # items), so that the interval is too narrow.
+    # Correct answers among votes on golden items; None without such votes, or if a truth has no correct answer.
+    correct: Proportion | None
+    information: Information | None  # bits per vote; None without votes on items whose truth is known
+    # Equal answers, among golden votes on items with another vote by the rater in the main job; None if the golden
+    # votes are main votes.
+    self_agreement: Proportion | None
+    seconds: tuple[float, float] | None  # mean and median seconds per vote, over votes with a known time
+    # "uninformative": the interval of the information includes 0. "one answer": at least 20 main votes, and 99 % of
+    # them are the same answer. "few": under 20 votes for one truth, or under 20 images (or plain items), so that the
+    # interval is too narrow.
     flags: tuple[str, ...]
 
     @property
@@ -47,12 +46,12 @@ class Rater(Shown):
 
     @property
     def shares(self) -> list[float] | None:
-        """Share of each answer in the main votes, None without votes."""
+        """Share of each answer in the main votes; None without votes."""
         return (self.answers / self.votes).tolist() if self.votes else None
 
     @property
     def matrix(self) -> list[list[float] | None]:
-        """Share of each answer, for each truth; None for a truth on which there is no vote."""
+        """Share of each answer, for each truth; None for a truth without votes."""
         return [(row / row.sum()).tolist() if row.sum() else None for row in self.confusion]
 
     def to_json(self) -> dict[str, Any]:
@@ -63,11 +62,11 @@ class Rater(Shown):
             "votes": self.votes,
             "answers": self.answers.tolist(),
             "shares": self.shares,
-            "golden": self.right and self.right.to_json(),
+            "golden": self.correct and self.correct.to_json(),
             "confusion": self.confusion.tolist(),
             "matrix": self.matrix,
             "information": self.information and self.information.to_json(),
-            "repeated": self.repeated and self.repeated.to_json(),
+            "self_agreement": self.self_agreement and self.self_agreement.to_json(),
             "seconds": self.seconds and {"mean": mean, "median": median},
             "flags": list(self.flags),
         }
@@ -75,41 +74,41 @@ class Rater(Shown):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Reliability(Shown):
-    """How far the raters can be relied on."""
+    """The reliability of each rater, and of the raters as a group."""
 
-    raters: tuple[Rater, ...]  # each rater, in the order of the votes; then those who gave golden votes only
+    raters: tuple[Rater, ...]  # raters in the order of the main votes, then raters with only golden votes
     truths: tuple[Id, ...]  # rows of the confusion matrices
-    answers: tuple[Id, ...]  # their columns
-    prior: npt.NDArray[np.float64]  # the prior under which information is measured
-    golden: bool  # whether the truth comes from golden answers, and not from EM on the votes
-    metric: Metric  # how alpha measures distance
+    answers: tuple[Id, ...]  # columns of the confusion matrices
+    prior: npt.NDArray[np.float64]  # prior for the information
+    golden: bool  # True if the truth comes from golden answers, False if it comes from EM on the votes
+    metric: Metric  # how alpha measures the distance between answers
     alpha: float | None  # Krippendorff's alpha of the main votes, if defined
-    dependence: Dependence  # pairs of raters that are not independent, in the main votes
-    golden_dependence: Dependence | None  # the same in golden votes that are not among the main votes
+    dependence: Dependence  # dependent pairs of raters in the main votes
+    golden_dependence: Dependence | None  # dependent pairs in separate golden votes
 
     @property
     def _headline(self) -> str:
-        flagged = sum(bool(one.flags) for one in self.raters)
+        flagged = sum(bool(rater.flags) for rater in self.raters)
         value = "not defined" if self.alpha is None else f"{self.alpha:.3f}"
         return f"Reliability({len(self.raters):,} raters, {flagged:,} flagged, {self.metric} alpha {value})"
 
     def _list(self) -> Listed:
         rows = (
             (
-                str(one.rater),
-                f"{one.votes:,}",
-                "-" if one.information is None else f"{one.information.bits:.3f}",
-                "-" if one.right is None or one.right.value is None else f"{100 * one.right.value:.4g}",
-                ", ".join(one.flags),
+                str(rater.rater),
+                f"{rater.votes:,}",
+                "-" if rater.information is None else f"{rater.information.bits:.3f}",
+                "-" if rater.correct is None or rater.correct.value is None else f"{100 * rater.correct.value:.4g}",
+                ", ".join(rater.flags),
             )
-            for one in self.ranked
+            for rater in self.ranked
         )
-        return Listed(("rater", "votes", "bits a vote", "right %", "flags"), len(self.raters), rows)
+        return Listed(("rater", "votes", "bits per vote", "correct %", "flags"), len(self.raters), rows)
 
     @property
     def ranked(self) -> list[Rater]:
-        """The raters, those whose votes tell the least first; at the end those of whom that is not known."""
-        return sorted(self.raters, key=lambda one: (one.information is None, one.information and one.information.bits))
+        """The raters, sorted by information, lowest first; raters without a measure come last."""
+        return sorted(self.raters, key=lambda r: (r.information is None, r.information and r.information.bits))
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
@@ -119,36 +118,38 @@ class Reliability(Shown):
             "prior": self.prior.tolist(),
             "truth_from": "golden" if self.golden else "em",
             "alpha": {"metric": self.metric, "value": self.alpha},
-            "raters": [one.to_json() for one in self.ranked],
+            "raters": [rater.to_json() for rater in self.ranked],
             "dependence": self.dependence.to_json(),
             "golden_dependence": self.golden_dependence and self.golden_dependence.to_json(),
         }
 
 
 def reliability_table(result: Reliability) -> "pl.DataFrame":
-    """A table with a row for each rater, those whose votes tell the least first."""
+    """Create a table with a row per rater, sorted by information, lowest first."""
     import polars as pl
 
     rows = []
-    for one in result.ranked:
-        bits, seconds = one.information, one.seconds or (None, None)
+    for rater in result.ranked:
+        bits, correct, same = rater.information, rater.correct, rater.self_agreement
+        seconds = rater.seconds or (None, None)
         row: dict[str, Any] = {
-            "rater": str(one.rater),
-            "votes": one.votes,
-            "flags": "; ".join(one.flags),
+            "rater": str(rater.rater),
+            "votes": rater.votes,
+            "flags": "; ".join(rater.flags),
             "bits": bits and bits.bits,
             "low": bits and bits.low,
             "high": bits and bits.high,
-            "right": one.right and one.right.hits,
-            "golden": one.right and one.right.n,
-            "repeated": one.repeated and one.repeated.hits,
-            "asked_again": one.repeated and one.repeated.n,
+            "correct": correct and correct.hits,
+            "golden": correct and correct.n,
+            "same_answers": same and same.hits,
+            "answered_twice": same and same.n,
             "mean_seconds": seconds[0],
             "median_seconds": seconds[1],
         }
-        none = [None] * len(result.answers)
-        row |= {f"{answer}": share for answer, share in zip(result.answers, one.shares or none, strict=True)}
-        for truth, shares in zip(result.truths, one.matrix, strict=True):
-            row |= {f"{answer} if {truth}": share for answer, share in zip(result.answers, shares or none, strict=True)}
+        missing = [None] * len(result.answers)
+        row |= {f"{answer}": share for answer, share in zip(result.answers, rater.shares or missing, strict=True)}
+        for truth, matrix_row in zip(result.truths, rater.matrix, strict=True):
+            shares = zip(result.answers, matrix_row or missing, strict=True)
+            row |= {f"{answer} if {truth}": share for answer, share in shares}
         rows.append(row)
     return pl.DataFrame(rows, infer_schema_length=None)

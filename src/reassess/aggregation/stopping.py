@@ -1,4 +1,4 @@
-"""What a stop rule would have saved, and changed: votes replayed in random order."""
+"""Effects of stop rules: votes replayed in random order, to count saved votes and changed labels."""
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -16,32 +16,32 @@ from reassess.core.items import as_questions
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import Shown, some
 
-USUAL_RULES = tuple(StopRule(low, 1 - low) for low in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1))
+DEFAULT_RULES = tuple(StopRule(low, 1 - low) for low in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1))
 _ORDERS = 10
 _Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class StopReplay(Shown):
-    """What a stop rule would have saved, and changed, in some random orders of the votes."""
+    """Used votes and changed labels under a stop rule, for several random orders of the votes."""
 
     rule: StopRule
     threshold: float  # a class with at least this probability is valid
     votes: int  # all votes
-    questions: int  # questions that have votes
-    taken: _Counts  # votes that were taken, shape (orders,)
-    changed: _Counts  # questions decided differently by all votes and by those taken, shape (orders,)
-    kept: _Counts  # labels that both keep, shape (orders,)
+    questions: int  # questions with votes
+    taken: _Counts  # votes used before the rule stops, shape (orders,)
+    changed: _Counts  # questions decided differently by all votes and by the used votes, shape (orders,)
+    kept: _Counts  # labels kept by all votes and by the used votes, shape (orders,)
     images_changed: _Counts  # images whose label set differs, shape (orders,)
 
     @property
     def share_taken(self) -> float:
-        """Share of the votes that were taken, the mean of the orders."""
+        """Share of votes used, the mean over orders."""
         return float(self.taken.mean()) / self.votes
 
     @property
     def labels_in_common(self) -> float:
-        """Of the labels that all votes keep or those taken do, the share that both keep, the mean of the orders."""
+        """Jaccard index of the labels from all votes and from the used votes, the mean over orders."""
         either = self.kept + self.changed
         return float(np.divide(self.kept, either, out=np.ones(either.shape), where=either > 0).mean())
 
@@ -60,13 +60,13 @@ class StopReplay(Shown):
         }
 
 
-def warn_of_stop(rule: StopRule, what: str) -> None:
-    """Warn that the votes were ended by a rule, and of `what` follows.
+def warn_of_stop(rule: StopRule, consequence: str) -> None:
+    """Warn that voting stopped early, and name the consequence.
 
-    Questions on which the first raters agreed have few votes, and those on which they did not have many.
+    The bias: questions where the first raters agreed have few votes, and questions where they disagreed have many.
     """
     warnings.warn(
-        f"the votes were ended by what they said (stop {rule.low:g}, {rule.high:g}): {what}",
+        f"votes stopped early (stop {rule.low:g}, {rule.high:g}): {consequence}",
         ReassessWarning,
         stacklevel=2,
     )
@@ -75,7 +75,7 @@ def warn_of_stop(rule: StopRule, what: str) -> None:
 def replay_stops(
     votes: Votes,
     model: RaterModel,
-    rules: Sequence[StopRule] = USUAL_RULES,
+    rules: Sequence[StopRule] = DEFAULT_RULES,
     *,
     threshold: float,
     first: Votes | None = None,
@@ -84,13 +84,29 @@ def replay_stops(
     seed: int = 0,
     track: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> tuple[StopReplay, ...]:
-    """Replay votes on (image, class) questions in random orders, and end each question where a rule says so.
+    """Replay votes on (image, class) questions in random orders, and stop each question by each rule.
 
-    `model` is taken as known from the first vote on, as where raters were measured on golden questions before. A class
-    is kept as valid from the probability `threshold` on. `first` are votes that are there before the raters', such as
-    `original_votes`; `at_most` is how many votes of a question could be taken, by default all. `track` passes on the
-    numbers of the orders, so that progress can be shown. There is one result for each rule.
+    Parameters
+    ----------
+    votes
+        The raters' votes.
+    model
+        The rater model, fixed from the first vote on, as if raters had been measured on golden questions before.
+    rules
+        Stop rules; each gives one result.
+    threshold
+        A class with at least this probability is valid.
+    first
+        Votes that exist before the raters' votes, such as `original_votes`.
+    at_most
+        Largest number of votes per question; by default all.
+    orders, seed
+        Number of random orders, and their seed.
+    track
+        Wraps the numbers of the orders, for example to show progress.
 
+    Examples
+    --------
     >>> from reassess.core import Questions
     >>> matrix = np.array([[0.9, 0.1], [0.2, 0.8]])
     >>> model = RaterModel((), ("invalid", "valid"), ("no", "yes"), np.empty((0, 2, 2)), matrix, np.array([0.5, 0.5]))
@@ -109,7 +125,7 @@ def replay_stops(
     if model.truths != VALIDITY:
         raise DataError("wrong-model", "stop rule needs a model of valid and invalid classes", found=some(model.truths))
     if not len(votes):
-        raise DataError("missing-votes", "there are no votes to replay")
+        raise DataError("missing-votes", "votes to replay are missing")
     most = int(votes.sizes.max()) if at_most is None else at_most
     check_range(most, 1, what="most votes of a question")
     start = np.full(len(questions), model.prior[1]) if first is None else posterior(first, model).of(VALIDITY[1])
@@ -123,12 +139,14 @@ def replay_stops(
         follow(cast.indptr, codes, table, start, draws, path)
         for row, rule in enumerate(rules):
             stop_early(cast.indptr, path, start, rule.low, rule.high, rule.at_least, most, taken, valid)
-            ended = np.where(taken < cast.sizes, valid, by_all)  # not by the rounding of another order
-            one, other = ended >= threshold, by_all >= threshold
-            changed = one != other
-            images = np.unique(questions.image_ids[changed]).size
-            counts[row, :, order] = taken.sum(), changed.sum(), (one & other).sum(), images
-    asked = int(np.count_nonzero(cast.sizes))
+            # If all votes were used, take their exact result: another order of multiplication rounds differently.
+            final = np.where(taken < cast.sizes, valid, by_all)
+            is_valid, is_valid_by_all = final >= threshold, by_all >= threshold
+            is_changed = is_valid != is_valid_by_all
+            images = np.unique(questions.image_ids[is_changed]).size
+            counts[row, :, order] = taken.sum(), is_changed.sum(), (is_valid & is_valid_by_all).sum(), images
+    n_questions = int(np.count_nonzero(cast.sizes))
     return tuple(
-        StopReplay(rule, threshold, len(cast), asked, *of_rule) for rule, of_rule in zip(rules, counts, strict=True)
+        StopReplay(rule, threshold, len(cast), n_questions, *of_rule)
+        for rule, of_rule in zip(rules, counts, strict=True)
     )

@@ -1,4 +1,4 @@
-"""From scores to label sets."""
+"""Label sets at a threshold of scores, and the choice of the threshold."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from reassess.text import Shown
 
 
 def label_sets(scores: Scores, threshold: float, *, original: LabelSets | None = None) -> LabelSets:
-    """Label sets of the classes whose score reaches a threshold.
+    """Make label sets of the classes whose score reaches a threshold.
 
     Parameters
     ----------
@@ -22,16 +22,18 @@ def label_sets(scores: Scores, threshold: float, *, original: LabelSets | None =
     threshold
         In [0, 1]; a rated image keeps each class with score >= threshold.
     original
-        Original labels: an image that was never rated keeps its own. Without, it is left out.
+        Original labels, which unrated images keep. Without them, unrated images are not in the result.
 
     Returns
     -------
-    LabelSets of the images of `original`, then the other rated ones, in the classes of the scores or in those of both.
+    LabelSets
+        The images of `original`, then other rated images. The class list is taken from the scores, or from scores and
+        original labels after alignment.
 
     Raises
     ------
     DataError
-        The threshold is not in [0, 1]; or scores and original labels are not of the same classes.
+        The threshold is not in [0, 1], or the class lists of scores and original labels differ.
 
     Examples
     --------
@@ -59,28 +61,29 @@ def label_sets(scores: Scores, threshold: float, *, original: LabelSets | None =
     new = np.flatnonzero(row_of < 0)
     row_of[new] = len(original) + np.arange(new.size)
     images = (*original.images, *(questions.images[row] for row in new.tolist()))
-    unrated = np.ones(len(images), bool)
-    unrated[row_of] = False
-    keeps = unrated[original.image_ids]
+    is_unrated = np.ones(len(images), bool)
+    is_unrated[row_of] = False
+    is_kept = is_unrated[original.image_ids]
     return LabelSets.from_pairs(
         images,
-        np.concatenate([row_of[image_ids], original.image_ids[keeps]]),
-        np.concatenate([class_ids, original.indices[keeps]]),
+        np.concatenate([row_of[image_ids], original.image_ids[is_kept]]),
+        np.concatenate([class_ids, original.indices[is_kept]]),
         original.classes,
     )
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What a threshold should reach."""
+    """The criterion that chooses a threshold."""
 
-    # precision or recall: at least this much, and then the most of the other; f1: the highest; threshold: this one
+    # precision: the highest recall with at least this precision; recall: the reverse; f1: the highest F1; threshold: a
+    # fixed threshold
     kind: str
     value: float | None = None  # in [0, 1]; None for f1
 
     @classmethod
     def parse(cls, text: str) -> "Goal":
-        """A goal written as ``precision=0.9``, ``recall=0.8``, ``f1`` or ``threshold=0.8``."""
+        """Read a goal, written as ``precision=0.9``, ``recall=0.8``, ``f1`` or ``threshold=0.8``."""
         kind, sign, number = text.partition("=")
         try:
             value = float(number) if sign else None
@@ -101,23 +104,23 @@ class Goal:
         return self.kind if self.value is None else f"{self.kind}={self.value:g}"
 
     def on(self, curve: Curve) -> Point:
-        """The point of a curve that reaches the goal; `DataError` where none does."""
+        """Return the point of a curve that reaches the goal; `DataError` if no point does."""
         if self.value is None:
-            return curve.with_best_f1()
-        choose = {"precision": curve.with_precision, "recall": curve.with_recall, "threshold": curve.at}
+            return curve.best_by_f1()
+        choose = {"precision": curve.best_at_precision, "recall": curve.best_at_recall, "threshold": curve.at}
         return choose[self.kind](self.value)
 
 
 @dataclass(frozen=True, repr=False)
 class OperatingPoint(Shown):
-    """A chosen threshold and what follows from it."""
+    """A chosen threshold, its precision and recall, and the labels it gives."""
 
     point: Point
-    # 95 %, bootstrap over images, at the chosen threshold; None if nothing is kept.
+    # 95 %, bootstrap over images, at the chosen threshold; None if nothing is kept
     precision_interval: tuple[float, float] | None
     recall_interval: tuple[float, float] | None
-    labels: int  # labels that the threshold gives
-    empty_images: int  # rated images without a label
+    labels: int  # number of labels at the threshold
+    empty_images: int  # number of rated images without a label
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
@@ -136,17 +139,17 @@ class OperatingPoint(Shown):
 def operating_point(
     curve: Curve, goal: Goal, scores: Scores, *, original: LabelSets | None = None, seed: int = 0
 ) -> OperatingPoint:
-    """Choose the threshold of a curve that reaches a goal, and say what would follow for all images.
+    """Choose the threshold of a curve that reaches a goal, and count the labels it gives on all images.
 
-    `scores` are those of all questions. An image that was never rated keeps its original label, which counts too.
+    `scores` are the scores of all questions. Unrated images keep their original labels, which are counted too.
     """
     point = goal.on(curve)
     bands = curve.bands(np.array([point.threshold], np.float64), seed=seed)
-    cut = label_sets(scores, float(bands.thresholds[0]), original=original)
+    labels = label_sets(scores, float(bands.thresholds[0]), original=original)
     return OperatingPoint(
         point=point,
         precision_interval=bands.precision[0],
         recall_interval=bands.recall[0],
-        labels=cut.indices.size,
-        empty_images=cut.empty_images,
+        labels=labels.indices.size,
+        empty_images=labels.empty_images,
     )

@@ -70,7 +70,7 @@ def checked_truth(answers: Votes) -> Golden:
     >>> pairs = Questions.from_columns(["a.png", "b.png"], np.array([1, 2]))
     >>> answers = Votes.from_columns(pairs, np.array([0, 1]), np.zeros(2, int), np.array([1, 0]), "x", ("no", "yes"))
     >>> checked_truth(answers)
-    Golden(2 pairs on 2 images, 1 valid)
+    Golden(2 questions on 2 images, 1 valid)
     """
     check_type(Votes, answers)
     if answers.classes is None:

@@ -1,4 +1,4 @@
-"""Many models, judged by the same label sets."""
+"""Compare models that are evaluated with the same label sets."""
 
 import lazy_loader
 

@@ -1,12 +1,13 @@
-"""The difference of two models, and of every two of many: one whole number an image, its interval and its tests.
+"""Differences of accuracy between models, with intervals and tests.
 
-On an image, the lead of one model over another is 1 where only the first is right, -1 where only the second is, else 0.
-From one kind of labels to another it changes by -2 to 2. The mean over images is the difference of two accuracies, or
-the change of that difference.
+The lead of one model over another on an image is 1 if only the first is correct, -1 if only the second is correct, and
+0 otherwise. Its mean over images is the difference of two accuracies. From original to reassessed labels, the lead on
+an image changes by -2 to 2; the mean change is the change of the difference.
 
-Over images the test is exact: each number may have either sign. Where raters are resampled too, the p-value is that
-of the normal distribution with the standard deviation of the replicates, but never less than the exact one. Wherever
-the exact p-value is below 0.05, the 95 % interval over images leaves out 0; the reverse need not hold.
+Over images, the p-value is exact: under the null hypothesis, the number on each image has either sign with equal
+probability. If raters are resampled too, the p-value comes from a normal distribution with the standard deviation of
+the replicates, and is at least the exact p-value. If the exact p-value is below 0.05, the 95 % interval over images
+excludes 0; the reverse need not hold.
 """
 
 from abc import ABC, abstractmethod
@@ -24,14 +25,14 @@ from reassess.numeric.bootstrap import LOWEST_NORMAL_P, common_hits, mean_interv
 from reassess.numeric.proportions import SMALLEST, holm, sign_flips
 from reassess.text import Shown
 
-LEVEL = 0.05  # of a corrected p-value, below which two models are told apart
+LEVEL = 0.05  # significance level of corrected p-values
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
 _Bools = npt.NDArray[np.bool_]
 
 
 def p_text(p_value: float, *, at_most: bool = False) -> str:
-    """A p-value with the sign before it; `at_most` if it stands for all that is lower."""
+    """Format a p-value with its sign; `at_most` if it is an upper bound."""
     if p_value <= SMALLEST:
         return f"< {SMALLEST:g}"
     return f"{'<=' if at_most else '='} {p_value:.2g}"
@@ -39,18 +40,18 @@ def p_text(p_value: float, *, at_most: bool = False) -> str:
 
 @dataclass(frozen=True, repr=False)
 class Difference(Shown, ABC):
-    """The mean over images of a whole number from -2 to 2, with its interval and test."""
+    """The mean over images of an integer from -2 to 2, with its interval and test."""
 
-    n: int  # Number of images
-    # Standard deviation of the mean over images and raters; None where raters are not resampled
+    n: int  # number of images
+    # standard deviation of the mean over images and raters; None if raters are not resampled
     deviation: float | None = field(default=None, kw_only=True)
-    # The p-value, by Holm's correction for all pairs of models that are compared; None if these are the only two
+    # p-value with Holm's correction for all compared pairs of models; None if only these two are compared
     holm: float | None = field(default=None, kw_only=True)
 
     @property
     @abstractmethod
     def counts(self) -> Mapping[int, int]:
-        """Number of images with each number that is not 0."""
+        """Number of images for each integer other than 0."""
 
     @property
     def difference(self) -> float | None:
@@ -64,49 +65,52 @@ class Difference(Shown, ABC):
 
     @property
     def p_value(self) -> float | None:
-        """Exact two-sided p-value, over images, if each number may have either sign; None without images."""
+        """Exact two-sided p-value over images, by sign flips; None without images."""
         ones, twos = (self.counts.get(size, 0) + self.counts.get(-size, 0) for size in (1, 2))
         return float(sign_flips(*np.array([[self._total], [ones], [twos]]))[0]) if self.n else None
 
     @property
     def raters_interval(self) -> tuple[float, float] | None:
-        """95 % interval, over images and raters; None where raters are not resampled."""
+        """95 % interval over images and raters; None if raters are not resampled."""
         if self.difference is None or self.deviation is None:
             return None
         return normal_interval(self.difference, self.deviation, -2, 2)
 
     @property
     def raters_p_value(self) -> float | None:
-        """Two-sided p-value, over images and raters; None where raters are not resampled."""
+        """Two-sided p-value over images and raters; None if raters are not resampled."""
         if self.difference is None or self.deviation is None:
             return None
         return max(float(normal_p_values(self.difference, self.deviation)), self.p_value or 0)
 
     @property
-    def corrected(self) -> float | None:
-        """The p-value that decides: by Holm's correction, and over raters too where these are resampled."""
+    def final_p_value(self) -> float | None:
+        """P-value for verdicts: with Holm's correction, and over raters too if they are resampled."""
         if not self.n or self.holm is not None:
             return self.holm
         return self.p_value if self.deviation is None else self.raters_p_value
 
     def p_texts(self) -> dict[str, str]:
-        """Each p-value that there is, by its name: ``p_value``, ``raters_p_value`` and ``corrected``; see `p_text`."""
-        bound = self.raters_p_value == LOWEST_NORMAL_P
-        values = {"p_value": (self.p_value, False), "raters_p_value": (self.raters_p_value, bound)}
-        values["corrected"] = self.corrected, bound
-        return {name: p_text(value, at_most=bound) for name, (value, bound) in values.items() if value is not None}
+        """Available p-values as text: ``p_value``, ``raters_p_value`` and ``final_p_value``; see `p_text`."""
+        is_bound = self.raters_p_value == LOWEST_NORMAL_P
+        values = {
+            "p_value": (self.p_value, False),
+            "raters_p_value": (self.raters_p_value, is_bound),
+            "final_p_value": (self.final_p_value, is_bound),
+        }
+        return {name: p_text(value, at_most=at_most) for name, (value, at_most) in values.items() if value is not None}
 
     @property
     def better(self) -> int:
-        """1 if the mean is above 0 and `corrected` below 0.05, so that the first model is better; -1 or 0 likewise."""
-        return int(np.sign(self._total)) if self.n and (self.corrected or 0) < LEVEL else 0
+        """1 if the first model is significantly better (`final_p_value` below 0.05), -1 if the second is, else 0."""
+        return int(np.sign(self._total)) if self.n and (self.final_p_value or 0) < LEVEL else 0
 
     @property
     def _total(self) -> int:
         return sum(value * images for value, images in self.counts.items())
 
     def raters_to_json(self) -> dict[str, Any] | None:
-        """The interval and the p-value over images and raters."""
+        """Return the interval and the p-value over images and raters, as JSON documents contain them."""
         if self.raters_interval is None:
             return None
         low, high = self.raters_interval
@@ -115,57 +119,58 @@ class Difference(Shown, ABC):
 
 @dataclass(frozen=True, repr=False)
 class AccuracyChange(Difference):
-    """How the lead of one model over another changes from original to reassessed labels, on the same images."""
+    """The change of one model's lead over another from original to reassessed labels, on the same images."""
 
-    changes: Mapping[int, int]  # Number of images by how much the lead changes on them, -2 to 2
+    changes: Mapping[int, int]  # number of images for each change of the lead, -2 to 2
 
     @property
     def counts(self) -> Mapping[int, int]:
-        """The changes."""
+        """Number of images for each change of the lead."""
         return self.changes
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PairTests(Shown):
-    """One kind of difference, tested for every two of M models."""
+    """Tests of one kind of difference for every pair of M models."""
 
-    # float64, shape (M, M): p-value of each two, by Holm's correction over all of them; 1 for a model and itself
+    # float64, shape (M, M): p-value of each pair, with Holm's correction for all pairs; 1 on the diagonal
     holm: _Floats
-    # int8, shape (M, M): 1 if the difference is above 0 and that p-value below 0.05, -1 if it is below 0, else 0
+    # int8, shape (M, M): 1 if the row's model is significantly better, -1 if the column's model is, else 0
     better: npt.NDArray[np.int8]
-    # float64, shape (M, M): standard deviation of each difference over images and raters; None where the tests
-    # cover images alone
+    # float64, shape (M, M): standard deviation of each difference over images and raters; None if the tests cover only
+    # images
     deviations: _Floats | None
 
     def __post_init__(self) -> None:
         freeze(self, "holm", "better")
 
     def of(self, a: int, b: int) -> dict[str, float | None]:
-        """What `Difference` holds of the test of two models."""
+        """Return the fields of `Difference` from the test of two models."""
         deviation = None if self.deviations is None else float(self.deviations[a, b])
         return {"deviation": deviation, "holm": float(self.holm[a, b])}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class EveryPair(Shown):
-    """Every two of M models tested."""
+    """Tests of every pair of M models."""
 
-    models: tuple[str, ...]  # Names, shape (M,)
-    # real, original, change: By reassessed labels, by original labels, and how the lead changes from these to
-    # those; the latter two None where no image has an original label, or none of the scored images has
-    real: PairTests
-    original: PairTests | None
+    models: tuple[str, ...]  # names, shape (M,)
+    real: PairTests  # tests by reassessed labels
+    original: PairTests | None  # tests by original labels; None if no image has an original label
+    # tests of the change of the lead from original to reassessed labels; None if no scored image has an original label
     change: PairTests | None
 
 
 def every_pair(panel: Panel, uncertainty: LabelUncertainty | None = None) -> EveryPair:
-    """Test every two models of a panel, with Holm's correction for their number.
+    """Test every pair of models of a panel, with Holm's correction for all pairs.
 
-    With the uncertainty of the label sets, for the same models, the tests cover images and raters.
-    Sources: Fisher (1935), The Design of Experiments; Holm (1979), Scandinavian Journal of Statistics 6.
+    With the label uncertainty of the same models, the tests cover images and raters; otherwise only images.
+
+    Sources: Fisher (1935), The Design of Experiments, for the exact test; Holm (1979), Scandinavian Journal of
+    Statistics 6, for the correction.
     """
-    scored, known = panel.scored, panel.original_known
-    both = scored & known
+    scored, has_original = panel.scored, panel.has_original
+    both = scored & has_original
     valid, hits = panel.valid[:, both], panel.original_hit[:, both]
     change = None
     if both.any():
@@ -174,19 +179,23 @@ def every_pair(panel: Panel, uncertainty: LabelUncertainty | None = None) -> Eve
     return EveryPair(
         models=panel.models,
         real=_test(panel.valid[:, scored], None if uncertainty is None else uncertainty.deviations),
-        original=_test(panel.original_hit[:, known]) if known.any() else None,
+        original=_test(panel.original_hit[:, has_original]) if has_original.any() else None,
         change=change,
     )
 
 
 def sums_of_pairs(ups: _Bools, downs: _Bools) -> tuple[_Ints, _Ints, _Ints]:
-    """The difference of every two of M models, where each model has 1, -1 or 0 on each of N images."""
+    """Sum and count the differences of every pair of M models.
+
+    `ups` and `downs`, shape (M, N): whether a model has 1 or -1 on an image, else it has 0. For each pair, this returns
+    the sum of the differences over images, and the number of images with a difference of 1 or -1, and of 2 or -2.
+    """
     a, b = np.triu_indices(len(ups), 1)
-    alike, opposite = common_hits(ups, ups) + common_hits(downs, downs), common_hits(ups, downs)
+    equal, opposite = common_hits(ups, ups) + common_hits(downs, downs), common_hits(ups, downs)
     gains, losses = np.count_nonzero(ups, axis=1), np.count_nonzero(downs, axis=1)
-    totals, moved = gains - losses, gains + losses
+    totals, sizes = gains - losses, gains + losses
     twos = (opposite + opposite.T)[a, b]
-    return totals[a] - totals[b], moved[a] + moved[b] - 2 * (alike[a, b] + twos), twos
+    return totals[a] - totals[b], sizes[a] + sizes[b] - 2 * (equal[a, b] + twos), twos
 
 
 def _test(ups: _Bools, deviations: _Floats | None = None, *, downs: _Bools | None = None) -> PairTests:

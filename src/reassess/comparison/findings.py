@@ -39,7 +39,7 @@ from reassess.evaluation.result import NONE_SCORED
 from reassess.numeric import Proportion
 from reassess.text import Listed
 
-_MOST_MODELS = 100  # every pair is compared; of more models, neighbours in the ranking
+_MOST_MODELS = 100  # with more models, only neighbours in the ranking are compared
 _NONE_SCORED = Missing(NONE_SCORED)
 _NO_LABELS = Missing(NO_ORIGINAL)
 _NO_CHOICES = Missing("no model picks a valid class where the original label is one of several valid classes")
@@ -48,30 +48,29 @@ _NO_LEADERBOARD = Missing("a leaderboard is missing")
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Findings(LabelFindings):
-    """Models on the same images, and the labels that judge them. Each part is computed when it is first used.
+    """Results about models on the same images, and about their labels; computed when first used.
 
     Parameters
     ----------
     panel
         The models on the images that they share.
     labels, original, scores
-        What the models are judged by.
+        The labels and scores that evaluate the models.
     evaluations
-        The evaluation of each model on its own images, the best in the panel first; empty if only the panel is known.
+        The evaluation of each model on its own images, the best in the panel first; empty if only the panel is given.
     class_lists
         The class list of each model whose ids are from another list.
     benchmark
-        Whose images they are.
+        The benchmark of the images.
     votes, experts, rater_golden
-        The raters' votes, the experts' votes on golden questions, and the raters' votes on golden questions, if they
-        are not among the votes. They count for golden questions without other votes, see
-        `reassess.with_golden_votes`.
+        The raters' votes, the experts' votes on golden questions, and the raters' golden votes, if they are in a
+        separate file. Golden questions without other votes use them, see `reassess.with_golden_votes`.
     threshold
         Threshold of the label sets.
     score_source
         Name of the scores.
     in_sample
-        Whether the scores were made with the experts' votes, if neither file says so.
+        Whether the scores were made with the experts' votes, if the files do not record it.
     leaderboard
         Public results.
     collapsed
@@ -181,17 +180,17 @@ class Findings(LabelFindings):
 
     @property
     def models(self) -> tuple[str, ...]:
-        """The models: the best first, or as in the panel without evaluations."""
+        """Names of the models, the best first; without evaluations, in the order of the panel."""
         return tuple(self.evaluations) or self.panel.models
 
     @property
     def top_k(self) -> list[int]:
-        """Every k with counted hits."""
+        """Every k of the top-k accuracies."""
         return sorted({k for evaluation in self.evaluations.values() for k in evaluation.real})
 
     @cached_property
     def ranking(self) -> Ranking | Missing:
-        """The models in order of ReaL accuracy, with intervals of their ranks."""
+        """Models in order of ReaL accuracy, with intervals of their ranks."""
         if len(self.models) < 2:
             return Missing("there is only one model")
         if not self.panel.scored.any():
@@ -200,7 +199,7 @@ class Findings(LabelFindings):
 
     @cached_property
     def pairs(self) -> tuple[Comparison, ...]:
-        """Every two models compared, in the order of the panel; of many, neighbours in the ranking."""
+        """Comparisons of all pairs of models; of more than 100 models, only neighbours in the ranking."""
         models = self.panel.models
         if len(models) > _MOST_MODELS and not isinstance(self.ranking, Missing):
             return self.ranking.neighbours
@@ -208,28 +207,29 @@ class Findings(LabelFindings):
 
     @cached_property
     def tests(self) -> EveryPair:
-        """Every two models tested, over raters too if they can be resampled, and corrected for their number."""
+        """Tests of all pairs with Holm's correction, over raters too if they can be resampled."""
         return every_pair(self.panel, None if isinstance(self.uncertainty, Missing) else self.uncertainty)
 
     def compare(self, a: str, b: str) -> Comparison:
-        """Two of the models compared, by these tests."""
+        """Compare two models by `tests`."""
         return compare(self.panel, a, b, among=self.tests)
 
     @cached_property
     def uncertainty(self) -> LabelUncertainty | Missing:
-        """Accuracies if raters are resampled too."""
-        if isinstance(self.raters_alone, Missing):
-            return self.raters_alone
+        """Accuracies in replicates of images and raters."""
+        if isinstance(self.rater_scores, Missing):
+            return self.rater_scores
         if not self.panel.scored.any():
             return _NONE_SCORED
         if isinstance(self.relabelling, Missing):
             return self.relabelling
-        drawn: dict[str, Any] = {"replicates": self.replicates, "seed": self.seed, "track": self.track}
-        return label_uncertainty(self.panel, self.relabelling, **drawn)
+        return label_uncertainty(
+            self.panel, self.relabelling, replicates=self.replicates, seed=self.seed, track=self.track
+        )
 
     @cached_property
     def taxonomies(self) -> tuple[Taxonomy, ...]:
-        """The mistakes of each model by kind."""
+        """Mistakes of each model by kind."""
         by_kind = taxonomies(
             self.panel,
             self.labels,
@@ -239,34 +239,36 @@ class Findings(LabelFindings):
             collapsed=self.collapsed,
             groups=self.groups,
         )
-        by_model = {one.model: one for one in by_kind}
+        by_model = {each.model: each for each in by_kind}
         return tuple(by_model[model] for model in self.models)
 
     @cached_property
     def preferences(self) -> tuple[Preference, ...] | Missing:
         """Whether raters prefer each model's class or the original label."""
-        if self.original is None or not self.panel.original_known.any():
+        if self.original is None or not self.panel.has_original.any():
             return _NO_LABELS
         if self.scores is None:
             return NO_SCORES
-        found = preferences(self.panel, self.original, self.scores, self._alone, groups=self._label_groups)
-        by_model = {one.model: one for one in found}
+        results = preferences(self.panel, self.original, self.scores, self._rater_scores, groups=self._label_groups)
+        by_model = {each.model: each for each in results}
         return tuple(by_model[model] for model in self.models)
 
     @cached_property
     def biases(self) -> tuple[LabellingBias, ...] | Missing:
-        """How often each model picks the original label where other classes are valid too."""
-        if self.original is None or not self.panel.original_known.any():
+        """How often each model picks the original label if other classes are valid too."""
+        if self.original is None or not self.panel.has_original.any():
             return _NO_LABELS
-        found = labelling_biases(self.panel, self.labels, self.original, self._alone, groups=self._label_groups)
-        if not any(one.total.original_chosen.n for one in found):
+        results = labelling_biases(
+            self.panel, self.labels, self.original, self._rater_scores, groups=self._label_groups
+        )
+        if not any(each.total.original_chosen.n for each in results):
             return _NO_CHOICES
-        by_model = {one.model: one for one in found}
+        by_model = {each.model: each for each in results}
         return tuple(by_model[model] for model in self.models)
 
     @cached_property
     def trend(self) -> Trend | Missing:
-        """The lines of the leaderboard."""
+        """Trend lines of the leaderboard."""
         return _NO_LEADERBOARD if self.leaderboard is None else fit_trend(self.leaderboard)
 
     @cached_property
@@ -291,7 +293,7 @@ def _evaluate_each(
     experts: Votes | None,
     **joining: Any,
 ) -> tuple[dict[str, Outcomes], dict[str, Evaluation], dict[str, ClassList]]:
-    """Outcomes and evaluation of each model on its own images; and the class list of each with ids of another list."""
+    """Outcomes and evaluation of each model on its own images, and class lists that differ from the labels'."""
     outcomes: dict[str, Outcomes] = {}
     evaluations: dict[str, Evaluation] = {}
     class_lists: dict[str, ClassList] = {}
@@ -302,8 +304,8 @@ def _evaluate_each(
                 predictions, labels, original=original, scores=scores, called=name, any_class_list=True, **joining
             )
             evaluations[name] = summarize(outcomes[name], labels, scores=scores, experts=experts)
-        other = find_class_list(outcomes[name], labels, original)
-        if other is not None:
-            class_lists[name] = other
-            warn_of_class_list(name, other, labels.classes, depth=3)
+        class_list = find_class_list(outcomes[name], labels, original)
+        if class_list is not None:
+            class_lists[name] = class_list
+            warn_of_class_list(name, class_list, labels.classes, depth=3)
     return outcomes, evaluations, class_lists

@@ -1,4 +1,4 @@
-"""Whether two label sets agree: on how many images they are equal, overlap or are disjoint, and what the rest is."""
+"""Agreement of two label sets: images where they are equal, overlap, are disjoint, or have no label."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,30 +14,29 @@ from reassess.text import Listed, Shown, counted, percent
 
 AGREEMENTS = ("equal", "overlap", "disjoint", "first_unlabelled", "second_unlabelled", "both_unlabelled")
 CROSSTAB = ("valid", "unclear", "wrong", "not_named")
-_BOTH_LABELLED = 3  # of AGREEMENTS, the first
+_BOTH_LABELLED = 3  # in the first three of AGREEMENTS, both label sets have a label
 _CLASS_IDS = np.int64(0xFFFFFFFF)
 _Pairs = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LabelAgreement(Shown):
-    """How far two label sets agree, on every image that one of them holds."""
+    """Agreement of two label sets on every image that is in at least one of them."""
 
-    # Names of the images: those of the first label set, then those that only the second holds
-    images: tuple[str, ...]
-    # int8, shape (images,): index into `AGREEMENTS`. The valid classes are equal; overlap, which is to share a
-    # class and not be equal; or are disjoint; or one of the two is silent: it has no valid class for the image,
-    # or does not hold it
+    images: tuple[str, ...]  # image names: of the first label set, then images that are only in the second
+    # int8, shape (images,): index into `AGREEMENTS`. The sets of valid classes are equal; overlap (they share a class
+    # but are not equal); or are disjoint. Or a label set has no valid class for the image: it is unlabelled, also if
+    # the image is not in the label set.
     state: npt.NDArray[np.int8]
-    class_ids: npt.NDArray[np.int32]  # int32, shape (classes,): the classes that are valid in either, ascending
-    # int64, shape (classes, 5): for each of these, the images of which it is valid in either, by `AGREEMENTS`; of
-    # the last there are none
+    class_ids: npt.NDArray[np.int32]  # classes that are valid for an image in either label set, ascending
+    # int64, shape (classes, 5): number of images where the class is valid in either label set, by `AGREEMENTS` without
+    # the last
     by_class: npt.NDArray[np.int64]
-    # int64, shape (4, 4): pairs of an image and a class that one of the two names, on the images that both hold,
-    # by what the first (row) and the second (column) say, in the order of `CROSSTAB`. Plain label sets say valid,
-    # or do not name a class
+    # int64, shape (4, 4): number of (image, class) pairs by the verdict of the first label set (row) and of the second
+    # (column), in the order of `CROSSTAB`. Counted are images in both, and classes that either names. Plain label sets
+    # have only the verdicts valid and not named
     crosstab: npt.NDArray[np.int64]
-    classes: Classes  # The classes that both are in
+    classes: Classes  # the common class list
 
     def __post_init__(self) -> None:
         freeze(self, "state", "class_ids", "by_class", "crosstab")
@@ -47,17 +46,17 @@ class LabelAgreement(Shown):
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of images of each of `AGREEMENTS`."""
+        """Number of images by agreement."""
         return dict(zip(AGREEMENTS, np.bincount(self.state, minlength=len(AGREEMENTS)).tolist(), strict=True))
 
     @property
     def equal_share(self) -> float | None:
-        """Images whose sets are equal, of those that have labels in both, in [0, 1]; None where there are none."""
+        """Share of equal sets among images with labels in both, in [0, 1]; None without such images."""
         both = int(np.count_nonzero(self.state < _BOTH_LABELLED))
         return self.counts["equal"] / both if both else None
 
     def images_of(self, agreement: str) -> tuple[str, ...]:
-        """The images of one of `AGREEMENTS`, by name."""
+        """Return the names of the images with one of `AGREEMENTS`."""
         return tuple(self.images[row] for row in np.flatnonzero(self.state == AGREEMENTS.index(agreement)).tolist())
 
     def _list(self) -> Listed:
@@ -70,11 +69,11 @@ class LabelAgreement(Shown):
         n = self.counts
         share = "" if self.equal_share is None else f" ({percent(self.equal_share)} %)"
         both = counted(sum(list(n.values())[:_BOTH_LABELLED]), "image")
-        silent = [counted(n[name], "image") for name in AGREEMENTS[_BOTH_LABELLED:]]
+        first, second, neither = (counted(n[name], "image") for name in AGREEMENTS[_BOTH_LABELLED:])
         return (
             f"{both} with labels in both: {n['equal']:,} equal{share}, {n['overlap']:,} overlap, "
             f"{n['disjoint']:,} disjoint\n"
-            f"unlabelled: the first on {silent[0]}, the second on {silent[1]}, both on {silent[2]}"
+            f"unlabelled: {first} in the first, {second} in the second, {neither} in both"
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -96,14 +95,14 @@ class LabelAgreement(Shown):
 def label_agreement(
     first: LabelSets | MultiLabels, second: LabelSets | MultiLabels, *, match: Match = "path"
 ) -> LabelAgreement:
-    """How far two label sets agree, image by image and class by class.
+    """Measure how far two label sets agree, by image and by class.
 
     Parameters
     ----------
     first, second
-        Label sets, or what reviewers said of each image: of these the valid classes are compared, those of problematic
-        images too, and `LabelAgreement.crosstab` also counts what is unclear or wrong. Images are joined by name, and
-        classes by wnid or name where both have them, else by id.
+        Label sets, or reviewers' verdicts on each image. Of verdicts, the valid classes are compared, also on
+        problematic images; `LabelAgreement.crosstab` counts unclear and wrong classes too. Images are joined by name,
+        and classes by wnid or name if both have them, otherwise by id.
     match
         Which part of a name identifies an image; see `evaluate`.
 
@@ -114,12 +113,12 @@ def label_agreement(
     Raises
     ------
     DataError
-        The two are of different classes; or an image name is ambiguous.
+        The class lists differ, or an image name is ambiguous.
 
     Notes
     -----
-    Verdicts on the original labels alone, such as those of the source `imagenet-ecologists`, tell nothing of other
-    classes: there overlap is no disagreement, and a label that is not named is not known to be wrong.
+    Some verdicts are only about the original labels, such as the source `imagenet-ecologists`, and say nothing about
+    other classes. Then overlap is not a disagreement, and a class that is not named need not be wrong.
     """
     first, second = align_classes({"the first label set": first, "the second label set": second}).values()
     a, b = _valid(first), _valid(second)
@@ -136,7 +135,7 @@ def label_agreement(
         state=state,
         class_ids=class_ids,
         by_class=by_class,
-        crosstab=_crosstab(_said_of(first, np.arange(len(a))), _said_of(second, rows), is_shared),
+        crosstab=_crosstab(_verdicts(first, np.arange(len(a))), _verdicts(second, rows), is_shared),
         classes=a.classes,
     )
 
@@ -146,7 +145,7 @@ def _valid(labels: LabelSets | MultiLabels) -> LabelSets:
 
 
 def _states(first: _Pairs, second: _Pairs, images: int) -> npt.NDArray[np.int8]:
-    """Index into `AGREEMENTS` of each image, from the keys of both's labels."""
+    """Index into `AGREEMENTS` of each image, from the keys of the labels."""
     in_both = np.intersect1d(first, second, assume_unique=True)
     n_first, n_second, n_both = (np.bincount(keys >> 32, minlength=images) for keys in (first, second, in_both))
     fits = {
@@ -161,31 +160,31 @@ def _states(first: _Pairs, second: _Pairs, images: int) -> npt.NDArray[np.int8]:
 
 
 def _by_class(keys: _Pairs, state: npt.NDArray[np.int8]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-    """The classes of some labels, and how many images of each state each has."""
+    """Distinct classes of labels, and their images by state."""
     class_ids, place = np.unique(keys & _CLASS_IDS, return_inverse=True)
-    width = len(AGREEMENTS) - 1  # some class is valid, so that not both are silent
+    width = len(AGREEMENTS) - 1  # a label exists, so the image is not unlabelled in both
     counts = np.bincount(place * width + state[keys >> 32], minlength=class_ids.size * width)
     return class_ids.astype(np.int32), counts.reshape(-1, width)
 
 
-def _said_of(labels: LabelSets | MultiLabels, rows: npt.NDArray[np.int64]) -> tuple[_Pairs, _Pairs]:
-    """Keys of the classes that a label set names, ascending, and index into `CROSSTAB` of what it says of each."""
+def _verdicts(labels: LabelSets | MultiLabels, rows: npt.NDArray[np.int64]) -> tuple[_Pairs, _Pairs]:
+    """Keys of the named (image, class) pairs, ascending, and the verdict on each as an index into `CROSSTAB`."""
     parts = [labels.valid, labels.unclear, labels.wrong] if isinstance(labels, MultiLabels) else [labels]
     keys = np.concatenate([pair_keys(rows[part.image_ids], part.indices) for part in parts])
-    crosstab = np.repeat(np.arange(len(parts)), [part.indices.size for part in parts])
+    verdicts = np.repeat(np.arange(len(parts)), [part.indices.size for part in parts])
     order = np.argsort(keys)
-    return keys[order], crosstab[order]
+    return keys[order], verdicts[order]
 
 
 def _crosstab(
     first: tuple[_Pairs, _Pairs], second: tuple[_Pairs, _Pairs], is_shared: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.int64]:
-    """Count the pairs that either names, on shared images, by what both say."""
-    named = np.union1d(first[0], second[0])
-    named = named[is_shared[named >> 32]]
+    """Count the pairs that either names, on shared images, by both verdicts."""
+    pairs = np.union1d(first[0], second[0])
+    pairs = pairs[is_shared[pairs >> 32]]
     size = len(CROSSTAB)
-    both = np.full((2, named.size), CROSSTAB.index("not_named"))
-    for said, (keys, crosstab) in zip(both, (first, second), strict=True):
-        known = np.isin(named, keys)
-        said[known] = crosstab[np.searchsorted(keys, named[known])]
+    both = np.full((2, pairs.size), CROSSTAB.index("not_named"))
+    for verdicts, (keys, key_verdicts) in zip(both, (first, second), strict=True):
+        is_named = np.isin(pairs, keys)
+        verdicts[is_named] = key_verdicts[np.searchsorted(keys, pairs[is_named])]
     return np.bincount(both[0] * size + both[1], minlength=size * size).reshape(size, size)

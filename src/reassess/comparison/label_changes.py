@@ -1,4 +1,4 @@
-"""What changed between two label sets."""
+"""Changes from one label set to another."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,20 +17,16 @@ from reassess.text import Listed, Shown
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LabelDiff(Shown):
-    """What changed from a first label set to a second, on the images that both hold."""
+    """Changes from a first label set to a second, on the images in both."""
 
-    images: int  # Number of images that both hold
-    both: int  # Number of labels that both hold
-    # added, removed: The labels of the second that the first lacks, and the reverse: label sets of the images
-    # whose set changed
-    added: LabelSets
-    removed: LabelSets
-    # only_first, only_second: The images that one of the two does not hold: there they are unrated
-    only_first: tuple[str, ...]
-    only_second: tuple[str, ...]
-    # emptied, filled: Number of images whose set became empty, or is no longer empty
-    emptied: int
-    filled: int
+    images: int  # number of images in both
+    both: int  # number of labels in both
+    added: LabelSets  # labels that are only in the second, of images whose set changed
+    removed: LabelSets  # labels that are only in the first, of images whose set changed
+    only_first: tuple[str, ...]  # images that are only in the first
+    only_second: tuple[str, ...]  # images that are only in the second
+    emptied: int  # number of images whose set became empty
+    filled: int  # number of images whose set was empty before
 
     @property
     def _headline(self) -> str:
@@ -41,21 +37,21 @@ class LabelDiff(Shown):
 
     def _list(self) -> Listed:
         classes, changes = self.added.classes, self.by_class()
-        rows = ((classes.label(one), f"{added:,}", f"{removed:,}") for one, (added, removed) in changes.items())
+        rows = ((classes.label(i), f"{added:,}", f"{removed:,}") for i, (added, removed) in changes.items())
         return Listed(("class", "added", "removed"), len(changes), rows)
 
     @property
     def jaccard(self) -> float | None:
-        """Labels in both over labels in either, in [0, 1]; None where there are none."""
+        """Number of labels in both over number of labels in either, in [0, 1]; None without labels."""
         either = self.both + self.added.indices.size + self.removed.indices.size
         return self.both / either if either else None
 
     def by_class(self) -> dict[int, tuple[int, int]]:
-        """How many labels of each class were added and removed; the classes with most changes first, none without."""
-        changed = np.concatenate([self.added.indices, self.removed.indices])
-        class_ids, places = np.unique(changed, return_inverse=True)
-        here = places[: self.added.indices.size], places[self.added.indices.size :]
-        added, removed = (np.bincount(part, minlength=class_ids.size) for part in here)
+        """Count added and removed labels by class; most changes first, without unchanged classes."""
+        labels = np.concatenate([self.added.indices, self.removed.indices])
+        class_ids, places = np.unique(labels, return_inverse=True)
+        parts = places[: self.added.indices.size], places[self.added.indices.size :]
+        added, removed = (np.bincount(part, minlength=class_ids.size) for part in parts)
         order = np.argsort(-(added + removed), kind="stable").tolist()
         return {int(class_ids[i]): (int(added[i]), int(removed[i])) for i in order}
 
@@ -86,17 +82,17 @@ class LabelDiff(Shown):
 
 
 def label_diff(first: LabelSets, second: LabelSets) -> LabelDiff:
-    """What changed from one label set to another.
+    """Find the changes from one label set to another.
 
     Parameters
     ----------
     first, second
-        Label sets; images are joined by name, and classes by wnid or name where both have them, else by id.
+        Label sets. Images are joined by name, and classes by wnid or name if both have them, otherwise by id.
 
     Raises
     ------
     DataError
-        The two have no image in common; a class of one is not in the other's list of classes.
+        The label sets have no image in common, or a class of one is not in the other's class list.
     """
     check_type(LabelSets, first, second)
     first, second = align_classes({"the first label set": first, "the second label set": second}).values()
@@ -116,13 +112,13 @@ def label_diff(first: LabelSets, second: LabelSets) -> LabelDiff:
     changed = np.union1d(added >> 32, removed >> 32)
     sizes = np.zeros((2, len(first)), np.int64)
     sizes[:, rows[shared]] = first.sizes[rows[shared]], second.sizes[shared]
-    gone = np.setdiff1d(np.arange(len(first)), rows[shared]).tolist()
+    only_first = np.setdiff1d(np.arange(len(first)), rows[shared]).tolist()
     return LabelDiff(
         images=int(np.count_nonzero(shared)),
         both=old_keys.size - removed.size,
         added=_changes(first, changed, added),
         removed=_changes(first, changed, removed),
-        only_first=tuple(first.images[row] for row in gone),
+        only_first=tuple(first.images[row] for row in only_first),
         only_second=tuple(second.images[row] for row in np.flatnonzero(~shared).tolist()),
         emptied=int(np.count_nonzero((sizes[0] > 0) & (sizes[1] == 0))),
         filled=int(np.count_nonzero((sizes[0] == 0) & (sizes[1] > 0))),
@@ -130,6 +126,6 @@ def label_diff(first: LabelSets, second: LabelSets) -> LabelDiff:
 
 
 def _changes(first: LabelSets, changed: npt.NDArray[np.int64], keys: npt.NDArray[np.int64]) -> LabelSets:
-    """Label sets of the changed images, of labels given by their keys."""
+    """Label sets of the changed images, from keys of (image, class) pairs."""
     images = [first.images[row] for row in changed.tolist()]
     return LabelSets.from_pairs(images, np.searchsorted(changed, keys >> 32), keys & 0xFFFFFFFF, first.classes)

@@ -1,4 +1,4 @@
-"""What the labels, scores and votes that judge models say by themselves, whatever the models predict."""
+"""Results about labels, scores and votes that do not depend on models."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -33,7 +33,7 @@ NO_SCORES = Missing("scores are missing")
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class LabelFindings(Shown):
-    """The labels that judge models, and what follows from them; `Findings` describes the fields."""
+    """Results about the labels that evaluate models; `Findings` describes the fields."""
 
     labels: LabelSets
     original: LabelSets | None = None
@@ -54,12 +54,12 @@ class LabelFindings(Shown):
 
     @cached_property
     def _rated(self) -> Votes | None:
-        """The raters' votes, which made the scores."""
+        """The votes that made the scores: the raters' votes, with golden votes on other questions."""
         return None if self.votes is None else with_golden_votes(self.votes, self.rater_golden, self.experts)
 
     @cached_property
-    def raters_alone(self) -> Scores | Missing:
-        """Scores from the raters' votes without the original label, by matrices like the benchmark's."""
+    def rater_scores(self) -> Scores | Missing:
+        """Scores from only the raters' votes, without original labels, by the benchmark's recipe."""
         if self._rated is None:
             return Missing("votes are missing")
         if self._rated.classes is not None:
@@ -76,9 +76,9 @@ class LabelFindings(Shown):
 
     @cached_property
     def relabelling(self) -> Relabelling | Missing:
-        """How the label sets follow from the votes."""
-        if isinstance(self.raters_alone, Missing):
-            return self.raters_alone
+        """The recipe that makes the label sets from the votes."""
+        if isinstance(self.rater_scores, Missing):
+            return self.rater_scores
         assert self._rated is not None
         assert self.experts is not None
         votes = self._rated, self.experts, golden_part(self._rated, self.experts, self.rater_golden)
@@ -90,42 +90,42 @@ class LabelFindings(Shown):
 
     @cached_property
     def curves(self) -> tuple[MeasuredCurve, ...] | Missing:
-        """Precision and recall of the scores; also of scores made without the judged image, if the method is known.
+        """Precision and recall of the scores, in-sample, and out-of-sample if the method is known and not EM.
 
-        Scores of EM are not made again, since that takes long.
+        The out-of-sample scores leave out one golden image at a time; for EM this would take long.
         """
         if self.scores is None:
             return NO_SCORES
         if self.experts is None:
             return Missing("golden answers are missing")
         try:
-            first, *again = self._measured(self.scores, self.experts)
+            first, *out_of_sample = self._measure_curves(self.scores, self.experts)
             goal = Goal("threshold", self.threshold)
             chosen = operating_point(first.curve, goal, self.scores, original=self.original)
         except DataError as error:
             return Missing.because(error)
-        return replace(first, chosen=chosen), *again  # the threshold was not chosen on the others
+        return replace(first, chosen=chosen), *out_of_sample  # the threshold is marked only on the first curve
 
-    def _measured(self, scores: Scores, experts: Votes) -> tuple[MeasuredCurve, ...]:
-        """The curve of the scores, and if they can be made again, of those made without the judged image."""
+    def _measure_curves(self, scores: Scores, experts: Votes) -> tuple[MeasuredCurve, ...]:
+        """The curve of the scores, and the out-of-sample curve if it can be computed."""
         golden = golden_truth(experts, among=[scores.questions])
         rated = self._rated
         if rated is not None:
             golden = golden.without_unrated(rated, [scores])
         measure = partial(measure_curves, self.score_source, scores, golden, in_sample=self.in_sample)
-        if rated is None or scores.method == UNKNOWN_METHOD or METHODS[parse_method(scores.method)[0]].of_all_votes:
+        if rated is None or scores.method == UNKNOWN_METHOD or METHODS[parse_method(scores.method)[0]].uses_all_votes:
             return measure()
         try:
             golden_votes = golden_part(rated, experts, self.rater_golden)
             return measure(
                 votes=rated, experts=experts, rater_golden=golden_votes, original=self.original, leave_out="image"
             )
-        except DataError:  # such as votes on other items, or too few golden images
+        except DataError:  # for example votes on other items, or too few golden images
             return measure()
 
     @property
-    def _alone(self) -> Scores | None:
-        return None if isinstance(self.raters_alone, Missing) else self.raters_alone
+    def _rater_scores(self) -> Scores | None:
+        return None if isinstance(self.rater_scores, Missing) else self.rater_scores
 
     @property
     def _label_groups(self) -> Mapping[int, str] | None:
@@ -141,11 +141,11 @@ class LabelFindings(Shown):
 
     @cached_property
     def level(self) -> Proportion | None:
-        """ReaL accuracy of the original labels themselves, over all images that have both."""
+        """ReaL accuracy of the original labels, over images with both labels."""
         return None if self.original is None else original_level(self.labels, self.original)
 
     @property
     def level_percent(self) -> float | None:
-        """The same in percent."""
+        """ReaL accuracy of the original labels, in percent."""
         value = None if self.level is None else self.level.value
         return None if value is None else 100 * value

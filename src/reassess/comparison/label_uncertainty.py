@@ -1,14 +1,15 @@
-"""How sure a comparison is if the labels may err too: a bootstrap over images and raters.
+"""Uncertainty of comparisons from errors in the labels: a bootstrap over images and raters.
 
-Each replicate draws images and raters, with replacement. A rater who is drawn twice votes twice; the votes are made
-into label sets again, and cut at the same threshold. How far accuracies and differences spread over the replicates is
-their uncertainty. Where the replicates lie is not: fewer different raters speak in one than in the original, so that
-its label sets are poorer and accuracies shift.
+Each replicate draws images and raters with replacement. The votes of a rater who is drawn twice count twice, and label
+sets are made again from the votes at the same threshold. The standard deviation of accuracies and differences over
+replicates measures their uncertainty. The mean over replicates is not used: a replicate has fewer distinct raters than
+the original, so its label sets are worse, and accuracies shift.
 
-What the raters' errors do to an accuracy is found in another way. The label sets are taken as the truth, the same
-raters answer all questions anew by their confusion matrices, and label sets are made of the answers. By these the
-accuracies are off by the bias. The accuracy by the labels without the raters' errors is estimated as the measured one
-less the bias. A bias of two models largely cancels out in their difference, which is not corrected.
+The bias of an accuracy from raters' errors is estimated by a parametric bootstrap. The label sets are taken as the
+truth, the same raters answer all questions again by their confusion matrices, and label sets are made from these
+answers. The bias is the mean accuracy by these label sets, minus the measured accuracy. The accuracy by labels without
+raters' errors is estimated as the measured accuracy minus the bias. In the difference of two models most of the bias
+cancels, so differences are not corrected.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -32,52 +33,47 @@ _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
 _Bools = npt.NDArray[np.bool_]
 _Times = npt.NDArray[np.uint8]
-_BLOCK = 64  # replicates that are made together
-_REDRAWS = 100  # of which the bias is the mean
-_ROUNDING = 1e-12  # of a variance
+_BLOCK = 64  # replicates per block
+_REDRAWS = 100  # replicates for the bias
+_ROUNDING = 1e-12  # relative tolerance of a variance
 
 
 class ReplicateCounts(NamedTuple):
-    """What was counted in each of B replicates, of M models."""
+    """Counts in each of B replicates, for M models."""
 
-    # hits, n: int64, shapes (B, M) and (B,): hits of each model, and scored images
-    hits: _Ints
-    n: _Ints
-    # original_hits, original_n: The same by original labels, on the scored images that have one
-    original_hits: _Ints
-    original_n: _Ints
-    # labels, empty: int64, shape (B,): labels of the rated images, and rated images without a label, each image
-    # taken once
-    labels: _Ints
-    empty: _Ints
+    hits: _Ints  # int64, shape (B, M): hits of each model
+    n: _Ints  # int64, shape (B,): scored images
+    original_hits: _Ints  # int64, shape (B, M): hits by original labels, on scored images with an original label
+    original_n: _Ints  # int64, shape (B,): scored images with an original label
+    labels: _Ints  # int64, shape (B,): labels of rated images; each image counts once
+    empty: _Ints  # int64, shape (B,): rated images without a label; each image counts once
 
     def where(self, replicates: _Bools) -> "ReplicateCounts":
-        """The counts of some of the replicates."""
+        """Select replicates."""
         return ReplicateCounts(*(part[replicates] for part in self))
 
 
 @dataclass(frozen=True, eq=False)
 class Recount:
-    """Where the verdict on each model's first class of each image is to be found. Symbols: M models, N images."""
+    """Lookup tables to count hits again under new label sets. Symbols: M models, N images."""
 
-    panel: Panel  # The models
-    # int32, shape (rated images, M): position of the question about that class, or the number of questions where
-    # it was not asked, so that the class is never valid
+    panel: Panel
+    # int32, shape (rated images, M): position of the question about each model's top class. If nobody was asked about
+    # it, this is the number of questions, and the class is never valid
     places: npt.NDArray[np.int32]
-    # int64, shape (questions,): position of the question's image in the panel, or N where it is not there
-    columns: _Ints
-    rated: _Bools  # bool, shape (N,): whether raters were asked about the image; on any other the verdict stays
+    columns: _Ints  # int64, shape (questions,): position of the question's image in the panel; N if it is not in it
+    rated: _Bools  # bool, shape (N,): whether raters were asked about the image; labels of other images never change
 
     @classmethod
     def of(cls, panel: Panel, relabelling: Relabelling) -> "Recount":
-        """Find the questions about the first classes of the models."""
+        """Find the questions about the models' top classes."""
         questions, images = relabelling.questions, len(panel.images)
         rows = join(panel.images, questions.images, match=panel.match, where="the panel", known_where="the votes")
         rated = rows >= 0
         places = np.empty((int(np.count_nonzero(rated)), len(panel.models)), np.int32)
         for model, top1 in enumerate(panel.top1):
-            asked = questions.find(rows[rated], top1[rated])
-            places[:, model] = np.where(asked >= 0, asked, len(questions))
+            found = questions.find(rows[rated], top1[rated])
+            places[:, model] = np.where(found >= 0, found, len(questions))
         column_of = np.full(len(questions.images), images)
         column_of[rows[rated]] = np.flatnonzero(rated)
         return cls(panel, places, column_of[questions.image_ids], rated)
@@ -91,8 +87,8 @@ class Recount:
         add_sizes(self.columns, kept, sizes)
         hits, original_hits = np.zeros((2, len(panel.models), replicates), np.int32)
         sums = np.zeros((4, replicates), np.int32)
-        judged = panel.scored, panel.valid, panel.original_known, panel.original_hit
-        recount(self.places, kept, sizes, times, self.rated, *judged, hits, original_hits, sums)
+        outcomes = panel.scored, panel.valid, panel.has_original, panel.original_hit
+        recount(self.places, kept, sizes, times, self.rated, *outcomes, hits, original_hits, sums)
         n, original_n, labels, empty = sums.astype(np.int64)
         return ReplicateCounts(
             hits=hits.T.astype(np.int64),
@@ -106,24 +102,23 @@ class Recount:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LabelUncertainty(Shown):
-    """Accuracies of models in replicates of images and raters. Symbols: M models, B replicates with a scored image."""
+    """Accuracies of models in replicates of images and raters.
 
-    models: tuple[str, ...]  # Names of the models
-    # hits, n: int64, shapes (B + 1, M) and (B + 1,): hits of each model and scored images, first of the original
-    hits: _Ints
-    n: _Ints
-    # original_hits, original_n: The same by original labels, on the scored images that have one
-    original_hits: _Ints
-    original_n: _Ints
-    bias: _Floats  # float64, shape (M,): what the raters' errors add to the accuracy of each model
-    # labels, empty: int64, shape (B + 1,): labels of the rated images, and rated images without a label, each
-    # image taken once; first of the original
-    labels: _Ints
-    empty: _Ints
-    rated: int  # Number of images that were rated; any other keeps its labels
-    raters: int  # Number of raters
-    threshold: float  # At which label sets were cut
-    seed: int  # Of the draws
+    Symbols: M models, B replicates with a scored image. In arrays with B + 1 rows, row 0 is the original data.
+    """
+
+    models: tuple[str, ...]  # names
+    hits: _Ints  # int64, shape (B + 1, M): hits of each model
+    n: _Ints  # int64, shape (B + 1,): scored images
+    original_hits: _Ints  # int64, shape (B + 1, M): hits by original labels, on scored images with an original label
+    original_n: _Ints  # int64, shape (B + 1,): scored images with an original label
+    bias: _Floats  # float64, shape (M,): estimated effect of raters' errors on the accuracy of each model
+    labels: _Ints  # int64, shape (B + 1,): labels of rated images; each image counts once
+    empty: _Ints  # int64, shape (B + 1,): rated images without a label; each image counts once
+    rated: int  # number of rated images; other images keep their labels
+    raters: int  # number of raters
+    threshold: float  # threshold of the label sets
+    seed: int  # seed of the replicates
 
     def __post_init__(self) -> None:
         freeze(self, "hits", "n", "original_hits", "original_n", "bias", "labels", "empty")
@@ -145,46 +140,49 @@ class LabelUncertainty(Shown):
         return len(self.n) - 1
 
     def interval(self, model: str) -> tuple[float, float]:
-        """95 % interval, over images and raters, of a model's accuracy by the labels without the raters' errors."""
+        """Compute the 95 % interval, over images and raters, of a model's accuracy without raters' errors."""
         column = self.models.index(model)
         samples = self._accuracies[:, column]
         return normal_interval(samples[0] - self.bias[column], float(samples[1:].std(ddof=1)), 0)
 
     def shift(self, model: str) -> float:
-        """How far the model's accuracy in the replicates lies from the original one, on average."""
+        """Compute the mean accuracy of a model over replicates, minus its measured accuracy."""
         samples = self._accuracies[:, self.models.index(model)]
         return float(samples[1:].mean() - samples[0])
 
     def difference_interval(self, a: str, b: str) -> tuple[float, float]:
-        """95 % interval, over images and raters, of the difference in ReaL accuracy, a - b."""
+        """Compute the 95 % interval, over images and raters, of the difference in ReaL accuracy, a - b."""
         first, second = self.models.index(a), self.models.index(b)
         difference = self._accuracies[0, first] - self._accuracies[0, second]
         return normal_interval(difference, self.deviations[first, second])
 
     @cached_property
     def deviations(self) -> _Floats:
-        """Standard deviation, over images and raters, of the difference in accuracy of every two models; (M, M)."""
+        """Standard deviation, over images and raters, of the difference in accuracy of each pair; shape (M, M)."""
         return _deviations(self._accuracies[1:])
 
     @cached_property
     def change_deviations(self) -> _Floats:
-        """The same of the change of these differences, from original labels to these, on the same images; (M, M)."""
-        known = self.original_n > 0
-        known[0] = False
-        original = self.original_hits[known] / self.original_n[known, None]
-        return _deviations(self._accuracies[known] - original)
+        """Standard deviation of the change of each difference from original to reassessed labels; shape (M, M)."""
+        is_used = self.original_n > 0
+        is_used[0] = False
+        original = self.original_hits[is_used] / self.original_n[is_used, None]
+        return _deviations(self._accuracies[is_used] - original)
 
     def probability(self, a: str, b: str) -> float:
-        """Share of the replicates in which `a` is better than `b`, moved by their mean shift; equals count half."""
+        """Compute the share of replicates where `a` is better than `b`; a tie counts one half.
+
+        The differences are shifted first, so that their mean is the measured difference.
+        """
         difference = self._accuracies[:, self.models.index(a)] - self._accuracies[:, self.models.index(b)]
-        moved = difference[1:] - difference[1:].mean() + difference[0]
-        return float(np.mean((np.sign(moved) + 1) / 2))
+        shifted = difference[1:] - difference[1:].mean() + difference[0]
+        return float(np.mean((np.sign(shifted) + 1) / 2))
 
     def to_json(self, pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
         """The object that JSON documents hold, with some pairs of models."""
         return {
-            "interval": "95 %, normal, by the bootstrap's standard deviation over images and raters; of a model: of "
-            "its accuracy by labels free of the raters' errors",
+            "interval": "95 %, normal, with the bootstrap standard deviation over images and raters; of a model: its "
+            "accuracy by labels without raters' errors",
             "replicates": self.replicates,
             "seed": self.seed,
             "threshold": self.threshold,
@@ -201,7 +199,7 @@ class LabelUncertainty(Shown):
         }
 
     def sets_to_json(self) -> dict[str, Any]:
-        """Labels and rated images without a label: of the original, and the mean over replicates."""
+        """Return the numbers of labels and of empty rated images, measured and as the mean over replicates."""
         return {
             "rated_images": self.rated,
             "labels": int(self.labels[0]),
@@ -223,24 +221,24 @@ def label_uncertainty(
     seed: int = 0,
     track: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> LabelUncertainty:
-    """Measure models again and again on resampled images, by the votes of resampled raters.
+    """Measure models on resampled images, with label sets from the votes of resampled raters.
 
-    Images that were not rated keep the labels that they have; so does the original label its vote. The experts'
-    answers, and with them the raters' matrices, are given. Raters are taken to err independently of each other, and
-    models not to have learned the raters' errors.
+    Assumptions: unrated images keep their labels, and original labels keep their votes. The experts' answers and the
+    raters' confusion matrices are fixed. Raters err independently of each other, and models have not learned the
+    raters' errors.
 
     Parameters
     ----------
     panel
-        The models, judged by the label sets that `relabelling` makes at equal weights.
+        The models, evaluated with the label sets that `relabelling` makes at equal weights.
     relabelling
-        How label sets follow from votes.
+        The recipe that makes label sets from votes.
     replicates
-        How many to draw, at least 40.
+        Number of replicates, at least 40.
     seed
-        Of the draws.
+        Seed of the replicates.
     track
-        Goes through the numbers at which blocks of replicates begin, and may show how far the work has come.
+        Wraps the start numbers of blocks of replicates, for example to show progress.
 
     Returns
     -------
@@ -249,15 +247,15 @@ def label_uncertainty(
     Raises
     ------
     DataError
-        The panel was judged by other label sets; no image of it is scored; too few replicates, or too few with a scored
-        image.
+        The panel was evaluated with other label sets; none of its images is scored; there are too few replicates, or
+        too few with a scored image.
 
     Examples
     --------
     >>> from reassess import LabelSets, Questions
     >>> images = [f"{i}.png" for i in range(50)]
     >>> questions = Questions.from_columns(images, np.zeros(50, int))
-    >>> matrices = np.array([[[0.9, 0.1], [0.2, 0.8]]] * 3)  # of three raters, each of whom says yes to every question
+    >>> matrices = np.array([[[0.9, 0.1], [0.2, 0.8]]] * 3)  # three raters, who say yes to every question
     >>> votes = np.repeat(np.arange(50), 3), np.tile([1, 3, 5], 50)
     >>> again = Relabelling(questions, *votes, matrices, np.ones(3, bool), np.zeros(50), threshold=0.8)
     >>> labels = LabelSets.from_lists(images, [[0]] * 50)
@@ -268,27 +266,27 @@ def label_uncertainty(
 
     Notes
     -----
-    Source: Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 1 (2007), for resampling both sides of a
+    Sources: Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 1 (2007), for resampling both sides of a
     crossed design; Efron and Tibshirani, "An introduction to the bootstrap" (1993), sections 6.5 and 10.2, for the
-    parametric bootstrap and the estimate of a bias.
+    parametric bootstrap and the estimate of bias.
     """
     check_panel(panel)
     check_replicates(replicates)
     check_number(seed, 0, what="seed", whole=True)
     panel.check_scored()
     images, recount = len(panel.images), Recount.of(panel, relabelling)
-    as_given = relabelling.kept(np.ones((1, relabelling.raters), np.int64)), np.ones((1, images), np.uint8)
-    counted = [recount.count(*as_given)]
-    if counted[0].n[0] != np.count_nonzero(panel.scored) or (counted[0].hits[0] != panel.valid.sum(axis=1)).any():
+    original = relabelling.reweight(np.ones((1, relabelling.raters), np.int64)), np.ones((1, images), np.uint8)
+    parts = [recount.count(*original)]
+    if parts[0].n[0] != np.count_nonzero(panel.scored) or (parts[0].hits[0] != panel.valid.sum(axis=1)).any():
         raise DataError(
             "different-labels",
-            "panel was evaluated with label sets that the votes do not give",
-            fix="judge it by these",
+            "panel was evaluated with label sets that do not follow from the votes",
+            fix="evaluate it with label sets from these votes",
         )
     rng = np.random.default_rng(seed)
     for start in track(range(0, replicates, _BLOCK)):
-        counted.append(recount.count(*_draw(relabelling, images, min(_BLOCK, replicates - start), rng)))
-    counts = ReplicateCounts(*map(np.concatenate, zip(*counted, strict=True)))
+        parts.append(recount.count(*_draw(relabelling, images, min(_BLOCK, replicates - start), rng)))
+    counts = ReplicateCounts(*map(np.concatenate, zip(*parts, strict=True)))
     counts = counts.where(counts.n > 0)
     check_replicates(len(counts.n) - 1)
     return LabelUncertainty(
@@ -303,18 +301,18 @@ def label_uncertainty(
 
 
 def _draw(relabelling: Relabelling, images: int, count: int, rng: np.random.Generator) -> tuple[_Bools, _Times]:
-    """Which questions are kept in so many replicates, and how often each image counts."""
+    """Draw replicates: which questions are kept, and how often each image counts."""
     raters, times = np.empty((count, relabelling.raters), np.int64), np.empty((count, images), np.uint8)
     for of_raters, of_images in zip(raters, times, strict=True):
         of_raters[:], of_images[:] = draw_counts(rng, relabelling.raters), draw_counts(rng, images)
-    return relabelling.kept(raters), times
+    return relabelling.reweight(raters), times
 
 
 def _bias(recount: Recount, relabelling: Relabelling, accuracies: _Floats, seed: int) -> _Floats:
-    """How far accuracies are off by label sets of votes resampled, if the label sets that there are be the truth."""
+    """Bias of accuracies by label sets from new answers, if the current label sets are the truth."""
     rng = np.random.default_rng([seed, 1])
-    truths = relabelling.kept(np.ones((1, relabelling.raters), np.int64))[:, 0]
-    kept = relabelling.redrawn(truths, _REDRAWS, rng)
+    truths = relabelling.reweight(np.ones((1, relabelling.raters), np.int64))[:, 0]
+    kept = relabelling.redraw(truths, _REDRAWS, rng)
     counts = recount.count(kept, np.ones((_REDRAWS, len(recount.rated)), np.uint8))
     counts = counts.where(counts.n > 0)
     check_replicates(len(counts.n))
@@ -322,7 +320,7 @@ def _bias(recount: Recount, relabelling: Relabelling, accuracies: _Floats, seed:
 
 
 def _deviations(samples: _Floats) -> _Floats:
-    """Standard deviation of the difference of every two columns; shape (M, M)."""
+    """Standard deviation of the difference of each pair of columns; shape (M, M)."""
     covariance = np.atleast_2d(np.cov(samples, rowvar=False))
     variances = np.diag(covariance)
     sums = variances[:, None] + variances

@@ -1,7 +1,7 @@
-"""How the order of models moves from one label set to another, on the images that all label sets score.
+"""Changes in the order of models from one label set to another, on the images that all label sets score.
 
 Symbols: S label sets, M models, P = M (M - 1) / 2 pairs of models, N images. The lead of model a over model b is the
-hits of a less those of b. On one image it is -1, 0 or 1, so that from one label set to another it changes by -2 to 2.
+hits of a minus the hits of b. On one image it is -1, 0 or 1, so from one label set to another it changes by -2 to 2.
 """
 
 import math
@@ -23,38 +23,36 @@ from reassess.numeric.arrays import freeze, ranks
 from reassess.numeric.proportions import holm, sign_flips
 from reassess.text import Shown, counted, percent, some
 
-_MOST = 5  # pairs of models, or models of an order, that a text names
+_MOST = 5  # pairs of models, or models of an order, in a text
 _TEST = "exact sign flips over images, Holm's correction over all pairs of models and of label sets"
-_NO_ORDER = "a label set puts no model before another"
+_NO_ORDER = "all models are equal by a label set"
 _Ints = npt.NDArray[np.int64]
 _Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class OrderChange(Shown):
-    """How the order of models changes from a first label set to a second, on the same images."""
+    """The change in the order of models from a first label set to a second, on the same images."""
 
-    # first, second: Names of the label sets
-    first: str
-    second: str
-    models: tuple[str, ...]  # Names, shape (M,)
-    images: int  # Number of images
-    # int64, shape (P, 2): the lead of the one model over the other by the first and by the second label set, in
-    # images; of pairs (0, 1), (0, 2), ..., (M - 2, M - 1)
+    first: str  # name of the first label set
+    second: str  # name of the second label set
+    models: tuple[str, ...]  # names, shape (M,)
+    images: int  # number of images
+    # int64, shape (P, 2): the lead in images by the first and by the second label set, for the pairs (0, 1), (0, 2),
+    # ..., (M - 2, M - 1)
     leads: _Ints
-    # p_values, holm: float64, shape (P,): exact p-value of the change of each lead, as it is and corrected for
-    # all tests
-    p_values: npt.NDArray[np.float64]
-    holm: npt.NDArray[np.float64]
+    p_values: npt.NDArray[np.float64]  # float64, shape (P,): exact p-value of the change of each lead
+    holm: npt.NDArray[np.float64]  # float64, shape (P,): p-values with Holm's correction for all tests
 
     def __post_init__(self) -> None:
         freeze(self, "leads", "p_values", "holm")
 
     @property
     def tau_b(self) -> float | None:
-        """Kendall's tau-b of the two orders, in [-1, 1]; None where a label set puts no model before another.
+        """Kendall's tau-b of the two orders, in [-1, 1]; None if all models are equal by a label set.
 
-        Source: Kendall (1945), Biometrika 33: ties count in the denominator of the label set that has none.
+        Its denominator is sqrt(P1 P2), where P1 and P2 are the pairs without a tie by each label set. Source: Kendall
+        (1945), Biometrika 33.
         """
         signs = np.sign(self.leads)
         first, second = np.count_nonzero(signs, axis=0).tolist()
@@ -62,31 +60,33 @@ class OrderChange(Shown):
 
     @property
     def changes_places(self) -> _Bools:
-        """Whether one model of a pair is ahead by the first label set and the other by the second; shape (P,)."""
+        """Whether the two label sets put different models of a pair ahead; bool, shape (P,)."""
         return np.asarray(np.sign(self.leads).prod(axis=1) < 0)
 
     @property
     def significant(self) -> _Bools:
-        """Whether the lead changes at all, by Holm's p-value below 0.05; shape (P,)."""
+        """Whether the lead changes significantly (Holm p-value below 0.05); bool, shape (P,)."""
         return np.asarray(self.holm < LEVEL)
 
     def __str__(self) -> str:
         return "\n".join(self._in_words())
 
     def _in_words(self) -> Iterator[str]:
-        changed, beyond = self.changes_places, self.significant
-        shown = [0] if len(self.models) == 2 else np.flatnonzero(changed).tolist()
+        changes_places, is_significant = self.changes_places, self.significant
+        pairs = [0] if len(self.models) == 2 else np.flatnonzero(changes_places).tolist()
         if len(self.models) > 2:
-            tau = f"no tau-b, as {_NO_ORDER}" if self.tau_b is None else f"Kendall's tau-b {self.tau_b:.3f}"
-            places, significant, both = (np.count_nonzero(which) for which in (changed, beyond, changed & beyond))
-            yield f"{self.first} and {self.second}: {tau}, {places:,} of {len(changed):,} pairs change places"
-            yield f"leads that change significantly: {significant:,}, {both:,} of them of pairs that change places"
-        if shown:
-            yield f"ahead by {self.first}, then by {self.second}; p of the change, by Holm:"
-        surest = sorted(shown, key=self.p_values.__getitem__)
-        yield from (f"  {self._pair_in_words(pair)}" for pair in surest[:_MOST])
-        if len(surest) > _MOST:
-            yield f"  and {len(surest) - _MOST:,} more"
+            tau = f"no tau-b ({_NO_ORDER})" if self.tau_b is None else f"Kendall's tau-b {self.tau_b:.3f}"
+            places, significant, both = map(
+                np.count_nonzero, (changes_places, is_significant, changes_places & is_significant)
+            )
+            yield f"{self.first} and {self.second}: {tau}, {places:,} of {len(changes_places):,} pairs change places"
+            yield f"significant changes of a lead: {significant:,}; in {both:,} of these, the pair changes places"
+        if pairs:
+            yield f"who is ahead by {self.first}, then by {self.second}; Holm p of the change:"
+        pairs = sorted(pairs, key=self.p_values.__getitem__)
+        yield from (f"  {self._pair_in_words(pair)}" for pair in pairs[:_MOST])
+        if len(pairs) > _MOST:
+            yield f"  and {len(pairs) - _MOST:,} more"
 
     def _pair_in_words(self, pair: int) -> str:
         a, b = (self.models[place] for place in _pairs(len(self.models))[pair].tolist())
@@ -99,9 +99,9 @@ class OrderChange(Shown):
         return f"{before}, then {after} points: {verdict}, {p_value}"
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold: of the pairs, those that change places or change significantly."""
-        shown = np.flatnonzero(self.changes_places | self.significant)
-        pairs = _pairs(len(self.models))[shown].tolist()
+        """The object that JSON documents hold, with pairs that change places or change significantly."""
+        rows = np.flatnonzero(self.changes_places | self.significant)
+        pairs = _pairs(len(self.models))[rows].tolist()
         return {
             "first": self.first,
             "second": self.second,
@@ -117,14 +117,14 @@ class OrderChange(Shown):
                     "first_difference": first / self.images,
                     "second_difference": second / self.images,
                     "p_value": p_value,
-                    "holm": corrected,
+                    "holm": holm_p_value,
                     "changes_places": first * second < 0,
                 }
-                for (a, b), (first, second), p_value, corrected in zip(
+                for (a, b), (first, second), p_value, holm_p_value in zip(
                     pairs,
-                    self.leads[shown].tolist(),
-                    self.p_values[shown].tolist(),
-                    self.holm[shown].tolist(),
+                    self.leads[rows].tolist(),
+                    self.p_values[rows].tolist(),
+                    self.holm[rows].tolist(),
                     strict=True,
                 )
             ],
@@ -133,35 +133,32 @@ class OrderChange(Shown):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ModelOrders(Shown):
-    """The order of models by each of several label sets, on the images that all of them score."""
+    """The order of models by several label sets, on the images that all of them score."""
 
-    label_sets: tuple[str, ...]  # Names, shape (S,)
-    models: tuple[str, ...]  # Names, shape (M,)
-    # Names of the images, shape (N,): all models have seen them, and all label sets have a valid class for them
-    images: tuple[str, ...]
-    # int64, shape (S,): on how many of the images that all models have seen each label set has a valid class
-    scored: _Ints
-    hits: _Ints  # int64, shape (S, M): images of N for which the class that a model puts first is valid
-    changes: tuple[OrderChange, ...]  # For every two label sets, in their order
+    label_sets: tuple[str, ...]  # names, shape (S,)
+    models: tuple[str, ...]  # names, shape (M,)
+    images: tuple[str, ...]  # names, shape (N,): images in all predictions, with a valid class in all label sets
+    scored: _Ints  # int64, shape (S,): number of images in all predictions with a valid class in each label set
+    hits: _Ints  # int64, shape (S, M): number of the N images where the model's top class is valid
+    changes: tuple[OrderChange, ...]  # one for each pair of label sets, in their order
 
     def __post_init__(self) -> None:
         freeze(self, "scored", "hits")
 
     def accuracy(self, label_set: str, model: str) -> Proportion:
-        """Top-1 accuracy of a model by a label set, on the images that all label sets score."""
+        """Return the top-1 accuracy of a model by a label set, on the N images."""
         row, column = self.label_sets.index(label_set), self.models.index(model)
         return Proportion(hits=int(self.hits[row, column]), n=len(self.images))
 
     def order(self, label_set: str) -> tuple[str, ...]:
-        """The models, the best by a label set first; equals in the order of their names."""
+        """Return the models, the best by a label set first; ties in order of their names."""
         return tuple(sorted(self.models, key=lambda model: (-self.accuracy(label_set, model).hits, model)))
 
     def __str__(self) -> str:
         return "\n".join(self._in_words())
 
     def _in_words(self) -> Iterator[str]:
-        images = counted(len(self.images), "image")
-        yield f"top-1 accuracy on the {images} of all models that all label sets score:"
+        yield f"top-1 accuracy on {counted(len(self.images), 'image')} that all models and all label sets share:"
         for name in self.label_sets:
             order = [f"{model} {percent(self.accuracy(name, model).value or 0)} %" for model in self.order(name)]
             yield f"{name}: {some(order, most=_MOST)}"
@@ -187,24 +184,24 @@ class ModelOrders(Shown):
 
 
 def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrders:
-    """Compare the order of models by one label set with that by others, on the images that all label sets score.
+    """Compare the order of models by several label sets, on the images that all label sets score.
 
     Parameters
     ----------
     outcomes
-        By the name of the label set and then of the model, the outcomes of `find_outcomes`: the same models, of one
-        list of classes, by each label set. Images without a valid class by any of the label sets are not used.
+        The results of `find_outcomes`, by name of the label set and then of the model. Each label set evaluates the
+        same models, with the same class list. An image is used only if every label set has a valid class for it.
 
     Returns
     -------
     ModelOrders
-        By the accuracy of the classes that models put first.
+        The orders by top-1 accuracy.
 
     Raises
     ------
     DataError
-        There are fewer than two label sets; they did not evaluate the same models, or the same predictions; the models
-        have no image in common; or no image is scored by all label sets.
+        There are fewer than two label sets; their models or predictions differ; the models have no image in common; or
+        no image is scored by all label sets.
 
     Examples
     --------
@@ -220,42 +217,45 @@ def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrder
     ...     }
     ... )
     >>> print(orders)
-    top-1 accuracy on the 3 images of all models that all label sets score:
+    top-1 accuracy on 3 images that all models and all label sets share:
     old: one 100.0 %, two 33.33 %
     new: two 100.0 %, one 66.67 %
-    ahead by old, then by new; p of the change, by Holm:
+    who is ahead by old, then by new; Holm p of the change:
       one by 66.67, then two by 33.33 points: not significant, p = 0.5
 
     Notes
     -----
-    Whether the lead of one model over another changes from one label set to another is tested by giving the change on
-    each image either sign, with the same chance, which is McNemar's test where the lead changes by 1 at most. Holm's
-    correction is for all pairs of models and of label sets. A change beyond noise does not mean that each label set by
-    itself tells the two apart: for that see `compare`; and a lead may shrink where all models are right less often.
-    Sources: Kendall (1945), Biometrika 33; Fisher (1935), The Design of Experiments; Holm (1979), Scandinavian
-    Journal of Statistics 6.
+    The test of a change of a lead: under the null hypothesis, the change on each image has either sign with equal
+    probability. If the lead changes by at most 1, this is McNemar's test. Holm's correction covers all pairs of models
+    and of label sets.
+
+    Limits: a significant change does not mean that the two models differ significantly by each label set; see `compare`
+    for that. And a lead may shrink only because all models are less often correct.
+
+    Sources: Kendall (1945), Biometrika 33, for tau-b; Fisher (1935), The Design of Experiments, for the test; Holm
+    (1979), Scandinavian Journal of Statistics 6, for the correction.
     """
     if len(outcomes) < 2:
         raise DataError("too-few", "too few label sets to compare rankings", allowed="2 or more", found=len(outcomes))
     panels = {name: Panel.from_outcomes(of_models) for name, of_models in outcomes.items()}
     first = next(iter(panels.values()))
     models = first.models
-    places = {name: _places(name, panel, first) for name, panel in panels.items()}
-    scored = {name: np.append(panel.scored, False)[places[name]] for name, panel in panels.items()}
+    columns_of = {name: _find_images(name, panel, first) for name, panel in panels.items()}
+    scored = {name: np.append(panel.scored, False)[columns_of[name]] for name, panel in panels.items()}
     common = np.flatnonzero(np.logical_and.reduce(list(scored.values())))
     if not common.size:
         raise DataError(
-            "nothing-in-common", "no image is scored by all label sets", fix="give label sets of the same images"
+            "nothing-in-common", "no image is scored by all label sets", fix="use label sets of the same images"
         )
     hits: dict[str, _Bools] = {}
     for name, panel in panels.items():
-        rows, columns = [panel.models.index(model) for model in models], places[name][common]
+        rows, columns = [panel.models.index(model) for model in models], columns_of[name][common]
         if (panel.top1[rows][:, columns] != first.top1[:, common]).any():
             raise DataError(
                 "different-predictions",
                 "label sets evaluated different predictions",
                 where=name,
-                fix="give all the same models",
+                fix="evaluate the same predictions with all label sets",
             )
         hits[name] = panel.valid[rows][:, columns]
     return ModelOrders(
@@ -268,8 +268,8 @@ def compare_orders(outcomes: Mapping[str, Mapping[str, Outcomes]]) -> ModelOrder
     )
 
 
-def _places(name: str, panel: Panel, first: Panel) -> _Ints:
-    """Position in a panel of each image of the first; -1 where it is not there."""
+def _find_images(name: str, panel: Panel, first: Panel) -> _Ints:
+    """Position in a panel of each image of the first panel; -1 if it is missing."""
     if set(panel.models) != set(first.models):
         raise DataError(
             "different-models",
@@ -282,11 +282,11 @@ def _places(name: str, panel: Panel, first: Panel) -> _Ints:
 
 
 def _changes(models: tuple[str, ...], hits: Mapping[str, _Bools]) -> tuple[OrderChange, ...]:
-    twos = list(combinations(hits, 2))
-    # On an image a model gains a hit, loses one, or neither.
-    gains_and_losses = ((hits[second] & ~hits[first], hits[first] & ~hits[second]) for first, second in twos)
-    p_values = [sign_flips(*sums_of_pairs(*of_two)) for of_two in gains_and_losses]
-    corrected = np.split(holm(np.concatenate(p_values)), np.cumsum([p.size for p in p_values])[:-1])
+    set_pairs = list(combinations(hits, 2))
+    # On an image, a model gains a hit, loses one, or neither.
+    gains_and_losses = ((hits[second] & ~hits[first], hits[first] & ~hits[second]) for first, second in set_pairs)
+    p_values = [sign_flips(*sums_of_pairs(gains, losses)) for gains, losses in gains_and_losses]
+    holm_p_values = np.split(holm(np.concatenate(p_values)), np.cumsum([p.size for p in p_values])[:-1])
     return tuple(
         OrderChange(
             first=first,
@@ -294,10 +294,10 @@ def _changes(models: tuple[str, ...], hits: Mapping[str, _Bools]) -> tuple[Order
             models=models,
             images=hits[first].shape[1],
             leads=np.stack([_leads(hits[first]), _leads(hits[second])], axis=1),
-            p_values=raw,
-            holm=by_holm,
+            p_values=exact,
+            holm=corrected,
         )
-        for (first, second), raw, by_holm in zip(twos, p_values, corrected, strict=True)
+        for (first, second), exact, corrected in zip(set_pairs, p_values, holm_p_values, strict=True)
     )
 
 
@@ -307,5 +307,5 @@ def _leads(hits: _Bools) -> _Ints:
 
 
 def _pairs(count: int) -> _Ints:
-    """The pairs (0, 1), (0, 2), ... of so many things; int64, shape (pairs, 2)."""
+    """The pairs (0, 1), (0, 2), ... of `count` models; int64, shape (pairs, 2)."""
     return np.stack(np.triu_indices(count, 1), axis=1)

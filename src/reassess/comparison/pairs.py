@@ -1,4 +1,4 @@
-"""Compare two models on the same images, by reassessed and by original labels."""
+"""Comparison of two models on the same images, by reassessed and by original labels."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -26,16 +26,15 @@ NO_ORIGINAL = "original labels of these images are missing"
 
 @dataclass(frozen=True, repr=False)
 class Paired(Difference):
-    """Hits of two models on the same images, by one kind of labels; see `Difference` for the interval and the test."""
+    """Hits of two models on the same images; see `Difference` for the interval and the test."""
 
-    # both, only_a, only_b: Number of images that both models get right, only the first, and only the second
-    both: int
-    only_a: int
-    only_b: int
+    both: int  # number of images where both models are correct
+    only_a: int  # number of images where only the first model is correct
+    only_b: int  # number of images where only the second model is correct
 
     @property
     def counts(self) -> Mapping[int, int]:
-        """Number of images that only the first model gets right, as 1, and only the second, as -1."""
+        """Number of images where only the first model is correct (1), and where only the second is (-1)."""
         return {1: self.only_a, -1: self.only_b}
 
     @property
@@ -51,21 +50,20 @@ class Paired(Difference):
 
 @dataclass(frozen=True, repr=False)
 class Comparison(Shown):
-    """Two models on the same images."""
+    """Comparison of two models on the same images."""
 
-    # a, b: Names of the models
-    a: str
-    b: str
-    images: int  # Number of images in the predictions of both
-    real: Paired  # By reassessed labels, on the images whose label set is not empty
-    original: Paired | None  # By original labels, on the images that have one; None if none has
-    original_scored: Paired | None = None  # The same, on the images of `real` that have one
-    change: AccuracyChange | None = None  # What `real` adds to that, on the same images
-    label_set: str = UNNAMED  # What the label sets are called
+    a: str  # name of the first model
+    b: str  # name of the second model
+    images: int  # number of images in both predictions
+    real: Paired  # by reassessed labels, on images with a nonempty label set
+    original: Paired | None  # by original labels, on images with an original label; None without such images
+    original_scored: Paired | None = None  # by original labels, on images that have both labels
+    change: AccuracyChange | None = None  # change of the lead from original to reassessed labels, on the same images
+    label_set: str = UNNAMED  # name of the label sets
 
     @property
     def verdict(self) -> str:
-        """Which model is better, in words that claim no more than the corrected p-values do."""
+        """Which model is significantly better by each kind of labels, and whether the lead changes."""
         if not self.real.n:
             return f"{self.a} and {self.b} cannot be compared: {NONE_SCORED}"
         words = self._in_words(self.real)
@@ -81,7 +79,7 @@ class Comparison(Shown):
         if self.change is None or (better == by_original and (better or not self.change.better)):
             return words
         changes = "changes" if self.change.better else "does not change"
-        return f"{words}; the lead {changes} significantly, p {self.change.p_texts()['corrected']}"
+        return f"{words}; the lead {changes} significantly, p {self.change.p_texts()['final_p_value']}"
 
     def _in_words(self, pair: Paired) -> str:
         if not pair.better:
@@ -95,9 +93,9 @@ class Comparison(Shown):
 
     @property
     def rows(self) -> dict[str, Paired | AccuracyChange]:
-        """The differences that there are, by what tables call them."""
-        few = None if self.original is None or self.real.n == self.original.n else self.original_scored
-        parts = {"original": self.original, "original, scored": few, "change": self.change}
+        """Available differences, by their names in tables."""
+        scored = None if self.original is None or self.real.n == self.original.n else self.original_scored
+        parts = {"original": self.original, "original, scored": scored, "change": self.change}
         return {heading(self.label_set): self.real} | {name: part for name, part in parts.items() if part is not None}
 
     def _summary(self) -> Iterator[tuple[str, str]]:
@@ -113,7 +111,7 @@ class Comparison(Shown):
                 )
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold; what is null has its reason beside it."""
+        """The object that JSON documents hold; a null value has its reason beside it."""
         real, original, scored, change = self.real, self.original, self.original_scored, self.change
         low, high = real.interval or (None, None)
         original_low, original_high = (None if original is None else original.interval) or (None, None)
@@ -127,7 +125,7 @@ class Comparison(Shown):
             "low": low,
             "high": high,
             "p_value": real.p_value,
-            "holm": real.corrected,
+            "holm": real.final_p_value,
             "raters": real.raters_to_json(),
             "only_a": real.only_a,
             "only_b": real.only_b,
@@ -137,7 +135,7 @@ class Comparison(Shown):
             "original_low": original_low,
             "original_high": original_high,
             "original_p_value": None if original is None else original.p_value,
-            "original_holm": None if original is None else original.corrected,
+            "original_holm": None if original is None else original.final_p_value,
             "change": None,
             "verdict": self.verdict,
         }
@@ -150,7 +148,7 @@ class Comparison(Shown):
                 "low": low,
                 "high": high,
                 "p_value": change.p_value,
-                "holm": change.corrected,
+                "holm": change.final_p_value,
                 "raters": change.raters_to_json(),
             }
         if not real.n:
@@ -166,22 +164,22 @@ def compare(panel: Panel, a: str, b: str, *, among: EveryPair | None = None) -> 
     Parameters
     ----------
     panel
-        The models on the images that they share.
+        The models on their common images.
     a, b
         Names of two of the models.
     among
-        Tests of every two models of the panel, including these two: the verdict is corrected for their number, and
-        covers raters too if those tests do. By default, only these two are tested, over images.
+        Tests of all pairs of models of the panel. The verdict is then corrected for all pairs, and covers raters too if
+        the tests do. By default, only these two models are tested, over images.
 
     Returns
     -------
     Comparison
-        Its differences are a - b, so a positive one favours `a`.
+        Differences are a - b, so a positive difference favours `a`.
 
     Raises
     ------
     DataError
-        The panel has no model of that name.
+        A name is not a model of the panel.
 
     Examples
     --------
@@ -194,8 +192,8 @@ def compare(panel: Panel, a: str, b: str, *, among: EveryPair | None = None) -> 
     check_panel(panel)
     check_known([a, b], panel.models, thing="model")
     pair = panel.models.index(a), panel.models.index(b)
-    scored, known = panel.scored, panel.original_known
-    both = scored & known
+    scored, has_original = panel.scored, panel.has_original
+    both = scored & has_original
     real, original, change = (
         {} if tests is None else tests.of(*pair)
         for tests in ((None,) * 3 if among is None else (among.real, among.original, among.change))
@@ -205,7 +203,7 @@ def compare(panel: Panel, a: str, b: str, *, among: EveryPair | None = None) -> 
         b=b,
         images=len(panel.images),
         real=_paired(panel.valid, pair, scored, **real),
-        original=_paired(panel.original_hit, pair, known, **original) if known.any() else None,
+        original=_paired(panel.original_hit, pair, has_original, **original) if has_original.any() else None,
         original_scored=_paired(panel.original_hit, pair, both) if both.any() else None,
         change=_change(panel, pair, both, **change) if both.any() else None,
         label_set=panel.label_set,
@@ -213,21 +211,19 @@ def compare(panel: Panel, a: str, b: str, *, among: EveryPair | None = None) -> 
 
 
 def _paired(
-    hits: npt.NDArray[np.bool_], pair: tuple[int, int], images: npt.NDArray[np.bool_], **tested: float | None
+    hits: npt.NDArray[np.bool_], pair: tuple[int, int], images: npt.NDArray[np.bool_], **test: float | None
 ) -> Paired:
     a, b = hits[list(pair)][:, images]
     both, of_a, of_b = (int(np.count_nonzero(part)) for part in (a & b, a, b))
-    return Paired(n=a.size, both=both, only_a=of_a - both, only_b=of_b - both, **tested)
+    return Paired(n=a.size, both=both, only_a=of_a - both, only_b=of_b - both, **test)
 
 
-def _change(
-    panel: Panel, pair: tuple[int, int], images: npt.NDArray[np.bool_], **tested: float | None
-) -> AccuracyChange:
+def _change(panel: Panel, pair: tuple[int, int], images: npt.NDArray[np.bool_], **test: float | None) -> AccuracyChange:
     real, original = (hits[list(pair)][:, images].astype(np.int8) for hits in (panel.valid, panel.original_hit))
     changes, counts = np.unique((real[0] - real[1]) - (original[0] - original[1]), return_counts=True)
     of_value = zip(changes.tolist(), counts.tolist(), strict=True)
     return AccuracyChange(
-        n=int(np.count_nonzero(images)), changes={value: count for value, count in of_value if value}, **tested
+        n=int(np.count_nonzero(images)), changes={value: count for value, count in of_value if value}, **test
     )
 
 
@@ -236,10 +232,10 @@ def _bounds(interval: tuple[float, float] | None) -> str:
 
 
 def disagreements_table(panel: Panel, pairs: Iterable[tuple[str, str]], classes: Classes) -> "pl.DataFrame":
-    """A table with a row for each pair of models and image where one is correct by its label set and the other is not.
+    """Create a table of images where one model of a pair is correct and the other is wrong, by the label sets.
 
-    Columns: image, correct and wrong (names of the models), correct_class and wrong_class (their first classes, by id
-    or by name as in the files; null for a prediction that is not a class).
+    There is a row per pair and image. Columns: image; correct and wrong (names of the models); correct_class and
+    wrong_class (their top classes, by id or by name as in the files; null if a prediction is not a class).
     """
     import polars as pl
 

@@ -1,4 +1,4 @@
-"""Several models on the same images: the first class of each, and whether it is right."""
+"""Top classes of several models on the same images, and whether they are correct."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,35 +23,35 @@ from reassess.text import Listed, Shown, some
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Panel(Shown):
-    """First classes of several models on the same images. Symbols: M models, N images.
+    """Top classes of several models on the same images. Symbols: M models, N images.
 
     Parameters
     ----------
     models
-        Name of each model, each once.
+        Names of the models, without duplicates.
     images
-        Name of each image, as the first model spells it.
+        Names of the images, as in the predictions of the first model.
     top1
-        int32, shape (M, N): class id that each model puts first.
+        int32, shape (M, N): class id of each model's top class.
     valid
-        bool, shape (M, N): whether that class is in the image's label set; False where the set is empty or unknown.
+        bool, shape (M, N): whether the top class is in the image's label set; False if the set is empty or missing.
     scored
-        bool, shape (N,): whether the image has a label set that is not empty: the n of ReaL accuracy.
+        bool, shape (N,): whether the image has a nonempty label set; ReaL accuracy counts these images.
     original_hit
-        bool, shape (M, N): whether that class is the original label; False where that is not known.
+        bool, shape (M, N): whether the top class is the original label; False if the original label is missing.
     label_rows, original_rows
-        int64, shape (N,): position of the image in the label sets and in the original labels; -1 where it is not there.
+        int64, shape (N,): position of the image in the label sets and in the original labels; -1 if it is missing.
     not_shared
-        How many images of each model are not here, because another model has not seen them.
+        Number of images of each model that are missing from another model's predictions.
     match
         How images are joined with other files.
     label_set
-        What the label sets are called.
+        Name of the label sets.
 
     Raises
     ------
     DataError
-        There is no model, or model is named twice.
+        Models are missing, or a model is named twice.
 
     Examples
     --------
@@ -78,23 +78,23 @@ class Panel(Shown):
 
     @classmethod
     def from_outcomes(cls, outcomes: Mapping[str, Outcomes] | Iterable[tuple[str, Outcomes]]) -> "Panel":
-        """Put several models on the images that all of them have seen.
+        """Combine several models on the images in all their predictions.
 
         Parameters
         ----------
         outcomes
-            What happened to each image, by the model's name, as `reassess.find_outcomes` gives it, judged by the same
-            labels. Of (name, outcomes) pairs one is held at a time.
+            Results of `reassess.find_outcomes` by name of the model, with the same labels. If they are (name, outcomes)
+            pairs, one is in memory at a time.
 
         Returns
         -------
         Panel
-            Images in the order of their keys, whatever the order of a model's rows.
+            Images are sorted by key, so their order does not depend on the predictions.
 
         Raises
         ------
         DataError
-            No image is common to all models; models were evaluated with different labels.
+            The models have no image in common, or were evaluated with different labels.
         """
         columns: list[_Column] = []
         first: Outcomes | None = None
@@ -104,10 +104,10 @@ class Panel(Shown):
         models = tuple(column.model for column in columns)
         _check_models(models)
         assert first is not None
-        common = np.flatnonzero(np.logical_and.reduce([column.seen for column in columns]))
+        common = np.flatnonzero(np.logical_and.reduce([column.is_in for column in columns]))
         if not common.size:
-            _refuse_nothing_in_common(columns)
-        rows = common[_in_order_of_keys([first.images[row] for row in common.tolist()], first.match)]
+            _raise_nothing_in_common(columns)
+        rows = common[_sort_by_key([first.images[row] for row in common.tolist()], first.match)]
         return cls(
             models=models,
             images=tuple(first.images[row] for row in rows.tolist()),
@@ -132,19 +132,19 @@ class Panel(Shown):
         match: Match = "path",
         ignore_unknown: bool = False,
     ) -> "Panel":
-        """The models on the images that all of them have seen.
+        """Evaluate several models, and combine them on the images in all their predictions.
 
         Parameters
         ----------
         predictions
-            What each model said, by the model's name.
+            The predictions by name of the model.
         labels, original, match, ignore_unknown
             As for `reassess.evaluate`.
 
         Raises
         ------
         DataError
-            As for `reassess.evaluate`; no image is common to all models.
+            As for `reassess.evaluate`; or the models have no image in common.
         """
         options: dict[str, Any] = {"original": original, "match": match, "ignore_unknown": ignore_unknown}
         return cls.from_outcomes(
@@ -160,12 +160,12 @@ class Panel(Shown):
         *,
         original: LabelSets | None = None,
     ) -> "Panel":
-        """Many models whose first class of every image of the label sets is known, in the order of the label sets.
+        """Create a panel from top classes for all images, in the order of the label sets.
 
         Parameters
         ----------
         models
-            Name of each model.
+            Names of the models.
         top1
             Integers, shape (M, N): class ids.
         labels, original
@@ -174,8 +174,8 @@ class Panel(Shown):
         Raises
         ------
         DataError
-            `top1` has not one row a model and one column an image, or holds an id of no class; or the labels only name
-            their classes, so that ids mean nothing.
+            The shape of `top1` is not (models, images); an id is out of range; or the labels have only class names, so
+            that ids have no meaning.
 
         Examples
         --------
@@ -185,7 +185,7 @@ class Panel(Shown):
                [False,  True]])
         """
         _check_ids(models, top1, labels)
-        label_rows = _in_order_of_keys(labels.images)
+        label_rows = _sort_by_key(labels.images)
         ids = top1.astype(np.int32, copy=False)
         if (np.diff(label_rows) < 0).any():
             ids = ids[:, label_rows]
@@ -211,17 +211,17 @@ class Panel(Shown):
     @property
     def label_errors(self) -> npt.NDArray[np.bool_]:
         """Whether that class is valid, and not the original label: bool, shape (M, N)."""
-        return self.valid & self.original_known & ~self.original_hit
+        return self.valid & self.has_original & ~self.original_hit
 
     @property
-    def original_known(self) -> npt.NDArray[np.bool_]:
-        """Whether the image has an original label: the n of original accuracy; bool, shape (N,)."""
+    def has_original(self) -> npt.NDArray[np.bool_]:
+        """Whether the image has an original label; original accuracy counts these images; bool, shape (N,)."""
         return self.original_rows >= 0
 
     def check_scored(self) -> None:
         """Raise `DataError` if no image is scored."""
         if not self.scored.any():
-            raise DataError("none-scored", NONE_SCORED, fix="give predictions of images that have valid labels")
+            raise DataError("none-scored", NONE_SCORED, fix="use predictions on images with valid labels")
 
     @property
     def _headline(self) -> str:
@@ -239,25 +239,25 @@ class Panel(Shown):
 
 @dataclass(frozen=True)
 class _Column:
-    """One model, its images in the order of the first model's; where it has not seen one, `seen` is False."""
+    """A model's results, on the images of the first model in their order."""
 
     model: str
-    images: str
-    count: int
-    seen: npt.NDArray[np.bool_]
+    images: str  # number and examples of its images, for messages
+    count: int  # number of its images
+    is_in: npt.NDArray[np.bool_]  # whether the image is in its predictions
     top1: npt.NDArray[np.int32]
     valid: npt.NDArray[np.bool_]
     original_hit: npt.NDArray[np.bool_]
 
 
 def check_panel(value: object) -> None:
-    """Raise `DataError` unless a value is a panel of models."""
+    """Raise `DataError` unless the value is a `Panel`."""
     check_type(Panel, value, what="models on the same images", fix="Panel.from_predictions(MODELS, LABELS)")
 
 
 def _check_models(models: tuple[str, ...]) -> None:
     if not models:
-        raise DataError("missing-models", "models are missing", fix="give the predictions of at least one")
+        raise DataError("missing-models", "models are missing", fix="give the predictions of at least one model")
     check_unique(models, thing="a model")
 
 
@@ -273,7 +273,7 @@ def _check_ids(models: Sequence[str], top1: npt.NDArray[np.integer], labels: Lab
     )
 
 
-def _refuse_nothing_in_common(columns: list[_Column]) -> None:
+def _raise_nothing_in_common(columns: list[_Column]) -> None:
     most = 5
     lines = [f"{column.model}: {column.images}" for column in columns[:most]]
     more = [f"and {len(columns) - most:,} more models"] if len(columns) > most else []
@@ -287,43 +287,43 @@ def _refuse_nothing_in_common(columns: list[_Column]) -> None:
 
 def _column(name: str, outcomes: Outcomes, first: Outcomes) -> _Column:
     rows = join(first.images, outcomes.images, match=outcomes.match, where="the first model", known_where=name)
-    seen = rows >= 0
-    for ours, theirs in ((first.label_rows, outcomes.label_rows), (first.original_rows, outcomes.original_rows)):
-        if (ours[seen] != theirs[rows[seen]]).any():
+    is_in = rows >= 0
+    for of_first, of_model in ((first.label_rows, outcomes.label_rows), (first.original_rows, outcomes.original_rows)):
+        if (of_first[is_in] != of_model[rows[is_in]]).any():
             raise DataError(
                 "different-labels",
                 "models were evaluated with different labels",
                 where=name,
-                fix="judge all by the same",
+                fix="evaluate all models with the same labels",
             )
-    # A row of -1 takes what is appended.
+    # A missing image has row -1, so it gets the appended value.
     return _Column(
         model=name,
         images=f"{len(outcomes):,} images" + (f", such as {some(outcomes.images, most=2)}" if len(outcomes) else ""),
         count=len(outcomes),
-        seen=seen,
+        is_in=is_in,
         top1=np.append(outcomes.top1, np.int32(-1))[rows],
         valid=np.append(outcomes.rank == 0, False)[rows],
         original_hit=np.append(outcomes.original_rank == 0, False)[rows],
     )
 
 
-def _in_order_of_keys(images: Sequence[str], match: Match = "path") -> npt.NDArray[np.int64]:
-    """The positions of the images, in the order of what identifies them."""
+def _sort_by_key(images: Sequence[str], match: Match = "path") -> npt.NDArray[np.int64]:
+    """Positions of the images in the order of their keys."""
     return np.array(sorted(range(len(images)), key=image_keys(images, match).__getitem__), np.int64)
 
 
 def _hits(top1: npt.NDArray[np.int32], labels: LabelSets, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Whether each first class is among the classes of the image's row; nowhere where that is -1."""
-    there = np.flatnonzero(rows >= 0)
-    targets, sizes = labels.of_rows(rows[there])
+    """Whether each top class is among the labels at the image's row; False if the row is -1."""
+    has_row = np.flatnonzero(rows >= 0)
+    targets, sizes = labels.of_rows(rows[has_row])
     counts = np.zeros(rows.size, np.int64)
-    counts[there] = sizes
+    counts[has_row] = sizes
     return top1_hits(top1, np.concatenate([[0], np.cumsum(counts)]), targets)
 
 
 def on_common_images(outcomes: Mapping[str, Outcomes]) -> dict[str, Outcomes] | Missing | None:
-    """What happened to the images that all of some models have seen."""
+    """Select the images in all outcomes; None if all have the same images, `Missing` if none is common."""
     first = next(iter(outcomes.values()))
     rows = {
         model: join(first.images, each.images, match=each.match, where="the first model", known_where=model)

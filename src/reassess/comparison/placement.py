@@ -14,58 +14,51 @@ from reassess.numeric import Proportion
 from reassess.numeric.regression import fit_polynomial
 from reassess.text import Shown
 
-_NEAREST = 100  # rows of a line: of more, it is not straight; of fewer, it is not steady
+_NEAREST = 100  # rows for a line: with more, the relation is not straight; with fewer, the line varies too much
 
 
 @dataclass(frozen=True)
 class _ExpectedAccuracy:
-    """What ReaL accuracy goes with a model's original accuracy."""
+    """The ReaL accuracy expected from a model's original accuracy."""
 
-    # rows, families: How many rows, those nearest in original accuracy, the line goes through, and of how many
-    # families they are
-    rows: int
-    families: int
+    rows: int  # number of rows that the line is fitted to: the rows nearest in original accuracy
+    families: int  # number of families of these rows
     real: float  # ReaL accuracy on the line, in percent
-    # low, high: A prediction interval: 95 % of models of this original accuracy, and of families that the
-    # leaderboard does not hold, are in between, if the line is straight and errors are normal. Accuracies end at
-    # 0 and 100, and so does it, also where the line goes on
+    # low, high: 95 % prediction interval for a model of this original accuracy from a new family, if the relation is
+    # linear and errors are normal; clipped to 0 and 100
     low: float
     high: float
-    residual: float  # How far the model lies above the line, in points; below it is negative
-    # The share of the rows that lie less far above it, in [0, 1]; those that lie as far count half
-    share_below: float
-    extrapolated: bool  # Whether no row has an original accuracy as low, or none as high, as the model has
+    residual: float  # ReaL accuracy of the model minus that on the line, in points
+    share_below: float  # share of rows with a smaller residual, in [0, 1]; equal residuals count one half
+    extrapolated: bool  # whether the original accuracy is outside the range of all rows
 
     @property
     def side(self) -> str:
-        """Above or below: where the model lies, seen from the line."""
+        """``above`` or ``below``: the side of the line where the model is."""
         return "above" if self.residual >= 0 else "below"
 
 
 @dataclass(frozen=True, repr=False)
 class Placement(Shown):
-    """Where a model stands among others."""
+    """A model's position among published results."""
 
-    entry: LeaderboardRow  # The model
-    of: int  # Number of rows, its own counted
-    # real_rank, original_rank: Its ranks among them
-    real_rank: int
-    original_rank: int
-    # better, others: The rows next to it by ReaL accuracy, the best first: those that are better, and those that
-    # are not
-    better: tuple[LeaderboardRow, ...]
-    others: tuple[LeaderboardRow, ...]
-    expected: _ExpectedAccuracy | None  # None where there are too few families for a line
+    entry: LeaderboardRow  # the model
+    of: int  # number of rows, including the model's
+    real_rank: int  # rank by ReaL accuracy
+    original_rank: int  # rank by original accuracy
+    better: tuple[LeaderboardRow, ...]  # nearest rows with a higher ReaL accuracy, the best first
+    others: tuple[LeaderboardRow, ...]  # nearest rows with an equal or lower ReaL accuracy, the best first
+    expected: _ExpectedAccuracy | None  # None if there are too few families for a line
 
     @property
     def caveat(self) -> str:
-        """Why nothing is expected, or why the interval may not hold; empty where neither is so."""
+        """Why the expected accuracy is missing, or its interval uncertain; empty if neither is so."""
         if self.expected is None:
-            return f"nothing is expected: {TOO_FEW_FAMILIES} for a line"
+            return f"no expected accuracy: {TOO_FEW_FAMILIES} for a line"
         if self.expected.extrapolated:
             return (
-                "no row has an original accuracy like this one: the line is drawn out to it, and the interval does not "
-                "allow for a bend"
+                "the original accuracy is outside the range of the leaderboard: the line is extrapolated, and the "
+                "interval assumes that it stays straight"
             )
         return ""
 
@@ -92,11 +85,12 @@ def place_models(board: Leaderboard, models: Iterable[LeaderboardRow], *, neighb
     models
         The models.
     neighbours
-        How many better rows to name, and how many others.
+        Number of nearest rows to return on each side: better rows, and other rows.
 
     Returns
     -------
-    A `Placement` for each model.
+    tuple of Placement
+        One for each model.
 
     Examples
     --------
@@ -110,9 +104,9 @@ def place_models(board: Leaderboard, models: Iterable[LeaderboardRow], *, neighb
 
     Notes
     -----
-    The expected accuracy is on the line through the 100 rows nearest in original accuracy. The relation is not a
-    straight line: one line through all rows would be above the models at both ends. On the public leaderboard of timm,
-    95.2 % of the rows are within the interval that the rows of other families give.
+    The expected accuracy is on a line fitted to the 100 rows nearest in original accuracy. The overall relation is not
+    linear: a line fitted to all rows would be above the models at both ends. On the public leaderboard of timm, 95.2 %
+    of the rows are within the interval that is computed from the rows of other families.
     """
     check_type(Leaderboard, board)
     return tuple(_place(board, model, neighbours) for model in models)
@@ -133,7 +127,7 @@ def _place(board: Leaderboard, entry: LeaderboardRow, neighbours: int) -> Placem
 
 
 def original_level(labels: LabelSets, original: LabelSets) -> Proportion:
-    """ReaL accuracy of the original labels themselves, over all images that have both."""
+    """Compute the ReaL accuracy of the original labels, over images with both labels."""
     rows = join(labels.images, original.images, known_where="the original labels")
     scored = np.flatnonzero((rows >= 0) & (labels.sizes > 0))
     valid, sizes = labels.of_rows(scored)
@@ -143,8 +137,8 @@ def original_level(labels: LabelSets, original: LabelSets) -> Proportion:
 
 def _expectation(board: Leaderboard, entry: LeaderboardRow) -> _ExpectedAccuracy | None:
     distance = np.abs(board.original - entry.original)
-    near = distance <= np.sort(distance)[min(_NEAREST, distance.size) - 1]  # and all that are as near as the last
-    line = fit_polynomial(board.original, board.real, board.family_ids, inside=near)
+    is_near = distance <= np.sort(distance)[min(_NEAREST, distance.size) - 1]  # with ties at the largest distance
+    line = fit_polynomial(board.original, board.real, board.family_ids, inside=is_near)
     if line is None:
         return None
     expected = line.at(entry.original)

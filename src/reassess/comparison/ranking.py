@@ -1,4 +1,4 @@
-"""Rank models by reassessed accuracy: intervals of ranks, and which differences by original labels vanish."""
+"""Ranking of models by ReaL accuracy: intervals of ranks, and differences by original labels that vanish."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,19 +22,21 @@ _Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Gaps(Shown):
-    """Model pairs that differ significantly by original labels, and by reassessed labels; by corrected tests."""
+    """Pairs of models that differ significantly by original and by reassessed labels.
 
-    pairs: int  # Number of pairs of models
-    # by_original, by_real: How many of them differ significantly by original labels, and by reassessed labels
-    by_original: int
-    by_real: int
-    # int64, shape (k, 2): pairs whose lead changes significantly; positions in the ranking, the model that gains
-    # first
-    changed: _Ints
-    # int64, shape (k, 2): pairs that differ significantly only by original labels, and whose lead changes against
-    # the model that is better by these; positions in the ranking, that model first
+    All tests have Holm's correction. Pairs are int64, shape (k, 2), as positions in the ranking.
+    """
+
+    pairs: int  # number of pairs of models
+    by_original: int  # number of pairs that differ significantly by original labels
+    by_real: int  # number of pairs that differ significantly by reassessed labels
+    changed: _Ints  # pairs whose lead changes significantly; the model that gains is first
+    # pairs that differ significantly only by original labels, and whose lead shrinks significantly; the model that is
+    # better by original labels is first
     vanished: _Ints
-    reversed: _Ints  # The same, for pairs that differ significantly by both, in opposite directions
+    # pairs that differ significantly by both kinds of labels, in opposite directions; the model that is better by
+    # original labels is first
+    reversed: _Ints
 
     def __post_init__(self) -> None:
         freeze(self, "changed", "vanished", "reversed")
@@ -42,24 +44,19 @@ class Gaps(Shown):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Ranking(Shown):
-    """Models in order of their ReaL accuracy, the best first; equals in the order of their names."""
+    """Models in order of ReaL accuracy, the best first; ties in order of their names."""
 
-    models: tuple[str, ...]  # Names, shape (M,)
-    # real, original: Accuracy of each model; the latter None where no image has an original label
-    real: tuple[Proportion, ...]
-    original: tuple[Proportion, ...] | None
-    # ranks, original_ranks: int64, shape (M,): 1 and the number of models with a higher accuracy, so that equals
-    # share a rank
-    ranks: _Ints
-    original_ranks: _Ints | None
-    # low, high: int64, shape (M,): 95 % percentile bootstrap interval of each rank, over images
-    low: _Ints
-    high: _Ints
-    neighbours: tuple[Comparison, ...]  # Each model compared with the next, M - 1 comparisons
-    gaps: Gaps | None  # What becomes of differences by original labels; None where no scored image has one
-    # replicates, seed: Of the bootstrap
-    replicates: int
-    seed: int
+    models: tuple[str, ...]  # names, shape (M,)
+    real: tuple[Proportion, ...]  # ReaL accuracy of each model
+    original: tuple[Proportion, ...] | None  # original accuracy of each model; None if no image has an original label
+    ranks: _Ints  # int64, shape (M,): 1 + number of models with a higher ReaL accuracy, so ties share a rank
+    original_ranks: _Ints | None  # the same by original accuracy
+    low: _Ints  # int64, shape (M,): lower end of the 95 % percentile bootstrap interval of each rank, over images
+    high: _Ints  # int64, shape (M,): upper end
+    neighbours: tuple[Comparison, ...]  # M - 1 comparisons of each model with the next
+    gaps: Gaps | None  # None if no scored image has an original label
+    replicates: int  # number of bootstrap replicates
+    seed: int  # seed of the bootstrap
 
     def __post_init__(self) -> None:
         freeze(self, "ranks", "original_ranks", "low", "high")
@@ -91,8 +88,8 @@ class Ranking(Shown):
         names = ("file", "rank", "rank_low", "rank_high", "original_rank")
         models = [
             dict(zip(names, entry, strict=True))
-            | {"real": real.to_json(), "original": None if by_original is None else by_original.to_json()}
-            for *entry, real, by_original in zip(*columns, self.real, original, strict=True)
+            | {"real": real.to_json(), "original": None if accuracy is None else accuracy.to_json()}
+            for *entry, real, accuracy in zip(*columns, self.real, original, strict=True)
         ]
         return {
             "interval": "95 %, percentile bootstrap, over images",
@@ -127,13 +124,13 @@ def rank_models(panel: Panel, *, tests: EveryPair | None = None, replicates: int
     Parameters
     ----------
     panel
-        The models on the images that all of them have seen.
+        The models on their common images.
     tests
-        Of every two of them; by default those of `every_pair`, over images.
+        Tests of all pairs of models; by default `every_pair` over images.
     replicates
-        How many bootstrap replicates to draw for the intervals of ranks, at least 40.
+        Number of bootstrap replicates for the intervals of ranks, at least 40.
     seed
-        Of the draws.
+        Seed of the bootstrap.
 
     Returns
     -------
@@ -142,7 +139,7 @@ def rank_models(panel: Panel, *, tests: EveryPair | None = None, replicates: int
     Raises
     ------
     DataError
-        No image of the panel is scored; too few replicates.
+        No image of the panel is scored, or there are too few replicates.
 
     Examples
     --------
@@ -157,19 +154,21 @@ def rank_models(panel: Panel, *, tests: EveryPair | None = None, replicates: int
     panel.check_scored()
     check_replicates(replicates)
     check_number(seed, 0, what="seed", whole=True)
-    hits, known = panel.valid[:, panel.scored], panel.original_known
+    hits, has_original = panel.valid[:, panel.scored], panel.has_original
     totals = np.count_nonzero(hits, axis=1)
     order = np.array(sorted(range(len(totals)), key=lambda row: (-totals[row], panel.models[row])))
     names, hits, totals = [panel.models[row] for row in order.tolist()], hits[order], totals[order]
     low, high = percentile_bounds(
-        np.stack([ranks(drawn) for drawn in resampled_hits(hits, replicates=replicates, seed=seed)])
+        np.stack([ranks(resample) for resample in resampled_hits(hits, replicates=replicates, seed=seed)])
     )
     tests = every_pair(panel) if tests is None else tests
-    by_original = np.count_nonzero(panel.original_hit[order][:, known], axis=1) if known.any() else None
+    by_original = None
+    if has_original.any():
+        by_original = np.count_nonzero(panel.original_hit[order][:, has_original], axis=1)
     return Ranking(
         models=tuple(names),
         real=_proportions(totals, hits.shape[1]),
-        original=None if by_original is None else _proportions(by_original, int(np.count_nonzero(known))),
+        original=None if by_original is None else _proportions(by_original, int(np.count_nonzero(has_original))),
         ranks=ranks(totals),
         original_ranks=None if by_original is None else ranks(by_original),
         low=low,
@@ -191,13 +190,13 @@ def _gaps(tests: EveryPair, order: _Ints) -> Gaps | None:
     a, b = np.triu_indices(len(order), 1)
     pairs = order[a], order[b]
     real, original, change = (kind.better[pairs] for kind in (tests.real, tests.original, tests.change))
-    ordered, gaining = (np.where(sign > 0, (a, b), (b, a)).T for sign in (original, change))
-    lost = (original != 0) & (change == -original)
+    better_first, gaining_first = (np.where(sign > 0, (a, b), (b, a)).T for sign in (original, change))
+    is_lost = (original != 0) & (change == -original)
     return Gaps(
         pairs=a.size,
         by_original=int(np.count_nonzero(original)),
         by_real=int(np.count_nonzero(real)),
-        changed=gaining[change != 0],
-        vanished=ordered[lost & (real == 0)],
-        reversed=ordered[lost & (real == -original)],
+        changed=gaining_first[change != 0],
+        vanished=better_first[is_lost & (real == 0)],
+        reversed=better_first[is_lost & (real == -original)],
     )

@@ -1,4 +1,4 @@
-"""Findings in a few sentences that claim no more than the corrected tests and intervals."""
+"""Summary of findings in a few sentences, which claim only what corrected tests and intervals support."""
 
 from collections.abc import Iterator
 
@@ -26,7 +26,7 @@ def summary(findings: Findings) -> list[str]:
     sentences = [_labels(findings)]
     if findings.panel.scored.any():
         sentences += [*_best(findings), *_label_errors(findings), *_mistakes(findings), *_model_or_label(findings)]
-    return [f"{one}." for one in sentences]
+    return [f"{sentence}." for sentence in sentences]
 
 
 def _labels(findings: Findings) -> str:
@@ -40,7 +40,7 @@ def _labels(findings: Findings) -> str:
 
 
 def _best(findings: Findings) -> Iterator[str]:
-    """The model of the highest accuracy, and which others are plainly worse; then what becomes of the gaps."""
+    """Sentences about the model with the highest accuracy, and about significant differences."""
     ranking = findings.ranking
     if isinstance(ranking, Missing):
         (model,) = findings.models
@@ -49,10 +49,10 @@ def _best(findings: Findings) -> Iterator[str]:
             yield f"{model} has an accuracy of {_percent(real)}"
         return
     best, *others = ranking.models
-    alike = [other for other in others if not findings.compare(best, other).real.better]
+    not_worse = [other for other in others if not findings.compare(best, other).real.better]
     words = f"{best} has the highest accuracy, {_percent(ranking.real[0])}, "
-    if alike:
-        words += f"but is not significantly better than {together(alike)}"
+    if not_worse:
+        words += f"but is not significantly better than {together(not_worse)}"
     else:
         rest = others[0] if len(others) == 1 else f"each of the {len(others):,} others"
         words += f"and is significantly better than {rest}"
@@ -73,9 +73,9 @@ def _label_errors(findings: Findings) -> Iterator[str]:
 
 
 def _mistakes(findings: Findings) -> Iterator[str]:
-    """The most frequent kind among the mistakes of the best model."""
+    """A sentence about the most frequent kind of mistake of the best model."""
     model = findings.models[0]
-    (taxonomy,) = (one for one in findings.taxonomies if one.model == model)
+    (taxonomy,) = (each for each in findings.taxonomies if each.model == model)
     if not len(taxonomy):
         yield f"{model} makes no mistake"
         return
@@ -97,16 +97,16 @@ def _share(n: int, total: int) -> str:
 
 
 def _model_or_label(findings: Findings) -> Iterator[str]:
-    """Whose class is preferred where the best model and the original label disagree."""
+    """A sentence about preference if the best model and the original label differ."""
     if isinstance(findings.preferences, Missing):
         return
-    (one,) = (part for part in findings.preferences if part.model == findings.models[0])
-    verdicts = one.total.by_scores if one.total.by_raters is None else one.total.by_raters
-    if verdicts.preferred.n:
-        who = "the scores" if one.total.by_raters is None else "raters"
+    (best,) = (each for each in findings.preferences if each.model == findings.models[0])
+    counts = best.total.by_scores if best.total.by_raters is None else best.total.by_raters
+    if counts.preferred.n:
+        who = "the scores" if best.total.by_raters is None else "raters"
         yield (
-            f"Where {one.model} and the original label differ, {who} prefer the model's class on "
-            f"{_percent(verdicts.preferred)} of {counted(verdicts.preferred.n, 'compared image')}"
+            f"Where {best.model} and the original label differ, {who} prefer the model's class on "
+            f"{_percent(counts.preferred)} of {counted(counts.preferred.n, 'compared image')}"
         )
 
 

@@ -1,6 +1,7 @@
-"""How ReaL accuracy grows with original accuracy: lines in bands of original accuracy, and whether the slope changes.
+"""Trend of ReaL accuracy with original accuracy: lines in bands of original accuracy, and changes of their slope.
 
-All intervals are over families of models, the images being given: models of one family have errors that go together.
+All intervals are over families of models, because errors of models of the same family are correlated. The images are
+fixed.
 """
 
 import math
@@ -20,12 +21,12 @@ from reassess.numeric import Estimate
 from reassess.numeric.regression import Polynomial, fit_polynomial
 from reassess.text import Shown
 
-_FENCE = 3  # distances of the quartiles, from a quartile to an outer fence
+_FENCE = 3  # interquartile ranges from a quartile to its outer fence
 
 
 @dataclass(frozen=True)
 class Band:
-    """Original accuracies from `low` up to, and without, `high`, in percent."""
+    """A range of original accuracies, low <= accuracy < high, in percent."""
 
     low: float
     high: float
@@ -39,8 +40,8 @@ class Band:
     def __str__(self) -> str:
         return f"{self.low:g} to {self.high:g}"
 
-    def holds(self, original: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-        """Which accuracies are in the band; bool, of the same shape."""
+    def contains(self, original: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        """Return whether each accuracy is in the band; bool, same shape."""
         return np.asarray((original >= self.low) & (original < self.high))
 
     def to_json(self) -> dict[str, float]:
@@ -53,21 +54,20 @@ BANDS = (Band(70, 78), Band(78, 84), Band(82, 90))
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TrendLine(Shown):
-    """The line of the rows in a band."""
+    """A line fitted to the rows in a band."""
 
     band: Band | None  # None for all rows
-    # rows, models, families: How many there are
-    rows: int
-    models: int
-    families: int
-    fit: Polynomial | None  # ReaL accuracy on original accuracy; None where there are too few families
+    rows: int  # number of rows
+    models: int  # number of models
+    families: int  # number of families
+    fit: Polynomial | None  # ReaL accuracy on original accuracy; None if there are too few families
 
     def __str__(self) -> str:
         return "all" if self.band is None else str(self.band)
 
     @property
     def slope(self) -> Estimate | None:
-        """Points of ReaL accuracy for each point of original accuracy."""
+        """Points of ReaL accuracy per point of original accuracy."""
         return None if self.fit is None else self.fit.coefficient(1)
 
     def to_json(self) -> dict[str, Any]:
@@ -84,19 +84,19 @@ class TrendLine(Shown):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class FarOut(Shown):
-    """Rows so far from the others that they would decide the line of all rows.
+    """Outliers: rows so far from the other rows that they would determine the line of all rows.
 
-    A family that reaches into the range of the others is ordinary, and so is its smallest model. Source of the fences:
-    Tukey, "Exploratory data analysis" (1977), chapter 2, where values beyond them are called far out.
+    A row is far out only if all rows of its family are: the smallest model of an ordinary family is not an outlier.
+
+    Source of the fences, and of the term far out: Tukey, "Exploratory data analysis" (1977), chapter 2.
     """
 
-    # low, high: Outer fences of original accuracy, in percent: three times the distance of the quartiles below
-    # the lower one and above the upper one; beyond all accuracies where the quartiles are equal
+    # low, high: outer fences of original accuracy, in percent: three interquartile ranges below the lower quartile and
+    # above the upper quartile. If the quartiles are equal, all accuracies are within the fences
     low: float
     high: float
-    # The rows beyond the fences whose families have no row between them, in order of original accuracy
-    entries: tuple[LeaderboardRow, ...]
-    line: TrendLine  # The line of all other rows
+    entries: tuple[LeaderboardRow, ...]  # rows of families that are entirely beyond the fences, by original accuracy
+    line: TrendLine  # line of all other rows
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
@@ -106,19 +106,19 @@ class FarOut(Shown):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Trend(Shown):
-    """Lines through a leaderboard, and how the slope changes."""
+    """Lines fitted to a leaderboard, and changes of their slope."""
 
-    board: Leaderboard  # The leaderboard
-    overall: TrendLine  # The line of all rows
-    far_out: FarOut  # Rows far from the others, and the line without them
-    lines: tuple[TrendLine, ...]  # The line of each band
-    # By how much the slope changes for each point of original accuracy, of a parabola through the rows that are
-    # in any of the bands; None where there are too few families
+    board: Leaderboard
+    overall: TrendLine  # line of all rows
+    far_out: FarOut  # outliers, and the line without them
+    lines: tuple[TrendLine, ...]  # line of each band
+    # change of the slope per point of original accuracy, by a parabola fitted to the rows in all bands; None if there
+    # are too few families
     bend: Estimate | None
 
     @property
     def changes(self) -> list[tuple[TrendLine, TrendLine, Estimate]]:
-        """The slope of each band less that of the band before, where both have one; the bands may overlap."""
+        """Slope of each band minus the slope of the previous band, if both have a line; bands may overlap."""
         return [
             (before, after, after.fit.minus(before.fit, 1))
             for before, after in pairwise(self.lines)
@@ -127,14 +127,14 @@ class Trend(Shown):
 
     @property
     def kendall(self) -> float | None:
-        """Kendall's tau-b of the two accuracies over all rows; None where all rows are equal by one of them."""
+        """Kendall's tau-b of the two accuracies over all rows; None if either accuracy is constant."""
         from scipy.stats import kendalltau
 
         return self._correlation(kendalltau)
 
     @property
     def spearman(self) -> float | None:
-        """Spearman's rank correlation of the two accuracies over all rows; None as for `kendall`."""
+        """Spearman's rank correlation of the two accuracies over all rows; None if either is constant."""
         from scipy.stats import spearmanr
 
         return self._correlation(spearmanr)
@@ -169,7 +169,7 @@ def fit_trend(board: Leaderboard, bands: Sequence[Band] = BANDS) -> Trend:
     board
         The leaderboard.
     bands
-        In the order in which their slopes are compared, each with the one before; they may overlap.
+        Bands of original accuracy. The slope in each band is compared with the previous band's; bands may overlap.
 
     Returns
     -------
@@ -191,13 +191,13 @@ def fit_trend(board: Leaderboard, bands: Sequence[Band] = BANDS) -> Trend:
     Source of the question: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 4.
     """
     check_type(Leaderboard, board)
-    in_bands = [band.holds(board.original) for band in bands]
+    in_bands = [band.contains(board.original) for band in bands]
     inside = np.any([np.zeros(len(board), np.bool_), *in_bands], axis=0)
     parabola = fit_polynomial(board.original, board.real, board.family_ids, inside=inside, degree=2)
     bend = None
     if parabola is not None:
-        half = parabola.coefficient(2)
-        bend = Estimate(value=2 * half.value, error=2 * half.error, df=half.df)
+        square = parabola.coefficient(2)  # the slope of a parabola changes by twice this per point
+        bend = Estimate(value=2 * square.value, error=2 * square.error, df=square.df)
     return Trend(
         board=board,
         overall=_line(board, np.ones(len(board), np.bool_)),
@@ -209,16 +209,16 @@ def fit_trend(board: Leaderboard, bands: Sequence[Band] = BANDS) -> Trend:
 
 def _far_out(board: Leaderboard) -> FarOut:
     first, third = np.percentile(board.original, [25, 75]).tolist()
-    reach = _FENCE * (third - first) or 100.0  # equal quartiles do not say how far rows lie apart
+    reach = _FENCE * (third - first) or 100.0  # equal quartiles do not measure spread, so nothing is far out
     low, high = first - reach, third + reach
-    between = (board.original >= low) & (board.original <= high)
-    ordinary = np.bincount(board.family_ids, between)[board.family_ids] > 0
-    entries = [board.entries[row] for row in np.flatnonzero(~ordinary).tolist()]
+    is_between = (board.original >= low) & (board.original <= high)
+    is_ordinary = np.bincount(board.family_ids, is_between)[board.family_ids] > 0
+    entries = [board.entries[row] for row in np.flatnonzero(~is_ordinary).tolist()]
     return FarOut(
         low=low,
         high=high,
         entries=tuple(sorted(entries, key=lambda entry: (entry.original, str(entry)))),
-        line=_line(board, ordinary),
+        line=_line(board, is_ordinary),
     )
 
 

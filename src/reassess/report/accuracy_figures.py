@@ -66,7 +66,7 @@ def _draw_points(drawing: Drawing, trend: Trend, start: float) -> None:
 def _draw_line(drawing: Drawing, trend: Trend, line: TrendLine, colour: str, dashes: str) -> None:
     if line.fit is None or line.slope is None or line.band is None:
         return
-    inside = trend.board.original[line.band.holds(trend.board.original)]
+    inside = trend.board.original[line.band.contains(trend.board.original)]
     ends = np.array([[x, line.fit.at(x)] for x in (inside.min(), inside.max())])
     drawing.line(ends, places=_SAMPLES, linestyle=dashes, color=colour, linewidth=1.8, zorder=4)
     slope = _in_words(line.slope, between="\n")

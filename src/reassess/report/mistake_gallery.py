@@ -88,7 +88,7 @@ def _about_labels(findings: Findings) -> dict[str, _Rows]:
     if findings.original is not None and len(findings.original):
         own = findings.original.in_classes(labels.classes).indices[panel.original_rows].astype(np.int64)
         valid = np.isin(panel.label_rows << 32 | own, labels.image_ids << 32 | labels.indices)
-        wrong = panel.original_known & panel.scored & ~valid
+        wrong = panel.has_original & panel.scored & ~valid
     return dict(zip(ABOUT_LABELS, (wrong, empty), strict=True))
 
 

@@ -119,7 +119,7 @@ def _tested(part: Difference | None) -> tuple[Cell, Cell, Cell]:
     if part is None:
         return None, None, None
     interval = bounds_in_percent(part.raters_interval or part.interval)
-    return in_percent(part.difference), interval, part.corrected
+    return in_percent(part.difference), interval, part.final_p_value
 
 
 def _mistakes(findings: Findings) -> Table | None:

@@ -61,7 +61,7 @@ def test_the_default_with_golden_answers_is_chosen_on_them_and_the_output_says_w
     golden, output = tmp_path / "golden.csv", tmp_path / "p.csv"
     golden.write_text("item,rater,answer\np,expert,b\nq,expert,b\nr,expert,a\n")
     told = run("aggregate", plain, "--golden", golden, "-o", output)
-    choice = "em: of 3 golden items, left out in 3 folds, em is correct on 2 and calibrated on 2"
+    choice = "em: in 3-fold cross-validation on 3 golden items, em is correct on 2 and calibrated on 2"
     assert told.out.splitlines()[0] == f"{output}: 4 items of 11 votes by 3 raters, em"
     assert f"\nchoice: {choice}\n" in told.out
     posterior = read_posterior(output)

@@ -148,7 +148,7 @@ def test_votes_for_one_class_check_the_label(training: Path, run: Runner) -> Non
     by_golden = run(*CALL[:-1], "golden.txt", "--golden", "golden.csv")
     assert Path("golden.txt").read_text() == Path("clean.txt").read_text()
     assert by_votes.out.splitlines()[1] == by_golden.out.splitlines()[1]
-    assert "1 golden item undecided, without " in by_votes.out
+    assert "1 golden item undecided (no " in by_votes.out
 
 
 def test_checked_labels_that_refute_the_model_are_said_to(training: Path, run: Runner) -> None:

@@ -70,7 +70,7 @@ fitted.csv       all       20        100.0   83.89 to 100.0      50.00   1.9e-06
 def test_two_models_in_a_table(bench: Path, run: Runner) -> None:
     out = run("compare", "good.csv", "fitted.csv", *OPTIONS).out
     assert out.startswith(TABLE)
-    assert "the uncertainty of the labels is not measured: votes are missing\n" in out
+    assert "label uncertainty is not measured: votes are missing\n" in out
     assert run("compare", "good.csv", "fitted.csv", *OPTIONS, "--quiet").out == TABLE
 
 
@@ -205,7 +205,7 @@ def test_with_votes_images_and_raters_are_resampled(voted: Path, run: Runner) ->
     # The share of replicates and the normal interval tell the same, up to the draw of 1,000.
     assert pair["probability_a"] == pytest.approx(1 - of_images["raters"]["p_value"] / 2, abs=0.02)
     out = run(*argv).out
-    assert "raters resampled: 1,000 replicates, seed 0, of images and of 10 raters" in out
+    assert "raters resampled: 1,000 replicates of images and of 10 raters, seed 0" in out
     (share,) = re.findall(r"good.csv is ahead of fitted.csv in (.+) % of replicates \(images and raters", out)
     assert float(share) > 80
     assert "\nreassessed, raters resampled " in out
@@ -233,7 +233,7 @@ def test_whose_class_is_preferred_and_how_often_the_original_label_is_said_stand
     alone = results_of(run, "compare", "good.csv", "fitted.csv", *VOTED)
     assert alone["model_or_label"][0]["raters_only"] is None
     assert alone["labelling_bias"][0]["raters_favourite"] is None
-    assert alone["labelling_bias"][0]["raters_favourite_reason"] == "scores from the raters alone are missing"
+    assert alone["labelling_bias"][0]["raters_favourite_reason"] == "scores from only the raters are missing"
     out = run("compare", "good.csv", "fitted.csv", *VOTED).out
     assert "\ngood.csv             30      30     50.00   33.15 to 66.85     50.00\n" in out
     assert "\nfitted.csv           12       0         -                -         -\n" in out
@@ -247,7 +247,7 @@ def test_whose_class_is_preferred_and_how_often_the_original_label_is_said_stand
         ({"golden.csv": f"image,class,rater,answer\n{IMAGES[0]},2,e1,yes\n"}, "no golden item has a vote"),
         (
             {"benchmark.json": "{}"},
-            "label sets differ from those that calibrated, or the benchmark's recipe, makes from the votes: others on ",
+            "label sets do not follow from the votes by method calibrated or the benchmark's recipe: ",
         ),
     ],
 )

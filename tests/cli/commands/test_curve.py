@@ -57,7 +57,7 @@ def test_json_holds_the_curve_as_the_contract_says(here: Path, run: Runner) -> N
             ],
             "chosen": None,
             "golden": {
-                "pairs": 4,
+                "questions": 4,
                 "valid": 2,
                 "rule": "valid: more than half of its experts said yes",
                 "undecided": 0,
@@ -280,7 +280,7 @@ BAD = {
     "unknown method": (
         {},
         ["scores.csv", "--benchmark", "F", "--leave-out", "image"],
-        "how these scores were made is unknown\n"
+        "the method of these scores is unknown\n"
         "  where:   scores.csv\n"
         f"  allowed: {', '.join(METHODS)}\n"
         "  fix:     name the method: --method NAME\n",

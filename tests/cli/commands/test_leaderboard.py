@@ -124,7 +124,7 @@ def test_what_is_not_known_is_said(here: Path, run: Runner) -> None:
         "no slope, all: too few families of models",
         "no row in 78 to 84 % or 82 to 90 %",
         "no accuracy of the original labels: original or reassessed labels are missing",
-        "the given model: nothing is expected: too few families of models for a line",
+        "the given model: no expected accuracy: too few families of models for a line",
     ):
         assert f"{line}\n" in everything
     table = out.partition("slope of ReaL")[2].partition("\n\n")[0]

@@ -92,7 +92,7 @@ def test_the_document_holds_everything_and_says_what_was_read(run: Runner, tmp_p
     expected |= {"confusion": [[0, 0, 60], [0, 0, 40]], "matrix": [[0, 0, 1], [0, 0, 1]]}
     expected |= {"information": {"bits": 0, "low": 0, "high": 0}, "flags": ["uninformative", "one answer"]}
     assert {name: bo[name] for name in expected} == expected
-    assert (bo["golden"]["hits"], bo["golden"]["n"], bo["repeated"]["hits"]) == (40, 100, 100)
+    assert (bo["golden"]["hits"], bo["golden"]["n"], bo["self_agreement"]["hits"]) == (40, 100, 100)
     assert ann["information"]["low"] < 0.971 < ann["information"]["high"]
     assert (cy["golden"], cy["information"], cy["matrix"]) == (None, None, [None, None])
 
@@ -117,14 +117,13 @@ def test_plain_items_are_judged_by_the_answer_of_most_experts(run: Runner, tmp_p
     assert result.code == 0
     assert lines_of(result.out)[:4] == [
         "Krippendorff's alpha (nominal): not defined: no two votes on an item, or one answer only",
-        "measured on 49 votes of 1 rater on 49 golden items: 25 cat, 24 dog "
-        "(an answer of more than half of its experts)",
-        "1 golden item undecided, without an answer of more than half of its experts: item 49",
+        "measured on 49 votes of 1 rater on 49 golden items: 25 cat, 24 dog (answer of more than half of the experts)",
+        "1 golden item undecided (no answer of more than half of the experts): item 49",
         "rater flags bits a vote 95 % right % votes cat / dog % if cat if dog",
     ]
     assert "right: of all the rater's golden votes (the truth's name)" in result.out
     result = run("raters", votes, "--golden", golden, "--golden-at-least", 1)
-    assert "on 49 golden items: 25 cat, 24 dog (an answer of most of its experts, and of at least 1)" in result.out
+    assert "on 49 golden items: 25 cat, 24 dog (answer of most experts, and of at least 1)" in result.out
 
 
 def test_answers_give_the_order_of_words_and_many_answers_stand_in_the_document_alone(
@@ -148,8 +147,8 @@ def test_pairs_that_are_not_independent_are_warned_of_and_listed(run: Runner, tm
     result = run("raters", write_csv(tmp_path / "votes.csv", HEADINGS, rows))
     assert result.code == 0
     assert result.err.startswith(
-        "Warning: raters are not independent given the truth: in the votes, 1 of 66 pairs agree more than their "
-        "confusion matrices predict and other pairs do: 0 and 11 (400 of 400, "
+        "Warning: raters are not independent given the truth: in the votes, 1 of 66 pairs agree more often "
+        "than their confusion matrices and the other pairs explain: 0 and 11 (400 of 400, "
     )
     lines = lines_of(result.out)
     assert lines[2] == "the first 10 of 12 raters (--verbose shows all)"
@@ -189,7 +188,7 @@ def test_one_item_with_as_many_answers_as_votes_is_refused(run: Runner, tmp_path
     votes = write_csv(tmp_path / "votes.csv", "item,rater,answer", rows)
     assert message_of(run("raters", votes, "--golden", "none")) == (
         "Error: too few items for EM to distinguish the truths, so raters cannot be measured\n"
-        "  allowed: more than half an item of some truth\n"
+        "  allowed: more than half an expected item for a truth\n"
         "  found:   items: 1; truths: 7, zebra\n"
         "  fix:     give votes on more items, or golden answers\n"
     )

@@ -44,10 +44,10 @@ def test_each_model_has_a_row_for_each_label_set_and_the_text_says_who_is_ahead_
     ]
     assert max(map(len, table)) <= 80
     assert text[:8] == [
-        "top-1 accuracy on the 3 images of all models that all label sets score:",
+        "top-1 accuracy on 3 images that all models and all label sets share:",
         "old.json: first.csv 66.67 %, second.csv 33.33 %",
         "new.json: second.csv 100.0 %, first.csv 33.33 %",
-        "ahead by old.json, then by new.json; p of the change, by Holm:",
+        "who is ahead by old.json, then by new.json; Holm p of the change:",
         "  first.csv by 33.33, then second.csv by 66.67 points: not significant, p = 0.5",
         "all files: csv, image names from 'image', top-1 ids from 'prediction', joined by path",
         "old.json: all files: 1 image not scored (unrated)",

@@ -84,7 +84,7 @@ def aggregate(
         call, source, votes, None if method == AUTO else method, given, check=partial(_check_output, output)
     )
     result = made.aggregation
-    if source.stop is not None and votes is None and METHODS[made.method].biased_by_stop:
+    if source.stop is not None and votes is None and METHODS[made.method].is_biased_by_stop:
         warn_of_stop(source.stop, f"their {made.method} is biased; take calibrated or em")
     with write_atomically():
         if isinstance(result.posterior.items, Questions):

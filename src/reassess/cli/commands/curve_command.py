@@ -8,8 +8,8 @@ from typing import Literal
 import click
 
 from reassess.aggregation import (
+    DEFAULT_RULES,
     METHODS,
-    USUAL_RULES,
     Goal,
     MeasuredCurve,
     Rule,
@@ -223,7 +223,7 @@ def _replay(
         first = made.label_votes
         if first is not None:
             first = first.restrict(first.find(answers.votes.items))
-        rules = sorted({*stops, *USUAL_RULES}, key=lambda rule: (rule.low, -rule.high))
+        rules = sorted({*stops, *DEFAULT_RULES}, key=lambda rule: (rule.low, -rule.high))
         track = partial(tracked, call, what=f"{curve.file}, replayed")
         return replay_stops(answers.votes, made.model, rules, threshold=threshold, first=first, track=track)
 

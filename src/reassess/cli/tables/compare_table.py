@@ -160,7 +160,7 @@ def _ranking_table(ranking: Ranking, uncertainty: LabelUncertainty | Missing, ju
         columns.append(("original rank", ranking.original_ranks.tolist()))
     ahead = [pair.real for pair in ranking.neighbours]
     columns.append(("ahead of next", [*(_points(pair.raters_interval or pair.interval) for pair in ahead), None]))
-    columns.append(("Holm p", [*(_p_value(pair, "corrected") for pair in ahead), None]))
+    columns.append(("Holm p", [*(_p_value(pair, "final_p_value") for pair in ahead), None]))
     headings, cells = zip(*columns, strict=True)
     return ResultTable(headings, list(zip(*cells, strict=True)))
 
@@ -222,7 +222,7 @@ def _footnotes(findings: Findings) -> Iterator[str]:
         yield f"95 % of an accuracy: Wilson; of a rank: {ranks_explained(ranking)}"
         yield HOLM_EXPLAINED
     yield from uncertainty_explained(findings.uncertainty)
-    if not panel.original_known.any():
+    if not panel.has_original.any():
         yield f"no comparison by original labels: {NO_ORIGINAL}"
     else:
         for what, part in (("model or label", findings.preferences), ("labelling bias", findings.biases)):

@@ -47,14 +47,14 @@ def raters_table(result: Reliability) -> ResultTable:
         "flags": [", ".join(one.flags) for one in result.ranked],
         "bits a vote": [None if part is None else f"{part.bits:.3f}" for part in information],
         "95 %": [None if part is None else f"{part.low:.3f} to {part.high:.3f}" for part in information],
-        "right %": [_percent(one.right) for one in result.ranked],
+        "right %": [_percent(one.correct) for one in result.ranked],
         "votes": [f"{one.votes:,}" for one in result.ranked],
     }
     if not wide:
         columns[f"{answers} %"] = [_shares(one.shares) for one in result.ranked]
         for row, truth in enumerate(result.truths):
             columns[f"if {truth}"] = [_shares(one.matrix[row]) for one in result.ranked]
-    columns["again %"] = [_percent(one.repeated) for one in result.ranked]
+    columns["again %"] = [_percent(one.self_agreement) for one in result.ranked]
     columns["seconds"] = [one.seconds and f"{one.seconds[0]:.1f} ({one.seconds[1]:.1f})" for one in result.ranked]
     kept = {name: cells for name, cells in columns.items() if any(cell is not None for cell in cells)}
     return ResultTable(list(kept), list(zip(*kept.values(), strict=True)), text_columns=2)
@@ -98,7 +98,7 @@ def _footnotes(result: Reliability) -> Iterator[str]:
         "bits a vote: by how much a vote lowers the entropy of the truth, on average; interval: bootstrap over "
         "images, or plain items"
     )
-    if any(one.right is not None for one in result.raters):
+    if any(one.correct is not None for one in result.raters):
         scale = f"{result.answers[-1]} on valid, {result.answers[0]} on invalid"
         middle = "".join(f"; {answer} is never right" for answer in result.answers[1:-1])
         rule = scale + middle if result.truths == VALIDITY else "the truth's name"
@@ -107,7 +107,7 @@ def _footnotes(result: Reliability) -> Iterator[str]:
         shares = zip(result.truths, result.prior, strict=True)
         truths = ", ".join(f"if {truth} ({100 * share:.1f} % of items)" for truth, share in shares)
         yield f"{truths}: the rater's answers, in %"
-    again = [one.repeated for one in result.raters if one.repeated is not None]
+    again = [one.self_agreement for one in result.raters if one.self_agreement is not None]
     if again:
         total = sum(again, Proportion(0, 0))
         yield f"again: same answer to a golden item and in the main votes: {total.hits:,} of {total.n:,} cases"

@@ -66,5 +66,5 @@ def test_a_panel_without_a_scored_image_is_refused() -> None:
     panel = Panel.from_predictions({"one": np.array([0, 0, 0])}, LABELS)
     panel.check_scored()
     assert message(replace(panel, scored=np.zeros(3, bool)).check_scored) == (
-        f"{NONE_SCORED}\n  fix:     give predictions of images that have valid labels"
+        f"{NONE_SCORED}\n  fix:     use predictions on images with valid labels"
     )

@@ -1,4 +1,4 @@
-"""Tables of results for papers: csv with all digits, LaTeX and Markdown with the digits that a command prints."""
+"""Tables of results for papers: CSV with all digits, LaTeX and Markdown with the digits that a command prints."""
 
 import csv
 import io
@@ -19,7 +19,7 @@ _LATEX = str.maketrans(
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~])")
 _MINUS = re.compile(r"(?<![^ ])-(?=[\d.])")  # of a number, also in "-0.34 to -0.12"
 _LIGATURE = re.compile(r"(?<=-)-|(?<=`)`|(?<=')'|(?<=,),")
-_AFTER_A_LINE = re.compile(r"^(?=[\[*])")  # would belong to the \\ that ends the line before
+_AFTER_A_LINE = re.compile(r"^(?=[\[*])")  # LaTeX would read it as an argument of the previous \\
 
 
 class Printed(str):
@@ -29,14 +29,14 @@ class Printed(str):
     values: tuple[Value, ...]
 
     def __new__(cls, text: str, *values: Value) -> "Printed":
-        """The text that is printed, and its value, or two bounds."""
+        """Create it from the printed text, and its value or its two bounds."""
         printed = super().__new__(cls, text)
         printed.values = values
         return printed
 
 
 def printed_count(count: int) -> Printed:
-    """A whole number.
+    """Format a count.
 
     >>> cell = printed_count(46837)
     >>> cell, cell.values
@@ -66,14 +66,14 @@ def write_result(
     text_columns
         How many columns, from the first, hold texts; the others hold numbers.
     force
-        Replace an existing file.
+        Overwrite an existing file.
 
     Raises
     ------
     DataError
-        The suffix is another one.
+        The file has another suffix.
     OutputError
-        The file exists and `force` is not given, or cannot be written.
+        The file exists, or cannot be written.
     """
     write = _FORMATS[suffix_of(Path(path), RESULT_SUFFIXES, "a table of results")]
     text = write(_distinct(list(headings)), rows, text_columns)
@@ -82,7 +82,7 @@ def write_result(
 
 
 def _distinct(headings: list[str]) -> list[str]:
-    """Put the heading before it in front of a heading that occurs again, such as of an interval.
+    """Make headings unique: prefix a repeated heading, such as of an interval, with the previous one.
 
     >>> _distinct(["top-1 %", "95 %", "top-5 %", "95 %"])
     ['top-1 %', 'top-1 %, 95 %', 'top-5 %', 'top-5 %, 95 %']
@@ -91,7 +91,7 @@ def _distinct(headings: list[str]) -> list[str]:
 
 
 def _as_csv(headings: list[str], rows: Sequence[Sequence[object]], _: int) -> str:
-    """All digits; an interval has two columns.
+    """Format as CSV, with all digits and two columns per interval.
 
     >>> cells = ["a", Printed("66.67", 66.6666), Printed("1 to 2", 1.0, 2.0)]
     >>> print(_as_csv(["file", "%", "95 %"], [cells], 1), end="")
@@ -114,7 +114,7 @@ def _as_csv(headings: list[str], rows: Sequence[Sequence[object]], _: int) -> st
 
 
 def _texts(headings: list[str], rows: Sequence[Sequence[object]]) -> _Lines:
-    """The cells as they are printed, each in one line."""
+    """Return the headings and the cells as printed, each in one line."""
     return [
         headings,
         *(["" if cell is None else " ".join(plain(str(cell)).split()) for cell in row] for row in rows),
@@ -128,7 +128,7 @@ def _as_markdown(headings: list[str], rows: Sequence[Sequence[object]], texts: i
 
 
 def _as_latex(headings: list[str], rows: Sequence[Sequence[object]], texts: int) -> str:
-    r"""A tabular with the rules of the package booktabs.
+    r"""Format as a tabular environment with the rules of the package booktabs.
 
     >>> print(_as_latex(["file", "top-1 %"], [["a_b", Printed("68.49", 68.4912)]], 1), end="")
     \begin{tabular}{lr}
@@ -157,7 +157,7 @@ def _as_latex(headings: list[str], rows: Sequence[Sequence[object]], texts: int)
 
 
 def _in_latex(text: str, is_number: bool) -> str:
-    """A text without commands; the minus of a number is one."""
+    """Escape a text for LaTeX; the minus of a number becomes a minus sign."""
     escaped = _LIGATURE.sub(r"{}\g<0>", text.translate(_LATEX))
     return _MINUS.sub("$-$", escaped) if is_number else escaped
 

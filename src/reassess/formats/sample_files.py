@@ -1,4 +1,4 @@
-"""The random sample that a file of votes or tasks is about: columns probability and stratum."""
+"""Random samples in files of votes or tasks: columns probability and stratum."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,18 +20,19 @@ _PROBABILITY, _STRATUM = "probability", "stratum"
 
 
 def read_sample(path: str | Path) -> Sample | None:
-    r"""Read which images of a file were drawn at random, each with its probability of being drawn.
+    r"""Read which images of a file were drawn at random, and with which probability.
 
     Parameters
     ----------
     path
-        A table with the columns image and probability, such as experts' votes, or a file of tasks. Empty for images
-        that were not drawn. The column stratum may be missing. In candidates, probability is a model's.
+        A table with the columns image and probability, such as experts' votes, or a file of tasks. Probability is empty
+        for images that were not drawn. The column stratum may be missing. In candidates, probability has another
+        meaning (a model's), and is ignored.
 
     Returns
     -------
     Sample or None
-        None if the file does not say it.
+        None if no image has a probability.
 
     Raises
     ------
@@ -97,7 +98,7 @@ def _sample_of_table(path: Path, table: "pl.DataFrame") -> Sample | None:
 
 
 def sample_columns(votes: "Votes", images: "pl.Series", sample: Sample) -> "dict[str, pl.Series]":
-    """The columns probability and stratum of a table of votes, given the image of each row."""
+    """Return the columns probability and stratum of a table of votes, given the image of each row."""
     import polars as pl
 
     names = list(votes.images)

@@ -1,4 +1,4 @@
-"""Tasks as JSON lines, one task a line."""
+"""Tasks as JSON lines, one task per line."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ _SHOWN = 60  # letters
 
 @dataclass(frozen=True)
 class _Line:
-    """A task as it stands in a file."""
+    """A line with a task."""
 
     at: int
     where: str
@@ -41,7 +41,7 @@ class _Line:
 
 
 def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
-    r"""Tasks of a file, as `write_tasks` writes it.
+    r"""Read tasks from a file, as `write_tasks` writes it.
 
     Parameters
     ----------
@@ -57,8 +57,8 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
     Raises
     ------
     DataError
-        A line holds no task, such as a question; a name is no class, or fits two; a class has another name in the
-        benchmark; a question stands in two tasks.
+        A line is not a task; a name is not a class, or fits two classes; a class has another name in the benchmark; a
+        question is in two tasks.
 
     Examples
     --------
@@ -71,7 +71,7 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
     path = as_path(path)
     check_type(Classes, classes, optional=True)
     suffix_of(path, TASK_SUFFIXES, "tasks")
-    drawn, lines = _lines(path)
+    drawn, lines = _read_tasks(path)
     if not lines:
         raise DataError(
             "empty-file", "file has no tasks", where=path, allowed=f"lines such as {_FORM}", fix="write it again"
@@ -96,28 +96,28 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
             numbers=np.array([line.number for line in lines], np.int64),
             reasons=tuple(line.reason for line in lines),
             is_golden=golden if golden.any() else None,
-            sample=_sample(lines, drawn),
+            sample=_make_sample(lines, drawn),
         )
 
 
-def _lines(path: Path) -> tuple[dict[str, Any], list[_Line]]:
-    """How images were drawn, if the first line says it, and the tasks."""
+def _read_tasks(path: Path) -> tuple[dict[str, Any], list[_Line]]:
+    """Return how images were drawn, if the first line says it, and the tasks."""
     drawn: dict[str, Any] | None = None
     lines: list[_Line] = []
     for number, text in enumerate(read_lines(path), 1):
         if not text.strip():
             continue
         where = f"{path}, line {number}"
-        task = _object(text, where)
+        task = _parse_json(text, where)
         if not lines and drawn is None and isinstance(task, dict) and isinstance(task.get("sample"), dict):
             drawn = task["sample"]
         else:
-            lines.append(_line(task, number, where))
+            lines.append(_read_task(task, number, where))
     return drawn or {}, lines
 
 
-def _sample(lines: Sequence[_Line], drawn: Mapping[str, Any]) -> Sample | None:
-    """The images with a probability; `DataError` if the lines of an image differ."""
+def _make_sample(lines: Sequence[_Line], drawn: Mapping[str, Any]) -> Sample | None:
+    """Return the images with a probability; raise if the lines of an image differ."""
     by_image: dict[str, _Line] = {}
     for line in lines:
         first = by_image.setdefault(line.image, line)
@@ -144,7 +144,7 @@ def _sample(lines: Sequence[_Line], drawn: Mapping[str, Any]) -> Sample | None:
     )
 
 
-def _object(text: str, where: str) -> Any:
+def _parse_json(text: str, where: str) -> Any:
     try:
         return json.loads(text, object_pairs_hook=unique_keys(where))
     except (ValueError, RecursionError) as error:
@@ -155,9 +155,9 @@ def _object(text: str, where: str) -> Any:
         ) from error
 
 
-def _line(task: Any, place: int, where: str) -> _Line:
+def _read_task(task: Any, place: int, where: str) -> _Line:
     if not isinstance(task, dict):
-        raise _no_task(where, "an object", task)
+        raise _task_error(where, "an object", task)
     if "class" in task and not task.keys() & {"task", "classes"}:
         raise DataError(
             "not-a-task",
@@ -184,7 +184,7 @@ def _line(task: Any, place: int, where: str) -> _Line:
         (isinstance(stratum, str), "stratum: text", stratum),
     ):
         if not fits:
-            raise _no_task(where, allowed, found)
+            raise _task_error(where, allowed, found)
     return _Line(place, where, number, image, called, names, reason, is_golden, probability, stratum)
 
 
@@ -196,7 +196,7 @@ def _is_number(value: Any, most: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most
 
 
-def _no_task(where: str, allowed: str, found: Any) -> DataError:
+def _task_error(where: str, allowed: str, found: Any) -> DataError:
     return DataError(
         "not-a-task",
         "line is not a task",
@@ -207,12 +207,12 @@ def _no_task(where: str, allowed: str, found: Any) -> DataError:
 
 
 def _check_names(lines: Sequence[_Line], class_ids: Sequence[int], classes: Classes) -> None:
-    """Refuse tasks of another list of classes, in which the ids are those of other things."""
+    """Raise if a class has another name in the benchmark: the tasks are from another class list."""
     if not classes.names:
         return
     named = ((line, *each) for line in lines for each in zip(line.classes, line.names, strict=True))
     for (line, called, name), class_id in zip(named, class_ids, strict=True):
-        # Where names were not known when the tasks were written, the name is the id or wnid again.
+        # If names were unknown when the tasks were written, the name is the id or wnid again.
         if name not in (None, str(called), classes.label(class_id)):
             raise DataError(
                 "other-class-name",
@@ -227,7 +227,7 @@ def _check_names(lines: Sequence[_Line], class_ids: Sequence[int], classes: Clas
 def _refuse_repeats(
     path: Path, lines: Sequence[_Line], asked: Sequence[_Line], class_ids: Sequence[int], classes: Classes
 ) -> None:
-    """Refuse a task or a question that stands in two lines, or twice in one."""
+    """Raise if a task is in two lines, or a question is asked twice."""
     if repeat := first_repeat([line.number for line in lines]):
         raise DataError(
             "duplicate-task",
@@ -319,7 +319,7 @@ def write_tasks(path: str | Path, tasks: Tasks, *, force: bool = False) -> None:
     drawn = np.full(len(questions.images), -1) if sample is None else sample.rows_of(questions.images)
     with writing(path, force=force) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
         if sample is not None:
-            file.write(json.dumps({"sample": _of_sample(sample, questions, drawn)}, ensure_ascii=False) + "\n")
+            file.write(json.dumps({"sample": _describe_sample(sample, questions, drawn)}, ensure_ascii=False) + "\n")
         for task, number in enumerate(tasks.numbers.tolist()):
             line: dict[str, Any] = {
                 "task": number,
@@ -334,8 +334,8 @@ def write_tasks(path: str | Path, tasks: Tasks, *, force: bool = False) -> None:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
-def _of_sample(sample: Sample, questions: Questions, drawn: npt.NDArray[np.int64]) -> dict[str, Any]:
-    """How images were drawn."""
+def _describe_sample(sample: Sample, questions: Questions, drawn: npt.NDArray[np.int64]) -> dict[str, Any]:
+    """Return how images were drawn, for the first line."""
     return {
         "for": sample.purpose,
         "seed": sample.seed,

@@ -23,7 +23,7 @@ LIST_OUTPUTS = Fix("name the class of each output with {outputs}, one wnid or na
 
 
 def read_output_classes(path: Path) -> list[str] | dict[int, str]:
-    """The class of each output, one a line; or of numbered outputs, from a table headed ``output,class``.
+    """Read the class of each output, one per line; or of numbered outputs, from a table headed ``output,class``.
 
     In the table, an output is a number from 0, or a range such as 281-285.
     """
@@ -59,7 +59,7 @@ def read_output_classes(path: Path) -> list[str] | dict[int, str]:
 
 
 def listed_outputs(outputs: Sequence[str] | Mapping[int, str], count: int) -> Sequence[str]:
-    """The class of each of a number of outputs, a dash for an output that has no class."""
+    """Return the class of each of `count` outputs; a dash if an output has no class."""
     if not isinstance(outputs, Mapping):
         return outputs
     others = sorted(output for output in outputs if not 0 <= output < count)

@@ -26,12 +26,7 @@ _BLOCK = re.compile(r"^```(python|pycon|console)\n(.*?)^```$", re.MULTILINE | re
 _FILE = re.compile(r"^```python title=\"(.*?)\"\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # What a page shows of these is not compared: they set up an environment, or their output differs from run to run.
 _NOT_RUN = ("make", "pip", "git")
-_DRAWN = re.compile(
-    r"(?<=/sign-in#)[\w-]{43}|\d{4}(-\d\d){2} \d\d:\d\d(?= UTC)"
-    r"|(?<= raters: )\d.* per answer; .*"
-    r"|^\d+ questions? still open|(?<=^questions: )\d.*|(?<=^votes: )\d.*|(?<=^labels at 0\.8: )\d.*",
-    re.MULTILINE,
-)
+_DRAWN = re.compile(r"(?<=/sign-in#)[\w-]{43}|\d{4}(-\d\d){2} \d\d:\d\d(?= UTC)")
 # What a page asks the reader to get from elsewhere.
 _GOT = ("results-imagenet.csv", "results-imagenet-real.csv")
 # The files of known label sets that no page but theirs uses.

@@ -177,7 +177,7 @@ def test_a_process_that_is_told_to_end_leaves_no_half_file(faults: Faults, row: 
 def check_stopped(faults: Faults, row: str, number: signal.Signals) -> None:
     """A row meets one signal where its files are new, and the other where they were there before."""
     random = Random(f"{row} {number}")
-    again = (ROWS.index(row) + number) % 2 == 0
+    again = ((*COMMANDS, *FUNCTIONS).index(row) + number) % 2 == 0
     calm, whole = faults.undisturbed(row, force=again)
     first = random.choice([1, max(1, calm.calls - LAST_CALLS)])
     at = random.randint(first, max(first, calm.calls - OWN_CALLS))

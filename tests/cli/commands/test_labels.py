@@ -95,8 +95,7 @@ def test_the_published_labels_come_out(
         f"{out}: 57,553 labels on 50,000 images (threshold 0.8)",
         "3,163 rated images without a label",
         "25,111 unrated images keep their original label",
-        "14,284 of 50,000 original labels changed: 4,673 to other classes, 3,163 to none, 6,448 to more "
-        f"({details})",
+        f"14,284 of 50,000 original labels changed: 4,673 to other classes, 3,163 to none, 6,448 to more ({details})",
     ]
     changed = {row["image"]: row for row in csv.DictReader(details.read_text().splitlines())}
     original, labels = real_original.sets(), real_labels.sets()

@@ -60,6 +60,8 @@ collect_ignore = [
     *(_IMAGE_PATHS if find_spec("PIL") is None and not os.environ.get("REASSESS_REQUIRE_ALL") else []),
 ]
 
+os.environ.pop("COLUMNS", None)  # readline sets it in the process that starts the workers of pytest-xdist
+
 settings.register_profile("reassess", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("reassess")
 

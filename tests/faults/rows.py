@@ -59,7 +59,7 @@ WRITING = (
     f"compare {_MODELS} --details out.csv",
     "folds --benchmark b --k 2 -o out.parquet",
     "labels b/scores.csv --threshold 0.5 -o out.json",
-    "labels --benchmark b -o b/labels.csv --force",
+    "labels --benchmark b -o b/labels.csv --details out.csv --force",
     "leaderboard board.csv -o out.pdf",
     f"report {_MODELS} --chart label-count -o out.png",
     f"propose {_MODELS} --per-image 3 -o out.parquet",
@@ -68,6 +68,7 @@ WRITING = (
     "raters --benchmark b -o out.csv",
     "scan train val --workers 0 -o out.csv",
     f"report {_MODELS} -o out.html",
+    f"report {_MODELS} --short -o out.html",
     "tasks b/scores.csv --benchmark b --golden none -o out.jsonl",
 )
 FUNCTIONS = (

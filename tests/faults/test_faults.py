@@ -175,7 +175,7 @@ def test_terminated_process_leaves_no_incomplete_file(faults: Faults, row: str, 
 def check_stopped(faults: Faults, row: str, number: signal.Signals) -> None:
     """Send a signal while a row writes; for half of the rows and signals, the files exist already."""
     random = Random(f"{row} {number}")
-    exists = (ROWS.index(row) + number) % 2 == 0
+    exists = ((*COMMANDS, *FUNCTIONS).index(row) + number) % 2 == 0
     normal, outputs = faults.run_normally(row, force=exists)
     first = random.choice([1, max(1, normal.calls - LAST_CALLS)])
     at = random.randint(first, max(first, normal.calls - CHILD_CALLS))

@@ -110,11 +110,21 @@ class DrawnLabels:
         if sample is None:
             return cls(weights, strata, 0.0)
         rows = join(sample.images, held_out.labels.images, where="the sample", known_where="the labels")
-        covered = float(sample.weights[rows >= 0].sum()) / known.size
+        represented = float(sample.weights[rows >= 0].sum())
+        if represented > known.size / _ALL:
+            raise DataError(
+                "out-of-range",
+                "probabilities of being drawn are too low",
+                where="the checked labels",
+                allowed=f"the {counted(known.size, 'label')}, as the sum of 1 / probability",
+                found=f"{represented:,.0f} labels",
+                fix="use the probabilities of the draw",
+            )
         is_left = (rows >= 0) & (known[rows] != 0)
         drawn = sample.reduced(is_left, of=rows >= 0)
         weights[rows[is_left]] = drawn.weights
         _, strata[rows[is_left]] = np.unique(np.array(drawn.strata, np.str_), return_inverse=True)
+        covered = float(drawn.weights.sum()) / known.size  # less if no label of a stratum is known
         return cls(weights, strata, min(1.0, covered))
 
 

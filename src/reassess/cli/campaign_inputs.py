@@ -138,11 +138,14 @@ def _read_tasks(path: Path, classes: Classes | None) -> Tasks | Candidates:
     return read_tasks(path, classes) if path.suffix in TASK_SUFFIXES else read_candidates(path, classes)
 
 
+_MOST_GOLDEN = 10**9
+
+
 def _golden(text: str) -> int | str:
     if not text.isascii() or not text.isdigit() or exists(text):
         return text
-    if not int(text):
-        raise click.BadParameter("0 is not a number of golden questions.")
+    if not 0 < int(text) <= _MOST_GOLDEN:
+        raise click.BadParameter(f"{text} is not a number of golden questions, from 1 to {_MOST_GOLDEN:,}.")
     return int(text)
 
 

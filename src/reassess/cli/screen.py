@@ -72,7 +72,7 @@ def _broken(line: str, width: int) -> list[str]:
         return [line.replace(_BLANK, " ")]
     indent = " " * (len(line) - len(line.lstrip()) + 2)
     kept = _NO_BREAK.sub(_BLANK, line)
-    parts = wrap(kept, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [""]
+    parts = wrap(kept, max(1, width), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [""]
     return [part.replace(_BLANK, " ") for part in parts]
 
 

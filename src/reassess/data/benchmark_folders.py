@@ -279,8 +279,14 @@ def places_of_parts(folder: Path, settings: Mapping[str, Any] | None = None) -> 
             )
         places.setdefault(part, []).append(path)
     if "images" not in places and (elsewhere := (settings or {}).get("images")):
-        places["images"] = [Path(os.path.normpath(folder / elsewhere))]
+        places["images"] = [_normal_path(folder / elsewhere)]
     return {part: places[part] for part in _PARTS if part in places}
+
+
+def _normal_path(path: Path) -> Path:
+    """A path without "..", or without symlinks too if a ".." follows one."""
+    short = Path(os.path.normpath(path))
+    return short if short.resolve() == path.resolve() else path.resolve()
 
 
 def part_named(path: Path) -> str | None:

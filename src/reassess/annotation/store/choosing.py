@@ -147,7 +147,12 @@ _LEFT = select(_ASKABLE.where(tasks.c.kind == Kind.MAIN).exists())
 _IS_OTHER = or_(turns.c.state.is_(None), turns.c.state.in_([State.EXPIRED, State.EXCLUDED]))
 _OTHER = _WITH_TURN.where(_IS_OTHER).order_by(tasks.c.kind, tasks.c.position)
 _KNOWN = exists().where(questions.c.task == tasks.c.id, questions.c.truth.is_not(None), ~exists().where(_THEIRS))
-_EXPERT_TASK = _OTHER.where(tasks.c.kind.in_([Kind.GOLDEN, Kind.PRACTICE]), _UNANSWERED).limit(1)
+# Practice first, since raters wait for it.
+_EXPERT_TASK = (
+    _WITH_TURN.where(_IS_OTHER, tasks.c.kind.in_([Kind.GOLDEN, Kind.PRACTICE]), _UNANSWERED)
+    .order_by(tasks.c.kind.desc(), tasks.c.position)
+    .limit(1)
+)
 _PRACTICE_TASK = _OTHER.where(tasks.c.kind == Kind.PRACTICE, _KNOWN).limit(1)
 _IS_GOLDEN = tasks.c.kind == literal_column(f"'{Kind.GOLDEN}'")
 _GOLDEN_TASKS = _OTHER.where(_IS_GOLDEN, _KNOWN).add_columns(_SIZE.label("size"))

@@ -65,6 +65,7 @@ def practice_results(connection: Connection, bar: float | None) -> dict[int, Pra
     }
 
 
+_MAYBE = KNOWN_ANSWERS.index("maybe")
 _IS_PRACTICE = tasks.c.kind == Kind.PRACTICE
 PRACTICE_TASKS = select(func.count()).select_from(tasks).where(_IS_PRACTICE)  # their number
 _SKIPPED_BY_EXPERT = (
@@ -92,9 +93,13 @@ _PRACTICE_ANSWERS = (
 
 
 def _result(rows: Iterable[Row[Any]], bar: float | None) -> PracticeResult:
-    confusion = np.zeros((len(VALIDITY), len(KNOWN_ANSWERS)), np.int64)
+    """The result of a rater; questions of skipped images count as maybe, since raters could skip all but one image."""
+    answered, skipped = np.zeros((2, len(VALIDITY), len(KNOWN_ANSWERS)), np.int64)
     for row in rows:
-        if row.state != State.SKIPPED:
-            confusion[row.truth, row.answer] += 1
-    accuracy = BalancedAccuracy.of(confusion)
-    return PracticeResult(accuracy, None if bar is None else accuracy.reaches(bar))
+        if row.state == State.SKIPPED:
+            skipped[row.truth, _MAYBE] += 1
+        else:
+            answered[row.truth, row.answer] += 1
+    accuracy = BalancedAccuracy.of(answered + skipped)
+    has_both = answered.any(axis=1).all()
+    return PracticeResult(accuracy, None if bar is None else bool(has_both) and accuracy.reaches(bar))

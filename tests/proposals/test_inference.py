@@ -160,7 +160,7 @@ def summed_one_by_one(row: npt.NDArray[np.float32], classes: list[int], count: i
     return [weight / total for weight in sums] if total > 0 else even
 
 
-@pytest.mark.parametrize("kind", ["logits", "probabilities"])
+@pytest.mark.parametrize("kind", ["logits", "probabilities", "logits beyond float32"])
 @pytest.mark.parametrize("batch", [1, 2, 64])
 @pytest.mark.parametrize("seed", range(3))
 def test_probabilities_of_outputs_of_one_class_are_summed(
@@ -168,11 +168,13 @@ def test_probabilities_of_outputs_of_one_class_are_summed(
 ) -> None:
     rng = np.random.default_rng(seed)
     classes = rng.integers(-1, 2, 40).tolist()  # none is a cup
-    given = rng.normal(0, 4, (5, 40)).astype(np.float32)
+    given: npt.NDArray[np.floating] = rng.normal(0, 4, (5, 40)).astype(np.float32)
     if kind == "probabilities":
         given = np.exp(given) / np.exp(given).sum(axis=1, keepdims=True)
         given[4] = np.array(classes) < 0  # all of it outside of the classes
         given[4] /= given[4].sum()
+    if kind == "logits beyond float32":
+        given = given.astype(np.float64) * 1e300
     outputs = [rng.choice(["", "-"]) if k < 0 else CLASSES.names[k] for k in classes]
     rows = {number: given[number - 1] for number in NUMBERS.values()}
     model = ImageModel("fine", lambda pictures: np.array([rows[number_of(each)] for each in pictures]), outputs=outputs)
@@ -180,7 +182,7 @@ def test_probabilities_of_outputs_of_one_class_are_summed(
     assert (result.summed, result.outputs, result.without_output) == (True, 40, 1)
     assert result.without_class == classes.count(-1)
     best = given[:, np.array(classes) >= 0].max(axis=1, keepdims=True)
-    weights = given if kind == "probabilities" else np.exp(np.minimum(given - best, 0))
+    weights = given if kind == "probabilities" else np.exp(np.clip(given - best, -1000, 0).astype(np.float32))
     expected = np.array([summed_one_by_one(row, classes, 3) for row in weights])
     written = np.load(tmp_path / "out.npy")
     assert [row.tolist() for row in written] == [

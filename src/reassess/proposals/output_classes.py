@@ -22,6 +22,7 @@ from reassess.formats.predictions.output_lists import (
 from reassess.text import counted, nearest, some
 
 _EXAMPLES = 3
+_LEAST = -1000.0  # float32 has 0 for its exponential
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,9 +111,9 @@ class OutputClasses:
         no row depends on its batch.
         """
         assert self.columns is not None
-        values = scores.astype(np.float32)
         is_logits = ~rows_of_probabilities(scores)[1] if len(scores) else np.empty(0, bool)
-        values[is_logits] = _exponentials(values[is_logits], self._are_classes)
+        values = np.where(is_logits[:, None], 0, scores).astype(np.float32)
+        values[is_logits] = _exponentials(scores[is_logits], self._are_classes)
         sums = np.zeros((len(scores), self.classes.count or 0), np.float32)
         for outputs in self._rounds:
             sums[:, self.columns[outputs]] += values[:, outputs]
@@ -192,9 +193,10 @@ def _named(outputs: int, names: Sequence[str]) -> Classes:
     return Classes(outputs, names=tuple(names))
 
 
-def _exponentials(logits: npt.NDArray[np.float32], are_classes: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+def _exponentials(scores: npt.NDArray[Any], are_classes: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
     """Numbers in proportion to the softmax of logits, 1 for the highest of a class; all 0 if all are -inf."""
+    logits = scores.astype(np.promote_types(scores.dtype, np.float32))  # float64 may not fit into float32
     best = logits[:, are_classes].max(axis=1, keepdims=True, initial=-np.inf)
     # Infinite logits less themselves are 0 here, not NaN.
     less = np.subtract(logits, best, out=np.zeros_like(logits), where=logits != best)
-    return np.where(np.isneginf(best), 0, np.exp(np.minimum(less, 0)))
+    return np.where(np.isneginf(best), 0, np.exp(np.clip(less, _LEAST, 0).astype(np.float32)))

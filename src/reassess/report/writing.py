@@ -117,9 +117,9 @@ def write_report(
         )
     title = title or _title(findings)
     if short:
-        html = render_short(findings, title, summary(findings), report_sources(command, inputs))
-        with writing(path, force=force) as temporary:
-            temporary.write_text(html, encoding="utf-8", newline="\n")
+        _write_html(
+            path, render_short(findings, title, summary(findings), report_sources(command, inputs)), force=force
+        )
         return None
     gallery = None
     if images is not None:
@@ -177,7 +177,10 @@ def write_page(
     path: Path, page: Page, *, force: bool, track: Callable[[Sequence[Chart]], Iterable[Chart]] = iter
 ) -> None:
     """Write a page; `track` as for `render`."""
-    html = render(page, track=track)
+    _write_html(path, render(page, track=track), force=force)
+
+
+def _write_html(path: Path, html: str, *, force: bool) -> None:
     with writing(path, force=force) as temporary:
         temporary.write_text(html, encoding="utf-8", newline="\n")
 

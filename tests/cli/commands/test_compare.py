@@ -287,3 +287,15 @@ def test_imagenets_files_are_found_and_the_original_labels_beat_a_spoilt_copy(mo
     (unsure,) = results["label_uncertainty"]["pairs"]
     assert unsure["low"] < pair["real_difference"] < unsure["high"]
     assert unsure["probability_a"] == 1
+
+
+def test_written_p_value_stays_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Runner) -> None:
+    """2^-1099 is below the least p-value that is computed."""
+    monkeypatch.chdir(tmp_path)
+    names = [f"{number}.png" for number in range(1100)]
+    for name, class_id in (("labels.csv", 0), ("right.csv", 0), ("wrong.csv", 1)):
+        heading = "class" if name == "labels.csv" else "prediction"
+        write_csv(name, f"image,{heading}", ((each, class_id) for each in names))
+    labels = ("--labels", "labels.csv", "--original", "none")
+    assert run("compare", "right.csv", "wrong.csv", *labels, "-o", "out.csv").code == 0
+    assert "< 1e-300" in Path("out.csv").read_text()

@@ -223,7 +223,7 @@ def test_a_list_of_images_is_not_overwritten_by_the_names_of_the_output(pets: Pa
 
 def test_a_table_gives_outputs_of_coarser_classes(pets: Path, run: Runner) -> None:
     argv = ["python:pet_models:four", "--benchmark", "pets", "--classes", "outputs.csv", "-o", "model.npy"]
-    Path("outputs.csv").write_text("output,class\n1-2,dog\n\n3,cat\n")
+    Path("outputs.csv").write_text('output,class\n1-2,dog\n\n3,"cat"\n')
     lines = output_of(run("predict", *argv)).splitlines()
     assert lines[-3:-1] == [
         "model.npy: float16 probabilities of 5 images, 3 classes (4 outputs, summed by class), named in model.txt",

@@ -243,9 +243,9 @@ def _points(interval: tuple[float, float] | None) -> Printed | None:
 
 
 def _p_value(part: Paired | AccuracyChange, which: str) -> Printed | None:
-    """A p-value, in full as it is computed."""
+    """A p-value, in full as it is computed; a bound, such as < 1e-300, stays one."""
     text = _p_cell(part.p_texts().get(which))
-    return None if text is None else Printed(text, getattr(part, which))
+    return None if text is None else Printed(text, text if text.startswith("<") else getattr(part, which))
 
 
 def _p_cell(text: str | None) -> str | None:

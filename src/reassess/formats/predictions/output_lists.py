@@ -1,5 +1,6 @@
 """Matching a model's outputs to the classes of the benchmark, directly or by a list of outputs."""
 
+import csv
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -30,12 +31,13 @@ def read_output_classes(path: Path) -> list[str] | dict[int, str]:
     lines = read_lines(path)
     if re.split(r"[,\t]", lines[0].strip().lower()) != ["output", "class"]:
         return lines
+    delimiter = "\t" if "\t" in lines[0] else ","
     classes: dict[int, str] = {}
     for number, line in enumerate(lines[1:], 2):
         if not line.strip():
             continue
-        outputs, *names = re.split(r"[,\t]", line, maxsplit=1)
-        name = "".join(names).strip()
+        outputs, *names = next(csv.reader([line], delimiter=delimiter))
+        name = delimiter.join(names).strip()  # also a name with a comma that is not quoted
         found = _RANGE.fullmatch(outputs.strip())
         first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
         if first > last or not name:

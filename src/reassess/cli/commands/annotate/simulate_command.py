@@ -16,6 +16,7 @@ from reassess.cli.campaign_inputs import campaign_argument
 from reassess.cli.help_pages import Command
 from reassess.cli.judges import judging
 from reassess.cli.options import ParsedType, output_option
+from reassess.cli.packages import check_packages
 from reassess.cli.screen import say
 from reassess.cli.tables.status_table import states_in_words
 from reassess.errors import OutputError
@@ -92,6 +93,7 @@ def simulate(
     Programs rate in a copy of the campaign, in simulated time. The labels made from their votes are compared with the
     truth that decides their answers.
     """
+    check_packages("annotate", "campaigns")
     for matrix in matrices:
         annotation.check_matrix(matrix)
     if output is not None:

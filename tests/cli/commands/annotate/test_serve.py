@@ -1,5 +1,6 @@
 """`reassess annotate serve` and `demo`: pages are there until Ctrl-C."""
 
+import os
 import re
 import shutil
 import signal
@@ -20,7 +21,8 @@ from tests.helpers import Runner, message_of
 def started(*argv: str, lines: int = 1) -> Iterator[tuple["subprocess.Popen[str]", list[str]]]:
     """A command that runs until it is told to end, and its first lines."""
     command = [sys.executable, "-m", "reassess", "annotate", *argv]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    own = dict(os.environ)  # without the COLUMNS that readline sets, which Python does not see
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=own)
     try:
         yield process, [process.stdout.readline().rstrip() for _ in range(lines)]
     finally:

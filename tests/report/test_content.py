@@ -95,7 +95,10 @@ def test_every_two_models_are_compared_and_the_verdicts_are_told() -> None:
     ends = compare(THREE.panel, "one", "three", among=every_pair(THREE.panel)).real
     low, high = ends.interval if ends.raters_interval is None else ends.raters_interval
     points = f"{100 * ends.difference:.2f} points ({100 * low:.2f} to {100 * high:.2f})"
-    assert section.words[2] == f"Largest difference: one is ahead of three by {points}, p {ends.p_texts()['final_p_value']}."
+    assert (
+        section.words[2]
+        == f"Largest difference: one is ahead of three by {points}, p {ends.p_texts()['final_p_value']}."
+    )
 
 
 @pytest.mark.parametrize(

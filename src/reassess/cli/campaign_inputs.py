@@ -255,7 +255,7 @@ def serve_command_of(campaign: str | Path, address: str) -> str:
     """
     parts = urlsplit(address)
     serve = ["reassess", "annotate", "serve", annotation.shown_address(campaign)]
-    if parts.scheme != "http" or not is_on_this_machine(address) or parts.path:
+    if parts.scheme != "http" or parts.hostname not in _LOCAL or parts.path:
         return shlex.join([*serve, "--address", f"127.0.0.1:{_PORT}{parts.path or '/'}"])
     port = parts.port or 80
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
@@ -265,7 +265,7 @@ def serve_command_of(campaign: str | Path, address: str) -> str:
 
 def is_on_this_machine(address: str) -> bool:
     """Whether only browsers on this machine reach an address."""
-    return urlsplit(address).hostname in _LOCAL
+    return (urlsplit(address).hostname or "") in _LOCAL
 
 
 def _is_address(text: str) -> bool:

@@ -67,7 +67,7 @@ class Table:
         """Row and column of the highest shares of a ranking, in columns with several."""
         found = set()
         for i in (i for i, column in enumerate(self.columns) if self.is_ranking and column.form in (PERCENT, SHARE)):
-            shares = {row: cells[i] for row, cells in enumerate(self.rows) if isinstance(cells[i], float)}
+            shares = {row: cell for row, cells in enumerate(self.rows) if isinstance(cell := cells[i], float)}
             found |= {(row, i) for row, share in shares.items() if len(shares) > 1 and share == max(shares.values())}
         return found
 

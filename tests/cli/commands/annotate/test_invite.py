@@ -36,7 +36,7 @@ def test_people_are_added_and_their_links_are_not_stored(invite: Runner) -> None
     assert result.out == (
         "".join(f"{name}: {links[name]}\n" for name in ("ann", "bob", "fay", "kay", "eve"))
         + "each link is shown once; anyone who has it can sign in as that person\n"
-        "these links open only on this machine (--address: the one that other machines open)\n"
+        "these links open only on this machine; other machines need --address URL\n"
         "next: reassess annotate serve pets.db\n"
     )
     for link in links.values():

@@ -95,7 +95,7 @@ def invite(
     if not revoke:
         call.tell("each link is shown once; anyone who has it can sign in as that person")
         if is_on_this_machine(address):
-            call.tell("these links open only on this machine (--address: the one that other machines open)")
+            call.tell("these links open only on this machine; other machines need --address URL")
 
 
 def _add(campaign: "Campaign", roles: Mapping[str, str | None], now: float, *, force: bool) -> None:

@@ -101,6 +101,13 @@ def test_every_two_models_are_compared_and_the_verdicts_are_told() -> None:
     )
 
 
+def test_equal_models_have_no_largest_difference() -> None:
+    images = [f"{i}.png" for i in range(4)]
+    models = dict.fromkeys("abc", Predictions.from_ids([0, 1, 2, 0], images))
+    results = Findings.from_predictions(models, LabelSets.from_lists(images, [[i] for i in range(4)]))
+    assert not [text for text in part(results, "comparison").words if "Largest" in text]
+
+
 @pytest.mark.parametrize(
     ("models", "words"),
     [

@@ -25,6 +25,7 @@ from reassess.aggregation import (
 )
 from reassess.aggregation.golden import votes_on_questions
 from reassess.core import Classes, LabelSets, Questions, Scores, Votes
+from reassess.core.class_votes import counts_by_class
 from tests.helpers import code_of, fault_of, message, votes_of
 
 NAMES = ("ant", "bee", "cow")
@@ -227,7 +228,7 @@ def test_class_without_votes_scores_0() -> None:
 @given(ROWS)
 def test_rules_of_class_votes_equal_rules_of_questions(rows: Any) -> None:
     votes, experts = chosen(rows), expert({IMAGES[i]: NAMES[TRUTH[i]] for i in {row[0] for row in rows}})
-    golden = golden_truth(experts, among=[votes.counts_by_class()[0]])
+    golden = golden_truth(experts, among=[counts_by_class(votes)[0]])
     on_pairs = votes_on_questions(votes, golden.questions)
     expected = simple_rules(golden, votes=on_pairs, rater_golden=on_pairs)
     for rule, plainly in zip(simple_rules(golden, votes=votes, rater_golden=votes), expected, strict=True):

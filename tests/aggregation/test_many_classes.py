@@ -15,6 +15,7 @@ from reassess.aggregation.candidate_classes import CandidateFit, calibrate_on_ca
 from reassess.aggregation.em import row_shares
 from reassess.aggregation.em_inputs import has_many_classes
 from reassess.core import Classes, Votes
+from reassess.core.class_votes import counts_by_class
 from reassess.errors import ConvergenceWarning
 from tests.helpers import code_of, message
 
@@ -162,7 +163,7 @@ def chosen_images(seed: int, *, classes: int, **options: Any) -> tuple[Votes, In
 def test_scores_of_images_are_those_of_candidates() -> None:
     chosen, _ = chosen_images(2, items=50, raters=5, classes=300, each=3)
     result = aggregate(chosen, "em")
-    questions, _ = chosen.counts_by_class()
+    questions, _ = counts_by_class(chosen)
     assert (result.model, result.facts["without_votes"], result.facts["converged"]) == (None, 1, True)
     assert result.scores.questions.class_ids.tolist() == questions.class_ids.tolist()
     np.testing.assert_allclose(np.bincount(result.scores.questions.image_ids, result.scores.values), 1)

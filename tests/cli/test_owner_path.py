@@ -91,7 +91,9 @@ def test_suspicious_labels_take_two_commands_and_new_ones_eight(
     ]
     assert calls(find) <= 6
     assert {*pl.read_csv("wrong.csv")["image"]} == wrong
-    assert Path("wrong.html").read_text().count("data:image/") >= WRONG
+    html = Path("wrong.html").read_text()
+    assert html.count("data:image/") >= WRONG
+    assert ">pets/images, by its folders</th><td>not hashed</td>" in html
     relabel = [
         "annotate create wrong.db wrong.csv --benchmark pets",
         "annotate invite wrong.db ann bob",

@@ -15,6 +15,7 @@ import pytest
 from reassess.comparison import Findings
 from reassess.core import Classes
 from reassess.report import CHARTS, write_report
+from reassess.report.sections import sections
 from tests.helpers import Needs, chromium
 from tests.report.cases import HOSTILE, IMAGES, findings, leaderboard
 from tests.report.test_page import page
@@ -82,6 +83,18 @@ def test_axe_finds_no_violation_and_nothing_is_wider_than_the_screen(opened: Ope
     violations = Axe().run(view).response["violations"]
     assert [(violation["id"], violation["nodes"][0]["html"]) for violation in violations] == []
     assert view.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_table_of_accuracies_is_whole_on_a_laptop_and_its_best_numbers_are_bold(
+    opened: Open, results: Findings
+) -> None:
+    view = opened(1280)
+    table = view.locator("#headline > .scroll")
+    assert table.evaluate("(one) => one.scrollWidth <= one.clientWidth")
+    bold = table.locator("td").evaluate_all("(all) => all.map((one) => Number(getComputedStyle(one).fontWeight) > 500)")
+    wide = next(section for section in sections(results) if section.key == "headline").wide
+    width = len(wide.columns) - 1
+    assert {(at // width, at % width + 1) for at, is_bold in enumerate(bold) if is_bold} == wide.best
 
 
 def rows(view: Any, key: str) -> list[list[str]]:

@@ -49,6 +49,10 @@ def test_the_headline_holds_the_numbers_of_evaluate() -> None:
         assert soft == result.soft.accuracy
         assert (scored, not_scored) == (result.scored, result.images - result.scored)
     assert [row[0] for row in rows] == ["one", "two", "three"], "the best first"
+    columns_of = list(zip(*table.rows, strict=True))
+    shares = [at for at, cells in enumerate(columns_of) if type(cells[0]) is float]
+    assert len(shares) == 5
+    assert table.best == {(row, at) for at in shares for row in range(3) if columns_of[at][row] == max(columns_of[at])}
 
 
 def test_models_on_different_images_are_no_ranking_and_said_to_be_none() -> None:
@@ -61,6 +65,7 @@ def test_models_on_different_images_are_no_ranking_and_said_to_be_none() -> None
     results = Findings.from_predictions(models, LabelSets.from_lists(images, [[i] for i in range(8)]))
     assert [evaluation.first_accuracy for evaluation in results.evaluations.values()] == [0.5, 0.75]
     assert results.models == ("all", "half")
+    assert not part(results, "headline").wide.best
     assert part(results, "headline").notes[0] == (
         "Each model is measured on its own images (not a ranking: the images differ); the order is by the 4 images "
         "that all models share."
@@ -87,6 +92,20 @@ def test_every_two_models_are_compared_and_the_verdicts_are_told() -> None:
         assert row[3:] == [100 * shown.difference, bounds, shown.p_value, *only, shown.n]
     assert [row[2] for row in table.rows] == ["reassessed", "original", "original, scored", "change"] * 3
     assert section.words[0] == f"{compare(THREE.panel, 'one', 'two', among=every_pair(THREE.panel)).verdict}."
+    ends = compare(THREE.panel, "one", "three", among=every_pair(THREE.panel)).real
+    low, high = ends.interval if ends.raters_interval is None else ends.raters_interval
+    points = f"{100 * ends.difference:.2f} points ({100 * low:.2f} to {100 * high:.2f})"
+    assert (
+        section.words[2]
+        == f"Largest difference: one is ahead of three by {points}, p {ends.p_texts()['final_p_value']}."
+    )
+
+
+def test_equal_models_have_no_largest_difference() -> None:
+    images = [f"{i}.png" for i in range(4)]
+    models = dict.fromkeys("abc", Predictions.from_ids([0, 1, 2, 0], images))
+    results = Findings.from_predictions(models, LabelSets.from_lists(images, [[i] for i in range(4)]))
+    assert not [text for text in part(results, "comparison").words if "Largest" in text]
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,6 @@ from .aggregate import AUTO as AUTO
 from .aggregate import METHODS as METHODS
 from .aggregate import Method as Method
 from .aggregate import aggregate as aggregate
-from .aggregate import parse_method as parse_method
-from .aggregate import remake as remake
 from .agreement import Dependence as Dependence
 from .baseline_rules import Rule as Rule
 from .baseline_rules import simple_rules as simple_rules
@@ -31,6 +29,8 @@ from .methods import Aggregation as Aggregation
 from .recipe import calibrated_recipe as calibrated_recipe
 from .recipe import original_votes as original_votes
 from .recipe import real_scores as real_scores
+from .recorded_methods import parse_method as parse_method
+from .recorded_methods import remake as remake
 from .relabelling import Relabelling as Relabelling
 from .relabelling import likely_recipes as likely_recipes
 from .relabelling import relabel as relabel

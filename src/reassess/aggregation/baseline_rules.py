@@ -13,6 +13,7 @@ from reassess.aggregation.recipe import original_votes
 from reassess.core import Id, LabelSets, Votes
 from reassess.core.answers import top_answer
 from reassess.core.checks import check_all
+from reassess.core.class_votes import counts_by_class
 from reassess.core.image_names import join
 from reassess.core.items import as_questions, find_items, take_items, unite_items
 from reassess.errors import DataError
@@ -68,7 +69,7 @@ def _on_golden_pairs(votes: Votes, golden: Golden) -> Votes:
     """Votes on golden pairs, with all answers of their scale; without invalid pairs that nobody voted for."""
     if votes.classes is not None:
         on_golden = votes.restrict(np.flatnonzero(join(votes.images, golden.questions.images) >= 0))
-        voted, _ = on_golden.counts_by_class()
+        voted, _ = counts_by_class(on_golden)
         pairs, _ = unite_items(voted, take_items(golden.questions, np.flatnonzero(golden.valid)))
         votes = votes_on_questions(votes, as_questions(pairs))
     return votes.on_full_scale()

@@ -6,6 +6,7 @@ import numpy.typing as npt
 from reassess.aggregation.methods import Aggregation
 from reassess.core import VALIDITY, Posterior, Scores, Votes
 from reassess.core.checks import check_type
+from reassess.core.class_votes import counts_by_class
 from reassess.core.items import take_items
 from reassess.errors import DataError
 from reassess.text import some
@@ -13,7 +14,7 @@ from reassess.text import some
 
 def class_shares(votes: Votes) -> tuple[Scores, int]:
     """Compute the share of each class that someone chose for an image, and count images with a tie."""
-    questions, counts = votes.counts_by_class()
+    questions, counts = counts_by_class(votes)
     images = len(questions.images)
     most, totals = np.zeros(images, np.int64), np.zeros(images, np.int64)
     np.maximum.at(most, questions.image_ids, counts)

@@ -8,11 +8,12 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.aggregate import METHODS, is_method_known, parse_method, remake, uses_golden
+from reassess.aggregation.aggregate import METHODS
 from reassess.aggregation.baseline_rules import Rule
 from reassess.aggregation.curves import Curve, Point, precision_recall
 from reassess.aggregation.golden import Golden
 from reassess.aggregation.golden_items import golden_part, image_folds
+from reassess.aggregation.recorded_methods import is_method_known, parse_method, remake, uses_golden
 from reassess.aggregation.thresholds import Goal, OperatingPoint, operating_point
 from reassess.core import Items, LabelSets, Questions, Scores, Votes
 from reassess.core.checks import check_range, check_type

@@ -324,11 +324,6 @@ def _state(path: Path) -> tuple[int, int] | None:
     return (path.stat().st_size, path.stat().st_mtime_ns) if exists(path) else None
 
 
-def usable_cores() -> int:
-    """The processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def percent(share: "Proportion | float | None") -> Printed | None:
     """A share in percent, as a cell of a table."""
     value = share if share is None or isinstance(share, int | float) else share.value

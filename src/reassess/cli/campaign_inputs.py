@@ -230,6 +230,7 @@ def images_of(campaign: "Campaign", place: str | Path | None) -> "ImageSource":
 _SCHEMES = ("http", "https")
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 _PORT = 8000  # default of `serve`
+USUAL_ADDRESS = f"http://127.0.0.1:{_PORT}"  # default of `invite`
 
 
 def _parsed_address(text: str) -> str:
@@ -260,6 +261,11 @@ def serve_command_of(campaign: str | Path, address: str) -> str:
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     usual = port == _PORT and host == "127.0.0.1"
     return shlex.join(serve if usual else [*serve, "--address", f"{host}:{port}"])
+
+
+def is_on_this_machine(address: str) -> bool:
+    """Whether only browsers on this machine reach an address."""
+    return (urlsplit(address).hostname or "") in _LOCAL
 
 
 def _is_address(text: str) -> bool:

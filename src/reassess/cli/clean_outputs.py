@@ -74,12 +74,17 @@ class CleaningOutputs:
             if cleaning.kept.all():
                 call.tell(f"{self.page} is not written: no label is wrong")
                 return None
+            record = call.record()
+            places = {"images": str(self.images)}
+            if not any(str(entry["name"]).endswith("original") for entry in record["inputs"]):
+                places = {"labels": f"{self.images}, by its folders", **places}
+            record["inputs"] += [{"name": name, "path": place, "sha256": None} for name, place in places.items()]
             return write_wrong_labels(
                 self.page,
                 cleaning,
                 self.images,
                 match=match,
-                **call.record(),
+                **record,
                 force=call.force,
                 track=lambda names: tracked(call, names, "making thumbnails"),
             )

@@ -1,5 +1,6 @@
 """The options that say what the commands read."""
 
+import os
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -188,3 +189,8 @@ def _with_options(command: Callable[..., Any], *options: Callable[..., Any]) -> 
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def usable_cores() -> int:
+    """The processors that this process may use: the default of --workers."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -27,6 +27,14 @@ def probability_in_words(pair: Comparison, uncertainty: LabelUncertainty) -> str
     return f"{first} is ahead of {second} in {share:.1f} % of replicates (images and raters resampled)"
 
 
+def largest_in_words(pair: Comparison) -> str:
+    """State the difference between the best and the worst of several models, in points with its interval."""
+    low, high = pair.real.raters_interval or pair.real.interval or (None, None)
+    bounds = "" if low is None or high is None else f" ({100 * low:.2f} to {100 * high:.2f})"
+    difference = f"{100 * (pair.real.difference or 0):.2f} points{bounds}, p {pair.real.p_texts()['final_p_value']}"
+    return f"Largest difference: {pair.a} is ahead of {pair.b} by {difference}"
+
+
 def gaps_in_words(ranking: Ranking, *, most: int = 5) -> Iterator[str]:
     """Count pairs that differ significantly by original and by reassessed labels; empty without original labels."""
     gaps = ranking.gaps

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from reassess.core import Id, LabelSets, Questions, Scores, Votes, align_classes
 from reassess.core.checks import check_type
+from reassess.core.class_votes import counts_by_class
 from reassess.core.image_names import join
 from reassess.core.labels import check_original
 from reassess.numeric.arrays import freeze
@@ -135,7 +136,7 @@ class OriginalChanges(Shown):
         votes = votes.in_classes(self.labels.classes)
         rows = join(self._names, votes.images, known_where="the votes")[owner]
         if votes.classes is not None:
-            questions, chosen = votes.counts_by_class()
+            questions, chosen = counts_by_class(votes)
             rows = join(self._names, questions.images, known_where="the votes")[owner]
             found = questions.find(rows, class_ids)
             of_image = np.bincount(questions.image_ids, chosen).astype(int)

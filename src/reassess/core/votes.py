@@ -1,6 +1,6 @@
 """Votes: the answers of raters."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any, cast
@@ -18,16 +18,15 @@ from reassess.core.answers import (
     scale_weights,
     top_answer,
 )
-from reassess.core.checks import check_known, check_range, check_several, check_shape, check_unique
-from reassess.core.classes import UNLISTED, Classes
+from reassess.core.checks import check_known, check_several, check_unique
+from reassess.core.classes import Classes
 from reassess.core.image_names import check_image_names, join
 from reassess.core.items import Id, Items, describe, find_items, take_items, unite_items
 from reassess.core.questions import Questions
+from reassess.core.vote_columns import check_columns, check_ids, group_columns, join_seconds
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.text import some
-
-_FEW = 1 << 17  # so few votes are sorted without the compiled loop, which takes time to load
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,8 +107,8 @@ class Votes:
             check_unique(self.items, thing="an item")
         check_unique(list(map(str, self.raters)), thing="a rater")  # files do not distinguish 1 and "1"
         check_unique(self.answers, thing="an answer")
-        self._check_shapes()
-        _check_ids(self.rater_ids, self.answer_ids, len(self.raters), len(self.answers), self._item_of)
+        check_columns(self.indptr, len(self.items), self.rater_ids, self.answer_ids, self.seconds)
+        check_ids(self.rater_ids, self.answer_ids, len(self.raters), len(self.answers), self._item_of)
         freeze(self, "indptr", "rater_ids", "answer_ids", "seconds")
 
     @classmethod
@@ -132,27 +131,8 @@ class Votes:
         if not isinstance(items, Questions | range):
             check_several(items, what="items")
             items = tuple(items)
-        item_ids, rater_ids, answer_ids = np.asarray(item_ids), np.asarray(rater_ids), np.asarray(answer_ids)
-        check_shape(item_ids, ("votes",), what="item_ids", kind="integers")
-        for name, column in (("rater_ids", rater_ids), ("answer_ids", answer_ids)):
-            check_shape(column, item_ids.shape, what=name, kind="integers")
-        seconds = None if seconds is None else np.asarray(seconds)
-        if seconds is not None:
-            check_shape(seconds, item_ids.shape, what="seconds", kind="numbers")
-        check_range(item_ids, 0, len(items) - 1, what="item of a vote", where="vote {}".format)
-        # Check before the cast, which could turn an invalid id into a valid one.
-        _check_ids(rater_ids, answer_ids, len(raters), len(answers), lambda vote: describe(items, int(item_ids[vote])))
-        indptr, order = _group(item_ids, len(items))
-        return cls(
-            items=items,
-            indptr=indptr,
-            rater_ids=rater_ids.astype(np.int32, copy=False)[order],
-            answer_ids=answer_ids.astype(answer_type(len(answers)), copy=False)[order],
-            raters=tuple(raters),
-            answers=tuple(answers),
-            seconds=None if seconds is None else seconds.astype(np.float64, copy=False)[order],
-            classes=classes,
-        )
+        columns = group_columns(items, item_ids, rater_ids, answer_ids, raters, answers, seconds)
+        return cls(items, raters=tuple(raters), answers=tuple(answers), classes=classes, **columns)
 
     def __len__(self) -> int:
         return self.rater_ids.size
@@ -252,22 +232,6 @@ class Votes:
         """Count votes by item and answer; int64, shape (items, answers)."""
         return self._tally(self.item_ids, len(self.items))
 
-    def counts_by_class(self) -> tuple[Questions, npt.NDArray[np.int64]]:
-        """Count votes for classes by image and class; return the chosen classes as questions, and the counts.
-
-        Questions are sorted by image and then by class id; images without votes have no questions. Counts are int64,
-        shape (questions,). `DataError` if answers are not classes.
-        """
-        cells, counts = np.unique(self.item_ids << 32 | self.class_ids[self.answer_ids], return_counts=True)
-        voted, image_ids = np.unique(cells >> 32, return_inverse=True)
-        questions = Questions(
-            images=tuple(self.images[row] for row in voted.tolist()),
-            image_ids=image_ids.astype(np.int32),
-            class_ids=(cells & 0xFFFFFFFF).astype(np.int32),
-            classes=self.classes or UNLISTED,
-        )
-        return questions, counts
-
     def counts_by_rater(self) -> npt.NDArray[np.int64]:
         """Count votes by rater and answer; int64, shape (raters, answers)."""
         return self._tally(self.rater_ids, len(self.raters))
@@ -357,7 +321,7 @@ class Votes:
             answer_ids=np.concatenate([first.answer_ids, second.answer_ids]),
             raters=tuple(position),
             answers=answers,
-            seconds=_join_seconds(first, second),
+            seconds=join_seconds((first.seconds, len(first)), (second.seconds, len(second))),
             classes=first.classes,
         )
 
@@ -366,34 +330,8 @@ class Votes:
         cells = ids * np.int64(width) + self.answer_ids
         return np.bincount(cells, minlength=rows * width).reshape(rows, width)
 
-    def _check_shapes(self) -> None:
-        if self.indptr.size != len(self.items) + 1 or self.indptr[0] != 0 or (np.diff(self.indptr) < 0).any():
-            raise DataError(
-                "wrong-indptr",
-                "indptr does not fit the items",
-                allowed=f"{len(self.items) + 1} ascending entries from 0",
-                found=f"{self.indptr.size} entries from {self.indptr[0] if self.indptr.size else None}",
-            )
-        for name, column in (("rater_ids", self.rater_ids), ("answer_ids", self.answer_ids), ("seconds", self.seconds)):
-            if column is not None:
-                check_shape(column, (int(self.indptr[-1]),), what=name)
-        if self.seconds is not None:
-            known = np.where(np.isnan(self.seconds), 0, self.seconds)
-            check_range(known, 0, what="seconds of a vote", where=lambda vote: f"vote {vote}")
-
     def _item_of(self, vote: int) -> str:
         return self.at(int(np.searchsorted(self.indptr, vote, side="right")) - 1)
-
-
-def _check_ids(
-    rater_ids: npt.NDArray[np.integer],
-    answer_ids: npt.NDArray[np.integer],
-    raters: int,
-    answers: int,
-    where: Callable[[int], str],
-) -> None:
-    check_range(rater_ids, 0 if raters else -1, raters - 1, what="rater of a vote", where=where)
-    check_range(answer_ids, 0, answers - 1, what="answer of a vote", where=where)
 
 
 def align_votes(*many: Votes) -> tuple[Votes, ...]:
@@ -410,22 +348,3 @@ def align_votes(*many: Votes) -> tuple[Votes, ...]:
     class_ids = np.unique(np.concatenate([votes.class_ids for votes in aligned]))
     answers = classes.as_answers(class_ids.tolist())
     return tuple(votes.in_classes(classes).with_answers(answers) for votes in aligned)
-
-
-def _join_seconds(first: Votes, second: Votes) -> npt.NDArray[np.float64] | None:
-    if first.seconds is None and second.seconds is None:
-        return None
-    parts = (np.full(len(votes), np.nan) if votes.seconds is None else votes.seconds for votes in (first, second))
-    return np.concatenate(list(parts))
-
-
-def _group(item_ids: npt.NDArray[np.integer], items: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """`indptr` of votes grouped by item, and the order that groups them, stable within an item."""
-    if item_ids.size < _FEW:
-        ends = np.cumsum(np.bincount(item_ids, minlength=items))
-        return np.concatenate([[0], ends]), np.argsort(item_ids, kind="stable")
-    from reassess.numeric.vote_kernels import group
-
-    indptr, order = np.zeros(items + 1, np.int64), np.empty(item_ids.size, np.int64)
-    group(item_ids, indptr, order)
-    return indptr, order

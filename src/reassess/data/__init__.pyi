@@ -5,7 +5,6 @@ from .benchmark_folders import open_benchmark as open_benchmark
 from .benchmark_folders import part_path as part_path
 from .benchmark_settings import update_benchmark as update_benchmark
 from .benchmark_status import BenchmarkCheck as BenchmarkCheck
-from .benchmark_status import PartCheck as PartCheck
 from .benchmark_status import check_benchmark as check_benchmark
 from .catalogue import SOURCES as SOURCES
 from .catalogue import KnownFile as KnownFile
@@ -29,6 +28,7 @@ from .loading import read_original as read_original
 from .loading import read_scores as read_scores
 from .loading import read_votes as read_votes
 from .name_problems import NameProblem as NameProblem
+from .part_checks import PartCheck as PartCheck
 from .scanning import Scan as Scan
 from .scanning import scan_images as scan_images
 from .sources import fetch as fetch

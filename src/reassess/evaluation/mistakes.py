@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import Match, Scores, Votes
+from reassess.core.class_votes import counts_by_class
 from reassess.core.image_names import join
 from reassess.core.items import as_questions
 from reassess.evaluation.outcomes import LABELLED, Outcomes
@@ -77,7 +78,7 @@ def mistake_kinds(outcomes: Outcomes, scores: Scores, experts: Votes | None) -> 
 def expert_share(experts: Votes) -> Scores:
     """Share of experts who answered yes to each question; or who chose each class of an image."""
     if experts.classes is not None:
-        questions, counts = experts.counts_by_class()
+        questions, counts = counts_by_class(experts)
         of_image = np.bincount(questions.image_ids, counts)[questions.image_ids]
         return Scores(questions, counts / of_image, exclusive=True)
     as_questions(experts.items, what="the experts' votes")

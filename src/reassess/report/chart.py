@@ -60,6 +60,16 @@ class Table:
     # columns, rows: A cell that does not apply is None
     columns: tuple[Column, ...]
     rows: Sequence[Sequence[Cell]]
+    is_ranking: bool = False  # Whether the highest shares are the best
+
+    @property
+    def best(self) -> set[tuple[int, int]]:
+        """Row and column of the highest shares of a ranking, in columns with several."""
+        found = set()
+        for i in (i for i, column in enumerate(self.columns) if self.is_ranking and column.form in (PERCENT, SHARE)):
+            shares = {row: cell for row, cells in enumerate(self.rows) if isinstance(cell := cells[i], float)}
+            found |= {(row, i) for row, share in shares.items() if len(shares) > 1 and share == max(shares.values())}
+        return found
 
     def written(self) -> list[list[str]]:
         """The cells as the page shows them."""

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from reassess.comparison import Comparison, Findings
 from reassess.comparison.comparison_words import (
     DIFFERENCE_EXPLAINED,
     HOLM_EXPLAINED,
     gaps_in_words,
+    largest_in_words,
     not_shared_in_words,
     probability_in_words,
     ranks_explained,
@@ -117,6 +119,7 @@ def headline(findings: Findings, scatter: Chart | Missing) -> Section:
         notes.append(f"No chart of both accuracies: {scatter}.")
     shown = [] if isinstance(scatter, Missing) else [scatter]
     wide = table("accuracy", "Accuracy", columns, rows)
+    wide = replace(wide, is_ranking=not any(findings.panel.not_shared))
     return Section(key="headline", title="Accuracy", words=[words], charts=shown, notes=notes, wide=wide)
 
 
@@ -162,6 +165,8 @@ def standing(findings: Findings, chart: Chart | Missing) -> Section:
     if (more := len(ranking.neighbours) - _MOST_VERDICTS) > 0:
         pairs = counted(more, "more pair of neighbours is", "more pairs of neighbours are")
         words.append(f"{pairs} in the table of ranks.")
+    if len(ranking) > 2 and ranking.ranks[-1] > 1:
+        words.append(f"{largest_in_words(findings.compare(ranking.models[0], ranking.models[-1]))}.")
     if ranking.gaps is not None and ranking.gaps.pairs > 1:
         words += map(sentence, gaps_in_words(ranking, most=1))
     notes = [

@@ -52,8 +52,8 @@ def draw_images(folder: Path, names: Sequence[str]) -> None:
 def shape_tasks(images: Sequence[str], sizes: Sequence[int], classes: Classes) -> Tasks:
     """A task on each image, with so many classes."""
     asked = [image for image, size in zip(images, sizes, strict=True) for _ in range(size)]
-    class_ids = np.array([class_id for size in sizes for class_id in range(size)])
-    indptr = np.concatenate([[0], np.cumsum(sizes)])
+    class_ids = np.array([class_id for size in sizes for class_id in range(size)], int)
+    indptr = np.concatenate([[0], np.cumsum(sizes)]).astype(int)
     return Tasks(Questions.from_columns(asked, class_ids, classes), indptr, np.arange(len(sizes)), ["all"] * len(sizes))
 
 

@@ -81,6 +81,8 @@ def test_a_rater_through_a_whole_campaign_by_keyboard_alone(work: Callable[..., 
     view.keyboard.press("Enter")
     view.wait_for_selector(".truth:visible")
     assert view.locator(".truth").all_inner_texts() == ["Experts agree."] * 2
+    colours = "(buttons) => new Set(buttons.map((one) => getComputedStyle(one).backgroundColor)).size"
+    assert view.eval_on_selector_all(".choices [aria-pressed=true]", colours) == 1  # no red beside a correct No
     look(view, "practice")
     view.keyboard.press("Enter")
     wait_for_next(view, address)

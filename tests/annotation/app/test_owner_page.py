@@ -120,7 +120,7 @@ def test_the_page_shows_the_progress_of_experts_and_the_expected_end(site: Site)
     turn = next_turn(site.campaign, site.ids["eva"], site.now)
     save_answers(site.campaign, site.ids["eva"], [GivenAnswer(turn.rows[0].question, 2)], site.now)
     page = words(site)
-    assert "expert-7 expert 0 - 2 of 2 answered with the campaign" in page
+    assert "expert-7 expert 0 - 2 of 2 answered came with the campaign" in page
     assert "eva expert 0 - 1 of 2 answered 2001-09-09 01:46 UTC" in page
     assert "expected to finish, at this pace 2001-09-09" in page
     site.answer_all("ben")
@@ -132,8 +132,16 @@ def test_the_page_asks_for_more_raters_instead_of_an_end(tmp_path: Path) -> None
     for name, said in (("ann", False), ("ben", True)):
         site.answer_all(name)
         page = words(site)
-        assert ("More raters needed: 2 open questions have nobody left to answer them." in page) == said
+        assert ("More raters needed: nobody is left to answer 2 open questions." in page) == said
         assert ("expected to finish" in page) != said
+
+
+def test_the_page_shows_only_the_states_and_lists_that_a_campaign_has(tmp_path: Path) -> None:
+    page = words(make_site(tmp_path, sizes=(2,), golden=0))
+    assert "2 open" in page
+    assert "golden questions none" in page
+    for absent in ("with all their votes", "closed by the stop rule", "Golden questions:", "balanced accuracy"):
+        assert absent not in page
 
 
 def test_the_page_lists_golden_questions_where_experts_disagree(site: Site, tmp_path: Path) -> None:

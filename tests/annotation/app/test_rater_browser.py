@@ -85,6 +85,23 @@ def test_a_key_too_many_does_not_answer_for_the_next_image(instruments: Callable
     assert shown(view) == address
 
 
+def test_the_second_half_of_a_double_click_does_not_answer_for_the_next_image(work: Callable[..., Work]) -> None:
+    begun = work(sizes=(1, 1))
+    view = begun.sign_in("ann", view=begun.browse())
+    view.evaluate("localStorage.setItem('reassess advance', 'on')")
+    view.reload()
+    address = shown(view)
+    view.locator("[data-answer='2']:visible").click()
+    wait_for_next(view, address)
+    shown(view)
+    view.locator("[data-answer='2']:visible").click()
+    assert view.locator("#rows [aria-pressed=true]").count() == 0
+    view.wait_for_timeout(600)
+    view.locator("[data-answer='0']:visible").click()
+    panel(view, "finished")
+    assert begun.kept() == [0, 2]
+
+
 def test_a_rater_goes_back_over_several_images_and_skipped_ones_are_passed_over(
     instruments: Callable[..., Work],
 ) -> None:
@@ -197,6 +214,10 @@ def test_on_a_phone_on_its_side_image_and_answers_are_beside_one_another(phone: 
     for button in view.locator("header button, .actions button").all():
         assert button.evaluate(IS_WHOLE)
     check_page(view)
+    narrow = begun.sign_in("ben", view=begun.browse(viewport={"width": 740, "height": 360}))  # with a keyboard
+    shown(narrow)
+    for one in (view, narrow):
+        assert len({button.bounding_box()["y"] for button in one.locator(".others button").all()}) == 1
     for dialog, name in (("help", "Help"), ("other", "Suggest a class"), ("zoomed", "Zoom")):
         view.get_by_role("button", name=name).tap()
         view.wait_for_selector(f"#{dialog}[open]")

@@ -9,9 +9,11 @@ from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy import func, select, update
 
 from reassess.annotation import ExampleImage, Rules
 from reassess.annotation.served_images import CampaignImages, strip_metadata
+from reassess.annotation.store.schema import answers
 from reassess.core import Classes
 from tests.annotation.app.sites import HOSTILE, Site, answers_to, draw_images, make_site, next_task, refusal
 
@@ -209,6 +211,11 @@ def test_the_number_of_images_left_falls_by_one_with_each_image_golden_or_not(
     last = progress[-1]
     assert (last["answers"], last["seconds"]) == (2 * count, 3.0 * count)
     assert (last["agreed"], last["practised"]) == (1.0, 2)  # one of two is valid, and both were answered yes
+    with site.campaign.engine.begin() as connection:  # a break of two hours before one answer, which counts as 120 s
+        own = select(func.max(answers.c.id)).where(answers.c.person == site.ids["ann"]).scalar_subquery()
+        connection.execute(update(answers).where(answers.c.id == own).values(seconds=7200.0))
+    last = client.get("/progress").json()
+    assert (last["seconds"], last["pace"]) == (3.0 * count + 118.5, pytest.approx(3.0 + 118.5 / count))
     expert = site.client("eva")
     assert [expert.get("/progress").json()[name] for name in ("done", "left")] == [0, 7]
     while task := next_task(expert):

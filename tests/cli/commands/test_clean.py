@@ -280,6 +280,8 @@ def test_a_page_shows_what_is_dropped(training: Path, run: Runner, report_extra:
     assert f"page.html: {dropped} images, 1 of them with a thumbnail" in result.out.splitlines()
     html = Path("page.html").read_text()
     assert "reassess clean all.npz --original train.csv -o clean.txt --page page.html --images pictures --force" in html
+    assert '<td>images</td><th scope="row">pictures</th><td>not hashed</td>' in html
+    assert "<td>labels</td>" not in html, "which are in train.csv, named as original"
 
 
 def test_no_page_is_written_where_nothing_is_dropped(training: Path, run: Runner) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from reassess.cli.call import FILE, Call, benchmark_words, call_options, counting, free_name, usable_cores
+from reassess.cli.call import FILE, Call, benchmark_words, call_options, counting, free_name
 from reassess.cli.help_pages import Command
-from reassess.cli.options import benchmark_option, output_option
+from reassess.cli.options import benchmark_option, output_option, usable_cores
 from reassess.cli.packages import check_packages
 from reassess.cli.prediction_inputs import own_value
 from reassess.cli.screen import print_table

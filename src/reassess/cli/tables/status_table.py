@@ -167,8 +167,9 @@ def states_in_words(progress: "Progress") -> str:
 def _summary(progress: "Progress") -> Iterator[str]:
     yield f"{counted(progress.questions, 'question')}: {states_in_words(progress)}"
     if progress.golden:
-        unknown = f", {progress.golden_unknown:,} that too few experts answered" if progress.golden_unknown else ""
-        yield f"golden: {progress.golden_valid:,} valid, {progress.golden_invalid:,} invalid{unknown}"
+        unknown = progress.golden_unknown
+        first = f", {unknown:,} that too few experts answered: send the experts' links first" if unknown else ""
+        yield f"golden: {progress.golden_valid:,} valid, {progress.golden_invalid:,} invalid{first}"
     if progress.golden_split:
         yield f"experts disagree on {counted(progress.golden_split, 'golden question')}: see the owner page"
     yield from practice_in_words(progress.practice)

@@ -36,6 +36,7 @@ def test_people_are_added_and_their_links_are_not_stored(invite: Runner) -> None
     assert result.out == (
         "".join(f"{name}: {links[name]}\n" for name in ("ann", "bob", "fay", "kay", "eve"))
         + "each link is shown once; anyone who has it can sign in as that person\n"
+        "these links open only on this machine; other machines need --address URL\n"
         "next: reassess annotate serve pets.db\n"
     )
     for link in links.values():
@@ -84,7 +85,8 @@ def test_force_replaces_a_link_and_revoke_ends_it(invite: Runner) -> None:
     ],
 )
 def test_next_step_serves_the_pages_at_the_address(invite: Runner, address: str, served: str) -> None:
-    first, _, last = invite("ann", "--address", address).out.splitlines()
+    first, *notes, last = invite("ann", "--address", address).out.splitlines()
+    assert any("only on this machine" in note for note in notes) == ("org" not in address)
     assert first.startswith(f"ann: {address.rstrip('/')}/sign-in#")
     assert last == f"next: reassess annotate serve pets.db{served}"
 

@@ -1,5 +1,6 @@
 """`reassess annotate serve` and `demo`: pages are there until Ctrl-C."""
 
+import os
 import re
 import shutil
 import signal
@@ -20,7 +21,8 @@ from tests.helpers import Runner, message_of
 def started(*argv: str, lines: int = 1) -> Iterator[tuple["subprocess.Popen[str]", list[str]]]:
     """A command that runs until it is told to end, and its first lines."""
     command = [sys.executable, "-m", "reassess", "annotate", *argv]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    own = dict(os.environ)  # without the COLUMNS that readline sets, which Python does not see
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=own)
     try:
         yield process, [process.stdout.readline().rstrip() for _ in range(lines)]
     finally:
@@ -35,9 +37,10 @@ def page(address: str) -> str:
 
 def test_pages_are_served_until_a_signal_and_then_the_file_has_everything(create: Runner, run: Runner) -> None:
     create()
-    with started("serve", "pets.db", "--address", "127.0.0.1:0") as (process, (line,)):
+    with started("serve", "pets.db", "--address", "127.0.0.1:0", lines=2) as (process, (line, links)):
         found = re.fullmatch(r"pets: (http://127\.0\.0\.1:\d+/)", line)
         assert found, line
+        assert links == "links need the address that people open: reassess annotate invite --address URL"
         assert "<title>pets" in page(f"{found[1]}sign-in")
         token = re.search("sign-in#(.*)", run("annotate", "invite", "pets.db", "ann").out)[1]
         PageClient(found[1], token).close()

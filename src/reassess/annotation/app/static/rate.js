@@ -21,6 +21,7 @@ const AGAIN = 30; // seconds until the server is asked again when it had no task
 const LATE = 8; // seconds at most until the next try after a lost connection
 const SLOW = 300; // milliseconds after which the page says that it is waiting
 const SOON = 250; // milliseconds from the last answer to the next image, if the page goes on by itself
+const CALM = 500; // milliseconds afterwards without clicks: the second half of a double click may come that late
 const MOST_BACK = 8; // images
 const [NO, YES] = [0, 2];
 
@@ -40,6 +41,7 @@ let ahead = []; // put aside while an earlier one is on the screen; the last of 
 let timer = null;
 let pause = 1;
 let isBusy = false;
+let calmUntil = 0; // when clicks count again
 let isHere = true; // and not in another tab
 
 // ---- from image to image
@@ -182,10 +184,11 @@ function answerRest(except = null) {
   if (pairs.length) give(pairs);
 }
 
-// Keys do nothing meanwhile, so that one key too many does not answer for the next image.
+// One key or click too many does not answer for the next image: keys do nothing meanwhile, clicks for longer.
 async function advanceSoon() {
   await new Promise((done) => setTimeout(done, SOON));
   await advance();
+  calmUntil = performance.now() + CALM;
 }
 
 const showStorageError = () =>
@@ -303,6 +306,9 @@ function setHere(isActive) {
 
 function watchButtons() {
   showShortcuts(find("#shortcuts"));
+  addEventListener("click", (event) => {
+    if (event.detail && performance.now() < calmUntil) event.stopPropagation(); // without detail: not by a pointer
+  }, true);
   for (const button of document.querySelectorAll("[data-action]")) {
     button.addEventListener("click", () => ACTIONS[button.dataset.action]());
   }

@@ -9,7 +9,13 @@ import click
 
 from reassess import annotation
 from reassess.cli.call import Call, call_options, refuse_repeated
-from reassess.cli.campaign_inputs import PAGES, serve_command_of, written_campaign_argument
+from reassess.cli.campaign_inputs import (
+    PAGES,
+    USUAL_ADDRESS,
+    is_on_this_machine,
+    serve_command_of,
+    written_campaign_argument,
+)
 from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType
 from reassess.cli.screen import say
@@ -20,7 +26,6 @@ if TYPE_CHECKING:
     from reassess.annotation import Campaign
 
 
-_ADDRESS = "http://127.0.0.1:8000"
 _ROLES = ("rater", "expert", "owner")
 
 
@@ -50,7 +55,12 @@ def _person(text: str) -> tuple[str, str | None]:
 )
 @click.option("--revoke", is_flag=True, help="Revoke the links of people, and make none.")
 @click.option(
-    "--address", type=PAGES, default=_ADDRESS, show_default=True, metavar="URL", help="The address that people open."
+    "--address",
+    type=PAGES,
+    default=USUAL_ADDRESS,
+    show_default=True,
+    metavar="URL",
+    help="The address that people open.",
 )
 @call_options
 def invite(
@@ -84,6 +94,8 @@ def invite(
         say(f"{name}: {link or 'link revoked'}")
     if not revoke:
         call.tell("each link is shown once; anyone who has it can sign in as that person")
+        if is_on_this_machine(address):
+            call.tell("these links open only on this machine; other machines need --address URL")
 
 
 def _add(campaign: "Campaign", roles: Mapping[str, str | None], now: float, *, force: bool) -> None:

@@ -6,7 +6,7 @@ import click
 
 from reassess import annotation
 from reassess.cli.call import FILE, Call, call_options, free_name
-from reassess.cli.campaign_inputs import campaign_argument, images_of
+from reassess.cli.campaign_inputs import USUAL_ADDRESS, campaign_argument, images_of
 from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType
 from reassess.cli.packages import check_packages
@@ -67,5 +67,7 @@ def serve(call: Call, campaign: str | Path, address: tuple[str, int, str | None]
                 call.tell(f"{opened.name}: {at}, for a proxy that shows it at {path}")
             else:
                 call.tell(f"{opened.name}: {at}")
+                if at != f"{USUAL_ADDRESS}/":
+                    call.tell("links need the address that people open: reassess annotate invite --address URL")
 
         annotation.serve(app, host=host, port=port, root_path=path, started=started)

@@ -1,0 +1,25 @@
+"""Counts of votes for one class per image."""
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.classes import UNLISTED
+from reassess.core.questions import Questions
+from reassess.core.votes import Votes
+
+
+def counts_by_class(votes: Votes) -> tuple[Questions, npt.NDArray[np.int64]]:
+    """Count votes for classes by image and class; return the chosen classes as questions, and the counts.
+
+    Questions are sorted by image and then by class id; images without votes have no questions. Counts are int64,
+    shape (questions,). `DataError` if answers are not classes.
+    """
+    cells, counts = np.unique(votes.item_ids << 32 | votes.class_ids[votes.answer_ids], return_counts=True)
+    voted, image_ids = np.unique(cells >> 32, return_inverse=True)
+    questions = Questions(
+        images=tuple(votes.images[row] for row in voted.tolist()),
+        image_ids=image_ids.astype(np.int32),
+        class_ids=(cells & 0xFFFFFFFF).astype(np.int32),
+        classes=votes.classes or UNLISTED,
+    )
+    return questions, counts

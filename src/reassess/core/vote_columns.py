@@ -1,0 +1,97 @@
+"""The columns of votes: how they are checked, grouped by item, and joined."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core.answers import answer_type
+from reassess.core.checks import check_range, check_shape
+from reassess.core.items import Id, Items, describe
+from reassess.errors import DataError
+
+_FEW = 1 << 17  # so few votes are sorted without the compiled loop, which takes time to load
+
+
+def check_columns(
+    indptr: npt.NDArray[np.int64],
+    items: int,
+    rater_ids: npt.NDArray[np.int32],
+    answer_ids: npt.NDArray[np.unsignedinteger],
+    seconds: npt.NDArray[np.float64] | None,
+) -> None:
+    """Raise `DataError` if the shapes of the columns do not fit each other, or a duration is negative."""
+    if indptr.size != items + 1 or indptr[0] != 0 or (np.diff(indptr) < 0).any():
+        raise DataError(
+            "wrong-indptr",
+            "indptr does not fit the items",
+            allowed=f"{items + 1} ascending entries from 0",
+            found=f"{indptr.size} entries from {indptr[0] if indptr.size else None}",
+        )
+    for name, column in (("rater_ids", rater_ids), ("answer_ids", answer_ids), ("seconds", seconds)):
+        if column is not None:
+            check_shape(column, (int(indptr[-1]),), what=name)
+    if seconds is not None:
+        known = np.where(np.isnan(seconds), 0, seconds)
+        check_range(known, 0, what="seconds of a vote", where=lambda vote: f"vote {vote}")
+
+
+def check_ids(
+    rater_ids: npt.NDArray[np.integer],
+    answer_ids: npt.NDArray[np.integer],
+    raters: int,
+    answers: int,
+    where: Callable[[int], str],
+) -> None:
+    """Raise `DataError` if the rater or the answer of a vote is not in the lists, which have so many."""
+    check_range(rater_ids, 0 if raters else -1, raters - 1, what="rater of a vote", where=where)
+    check_range(answer_ids, 0, answers - 1, what="answer of a vote", where=where)
+
+
+def group_columns(
+    items: Items,
+    item_ids: npt.ArrayLike,
+    rater_ids: npt.ArrayLike,
+    answer_ids: npt.ArrayLike,
+    raters: Sequence[Id],
+    answers: Sequence[Id],
+    seconds: npt.ArrayLike | None,
+) -> dict[str, Any]:
+    """Check columns of votes in any order, and group them by item: `indptr` and the columns of `Votes`."""
+    item_ids, rater_ids, answer_ids = np.asarray(item_ids), np.asarray(rater_ids), np.asarray(answer_ids)
+    check_shape(item_ids, ("votes",), what="item_ids", kind="integers")
+    for name, column in (("rater_ids", rater_ids), ("answer_ids", answer_ids)):
+        check_shape(column, item_ids.shape, what=name, kind="integers")
+    seconds = None if seconds is None else np.asarray(seconds)
+    if seconds is not None:
+        check_shape(seconds, item_ids.shape, what="seconds", kind="numbers")
+    check_range(item_ids, 0, len(items) - 1, what="item of a vote", where="vote {}".format)
+    # Check before the cast, which could turn an invalid id into a valid one.
+    check_ids(rater_ids, answer_ids, len(raters), len(answers), lambda vote: describe(items, int(item_ids[vote])))
+    indptr, order = _group(item_ids, len(items))
+    return {
+        "indptr": indptr,
+        "rater_ids": rater_ids.astype(np.int32, copy=False)[order],
+        "answer_ids": answer_ids.astype(answer_type(len(answers)), copy=False)[order],
+        "seconds": None if seconds is None else seconds.astype(np.float64, copy=False)[order],
+    }
+
+
+def _group(item_ids: npt.NDArray[np.integer], items: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """`indptr` of votes grouped by item, and the order that groups them, stable within an item."""
+    if item_ids.size < _FEW:
+        ends = np.cumsum(np.bincount(item_ids, minlength=items))
+        return np.concatenate([[0], ends]), np.argsort(item_ids, kind="stable")
+    from reassess.numeric.vote_kernels import group
+
+    indptr, order = np.zeros(items + 1, np.int64), np.empty(item_ids.size, np.int64)
+    group(item_ids, indptr, order)
+    return indptr, order
+
+
+def join_seconds(*columns: tuple[npt.NDArray[np.float64] | None, int]) -> npt.NDArray[np.float64] | None:
+    """Concatenate the seconds of so many votes each, NaN if unknown; None if all are unknown."""
+    if all(seconds is None for seconds, _ in columns):
+        return None
+    return np.concatenate([np.full(votes, np.nan) if seconds is None else seconds for seconds, votes in columns])

@@ -63,8 +63,8 @@ def any_order(rng: np.random.Generator) -> Iterator[list[object]]:
                     found += 1
                     right.append(np.mean(other.class_of == order))
                     undecided.append(len(other.undecided) / 1000)
-                    mended = np.mean(other.class_of[np.argsort(order)[said]] == some.truth)
-                    too_high.append(mended - np.mean(said == some.truth))
+                    corrected = np.mean(other.class_of[np.argsort(order)[said]] == some.truth)
+                    too_high.append(corrected - np.mean(said == some.truth))
             means = "/".join(f"{100 * np.mean(part):.1f}" for part in (right, undecided, too_high)) if found else "-"
             cells.append(f"{found}: {means}")
         yield cells

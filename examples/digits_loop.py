@@ -159,8 +159,8 @@ reassess(f"report {given} --benchmark {BENCHMARK} -o {FOLDER}/report.html --forc
 
 labels = read_labels(BENCHMARK / "labels.csv", classes=classes)
 changed = [image for image, true, first in zip(images, truth, original, strict=True) if true != first]
-mended = sum(labels[image] == (int(truth[row_of[image]]),) for image in changed)
-print(f"\nOf {len(changed)} original labels that were changed, {mended} are mended.")
+corrected = sum(labels[image] == (int(truth[row_of[image]]),) for image in changed)
+print(f"\nOf {len(changed)} original labels that were changed, {corrected} are corrected.")
 
 # 8. Digits that the models take for two, and with them the raters that were simulated from the models.
 several = [row for row, image in enumerate(images) if len(labels[image] or ()) > 1]

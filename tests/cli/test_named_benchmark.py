@@ -168,7 +168,7 @@ SHOW = ["show", "000.png"]
 def test_a_file_of_ids_beside_labels_by_name_is_refused_by_every_command(
     argv: list[str], part: str, folder: Path, run: Runner
 ) -> None:
-    """Never joined by position; the error names both files, and the list of classes that would mend it."""
+    """Files are never joined by position; the error names both files, and the class list that is needed."""
     write_judges(folder)
     path = Path(f"digits/{part}.csv")
     path.write_text(re.sub("|".join(NAMES), lambda name: str(NAMES.index(name[0])), path.read_text()))

@@ -433,7 +433,7 @@ def test_original_labels_in_another_order_of_classes_are_put_into_that_of_the_la
     assert find_class_list(outcomes, labels, original).class_of.tolist() == [2, 0, 1]
 
 
-# The list mends
+# The class list corrects
 
 
 @pytest.mark.parametrize("kind", ["ids", "scores", "table", "list"])
@@ -457,9 +457,9 @@ def test_the_names_of_the_outputs_mend_the_file(kind: str, tmp_path: Path) -> No
     other = find_class_list(find_outcomes(given, labels), labels)
     names = other.names(given, classes)
     assert names == [wnids[c] for c in order] + (["-"] if kind == "list" else [])
-    mended = read_predictions(path, classes, outputs=names)
-    assert evaluate(mended, labels).real[1] == Proportion(600, 600)
-    assert find_class_list(find_outcomes(mended, labels), labels) is None
+    corrected = read_predictions(path, classes, outputs=names)
+    assert evaluate(corrected, labels).real[1] == Proportion(600, 600)
+    assert find_class_list(find_outcomes(corrected, labels), labels) is None
 
 
 def test_outputs_are_called_by_name_where_the_labels_alone_name_the_classes_and_by_id_where_nothing_does() -> None:

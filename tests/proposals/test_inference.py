@@ -515,7 +515,7 @@ def test_an_unreadable_image_may_be_replaced(images: Path, tmp_path: Path, inter
     assert output.with_suffix(".txt").read_bytes() == (tmp_path / "whole.txt").read_bytes()
 
 
-def test_an_image_that_is_mended_for_one_model_only_is_refused(
+def test_image_that_is_fixed_for_only_one_model_is_refused(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What one model's transform cannot cut, another model may have scored."""
@@ -532,7 +532,7 @@ def test_an_image_that_is_mended_for_one_model_only_is_refused(
     assert found == ("different-run", "1 image changed: a/1.jpg")
 
 
-def test_an_image_that_is_mended_and_then_changed_again_is_refused(
+def test_image_that_is_fixed_and_changed_again_is_refused(
     images: Path, interrupted: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_files(images, {"a/2.jpg": b""})

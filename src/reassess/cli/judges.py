@@ -175,7 +175,7 @@ def _judges(
 
 @contextmanager
 def taken_for_imagenet(by_default: bool) -> Iterator[None]:
-    """Where images are taken for ImageNet's since no benchmark was given, say first how to mend that in an error."""
+    """Put the missing benchmark first in the fix of an error if images were taken as ImageNet's by default."""
     try:
         yield
     except ReassessError as error:

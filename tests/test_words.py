@@ -5,8 +5,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 OLD_TERMS = re.compile(r"(?i)(?<!np\.)\b(?:keepers?|unfit|mend(?:s|ed|ing)?|makings|re-assess\w*|void(?:s|ed)?)\b")
-    r"(?<!np\.)\b(?:keepers?|unfit|mend(?:s|ed|ing)?|makings|re-assess\w*|void(?:s|ed)?)\b", re.IGNORECASE
-)
 SUFFIXES = (".py", ".pyi", ".md", ".js", ".html", ".css", ".toml", ".txt")
 MOST_TERMS = 45
 

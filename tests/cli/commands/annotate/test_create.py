@@ -103,7 +103,7 @@ def test_golden_questions_are_drawn_from_tasks_or_candidates(create: Runner, tas
 def test_golden_questions_of_a_tasks_file_keep_their_probability_until_they_are_exported(
     create: Runner, run: Runner, work: Callable[..., None]
 ) -> None:
-    """Practice takes one of the two drawn images, so the other one stands for all four."""
+    """Experts answer those for practice too, so each of the two drawn images stands for two of the four."""
     Path("pets/golden.csv").unlink()
     argv = ["tasks", "proposals.csv", "--benchmark", "pets", "--golden", "4", "-o", "drawn.jsonl"]
     assert "golden, for experts: 4 questions on 2 images\n" in output_of(run(*argv))
@@ -130,7 +130,7 @@ def test_golden_questions_of_a_tasks_file_keep_their_probability_until_they_are_
     work()
     assert output_of(run("annotate", "export", "pets.db", "-o", "rated")).startswith("rated: 4 votes by 1 rater ")
     table = pl.read_parquet("rated/golden.parquet")
-    assert table.select("probability", "stratum").rows() == [(0.25, "all")] * 2
+    assert table.select("probability", "stratum").rows() == [(0.5, "all")] * 4
 
 
 def test_golden_questions_come_with_answers_or_without(create: Runner) -> None:

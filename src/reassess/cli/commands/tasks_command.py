@@ -166,6 +166,7 @@ def tasks(
         _print(call, made, effort, output, per_question, stop)
         if drawn.sample is not None:
             call.tell(f"golden, for experts: {sample_in_words(drawn.sample, len(drawn.questions))}")
+            call.tell("experts' answers decide the labels of golden images")
         if golden_count:
             are = counted(golden_count, "golden question is", "golden questions are")
             call.tell(f"{are} not in the tasks: the campaign mixes them in")

@@ -26,6 +26,7 @@ def test_output_names_the_next_step(create: Runner) -> None:
     assert lines == [
         "pets.db: 4 tasks, 8 questions, 40 votes (5 per question)",
         "golden: 4 tasks, 8 questions (8 answered by experts)",
+        "golden images are not in the raters' tasks: experts' answers decide their labels",
         "images: 8, hashed in pets/images",
     ]
     assert "tasks tasks.jsonl, sha256 " in inputs
@@ -41,16 +42,17 @@ def test_a_campaign_has_its_options_and_the_parts_of_the_folder(create: Runner, 
     options = ["--per-question", "3", "--stop", "0.05,0.95", "--golden-share", "0.25", "--practice", "1"]
     options += ["--bar", "0.75", "--seed", "7", "--original", "pets/original.csv"]
     result = create(*options)
-    assert result.out.splitlines()[:5] == [
+    assert result.out.splitlines()[:6] == [
         "pets.db: 4 tasks, 8 questions, at most 24 votes (at most 3 per question)",
         "golden: 4 tasks, 8 questions (8 answered by experts), 1 task for practice",
+        "golden images are not in the raters' tasks: experts' answers decide their labels",
         "practice: 2 questions, 1 valid, 1 invalid; bar 0.75 (balanced accuracy)",
-        "chance to pass without looking: random 33.33 %, random no or yes 25.00 %, always the same 0.00 %",
+        "chance to pass without looking: answers at random 33.33 %, no or yes at random 25.00 %, always the same 0.00 %",
         "images: 8, hashed in pets/images, 2 example images",
     ]
     assert result.err == (
-        "Warning: practice is too easy to pass without looking: random answers, 33.33 %\n"
-        "  fix: more practice questions (--practice), or a higher --bar\n"
+        "Warning: practice is easy to pass without looking: answers at random, 33.33 %\n"
+        "  fix: annotate create with --practice 7 or a higher --bar\n"
     )
     with annotation.using_campaign("pets.db") as campaign:
         rules = campaign.rules
@@ -113,9 +115,10 @@ def test_golden_questions_of_a_tasks_file_keep_their_probability_until_they_are_
     assert create("--golden", "2", tasks="drawn.jsonl").err.endswith(
         "drawn.jsonl has golden questions, so --golden N would draw others: leave it out.\n"
     )
-    assert output_of(create("--practice", "1", "--bar", "0.7", tasks="drawn.jsonl")).splitlines()[1:5] == [
+    assert output_of(create("--practice", "1", "--bar", "0.7", tasks="drawn.jsonl")).splitlines()[1:6] == [
         "golden: 2 tasks, 4 questions (0 answered by experts), 1 task for practice",
         "golden, drawn at random: 4 questions on 2 images",
+        "golden images are not in the raters' tasks: experts' answers decide their labels",
         "raters cannot begin practice: experts have not answered 1 of 1 practice task",
         "status will say how likely it is to pass without looking, once experts have answered",
     ]
@@ -124,6 +127,12 @@ def test_golden_questions_of_a_tasks_file_keep_their_probability_until_they_are_
     assert run("status", "pets.db").out.splitlines()[2].startswith("raters cannot begin practice: experts have not ")
     with annotation.using_campaign("pets.db") as campaign:
         ida = annotation.find_person(campaign, "ida").id
+        turn = annotation.next_turn(campaign, ida, 1e9)
+        given = [annotation.GivenAnswer(row.question, 0 if row.class_id else 2) for row in turn.rows]
+        annotation.save_answers(campaign, ida, given, 1e9)
+    assert run("annotate", "export", "pets.db", "-o", "half").code == 0  # the image with answers stands for all four
+    assert pl.read_parquet("half/golden.parquet").select("probability", "stratum").rows() == [(0.25, "all")] * 2
+    with annotation.using_campaign("pets.db") as campaign:
         while isinstance(turn := annotation.next_turn(campaign, ida, 1e9), annotation.Turn):
             given = [annotation.GivenAnswer(row.question, 0 if row.class_id else 2) for row in turn.rows]
             annotation.save_answers(campaign, ida, given, 1e9)
@@ -148,7 +157,7 @@ def test_golden_questions_come_with_answers_or_without(create: Runner) -> None:
         assert output_of(create("--golden", golden, "--force")).splitlines()[1] == line
     Path("pets/golden.csv").unlink()
     told = create("--golden", "more.csv", "--stop", "0.1,0.9", "--force").out.splitlines()
-    assert told[1:3] == [
+    assert [told[1], told[3]] == [
         "golden: 2 tasks, 3 questions (0 answered by experts)",
         "the stop rule closes no question until experts have answered: invite them first",
     ]
@@ -158,7 +167,7 @@ def test_golden_questions_come_with_answers_or_without(create: Runner) -> None:
 def test_disagreeing_experts_are_counted(create: Runner) -> None:
     more = "4.png,cat,fay,no\n5.png,cat,fay,maybe\n6.png,cat,fay,no\n6.png,cat,gus,yes\n"
     Path("pets/golden.csv").write_text(Path("pets/golden.csv").read_text() + more)
-    assert output_of(create()).splitlines()[2] == (
+    assert output_of(create()).splitlines()[3] == (
         "experts disagree on 2 golden questions: a class is valid if more than half of its experts said yes"
     )
     assert document_of(create("--force", "--json"), "annotate")["results"]["golden_split"] == 2

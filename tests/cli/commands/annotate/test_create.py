@@ -47,7 +47,8 @@ def test_a_campaign_has_its_options_and_the_parts_of_the_folder(create: Runner, 
         "golden: 4 tasks, 8 questions (8 answered by experts), 1 task for practice",
         "golden images are not in the raters' tasks: experts' answers decide their labels",
         "practice: 2 questions, 1 valid, 1 invalid; bar 0.75 (balanced accuracy)",
-        "chance to pass without looking: answers at random 33.33 %, no or yes at random 25.00 %, always the same 0.00 %",
+        "chance to pass without looking: answers at random 33.33 %, no or yes at random 25.00 %, always the same "
+        "0.00 %",
         "images: 8, hashed in pets/images, 2 example images",
     ]
     assert result.err == (
@@ -107,13 +108,14 @@ def test_golden_questions_of_a_tasks_file_keep_their_probability_until_they_are_
 ) -> None:
     """Experts answer those for practice too, so each of the two drawn images stands for two of the four."""
     Path("pets/golden.csv").unlink()
-    argv = ["tasks", "proposals.csv", "--benchmark", "pets", "--golden", "4", "-o", "drawn.jsonl"]
+    argv = ["tasks", "proposals.csv", "--benchmark", "pets", "--golden", "4", "-o", "drawn.jsonl", "--seed", "0"]
     assert "golden, for experts: 4 questions on 2 images\n" in output_of(run(*argv))
     lines = [json.loads(line) for line in Path("drawn.jsonl").read_text().splitlines()]
-    assert lines[0] == {"sample": {"for": "golden", "seed": 0, "images": 2, "questions": 4, "predictions": []}}
+    digest = hashlib.sha256(Path("proposals.csv").read_bytes()).hexdigest()
+    assert lines[0] == {"sample": {"for": "golden", "seed": 0, "images": 2, "questions": 4, "predictions": [digest]}}
     assert [(one["probability"], one["stratum"]) for one in lines[1:] if one.get("golden")] == [(0.5, "all")] * 2
     assert create("--golden", "2", tasks="drawn.jsonl").err.endswith(
-        "drawn.jsonl has golden questions, so --golden N would draw others: leave it out.\n"
+        "drawn.jsonl has golden questions already: remove --golden 2.\n"
     )
     assert output_of(create("--practice", "1", "--bar", "0.7", tasks="drawn.jsonl")).splitlines()[1:6] == [
         "golden: 2 tasks, 4 questions (0 answered by experts), 1 task for practice",

@@ -155,7 +155,6 @@ def create(
         consent=_consent(call, parts.benchmark.folder),
         hierarchy=_hierarchy(call, parts),
         images=None if source is None else str(source.place.resolve()),
-        sample=parts.sample,
         settings={name: value for name in _SETTINGS if (value := getattr(parts.benchmark, name))},
     )
     if source is not None:
@@ -250,7 +249,7 @@ def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: Campa
         tasks = f"{counted(len(golden), 'task')}, {counted(len(plan.truth), 'question')}"
         practice = f", {counted(practised, 'task')} for practice" if practised else ""
         call.tell(f"golden: {tasks} ({known:,} answered by experts){practice}")
-        if (sample := parts.golden_sample) is not None:
+        if (sample := golden.sample) is not None:
             is_drawn = golden.with_golden(sample).golden_rows
             call.tell(f"golden, drawn at random: {sample_in_words(sample, len(golden.only(is_drawn).questions))}")
         call.tell("golden images are not in the raters' tasks: experts' answers decide their labels")

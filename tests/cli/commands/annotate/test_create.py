@@ -103,6 +103,20 @@ def test_golden_questions_are_drawn_from_tasks_or_candidates(create: Runner, tas
     )
 
 
+def test_earlier_probabilities_end_with_a_new_draw_and_raters_need_tasks(create: Runner) -> None:
+    golden = Path("pets/golden.csv")
+    header, *lines = golden.read_text().splitlines()
+    golden.write_text(f"{header},probability\n" + "".join(f"{line},0.5\n" for line in lines))
+    assert create("--golden", "3").err == (
+        "Warning: 4 images drawn earlier lose their probability: two draws are not one sample\n"
+    )
+    tasks = Path("tasks.jsonl").read_text().splitlines()
+    Path("golden.jsonl").write_text("".join(line[:-1] + ', "golden": true}\n' for line in tasks))
+    refused = create("--force", tasks="golden.jsonl")
+    assert (refused.code, refused.error) == (1, "all-golden")
+    assert "no task is left for raters, since all questions are golden\n  where:   golden.jsonl\n" in refused.err
+
+
 def test_golden_questions_of_a_tasks_file_keep_their_probability_until_they_are_exported(
     create: Runner, run: Runner, work: Callable[..., None]
 ) -> None:

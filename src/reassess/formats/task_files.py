@@ -131,17 +131,21 @@ def _make_sample(path: Path, lines: Sequence[_Line], drawn: Mapping[str, Any]) -
             )
     chosen = [line for line in by_image.values() if line.probability is not None]
     purpose, seed, predictions = drawn.get("for", ""), drawn.get("seed"), drawn.get("predictions", [])
-    questions = sum(len(line.classes) for line in lines if line.probability is not None)
-    in_file = {"images": len(chosen), "questions": questions}
-    are_texts = isinstance(predictions, list) and all(isinstance(each, str) for each in (purpose, *predictions))
-    is_seed = seed is None or _is_number(seed, _MOST_NUMBER)
-    if not (are_texts and is_seed and all(drawn.get(name, count) == count for name, count in in_file.items())):
+    are_texts = isinstance(predictions, list) and all(isinstance(each, str) for each in predictions)
+    expected = {
+        "for": purpose if isinstance(purpose, str) else "golden",
+        "seed": seed if seed is None or _is_number(seed, _MOST_NUMBER) else 0,
+        "images": len(chosen),
+        "questions": sum(len(line.classes) for line in lines if line.probability is not None),
+        "predictions": predictions if are_texts else [],
+    }
+    if wrong := {name: drawn[name] for name, value in expected.items() if drawn.get(name, value) != value}:
         raise DataError(
             "wrong-sample",
             "first line does not describe the drawn tasks",
             where=path,
-            allowed=json.dumps({"for": "golden", "seed": 0, **in_file, "predictions": []}),
-            found=json.dumps(drawn),
+            allowed=json.dumps({name: expected[name] for name in wrong}),
+            found=json.dumps(wrong),
             fix="use the whole file, or draw again",
         )
     if not chosen:
@@ -162,9 +166,7 @@ def _parse_json(text: str, where: str) -> Any:
     except (ValueError, RecursionError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(
-            "not-json", "line is not JSON", where=where, found=str(error), fix="write the file again"
-        ) from error
+        raise DataError("not-json", "line is not JSON", where=where, found=str(error), fix="write it again") from error
 
 
 def _read_task(task: Any, place: int, where: str) -> _Line:

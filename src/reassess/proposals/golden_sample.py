@@ -79,7 +79,7 @@ def draw_golden(candidates: Candidates, count: int, *, original: LabelSets | Non
             "all-golden",
             "golden questions would take all tasks",
             allowed=f"under {len(candidates):,}, on at least 2 images",
-            found=f"{count:,} of {len(candidates):,} questions on {counted(rows.size, 'image')}",
+            found=f"{count:,}; the candidates are {len(candidates):,} questions on {counted(rows.size, 'image')}",
             fix="fewer golden questions, or more candidates",
         )
     rng = np.random.default_rng(seed)

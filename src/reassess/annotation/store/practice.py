@@ -1,4 +1,4 @@
-"""The practice round of a new rater. Its tasks are used for nothing else."""
+"""The practice round of a new rater, whose answers are used for nothing else."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace

@@ -128,8 +128,8 @@ def _report(call: Call, made: MadeScores, output: Path) -> None:
         what = counted(made.by_golden_votes, "golden item has", "golden items have")
         call.tell(f"{what} no other votes: the raters' golden votes count for them")
     if images:
-        what = counted(questions, "question is", "questions are")
-        call.tell(f"{what} decided by experts: raters have not answered all about {counted(images, 'image')}")
+        what = f"{counted(questions, 'golden question')} on {counted(images, 'image')}"
+        call.tell(f"{what} are decided by experts, since raters have not answered all of them")
     if (classes := classes_of(votes)).has_local_ids:
         names = counted(len(classes.texts), "name")
         call.tell(f"classes: the {names} in the votes, sorted: {some(classes.texts, most=5)}")

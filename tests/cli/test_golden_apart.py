@@ -143,3 +143,23 @@ def test_findings_are_of_golden_images_too(rated: Path) -> None:
     given, left_out = findings.curves
     assert (given.curve.in_sample, left_out.curve.in_sample) == (True, False)
     assert given.curve.golden.unrated == len(golden_truth(experts)) - 2 * GOLDEN
+
+
+@pytest.mark.parametrize("prefix", ["", "other/"])
+def test_without_raters_golden_votes_experts_still_decide_their_images(rated: Path, run: Runner, prefix: str) -> None:
+    """Unless the names of the golden images are those of the votes, but for a folder: then they may be misspelt."""
+    (rated / "rater-golden.csv").unlink()
+    golden = pl.read_csv("rated/golden.csv")
+    if prefix:
+        numbers = golden["image"].str.strip_suffix(".png").cast(int) - MAIN
+        golden = golden.with_columns(image=prefix + numbers.cast(str) + ".png")
+    golden.write_csv("rated/golden.csv")
+    result = run("aggregate", "--benchmark", "rated", "-o", "rated/scores.csv")
+    assert result.error == ("nothing-in-common" if prefix else None)
+    if not prefix:
+        decided = 2 * (GOLDEN + IN_PART)
+        assert f"{decided} golden questions on 9 images are decided by experts" in result.out
+        scores = pl.read_csv("rated/scores.csv")
+        assert (len(scores), set(scores["score"][-decided:])) == (2 * MAIN + decided, {0.0, 1.0})
+        assert run("aggregate", "--benchmark", "rated", "--golden", "none", "-o", "main.csv").code == 0
+        assert len(pl.read_csv("main.csv")) == 2 * MAIN

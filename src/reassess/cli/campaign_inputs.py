@@ -113,9 +113,9 @@ def load_campaign_parts(
         sample = draw_golden(given, golden, original=parts.get("original"), seed=seed)
         asked = asked.with_golden(sample)
     is_golden = asked.golden_rows
-    if is_golden.any():
-        experts = with_unanswered(experts, asked.only(is_golden).questions)
-        asked = asked.only(~is_golden)
+    marked, asked = asked.only(is_golden), asked.only(~is_golden)
+    if len(marked):
+        experts = with_unanswered(experts, marked.questions)
     if not len(asked):
         raise DataError(
             "all-golden",
@@ -127,15 +127,17 @@ def load_campaign_parts(
     return CampaignParts(
         benchmark=reader.benchmark,
         tasks=asked,
-        golden_tasks=None if experts is None else _golden_tasks(experts, asked, sample),
+        golden_tasks=None if experts is None else _golden_tasks(experts, marked, asked, sample),
         experts=experts if experts else None,
         original=parts.get("original"),
     )
 
 
-def _golden_tasks(experts: Votes, asked: Tasks, sample: Sample | None) -> Tasks:
-    """Golden tasks, no larger than the others, and their images that were drawn at random."""
-    golden = make_tasks(cast("Questions", experts.items), size=int(asked.sizes.max()))
+def _golden_tasks(experts: Votes, marked: Tasks, asked: Tasks, sample: Sample | None) -> Tasks:
+    """Golden tasks, no larger than the others, and their images that were drawn at random; marked tasks stay whole."""
+    most = int(asked.sizes.max())
+    is_whole = len(marked.questions) == len(experts.items) and marked.sizes.max() <= most
+    golden = marked if is_whole else make_tasks(cast("Questions", experts.items), size=most)
     if sample is None:
         return golden
     is_golden = golden.questions.rows_of(sample.images) >= 0

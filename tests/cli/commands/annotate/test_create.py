@@ -158,6 +158,32 @@ def test_golden_questions_of_a_tasks_file_keep_their_probability_until_they_are_
     assert table.select("probability", "stratum").rows() == [(0.5, "all")] * 4
 
 
+def test_golden_tasks_of_a_file_stay_whole_unless_raters_could_recognise_them(create: Runner) -> None:
+    Path("pets/golden.csv").unlink()
+    Path("pets/classes.txt").write_text("cat\ndog\nfox\nowl\n")
+    groups = (["cat", "owl"], ["dog", "fox"])
+
+    def write(*main: str) -> None:
+        tasks = [("0.png", list(main), False), *(("1.png", names, True) for names in groups)]
+        lines = (
+            {"task": number, "image": image, "classes": [{"class": name} for name in names], "golden": golden}
+            for number, (image, names, golden) in enumerate(tasks)
+        )
+        Path("own.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    def golden() -> set[tuple[int, ...]]:
+        tasks = {row.id for row in rows(schema.tasks) if row.kind == "golden"}
+        asked = [(row.task, row.class_id) for row in rows(schema.questions) if row.task in tasks]
+        return {tuple(sorted(class_id for task, class_id in asked if task == one)) for one in tasks}
+
+    write("cat", "dog")
+    assert create(tasks="own.jsonl").code == 0
+    assert golden() == {(0, 3), (1, 2)}
+    write("cat")
+    assert create("--force", tasks="own.jsonl").code == 0
+    assert golden() == {(0,), (1,), (2,), (3,)}
+
+
 def test_golden_questions_come_with_answers_or_without(create: Runner) -> None:
     assert create("--golden", "none").out.splitlines()[1] == (
         "no golden questions: rater accuracy cannot be measured (--golden N lets experts answer some)"

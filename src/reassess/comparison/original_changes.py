@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core import Id, LabelSets, Questions, Scores, Votes, align_classes
+from reassess.core import Id, LabelSets, Match, Questions, Scores, Votes, align_classes
 from reassess.core.checks import check_type
-from reassess.core.image_names import join
+from reassess.core.image_names import image_keys, join
 from reassess.core.labels import check_original
 from reassess.numeric.arrays import freeze
 from reassess.text import Listed, Shown, counted
@@ -198,4 +198,24 @@ def original_changes(labels: LabelSets, original: LabelSets) -> OriginalChanges:
         rows=rows,
         original_rows=original_rows[rows],
         kinds=kinds[rows].astype(np.int8),
+    )
+
+
+def unrated_in_words(
+    labels: LabelSets, original: LabelSets | None, scores: Scores | None, experts: Votes | None, *, match: Match
+) -> str:
+    """Say how many images were rated, if all others keep their original label; empty if all were, or it is unknown."""
+    if original is None or scores is None:
+        return ""
+    rated = {*image_keys(scores.images, match), *image_keys(() if experts is None else experts.images, match)}
+    unrated = np.flatnonzero([key not in rated for key in image_keys(labels.images, match)])
+    originals = join([labels.images[row] for row in unrated.tolist()], original.images, match=match)
+    ids, sizes = labels.of_rows(unrated)
+    if not unrated.size or (originals < 0).any() or (sizes != 1).any() or (ids != original.indices[originals]).any():
+        return ""
+    count = len(labels) - unrated.size
+    others = "one keeps its" if unrated.size == 1 else f"{unrated.size:,} keep their"
+    return (
+        f"{count:,} of {counted(len(labels), 'image')} {'was' if count == 1 else 'were'} rated; "
+        f"the other {others} original label, unchecked"
     )

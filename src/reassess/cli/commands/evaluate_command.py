@@ -14,7 +14,7 @@ from reassess.cli.options import joining_options, judge_options, part_option, pr
 from reassess.cli.prediction_inputs import each_prediction, same_inputs
 from reassess.cli.result_table import table_option
 from reassess.cli.tables.evaluate_table import Cut, Evaluations, Measured, accuracy_table, print_measured, to_json
-from reassess.comparison import ModelOrders, compare_orders, on_common_images
+from reassess.comparison import ModelOrders, compare_orders, on_common_images, unrated_in_words
 from reassess.core import Benchmark
 from reassess.errors import DataError, Missing, at
 from reassess.evaluation import (
@@ -141,6 +141,11 @@ def evaluate(
         call.print_document("evaluate", results, **beside)
         return
     print_measured(call, measured, by)
+    match = judges.benchmark.match or "path"
+    if len(labels) < 2 and (
+        unrated := unrated_in_words(judges.labels, judges.original, judges.scores, judges.experts, match=match)
+    ):
+        call.tell(unrated)
     if excluded is not None:
         call.tell(str(excluded))
     if output is not None:

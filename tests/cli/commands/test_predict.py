@@ -91,7 +91,7 @@ def test_outputs_in_another_order_need_a_list(pets: Path, run: Runner) -> None:
     write_files(pets, {"outputs.txt": "fox\n-\ncow\ndog\n"})
     result = run(*argv, "--classes", "outputs.txt")
     assert result.out.splitlines()[1] == (
-        "python:pet_models:four: 1 output has a name that no class has, and no score in the file: 'cow'"
+        "python:pet_models:four: 1 name of outputs is not a class, so these outputs are not used: 'cow'"
     )
     assert result.out.splitlines()[-2] == "model.npy: 2 outputs are not classes; 1 class has no output"
     assert np.load("model.npy")[0].tolist() == [-np.inf, 3, 0]
@@ -223,14 +223,17 @@ def test_a_list_of_images_is_not_overwritten_by_the_names_of_the_output(pets: Pa
 
 def test_a_table_gives_outputs_of_coarser_classes(pets: Path, run: Runner) -> None:
     argv = ["python:pet_models:four", "--benchmark", "pets", "--classes", "outputs.csv", "-o", "model.npy"]
-    Path("outputs.csv").write_text('output,class\n1-2,dog\n\n3,"cat"\n')
+    Path("outputs.csv").write_text('output,class\n1-2,dog\n\n3,"cat"\n0,fox\n')
     lines = output_of(run("predict", *argv)).splitlines()
-    assert lines[-3:-1] == [
-        "model.npy: float16 probabilities of 5 images, 3 classes (4 outputs, summed by class), named in model.txt",
-        "model.npy: 1 output is not a class; 1 class has no output",
-    ]
-    cat, dog = np.exp(3), np.exp(1) + np.exp(2)
-    assert np.load("model.npy")[0] == pytest.approx([cat / (cat + dog), dog / (cat + dog), 0], abs=1e-3)
+    assert lines[-2] == (
+        "model.npy: float16 probabilities of 5 images, 3 classes (4 outputs, their softmax summed by class), "
+        "named in model.txt"
+    )
+    assert np.load("model.npy")[0] == pytest.approx([0.6439, 0.3241, 0.0321], abs=1e-3)
+    for command in (["evaluate", "--labels", "labels.csv"], ["clean", "-o", "wrong.csv", "--benchmark", "pets"]):
+        Path("labels.csv").write_text("image,class\ncat/3.png,cat\n")
+        result = run(*command, "model.npy", "--classes", "outputs.csv")
+        assert (result.error, "a table of outputs is only for predict" in result.err) == ("unused-option", True)
     for line, error in {
         "x,cat": "wrong-row",
         "3-1,cat": "wrong-row",
@@ -238,6 +241,7 @@ def test_a_table_gives_outputs_of_coarser_classes(pets: Path, run: Runner) -> No
         "1-2,cat\n2,dog": "duplicate-value",
         "4,cat": "out-of-range",
         "1,fish": "unknown-class",
+        "1,dog\n2,cat": "missing-classes",
     }.items():
         Path("outputs.csv").write_text(f"output,class\n{line}\n")
         assert run("predict", *argv, "--force").error == error, line

@@ -191,7 +191,8 @@ def _contents(result: ImagePredictions) -> str:
     summed = ""
     if result.summed:
         summed = (
-            f", {counted(result.classes, 'class', 'classes')} ({counted(result.outputs, 'output')}, summed by class)"
+            f", {counted(result.classes, 'class', 'classes')} ({counted(result.outputs, 'output')}, "
+            f"{'their softmax' if result.softmax else 'probabilities'} summed by class)"
         )
     if result.file.suffix.lower() != ".npy":
         return f"the best classes of {images}, with their scores{summed}"

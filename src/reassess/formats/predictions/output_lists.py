@@ -46,7 +46,7 @@ def read_output_classes(path: Path) -> list[str] | dict[int, str]:
                 "line does not give the class of an output",
                 where=f"{path}, line {number}",
                 allowed="the number of an output or a range, and a class: 281,cat or 281-285,cat",
-                found=repr(line),
+                found=some([repr(line)]),
             )
         repeated = [output for output in range(first, last + 1) if classes.setdefault(output, name) != name]
         if repeated:
@@ -54,7 +54,7 @@ def read_output_classes(path: Path) -> list[str] | dict[int, str]:
                 "duplicate-value",
                 "output has two classes",
                 where=f"{path}, line {number}",
-                found=f"output {repeated[0]}: {classes[repeated[0]]} and {name}",
+                found=f"output {repeated[0]}: {some([classes[repeated[0]]])} and {some([name])}",
                 fix="keep one of the lines",
             )
     return classes
@@ -146,21 +146,23 @@ def classes_of_outputs(
     return columns, None
 
 
-def map_outputs(classes: Classes, outputs: Sequence[str], *, where: str, summed: bool = False) -> npt.NDArray[np.int64]:
+def map_outputs(
+    classes: Classes, outputs: Sequence[str], *, where: str, summed: bool = False, known_needed: bool = True
+) -> npt.NDArray[np.int64]:
     """Return the class id of each output (wnid, name or id); -1 for an output that is not a class.
 
-    Raise `DataError` if no output is a class, or two outputs have the same class and are not `summed`. `where` is the
-    place of the list.
+    Raise `DataError` if no output is a class, unless not `known_needed`, or if two outputs have the same class and are
+    not `summed`. `where` is the place of the list.
     """
     ids = np.fromiter((classes.id_of(text, where=where) for text in outputs), np.int64, len(outputs))
     known = np.flatnonzero(ids >= 0)
-    if not known.size:
+    if known_needed and not known.size:
         raise DataError(
             "unknown-class",
             "no output is a class of the benchmark",
             where=where,
             allowed=classes.allowed,
-            found=some(outputs),
+            found=some(list(dict.fromkeys(outputs))),
             fix="name each output by wnid, by class name or by class id",
         )
     first: dict[int, int] = {}
@@ -172,7 +174,8 @@ def map_outputs(classes: Classes, outputs: Sequence[str], *, where: str, summed:
                 where=where,
                 found=f"{outputs[before]!r} (output {before}) and {outputs[output]!r} (output {output}) are "
                 f"both {classes.describe(int(ids[output]))}",
-                fix="name each output by its wnid",
+                fix=f"{'name each output by its wnid' if classes.wnids else 'correct the list'}; "
+                "only predict adds up the outputs of a class",
             )
     return ids
 

@@ -434,9 +434,10 @@ def saucers(shop: Path) -> list[str]:
 def test_names_that_no_class_has_are_counted_and_said_even_if_quiet(
     saucers: list[str], run: Runner, option: list[str], hits: tuple[int, int], text: str
 ) -> None:
-    assert run(*saucers, *option, "--quiet").err == f"Warning: saucers.csv: {text}\n"
+    fix = "" if option else "  fix: correct the names, or --unknown-class error\n"
+    assert run(*saucers, *option, "--quiet").err == f"Warning: saucers.csv: {text}\n{fix}"
     call = run(*saucers, *option, "--json")
-    assert (call.code, call.err) == (0, f"Warning: saucers.csv: {text}\n")
+    assert (call.code, call.err) == (0, f"Warning: saucers.csv: {text}\n{fix}")
     (result,) = json.loads(call.out)["results"]
     assert tuple(counts(result["real"][k]) for k in ("1", "2")) == tuple((n, 3) for n in hits)
     assert result["unknown_classes"] == {"predictions": 4, "names": 2}

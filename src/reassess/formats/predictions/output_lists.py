@@ -14,9 +14,9 @@ from reassess.core.checks import check_all
 from reassess.core.classes import classes_of_ids
 from reassess.errors import DataError, Fix
 from reassess.formats.files import read_lines
-from reassess.text import counted, some
+from reassess.text import counted, nearest, shortened, some
 
-_EXAMPLES = 3
+_EXAMPLES, _LONG = 3, 60  # names in a message, and letters of one
 _MOST_DIGITS = 7
 _RANGE = re.compile(rf"(\d{{1,{_MOST_DIGITS}}})(?:\s*-\s*(\d{{1,{_MOST_DIGITS}}}))?")
 OUTPUT_LIST = "the list of outputs"
@@ -252,6 +252,14 @@ def describe_unknown(predictions: Predictions, unknown_class: str) -> str:
     empty = int(np.count_nonzero((predictions.class_ids < 0).all(axis=1)))
     images = f"; {counted(empty, 'image')} without another prediction, counted as wrong" if empty else ""
     return add_examples(predictions.unknown_classes, ", dropped") + images
+
+
+def spelling(unknown: UnknownClasses, classes: Classes, *, unknown_class: str) -> Fix:
+    """Return the fix for unknown names: a class that is spelled like one of them, or another `unknown_class`."""
+    known = [classes.label(class_id) for class_id in range(classes.count or 0)]
+    near = ((name, nearest(name, known)) for name in unknown.names[:_EXAMPLES])
+    meant = next((f" ({shortened(name, _LONG)}: {question})" for name, question in near if question), "")
+    return Fix(f"correct the names{meant}, or {{unknown_class}}", unknown_class=f'"{unknown_class}"')
 
 
 def add_examples(unknown: UnknownClasses, handling: str = "") -> str:

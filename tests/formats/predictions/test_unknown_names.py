@@ -41,9 +41,7 @@ def read(path: Path, classes: Classes, unknown_class: Any = "wrong") -> tuple[Pr
         predictions = read_predictions(path, classes, unknown_class=unknown_class)
     assert {warning.category for warning in caught} <= {ReassessWarning}
     texts = [str(warning.message).removeprefix(f"{path}: ") for warning in caught]
-    assert [text.partition("\n  fix: correct the names")[2] != "" for text in texts] == [
-        unknown_class == "wrong"
-    ] * len(texts)
+    assert all(("\n  fix: correct the names" in text) == (unknown_class == "wrong") for text in texts)
     return predictions, [text.split("\n")[0] for text in texts]
 
 

@@ -78,7 +78,7 @@ def _numbers(
     "--top-k",
     callback=_numbers(click.IntRange(1), "1,5"),
     metavar="K,...",
-    help="Count hits among the top K.  [default: 1,5]",
+    help="Count hits among the top K.  [default: 1,5; 1 below 10 classes]",
 )
 @click.option(
     "--duplicates",

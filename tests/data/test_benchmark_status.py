@@ -386,7 +386,7 @@ def test_a_part_is_stale_if_what_it_was_made_from_has_another_hash(tmp_path: Pat
     result = check(tmp_path, MADE)
     folder = tmp_path / "pets"
     assert [one.part for one in result.parts if one.made_from] == []  # nothing is recorded
-    assert result.next_command == f"reassess evaluate predictions.npy --benchmark {folder}"
+    assert result.next_command == f"reassess evaluate FILE... --benchmark {folder}"
     hashes = {part: sha256(folder / f"{part}.csv") for part in ("votes", "scores")}
     update_benchmark(
         folder, made_from={"scores": {"votes": hashes["votes"]}, "labels": {"scores": hashes["scores"], "x": "0" * 64}}
@@ -404,7 +404,7 @@ def test_a_part_is_stale_if_what_it_was_made_from_has_another_hash(tmp_path: Pat
         ({"votes.csv": MADE["votes.csv"]}, "reassess aggregate --benchmark {0} -o {0}/scores.npz"),
         ({"scores.csv": MADE["scores.csv"]}, "reassess labels --benchmark {0} --threshold 0.8 -o {0}/labels.json"),
         ({"images/a.jpg": ""}, "reassess predict MODEL --benchmark {0} -o predictions.npy"),
-        ({"original.json": '{"a": "x"}'}, "reassess propose predictions.npy --benchmark {0} -o proposals.csv"),
+        ({"original.json": '{"a": "x"}'}, "reassess propose FILE... --benchmark {0} -o proposals.csv"),
         ({"votes.csv": "nothing of the kind\n1\n"}, None),
         ({"votes.csv": "item,rater,answer\nx,ann,a\n"}, None),  # which make no scores of classes
         ({}, None),

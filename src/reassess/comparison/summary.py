@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from reassess.comparison.comparison_words import gaps_in_words, probability_in_words
 from reassess.comparison.findings import Findings
-from reassess.comparison.original_changes import unrated_in_words
 from reassess.comparison.taxonomy import ERROR_KINDS
 from reassess.errors import Missing
 from reassess.evaluation.result import label_errors_in_words
@@ -37,9 +36,8 @@ def _labels(findings: Findings) -> str:
     words = f"By the {labels.title} labels, {rated:,} of {counted(len(labels), 'image')} have a valid class{average}"
     if level is None or level.value is None:
         return words
-    match = findings.benchmark.match or "path"
-    if unrated := unrated_in_words(labels, findings.original, findings.scores, findings.experts, match=match):
-        return f"{words}. {unrated}. The original label is valid for {percent(level.value)} % of them"
+    if findings.unrated:
+        return f"{words}. {findings.unrated}. The original label is valid for {percent(level.value)} % of them"
     return f"{words}. The original label is valid for {_percent(level)} of them"
 
 

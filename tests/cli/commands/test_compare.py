@@ -70,7 +70,7 @@ fitted.csv       all       20        100.0   83.89 to 100.0      50.00   1.9e-06
 def test_two_models_in_a_table(bench: Path, run: Runner) -> None:
     out = run("compare", "good.csv", "fitted.csv", *OPTIONS).out
     assert out.startswith(TABLE)
-    assert "label uncertainty is not measured: votes are missing\n" in out
+    assert "label uncertainty is not measured: votes are missing (reassess annotate)\n" in out
     assert run("compare", "good.csv", "fitted.csv", *OPTIONS, "--quiet").out == TABLE
 
 

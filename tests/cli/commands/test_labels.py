@@ -26,7 +26,7 @@ def test_classes_that_reach_the_threshold_are_kept(scores: Path, run: Runner) ->
         "l.json: 2 labels on 2 images (threshold 0.8)\n"
         "1 rated image without a label\n"
         "unrated images are omitted\n"
-        "next: reassess evaluate predictions.npy --labels l.json\n"
+        "next: reassess evaluate FILE... --labels l.json\n"
     )
     assert json.loads((scores / "l.json").read_text()) == {"a.png": [1, 2], "b.png": []}
     assert run(*MAKE, "--force", "--quiet").out == ""
@@ -35,7 +35,7 @@ def test_classes_that_reach_the_threshold_are_kept(scores: Path, run: Runner) ->
     counts = {"images": 2, "labels": 2, "empty_images": 1, "unrated_images": 0}
     missing = {"original_labels": None, "original_labels_reason": "original labels are missing"}
     assert document["results"] == {"file": "l.csv", "threshold": 0.8} | counts | missing
-    assert document["next"] == "reassess evaluate predictions.npy --labels l.csv"
+    assert document["next"] == "reassess evaluate FILE... --labels l.csv"
 
 
 def test_unrated_images_keep_their_original_label(scores: Path, run: Runner) -> None:
@@ -79,7 +79,7 @@ def test_a_benchmark_without_a_threshold_needs_one(scores: Path, run: Runner) ->
     error = message_of(run("labels", "--benchmark", ".", "-o", "labels.json"), 2)
     assert f"Give --threshold T: {scores.name} has none yet; it is kept with the labels." in error
     result = run("labels", "--benchmark", ".", "-o", "labels.json", "--threshold", "0.8")
-    assert result.out.endswith("next: reassess evaluate predictions.npy --benchmark .\n")
+    assert result.out.endswith("next: reassess evaluate FILE... --benchmark .\n")
     assert json.loads((scores / "benchmark.json").read_text())["threshold"] == 0.8
 
 

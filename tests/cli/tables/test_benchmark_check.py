@@ -50,7 +50,7 @@ def test_a_check_prints_parts_commands_and_names_that_do_not_fit(pets: Path, run
         "1 image in labels and not in images: x.jpg.",
         "1 image in images and not in labels: cat/TOM.jpg.",
         "not parts of a benchmark: notes.md",
-        "next: reassess evaluate predictions.npy --benchmark pets",
+        "next: reassess evaluate FILE... --benchmark pets",
     ]
 
 

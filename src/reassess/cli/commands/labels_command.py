@@ -109,7 +109,7 @@ def labels(
             write_table(details, changes.table(scores=parts["scores"], votes=votes), force=call.force)
         keep_settings(call, benchmark, output, "labels", threshold=threshold, match=call.reading.match)
     into_benchmark = benchmark is not None and benchmark.folder is not None and benchmark.folder == output.parent
-    call.next("evaluate", "predictions.npy", *(benchmark_words(benchmark) if into_benchmark else ["--labels", output]))
+    call.next("evaluate", "FILE...", *(benchmark_words(benchmark) if into_benchmark else ["--labels", output]))
     unrated = None if known is None else len(sets) - len(parts["scores"].images)
     _report(call, output, threshold, sets, unrated, changes, details)
 

@@ -225,7 +225,8 @@ def _footnotes(findings: Findings) -> Iterator[str]:
     if len(panel.models) > 2 and not isinstance(ranking, Missing):
         yield f"95 % of an accuracy: Wilson; of a rank: {ranks_explained(ranking)}"
         yield HOLM_EXPLAINED
-    yield from uncertainty_explained(findings.uncertainty)
+    for line in uncertainty_explained(findings.uncertainty):
+        yield f"{line}{_how_to_measure(findings)}"
     if not panel.has_original.any():
         yield f"no comparison by original labels: {NO_ORIGINAL}"
     else:
@@ -237,6 +238,17 @@ def _footnotes(findings: Findings) -> Iterator[str]:
         pairs = zip(together.pairs.tolist(), together.images.tolist(), strict=True)
         named = [f"{label(first)} and {label(second)} ({images:,})" for (first, second), images in pairs]
         yield f"classes most often valid together: {some(named, most=3)}"
+
+
+def _how_to_measure(findings: Findings) -> str:
+    """How to get the votes or golden answers without which label uncertainty is not measured."""
+    part = "votes" if findings.votes is None else "golden" if findings.experts is None else ""
+    if not part:
+        return ""
+    sources = findings.benchmark.sources
+    known = findings.benchmark.folder is None and part in sources
+    made_by = "annotate" if part == "votes" else "annotate create --golden N"
+    return f" (reassess {f'fetch {sources[part]}' if known else made_by})"
 
 
 def _points(interval: tuple[float, float] | None) -> Printed | None:

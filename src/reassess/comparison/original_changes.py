@@ -49,8 +49,8 @@ class OriginalChanges(Shown):
     def _headline(self) -> str:
         other, none, more = self.counts.values()
         return (
-            f"{len(self):,} of {counted(self.images, 'original label')} changed: {other:,} to other classes, "
-            f"{none:,} to none, {more:,} to more"
+            f"label sets that differ from the original label: {len(self):,} of {self.images:,} "
+            f"({other:,} with other classes, {none:,} empty, {more:,} with it and others)"
         )
 
     def _list(self) -> Listed:
@@ -97,6 +97,9 @@ class OriginalChanges(Shown):
                 _JOINT.join(map(str, texts[end - size : end])) for end, size in zip(ends, sizes.tolist(), strict=True)
             ]
 
+        def if_known(texts: Sequence[str]) -> "pl.Series":
+            return pl.Series([cell if cell.strip(_JOINT) else None for cell in in_one(texts)], dtype=pl.String)
+
         columns: dict[str, object] = {"image": self._names, "original": classes.column(each)}
         if has_names := bool(classes.names) and classes.in_files != classes.names:
             columns["original_name"] = [classes.label(i) for i in each.tolist()]
@@ -106,10 +109,8 @@ class OriginalChanges(Shown):
             columns["new_names"] = in_one([classes.label(i) for i in class_ids.tolist()])
         columns["score"] = pl.Series(self._scores(scores, here, each)).fill_nan(None)
         columns["votes"] = pl.Series(self._votes(votes, here, each), dtype=pl.String)
-        known = None if scores is None else in_one(["" if score != score else f"{score:.6g}" for score in new_scores])
-        columns["new_scores"] = pl.Series(known or [None] * len(self), dtype=pl.String)
-        given = None if votes is None else in_one([text or "" for text in self._votes(votes, owner, class_ids)])
-        columns["new_votes"] = pl.Series(given or [None] * len(self), dtype=pl.String)
+        columns["new_scores"] = if_known(["" if score != score else f"{score:.6g}" for score in new_scores])
+        columns["new_votes"] = if_known([text or "" for text in self._votes(votes, owner, class_ids)])
         return pl.DataFrame(columns)
 
     @property
@@ -177,7 +178,7 @@ def original_changes(labels: LabelSets, original: LabelSets) -> OriginalChanges:
     >>> original = LabelSets.from_lists(["a.png", "b.png", "c.png", "d.png"], [[0], [0], [0], [2]])
     >>> changes = original_changes(labels, original)
     >>> changes
-    3 of 4 original labels changed: 1 to other classes, 1 to none, 1 to more
+    label sets that differ from the original label: 3 of 4 (1 with other classes, 1 empty, 1 with it and others)
     >>> changes.table().select("image", "original", "change", "new").rows()
     [('a.png', 0, 'more', '0; 1'), ('b.png', 0, 'other', '1'), ('c.png', 0, 'none', '')]
     """

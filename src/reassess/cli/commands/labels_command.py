@@ -171,7 +171,9 @@ def _report(
         else f"{counted(unrated, 'unrated image keeps its', 'unrated images keep their')} original label"
     )
     if changes is not None:
-        call.tell(f"{changes}{'' if details is None else f' ({details})'}")
+        call.tell(str(changes))
+    if changes is not None and details is not None:
+        call.tell(f"{details}: {counted(len(changes), 'row')}")
 
 
 def _read_sets(call: Call, files: tuple[str, ...], benchmark: Benchmark | None) -> list[LabelSets | MultiLabels]:

@@ -10,6 +10,7 @@ from reassess.cli.call import FILE, Call, benchmark_words, call_options, countin
 from reassess.cli.help_pages import Command
 from reassess.cli.options import benchmark_option, output_option
 from reassess.cli.packages import check_packages
+from reassess.cli.part_inputs import images_path
 from reassess.cli.prediction_inputs import own_value
 from reassess.cli.screen import print_table
 from reassess.core import Benchmark, benchmark_of
@@ -111,6 +112,8 @@ def predict(
     check_packages("scan", "reading images")
     call.note_outputs(output, *([output.with_suffix(".txt")] if output.suffix.lower() == ".npy" else []))
     sources = [_source(call, model, models, checkpoints, transforms, class_lists) for model in models]
+    if images is None and benchmark is not None:
+        images_path(call, benchmark, needed_by="predict")
     if images is not None and images.is_file():
         call.read("images", images)
     with counting(call) as progress:

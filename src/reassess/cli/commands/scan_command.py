@@ -11,10 +11,10 @@ from reassess.cli.call import FILE, Call, benchmark_words, call_options, countin
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.options import benchmark_option, output_option
 from reassess.cli.packages import check_packages
-from reassess.cli.part_inputs import NONE, PartReader
+from reassess.cli.part_inputs import NONE, PartReader, images_path
 from reassess.cli.screen import print_table, say
 from reassess.core import UNUSABLE_KINDS, Benchmark, DuplicateCounts, LabelSets
-from reassess.data import Scan, part_path, scan_images
+from reassess.data import Scan, scan_images
 from reassess.formats import write_duplicates
 from reassess.formats.simple_tables import DUPLICATES_SUFFIXES
 from reassess.text import counted, some
@@ -91,7 +91,7 @@ def _with_benchmark(
     """The sources with the benchmark's images first, and the labels of these."""
     if benchmark is None:
         return sources, None
-    images = part_path(benchmark, "images", needed_by="scan")
+    images = images_path(call, benchmark, needed_by="scan")
     labels = None if original == NONE else PartReader(call, benchmark).find_original(original)
     return (images, *(source for source in sources if source != images)), labels
 

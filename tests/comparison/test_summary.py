@@ -10,7 +10,7 @@ from reassess.comparison import Taxonomy, unrated_in_words
 from reassess.comparison.comparison_words import gaps_in_words
 from reassess.comparison.summary import _mistakes, summary
 from reassess.comparison.taxonomy import ERROR_KINDS
-from reassess.core import LabelSets, Match, Questions, Scores, Votes
+from reassess.core import LabelSets, Match, Questions, Scores
 from tests.report.cases import findings
 
 
@@ -103,18 +103,17 @@ def test_share_of_valid_original_labels_has_no_interval_if_only_some_images_were
     assert "200 of 400 images were rated; the other 200 keep their original label, unchecked. The" in words
     assert words.endswith("The original label is valid for 100.0 % of them.")
 
-    def unrated(*kept: int, match: Match = "path", experts: Votes | None = None) -> str:
+    def unrated(*kept: int, match: Match = "path") -> str:
         known = original.images if match == "path" else tuple(f"x/{name}" for name in original.images)
         scores = Scores(
             Questions.from_columns([known[row] for row in kept], np.zeros(len(kept), int)), np.ones(len(kept))
         )
-        return unrated_in_words(labels, original, scores, experts, match=match)
+        return unrated_in_words(labels, original, scores, match=match)
 
     assert unrated(0) == "1 of 400 images was rated; the other 399 keep their original label, unchecked"
     assert unrated(*range(399), match="name").endswith("the other one keeps its original label, unchecked")
     assert unrated(*range(400)) == ""
-    assert unrated(*range(200, 400), experts=results.experts) == "", "experts answered on the first 200"
     changed = LabelSets.from_lists(original.images, [[0, 1], *rows[1:]], original.classes)
-    assert unrated_in_words(changed, original, results.scores, None, match="path") != "", "the first image was rated"
+    assert unrated_in_words(changed, original, results.scores, match="path") != "", "the first image was rated"
     changed = LabelSets.from_lists(original.images, [*rows[:-1], [0, 1]], original.classes)
-    assert unrated_in_words(changed, original, results.scores, None, match="path") == ""
+    assert unrated_in_words(changed, original, results.scores, match="path") == ""

@@ -149,7 +149,7 @@ class LabelFindings(Shown):
     def unrated(self) -> str:
         """How many images keep their original label because nobody rated them, in words; empty if none does."""
         match = self.benchmark.match or "path"
-        return unrated_in_words(self.labels, self.original, self.scores, self.experts, match=match)
+        return unrated_in_words(self.labels, self.original, self.scores, match=match)
 
     @property
     def level_percent(self) -> float | None:

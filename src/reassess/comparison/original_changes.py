@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from reassess.core import Id, LabelSets, Match, Questions, Scores, Votes, align_classes
 from reassess.core.checks import check_type
-from reassess.core.image_names import image_keys, join
+from reassess.core.image_names import join
 from reassess.core.labels import check_original
 from reassess.numeric.arrays import freeze
 from reassess.text import Listed, Shown, counted
@@ -202,14 +202,11 @@ def original_changes(labels: LabelSets, original: LabelSets) -> OriginalChanges:
     )
 
 
-def unrated_in_words(
-    labels: LabelSets, original: LabelSets | None, scores: Scores | None, experts: Votes | None, *, match: Match
-) -> str:
+def unrated_in_words(labels: LabelSets, original: LabelSets | None, scores: Scores | None, *, match: Match) -> str:
     """Say how many images were rated, if all others keep their original label; empty if all were, or it is unknown."""
     if original is None or scores is None:
         return ""
-    rated = {*image_keys(scores.images, match), *image_keys(() if experts is None else experts.images, match)}
-    unrated = np.flatnonzero([key not in rated for key in image_keys(labels.images, match)])
+    unrated = np.flatnonzero(join(labels.images, scores.images, match=match) < 0)
     originals = join([labels.images[row] for row in unrated.tolist()], original.images, match=match)
     ids, sizes = labels.of_rows(unrated)
     if not unrated.size or (originals < 0).any() or (sizes != 1).any() or (ids != original.indices[originals]).any():

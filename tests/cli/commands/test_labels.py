@@ -71,6 +71,13 @@ def test_changed_labels_are_counted_and_listed_with_scores_and_votes(scores: Pat
         'b.png,1,none,"",0.3,1 no,,\n'
         "d.png,1,more,2; 1,0.85,,0.99; 0.85,\n"
     )
+    Path("l.json").unlink()
+    alone = output_of(run(*argv[:-2], "--details", "alone.csv"))
+    assert (Path("l.json").exists(), Path("alone.csv").read_text()) == (False, Path("d.csv").read_text())
+    assert alone.startswith("not written: 6 labels on 5 images (")
+    assert "next" not in alone
+    write_files(scores / "b", {"golden.csv": "image,class,rater,answer\nz.png,1,eve,yes\n"})
+    assert run(*argv, "--details", "d.csv", "--force").code == 0, "experts answered on other images"
     document = document_of(run(*argv, "--force", "--json"), "labels")
     assert document["results"]["original_labels"] == {"images": 4, "changed": {"other": 1, "none": 1, "more": 1}}
     done = run(*argv, "--force", "--original", "none", "--details", "d.csv")
@@ -193,9 +200,12 @@ ONE = "Error: --threshold, --original and --details go with one SCORES."
     ("argv", "expected"),
     [
         ([], NEEDS),
-        (["s.csv"], NEEDS),
-        (["s.csv", "--threshold", "0.8"], NEEDS),
-        (["s.csv", "-o", "l.json"], NEEDS),
+        (["s.csv"], "Error: --threshold T is missing."),
+        (
+            ["s.csv", "--threshold", "0.8"],
+            "Error: -o LABELS is missing; --details TABLE alone lists the changed labels.",
+        ),
+        (["s.csv", "-o", "l.json"], "Error: --threshold T is missing."),
         (["s.csv", "t.csv", "--threshold", "0.8", "-o", "l.json"], ONE),
         (["a.json", "b.json", "--original", "none"], ONE),
         (["a.json", "b.json", "--details", "d.csv"], ONE),

@@ -142,9 +142,7 @@ def evaluate(
         return
     print_measured(call, measured, by)
     match = judges.benchmark.match or "path"
-    if len(labels) < 2 and (
-        unrated := unrated_in_words(judges.labels, judges.original, judges.scores, judges.experts, match=match)
-    ):
+    if len(labels) < 2 and (unrated := unrated_in_words(judges.labels, judges.original, judges.scores, match=match)):
         call.tell(unrated)
     if excluded is not None:
         call.tell(str(excluded))

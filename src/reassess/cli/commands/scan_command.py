@@ -77,7 +77,10 @@ def scan(
             places, near=near, labels=labels, workers=usable_cores() if workers is None else workers, progress=progress
         )
     write_duplicates(output, found.duplicates, force=call.force)
-    if benchmark is not None and found.duplicates.group_count():
+    if benchmark is not None and not sources and next(found.duplicates.differing_pairs(), None) is not None:
+        campaign = free_name(f"{output.stem}.db")
+        call.next("annotate", "create", campaign, output, *benchmark_words(benchmark))
+    elif benchmark is not None and found.duplicates.group_count():
         call.next("folds", *benchmark_words(benchmark), "--duplicates", output, "-o", free_name("folds.csv"))
     if call.json:
         call.print_document("scan", {"output": str(output), "near": near, **_to_json(found)})
@@ -154,6 +157,8 @@ def _print(call: Call, scan: Scan, output: Path, *, near: bool) -> None:
             f"other label: has {'a' if near else 'an'} {copies} with another label, so one of them may be wrong"
         )
     call.note("; ".join(notes))
+    if not near:
+        call.note("--near also finds copies that were resized, cropped or compressed")
 
 
 def _pairs(scan: Scan) -> Iterator[tuple[str, str | None, str, str | None, str]]:

@@ -402,7 +402,7 @@ def test_the_disk_is_asked_for_room_before_any_work(
     free.free = 60  # 5 images x 3 outputs x 2 bytes, in shards and in the file
     told: list[str] = []
     run(images, tmp_path / "out.npy", tell=told.append)
-    assert told == ["5 images; their scores take 60 bytes"]
+    assert told == ["5 images; the run needs 60 bytes of disk space"]
 
 
 def test_models_are_named_once_and_their_output_is_a_folder(images: Path, tmp_path: Path) -> None:

@@ -181,12 +181,12 @@ def _first_image(decode: Decoder) -> Any:
 
 
 def check_room(runs: Sequence[ModelRun], unfinished: Unfinished, tell: Callable[[str], object]) -> None:
-    """Say how much room the scores take, and refuse to begin where there is less."""
+    """Say how much disk space shards and files need together, and refuse to begin where there is less."""
     there = sum(path.stat().st_size for path in unfinished.folder.rglob("*.npz"))
     needed = sum(run.bytes for run in runs)
     folder = unfinished.folder.parent
     free = shutil.disk_usage(folder).free
-    tell(f"{counted(runs[0].shards.images, 'image')}; their scores take {in_bytes(needed)}")
+    tell(f"{counted(runs[0].shards.images, 'image')}; the run needs {in_bytes(needed)} of disk space")
     if needed - there > free:
         raise OutputError(
             "disk-full",

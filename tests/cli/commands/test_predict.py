@@ -43,11 +43,12 @@ MODEL = "python:pet_models:scores"
 
 def test_what_is_predicted_can_be_evaluated(pets: Path, run: Runner) -> None:
     assert output_of(run("predict", MODEL, "--benchmark", "pets", "--workers", "0", "-o", "model.npy")) == (
-        "5 images; their scores take 60 bytes\n"
+        "5 images; the run needs 60 bytes of disk space\n"
         "model                      images   unreadable   outputs\n"
         "────────────────────────────────────────────────────────\n"
         "python:pet_models:scores        5            0         3\n"
         "model.npy: float16 scores of 5 images, named in model.txt\n"
+        "columns of npy files: the benchmark's classes, in its order\n"
         "next: reassess clean model.npy --benchmark pets -o wrong.csv --page wrong.html\n"
     )
     write_files(pets, {"pets/labels.csv": "image,class\n" + "".join(f"{n},{n.split('/')[0]}\n" for n in FILES)})
@@ -93,7 +94,7 @@ def test_outputs_in_another_order_need_a_list(pets: Path, run: Runner) -> None:
     assert result.out.splitlines()[1] == (
         "python:pet_models:four: 1 name of outputs is not a class, so these outputs are not used: 'cow'"
     )
-    assert result.out.splitlines()[-2] == "model.npy: 2 outputs are not classes; 1 class has no output"
+    assert result.out.splitlines()[-3] == "model.npy: 2 outputs are not classes; 1 class has no output"
     assert np.load("model.npy")[0].tolist() == [-np.inf, 3, 0]
 
 
@@ -225,7 +226,7 @@ def test_a_table_gives_outputs_of_coarser_classes(pets: Path, run: Runner) -> No
     argv = ["python:pet_models:four", "--benchmark", "pets", "--classes", "outputs.csv", "-o", "model.npy"]
     Path("outputs.csv").write_text('output,class\n1-2,dog\n\n3,"cat"\n0,fox\n')
     lines = output_of(run("predict", *argv)).splitlines()
-    assert lines[-2] == (
+    assert lines[-3] == (
         "model.npy: float16 probabilities of 5 images, 3 classes (4 outputs, their softmax summed by class), "
         "named in model.txt"
     )

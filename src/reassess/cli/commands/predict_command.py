@@ -143,7 +143,7 @@ def predict(
     if call.json:
         call.print_document("predict", {"models": [_to_json(result) for result in results]})
     else:
-        _print(call, results)
+        _print(call, results, has_classes=benchmark is not None)
 
 
 def _source(
@@ -173,7 +173,7 @@ def _to_json(result: ImagePredictions) -> dict[str, Any]:
     return {**vars(result), "file": str(result.file), "unreadable": unreadable}
 
 
-def _print(call: Call, results: Sequence[ImagePredictions]) -> None:
+def _print(call: Call, results: Sequence[ImagePredictions], *, has_classes: bool) -> None:
     rows = [[one.model, f"{one.images:,}", f"{len(one.unreadable):,}", f"{one.outputs:,}"] for one in results]
     print_table(["model", "images", "unreadable", "outputs"], rows)
     lists = dict.fromkeys(one.unreadable for one in results if one.unreadable)
@@ -183,6 +183,8 @@ def _print(call: Call, results: Sequence[ImagePredictions]) -> None:
         shown = call.first_rows(len(unreadable), _MOST_UNREADABLE, "unreadable images")
         title = None if len(lists) == 1 else f"unreadable for {', '.join(models)}"
         print_table(["image", "reason"], unreadable[:shown], title=title, text_columns=2)
+    if has_classes and any(one.file.suffix.lower() == ".npy" for one in results):
+        call.note("columns of npy files: the benchmark's classes, in its order")
     for one in results:
         call.tell(f"{one.file}: {_contents(one)}")
         if remarks := _remarks(one):

@@ -37,7 +37,8 @@ from reassess.text import counted
 _NEEDS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("evaluate", "compare", "report"), ("labels",)),
     "show": ("labels or original or scores or votes or golden",),
-    "predict": ("images",),
+    **dict.fromkeys(("predict", "scan"), ("images",)),
+    "clean": ("original",),
     **dict.fromkeys(("aggregate", "raters"), ("votes",)),
     "labels": ("scores",),
     "curve": ("scores", "golden"),

@@ -150,7 +150,7 @@ def evaluate(
         call.tell(f"{output}: {counted(len(files), 'model')}")
     if details is not None:
         errors = f", {counted(int(table['label_error'].sum()), 'label error')}" if judges.original is not None else ""
-        call.tell(f"{details}: {counted(table.height, 'row')}{errors}")
+        call.tell(f"{details}: {counted(table.height, 'image' if len(files) == 1 else 'row')}{errors}")
     if judges.no_names and (by == "class" or details is not None):
         call.tell(judges.no_names)
     if judges.original is None and original is None and "original" in judges.benchmark.sources:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
-from itertools import chain, combinations, product, starmap
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -117,7 +117,7 @@ class Duplicates:
             by_label: dict[str | None, list[int]] = {}
             for row in rows:
                 by_label.setdefault(self.labels[row], []).append(row)
-            for one, other in chain.from_iterable(starmap(product, combinations(by_label.values(), 2))):
+            for one, other in (pair for two in combinations(by_label.values(), 2) for pair in product(*two)):
                 copies = exact_group.get(keys[one], -1), exact_group.get(keys[other], -2)
                 if self.kinds[one] == "exact" or copies[0] != copies[1]:
                     yield one, other

@@ -271,7 +271,7 @@ def test_images_that_were_not_rated_are_counted(voted: Path, run: Runner) -> Non
     Path("b/labels.json").write_text(json.dumps(labels))
     assert (
         f"{len(IMAGES) - 1} of {len(IMAGES)} images were rated; the other one keeps its original label, unchecked; "
-        "this favours a model that was used to choose the images"
+        "this favours a model that chose the images to rate"
     ) in run("compare", "good.csv", "fitted.csv", *VOTED).out.replace("\n  ", " ")
 
 

@@ -118,6 +118,14 @@ def test_labels_of_a_benchmark_tell_duplicates_with_other_labels(sets: Path, run
     ]
 
 
+def test_images_that_another_file_names_are_named_in_the_output(sets: Path, run: Runner) -> None:
+    write_files(sets, {"pets/benchmark.json": '{"images": "../val"}', "own/benchmark.json": "{}"})
+    argv = ("scan", "--benchmark")
+    assert output_of(run(*argv, "pets", "-o", "x.csv")).startswith("images: val (by pets/benchmark.json)\n")
+    shutil.copytree("val", "own/images")
+    assert output_of(run(*argv, "own", "-o", "y.csv")).startswith("set ")
+
+
 @pytest.mark.parametrize(
     ("argv", "code", "error"),
     [

@@ -33,7 +33,7 @@ def next_of(result: Run) -> str:
     return result.out.splitlines()[-1].removeprefix("next: ")
 
 
-def labels_by(line: str, run: Runner, labels: str = "rated/labels.json") -> dict[str, frozenset[int]]:
+def labels_by(line: str, run: Runner, labels: str = "rated/labels.csv") -> dict[str, frozenset[int]]:
     """The label sets that the next step makes."""
     for command in line.split(" && "):
         program, *argv = shlex.split(command)
@@ -49,21 +49,21 @@ def test_next_step_makes_labels(export: Runner, run: Runner) -> None:
         "rated: 16 votes by 2 raters on 8 questions",
         "golden: 8 votes by experts",
         "golden: 16 votes by raters",
-        "next: reassess aggregate --benchmark rated -o rated/scores.npz && "
-        "reassess labels --benchmark rated -o rated/labels.json",
+        "next: reassess aggregate --benchmark rated -o rated/scores.csv && "
+        "reassess labels --benchmark rated -o rated/labels.csv --details changed.csv",
     ]
     sets = labels_by(next_of(result), run)
     assert sets == {f"{number}.png": frozenset({0}) for number in range(8)}  # the last four keep the original label
     assert read_votes("rated/votes.parquet").raters == ("rater 2", "rater 3")
-    Path("rated/labels.json").unlink()
-    assert run("labels", "--benchmark", "rated", "-o", "rated/labels.json", "--threshold", "0.5").code == 0
+    Path("rated/labels.csv").unlink()
+    assert run("labels", "--benchmark", "rated", "-o", "rated/labels.csv", "--threshold", "0.5").code == 0
     again = export("--force", "--rater-names")
-    assert again.err == "Warning: rated contains parts made from earlier votes: scores.npz, labels.json\n"
+    assert again.err == "Warning: rated contains parts made from earlier votes: scores.csv, labels.csv\n"
     assert next_of(again) == (  # at the threshold of the folder
-        "reassess aggregate --benchmark rated -o rated/scores.npz --force && "
-        "reassess labels --benchmark rated -o rated/labels.json --force"
+        "reassess aggregate --benchmark rated -o rated/scores.csv --force && "
+        "reassess labels --benchmark rated -o rated/labels.csv --force --details changed-2.csv"
     )
-    assert labels_by(next_of(again), run, labels="rated/labels.json")
+    assert labels_by(next_of(again), run, labels="rated/labels.csv")
     assert read_votes("rated/votes.parquet").raters == ("ann", "bob")
     assert read_votes("rated/golden.parquet").raters == ("eve",)
     assert message_of(export()).endswith("fix:     choose another name, or replace files in it with --force\n")
@@ -89,8 +89,8 @@ def test_next_step_follows_the_campaign(
     (pets / "pets/benchmark.json").write_text(settings)
     line = next_of(export(made=made))
     assert line == (
-        f"reassess aggregate --benchmark rated -o rated/scores.npz{aggregate} && "
-        f"reassess labels --benchmark rated -o rated/labels.json"
+        f"reassess aggregate --benchmark rated -o rated/scores.csv{aggregate} && "
+        f"reassess labels --benchmark rated -o rated/labels.csv --details changed.csv"
     )
     assert open_benchmark("rated").threshold == json.loads(settings).get("threshold", 0.8)
     sets = labels_by(line, run)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reassess import annotation
-from reassess.cli.call import Call, call_options
+from reassess.cli.call import Call, call_options, free_name
 from reassess.cli.campaign_inputs import campaign_argument
 from reassess.cli.help_pages import Command
 from reassess.cli.options import output_option
@@ -89,10 +89,11 @@ def _make_labels(folder: Path, exported: "Exported", campaign: "Campaign") -> st
     def output(part: str, usual: str) -> list[str]:
         return ["-o", sources[part], "--force"] if part in sources else ["-o", str(folder / usual)]
 
-    aggregate = ["reassess", "aggregate", "--benchmark", str(folder), *output("scores", "scores.npz")]
+    aggregate = ["reassess", "aggregate", "--benchmark", str(folder), *output("scores", "scores.csv")]
     if exported.rater_golden is not None and campaign.at_least is not None:
         aggregate += ["--golden-at-least", str(campaign.at_least)]
     if campaign.original_votes:
         aggregate += ["--original", str(folder / "original.csv")]
-    labels = ["reassess", "labels", "--benchmark", str(folder), *output("labels", "labels.json")]
+    labels = ["reassess", "labels", "--benchmark", str(folder), *output("labels", "labels.csv")]
+    labels += ["--details", str(free_name("changed.csv"))] if "original" in sources else []
     return f"{shlex.join(aggregate)} && {shlex.join(labels)}"

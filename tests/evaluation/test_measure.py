@@ -18,6 +18,7 @@ from reassess.core import Classes, LabelSets, Predictions, Scores, Votes
 from reassess.core.image_names import validation_names
 from reassess.data import read_votes
 from reassess.evaluation import MISTAKE_KINDS, Evaluation, evaluate
+from reassess.evaluation.result import label_errors_in_words
 from reassess.numeric import Proportion
 from tests.helpers import RealFile, message, numbered_labels, scores_of
 from tests.references import Tally, published_snippet, ranking, tally
@@ -347,6 +348,12 @@ def test_ks_are_those_asked_for_and_by_default_those_that_predictions_and_classe
     for classes, usual in ((9, [1]), (10, [1, 5])):
         labels = LABELS.in_classes(Classes(classes))
         assert list(evaluate(np.zeros((4, classes), np.float32), labels).real) == usual
+
+
+@pytest.mark.parametrize(("hits", "n", "verb"), [(0, 1, "is"), (1, 3, "is"), (2, 3, "are"), (0, 2, "are")])
+def test_label_errors_are_counted_in_a_sentence(hits: int, n: int, verb: str) -> None:
+    result = replace(evaluate(np.zeros(4, int), LABELS, original=ORIGINAL), label_errors=Proportion(hits, n))
+    assert f"by original labels {verb} correct by" in label_errors_in_words(result)
 
 
 @pytest.mark.parametrize("k", [0, -1, 3])

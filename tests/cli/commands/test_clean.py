@@ -65,7 +65,7 @@ def test_what_is_kept_is_written_and_how_labels_went_wrong_shown(
         "───────────────────────────────────────────────────────",
         "dog          eel                   4.1            14.04",
     ]
-    assert lines[14:17] == [
+    assert lines[15:18] == [
         "class   images   dropped       %",
         "────────────────────────────────",
         "dog         27         4   14.81",
@@ -191,6 +191,7 @@ def test_wrong_labels_are_a_table_that_tasks_reads(training: Path, run: Runner) 
     result = run("clean", "all.npz", "--benchmark", "pets", "-o", "wrong.csv")
     lines = result.out.splitlines()
     assert (result.code, lines[0]) == (0, "wrong.csv: 12 of 90 labels are probably wrong")
+    assert "class   images   wrong       %" in lines
     assert lines[-1] == "next: reassess tasks wrong.csv --benchmark pets -o tasks.jsonl"
     table = pl.read_csv("wrong.csv")
     assert table.columns == ["image", "class", "suggested", "label_quality", "reason"]

@@ -20,8 +20,8 @@ from reassess.data.benchmark_folders import (
     benchmark_folder,
     check_images_place,
     labels_from_folders,
-    one_place,
     places_of_parts,
+    single_place,
 )
 from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings
 from reassess.data.image_folders import list_images
@@ -332,7 +332,7 @@ class _Reader:
     def _read_part(self, check: PartCheck) -> PartCheck:
         try:
             if self.folder is not None:
-                one_place(self.folder, check.part, check.paths)
+                single_place(self.folder, check.part, check.paths)
             held = self._read(check, self.listed)
         except ReassessError as error:
             if error.code != "unknown-class" or self.listed is None or check.part in _OF_CLASSES:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from reassess.core.checks import check_shape
 from reassess.data import ImageSource
-from reassess.data.image_sources import read_picture
+from reassess.data.image_sources import read_image
 from reassess.data.worker_processes import in_processes
 from reassess.errors import DataError, at
 from reassess.proposals.image_models import ImageModel
@@ -37,7 +37,7 @@ class Decoder:
 
     def __call__(self, row: int) -> Pixels | str:
         """The pixels of an image, uint8, shape (height, width, 3); or why it cannot be read."""
-        return read_picture(self.images, row, np.asarray if self.transform is None else self.transform.cut)
+        return read_image(self.images, row, np.asarray if self.transform is None else self.transform.cut)
 
 
 def decoded(decode: Decoder, batches: Sequence[range], workers: int) -> _Batches:

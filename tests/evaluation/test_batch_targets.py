@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.evaluation import multi_hot, padded_ids
-from reassess.evaluation.batch_targets import even, read_targets
+from reassess.evaluation.batch_targets import pad_lists, read_targets
 from tests.helpers import fault_of, message, numbered_labels
 
 sets = st.lists(st.sets(st.integers(0, 12), max_size=5).map(sorted), max_size=9)
@@ -50,7 +50,7 @@ def test_ids_of_any_type_come_as_one(dtype: str) -> None:
 
 @given(sets.filter(bool))
 def test_lists_of_any_length_and_back(lists: list[list[int]]) -> None:
-    assert read(np.array(even(lists)), 13) == lists
+    assert read(np.array(pad_lists(lists)), 13) == lists
 
 
 def test_many_classes_of_which_few_are_valid_are_found_wherever_they_stand() -> None:
@@ -74,7 +74,7 @@ NEITHER = (
     "target is neither multi-hot nor ids padded with -1\n"
     "  allowed: 0 or 1 of shape (images, 3), or integers of shape (images, most classes of an image)\n"
     "  found:   int64 (2,)\n"
-    "  fix:     a folder reader's label is not the set of valid classes; to give names, use RealAccuracy(labels=...)"
+    "  fix:     pass all valid classes, not a folder reader's label; or pass names, with RealAccuracy(labels=...)"
 )
 PROBABILITY = (
     "multi-hot target has a number other than 0 and 1\n  where:   row 1, column 0\n"
@@ -82,11 +82,11 @@ PROBABILITY = (
 )
 TOO_LARGE = (
     "class id out of range\n  where:   target, row 1, column 1\n"
-    "  allowed: 0 to 2, and -1 where there are no more\n  found:   3"
+    "  allowed: 0 to 2, and -1 after the last class\n  found:   3"
 )
 LACKS_A_COLUMN = (
     "class is listed twice for one image\n  where:   target, row 1\n  allowed: each class once, then -1\n"
-    "  found:   [0, 0]\n  fix:     a multi-hot target must have as many columns as the scores, 3, and has 2"
+    "  found:   [0, 0]\n  fix:     list each class once; for a multi-hot target, use 3 columns like the scores, not 2"
 )
 
 

@@ -500,10 +500,10 @@ def test_outcomes_and_labels_that_do_not_belong_together_are_refused() -> None:
     outcomes = find_outcomes(np.arange(40) % 4, labels, original=labels)
     mixed = LabelSets.from_lists(labels.images[::-1], [[0]] * 40)
     assert message(find_class_list, outcomes, mixed) == (
-        "the outcomes were not found by these labels\n  found:   40 of 40: 0.png, 1.png, 2.png and 37 more\n"
-        "  fix:     give what find_outcomes returns, and the labels that it was given"
+        "outcomes are from other labels\n  found:   40 of 40: 0.png, 1.png, 2.png and 37 more\n"
+        "  fix:     pass the result of find_outcomes, and the same labels as to find_outcomes"
     )
-    assert message(find_class_list, outcomes, labels, mixed).startswith("the outcomes were not found by these original")
+    assert message(find_class_list, outcomes, labels, mixed).startswith("outcomes are from other original")
     unlike, double = (LabelSets.from_lists(labels.images, [ids] * 40, Classes(3)) for ids in ([0], [0, 1]))
     other = LabelSets.from_lists([f"{i}.jpg" for i in range(30)], [[0]] * 30)
     for arguments, code in (
@@ -541,14 +541,14 @@ def test_ids_of_another_list_are_an_error_that_names_it_unless_they_may_pass(ima
         "predictions agree with the original labels no better than chance\n"
         "  allowed: well above 0.10 %\n"
         f"  found:   {100 * hits / 50_000:.2f} % as given ({hits} of 50,000); {100 * other.after.value:.2f} % "
-        "with the classes in another order, on the half of the images that did not choose it\n"
+        "with the classes in another order, on the half of the images not used to find it\n"
         "  fix:     read the file with the class list of find_class_list"
     )
     passed = find_outcomes(said, original, original=original, any_class_list=True)
     assert np.count_nonzero(passed.original_rank == 0) == hits
     guess = rng.integers(0, CLASSES, 50_000)
     refused = message(find_outcomes, guess, original, original=original, any_class_list=True)
-    assert "no known order of the images fits, and no other order of the classes makes the model correct" in refused
+    assert "no known order of the images matches, and no other order of the classes makes the model correct" in refused
     few = rng.choice(50_000, 300, replace=False)
     images = np.array(original.images)[few].tolist()
     as_text_300 = np.argsort(as_text(CLASSES))[simulated(rng, imagenet.truth[few], 0.55)]

@@ -98,11 +98,11 @@ def test_the_set_of_some_images_is_told_by_their_names() -> None:
     assert set_of_images(sets, ["y.png"]) == "other"
     assert set_of_images({"x": ["v/1.png"], "w": ["v/2.png"]}, ["2.png"], match="name") == "w"
     assert message(set_of_images, {"train": ["a.png"], "val": ["a.png"]}, ["a.png"]) == (
-        "several sets of the duplicates may be these images\n  found:   train, val"
+        "several sets of the duplicates contain these images\n  found:   train, val"
     )
     assert code_of(set_of_images, {"t": ["a.png", "b.png"], "v": ["a.png", "c.png"]}, ["a.png"]) == "ambiguous-set"
     assert message(set_of_images, {"val": ["x/1.png", "x/2.png"]}, ["1.png", "2.png"]) == (
-        "no set of the duplicates is these images\n  allowed: names such as 1.png, 2.png\n"
+        "no set of the duplicates contains these images\n  allowed: names such as 1.png, 2.png\n"
         '  found:   x/1.png, x/2.png, of 1 set: val\n  fix:     they match by name: match="name"'
     )
     assert message(set_of_images, {"val": ["q.png"]}, ["1.png"]).endswith("fix:     scan these images too")

@@ -110,14 +110,14 @@ def test_a_class_that_was_free_to_choose_is_rejected_and_not_unproposed(without:
     """By scores and by votes alike."""
     nouns: Any = CHOSEN | {without: None, "experts": None}
     models = {"m": Predictions.from_ids([[FOX, ALP], [SKI, ALP], [SKI, FOX]], IMAGES)}
-    known = {image: image_sheet(image, **nouns, predictions=models).known for image in IMAGES}
+    known = {image: image_sheet(image, **nouns, predictions=models).kinds for image in IMAGES}
     assert known == {
         "hill.png": {FOX: "asked_and_rejected"},
         "fog.png": {SKI: "asked_and_rejected", ALP: "asked_and_rejected"},
         "new.png": {SKI: "never_rated"},
     }
     asked = image_sheet("fog.png", **NOUNS, predictions={"m": Predictions.from_ids([[FOX, ALP]], ["fog.png"])})
-    assert asked.known == {FOX: "asked_and_rejected", ALP: "not_asked"}
+    assert asked.kinds == {FOX: "asked_and_rejected", ALP: "not_asked"}
 
 
 # --- what models said -----------------------------------------------------------------------------------------------
@@ -145,7 +145,7 @@ def test_rows_without_names_are_in_the_order_of_as_many_label_sets() -> None:
     for nouns, allowed in (({"labels": LABELS}, "  allowed: 3 rows\n"), ({"original": ORIGINAL}, "")):
         assert message(image_sheet, "fog.png", **nouns, predictions=few) == (
             f"image names are missing, and the number of rows differs\n  where:   m.npy\n{allowed}  found:   2 rows\n"
-            "  fix:     name the images of the rows: names=[...], or names in the file itself"
+            "  fix:     name the image of each row: names=[...], or names in the file itself"
         )
 
 
@@ -179,8 +179,8 @@ def test_the_json_object_names_every_class() -> None:
     }
     assert document["predictions"] == {
         "m": [
-            {"class": FOX, "name": "fox", "known": "not_asked"},  # nobody answered the question
-            {"class": SKI, "name": "ski", "known": "valid"},
+            {"class": FOX, "name": "fox", "kind": "not_asked"},  # nobody answered the question
+            {"class": SKI, "name": "ski", "kind": "valid"},
         ],
         "other": None,
     }

@@ -211,7 +211,7 @@ def test_the_original_labels_as_a_model_score_what_the_paper_says(
     assert sum(vars(result.mistakes).values()) == 46_837 - 42_164
     assert result.mistakes.never_rated == 0  # an unrated image's label is its original one
     assert result.recall_at_size is None
-    assert result.reasons["recall_at_size"] == "some images have more labels than the file has ids for each (1)"
+    assert result.reasons["recall_at_size"] == "some images have more labels than predicted ids (1)"
 
 
 def test_the_original_labels_score_less_on_the_images_that_were_rated(
@@ -270,7 +270,7 @@ def test_what_lacks_its_input_is_null_with_the_reason() -> None:
         "original_scored_reason": "original labels are missing",
         "label_errors_reason": "original labels are missing",
         "soft_reason": "scores are missing",
-        "recall_at_size_reason": "some images have more labels than the file has ids for each (1)",
+        "recall_at_size_reason": "some images have more labels than predicted ids (1)",
         "mistakes_reason": "scores are missing",
         "by_label_count": [
             {"labels": 1, "n": 2, "real": real(1, 2, 0.0945, 0.9055), "recall_at_size": 0.5},
@@ -348,7 +348,7 @@ def test_ks_are_those_asked_for_and_by_default_those_the_predictions_reach() -> 
 @pytest.mark.parametrize("k", [0, -1, 3])
 def test_a_k_that_the_predictions_do_not_reach_is_an_error(k: int) -> None:
     assert message(evaluate, np.tile([0, 1], (4, 1)), LABELS, top_k=(1, k)) == (
-        f"k out of range\n  allowed: 1 to 2, as many as the predictions hold for each image\n  found:   {k}"
+        f"k out of range\n  allowed: 1 to 2, the number of classes that the predictions contain for each image\n  found:   {k}"
     )
 
 

@@ -19,12 +19,12 @@ from reassess.numeric import Proportion
 from tests.helpers import fault_of, message, numbered_labels, validation_name
 
 NOTHING_FITS = (
-    "no known order of the images fits, and no other order of the classes makes the model correct on 40 % or more: "
+    "no known order of the images matches, and no other order of the classes makes the model correct on 40 % or more: "
     "check that the file belongs to these images and classes; to measure it anyway, do not use original labels: "
     "original=None"
 )
 FOLDERS = "sort the rows with class_folder_order (for readers of class folders)"
-FROM_ONE = "subtract 1 from every class id (they count from 1, or class 0 is a background)"
+FROM_ONE = "subtract 1 from every class id (ids count from 1, or class 0 is background)"
 LACKS_FIRST = "add 1 to every class id"
 ADD = "add 1 to the number in every image name (ImageNet's validation images count from 1)"
 SUBTRACT = "subtract 1 from the number in every image name (ImageNet's validation images count from 1)"
@@ -79,7 +79,7 @@ def test_ids_and_outputs_that_are_one_too_high_or_too_low_are_explained(
     )
     assert told(np.zeros((50_000, 1001), np.float16)) == (
         "wrong number of outputs\n  allowed: 1,000 columns\n  found:   1,001 columns\n"
-        "  fix:     if the first output is a background class, give scores[:, 1:]; "
+        "  fix:     if the first output is a background class, pass scores[:, 1:]; "
         "else name the class of each output: outputs=[...]"
     )
 
@@ -93,7 +93,7 @@ def test_image_numbers_off_by_one_are_explained(
     agree = np.count_nonzero(truth[1 + step : 49_999 + step] == truth[1:-1])
     accuracy = f"{100 * agree / 49_998:.2f} % as given ({agree} of 49,998); 100.0 %"
     assert told(named(truth[1:-1], 2 + step)) == no_better_than_chance(
-        f"{accuracy} with image numbers that are one {side} the right ones", fix
+        f"{accuracy} with image numbers that are one {side} the correct numbers", fix
     )
     number, way = ("00000000", "add 1 to") if step < 0 else ("00050001", "subtract 1 from")
     assert told(named(truth, 1 + step)) == (
@@ -131,7 +131,7 @@ def test_rows_of_which_few_stand_in_the_right_place_are_explained_too(
     ids[:2500] = real_original.indices[:2500]
     hits, in_order = (np.count_nonzero(ids == truth) for truth in (real_original.indices, in_folders(real_original)))
     assert told(ids) == (
-        "predictions agree with the original labels far less than if read in another way\n"
+        "predictions agree with the original labels far less than in another reading\n"
         "  allowed: well above 0.10 %\n"
         f"  found:   {100 * hits / 50_000:.2f} % as given ({hits:,} of 50,000); {100 * in_order / 50_000:.2f} % "
         "in class-folder order\n"
@@ -215,7 +215,7 @@ def test_by_chance_on_enough_images_is_an_error_and_on_few_a_warning() -> None:
     original, ids, hits, percent = by_chance[40]
     assert heard(ids, original) == [
         f"the model agrees with the original labels on {hits} of 40 images, no better than chance ({percent:.2f} %): "
-        "these are too few to tell, but check that its rows and its classes are in the right order"
+        "these images are too few to be sure, but check the order of the rows and of the classes"
     ]
     original, ids, _, _ = by_chance[4]
     assert heard(ids, original) == []

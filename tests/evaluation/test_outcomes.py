@@ -69,7 +69,7 @@ def test_unknown_images_are_an_error_unless_they_are_to_be_ignored() -> None:
     predictions = predictions_of([0, 1, 1, 1, 1], ["x/a.png", "no.png", "nor.png", "y/c.png", "never.png"])
     assert code_of(join_and_rank, predictions, LABELS) == "unknown-image"
     nothing = LabelSets.from_lists([], [])
-    assert "  allowed: none: the label set has no image\n" in message(join_and_rank, predictions, nothing)
+    assert "  allowed: nothing: the label set has no images\n" in message(join_and_rank, predictions, nothing)
     outcomes = join_and_rank(predictions, LABELS, ignore_unknown=True)
     assert outcomes.state.tolist() == [LABELLED, UNKNOWN, UNKNOWN, LABELLED, UNKNOWN]
     outcomes = join_and_rank(predictions, nothing, original=nothing, ignore_unknown=True)
@@ -128,7 +128,7 @@ def test_an_id_beyond_the_classes_is_an_error(ids: list[int]) -> None:
 def test_an_output_for_a_class_that_the_benchmark_has_not_is_an_error(read: Any) -> None:
     given = np.zeros((3, 1), int) if read == Predictions.from_ids else np.zeros((3, 3), np.float32)
     assert message(join_and_rank, read(given, columns=np.array([0, 5, 1])), LABELS) == (
-        "output has a class that the benchmark does not have\n"
+        "output has a class that is not in the benchmark\n"
         "  allowed: class ids 0 to 3, and -1 for an output without a class\n"
         "  found:   5"
     )

@@ -175,7 +175,7 @@ BAD_BATCHES: list[tuple[dict[str, Any], Any, Any, str]] = [
         TWO,
         [None, "a.png"],
         "target has no image names\n  allowed: names, or integers of shape (images,)\n  found:   object (2,)\n"
-        "  fix:     valid classes are already known from the labels: leave labels out to give them with every batch",
+        "  fix:     pass names: the labels have the valid classes; to pass valid classes with each batch, omit labels",
     ),
     (
         BY_NAME,
@@ -187,8 +187,8 @@ BAD_BATCHES: list[tuple[dict[str, Any], Any, Any, str]] = [
         BY_NAME,
         TWO,
         np.array([0, 1]),
-        "images are numbered, and no list gives their names\n"
-        "  fix:     give the names of the dataset's images, in its order: images=dataset.images",
+        "images are numbered, and their names are missing\n"
+        "  fix:     pass the names of the dataset's images, in its order: images=dataset.images",
     ),
     (
         BY_NAME | {"images": ["b.png", "a.png"]},
@@ -207,7 +207,7 @@ BAD_BATCHES: list[tuple[dict[str, Any], Any, Any, str]] = [
         TWO[:, :2],
         ["a.png", "b.png"],
         "wrong number of outputs\n  allowed: 3 columns or more\n  found:   2 columns\n"
-        "  fix:     give the scores of the benchmark's classes alone, in the order of their ids",
+        "  fix:     pass only the scores of the benchmark's classes, in the order of their ids",
     ),
 ]
 

@@ -35,8 +35,8 @@ def test_no_class_counts_as_a_class_that_no_image_has(sets: list[set[int]], data
     options: dict[str, Any] = {"original": original, "scores": SCORES, "ignore_unknown": True}
     result = evaluate(predicted(np.where(ids == 4, -1, ids)), labels, **options)
     expected = evaluate(predicted(ids, UnknownClasses()), labels, **options)
-    instead = np.where(expected.per_class.mistaken == 4, -1, expected.per_class.mistaken)
-    expected = replace(expected, per_class=replace(expected.per_class, mistaken=instead), unknown_classes=JAR)
+    instead = np.where(expected.per_class.mistakes == 4, -1, expected.per_class.mistakes)
+    expected = replace(expected, per_class=replace(expected.per_class, mistakes=instead), unknown_classes=JAR)
     assert result.per_class == expected.per_class
     no_class = int(np.count_nonzero([valid and first == 4 for valid, first in zip(sets, ids[:, 0], strict=True)]))
     assert (result.mistakes.no_class, expected.mistakes.no_class) == (no_class, 0)
@@ -72,7 +72,7 @@ def test_no_class_is_not_the_first_class_of_ids_that_count_otherwise(own_class: 
     ids = np.r_[np.full(100, -1), (truth[100:] + 50) % 100]
     text = message(evaluate, predicted(ids), labels, original=labels)
     assert "found:   0.00 % as given (0 of 200)\n" in text
-    assert "no known order of the images fits, and no other known order of the classes" in text
+    assert "no known order of the images matches, and no other known order of the classes" in text
 
 
 def test_reviewers_judged_no_class_on_no_image() -> None:
@@ -87,5 +87,5 @@ def test_an_image_shows_no_class_in_its_place_but_not_at_the_end() -> None:
     models = {"m": predicted([[-1, 2, -1, 3, -1], [0, 1, 2, 3, 4]]), "n": predicted([-1, 1])}
     sheet = image_sheet("0.png", labels=labels, predictions=models)
     assert sheet.predictions == {"m": (None, 2, None, 3), "n": ()}
-    two, three = ({"class": i, "name": str(i), "known": None} for i in (2, 3))
+    two, three = ({"class": i, "name": str(i), "kind": None} for i in (2, 3))
     assert sheet.to_json(CLASSES)["predictions"] == {"m": [None, two, None, three], "n": []}

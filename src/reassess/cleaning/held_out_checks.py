@@ -192,7 +192,7 @@ def _check_agreement(file: HeldOutFile, best: npt.NDArray[np.int32], labels: Lab
     of_rows = replace(file.predictions, ids=best[rows, None], scores=None, columns=None, images=images)
     outcomes = join_and_rank(of_rows, labels, original=labels)
     try:
-        check_agreement(outcomes, labels, labels, called=file.name)
+        check_agreement(outcomes, labels, labels, name=file.name)
     except DataError as error:
         error.fix = "check that the file belongs to these images, and that its classes are in the order of the labels'"
         raise

@@ -1,4 +1,4 @@
-"""Words about evaluations that every output shares: what is not scored or missing, and headings."""
+"""Texts about evaluations that all outputs share: notes about what is not scored or missing, and headings."""
 
 import re
 import warnings
@@ -14,11 +14,11 @@ from reassess.numeric import Proportion
 from reassess.numeric.proportions import SMALLEST
 from reassess.text import counted, percent, percents, plain, shortened, some, together
 
-_FEW_CLASSES = 5  # a model may well confuse most of these
-# Measured: these numbers of images, in all and of each class, show any order if the model has this accuracy in percent.
+_FEW_CLASSES = 5  # with so few classes, a model can confuse most of them
+# Measured: with this many images, in total and per class, any class order is found at this accuracy in percent.
 _ENOUGH, _ENOUGH_OF_EACH, _CORRECT, _CORRECT_OF_FEW = 500, 20, 40, 70
-_LONGEST = 12  # letters, so that a table of accuracies fits into 80 columns, and the title of an axis beside it
-_LONGEST_CUT = 8  # and a threshold
+_LONGEST = 12  # letters: then a table of accuracies has at most 80 columns, and the title of an axis fits too
+_LONGEST_CUT = 8  # letters before a threshold
 _CUT = re.compile(r"(?P<name>.+)(?P<at> at [0-9.e-]+)")
 
 FIX_CLASS_LIST = Fix("read the file with the class list of {find_class_list}", find_class_list=None)
@@ -30,8 +30,8 @@ MISTAKES_IN_WORDS = {
     "not_asked": "not asked about",
     "never_rated": "on unrated images",
 }
-# What is known of one prediction for one image.
-KNOWN_IN_WORDS = MISTAKES_IN_WORDS | {"no_class": "no class", "never_rated": "image is unrated"}
+# The words for one prediction on one image.
+PREDICTIONS_IN_WORDS = MISTAKES_IN_WORDS | {"no_class": "no class", "never_rated": "image is unrated"}
 _SELDOM = ("no_class", "expert_valid")
 
 
@@ -42,7 +42,7 @@ def counts_in_words(counts: Mapping[str, int | None], words: Mapping[str, str]) 
 
 
 def heading(label_set: str) -> str:
-    """The title of label sets for headings and charts; a long one loses its middle, but not its threshold."""
+    """Shorten the name of label sets for headings and charts; a threshold at its end is kept."""
     title = plain(label_set)
     cut = _CUT.fullmatch(title)
     return shortened(title, _LONGEST) if cut is None else shortened(cut["name"], _LONGEST_CUT) + cut["at"]
@@ -57,7 +57,7 @@ def class_names_missing(benchmark: Benchmark, classes: Classes) -> str | None:
 
 
 def score_in_words(score: float, threshold: float, *, digits: int = 2) -> str:
-    """A score with enough digits to show whether it reaches the threshold."""
+    """Format a score with enough digits to show whether it reaches the threshold."""
     while (float(text := f"{score:.{digits}f}") >= threshold) != (score >= threshold):
         digits += 1
     return text
@@ -73,10 +73,10 @@ def missing_in_words(evaluations: Mapping[str, Evaluation]) -> Iterator[str]:
         yield f"no {part}{f' for {together(models)}' if len(models) < len(evaluations) else ''}: {why}"
 
 
-def warn_of_class_list(called: str, other: ClassList | None, classes: Classes, *, depth: int) -> None:
+def warn_of_class_list(model: str, other: ClassList | None, classes: Classes, *, depth: int) -> None:
     """Warn if the ids of a model are from another class list."""
     if other is not None:
-        words = f"{called}: {class_list_in_words(other, classes)}"
+        words = f"{model}: {class_list_in_words(other, classes)}"
         warnings.warn(ReassessWarning(words, FIX_CLASS_LIST), stacklevel=depth + 1)
 
 

@@ -55,7 +55,7 @@ def test_the_json_document_holds_the_call_the_inputs_and_the_sheet(shop: Path, r
         "raters": None,
         "experts": None,
         "predictions": {
-            "a.csv": [{"class": 2, "name": "plate", "known": None}, {"class": 0, "name": "cup", "known": "valid"}],
+            "a.csv": [{"class": 2, "name": "plate", "kind": None}, {"class": 0, "name": "cup", "kind": "valid"}],
             "b.csv": None,
         },
     }

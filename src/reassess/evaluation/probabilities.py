@@ -1,8 +1,8 @@
 """The probability that a model gives a class, for probabilities and for other scores.
 
 **The rule.** Scores are probabilities if all of them are in [0, 1], and if the scores of each row, over all outputs,
-add up to 1 within 0.01. This tolerance is larger than the rounding error of float16, of bfloat16, and of three decimals for
-up to 20 classes. All other scores are treated as logits: their softmax gives the probabilities. This includes the
+add up to 1 within 0.01. This tolerance is larger than the rounding error of float16, of bfloat16, and of three decimals
+for up to 20 classes. All other scores are treated as logits: their softmax gives the probabilities. This includes the
 outputs of sigmoids, which are in [0, 1] but do not add up to 1. Their softmax keeps the order of the classes of an
 image, but is not the probability that the model gives to a class. `kind_of_scores` returns "bounded" for them, and the
 command line prints a note.

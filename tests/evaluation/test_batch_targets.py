@@ -121,5 +121,5 @@ def test_wrong_target_raises(target: npt.NDArray[Any], code: str, found: str) ->
 
 def test_multi_hot_needs_the_number_of_classes() -> None:
     assert message(multi_hot, numbered_labels([[0]]), np.arange(1)) == (
-        "label sets do not give the number of classes\n  fix:     give the number of classes"
+        "label sets do not declare the number of classes\n  fix:     pass the number of classes"
     )

@@ -47,7 +47,7 @@ def multi_hot(labels: LabelSets, rows: Ints, classes: int | None = None) -> npt.
     classes = labels.classes.count if classes is None else classes
     if classes is None:
         raise DataError(
-            "missing-class-count", "label sets do not give the number of classes", fix="give the number of classes"
+            "missing-class-count", "label sets do not declare the number of classes", fix="pass the number of classes"
         )
     ids, sizes = _of_rows(labels, rows)
     check_range(ids, 0, classes - 1, what="class id")

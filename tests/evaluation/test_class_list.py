@@ -308,7 +308,7 @@ def test_list_of_the_choosing_half_is_confirmed_by_the_other_half(seed: int, cla
     assert sorted([*first, *second]) == list(range(images))
     assert all(abs(np.sum(truth[first] == c) - np.sum(truth[second] == c)) <= 1 for c in range(classes))
     pairs = class_list_search._Pairs(predicted[first], truth[first], classes)
-    chosen = class_list_search._assign(pairs.counts()).tolist()
+    chosen = class_list_search._assign_classes(pairs.counts()).tolist()
     best = max(sum(correct_images(by, predicted[first], truth[first])) for by in permutations(range(classes)))
     assert sum(correct_images(chosen, predicted[first], truth[first])) == best
     rivals = [list(range(classes)), list(runner_up(predicted[first], truth[first], chosen))]
@@ -414,7 +414,7 @@ def test_id_is_undecided_if_a_swap_is_nearly_as_likely(seed: int, classes: int) 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6))
 def test_ids_without_images_keep_their_class_or_get_free_classes_in_order(seed: int, classes: int) -> None:
     counts = np.random.default_rng(seed).poisson(0.3, (classes, classes)).astype(np.int32)
-    class_of = class_list_search._assign(counts).tolist()
+    class_of = class_list_search._assign_classes(counts).tolist()
     assert sorted(class_of) == list(range(classes))
     empty = [i for i in range(classes) if not counts[i, class_of[i]]]
     free = {class_of[i] for i in empty}

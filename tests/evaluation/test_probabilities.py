@@ -83,8 +83,8 @@ def test_one_wrong_row_among_probabilities_raises_on_request(row: list[float], f
     scores = np.array([[0.5, 0.25, 0.25]] * 1_500 + [row] + [[0.5, 0.25, 0.25]] * 1_500)
     assert kind_of_scores(Predictions.from_scores(scores)) != "probabilities"
     assert message(kind_of_scores, Predictions.from_scores(scores), refuse_odd=True) == (
-        "scores of an image do not add up to 1, but those of other images do\n  where:   row 1500\n"
-        f"  allowed: 0 to 1, and a sum of 1 but for 0.01\n  found:   {found}; 3,000 of 3,001 add up\n"
+        "scores of an image do not add up to 1, but scores of other images do\n  where:   row 1500\n"
+        f"  allowed: 0 to 1, and a sum of 1 within 0.01\n  found:   {found}; 3,000 of 3,001 add up\n"
         "  fix:     give the probabilities of each image, or logits of all"
     )
     named = Predictions.from_scores(scores[1_499:1_502], images=["a.png", "b.png", "c.png"])

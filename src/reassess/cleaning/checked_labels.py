@@ -131,13 +131,13 @@ class DrawnLabels:
 def correct_share(
     label_quality: _Floats, known: npt.NDArray[np.int8], drawn: DrawnLabels
 ) -> tuple[_Floats, CheckedLabels]:
-    """Correct the share of wrong labels by checked labels, and shift the probabilities to the corrected share.
+    """Correct the share of wrong labels by checked labels, and shift the probabilities to it.
 
     The error of the share by the model is estimated by the weighted mean of (wrong - probability of wrong), over the
     checked labels that were drawn at random. If the 99 % interval of the corrected share contains the share by the
     model, the result is their mean, weighted by their inverse variances; otherwise, it is the corrected share. All
     probabilities of unchecked labels are shifted by the same log-odds; checked labels get 0 or 1. Labels that were not
-    drawn at random are no evidence about other labels: without a sample of all labels, the other probabilities do not
+    drawn at random say nothing about other labels: without a sample of all labels, the other probabilities do not
     change.
 
     This is a difference estimator with Hajek's weights. Cochran, "Sampling Techniques" (1977), section 7; Saerndal,
@@ -165,7 +165,7 @@ def correct_share(
 
 
 def _weighted_mean(off: _Floats, expected: _Floats, drawn: DrawnLabels) -> tuple[float, float, float]:
-    """Compute the weighted mean over drawn labels, its standard error, and its degrees of freedom (Satterthwaite)."""
+    """Compute the weighted mean, its standard error, and its degrees of freedom (Satterthwaite)."""
     # A small sample can be without a wrong label. Therefore, the variance of each stratum is that of the sample plus
     # one wrong label, weighted by the share of the stratum, and it is at least the variance that the model expects.
     rows = np.flatnonzero(drawn.weights)

@@ -143,7 +143,7 @@ def _first_connected(groups: Sequence[Sequence[int]], count: int) -> _Ints:
 
 
 def _assign_folds(class_ids: npt.NDArray[np.integer], starts: _Ints, k: int, generator: np.random.Generator) -> _Ints:
-    """Assign a fold to each image: first to duplicates, the largest units first, then to the rest by class."""
+    """Assign folds: first to duplicates, the largest units first, then to the other images by class."""
     sizes = np.diff(starts, append=class_ids.size)
     shuffled = generator.permutation(sizes.size)
     single, several = shuffled[sizes[shuffled] == 1], shuffled[sizes[shuffled] > 1]
@@ -169,7 +169,7 @@ def _assign_folds(class_ids: npt.NDArray[np.integer], starts: _Ints, k: int, gen
 
 
 def _fill_folds(class_totals: _Ints, totals: _Ints, count: int) -> _Ints:
-    """Choose folds for images of a class: the fold with the fewest images of the class, then of all images."""
+    """Assign images of a class to the folds with the fewest images of the class, then of all classes."""
     low, high = 0, count  # search the level that all folds reach; the remaining images are then one per fold
     while low < high:
         level = (low + high + 1) // 2
@@ -185,6 +185,7 @@ def _warn_of_small_classes(labels: LabelSets, class_ids: npt.NDArray[np.int32], 
     present, counts = np.unique(class_ids, return_counts=True)
     small = [labels.classes.label(class_id) for class_id in present[counts < k].tolist()]
     if small:
-        one, several = "class has", "classes have"
-        text = f"{counted(len(small), one, several)} fewer images than the {k} folds: {some(small, most=3)}"
+        text = (
+            f"{counted(len(small), 'class has', 'classes have')} fewer images than the {k} folds: {some(small, most=3)}"
+        )
         warnings.warn(text, ReassessWarning, stacklevel=3)

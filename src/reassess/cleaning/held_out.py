@@ -119,7 +119,7 @@ class HeldOutPredictions:
         return cls(labels, files, classes, repetitions, best)
 
     def top1(self) -> npt.NDArray[np.int32]:
-        """Return the top-1 of each image in each repetition; int32, shape (repetitions, images), -1 for no class."""
+        """Return the top-1 of each image: int32, shape (repetitions, images), -1 for no class."""
         best = np.empty((self.repetitions, len(self.labels)), np.int32)
         for file, file_best in zip(self.files, self.best, strict=True):
             best[file.repetitions, file.rows] = file_best

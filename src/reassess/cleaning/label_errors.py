@@ -135,7 +135,7 @@ def _by_consistency(held_out: HeldOutPredictions, *, at_least: int | None) -> Cl
 
 
 def _most_frequent(best: npt.NDArray[np.int32], labels: npt.NDArray[np.int32], classes: int) -> npt.NDArray[np.int32]:
-    """Return the most frequent top-1 of each image; for ties, the label, or else the lowest id; -1 for no class."""
+    """Return the most frequent top-1 of each image; ties go to the label, or else to the lowest id."""
     counts = np.stack([(best == row).sum(axis=0) for row in best])
     counts = np.where(best < 0, 0, 2 * counts + (best == labels))
     rank = counts.astype(np.int64) * (classes + 1) + (classes - best)

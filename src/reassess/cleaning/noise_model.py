@@ -73,7 +73,7 @@ class ExpectedTruths:
     likeliest: npt.NDArray[np.int32]  # (images,): the most probable class
 
     def of_rows(self, rows: npt.NDArray[np.integer]) -> "ExpectedTruths":
-        """Select the posteriors of images; the counts stay those of all images."""
+        """Select the posteriors of images; the counts still include all images."""
         return replace(self, logs=self.logs[rows], correct=self.correct[rows], likeliest=self.likeliest[rows])
 
 
@@ -187,7 +187,7 @@ def _calibrate(images: ClassCandidates, *, pull: float) -> tuple[NoiseModel, Exp
 
 
 def _weight_of_pull(images: ClassCandidates, model: NoiseModel, expected: ExpectedTruths) -> float:
-    """Return the weight of the pull, 0 to 1: 1 if enough mistakes are between classes that the model confuses."""
+    """Return the weight of the pull: 1 if enough mistakes are between classes the model confuses."""
     # The mistakes of each true class are a mixture: some are distributed like the model's probabilities, the rest
     # uniformly. The share of the first kind is squared, because this separates people's mistakes from random mistakes
     # best.
@@ -239,7 +239,7 @@ def _least_sharpening(images: ClassCandidates, start: NoiseModel) -> float:
 
 
 def _explains(model: NoiseModel, anchors: ClassCandidates) -> bool:
-    """Return whether enough labels differ from the most probable class, compared with what the model expects."""
+    """Return whether the labels of anchors have at least the mistakes that the model expects."""
     first = np.argmax(anchors.logs, axis=1).astype(np.int32)
     differ = int(np.count_nonzero(anchors.place != first))
     expected = float((1 - np.exp(model.expect(replace(anchors, place=first)).logs)).sum())

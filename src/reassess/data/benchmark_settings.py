@@ -162,7 +162,7 @@ def _check_method(value: str) -> None:
 
 
 class _Form(NamedTuple):
-    """The type of a setting's value, and a check of the value."""
+    """The allowed type of a setting, and a further check of its value."""
 
     has_type: Callable[[Any], bool]
     error: str  # the message for a value of another type

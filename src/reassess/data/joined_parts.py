@@ -19,11 +19,11 @@ def in_one_benchmark(
     nouns: Mapping[str, _Classed], benchmark: Benchmark, classes: Classes | None = None
 ) -> dict[str, _Classed]:
     """Map labels, scores and votes, by file, to one class list and to the names of `benchmark_names`."""
-    moved = align_classes(nouns, classes)
-    for file, noun in moved.items():
+    aligned = align_classes(nouns, classes)
+    for file, noun in aligned.items():
         with at(file):
-            moved[file] = cast("_Classed", noun.with_images(benchmark_names(noun.images, benchmark)))
-    return moved
+            aligned[file] = cast("_Classed", noun.with_images(benchmark_names(noun.images, benchmark)))
+    return aligned
 
 
 def benchmark_names(images: Sequence[str], benchmark: Benchmark) -> tuple[str, ...]:
@@ -32,7 +32,7 @@ def benchmark_names(images: Sequence[str], benchmark: Benchmark) -> tuple[str, .
     Names lose the path of the benchmark's image folder, and are matched as the benchmark's `match` says.
     """
     match = benchmark.match or "path"
-    names = tuple(images) if benchmark.folder is None else _below(images, benchmark.folder)
+    names = tuple(images) if benchmark.folder is None else _remove_image_folder(images, benchmark.folder)
     if match == "path":
         return names
     known = benchmark.images
@@ -41,7 +41,7 @@ def benchmark_names(images: Sequence[str], benchmark: Benchmark) -> tuple[str, .
     return tuple(known[row] if row >= 0 else key for row, key in zip(rows, keys, strict=True))
 
 
-def _below(images: Sequence[str], folder: Path) -> tuple[str, ...]:
+def _remove_image_folder(images: Sequence[str], folder: Path) -> tuple[str, ...]:
     """Remove the path of a benchmark's image folder from names; it may be relative, absolute or resolved."""
     place, working_folder = folder / "images", Path.cwd().as_posix()
     places = (place, place.absolute(), place.resolve(), Path("images"))

@@ -67,7 +67,10 @@ class FingerprintReader:
         near_parts = zip(
             perceptual_hashes(stacked).reshape(-1, 2), thumbnails(stacked).reshape(len(greys) // 2, -1), strict=True
         )
-        return [each if isinstance(each, str) else _with_near(each, *next(near_parts)) for each in fingerprints]
+        return [
+            fingerprint if isinstance(fingerprint, str) else _with_near(fingerprint, *next(near_parts))
+            for fingerprint in fingerprints
+        ]
 
 
 def _digest_fingerprint(image: "Image.Image", *, greys: list[Grey] | None) -> Fingerprint:

@@ -127,13 +127,13 @@ def find_class_list(outcomes: Outcomes, labels: LabelSets, original: LabelSets |
     images = image_keys(outcomes.images, outcomes.match)
     first, second = _halves([images[row] for row in rows.tolist()], pairs.truth)
     choosing, confirming = pairs[first].counts(), pairs[second]
-    known_order, assignment = _find_known_order(pairs, classes), _assign(choosing)
+    known_order, assignment = _find_known_order(pairs, classes), _assign_classes(choosing)
     rivals = [np.arange(pairs.classes), _runner_up(choosing, assignment)]
     confirmed = _confirm(confirming, assignment, rivals)
     if confirmed is None or (known_order is not None and not _is_better(confirming, assignment, known_order.class_of)):
         return None if known_order is None else replace(known_order, by_name=outcomes.by_name)
     counts = pairs.counts()
-    class_of = _assign(counts)
+    class_of = _assign_classes(counts)
     undecided = _find_undecided(counts, class_of, class_of != assignment)
     return replace(confirmed, class_of=class_of, undecided=undecided, by_name=outcomes.by_name)
 
@@ -246,7 +246,7 @@ def _halves(images: Sequence[str], truth: Ids) -> tuple[Ids, Ids]:
     return order[::2], order[1::2]
 
 
-def _assign(counts: npt.NDArray[np.int32]) -> Ids:
+def _assign_classes(counts: npt.NDArray[np.int32]) -> Ids:
     """Assign a class to each id, one-to-one, with the most images in total."""
     from scipy.optimize import linear_sum_assignment
 
@@ -282,8 +282,8 @@ def _find_undecided(
     own = by_id.diagonal().astype(np.int64)
     undecided = []
     for output in np.arange(len(counts)):
-        kept, swapped = own + own[output], by_id[output].astype(np.int64) + by_id[:, output]
-        p_values = np.where(kept == 0, 1.0, betainc(np.maximum(kept, 1), swapped + 1, 0.5))
+        unswapped, swapped = own + own[output], by_id[output].astype(np.int64) + by_id[:, output]
+        p_values = np.where(unswapped == 0, 1.0, betainc(np.maximum(unswapped, 1), swapped + 1, 0.5))
         p_values[output] = 0
         rival = int(np.argmax(p_values))
         if p_values[rival] > _DOUBT or differs[output]:

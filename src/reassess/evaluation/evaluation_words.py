@@ -32,13 +32,13 @@ MISTAKES_IN_WORDS = {
 }
 # The words for one prediction on one image.
 PREDICTIONS_IN_WORDS = MISTAKES_IN_WORDS | {"no_class": "no class", "never_rated": "image is unrated"}
-_SELDOM = ("no_class", "expert_valid")
+_RARE = ("no_class", "expert_valid")
 
 
 def counts_in_words(counts: Mapping[str, int | None], words: Mapping[str, str]) -> str:
     """Count mistakes by kind; rare kinds are named only if they occur, other kinds if known."""
-    named = {kind: n for kind, n in counts.items() if n or (n is not None and kind not in _SELDOM)}
-    return ", ".join(f"{n:,} {words[kind]}" for kind, n in named.items())
+    shown_counts = {kind: n for kind, n in counts.items() if n or (n is not None and kind not in _RARE)}
+    return ", ".join(f"{n:,} {words[kind]}" for kind, n in shown_counts.items())
 
 
 def heading(label_set: str) -> str:
@@ -73,26 +73,26 @@ def missing_in_words(evaluations: Mapping[str, Evaluation]) -> Iterator[str]:
         yield f"no {part}{f' for {together(models)}' if len(models) < len(evaluations) else ''}: {why}"
 
 
-def warn_of_class_list(model: str, other: ClassList | None, classes: Classes, *, depth: int) -> None:
+def warn_of_class_list(model: str, class_list: ClassList | None, classes: Classes, *, depth: int) -> None:
     """Warn if the ids of a model are from another class list."""
-    if other is not None:
-        words = f"{model}: {class_list_in_words(other, classes)}"
+    if class_list is not None:
+        words = f"{model}: {class_list_in_words(class_list, classes)}"
         warnings.warn(ReassessWarning(words, FIX_CLASS_LIST), stacklevel=depth + 1)
 
 
-def class_list_in_words(other: ClassList, classes: Classes) -> str:
+def class_list_in_words(class_list: ClassList, classes: Classes) -> str:
     """Describe another class list of a model in lines: its name, and the evidence."""
-    what, order = "names" if other.by_name else "ids", f": {other.order}" if other.order else ""
-    lines = [f"the {what} are from another class list{order}"]
-    chosen = "" if other.order else " not used to choose it"
-    p_value = f"p {'<' if other.p_value == SMALLEST else '='} {other.p_value:.1g}"
-    lines.append(f"correct by it:    {_share(other.after)} of the images{chosen}, {p_value}")
-    lines.append(f"correct as given: {_share(other.before)}")
-    if other.undecided:
-        undecided = [classes.label(each.class_id) for each in other.undecided]
+    noun, order = "names" if class_list.by_name else "ids", f": {class_list.order}" if class_list.order else ""
+    lines = [f"the {noun} are from another class list{order}"]
+    half = "" if class_list.order else " not used to choose it"
+    p_value = f"p {'<' if class_list.p_value == SMALLEST else '='} {class_list.p_value:.1g}"
+    lines.append(f"correct by it:    {_share(class_list.after)} of the images{half}, {p_value}")
+    lines.append(f"correct as given: {_share(class_list.before)}")
+    if class_list.undecided:
+        undecided = [classes.label(each.class_id) for each in class_list.undecided]
         lines.append(f"undecided:        {counted(len(undecided), 'class', 'classes')}: {some(undecided)}")
-    if len(other.class_of) <= _FEW_CLASSES:
-        lines.append(f"or:               the model confuses most of the {len(other.class_of)} classes")
+    if len(class_list.class_of) <= _FEW_CLASSES:
+        lines.append(f"or:               the model confuses most of the {len(class_list.class_of)} classes")
     return "\n  ".join(lines)
 
 

@@ -34,7 +34,7 @@ from reassess.text import percent
 
 _LEVEL = 1e-4  # significance level of errors
 _KAPPA = 0.1  # lowest kappa of another reading, and the kappa that is ruled out before an error
-_BY_CHANCE, _FAIR = 0.01, 0.5  # level and kappa of a warning
+_CHANCE, _FAIR = 0.01, 0.5  # level and kappa of a warning
 _ORDERS = 999  # number of random orders of the rows
 _OUTSIDE = 0.05  # largest share of ids out of range, for a reading with shifted ids
 _NUMBERINGS = (
@@ -53,7 +53,7 @@ Ids = npt.NDArray[np.int32]
 
 @dataclass(frozen=True, eq=False)
 class _Reading:
-    """A way to read the predictions: the class of each row, and the original label of its image; -1 if unknown."""
+    """A way to read the predictions: class and original label of each row, -1 if unknown."""
 
     name: str
     fix: Fix
@@ -98,16 +98,16 @@ class _Reading:
         """Cohen's kappa."""
         return (self.hits / self.n - self.chance) / (1 - self.chance) if self.n and self.chance < 1 else 0.0
 
-    def is_by_chance(self) -> bool:
+    def is_at_chance_level(self) -> bool:
         """Return whether at least 1 in 100 random orders of the rows agrees on as many images."""
         excess = self.hits - self.n * self.chance
-        if excess > 0 and self.variance < _BY_CHANCE * (self.variance + excess**2):  # by Cantelli's inequality
+        if excess > 0 and self.variance < _CHANCE * (self.variance + excess**2):  # by Cantelli's inequality
             return False
         # Sort first, so that the result does not depend on the order of the images.
         predicted, actual = map(np.sort, self._pairs)
         rng = np.random.default_rng(0)
         as_many = sum(int(np.count_nonzero(rng.permutation(predicted) == actual)) >= self.hits for _ in range(_ORDERS))
-        return 1 + as_many >= _BY_CHANCE * (1 + _ORDERS)
+        return 1 + as_many >= _CHANCE * (1 + _ORDERS)
 
     @property
     def variance(self) -> float:
@@ -151,10 +151,10 @@ def check_agreement(
     truth = np.where(has_label, original.indices[outcomes.original_rows], -1).astype(np.int32)
     as_given = _Reading(name="as given", fix=Fix(""), predicted=outcomes.top1, truth=truth)
     best = max(_readings(outcomes, original, truth), key=lambda reading: reading.hits, default=as_given)
-    by_chance = as_given.is_by_chance()
+    at_chance = as_given.is_at_chance_level()
     if best.is_better_than(as_given):
-        raise _wrong_order(as_given, by_chance, f"; {best.share()}", best.fix)
-    if not by_chance:
+        raise _wrong_order(as_given, at_chance, f"; {best.share()}", best.fix)
+    if not at_chance:
         return
     class_list = find_class_list(outcomes, labels, original)
     if class_list is not None:
@@ -163,17 +163,17 @@ def check_agreement(
         order = "another order" if class_list.order is None else f"the order of {class_list.order}"
         half = "" if class_list.order else ", on the half of the images not used to find it"
         instead = f"; {percent(class_list.after.value or 0)} % with the classes in {order}{half}"
-        raise _wrong_order(as_given, by_chance, instead, FIX_CLASS_LIST)
+        raise _wrong_order(as_given, at_chance, instead, FIX_CLASS_LIST)
     if as_given.is_unlikely(_KAPPA, _LEVEL):
         fix = Fix(
             f"no known order of the images matches, and {no_list_in_words(outcomes, labels, original)}: check that the "
             "file belongs to these images and classes; to measure it anyway, do not use original labels: {original}",
             original="None",
         )
-        raise _wrong_order(as_given, by_chance, "", fix)
+        raise _wrong_order(as_given, at_chance, "", fix)
     # Without variance, all orders of the rows have the same agreement.
-    if as_given.variance > 0 and as_given.is_unlikely(_FAIR, _BY_CHANCE):
-        instead = f", and on {best.share()}" if best.is_better_than(as_given, _BY_CHANCE) else ""
+    if as_given.variance > 0 and as_given.is_unlikely(_FAIR, _CHANCE):
+        instead = f", and on {best.share()}" if best.is_better_than(as_given, _CHANCE) else ""
         warnings.warn(
             f"{name} agrees with the original labels on {as_given.hits:,} of {as_given.n:,} images, no better "
             f"than chance ({percent(as_given.chance)} %){instead}: {_CHECK}",
@@ -182,8 +182,8 @@ def check_agreement(
         )
 
 
-def _wrong_order(as_given: _Reading, by_chance: bool, instead: str, fix: Fix) -> DataError:
-    how = "no better than chance" if by_chance else "far less than in another reading"
+def _wrong_order(as_given: _Reading, at_chance: bool, instead: str, fix: Fix) -> DataError:
+    how = "no better than chance" if at_chance else "far less than in another reading"
     return DataError(
         "wrong-order",
         f"predictions agree with the original labels {how}",

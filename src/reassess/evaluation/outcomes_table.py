@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def outcomes_table(
-    each: Mapping[str, Outcomes],
+    models: Mapping[str, Outcomes],
     labels: LabelSets,
     *,
     original: LabelSets | None = None,
@@ -29,7 +29,7 @@ def outcomes_table(
 
     Parameters
     ----------
-    each
+    models
         The outcomes of each model, by its name.
     labels, original, scores, experts
         As for `reassess.evaluate`.
@@ -68,7 +68,7 @@ def outcomes_table(
     >>> outcomes_table({"one": outcomes}, labels).select("file", "image", "state", "top1", "correct", "rank").rows()
     [('one', 'a.png', 'labelled', 1, False, 2), ('one', 'b.png', 'empty', 0, None, None)]
     """
-    check_type(Mapping, each, what="outcomes of each model", fix="{NAME: find_outcomes(PREDICTIONS, LABELS)}")
+    check_type(Mapping, models, what="outcomes of each model", fix="{NAME: find_outcomes(PREDICTIONS, LABELS)}")
     import polars as pl
 
     scores = None if scores is None else scores.in_classes(labels.classes)
@@ -79,7 +79,7 @@ def outcomes_table(
         [*("; ".join(map(name_of, labels[image] or ())) for image in labels.images), None], dtype=pl.String
     )
     tables = []
-    for file, outcomes in each.items():
+    for file, outcomes in models.items():
         labelled = outcomes.state == LABELLED
         sizes = np.append(labels.sizes, -1)[outcomes.label_rows]
         kinds = np.full(len(outcomes), -1) if scores is None else mistake_kinds(outcomes, scores, experts)

@@ -14,7 +14,7 @@ from reassess.text import Shown
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PerClass(Shown):
-    """Counts for each valid class c of a scored image, over the scored images with c; int64, shape (classes,)."""
+    """Counts by valid class c, each over the scored images where c is valid; int64, shape (classes,)."""
 
     class_ids: npt.NDArray[np.int64]  # the classes, sorted
     images: npt.NDArray[np.int64]  # scored images where c is valid

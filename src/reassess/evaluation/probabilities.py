@@ -90,9 +90,9 @@ def _refuse_odd_row(predictions: Predictions, row: int, adding_up: int) -> NoRet
         total = scores.sum()
     raise DataError(
         "not-a-distribution",
-        "scores of an image do not add up to 1, but those of other images do",
+        "scores of an image do not add up to 1, but scores of other images do",
         where=f"row {row}" if predictions.images is None else f"image {predictions.images[row]}",
-        allowed=f"0 to 1, and a sum of 1 but for {_ROUNDING}",
+        allowed=f"0 to 1, and a sum of 1 within {_ROUNDING}",
         found=f"{scores.min():.4g} to {scores.max():.4g}, and a sum of {total:.4g}; "
         f"{adding_up:,} of {len(predictions):,} add up",
         fix="give the probabilities of each image, or logits of all",

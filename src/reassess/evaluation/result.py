@@ -76,7 +76,9 @@ class Mistakes:
 
 @dataclass(frozen=True, repr=False)
 class Evaluation(Shown):
-    """The result of one model: integer counts, and ratios of these counts. Evaluations of disjoint images add up.
+    """The result of one model: integer counts, and ratios of these counts.
+
+    Evaluations of disjoint images add up.
 
     Parameters
     ----------

@@ -245,7 +245,9 @@ def index_images(labels: LabelSets | None, images: Sequence[str] | None, *, igno
     """Index the images of label sets, or of a dataset joined by name; None without labels."""
     if labels is None:
         if images is not None:
-            raise DataError("missing-labels", "images need labels", fix="labels=reassess.read_labels()")
+            raise DataError(
+                "missing-labels", "images is set, but labels is missing", fix="labels=reassess.read_labels()"
+            )
         return None
     check_type(LabelSets, labels, what="label sets", fix="labels=read_labels(FILE)")
     if images is None:

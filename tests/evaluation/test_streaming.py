@@ -175,7 +175,7 @@ BAD_BATCHES: list[tuple[dict[str, Any], Any, Any, str]] = [
         TWO,
         [None, "a.png"],
         "target has no image names\n  allowed: names, or integers of shape (images,)\n  found:   object (2,)\n"
-        "  fix:     pass names: the labels have the valid classes; to pass valid classes with each batch, omit labels",
+        "  fix:     pass image names; or, to pass valid classes with each batch, omit labels",
     ),
     (
         BY_NAME,

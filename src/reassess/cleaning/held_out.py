@@ -1,4 +1,4 @@
-"""Held-out predictions: each image has the same number, from models that were not trained on it."""
+"""Held-out predictions, equally many for each image, from models that were not trained on it."""
 
 import warnings
 from collections.abc import Mapping, Sequence

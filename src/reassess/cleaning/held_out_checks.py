@@ -59,7 +59,7 @@ def _counts(labels: npt.NDArray[np.integer], predicted: npt.NDArray[np.integer],
 
 
 def _exchanged(counts: _SparseCounts) -> dict[int, int]:
-    """Map each class whose images are mostly predicted as another class to that class."""
+    """Return the other class for each class whose images are mostly predicted as another class."""
     most_frequent = np.asarray(counts.argmax(axis=1)).ravel()
     highest = counts[np.arange(most_frequent.size), most_frequent]
     return {a: int(most_frequent[a]) for a in np.flatnonzero(highest > counts.diagonal()).tolist()}

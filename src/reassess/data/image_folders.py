@@ -104,7 +104,7 @@ def find_image_files(place: Path, *, needed: bool = False) -> FolderImages | Tar
 
 
 def _index_images(place: Path, is_image: Callable[[str], bool]) -> FolderImages | TarImages | ZipImages:
-    with _reading(place):
+    with _as_data_error(place):
         is_folder = place.is_dir()
     if is_folder:
         return FolderImages(place, tuple(sorted(filter(is_image, _walk(place)))))
@@ -139,7 +139,7 @@ def find_validation_images(root: Path, is_image: Callable[[str], bool]) -> Folde
 
 
 def _images_at(place: Path, is_image: Callable[[str], bool]) -> FolderImages | TarImages | None:
-    with _reading(place):
+    with _as_data_error(place):
         is_folder, is_file = place.is_dir(), place.is_file()
     if is_folder:
         return FolderImages.from_folder(place, is_image)
@@ -175,7 +175,7 @@ def _visible_suffix(path: str) -> str:
 def _entries(folder: Path) -> tuple[list[str], list[str]]:
     """List the names of the folders and of the files in a folder."""
     names: tuple[list[str], list[str]] = ([], [])
-    with _reading(folder), os.scandir(folder) as entries:
+    with _as_data_error(folder), os.scandir(folder) as entries:
         for entry in entries:
             names[not _is_folder(entry)].append(entry.name)
     return names
@@ -189,7 +189,7 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
 
 
 @contextmanager
-def _reading(place: Path) -> Iterator[None]:
+def _as_data_error(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -15,7 +15,7 @@ from reassess.text import counted, some
 _Classed = TypeVar("_Classed", bound=Classed)
 
 
-def in_one_benchmark(
+def align_parts(
     nouns: Mapping[str, _Classed], benchmark: Benchmark, classes: Classes | None = None
 ) -> dict[str, _Classed]:
     """Map labels, scores and votes, by file, to one class list and to the names of `benchmark_names`."""
@@ -73,7 +73,7 @@ def check_common_images(
             raise _nothing_in_common(both, files, benchmark)
 
 
-def warn_of_other_images(parts: Mapping[str, Classed], files: Mapping[str, str], benchmark: Benchmark) -> None:
+def warn_of_unknown_images(parts: Mapping[str, Classed], files: Mapping[str, str], benchmark: Benchmark) -> None:
     """Warn about images in a file that are not in the benchmark's image folder."""
     known = set(image_keys(benchmark.images)) if benchmark.folder else set()
     for part, noun in parts.items() if known else ():

@@ -39,7 +39,7 @@ class ImageBatch:
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """The size and content of an image, in a form that is compared with other images."""
+    """Numbers that identify an image, to compare it with others: digest, size, hashes and thumbnails."""
 
     digest: bytes  # hash of the size and the RGB values: equal for equal pixels, whatever the file format
     shorter_side: int  # in pixels
@@ -130,9 +130,9 @@ def near_groups(fingerprints: Sequence[Fingerprint], progress: Callable[[int, in
 
     Two images are near if their hashes differ in at most `MOST_BITS` bits, and the correlation of their thumbnails is
     at least `LEAST_CORRELATION`. Both must hold for the whole images, or for the whole of one image and the middle of
-    the other. Groups are formed by single linkage: each image is near to another image of its group, not to
-    all. A group contains the exact copies of its images too, but exact copies without a near image are not a group. An
-    image of one colour is not near to any other image.
+    the other. Groups are formed by single linkage: each image is near to another image of its group, not to all. A
+    group contains the exact copies of its images too, but exact copies without a near image are not a group. An image
+    of one colour is not near to any other image.
     """
     copies = _group_by_digest(fingerprints)
     groups: dict[int, Groups] = {}

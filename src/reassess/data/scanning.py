@@ -15,7 +15,7 @@ from reassess.data.benchmark_folders import are_in_class_folders
 from reassess.data.image_decoding import EMPTY_FILE
 from reassess.data.image_sources import ImageSource, open_sets
 from reassess.data.near_duplicates import Fingerprint, FingerprintReader, ImageBatch, exact_groups, near_groups
-from reassess.data.worker_processes import in_processes
+from reassess.data.worker_processes import map_in_processes
 from reassess.errors import importing
 from reassess.text import Shown, counted
 
@@ -182,7 +182,7 @@ def _read_images(
         workers = 0
     scanned: list[_ScannedImage] = []
     read = FingerprintReader(sets, near)
-    with closing(in_processes(read, batches, workers, ahead=_AHEAD * max(workers, 1))) as results:
+    with closing(map_in_processes(read, batches, workers, ahead=_AHEAD * max(workers, 1))) as results:
         for batch, contents in zip(batches, results, strict=True):
             set_name, images = names[batch.set_id], sets[batch.set_id].names
             rows = zip(batch.rows, contents, strict=True)

@@ -16,7 +16,7 @@ _Part = TypeVar("_Part")
 _Result = TypeVar("_Result")
 
 
-def in_processes(
+def map_in_processes(
     work: Callable[[_Part], _Result], parts: Sequence[_Part], workers: int, *, ahead: int
 ) -> Generator[_Result, None, None]:
     """Yield the result of a function for each part, in order; with 0 workers, in this process."""

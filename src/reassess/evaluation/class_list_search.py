@@ -26,10 +26,11 @@ before the images that confirm it are used. This includes rows that are joined t
 than another. The images must be independent of each other, given their classes.
 
 **Limits.** A model that confuses most classes with one other class, more than twice as often as it is correct, looks
-like a model with another class list. A list where only some ids are wrong is not found as long as the ids as given are
-correct more than half as often, or for more than 1 in 4 of the ids. Class folders whose images are joined to the images
-of other folders look like another list. The list is confirmed as a whole, not for each class: see
-`ClassList.undecided`. If the model confuses two classes in more than half of their images, the list exchanges them.
+like a model with another class list. A list where only some ids are wrong is not found if the ids as given are correct
+on more than half as many images as the list, or if they are correct for more than 1 in 4 of the ids. Class folders
+whose images are joined to the images of other folders look like another list. The list is confirmed as a whole, not for
+each class: see `ClassList.undecided`. If the model confuses two classes in more than half of their images, the list
+exchanges them.
 """
 
 import re

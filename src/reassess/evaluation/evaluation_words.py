@@ -15,7 +15,8 @@ from reassess.numeric.proportions import SMALLEST
 from reassess.text import counted, percent, percents, plain, shortened, some, together
 
 _FEW_CLASSES = 5  # with so few classes, a model can confuse most of them
-# Measured: with this many images, in total and per class, any class order is found at this accuracy in percent.
+# Measured limits of the search for class lists: with this many images (in total, and per class), it finds any order of
+# the classes if the model has this accuracy in percent.
 _ENOUGH, _ENOUGH_OF_EACH, _CORRECT, _CORRECT_OF_FEW = 500, 20, 40, 70
 _LONGEST = 12  # letters: then a table of accuracies has at most 80 columns, and the title of an axis fits too
 _LONGEST_CUT = 8  # letters before a threshold

@@ -52,7 +52,7 @@ class ImageIndex:
                 "target has no image names",
                 allowed="names, or integers of shape (images,)",
                 found=f"{'bfloat16' if are_bits else numbers.dtype} {numbers.shape}",
-                fix="pass names: the labels have the valid classes; to pass valid classes with each batch, omit labels",
+                fix="pass image names; or, to pass valid classes with each batch, omit labels",
             )
         if not self.numbered:
             raise DataError(

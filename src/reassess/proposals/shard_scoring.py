@@ -14,7 +14,7 @@ import numpy.typing as npt
 from reassess.core.checks import check_shape
 from reassess.data import ImageSource
 from reassess.data.image_sources import read_image
-from reassess.data.worker_processes import in_processes
+from reassess.data.worker_processes import map_in_processes
 from reassess.errors import DataError, at
 from reassess.proposals.image_models import ImageModel
 from reassess.proposals.output_classes import OutputClasses
@@ -61,7 +61,7 @@ def _ahead(decode: Decoder, batches: Sequence[range], workers: int) -> _Batches:
     parts = [list(_parts(batch)) for batch in batches]
     ahead = _AHEAD * max(map(len, parts), default=1)
     flat = [part for of_batch in parts for part in of_batch]
-    with closing(in_processes(partial(_decode_rows, decode), flat, workers, ahead=max(ahead, 1))) as results:
+    with closing(map_in_processes(partial(_decode_rows, decode), flat, workers, ahead=max(ahead, 1))) as results:
         for of_batch in parts:
             yield [pixels for _ in of_batch for pixels in next(results)]
 

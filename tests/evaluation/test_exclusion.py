@@ -59,7 +59,7 @@ def test_excluded_images_have_their_own_state_in_tables_sums_and_verdicts() -> N
     )
 
 
-def test_difference_is_between_both_accuracies_and_its_interval_mirrors() -> None:
+def test_difference_and_interval_agree_with_both_accuracies() -> None:
     change = Exclusion(Proportion(700, 1000), Proportion(600, 900))
     assert change.excluded == Proportion(100, 100)
     assert change.difference == pytest.approx(600 / 900 - 700 / 1000)

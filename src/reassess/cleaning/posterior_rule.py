@@ -17,14 +17,22 @@ from reassess.core.image_names import image_keys
 from reassess.errors import DataError, ReassessWarning
 from reassess.evaluation.probabilities import probability_blocks
 
-# Measured limits of the warnings about models. "First" means that the label is the model's most probable class.
-_FEW_FIRST = 0.5  # share of first labels: below, the mistakes of a poor model count as wrong labels
-_MANY_WRONG = 0.3  # share of wrong labels: above, the mistakes of a poor model count as wrong labels
-_OFTEN, _HARDLY = 0.1, 1 / 8  # share of labels that are not first, and the lowest share of these that must be wrong
-_UNSURE_PART, _UNSURE, _TOO_GOOD = 0.1, 0.8, 0.98  # least certain images: share, relative certainty, first labels
-_MANY, _MOST_CHECKED = 100, 5_000  # no warnings about fewer images; largest number of rows of a file
-_TOO_SURE, _SOME, _PERFECT = 0.6, 0.06, 0.999  # sharpening and mistakes of overconfident models; share of first labels
-_PART_NEVER_SURE, _SURE_CLASS, _A_FEW = 0.25, 0.95, 20  # share of uncertain classes; certainty; images of a class
+# Measured limits of the warnings about models. A label is "first" if it is the model's most probable class.
+_FEW_FIRST = 0.5  # share of first labels; if it is lower, the mistakes of a poor model count as wrong labels
+_MANY_WRONG = 0.3  # share of wrong labels; if it is higher, the mistakes of a poor model count as wrong labels
+_OFTEN = 0.1  # share of labels that are not first, for a warning about few wrong labels
+_HARDLY = 1 / 8  # of the labels that are not first, this share must be wrong
+_UNSURE_PART = 0.1  # share of images that are the least certain, and the most certain
+_UNSURE = 0.8  # certainty of the least certain images, relative to the most certain
+_TOO_GOOD = 0.98  # share of first labels among the least certain images, if models know the labels
+_TOO_SURE = 0.6  # sharpening of overconfident models
+_SOME = 0.06  # share of mistakes of overconfident models
+_PERFECT = 0.999  # share of first labels, if models know the labels or images are easy
+_PART_NEVER_SURE = 0.25  # share of classes without certain images
+_SURE_CLASS = 0.95  # certainty of the most certain images of a class
+_A_FEW = 20  # smallest number of images of a class
+_MANY = 100  # there are no warnings about fewer images
+_MOST_CHECKED = 5_000  # largest number of rows of a file
 _SURE = 0.9999  # certainty that counts as probability 1
 _Floats = npt.NDArray[np.float64]
 

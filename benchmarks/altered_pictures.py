@@ -16,7 +16,7 @@ import skimage.data
 from PIL import Image, ImageEnhance, ImageOps
 
 from reassess.data import open_images
-from reassess.data.near_duplicates import MOST_BITS, Part, Print, Printer, near_groups
+from reassess.data.near_duplicates import MOST_BITS, Fingerprint, FingerprintReader, ImageBatch, near_groups
 
 Picture = Image.Image
 OF_CIFAR, PARTS = 3_000, 20  # pictures, and parts of each photograph
@@ -92,7 +92,7 @@ def of_photographs() -> list[Picture]:
     return parts
 
 
-def prints_of(pictures: list[Picture]) -> list[Print | str]:
+def fingerprints_of(pictures: list[Picture]) -> list[Fingerprint | str]:
     """What `scan` keeps of pictures."""
     path = Path(mkdtemp()) / "pictures.zip"
     with zipfile.ZipFile(path, "w") as pack:
@@ -100,15 +100,15 @@ def prints_of(pictures: list[Picture]) -> list[Print | str]:
             file = io.BytesIO()
             picture.save(file, "PNG")
             pack.writestr(f"{number:05d}.png", file.getvalue())
-    return Printer([open_images(path)], with_looks=True)(Part(0, range(len(pictures))))
+    return FingerprintReader([open_images(path)], near=True)(ImageBatch(0, range(len(pictures))))
 
 
-def found(originals: list[Print | str], altered: list[Print | str]) -> tuple[float, float]:
+def found(originals: list[Fingerprint | str], altered: list[Fingerprint | str]) -> tuple[float, float]:
     """Percent that are near to the original, and that are so by the hashes of whole pictures alone."""
     near = by_hash = 0
     for one, other in zip(originals, altered, strict=True):
-        assert isinstance(one, Print)
-        assert isinstance(other, Print)
+        assert isinstance(one, Fingerprint)
+        assert isinstance(other, Fingerprint)
         near += one.digest == other.digest or bool(near_groups([one, other], lambda *_: None))
         hashes = (int.from_bytes(each.hashes[:8]) for each in (one, other))
         by_hash += (next(hashes) ^ next(hashes)).bit_count() <= MOST_BITS
@@ -117,11 +117,11 @@ def found(originals: list[Print | str], altered: list[Print | str]) -> tuple[flo
 
 if __name__ == "__main__":
     sets = {"CIFAR-10": of_cifar(), "photographs": of_photographs()}
-    originals = {name: prints_of(pictures) for name, pictures in sets.items()}
+    originals = {name: fingerprints_of(pictures) for name, pictures in sets.items()}
     print(f"| altered | {' | '.join(sets)} | by pHash at {MOST_BITS} bits alone |\n|---|---|---|---|")
     for what, alter in ALTERED.items():
         shares = [
-            found(originals[name], prints_of([alter(one) for one in pictures])) for name, pictures in sets.items()
+            found(originals[name], fingerprints_of([alter(one) for one in pictures])) for name, pictures in sets.items()
         ]
         near, by_hash = (" | ".join(f"{share[i]:.1f} %" for share in shares) for i in (0, 1))
         print(f"| {what} | {near} | {by_hash.replace(' | ', ', ')} |", flush=True)

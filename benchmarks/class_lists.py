@@ -16,7 +16,7 @@ from reassess import Classes, LabelSets, Predictions, find_class_list, find_outc
 from reassess.data import benchmark_classes
 from reassess.evaluation import ClassList
 from reassess.evaluation.class_list_search import known_orders
-from tests.evaluation.simulated_models import Ids, simulated
+from tests.evaluation.simulated_models import Ids, simulate_predictions
 
 ACCURACIES = (0.15, 0.4, 0.55, 0.7, 0.9)
 CLASSES = benchmark_classes()
@@ -57,7 +57,7 @@ def any_order(rng: np.random.Generator) -> Iterator[list[object]]:
             found, right, undecided, too_high = 0, [], [], []
             for _ in range(10):
                 some, order = of_imagenet(rng, images), rng.permutation(1000)
-                said = simulated(rng, some.truth, accuracy)
+                said = simulate_predictions(rng, some.truth, accuracy)
                 other = some.find(np.argsort(order)[said])
                 if other is not None:
                     found += 1
@@ -79,7 +79,7 @@ def known_order(rng: np.random.Generator) -> Iterator[list[object]]:
             for _ in range(5):
                 some = of_imagenet(rng, images)
                 for name, order in orders.items():
-                    other = some.find(np.argsort(order)[simulated(rng, some.truth, accuracy)])
+                    other = some.find(np.argsort(order)[simulate_predictions(rng, some.truth, accuracy)])
                     found += other is not None and other.order == name
             cells.append(f"{found} of {5 * len(orders)}")
         yield cells
@@ -93,7 +93,7 @@ def false_finds(rng: np.random.Generator) -> Iterator[list[object]]:
                 some = of_imagenet(rng, images)
             shape = {"distance": rng.choice([1.05, 4, 10]), "exchanged": int(rng.integers(0, 200)), "persistence": 0.45}
             honest, poor, chance = (
-                simulated(rng, some.truth, accuracy, unequal=1, **shape)
+                simulate_predictions(rng, some.truth, accuracy, unequal=1, **shape)
                 for accuracy in (rng.uniform(0.4, 0.9), 0.15, rng.uniform(0.01, 0.05))
             )
             for kind, said in enumerate((honest, poor, chance, rng.permutation(honest))):
@@ -126,7 +126,7 @@ def few_classes(rng: np.random.Generator) -> Iterator[list[object]]:
 def seconds(rng: np.random.Generator) -> Iterator[list[object]]:
     every = Images(ORIGINAL.images, ORIGINAL.indices.astype(np.int64), CLASSES)
     for accuracy in ACCURACIES:
-        said = simulated(rng, every.truth, accuracy)
+        said = simulate_predictions(rng, every.truth, accuracy)
         kinds = said, np.argsort(sorted(range(1000), key=str))[said], rng.permutation(1000)[said], rng.permutation(said)
         cells: list[object] = [accuracy]
         for ids in kinds:

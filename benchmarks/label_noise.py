@@ -34,10 +34,10 @@ from reassess import (
 )
 from reassess.cleaning import CleaningMethod
 from reassess.cleaning import noise_model as posterior
-from reassess.cleaning.checked_labels import DrawnLabels, corrected, known_labels
+from reassess.cleaning.checked_labels import DrawnLabels, correct_share, known_labels
 from reassess.cleaning.class_candidates import ClassCandidates
 from reassess.core import Cleaning, Sample
-from tests.cleaning.simulated import held_out_of, matrix_of, simulated, wrong_labels
+from tests.cleaning.simulated import held_out_of, matrix_of, simulate, wrong_labels
 
 _Bools = npt.NDArray[np.bool_]
 METHODS: tuple[CleaningMethod, ...] = "posterior", "consistent", "confident"
@@ -143,7 +143,7 @@ def print_samples(model: str, held_out: HeldOutPredictions, cleaning: Cleaning, 
             known = known_labels(held_out, Golden(pairs, ~wrong[rows]))
             sample = Sample(tuple(images), np.full(count, count / len(labels)), ("",) * count)
             drawn = DrawnLabels.of(held_out, known, sample)
-            label_quality, checked = corrected(cleaning.label_quality, known, drawn)
+            label_quality, checked = correct_share(cleaning.label_quality, known, drawn)
             assert checked.interval is not None
             off = float(1 - label_quality.mean() - share)
             near, squares = near + (abs(off) <= 0.015), squares + off**2
@@ -186,7 +186,7 @@ def other_labels(people: npt.NDArray[np.int64], truth: npt.NDArray[np.int64]) ->
 def print_drawn_labels() -> None:
     """Labels that are drawn from a model's own probabilities, as the true classes are: nothing shows."""
     rng = np.random.default_rng(0)
-    scores, truth = simulated(POINTS, 10, DRAWN_SURENESS, rng)
+    scores, truth = simulate(POINTS, 10, DRAWN_SURENESS, rng)
     labels = (rng.random((POINTS, 1)) > np.cumsum(scores, axis=1)[:, :-1]).sum(axis=1)
     noise = find_label_errors(held_out_of(scores, labels), threshold=0).noise
     assert noise is not None
@@ -197,7 +197,7 @@ def simulated_kind(model: str, kind: str, share: float) -> tuple[Any, Any, Any]:
     """Held-out probabilities, true classes and labels: probabilities are drawn, or a model learns points of classes."""
     rng = np.random.default_rng(0)
     if model == "simulated":
-        scores, truth = simulated(POINTS, 10, 6.0, rng)
+        scores, truth = simulate(POINTS, 10, 6.0, rng)
         softer = scores ** (1 / 1.5)  # as if the labels had made the model less sure
         return softer / softer.sum(axis=1, keepdims=True), truth, wrong_labels(truth, 10, share, kind, rng)
     centers = SPREAD * rng.normal(0, 1, (10, DIMENSIONS))
@@ -235,7 +235,7 @@ def print_many_classes() -> None:
     print("\n| in 16 classes % | model right % | truly wrong % | estimated % |\n|---|---|---|---|")
     for sureness in SURENESS:
         rng = np.random.default_rng(0)
-        scores, truth = simulated(MANY_CLASSES * OF_A_CLASS, MANY_CLASSES, sureness, rng)
+        scores, truth = simulate(MANY_CLASSES * OF_A_CLASS, MANY_CLASSES, sureness, rng)
         labels = wrong_labels(truth, MANY_CLASSES, WRONG, "uniform", rng)
         noise = find_label_errors(held_out_of(scores, labels), threshold=0).noise
         assert noise is not None

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 
 from reassess import Candidates, LabelSets, draw_golden
-from reassess.cleaning.checked_labels import DrawnLabels, corrected
+from reassess.cleaning.checked_labels import DrawnLabels, correct_share
 from reassess.core import Classes
 from tests.helpers import fault_of
 
@@ -82,7 +82,7 @@ def test_the_share_of_wrong_labels_is_estimated_without_bias(unanswered: float) 
         rows = rows[np.random.default_rng(seed).random(rows.size) >= unanswered]
         known = np.zeros(COUNT, np.int8)
         known[rows] = np.where(WRONG[rows], -1, 1)
-        _, checked = corrected(QUALITY, known, DrawnLabels.of(held_out, known, sample))
+        _, checked = correct_share(QUALITY, known, DrawnLabels.of(held_out, known, sample))
         assert checked.interval is not None
         assert checked.corrected is not None
         covered += checked.interval[0] <= WRONG.mean() <= checked.interval[1]

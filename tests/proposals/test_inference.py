@@ -293,10 +293,10 @@ def test_images_that_cannot_be_read_are_listed_and_change_no_other(images: Path,
     assert (tmp_path / "out.txt").read_bytes() == (tmp_path / "whole.txt").read_bytes()
     assert dict(result.unreadable) == {
         "a/0.jpg": "file is empty",
-        "a/10.png": "this is no picture of a known format",
+        "a/10.png": "not an image in a known format",
         "b/2.jpg": "image file is truncated (2 bytes not processed)",
         "loop.png": "image is not a file",
-        "z.gif": "this is no picture of a known format",
+        "z.gif": "not an image in a known format",
     }
     assert repr(result) == "ImagePredictions(5 images by colours in out.npy, 5 cannot be read)"
     assert "<td>a/0.jpg</td><td>file is empty</td>" in result._repr_html_()
@@ -317,7 +317,7 @@ def bright(scores: Callable[[list[Any]], Any]) -> ImageModel:
         (
             {"images": "broken"},
             "unreadable-image",
-            "a.png: file is empty\nb.png: this is no picture of a known format",
+            "a.png: file is empty\nb.png: not an image in a known format",
         ),
         ({"batch_size": 0}, "out-of-range", "0"),
         ({"workers": -1}, "out-of-range", "-1"),

@@ -13,7 +13,7 @@ import numpy as np
 
 from reassess.core import KNOWN_ANSWERS, USUAL_THRESHOLD, Benchmark, Classes
 from reassess.data import check_place
-from reassess.data.benchmark_folders import one_place, places_of_parts
+from reassess.data.benchmark_folders import places_of_parts, single_place
 from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings, write_settings
 from reassess.errors import Fix, OutputError, ReassessWarning
 from reassess.formats import write_classes, write_labels, write_votes
@@ -167,7 +167,7 @@ def _check_folder(folder: Path, *, force: bool) -> None:
             found=some(held, most=3),
             fix=Fix("choose another name, or replace files in it with {force}", force=True),
         )
-    sources = {part: str(one_place(folder, part, places)) for part, places in places_of_parts(folder).items()}
+    sources = {part: str(single_place(folder, part, places)) for part, places in places_of_parts(folder).items()}
     for name in sorted(_FILES):
         check_output(folder / name, force=force)
         check_place(folder / name, Benchmark(sources=sources, folder=folder), Path(name).stem)

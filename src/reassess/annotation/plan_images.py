@@ -9,7 +9,7 @@ from reassess.annotation.served_images import CampaignImages, require_pillow, st
 from reassess.core import Classes, Match
 from reassess.core.image_names import image_keys, join
 from reassess.data import ImageSource, open_images
-from reassess.data.pictures import fault_of
+from reassess.data.image_decoding import describe_error
 from reassess.errors import DataError, Fix
 from reassess.text import counted, some
 
@@ -96,7 +96,7 @@ def hash_images(
         try:
             hashes[name] = files.digest(name)
         except DataError as error:
-            faults.append(f"{name}: {fault_of(error, 0)}")
+            faults.append(f"{name}: {describe_error(error, 0)}")
         progress("hashing images", done, len(names))
     if faults:
         raise DataError(

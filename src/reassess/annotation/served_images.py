@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reassess.data import ImageSource
+from reassess.data.image_decoding import check_pixel_values, describe_error, open_image, to_rgb
 from reassess.data.image_folders import FolderImages
-from reassess.data.pictures import check_values, fault_of, open_picture, rgb
 from reassess.errors import DataError, at, importing
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class CampaignImages:
         """
         content = self.read(name)
         with _opened(content, name) as picture:
-            check_values(picture)
+            check_pixel_values(picture)
             picture.verify()
         return sha256(content).hexdigest()
 
@@ -116,12 +116,12 @@ def strip_metadata(content: bytes, name: str, *, side: int = _SIDE) -> tuple[byt
 def _opened(content: bytes, name: str) -> "Iterator[Image.Image]":
     """Open an image; whatever the block raises becomes a `DataError`."""
     try:
-        with at(name), open_picture(BytesIO(content)) as picture:
+        with at(name), open_image(BytesIO(content)) as picture:
             yield picture
     except DataError:
         raise
     except Exception as error:
-        found = fault_of(error, len(content))
+        found = describe_error(error, len(content))
         raise DataError(
             "unreadable-image", "image cannot be read", where=name, found=found, fix="replace the file"
         ) from error
@@ -137,14 +137,14 @@ def _as_jpeg(picture: "Image.Image", side: int) -> tuple[bytes, str]:
     if is_same:
         made.save(file, "JPEG", quality="keep")
     else:
-        rgb(made).save(file, "JPEG", quality=_QUALITY, subsampling=0)
+        to_rgb(made).save(file, "JPEG", quality=_QUALITY, subsampling=0)
     return file.getvalue(), "image/jpeg"
 
 
 def _as_png(picture: "Image.Image", side: int) -> tuple[bytes, str]:
     made = _prepared(picture, side)
     if made.mode not in _PNG_MODES:
-        made = rgb(made)
+        made = to_rgb(made)
     transparency = made.info.get("transparency")
     made.info = {} if transparency is None else {"transparency": transparency}
     file = BytesIO()
@@ -165,7 +165,7 @@ def _prepared(picture: "Image.Image", side: int) -> "Image.Image":
     made = _in_srgb(made)
     if max(made.size) > side:
         if made.mode not in ("L", "RGB", "RGBA"):
-            made = rgb(made)
+            made = to_rgb(made)
         made = ImageOps.contain(made, (side, side), Image.Resampling.LANCZOS)
     return made
 

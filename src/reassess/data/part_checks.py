@@ -15,7 +15,7 @@ from reassess.data.benchmark_folders import (
     are_in_class_folders,
     check_images_place,
     labels_from_folders,
-    one_place,
+    single_place,
 )
 from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings
 from reassess.data.image_folders import list_images
@@ -125,7 +125,7 @@ class PartChecker:
     def _read_part(self, check: PartCheck) -> PartCheck:
         try:
             if self.folder is not None:
-                one_place(self.folder, check.part, check.paths)
+                single_place(self.folder, check.part, check.paths)
             held = self._read(check, self.listed)
         except ReassessError as error:
             if error.code != "unknown-class" or self.listed is None or check.part in _OF_CLASSES:

@@ -82,7 +82,7 @@ def see(
             match=index.match,
             ignore_unknown=ignore_unknown,
             also_known=[] if index.known else [predictions.images or ()],
-            called=name,
+            name=name,
         )
         known = np.flatnonzero(outcomes.state != UNKNOWN)
         if not known.size:

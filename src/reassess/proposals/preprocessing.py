@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_known, check_range
-from reassess.data.pictures import MOST_PIXELS
+from reassess.data.image_decoding import MOST_PIXELS
 from reassess.errors import DataError, at
 from reassess.formats.files import as_path, read_lines, suffix_of
 from reassess.formats.json_files import read_json, wrong_json_error

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from reassess.core.checks import check_shape
 from reassess.data import ImageSource
-from reassess.data.image_sources import read_picture
-from reassess.data.worker_processes import in_processes
+from reassess.data.image_sources import read_image
+from reassess.data.worker_processes import map_in_processes
 from reassess.errors import DataError, at
 from reassess.proposals.image_models import ImageModel
 from reassess.proposals.output_classes import OutputClasses
@@ -37,7 +37,7 @@ class Decoder:
 
     def __call__(self, row: int) -> Pixels | str:
         """The pixels of an image, uint8, shape (height, width, 3); or why it cannot be read."""
-        return read_picture(self.images, row, np.asarray if self.transform is None else self.transform.cut)
+        return read_image(self.images, row, np.asarray if self.transform is None else self.transform.cut)
 
 
 def decoded(decode: Decoder, batches: Sequence[range], workers: int) -> _Batches:
@@ -61,7 +61,7 @@ def _ahead(decode: Decoder, batches: Sequence[range], workers: int) -> _Batches:
     parts = [list(_parts(batch)) for batch in batches]
     ahead = _AHEAD * max(map(len, parts), default=1)
     flat = [part for of_batch in parts for part in of_batch]
-    with closing(in_processes(partial(_decode_rows, decode), flat, workers, ahead=max(ahead, 1))) as results:
+    with closing(map_in_processes(partial(_decode_rows, decode), flat, workers, ahead=max(ahead, 1))) as results:
         for of_batch in parts:
             yield [pixels for _ in of_batch for pixels in next(results)]
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from reassess.comparison import Findings
 from reassess.comparison.taxonomy import ERROR_KINDS, KINDS_IN_WORDS
 from reassess.core import Classes
-from reassess.evaluation import MISTAKE_KINDS, ImageSheet, image_sheet, known_kinds
-from reassess.evaluation.evaluation_words import KNOWN_IN_WORDS, score_in_words
+from reassess.evaluation import MISTAKE_KINDS, ImageSheet, image_sheet, invalid_kinds
+from reassess.evaluation.evaluation_words import PREDICTIONS_IN_WORDS, score_in_words
 from reassess.report.gallery import Card, CardEntry, CardLine, Gallery, Thumbnails
 from reassess.report.page import NAME_OF_UNKNOWN
 
@@ -158,7 +158,7 @@ def _kinds(findings: Findings, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.in
     panel, classes = findings.panel, findings.labels.classes
     experts = None if findings.experts is None else findings.experts.in_classes(classes)
     images = [panel.images[row] for row in rows.tolist()]
-    return known_kinds(images, panel.top1[:, rows].T, rated.in_classes(classes), experts, match=panel.match)
+    return invalid_kinds(images, panel.top1[:, rows].T, rated.in_classes(classes), experts, match=panel.match)
 
 
 def mistake_gallery(
@@ -210,7 +210,9 @@ def _card(card: MistakeCard, classes: Classes, threshold: float) -> Card:
 
     def verdict(class_id: int) -> str:
         """The raters' answers about a predicted class, or its kind; nothing for a prediction that is not a class."""
-        return known.get(class_id) or (KNOWN_IN_WORDS.get(card.known.get(class_id, ""), "") if class_id >= 0 else "")
+        return known.get(class_id) or (
+            PREDICTIONS_IN_WORDS.get(card.known.get(class_id, ""), "") if class_id >= 0 else ""
+        )
 
     lines = [CardLine("Valid", [CardEntry(label(i), known.get(i, "")) for i in valid] or [CardEntry("no class")])]
     if original is not None:

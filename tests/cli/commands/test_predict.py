@@ -78,7 +78,7 @@ def test_pictures_that_are_passed_over_are_counted_once(pets: Path, run: Runner,
     images = {"scan": ("pets/images",), "predict": ("--images", "pets/images", "--benchmark", "pets")}[argv[0]]
     write_files(pets, {"pets/images/cat/1.heic": b"", "pets/images/fox/notes.txt": b"", "pets/images/fox/2.HEIC": b""})
     result = run(*argv, *images, "--workers", "0", "-o", "out.csv")
-    warning = "Warning: pets/images: passed over 2 pictures of formats that are not read: 2 .heic\n"
+    warning = "Warning: pets/images: skipped 2 images in unsupported formats: 2 .heic\n"
     assert (result.code, result.err) == (0, warning)
 
 
@@ -194,7 +194,7 @@ def test_a_file_for_all_models_is_of_those_that_take_one(
         (
             f"predict {MODEL} -o pets/scores.npy --benchmark pets",
             1,
-            "in a benchmark folder, a file scores is another part of it\n  where:   pets/scores.txt",
+            "in a benchmark folder, the file scores is another part\n  where:   pets/scores.txt",
         ),
     ],
 )

@@ -87,7 +87,7 @@ def test_a_rater_through_a_whole_campaign_by_keyboard_alone(work: Callable[..., 
 
     wait_for_text(view, "#stage", "1 done, at most 3 left for you")
     look(view, "image")
-    for key, dialog in (("?", "help"), ("z", "zoomed"), ("c", "skip-image"), ("s", "other")):
+    for key, dialog in (("?", "help"), ("z", "zoomed"), ("c", "skip-image"), ("s", "suggest")):
         view.keyboard.press(key)
         view.wait_for_selector(f"#{dialog}:visible")
         look(view, dialog)
@@ -110,7 +110,7 @@ def test_a_rater_through_a_whole_campaign_by_keyboard_alone(work: Callable[..., 
     view.keyboard.press("s")
     view.keyboard.type("lin")
     view.keyboard.press("Enter")
-    view.wait_for_selector("#other", state="hidden")
+    view.wait_for_selector("#suggest", state="hidden")
     assert view.inner_text("#notice") == "Thank you. Other raters will be asked about line."
     address = shown(view)
     view.keyboard.press("Enter")
@@ -149,7 +149,7 @@ def test_without_a_connection_answers_wait_and_are_sent_once_it_is_back(work: Ca
     for keys, close in ((("c", "Enter"), None), (("s", "s", "Enter"), "Escape"), (("u",), None)):
         for key in keys:
             view.keyboard.press(key)
-        wait_for_text(view, "#other-notice" if close else "#notice", "No connection.")
+        wait_for_text(view, "#suggest-notice" if close else "#notice", "No connection.")
         if close:
             view.keyboard.press(close)
     assert answer_all(view) == address
@@ -163,7 +163,7 @@ def test_without_a_connection_answers_wait_and_are_sent_once_it_is_back(work: Ca
     assert view.inner_text("#saving") == "4 answers not sent yet"
     check_page(view)
     view.get_by_role("button", name="Sign out").click()
-    wait_for_text(view, "#notice", "Some answers are not sent yet. Please sign out once they are.")
+    wait_for_text(view, "#notice", "Some answers are not sent yet. Please sign out after they are sent.")
     assert campaign.kept() == []
     view.context.set_offline(False)
     address = answer_all(view)
@@ -500,12 +500,12 @@ def test_the_search_for_a_class_says_why_it_finds_none(work: Callable[..., Work]
         "DISC": "circle is already in the list.",
         "zebra": "No class found.",
     }
-    for by_typing in (dict.fromkeys(told, "All classes are in the list already."), {**told, "tri": ""}):
+    for by_typing in (dict.fromkeys(told, "All classes are already in the list."), {**told, "tri": ""}):
         address = answer_all(view)
         view.keyboard.press("s")
         for typed, notice in by_typing.items():
-            view.fill("#other-text", typed)
-            assert view.inner_text("#other-notice") == notice
+            view.fill("#suggest-text", typed)
+            assert view.inner_text("#suggest-notice") == notice
         view.keyboard.press("Escape")
         view.keyboard.press("Enter")
         wait_for_next(view, address)
@@ -572,10 +572,12 @@ def test_practice_answers_that_have_arrived_can_be_changed_until_what_is_right_i
     assert campaign.kept() == [2, 2]
     assert view.locator(".truth:visible").count() == 0
     view.keyboard.press("s")
-    assert view.inner_text("#other-hint") == "During practice, suggestions are only noted."
+    assert (
+        view.inner_text("#suggest-hint") == "During practice, your suggestion is saved, but nobody is asked about it."
+    )
     view.keyboard.type("lin")
     view.keyboard.press("Enter")
-    wait_for_text(view, "#notice", "line is noted.")
+    wait_for_text(view, "#notice", "Your suggestion is saved: line.")
     view.keyboard.press("1")
     view.keyboard.press("m")
     view.keyboard.press("Enter")

@@ -67,7 +67,7 @@ def test_the_page_warns_of_questions_that_a_stop_rule_closes_wrongly_and_explain
     site = make_site(tmp_path, golden=8, rules=Rules(per_question=4, golden_share=0.5, stop=stop))
     for name in ("ann", "ben"):
         site.answer_all(name, lambda row: 2 * (row.class_id % 2))
-    sentence = "With the thresholds 0.01 and 0.99, about 4 in 100 of ReaL's closed golden questions had one."
+    sentence = "in ReaL, with the thresholds 0.01 and 0.99, about 4 in 100 of the closed golden questions."
     assert (sentence in words(site)) == (stop is not None)
     assert "few: under 20 golden votes for one truth, or on under 20 images" in words(site)
 
@@ -120,7 +120,7 @@ def test_the_page_shows_the_progress_of_experts_and_the_expected_end(site: Site)
     turn = next_turn(site.campaign, site.ids["eva"], site.now)
     save_answers(site.campaign, site.ids["eva"], [GivenAnswer(turn.rows[0].question, 2)], site.now)
     page = words(site)
-    assert "expert-7 expert 0 - 2 of 2 answered with the campaign" in page
+    assert "expert-7 expert 0 - 2 of 2 answered imported" in page
     assert "eva expert 0 - 1 of 2 answered 2001-09-09 01:46 UTC" in page
     assert "expected to finish, at this pace 2001-09-09" in page
     site.answer_all("ben")
@@ -132,7 +132,7 @@ def test_the_page_asks_for_more_raters_instead_of_an_end(tmp_path: Path) -> None
     for name, said in (("ann", False), ("ben", True)):
         site.answer_all(name)
         page = words(site)
-        assert ("More raters needed: 2 open questions have nobody left to answer them." in page) == said
+        assert ("More raters needed: nobody is left to answer 2 open questions." in page) == said
         assert ("expected to finish" in page) != said
 
 
@@ -141,7 +141,7 @@ def test_the_page_lists_golden_questions_where_experts_disagree(site: Site, tmp_
     site.answer_all("eva")
     page = words(site)
     assert "golden questions where experts disagree 1 " in page
-    assert "more than half of its experts answered yes, and otherwise as invalid" in page
+    assert "more than half of its experts answered yes; otherwise it counts as invalid" in page
     assert "image class counts as no maybe yes golden/0.jpg circle invalid 1 0 1 Golden" in page
     site = make_site(tmp_path / "other", at_least=1)
     site.answer_all("eva")
@@ -202,7 +202,7 @@ def test_beyond_the_end_of_a_list_is_a_way_back(site: Site) -> None:
     backs = {"uncertain": "owner?log=999999999&questions=25", "log": "owner?questions=50&log=999999974"}
     for place, back in backs.items():
         assert rows_of(page, place) == []
-        assert "no rows here" in section_of(page, place)
+        assert "no more rows" in section_of(page, place)
         assert link_of(page, place, "Previous questions", "Later entries") == f"{back}#{place}"
     assert "There are no votes yet" not in page
 
@@ -226,8 +226,10 @@ def test_the_page_shows_practice_results_and_skipped_images(tmp_path: Path) -> N
         "skipped images 0 golden",
     ):
         assert part in page
-    told = "To pass, a rater needs a balanced accuracy of 60 %. Without looking, the chance to pass is 38 %."
-    assert f"Practice has 2 valid and 2 invalid questions. {told}" in page
+    assert (
+        "Practice has 2 valid and 2 invalid questions. To pass, a rater needs a balanced accuracy of 60 %. A rater who "
+        "answers without looking at the images passes with a probability of 38 %."
+    ) in page
     assert disputed_golden(site.campaign, 10) == []
     admit(site.campaign, site.ids["ben"], site.now)
     turn = next_turn(site.campaign, site.ids["ben"], site.now)
@@ -295,7 +297,7 @@ def test_the_log_is_shown_in_words(tmp_path: Path) -> None:
         ("ann", "signed in"),
         ("kim", "signed in"),
         ("ann", "agreed to take part"),
-        ("ann", f"changed an answer from yes to no: {asked} in main/0.png"),
+        ("ann", f"changed the answer for {asked} in main/0.png from yes to no"),
         ("ann", "suggested star for main/0.png"),
         ("ann", "skipped main/0.png"),
         ("kim", f"added deleted {zoe} as expert"),

@@ -101,7 +101,7 @@ def test_a_rater_goes_back_over_several_images_and_skipped_ones_are_passed_over(
         wait_for_text(view, "#stage", "Previous image" if steps == 1 else f"{steps} images back")
         assert shown(view) == address
     press_all(view, ["u"])
-    wait_for_text(view, "#notice", "You can go back by 8 images at most.")
+    wait_for_text(view, "#notice", "You can go back at most 8 images.")
     press_all(view, ["1", "y"])
     for address in [*seen[3:9], seen[10], last]:
         press_all(view, ["Enter"])
@@ -120,10 +120,10 @@ def test_answers_are_given_while_the_image_is_enlarged(instruments: Callable[...
     for number, name in enumerate(names[:3]):
         assert view.locator("#zoomed .name > *").all_inner_texts() == [str(number + 1), name]
         press_all(view, ["m"])
-    view.locator("#zoom-asked").get_by_role("button", name="Yes").click()
+    view.locator("#zoom-question").get_by_role("button", name="Yes").click()
     check_page(view)
     press_all(view, ["2"])
-    assert view.locator("#zoom-asked [aria-pressed=true]").all_inner_texts() == ["Maybe"]
+    assert view.locator("#zoom-question [aria-pressed=true]").all_inner_texts() == ["Maybe"]
     press_all(view, ["Enter"])  # not every class has an answer
     wait_for_text(view, "#notice", "Answer every class first.")
     assert view.locator("#notice").evaluate("(one) => one.matches(':popover-open')")  # over the dialog
@@ -197,7 +197,7 @@ def test_on_a_phone_on_its_side_image_and_answers_are_beside_one_another(phone: 
     for button in view.locator("header button, .actions button").all():
         assert button.evaluate(IS_WHOLE)
     check_page(view)
-    for dialog, name in (("help", "Help"), ("other", "Suggest a class"), ("zoomed", "Zoom")):
+    for dialog, name in (("help", "Help"), ("suggest", "Suggest a class"), ("zoomed", "Zoom")):
         view.get_by_role("button", name=name).tap()
         view.wait_for_selector(f"#{dialog}[open]")
         assert view.locator(f"#{dialog}").evaluate(IS_WHOLE)
@@ -273,7 +273,7 @@ def test_the_search_finds_classes_with_a_typing_error_and_similar_ones(instrumen
     view = begun.sign_in("ann")
     shown(view)
     press_all(view, ["s"])
-    names, headings = view.locator("#other-list b"), view.locator("#other-list .heading")
+    names, headings = view.locator("#suggest-list b"), view.locator("#suggest-list .heading")
     assert (names.all_inner_texts(), headings.all_inner_texts()) == (
         ["oboe", "harp"],
         ["Similar to the classes of this image"],
@@ -281,8 +281,8 @@ def test_the_search_finds_classes_with_a_typing_error_and_similar_ones(instrumen
     view.keyboard.type("hrap")
     assert names.all_inner_texts() == ["harp"]
     assert view.locator("[aria-selected=true] p").inner_text() == "what a harp is, in one sentence"
-    view.fill("#other-text", "guitr")
-    assert view.inner_text("#other-notice") == "acoustic guitar is already in the list."
+    view.fill("#suggest-text", "guitr")
+    assert view.inner_text("#suggest-notice") == "acoustic guitar is already in the list."
     assert (names.all_inner_texts(), headings.all_inner_texts()) == (["harp"], ["Similar to acoustic guitar"])
     check_page(view)
     press_all(view, ["Enter"])

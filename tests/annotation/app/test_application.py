@@ -14,7 +14,7 @@ from reassess.annotation.app import rating_page
 from reassess.annotation.store import database
 from tests.annotation.app.sites import Site, answers_to, next_task, refusal
 
-UNAVAILABLE = 503, "the campaign cannot be read or changed now; please try again later"
+UNAVAILABLE = 503, "the campaign cannot be read or changed right now; please try again later"
 
 
 def test_page_script_and_style_are_small(still_site: Site) -> None:
@@ -43,7 +43,7 @@ def test_a_fault_of_the_server_is_told_without_its_inside(site: Site, monkeypatc
 
     monkeypatch.setattr(rating_page, "next_turn", fail)
     response = site.client("ann").post("/next", json={"held": []})
-    assert refusal(response) == (500, "the server could not do this; its log says why")
+    assert refusal(response) == (500, "internal error; see the log of the server")
 
 
 def test_without_images_no_image_is_shown(site: Site) -> None:
@@ -73,7 +73,7 @@ def test_on_a_full_disk_it_is_told_and_answers_are_kept_once_there_is_room(
     assert refusal(refused) == UNAVAILABLE
     assert "database of the campaign cannot be used: database or disk is full" in caplog.text
     room[0] = 100_000
-    assert len(client.post("/answers", json=answers_to(task)).json()["kept"]) == len(task["rows"])
+    assert len(client.post("/answers", json=answers_to(task)).json()["saved"]) == len(task["rows"])
 
 
 def test_while_another_program_has_locked_the_database_nothing_is_lost_and_it_is_told(
@@ -88,7 +88,7 @@ def test_while_another_program_has_locked_the_database_nothing_is_lost_and_it_is
         other.execute("ROLLBACK")
     assert refusal(refused) == UNAVAILABLE
     assert "database of the campaign cannot be used: database is locked" in caplog.text
-    assert len(client.post("/answers", json=answers_to(task)).json()["kept"]) == len(task["rows"])
+    assert len(client.post("/answers", json=answers_to(task)).json()["saved"]) == len(task["rows"])
 
 
 def test_requests_do_not_wait_one_after_the_other_for_a_database_that_takes_no_change(

@@ -183,7 +183,7 @@ def test_a_rater_signs_in_below_the_path_and_gets_a_task_and_its_image(behind: B
     image = ask(front.address + task["image"], Cookie=cookie)
     assert (image.status, image.headers["Content-Type"]) == (200, "image/png")
     given = [{"question": row["question"], "answer": 2, "revision": 0, "seconds": 1} for row in task["rows"]]
-    assert len(json.loads(ask(f"{front.address}answers", {"answers": given}, **own).body)["kept"]) == len(given)
+    assert len(json.loads(ask(f"{front.address}answers", {"answers": given}, **own).body)["saved"]) == len(given)
     assert ask(front.address.replace("rating", "elsewhere")).status == 404
     asked = (front.folder / "rating.log").read_text()
     assert '"POST /rating/sign-in HTTP/1.1" 204' in asked

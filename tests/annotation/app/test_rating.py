@@ -26,7 +26,7 @@ def test_a_rater_answers_one_task_after_the_other_until_nothing_is_left(address:
         assert [set(row) for row in task["rows"]] == [{"question", "class", "answer", "revision"}] * len(task["rows"])
         assert client.get("/" + task["image"]).status_code == 200
         said = client.post("/answers", json=answers_to(task))
-        assert said.json() == {"kept": [[row["question"], 0] for row in task["rows"]], "truths": {}}
+        assert said.json() == {"saved": [[row["question"], 0] for row in task["rows"]], "truths": {}}
         seen.append(len(task["rows"]))
     assert sorted(seen) == [1, 2, 3]
     assert client.post("/next", json={"held": []}).json() == {"task": None, "reason": "finished"}

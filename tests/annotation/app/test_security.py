@@ -107,7 +107,7 @@ def test_a_large_body_is_refused(still_site: Site, announced: bool) -> None:
 def test_a_body_that_does_not_come_to_an_end_is_refused_and_the_connection_closed(
     still_site: Site, monkeypatch: pytest.MonkeyPatch, pause: float
 ) -> None:
-    monkeypatch.setattr("reassess.annotation.app.request_bodies._PATIENCE", 0.2)
+    monkeypatch.setattr("reassess.annotation.app.request_bodies._TIMEOUT", 0.2)
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from starlette.testclient import TestClient
 
-from reassess.annotation.app.security import Tries
+from reassess.annotation.app.security import TryLimit
 from tests.annotation.app.sites import HOSTILE, Site, refusal
 
 JSON = {"Content-Type": "application/json"}
@@ -83,7 +83,7 @@ def test_two_browsers_of_one_person_have_sessions_of_their_own(site: Site) -> No
 
 
 def test_one_address_waits_until_its_first_try_is_a_minute_old() -> None:
-    tries = Tries(per_address=2)
+    tries = TryLimit(per_address=2)
     assert [tries.count("a", now) for now in (0.0, 10.0)] == [0, 0]
     assert [tries.count("a", now) for now in (10.0, 59.5, 60.0)] == [50, 1, 0]
     assert tries.count("a", 60.0) == 10
@@ -91,7 +91,7 @@ def test_one_address_waits_until_its_first_try_is_a_minute_old() -> None:
 
 
 def test_all_addresses_together_wait_too_and_no_more_tries_are_kept() -> None:
-    tries = Tries(in_total=3)
+    tries = TryLimit(in_total=3)
     assert [tries.count(str(number), float(number)) for number in range(3)] == [0, 0, 0]
     assert [tries.count(f"new {number}", 3.0) for number in range(100)] == [57] * 100
     assert len(tries._wrong) == 3
@@ -99,7 +99,7 @@ def test_all_addresses_together_wait_too_and_no_more_tries_are_kept() -> None:
 
 
 def test_a_clock_that_is_set_back_locks_nobody_out() -> None:
-    tries = Tries(per_address=1)
+    tries = TryLimit(per_address=1)
     tries.count("a", 1000.0)
     assert tries.count("a", 10.0) == 0
 
@@ -114,7 +114,7 @@ def test_a_clock_that_is_set_back_locks_nobody_out() -> None:
     ],
 )
 def test_a_network_of_one_owner_is_one_address(one: str, other: str, same: bool) -> None:
-    tries = Tries(per_address=1)
+    tries = TryLimit(per_address=1)
     tries.count(one, 0.0)
     assert (tries.count(other, 0.0) > 0) == same
 

@@ -29,8 +29,8 @@ export class ClassRanking {
     });
   }
 
-  // Find classes whose names contain a text (all classes for an empty text), or else classes with similar names. The best
-  // matches come first.
+  // Find classes whose names contain a text (all classes for an empty text), or else classes with similar names. The
+  // best matches come first.
   find(typed) {
     const text = typed.trim().toLowerCase();
     if (!text) return this.#classes.map(({ info }) => info);
@@ -79,8 +79,8 @@ export class ClassRanking {
 
 const wordsOf = (text) => text.match(/[\p{L}\p{N}]+/gu) ?? [];
 
-// Count the steps from the deeper parent of two classes to their deepest common ancestor. A path lists the ancestors of a
-// class, the root first. Infinity if only the root is common, unless it is the parent of both classes.
+// Count the steps from the deeper parent of two classes to their deepest common ancestor. A path lists the ancestors of
+// a class, the root first. Infinity if only the root is common, unless it is the parent of both classes.
 function stepsUp(path1, path2) {
   let common = 0;
   while (common < path1.length && path1[common] === path2[common]) common += 1;
@@ -88,8 +88,9 @@ function stepsUp(path1, path2) {
   return common > Math.min(steps, 1) ? steps : Infinity;
 }
 
-// Count the fewest errors (a letter too many, missing, wrong, or two letters exchanged) that turn the beginning of a word
-// into a typed word; Infinity if more than `most`. Only the beginning is compared, since the rater may still be typing.
+// Count the fewest errors (a letter too many, missing, wrong, or two letters exchanged) that turn the beginning of a
+// word into a typed word; Infinity if more than `most`. Only the beginning is compared, since the rater may still be
+// typing.
 export function countErrors(typed, word, most) {
   if (word.length < typed.length - most) return Infinity;
   const length = Math.min(word.length, typed.length + most);
@@ -111,8 +112,8 @@ export function countErrors(typed, word, most) {
   return fewest > most ? Infinity : fewest;
 }
 
-// Return the letters of a word as bits. A letter that is only in the typed word is an error, so most words need no further
-// comparison.
+// Return the letters of a word as bits. A letter that is only in the typed word is an error, so most words need no
+// further comparison.
 function lettersOf(word) {
   let letters = 0;
   for (let place = 0; place < word.length; place += 1) letters |= 1 << word.charCodeAt(place) % 32;

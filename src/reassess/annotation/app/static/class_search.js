@@ -17,8 +17,8 @@ let results = [];
 let current = 0;
 let onChoose = () => {};
 
-// Open the dialog for a class that is not in the image's list. `choose` receives the id and name of the chosen class; it
-// returns an error message or null.
+// Open the dialog for a class that is not in the image's list. `choose` receives the id and name of the chosen class;
+// it returns an error message or null.
 export function open(classes, listedIds, choose) {
   ranking ??= new ClassRanking(classes.map((info) => ({ ...info, name: nameOf(info, info.id) })));
   size = classes.length;

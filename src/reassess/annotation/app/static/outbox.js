@@ -1,8 +1,8 @@
 // Answers that the server has not confirmed yet. Each answer is saved at once, and stays until the server has it.
 //
 // The browser's database stores them by person and question. So they survive a closed tab, and nobody sends the answers
-// of another person. Only the latest answer to a question is stored; its revision tells the server whether the answer is
-// new.
+// of another person. Only the latest answer to a question is stored; its revision tells the server whether the answer
+// is new.
 import { post, Refused, SignedOut } from "./server.js";
 
 const SOON = 3; // seconds until unsent answers are sent
@@ -83,8 +83,8 @@ export class Outbox {
   async #deliver(stored) {
     try {
       const answers = stored.map(({ person, ...answer }) => answer);
-      const { kept } = await post("answers", { answers, reveal: false }, { keepalive: true });
-      await this.#remove(kept);
+      const { saved } = await post("answers", { answers, reveal: false }, { keepalive: true });
+      await this.#remove(saved);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       if (stored.length === 1) this.#reject(stored[0], error);

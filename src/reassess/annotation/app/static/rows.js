@@ -13,8 +13,8 @@ export class Rows {
   #elements = [];
   #onChange;
 
-  // `onAnswer` receives the number of a row and the answer of the pressed button. `onChange` runs when another row becomes
-  // current, or the current row gets an answer.
+  // `onAnswer` receives the number of a row and the answer of the pressed button. `onChange` runs when another row
+  // becomes current, or the current row gets an answer.
   constructor(onAnswer, onChange) {
     this.#onChange = onChange;
     place.addEventListener("click", (event) => {

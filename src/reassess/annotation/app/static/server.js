@@ -9,7 +9,8 @@ export class Unreachable extends Error {} // the request may succeed later
 
 const csrf = document.querySelector("meta[name=csrf]")?.content ?? "";
 
-// Send a request, and return the JSON body of the response. With `keepalive`, the browser sends it even if the page closes.
+// Send a request, and return the JSON body of the response. With `keepalive`, the browser sends it even if the page
+// closes.
 export async function post(route, content, options) {
   const response = await send(route, content, options);
   return response.status === 204 ? {} : bodyOf(response);

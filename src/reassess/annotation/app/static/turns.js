@@ -1,7 +1,7 @@
 // The next tasks of a rater, fetched and decoded before they are needed.
 //
-// An image whose classes all have an answer stays on the screen until the rater continues. The browser remembers it, so a
-// reloaded page, or a second tab, shows it again.
+// An image whose classes all have an answer stays on the screen until the rater continues. The browser remembers it, so
+// a reloaded page, or a second tab, shows it again.
 import { load } from "./image.js";
 import { post } from "./server.js";
 
@@ -46,8 +46,8 @@ export class Turns {
     localStorage.removeItem(this.#storageKey);
   }
 
-  // Fetch the experts' answers to a practice task, by question. The server sends them once the whole task is answered, and
-  // rejects later changes.
+  // Fetch the experts' answers to a practice task, by question. The server sends them once the whole task is answered,
+  // and rejects later changes.
   async truths({ rows }) {
     const answers = rows.map(({ question, answer, revision }) => ({ question, answer, revision: revision - 1 }));
     return (await post("answers", { answers, reveal: true })).truths;

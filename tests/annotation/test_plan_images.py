@@ -128,7 +128,7 @@ def test_an_example_without_a_class_is_refused(tmp_path: Path, name: str) -> Non
 def test_an_example_that_raters_are_asked_about_is_refused(tmp_path: Path) -> None:
     write_files(tmp_path, {"cat/a.png": CAT})
     refused = (
-        "example image is also an image to rate\n"
+        "example image is also in the campaign\n"
         f"  where:   {tmp_path}\n"
         "  found:   cat/a.png\n"
         "  fix:     use an image without questions"

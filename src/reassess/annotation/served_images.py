@@ -1,4 +1,4 @@
-"""Images as raters get them: without metadata that tells their origin."""
+"""Images for raters, without metadata that reveals their origin."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 
-_SIDE = 2048  # pixels at most
+_SIDE = 2048  # pixels, at most
 _QUALITY = 95
 _ORIENTATION = 0x0112  # tag in EXIF data
 _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA")  # modes that a PNG can store
@@ -41,26 +41,29 @@ class CampaignImages:
         require_pillow("showing images")
 
     @cached_property
-    def _row(self) -> Mapping[str, int]:
+    def _rows(self) -> Mapping[str, int]:
         return {name: row for row, name in enumerate(self.source.names)}
 
     def load(self, name: str, digest: str | None = None, *, side: int = _SIDE) -> tuple[bytes, str, str]:
-        """An image of at most `side` pixels without metadata, its media type, and the SHA-256 of its file."""
+        """Read an image without metadata; return its bytes, its media type and the SHA-256 of its file.
+
+        It is scaled down to `side` pixels. `DataError` if `digest` is not the SHA-256 of the file.
+        """
         content = self.read(name)
-        found = sha256(content).hexdigest()
-        if digest not in (None, found):
+        file_digest = sha256(content).hexdigest()
+        if digest not in (None, file_digest):
             raise DataError(
                 "changed-image",
                 "image has changed since the campaign was created",
                 where=name,
                 allowed=f"SHA-256 {digest}",
-                found=f"SHA-256 {found}",
+                found=f"SHA-256 {file_digest}",
                 fix="restore the file, or create a new campaign",
             )
-        return *strip_metadata(content, name, side=side), found
+        return *strip_metadata(content, name, side=side), file_digest
 
     def digest(self, name: str) -> str:
-        """SHA-256 of an image file, in hexadecimal.
+        """Compute the SHA-256 of an image file, in hexadecimal; `DataError` if the file is visibly damaged.
 
         Only the header of the file and the checksums of a PNG are checked, so some damage is not found.
         """
@@ -71,8 +74,8 @@ class CampaignImages:
         return sha256(content).hexdigest()
 
     def read(self, name: str) -> bytes:
-        """The bytes of an image file; `DataError` if it is missing or unreadable, or a link leads out of the folder."""
-        row = self._row.get(name)
+        """Read the bytes of an image file; `DataError` if it is missing, unreadable, or outside the folder."""
+        row = self._rows.get(name)
         if row is None:
             raise DataError(
                 "unknown-image",
@@ -114,7 +117,7 @@ def strip_metadata(content: bytes, name: str, *, side: int = _SIDE) -> tuple[byt
 
 @contextmanager
 def _opened(content: bytes, name: str) -> "Iterator[Image.Image]":
-    """Open an image; whatever the block raises becomes a `DataError`."""
+    """Open an image; any error in the block becomes a `DataError`."""
     try:
         with at(name), open_picture(BytesIO(content)) as picture:
             yield picture
@@ -130,7 +133,7 @@ def _opened(content: bytes, name: str) -> "Iterator[Image.Image]":
 def _as_jpeg(picture: "Image.Image", side: int) -> tuple[bytes, str]:
     picture.draft(None, (side, side))
     made = _prepared(picture, side)
-    # An unchanged JPEG is stored with its own tables, which loses almost nothing.
+    # An unchanged JPEG keeps its quantization tables, so almost nothing is lost.
     is_same = made is picture and picture.format == "JPEG" and picture.mode in ("L", "RGB")
     made.info = {}
     file = BytesIO()
@@ -153,7 +156,7 @@ def _as_png(picture: "Image.Image", side: int) -> tuple[bytes, str]:
 
 
 def _prepared(picture: "Image.Image", side: int) -> "Image.Image":
-    """Rotate an image as its EXIF data says, convert it to sRGB and shrink it; an image that needs none is returned."""
+    """Apply the EXIF rotation, convert to sRGB and scale down; an image that needs no change stays the same object."""
     from PIL import Image, ImageOps
 
     picture.load()

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, select, update
 from sqlalchemy.exc import IntegrityError
 
-from reassess.annotation.person_names import check_name, refuse_alike
+from reassess.annotation.person_names import check_name, refuse_similar
 from reassess.annotation.store.campaigns import Campaign, Transaction, changing
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.practice import PRACTICE_TASKS
@@ -73,7 +73,7 @@ def add_people(
 def insert_person(connection: Connection, name: str, role: str, stage: str) -> int:
     """Insert a person with all their counts; `DataError` for an invalid name."""
     check_name(name)
-    refuse_alike(name, connection.scalars(select(people.c.name)).all())  # an open cursor would keep an old state
+    refuse_similar(name, connection.scalars(select(people.c.name)).all())  # an open cursor would keep an old state
     added = people.insert().values(name=name, role=role, stage=stage).returning(people.c.id)
     person: int = connection.execute(added).scalar_one()
     connection.execute(cursors.insert().values(person=person))

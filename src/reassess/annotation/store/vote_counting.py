@@ -134,7 +134,7 @@ def count_anew(change: Transaction, asked: Sequence[int], person: int = 0) -> No
 def _enough(change: Transaction, all_votes: _Votes, known: _Known) -> _Votes:
     """The first votes until there are enough."""
     for votes in range(len(all_votes.votes)):
-        if change.rules.ending(votes, all_votes.valid(known.model, votes), measured=known.golden) is not None:
+        if change.rules.ending(votes, all_votes.valid(known.model, votes), is_measured=known.golden) is not None:
             return all_votes._replace(votes=all_votes.votes[:votes])
     return all_votes
 
@@ -160,7 +160,7 @@ def _settle(change: Transaction, counted: Mapping[int, _Votes], known: _Known, *
     for question, votes_on in counted.items():
         valid = votes_on.valid(known.model)
         votes = 0 if votes_on.golden else len(votes_on.votes)
-        why = None if votes_on.golden else change.rules.ending(votes, valid, measured=known.golden)
+        why = None if votes_on.golden else change.rules.ending(votes, valid, is_measured=known.golden)
         back = int(question in places and not votes_on.golden)
         state = {"counted": votes, "probability": valid, "why": why, "back": back}
         states.append({"question": question, **state})

@@ -222,7 +222,7 @@ def test_invalid_options_are_refused(create: Runner, options: list[str], code: i
     [
         ({"pets/consent.md": " \n\n"}, "consent text is empty\n  where:   pets/consent.md\n"),
         ({"pets/benchmark.json": '{"name": "a\\nb"}'}, "name contains an unusual character\n"),
-        ({"pets/examples/cat/x.png": picture(0, "PNG")}, "example image is also an image to rate\n"),
+        ({"pets/examples/cat/x.png": picture(0, "PNG")}, "example image is also in the campaign\n"),
     ],
 )
 def test_invalid_parts_of_the_folder_are_refused(create: Runner, content: dict[str, Any], expected: str) -> None:

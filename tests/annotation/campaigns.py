@@ -14,7 +14,7 @@ from reassess.annotation import (
     CampaignPlan,
     GivenAnswer,
     Rules,
-    ShownRow,
+    TaskRow,
     Turn,
     add_people,
     create_campaign,
@@ -98,7 +98,7 @@ def give(
 
 
 def answer_all(
-    campaign: Campaign, person: int, say: int | Callable[[ShownRow], int] = YES, now: float = NOW, seconds: float = 2.0
+    campaign: Campaign, person: int, say: int | Callable[[TaskRow], int] = YES, now: float = NOW, seconds: float = 2.0
 ) -> list[Turn]:
     """Answer whatever is shown to somebody, until nothing is left for them."""
     shown = []

@@ -263,7 +263,7 @@ def check_progress(state: Stored, campaign: Campaign, now: float) -> None:
         golden[row.person, row.truth] += row.n
         points[row.person, row.truth] += row.n * (2 - abs(row.answer - 2 * row.truth))
     for one in progress.raters:
-        assert (one.votes, one.given, one.excluded) == (votes[one.id], given[one.id], state.people[one.id].excluded)
+        assert (one.votes, one.n_answers, one.excluded) == (votes[one.id], given[one.id], state.people[one.id].excluded)
         halves = [points[one.id, truth] / 2 for truth in (0, 1)]
         assert one.golden == BalancedAccuracy(*halves, *(golden[one.id, truth] for truth in (0, 1)))
 

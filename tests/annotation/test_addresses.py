@@ -47,5 +47,5 @@ def test_an_address_that_cannot_be_read_is_refused(function: Callable[[str], obj
     assert message(function, f"postgresql://{rest}") == (
         "not the address of a database\n"
         "  where:   postgresql://***\n"
-        "  allowed: postgresql://USER@HOST/DATABASE, with %40 in place of an @ in the password"
+        "  allowed: postgresql://USER@HOST/DATABASE, with %40 for an @ in the password"
     )

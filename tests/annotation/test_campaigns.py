@@ -138,8 +138,8 @@ def test_a_rater_is_excluded_at_once_and_included_again_and_what_a_kill_leaves_i
     request: pytest.FixtureRequest,
 ) -> None:
     """Their questions are counted anew a few in a transaction; all numbers are right meanwhile."""
-    monkeypatch.setattr(votes_module, "_MOST_COUNTED", 2)
-    monkeypatch.setattr(campaigns_module, "_MOST", 1)  # so that a statement holds fewer values than there are
+    monkeypatch.setattr(votes_module, "_MAX_COUNTED", 2)
+    monkeypatch.setattr(campaigns_module, "_CHUNK", 1)  # so that a statement holds fewer values than there are
     campaign = campaign_at(request.getfixturevalue(place), (3, 3), raters=4, per_question=2, golden_share=0)
     for person in (2, 3):
         answer_all(campaign, person, YES)
@@ -267,7 +267,7 @@ def test_a_campaign_that_is_open_or_was_not_closed_is_not_overwritten(force: boo
         "a campaign with this name is open, or was not closed\n"
         f"  where:   {path}\n"
         "  found:   c.db-wal, with its newest answers\n"
-        "  fix:     stop its server; after a kill, reassess status closes it; or choose another name"
+        "  fix:     stop its server; if it was killed, run reassess status to close the file; or choose another name"
     )
     assert message(create_campaign, path, CampaignPlan(tasks_of(1)), force=force) == refused
     assert message(backup_campaign, copy, path, force=force) == refused

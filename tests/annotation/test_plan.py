@@ -144,7 +144,8 @@ def test_what_needs_golden_questions_is_refused_without_them(options: dict[str, 
         ),
         (
             {"golden_tasks": GOLDEN, "original_votes": True},
-            "original labels are missing, so they cannot count as votes\n  fix:     add original labels, or do not count them as votes",
+            "original labels are missing, so they cannot count as votes\n"
+            "  fix:     add original labels, or do not count them as votes",
         ),
     ],
 )

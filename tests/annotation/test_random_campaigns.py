@@ -22,7 +22,7 @@ def simulate(address: str | Path, seed: int) -> list[tuple[object, ...]]:
     """A run that depends on nothing but the seed; the answers that are kept in the end."""
     is_seeded = patch.object(creation, "randbelow", Random(seed).randrange)
     # So that cursors move in a campaign of few tasks, and a rater is excluded in many transactions.
-    with is_seeded, patch.object(choosing, "_NEAR", seed % 3), patch.object(votes, "_MOST_COUNTED", 2):
+    with is_seeded, patch.object(choosing, "_LOOKBACK", seed % 3), patch.object(votes, "_MAX_COUNTED", 2):
         simulation = Simulation.begun(address, seed)
         for step in range(_STEPS):
             simulation.step()

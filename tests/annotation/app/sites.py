@@ -15,7 +15,7 @@ from reassess.annotation import (
     Campaign,
     CampaignPlan,
     Rules,
-    ShownRow,
+    TaskRow,
     add_person,
     create_campaign,
     make_app,
@@ -77,7 +77,7 @@ class Site:
             client.headers["X-CSRF-Token"] = csrf_of(secret)
         return client
 
-    def answer_all(self, name: str, say: int | Callable[[ShownRow], int] = YES) -> None:
+    def answer_all(self, name: str, say: int | Callable[[TaskRow], int] = YES) -> None:
         """Answer whatever is shown to somebody."""
         answer_all(self.campaign, self.ids[name], say, self.now)
 

@@ -95,7 +95,7 @@ def test_requests_do_not_wait_one_after_the_other_for_a_database_that_takes_no_c
     site: Site, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = site.client("ann")
-    monkeypatch.setattr(database, "_PATIENCE", 10)
+    monkeypatch.setattr(database, "_LOCK_TIMEOUT", 10)
     with site.campaign.gate:  # another request waits there for the database
         refused = client.post("/next", json={"held": []})
     assert refusal(refused) == UNAVAILABLE

@@ -133,7 +133,7 @@ def test_an_earlier_copy_is_overwritten_and_a_later_campaign_is_not(path: Path) 
         vote_on_all(campaign, raters=2, now=2e9)
     before = path.read_bytes()
     assert message(backup_campaign, copy, path, force=True) == (
-        "file is a campaign with answers, and is not replaced\n"
+        "file is a campaign with answers, so it is not replaced\n"
         f"  where:   {path}\n"
         "  found:   3 answers missing from the new file\n"
         "  fix:     choose another name, or delete the file"

@@ -253,7 +253,7 @@ def test_a_campaign_that_somebody_else_serves_is_read_as_it_is_now(path: Path, m
 def test_on_a_server_a_change_does_not_wait_for_ever_for_another(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "_PATIENCE", 50)
+    monkeypatch.setattr(store, "_LOCK_TIMEOUT", 50)
     campaign = campaign_at(database, (2,), raters=1, golden_share=0)
     with changing(campaign) as change:
         change.person(2)

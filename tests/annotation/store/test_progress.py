@@ -43,7 +43,7 @@ def test_a_campaign_that_was_just_made_wants_all_its_votes(campaign: Campaign) -
     assert (progress.last_hour, progress.last_day, progress.ends, progress.paused) == (0, 0, None, False)
     assert (progress.golden_invalid, progress.golden_valid, progress.golden_unknown) == (3, 2, 0)
     expert, rater, _ = progress.raters
-    assert (expert.name, expert.role, expert.votes, expert.given) == ("eve", "expert", 0, 5)
+    assert (expert.name, expert.role, expert.votes, expert.n_answers) == ("eve", "expert", 0, 5)
     assert (progress.golden, expert.last) == (5, None)  # of answers that came with the campaign
     assert (rater.name, rater.stage, rater.linked, rater.votes, rater.seconds) == ("rater 2", "rating", True, 0, None)
     assert (rater.golden, rater.practice, rater.flags, rater.last) == (BalancedAccuracy(0, 0, 0, 0), None, (), None)

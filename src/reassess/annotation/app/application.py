@@ -22,7 +22,7 @@ from reassess.annotation.app.security import SecureHeaders, TryLimit
 from reassess.annotation.app.sign_in import Site
 from reassess.annotation.served_images import CampaignImages
 from reassess.annotation.store.campaigns import Campaign
-from reassess.annotation.store.database import UnavailableError, WaitedTooLongError, check_whole, reading
+from reassess.annotation.store.database import UnavailableError, WaitedTooLongError, check_integrity, reading
 from reassess.annotation.store.given_answers import finish_counting
 from reassess.annotation.store.practice import practice_size
 from reassess.annotation.store.shown_items import mark_of
@@ -53,7 +53,7 @@ def make_app(
         },
     )
     with reading(campaign.engine) as connection:
-        check_whole(connection, "quick_check")
+        check_integrity(connection, "quick_check")
     finish_counting(campaign)  # a killed process may not have finished recounting after an exclusion
     app.router.redirect_slashes = False  # a redirect would contain the host name that the client sent
     environment = Environment(

@@ -31,7 +31,7 @@ from reassess.annotation.store.owner_lists import (
     uncertain_questions,
 )
 from reassess.annotation.store.people import add_person, admit, delete_person, make_link, revoke_link
-from reassess.annotation.store.shown_items import shown_classes
+from reassess.annotation.store.shown_items import class_infos
 from reassess.core import KNOWN_ANSWERS, VALIDITY
 from reassess.numeric import Proportion
 from reassess.text import some
@@ -90,7 +90,7 @@ def _page(caller: Caller) -> Response:
 
     campaign = caller.campaign
     progress = progress_of(campaign, caller.now)
-    classes = {info.id: info.name for info in shown_classes(campaign)}
+    classes = {info.id: info.name for info in class_infos(campaign)}
     names = {person.id: person.name for person in progress.raters}
     log = _list_page(caller, "log", last_entries)
     context = {
@@ -119,8 +119,8 @@ def _page(caller: Caller) -> Response:
     return render(caller.request, "owner.html", context)
 
 
-def _split_golden(campaign: Campaign, most: int, skip: int) -> Sequence[Any]:
-    return split_golden(campaign)[skip : skip + most]
+def _split_golden(campaign: Campaign, limit: int, skip: int) -> Sequence[Any]:
+    return split_golden(campaign)[skip : skip + limit]
 
 
 def _pause_or_resume(change: Callable[..., object], caller: Caller, _: Empty) -> Response:

@@ -12,7 +12,7 @@ from reassess.annotation.app.request_bodies import Answers, HeldTasks, SkippedTa
 from reassess.annotation.app.sign_in import Caller, get_route, post_route
 from reassess.annotation.store.given_answers import GivenAnswer, save_answers, skip_task
 from reassess.annotation.store.own_progress import own_progress
-from reassess.annotation.store.shown_items import find_example, save_hash, shown_classes, stored_image
+from reassess.annotation.store.shown_items import class_infos, find_example, save_hash, stored_image
 from reassess.annotation.store.suggestions import suggest
 from reassess.annotation.store.turns import Turn, last_turn, next_turn
 from reassess.errors import DataError
@@ -58,7 +58,7 @@ def _classes(caller: Caller) -> Response:
     if state.classes is None:  # classes never change, and 21,000 classes take a second
         classes = [
             {**vars(info), "examples": [f"examples/{address}" for address in info.examples]}
-            for info in shown_classes(caller.campaign)
+            for info in class_infos(caller.campaign)
         ]
         state.classes = json.dumps(classes, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
     body: bytes = state.classes

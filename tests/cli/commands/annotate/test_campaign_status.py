@@ -111,7 +111,7 @@ def test_document_has_everything(status: Runner, work: Callable[..., None]) -> N
         | dict.fromkeys(["bar", "waits_for", "blind_chances"]),
     }
     ann = {"id": 2, "name": "ann", "role": "rater", "stage": "rating", "excluded": False, "linked": True}
-    ann |= {"answers": [4, 0, 4], "votes": 8, "given": 16, "seconds": 3.0, "practice": None, "flags": ["few"]}
+    ann |= {"answers": [4, 0, 4], "votes": 8, "n_answers": 16, "seconds": 3.0, "practice": None, "flags": ["few"]}
     assert {name: raters[1][name] for name in ann} == ann
 
 

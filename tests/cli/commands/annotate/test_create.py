@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from reassess import annotation
 from reassess.annotation.store import schema
-from reassess.annotation.store.shown_items import shown_classes
+from reassess.annotation.store.shown_items import class_infos
 from tests.helpers import Runner, document_of, message_of, output_of, picture, write_files
 
 
@@ -58,8 +58,8 @@ def test_a_campaign_has_its_options_and_the_parts_of_the_folder(create: Runner, 
         assert (rules.stop.low, rules.stop.high) == (0.05, 0.95)
         assert (campaign.name, campaign.consent, campaign.bar) == ("Cats?", "We keep your votes.\nYou may leave.", 0.75)
         assert (campaign.at_least, campaign.original_votes, campaign.settings) == (None, True, {"name": "Cats?"})
-        assert [len(one.examples) for one in shown_classes(campaign)] == [1, 1]
-        assert [one.path for one in shown_classes(campaign)] == [(0, 1), (0, 1)]
+        assert [len(one.examples) for one in class_infos(campaign)] == [1, 1]
+        assert [one.path for one in class_infos(campaign)] == [(0, 1), (0, 1)]
     assert [row.kind for row in rows(schema.tasks)].count("practice") == 1
     assert {(row.name, row.sha256, row.original) for row in rows(schema.images)} == {
         (f"{number}.png", hashlib.sha256(picture(number, "PNG")).hexdigest(), 0) for number in range(8)
@@ -190,7 +190,7 @@ def test_without_a_class_list_classes_are_the_names_in_the_files(create: Runner,
     write_files(pets, {"pets/golden.csv": "image,class,rater,answer\n4.png,dog,eve,yes\n4.png,ant,eve,no\n"})
     output_of(create())
     with annotation.using_campaign("pets.db") as campaign:
-        assert [(one.id, one.name) for one in shown_classes(campaign)] == [(0, "ant"), (1, "cat"), (2, "dog")]
+        assert [(one.id, one.name) for one in class_infos(campaign)] == [(0, "ant"), (1, "cat"), (2, "dog")]
         exported = annotation.export_votes(campaign)
     assert exported.golden.items.class_ids.tolist() == [0, 2]
     assert exported.golden.counts().tolist() == [[1, 0, 0], [0, 0, 1]]
@@ -261,5 +261,5 @@ def test_a_campaign_with_answers_is_kept(
     run("annotate", "invite", "pets.db", "ann")
     work()
     before = Path("pets.db").read_bytes()
-    assert message_of(create(*force)).startswith("Error: file is a campaign with answers, and is not replaced\n")
+    assert message_of(create(*force)).startswith("Error: file is a campaign with answers, so it is not replaced\n")
     assert Path("pets.db").read_bytes() == before

@@ -130,7 +130,7 @@ def test_invalid_people_are_refused_and_nobody_is_added(
 
 
 def test_a_locked_campaign_is_reported(invite: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reassess.annotation.store.database._PATIENCE", 1)
+    monkeypatch.setattr("reassess.annotation.store.database._LOCK_TIMEOUT", 1)
     with annotation.using_campaign("pets.db") as campaign, campaign.engine.begin():  # which may write
         error = message_of(invite("ann"))
     assert error.endswith("  found:   database is locked\n  fix:     try again once the other process has ended\n")

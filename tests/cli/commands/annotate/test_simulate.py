@@ -121,5 +121,5 @@ def test_invalid_calls_are_refused_and_answers_of_people_are_kept(
     run("annotate", "invite", "pets.db", "simulated 1")  # whatever they are called
     work()
     assert message_of(run("annotate", "simulate", "empty.db", "--raters", "1", "--force", "-o", "pets.db")).startswith(
-        "Error: file is a campaign with answers, and is not replaced\n"
+        "Error: file is a campaign with answers, so it is not replaced\n"
     )

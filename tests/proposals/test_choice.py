@@ -264,7 +264,7 @@ def test_a_greedy_search_says_what_it_is_and_measures_as_well(seed: int) -> None
         choice = choose_models(case.result, case.answers, recall=0.01)
     assert choice.search == "greedy"
     assert choice.subsets <= 2 ** len(MODELS) - 1
-    assert choice.chosen in choice.frontier
+    assert choice.chosen in choice.frontier or choice.highest_bound < 0.01
     _, _, checked = parts_of(case)
     for subset in choice.frontier:
         assert subset == slow(checked, subset.models)[0]
@@ -347,7 +347,7 @@ def test_one_or_two_golden_images_find_no_subset(images: int, most: int, monkeyp
     ("ids", "pair", "valid", "recall", "expected"),
     [
         ([1, 0], ("y.png", 1), True, 1, ("missing-golden", "2 golden images")),
-        ([1, 0], ("000.png", 1), False, 1, ("missing-golden", "1 pairs that are not valid")),
+        ([1, 0], ("000.png", 1), False, 1, ("missing-golden", "1 invalid golden question")),
         ([0, 0], ("000.png", 0), True, 1, ("missing-candidates", "2 images set aside, 0 images without a class")),
         ([1, 0], ("000.png", 1), True, 0, ("out-of-range", "0")),
     ],

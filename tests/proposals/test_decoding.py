@@ -10,7 +10,7 @@ import pytest
 
 from reassess import Transform
 from reassess.data import open_images
-from reassess.proposals.shard_scoring import Decoder, decoded
+from reassess.proposals.shard_scoring import Decoder, decode_batches
 from tests.helpers import code_of, number_of, picture, write_files
 from tests.pictures import save
 
@@ -34,7 +34,7 @@ def test_whole_pictures_or_parts_are_decoded_or_a_text_says_why_not(tmp_path: Pa
 @pytest.fixture
 def always_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """However little time the images take."""
-    monkeypatch.setattr("reassess.proposals.shard_scoring._LEAST_SECONDS", 0)
+    monkeypatch.setattr("reassess.proposals.shard_scoring._MIN_SECONDS", 0)
 
 
 @pytest.mark.parametrize("workers", [0, 1, 3])
@@ -44,11 +44,12 @@ def test_batches_come_in_order_and_whole(tmp_path: Path, workers: int, always_pr
     batches = [range(17), range(17, 20), range(30, 40)]
     expected = [[-1 if n % 5 == 0 else n % 12 for n in batch] for batch in batches]
     found = [
-        [-1 if isinstance(one, str) else number_of(one) for one in batch] for batch in decoded(each, batches, workers)
+        [-1 if isinstance(one, str) else number_of(one) for one in batch]
+        for batch in decode_batches(each, batches, workers)
     ]
     assert found == expected
-    assert list(decoded(each, [], workers)) == []
-    assert len(list(decoded(each, [range(4), range(4, 8)], workers))) == 2
+    assert list(decode_batches(each, [], workers)) == []
+    assert len(list(decode_batches(each, [range(4), range(4, 8)], workers))) == 2
 
 
 def test_few_images_are_decoded_without_another_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,10 +58,10 @@ def test_few_images_are_decoded_without_another_process(tmp_path: Path, monkeypa
     each = Decoder(open_images(tmp_path), CUT)
     batches = [range(3), range(3, 20)]
     expected = [[n % 12 for n in batch] for batch in batches]
-    assert [[number_of(one) for one in batch] for batch in decoded(each, batches, 2)] == expected
-    monkeypatch.setattr("reassess.proposals.shard_scoring._LEAST_SECONDS", 0)
+    assert [[number_of(one) for one in batch] for batch in decode_batches(each, batches, 2)] == expected
+    monkeypatch.setattr("reassess.proposals.shard_scoring._MIN_SECONDS", 0)
     with pytest.raises(TypeError):
-        list(decoded(each, batches, 2))
+        list(decode_batches(each, batches, 2))
 
 
 class Ending(Decoder):
@@ -74,4 +75,4 @@ class Ending(Decoder):
 
 def test_a_process_that_is_ended_is_an_error(tmp_path: Path, always_processes: None) -> None:
     write_files(tmp_path, {f"{n:02d}.png": picture(n % 12, "PNG") for n in range(20)})
-    assert code_of(lambda: list(decoded(Ending(open_images(tmp_path), None), [range(20)], 1))) == "process-ended"
+    assert code_of(lambda: list(decode_batches(Ending(open_images(tmp_path), None), [range(20)], 1))) == "process-ended"

@@ -66,7 +66,7 @@ def names_in(folder: Path) -> list[str]:
 def test_each_image_has_the_scores_of_its_own_picture(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int, workers: int
 ) -> None:
-    monkeypatch.setattr("reassess.proposals.shard_scoring._LEAST_SECONDS", 0)
+    monkeypatch.setattr("reassess.proposals.shard_scoring._MIN_SECONDS", 0)
     result = run(images, tmp_path / "out.npy", batch_size=batch, workers=workers)
     scores, names = np.load(tmp_path / "out.npy"), (tmp_path / "out.txt").read_text().splitlines()
     assert scores.dtype == np.float16
@@ -80,7 +80,7 @@ def test_each_image_has_the_scores_of_its_own_picture(
 def test_a_folder_and_its_archives_give_the_same_bytes(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reassess.proposals.shard_scoring._LEAST_SECONDS", 0)
+    monkeypatch.setattr("reassess.proposals.shard_scoring._MIN_SECONDS", 0)
     monkeypatch.setattr("reassess.proposals.shard_scoring._PART", 2)
     with zipfile.ZipFile(tmp_path / "i.zip", "w") as pack, tarfile.open(tmp_path / "i.tar", "w") as tape:
         for path in sorted(images.rglob("*.*"), reverse=True):
@@ -438,7 +438,7 @@ def test_what_was_finished_is_not_done_again(images: Path, tmp_path: Path, inter
     counts: list[tuple[int, int]] = []
     run(images, output, ImageModel("colours", function), batch_size=2, tell=told.append, progress=progress)
     assert seen == [1, 3, 4, 5], "the first again, which tells the number of outputs, then those of the other shards"
-    assert told[1:] == [f"{output}.unfinished: goes on after 1 of 3 shards"]
+    assert told[1:] == [f"{output}.unfinished: continues after 1 of 3 shards"]
     assert counts == [(4, 5), (5, 5)]
     run(images, tmp_path / "whole.npy", batch_size=2)
     assert output.read_bytes() == (tmp_path / "whole.npy").read_bytes()
@@ -555,7 +555,7 @@ def test_a_run_that_ends_early_leaves_what_was_finished_and_says_so(
     with pytest.raises(DataError, match="score is NaN") as caught:
         run(images, output, model, batch_size=2)
     kept = tmp_path / "out.npy.unfinished"
-    assert caught.value.__notes__ == [f"{kept} has what was finished; the same call goes on from there."]
+    assert caught.value.__notes__ == [f"{kept} contains the finished part; run the same again to continue."]
     (shard,) = kept.rglob("*.npz")
     shard.unlink()  # as if the process had been killed before: then a run may begin otherwise
     run(images, output, batch_size=3)
@@ -613,8 +613,8 @@ def test_a_damaged_shard_is_made_anew(
     told: list[str] = []
     run(images, output, batch_size=2, tell=told.append)
     assert told[1:] == [
-        f"{output}.unfinished: 1 damaged shard made anew: shards/out/000000.npz",
-        f"{output}.unfinished: goes on after 1 of 3 shards",
+        f"{output}.unfinished: 1 damaged shard computed again: shards/out/000000.npz",
+        f"{output}.unfinished: continues after 1 of 3 shards",
     ]
     run(images, tmp_path / "whole.npy", batch_size=2)
     assert output.read_bytes() == (tmp_path / "whole.npy").read_bytes()
@@ -644,7 +644,7 @@ def test_a_damaged_record_is_named(images: Path, interrupted: Callable[..., Path
     elif content is not None:
         path.write_bytes(content)
     assert message(run, images, output, batch_size=2) == (
-        f"record of a run is damaged\n  where:   {path}\n  fix:     begin anew: rm -r {path.parent}"
+        f"record of a run is damaged\n  where:   {path}\n  fix:     start again: rm -r {path.parent}"
     )
 
 
@@ -700,7 +700,7 @@ def test_a_run_that_was_stopped_while_its_files_took_their_places_goes_on(
     own = {".reassess-mine.csv": b"", "mine.npy": b""}
     write_files(tmp_path / "out", own)
     predict(TWO, tmp_path / "out", images=images, tell=told.append)
-    assert told[1:] == [f"{tmp_path}/out.unfinished: goes on after 2 of 2 shards"]
+    assert told[1:] == [f"{tmp_path}/out.unfinished: continues after 2 of 2 shards"]
     assert contents_of(tmp_path / "out") == half_placed | own
     assert not (tmp_path / "out.unfinished").exists()
     assert code_of(predict, TWO, tmp_path / "out", images=images) == "output-exists"
@@ -721,7 +721,7 @@ import numpy as np
 from reassess import ImageModel, predict
 from reassess.proposals import model_runs, shard_scoring
 
-shard_scoring._LEAST_SECONDS, model_runs._SHARD = 0, 2
+shard_scoring._MIN_SECONDS, model_runs._SHARD = 0, 2
 
 def slow(pictures):
     time.sleep(0.005)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from reassess.proposals import subset_search
 from reassess.proposals.proposed_pairs import Pairs
-from reassess.proposals.subset_search import Found, subset_sums
+from reassess.proposals.subset_search import SubsetSearch, subset_sums
 
 
 @given(st.integers(0, 6), st.integers(0, 2**32 - 1))
@@ -24,7 +24,7 @@ def test_each_subset_is_measured_as_alone_and_the_frontier_ends_at_the_fewest_wi
     rng = np.random.default_rng(seed)
     members, sends = rng.random((2, 60, models)) < rng.random((2, 1, models))
     pairs = Pairs(members, sends)
-    valid = pairs.part(rng.random(60) < 0.5)
+    valid = pairs.take(rng.random(60) < 0.5)
     found = found_in(pairs, valid, exact)
     assert (len(found.hits), found.exact) == (2**models - 1 if exact else models, exact)
     for row in range(len(found.hits)):
@@ -40,8 +40,8 @@ def test_each_subset_is_measured_as_alone_and_the_frontier_ends_at_the_fewest_wi
     assert (candidates[-1], hits[-1]) == (found.candidates[found.hits == found.hits.max()].min(), found.hits.max())
 
 
-def found_in(pairs: Pairs, valid: Pairs, exact: bool) -> Found:
-    return (subset_search._every_subset if exact else subset_search._greedy)(pairs, valid)
+def found_in(pairs: Pairs, valid: Pairs, exact: bool) -> SubsetSearch:
+    return (subset_search._measure_all if exact else subset_search._measure_greedy)(pairs, valid)
 
 
 def test_greedy_order_takes_copies_and_noisy_models_last() -> None:
@@ -53,5 +53,5 @@ def test_greedy_order_takes_copies_and_noisy_models_last() -> None:
     noisy = [rng.random(2_000) < rng.uniform(0.5, 0.9) for _ in range(20)]
     members = np.column_stack([*noisy, *copies, right])
     pairs = Pairs(members, np.ones_like(members))
-    found = found_in(pairs, pairs.part(valid), False)
+    found = found_in(pairs, pairs.take(valid), False)
     assert np.flatnonzero(found.subset(int(found.frontier[-1]))).tolist() == [23]

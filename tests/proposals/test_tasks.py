@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reassess.core import Classes, Hierarchy, Questions, Tasks, Votes
 from reassess.proposals import make_tasks, seconds_per_vote
-from reassess.proposals.task_grouping import _cut, _exchange
+from reassess.proposals.task_grouping import _split_leaves, _exchange
 from tests.helpers import code_of, fault_of, votes_of
 
 NAMES = ("tabby", "poodle", "mug", "cup", "collie", "vase")
@@ -76,7 +76,7 @@ def test_the_order_of_the_questions_of_an_image_means_nothing(seed: int, size: i
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=11), st.integers(1, 6))
 def test_cuts_are_where_the_gaps_are_widest_of_all_even_cuts(gaps: list[int], size: int) -> None:
     n = len(gaps) + 1
-    parts = _cut(np.arange(n), np.array(gaps, float), size)
+    parts = _split_leaves(np.arange(n), np.array(gaps, float), size)
     count = -(-n // size)
     assert np.concatenate(parts).tolist() == list(range(n))
     ends = [int(part[-1]) for part in parts[:-1]]
@@ -161,7 +161,7 @@ def test_the_reason_is_true_of_each_task(seed: int, size: int) -> None:
 
 def test_many_classes_are_grouped_as_few_are_and_no_questions_are_no_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     few = listed(make_tasks(drawn(3)))
-    monkeypatch.setattr("reassess.proposals.task_grouping._FEW_CLASSES", 3)
+    monkeypatch.setattr("reassess.proposals.task_grouping._DENSE_CLASSES", 3)
     assert listed(make_tasks(drawn(3))) == few
     assert fault_of(make_tasks, drawn(0), size=0) == ("out-of-range", "0")
     nothing = make_tasks(Questions.from_columns([], np.zeros(0, int)))

@@ -13,7 +13,7 @@ import pytest
 from reassess import ImageModel, ModelSource, Transform, predict
 from reassess.errors import DataError, SourceError
 from reassess.proposals import open_model
-from reassess.proposals.torch_models import _of_timm
+from reassess.proposals.torch_models import _timm_transform
 from tests.helpers import Needs, code_of, fault_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -120,7 +120,7 @@ def test_a_transform_that_is_given_goes_before_that_of_the_model(tmp_path: Path,
         assert (code, found.partition(": ")[0]) == ("unknown-device", device)
 
 
-def test_the_configurations_of_all_classifiers_of_timm_can_be_had(torch: ModuleType) -> None:
+def test_the_configurations_of_all_classifiers_timm_transform_can_be_had(torch: ModuleType) -> None:
     """And their pixels are those of timm's own transform, for each kind of them; others ask for a transform."""
     import timm
     from PIL import Image
@@ -135,14 +135,14 @@ def test_the_configurations_of_all_classifiers_of_timm_can_be_had(torch: ModuleT
     assert len(kinds) > 20
     source = ModelSource("timm:any")
     for data in kinds.values():
-        transform = _of_timm(source, data)
+        transform = _timm_transform(source, data)
         expected = timm.data.create_transform(**data, is_training=False)(picture).permute(1, 2, 0).numpy()
         np.testing.assert_array_equal(transform.scaled(transform.cut(picture)), expected)
     usual = {"input_size": (3, 224, 224), "crop_mode": "center", "crop_pct": 1.0}
     for change in ({"crop_mode": "border"}, {"input_size": (3, 224, 288)}, {"input_size": (1, 8, 8)}):
         data = usual | change
         found = f"input {data['input_size']}, crop {data['crop_mode']}"
-        assert fault_of(_of_timm, source, data) == ("no-transform", found)
+        assert fault_of(_timm_transform, source, data) == ("no-transform", found)
 
 
 @pytest.mark.parametrize("name", ["timm:resnet18.a1_in1k", "torchvision:resnet18"])
@@ -201,7 +201,7 @@ def test_unknown_model_is_refused_with_similar_names(torch: ModuleType, library:
     assert near in str(caught.value.fix)
 
 
-LACKING = "lacking: bn1.bias, bn1.num_batches_tracked, bn1.running_mean and 117 more; others: none"
+LACKING = "missing: bn1.bias, bn1.num_batches_tracked, bn1.running_mean and 117 more; unexpected: none"
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ LACKING = "lacking: bn1.bias, bn1.num_batches_tracked, bn1.running_mean and 117 
         (
             lambda model: {**model, "more.weight": model["fc.bias"]},
             "wrong-weights",
-            "lacking: none; others: more.weight",
+            "missing: none; unexpected: more.weight",
         ),
         (lambda model: {name: model[name] for name in ("fc.weight", "fc.bias")}, "wrong-weights", LACKING),
     ],

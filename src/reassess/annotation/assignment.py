@@ -41,10 +41,10 @@ class Rules:
         return "votes" if votes >= self.per_question else None
 
     def free(self, votes: int, reserved: int) -> int:
-        """Return how many further raters can get an open question with some votes, which `reserved` raters have now.
+        """Return how many further raters can get an open question with this number of votes.
 
-        With a stop rule, no more raters have a question at a time than it needs votes to close: one rater after two
-        votes. So nobody is still answering a question when it closes.
+        `reserved` raters have the question now. With a stop rule, no more raters have a question at a time than it
+        needs votes to close: one rater after two votes. So nobody is still answering a question when it closes.
         """
         limit = self.per_question if self.stop is None else min(self.per_question, max(self.stop.at_least, votes + 1))
         return max(0, limit - votes - reserved)

@@ -59,9 +59,9 @@ def draw_images(folder: Path, count: int) -> list[set[int]]:
 
 
 def demo_plan(shapes: Sequence[set[int]]) -> CampaignPlan:
-    """Plan a campaign on the images of `draw_images`, with one task per image; the first images are golden.
+    """Plan a campaign on the images of `draw_images`.
 
-    Each task has all five drawn classes.
+    Each image has one task with all five drawn classes. The first images are golden.
     """
     golden = _tasks(range(_GOLDEN))
     questions = golden.questions

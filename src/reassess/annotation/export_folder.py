@@ -45,11 +45,12 @@ def export_campaign(
     now: float | None = None,
     by: int | None = None,
 ) -> "Exported":
-    """Write the votes of a campaign as a benchmark folder, all files or none, and note the export in the log.
+    """Write the votes of a campaign as a benchmark folder, and note the export in the log.
 
-    The files are benchmark.json, question-states.csv, and the other parts that the campaign has. With `force`, the
-    folder may contain other files, which stay; a warning names scores and labels made from earlier votes. With `names`,
-    raters keep their names. `by` is the number of the owner who exports; None for the command line.
+    All files are written, or none. They are benchmark.json, question-states.csv, and the other parts that the campaign
+    has. With `force`, the folder may contain other files, which stay; a warning names scores and labels made from
+    earlier votes. With `names`, raters keep their names. `by` is the number of the owner who exports; None for the
+    command line.
     """
     from reassess.annotation.store.export import export_votes, note_export
 
@@ -129,7 +130,7 @@ def _parts(
 
 
 def _place_of_images(images: str | None, folder: Path) -> str | None:
-    """Return the path from a folder to images outside it, absolute on another drive; None if they are inside."""
+    """Return the path from a folder to images outside it (absolute if on another drive), or None."""
     if images is None or Path(images).is_relative_to(folder.resolve()):
         return None
     try:

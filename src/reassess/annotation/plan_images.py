@@ -21,10 +21,10 @@ _SUFFIXES = (".jpg", ".jpeg", ".png")
 def read_examples(
     folder: str | Path, classes: Classes, *, images: Collection[str], hashes: Mapping[str, str]
 ) -> list[ExampleImage]:
-    """Read example images from a folder with one folder per class: the first three PNG or JPEG files of a class.
+    """Read example images from a folder with one folder per class.
 
-    Examples are scaled down to at most 320 pixels per side, without metadata. `DataError` if a folder is not a class,
-    or a file is one of the `images` of the campaign, by name or hash.
+    The examples of a class are its first three PNG or JPEG files, scaled down to at most 320 pixels per side, without
+    metadata. `DataError` if a folder is not a class, or a file is one of the `images` of the campaign, by name or hash.
     """
     require_pillow("example images")
     files = CampaignImages(open_images(folder))

@@ -65,7 +65,7 @@ def draw_practice(
     seed: int,
     both_truths: bool,
 ) -> npt.NDArray[np.bool_]:
-    """Draw golden images for practice until they have at least `count` tasks; return whether each task is for practice.
+    """Draw golden images for practice, with at least `count` tasks; return whether each task is drawn.
 
     With `both_truths`, the drawn images have valid and invalid questions, if possible. Images with main tasks are not
     drawn (`is_asked`, by golden image). Images with a known truth in each of their tasks come first. Practice takes all
@@ -75,14 +75,14 @@ def draw_practice(
     begins, image_of = golden.indptr[:-1], golden.questions.image_ids[golden.indptr[:-1]]
     is_known = np.logical_or.reduceat(values >= 0, begins)
     free = image_of[~is_asked[image_of]]
-    known = np.setdiff1d(free, image_of[~is_known])
+    preferred = np.setdiff1d(free, image_of[~is_known])
     rng = np.random.default_rng(seed)
-    drawn = np.concatenate([rng.permutation(known), rng.permutation(np.setdiff1d(free, known))])
+    order = np.concatenate([rng.permutation(preferred), rng.permutation(np.setdiff1d(free, preferred))])
     sizes = np.bincount(image_of, minlength=len(golden.questions.images))
-    chosen = drawn[np.cumsum(sizes[drawn]) - sizes[drawn] < count]
-    if both_truths and count and np.isin(chosen, known).all():
+    chosen = order[np.cumsum(sizes[order]) - sizes[order] < count]
+    if both_truths and count and np.isin(chosen, preferred).all():
         for value in range(len(VALIDITY)):
-            having = np.unique(golden.questions.image_ids[values == value])
-            if not np.isin(chosen, having).any():
-                chosen = np.append(chosen, drawn[np.isin(drawn, having)][:1])
+            with_value = np.unique(golden.questions.image_ids[values == value])
+            if not np.isin(chosen, with_value).any():
+                chosen = np.append(chosen, order[np.isin(order, with_value)][:1])
     return np.isin(image_of, chosen)

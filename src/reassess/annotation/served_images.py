@@ -68,7 +68,7 @@ class CampaignImages:
         Only the header of the file and the checksums of a PNG are checked, so some damage is not found.
         """
         content = self.read(name)
-        with _opened(content, name) as picture:
+        with _open(content, name) as picture:
             check_values(picture)
             picture.verify()
         return sha256(content).hexdigest()
@@ -111,12 +111,12 @@ class CampaignImages:
 
 def strip_metadata(content: bytes, name: str, *, side: int = _SIDE) -> tuple[bytes, str]:
     """Remove the metadata of an image; return it and its media type."""
-    with _opened(content, name) as picture:
+    with _open(content, name) as picture:
         return (_as_jpeg if picture.format in ("JPEG", "MPO") else _as_png)(picture, side)
 
 
 @contextmanager
-def _opened(content: bytes, name: str) -> "Iterator[Image.Image]":
+def _open(content: bytes, name: str) -> "Iterator[Image.Image]":
     """Open an image; any error in the block becomes a `DataError`."""
     try:
         with at(name), open_picture(BytesIO(content)) as picture:
@@ -124,53 +124,53 @@ def _opened(content: bytes, name: str) -> "Iterator[Image.Image]":
     except DataError:
         raise
     except Exception as error:
-        found = fault_of(error, len(content))
+        fault = fault_of(error, len(content))
         raise DataError(
-            "unreadable-image", "image cannot be read", where=name, found=found, fix="replace the file"
+            "unreadable-image", "image cannot be read", where=name, found=fault, fix="replace the file"
         ) from error
 
 
 def _as_jpeg(picture: "Image.Image", side: int) -> tuple[bytes, str]:
     picture.draft(None, (side, side))
-    made = _prepared(picture, side)
+    result = _prepare(picture, side)
     # An unchanged JPEG keeps its quantization tables, so almost nothing is lost.
-    is_same = made is picture and picture.format == "JPEG" and picture.mode in ("L", "RGB")
-    made.info = {}
+    is_same = result is picture and picture.format == "JPEG" and picture.mode in ("L", "RGB")
+    result.info = {}
     file = BytesIO()
     if is_same:
-        made.save(file, "JPEG", quality="keep")
+        result.save(file, "JPEG", quality="keep")
     else:
-        rgb(made).save(file, "JPEG", quality=_QUALITY, subsampling=0)
+        rgb(result).save(file, "JPEG", quality=_QUALITY, subsampling=0)
     return file.getvalue(), "image/jpeg"
 
 
 def _as_png(picture: "Image.Image", side: int) -> tuple[bytes, str]:
-    made = _prepared(picture, side)
-    if made.mode not in _PNG_MODES:
-        made = rgb(made)
-    transparency = made.info.get("transparency")
-    made.info = {} if transparency is None else {"transparency": transparency}
+    result = _prepare(picture, side)
+    if result.mode not in _PNG_MODES:
+        result = rgb(result)
+    transparency = result.info.get("transparency")
+    result.info = {} if transparency is None else {"transparency": transparency}
     file = BytesIO()
-    made.save(file, "PNG", compress_level=1)
+    result.save(file, "PNG", compress_level=1)
     return file.getvalue(), "image/png"
 
 
-def _prepared(picture: "Image.Image", side: int) -> "Image.Image":
-    """Apply the EXIF rotation, convert to sRGB and scale down; an image that needs no change stays the same object."""
+def _prepare(picture: "Image.Image", side: int) -> "Image.Image":
+    """Apply the EXIF rotation, convert to sRGB and scale down; return the same object if unchanged."""
     from PIL import Image, ImageOps
 
     picture.load()
     try:
         is_turned = picture.getexif().get(_ORIENTATION, 1) != 1
-        made = ImageOps.exif_transpose(picture) if is_turned else picture
+        result = ImageOps.exif_transpose(picture) if is_turned else picture
     except Exception:  # damaged EXIF data; the image can still be shown
-        made = picture
-    made = _in_srgb(made)
-    if max(made.size) > side:
-        if made.mode not in ("L", "RGB", "RGBA"):
-            made = rgb(made)
-        made = ImageOps.contain(made, (side, side), Image.Resampling.LANCZOS)
-    return made
+        result = picture
+    result = _in_srgb(result)
+    if max(result.size) > side:
+        if result.mode not in ("L", "RGB", "RGBA"):
+            result = rgb(result)
+        result = ImageOps.contain(result, (side, side), Image.Resampling.LANCZOS)
+    return result
 
 
 def _in_srgb(picture: "Image.Image") -> "Image.Image":
@@ -182,10 +182,10 @@ def _in_srgb(picture: "Image.Image") -> "Image.Image":
         return picture
     mode = "RGBA" if picture.mode == "RGBA" else "RGB"
     try:
-        own = ImageCms.ImageCmsProfile(BytesIO(profile))
-        if "srgb" in ImageCms.getProfileDescription(own).lower():
+        source = ImageCms.ImageCmsProfile(BytesIO(profile))
+        if "srgb" in ImageCms.getProfileDescription(source).lower():
             return picture
-        converted = ImageCms.profileToProfile(picture, own, ImageCms.createProfile("sRGB"), outputMode=mode)
+        converted = ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode=mode)
     except (ImageCms.PyCMSError, OSError, ValueError):  # a damaged profile; the image can still be shown
         return picture
     return picture if converted is None else converted

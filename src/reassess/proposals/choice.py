@@ -89,8 +89,8 @@ def choose_models(
         raise DataError("out-of-range", "recall out of range", allowed="above 0, to 1", found=recall)
     if not len(result.candidates):
         set_aside, without_class = len(result.set_aside), result.without_class
-        found = f"{counted(set_aside, 'image')} set aside, {counted(without_class, 'image')} without a class"
-        raise DataError("missing-candidates", "no model has a candidate", found=found)
+        reason = f"{counted(set_aside, 'image')} set aside, {counted(without_class, 'image')} without a class"
+        raise DataError("missing-candidates", "no model has a candidate", found=reason)
     pairs = golden_pairs(result, golden)
     is_searched = np.random.default_rng(seed).permutation(pairs.count) < pairs.count // _SEARCH_PART
     check_pairs = pairs.of_images(~is_searched)

@@ -152,7 +152,7 @@ def _allocate(suspicion: _Floats, sizes: _Ints, count: int) -> tuple[_Ints, _Int
 
 
 def _strata(suspicion: _Floats, levels: int) -> _Ints:
-    """Split images into strata with similar sums of the square root of suspicion, equal suspicions together."""
+    """Split images into strata with similar sums of sqrt(suspicion); equal suspicions stay together."""
     values, place, counts = np.unique(suspicion, return_inverse=True, return_counts=True)
     mass = counts * (np.sqrt(values) + _FLOOR)
     middle = (np.cumsum(mass) - mass / 2) / mass.sum()

@@ -20,7 +20,7 @@ _Floats = npt.NDArray[np.float64]
 
 
 class ImageNumbers:
-    """Numbers of the images: the known images in their order, or all images of the models if none are known."""
+    """Numbers of the known images in their order, or of all images of the models if none are known."""
 
     def __init__(self, match: Match = "path", *known: Sequence[str]) -> None:
         self.match = match
@@ -109,7 +109,7 @@ def _no_image(images: Sequence[str], index: ImageNumbers) -> DataError:
 
 @dataclass(frozen=True)
 class BestPairs:
-    """The most probable (image, class) pairs of a model on images that go to raters, sorted by probability."""
+    """The most probable (image, class) pairs of a model on images for raters, sorted by probability."""
 
     images: _Ints
     class_ids: _Ints

@@ -119,7 +119,7 @@ def _hash(path: Path) -> str:
 
 
 def _tensors(message: Any) -> Iterator[Any]:
-    """Yield all tensors in an ONNX message: weights, constants of nodes, and tensors of graphs inside nodes."""
+    """Yield all tensors in an ONNX message: weights, constants, and tensors of graphs inside nodes."""
     import onnx
 
     if isinstance(message, onnx.TensorProto):

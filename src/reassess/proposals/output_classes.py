@@ -194,7 +194,7 @@ def _named(outputs: int, names: Sequence[str]) -> Classes:
 
 
 def _exponentials(scores: npt.NDArray[Any], are_classes: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
-    """Compute numbers proportional to the softmax of logits, 1 for the best class; 0 if all logits are -inf."""
+    """Compute numbers proportional to the softmax, 1 for the best class; 0 if all logits are -inf."""
     logits = scores.astype(np.promote_types(scores.dtype, np.float32))  # float64 may not fit into float32
     best = logits[:, are_classes].max(axis=1, keepdims=True, initial=-np.inf)
     # The difference of equal infinite logits is 0 here, not NaN.

@@ -28,7 +28,10 @@ _Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pairs of an image and a class. S proposes a pair if a model of S proposes it and a model of S sends its image."""
+    """Pairs of an image and a class.
+
+    S proposes a pair if a model of S proposes it and a model of S sends its image.
+    """
 
     members: _Bools  # (n, K): the models that propose the pair
     sends: _Bools  # (n, K): the models that send its image to raters

@@ -114,9 +114,10 @@ def check_files(
 def write_shards(
     file: Path, shards: Shards, outputs: OutputClasses, names: Sequence[str], may_replace: Callable[[Path], bool]
 ) -> tuple[int, dict[int, str], int]:
-    """Write the scores of a model's shards; return the number of images, reasons of unreadable ones, and moved.
+    """Write the scores of a model's shards.
 
-    The files appear together with the files of other models, see `write_atomically`.
+    Return the number of images, the reasons of unreadable images by row, and the number of images with another best
+    class in float16. The files appear together with the files of other models, see `write_atomically`.
     """
     rows: list[int] = []
     reasons: dict[int, str] = {}

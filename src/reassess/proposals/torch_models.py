@@ -80,10 +80,10 @@ def _load_weights(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def downloads_of(library: str) -> Iterator[None]:
-    """Let a library download weights in a block; offline, or if its hub is unreachable, only cached weights.
+    """Let a library download weights in a block, or use only cached weights.
 
-    timm's weights come from the Hugging Face hub. It gets one request first, since its own client would retry for a
-    minute.
+    Only cached weights are used offline, or if the hub of the library is unreachable. timm's weights come from the
+    Hugging Face hub. It gets one request first, since its own client would retry for a minute.
     """
     with ExitStack() as changes:
         if is_offline():

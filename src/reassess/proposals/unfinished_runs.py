@@ -115,9 +115,9 @@ class UnfinishedRun:
         return hashlib.sha256(os.fsencode(self.output.name)).hexdigest()[:8]
 
     def note_outputs(self, files: Mapping[Path, Path]) -> None:
-        """Record the hashes of output files before they are moved into place; `files` maps final to temporary paths.
+        """Record the hashes of output files before they are moved into place.
 
-        Remove output files that an interrupted run has written.
+        `files` maps final to temporary paths. Remove output files that an interrupted run has written.
         """
         for key in _read_json(self.folder / _OUTPUTS) if exists(self.folder / _OUTPUTS) else ():
             if self.has_written(path := self.output.parent / key):

@@ -99,7 +99,7 @@ def _example(caller: Caller) -> Response:
 
 
 def _address(caller: Caller) -> str:
-    """Return the address of an image, with ASCII letters and digits only: databases reject some other characters."""
+    """Return the address of an image; 404 for other characters, since databases reject some of them."""
     address: str = caller.request.path_params["address"]
     if not (address.isascii() and address.isalnum()):
         raise HTTPException(404, "image not found")

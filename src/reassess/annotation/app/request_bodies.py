@@ -91,7 +91,7 @@ class Export(Struct):
 
 
 async def read_body(request: Request, body_type: type[_Body]) -> _Body:
-    """Read the JSON body of a request. Its content type is required, since forms on other sites cannot send it."""
+    """Read a JSON body. It needs the content type of JSON, which forms on other sites cannot send."""
     if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415, "the request body is not application/json")
     body = bytearray()

@@ -96,7 +96,7 @@ class TryLimit:
 
 
 def _origin(address: str) -> str:
-    """Return the network of an IPv6 address, or another address unchanged: one owner has many IPv6 addresses."""
+    """Return the network of an IPv6 address, where one owner has many addresses; or an IPv4 address."""
     try:
         ip = ip_address(address)
     except ValueError:

@@ -76,7 +76,7 @@ def get_route(
 def post_route(
     path: str, body_type: type[_Body], answer: Callable[[Caller, _Body], Response], roles: tuple[str, ...]
 ) -> Route:
-    """Create a POST route for some roles. It checks the body, and that a page of the caller's session sent it."""
+    """Create a POST route for some roles; it checks the body and the CSRF token."""
 
     async def endpoint(request: Request) -> Response:
         body = await read_body(request, body_type)

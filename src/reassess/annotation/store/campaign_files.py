@@ -77,12 +77,12 @@ def check_replaceable(address: str | Path, new: Path | None = None) -> None:
         )
 
 
-def _count_answers(connection: sqlite3.Connection, other: Path | None) -> int:
+def _count_answers(connection: sqlite3.Connection, excluding: Path | None) -> int:
     """Count answers of people that are not in another campaign; 0 if the file is not a campaign."""
     try:
-        if other is not None:
-            connection.execute("ATTACH ? AS other", (file_uri(other),))
-        (count,) = connection.execute(_COUNT_ANSWERS + ("" if other is None else _MISSING_FROM_OTHER)).fetchone()
+        if excluding is not None:
+            connection.execute("ATTACH ? AS other", (file_uri(excluding),))
+        (count,) = connection.execute(_COUNT_ANSWERS + ("" if excluding is None else _MISSING_FROM_OTHER)).fetchone()
     except sqlite3.Error as error:
         if not any(text in str(error) for text in ("not a database", "no such table")):
             raise
@@ -138,9 +138,9 @@ _LOCK_TIMEOUT = 1.0  # seconds; other processes hold the lock briefly during eac
 
 @contextmanager
 def only_process(address: str | Path) -> Iterator[None]:
-    """Lock an SQLite file, so that only this process serves or upgrades it; a database server needs no lock.
+    """Lock an SQLite file, so that only this process serves or upgrades it.
 
-    The lock file is beside the real file, not beside a link to it.
+    A database server needs no lock. The lock file is beside the real file, not beside a link to it.
     """
     if is_server(address):
         yield
@@ -185,9 +185,10 @@ _ROWS = 10_000  # copied per statement
 
 
 def backup_campaign(address: str | Path, path: str | Path, *, force: bool = False) -> None:
-    """Copy a campaign, with all changes acknowledged so far, into an SQLite file. Raters can work meanwhile.
+    """Copy a campaign into an SQLite file, while raters work.
 
-    With `force`, replace a file, unless it is a campaign with answers of people that are not in the copy.
+    The copy contains all changes that were acknowledged before. With `force`, replace a file, unless it is a campaign
+    with answers of people that are not in the copy.
     """
     if is_server(address):
         _copy_from_server(str(address), Path(path), force=force)

@@ -201,10 +201,11 @@ class Transaction:
             self.connection.execute(_RESERVE, {"numbers": question_ids, "places": places})
 
     def update_free(self, numbers: Iterable[int], *, reopened: bool = False) -> None:
-        """Update how many further raters can get each task: every open question of the task needs a free place.
+        """Update how many further raters can get each task.
 
-        `reopened`: raters who were refused these tasks can get them now, even if other raters could get them before.
-        Golden tasks take the same time, but nothing is stored for them.
+        Every open question of the task needs a free place. `reopened`: raters who were refused these tasks can get them
+        now, even if other raters could get them before. Golden tasks take the same time, but nothing is stored for
+        them.
         """
         for chunk in in_chunks(sorted(set(numbers))):
             places = []

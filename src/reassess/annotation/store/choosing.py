@@ -56,7 +56,7 @@ def choose_task(change: Transaction, person: Row[Any], held: Sequence[int]) -> C
 
 
 def _choose_main(change: Transaction, params: dict[str, Any], begin: int) -> Row[Any] | None:
-    """Find the first main task from a position on, or else from 0, since an earlier task may be open again."""
+    """Find the first main task from a position on, or from 0: earlier tasks may be open again."""
     for place in sorted({0, begin}, reverse=True):
         task = change.connection.execute(_MAIN_TASK, params | {"place": place}).one_or_none()
         if task is not None:

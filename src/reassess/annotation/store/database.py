@@ -33,11 +33,12 @@ _CHANGES, _BYTES = 25, 8 << 20  # the serving process moves a log into the file 
 
 
 class Gate:
-    """A gate for changes of an SQLite file: one at a time, and none after the file or its log was replaced.
+    """A gate that lets one change of an SQLite file pass at a time.
 
-    SQLite does not notice a replaced file or log, and acknowledged changes would be lost. Only the process that serves
-    the file moves the log into it. So the gate refuses changes if another program has changed the size or time of the
-    file, or the content of the log. It checks before each change, and again before the change is acknowledged.
+    It refuses changes after the file or its log was replaced. SQLite does not notice a replaced file or log, and
+    acknowledged changes would be lost. Only the process that serves the file moves the log into it. So the gate refuses
+    changes if another program has changed the size or time of the file, or the content of the log. It checks before
+    each change, and again before the change is acknowledged.
     """
 
     def __init__(self, engine: Engine, path: str) -> None:
@@ -143,7 +144,7 @@ class _State(NamedTuple):
 
 
 def _changed_rows(connection: Connection) -> int:
-    """Count the rows that a connection has changed; SQLite writes nothing for transactions without changes."""
+    """Count the rows that a connection has changed; without changes, SQLite writes nothing."""
     return int(connection.connection.dbapi_connection.total_changes)
 
 
@@ -262,7 +263,7 @@ def database_errors(campaign: str | Path) -> Iterator[None]:
 
 
 def check_integrity(connection: Connection, check: str) -> None:
-    """Raise `DataError` if an SQLite file is damaged. `check` is quick_check or the slower integrity_check."""
+    """Raise `DataError` if an SQLite file is damaged; `check` is quick_check or integrity_check."""
     if connection.dialect.name == "sqlite":
         result = connection.exec_driver_sql(f"PRAGMA {check}(1)").scalar_one()
         if result != "ok":

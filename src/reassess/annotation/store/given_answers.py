@@ -41,12 +41,12 @@ class GivenAnswer:
 def save_answers(
     campaign: Campaign, person: int, new_answers: Sequence[GivenAnswer], now: float, *, reveal: bool = True
 ) -> dict[int, int]:
-    """Save answers, each once, even if a page sends it several times; nothing is saved if one answer is invalid.
+    """Save answers, each once, even if a page sends it several times.
 
-    A question keeps a person's answer with the highest revision, and the first of answers with the same revision.
-    Answers to questions that have enough votes are saved, but do not count. With `reveal`, practice tasks end once all
-    their questions have answers; return the truths of their questions. Without `reveal`, practice answers can still be
-    changed. `DataError` if a question was not shown to the person.
+    Nothing is saved if one answer is invalid. A question keeps a person's answer with the highest revision, and the
+    first of answers with the same revision. Answers to questions that have enough votes are saved, but do not count.
+    With `reveal`, practice tasks end once all their questions have answers; return the truths of their questions.
+    Without `reveal`, practice answers can still be changed. `DataError` if a question was not shown to the person.
     """
     with changing(campaign) as change:
         row = change.person(person)
@@ -180,7 +180,7 @@ def _lock_campaign(change: Transaction, person: Row[Any], kind: str) -> None:
 
 
 def _golden_count(person: int, row: Row[Any], answer: int | None, more: int) -> tuple[int, int | None, int | None, int]:
-    """Return the argument of `count_golden` for an answer; a main question has its likely truth and no rater."""
+    """Return an answer as a row for `count_golden`; main questions have a likely truth and no rater."""
     return (person, row.truth, answer, more) if row.golden else (0, int(row.valid > 0.5), answer, 0)
 
 
@@ -278,7 +278,7 @@ def finish_counting(campaign: Campaign) -> None:
 
 
 def _recount(change: Transaction, person: int, excluded: bool, after: int) -> int | None:
-    """Recount some answers of a rater, and then some suggestions; return `after` for the next call, None at the end."""
+    """Recount some answers or suggestions of a rater; return `after` for the next call, or None."""
     # After all answers, the suggestions in tasks with numbers above `after` follow. The end is also reached if somebody
     # has included or excluded the rater again.
     row = change.person(person)

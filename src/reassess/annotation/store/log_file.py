@@ -84,7 +84,7 @@ class LogFile:
         os.truncate(self._file, self._last_commit(header, _start(header)).end if is_same else 0)
 
     def _find_change(self, has_committed: bool, thorough: bool) -> tuple[int, int] | None:
-        """Return the size and time of a log that another program has changed or is writing; None if it is intact."""
+        """Return the size and time of the log if another program has changed or is writing it."""
         before, stat, header = self._state, _stat(self._file), os.pread(self._file, _HEADER, 0)
         is_same = stat == before.stat and header == before.header
         if is_same and not thorough:

@@ -38,11 +38,11 @@ def own_progress(campaign: Campaign, person: int) -> OwnProgress:
         row = connection.execute(_PERSON, {"person_id": person}).one()
         states = {state.state: state.n for state in connection.execute(_STATES, {"person_id": person})}
         counts = connection.execute(_ANSWER_COUNTS, {"person_id": person, "recent": row.turns - _RECENT}).one()
-        left = _left(connection, campaign, row)
+        turns_left = _left(connection, campaign, row)
         practice = connection.execute(_PRACTICE, {"person_id": person}).one()
     return OwnProgress(
         done=states.get(State.DONE, 0) + states.get(State.SKIPPED, 0),
-        left=states.get(State.ASKED, 0) + states.get(State.EXPIRED, 0) + left,
+        left=states.get(State.ASKED, 0) + states.get(State.EXPIRED, 0) + turns_left,
         pace=counts.recent_seconds / counts.recent_turns if counts.recent_turns >= _MIN_TURNS else None,
         answers=counts.answers,
         seconds=counts.seconds,

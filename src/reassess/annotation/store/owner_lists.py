@@ -44,9 +44,10 @@ class LogEntry:
 
 
 def disputed_golden(campaign: Campaign, limit: int, skip: int = 0) -> list[ListedQuestion]:
-    """List golden questions where fewer than half of the raters agree with the experts, most disputed first.
+    """List golden questions where fewer than half of the raters agree with the experts.
 
-    Practice questions are not listed, since raters are still learning in practice.
+    The most disputed questions come first. Practice questions are not listed, since raters are still learning in
+    practice.
     """
     golden = tasks.c.kind == Kind.GOLDEN, questions.c.truth.is_not(None)
     disputed = _questions(*golden, *OF_RATERS, NOT_SKIPPED).having(func.count() > 2 * _CORRECT)

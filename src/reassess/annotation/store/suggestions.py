@@ -130,8 +130,10 @@ def update_suggested(change: Transaction, person: int, after: int, limit: int) -
     A question comes back when a person who suggested it is included again. This updates up to `limit` tasks with
     numbers above `after`; it returns the last number, or None if no task is left.
     """
-    own = select(turns.c.task).where(turns.c.person == person, turns.c.state == State.SUGGESTED, turns.c.task > after)
-    task_ids = change.connection.scalars(own.order_by(turns.c.task).limit(limit)).all()
+    suggested_tasks = select(turns.c.task).where(
+        turns.c.person == person, turns.c.state == State.SUGGESTED, turns.c.task > after
+    )
+    task_ids = change.connection.scalars(suggested_tasks.order_by(turns.c.task).limit(limit)).all()
     change.lock(task_ids)
     for task in task_ids:
         _update_withdrawn(change, task)

@@ -65,7 +65,7 @@ def last_turn(campaign: Campaign, person: int, *, held: Sequence[int] = ()) -> T
 
 
 def end_expired_turns(campaign: Campaign, now: float) -> None:
-    """Release turns with an expired lease, or with a lease that is too long because the clock was set back."""
+    """End turns with an expired lease, or a lease that is too long because the clock was set back."""
     with reading(campaign.engine) as connection:
         late = _late(connection, campaign, now)
     for turn in late:

@@ -115,7 +115,7 @@ def count_new_votes(change: Transaction, person: int, question_ids: Sequence[int
 
 
 def recount(change: Transaction, question_ids: Sequence[int], person: int = 0) -> None:
-    """Recount answers to questions as votes, in the order of arrival, until each question has enough votes.
+    """Recount answers as votes, in the order of arrival, until each question has enough votes.
 
     Answers to withdrawn or golden questions do not count. Golden questions take the same work, as in `count_new_votes`.
     """
@@ -172,7 +172,7 @@ def _store_counts(
 
 
 def _measure_raters(change: Transaction, by_question: Mapping[int, _QuestionVotes]) -> _MeasuredRaters:
-    """Estimate the model of the raters of some votes from golden answers so far; all other raters count as one."""
+    """Estimate the model of the raters of some votes from golden answers; other raters count as one."""
     raters = sorted({vote.person for question in by_question.values() for vote in question.votes})
     rows = change.connection.execute(_GOLDEN_ANSWERS, {"raters": raters}).all()
     counts = [(row.rater, row.truth, row.answer, row.n) for row in rows if row.rater is not None]
@@ -199,9 +199,10 @@ _ANSWERS_TO = (
 
 
 def count_golden(change: Transaction, changes: Iterable[tuple[int, int | None, int | None, int]]) -> None:
-    """Update the raters' counts of golden answers by rows of rater, truth, answer and increment (+1, -1 or 0).
+    """Update the raters' counts of golden answers.
 
-    Rows without a truth or an answer are skipped. An increment of 0 changes nothing, but takes the same time.
+    A change is a row of rater, truth, answer and increment (+1, -1 or 0). Rows without a truth or an answer are
+    skipped. An increment of 0 changes nothing, but takes the same time.
     """
     counts: Counter[tuple[int, int, int]] = Counter()
     for person, truth, answer, increment in changes:
@@ -216,7 +217,7 @@ def count_golden(change: Transaction, changes: Iterable[tuple[int, int | None, i
 
 
 def update_truth(change: Transaction, golden: Sequence[Row[Any]], kind: str) -> None:
-    """Update the truth of golden questions after answers of experts, and the raters' counts that depend on it."""
+    """Update the truth of golden questions, and the raters' counts, after answers of experts."""
     for row in golden:
         rows = change.connection.execute(_ANSWERS_TO, {"question_id": row.id}).all()
         experts = [answer.answer for answer in rows if answer.role == Role.EXPERT]

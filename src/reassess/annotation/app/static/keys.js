@@ -35,7 +35,7 @@ const keyMark = (key) => Object.assign(document.createElement("kbd"), { textCont
 // handled the key.
 export function listen(actions, onShortcut) {
   check(actions);
-  let held = null; // the shortcut whose key is down
+  let heldShortcut = null; // the shortcut whose key is down
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented) return;
     const where = placeOf(event);
@@ -47,14 +47,14 @@ export function listen(actions, onShortcut) {
     // Enter presses the focused button, except an answer button, where Enter continues to the next image.
     if (key === "Enter" && event.target.closest("a, button") && !event.target.closest(".choices")) return;
     if (!onShortcut(action, isHeld ? true : keys.indexOf(key), event.target)) return;
-    if (isHeld) held = shortcut;
+    if (isHeld) heldShortcut = shortcut;
     event.preventDefault();
   });
   const release = () => {
-    if (held) onShortcut(held.action, false, document.body);
-    held = null;
+    if (heldShortcut) onShortcut(heldShortcut.action, false, document.body);
+    heldShortcut = null;
   };
-  document.addEventListener("keyup", (event) => held && keysOf(event).some((key) => held.keys.includes(key)) && release());
+  document.addEventListener("keyup", (event) => heldShortcut && keysOf(event).some((key) => heldShortcut.keys.includes(key)) && release());
   addEventListener("blur", release); // the key may be released in another window
 }
 

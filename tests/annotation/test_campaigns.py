@@ -70,7 +70,7 @@ def addresses_of(campaign: Campaign, letter: str) -> set[str]:
         return set(connection.scalars(select(images.c.address).where(images.c.name.startswith(letter))))
 
 
-def test_a_place_is_kept_for_a_rater_until_the_lease_ends(address: str | Path) -> None:
+def test_place_is_reserved_until_lease_ends(address: str | Path) -> None:
     campaign = campaign_at(address, (1,), raters=2, per_question=1, golden_share=0, lease=60.0)
     turn = turn_of(campaign, 2)
     assert [why(campaign, 3, NOW + seconds) for seconds in (59, -30)] == ["waiting"] * 2
@@ -83,7 +83,7 @@ def test_a_place_is_kept_for_a_rater_until_the_lease_ends(address: str | Path) -
     assert (votes_of(campaign), result.not_needed) == ([("m0.png", 0, [("rater 3", "no")])], 1)
 
 
-def test_a_page_is_shown_one_task_ahead_and_none_that_it_holds_is_shown_to_it_again(address: str | Path) -> None:
+def test_page_gets_one_task_ahead_and_no_task_twice(address: str | Path) -> None:
     campaign = campaign_at(address, (1, 1, 1), raters=1, per_question=1, golden_share=0, lease=60.0)
     first = turn_of(campaign, 2)
     second = turn_of(campaign, 2, held=[first.task])
@@ -96,7 +96,7 @@ def test_a_page_is_shown_one_task_ahead_and_none_that_it_holds_is_shown_to_it_ag
     assert turn_of(campaign, 2, LATER).task == second.task  # such as after the page was closed
 
 
-def test_a_question_is_closed_once_its_probability_has_left_the_bounds(address: str | Path) -> None:
+def test_question_closes_when_probability_leaves_thresholds(address: str | Path) -> None:
     """Two raters who know every golden question agree on one class and not on the other: that alone stays open."""
     campaign = campaign_at(address, (2,), raters=4, per_question=4, golden_share=0.9, stop=CLOSING)
     (main,) = addresses_of(campaign, "m")
@@ -130,7 +130,7 @@ def kill_at(campaign: Campaign, change: Callable[[], object], transaction: int) 
 
 @pytest.mark.parametrize(("place", "transaction"), [*(("path", number) for number in range(5)), ("database", 2)])
 @pytest.mark.parametrize("change", [exclude_rater, include_rater])
-def test_a_rater_is_excluded_at_once_and_included_again_and_what_a_kill_leaves_is_finished(
+def test_exclusion_is_immediate_and_finished_after_a_kill(
     change: Callable[..., object],
     place: str,
     transaction: int,
@@ -170,7 +170,7 @@ def test_a_rater_is_excluded_at_once_and_included_again_and_what_a_kill_leaves_i
     assert {len(said) for _, _, said in votes_of(campaign)} == {2}
 
 
-def test_what_was_not_asked_is_refused_and_nothing_of_the_call_is_kept(address: str | Path) -> None:
+def test_answer_to_unshown_question_raises_and_saves_nothing(address: str | Path) -> None:
     campaign = campaign_at(address, (1, 1), raters=2, golden_share=0)
     turn = turn_of(campaign, 2)
     turn_of(campaign, 3)
@@ -185,7 +185,7 @@ def test_what_was_not_asked_is_refused_and_nothing_of_the_call_is_kept(address: 
     assert message(skip_task, campaign, 1, turn.task, NOW).startswith("rater was not shown this task\n")
 
 
-def test_a_revision_that_no_page_reaches_is_refused_so_that_an_answer_can_always_be_changed(
+def test_huge_revision_raises(
     address: str | Path,
 ) -> None:
     campaign = campaign_at(address, (2,), raters=1, golden_share=0)
@@ -202,7 +202,7 @@ def test_a_revision_that_no_page_reaches_is_refused_so_that_an_answer_can_always
 
 
 @pytest.mark.parametrize("lapses", [False, True])
-def test_a_skipped_image_is_noted_once_and_what_is_said_of_it_does_not_count(address: str | Path, lapses: bool) -> None:
+def test_skipped_image_is_logged_once_and_its_answers_do_not_count(address: str | Path, lapses: bool) -> None:
     """Also after the lease; and the turn ends by one statement, whether or not it was answered."""
     campaign = campaign_at(address, (2,), raters=2, per_question=1, golden_share=0, lease=60.0)
     turn = turn_of(campaign, 2)
@@ -224,7 +224,7 @@ def test_a_skipped_image_is_noted_once_and_what_is_said_of_it_does_not_count(add
     assert {said for _, _, votes in votes_of(campaign) for _, said in votes} == {"no"}
 
 
-def test_an_excluded_rater_is_shown_nothing_to_change_and_may_skip(address: str | Path) -> None:
+def test_excluded_rater_gets_no_task_but_can_skip(address: str | Path) -> None:
     campaign = campaign_at(address, (2,), raters=1, per_question=1, golden_share=0)
     turn = turn_of(campaign, 2)
     give(campaign, 2, turn, YES)
@@ -238,7 +238,7 @@ def test_an_excluded_rater_is_shown_nothing_to_change_and_may_skip(address: str 
     assert progress_of(campaign, NOW).skipped == (("m0.png", 1),)
 
 
-def test_what_an_expert_says_twice_counts_once_and_two_answers_are_refused(address: str | Path) -> None:
+def test_duplicate_expert_answer_counts_once_and_contradicting_answers_raise(address: str | Path) -> None:
     golden, _ = golden_of(1)
     item, expert, answer = np.array([[0, 0, NO], [0, 0, NO], [0, 1, NO], [0, 2, YES], [0, 2, YES], [0, 2, YES]]).T
     experts = Votes.from_columns(golden.questions, item, expert, answer, ("x", "y", "z"), WORDS)
@@ -258,7 +258,7 @@ def test_what_an_expert_says_twice_counts_once_and_two_answers_are_refused(addre
 
 
 @pytest.mark.parametrize("force", [False, True])
-def test_a_campaign_that_is_open_or_was_not_closed_is_not_overwritten(force: bool, path: Path) -> None:
+def test_open_campaign_is_not_replaced(force: bool, path: Path) -> None:
     campaign = campaign_at(path, (1,), raters=1)
     turn_of(campaign, 2)
     copy = path.with_name("copy.db")
@@ -282,7 +282,7 @@ def test_a_campaign_that_is_open_or_was_not_closed_is_not_overwritten(force: boo
     assert path.read_bytes() == damaged
 
 
-def test_a_golden_task_shows_as_many_questions_as_the_main_task_in_whose_place_it_stands(address: str | Path) -> None:
+def test_golden_task_shows_as_many_questions_as_replaced_main_task(address: str | Path) -> None:
     """Two raters who know the golden questions agree on two of three classes: others are asked for the third alone."""
     golden = [6] * 20
     campaign = campaign_at(address, (3,), golden=golden, per_question=4, stop=CLOSING, golden_share=0.9)
@@ -299,7 +299,7 @@ def test_a_golden_task_shows_as_many_questions_as_the_main_task_in_whose_place_i
     assert min(map(len, shown)) > 1
 
 
-def test_a_golden_task_of_as_many_questions_goes_first_and_then_the_largest(path: Path) -> None:
+def test_golden_task_of_same_size_is_preferred_then_largest(path: Path) -> None:
     sizes = (2, 1, 3, 5, 2, 4)
     campaign = campaign_at(path, (3,) * 40, golden=sizes, golden_share=0.9)
     known, first = addresses_of(campaign, "g"), set()
@@ -316,7 +316,7 @@ def test_a_golden_task_of_as_many_questions_goes_first_and_then_the_largest(path
     assert {names[image] for image in first} == {"g2.png", "g3.png", "g5.png"}
 
 
-def test_golden_tasks_are_the_first_of_as_many_raters_each(path: Path) -> None:
+def test_golden_tasks_are_first_for_equally_many_raters(path: Path) -> None:
     """Also where those of the practice round have places among theirs."""
     campaign, first = campaign_at(path, (2,) * 300, golden=[2] * 30, golden_share=0.9, practice=20), Counter[str]()
     known = addresses_of(campaign, "g")
@@ -384,7 +384,7 @@ _ENDINGS = [lapse, lapse_and_give_way, lapse_while_paused, lapse_on_two_pages, l
 
 @pytest.mark.parametrize("answered", [0, 2])
 @pytest.mark.parametrize("end", [*_ENDINGS, exclude_and_include, skip])
-def test_an_image_that_was_begun_is_shown_again_golden_or_not(
+def test_begun_image_is_shown_again_golden_or_not(
     path: Path, end: Callable[[Campaign, int, int, float], float], answered: int
 ) -> None:
     """However its turn ended; so nobody learns from that which it was. A skipped one is not shown again."""
@@ -407,7 +407,7 @@ def test_an_image_that_was_begun_is_shown_again_golden_or_not(
 
 
 @pytest.mark.parametrize("lapses", [False, True])
-def test_who_answers_late_is_shown_as_many_golden_tasks(path: Path, lapses: bool) -> None:
+def test_late_answers_do_not_change_share_of_golden_tasks(path: Path, lapses: bool) -> None:
     campaign = campaign_at(path, (3,) * 60, raters=1, golden=[3] * 40, golden_share=0.3, lease=60.0)
     known, shown = addresses_of(campaign, "g"), 0
     for number in range(30):
@@ -422,7 +422,7 @@ def test_who_answers_late_is_shown_as_many_golden_tasks(path: Path, lapses: bool
 
 
 @pytest.mark.parametrize("stop", [None, StopRule(0.01, 0.99)])
-def test_questions_that_are_begun_are_asked_before_others(path: Path, stop: StopRule | None) -> None:
+def test_begun_questions_are_asked_first(path: Path, stop: StopRule | None) -> None:
     """Raters come in an order that is drawn: nobody begins a task while a begun one has a place for them."""
     campaign = campaign_at(path, (2,) * 12, raters=5, per_question=4, stop=stop, golden_share=0)
     rng, begun = np.random.default_rng(0), dict[int, set[int]]()

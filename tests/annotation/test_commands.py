@@ -26,7 +26,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return write_files(tmp_path, files)
 
 
-def test_a_campaign_on_a_server_from_its_making_to_its_labels(
+def test_campaign_on_server_works_from_create_to_labels(
     here: Path, run: Runner, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def annotate(command: str, *argv: str) -> Run:
@@ -68,7 +68,7 @@ def test_a_campaign_on_a_server_from_its_making_to_its_labels(
         campaign.close()
 
 
-def test_no_output_tells_the_password(here: Path, run: Runner, database: str) -> None:
+def test_output_hides_password(here: Path, run: Runner, database: str) -> None:
     address = database.replace("postgres@", "postgres:secret@")
     argv = ["annotate", "create", address, "tasks.jsonl", "--benchmark", "pets"]
     document = document_of(run(*argv, "--json"), "annotate")

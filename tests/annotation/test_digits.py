@@ -135,7 +135,7 @@ def scores_by_hand(done: Rated, without: str = "") -> dict[tuple[str, str], floa
     return {pair: ratio / (1 + ratio) for pair, ratio in of.items()}
 
 
-def test_golden_images_are_scored_labelled_and_measured_as_computed_by_hand(
+def test_golden_images_equal_computation_by_hand(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_known_data: None, run: Runner, memory_folder: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -164,7 +164,7 @@ def test_golden_images_are_scored_labelled_and_measured_as_computed_by_hand(
     assert run("status", "rated").code == 0
 
 
-def test_intervals_of_confusion_matrices_hold_the_truth(memory_folder: Path) -> None:
+def test_confusion_matrix_intervals_cover_truth(memory_folder: Path) -> None:
     """Of 95 % intervals 90 to 99 % do; REASSESS_DIGITS_SEEDS says over how many campaigns."""
     held = []
     for seed in range(_RUNS):

@@ -26,7 +26,7 @@ from tests.helpers import code_of, message
         ("a" * 201, "name is too long\n  allowed: up to 200 letters\n  found:   201 letters"),
     ],
 )
-def test_a_name_is_one_line_of_visible_text(name: str, expected: str) -> None:
+def test_name_is_one_line_of_visible_text(name: str, expected: str) -> None:
     assert message(check_name, name) == expected
 
 
@@ -46,7 +46,7 @@ def test_a_name_is_one_line_of_visible_text(name: str, expected: str) -> None:
         ("Dr. ope", "Dr. \u043e\u0440\u0435"),
     ],
 )
-def test_similar_names_are_refused(name: str, other: str) -> None:
+def test_similar_names_raise(name: str, other: str) -> None:
     assert message(refuse_similar, other, [name]) == (
         "name is too similar to another name\n"
         f"  found:   {other!r}, like {name!r}\n"
@@ -64,7 +64,7 @@ def test_similar_names_are_refused(name: str, other: str) -> None:
         ("\u674e\u0430", "Cyrillic and East Asian"),
     ],
 )
-def test_a_word_of_several_scripts_is_refused(name: str, scripts: str) -> None:
+def test_word_in_several_scripts_raises(name: str, scripts: str) -> None:
     assert message(refuse_similar, name, []) == (
         "name mixes letters of different scripts in one word; some of them look the same\n"
         "  allowed: words of one script each\n"
@@ -82,7 +82,7 @@ def test_a_word_of_several_scripts_is_refused(name: str, scripts: str) -> None:
         *("Dr. \u0418\u0432\u0430\u043d\u043e\u0432", "\u039c\u03b1\u03c1\u03af\u03b1 B"),
     ],
 )
-def test_a_name_may_be_in_any_script_and_of_200_letters(name: str) -> None:
+def test_name_can_be_in_any_script_and_have_200_letters(name: str) -> None:
     check_name(name)
     refuse_similar(name, ["ann"])
 

@@ -24,7 +24,7 @@ def plan_of_cut_images(practice: int, **options: Any) -> CampaignPlan:
     return CampaignPlan(tasks_of(2), golden_tasks=golden, experts=experts, practice=practice, **options)
 
 
-def test_all_golden_tasks_of_an_image_are_for_practice_or_none() -> None:
+def test_practice_takes_all_golden_tasks_of_an_image_or_none() -> None:
     """So an image of which somebody was told what is right does not come again."""
     image_of, sizes = np.repeat([0, 1, 2], [1, 2, 3]), np.array([1, 2, 3])
     drawn = set()
@@ -40,7 +40,7 @@ def test_all_golden_tasks_of_an_image_are_for_practice_or_none() -> None:
     assert drawn == {(), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2)}
 
 
-def test_images_with_a_known_truth_in_each_task_are_for_practice_first() -> None:
+def test_practice_prefers_images_with_known_truths() -> None:
     plan = plan_of_cut_images(1)
     experts = plan.experts.restrict(np.array([0, 1, 3]))  # all of the first two images but the last task of each
     for seed in range(10):
@@ -51,7 +51,7 @@ def test_images_with_a_known_truth_in_each_task_are_for_practice_first() -> None
         assert (more.is_practice[0], more.practice_round.unanswered) == (True, 2 if more.is_practice[1] else 3)
 
 
-def test_with_a_bar_practice_has_questions_of_both_truths() -> None:
+def test_practice_with_bar_has_valid_and_invalid_questions() -> None:
     """One task of four is valid; without a bar, practice often misses it."""
     experts = replace(SINGLE_EXPERTS, answer_ids=np.array([0, 2, 0, 0], np.uint8))
     for seed in range(10):
@@ -63,7 +63,7 @@ def test_with_a_bar_practice_has_questions_of_both_truths() -> None:
         assert plan.is_practice[replace(plan, bar=None).is_practice].all()
 
 
-def test_an_image_that_is_voted_on_is_not_for_practice() -> None:
+def test_images_with_main_tasks_are_not_for_practice() -> None:
     """Of four golden images two are in tasks as well."""
     golden, experts = golden_of(1, 1, 1, 1)
     asked = Questions.from_columns(["g1.png", "g2.png"], np.array([5, 5]), CLASSES)
@@ -73,7 +73,7 @@ def test_an_image_that_is_voted_on_is_not_for_practice() -> None:
     assert "\n  allowed: up to 2 practice tasks\n  found:   3\n" in message(replace, plan, practice=3)
 
 
-def test_practice_tells_nothing_of_original_labels() -> None:
+def test_practice_questions_do_not_measure_original_labels() -> None:
     """Of the golden images one is for practice, and its label alone is wrong."""
     golden, experts = golden_of(*[2] * 9)
     names = golden.questions.images
@@ -101,7 +101,7 @@ ORIGINAL = LabelSets(("m0.png",), np.array([0, 1]), np.array([0]), CLASSES)
         ({"original": ORIGINAL, "original_votes": True}, "a vote of original labels"),
     ],
 )
-def test_what_needs_golden_questions_is_refused_without_them(options: dict[str, Any], what: str) -> None:
+def test_features_that_need_golden_questions_raise_without_them(options: dict[str, Any], what: str) -> None:
     assert message(CampaignPlan, tasks_of(1), **options) == (
         f"{what} needs golden questions\n"
         "  found:   no golden questions\n"
@@ -149,11 +149,11 @@ def test_what_needs_golden_questions_is_refused_without_them(options: dict[str, 
         ),
     ],
 )
-def test_parts_that_do_not_fit_together_are_refused(options: dict[str, Any], expected: str) -> None:
+def test_contradicting_parts_of_plan_raise(options: dict[str, Any], expected: str) -> None:
     assert message(CampaignPlan, tasks_of(1), **options) == expected
 
 
-def test_invalid_numbers_and_outputs_are_refused(path: Path) -> None:
+def test_invalid_numbers_and_outputs_raise(path: Path) -> None:
     assert "\n  allowed: up to 3 practice tasks\n  found:   4\n" in message(plan_of_cut_images, 4)
     two = LabelSets.from_lists(["m0.png", "x.png"], [[0], [1, 2]], CLASSES)
     for wrong in ({"practice": -1}, {"practice": 0.5}, {"at_least": 10**30}, {"at_least": 0}, {"original": two}):

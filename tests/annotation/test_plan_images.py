@@ -41,7 +41,7 @@ def test_missing_images_are_named(folder: Path) -> None:
     )
 
 
-def test_hashes_are_those_of_the_files_also_in_an_archive(folder: Path) -> None:
+def test_hashes_equal_hashes_of_files(folder: Path) -> None:
     with zipfile.ZipFile(folder.with_suffix(".zip"), "w") as archive:
         for name in ("cat/1.png", "dog/2.png"):
             archive.write(folder / name, f"images/{name}")
@@ -55,7 +55,7 @@ def test_hashes_are_those_of_the_files_also_in_an_archive(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["folder", "tar"])
-def test_an_image_with_too_many_bytes_is_named(tmp_path: Path, kind: str) -> None:
+def test_image_with_too_many_bytes_is_named(tmp_path: Path, kind: str) -> None:
     place = claim_bytes(tmp_path, kind, 30 << 30)
     found = message(hash_images, open_images(place), ["good.png", "huge.jpg"])
     assert "  found:   1 image: huge.jpg: image has too many bytes: 32.2 GB\n" in found
@@ -114,7 +114,7 @@ def test_examples_are_small_upright_and_without_metadata(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", ["wolf/a.png", "a.png", "3/a.png"])
-def test_an_example_without_a_class_is_refused(tmp_path: Path, name: str) -> None:
+def test_example_without_class_raises(tmp_path: Path, name: str) -> None:
     write_files(tmp_path, {name: picture(1, "PNG")})
     assert message(examples_of, tmp_path) == (
         "example image is not in a class folder\n"
@@ -125,7 +125,7 @@ def test_an_example_without_a_class_is_refused(tmp_path: Path, name: str) -> Non
     )
 
 
-def test_an_example_that_raters_are_asked_about_is_refused(tmp_path: Path) -> None:
+def test_example_that_is_also_rated_raises(tmp_path: Path) -> None:
     write_files(tmp_path, {"cat/a.png": CAT})
     refused = (
         "example image is also in the campaign\n"
@@ -138,7 +138,7 @@ def test_an_example_that_raters_are_asked_about_is_refused(tmp_path: Path) -> No
     assert examples_of(tmp_path, ("dog/a.png",), y="0" * 64) == [(0, 1)]
 
 
-def test_damaged_examples_and_links_out_of_the_folder_are_refused(tmp_path: Path) -> None:
+def test_damaged_examples_and_links_out_of_folder_raise(tmp_path: Path) -> None:
     write_files(tmp_path, {"bad/cat/a.png": CAT[:60], "kept/b.png": DOG, "show/cat/x.txt": b""})
     (tmp_path / "show/dog").symlink_to(tmp_path / "kept")
     assert code_of(examples_of, tmp_path / "bad") == "unreadable-image"

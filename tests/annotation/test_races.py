@@ -86,7 +86,7 @@ def answer_as_expert(address: str | Path, expert: int) -> dict[tuple[int, int], 
 
 
 @pytest.mark.parametrize("where", ["server", "file"])
-def test_what_must_hold_holds_where_processes_race(where: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_racing_processes_keep_invariants(where: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     address = request.getfixturevalue("database") if where == "server" else tmp_path / "campaign.db"
     sizes = tuple(random.Random(0).randint(1, 5) for _ in range(40))
     campaign = campaign_at(

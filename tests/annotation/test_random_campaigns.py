@@ -41,15 +41,15 @@ def simulate(address: str | Path, seed: int) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.parametrize("seed", range(_RUNS))
-def test_no_vote_is_lost_doubled_or_too_many_and_no_lease_blocks(memory_folder: Path, seed: int) -> None:
+def test_random_campaign_keeps_invariants(memory_folder: Path, seed: int) -> None:
     """A seed that fails replays: pytest tests/annotation -k 'blocks and [SEED]', with the same number of steps."""
     simulate(memory_folder / "campaign.db", seed)
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_the_same_holds_on_a_server(database: str, seed: int) -> None:
+def test_random_campaign_on_server_keeps_invariants(database: str, seed: int) -> None:
     simulate(database, seed)
 
 
-def test_a_seed_gives_the_same_run_twice(memory_folder: Path) -> None:
+def test_equal_seeds_give_equal_runs(memory_folder: Path) -> None:
     assert simulate(memory_folder / "one.db", 3) == simulate(memory_folder / "two.db", 3)

@@ -40,7 +40,7 @@ def test_wrong_labels_are_counted(path: Path) -> None:
     assert (result.correct, result.valid_missed, result.invalid_kept, result.threshold) == (0, 3, 4, 0.3)
 
 
-def test_hours_follow_from_seconds_and_raters_work_side_by_side(path: Path) -> None:
+def test_hours_follow_from_seconds_and_raters_work_in_parallel(path: Path) -> None:
     campaign = campaign_at(path, (4,) * 60, per_question=2, golden_share=0.0)
     result = run(campaign, *[CAREFUL] * 4, seconds=10.0, seed=1)
     assert result.answers == 480
@@ -48,14 +48,14 @@ def test_hours_follow_from_seconds_and_raters_work_side_by_side(path: Path) -> N
     assert result.hours / 4 <= result.elapsed_hours < result.hours / 3
 
 
-def test_a_stop_rule_saves_votes(path: Path) -> None:
+def test_stop_rule_saves_votes(path: Path) -> None:
     campaign = campaign_at(path, (3,) * 10, stop=StopRule(0.05, 0.95), golden_share=0.5)
     result = run(campaign, *[PERFECT] * 6)
     assert (result.progress.closed_by_rule, result.progress.votes) == (30, result.progress.votes)
     assert 60 <= result.progress.votes < 100 < result.votes_at_most == 150
 
 
-def test_the_work_of_people_stays_and_their_questions_are_not_judged(path: Path) -> None:
+def test_existing_votes_stay_and_are_not_evaluated(path: Path) -> None:
     campaign = campaign_at(path, (2, 2), raters=1, per_question=2, golden_share=0.0)
     give(campaign, 2, turn_of(campaign, 2), NO)
     result = run(campaign, PERFECT)

@@ -148,7 +148,7 @@ def subsets(models: str) -> list[tuple[str, ...]]:
 @given(st.integers(0, 2**32 - 1))
 @settings(max_examples=20)
 @pytest.mark.filterwarnings("ignore:.* agrees with the original labels")
-def test_a_subset_proposes_what_its_files_alone_would_with_the_same_n(seed: int) -> None:
+def test_subset_proposes_as_its_models_with_same_n(seed: int) -> None:
     case = drawn(seed)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("reassess.proposals.proposing._most_probable", lambda *_: case.result.most_probable)
@@ -204,7 +204,7 @@ def bound(case: Case, models: tuple[str, ...]) -> float:
 @given(st.integers(0, 2**32 - 1), st.floats(0.01, 0.999))
 @settings(max_examples=50)
 @pytest.mark.filterwarnings("ignore:.* agrees with the original labels")
-def test_the_choice_is_as_by_brute_force(seed: int, share: float) -> None:
+def test_choice_equals_brute_force(seed: int, share: float) -> None:
     """Subsets are found on some golden images, and checked on the others, until one is not shown to be good enough."""
     case = drawn(seed)
     golden, searched, checked = parts_of(case, seed % 3)
@@ -254,7 +254,7 @@ def frontier(every: list[ModelSubset]) -> list[tuple[int, int]]:
 @given(st.integers(0, 2**32 - 1))
 @settings(max_examples=25)
 @pytest.mark.filterwarnings("ignore:.* agrees with the original labels")
-def test_a_greedy_search_says_what_it_is_and_measures_as_well(seed: int) -> None:
+def test_greedy_search_is_named_and_measures_correctly(seed: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         case = drawn(seed)
         patch.setattr(subset_search, "MOST_EXACT", 3)
@@ -281,7 +281,7 @@ def made_of(models: dict[str, list[int]], golden: list[int]) -> tuple[ProposalRe
     return result, Golden(Questions.from_columns(images, np.array(golden)), np.ones(len(golden), bool))
 
 
-def test_a_model_that_adds_nothing_is_dropped_by_either_search(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_model_without_further_hits_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     models = {"good": [1, 2, 0] * 20, "noisy": [3, 3, 0] * 20, "same": [1, 2, 0] * 20}
     given = made_of(models, [1, 2, 0] * 20)
     assert choose_models(*given, recall=0.9).chosen.models == ("good",)
@@ -289,7 +289,7 @@ def test_a_model_that_adds_nothing_is_dropped_by_either_search(monkeypatch: pyte
     assert choose_models(*given, recall=0.9).chosen.models == ("good",)
 
 
-def test_few_golden_images_show_no_high_recall() -> None:
+def test_few_golden_images_cannot_show_high_recall() -> None:
     """Of 21 images without a miss not even 0.9 can be shown; of 22 it can, for all models."""
     for images in (21, 22):
         truth = [1, 2, 0, 0] * images
@@ -303,7 +303,7 @@ def test_few_golden_images_show_no_high_recall() -> None:
 
 @pytest.mark.parametrize(("size", "target"), [(40, 0.97), (150, 0.95)])
 @pytest.mark.filterwarnings("ignore:.* agrees with the original labels")
-def test_the_true_recall_is_rarely_below_the_target(size: int, target: float) -> None:
+def test_true_recall_is_rarely_below_target(size: int, target: float) -> None:
     """In at most 10 % of draws of golden images; benchmarks/model_choice.py has more of them, and other images.
 
     Of the subsets that reach the target on the golden images that find them, 33 and 36 of these 60 would be below it.
@@ -352,7 +352,7 @@ def test_one_or_two_golden_images_find_no_subset(images: int, most: int, monkeyp
         ([1, 0], ("000.png", 1), True, 0, ("out-of-range", "0")),
     ],
 )
-def test_what_cannot_be_chosen_is_refused(
+def test_invalid_choices_raise(
     ids: list[int], pair: tuple[str, int], valid: bool, recall: float, expected: tuple[str, object]
 ) -> None:
     result, _ = made_of({"one": ids}, [0, 0])

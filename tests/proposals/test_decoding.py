@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("report_extra")
 CUT = Transform(16, (8, 12), (0, 0, 0), (1, 1, 1))
 
 
-def test_whole_pictures_or_parts_are_decoded_or_a_text_says_why_not(tmp_path: Path) -> None:
+def test_images_are_decoded_or_have_a_reason(tmp_path: Path) -> None:
     save(tmp_path / "a.png", (40, 20))
     save(tmp_path / "long.png", (20_000, 1))
     write_files(tmp_path, {"list.txt": "a.png\ngone.png\nlong.png\nfolder.png", "folder.png/x.txt": b""})
@@ -38,7 +38,7 @@ def always_processes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("workers", [0, 1, 3])
-def test_batches_come_in_order_and_whole(tmp_path: Path, workers: int, always_processes: None) -> None:
+def test_batches_are_complete_and_in_order(tmp_path: Path, workers: int, always_processes: None) -> None:
     write_files(tmp_path, {f"{n:02d}.png": picture(n % 12, "PNG") if n % 5 else b"" for n in range(40)})
     each = Decoder(open_images(tmp_path), CUT)
     batches = [range(17), range(17, 20), range(30, 40)]
@@ -73,6 +73,6 @@ class Ending(Decoder):
         return super().__call__(row)
 
 
-def test_a_process_that_is_ended_is_an_error(tmp_path: Path, always_processes: None) -> None:
+def test_killed_process_raises(tmp_path: Path, always_processes: None) -> None:
     write_files(tmp_path, {f"{n:02d}.png": picture(n % 12, "PNG") for n in range(20)})
     assert code_of(lambda: list(decode_batches(Ending(open_images(tmp_path), None), [range(20)], 1))) == "process-ended"

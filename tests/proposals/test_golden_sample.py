@@ -37,7 +37,7 @@ def rows_of(sample: Any) -> npt.NDArray[np.int64]:
     return np.array([int(name[:3]) for name in sample.images])
 
 
-def test_each_image_is_drawn_as_often_as_its_probability_says() -> None:
+def test_images_are_drawn_with_their_probability() -> None:
     drawn, expected = np.zeros(COUNT), np.zeros(COUNT)
     draws = 1_500
     for seed in range(draws):
@@ -49,7 +49,7 @@ def test_each_image_is_drawn_as_often_as_its_probability_says() -> None:
     assert expected[QUALITY < 0.3].mean() > 2 * expected[QUALITY > 0.9].mean()
 
 
-def test_the_order_of_the_candidates_and_where_labels_are_from_change_nothing() -> None:
+def test_draw_does_not_depend_on_order_or_label_source() -> None:
     labels = LabelSets.from_lists(NAMES, [[label] for label in LABELS.tolist()], Classes(CLASSES))
     first = draw_golden(candidates(), 60, seed=5)
     others = [draw_golden(candidates(RNG.permutation(COUNT)), 60, seed=5)]
@@ -72,7 +72,7 @@ def test_classes_are_drawn_in_proportion_within_a_stratum() -> None:
 
 
 @pytest.mark.parametrize("unanswered", [0.0, 0.3])
-def test_the_share_of_wrong_labels_is_estimated_without_bias(unanswered: float) -> None:
+def test_share_of_wrong_labels_is_unbiased(unanswered: float) -> None:
     """Also where some drawn images have no answer; the interval covers the share as often as it says."""
     held_out: Any = SimpleNamespace(labels=LabelSets.from_lists(NAMES, LABELS[:, None].tolist(), Classes(CLASSES)))
     covered, off = 0, []
@@ -93,7 +93,7 @@ def test_the_share_of_wrong_labels_is_estimated_without_bias(unanswered: float) 
     assert np.sqrt(np.mean(np.square(off))) < by_hand / 2
 
 
-def test_impossible_draws_are_refused() -> None:
+def test_impossible_draws_raise() -> None:
     assert fault_of(draw_golden, candidates(), 800)[0] == "all-golden"
     none = Candidates.from_questions(candidates().questions.from_columns([], []))
     assert fault_of(draw_golden, none, 1)[0] == "all-golden"

@@ -63,7 +63,7 @@ def names_in(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(("batch", "workers"), [(1, 0), (2, 2), (64, 0)])
-def test_each_image_has_the_scores_of_its_own_picture(
+def test_images_have_their_own_scores(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int, workers: int
 ) -> None:
     monkeypatch.setattr("reassess.proposals.shard_scoring._MIN_SECONDS", 0)
@@ -77,9 +77,7 @@ def test_each_image_has_the_scores_of_its_own_picture(
     assert names_in(tmp_path) == ["images", "out.npy", "out.txt"]
 
 
-def test_a_folder_and_its_archives_give_the_same_bytes(
-    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_folder_and_archives_give_equal_files(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reassess.proposals.shard_scoring._MIN_SECONDS", 0)
     monkeypatch.setattr("reassess.proposals.shard_scoring._PART", 2)
     with zipfile.ZipFile(tmp_path / "i.zip", "w") as pack, tarfile.open(tmp_path / "i.tar", "w") as tape:
@@ -93,7 +91,7 @@ def test_a_folder_and_its_archives_give_the_same_bytes(
     assert all(each == made[0] for each in made)
 
 
-def test_of_a_list_the_images_are_those_on_it_in_its_order(images: Path, tmp_path: Path) -> None:
+def test_image_list_sets_images_and_order(images: Path, tmp_path: Path) -> None:
     names = ["images/b/1.png", "images/a/2.jpg"]
     (tmp_path / "list.txt").write_text("\n".join(names))
     run(tmp_path / "list.txt", tmp_path / "out.npy")
@@ -113,7 +111,7 @@ NAMED = Benchmark(classes=CLASSES)
         (tiled([*range(30)]), None, (*range(29, 9, -1), *range(29, 9, -1))),
     ],
 )
-def test_a_table_holds_the_20_best_classes_by_name(
+def test_table_contains_20_best_classes_by_name(
     images: Path, tmp_path: Path, model: ImageModel, benchmark: Benchmark | None, expected: tuple[object, ...]
 ) -> None:
     run(images, tmp_path / "out.parquet", model, benchmark=benchmark)
@@ -129,7 +127,7 @@ def test_a_table_holds_the_20_best_classes_by_name(
         ([0.25, 0.75], ["dog", "cat"], [0.75, 0.25, 0], (0, 1)),  # of probabilities, a class without an output has 0
     ],
 )
-def test_outputs_come_in_the_order_of_the_classes(
+def test_outputs_are_sorted_by_class(
     images: Path, tmp_path: Path, scores: list[float], outputs: list[str], expected: list[float], without: object
 ) -> None:
     result = run(images, tmp_path / "out.npy", tiled(scores, outputs=outputs), benchmark=NAMED)
@@ -137,7 +135,7 @@ def test_outputs_come_in_the_order_of_the_classes(
     assert (result.outputs, (result.without_class, result.without_output)) == (len(scores), without)
 
 
-def test_probabilities_add_up_to_1_without_the_outputs_that_are_no_class(images: Path, tmp_path: Path) -> None:
+def test_probabilities_add_up_to_1_without_unknown_outputs(images: Path, tmp_path: Path) -> None:
     rows = np.array([[0.5, 0.125, 0.375], [0.0, 1.0, 0.0], [3.0, 1.0, 2.0], [0.25, 0.5, 0.25], [0.0, 0.0, 1.0]])
     model = ImageModel("sure", lambda pictures: rows[: len(pictures)], outputs=["dog", "-", "cat"])
     result = run(images, tmp_path / "out.npy", model, benchmark=Benchmark(classes=Classes(2, names=("cat", "dog"))))
@@ -163,7 +161,7 @@ def summed_one_by_one(row: npt.NDArray[np.float32], classes: list[int], count: i
 @pytest.mark.parametrize("kind", ["logits", "probabilities", "logits beyond float32"])
 @pytest.mark.parametrize("batch", [1, 2, 64])
 @pytest.mark.parametrize("seed", range(3))
-def test_probabilities_of_outputs_of_one_class_are_summed(
+def test_probabilities_of_outputs_with_same_class_are_summed(
     images: Path, tmp_path: Path, kind: str, batch: int, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
@@ -191,9 +189,7 @@ def test_probabilities_of_outputs_of_one_class_are_summed(
     ]
 
 
-def test_a_list_that_sums_outputs_is_part_of_an_interrupted_run(
-    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_output_list_is_part_of_interrupted_run(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(_: str, done: int, total: int) -> None:
         if done > 2:
             raise KeyboardInterrupt
@@ -209,7 +205,7 @@ def test_a_list_that_sums_outputs_is_part_of_an_interrupted_run(
     assert np.load(tmp_path / "out.npy")[0] == pytest.approx([0.09, 0.91, 0], abs=1e-3)
 
 
-def test_numbered_outputs_are_those_of_the_model(images: Path, tmp_path: Path) -> None:
+def test_numbered_outputs_are_outputs_of_model(images: Path, tmp_path: Path) -> None:
     output, benchmark = tmp_path / "out.npy", Benchmark(classes=CLASSES)
     assert code_of(run, images, output, tiled([1, 2], outputs={2: "cat"}), benchmark=benchmark) == "out-of-range"
     assert code_of(run, images, output, tiled([1, 2], outputs=["x", "x"])) == "duplicate-class"
@@ -225,7 +221,7 @@ def test_numbered_outputs_are_those_of_the_model(images: Path, tmp_path: Path) -
         ([1.0, 1e-9, 2e-9], ["-", "cat", "dog"], 0),
     ],
 )
-def test_images_whose_best_class_moves_are_counted_in_the_order_of_classes(
+def test_images_with_another_best_class_in_float16_are_counted(
     images: Path, tmp_path: Path, scores: list[float], outputs: list[str], moved: int
 ) -> None:
     result = run(images, tmp_path / "out.npy", tiled(scores, outputs=outputs), benchmark=NAMED)
@@ -236,7 +232,7 @@ def test_images_whose_best_class_moves_are_counted_in_the_order_of_classes(
     assert (CLASSES.names[best[0]] != model_says) == bool(moved)
 
 
-def test_outputs_that_are_called_by_a_name_that_no_class_has_are_named(images: Path, tmp_path: Path) -> None:
+def test_outputs_with_unknown_names_are_named(images: Path, tmp_path: Path) -> None:
     names = ["dog", "catt", "background", "-", "pencil", "cow"]
     model = ImageModel("six", lambda pictures: np.zeros((len(pictures), 6)), outputs=names)
     told: list[str] = []
@@ -249,7 +245,7 @@ def test_outputs_that_are_called_by_a_name_that_no_class_has_are_named(images: P
     assert (result.without_class, result.without_output) == (5, 2)
 
 
-def test_images_that_cannot_be_read_are_listed_and_change_no_other(images: Path, tmp_path: Path) -> None:
+def test_unreadable_images_are_listed(images: Path, tmp_path: Path) -> None:
     run(images, tmp_path / "whole.npy", batch_size=2)
     write_files(images, {"a/0.jpg": b"", "a/10.png": b"GIF89", "b/2.jpg": picture(3)[:-20], "z.gif": b"no picture"})
     (images / "loop.png").symlink_to("loop.png")
@@ -299,7 +295,7 @@ def bright(scores: Callable[[list[Any]], Any]) -> ImageModel:
         ({"output": "out.svg"}, "wrong-suffix", ".svg"),
     ],
 )
-def test_what_cannot_be_run_is_refused(
+def test_invalid_runs_raise(
     images: Path, tmp_path: Path, options: dict[str, Any], code: str, found: str | None
 ) -> None:
     write_files(tmp_path / "broken", {"a.png": b"", "b.png": b"x"})
@@ -313,7 +309,7 @@ def test_what_cannot_be_run_is_refused(
 
 
 @pytest.mark.parametrize("name", ["out.npy", "out.txt", "out.csv"])
-def test_a_file_that_exists_is_kept_before_any_work(images: Path, tmp_path: Path, name: str) -> None:
+def test_existing_file_raises_before_any_work(images: Path, tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("mine")
     output = (tmp_path / name).with_suffix(".csv" if name == "out.csv" else ".npy")
     assert code_of(run, images, output, ImageModel("bright", interrupt)) == "output-exists"
@@ -322,7 +318,7 @@ def test_a_file_that_exists_is_kept_before_any_work(images: Path, tmp_path: Path
     assert (tmp_path / name).read_text(errors="ignore") != "mine"
 
 
-def test_an_output_that_cannot_be_written_is_refused_before_any_work(images: Path, tmp_path: Path) -> None:
+def test_unwritable_output_raises_before_any_work(images: Path, tmp_path: Path) -> None:
     model = ImageModel("bright", interrupt)
     assert code_of(run, images, tmp_path / "no/out.npy", model) == "folder-not-found"
     assert code_of(predict, TWO, tmp_path / "no/out", images=images) == "folder-not-found"
@@ -333,7 +329,7 @@ def test_an_output_that_cannot_be_written_is_refused_before_any_work(images: Pat
     run(images, tmp_path / "o.parquet")
 
 
-def test_nothing_is_written_among_the_images_of_a_benchmark(images: Path, tmp_path: Path) -> None:
+def test_output_among_benchmark_images_raises(images: Path, tmp_path: Path) -> None:
     benchmark = Benchmark(classes=CLASSES, folder=tmp_path, sources={"images": str(images)})
     packed = Benchmark(classes=CLASSES, folder=tmp_path, sources={"images": str(tmp_path / "images.zip")})
     for output, models in (("images/out.npy", [MODEL]), ("images/a/out.npy", [MODEL]), ("images/out", TWO)):
@@ -345,9 +341,7 @@ def test_nothing_is_written_among_the_images_of_a_benchmark(images: Path, tmp_pa
 @pytest.mark.parametrize(
     ("models", "takes"), [(["python:m:f", "onnx:m.onnx"], "onnx:m.onnx"), (["python:m:f"], "python:m:f")]
 )
-def test_a_device_goes_to_the_models_that_take_one(
-    monkeypatch: pytest.MonkeyPatch, models: list[str], takes: str
-) -> None:
+def test_device_is_for_models_that_take_one(monkeypatch: pytest.MonkeyPatch, models: list[str], takes: str) -> None:
     given: dict[str, str | None] = {}
     monkeypatch.setattr(
         "reassess.proposals.model_runs.open_model", lambda source, *, device: given.update({source: device})
@@ -358,9 +352,7 @@ def test_a_device_goes_to_the_models_that_take_one(
     assert given == {model: "cuda" if model == takes else None for model in models}
 
 
-def test_the_disk_is_asked_for_room_before_any_work(
-    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_disk_space_is_checked_before_any_work(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     free = SimpleNamespace(free=59)
     monkeypatch.setattr("shutil.disk_usage", lambda _: free)
     assert fault_of(run, images, tmp_path / "out.npy") == ("disk-full", "59 bytes")
@@ -370,7 +362,7 @@ def test_the_disk_is_asked_for_room_before_any_work(
     assert told == ["5 images; their scores take 60 bytes"]
 
 
-def test_models_are_named_once_and_their_output_is_a_folder(images: Path, tmp_path: Path) -> None:
+def test_duplicate_models_raise_and_output_is_a_folder(images: Path, tmp_path: Path) -> None:
     other = ImageModel("other", colours)
     assert fault_of(predict, [MODEL, MODEL], tmp_path / "o", images=images) == ("duplicate-name", "colours")
     assert code_of(predict, [], tmp_path / "o", images=images) == "missing-models"
@@ -381,11 +373,11 @@ def test_models_are_named_once_and_their_output_is_a_folder(images: Path, tmp_pa
 
 @pytest.mark.parametrize("output", ["", ".", "/", "..", "there/.."])
 @pytest.mark.parametrize("models", [[MODEL], [MODEL, ImageModel("other", colours)]])
-def test_an_output_without_a_name_is_refused(images: Path, output: str, models: list[ImageModel]) -> None:
+def test_output_without_name_raises(images: Path, output: str, models: list[ImageModel]) -> None:
     assert code_of(predict, models, output, images=images) == "invalid-name"
 
 
-def test_onnx_files_of_one_name_have_files_of_their_own(tmp_path: Path) -> None:
+def test_onnx_files_with_same_name_have_separate_outputs(tmp_path: Path) -> None:
     def named(*models: str) -> list[str]:
         return [path.name for path in files_of(models, tmp_path / "out")]
 
@@ -396,7 +388,7 @@ def test_onnx_files_of_one_name_have_files_of_their_own(tmp_path: Path) -> None:
     assert code_of(named, "timm:a/m", "timm:a-m") == "duplicate-name"
 
 
-def test_one_onnx_file_by_two_paths_is_one_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_paths_of_onnx_file_are_one_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_files(tmp_path, {"a/m.onnx": b""})
     (tmp_path / "link.onnx").symlink_to("a/m.onnx")
@@ -423,7 +415,7 @@ def interrupted(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     return make
 
 
-def test_what_was_finished_is_not_done_again(images: Path, tmp_path: Path, interrupted: Callable[..., Path]) -> None:
+def test_finished_shards_are_not_computed_again(images: Path, tmp_path: Path, interrupted: Callable[..., Path]) -> None:
     output = interrupted(1)
     seen: list[int] = []
     told: list[str] = []
@@ -445,7 +437,7 @@ def test_what_was_finished_is_not_done_again(images: Path, tmp_path: Path, inter
 
 
 @pytest.mark.parametrize("shard", [1, 2, 3, 4, 64])
-def test_a_batch_is_of_the_same_images_whatever_the_shards(
+def test_batches_do_not_depend_on_interruption(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shard: int
 ) -> None:
     monkeypatch.setattr("reassess.proposals.model_runs._SHARD", shard)
@@ -459,7 +451,7 @@ def test_a_batch_is_of_the_same_images_whatever_the_shards(
     assert seen[1:] == [[1, 2], [3, 4], [5]]
 
 
-def test_of_several_models_those_that_were_finished_are_not_run_again(images: Path, tmp_path: Path) -> None:
+def test_finished_models_are_not_run_again(images: Path, tmp_path: Path) -> None:
     runs: list[str] = []
 
     def counted(name: str) -> ImageModel:
@@ -493,7 +485,7 @@ def test_of_several_models_those_that_were_finished_are_not_run_again(images: Pa
         ({}, ["a/0.jpg", "b/0.jpg"], "2 images new: a/0.jpg, b/0.jpg"),
     ],
 )
-def test_another_model_option_or_image_is_refused_by_name(
+def test_changed_model_option_or_image_is_named(
     images: Path, interrupted: Callable[..., Path], options: dict[str, Any], write: list[str], found: str
 ) -> None:
     output = interrupted(1)
@@ -503,7 +495,7 @@ def test_another_model_option_or_image_is_refused_by_name(
     assert not output.exists()
 
 
-def test_an_unreadable_image_may_be_replaced(images: Path, tmp_path: Path, interrupted: Callable[..., Path]) -> None:
+def test_unreadable_image_can_be_replaced(images: Path, tmp_path: Path, interrupted: Callable[..., Path]) -> None:
     write_files(images, {"a/2.jpg": b"", "b/1.png": b"x"})
     output = interrupted(2)
     write_files(images, {"a/2.jpg": picture(2), "b/1.png": picture(3, "PNG")})
@@ -515,9 +507,7 @@ def test_an_unreadable_image_may_be_replaced(images: Path, tmp_path: Path, inter
     assert output.with_suffix(".txt").read_bytes() == (tmp_path / "whole.txt").read_bytes()
 
 
-def test_an_image_that_is_mended_for_one_model_only_is_refused(
-    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_image_fixed_for_one_model_only_raises(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What one model's transform cannot cut, another model may have scored."""
     write_files(images, {"a/1.jpg": b""})
     monkeypatch.setattr("reassess.proposals.model_runs.write_shards", interrupt)
@@ -532,7 +522,7 @@ def test_an_image_that_is_mended_for_one_model_only_is_refused(
     assert found == ("different-run", "1 image changed: a/1.jpg")
 
 
-def test_an_image_that_is_mended_and_then_changed_again_is_refused(
+def test_image_fixed_and_changed_again_raises(
     images: Path, interrupted: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_files(images, {"a/2.jpg": b""})
@@ -546,7 +536,7 @@ def test_an_image_that_is_mended_and_then_changed_again_is_refused(
     assert fault_of(run, images, output, batch_size=2) == ("different-run", "1 image changed: a/2.jpg")
 
 
-def test_a_run_that_ends_early_leaves_what_was_finished_and_says_so(
+def test_interrupted_run_keeps_finished_part_and_says_so(
     images: Path, tmp_path: Path, interrupted: Callable[..., Path]
 ) -> None:
     output = interrupted(0)
@@ -605,7 +595,7 @@ def rewrite(path: Path, **arrays: Any) -> None:
         lambda path: path.write_bytes(path.read_bytes().replace(b"(2, 3)", b"(9999999999, 3)")),
     ],
 )
-def test_a_damaged_shard_is_made_anew(
+def test_damaged_shard_is_computed_again(
     images: Path, tmp_path: Path, interrupted: Callable[..., Path], damage: Callable[[Path], object]
 ) -> None:
     output = interrupted(2)
@@ -635,7 +625,7 @@ def test_a_damaged_shard_is_made_anew(
         ("images.parquet", {"size": [1], "changed": [2]}),
     ],
 )
-def test_a_damaged_record_is_named(images: Path, interrupted: Callable[..., Path], name: str, content: Any) -> None:
+def test_damaged_record_is_named(images: Path, interrupted: Callable[..., Path], name: str, content: Any) -> None:
     output = interrupted(1)
     path = Path(f"{output}.unfinished") / name
     path.unlink()
@@ -648,7 +638,7 @@ def test_a_damaged_record_is_named(images: Path, interrupted: Callable[..., Path
     )
 
 
-def test_two_runs_do_not_write_one_output(images: Path, tmp_path: Path) -> None:
+def test_two_runs_cannot_write_one_output(images: Path, tmp_path: Path) -> None:
     said: list[str] = []
 
     def progress(*_: object) -> None:
@@ -693,7 +683,7 @@ def contents_of(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-def test_a_run_that_was_stopped_while_its_files_took_their_places_goes_on(
+def test_run_interrupted_while_moving_files_continues(
     images: Path, tmp_path: Path, half_placed: dict[str, bytes]
 ) -> None:
     told: list[str] = []
@@ -707,7 +697,7 @@ def test_a_run_that_was_stopped_while_its_files_took_their_places_goes_on(
 
 
 @pytest.mark.parametrize("name", ["colours.npy", "colours.txt", "other.txt"])
-def test_a_file_that_is_none_of_the_run_is_kept_when_it_goes_on(
+def test_continued_run_keeps_files_of_others(
     images: Path, tmp_path: Path, half_placed: dict[str, bytes], name: str
 ) -> None:
     (tmp_path / "out" / name).write_text("mine")
@@ -733,7 +723,7 @@ if __name__ == "__main__":
 """
 
 
-def test_a_run_that_is_killed_at_any_moment_and_begun_again_gives_the_same_bytes(tmp_path: Path) -> None:
+def test_killed_and_continued_run_gives_equal_files(tmp_path: Path) -> None:
     """Four times: once with a process that decodes, and twice as files take their places."""
     write_files(tmp_path, {f"images/{n:03d}.png": picture(n % 12, "PNG") for n in range(60)})
     write_files(tmp_path, {"images/bad.png": b"", "go.py": _KILLED})

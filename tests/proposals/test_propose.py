@@ -98,7 +98,7 @@ def drawn(seed: int) -> tuple[dict[str, Predictions], LabelSets]:
 @pytest.mark.filterwarnings("ignore:.* agrees with the original labels")
 @settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.floats(1, CLASSES + 1), st.sampled_from([3, 1024]))
-def test_proposals_are_those_of_a_sort_of_all_pairs(seed: int, per_image: float, block: int) -> None:
+def test_candidates_equal_sort_of_all_pairs(seed: int, per_image: float, block: int) -> None:
     models, original = drawn(seed)
     known = {name: original[name][0] for name in original.images}
     benchmark = Benchmark(order=lambda: tuple(NAMES))
@@ -134,7 +134,7 @@ def check_ranks(candidates: Candidates, models: Mapping[str, Predictions]) -> No
 @pytest.mark.filterwarnings("ignore:.* agrees with the original labels")
 @settings(max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.randoms(use_true_random=False))
-def test_the_order_of_models_and_of_rows_means_nothing(seed: int, random: Any) -> None:
+def test_candidates_do_not_depend_on_order_of_models_and_rows(seed: int, random: Any) -> None:
     models, original = drawn(seed)
     benchmark = Benchmark(order=lambda: tuple(NAMES))
     shuffled = {}
@@ -168,7 +168,7 @@ def scores_for(rows: npt.ArrayLike, images: list[str]) -> Predictions:
     return Predictions.from_scores(np.array(rows, np.float64), images)
 
 
-def test_an_image_that_a_model_lacks_is_set_aside_if_the_others_agree_and_what_no_model_holds_is_counted() -> None:
+def test_image_missing_from_a_model_is_set_aside_if_others_agree() -> None:
     original = labels_of({"a.png": [0], "b.png": [0], "c.png": [0]})
     models = {
         "one": scores_for([[0.9, 0.1], [0.8, 0.2]], ["a.png", "b.png"]),
@@ -184,7 +184,7 @@ def test_an_image_that_a_model_lacks_is_set_aside_if_the_others_agree_and_what_n
     assert str(found) == ("images           2, 1 set aside\ncandidates       2, 2.00 per image\nN                4")
 
 
-def test_images_that_no_file_knows_are_counted_or_refused() -> None:
+def test_unknown_images_are_counted_or_raise() -> None:
     original = labels_of({"a.png": [0]})
     models = {"one": scores_for([[0.1, 0.9], [0.8, 0.2]], ["a.png", "z.png"])}
     found = propose(models, original, per_image=2, ignore_unknown=True)
@@ -202,7 +202,7 @@ def test_images_that_no_file_knows_are_counted_or_refused() -> None:
         (["cat/a.png", "cat/b.png"], 'they match by name: match="name"'),
     ],
 )
-def test_a_model_of_other_images_is_refused_even_if_unknown_images_are_left_out(images: list[str], fix: str) -> None:
+def test_model_of_other_images_raises(images: list[str], fix: str) -> None:
     original = labels_of({"a.png": [0], "b.png": [0]})
     models = {
         "one": scores_for([[0.1, 0.9], [0.8, 0.2]], ["a.png", "b.png"]),
@@ -213,7 +213,7 @@ def test_a_model_of_other_images_is_refused_even_if_unknown_images_are_left_out(
     assert text.endswith(f"  found:   {', '.join(images)}\n  fix:     {fix}")
 
 
-def test_a_first_class_that_is_no_class_sends_an_image_to_raters_with_its_original_label() -> None:
+def test_unknown_first_class_sends_image_to_raters() -> None:
     given = Predictions.from_ids([-1, -1], ["a.png", "b.png"], unknown_classes=UnknownClasses(2, ("jar",)))
     benchmark = Benchmark(order=lambda: ("a.png", "b.png"))
     found = propose({"one": given}, labels_of({"a.png": [0]}), benchmark=benchmark)
@@ -236,7 +236,7 @@ def test_all_images_may_be_set_aside() -> None:
     assert str(found).splitlines()[1] == "candidates       0, none"
 
 
-def test_models_may_come_one_at_a_time_if_they_can_come_again() -> None:
+def test_models_can_be_an_iterable_that_is_read_twice() -> None:
     class Twice:
         def __iter__(self) -> Iterator[tuple[str, Predictions]]:
             yield "one", scores_for([[0.3, 0.7]], ["a.png"])
@@ -246,7 +246,7 @@ def test_models_may_come_one_at_a_time_if_they_can_come_again() -> None:
     assert code_of(propose, iter(Twice()), original) == "not-repeatable"
 
 
-def test_classes_of_several_lists_are_joined_by_name() -> None:
+def test_classes_of_different_lists_are_joined_by_name() -> None:
     original = LabelSets.from_lists(["a.png"], [[1]], Classes(2, names=("cat", "dog")))
     given = Predictions.from_ids([0], ["a.png"], classes=Classes.from_texts(["dog", "cat"]))
     found = propose({"one": given}, original)
@@ -267,5 +267,5 @@ RIGHT, WRONG = scores_for([[1, 0]], ["a.png"]), scores_for([[0, 1]], ["a.png"])
         ({"one": WRONG}, {"per_image": 0.5}, ("out-of-range", "0.5")),
     ],
 )
-def test_what_cannot_be_done_is_refused(models: Any, options: dict[str, Any], expected: tuple[str, object]) -> None:
+def test_invalid_arguments_raise(models: Any, options: dict[str, Any], expected: tuple[str, object]) -> None:
     assert fault_of(propose, models, labels_of({"a.png": [0]}), **options) == expected

@@ -34,11 +34,11 @@ def models(names: str) -> dict[str, Any]:
         ),
     ],
 )
-def test_changes_are_in_words(before: dict[str, Any], now: dict[str, Any], expected: list[str]) -> None:
+def test_changes_are_described(before: dict[str, Any], now: dict[str, Any], expected: list[str]) -> None:
     assert list(describe_changes(before, now)) == expected
 
 
-def test_images_that_changed_are_counted_and_the_first_named() -> None:
+def test_changed_images_are_counted_and_named() -> None:
     before = {f"{n}.png": (n, 0) for n in range(5)}
     assert list(describe_image_changes(before, {name: (size, 1) for name, (size, _) in before.items()})) == [
         "5 images changed: 0.png, 1.png, 2.png and 2 more"

@@ -10,7 +10,7 @@ from reassess.proposals.subset_search import SubsetSearch, subset_sums
 
 
 @given(st.integers(0, 6), st.integers(0, 2**32 - 1))
-def test_sums_over_subsets_equal_those_of_a_loop(models: int, seed: int) -> None:
+def test_subset_sums_equal_a_loop(models: int, seed: int) -> None:
     counts = np.random.default_rng(seed).integers(-5, 9, 2**models)
     expected = [sum(int(counts[t]) for t in range(2**models) if t & ~s == 0) for s in range(2**models)]
     assert subset_sums(counts).tolist() == expected
@@ -18,9 +18,7 @@ def test_sums_over_subsets_equal_those_of_a_loop(models: int, seed: int) -> None
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 7), st.booleans())
 @settings(max_examples=40)
-def test_each_subset_is_measured_as_alone_and_the_frontier_ends_at_the_fewest_with_all_hits(
-    seed: int, models: int, exact: bool
-) -> None:
+def test_counts_by_subset_equal_single_counts(seed: int, models: int, exact: bool) -> None:
     rng = np.random.default_rng(seed)
     members, sends = rng.random((2, 60, models)) < rng.random((2, 1, models))
     pairs = Pairs(members, sends)

@@ -79,7 +79,7 @@ def own_scores(library: str, model: Any, photographs: Path, name: str) -> npt.ND
     ("library", "name", "outputs"),
     [("timm", "resnet18", 1000), ("timm", "vit_tiny_patch16_224", 7), ("torchvision", "resnet18", 7)],
 )
-def test_scores_are_those_of_the_library(
+def test_scores_equal_scores_of_library(
     torch: ModuleType, photographs: Path, tmp_path: Path, library: str, name: str, outputs: int
 ) -> None:
     model = build(library, name, outputs)
@@ -91,7 +91,7 @@ def test_scores_are_those_of_the_library(
 
 
 @pytest.mark.parametrize("form", ["state_dict", "model", "module.", "safetensors"])
-def test_every_form_of_a_checkpoint_is_read(torch: ModuleType, tmp_path: Path, resnet: ModelSource, form: str) -> None:
+def test_checkpoints_of_every_form_are_read(torch: ModuleType, tmp_path: Path, resnet: ModelSource, form: str) -> None:
     from safetensors.torch import save_file
 
     def opened(path: str | Path) -> ImageModel:
@@ -111,7 +111,7 @@ def test_every_form_of_a_checkpoint_is_read(torch: ModuleType, tmp_path: Path, r
     assert opened(tmp_path / "other.pth").facts["weights"] != open_model(resnet).facts["weights"]
 
 
-def test_a_transform_that_is_given_goes_before_that_of_the_model(tmp_path: Path, resnet: ModelSource) -> None:
+def test_transform_file_overrides_transform_of_model(tmp_path: Path, resnet: ModelSource) -> None:
     (tmp_path / "t.toml").write_text("size = 64\ncrop = 64\nmean = [0, 0, 0]\ndeviation = [1, 1, 1]\n")
     source = replace(resnet, transform=tmp_path / "t.toml")
     assert open_model(source).transform == Transform(64, (64, 64), (0, 0, 0), (1, 1, 1))
@@ -120,7 +120,7 @@ def test_a_transform_that_is_given_goes_before_that_of_the_model(tmp_path: Path,
         assert (code, found.partition(": ")[0]) == ("unknown-device", device)
 
 
-def test_the_configurations_of_all_classifiers_timm_transform_can_be_had(torch: ModuleType) -> None:
+def test_configurations_of_all_timm_classifiers_are_supported(torch: ModuleType) -> None:
     """And their pixels are those of timm's own transform, for each kind of them; others ask for a transform."""
     import timm
     from PIL import Image
@@ -146,7 +146,7 @@ def test_the_configurations_of_all_classifiers_timm_transform_can_be_had(torch: 
 
 
 @pytest.mark.parametrize("name", ["timm:resnet18.a1_in1k", "torchvision:resnet18"])
-def test_weights_that_cannot_be_had_offline_ask_for_a_checkpoint(
+def test_missing_weights_offline_suggest_a_checkpoint(
     torch: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
@@ -165,7 +165,7 @@ def no_route(*_: object, **__: object) -> None:
     raise OSError("no route")
 
 
-def test_a_hub_that_is_silent_is_asked_once_and_what_a_library_prints_is_no_result(
+def test_unreachable_hub_gets_one_request_and_prints_are_kept_out(
     torch: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked: list[object] = []
@@ -194,7 +194,7 @@ def test_a_hub_that_is_silent_is_asked_once_and_what_a_library_prints_is_no_resu
         ("torchvision", "torchvision:resnet18 or torchvision:resnet152 or torchvision:resnet101"),
     ],
 )
-def test_unknown_model_is_refused_with_similar_names(torch: ModuleType, library: str, near: str) -> None:
+def test_unknown_model_raises_with_similar_names(torch: ModuleType, library: str, near: str) -> None:
     with pytest.raises(DataError) as caught:
         open_model(f"{library}:resnt18")
     assert caught.value.code == "unknown-model"
@@ -217,7 +217,7 @@ LACKING = "missing: bn1.bias, bn1.num_batches_tracked, bn1.running_mean and 117 
         (lambda model: {name: model[name] for name in ("fc.weight", "fc.bias")}, "wrong-weights", LACKING),
     ],
 )
-def test_a_file_that_holds_no_weights_of_the_model_is_refused(
+def test_file_without_weights_of_model_raises(
     torch: ModuleType, tmp_path: Path, resnet: ModelSource, held: Callable[[Any], Any], code: str, found: str
 ) -> None:
     torch.save(held(torch.load(resnet.checkpoint)), tmp_path / "w.pth")

@@ -31,13 +31,13 @@ def test_page_script_and_style_are_small(still_site: Site) -> None:
 @pytest.mark.parametrize(
     "path", ["/static/../security.py", "/static/%2e%2e/security.py", "/static//etc/passwd", "/images/..%2fcampaign"]
 )
-def test_paths_lead_to_nothing_but_what_is_served(still_site: Site, path: str) -> None:
+def test_paths_lead_only_to_served_files(still_site: Site, path: str) -> None:
     response = still_site.client("ann").get(path)
     assert response.status_code == 404
     assert "error" in response.json()
 
 
-def test_a_fault_of_the_server_is_told_without_its_inside(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_server_error_hides_details(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("the inside")
 
@@ -46,16 +46,14 @@ def test_a_fault_of_the_server_is_told_without_its_inside(site: Site, monkeypatc
     assert refusal(response) == (500, "internal error; see the log of the server")
 
 
-def test_without_images_no_image_is_shown(site: Site) -> None:
+def test_without_image_source_images_are_not_found(site: Site) -> None:
     site.app = make_app(site.campaign, clock=lambda: site.now)
     client = site.client("ann")
     image = next_task(client)["image"]
     assert client.get(f"/{image}").status_code == 404
 
 
-def test_on_a_full_disk_it_is_told_and_answers_are_kept_once_there_is_room(
-    site: Site, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_full_disk_is_reported_and_answers_are_saved_later(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     client = site.client("ann")
     task = next_task(client)
     room = [1]  # pages of the file at most; those that it has stay
@@ -76,9 +74,7 @@ def test_on_a_full_disk_it_is_told_and_answers_are_kept_once_there_is_room(
     assert len(client.post("/answers", json=answers_to(task)).json()["saved"]) == len(task["rows"])
 
 
-def test_while_another_program_has_locked_the_database_nothing_is_lost_and_it_is_told(
-    site: Site, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_locked_database_is_reported_and_nothing_is_lost(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     client = site.client("ann")
     task = next_task(client)
     event.listen(site.campaign.engine, "checkout", lambda connection, *_: connection.execute("PRAGMA busy_timeout=10"))
@@ -91,7 +87,7 @@ def test_while_another_program_has_locked_the_database_nothing_is_lost_and_it_is
     assert len(client.post("/answers", json=answers_to(task)).json()["saved"]) == len(task["rows"])
 
 
-def test_requests_do_not_wait_one_after_the_other_for_a_database_that_takes_no_change(
+def test_waiting_requests_time_out_together(
     site: Site, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = site.client("ann")

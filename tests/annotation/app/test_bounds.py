@@ -81,7 +81,7 @@ def header(sent: int) -> bytes:
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\nX: ", lambda _: b"a" * 65_536),
     ],
 )
-def test_a_request_without_end_is_cut_off_and_takes_no_memory(
+def test_endless_request_is_cut_off_and_uses_no_memory(
     server: Server, head: bytes, part: Callable[[int], bytes]
 ) -> None:
     before = memory(server)
@@ -93,14 +93,14 @@ def test_a_request_without_end_is_cut_off_and_takes_no_memory(
 @pytest.mark.parametrize(
     "headers", [b"X: " + b"a" * 16_384, b"X: y\r\n" * 101, b"Cookie: " + b"a=b; " * 4_000, header(0) * 20]
 )
-def test_a_head_that_is_too_large_is_told_so(server: Server, headers: bytes) -> None:
+def test_too_large_head_gets_status_431(server: Server, headers: bytes) -> None:
     found, _ = send(server, HEAD + headers + b"\r\n\r\n")
     assert found.startswith(TOO_LARGE)
     found, _ = send(server, HEAD.replace(b"/sign-in", b"/sign-in?" + b"a" * 16_384) + b"\r\n")
     assert found.startswith(TOO_LARGE)
 
 
-def test_what_pages_send_is_taken(server: Server) -> None:
+def test_requests_of_pages_are_accepted(server: Server) -> None:
     """Also a body that comes with its head, and one request after the other on a connection."""
     headers = {"Content-Type": "application/json", "Cookie": "a" * 8_000}
     with closing(HTTPConnection("127.0.0.1", server.port, timeout=20)) as connection:
@@ -111,7 +111,7 @@ def test_what_pages_send_is_taken(server: Server) -> None:
             response.read()
 
 
-def test_half_a_head_is_cut_off(server: Server) -> None:
+def test_incomplete_head_is_cut_off(server: Server) -> None:
     """Also after a whole request."""
     start, connections = time.monotonic(), []
     for before in (b"", HEAD + b"\r\n"):
@@ -124,7 +124,7 @@ def test_half_a_head_is_cut_off(server: Server) -> None:
     assert time.monotonic() - start < 8
 
 
-def test_a_head_that_comes_slowly_is_cut_off(server: Server) -> None:
+def test_slow_head_is_cut_off(server: Server) -> None:
     def slowly(sent: int) -> bytes:
         time.sleep(0.1)
         return b"a"
@@ -133,7 +133,7 @@ def test_a_head_that_comes_slowly_is_cut_off(server: Server) -> None:
     assert sent < 20
 
 
-def test_a_body_that_is_broken_off_is_no_fault_of_the_server(server: Server) -> None:
+def test_interrupted_body_is_no_server_error(server: Server) -> None:
     post = HEAD.replace(b"GET", b"POST") + b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
     for path in (b"/sign-in", b"/next", b"/answers", b"/owner/pause"):
         with socket.create_connection(("127.0.0.1", server.port)) as connection:
@@ -147,12 +147,12 @@ def test_a_body_that_is_broken_off_is_no_fault_of_the_server(server: Server) -> 
     "path",
     ["/static/%00", "/static/%ff", "/static/" + "a" * 5_000, "/images/%00", "/static/..%2f..%2fsecrets", "/%00?%00"],
 )
-def test_an_address_that_names_no_file_is_no_fault_of_the_server(server: Server, path: str) -> None:
+def test_address_with_null_byte_is_no_server_error(server: Server, path: str) -> None:
     found, _ = send(server, f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
     assert found.startswith(b"HTTP/1.1 40")
 
 
-def test_a_thousand_connections_that_send_nothing_keep_nobody_out_for_long(server: Server) -> None:
+def test_thousand_idle_connections_block_nobody_for_long(server: Server) -> None:
     held = []
     try:
         for _ in range(900):
@@ -165,7 +165,7 @@ def test_a_thousand_connections_that_send_nothing_keep_nobody_out_for_long(serve
 
 
 @pytest.mark.parametrize("root_path", ["", "/rating"])
-def test_a_client_on_this_machine_is_believed_only_as_a_proxy(tmp_path: Path, root_path: str) -> None:
+def test_local_client_sets_address_only_as_proxy(tmp_path: Path, root_path: str) -> None:
     """And no header puts anything but an address into the log."""
     make_site(tmp_path).campaign.close()
     server = Server(tmp_path, root_path=root_path)

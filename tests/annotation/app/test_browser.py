@@ -63,7 +63,7 @@ def panel(view: Any, name: str) -> None:
     view.wait_for_selector(f"[data-panel={name}]:visible")
 
 
-def test_a_rater_through_a_whole_campaign_by_keyboard_alone(work: Callable[..., Work], tmp_path: Path) -> None:
+def test_rater_can_finish_campaign_by_keyboard(work: Callable[..., Work], tmp_path: Path) -> None:
     example = tmp_path / "example.png"
     scene(3).save(example)
     examples = [ExampleImage(0, example.read_bytes(), "image/png")] * 3
@@ -139,7 +139,7 @@ def test_a_rater_through_a_whole_campaign_by_keyboard_alone(work: Callable[..., 
         assert connection.scalar(select(func.count()).select_from(turns).where(turns.c.state == "skipped")) == 1
 
 
-def test_without_a_connection_answers_wait_and_are_sent_once_it_is_back(work: Callable[..., Work]) -> None:
+def test_answers_without_connection_are_sent_later(work: Callable[..., Work]) -> None:
     """And what needs a connection says so."""
     campaign = work(sizes=(2, 2, 2, 2))
     view = campaign.sign_in("ann")
@@ -175,7 +175,7 @@ def test_without_a_connection_answers_wait_and_are_sent_once_it_is_back(work: Ca
     wait_for_next(view, address)
 
 
-def test_an_answer_that_is_refused_is_told_once_dropped_and_holds_up_no_other(work: Callable[..., Work]) -> None:
+def test_rejected_answer_is_reported_and_blocks_no_other(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(3,))
     view = campaign.sign_in("ann")
     shown(view)
@@ -212,7 +212,7 @@ FOREIGN = """(person) => new Promise((done) => {
 })"""
 
 
-def test_a_server_that_is_killed_and_started_again_loses_nothing(work: Callable[..., Work]) -> None:
+def test_killed_and_restarted_server_loses_nothing(work: Callable[..., Work]) -> None:
     """Neither does a tab that was closed meanwhile."""
     campaign = work(sizes=(2, 2, 2), is_killed=True)
     view = campaign.sign_in("ann")
@@ -244,7 +244,7 @@ def test_a_server_that_is_killed_and_started_again_loses_nothing(work: Callable[
     assert campaign.kept() == [0, 0, 1, 1, 2, 2]
 
 
-def test_an_answer_is_sent_when_the_tab_is_closed_right_after_it(work: Callable[..., Work]) -> None:
+def test_answer_is_sent_when_tab_is_closed_right_away(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(3,))
     view = campaign.sign_in("ann")
     shown(view)
@@ -254,7 +254,7 @@ def test_an_answer_is_sent_when_the_tab_is_closed_right_after_it(work: Callable[
     wait_for_answers(campaign, [1, 2])
 
 
-def test_answers_are_sent_again_once_the_database_of_the_browser_can_be_read_again(work: Callable[..., Work]) -> None:
+def test_answers_are_sent_when_browser_database_is_readable_again(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(3, 2))
     view = campaign.sign_in("ann")
     address = shown(view)
@@ -275,7 +275,7 @@ UNREADABLE = """() => {
 }"""
 
 
-def test_of_two_tabs_of_one_rater_the_last_is_at_work_and_nothing_is_doubled(work: Callable[..., Work]) -> None:
+def test_only_last_tab_is_active_and_answers_are_saved_once(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(3, 2))
     first = campaign.sign_in("ann")
     address = shown(first)
@@ -299,7 +299,7 @@ def test_of_two_tabs_of_one_rater_the_last_is_at_work_and_nothing_is_doubled(wor
     assert len(campaign.kept()) == 5
 
 
-def test_when_the_session_has_ended_answers_wait_for_the_same_person(work: Callable[..., Work]) -> None:
+def test_answers_after_session_wait_for_same_person(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(2, 2))
     view = campaign.sign_in("ann")
     shown(view)
@@ -314,7 +314,7 @@ def test_when_the_session_has_ended_answers_wait_for_the_same_person(work: Calla
     assert view.locator("[aria-pressed=true]").all_inner_texts() == ["Yes"]
 
 
-def test_who_signed_in_as_another_in_a_second_tab_answers_as_themselves(work: Callable[..., Work]) -> None:
+def test_answers_belong_to_person_who_signed_in_last(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(2, 2))
     view = campaign.sign_in("ann")
     shown(view)
@@ -326,7 +326,7 @@ def test_who_signed_in_as_another_in_a_second_tab_answers_as_themselves(work: Ca
     assert campaign.kept("ann") == []
 
 
-def test_there_is_nothing_and_why(work: Callable[..., Work]) -> None:
+def test_page_explains_why_there_is_no_task(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(2,), raters=("ann", "ben", "cas"))
     pause(campaign.site.campaign, 1e9)
     view = campaign.sign_in("ann")
@@ -350,7 +350,7 @@ def test_there_is_nothing_and_why(work: Callable[..., Work]) -> None:
     view.wait_for_url(f"{campaign.server.address}sign-in")
 
 
-def test_a_wrong_link_is_told(work: Callable[..., Work]) -> None:
+def test_wrong_link_is_reported(work: Callable[..., Work]) -> None:
     campaign = work()
     view = campaign.sign_in("ann")
     view.goto(f"{campaign.server.address}sign-in#wrong")
@@ -362,7 +362,7 @@ def test_a_wrong_link_is_told(work: Callable[..., Work]) -> None:
     view.wait_for_url(campaign.server.address)
 
 
-def test_an_image_that_cannot_be_shown_is_told_and_names_are_no_html(work: Callable[..., Work]) -> None:
+def test_unreadable_image_is_reported_and_names_are_escaped(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(5,))
     for path in (campaign.site.folder / "images" / "main").iterdir():
         path.write_bytes(b"broken")
@@ -377,7 +377,7 @@ def test_an_image_that_cannot_be_shown_is_told_and_names_are_no_html(work: Calla
     panel(view, "finished")
 
 
-def test_an_image_that_did_not_arrive_is_asked_for_again(work: Callable[..., Work]) -> None:
+def test_image_that_did_not_arrive_is_fetched_again(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(2, 2))
     view = campaign.sign_in("ann")
     address = shown(view)
@@ -389,7 +389,7 @@ def test_an_image_that_did_not_arrive_is_asked_for_again(work: Callable[..., Wor
     assert shown(view) == address
 
 
-def test_an_expert_with_a_mouse_can_change_the_last_image_when_all_are_done(work: Callable[..., Work]) -> None:
+def test_expert_can_change_last_image_with_mouse_after_finishing(work: Callable[..., Work]) -> None:
     campaign = work()
     view = campaign.sign_in("eva")
     shown(view)
@@ -407,7 +407,7 @@ def test_an_expert_with_a_mouse_can_change_the_last_image_when_all_are_done(work
     assert campaign.kept("eva") == [0, 0]
 
 
-def test_a_key_that_is_held_down_answers_one_row_and_shortcuts_can_be_turned_off(work: Callable[..., Work]) -> None:
+def test_held_key_answers_one_row_and_shortcuts_can_be_turned_off(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(4,))
     view = campaign.sign_in("ann", view=campaign.browse())
     shown(view)
@@ -441,7 +441,7 @@ SEEN = """() => {
 WIDTH = "document.querySelector('#zoom-view img').getBoundingClientRect().width"
 
 
-def test_an_image_is_looked_at_closer_at_its_middle_or_where_the_pointer_was(work: Callable[..., Work]) -> None:
+def test_zoom_is_around_centre_or_pointer(work: Callable[..., Work]) -> None:
     view = work(sizes=(2,)).sign_in("ann")
     shown(view)
     for width, _ in VIEWS:
@@ -480,7 +480,7 @@ def look_closer(view: Any, width: int) -> None:
     view.keyboard.press("z")
 
 
-def test_a_shortcut_without_a_function_and_a_function_without_a_shortcut_are_errors(work: Callable[..., Work]) -> None:
+def test_shortcuts_and_functions_must_match(work: Callable[..., Work]) -> None:
     view = work(sizes=(2,)).sign_in("ann")
     shown(view)
     every = "...Object.fromEntries(SHORTCUTS.map(({action}) => [action, 1]))"
@@ -492,7 +492,7 @@ def test_a_shortcut_without_a_function_and_a_function_without_a_shortcut_are_err
         assert told in view.evaluate(f"{script}.catch((error) => error.message)")
 
 
-def test_the_search_for_a_class_says_why_it_finds_none(work: Callable[..., Work]) -> None:
+def test_class_search_explains_empty_result(work: Callable[..., Work]) -> None:
     """Asked about already, by a part of a name or another name for it; or no class at all."""
     view = work(sizes=(6, 2)).sign_in("ann")
     told = {
@@ -511,7 +511,7 @@ def test_the_search_for_a_class_says_why_it_finds_none(work: Callable[..., Work]
         wait_for_next(view, address)
 
 
-def test_who_touches_the_screen_is_told_of_buttons_and_not_of_keys(work: Callable[..., Work]) -> None:
+def test_touch_screen_shows_no_keys(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(3,))
     touched = campaign.browse(viewport={"width": 360, "height": 768}, has_touch=True, is_mobile=True)
     view = campaign.sign_in("ann", view=touched)
@@ -533,7 +533,7 @@ MANY = Classes(
 )
 
 
-def test_what_experts_say_is_in_view_and_still_there_after_a_reload(work: Callable[..., Work]) -> None:
+def test_expert_answers_are_in_view_and_stay_after_reload(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(2,), practice=2, golden_size=8, classes=MANY, raters=("ann",))
     view = campaign.sign_in("ann")
     for number, (width, _) in enumerate(VIEWS, 1):
@@ -561,7 +561,7 @@ def test_what_experts_say_is_in_view_and_still_there_after_a_reload(work: Callab
     wait_for_text(view, "#stage", "2 done, at most 1 left for you")
 
 
-def test_practice_answers_that_have_arrived_can_be_changed_until_what_is_right_is_shown(
+def test_practice_answers_can_be_changed_until_they_are_checked(
     work: Callable[..., Work],
 ) -> None:
     campaign = work(sizes=(2,), practice=1, golden_size=2, raters=("ann",))
@@ -593,7 +593,7 @@ IS_IN_VIEW = """(one) => {
 }"""
 
 
-def test_an_image_is_on_the_screen_until_its_rater_goes_on(work: Callable[..., Work]) -> None:
+def test_image_stays_on_screen_until_rater_continues(work: Callable[..., Work]) -> None:
     campaign = work(sizes=(2, 2, 2))
     view = campaign.sign_in("ann")
     first = answer_all(view)
@@ -640,7 +640,7 @@ TIMED = """async () => {
 }"""
 
 
-def test_from_enter_to_the_next_image_are_100_milliseconds_at_most(work: Callable[..., Work]) -> None:
+def test_next_image_appears_within_100_milliseconds(work: Callable[..., Work]) -> None:
     view = work(sizes=(4,) * 22).sign_in("ann")
     times = []
     for number in range(20):

@@ -68,7 +68,7 @@ def exported_raters(path: Path) -> list[str]:
     return [str(name) for name in read_votes(path.parent / "export" / "votes.parquet").raters]
 
 
-def test_an_owner_through_a_whole_campaign_by_keyboard_alone(work: Callable[..., Work], tmp_path: Path) -> None:
+def test_owner_can_run_campaign_by_keyboard(work: Callable[..., Work], tmp_path: Path) -> None:
     begun = work(sizes=(3, 2), practice=1, rules=Rules(per_question=2, golden_share=0.9))
     campaign = begun.site.campaign
     answer_all(begun, "ann")
@@ -134,7 +134,7 @@ def test_an_owner_through_a_whole_campaign_by_keyboard_alone(work: Callable[...,
     view.wait_for_url("**/sign-in")
 
 
-def test_the_parts_of_lists_are_turned_to_by_keyboard(work: Callable[..., Work]) -> None:
+def test_pages_of_lists_are_reachable_by_keyboard(work: Callable[..., Work]) -> None:
     begun = work(sizes=(6,) * 5)
     answer_all(begun, "ann")
     for _ in range(12):
@@ -159,7 +159,7 @@ def test_the_parts_of_lists_are_turned_to_by_keyboard(work: Callable[..., Work])
     assert view.locator("[aria-labelledby=uncertain] tbody tr").count() == 25
 
 
-def test_a_link_is_shown_until_it_is_closed_although_the_session_has_ended(work: Callable[..., Work]) -> None:
+def test_link_stays_visible_after_session_ends(work: Callable[..., Work]) -> None:
     begun = work(sizes=(2,))
     view = begun.sign_in("kim", page="owner")
 
@@ -179,7 +179,7 @@ def test_a_link_is_shown_until_it_is_closed_although_the_session_has_ended(work:
 
 
 @pytest.mark.parametrize("is_secure", [True, False])
-def test_a_link_is_copied_with_https_and_without(work: Callable[..., Work], is_secure: bool) -> None:
+def test_link_can_be_copied_with_and_without_https(work: Callable[..., Work], is_secure: bool) -> None:
     begun = work(sizes=(2,))
     view = begun.sign_in("kim", page="owner", view=begun.browse(permissions=["clipboard-read", "clipboard-write"]))
     if not is_secure:
@@ -196,7 +196,7 @@ def test_a_link_is_copied_with_https_and_without(work: Callable[..., Work], is_s
     assert view.input_value("#invite [name=name]") == link
 
 
-def test_each_listed_question_has_a_small_image(work: Callable[..., Work]) -> None:
+def test_listed_questions_have_thumbnails(work: Callable[..., Work]) -> None:
     begun = work(sizes=(3, 2), golden_type="png")
     answer_all(begun, "ann")
     view = begun.sign_in("kim", page="owner")
@@ -208,7 +208,7 @@ def test_each_listed_question_has_a_small_image(work: Callable[..., Work]) -> No
         assert image.evaluate("(one) => [one.naturalWidth, one.naturalHeight]") == [160, 120]
 
 
-def test_a_button_says_that_it_works_for_as_long_as_that_takes(work: Callable[..., Work]) -> None:
+def test_button_is_busy_while_its_action_runs(work: Callable[..., Work]) -> None:
     begun, held = work(sizes=(2,)), []
     view = begun.sign_in("kim", page="owner")
     view.evaluate(PATIENCE)
@@ -231,7 +231,7 @@ def test_a_button_says_that_it_works_for_as_long_as_that_takes(work: Callable[..
     view.wait_for_selector("text=Resume")
 
 
-def test_people_are_invited_beside_their_table_and_a_name_that_is_taken_is_told_in_lines(
+def test_existing_name_is_reported_in_several_lines(
     work: Callable[..., Work],
 ) -> None:
     view = work(sizes=(2,)).sign_in("kim", page="owner")
@@ -253,7 +253,7 @@ def test_people_are_invited_beside_their_table_and_a_name_that_is_taken_is_told_
     assert view.inner_text("#notice") == ""
 
 
-def test_tables_fit_the_screen_and_no_word_is_broken(work: Callable[..., Work], tmp_path: Path) -> None:
+def test_tables_fit_screen_without_broken_words(work: Callable[..., Work], tmp_path: Path) -> None:
     """The buttons of a person are in one row; on a narrow screen a table has a shadow where it goes on."""
     rules = Rules(per_question=3, golden_share=0.9, stop=StopRule(0.2, 0.8))
     begun = work(sizes=(3, 2), practice=1, rules=rules, raters=("ann", "ben", "somebody of a longer name"))
@@ -283,7 +283,7 @@ def test_tables_fit_the_screen_and_no_word_is_broken(work: Callable[..., Work], 
     check_page(view)
 
 
-def test_the_numbers_stay_up_to_date_and_are_asked_for_again_only_once_they_have_come(
+def test_numbers_are_updated_one_request_at_a_time(
     work: Callable[..., Work],
 ) -> None:
     """What is open stays open."""

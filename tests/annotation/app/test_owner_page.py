@@ -36,7 +36,7 @@ def words(site: Site) -> str:
 
 
 @pytest.mark.parametrize("failures", [2, 9])
-def test_votes_are_recounted_after_the_database_was_busy(
+def test_votes_are_recounted_after_database_was_busy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, failures: int
 ) -> None:
     site = make_site(tmp_path, raters=("ann",), rules=Rules(per_question=1, golden_share=0.0))
@@ -61,9 +61,7 @@ def test_votes_are_recounted_after_the_database_was_busy(
 
 
 @pytest.mark.parametrize("stop", [StopRule(0.2, 0.8), None])
-def test_the_page_warns_of_questions_that_a_stop_rule_closes_wrongly_and_explains_flags(
-    tmp_path: Path, stop: StopRule | None
-) -> None:
+def test_page_warns_about_stop_rule_and_explains_flags(tmp_path: Path, stop: StopRule | None) -> None:
     site = make_site(tmp_path, golden=8, rules=Rules(per_question=4, golden_share=0.5, stop=stop))
     for name in ("ann", "ben"):
         site.answer_all(name, lambda row: 2 * (row.class_id % 2))
@@ -72,7 +70,7 @@ def test_the_page_warns_of_questions_that_a_stop_rule_closes_wrongly_and_explain
     assert "few: under 20 golden votes for one truth, or on under 20 images" in words(site)
 
 
-def test_an_owner_makes_no_link_for_themselves(site: Site) -> None:
+def test_owner_cannot_make_own_link(site: Site) -> None:
     client, kim = site.client("kim"), {"person": site.ids["kim"]}
     page = client.get("/owner").text
     assert [f"New link for {name}" in page for name in ("ann", "eva", "kim")] == [True, True, False]
@@ -98,13 +96,13 @@ def test_an_owner_makes_no_link_for_themselves(site: Site) -> None:
         ("export", {"names": 1}, 400),
     ],
 )
-def test_invalid_requests_are_refused(still_site: Site, path: str, body: dict[str, object], status: int) -> None:
+def test_invalid_requests_are_rejected(still_site: Site, path: str, body: dict[str, object], status: int) -> None:
     response = still_site.client("kim").post(f"/owner/{path}", json=body)
     assert response.status_code == status
     assert response.json()["error"]
 
 
-def test_names_of_people_and_images_are_only_text(tmp_path: Path) -> None:
+def test_names_of_people_and_images_are_escaped(tmp_path: Path) -> None:
     site = make_site(tmp_path, folder_name=HOSTILE)
     client = site.client("kim")
     client.post("/owner/invite", json={"name": HOSTILE, "role": "rater"})
@@ -115,7 +113,7 @@ def test_names_of_people_and_images_are_only_text(tmp_path: Path) -> None:
         assert name in page
 
 
-def test_the_page_shows_the_progress_of_experts_and_the_expected_end(site: Site) -> None:
+def test_page_shows_expert_progress_and_expected_end(site: Site) -> None:
     site.answer_all("ann")
     turn = next_turn(site.campaign, site.ids["eva"], site.now)
     save_answers(site.campaign, site.ids["eva"], [GivenAnswer(turn.rows[0].question, 2)], site.now)
@@ -127,7 +125,7 @@ def test_the_page_shows_the_progress_of_experts_and_the_expected_end(site: Site)
     assert "expected to finish" not in words(site)
 
 
-def test_the_page_asks_for_more_raters_instead_of_an_end(tmp_path: Path) -> None:
+def test_page_asks_for_more_raters_instead_of_expected_end(tmp_path: Path) -> None:
     site = make_site(tmp_path, sizes=(2,), rules=Rules(per_question=3, golden_share=0.0))
     for name, said in (("ann", False), ("ben", True)):
         site.answer_all(name)
@@ -136,7 +134,7 @@ def test_the_page_asks_for_more_raters_instead_of_an_end(tmp_path: Path) -> None
         assert ("expected to finish" in page) != said
 
 
-def test_the_page_lists_golden_questions_where_experts_disagree(site: Site, tmp_path: Path) -> None:
+def test_page_lists_golden_questions_where_experts_disagree(site: Site, tmp_path: Path) -> None:
     assert "Golden questions: experts disagree None." in words(site)
     site.answer_all("eva")
     page = words(site)
@@ -196,7 +194,7 @@ def test_lists_are_shown_in_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 KEYS = {"split": "split", "disputed": "disputed", "uncertain": "questions", "log": "log"}
 
 
-def test_beyond_the_end_of_a_list_is_a_way_back(site: Site) -> None:
+def test_page_beyond_end_of_list_has_link_back(site: Site) -> None:
     site.answer_all("ann")
     page = site.client("kim").get("/owner?questions=50&log=999999999").text
     backs = {"uncertain": "owner?log=999999999&questions=25", "log": "owner?questions=50&log=999999974"}
@@ -209,13 +207,13 @@ def test_beyond_the_end_of_a_list_is_a_way_back(site: Site) -> None:
 
 @pytest.mark.parametrize("name", KEYS.values())
 @pytest.mark.parametrize("said", ["", "-1", "x", "1.5", "+1", "1_0", "\u0661", "1000000000", "9" * 5000])
-def test_an_invalid_start_of_a_list_is_refused(still_site: Site, name: str, said: str) -> None:
+def test_invalid_start_of_list_is_rejected(still_site: Site, name: str, said: str) -> None:
     response = still_site.client("kim").get("/owner", params={name: said})
     error = f"{name} must be the number of rows to skip, from 0 to 999999999"
     assert (response.status_code, response.json()) == (400, {"error": error})
 
 
-def test_the_page_shows_practice_results_and_skipped_images(tmp_path: Path) -> None:
+def test_page_shows_practice_results_and_skipped_images(tmp_path: Path) -> None:
     """Answers in practice dispute nothing."""
     site = make_site(tmp_path, sizes=(2,), practice=2, bar=0.6)
     site.answer_all("ann")
@@ -267,7 +265,7 @@ def log_of(site: Site) -> list[tuple[str, str]]:
     return re.findall("<tr><td[^>]*>.* UTC</td><td>(.*)</td><td>(.*)</td></tr>", section)[::-1]
 
 
-def test_the_log_is_shown_in_words(tmp_path: Path) -> None:
+def test_log_entries_are_formatted_as_text(tmp_path: Path) -> None:
     site = make_site(tmp_path, sizes=(2,), raters=("ann",), consent="Do you agree?")
     ann, kim = site.client("ann"), site.client("kim")
     for _ in range(2):  # what changes nothing is no entry
@@ -315,7 +313,7 @@ def test_the_log_is_shown_in_words(tmp_path: Path) -> None:
     ]
 
 
-def test_a_person_added_while_the_page_is_made_has_a_number(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_person_added_during_rendering_has_a_number(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     before = progress_of(site.campaign, site.now)
     site.client("kim").post("/owner/invite", json={"name": "zoe", "role": "owner"})
     zoe = find_person(site.campaign, "zoe").id
@@ -326,7 +324,7 @@ def test_a_person_added_while_the_page_is_made_has_a_number(site: Site, monkeypa
     assert ("kim", f"made a link for person {zoe}") in log
 
 
-def test_uncertain_questions_are_found_with_little_work(site: Site) -> None:
+def test_uncertain_questions_are_found_with_few_reads(site: Site) -> None:
     count, steps = 10_000, []
 
     def watch(connection: Connection) -> None:

@@ -162,7 +162,7 @@ def behind(tmp_path_factory: pytest.TempPathFactory, put_in_front: Callable[[int
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_rater_signs_in_below_the_path_and_gets_a_task_and_its_image(behind: Behind, scheme: str) -> None:
+def test_rater_works_below_root_path(behind: Behind, scheme: str) -> None:
     site, server, front = behind.site, behind.server, behind.fronts[scheme]
     there = ask(front.address[:-1])
     assert (there.status, there.headers["Location"]) == (301, front.address)
@@ -190,14 +190,14 @@ def test_a_rater_signs_in_below_the_path_and_gets_a_task_and_its_image(behind: B
     assert site.tokens["ann"] not in asked + server.out.read_text() + server.log.read_text()
 
 
-def test_http_leads_to_https(behind: Behind) -> None:
+def test_http_redirects_to_https(behind: Behind) -> None:
     front = behind.fronts["https"]
     moved = ask(f"http://127.0.0.1:{front.plain_port}/rating/sign-in", Host="rate.example.org")
     assert (moved.status, moved.headers["Location"]) == (301, "https://rate.example.org/rating/sign-in")
 
 
 @pytest.mark.parametrize("begun", [b"", b"GET /rating/ HTTP/1.1\r\nHost: rate.example.org\r\nX-Half: "])
-def test_who_sends_half_a_request_and_waits_is_cut_off(behind: Behind, begun: bytes) -> None:
+def test_incomplete_request_is_cut_off(behind: Behind, begun: bytes) -> None:
     front = behind.fronts["http"]
     for port in (front.port, front.plain_port):
         with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
@@ -205,7 +205,7 @@ def test_who_sends_half_a_request_and_waits_is_cut_off(behind: Behind, begun: by
             assert connection.recv(1) == b""
 
 
-def test_tries_are_counted_by_the_address_of_the_client_whatever_it_says_of_itself(behind: Behind) -> None:
+def test_tries_are_counted_by_real_client_address(behind: Behind) -> None:
     site, server, front = behind.site, behind.server, behind.fronts["http"]
     sign_in, wrong = f"{front.address}sign-in", {"token": "wrong"}
     for number in range(MOST_TRIES):
@@ -218,20 +218,20 @@ def test_tries_are_counted_by_the_address_of_the_client_whatever_it_says_of_itse
     assert ask(sign_in, {"token": site.tokens["ann"]}, client="127.0.0.2").status == 204
 
 
-def test_a_client_cannot_say_that_it_speaks_https(behind: Behind) -> None:
+def test_client_cannot_claim_https(behind: Behind) -> None:
     site, front = behind.site, behind.fronts["http"]
     signed_in = ask(f"{front.address}sign-in", {"token": site.tokens["ann"]}, X_Forwarded_Proto="https")
     assert "Secure" not in signed_in.headers["Set-Cookie"]
 
 
-def test_a_body_that_no_page_sends_does_not_reach_the_server(behind: Behind) -> None:
+def test_too_large_body_does_not_reach_server(behind: Behind) -> None:
     server, front = behind.server, behind.fronts["http"]
     assert ask(f"{front.address}sign-in", {"token": "x" * 64_000}).status == 403
     assert ask(f"{front.address}sign-in", {"token": "x" * 66_000}).status == 413
     assert " 413 " not in server.log.read_text()
 
 
-def test_a_rater_works_in_a_browser_below_the_path(
+def test_rater_works_in_browser_below_root_path(
     work: Callable[..., Work], put_in_front: Callable[[int, str], Front]
 ) -> None:
     begun = work(root_path="/rating")
@@ -251,7 +251,7 @@ def test_a_rater_works_in_a_browser_below_the_path(
     assert begun.kept() == [2] * 6
 
 
-def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
+def test_systemd_accepts_unit_file(tmp_path: Path) -> None:
     analyze = program("systemd-analyze", "systemd")
     unit = (SERVING / "reassess-annotate.service").read_text()
     assert "ExecStart=/opt/reassess/bin/reassess annotate serve " in unit

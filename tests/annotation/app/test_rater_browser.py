@@ -46,9 +46,7 @@ def press_all(view: Any, keys: list[str]) -> int:
 
 
 @pytest.mark.parametrize("goes_on", [False, True])
-def test_an_image_with_eight_classes_and_one_of_them_in_it_takes_three_keys(
-    instruments: Callable[..., Work], goes_on: bool
-) -> None:
+def test_eight_classes_with_one_valid_class_need_three_keys(instruments: Callable[..., Work], goes_on: bool) -> None:
     begun = instruments(images=8)
     view = begun.sign_in("ann", view=begun.browse())
     shown(view)
@@ -68,7 +66,7 @@ def test_an_image_with_eight_classes_and_one_of_them_in_it_takes_three_keys(
     check_page(view)
 
 
-def test_a_key_too_many_does_not_answer_for_the_next_image(instruments: Callable[..., Work]) -> None:
+def test_surplus_key_does_not_answer_for_next_image(instruments: Callable[..., Work]) -> None:
     begun = instruments()
     view = begun.sign_in("ann", view=begun.browse())
     address = shown(view)
@@ -85,7 +83,7 @@ def test_a_key_too_many_does_not_answer_for_the_next_image(instruments: Callable
     assert shown(view) == address
 
 
-def test_a_rater_goes_back_over_several_images_and_skipped_ones_are_passed_over(
+def test_rater_can_go_back_several_images_without_skipped_ones(
     instruments: Callable[..., Work],
 ) -> None:
     begun = instruments(images=12)
@@ -112,7 +110,7 @@ def test_a_rater_goes_back_over_several_images_and_skipped_ones_are_passed_over(
     assert begun.kept() == [0] * 87 + [2]
 
 
-def test_answers_are_given_while_the_image_is_enlarged(instruments: Callable[..., Work]) -> None:
+def test_rows_can_be_answered_while_image_is_enlarged(instruments: Callable[..., Work]) -> None:
     view = instruments().sign_in("ann")
     address = shown(view)
     names = view.locator(".row .name span").all_inner_texts()
@@ -134,7 +132,7 @@ def test_answers_are_given_while_the_image_is_enlarged(instruments: Callable[...
     assert not view.is_visible("#zoomed")
 
 
-def test_the_whole_image_is_shown_as_long_as_a_key_is_held(instruments: Callable[..., Work]) -> None:
+def test_whole_image_is_shown_while_key_is_held(instruments: Callable[..., Work]) -> None:
     view = instruments().sign_in("ann")
     shown(view)
     view.keyboard.down("w")
@@ -152,7 +150,7 @@ def test_the_whole_image_is_shown_as_long_as_a_key_is_held(instruments: Callable
     assert view.evaluate(SEEN) == pytest.approx(before[1], abs=0.01)
 
 
-def test_an_enlarged_image_follows_the_mouse_and_fingers(phone: tuple[Work, Any]) -> None:
+def test_enlarged_image_follows_mouse_and_fingers(phone: tuple[Work, Any]) -> None:
     _, view = phone
     shown(view)
     press_all(view, ["z", "+", "+"])
@@ -185,7 +183,7 @@ def test_an_enlarged_image_follows_the_mouse_and_fingers(phone: tuple[Work, Any]
     assert view.evaluate(SEEN) == pytest.approx(part, abs=0.02)  # the part between the fingers stays there
 
 
-def test_on_a_phone_on_its_side_image_and_answers_are_beside_one_another(phone: tuple[Work, Any]) -> None:
+def test_landscape_phone_shows_image_beside_answers(phone: tuple[Work, Any]) -> None:
     begun, view = phone
     address = shown(view)
     image, side = (view.locator(one).bounding_box() for one in ("#image", "#side"))
@@ -218,7 +216,7 @@ IS_WHOLE = """(one) => {
 }"""
 
 
-def test_after_half_an_hour_a_rater_is_asked_to_take_a_break(instruments: Callable[..., Work]) -> None:
+def test_page_suggests_a_break_after_half_an_hour(instruments: Callable[..., Work]) -> None:
     begun = instruments()
     view = begun.sign_in("ann", view=begun.browse())
     view.clock.install()
@@ -268,7 +266,7 @@ def test_progress_and_summary_name_the_answers_and_their_time(instruments: Calla
     wait_for_text(view, "#summary", told)
 
 
-def test_the_search_finds_classes_with_a_typing_error_and_similar_ones(instruments: Callable[..., Work]) -> None:
+def test_class_search_finds_typing_errors_and_similar_classes(instruments: Callable[..., Work]) -> None:
     begun = instruments(hierarchy=TREE)
     view = begun.sign_in("ann")
     shown(view)
@@ -289,7 +287,7 @@ def test_the_search_finds_classes_with_a_typing_error_and_similar_ones(instrumen
     wait_for_text(view, "#notice", "Thank you. Other raters will be asked about harp.")
 
 
-def test_a_name_with_one_error_in_a_long_word_is_found_first(instruments: Callable[..., Work]) -> None:
+def test_name_with_one_error_in_long_word_is_found_first(instruments: Callable[..., Work]) -> None:
     """The error is a letter too many, missing, wrong, or exchanged with the next one; at the beginning, too."""
     view = instruments().sign_in("ann")
     shown(view)
@@ -313,7 +311,7 @@ RANKED = """async ([names, typed]) => {
 }"""
 
 
-def test_every_key_is_in_the_help(work: Callable[..., Work]) -> None:
+def test_help_lists_every_key(work: Callable[..., Work]) -> None:
     view = work().sign_in("ann")
     shown(view)
     press_all(view, ["?"])

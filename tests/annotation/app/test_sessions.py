@@ -15,7 +15,7 @@ from tests.annotation.app.sites import Site, answers_to, make_site, next_task
 
 
 @pytest.mark.parametrize("path", ["/classes", "/progress", "/images/0", "/thumbnails/0", "/examples/0"])
-def test_images_and_classes_are_for_those_who_are_signed_in(still_site: Site, path: str) -> None:
+def test_images_and_classes_need_a_session(still_site: Site, path: str) -> None:
     task = next_task(still_site.client("ann"))
     for client in (still_site.client(), forged(still_site)):
         for at in (path, "/" + task["image"]):
@@ -30,7 +30,7 @@ def forged(site: Site) -> TestClient:
     return client
 
 
-def test_the_cookie_of_another_campaign_opens_nothing(site: Site, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_cookie_of_another_campaign_gives_no_access(site: Site, tmp_path_factory: pytest.TempPathFactory) -> None:
     other = make_site(tmp_path_factory.mktemp("other"))
     client = site.client()
     ((_, secret),) = other.client("ann").cookies.items()
@@ -51,7 +51,7 @@ def form_of(response: Response) -> tuple[str, ...]:
     return str(response.status_code), str(values), str(list(response.headers)), re.sub("[0-9]+", "0", text)
 
 
-def test_in_a_whole_session_golden_tasks_look_like_all_others_and_nothing_tells_of_them(tmp_path: Path) -> None:
+def test_session_does_not_reveal_golden_tasks(tmp_path: Path) -> None:
     """Neither their responses, nor names of files, what others said, or which questions are golden."""
     rules = Rules(per_question=2, golden_share=0.5)
     plan = {"golden": 24, "golden_type": "png", "golden_size": 4, "folder_name": "n01440764"}

@@ -35,9 +35,7 @@ def rows_of(campaign: Campaign) -> dict[str, list[tuple[object, ...]]]:
     return {name: [tuple(row) for row in rows] for name, rows in found.items()}
 
 
-def test_a_copy_holds_what_was_acknowledged_while_the_campaign_is_open_and_written(
-    address: str | Path, tmp_path: Path
-) -> None:
+def test_backup_contains_acknowledged_changes(address: str | Path, tmp_path: Path) -> None:
     campaign, copied = campaign_at(address, (2, 1), raters=2), tmp_path / "copy.db"
     vote_on_all(campaign, raters=1)
     if isinstance(address, Path):
@@ -55,9 +53,7 @@ def test_a_copy_holds_what_was_acknowledged_while_the_campaign_is_open_and_writt
     assert [path.name for path in tmp_path.iterdir()] == ["copy.db"]
 
 
-def test_a_full_disk_spoils_no_copy_of_a_campaign_on_a_server(
-    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_full_disk_leaves_no_broken_backup(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     campaign_at(database, (2,), raters=1).close()
 
     def fill(connection: Any, record: Any) -> None:
@@ -69,7 +65,7 @@ def test_a_full_disk_spoils_no_copy_of_a_campaign_on_a_server(
     assert not list(tmp_path.iterdir())
 
 
-def test_what_cannot_be_copied_is_refused(path: Path) -> None:
+def test_invalid_backups_raise(path: Path) -> None:
     campaign_at(path, (1,)).close()
     copy, other = path.with_name("copy.db"), path.with_name("other.db")
     assert code_of(backup_campaign, "postgresql://eve:secret@127.0.0.1:1/pets", copy) == "database-failed"
@@ -87,7 +83,7 @@ def test_what_cannot_be_copied_is_refused(path: Path) -> None:
     open_campaign(copy)
 
 
-def test_a_damaged_campaign_takes_no_place_of_a_good_copy(path: Path) -> None:
+def test_damaged_campaign_does_not_replace_good_backup(path: Path) -> None:
     campaign_at(path, (2,) * 200).close()
     copy = path.with_name("copy.db")
     backup_campaign(path, copy)
@@ -102,7 +98,7 @@ def test_a_damaged_campaign_takes_no_place_of_a_good_copy(path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", ["-wal", "-shm", "-journal", ".lock"])
-def test_no_copy_takes_the_place_of_a_file_beside_a_campaign(path: Path, ending: str) -> None:
+def test_backup_does_not_replace_files_beside_campaign(path: Path, ending: str) -> None:
     """A log that is overwritten while its campaign is open loses what was acknowledged."""
     campaign = campaign_at(path, (2,), raters=1)
     vote_on_all(campaign, raters=1)
@@ -124,7 +120,7 @@ def campaign_of(path: Path, *, raters: int) -> Path:
     return path
 
 
-def test_an_earlier_copy_is_overwritten_and_a_later_campaign_is_not(path: Path) -> None:
+def test_backup_replaces_only_earlier_copy(path: Path) -> None:
     copy = path.with_name("copy.db")
     backup_campaign(campaign_of(path, raters=1), copy)
     for _ in range(2):
@@ -152,7 +148,7 @@ def change_answers(path: Path, person: int, answer: int) -> None:
         give(campaign, person, turn, answer, now=2e9, revision=turn.rows[0].revision)
 
 
-def test_no_copy_takes_the_place_of_answers_that_were_changed_since(path: Path) -> None:
+def test_backup_does_not_replace_changed_answers(path: Path) -> None:
     copy = path.with_name("copy.db")
     backup_campaign(campaign_of(path, raters=1), copy)
     change_answers(path, 2, MAYBE)
@@ -165,7 +161,7 @@ def test_no_copy_takes_the_place_of_answers_that_were_changed_since(path: Path) 
     backup_campaign(path, copy, force=True)
 
 
-def test_what_experts_brought_along_and_changed_is_not_overwritten(path: Path) -> None:
+def test_changed_imported_answers_are_not_replaced(path: Path) -> None:
     copy, golden = path.with_name("copy.db"), tasks_of(2, prefix="g")
     experts = Votes.from_columns(golden.questions, *np.array([[0], [0], [YES]]), ("eve",), WORDS)
     campaign_at(path, (1,), golden=(2,), experts=experts).close()
@@ -178,14 +174,14 @@ def test_what_experts_brought_along_and_changed_is_not_overwritten(path: Path) -
     assert "\n  found:   1 answer missing from the new file\n" in message(backup_campaign, copy, path, force=True)
 
 
-def test_a_copy_from_a_server_takes_no_place_of_answers_that_it_lacks(database: str, path: Path) -> None:
+def test_backup_from_server_does_not_replace_other_answers(database: str, path: Path) -> None:
     campaign_at(database, (1,), raters=1).close()
     assert code_of(backup_campaign, database, campaign_of(path, raters=1), force=True) == "output-is-campaign"
     for force in (False, True):
         backup_campaign(database, path.with_name("copy.db"), force=force)
 
 
-def test_a_copy_is_made_anew_in_a_folder_of_any_name(tmp_path: Path) -> None:
+def test_backup_can_be_repeated_in_folder_with_special_name(tmp_path: Path) -> None:
     folder = tmp_path / os.fsdecode(b"\xff # %41")
     folder.mkdir()
     campaign = campaign_at(folder / "c.db", (2,), raters=1)

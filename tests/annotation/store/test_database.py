@@ -88,9 +88,7 @@ def execute(path: Path, *statements: str) -> None:
         ("ALTER TABLE images DROP COLUMN original", FAULT.format(NO_COLUMNS, "images.original")),
     ],
 )
-def test_what_is_no_campaign_of_a_known_form_is_neither_opened_nor_upgraded(
-    address: str | Path, statement: str, expected: str
-) -> None:
+def test_unknown_form_is_neither_opened_nor_upgraded(address: str | Path, statement: str, expected: str) -> None:
     campaign = campaign_at(address, (1,), raters=1)
     with campaign.engine.begin() as connection:
         connection.execute(text(statement))
@@ -99,7 +97,7 @@ def test_what_is_no_campaign_of_a_known_form_is_neither_opened_nor_upgraded(
         assert message(function, address) == expected.replace("FILE", str(address))
 
 
-def test_a_form_may_be_null(path: Path) -> None:
+def test_null_form_raises(path: Path) -> None:
     execute(path, "DROP TABLE alembic_version", "CREATE TABLE alembic_version (version_num)")
     execute(path, "INSERT INTO alembic_version VALUES (NULL)")
     assert message(open_campaign, path) == FORM.format("None").replace("FILE", str(path))
@@ -131,12 +129,12 @@ def test_a_form_may_be_null(path: Path) -> None:
         ),
     ],
 )
-def test_a_campaign_without_readable_settings_is_not_opened(path: Path, statement: str, expected: str) -> None:
+def test_unreadable_settings_raise(path: Path, statement: str, expected: str) -> None:
     execute(path, statement)
     assert message(open_campaign, path) == expected.replace("FILE", str(path))
 
 
-def test_errors_of_the_database_are_told_in_one_form(path: Path) -> None:
+def test_database_errors_are_data_errors(path: Path) -> None:
     def fail() -> None:
         with database_errors("c.db"):
             raise NoResultFound("No row was found when one was required")
@@ -157,7 +155,7 @@ def read_all(path: Path) -> int:
 
 
 @pytest.mark.parametrize("statement", [None, "CREATE TABLE cats (name)", "CREATE TABLE campaign (id)"])
-def test_the_database_of_another_program_is_left_as_it_is(tmp_path: Path, statement: str | None) -> None:
+def test_database_of_another_program_is_not_changed(tmp_path: Path, statement: str | None) -> None:
     path = tmp_path / "other.db"
     path.touch()
     if statement is not None:
@@ -169,7 +167,7 @@ def test_the_database_of_another_program_is_left_as_it_is(tmp_path: Path, statem
     assert not list(tmp_path.glob("*.db-*"))
 
 
-def test_a_campaign_and_its_copy_keep_a_write_ahead_log_when_they_are_written(path: Path) -> None:
+def test_campaign_and_backup_use_write_ahead_log(path: Path) -> None:
     copy = path.with_name("copy.db")
     backup_campaign(path, copy)
     for place in (path, copy):
@@ -192,9 +190,7 @@ def as_nobody() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("folder", [0o555, 0o777])
-def test_a_campaign_that_may_not_be_written_is_read_and_copied_and_nothing_is_left_beside_it(
-    path: Path, memory_folder: Path, folder: int
-) -> None:
+def test_read_only_campaign_is_read_without_side_files(path: Path, memory_folder: Path, folder: int) -> None:
     read_all(path)  # which imports what nobody may read
     memory_folder.chmod(0o755)
     fixed, copies = memory_folder / "fixed", memory_folder / "copies"
@@ -226,9 +222,7 @@ def test_a_campaign_that_may_not_be_written_is_read_and_copied_and_nothing_is_le
 
 
 @pytest.mark.parametrize(("folder", "file"), [(0o555, 0o666), (0o777, 0o444)])
-def test_a_campaign_that_may_not_be_written_is_not_served(
-    path: Path, memory_folder: Path, folder: int, file: int
-) -> None:
+def test_read_only_campaign_is_not_served(path: Path, memory_folder: Path, folder: int, file: int) -> None:
     path.chmod(file)
     memory_folder.chmod(folder)
     with as_nobody():
@@ -241,7 +235,7 @@ def test_a_campaign_that_may_not_be_written_is_not_served(
     memory_folder.chmod(0o755)
 
 
-def test_a_campaign_that_somebody_else_serves_is_read_as_it_is_now(path: Path, memory_folder: Path) -> None:
+def test_served_read_only_campaign_is_read_with_latest_changes(path: Path, memory_folder: Path) -> None:
     memory_folder.chmod(0o755)
     path.chmod(0o644)
     with using_campaign(path) as campaign:
@@ -250,9 +244,7 @@ def test_a_campaign_that_somebody_else_serves_is_read_as_it_is_now(path: Path, m
             assert "zoe" in [one.name for one in progress_of(read, 1e9).raters]
 
 
-def test_on_a_server_a_change_does_not_wait_for_ever_for_another(
-    database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_change_on_server_does_not_wait_forever(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "_LOCK_TIMEOUT", 50)
     campaign = campaign_at(database, (2,), raters=1, golden_share=0)
     with changing(campaign) as change:
@@ -261,7 +253,7 @@ def test_on_a_server_a_change_does_not_wait_for_ever_for_another(
             other.person(2)
 
 
-def test_an_error_of_the_database_tells_no_values_so_that_no_log_does(address: str | Path) -> None:
+def test_database_errors_contain_no_values(address: str | Path) -> None:
     campaign = campaign_at(address, (2,), raters=1)
     with pytest.raises(SQLAlchemyError) as caught, reading(campaign.engine) as connection:
         connection.execute(text("SELECT nothing FROM people WHERE name = :name"), {"name": "secret"})
@@ -329,7 +321,7 @@ _LOG_CHANGES: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize(
     ("found", "how"), [*((_CHANGED, how) for how in _FILE_CHANGES), *((_NO_LOG, how) for how in _LOSSES)]
 )
-def test_a_served_file_that_somebody_touches_takes_no_further_change(path: Path, found: str, how: str) -> None:
+def test_served_file_changed_by_others_accepts_no_change(path: Path, found: str, how: str) -> None:
     """What it acknowledged then would be lost. What it acknowledged before is not, if the log was deleted."""
     campaign_at(path.with_name("other.db"), (3,) * 9, raters=3).close()
     shutil.copy(path, path.with_name("earlier.db"))
@@ -363,7 +355,7 @@ def add_many(campaign: Campaign, path: Path, count: int = 20) -> None:
 
 
 @pytest.mark.parametrize("how", _LOG_CHANGES)
-def test_a_server_that_stops_moves_no_damaged_log_into_its_file(path: Path, how: str) -> None:
+def test_stopping_server_moves_no_damaged_log(path: Path, how: str) -> None:
     """It loses no more than a server that is killed, and the file is whole."""
     with only_process(path), using_campaign(path) as campaign:
         add_many(campaign, path)
@@ -380,7 +372,7 @@ def test_a_server_that_stops_moves_no_damaged_log_into_its_file(path: Path, how:
     assert ("19" in kept) == (how == "head")
 
 
-def test_a_log_that_is_overwritten_at_once_is_noticed_too(path: Path) -> None:
+def test_log_overwritten_within_one_tick_is_noticed(path: Path) -> None:
     """Within the same tick of the clock by which files have their time."""
     with only_process(path), using_campaign(path) as campaign:
         log = beside(path)
@@ -399,7 +391,7 @@ def test_a_log_that_is_overwritten_at_once_is_noticed_too(path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", _LOG_CHANGES)
-def test_a_change_during_which_the_log_is_overwritten_is_not_acknowledged(path: Path, how: str) -> None:
+def test_change_is_not_acknowledged_if_log_is_overwritten(path: Path, how: str) -> None:
     with only_process(path), using_campaign(path) as campaign:
         add_many(campaign, path)
 
@@ -430,7 +422,7 @@ def restart_in_the_index(path: Path) -> None:
         index.write(words.tobytes() * 2 + bytes(4))  # and nothing of it has been moved into the file
 
 
-def test_a_kill_while_the_log_restarts_stops_no_later_server(path: Path) -> None:
+def test_kill_during_log_restart_stops_no_later_server(path: Path) -> None:
     with using_campaign(path) as other:
         add_person(other, "xia")
         with reading(other.engine) as connection:
@@ -442,7 +434,7 @@ def test_a_kill_while_the_log_restarts_stops_no_later_server(path: Path) -> None
             assert {"xia", "zoe", "yan"} <= names_if_killed(path)
 
 
-def test_a_closed_campaign_has_no_file_open(path: Path) -> None:
+def test_closed_campaign_has_no_open_file(path: Path) -> None:
     with only_process(path):
         before = len(list(Path("/proc/self/fd").iterdir()))
         for number in range(5):
@@ -451,7 +443,7 @@ def test_a_closed_campaign_has_no_file_open(path: Path) -> None:
         assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
-def test_what_another_process_wrote_and_a_third_one_damaged_is_noticed(path: Path) -> None:
+def test_damage_to_commit_of_another_process_is_noticed(path: Path) -> None:
     """A change of the server after it would be lost with it."""
     with only_process(path), using_campaign(path) as campaign:
         add_person(campaign, "zoe")
@@ -465,7 +457,7 @@ def test_what_another_process_wrote_and_a_third_one_damaged_is_noticed(path: Pat
         assert {"zoe"} == {one.name for one in people_of(campaign)} - {"eve", "rater 2", "rater 3"}
 
 
-def test_what_another_program_has_not_committed_yet_is_no_damage(path: Path) -> None:
+def test_uncommitted_pages_of_another_program_are_no_damage(path: Path) -> None:
     """Also if the change of the server that ends meanwhile wrote nothing."""
     many = (
         "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 1000) SELECT x, zeroblob(3000) FROM n"
@@ -496,7 +488,7 @@ def run_many(path: Path, name: str, count: int) -> "subprocess.Popen[bytes]":
     return subprocess.Popen([sys.executable, "-c", many, path, name, str(count)])
 
 
-def test_the_log_is_begun_again_and_all_threads_go_on(path: Path) -> None:
+def test_threads_continue_after_log_restart(path: Path) -> None:
     with only_process(path), using_campaign(path) as campaign:
         heads = set()
 
@@ -511,7 +503,7 @@ def test_the_log_is_begun_again_and_all_threads_go_on(path: Path) -> None:
         assert len(names_if_killed(path)) == 3 + 400
 
 
-def test_while_the_log_is_looked_at_the_locks_of_the_database_stay(path: Path) -> None:
+def test_checking_log_keeps_locks_of_database(path: Path) -> None:
     """A process that closes a file loses the locks that it has on it, but SQLite has none on its log."""
     lock = f"import sqlite3; sqlite3.connect({str(path)!r}, timeout=0).execute('BEGIN IMMEDIATE')"
     with only_process(path), using_campaign(path) as campaign, changing(campaign) as change:
@@ -521,7 +513,7 @@ def test_while_the_log_is_looked_at_the_locks_of_the_database_stay(path: Path) -
         change.note(1e9, "pause")
 
 
-def test_other_processes_change_a_served_file_and_so_does_the_server_beside_them(path: Path) -> None:
+def test_other_processes_and_server_change_file_together(path: Path) -> None:
     """Also beyond the length at which SQLite moves the log into the file."""
     with only_process(path), using_campaign(path) as campaign:
         other = run_many(path, "other", 120)
@@ -535,7 +527,7 @@ def test_other_processes_change_a_served_file_and_so_does_the_server_beside_them
         assert len(people_of(campaign)) == 3 + 120 * 8 + 500
 
 
-def test_a_damaged_file_is_neither_exported_nor_told_of_nor_served(path: Path) -> None:
+def test_damaged_file_is_neither_exported_nor_served(path: Path) -> None:
     """Also where SQLite reads all that is asked for."""
     with using_campaign(path) as campaign:
         vote_on_all(campaign, raters=2)
@@ -549,7 +541,7 @@ def test_a_damaged_file_is_neither_exported_nor_told_of_nor_served(path: Path) -
         assert message(read).startswith("campaign file is damaged\n")
 
 
-def test_a_campaign_whose_file_is_gone_takes_no_change(path: Path) -> None:
+def test_campaign_without_file_rejects_changes(path: Path) -> None:
     moved = path.with_name("moved.db")
     with using_campaign(path) as campaign:
         path.rename(moved)

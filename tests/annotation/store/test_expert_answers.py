@@ -50,7 +50,7 @@ def practised(campaign: Campaign) -> PracticeResult | None:
     return result
 
 
-def test_without_a_truth_no_rater_is_asked_a_golden_question_and_votes_of_experts_stay(
+def test_golden_questions_without_truth_are_not_asked(
     made: Callable[..., Campaign],
 ) -> None:
     campaign = made(1, 2, experts=None)
@@ -65,7 +65,7 @@ def test_without_a_truth_no_rater_is_asked_a_golden_question_and_votes_of_expert
 
 
 @pytest.mark.parametrize(("said", "passes"), [(MAYBE, True), (NO, False)])
-def test_a_practice_round_shows_what_is_right_and_lets_those_begin_who_reach_the_bar(
+def test_practice_shows_truths_and_admits_raters_who_reach_bar(
     made: Callable[..., Campaign], said: int, passes: bool
 ) -> None:
     """All practice questions are of one image of which the one class is invalid, and the other valid."""
@@ -88,7 +88,7 @@ def test_a_practice_round_shows_what_is_right_and_lets_those_begin_who_reach_the
     assert len(export_votes(campaign).rater_golden) == 2  # of the one golden task that is not for practice
 
 
-def test_until_what_is_right_is_told_a_practice_answer_can_be_changed(made: Callable[..., Campaign]) -> None:
+def test_practice_answer_can_be_changed_before_truth_is_shown(made: Callable[..., Campaign]) -> None:
     campaign = made(2, 2, practice=1, bar=1.0)
     turn = turn_of(campaign, 2)
     right = [2 * row.class_id for row in turn.rows]
@@ -102,7 +102,7 @@ def test_until_what_is_right_is_told_a_practice_answer_can_be_changed(made: Call
     assert not turn_of(campaign, 2).practice
 
 
-def test_a_practice_answer_can_be_changed_after_the_lease_has_ended(made: Callable[..., Campaign]) -> None:
+def test_practice_answer_can_be_changed_after_lease(made: Callable[..., Campaign]) -> None:
     campaign = made(2, 2, practice=1, bar=1.0)
     turn = turn_of(campaign, 2)
     save_answers(campaign, 2, [GivenAnswer(turn.rows[0].question, MAYBE)], NOW)
@@ -111,7 +111,7 @@ def test_a_practice_answer_can_be_changed_after_the_lease_has_ended(made: Callab
     assert not turn_of(campaign, 2, LATER).practice
 
 
-def test_a_stop_rule_closes_nothing_before_an_expert_has_answered(address: str | Path) -> None:
+def test_stop_rule_closes_nothing_before_expert_answers(address: str | Path) -> None:
     campaign = campaign_at(
         address, (1,), per_question=9, golden_share=0, stop=StopRule(0.3, 0.7), golden=(2,), experts=None
     )
@@ -127,7 +127,7 @@ def test_a_stop_rule_closes_nothing_before_an_expert_has_answered(address: str |
 
 
 @pytest.mark.parametrize("bar", [0.5, 0])
-def test_who_skips_all_practice_images_does_not_reach_the_bar(made: Callable[..., Campaign], bar: float) -> None:
+def test_skipping_all_practice_images_fails(made: Callable[..., Campaign], bar: float) -> None:
     campaign = made(2, 2, practice=1, bar=bar)
     skip_task(campaign, 2, turn_of(campaign, 2).task, NOW)
     assert why(campaign, 2) == "failed"
@@ -135,7 +135,7 @@ def test_who_skips_all_practice_images_does_not_reach_the_bar(made: Callable[...
 
 
 @pytest.mark.parametrize(("bar", "passes"), [(0.7, True), (0.8, False)])
-def test_a_skipped_practice_image_counts_as_maybe(made: Callable[..., Campaign], bar: float, passes: bool) -> None:
+def test_skipped_practice_image_counts_as_maybe(made: Callable[..., Campaign], bar: float, passes: bool) -> None:
     """Also if some of it was answered."""
     campaign = made(2, 2, 2, practice=2, bar=bar)
     broken = turn_of(campaign, 2)
@@ -149,7 +149,7 @@ def test_a_skipped_practice_image_counts_as_maybe(made: Callable[..., Campaign],
     assert practised(campaign) == PracticeResult(BalancedAccuracy(1.5, 1.5, 2, 2), passes)
 
 
-def test_nobody_gets_rid_of_a_wrong_practice_answer_when_what_is_right_was_told(made: Callable[..., Campaign]) -> None:
+def test_wrong_practice_answer_stays_after_truth_is_shown(made: Callable[..., Campaign]) -> None:
     campaign = made(2, 2, practice=1, bar=0.5)
     turn = turn_of(campaign, 2)
     assert give(campaign, 2, turn, *(2 - 2 * row.class_id for row in turn.rows))
@@ -159,7 +159,7 @@ def test_nobody_gets_rid_of_a_wrong_practice_answer_when_what_is_right_was_told(
     assert practised(campaign) == PracticeResult(BalancedAccuracy(0.0, 0.0, 1, 1), False)
 
 
-def test_the_truth_is_not_told_of_a_turn_that_was_excluded_or_skipped(made: Callable[..., Campaign]) -> None:
+def test_truth_is_not_shown_for_excluded_or_skipped_turns(made: Callable[..., Campaign]) -> None:
     """Their answers do not end it, and could be changed after."""
     campaign = made(2, 2, practice=1, bar=0.5)
     turn = turn_of(campaign, 2)
@@ -172,7 +172,7 @@ def test_the_truth_is_not_told_of_a_turn_that_was_excluded_or_skipped(made: Call
 
 
 @pytest.mark.parametrize("bar", [None, 0.7])
-def test_practice_begins_once_experts_have_answered_or_skipped_its_tasks(
+def test_practice_begins_after_experts_answer_or_skip_its_tasks(
     made: Callable[..., Campaign], bar: float | None
 ) -> None:
     campaign = made(2, 2, 2, practice=2, bar=bar, experts=None)
@@ -197,7 +197,7 @@ def why_waiting(campaign: Campaign) -> str | None:
     return progress_of(campaign, NOW).practice.waits_for
 
 
-def test_nobody_begins_practice_that_nobody_can_pass(made: Callable[..., Campaign]) -> None:
+def test_impossible_practice_does_not_begin(made: Callable[..., Campaign]) -> None:
     """Experts say yes to all; an owner can admit raters, and an expert can change an answer."""
     campaign = made(2, 2, practice=1, bar=0.7, experts=None)
     expert = add_person(campaign, "kim", "expert")
@@ -213,7 +213,7 @@ def test_nobody_begins_practice_that_nobody_can_pass(made: Callable[..., Campaig
     assert turn_of(campaign, 1).practice
 
 
-def test_to_an_expert_practice_tasks_are_golden_ones_and_nothing_is_told(made: Callable[..., Campaign]) -> None:
+def test_experts_answer_practice_tasks_as_golden_tasks(made: Callable[..., Campaign]) -> None:
     campaign = made(2, 2, practice=1)
     expert = add_person(campaign, "kim", "expert")
     for _ in range(2):

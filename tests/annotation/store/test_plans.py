@@ -15,7 +15,7 @@ _LARGE = ("answers", "images", "log", "questions", "tasks", "turns")
 _FEW = ("ix_tasks_free", "ix_turns_asked", "ix_turns_expired")
 
 
-def test_no_table_that_grows_is_read_as_a_whole(tmp_path: Path) -> None:
+def test_growing_tables_are_never_scanned(tmp_path: Path) -> None:
     campaign = campaign_at(
         tmp_path / "c.db", (3,) * 6, raters=3, per_question=3, stop=StopRule(0.1, 0.9), golden_share=0.3
     )

@@ -37,7 +37,7 @@ def campaign(address: str | Path) -> Campaign:
     return campaign
 
 
-def test_a_campaign_that_was_just_made_wants_all_its_votes(campaign: Campaign) -> None:
+def test_new_campaign_needs_all_votes(campaign: Campaign) -> None:
     progress = progress_of(campaign, NOW)
     assert (progress.questions, progress.open, progress.votes, progress.votes_needed) == (3, 3, 0, 6)
     assert (progress.last_hour, progress.last_day, progress.ends, progress.paused) == (0, 0, None, False)
@@ -49,7 +49,7 @@ def test_a_campaign_that_was_just_made_wants_all_its_votes(campaign: Campaign) -
     assert (rater.golden, rater.practice, rater.flags, rater.last) == (BalancedAccuracy(0, 0, 0, 0), None, (), None)
 
 
-def test_votes_of_the_last_hour_and_day_give_the_end(campaign: Campaign) -> None:
+def test_expected_end_follows_from_recent_votes(campaign: Campaign) -> None:
     """Three votes in the 5 hours since the first one: three more take 5 hours."""
     vote_on_all(campaign, raters=1, now=NOW)
     progress = progress_of(campaign, NOW + 5 * HOUR)
@@ -64,9 +64,7 @@ def test_votes_of_the_last_hour_and_day_give_the_end(campaign: Campaign) -> None
 
 
 @pytest.mark.parametrize(("bar", "passed"), [(None, (None, None)), (0.5, (True, False))])
-def test_how_practice_went_is_told_of_each_rater(
-    path: Path, bar: float | None, passed: tuple[bool | None, bool | None]
-) -> None:
+def test_practice_results_are_per_rater(path: Path, bar: float | None, passed: tuple[bool | None, bool | None]) -> None:
     """One is right twice of four and says maybe once, one is never right, and one has answered half of it."""
     campaign = campaign_at(path, (1,), golden=(2, 2, 2), practice=2, bar=bar)
     for name, said in {"ann": [0, 2, 1, 0], "bo": [2, 0, 2, 0], "cy": [0, 2]}.items():
@@ -87,12 +85,12 @@ def test_how_practice_went_is_told_of_each_rater(
 @pytest.mark.parametrize(
     ("seconds", "median"), [(2.25, 2.3), (2.35, 2.4), (0.05, 0.1), (2.2499, 2.2), (2.2501, 2.3), (3600.5, 3600.0)]
 )
-def test_the_half_of_a_tenth_of_a_second_is_rounded_up(campaign: Campaign, seconds: float, median: float) -> None:
+def test_half_tenths_of_a_second_are_rounded_up(campaign: Campaign, seconds: float, median: float) -> None:
     vote_on_all(campaign, raters=1, seconds=seconds)
     assert progress_of(campaign, NOW).raters[1].seconds == median
 
 
-def test_the_median_time_is_that_of_known_times_to_a_tenth_of_a_second(campaign: Campaign) -> None:
+def test_median_time_is_rounded_to_tenths_of_a_second(campaign: Campaign) -> None:
     vote_on_all(campaign, raters=1)
     with campaign.engine.begin() as connection:
         numbers = connection.scalars(select(answers.c.id).where(answers.c.person == 2)).all()
@@ -101,7 +99,7 @@ def test_the_median_time_is_that_of_known_times_to_a_tenth_of_a_second(campaign:
     assert progress_of(campaign, NOW).raters[1].seconds == 4.0
 
 
-def test_flags_are_those_of_raters_on_the_export(path: Path) -> None:
+def test_flags_equal_flags_of_export(path: Path) -> None:
     """Four raters: one knows the truth, one guesses, one says yes to all but golden questions, one has answered few."""
     campaign = campaign_at(path, (6,) * 30, raters=4, golden=(6,) * 30, per_question=4, golden_share=0.7)
     rng, names = np.random.default_rng(0), image_addresses(campaign)
@@ -121,7 +119,7 @@ def test_flags_are_those_of_raters_on_the_export(path: Path) -> None:
     assert list(found.values()) == [(), ("uninformative",), ("one answer",), ("few",)]
 
 
-def test_by_few_golden_answers_nobody_is_called_uninformative(campaign: Campaign) -> None:
+def test_few_golden_answers_flag_nobody_as_uninformative(campaign: Campaign) -> None:
     answer_all(campaign, 2, MAYBE)
     exported = export_votes(campaign)
     measured = golden_votes(exported.golden, exported.rater_golden)
@@ -130,7 +128,7 @@ def test_by_few_golden_answers_nobody_is_called_uninformative(campaign: Campaign
     assert progress_of(campaign, NOW).raters[1].flags == ("few",)
 
 
-def test_without_golden_answers_one_answer_alone_is_flagged(path: Path) -> None:
+def test_without_golden_answers_only_one_answer_is_flagged(path: Path) -> None:
     campaign = campaign_at(path, (1,) * 30, golden=(2,), experts=None)
     assert add_person(campaign, "ann") == 1
     add_person(campaign, "bo")

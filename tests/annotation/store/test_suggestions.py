@@ -45,7 +45,7 @@ from tests.annotation.campaigns import (
 from tests.helpers import code_of, message
 
 
-def test_others_are_asked_about_a_suggested_class_and_who_suggested_it_is_not(path: Path) -> None:
+def test_suggested_class_is_asked_to_others_only(path: Path) -> None:
     campaign = campaign_at(path, (2,), raters=3, per_question=2, golden_share=0)
     turn = turn_of(campaign, 2)
     for class_id in (5, 5, 1):  # the last is asked about already
@@ -58,7 +58,7 @@ def test_others_are_asked_about_a_suggested_class_and_who_suggested_it_is_not(pa
     assert votes_of(campaign)[-1] == ("m0.png", 5, [("rater 3", "yes"), ("rater 4", "yes")])
 
 
-def test_what_cannot_be_suggested_is_refused(path: Path) -> None:
+def test_invalid_suggestions_raise(path: Path) -> None:
     campaign = campaign_at(path, (1, 1), raters=2, golden_share=0)
     turn = turn_of(campaign, 2)
     assert message(suggest, campaign, 2, turn.task, 6, NOW) == "unknown class\n  found:   class 6"
@@ -80,7 +80,7 @@ def is_asked(campaign: Campaign, person: int, class_id: int) -> bool:
     return False
 
 
-def test_a_suggestion_of_an_excluded_rater_alone_is_asked_only_once_they_are_included_again(
+def test_suggestion_of_excluded_rater_is_withdrawn_until_inclusion(
     address: str | Path,
 ) -> None:
     campaign = campaign_at(address, (2,), raters=2, per_question=2, golden_share=0)
@@ -96,7 +96,7 @@ def test_a_suggestion_of_an_excluded_rater_alone_is_asked_only_once_they_are_inc
     assert is_asked(campaign, 3, 5)
 
 
-def test_what_others_suggest_too_or_have_begun_to_answer_is_asked_still(address: str | Path) -> None:
+def test_suggestion_of_others_or_begun_question_stays_open(address: str | Path) -> None:
     campaign = campaign_at(address, (2,), raters=4, per_question=3, golden_share=0)
     shown = {person: next_turn(campaign, person, NOW) for person in (2, 3)}
     suggest(campaign, 2, shown[2].task, 4, NOW)
@@ -114,9 +114,7 @@ def test_what_others_suggest_too_or_have_begun_to_answer_is_asked_still(address:
 
 
 @pytest.mark.parametrize("excluded", [False, True])
-def test_who_was_shown_a_withdrawn_question_without_an_answer_suggests_it_like_others(
-    address: str | Path, excluded: bool
-) -> None:
+def test_withdrawn_unanswered_question_can_be_suggested(address: str | Path, excluded: bool) -> None:
     campaign = campaign_at(address, (2,), raters=3, per_question=2, golden_share=0, lease=60.0)
     first = turn_of(campaign, 2)
     suggest(campaign, 2, first.task, 5, NOW)
@@ -139,7 +137,7 @@ def test_who_was_shown_a_withdrawn_question_without_an_answer_suggests_it_like_o
     assert 5 not in export_votes(campaign).votes.items.class_ids
 
 
-def test_what_is_suggested_of_a_practice_image_is_noted_and_not_asked(path: Path) -> None:
+def test_suggestion_for_practice_image_is_logged_but_not_asked(path: Path) -> None:
     campaign = campaign_at(path, (2,), golden=(2, 2), practice=1, bar=1.0)
     rater = add_person(campaign, "ann")
     turn = turn_of(campaign, rater)
@@ -154,7 +152,7 @@ def test_what_is_suggested_of_a_practice_image_is_noted_and_not_asked(path: Path
     assert [(one.class_id, one.people) for one in export_votes(campaign).suggestions] == [(5, 1)]
 
 
-def test_the_log_has_everybody_who_suggests_a_class(path: Path) -> None:
+def test_log_has_every_person_who_suggests_a_class(path: Path) -> None:
     """Twice is once; and what is asked already, and what others suggested before, is in it too."""
     campaign = campaign_at(path, (2,), raters=2, per_question=2, golden_share=0)
     for person in (2, 3):
@@ -165,7 +163,7 @@ def test_the_log_has_everybody_who_suggests_a_class(path: Path) -> None:
     assert found == [(person, "m0.png", (class_id,)) for person in (3, 2) for class_id in (5, 1)]
 
 
-def test_a_task_that_another_makes_meanwhile_is_locked_before_it_is_changed(database: str) -> None:
+def test_task_created_by_another_transaction_is_locked_before_change(database: str) -> None:
     campaign = campaign_at(database, (2,), raters=2, per_question=2, golden_share=0)
     shown = {person: next_turn(campaign, person, NOW) for person in (2, 3)}
     locked: list[int] = []
@@ -192,7 +190,7 @@ def test_a_task_that_another_makes_meanwhile_is_locked_before_it_is_changed(data
 
 
 @pytest.mark.parametrize("votes", [True, False])
-def test_the_original_label_says_as_much_of_a_suggested_class_as_of_others(address: str | Path, votes: bool) -> None:
+def test_original_label_informs_suggested_classes_too(address: str | Path, votes: bool) -> None:
     images = ["g0.png", "g1.png", "m0.png", "m1.png"]
     original = LabelSets.from_lists(images, [[1], [0], [5], [0]], CLASSES)
     options = {"golden": (3, 3), "practice": 1, "golden_share": 0, "original": original, "original_votes": votes}

@@ -34,7 +34,7 @@ def differences(engine: Engine) -> list[object]:
         return compare_metadata(MigrationContext.configure(connection, opts=options), schema.metadata)
 
 
-def test_tables_change_only_with_a_new_form_and_its_migration() -> None:
+def test_schema_changes_need_new_form_and_migration() -> None:
     """form_N.txt has the columns, indexes and unique columns of each table; another form has a file of its own."""
     tables = []
     for table in schema.metadata.sorted_tables:
@@ -59,7 +59,7 @@ def older(address: str | Path) -> str | Path:
     return address
 
 
-def test_a_campaign_of_an_earlier_form_is_upgraded_with_its_votes(older: str | Path) -> None:
+def test_earlier_form_is_upgraded_with_votes(older: str | Path) -> None:
     assert message(open_campaign, older) == (
         "campaign was created by an earlier version of reassess\n"
         f"  where:   {older}\n"
@@ -80,9 +80,7 @@ def test_a_campaign_of_an_earlier_form_is_upgraded_with_its_votes(older: str | P
         engine.dispose()
 
 
-def test_an_upgrade_that_fails_changes_nothing(
-    older: str | Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_upgrade_changes_nothing(older: str | Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(upgrades._MIGRATIONS, tmp_path / "migrations 100 %")
     monkeypatch.setattr(upgrades, "_MIGRATIONS", tmp_path / "migrations 100 %")
     last = tmp_path / "migrations 100 %" / "versions" / f"form_{FORM}.py"
@@ -104,7 +102,7 @@ def test_an_upgrade_that_fails_changes_nothing(
     assert upgrade_campaign(older)[1] == FORM
 
 
-def test_a_campaign_of_a_later_form_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_later_form_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "c.db"
     campaign_at(path, (1,), raters=1).close()
     monkeypatch.setattr(schema, "FORM", "0000")
@@ -118,7 +116,7 @@ def test_a_campaign_of_a_later_form_is_refused(tmp_path: Path, monkeypatch: pyte
         )
 
 
-def test_without_alembic_the_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_alembic_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "alembic", None)
     with pytest.raises(MissingPackageError, match=r"pip install 'reassess\[annotate\]'"):
         upgrade_campaign(tmp_path / "c.db")

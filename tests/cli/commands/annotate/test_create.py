@@ -32,7 +32,7 @@ def test_output_names_the_next_step(create: Runner) -> None:
     assert following == "next: reassess annotate invite pets.db NAME..."
 
 
-def test_a_campaign_has_its_options_and_the_parts_of_the_folder(create: Runner, pets: Path) -> None:
+def test_campaign_has_options_and_folder_parts(create: Runner, pets: Path) -> None:
     write_files(
         pets, {"pets/consent.md": "We keep your votes.\nYou may leave.\n", "pets/benchmark.json": '{"name": "Cats?"}'}
     )
@@ -77,7 +77,7 @@ def test_seed_is_random_and_not_printed(create: Runner) -> None:
     assert {name: results[name] for name in expected} == expected
 
 
-def test_tasks_name_classes_that_the_benchmark_knows_by_wnid_only(create: Runner) -> None:
+def test_tasks_name_classes_known_only_by_wnid(create: Runner) -> None:
     Path("pets/classes.txt").write_text("n02123045\nn02110958\n")
     for file in ("pets/original.csv", "pets/golden.csv"):
         text = Path(file).read_text()
@@ -100,7 +100,7 @@ def test_golden_questions_are_drawn_from_tasks_or_candidates(create: Runner, tas
     )
 
 
-def test_golden_questions_of_a_tasks_file_keep_their_probability_until_they_are_exported(
+def test_golden_questions_keep_their_probability_until_export(
     create: Runner, run: Runner, work: Callable[..., None]
 ) -> None:
     """Practice takes one of the two drawn images, so the other one stands for all four."""
@@ -133,7 +133,7 @@ def test_golden_questions_of_a_tasks_file_keep_their_probability_until_they_are_
     assert table.select("probability", "stratum").rows() == [(0.25, "all")] * 2
 
 
-def test_golden_questions_come_with_answers_or_without(create: Runner) -> None:
+def test_golden_questions_can_have_answers(create: Runner) -> None:
     assert create("--golden", "none").out.splitlines()[1] == (
         "no golden questions: rater accuracy cannot be measured (--golden N lets experts answer some)"
     )
@@ -164,14 +164,14 @@ def test_disagreeing_experts_are_counted(create: Runner) -> None:
     assert document_of(create("--force", "--json"), "annotate")["results"]["golden_split"] == 2
 
 
-def test_an_expert_with_two_answers_is_named_with_both_lines(create: Runner) -> None:
+def test_contradicting_expert_is_named_with_both_lines(create: Runner) -> None:
     golden = Path("pets/golden.csv")
     golden.write_text(golden.read_text() + "5.png,cat,eve,yes\n4.png,dog,eve,Yes\n")
     assert "\n  where:   pets/golden.csv, line 3\n  found:   no, and Yes in line 11\n" in message_of(create())
     assert not Path("pets.db").exists()
 
 
-def test_without_a_benchmark_raters_see_what_the_tasks_say(pets: Path, run: Runner) -> None:
+def test_without_benchmark_raters_see_class_names_of_tasks(pets: Path, run: Runner) -> None:
     argv = ["annotate", "create", "pets.db", "tasks.jsonl", "--force"]
     assert "images: 4, not hashed: serve needs --images\n" in output_of(run(*argv))
     assert [row.name for row in rows(schema.classes)] == ["cat", "dog"]
@@ -184,7 +184,7 @@ def test_without_a_benchmark_raters_see_what_the_tasks_say(pets: Path, run: Runn
     )
 
 
-def test_without_a_class_list_classes_are_the_names_in_the_files(create: Runner, pets: Path) -> None:
+def test_without_class_list_classes_are_names_in_files(create: Runner, pets: Path) -> None:
     (pets / "pets/classes.txt").unlink()
     (pets / "pets/original.csv").unlink()
     write_files(pets, {"pets/golden.csv": "image,class,rater,answer\n4.png,dog,eve,yes\n4.png,ant,eve,no\n"})
@@ -210,7 +210,7 @@ def test_without_a_class_list_classes_are_the_names_in_the_files(create: Runner,
         (["--golden", "scale.csv"], 1, "unknown answer"),
     ],
 )
-def test_invalid_options_are_refused(create: Runner, options: list[str], code: int, expected: str) -> None:
+def test_invalid_options_raise(create: Runner, options: list[str], code: int, expected: str) -> None:
     Path("items.csv").write_text("item,rater,answer\nx,eve,yes\n")
     Path("scale.csv").write_text("image,class,rater,answer\n4.png,cat,eve,1\n4.png,dog,eve,0\n")
     assert expected in message_of(create(*options), code)
@@ -225,7 +225,7 @@ def test_invalid_options_are_refused(create: Runner, options: list[str], code: i
         ({"pets/examples/cat/x.png": picture(0, "PNG")}, "example image is also in the campaign\n"),
     ],
 )
-def test_invalid_parts_of_the_folder_are_refused(create: Runner, content: dict[str, Any], expected: str) -> None:
+def test_invalid_folder_parts_raise(create: Runner, content: dict[str, Any], expected: str) -> None:
     write_files(Path(), content)
     assert message_of(create()).startswith(f"Error: {expected}")
     assert not Path("pets.db").exists()
@@ -240,7 +240,7 @@ def test_invalid_parts_of_the_folder_are_refused(create: Runner, content: dict[s
         ("pets/labels.csv", [], "pets/labels.csv"),
     ],
 )
-def test_invalid_outputs_are_refused_before_images_are_hashed(
+def test_invalid_outputs_raise_before_images_are_hashed(
     pets: Path, run: Runner, monkeypatch: pytest.MonkeyPatch, path: str, options: list[str], expected: str
 ) -> None:
     monkeypatch.setattr("reassess.annotation.hash_images", None)
@@ -251,7 +251,7 @@ def test_invalid_outputs_are_refused_before_images_are_hashed(
 
 
 @pytest.mark.parametrize("force", [(), ("--force",)])
-def test_a_campaign_with_answers_is_kept(
+def test_campaign_with_answers_is_not_replaced(
     create: Runner, run: Runner, work: Callable[..., None], force: tuple[str, ...]
 ) -> None:
     Path("pets.db").write_text("replaced with --force only")

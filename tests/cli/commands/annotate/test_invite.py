@@ -122,14 +122,12 @@ def test_invalid_addresses_are_usage_errors(run: Runner, address: str, wrong: st
         (["ann", "--revoke"], 1, "Error: unknown person\n  allowed: eve\n  found:   ann\n"),
     ],
 )
-def test_invalid_people_are_refused_and_nobody_is_added(
-    invite: Runner, argv: list[str], code: int, expected: str
-) -> None:
+def test_invalid_people_raise_and_nobody_is_added(invite: Runner, argv: list[str], code: int, expected: str) -> None:
     assert expected in message_of(invite(*argv), code)
     assert people() == [("eve", "expert", False)]
 
 
-def test_a_locked_campaign_is_reported(invite: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_locked_campaign_is_reported(invite: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reassess.annotation.store.database._LOCK_TIMEOUT", 1)
     with annotation.using_campaign("pets.db") as campaign, campaign.engine.begin():  # which may write
         error = message_of(invite("ann"))

@@ -33,7 +33,7 @@ def page(address: str) -> str:
         return response.read().decode()
 
 
-def test_pages_are_served_until_a_signal_and_then_the_file_has_everything(create: Runner, run: Runner) -> None:
+def test_file_has_everything_after_server_stops(create: Runner, run: Runner) -> None:
     create()
     with started("serve", "pets.db", "--address", "127.0.0.1:0") as (process, (line,)):
         found = re.fullmatch(r"pets: (http://127\.0\.0\.1:\d+/)", line)
@@ -52,7 +52,7 @@ def test_pages_are_served_until_a_signal_and_then_the_file_has_everything(create
     assert "ann" in run("status", "moved.db").out
 
 
-def test_moved_images_are_found_and_shown_behind_a_proxy(create: Runner, run: Runner) -> None:
+def test_moved_images_are_served_behind_a_proxy(create: Runner, run: Runner) -> None:
     create()
     Path("pets/images").rename("moved")
     assert "pets/images" in message_of(run("annotate", "serve", "pets.db"))

@@ -37,7 +37,7 @@ def results_of(result: Run) -> Any:
     return document_of(replace(result, err=""), "annotate")["results"]
 
 
-def test_programs_rate_a_copy(create: Runner, run: Runner, simulate: Runner) -> None:
+def test_simulated_raters_rate_a_copy(create: Runner, run: Runner, simulate: Runner) -> None:
     create("--per-question", "2", "--golden-share", "0")
     before = Path("pets.db").read_bytes()
     result = simulate("--raters", "2", "--seconds", "900", "-o", "tried.db")
@@ -81,9 +81,7 @@ def test_programs_rate_a_copy(create: Runner, run: Runner, simulate: Runner) -> 
         assert (told.code, "8 questions still open: more raters are needed (--raters)\n" in told.out) == (0, True)
 
 
-def test_programs_get_the_tasks_that_people_have_and_in_a_paused_campaign(
-    create: Runner, run: Runner, simulate: Runner
-) -> None:
+def test_simulation_releases_tasks_and_resumes_campaign(create: Runner, run: Runner, simulate: Runner) -> None:
     create("--per-question", "1", "--golden-share", "0")
     run("annotate", "invite", "pets.db", "ann")
     with annotation.using_campaign("pets.db") as campaign:
@@ -104,7 +102,7 @@ def test_raters_below_the_bar_are_counted(create: Runner, run: Runner, simulate:
     assert "failed" not in run("status", "pets.db").out
 
 
-def test_invalid_calls_are_refused_and_answers_of_people_are_kept(
+def test_invalid_calls_raise_and_answers_of_people_stay(
     create: Runner, run: Runner, work: Callable[..., None], simulate: Runner
 ) -> None:
     create("--per-question", "1")

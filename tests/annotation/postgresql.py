@@ -1,4 +1,4 @@
-"""A PostgreSQL server of one's own, for tests and benchmarks."""
+"""A temporary PostgreSQL server, for tests and benchmarks."""
 
 import os
 import shutil
@@ -18,15 +18,15 @@ from reassess.annotation.store.database import open_engine
 
 @contextmanager
 def running_server(*, durable: bool = False) -> Iterator[str]:
-    """The address of a server, to which the name of a database is to be put in place of NAME.
+    """Start a server, and yield its address; NAME in it stands for a database name.
 
-    It waits for the disk at each commit if it is `durable`; the test is skipped where PostgreSQL is not installed.
+    A `durable` server syncs each commit to the disk. Without PostgreSQL, the test is skipped.
     """
     found = [*map(Path, filter(None, [shutil.which("initdb")])), *Path("/usr/lib/postgresql").glob("*/bin/initdb")]
     if not found:
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
     binaries = found[-1].parent
-    user = "postgres" if os.geteuid() == 0 else None  # it does not run as root
+    user = "postgres" if os.geteuid() == 0 else None  # PostgreSQL does not run as root
     memory = Path("/dev/shm")
     folder = Path(tempfile.mkdtemp(prefix="pg", dir=memory if memory.is_dir() and not durable else None))
     if user:
@@ -47,7 +47,7 @@ def running_server(*, durable: bool = False) -> Iterator[str]:
 
 
 def new_database(server: str) -> str:
-    """The address of an empty database."""
+    """Create an empty database, and return its address."""
     name = f"campaign_{uuid4().hex}"
     engine = open_engine(server.replace("NAME", "postgres"))
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -57,7 +57,7 @@ def new_database(server: str) -> str:
 
 
 def clear_database(address: str) -> None:
-    """End what others do in a database, and delete its tables."""
+    """End other sessions of a database, and delete its tables."""
     engine = open_engine(address)
     with engine.begin() as connection:
         others = "datname = current_database() AND pid != pg_backend_pid()"

@@ -1,4 +1,4 @@
-"""Addresses of campaigns: what is a file, what a server, and that no password is shown."""
+"""Addresses of campaigns: files, servers, and hidden passwords."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""When a question has votes enough, how many more it can be shown to, and which tasks are golden."""
+"""Rules: when a question closes, how many raters can get it, and which tasks are golden."""
 
 import pytest
 

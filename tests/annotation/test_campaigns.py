@@ -1,4 +1,4 @@
-"""A campaign from its making to its votes: who is shown what, which answers count, and what a kill leaves."""
+"""A campaign from creation to votes: who gets which task, which answers count, and kills."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -65,7 +65,7 @@ CLOSING = StopRule(0.1, 0.9)
 
 
 def addresses_of(campaign: Campaign, letter: str) -> set[str]:
-    """The addresses of golden images (g), or of the others (m)."""
+    """Return the addresses of golden images (g) or of main images (m)."""
     with reading(campaign.engine) as connection:
         return set(connection.scalars(select(images.c.address).where(images.c.name.startswith(letter))))
 
@@ -75,9 +75,11 @@ def test_place_is_reserved_until_lease_ends(address: str | Path) -> None:
     turn = turn_of(campaign, 2)
     assert [why(campaign, 3, NOW + seconds) for seconds in (59, -30)] == ["waiting"] * 2
     assert next_turn(campaign, 2, NOW + 59) == turn
-    assert turn_of(campaign, 3, NOW - 3600).task == turn.task  # the clock was set back, and keeps no place for ever
+    assert (
+        turn_of(campaign, 3, NOW - 3600).task == turn.task
+    )  # the clock was set back, but no place is reserved forever
     give(campaign, 3, turn_of(campaign, 3, LATER), NO, now=LATER)
-    give(campaign, 2, turn, YES, now=LATER)  # late: kept, and not counted
+    give(campaign, 2, turn, YES, now=LATER)  # late: saved, but not counted
     assert last_turn(campaign, 2).task == turn.task
     result = export_votes(campaign)
     assert (votes_of(campaign), result.not_needed) == ([("m0.png", 0, [("rater 3", "no")])], 1)
@@ -90,14 +92,14 @@ def test_page_gets_one_task_ahead_and_no_task_twice(address: str | Path) -> None
     assert second.task != first.task
     assert why(campaign, 2, held=[first.task, second.task]) == "waiting"
     give(campaign, 2, first, YES)
-    third = turn_of(campaign, 2, LATER, held=[second.task])  # whose lease has ended
+    third = turn_of(campaign, 2, LATER, held=[second.task])  # its lease has ended
     assert third.task not in (first.task, second.task)
     give(campaign, 2, third, YES, now=LATER)
-    assert turn_of(campaign, 2, LATER).task == second.task  # such as after the page was closed
+    assert turn_of(campaign, 2, LATER).task == second.task  # for example after the page was closed
 
 
 def test_question_closes_when_probability_leaves_thresholds(address: str | Path) -> None:
-    """Two raters who know every golden question agree on one class and not on the other: that alone stays open."""
+    """Two raters who know all golden questions agree on one class only; the other class stays open."""
     campaign = campaign_at(address, (2,), raters=4, per_question=4, golden_share=0.9, stop=CLOSING)
     (main,) = addresses_of(campaign, "m")
     turns: dict[int, Turn] = {}
@@ -109,13 +111,13 @@ def test_question_closes_when_probability_leaves_thresholds(address: str | Path)
     left = [turn for turn in answer_all(campaign, 4, NO) if turn.image == main]
     assert [[row.class_id for row in turn.rows] for turn in left] == [[1]]
     given = [GivenAnswer(row.question, NO, revision=1) for row in turns[3].rows if row.class_id == 0]
-    save_answers(campaign, 3, given, NOW)  # a changed answer opens what it had closed
+    save_answers(campaign, 3, given, NOW)  # a changed answer reopens its question
     asked = [row.class_id for turn in answer_all(campaign, 5, NO) if turn.image == main for row in turn.rows]
     assert 0 in asked
 
 
 def kill_at(campaign: Campaign, change: Callable[[], object], transaction: int) -> None:
-    """Make a change whose process is killed as a transaction of a number is to be kept."""
+    """Make a change whose process is killed at the commit of a given transaction."""
     begun = count()
 
     def kill(*_: object) -> None:
@@ -137,9 +139,9 @@ def test_exclusion_is_immediate_and_finished_after_a_kill(
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
 ) -> None:
-    """Their questions are counted anew a few in a transaction; all numbers are right meanwhile."""
+    """A few questions are recounted per transaction; all numbers are correct meanwhile."""
     monkeypatch.setattr(votes_module, "_MAX_COUNTED", 2)
-    monkeypatch.setattr(campaigns_module, "_CHUNK", 1)  # so that a statement holds fewer values than there are
+    monkeypatch.setattr(campaigns_module, "_CHUNK", 1)  # so that one statement is not enough
     campaign = campaign_at(request.getfixturevalue(place), (3, 3), raters=4, per_question=2, golden_share=0)
     for person in (2, 3):
         answer_all(campaign, person, YES)
@@ -158,9 +160,9 @@ def test_exclusion_is_immediate_and_finished_after_a_kill(
     counted = [row for row in state.answers if row.counted and row.question in is_open]
     on_open = sum(not state.people[row.person].excluded for row in counted)
     assert progress.votes_needed == 2 * progress.open - on_open
-    answer_all(campaign, 4, NO)  # what is open by then
+    answer_all(campaign, 4, NO)  # the open questions at this point
     check(Stored.of(campaign), {})
-    exported = export_votes(campaign)  # which finishes it
+    exported = export_votes(campaign)  # the export finishes the recount
     check(Stored.of(campaign), {})
     assert not any(row.recounted for row in Stored.of(campaign).people.values())
     assert sum(row.votes for row in exported.questions) == len(exported.votes)
@@ -195,7 +197,7 @@ def test_huge_revision_raises(
         f"revision out of range\n  where:   question {row.question}\n  allowed: 0 to 1000\n  found:   1001"
     )
     assert votes_of(campaign) == []
-    for revision, answer in ((1000, YES), (3, NO), (2000, NO), (1999, YES)):  # and one that was on its way
+    for revision, answer in ((1000, YES), (3, NO), (2000, NO), (1999, YES)):  # and an answer that was on its way
         save_answers(campaign, 2, [GivenAnswer(row.question, answer, revision=revision)], NOW)
     assert [said for _, _, said in votes_of(campaign)] == [[("rater 2", "no")]]
     assert message(save_answers, campaign, 2, [GivenAnswer(row.question, YES, revision=3001)], NOW).endswith("3001")
@@ -203,7 +205,7 @@ def test_huge_revision_raises(
 
 @pytest.mark.parametrize("lapses", [False, True])
 def test_skipped_image_is_logged_once_and_its_answers_do_not_count(address: str | Path, lapses: bool) -> None:
-    """Also after the lease; and the turn ends by one statement, whether or not it was answered."""
+    """Also after the lease. The turn ends by one statement, answered or not."""
     campaign = campaign_at(address, (2,), raters=2, per_question=1, golden_share=0, lease=60.0)
     turn = turn_of(campaign, 2)
     give(campaign, 2, turn, *[YES] * (1 + lapses))
@@ -211,10 +213,10 @@ def test_skipped_image_is_logged_once_and_its_answers_do_not_count(address: str 
         end_expired_turns(campaign, LATER)
     said: list[str] = []
     event.listen(campaign.engine, "before_cursor_execute", lambda *given: said.append(given[2].split(" SET")[0]))
-    for _ in range(2):  # of which the second was sent since the response was lost
+    for _ in range(2):  # the second request was sent because the response was lost
         skip_task(campaign, 2, turn.task, LATER)
     assert said.count("UPDATE turns") == 1
-    give(campaign, 2, turn, YES)  # which was on its way
+    give(campaign, 2, turn, YES)  # the answer was on its way
     assert [entry.what for entry in last_entries(campaign, 9)].count("skip") == 1
     assert progress_of(campaign, NOW).skipped == (("m0.png", 1),)
     assert (votes_of(campaign), export_votes(campaign).skipped) == ([], 2)
@@ -283,7 +285,7 @@ def test_open_campaign_is_not_replaced(force: bool, path: Path) -> None:
 
 
 def test_golden_task_shows_as_many_questions_as_replaced_main_task(address: str | Path) -> None:
-    """Two raters who know the golden questions agree on two of three classes: others are asked for the third alone."""
+    """Two raters who know the golden questions agree on two of three classes; others get only the third."""
     golden = [6] * 20
     campaign = campaign_at(address, (3,), golden=golden, per_question=4, stop=CLOSING, golden_share=0.9)
     (main,) = addresses_of(campaign, "m")
@@ -317,7 +319,7 @@ def test_golden_task_of_same_size_is_preferred_then_largest(path: Path) -> None:
 
 
 def test_golden_tasks_are_first_for_equally_many_raters(path: Path) -> None:
-    """Also where those of the practice round have places among theirs."""
+    """Also if practice tasks have positions between them."""
     campaign, first = campaign_at(path, (2,) * 300, golden=[2] * 30, golden_share=0.9, practice=20), Counter[str]()
     known = addresses_of(campaign, "g")
     for rater in add_people(campaign, [f"rater {number}" for number in range(120)]):
@@ -330,12 +332,12 @@ def test_golden_tasks_are_first_for_equally_many_raters(path: Path) -> None:
 
 
 def lapse(campaign: Campaign, person: int, task: int, now: float) -> float:
-    """The lease ends."""
+    """Let the lease end."""
     return now + 100
 
 
 def lapse_and_give_way(campaign: Campaign, person: int, task: int, now: float) -> float:
-    """The lease ends, and others answer all that they are asked, so that a main task has all of its votes."""
+    """Let the lease end, and others answer all tasks, so that main tasks have all votes."""
     for other in (3, 4):
         for _ in range(3):
             give(campaign, other, turn_of(campaign, other, now + 100), YES, now=now + 100)
@@ -343,7 +345,7 @@ def lapse_and_give_way(campaign: Campaign, person: int, task: int, now: float) -
 
 
 def lapse_while_paused(campaign: Campaign, person: int, task: int, now: float) -> float:
-    """The campaign is paused until the lease has ended."""
+    """Pause the campaign until the lease has ended."""
     pause(campaign, now)
     assert why(campaign, person, now + 100) == "paused"
     resume(campaign, now + 100)
@@ -351,30 +353,30 @@ def lapse_while_paused(campaign: Campaign, person: int, task: int, now: float) -
 
 
 def lapse_on_two_pages(campaign: Campaign, person: int, task: int, now: float) -> float:
-    """A page that has the image is shown the next one; its lease ends too."""
+    """Give the page the next task, too, and let both leases end."""
     assert turn_of(campaign, person, now, held=[task]).task != task
     return now + 100
 
 
 def lapse_beside_another(campaign: Campaign, person: int, task: int, now: float) -> float:
-    """The lease ends while the page has the image, and is shown the next one."""
+    """Let the lease end while the page has the image and gets the next task."""
     return lapse_on_two_pages(campaign, person, task, now + 100)
 
 
 def sign_in_again(campaign: Campaign, person: int, task: int, now: float) -> float:
-    """Another page asks, which has nothing."""
+    """Request a task from another page, without tasks."""
     return now + 1
 
 
 def exclude_and_include(campaign: Campaign, person: int, task: int, now: float) -> float:
-    """The rater is excluded for a while."""
+    """Exclude the rater for a while."""
     exclude_rater(campaign, person, now)
     include_rater(campaign, person, now)
     return now
 
 
 def skip(campaign: Campaign, person: int, task: int, now: float) -> float:
-    """The rater skips the image."""
+    """Skip the image."""
     skip_task(campaign, person, task, now)
     return now
 
@@ -387,7 +389,7 @@ _ENDINGS = [lapse, lapse_and_give_way, lapse_while_paused, lapse_on_two_pages, l
 def test_begun_image_is_shown_again_golden_or_not(
     path: Path, end: Callable[[Campaign, int, int, float], float], answered: int
 ) -> None:
-    """However its turn ended; so nobody learns from that which it was. A skipped one is not shown again."""
+    """However its turn ended, so that this does not reveal golden tasks. Skipped images do not come again."""
     rules = {"per_question": 2, "stop": CLOSING, "golden_share": 0.5, "lease": 60.0}
     campaign = campaign_at(path, (3,) * 90, raters=3, golden=[6] * 20, **rules)
     known, seen, now = addresses_of(campaign, "g"), Counter[bool](), NOW
@@ -423,7 +425,7 @@ def test_late_answers_do_not_change_share_of_golden_tasks(path: Path, lapses: bo
 
 @pytest.mark.parametrize("stop", [None, StopRule(0.01, 0.99)])
 def test_begun_questions_are_asked_first(path: Path, stop: StopRule | None) -> None:
-    """Raters come in an order that is drawn: nobody begins a task while a begun one has a place for them."""
+    """In a random order of raters, nobody begins a new task while a begun task has a place for them."""
     campaign = campaign_at(path, (2,) * 12, raters=5, per_question=4, stop=stop, golden_share=0)
     rng, begun = np.random.default_rng(0), dict[int, set[int]]()
     held: dict[int, Turn] = {}

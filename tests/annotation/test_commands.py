@@ -1,4 +1,4 @@
-"""`reassess annotate` on a PostgreSQL server: a campaign from its making to its votes; no output tells the password."""
+"""`reassess annotate` on a PostgreSQL server: from create to labels, without the password in outputs."""
 
 from pathlib import Path
 from urllib.parse import unquote
@@ -12,7 +12,7 @@ from tests.helpers import Run, Runner, document_of, write_files
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with tasks on two images, and golden answers on two others."""
+    """A working folder with tasks on two images, and golden answers on two other images."""
     monkeypatch.chdir(tmp_path)
     line = '{{"task": {0}, "image": "{0}.png", "classes": [{{"class": "cat"}}, {{"class": "dog"}}]}}\n'
     golden = "".join(

@@ -1,4 +1,4 @@
-"""A campaign of digits: raters whose matrices are known, one who answers at random, and what comes of their votes."""
+"""A campaign of digits: raters with known confusion matrices, one random rater, and the results of their votes."""
 
 import os
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ _RANDOM = "rater 7"
 
 
 def tasks_of(images: Sequence[int], truth: Sequence[int], chance: Random) -> Tasks:
-    """A task an image: the digit that it is, and two others."""
+    """Make a task per image: its digit, and two other digits."""
     names, class_ids = [], []
     for image in images:
         others = chance.sample([number for number in range(10) if number != truth[image]], 2)
@@ -60,9 +60,9 @@ def tasks_of(images: Sequence[int], truth: Sequence[int], chance: Random) -> Tas
 
 @dataclass
 class Rated:
-    """A campaign in which all raters have answered what they are shown, in turn; and what they said.
+    """A campaign where all raters have answered all tasks in turn, and their answers.
 
-    Of each answer: image, class, rater and answer.
+    An answer has image, class, rater and answer.
     """
 
     campaign: Campaign
@@ -112,7 +112,7 @@ def rated(path: Path, seed: int) -> Rated:
 
 
 def scores_by_hand(done: Rated, without: str = "") -> dict[tuple[str, str], float]:
-    """P(class valid) of each question, by votes in the main job or golden ones; `without` experts on one image."""
+    """Compute P(class valid) of each question from main or golden votes, `without` the experts on one image."""
     truth = {(image, name): answer == "yes" for image, name, _, answer in done.experts if image != without}
     shares = {True: [1 / 6, 1 / 3, 1 / 2], False: [1 / 2, 1 / 3, 1 / 6]}
     counts: dict[str, dict[bool, list[float]]] = {}
@@ -165,7 +165,7 @@ def test_golden_images_equal_computation_by_hand(
 
 
 def test_confusion_matrix_intervals_cover_truth(memory_folder: Path) -> None:
-    """Of 95 % intervals 90 to 99 % do; REASSESS_DIGITS_SEEDS says over how many campaigns."""
+    """90 to 99 % of the 95 % intervals do; REASSESS_DIGITS_SEEDS is the number of campaigns."""
     held = []
     for seed in range(_RUNS):
         campaign = rated(memory_folder / f"{seed}.db", seed).campaign

@@ -1,4 +1,4 @@
-"""The votes of a campaign as a benchmark's folder: what it holds, and what it never spoils."""
+"""The export of a campaign as a benchmark folder: its content, and what it never replaces."""
 
 import json
 from pathlib import Path
@@ -48,7 +48,7 @@ def campaign(path: Path) -> Campaign:
 
 
 def export(campaign: Campaign, folder: Path, **options: Any) -> list[str]:
-    """The names of the files in the folder."""
+    """Export, and return the names of the files in the folder."""
     export_campaign(campaign, folder, **options)
     return sorted(path.name for path in folder.iterdir())
 
@@ -82,7 +82,7 @@ def test_exported_folder_is_benchmark_with_all_votes(campaign: Campaign, tmp_pat
 
 
 def test_states_of_questions_are_exported_as_table(campaign: Campaign, tmp_path: Path) -> None:
-    """One rater has said no, yes and no to three, and suggested a class, which waits for another."""
+    """A rater answered no, yes and no, and suggested a class that waits for other raters."""
     export(campaign, tmp_path / "rated")
     heading, *rows = (tmp_path / "rated/question-states.csv").read_text().splitlines()
     assert heading == "image,class,votes,state,probability"
@@ -105,7 +105,7 @@ def test_export_is_logged_unless_campaign_is_read_only(campaign: Campaign, tmp_p
     assert last_entries(campaign, 1) == [LogEntry(NOW, 2, "export", {"names": True})]
     event.listen(campaign.engine, "checkout", lambda connection, *_: connection.execute("PRAGMA query_only=ON"))
     assert export(campaign, tmp_path / "two") == export(campaign, tmp_path / "three")
-    with pytest.raises(OperationalError):  # to an owner nothing is given unnoticed
+    with pytest.raises(OperationalError):  # an export by an owner must be logged
         export(campaign, tmp_path / "four", now=NOW, by=2)
     assert last_entries(campaign, 1)[0].detail == {"names": True}
 
@@ -139,13 +139,16 @@ def test_campaign_with_only_ids_has_no_class_list(path: Path, tmp_path: Path) ->
     asked = tasks_of(2)
     questions = Questions.from_columns(["a.png"] * 2, asked.questions.class_ids + 7)
     create_campaign(path, CampaignPlan(Tasks(questions, asked.indptr, asked.numbers, asked.reasons)))
-    assert export(open_campaign(path), tmp_path / "rated") == ["benchmark.json", "question-states.csv"]  # and no vote
+    assert export(open_campaign(path), tmp_path / "rated") == [
+        "benchmark.json",
+        "question-states.csv",
+    ]  # and without votes
 
 
 def test_nonempty_folder_raises_without_force(campaign: Campaign, tmp_path: Path) -> None:
     folder = tmp_path / "rated"
     folder.mkdir()
-    (folder / ".reassess-left").touch()  # of a process that was killed
+    (folder / ".reassess-left").touch()  # of a killed process
     export(campaign, folder)
     (folder / "scores.npz").write_bytes(b"kept")
     assert message(export, campaign, folder) == (
@@ -158,7 +161,7 @@ def test_nonempty_folder_raises_without_force(campaign: Campaign, tmp_path: Path
         assert export(campaign, folder, force=True)
     exclude_rater(campaign, 2, NOW)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    # A campaign without votes now, and without raters' golden answers.
+    # A campaign without votes, and without raters' golden answers.
     assert message(export, campaign, folder, force=True) == (
         "folder contains a part that the campaign does not have\n"
         f"  where:   {folder}\n"

@@ -1,4 +1,4 @@
-"""Without its packages, a campaign says which extra brings them."""
+"""Missing packages of a campaign are named with their extra."""
 
 import sys
 

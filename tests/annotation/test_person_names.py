@@ -1,4 +1,4 @@
-"""Names of people and campaigns: one line of visible text, and no two that look nearly the same."""
+"""Names of people and campaigns: one line of visible text, and no similar names."""
 
 import pytest
 

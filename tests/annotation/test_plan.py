@@ -1,4 +1,4 @@
-"""The plan of a campaign: which golden tasks are for practice, and which parts do not fit together."""
+"""The plan of a campaign: practice tasks, and parts that contradict each other."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.helpers import WORDS, code_of, message
 
 
 def plan_of_cut_images(practice: int, **options: Any) -> CampaignPlan:
-    """A plan of three golden images, with one, two and three tasks of two classes each, of which one is known each."""
+    """Make a plan of three golden images with one, two and three tasks; one class of each task is known."""
     names, classes = np.repeat(["g0.png", "g1.png", "g2.png"], [2, 4, 6]), [*range(2), *range(4), *range(6)]
     asked = Questions.from_columns(names.tolist(), np.array(classes), CLASSES)
     golden = Tasks(asked, np.arange(0, 13, 2), np.arange(6), ["some"] * 6)
@@ -25,7 +25,7 @@ def plan_of_cut_images(practice: int, **options: Any) -> CampaignPlan:
 
 
 def test_practice_takes_all_golden_tasks_of_an_image_or_none() -> None:
-    """So an image of which somebody was told what is right does not come again."""
+    """So raters do not get an image again after they have seen its truths."""
     image_of, sizes = np.repeat([0, 1, 2], [1, 2, 3]), np.array([1, 2, 3])
     drawn = set()
     for seed in range(20):
@@ -42,7 +42,7 @@ def test_practice_takes_all_golden_tasks_of_an_image_or_none() -> None:
 
 def test_practice_prefers_images_with_known_truths() -> None:
     plan = plan_of_cut_images(1)
-    experts = plan.experts.restrict(np.array([0, 1, 3]))  # all of the first two images but the last task of each
+    experts = plan.experts.restrict(np.array([0, 1, 3]))  # all tasks of the first two images except their last tasks
     for seed in range(10):
         drawn = replace(plan, experts=experts, rules=Rules(seed=seed))
         assert drawn.is_practice.tolist() == [True, *[False] * 5]
@@ -52,7 +52,7 @@ def test_practice_prefers_images_with_known_truths() -> None:
 
 
 def test_practice_with_bar_has_valid_and_invalid_questions() -> None:
-    """One task of four is valid; without a bar, practice often misses it."""
+    """One of four tasks is valid; without a bar, practice often misses it."""
     experts = replace(SINGLE_EXPERTS, answer_ids=np.array([0, 2, 0, 0], np.uint8))
     for seed in range(10):
         plan = CampaignPlan(
@@ -64,7 +64,7 @@ def test_practice_with_bar_has_valid_and_invalid_questions() -> None:
 
 
 def test_images_with_main_tasks_are_not_for_practice() -> None:
-    """Of four golden images two are in tasks as well."""
+    """Two of four golden images are also in main tasks."""
     golden, experts = golden_of(1, 1, 1, 1)
     asked = Questions.from_columns(["g1.png", "g2.png"], np.array([5, 5]), CLASSES)
     tasks = Tasks(asked, np.arange(3), np.arange(2), ["all"] * 2)
@@ -74,7 +74,7 @@ def test_images_with_main_tasks_are_not_for_practice() -> None:
 
 
 def test_practice_questions_do_not_measure_original_labels() -> None:
-    """Of the golden images one is for practice, and its label alone is wrong."""
+    """One golden image is for practice, and only its label is wrong."""
     golden, experts = golden_of(*[2] * 9)
     names = golden.questions.images
     plan = CampaignPlan(tasks_of(1), golden_tasks=golden, experts=experts, practice=1)

@@ -62,7 +62,7 @@ def test_image_with_too_many_bytes_is_named(tmp_path: Path, kind: str) -> None:
 
 
 def test_all_unreadable_images_are_named_at_once(folder: Path) -> None:
-    """Only the header of an image is read, and the checksums of a PNG: a JPEG without its end is not noticed."""
+    """Only image headers and PNG checksums are read, so a truncated JPEG is not noticed."""
     write_files(folder, {"a.png": b"", "b.jpg": b"<svg/>", "d.png": CAT[:-20], "e.jpg": picture(3)[:-20], "h.png": DOG})
     claim(folder / "c.png", 50_000, 50_000)
     Image.fromarray(np.zeros((2, 2), np.float32)).save(folder / "f.tif")
@@ -87,7 +87,7 @@ def test_all_unreadable_images_are_named_at_once(folder: Path) -> None:
 
 
 def examples_of(folder: Path, images: tuple[str, ...] = (), **hashes: str) -> list[tuple[int, int]]:
-    """Class and number of each example."""
+    """Return class and number of each example."""
     found = read_examples(folder, CLASSES, images=images, hashes=hashes)
     return [(one.class_id, number_of(Image.open(BytesIO(one.content)))) for one in found]
 
@@ -103,7 +103,7 @@ def test_examples_are_the_first_three_images_of_each_class(tmp_path: Path) -> No
 def test_examples_are_small_upright_and_without_metadata(tmp_path: Path) -> None:
     (tmp_path / "cat").mkdir()
     exif = Image.Exif()
-    exif[0x0112], exif[0x010E] = 6, "cat/1.jpg"  # orientation and description
+    exif[0x0112], exif[0x010E] = 6, "cat/1.jpg"  # EXIF orientation and description
     Image.new("RGB", (800, 400)).save(tmp_path / "cat/a.jpg", exif=exif, comment=b"cat/1.jpg", icc_profile=b"cat/1.jpg")
     (one,) = read_examples(tmp_path, CLASSES, images=(), hashes={})
     shown = Image.open(BytesIO(one.content))

@@ -1,4 +1,4 @@
-"""Real processes race for one campaign, on a server and on a file."""
+"""Real processes change one campaign at the same time, on a server and in a file."""
 
 import multiprocessing
 import random
@@ -35,7 +35,7 @@ _TURNS = 25
 
 
 def rate(address: str | Path, rater: int) -> dict[tuple[int, int], tuple[int, int]]:
-    """What a rater was told is kept, by rater and question; some answers are sent twice, some raters excluded."""
+    """Let raters rate; return acknowledged answers. Some answers are sent twice, and some raters are excluded."""
     campaign, chance = open_campaign(address), random.Random(rater)
     kept: dict[tuple[int, int], tuple[int, int]] = {}
     for _ in range(_TURNS):
@@ -50,7 +50,7 @@ def rate(address: str | Path, rater: int) -> dict[tuple[int, int], tuple[int, in
         for one in given:
             kept.setdefault((rater, one.question), (0, one.answer))
         if chance.random() < 0.2:
-            with suppress(DataError):  # they are excluded
+            with suppress(DataError):  # the rater is excluded
                 suggest(campaign, rater, turn.task, chance.randrange(len(CLASSES.names)), time.time())
         if chance.random() < 0.2 and (undone := last_turn(campaign, rater)) is not None:
             revise(campaign, rater, undone, chance, kept)
@@ -64,14 +64,14 @@ def rate(address: str | Path, rater: int) -> dict[tuple[int, int], tuple[int, in
 
 
 def revise(campaign: Campaign, person: int, turn: Turn, chance: random.Random, kept: dict[Any, Any]) -> None:
-    """Somebody changes what they said."""
+    """Let a person change answers."""
     given = [GivenAnswer(row.question, chance.randrange(3), revision=row.revision) for row in turn.rows]
     save_answers(campaign, person, given, time.time())
     kept |= {(person, one.question): (one.revision, one.answer) for one in given}
 
 
 def answer_as_expert(address: str | Path, expert: int) -> dict[tuple[int, int], tuple[int, int]]:
-    """An expert answers the golden questions, and changes their mind, so that the truth changes under the raters."""
+    """Let an expert answer golden questions and change answers, so that truths change while raters work."""
     campaign, chance = open_campaign(address), random.Random(expert)
     kept: dict[tuple[int, int], tuple[int, int]] = {}
     turns = []

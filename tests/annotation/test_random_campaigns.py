@@ -1,4 +1,4 @@
-"""People, clock, retries, crashes and restarts by one seed, against the real store: what must hold, holds."""
+"""Random campaigns by one seed, with crashes and restarts, keep the invariants."""
 
 import os
 from pathlib import Path
@@ -19,9 +19,9 @@ _RUNS = int(os.environ.get("REASSESS_SIMULATED_STEPS", "8_000")) // _STEPS
 
 
 def simulate(address: str | Path, seed: int) -> list[tuple[object, ...]]:
-    """A run that depends on nothing but the seed; the answers that are kept in the end."""
+    """Run a simulation that depends only on the seed; return the saved answers."""
     is_seeded = patch.object(creation, "randbelow", Random(seed).randrange)
-    # So that cursors move in a campaign of few tasks, and a rater is excluded in many transactions.
+    # So that cursors move in a small campaign, and an exclusion needs many transactions.
     with is_seeded, patch.object(choosing, "_LOOKBACK", seed % 3), patch.object(votes, "_MAX_COUNTED", 2):
         simulation = Simulation.begun(address, seed)
         for step in range(_STEPS):
@@ -42,7 +42,7 @@ def simulate(address: str | Path, seed: int) -> list[tuple[object, ...]]:
 
 @pytest.mark.parametrize("seed", range(_RUNS))
 def test_random_campaign_keeps_invariants(memory_folder: Path, seed: int) -> None:
-    """A seed that fails replays: pytest tests/annotation -k 'blocks and [SEED]', with the same number of steps."""
+    """To replay a failing seed, with the same number of steps: pytest tests/annotation -k 'invariants and [SEED]'."""
     simulate(memory_folder / "campaign.db", seed)
 
 

@@ -1,4 +1,4 @@
-"""Images as raters get them."""
+"""Images for raters."""
 
 import zipfile
 from hashlib import sha256
@@ -16,7 +16,7 @@ from tests.pictures import scene
 
 SECRET = b"cat/001.jpg"
 EXIF = Image.Exif()
-EXIF[0x010E] = SECRET.decode()  # a description
+EXIF[0x010E] = SECRET.decode()  # EXIF description
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/">' + SECRET + b"</x:xmpmeta>"
 
 
@@ -91,7 +91,7 @@ def test_large_image_is_scaled_down() -> None:
 
 
 def profile_of_swapped_colours() -> bytes:
-    """That of sRGB, under another name, and with red for blue."""
+    """Make the sRGB profile under another name, with red and blue swapped."""
     whole = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     named = whole.replace("sRGB".encode("utf-16-be"), "swap".encode("utf-16-be")).replace(b"sRGB built", b"swap built")
     return named.replace(b"rXYZ", b"@XYZ").replace(b"bXYZ", b"rXYZ").replace(b"@XYZ", b"bXYZ")

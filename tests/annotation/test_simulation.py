@@ -1,4 +1,4 @@
-"""Programs rate a campaign in simulated time; the labels are compared with the truth."""
+"""Simulated raters, and the accuracy of their labels."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,14 +11,14 @@ from reassess.core import LabelSets, StopRule
 from tests.annotation.campaigns import CLASSES, NO, NOW, campaign_at, give, turn_of, vote_on_all
 from tests.helpers import code_of
 
-# A few random votes may not support the method that makes the labels, and users get a warning.
+# The method may warn about a few random votes.
 pytestmark = pytest.mark.filterwarnings("ignore::reassess.ReassessWarning")
 CAREFUL = ((0.9, 0.05, 0.05), (0.05, 0.05, 0.9))
 PERFECT = ((1.0, 0.0, 0.0), (0.0, 0.0, 1.0))
 
 
 def run(campaign: Campaign, *matrices: object, valid: int = 1, **options: object) -> Simulation:
-    """A simulation where one class id is valid in every image."""
+    """Run a simulation where one class id is valid in every image."""
     return simulate(campaign, matrices, lambda _, class_id: class_id == valid, now=NOW, **{"seconds": 3.0, **options})
 
 
@@ -70,7 +70,7 @@ def test_labels_or_golden_questions_are_the_truth(path: Path) -> None:
     main = [name for name in names if name.startswith("m")]
     found = [truth(name, class_id) for name in main for class_id in range(6)]
     assert found == [again(name, class_id) for name in main for class_id in range(6)]
-    assert 0.3 < np.mean(found) < 0.5  # as often as 2 of 5 golden questions
+    assert 0.3 < np.mean(found) < 0.5  # as often as golden questions, 2 of 5
     labels = LabelSets(names, np.arange(len(names) + 1), np.full(len(names), 2), CLASSES)
     by_labels = truth_of_campaign(campaign, labels)
     assert {(class_id, by_labels(name, class_id)) for name in names for class_id in (1, 2)} == {(1, False), (2, True)}

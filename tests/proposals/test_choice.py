@@ -1,4 +1,4 @@
-"""The choice of models, against making the candidates of every subset anew; and what it reaches on other images."""
+"""The choice of models, compared with brute force, and its recall on other images."""
 
 import math
 from dataclasses import dataclass, replace
@@ -20,12 +20,12 @@ from tests.helpers import fault_of, labels_of
 IMAGES = [f"{number:02}.png" for number in range(18)]
 CLASSES = 5
 MODELS = "abcd"
-Said = dict[str, dict[str, list[float] | int]]  # by model and image: a score for each class, or a first class
+Said = dict[str, dict[str, list[float] | int]]  # by model and image: a score per class, or a first class
 
 
 @dataclass(frozen=True)
 class Case:
-    """What models said, and all that is known of the images, as plain dictionaries; and the noun made of them."""
+    """Predictions and image data as plain dictionaries, and the objects made from them."""
 
     said: Said
     original: dict[str, int]
@@ -34,13 +34,13 @@ class Case:
 
     @property
     def answers(self) -> Golden:
-        """The golden pairs as a noun."""
+        """The golden questions as `Golden`."""
         questions = Questions.from_columns([i for i, _ in self.golden], np.array([c for _, c in self.golden]))
         return Golden(questions, np.array(list(self.golden.values())))
 
 
 def predictions_of(said: dict[str, list[float] | int]) -> Predictions:
-    """Scores, or first classes of which some are none."""
+    """Make predictions from scores or from first classes, some of them unknown."""
     images = list(said)
     if isinstance(said[images[0]], list):
         return Predictions.from_scores(np.array(list(said.values()), np.float64), images)
@@ -49,7 +49,7 @@ def predictions_of(said: dict[str, list[float] | int]) -> Predictions:
 
 
 def drawn(seed: int) -> Case:
-    """Models that lack images or say what is no class; images without an original label, or that few models hold."""
+    """Draw models with missing images and unknown classes, and images with few models or no original label."""
     rng = np.random.default_rng(seed)
     original = {name: int(rng.integers(CLASSES)) for name in IMAGES if rng.random() < 0.8}
     said: Said = {}
@@ -78,7 +78,7 @@ def proposed_for(said: Said, original: dict[str, int], per_image: float) -> Prop
 
 
 def slow(case: Case, models: tuple[str, ...]) -> tuple[ModelSubset, set[tuple[str, int, str]]]:
-    """What some models reach, and what they propose, by the definition alone: image by image, from what they said."""
+    """Compute the measures and candidates of a subset by definition, image by image."""
     order = {name: place for place, name in enumerate([*case.original, *IMAGES])}
     order |= {name: place for place, name in enumerate(case.original)}
     best: dict[str, set[tuple[str, int]]] = {}
@@ -132,7 +132,7 @@ def first_of(said: list[float] | int) -> int:
 
 
 def is_spoken_of(case: Case, image: str) -> bool:
-    """Whether a model holds the image, and there is a class for it: its original label, or a first class."""
+    """Return whether a model predicts the image, and it has an original label or a first class."""
     said = [first_of(of_model[image]) for of_model in case.said.values() if image in of_model]
     return bool(said) and (image in case.original or max(said) >= 0)
 
@@ -168,7 +168,7 @@ def rows_of(candidates: Candidates) -> list[tuple[str, int, str]]:
 
 
 def parts_of(case: Case, seed: int = 0) -> tuple[Case, Case, Case]:
-    """The case with the golden images that are spoken of, those that find subsets, and those that check them."""
+    """Split a case into used golden images, images that find subsets, and images that check them."""
     golden = {pair: valid for pair, valid in case.golden.items() if is_spoken_of(case, pair[0])}
     images = sorted({image for image, _ in golden})
     places = np.random.default_rng(seed).permutation(len(images))
@@ -181,7 +181,7 @@ def parts_of(case: Case, seed: int = 0) -> tuple[Case, Case, Case]:
 
 
 def bound(case: Case, models: tuple[str, ...]) -> float:
-    """Korn and Graubard's bound, image by image."""
+    """Compute Korn and Graubard's bound, image by image."""
     proposed = {row[:2] for row in slow(case, models)[1]}
     proposed |= {pair for pair in case.original.items() if any(pair[0] in case.said[model] for model in models)}
     hits: dict[str, int] = {}
@@ -205,7 +205,7 @@ def bound(case: Case, models: tuple[str, ...]) -> float:
 @settings(max_examples=50)
 @pytest.mark.filterwarnings("ignore:.* agrees with the original labels")
 def test_choice_equals_brute_force(seed: int, share: float) -> None:
-    """Subsets are found on some golden images, and checked on the others, until one is not shown to be good enough."""
+    """Some golden images find subsets, and the other images check them, until one fails."""
     case = drawn(seed)
     golden, searched, checked = parts_of(case, seed % 3)
     everyone = tuple(MODELS)
@@ -271,7 +271,7 @@ def test_greedy_search_is_named_and_measures_correctly(seed: int) -> None:
 
 
 def made_of(models: dict[str, list[int]], golden: list[int]) -> tuple[ProposalResult, Golden]:
-    """Models' first classes of images with the original label 0, and the valid class of each."""
+    """Make models from first classes, and golden answers, for images with the original label 0."""
     images = [f"{number:03}.png" for number in range(len(golden))]
     result = propose(
         {name: Predictions.from_ids(ids, images) for name, ids in models.items()},
@@ -290,7 +290,7 @@ def test_model_without_further_hits_is_dropped(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_few_golden_images_cannot_show_high_recall() -> None:
-    """Of 21 images without a miss not even 0.9 can be shown; of 22 it can, for all models."""
+    """21 images without a miss cannot show a recall of 0.9; 22 images can, for all models."""
     for images in (21, 22):
         truth = [1, 2, 0, 0] * images
         choice = choose_models(*made_of({"one": truth[:images], "two": [0] * images}, truth[:images]), recall=0.9)
@@ -304,9 +304,9 @@ def test_few_golden_images_cannot_show_high_recall() -> None:
 @pytest.mark.parametrize(("size", "target"), [(40, 0.97), (150, 0.95)])
 @pytest.mark.filterwarnings("ignore:.* agrees with the original labels")
 def test_true_recall_is_rarely_below_target(size: int, target: float) -> None:
-    """In at most 10 % of draws of golden images; benchmarks/model_choice.py has more of them, and other images.
+    """In at most 10 % of the draws of golden images; benchmarks/model_choice.py has more draws.
 
-    Of the subsets that reach the target on the golden images that find them, 33 and 36 of these 60 would be below it.
+    If the images that find a subset also checked it, 33 and 36 of the 60 choices would be below the target.
     """
     rng, images = np.random.default_rng(size), 1_500
     truth = rng.integers(0, 6, images)
@@ -328,7 +328,7 @@ def test_true_recall_is_rarely_below_target(size: int, target: float) -> None:
             found.add(chosen.models)
             below += everything.pairs.proposed_by(np.isin(sorted(models), chosen.models)).mean() < target
     assert below <= 6
-    assert len(found) > 1 or size == 40  # which cannot show so much
+    assert len(found) > 1 or size == 40  # too few to show this recall
 
 
 @pytest.mark.parametrize("images", [1, 2])

@@ -1,4 +1,4 @@
-"""Images are decoded in order, in this process or in others, and what cannot be decoded says why."""
+"""Decoding images in order, in this or other processes; unreadable images have a reason."""
 
 import os
 from dataclasses import replace
@@ -33,7 +33,7 @@ def test_images_are_decoded_or_have_a_reason(tmp_path: Path) -> None:
 
 @pytest.fixture
 def always_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However little time the images take."""
+    """Use processes, even if decoding is fast."""
     monkeypatch.setattr("reassess.proposals.shard_scoring._MIN_SECONDS", 0)
 
 
@@ -65,7 +65,7 @@ def test_few_images_are_decoded_without_another_process(tmp_path: Path, monkeypa
 
 
 class Ending(Decoder):
-    """Ends its process at the fourteenth image, as a system does that has no memory left."""
+    """A decoder that ends its process at the fourteenth image, as an out-of-memory kill does."""
 
     def __call__(self, row: int) -> Any:
         if row == 13:

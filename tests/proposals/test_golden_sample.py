@@ -1,4 +1,4 @@
-"""The draw of golden questions: probabilities are those of the draw, and shares estimated by them are unbiased."""
+"""The draw of golden questions: probabilities are correct, and weighted shares are unbiased."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -17,11 +17,11 @@ RNG = np.random.default_rng(1)
 NAMES = [f"{number:03}.png" for number in range(COUNT)]
 LABELS = RNG.integers(0, CLASSES, COUNT)
 ODDS = RNG.normal(3, 2.5, COUNT)
-QUALITY, WRONG = 1 / (1 + np.exp(-ODDS - 1.5)), RNG.random(COUNT) > 1 / (1 + np.exp(-ODDS))  # of a model too sure
+QUALITY, WRONG = 1 / (1 + np.exp(-ODDS - 1.5)), RNG.random(COUNT) > 1 / (1 + np.exp(-ODDS))  # of an overconfident model
 
 
 def candidates(order: npt.NDArray[np.int64] | None = None, *, original: bool = True) -> Candidates:
-    """For each image its label, with the probability that a model gives it, and another class."""
+    """Make candidates: for each image its label with a probability, and another class."""
     order = np.arange(COUNT) if order is None else order
     pairs = np.stack([LABELS, (LABELS + 1) % CLASSES], axis=1)[order].ravel()
     chances = np.stack([QUALITY, 1 - QUALITY], axis=1)[order].ravel()
@@ -62,7 +62,7 @@ def test_draw_does_not_depend_on_order_or_label_source() -> None:
 
 
 def test_classes_are_drawn_in_proportion_within_a_stratum() -> None:
-    """Without anything to suspect, a class of n images has n times the probability, up or down to a whole number."""
+    """Without suspicion, the number drawn from a class is proportional to its size, rounded up or down."""
     plain = Candidates.from_questions(candidates().questions)
     for seed in range(20):
         sample = draw_golden(plain, 160, original=LabelSets.from_lists(NAMES, LABELS[:, None].tolist()), seed=seed)
@@ -73,7 +73,7 @@ def test_classes_are_drawn_in_proportion_within_a_stratum() -> None:
 
 @pytest.mark.parametrize("unanswered", [0.0, 0.3])
 def test_share_of_wrong_labels_is_unbiased(unanswered: float) -> None:
-    """Also where some drawn images have no answer; the interval covers the share as often as it says."""
+    """Also if some drawn images have no answer; the interval has its nominal coverage."""
     held_out: Any = SimpleNamespace(labels=LabelSets.from_lists(NAMES, LABELS[:, None].tolist(), Classes(CLASSES)))
     covered, off = 0, []
     for seed in range(400):

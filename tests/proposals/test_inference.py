@@ -1,4 +1,4 @@
-"""Models run on images: what is written, what is left out, and that an interruption changes nothing."""
+"""Running models on images: the files, unreadable images, and interrupted runs."""
 
 import os
 import shutil
@@ -34,7 +34,7 @@ CLASSES = Classes(3, names=("cat", "dog", "cup"))
 
 
 def colours(pictures: list[Any]) -> npt.NDArray[np.float64]:
-    """Scores by which each picture and its place among the outputs are known again."""
+    """Compute scores that identify each image and output."""
     return np.array([[number_of(each), -number_of(each), 0.5] for each in pictures], np.float64)
 
 
@@ -54,7 +54,7 @@ def run(images: Path, output: Path, model: ImageModel = MODEL, **options: Any) -
 
 
 def tiled(scores: list[float], **options: Any) -> ImageModel:
-    """A model with the same scores for every image."""
+    """Make a model with the same scores for every image."""
     return ImageModel("tiled", lambda pictures: np.tile(np.array(scores, float), (len(pictures), 1)), **options)
 
 
@@ -124,7 +124,12 @@ def test_table_contains_20_best_classes_by_name(
     ("scores", "outputs", "expected", "without"),
     [
         ([1, -1, 0.5], ["dog", "background", "cat"], [0.5, 1, -np.inf], (1, 1)),
-        ([0.25, 0.75], ["dog", "cat"], [0.75, 0.25, 0], (0, 1)),  # of probabilities, a class without an output has 0
+        (
+            [0.25, 0.75],
+            ["dog", "cat"],
+            [0.75, 0.25, 0],
+            (0, 1),
+        ),  # in rows of probabilities, a class without an output has 0
     ],
 )
 def test_outputs_are_sorted_by_class(
@@ -146,7 +151,7 @@ def test_probabilities_add_up_to_1_without_unknown_outputs(images: Path, tmp_pat
 
 
 def summed_one_by_one(row: npt.NDArray[np.float32], classes: list[int], count: int) -> list[np.float32]:
-    """The probability of each class, added up in float32 output by output, of outputs with these classes or -1."""
+    """Sum probabilities by class in float32, output by output; -1 is no class."""
     sums, total = [np.float32(0)] * count, np.float32(0)
     for weight, class_id in zip(row, classes, strict=True):
         if class_id >= 0:
@@ -165,11 +170,11 @@ def test_probabilities_of_outputs_with_same_class_are_summed(
     images: Path, tmp_path: Path, kind: str, batch: int, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
-    classes = rng.integers(-1, 2, 40).tolist()  # none is a cup
+    classes = rng.integers(-1, 2, 40).tolist()  # no output is a cup
     given: npt.NDArray[np.floating] = rng.normal(0, 4, (5, 40)).astype(np.float32)
     if kind == "probabilities":
         given = np.exp(given) / np.exp(given).sum(axis=1, keepdims=True)
-        given[4] = np.array(classes) < 0  # all of it outside of the classes
+        given[4] = np.array(classes) < 0  # all probability is outside of the classes
         given[4] /= given[4].sum()
     if kind == "logits beyond float32":
         given = given.astype(np.float64) * 1e300
@@ -399,7 +404,7 @@ def test_two_paths_of_onnx_file_are_one_model(tmp_path: Path, monkeypatch: pytes
 
 @pytest.fixture
 def interrupted(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """A run that was interrupted after so many shards of two images."""
+    """Interrupt a run after this number of shards of two images."""
     monkeypatch.setattr("reassess.proposals.model_runs._SHARD", 2)
 
     def make(shards: int, model: ImageModel = MODEL, **options: Any) -> Path:
@@ -508,7 +513,7 @@ def test_unreadable_image_can_be_replaced(images: Path, tmp_path: Path, interrup
 
 
 def test_image_fixed_for_one_model_only_raises(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What one model's transform cannot cut, another model may have scored."""
+    """An image that one model cannot crop can have scores of another model."""
     write_files(images, {"a/1.jpg": b""})
     monkeypatch.setattr("reassess.proposals.model_runs.write_shards", interrupt)
     with pytest.raises(KeyboardInterrupt):
@@ -547,14 +552,14 @@ def test_interrupted_run_keeps_finished_part_and_says_so(
     kept = tmp_path / "out.npy.unfinished"
     assert caught.value.__notes__ == [f"{kept} contains the finished part; run the same again to continue."]
     (shard,) = kept.rglob("*.npz")
-    shard.unlink()  # as if the process had been killed before: then a run may begin otherwise
+    shard.unlink()  # as if the process had been killed before: then other settings are allowed
     run(images, output, batch_size=3)
     assert len(np.load(output)) == 5
 
 
 def test_only_files_of_a_run_are_removed(images: Path, tmp_path: Path, interrupted: Callable[..., Path]) -> None:
     own = ("images.parquet", "outputs.json", "lock", "shards/out/0.npz")
-    write_files(tmp_path, {f"out.npy.unfinished/{name}": b"" for name in own})  # left by a run that ended
+    write_files(tmp_path, {f"out.npy.unfinished/{name}": b"" for name in own})  # left by a finished run
     run(images, tmp_path / "out.npy")
     assert names_in(tmp_path) == ["images", "out.npy", "out.txt"]
     (tmp_path / "out.npy").unlink()
@@ -568,7 +573,7 @@ def test_only_files_of_a_run_are_removed(images: Path, tmp_path: Path, interrupt
 
 
 def rewrite(path: Path, **arrays: Any) -> None:
-    """A shard of which some arrays are others."""
+    """Replace some arrays of a shard."""
     with np.load(path) as held:
         together = {**held, **arrays}
     np.savez(path, **together)
@@ -657,7 +662,7 @@ TWO = [MODEL, ImageModel("other", lambda pictures: 2 * colours(pictures))]
 
 @pytest.fixture
 def half_placed(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
-    """The files of an undisturbed run of two models, after one that was stopped when two of its four were in place."""
+    """Return the files of a complete run of two models, and interrupt a run when two of four files are in place."""
     predict(TWO, tmp_path / "out", images=images)
     whole = contents_of(tmp_path / "out")
     shutil.rmtree(tmp_path / "out")
@@ -724,7 +729,7 @@ if __name__ == "__main__":
 
 
 def test_killed_and_continued_run_gives_equal_files(tmp_path: Path) -> None:
-    """Four times: once with a process that decodes, and twice as files take their places."""
+    """The run is killed four times: once with a decoding process, and twice while files are moved."""
     write_files(tmp_path, {f"images/{n:03d}.png": picture(n % 12, "PNG") for n in range(60)})
     write_files(tmp_path, {"images/bad.png": b"", "go.py": _KILLED})
     subprocess.run([sys.executable, "go.py", "0"], cwd=tmp_path, check=True)
@@ -741,7 +746,7 @@ def test_killed_and_continued_run_gives_equal_files(tmp_path: Path) -> None:
         time.sleep(random.uniform(0, 0.003 if attempt % 2 else 0.4))
         before.send_signal(signal.SIGKILL)
         killed += before.wait() == -signal.SIGKILL
-        if (tmp_path / "out.unfinished" / "run.json").exists():  # else it has ended
+        if (tmp_path / "out.unfinished" / "run.json").exists():  # otherwise it has ended
             subprocess.run(command, cwd=tmp_path, check=True)
             assert not (tmp_path / "out.unfinished").exists()
         assert contents_of(tmp_path / "out") == whole, attempt

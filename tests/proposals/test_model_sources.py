@@ -1,4 +1,4 @@
-"""A model by its name."""
+"""Models by name."""
 
 import pytest
 

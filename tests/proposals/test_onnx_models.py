@@ -1,4 +1,4 @@
-"""Models in ONNX files, in each layout, type and batch that they may take."""
+"""Models in ONNX files, with each layout, type and batch size."""
 
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ def _needs(needs: Needs) -> None:
 
 
 def write_model(path: Path, shape: list[Any], dtype: type = np.float32, inputs: int = 1) -> Path:
-    """A model that flattens its input and multiplies it by the weights."""
+    """Write a model that flattens its input and multiplies it by the weights."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
@@ -54,7 +54,7 @@ def write_model(path: Path, shape: list[Any], dtype: type = np.float32, inputs: 
 
 @pytest.fixture
 def source(tmp_path: Path) -> ModelSource:
-    """The model m.onnx in the folder of the test, with its transform."""
+    """Return the model m.onnx in the folder of the test, with its transform."""
     write_files(tmp_path, {"t.toml": TRANSFORM})
     return ModelSource(f"onnx:{tmp_path}/m.onnx", transform=tmp_path / "t.toml")
 
@@ -142,7 +142,7 @@ def test_unusable_files_and_devices_raise(source: ModelSource, tmp_path: Path) -
 
 
 def write_outside(path: Path, weights: str) -> Path:
-    """A model whose weights lie in a file beside it."""
+    """Write a model with its weights in a separate file."""
     import onnx
 
     model = onnx.load(write_model(path, ["n", 3, SIDE, SIDE]))

@@ -1,4 +1,4 @@
-"""Pictures are prepared as torchvision does it, to the bit; and a file says how."""
+"""Preprocessing equals torchvision's bit by bit, and is read from a file."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Candidates: N against a sort of all pairs, and the same bytes whatever the order of models and rows."""
+"""Candidates: N compared with a sort of all pairs, for any order of models and rows."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ CLASSES = 4
 
 @dataclass(frozen=True)
 class Slow:
-    """What the definition says, with every pair of every model sorted."""
+    """Candidates by definition, from all sorted pairs of every model."""
 
     most_probable: int
     rows: set[tuple[str, int, str]]
@@ -38,7 +38,7 @@ class Slow:
 
 
 def slow(models: Mapping[str, Predictions], original: Mapping[str, int], per_image: float) -> Slow:
-    """Every N is tried, from none to all pairs."""
+    """Find N by trying all values, from no pairs to all pairs."""
     tops = {
         name: dict(zip(model.images, model.best(1)[0][:, 0].tolist(), strict=True)) for name, model in models.items()
     }
@@ -70,7 +70,7 @@ def slow(models: Mapping[str, Predictions], original: Mapping[str, int], per_ima
 
 
 def rows_of(candidates: Candidates) -> set[tuple[str, int, str]]:
-    """The image, the class and the source of each row."""
+    """Return image, class and source of each row."""
     questions = candidates.questions
     pairs = [(questions.images[i], int(c)) for i, c in zip(questions.image_ids, questions.class_ids, strict=True)]
     ids = zip(candidates.question_ids, candidates.source_ids, strict=True)
@@ -78,7 +78,7 @@ def rows_of(candidates: Candidates) -> set[tuple[str, int, str]]:
 
 
 def drawn(seed: int) -> tuple[dict[str, Predictions], LabelSets]:
-    """Models of few values, so that ties are everywhere; some lack images, and one gives ids."""
+    """Draw models with few values and so many ties; some have missing images, and one has only ids."""
     rng = np.random.default_rng(seed)
     original = labels_of({name: [int(rng.integers(CLASSES))] for name in NAMES if rng.random() < 0.9})
     models = {}
@@ -118,7 +118,7 @@ def test_candidates_equal_sort_of_all_pairs(seed: int, per_image: float, block: 
 
 
 def check_ranks(candidates: Candidates, models: Mapping[str, Predictions]) -> None:
-    """Ranks and probabilities are those of the model; none for the original label."""
+    """Check that ranks and probabilities equal the model's; the original label has none."""
     for row, (question, source) in enumerate(zip(candidates.question_ids, candidates.source_ids, strict=True)):
         image, class_id = candidates.questions.image_ids[question], candidates.questions.class_ids[question]
         model = models.get(candidates.sources[source])

@@ -1,4 +1,4 @@
-"""A function of anyone's own, in a module that Python finds."""
+"""Python functions as models."""
 
 import sys
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What changed between two runs, as a person would say it."""
+"""Descriptions of the changes between two runs."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Subsets of models: all at once against one by one, and a greedy order against all of them."""
+"""Subsets of models: all at once compared with single counts, and a greedy order compared with all."""
 
 import numpy as np
 from hypothesis import given, settings
@@ -43,7 +43,7 @@ def found_in(pairs: Pairs, valid: Pairs, exact: bool) -> SubsetSearch:
 
 
 def test_greedy_order_takes_copies_and_noisy_models_last() -> None:
-    """Of 24 models: one that is right, 3 copies of it that say a little more, and 20 that say anything of any image."""
+    """24 models: one is correct, 3 are copies with some further candidates, and 20 propose random classes."""
     rng = np.random.default_rng(0)
     valid = rng.random(2_000) < 0.3
     right = valid | (rng.random(2_000) < 0.02)

@@ -1,4 +1,4 @@
-"""Tasks: each question in exactly one, as few and as even as can be, cut where classes are farthest apart."""
+"""Tasks: each question in exactly one task, few tasks of similar sizes, and splits at the widest gaps."""
 
 from itertools import combinations
 from typing import Any
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reassess.core import Classes, Hierarchy, Questions, Tasks, Votes
 from reassess.proposals import make_tasks, seconds_per_vote
-from reassess.proposals.task_grouping import _split_leaves, _exchange
+from reassess.proposals.task_grouping import _exchange, _split_leaves
 from tests.helpers import code_of, fault_of, votes_of
 
 NAMES = ("tabby", "poodle", "mug", "cup", "collie", "vase")
@@ -169,7 +169,7 @@ def test_sparse_table_gives_same_tasks_and_no_questions_give_none(monkeypatch: p
 
 
 def test_golden_questions_are_not_in_tasks() -> None:
-    """Of experts who chose one class for each image, all questions on these images are golden."""
+    """If experts chose one class per image, all questions on their images are golden."""
     classes = Classes.from_texts(["cat", "dog", "fox"])
     questions = Questions.from_columns(
         ["a.png", "a.png", "b.png", "b.png", "c.png"], np.array([0, 1, 1, 2, 2]), classes

@@ -1,4 +1,4 @@
-"""Models of timm and torchvision, with random weights from a checkpoint: as these libraries evaluate them."""
+"""Models of timm and torchvision with random weights: scores equal those of the libraries."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -31,7 +31,7 @@ def torch(needs: Needs) -> ModuleType:
 
 @pytest.fixture(scope="module")
 def resnet(torch: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> ModelSource:
-    """A small model of timm with random weights, in plain.pth."""
+    """A small timm model with random weights, in plain.pth."""
     path = tmp_path_factory.mktemp("weights") / "plain.pth"
     torch.save(build("timm", "resnet18", 5).state_dict(), path)
     return ModelSource("timm:resnet18", checkpoint=path)
@@ -60,7 +60,7 @@ def photographs(tmp_path_factory: pytest.TempPathFactory, torch: ModuleType) -> 
 
 
 def own_scores(library: str, model: Any, photographs: Path, name: str) -> npt.NDArray[np.float32]:
-    """The scores by the library's own preprocessing."""
+    """Compute the scores with the library's own preprocessing."""
     import timm
     import torch
     import torchvision
@@ -121,7 +121,7 @@ def test_transform_file_overrides_transform_of_model(tmp_path: Path, resnet: Mod
 
 
 def test_configurations_of_all_timm_classifiers_are_supported(torch: ModuleType) -> None:
-    """And their pixels are those of timm's own transform, for each kind of them; others ask for a transform."""
+    """Pixels equal pixels of timm's own transform; other configurations need a transform file."""
     import timm
     from PIL import Image
 

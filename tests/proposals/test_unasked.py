@@ -1,4 +1,4 @@
-"""Questions for a next round: against a slow reference, and in an order that does not hang on that of the files."""
+"""Candidates for a next round, compared with a slow reference, in an order independent of the files."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -48,7 +48,7 @@ def slow(
     rated: set[tuple[str, int]],
     top: int,
 ) -> list[tuple[Any, ...]]:
-    """Pair by pair, as the definitions read."""
+    """Find candidates pair by pair, by definition."""
     rows = []
     for image in IMAGES:
         for class_id in range(CLASSES):

@@ -1,4 +1,4 @@
-"""The application as a whole: what it is made of, and how it fails."""
+"""The application: its routes, and its errors."""
 
 import gzip
 import re
@@ -56,7 +56,7 @@ def test_without_image_source_images_are_not_found(site: Site) -> None:
 def test_full_disk_is_reported_and_answers_are_saved_later(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     client = site.client("ann")
     task = next_task(client)
-    room = [1]  # pages of the file at most; those that it has stay
+    room = [1]  # maximum pages of the file; existing pages stay
 
     def limit(connection: Any, *_: object) -> None:
         connection.execute(f"PRAGMA max_page_count={room[0]}")
@@ -64,7 +64,7 @@ def test_full_disk_is_reported_and_answers_are_saved_later(site: Site, caplog: p
     event.listen(site.campaign.engine, "checkout", limit)
     refused = site.client().post("/sign-in", json={"token": site.tokens["ben"]})
     tries = 0
-    while refused.status_code == 204:  # as long as there is room in the pages that the file has
+    while refused.status_code == 204:  # while the existing pages have room
         refused = site.client().post("/sign-in", json={"token": site.tokens["ben"]})
         tries += 1
         assert tries < 500
@@ -92,7 +92,7 @@ def test_waiting_requests_time_out_together(
 ) -> None:
     client = site.client("ann")
     monkeypatch.setattr(database, "_LOCK_TIMEOUT", 10)
-    with site.campaign.gate:  # another request waits there for the database
+    with site.campaign.gate:  # another request waits for the database there
         refused = client.post("/next", json={"held": []})
     assert refusal(refused) == UNAVAILABLE
     assert "cannot be used: the database accepts no change of this process" in caplog.text

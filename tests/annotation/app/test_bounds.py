@@ -1,4 +1,4 @@
-"""Whoever sends more than a page would, or stops in the middle of it, is cut off, and takes little of the machine."""
+"""Clients that send too much, or stop in the middle of a request, are cut off and use few resources."""
 
 import json
 import socket
@@ -29,13 +29,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def memory(server: Server) -> int:
-    """Bytes of the process."""
+    """Return the memory of the process, in bytes."""
     (line,) = [one for one in Path(f"/proc/{server.process.pid}/status").read_text().splitlines() if "VmRSS" in one]
     return int(line.split()[1]) << 10
 
 
 def send(server: Server, head: bytes, part: Callable[[int], bytes] = lambda _: b"", most: int = 0) -> tuple[bytes, int]:
-    """What comes back, and how much was sent until the server closed the connection, of so many bytes at most."""
+    """Send up to `most` bytes; return the response, and how many bytes were sent before the server closed the connection."""
     sent = 0
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
         try:
@@ -53,7 +53,7 @@ def send(server: Server, head: bytes, part: Callable[[int], bytes] = lambda _: b
 
 
 def received(connection: socket.socket) -> bytes:
-    """All until the connection is closed."""
+    """Receive until the connection is closed."""
     found = b""
     while more := connection.recv(65_536):
         found += more
@@ -73,7 +73,7 @@ def header(sent: int) -> bytes:
         (HEAD + b"Cookie: ", lambda _: b"a=b; " * 10_000),
         (b"GET /sign-in?", lambda _: b"a=b&" * 10_000),
         (b"", lambda _: b"A" * 65_536),
-        (b"", lambda _: HEAD + b"\r\n"),  # and waits for no response
+        (b"", lambda _: HEAD + b"\r\n"),  # without waiting for a response
         (HEAD + b"Content-Length: 1000000000000\r\n\r\n", lambda _: b"a" * 65_536),
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", lambda _: b"1\r\na\r\n" * 10_000),
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", lambda _: b"1;" + b"a" * 65_536),
@@ -86,7 +86,7 @@ def test_endless_request_is_cut_off_and_uses_no_memory(
 ) -> None:
     before = memory(server)
     _, sent = send(server, head, part, most=200_000_000)
-    assert sent < 30_000_000  # what the system holds of what the server has not read
+    assert sent < 30_000_000  # bytes in buffers that the server has not read
     assert memory(server) < before + 50_000_000
 
 
@@ -101,7 +101,7 @@ def test_too_large_head_gets_status_431(server: Server, headers: bytes) -> None:
 
 
 def test_requests_of_pages_are_accepted(server: Server) -> None:
-    """Also a body that comes with its head, and one request after the other on a connection."""
+    """Also a body in the same packet as its head, and several requests on one connection."""
     headers = {"Content-Type": "application/json", "Cookie": "a" * 8_000}
     with closing(HTTPConnection("127.0.0.1", server.port, timeout=20)) as connection:
         for _ in range(30):
@@ -112,7 +112,7 @@ def test_requests_of_pages_are_accepted(server: Server) -> None:
 
 
 def test_incomplete_head_is_cut_off(server: Server) -> None:
-    """Also after a whole request."""
+    """Also after a complete request."""
     start, connections = time.monotonic(), []
     for before in (b"", HEAD + b"\r\n"):
         for begun in (b"", b"G", HEAD, HEAD + b"X-Half: "):
@@ -166,7 +166,7 @@ def test_thousand_idle_connections_block_nobody_for_long(server: Server) -> None
 
 @pytest.mark.parametrize("root_path", ["", "/rating"])
 def test_local_client_sets_address_only_as_proxy(tmp_path: Path, root_path: str) -> None:
-    """And no header puts anything but an address into the log."""
+    """Headers can only put an address into the log."""
     make_site(tmp_path).campaign.close()
     server = Server(tmp_path, root_path=root_path)
     server.start()

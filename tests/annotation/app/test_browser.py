@@ -1,4 +1,4 @@
-"""The page of a rater in a browser: by keyboard alone, without a connection, in two tabs."""
+"""The rating page in a browser: by keyboard, without a connection, in two tabs."""
 
 import time
 from collections import Counter
@@ -22,18 +22,18 @@ _IS_IMAGE = "(one) => one.name.includes('/images/') && one.responseEnd > 0"
 
 
 def shown(view: Any) -> str:
-    """The address of the image on the screen."""
+    """Return the address of the image on the screen."""
     view.wait_for_selector("#image img:visible")
     return view.locator("#image img").get_attribute("src")
 
 
 def wait_for_next(view: Any, before: str) -> None:
-    """Wait until another image is on the screen, or none."""
+    """Wait until another image, or no image, is on the screen."""
     view.wait_for_selector(f"#image img[src='{before}']", state="hidden")
 
 
 def wait_for_images(view: Any, count: int) -> None:
-    """Wait until a page has loaded so many images: the next one is loaded while one is on the screen."""
+    """Wait until a page has loaded `count` images; the next image is loaded in advance."""
     wait_until(view, f"performance.getEntriesByType('resource').filter({_IS_IMAGE}).length >= {count}")
 
 
@@ -43,7 +43,7 @@ def wait_for_text(view: Any, selector: str, text: str) -> None:
 
 
 def answer_all(view: Any, keys: str = "y") -> str:
-    """Answer all rows of an image by their keys; its address."""
+    """Answer all rows of an image by keys, and return the address of the image."""
     address = shown(view)
     for number in range(view.locator(".row").count()):
         view.keyboard.press(keys[number % len(keys)])
@@ -52,7 +52,7 @@ def answer_all(view: Any, keys: str = "y") -> str:
 
 
 def wait_for_answers(campaign: Work, kept: list[int]) -> None:
-    """Wait, less long than until a page sends by itself, until the server has these answers and no others."""
+    """Wait until the server has exactly these answers, shorter than a page's pause before the next try."""
     end = time.monotonic() + 2
     while campaign.kept() != kept and time.monotonic() < end:
         time.sleep(0.05)
@@ -76,7 +76,7 @@ def test_rater_can_finish_campaign_by_keyboard(work: Callable[..., Work], tmp_pa
 
     address = shown(view)
     for name in view.locator(".row .name span").all_inner_texts():
-        view.keyboard.press({"circle": "n", "square": "y"}[name])  # as the experts did
+        view.keyboard.press({"circle": "n", "square": "y"}[name])  # the experts' answers
     assert view.inner_text("#stage") == "Practice: 1 of 1"
     view.keyboard.press("Enter")
     view.wait_for_selector(".truth:visible")
@@ -140,7 +140,7 @@ def test_rater_can_finish_campaign_by_keyboard(work: Callable[..., Work], tmp_pa
 
 
 def test_answers_without_connection_are_sent_later(work: Callable[..., Work]) -> None:
-    """And what needs a connection says so."""
+    """Actions that need a connection say so."""
     campaign = work(sizes=(2, 2, 2, 2))
     view = campaign.sign_in("ann")
     address = shown(view)
@@ -192,7 +192,7 @@ def test_rejected_answer_is_reported_and_blocks_no_other(work: Callable[..., Wor
     look(view, "refused")
     requests: list[str] = []
     view.on("request", lambda request: requests.append(request.url))
-    view.evaluate("dispatchEvent(new Event('online'))")  # after which all that waits is sent
+    view.evaluate("dispatchEvent(new Event('online'))")  # all unsent answers are sent after this
     view.get_by_role("button", name="Discard").click()
     view.wait_for_selector("#saving:empty", state="attached")
     view.reload()
@@ -201,7 +201,7 @@ def test_rejected_answer_is_reported_and_blocks_no_other(work: Callable[..., Wor
     assert not any(url.endswith("/answers") for url in requests)
 
 
-# Puts an answer into the outbox that no server takes.
+# Put an answer into the outbox that the server rejects.
 FOREIGN = """(person) => new Promise((done) => {
   const request = indexedDB.open(`reassess ${location.pathname}`, 1);
   request.onsuccess = () => {
@@ -213,7 +213,7 @@ FOREIGN = """(person) => new Promise((done) => {
 
 
 def test_killed_and_restarted_server_loses_nothing(work: Callable[..., Work]) -> None:
-    """Neither does a tab that was closed meanwhile."""
+    """A tab closed meanwhile loses nothing either."""
     campaign = work(sizes=(2, 2, 2), is_killed=True)
     view = campaign.sign_in("ann")
     address = answer_all(view)
@@ -268,7 +268,7 @@ def test_answers_are_sent_when_browser_database_is_readable_again(work: Callable
     wait_for_answers(campaign, [2, 2, 2])
 
 
-# No answer can be read from the database until `readable` is put back.
+# Answers cannot be read from the database until `readable` is restored.
 UNREADABLE = """() => {
   window.readable = IDBObjectStore.prototype.getAll;
   IDBObjectStore.prototype.getAll = () => { throw new DOMException("no", "UnknownError"); };
@@ -423,13 +423,13 @@ def test_held_key_answers_one_row_and_shortcuts_can_be_turned_off(work: Callable
     for key in ("y", "2", "u", "?", "c"):
         view.keyboard.press(key)
     assert view.locator("[aria-pressed=true], dialog[open]").count() == 1
-    for _ in range(2):  # the next row without an answer has the focus
+    for _ in range(2):  # the next row without an answer is focused
         view.keyboard.press("Tab")
     view.keyboard.press("Enter")
     assert view.locator("[aria-pressed=true]").all_inner_texts() == ["Yes", "Maybe"]
 
 
-# The part of the image, across and down, that is in the middle of the closer look.
+# The point of the image, across and down, in the middle of the enlarged view.
 SEEN = """() => {
   const [view, image] = ["#zoom-view", "#zoom-view img"].map((one) => document.querySelector(one))
     .map((one) => one.getBoundingClientRect());
@@ -450,7 +450,7 @@ def test_zoom_is_around_centre_or_pointer(work: Callable[..., Work]) -> None:
 
 
 def look_closer(view: Any, width: int) -> None:
-    """Open and close the closer look, by keys and by the pointer."""
+    """Open and close the enlarged view, by keys and by the pointer."""
     view.keyboard.press("z")
     assert view.evaluate(SEEN) == pytest.approx([0.5, 0.5], abs=0.01)
     first = view.evaluate(WIDTH)
@@ -493,7 +493,7 @@ def test_shortcuts_and_functions_must_match(work: Callable[..., Work]) -> None:
 
 
 def test_class_search_explains_empty_result(work: Callable[..., Work]) -> None:
-    """Asked about already, by a part of a name or another name for it; or no class at all."""
+    """The class is in the list already (found by a part of its name or a synonym), or no class matches."""
     view = work(sizes=(6, 2)).sign_in("ann")
     told = {
         "squ": "square is already in the list.",
@@ -567,7 +567,7 @@ def test_practice_answers_can_be_changed_until_they_are_checked(
     campaign = work(sizes=(2,), practice=1, golden_size=2, raters=("ann",))
     view = campaign.sign_in("ann")
     address = answer_all(view)
-    view.reload()  # which sends them before it shows anything
+    view.reload()  # a reload sends them before it shows anything
     assert shown(view) == address
     assert campaign.kept() == [2, 2]
     assert view.locator(".truth:visible").count() == 0
@@ -586,7 +586,7 @@ def test_practice_answers_can_be_changed_until_they_are_checked(
     assert sorted(campaign.kept()) == [1, 2]
 
 
-# Whether all of an element is on the screen, and nothing over it.
+# Whether an element is completely on the screen, and nothing covers it.
 IS_IN_VIEW = """(one) => {
   const { left, top, bottom } = one.getBoundingClientRect();
   return [top + 1, bottom - 1].every((y) => one.contains(document.elementFromPoint(left + 1, y)));
@@ -607,7 +607,7 @@ def test_image_stays_on_screen_until_rater_continues(work: Callable[..., Work]) 
     view.reload()
     second = answer_all(view, "m")
     assert second != first
-    view.keyboard.press("u")  # from one that is answered to the one before
+    view.keyboard.press("u")  # from an answered image to the image before
     wait_for_text(view, "#stage", "Previous image")
     assert shown(view) == first
     view.reload()

@@ -1,4 +1,4 @@
-"""The page of an owner in a browser: a whole campaign by keyboard alone."""
+"""The owner page in a browser: a whole campaign by keyboard."""
 
 import zipfile
 from collections.abc import Callable
@@ -17,12 +17,12 @@ from tests.annotation.app.sites import HOSTILE
 
 
 def answer_all(work: Work, name: str, no: int = 2) -> None:
-    """Somebody answers whatever is left for them: yes, or something else where experts say no."""
+    """Let a person answer all tasks: yes, or another answer where experts answer no."""
     work.site.answer_all(name, lambda row: 2 if row.class_id % 2 else no)
 
 
 def check_tabulator(view: Any) -> None:
-    """Check that the tabulator leads to all links, buttons, fields and wide tables of a page, in their order."""
+    """Check that Tab reaches all links, buttons, fields and wide tables of a page, in order."""
     expected, found = view.evaluate(f"{FIELDS}.map({NAME})"), []
     for _ in expected:
         view.keyboard.press("Tab")
@@ -31,12 +31,12 @@ def check_tabulator(view: Any) -> None:
 
 
 def go_to(view: Any, name: str) -> None:
-    """Move the focus to a link, button or field of this name."""
+    """Move the focus to a link, button or field with this name."""
     view.evaluate(f"(name) => {FIELDS}.find((one) => ({NAME})(one).startsWith(name)).focus()", name)
 
 
 def shown_link(begun: Work, view: Any) -> str:
-    """The link that the page shows, which is closed then."""
+    """Return the link in the dialog, and close the dialog."""
     view.wait_for_selector("#link[open]")
     link = view.input_value("#link-text")
     assert link.startswith(f"{begun.server.address}sign-in#")
@@ -47,14 +47,14 @@ def shown_link(begun: Work, view: Any) -> str:
 
 
 def open_link(begun: Work, link: str) -> None:
-    """Somebody signs in by a link, in a browser of their own."""
+    """Sign a person in by a link, in a separate browser."""
     page = begun.browse()
     page.goto(link)
     page.wait_for_url(begun.server.address)
 
 
 def press(view: Any, button: str, then: str = "", state: str = "visible") -> None:
-    """Press a button by the keyboard, and wait for what follows."""
+    """Press a button by keyboard, and wait for its effect."""
     go_to(view, button)
     view.keyboard.press("Enter")
     if then:
@@ -62,7 +62,7 @@ def press(view: Any, button: str, then: str = "", state: str = "visible") -> Non
 
 
 def exported_raters(path: Path) -> list[str]:
-    """The raters of the votes in an export."""
+    """Read the raters of the votes in an export."""
     with zipfile.ZipFile(path) as packed:
         packed.extract("export/votes.parquet", path.parent)
     return [str(name) for name in read_votes(path.parent / "export" / "votes.parquet").raters]
@@ -84,7 +84,7 @@ def test_owner_can_run_campaign_by_keyboard(work: Callable[..., Work], tmp_path:
     view.keyboard.press("Escape")
     view.wait_for_selector("#sure", state="hidden")
     assert not find_person(campaign, "ann").excluded
-    view.keyboard.press("Enter")  # the focus is where it was
+    view.keyboard.press("Enter")  # the focus stays
     view.wait_for_selector("#sure[open]")
     view.keyboard.press("Enter")
     view.wait_for_selector("text=rater, excluded")
@@ -120,7 +120,7 @@ def test_owner_can_run_campaign_by_keyboard(work: Callable[..., Work], tmp_path:
     assert named(name="Delete ben").evaluate(color) != named(name="New link for ben").evaluate(color)
     press(view, "Delete ben", "#sure[open]")
     look(view, "delete")
-    view.keyboard.press("Shift+Tab")  # from no, which is chosen first
+    view.keyboard.press("Shift+Tab")  # the focus starts on No
     view.keyboard.press("Enter")
     view.wait_for_selector("text=deleted the name of deleted")
 
@@ -145,13 +145,13 @@ def test_pages_of_lists_are_reachable_by_keyboard(work: Callable[..., Work]) -> 
     view.wait_for_url("**/owner?questions=25#uncertain")
     view.wait_for_selector("[aria-labelledby=uncertain] >> text=26 to 30")
     assert view.locator("[aria-labelledby=uncertain] tbody tr").count() == 5
-    assert 0 <= view.locator("#uncertain").bounding_box()["y"] < 768  # where it was
+    assert 0 <= view.locator("#uncertain").bounding_box()["y"] < 768  # the focus stays
     view.keyboard.press("Tab")
     assert view.evaluate("document.activeElement.closest('[aria-labelledby=uncertain]') !== null")
     look(view, "parts")
     press(view, "Earlier entries: activity")
     view.wait_for_url("**/owner?questions=25&log=25#log")
-    press(view, "Pause", "text=Resume")  # the numbers are new, and what is chosen is chosen still
+    press(view, "Pause", "text=Resume")  # the numbers are new, and the selection stays
     assert view.locator("[aria-labelledby=uncertain] tbody tr").count() == 5
     assert view.locator("[aria-labelledby=log] tbody").inner_text().endswith("created the campaign")
     press(view, "Previous questions: most uncertain questions")
@@ -219,7 +219,7 @@ def test_button_is_busy_while_its_action_runs(work: Callable[..., Work]) -> None
     view.wait_for_selector("[aria-busy=true]")
     assert button.get_attribute("aria-busy") == "true"
     check_page(view)
-    button.click()  # once is enough
+    button.click()  # one request is enough
     view.get_by_role("button", name="Pause").click()
     assert view.locator("#sure").is_hidden()
     assert view.evaluate("patience") == [120_000]
@@ -249,12 +249,12 @@ def test_existing_name_is_reported_in_several_lines(
     look(view, "taken")
     view.get_by_role("button", name="Pause").click()
     view.wait_for_selector("text=Resume")
-    assert name.input_value() == "ann"  # what was typed is there still, although the numbers are new
+    assert name.input_value() == "ann"  # the typed text stays, although the numbers are new
     assert view.inner_text("#notice") == ""
 
 
 def test_tables_fit_screen_without_broken_words(work: Callable[..., Work], tmp_path: Path) -> None:
-    """The buttons of a person are in one row; on a narrow screen a table has a shadow where it goes on."""
+    """The buttons of a person are in one row. On a narrow screen, a table that continues has a shadow."""
     rules = Rules(per_question=3, golden_share=0.9, stop=StopRule(0.2, 0.8))
     begun = work(sizes=(3, 2), practice=1, rules=rules, raters=("ann", "ben", "somebody of a longer name"))
     for name in ("ann", "ben"):
@@ -286,7 +286,7 @@ def test_tables_fit_screen_without_broken_words(work: Callable[..., Work], tmp_p
 def test_numbers_are_updated_one_request_at_a_time(
     work: Callable[..., Work],
 ) -> None:
-    """What is open stays open."""
+    """Open details stay open."""
     begun = work(sizes=(3, 2), rules=Rules(golden_share=0.9))
     answer_all(begun, "ann")
     view = begun.sign_in("kim", page="owner", view=begun.browse())
@@ -304,19 +304,19 @@ def test_numbers_are_updated_one_request_at_a_time(
     wait_until(view, "changes")
     assert view.evaluate("looks.length") == 1
     view.evaluate("() => looks[0]()")
-    wait_until(view, "looks.length === 2")  # that of the button waited for the first
+    wait_until(view, "looks.length === 2")  # the request of the button waited for the first request
     view.evaluate("() => looks[1]()")
     view.wait_for_selector("text=Resume")
     view.clock.run_for(10_000)
     assert view.evaluate("looks.length") == 3
 
 
-# What the tabulator leads to, and what an element is called.
+# The elements that Tab reaches, and their names.
 FIELDS = """[...document.querySelectorAll("a[href], button, input, select, summary, [tabindex='0']")]
   .filter((one) => one.checkVisibility() && (document.querySelector("dialog[open]") ?? document).contains(one))"""
 NAME = "(one) => (one.getAttribute('aria-label') || one.innerText || one.name || '').trim()"
 
-# Words of the page that stand on more than one line.
+# Words of the page that are broken into several lines.
 BROKEN = r"""() => {
   const broken = [], texts = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
   while (texts.nextNode()) {
@@ -330,14 +330,14 @@ BROKEN = r"""() => {
   return broken;
 }"""
 
-# Notes for how long each request is waited for.
+# Record the timeout of each request.
 PATIENCE = """() => {
   const real = AbortSignal.timeout.bind(AbortSignal);
   window.patience = [];
   AbortSignal.timeout = (wait) => { patience.push(wait); return real(wait); };
 }"""
 
-# Holds back each look at the numbers until its place in `looks` is called.
+# Hold back each request for numbers until the test calls its entry in `looks`.
 SLOW = """() => {
   const real = window.fetch;
   window.looks = [];

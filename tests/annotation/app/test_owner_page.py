@@ -1,4 +1,4 @@
-"""What the owner's page shows, what its buttons do, and that nobody else can."""
+"""The owner page: what it shows, what its buttons do, and that only owners can use it."""
 
 import re
 import sqlite3
@@ -31,7 +31,7 @@ from tests.annotation.app.sites import CLASSES, HOSTILE, Site, make_site
 
 
 def words(site: Site) -> str:
-    """The text of the owner's page."""
+    """Return the text of the owner page."""
     return " ".join(re.sub(r"<[^>]*>", " ", site.client("kim").get("/owner").text).split())
 
 
@@ -82,7 +82,7 @@ def test_owner_cannot_make_own_link(site: Site) -> None:
         "  fix:     reassess annotate invite --force, or ask another owner",
     )
     assert client.get("/owner").status_code == 200
-    assert site.client("kim").get("/owner").status_code == 200  # by the link that was there
+    assert site.client("kim").get("/owner").status_code == 200  # by the link on the page
 
 
 @pytest.mark.parametrize(
@@ -147,18 +147,18 @@ def test_page_lists_golden_questions_where_experts_disagree(site: Site, tmp_path
 
 
 def section_of(page: str, place: str) -> str:
-    """A list of the owner's page."""
+    """Return a list of the owner page."""
     return page.partition(f'aria-labelledby="{place}"')[2].partition("</section>")[0]
 
 
 def rows_of(page: str, place: str) -> list[str]:
-    """The rows of a list, as text."""
+    """Return the rows of a list as text."""
     rows = re.findall("<tr>(.*?)</tr>", section_of(page, place).partition("<tbody>")[2], re.DOTALL)
     return [" ".join(re.sub(r"<[^>]*>", " ", row).split()) for row in rows]
 
 
 def link_of(page: str, place: str, *words: str) -> str | None:
-    """Where a link below a list leads that is of one of some words; None if there is none."""
+    """Return the address of a link below a list with one of these texts, or None."""
     links = re.findall('<a href="([^"]*)"[^>]*>(.*?)</a>', section_of(page, place))
     return next((unescape(address) for address, word in links if word in words), None)
 
@@ -214,7 +214,7 @@ def test_invalid_start_of_list_is_rejected(still_site: Site, name: str, said: st
 
 
 def test_page_shows_practice_results_and_skipped_images(tmp_path: Path) -> None:
-    """Answers in practice dispute nothing."""
+    """Practice answers do not dispute golden questions."""
     site = make_site(tmp_path, sizes=(2,), practice=2, bar=0.6)
     site.answer_all("ann")
     page = words(site)
@@ -241,7 +241,7 @@ def test_uncertain_and_disputed_questions_are_listed(tmp_path: Path) -> None:
     site.answer_all("ben", 0)
     uncertain = uncertain_questions(site.campaign, 10)
     assert [row.counts for row in uncertain] == [(1, 0, 1)] * 3
-    assert disputed_golden(site.campaign, 10) == []  # one of two is right
+    assert disputed_golden(site.campaign, 10) == []  # one of two is correct
     site.client("kim").post("/owner/people/exclude", json={"person": site.ids["ann"]})
     assert [row.counts for row in uncertain_questions(site.campaign, 10)] == [(1, 0, 0)] * 3
     disputed = disputed_golden(site.campaign, 10)
@@ -260,7 +260,7 @@ ROLES = {"ann": "rater", "eva": "expert", "kim": "owner"}
 
 
 def log_of(site: Site) -> list[tuple[str, str]]:
-    """Who did what, as the owner's page says it, the first first."""
+    """Return the log entries of the owner page, oldest first."""
     section = site.client("kim").get("/owner").text.partition('aria-labelledby="log"')[2]
     return re.findall("<tr><td[^>]*>.* UTC</td><td>(.*)</td><td>(.*)</td></tr>", section)[::-1]
 
@@ -268,7 +268,7 @@ def log_of(site: Site) -> list[tuple[str, str]]:
 def test_log_entries_are_formatted_as_text(tmp_path: Path) -> None:
     site = make_site(tmp_path, sizes=(2,), raters=("ann",), consent="Do you agree?")
     ann, kim = site.client("ann"), site.client("kim")
-    for _ in range(2):  # what changes nothing is no entry
+    for _ in range(2):  # actions without effect are not logged
         ann.post("/consent", json={})
     turn = next_turn(site.campaign, site.ids["ann"], site.now)
     for revision, answer in enumerate((2, 0)):
@@ -340,6 +340,6 @@ def test_uncertain_questions_are_found_with_few_reads(site: Site) -> None:
         change.connection.execute(answers.insert(), [{**said, "question": number} for number in range(count)])
     event.listen(site.campaign.engine, "engine_connect", watch)
     listed = uncertain_questions(site.campaign, 3)
-    assert len(steps) < 25 * count  # steps of SQLite: one look at each question, and none at its answers
+    assert len(steps) < 25 * count  # steps of SQLite: it reads each question once, and not its answers
     assert [row.valid for row in listed] == sorted(valid, key=lambda share: abs(share - 0.5))[:3]
     assert {row.counts for row in listed} == {(0, 0, 1)}

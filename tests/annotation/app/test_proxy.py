@@ -1,4 +1,4 @@
-"""The pages behind nginx, below a path, and as a service: with the files of docs/serving."""
+"""The pages behind nginx, below a path, and as a service, with the files of docs/serving."""
 
 import json
 import re
@@ -24,7 +24,7 @@ from tests.annotation.app.sites import Site, make_site
 SERVING = Path(__file__).parents[3] / "docs" / "serving"
 JSON = "application/json"
 MOST_TRIES = 10
-# What a configuration of its own has around the file, for whoever runs the tests.
+# The configuration around the file, for the user who runs the tests.
 _AROUND = """
 daemon off;
 master_process off;
@@ -38,7 +38,7 @@ http {{
 
 
 def program(name: str, package: str) -> str:
-    """The path of a program, without which a test is skipped."""
+    """Return the path of a program; skip the test without it."""
     found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
     if found is None:
         pytest.skip(f"{name} is not installed: apt-get install {package}")
@@ -47,7 +47,7 @@ def program(name: str, package: str) -> str:
 
 @dataclass
 class Front:
-    """nginx in front of a server, speaking http or https at one port, and sending to https at another one."""
+    """nginx in front of a server: http or https at one port, and a redirect to https at another port."""
 
     folder: Path
     scheme: str
@@ -60,7 +60,7 @@ class Front:
 
 
 class Answer(NamedTuple):
-    """What came back."""
+    """A response."""
 
     status: int
     headers: HTTPMessage
@@ -68,7 +68,7 @@ class Answer(NamedTuple):
 
 
 def ask(address: str, said: object = None, *, client: str = "127.0.0.1", **headers: str) -> Answer:
-    """Get a page, or send it something, as a client at an address of its own."""
+    """Send a request from a client with its own address."""
     parts, options = urlsplit(address), {"timeout": 10, "source_address": (client, 0)}
     if parts.scheme == "https":
         connection = HTTPSConnection(parts.netloc, context=ssl._create_unverified_context(), **options)
@@ -89,7 +89,7 @@ def free_port() -> int:
 
 
 def file_of(folder: Path, served: int, scheme: str, port: int, plain_port: int) -> str:
-    """The configuration of the docs, with places on this machine in it."""
+    """Return the configuration from the docs, with paths of this machine."""
     text = (SERVING / "nginx.conf").read_text()
     tls = " ssl" if scheme == "https" else ""
     places = {
@@ -108,7 +108,7 @@ def file_of(folder: Path, served: int, scheme: str, port: int, plain_port: int) 
 
 
 def make_certificate(folder: Path) -> None:
-    """A certificate that nobody has signed but its own key."""
+    """Create a self-signed certificate."""
     openssl = program("openssl", "openssl")
     files = ["-keyout", folder / "privkey.pem", "-out", folder / "fullchain.pem"]
     made = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
@@ -117,7 +117,7 @@ def make_certificate(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def put_in_front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[int, str], Front]]:
-    """Puts nginx in front of a server at a port, which speaks http or https."""
+    """Start nginx in front of a server at a port, with http or https."""
     nginx = program("nginx", "nginx")
     begun: list[subprocess.Popen[bytes]] = []
 
@@ -144,7 +144,7 @@ def put_in_front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
 
 @dataclass
 class Behind:
-    """A campaign that is served below /rating, and what is in front of it, by scheme."""
+    """A campaign served below /rating, and the nginx in front of it, by scheme."""
 
     site: Site
     server: Server

@@ -1,4 +1,4 @@
-"""What a rater needs for an image: few keys, a closer look, and the way back; on a phone, too."""
+"""The rating page in a browser: keys, zoom, going back, and phones."""
 
 import random
 from collections.abc import Callable
@@ -22,7 +22,7 @@ TREE = Hierarchy(
 
 @pytest.fixture
 def instruments(work: Callable[..., Work]) -> Callable[..., Work]:
-    """Serves a campaign with images of eight instruments."""
+    """A served campaign with images of eight instruments."""
 
     def begin(images: int = 3, **plan: Any) -> Work:
         return work(sizes=(8,) * images, classes=INSTRUMENTS, name="Instruments", **plan)
@@ -32,14 +32,14 @@ def instruments(work: Callable[..., Work]) -> Callable[..., Work]:
 
 @pytest.fixture
 def phone(instruments: Callable[..., Work]) -> tuple[Work, Any]:
-    """A campaign on a phone that is held on its side."""
+    """A campaign on a phone in landscape."""
     begun = instruments()
     size = {"width": 740, "height": 360}
     return begun, begun.sign_in("ann", view=begun.browse(viewport=size, has_touch=True, is_mobile=True))
 
 
 def press_all(view: Any, keys: list[str]) -> int:
-    """Press keys; their number."""
+    """Press keys, and return their number."""
     for key in keys:
         view.keyboard.press(key)
     return len(keys)
@@ -54,7 +54,7 @@ def test_eight_classes_with_one_valid_class_need_three_keys(instruments: Callabl
         press_all(view, ["?"])
         view.check("#advance")
         press_all(view, ["Escape"])
-        view.reload()  # which the browser remembers
+        view.reload()  # the browser remembers it
     for number in range(1, 9):
         address = shown(view)
         keys = [str(number), *(["y", "r"] if goes_on else ["o", "Enter"])]
@@ -76,7 +76,7 @@ def test_surplus_key_does_not_answer_for_next_image(instruments: Callable[..., W
     press_all(view, ["r", "n", "n"])
     wait_for_next(view, address)
     assert view.locator("#rows [aria-pressed=true]").count() == 0
-    press_all(view, ["u"])  # the change of an answer does not lead away from an earlier image
+    press_all(view, ["u"])  # changing an answer does not leave an earlier image
     wait_for_text(view, "#stage", "Previous image")
     press_all(view, ["m", "1", "y"])
     view.wait_for_timeout(400)
@@ -122,9 +122,9 @@ def test_rows_can_be_answered_while_image_is_enlarged(instruments: Callable[...,
     check_page(view)
     press_all(view, ["2"])
     assert view.locator("#zoom-question [aria-pressed=true]").all_inner_texts() == ["Maybe"]
-    press_all(view, ["Enter"])  # not every class has an answer
+    press_all(view, ["Enter"])  # some classes have no answer
     wait_for_text(view, "#notice", "Answer every class first.")
-    assert view.locator("#notice").evaluate("(one) => one.matches(':popover-open')")  # over the dialog
+    assert view.locator("#notice").evaluate("(one) => one.matches(':popover-open')")  # above the dialog
     press_all(view, ["r"])
     assert view.locator("#rows [aria-pressed=true]").all_inner_texts() == ["Maybe"] * 3 + ["Yes"] + ["No"] * 4
     press_all(view, ["Enter"])
@@ -145,7 +145,7 @@ def test_whole_image_is_shown_while_key_is_held(instruments: Callable[..., Work]
     assert before[0] > whole
     view.keyboard.down("w")
     assert view.evaluate(WIDTH) == whole
-    view.evaluate("dispatchEvent(new Event('blur'))")  # the key is let go in another window
+    view.evaluate("dispatchEvent(new Event('blur'))")  # the key is released in another window
     assert view.evaluate(WIDTH) == before[0]
     assert view.evaluate(SEEN) == pytest.approx(before[1], abs=0.01)
 
@@ -180,7 +180,7 @@ def test_enlarged_image_follows_mouse_and_fingers(phone: tuple[Work, Any]) -> No
     touch("touchMove", (x - 60, y), (x + 60, y))
     touch("touchEnd")
     assert view.evaluate(WIDTH) == pytest.approx(1.5 * width, rel=0.02)
-    assert view.evaluate(SEEN) == pytest.approx(part, abs=0.02)  # the part between the fingers stays there
+    assert view.evaluate(SEEN) == pytest.approx(part, abs=0.02)  # the part between the fingers stays between them
 
 
 def test_landscape_phone_shows_image_beside_answers(phone: tuple[Work, Any]) -> None:
@@ -209,7 +209,7 @@ def test_landscape_phone_shows_image_beside_answers(phone: tuple[Work, Any]) -> 
     assert begun.kept() == [0] * 7 + [2]
 
 
-# Whether all of an element is on the screen.
+# Whether an element is completely on the screen.
 IS_WHOLE = """(one) => {
   const { left, right, top, bottom } = one.getBoundingClientRect();
   return left >= 0 && top >= 0 && right <= innerWidth + 1 && bottom <= innerHeight + 1;
@@ -225,7 +225,7 @@ def test_page_suggests_a_break_after_half_an_hour(instruments: Callable[..., Wor
     hint = view.locator("#break")
 
     def answer_after(minutes: int) -> bool:
-        """Answer now and then; whether the hint is there afterwards."""
+        """Answer at these times; return whether the hint is shown afterwards."""
         for _ in range(minutes // 4):
             view.clock.fast_forward("04:00")
             press_all(view, ["1", "ymn"[random.randrange(3)]])
@@ -288,13 +288,13 @@ def test_class_search_finds_typing_errors_and_similar_classes(instruments: Calla
 
 
 def test_name_with_one_error_in_long_word_is_found_first(instruments: Callable[..., Work]) -> None:
-    """The error is a letter too many, missing, wrong, or exchanged with the next one; at the beginning, too."""
+    """The error is a letter too many, missing, wrong, or swapped with the next, also at the beginning."""
     view = instruments().sign_in("ann")
     shown(view)
     chance, typed = random.Random(0), []
     for _ in range(300):
         name, letter = chance.choice([one for one in NAMES if len(one) > 4]), chance.choice("abcdefgh")
-        size = len(name.split()[-1])  # of the last word, which has the error
+        size = len(name.split()[-1])  # in the last word, which has the error
         place = len(name) - chance.randint(2, size)
         head, at, then, tail = name[:place], name[place], name[place + 1], name[place + 2 :]
         texts = letter + at + then, then, letter + then, then + at

@@ -1,4 +1,4 @@
-"""What the page of a rater asks."""
+"""The requests of the rating page."""
 
 import asyncio
 import os
@@ -143,7 +143,7 @@ def test_image_requests_do_not_delay_answers(site: Site, monkeypatch: pytest.Mon
         assert {answer.status_code for answer in answers} == {200}
 
     monkeypatch.setattr(CampaignImages, "load", slow_image)
-    with ThreadPoolExecutor(1) as apart:  # from the loop of a browser that tests have opened
+    with ThreadPoolExecutor(1) as apart:  # away from the event loop of an open browser
         apart.submit(asyncio.run, ask_for_many()).result()
     assert max(most) <= os.cpu_count()
 
@@ -199,12 +199,12 @@ def test_images_left_fall_by_one_per_image_golden_or_not(address: str | Path, tm
         client.post("/answers", json=answers_to(task))
     progress.append(client.get("/progress").json())
     count = len(progress) - 1
-    assert count > 1 + 8  # some of them golden
+    assert count > 1 + 8  # some tasks are golden
     assert [(one["done"], one["left"]) for one in progress] == [(n, count - n) for n in range(count + 1)]
     assert [one["pace"] for one in progress] == [None] * 3 + [3.0] * (count - 2)  # two answers of 1.5 seconds
     last = progress[-1]
     assert (last["answers"], last["seconds"]) == (2 * count, 3.0 * count)
-    assert (last["agreed"], last["practised"]) == (1.0, 2)  # one of two is valid, and both were answered yes
+    assert (last["agreed"], last["practised"]) == (1.0, 2)  # one of two is valid, and both answers are yes
     expert = site.client("eva")
     assert [expert.get("/progress").json()[name] for name in ("done", "left")] == [0, 7]
     while task := next_task(expert):

@@ -1,4 +1,4 @@
-"""What every response forbids, and what every request that changes something must have."""
+"""Security headers of responses, and the CSRF token of requests."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +10,7 @@ import pytest
 from reassess.annotation import people_of
 from tests.annotation.app.sites import Site, refusal
 
-# The body of each request that changes something, and who is refused as if there were no such page.
+# The body of each changing request, and the roles that get 404.
 RATING = {
     "/next": {"held": []},
     "/back": {"held": []},
@@ -119,7 +119,7 @@ def test_endless_body_is_rejected_and_connection_closed(
 
     scope = {"type": "http", "method": "POST", "path": "/sign-in", "query_string": b"", "root_path": ""}
     scope |= {"headers": [(b"content-type", b"application/json")]}
-    with ThreadPoolExecutor(1) as pool:  # where no loop runs, as that of a browser may in this thread
+    with ThreadPoolExecutor(1) as pool:  # in a thread without the event loop of a browser
         pool.submit(lambda: asyncio.run(still_site.app(scope, receive, send))).result()
     start, body = sent
     assert (start["status"], dict(start["headers"])[b"connection"]) == (408, b"close")

@@ -1,4 +1,4 @@
-"""The server: its address, its log, and that it is the only one."""
+"""The server: its address, its log, and its lock."""
 
 import fcntl
 import os
@@ -65,7 +65,7 @@ def test_file_has_one_server_and_is_not_upgraded_while_served(tmp_path: Path) ->
 
 
 def test_server_starts_while_another_process_writes(tmp_path: Path) -> None:
-    """It has the lock for a moment, to see whether there is a server."""
+    """The other process holds the lock briefly, to check for a server."""
     make_site(tmp_path)
     with (tmp_path / "campaign.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
@@ -78,7 +78,7 @@ def test_server_starts_while_another_process_writes(tmp_path: Path) -> None:
 
 
 def test_file_with_hard_links_is_not_served(tmp_path: Path) -> None:
-    """By each name it would have a log of answers of its own, of which one would be lost."""
+    """Each name would have its own log of answers, and one log would be lost."""
     make_site(tmp_path)
     other = tmp_path / "other"
     other.hardlink_to(tmp_path / "campaign")

@@ -1,4 +1,4 @@
-"""Nobody gets at what is of somebody else."""
+"""Sessions protect people from each other."""
 
 import itertools
 import re
@@ -23,7 +23,7 @@ def test_images_and_classes_need_a_session(still_site: Site, path: str) -> None:
 
 
 def forged(site: Site) -> TestClient:
-    """A browser with a cookie that no server gave it."""
+    """Return a client with a forged cookie."""
     client = site.client()
     (name,) = site.client("ann").cookies
     client.cookies.set(name, "A" * 43)
@@ -44,7 +44,7 @@ SECRETS = ("golden", "n01440764", ".png", "expert-7", "eva", "ben", "posterior",
 
 
 def form_of(response: Response) -> tuple[str, ...]:
-    """What a response looks like: all of it, but for lengths, numbers, addresses, and the pixels of an image."""
+    """Return everything of a response except lengths, numbers, addresses and pixels."""
     values = {name: value for name, value in response.headers.multi_items() if name != "content-length"}
     is_json = response.headers.get("content-type") == "application/json"
     text = re.sub("images/[0-9a-f]{32}", "images/*", response.text) if is_json else ""
@@ -52,7 +52,7 @@ def form_of(response: Response) -> tuple[str, ...]:
 
 
 def test_session_does_not_reveal_golden_tasks(tmp_path: Path) -> None:
-    """Neither their responses, nor names of files, what others said, or which questions are golden."""
+    """Responses do not reveal file names, answers of others, or which questions are golden."""
     rules = Rules(per_question=2, golden_share=0.5)
     plan = {"golden": 24, "golden_type": "png", "golden_size": 4, "folder_name": "n01440764"}
     site = make_site(tmp_path, sizes=(1, 2, 3) * 8, rules=rules, name="Shapes", **plan)
@@ -93,7 +93,7 @@ def test_session_does_not_reveal_golden_tasks(tmp_path: Path) -> None:
         shown = after
     assert min(len(tasks[True]), len(tasks[False])) > 10
     assert forms[True] == forms[False]
-    for numbers in (tasks, questions):  # those of neither kind are all smaller than those of the other
+    for numbers in (tasks, questions):  # neither kind of task has only the smaller responses
         assert min(numbers[True]) < max(numbers[False])
         assert min(numbers[False]) < max(numbers[True])
     for response in [*said, shown]:

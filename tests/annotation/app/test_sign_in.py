@@ -1,4 +1,4 @@
-"""Signing in with a personal link, and out; and how often somebody may try."""
+"""Signing in with a personal link, signing out, and the rate limit."""
 
 import asyncio
 import json
@@ -139,6 +139,6 @@ def test_simultaneous_wrong_tokens_do_not_pass_limit(site: Site) -> None:
             asked = (client.post("/sign-in", json={"token": f"wrong {number}"}) for number in range(15))
             return [response.status_code for response in await asyncio.gather(*asked)]
 
-    with ThreadPoolExecutor(1) as pool:  # where no other loop runs, such as that of a browser
+    with ThreadPoolExecutor(1) as pool:  # in a thread without another event loop
         statuses = pool.submit(lambda: asyncio.run(flood())).result()
     assert sorted(statuses) == [403] * 10 + [429] * 5

@@ -1,4 +1,4 @@
-"""A copy of a campaign, made while it is served."""
+"""Backups of a campaign while it is served."""
 
 import os
 import sqlite3
@@ -28,7 +28,7 @@ from tests.helpers import WORDS, code_of, message
 
 
 def rows_of(campaign: Campaign) -> dict[str, list[tuple[object, ...]]]:
-    """All rows of all tables."""
+    """Read all rows of all tables."""
     with reading(campaign.engine) as connection:
         tables = metadata.sorted_tables
         found = {table.name: connection.execute(select(table).order_by(*table.primary_key)).all() for table in tables}
@@ -39,9 +39,9 @@ def test_backup_contains_acknowledged_changes(address: str | Path, tmp_path: Pat
     campaign, copied = campaign_at(address, (2, 1), raters=2), tmp_path / "copy.db"
     vote_on_all(campaign, raters=1)
     if isinstance(address, Path):
-        assert address.with_name("c.db-wal").stat().st_size  # so that a copy of the file alone would lack votes
+        assert address.with_name("c.db-wal").stat().st_size  # so that a plain copy of the file would miss votes
     acknowledged = rows_of(campaign)
-    with campaign.engine.connect() as connection:  # which has the right to write
+    with campaign.engine.connect() as connection:  # this transaction has the write lock
         connection.exec_driver_sql("UPDATE campaign SET paused = TRUE")
         backup_campaign(address, copied)
     vote_on_all(campaign, raters=2)
@@ -99,7 +99,7 @@ def test_damaged_campaign_does_not_replace_good_backup(path: Path) -> None:
 
 @pytest.mark.parametrize("ending", ["-wal", "-shm", "-journal", ".lock"])
 def test_backup_does_not_replace_files_beside_campaign(path: Path, ending: str) -> None:
-    """A log that is overwritten while its campaign is open loses what was acknowledged."""
+    """Overwriting the log of an open campaign would lose acknowledged changes."""
     campaign = campaign_at(path, (2,), raters=1)
     vote_on_all(campaign, raters=1)
     place = path.with_name(f"c.db{ending}")
@@ -113,7 +113,7 @@ def test_backup_does_not_replace_files_beside_campaign(path: Path, ending: str) 
 
 
 def campaign_of(path: Path, *, raters: int) -> Path:
-    """A campaign in which some of two raters have voted."""
+    """Create a campaign where some of two raters have voted."""
     campaign = campaign_at(path, (2, 1), raters=2, golden_share=0)
     vote_on_all(campaign, raters=raters)
     campaign.close()
@@ -135,14 +135,14 @@ def test_backup_replaces_only_earlier_copy(path: Path) -> None:
         "  fix:     choose another name, or delete the file"
     )
     assert path.read_bytes() == before
-    with closing(open_campaign(copy)) as campaign:  # somebody goes on in the copy
+    with closing(open_campaign(copy)) as campaign:  # a rater continues in the copy
         vote_on_all(campaign, raters=2, now=3e9)
     assert code_of(backup_campaign, path, copy, force=True) == "output-is-campaign"
     assert {one.name for one in path.parent.iterdir()} == {"c.db", "copy.db"}
 
 
 def change_answers(path: Path, person: int, answer: int) -> None:
-    """Change what somebody said of the task that they have finished last."""
+    """Change a person's answers to their last finished task."""
     with closing(open_campaign(path)) as campaign:
         turn = last_turn(campaign, person)
         give(campaign, person, turn, answer, now=2e9, revision=turn.rows[0].revision)
@@ -156,7 +156,9 @@ def test_backup_does_not_replace_changed_answers(path: Path) -> None:
     assert code_of(backup_campaign, copy, path, force=True) == "output-is-campaign"
     assert path.read_bytes() == before
     change_answers(copy, 2, NO)
-    assert code_of(backup_campaign, path, copy, force=True) == "output-is-campaign"  # as often changed, to another one
+    assert (
+        code_of(backup_campaign, path, copy, force=True) == "output-is-campaign"
+    )  # changed equally often, to another answer
     change_answers(path, 2, MAYBE)
     backup_campaign(path, copy, force=True)
 

@@ -1,6 +1,6 @@
-"""How a campaign's database is opened: what is no whole campaign is refused in one message, and left as it is.
+"""Opening the database of a campaign: damaged or other files raise one error, and are not changed.
 
-And how long a change waits for another one.
+Changes wait for each other for a limited time.
 """
 
 import os
@@ -61,7 +61,7 @@ def path(path: Path) -> Path:
 
 
 def beside(path: Path, ending: str = "-wal") -> Path:
-    """A file beside a campaign, such as its log."""
+    """Return the path of a file beside a campaign, such as its log."""
     return path.with_name(f"{path.name}{ending}")
 
 
@@ -148,7 +148,7 @@ def test_database_errors_are_data_errors(path: Path) -> None:
 
 
 def read_all(path: Path) -> int:
-    """Read what status and export read; the number of votes."""
+    """Read what status and export read; return the number of votes."""
     with using_campaign(path) as campaign:
         progress_of(campaign, 1e9)
         return len(export_votes(campaign).votes)
@@ -178,7 +178,7 @@ def test_campaign_and_backup_use_write_ahead_log(path: Path) -> None:
 
 @contextmanager
 def as_nobody() -> Iterator[None]:
-    """Without the rights of root, to whom all is allowed."""
+    """Drop the rights of root, which can do everything."""
     if os.geteuid():
         yield
         return
@@ -191,7 +191,7 @@ def as_nobody() -> Iterator[None]:
 
 @pytest.mark.parametrize("folder", [0o555, 0o777])
 def test_read_only_campaign_is_read_without_side_files(path: Path, memory_folder: Path, folder: int) -> None:
-    read_all(path)  # which imports what nobody may read
+    read_all(path)  # imports modules that nobody else can read
     memory_folder.chmod(0o755)
     fixed, copies = memory_folder / "fixed", memory_folder / "copies"
     fixed.mkdir()
@@ -261,7 +261,7 @@ def test_database_errors_contain_no_values(address: str | Path) -> None:
 
 
 def overwrite(path: Path, start: int, content: bytes) -> None:
-    """As `dd conv=notrunc` does: the file stays, and is as long."""
+    """Overwrite a file in place, like `dd conv=notrunc`; its length stays."""
     with path.open("r+b") as file:
         file.seek(start)
         file.write(content)
@@ -276,7 +276,7 @@ def delete(*endings: str) -> Callable[[Path], None]:
 
 
 def delete_logs_and_read(path: Path) -> None:
-    """Another process opens the file, and makes logs of its own."""
+    """Delete the logs, and let another process create new ones."""
     delete("-wal", "-shm")(path)
     subprocess.run([sys.executable, "-m", "reassess", "status", path], check=True, capture_output=True)
 
@@ -293,7 +293,7 @@ def size(path: Path) -> int:
 _CHANGED = "was changed by another program since it was opened"
 _LOG_CHANGED = r"has a log \(-wal\) that another program changed since it was opened"
 _NO_LOG = "lost its log: a file beside it that ends in -wal or -shm was deleted or replaced"
-# What may befall a served file, by how it is told.
+# Changes of a served file, by error message.
 _FILE_CHANGES: dict[str, Callable[[Path], object]] = {
     "another campaign": lambda path: path.write_bytes((path.parent / "other.db").read_bytes()),
     "an earlier copy": lambda path: path.write_bytes((path.parent / "earlier.db").read_bytes()),
@@ -322,7 +322,7 @@ _LOG_CHANGES: dict[str, Callable[[Path], object]] = {
     ("found", "how"), [*((_CHANGED, how) for how in _FILE_CHANGES), *((_NO_LOG, how) for how in _LOSSES)]
 )
 def test_served_file_changed_by_others_accepts_no_change(path: Path, found: str, how: str) -> None:
-    """What it acknowledged then would be lost. What it acknowledged before is not, if the log was deleted."""
+    """Later changes would be lost. Earlier changes are saved if the log was deleted."""
     campaign_at(path.with_name("other.db"), (3,) * 9, raters=3).close()
     shutil.copy(path, path.with_name("earlier.db"))
     with only_process(path), using_campaign(path) as campaign:
@@ -337,17 +337,17 @@ def test_served_file_changed_by_others_accepts_no_change(path: Path, found: str,
 
 
 def names_if_killed(path: Path) -> set[str]:
-    """The people of what is left of a served file if its server is killed now."""
+    """Return the people in a served file if its server were killed now."""
     for ending in ("", "-wal"):
         if (left := beside(path, ending)).exists():
             shutil.copy(left, path.with_name(f"killed.db{ending}"))
     with using_campaign(path.with_name("killed.db")) as killed:
-        export_votes(killed)  # an error if it is damaged
+        export_votes(killed)  # raises if it is damaged
         return {one.name for one in people_of(killed)}
 
 
 def add_many(campaign: Campaign, path: Path, count: int = 20) -> None:
-    """Add people, and keep a copy of the log as it is after the half of them."""
+    """Add people, and copy the log after half of them."""
     for number in range(count):
         add_person(campaign, f"{number}")
         if number == count // 2:
@@ -356,7 +356,7 @@ def add_many(campaign: Campaign, path: Path, count: int = 20) -> None:
 
 @pytest.mark.parametrize("how", _LOG_CHANGES)
 def test_stopping_server_moves_no_damaged_log(path: Path, how: str) -> None:
-    """It loses no more than a server that is killed, and the file is whole."""
+    """It loses at most what a killed server loses, and the file is intact."""
     with only_process(path), using_campaign(path) as campaign:
         add_many(campaign, path)
         _LOG_CHANGES[how](path)
@@ -373,7 +373,7 @@ def test_stopping_server_moves_no_damaged_log(path: Path, how: str) -> None:
 
 
 def test_log_overwritten_within_one_tick_is_noticed(path: Path) -> None:
-    """Within the same tick of the clock by which files have their time."""
+    """Within one tick of the clock for file times."""
     with only_process(path), using_campaign(path) as campaign:
         log = beside(path)
         for number in range(20):
@@ -408,7 +408,7 @@ def test_change_is_not_acknowledged_if_log_is_overwritten(path: Path, how: str) 
 
 
 def restart_in_the_index(path: Path) -> None:
-    """Leave what a process leaves that is killed while it restarts the log: only the index says that it is empty."""
+    """Imitate a kill during a log restart: only the index says that the log is empty."""
     with beside(path, "-shm").open("r+b") as index:
         words = np.frombuffer(index.read(48), "<u4").copy()
         words[4] = 0  # commits
@@ -419,7 +419,7 @@ def restart_in_the_index(path: Path) -> None:
             second = (second + other + first) % 2**32
         words[10:] = first, second
         index.seek(0)
-        index.write(words.tobytes() * 2 + bytes(4))  # and nothing of it has been moved into the file
+        index.write(words.tobytes() * 2 + bytes(4))  # no page of it was moved into the file
 
 
 def test_kill_during_log_restart_stops_no_later_server(path: Path) -> None:
@@ -444,7 +444,7 @@ def test_closed_campaign_has_no_open_file(path: Path) -> None:
 
 
 def test_damage_to_commit_of_another_process_is_noticed(path: Path) -> None:
-    """A change of the server after it would be lost with it."""
+    """Later changes of the server would be lost, too."""
     with only_process(path), using_campaign(path) as campaign:
         add_person(campaign, "zoe")
         before = size(beside(path))
@@ -458,7 +458,7 @@ def test_damage_to_commit_of_another_process_is_noticed(path: Path) -> None:
 
 
 def test_uncommitted_pages_of_another_program_are_no_damage(path: Path) -> None:
-    """Also if the change of the server that ends meanwhile wrote nothing."""
+    """Also if a change of the server wrote nothing."""
     many = (
         "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 1000) SELECT x, zeroblob(3000) FROM n"
     )
@@ -482,7 +482,7 @@ def test_uncommitted_pages_of_another_program_are_no_damage(path: Path) -> None:
 
 
 def run_many(path: Path, name: str, count: int) -> "subprocess.Popen[bytes]":
-    """Another process that changes the campaign so often."""
+    """Start another process that changes the campaign `count` times."""
     many = "from reassess import annotation as a; import sys; c = a.open_campaign(sys.argv[1])\n"
     many += "for n in range(int(sys.argv[3])): a.add_people(c, [f'{sys.argv[2]} {n} {k}' for k in range(8)])\n"
     return subprocess.Popen([sys.executable, "-c", many, path, name, str(count)])
@@ -504,7 +504,7 @@ def test_threads_continue_after_log_restart(path: Path) -> None:
 
 
 def test_checking_log_keeps_locks_of_database(path: Path) -> None:
-    """A process that closes a file loses the locks that it has on it, but SQLite has none on its log."""
+    """Closing a file releases the process's locks on it, but SQLite takes no lock on the log."""
     lock = f"import sqlite3; sqlite3.connect({str(path)!r}, timeout=0).execute('BEGIN IMMEDIATE')"
     with only_process(path), using_campaign(path) as campaign, changing(campaign) as change:
         beside(path).read_bytes()
@@ -514,7 +514,7 @@ def test_checking_log_keeps_locks_of_database(path: Path) -> None:
 
 
 def test_other_processes_and_server_change_file_together(path: Path) -> None:
-    """Also beyond the length at which SQLite moves the log into the file."""
+    """Also when the log is long enough for SQLite to move it."""
     with only_process(path), using_campaign(path) as campaign:
         other = run_many(path, "other", 120)
         for number in range(250):
@@ -528,7 +528,7 @@ def test_other_processes_and_server_change_file_together(path: Path) -> None:
 
 
 def test_damaged_file_is_neither_exported_nor_served(path: Path) -> None:
-    """Also where SQLite reads all that is asked for."""
+    """Also if SQLite can read all requested rows."""
     with using_campaign(path) as campaign:
         vote_on_all(campaign, raters=2)
     execute(path, "PRAGMA writable_schema=ON", "DELETE FROM sqlite_master WHERE name = 'ix_turns_expired'")
@@ -545,7 +545,7 @@ def test_campaign_without_file_rejects_changes(path: Path) -> None:
     moved = path.with_name("moved.db")
     with using_campaign(path) as campaign:
         path.rename(moved)
-        for _ in range(2):  # the second time, another file is in its place
+        for _ in range(2):  # the second time, another file replaces it
             with pytest.raises(store.UnavailableError, match="was moved, deleted or replaced since it was opened"):
                 add_person(campaign, "zoe")
             shutil.copy(moved, path)

@@ -1,4 +1,4 @@
-"""Experts answer golden questions in the page: the truth follows, and what is known of raters follows from it."""
+"""Experts answer golden questions in a campaign: truths and rater accuracy follow."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -34,7 +34,7 @@ LATER = NOW + 1e6
 
 @pytest.fixture
 def made(address: str | Path) -> Callable[..., Campaign]:
-    """Makes a campaign with golden tasks of some sizes; what is asked of its rater, ann, is golden if it can be."""
+    """Create campaigns with golden tasks of some sizes, where the rater ann gets golden tasks if possible."""
 
     def make(*golden: int, **options: Any) -> Campaign:
         campaign = campaign_at(address, (2,), golden=golden, golden_share=0.9, **options)
@@ -45,7 +45,7 @@ def made(address: str | Path) -> Callable[..., Campaign]:
 
 
 def practised(campaign: Campaign) -> PracticeResult | None:
-    """How ann answered in the practice round."""
+    """Return the practice result of ann."""
     (result,) = [one.practice for one in progress_of(campaign, NOW).raters if one.name == "ann"]
     return result
 
@@ -68,14 +68,14 @@ def test_golden_questions_without_truth_are_not_asked(
 def test_practice_shows_truths_and_admits_raters_who_reach_bar(
     made: Callable[..., Campaign], said: int, passes: bool
 ) -> None:
-    """All practice questions are of one image of which the one class is invalid, and the other valid."""
+    """The practice questions are about one image with a valid and an invalid class."""
     campaign = made(2, 2, 2, practice=2, bar=0.5)
     for _ in range(2):
         turn = turn_of(campaign, 2)
         assert turn.practice
         given = [said if said == MAYBE else (YES, NO)[row.class_id] for row in turn.rows]
         first, second = [GivenAnswer(row.question, one) for row, one in zip(turn.rows, given, strict=True)]
-        assert save_answers(campaign, 2, [first], NOW) == {}  # not before all of it is answered
+        assert save_answers(campaign, 2, [first], NOW) == {}  # not before the whole task is answered
         truths = save_answers(campaign, 2, [second], NOW)
         assert truths == {row.question: row.class_id for row in turn.rows}
         assert save_answers(campaign, 2, [GivenAnswer(first.question, YES, revision=1)], NOW)
@@ -85,7 +85,7 @@ def test_practice_shows_truths_and_admits_raters_who_reach_bar(
         assert why(campaign, 2) == "failed"
         admit(campaign, 2, NOW)
     answer_all(campaign, 2, YES)
-    assert len(export_votes(campaign).rater_golden) == 2  # of the one golden task that is not for practice
+    assert len(export_votes(campaign).rater_golden) == 2  # the only golden task that is not for practice
 
 
 def test_practice_answer_can_be_changed_before_truth_is_shown(made: Callable[..., Campaign]) -> None:
@@ -136,7 +136,7 @@ def test_skipping_all_practice_images_fails(made: Callable[..., Campaign], bar: 
 
 @pytest.mark.parametrize(("bar", "passes"), [(0.7, True), (0.8, False)])
 def test_skipped_practice_image_counts_as_maybe(made: Callable[..., Campaign], bar: float, passes: bool) -> None:
-    """Also if some of it was answered."""
+    """Also if some questions were answered."""
     campaign = made(2, 2, 2, practice=2, bar=bar)
     broken = turn_of(campaign, 2)
     save_answers(campaign, 2, [GivenAnswer(broken.rows[0].question, MAYBE)], NOW)
@@ -160,7 +160,7 @@ def test_wrong_practice_answer_stays_after_truth_is_shown(made: Callable[..., Ca
 
 
 def test_truth_is_not_shown_for_excluded_or_skipped_turns(made: Callable[..., Campaign]) -> None:
-    """Their answers do not end it, and could be changed after."""
+    """Answers do not end such turns, and can still be changed."""
     campaign = made(2, 2, practice=1, bar=0.5)
     turn = turn_of(campaign, 2)
     exclude_rater(campaign, 2, NOW)
@@ -198,7 +198,7 @@ def why_waiting(campaign: Campaign) -> str | None:
 
 
 def test_impossible_practice_does_not_begin(made: Callable[..., Campaign]) -> None:
-    """Experts say yes to all; an owner can admit raters, and an expert can change an answer."""
+    """Experts answered yes to all questions. An owner can admit raters, or an expert can change an answer."""
     campaign = made(2, 2, practice=1, bar=0.7, experts=None)
     expert = add_person(campaign, "kim", "expert")
     turns = answer_all(campaign, expert, YES)

@@ -1,4 +1,4 @@
-"""What is exported: votes in the order in which they came, original labels, and what people suggested."""
+"""The export: votes in order of arrival, original labels, and suggestions."""
 
 from pathlib import Path
 
@@ -47,7 +47,7 @@ def test_votes_are_exported_by_image_class_and_time(address: str | Path) -> None
 
 @pytest.mark.parametrize("names", ["abcdef", "fedcba"])
 def test_original_labels_of_all_images_are_exported(address: str | Path, names: str) -> None:
-    lists = [[names.index(name)] for name in "eba"]  # of another list of classes, too
+    lists = [[names.index(name)] for name in "eba"]  # also with another class list
     labels = LabelSets.from_lists(["m1.png", "x.png", "m2.png"], lists, Classes(6, names=tuple(names)))
     campaign = campaign_at(address, (1, 1, 1), original=labels)
     exported = export_votes(campaign)
@@ -69,7 +69,7 @@ def test_suggestions_count_people(address: str | Path) -> None:
 def test_uncounted_answers_are_counted_by_reason(address: str | Path) -> None:
     campaign = campaign_at(address, (1,), raters=5, per_question=1, golden_share=0, lease=60.0)
     *raters, suggesting = raters_of(5)
-    later = NOW + 100  # when leases have ended
+    later = NOW + 100  # after the leases
     task = turn_of(campaign, suggesting).task
     suggest(campaign, suggesting, task, 5, NOW)
     skip_task(campaign, suggesting, task, NOW)

@@ -1,4 +1,4 @@
-"""Links, sessions, consent, and what is deleted."""
+"""Links, sessions, consent, and deleted people."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -42,13 +42,13 @@ _MONTH = 30 * 24 * 3600
 
 @pytest.fixture
 def campaign(address: str | Path) -> Campaign:
-    """A campaign whose people are asked for their consent first."""
+    """A campaign with a consent text."""
     create_campaign(address, CampaignPlan(tasks_of(2), consent="We keep your votes."))
     return open_campaign(address)
 
 
 def signed_in(campaign: Campaign, name: str = "ann") -> tuple[int, str]:
-    """A person who has agreed to take part, and the secret of their session."""
+    """Return a person who has consented, and the secret of their session."""
     person = add_person(campaign, name)
     secret = sign_in(campaign, make_link(campaign, person, NOW), NOW)
     assert secret is not None
@@ -125,7 +125,7 @@ def test_only_owner_cannot_be_deleted(campaign: Campaign) -> None:
     assert message(revoke_link, campaign, owner, NOW, owner) == (
         "the link of the only owner cannot be revoked\n  found:   kim\n  fix:     invite another owner first"
     )
-    revoke_link(campaign, owner, NOW)  # by the command line, which can make a new one
+    revoke_link(campaign, owner, NOW)  # the command line can make a new link
     make_link(campaign, add_person(campaign, "lee", "owner"), NOW)
     delete_person(campaign, owner, NOW)
     assert [person.name for person in people_of(campaign)] == [f"deleted {owner}", "lee"]
@@ -160,7 +160,7 @@ def test_adding_the_same_people_in_two_orders_does_not_deadlock(database: str) -
     later: list[Any] = []
 
     def begin_the_other(_: Any, __: Any, statement: str, given: Any, *___: Any) -> None:
-        if statement.startswith("INSERT INTO people") and given["name"] == "bob":  # when ann is added
+        if statement.startswith("INSERT INTO people") and given["name"] == "bob":  # while ann is added
             later.append(pool.submit(message, add_people, other, ["bob", "ann"]))
             waiting(other, 1)
 

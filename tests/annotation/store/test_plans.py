@@ -1,4 +1,4 @@
-"""However many answers there are, what a rater asks and says reads a few rows of each table."""
+"""Requests of raters read a few rows of each table, for any number of answers."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from reassess.annotation import next_turn
 from reassess.core import StopRule
 from tests.annotation.campaigns import campaign_at, vote_on_all
 
-# Tables that grow with the images or the answers, and the indexes that hold a few of their rows.
+# Tables that grow with images or answers, and their partial indexes.
 _LARGE = ("answers", "images", "log", "questions", "tasks", "turns")
 _FEW = ("ix_tasks_free", "ix_turns_asked", "ix_turns_expired")
 
@@ -37,6 +37,6 @@ def test_growing_tables_are_never_scanned(tmp_path: Path) -> None:
 
 
 def scanned(plan: Sequence[str]) -> list[str]:
-    """The steps of a plan that read all rows of a table that grows."""
+    """Return the steps of a query plan that scan a growing table."""
     scans = [step for step in plan if step.startswith("SCAN ") and step.split()[1].partition("_")[0] in _LARGE]
     return [step for step in scans if not step.endswith(_FEW)]

@@ -1,4 +1,4 @@
-"""How far a campaign is: what is counted by the database equals what follows from the export."""
+"""The progress of a campaign: counts of the database equal counts of the export."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ HOUR = 3600.0
 
 @pytest.fixture
 def campaign(address: str | Path) -> Campaign:
-    """A campaign of three questions for two raters, and an expert."""
+    """A campaign with three questions, two raters and an expert."""
     campaign = campaign_at(address, (3,), raters=2, per_question=2, golden_share=0.9)
     for rater in raters_of(2):
         make_link(campaign, rater, NOW)
@@ -44,13 +44,13 @@ def test_new_campaign_needs_all_votes(campaign: Campaign) -> None:
     assert (progress.golden_invalid, progress.golden_valid, progress.golden_unknown) == (3, 2, 0)
     expert, rater, _ = progress.raters
     assert (expert.name, expert.role, expert.votes, expert.n_answers) == ("eve", "expert", 0, 5)
-    assert (progress.golden, expert.last) == (5, None)  # of answers that came with the campaign
+    assert (progress.golden, expert.last) == (5, None)  # of imported answers
     assert (rater.name, rater.stage, rater.linked, rater.votes, rater.seconds) == ("rater 2", "rating", True, 0, None)
     assert (rater.golden, rater.practice, rater.flags, rater.last) == (BalancedAccuracy(0, 0, 0, 0), None, (), None)
 
 
 def test_expected_end_follows_from_recent_votes(campaign: Campaign) -> None:
-    """Three votes in the 5 hours since the first one: three more take 5 hours."""
+    """Three votes took 5 hours, so three further votes take 5 hours."""
     vote_on_all(campaign, raters=1, now=NOW)
     progress = progress_of(campaign, NOW + 5 * HOUR)
     assert (progress.open, progress.votes, progress.votes_needed) == (3, 3, 3)
@@ -65,7 +65,7 @@ def test_expected_end_follows_from_recent_votes(campaign: Campaign) -> None:
 
 @pytest.mark.parametrize(("bar", "passed"), [(None, (None, None)), (0.5, (True, False))])
 def test_practice_results_are_per_rater(path: Path, bar: float | None, passed: tuple[bool | None, bool | None]) -> None:
-    """One is right twice of four and says maybe once, one is never right, and one has answered half of it."""
+    """One rater is correct in two of four and answers maybe once, one is never correct, one answered half."""
     campaign = campaign_at(path, (1,), golden=(2, 2, 2), practice=2, bar=bar)
     for name, said in {"ann": [0, 2, 1, 0], "bo": [2, 0, 2, 0], "cy": [0, 2]}.items():
         number = add_person(campaign, name)
@@ -100,7 +100,7 @@ def test_median_time_is_rounded_to_tenths_of_a_second(campaign: Campaign) -> Non
 
 
 def test_flags_equal_flags_of_export(path: Path) -> None:
-    """Four raters: one knows the truth, one guesses, one says yes to all but golden questions, one has answered few."""
+    """Four raters: one knows the truth, one guesses, one answers yes except to golden questions, one answers few."""
     campaign = campaign_at(path, (6,) * 30, raters=4, golden=(6,) * 30, per_question=4, golden_share=0.7)
     rng, names = np.random.default_rng(0), image_addresses(campaign)
     for number, most in zip(raters_of(4), (999, 999, 999, 12), strict=True):

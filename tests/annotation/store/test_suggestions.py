@@ -1,4 +1,4 @@
-"""A class that a rater sees is a new question for others."""
+"""Suggested classes become new questions for other raters."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -48,7 +48,7 @@ from tests.helpers import code_of, message
 def test_suggested_class_is_asked_to_others_only(path: Path) -> None:
     campaign = campaign_at(path, (2,), raters=3, per_question=2, golden_share=0)
     turn = turn_of(campaign, 2)
-    for class_id in (5, 5, 1):  # the last is asked about already
+    for class_id in (5, 5, 1):  # the last class is already a question
         suggest(campaign, 2, turn.task, class_id, NOW)
     assert set(states(campaign)) == {0, 1, 5}
     give(campaign, 2, turn, YES)
@@ -66,13 +66,13 @@ def test_invalid_suggestions_raise(path: Path) -> None:
 
 
 def states(campaign: Campaign) -> dict[int, str | None]:
-    """Why each question that is no golden one has ended, by class."""
+    """Return why each main question ended, by class."""
     with reading(campaign.engine) as connection:
         return {row.class_id: row.ended for row in connection.execute(select(questions).where(~questions.c.golden))}
 
 
 def is_asked(campaign: Campaign, person: int, class_id: int) -> bool:
-    """Whether a class is among what somebody is asked until nothing is left; they answer all else."""
+    """Return whether a person is asked about a class; they answer all other questions."""
     while isinstance(turn := next_turn(campaign, person, NOW), Turn):
         if class_id in [row.class_id for row in turn.rows]:
             return True
@@ -103,7 +103,7 @@ def test_suggestion_of_others_or_begun_question_stays_open(address: str | Path) 
     suggest(campaign, 2, shown[2].task, 5, NOW)
     assert is_asked(campaign, 4, 4)
     exclude_rater(campaign, 2, NOW)
-    assert states(campaign) == {0: None, 1: None, 4: None, 5: "withdrawn"}  # one is on somebody's screen
+    assert states(campaign) == {0: None, 1: None, 4: None, 5: "withdrawn"}  # one question is on a person's screen
     suggest(campaign, 3, shown[3].task, 5, NOW)
     assert states(campaign)[5] is None
     exclude_rater(campaign, 3, NOW)
@@ -131,7 +131,7 @@ def test_withdrawn_unanswered_question_can_be_suggested(address: str | Path, exc
     assert is_asked(campaign, 4, 5)
     with reading(campaign.engine) as connection:
         question = connection.scalar(select(questions.c.id).where(questions.c.class_id == 5))
-    save_answers(campaign, 3, [GivenAnswer(question, 2)], NOW + 100)  # which their page held still
+    save_answers(campaign, 3, [GivenAnswer(question, 2)], NOW + 100)  # their page still had the task
     exclude_rater(campaign, 3, NOW + 100)
     include_rater(campaign, 3, NOW + 100)
     assert 5 not in export_votes(campaign).votes.items.class_ids
@@ -153,7 +153,7 @@ def test_suggestion_for_practice_image_is_logged_but_not_asked(path: Path) -> No
 
 
 def test_log_has_every_person_who_suggests_a_class(path: Path) -> None:
-    """Twice is once; and what is asked already, and what others suggested before, is in it too."""
+    """Duplicates are logged once; suggestions of existing questions are logged, too."""
     campaign = campaign_at(path, (2,), raters=2, per_question=2, golden_share=0)
     for person in (2, 3):
         turn = turn_of(campaign, person)
@@ -206,7 +206,7 @@ def test_original_label_informs_suggested_classes_too(address: str | Path, votes
     found = found.join(tasks, tasks.c.image == schema.images.c.id).join(questions, questions.c.task == tasks.c.id)
     with reading(campaign.engine) as connection:
         of = {row[:2]: row[2:] for row in connection.execute(found.where(~questions.c.golden))}
-    (no, _), (yes, _), _ = (of.pop((f"m{image}.png", 0)) for image in range(3))  # those of the file
+    (no, _), (yes, _), _ = (of.pop((f"m{image}.png", 0)) for image in range(3))  # imported questions
     assert ((no, yes) == (None, None)) != votes
     priors = {(f"m{image}.png", c): (no, yes)[(image, c) == (0, 5)] for image in (0, 1) for c in (4, 5)}
     assert {key: prior for key, (prior, _) in of.items()} == priors | {("m2.png", 4): None, ("m2.png", 5): None}

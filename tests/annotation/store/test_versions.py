@@ -1,4 +1,4 @@
-"""The form of a campaign's tables: noted, checked when it is opened, and brought to that of today."""
+"""The form of a campaign's tables: stored, checked when the campaign is opened, and upgraded."""
 
 import shutil
 import sys
@@ -28,14 +28,14 @@ def has_added_columns(engine: Engine) -> bool:
 
 
 def differences(engine: Engine) -> list[object]:
-    """What tables have that the schema has not, and the other way round."""
+    """Return the differences between tables and schema."""
     with engine.connect() as connection:
         options = {"compare_type": True, "compare_server_default": True}
         return compare_metadata(MigrationContext.configure(connection, opts=options), schema.metadata)
 
 
 def test_schema_changes_need_new_form_and_migration() -> None:
-    """form_N.txt has the columns, indexes and unique columns of each table; another form has a file of its own."""
+    """form_N.txt lists the columns, indexes and unique columns of each table; each form has its own file."""
     tables = []
     for table in schema.metadata.sorted_tables:
         columns = [f"{column.name} {column.type}{'?' * bool(column.nullable)}" for column in table.columns]
@@ -48,7 +48,7 @@ def test_schema_changes_need_new_form_and_migration() -> None:
 
 @pytest.fixture
 def older(address: str | Path) -> str | Path:
-    """A campaign with votes, of the form before the last one."""
+    """A campaign with votes, in the form before the latest form."""
     campaign = campaign_at(address, (2, 1), raters=2)
     vote_on_all(campaign, raters=2)
     with campaign.engine.begin() as connection:

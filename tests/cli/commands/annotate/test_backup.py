@@ -1,4 +1,4 @@
-"""`reassess annotate backup`: a copy, and an upgrade after it."""
+"""`reassess annotate backup`: the copy, and the upgrade afterwards."""
 
 from pathlib import Path
 

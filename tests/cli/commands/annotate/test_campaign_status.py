@@ -1,4 +1,4 @@
-"""`reassess status` of a campaign: whole outputs, the same in a document, and the next step."""
+"""`reassess status` of a campaign: whole outputs, JSON, and the next step."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +13,7 @@ HOUR = 3600.0
 
 @pytest.fixture
 def status(create: Runner, run: Runner, monkeypatch: pytest.MonkeyPatch) -> Runner:
-    """The status of a campaign with two raters, at the time 10^9 and some hours."""
+    """Run status on a campaign with two raters, some hours after the time 10^9."""
     monkeypatch.setattr("time.time", lambda: 1e9 - HOUR)
     assert create("--per-question", "3", "--golden-share", "0.9").code == 0
     assert run("annotate", "invite", "pets.db", "ann", "bob").code == 0

@@ -103,7 +103,7 @@ def test_golden_questions_are_drawn_from_tasks_or_candidates(create: Runner, tas
 def test_golden_questions_keep_their_probability_until_export(
     create: Runner, run: Runner, work: Callable[..., None]
 ) -> None:
-    """Practice takes one of the two drawn images, so the other one stands for all four."""
+    """Practice takes one of the two drawn images, so the other image represents all four."""
     Path("pets/golden.csv").unlink()
     argv = ["tasks", "proposals.csv", "--benchmark", "pets", "--golden", "4", "-o", "drawn.jsonl"]
     assert "golden, for experts: 4 questions on 2 images\n" in output_of(run(*argv))

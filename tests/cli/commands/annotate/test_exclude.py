@@ -15,7 +15,7 @@ def votes() -> int:
 
 @pytest.fixture
 def exclude(create: Runner, run: Runner, work: Callable[..., None]) -> Runner:
-    """The command, on a campaign with the votes of two raters."""
+    """Run the command on a campaign with the votes of two raters."""
     create("--golden-share", "0")
     run("annotate", "invite", "pets.db", "ann", "bob", "ida:owner")
     work()

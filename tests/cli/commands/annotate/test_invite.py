@@ -44,7 +44,7 @@ def test_people_are_added_and_their_links_are_not_stored(invite: Runner) -> None
         stored = b"".join(path.read_bytes() for path in Path().glob("pets.db*"))
         assert link.partition("#")[2].encode() not in stored
     assert people() == [
-        ("eve", "expert", True),  # her answers came with the campaign
+        ("eve", "expert", True),  # her answers were imported
         *(("ann", "rater", True), ("bob", "rater", True), ("fay", "expert", True), ("kay", "owner", True)),
     ]
 

@@ -1,4 +1,4 @@
-"""`reassess annotate serve` and `demo`: pages are there until Ctrl-C."""
+"""`reassess annotate serve` and `demo`: pages are served until Ctrl-C."""
 
 import re
 import shutil
@@ -18,7 +18,7 @@ from tests.helpers import Runner, message_of
 
 @contextmanager
 def started(*argv: str, lines: int = 1) -> Iterator[tuple["subprocess.Popen[str]", list[str]]]:
-    """A command that runs until it is told to end, and its first lines."""
+    """Start a command that runs until it is stopped, and read its first lines."""
     command = [sys.executable, "-m", "reassess", "annotate", *argv]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:

@@ -1,4 +1,4 @@
-"""`reassess annotate simulate`: programs rate in a copy; votes, hours and label accuracy."""
+"""`reassess annotate simulate`: simulated raters, votes, hours and label accuracy."""
 
 import re
 import time
@@ -19,7 +19,7 @@ def simulate(run: Runner) -> Runner:
 
 
 def votes_of(path: str) -> list[tuple[str, int, tuple[tuple[object, object], ...]]]:
-    """Image, class and votes of each question."""
+    """Return image, class and votes of each question."""
     with annotation.using_campaign(path) as campaign:
         votes = annotation.export_votes(campaign, names=True).votes
     asked = votes.items
@@ -30,7 +30,7 @@ def votes_of(path: str) -> list[tuple[str, int, tuple[tuple[object, object], ...
 
 
 def results_of(result: Run) -> Any:
-    """The results of a simulation; em may warn about so few votes."""
+    """Return the results of a simulation; em may warn about few votes."""
     assert all(
         line.startswith(("Warning: the votes do not support em", "Warning: em ")) for line in result.err.splitlines()
     )
@@ -116,7 +116,7 @@ def test_invalid_calls_raise_and_answers_of_people_stay(
     assert Path("tasks.jsonl").read_bytes() == before
     Path("pets.db").rename("empty.db")
     create("--per-question", "1")
-    run("annotate", "invite", "pets.db", "simulated 1")  # whatever they are called
+    run("annotate", "invite", "pets.db", "simulated 1")  # with any names
     work()
     assert message_of(run("annotate", "simulate", "empty.db", "--raters", "1", "--force", "-o", "pets.db")).startswith(
         "Error: file is a campaign with answers, so it is not replaced\n"

@@ -61,8 +61,8 @@ def campaign_at(
     """
     golden_tasks, experts = golden_of(*golden)
     rules = Rules(**{name: options.pop(name) for name in _RULES & options.keys()})
-    known = {"golden_tasks": golden_tasks, "experts": experts, **options}
-    create_campaign(address, CampaignPlan(tasks_of(*sizes), rules=rules, **known))
+    parts = {"golden_tasks": golden_tasks, "experts": experts, **options}
+    create_campaign(address, CampaignPlan(tasks_of(*sizes), rules=rules, **parts))
     campaign = open_campaign(address)
     add_people(campaign, [f"rater {number}" for number in raters_of(raters)])
     return campaign
@@ -88,26 +88,28 @@ def why(campaign: Campaign, person: int, now: float = NOW, **options: Any) -> st
 
 
 def give(
-    campaign: Campaign, person: int, turn: Turn, *said: int, now: float = NOW, revision: int = 0, **options: Any
+    campaign: Campaign, person: int, turn: Turn, *values: int, now: float = NOW, revision: int = 0, **options: Any
 ) -> dict[int, int]:
     """Answer the first rows of a turn (a single answer is for all rows); return the revealed truths."""
-    answers = said * len(turn.rows) if len(said) == 1 else said
+    answers = values * len(turn.rows) if len(values) == 1 else values
     rows = zip(turn.rows, answers, strict=False)
-    given = [GivenAnswer(row.question, answer, 2.0, revision) for row, answer in rows]
-    return save_answers(campaign, person, given, now, **options)
+    new_answers = [GivenAnswer(row.question, answer, 2.0, revision) for row, answer in rows]
+    return save_answers(campaign, person, new_answers, now, **options)
 
 
 def answer_all(
     campaign: Campaign, person: int, say: int | Callable[[TaskRow], int] = YES, now: float = NOW, seconds: float = 2.0
 ) -> list[Turn]:
     """Answer all tasks that a person gets, until no task is left."""
-    shown = []
+    turns = []
     while isinstance(turn := next_turn(campaign, person, now), Turn):
-        said = [say(row) if callable(say) else say for row in turn.rows]
-        given = [GivenAnswer(row.question, answer, seconds) for row, answer in zip(turn.rows, said, strict=True)]
-        save_answers(campaign, person, given, now)
-        shown.append(turn)
-    return shown
+        values = [say(row) if callable(say) else say for row in turn.rows]
+        new_answers = [
+            GivenAnswer(row.question, answer, seconds) for row, answer in zip(turn.rows, values, strict=True)
+        ]
+        save_answers(campaign, person, new_answers, now)
+        turns.append(turn)
+    return turns
 
 
 def vote_on_all(campaign: Campaign, *, raters: int, now: float = NOW, seconds: float = 2.0) -> None:

@@ -74,7 +74,7 @@ class Stored:
         return {(row.person, row.question): row for row in self.answers}
 
     @cached_property
-    def standing(self) -> list[Row[Any]]:
+    def countable(self) -> list[Row[Any]]:
         """Answers that can count: of included people, to images they did not skip and classes they did not suggest.
 
         For people who are being included again, only recounted answers.
@@ -107,13 +107,13 @@ class Stored:
         return [row for row in self.questions.values() if not row.golden and row.ended != WITHDRAWN]
 
     @cached_property
-    def experts_said(self) -> dict[int, list[int]]:
+    def expert_answers(self) -> dict[int, list[int]]:
         """Experts' answers by question, without answers about skipped images."""
-        said: dict[int, list[int]] = {}
+        by_question: dict[int, list[int]] = {}
         for row in self.answers:
             if self.people[row.person].role == Role.EXPERT and not self.is_skipped(row):
-                said.setdefault(row.question, []).append(row.answer)
-        return said
+                by_question.setdefault(row.question, []).append(row.answer)
+        return by_question
 
     def is_done(self, person: int, question: Row[Any]) -> bool:
         """Return whether a person has answered a question, skipped its image, or suggested it."""
@@ -140,23 +140,23 @@ def check(state: Stored, acknowledged: Acknowledged) -> None:
 def _no_answer_is_lost_or_doubled(state: Stored, acknowledged: Acknowledged) -> None:
     assert len(state.kept) == len(state.answers)
     for own, (revision, answer) in acknowledged.items():
-        kept = state.kept[own]
+        saved = state.kept[own]
         # The revision is higher if the response to a change was lost.
-        assert (kept.revision, kept.answer) == (revision, answer) or kept.revision > revision
+        assert (saved.revision, saved.answer) == (revision, answer) or saved.revision > revision
 
 
 def _only_what_may_count_counts(state: Stored) -> None:
     """Only raters' answers to main questions that can count are counted."""
-    standing = {row.id for row in state.standing}
+    countable = {row.id for row in state.countable}
     for row in state.answers:
-        may_count = state.people[row.person].role == Role.RATER and (row.id in standing or state.is_waiting(row))
+        may_count = state.people[row.person].role == Role.RATER and (row.id in countable or state.is_waiting(row))
         assert not row.counted or (may_count and state.kind(state.questions[row.question]) == Kind.MAIN)
 
 
 def _no_question_has_too_many_votes(state: Stored) -> None:
     """A question has at most the needed votes, and an open question counts all its votes."""
     counted = Counter(row.question for row in state.answers if row.counted)
-    standing = Counter(row.question for row in state.standing)
+    countable = Counter(row.question for row in state.countable)
     waits = {row.question for row in state.answers if row.counted and state.is_waiting(row)}
     most = state.rules.per_question
     for row in state.questions.values():
@@ -166,41 +166,41 @@ def _no_question_has_too_many_votes(state: Stored) -> None:
         assert row.ended != "rule" or (state.rules.stop is not None and row.votes >= state.rules.stop.at_least)
         assert (row.ended == "votes") <= (row.votes == most)
         assert (row.ended is None) <= (row.votes < most)
-        assert row.ended is not None or row.golden or row.id in waits or row.votes == standing[row.id]
+        assert row.ended is not None or row.golden or row.id in waits or row.votes == countable[row.id]
 
 
 def _places_are_those_of_turns(state: Stored) -> None:
     """Exactly the current turns have a place on each unanswered question that they show."""
-    held: Counter[int] = Counter()
+    places: Counter[int] = Counter()
     free: dict[int, int] = {}
     for turn in state.turns.values():
         if turn.state == State.ASKED:
             assert turn.shown
-            held.update(question for question in turn.shown if (turn.person, question) not in state.kept)
+            places.update(question for question in turn.shown if (turn.person, question) not in state.kept)
     for row in state.questions.values():
-        assert row.reserved == (0 if row.golden else held[row.id])
+        assert row.reserved == (0 if row.golden else places[row.id])
         if row.ended is None and not row.golden:
-            left = state.rules.free(row.votes, row.reserved)
-            free[row.task] = min(free.get(row.task, left), left)
+            places_left = state.rules.free(row.votes, row.reserved)
+            free[row.task] = min(free.get(row.task, places_left), places_left)
     assert all(task.free == free.get(task.id, 0) for task in state.tasks.values())
 
 
 def _truths_are_what_experts_say(state: Stored) -> None:
     golden = [row for row in state.questions.values() if row.golden]
-    assert all(row.truth == truth_of(state.experts_said.get(row.id, []), state.settings.at_least) for row in golden)
+    assert all(row.truth == truth_of(state.expert_answers.get(row.id, []), state.settings.at_least) for row in golden)
     truths = Counter(row.truth for row in golden if state.kind(row) == Kind.GOLDEN)
     assert (state.settings.golden_invalid, state.settings.golden_valid) == (truths[0], truths[1])
 
 
 def _raters_are_measured_by_golden_answers(state: Stored) -> None:
     """Only golden answers with a known truth measure raters, not practice answers."""
-    known: Counter[tuple[int, int, int]] = Counter()
+    counts: Counter[tuple[int, int, int]] = Counter()
     for row in state.answers:
         question = state.questions[row.question]
         is_known = state.kind(question) == Kind.GOLDEN and question.truth is not None
         if is_known and state.people[row.person].role == Role.RATER and not state.is_skipped(row):
-            known[row.person, question.truth, row.answer] += 1
-    assert {(row.person, row.truth, row.answer): row.n for row in state.golden_counts} == known
+            counts[row.person, question.truth, row.answer] += 1
+    assert {(row.person, row.truth, row.answer): row.n for row in state.golden_counts} == counts
 
 
 def _everybody_is_shown_what_is_for_them(state: Stored) -> None:
@@ -257,13 +257,17 @@ def check_progress(state: Stored, campaign: Campaign, now: float) -> None:
     )
     by_number = sorted(skipped.items(), key=lambda one: (-one[1], one[0]))
     assert progress.skipped == tuple((state.images[image], times) for image, times in by_number)
-    votes, given = Counter(row.person for row in counted), Counter(row.person for row in state.answers)
+    votes, n_answers = Counter(row.person for row in counted), Counter(row.person for row in state.answers)
     points, golden = Counter[tuple[int, int]](), Counter[tuple[int, int]]()
     for row in state.golden_counts:
         golden[row.person, row.truth] += row.n
         points[row.person, row.truth] += row.n * (2 - abs(row.answer - 2 * row.truth))
     for one in progress.raters:
-        assert (one.votes, one.n_answers, one.excluded) == (votes[one.id], given[one.id], state.people[one.id].excluded)
+        assert (one.votes, one.n_answers, one.excluded) == (
+            votes[one.id],
+            n_answers[one.id],
+            state.people[one.id].excluded,
+        )
         halves = [points[one.id, truth] / 2 for truth in (0, 1)]
         assert one.golden == BalancedAccuracy(*halves, *(golden[one.id, truth] for truth in (0, 1)))
 
@@ -278,10 +282,12 @@ def _experts_disagree(state: Stored, campaign: Campaign, count: int) -> None:
     """The list has the golden questions whose truth at most half of the experts answered, most disputed first."""
     expected = []
     for row in sorted(state.questions.values(), key=lambda row: row.id):
-        said = state.experts_said.get(row.id, [])
-        agree = said.count(2 * row.truth) if row.truth is not None else len(said)
-        if row.truth is not None and 2 * agree <= len(said):
-            expected.append((2 * agree - len(said), row.truth, tuple(said.count(answer) for answer in range(3))))
+        expert_answers = state.expert_answers.get(row.id, [])
+        agree = expert_answers.count(2 * row.truth) if row.truth is not None else len(expert_answers)
+        if row.truth is not None and 2 * agree <= len(expert_answers):
+            expected.append(
+                (2 * agree - len(expert_answers), row.truth, tuple(expert_answers.count(answer) for answer in range(3)))
+            )
     expected.sort(key=lambda one: one[0])
     assert [(row.truth, row.counts) for row in split_golden(campaign)] == [one[1:] for one in expected]
     assert count == len(expected)
@@ -329,6 +335,8 @@ def _why_not_exported(state: Stored, answer: Row[Any]) -> str | None:
 
 def _golden_answers_of_raters(state: Stored) -> int:
     """Return golden answers to questions that an expert has answered, or all if experts answered none."""
-    asked = [state.questions[row.question] for row in state.standing if state.people[row.person].role == Role.RATER]
-    golden = [row for row in asked if state.kind(row) == Kind.GOLDEN]
+    golden_questions = [
+        state.questions[row.question] for row in state.countable if state.people[row.person].role == Role.RATER
+    ]
+    golden = [row for row in golden_questions if state.kind(row) == Kind.GOLDEN]
     return sum(row.truth is not None for row in golden)

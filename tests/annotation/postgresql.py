@@ -34,9 +34,9 @@ def running_server(*, durable: bool = False) -> Iterator[str]:
     options = f"-k {folder} -c listen_addresses= -c fsync={'on' if durable else 'off'}"
     control = [binaries / "pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log"]
     try:
-        made = [binaries / "initdb", "-D", folder / "data", "-A", "trust", "-U", "postgres"]
+        command = [binaries / "initdb", "-D", folder / "data", "-A", "trust", "-U", "postgres"]
         run = partial(subprocess.run, check=True, stdout=subprocess.DEVNULL, user=user, cwd=folder)
-        run(made)
+        run(command)
         run([*control, "-o", options, "start"])
         try:
             yield f"postgresql://postgres@/NAME?host={folder}"
@@ -60,8 +60,8 @@ def clear_database(address: str) -> None:
     """End other sessions of a database, and delete its tables."""
     engine = open_engine(address)
     with engine.begin() as connection:
-        others = "datname = current_database() AND pid != pg_backend_pid()"
-        connection.execute(text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"))
+        is_other_session = "datname = current_database() AND pid != pg_backend_pid()"
+        connection.execute(text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {is_other_session}"))
         connection.execute(text("DROP SCHEMA public CASCADE"))
         connection.execute(text("CREATE SCHEMA public"))
     engine.dispose()

@@ -92,12 +92,12 @@ class Simulation:
     now: float = 1e9
     # Revision and answer, by person and question.
     acknowledged: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
-    told: set[tuple[int, int]] = field(default_factory=set)  # people who know the truth of a question
+    revealed: set[tuple[int, int]] = field(default_factory=set)  # people who know the truth of a question
     final: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)  # their answers at that time
     excluded: set[int] = field(default_factory=set)
     paused: bool = False
     waiting: dict[int, list[GivenAnswer]] = field(default_factory=dict)
-    shown: dict[int, list[Turn]] = field(default_factory=dict)
+    turns_of: dict[int, list[Turn]] = field(default_factory=dict)
 
     @classmethod
     def begun(cls, address: str | Path, seed: int) -> "Simulation":
@@ -161,52 +161,52 @@ class Simulation:
 
     def ask(self, person: int) -> None:
         """Request the next task of a person; the response may be lost."""
-        shown = self.shown.setdefault(person, [])
-        turn = next_turn(self.campaign, person, self.now, held=[turn.task for turn in shown])
+        turns = self.turns_of.setdefault(person, [])
+        turn = next_turn(self.campaign, person, self.now, held=[turn.task for turn in turns])
         if isinstance(turn, Turn):
             assert not self.paused
             assert person not in self.excluded
             if self.random.random() < 0.9:
-                shown.append(turn)
+                turns.append(turn)
 
     def go_back(self, person: int) -> None:
         """Let a person go back to their last task, and change answers."""
         turn = last_turn(self.campaign, person)
         if turn is not None:
-            self.shown.setdefault(person, []).insert(0, turn)
+            self.turns_of.setdefault(person, []).insert(0, turn)
 
     def suggest(self, person: int) -> None:
         """Let a person suggest a class."""
-        if shown := self.shown.get(person):
+        if turns := self.turns_of.get(person):
             with suppress(DataError):  # the campaign is paused, or the rater is excluded
-                suggest(self.campaign, person, shown[0].task, self.random.randrange(len(CLASSES.names)), self.now)
+                suggest(self.campaign, person, turns[0].task, self.random.randrange(len(CLASSES.names)), self.now)
 
     def answer(self, person: int) -> None:
         """Let a person answer some rows, without sending them."""
-        if shown := self.shown.get(person):
-            rows = shown[0].rows
+        if turns := self.turns_of.get(person):
+            rows = turns[0].rows
             some = rows if self.random.random() < 0.7 else rows[: self.random.randint(0, len(rows))]
-            given = [GivenAnswer(row.question, self.random.randrange(3), revision=row.revision) for row in some]
-            self.waiting.setdefault(person, []).extend(given)
+            new_answers = [GivenAnswer(row.question, self.random.randrange(3), revision=row.revision) for row in some]
+            self.waiting.setdefault(person, []).extend(new_answers)
             if some == rows:
-                shown.pop(0)
+                turns.pop(0)
 
     def send(self, person: int) -> None:
         """Send the outbox; the response may be lost."""
         if not (waiting := self.waiting.get(person)):
             return
-        given = waiting[: self.random.randint(1, len(waiting))] * self.random.choice([1, 1, 1, 2])
-        truths = save_answers(self.campaign, person, given, self.now, reveal=self.random.random() < 0.7)
+        sent = waiting[: self.random.randint(1, len(waiting))] * self.random.choice([1, 1, 1, 2])
+        truths = save_answers(self.campaign, person, sent, self.now, reveal=self.random.random() < 0.7)
         if self.random.random() < 0.8:
-            for one in given:
+            for one in sent:
                 own = person, one.question
                 before = self.acknowledged.get(own)
-                if own not in self.told and (before is None or before[0] < one.revision):
+                if own not in self.revealed and (before is None or before[0] < one.revision):
                     self.acknowledged[own] = one.revision, one.answer
-            self.waiting[person] = [one for one in waiting if one not in given]
+            self.waiting[person] = [one for one in waiting if one not in sent]
         ended = self._ended_practice(person)
         assert truths.keys() <= ended
-        self.told |= {(person, question) for question in ended}
+        self.revealed |= {(person, question) for question in ended}
 
     def _ended_practice(self, person: int) -> set[int]:
         """Return questions of finished practice tasks, whose answers cannot be changed."""
@@ -217,12 +217,12 @@ class Simulation:
 
     def reload(self, person: int) -> None:
         """Let a person close the page: shown tasks are lost, unsent answers stay."""
-        self.shown[person] = []
+        self.turns_of[person] = []
 
     def skip(self, person: int) -> None:
         """Let a person skip an image."""
-        if shown := self.shown.get(person):
-            skip_task(self.campaign, person, shown.pop(0).task, self.now)
+        if turns := self.turns_of.get(person):
+            skip_task(self.campaign, person, turns.pop(0).task, self.now)
 
     def jump(self, _: int) -> None:
         """Move the clock forwards or back."""
@@ -271,10 +271,10 @@ class Simulation:
                 if not isinstance(turn, Turn):
                     idle += 1
                     continue
-                given = [
+                new_answers = [
                     GivenAnswer(row.question, self.random.randrange(3), revision=row.revision) for row in turn.rows
                 ]
-                save_answers(self.campaign, person, given, self.now)
+                save_answers(self.campaign, person, new_answers, self.now)
 
     def check(self) -> None:
         """Check the invariants."""
@@ -282,7 +282,7 @@ class Simulation:
         invariants.check(state, self.acknowledged)
         invariants.check_cursors(state, self.raters)
         self._check_owner(state)
-        self._check_told(state)
+        self._check_revealed(state)
 
     def _check_owner(self, state: Stored) -> None:
         """Check that actions of owners last."""
@@ -291,12 +291,12 @@ class Simulation:
         deleted = {person for person, row in state.people.items() if row.name.startswith("deleted ")}
         assert deleted == state.people.keys() - self.at_work
 
-    def _check_told(self, state: Stored) -> None:
+    def _check_revealed(self, state: Stored) -> None:
         """Check that people who know a truth cannot change an answer that measures them."""
-        for own in self.told:
-            kept = state.kept[own]
-            said = kept.revision, kept.answer
-            assert state.is_skipped(kept) or self.final.setdefault(own, said) == said
+        for own in self.revealed:
+            answer = state.kept[own]
+            current = answer.revision, answer.answer
+            assert state.is_skipped(answer) or self.final.setdefault(own, current) == current
 
     def check_progress(self) -> None:
         """Check the progress for the owner."""

@@ -44,7 +44,8 @@ def test_picked_golden_task_has_size_of_main_task_if_possible(size: int, places:
 
 def test_stop_rule_limits_raters_who_have_a_question_at_a_time() -> None:
     free = [
-        [Rules(per_question=4, stop=StopRule(0.1, 0.9)).free(votes, shown) for shown in range(3)] for votes in range(5)
+        [Rules(per_question=4, stop=StopRule(0.1, 0.9)).free(votes, reserved) for reserved in range(3)]
+        for votes in range(5)
     ]
     assert free == [[2, 1, 0], [1, 0, 0], [1, 0, 0], [1, 0, 0], [0, 0, 0]]
 

@@ -105,15 +105,15 @@ def test_question_closes_when_probability_leaves_thresholds(address: str | Path)
     turns: dict[int, Turn] = {}
     for person, second in ((2, NO), (3, YES)):
         while isinstance(turn := next_turn(campaign, person, NOW), Turn):
-            said = (YES, second) if turn.image == main else (NO, YES, NO)
-            give(campaign, person, turn, *(said[row.class_id] for row in turn.rows))
+            values = (YES, second) if turn.image == main else (NO, YES, NO)
+            give(campaign, person, turn, *(values[row.class_id] for row in turn.rows))
             turns |= {person: turn} if turn.image == main else {}
-    left = [turn for turn in answer_all(campaign, 4, NO) if turn.image == main]
-    assert [[row.class_id for row in turn.rows] for turn in left] == [[1]]
-    given = [GivenAnswer(row.question, NO, revision=1) for row in turns[3].rows if row.class_id == 0]
-    save_answers(campaign, 3, given, NOW)  # a changed answer reopens its question
-    asked = [row.class_id for turn in answer_all(campaign, 5, NO) if turn.image == main for row in turn.rows]
-    assert 0 in asked
+    open_turns = [turn for turn in answer_all(campaign, 4, NO) if turn.image == main]
+    assert [[row.class_id for row in turn.rows] for turn in open_turns] == [[1]]
+    new_answers = [GivenAnswer(row.question, NO, revision=1) for row in turns[3].rows if row.class_id == 0]
+    save_answers(campaign, 3, new_answers, NOW)  # a changed answer reopens its question
+    class_ids = [row.class_id for turn in answer_all(campaign, 5, NO) if turn.image == main for row in turn.rows]
+    assert 0 in class_ids
 
 
 def kill_at(campaign: Campaign, change: Callable[[], object], transaction: int) -> None:
@@ -167,9 +167,9 @@ def test_exclusion_is_immediate_and_finished_after_a_kill(
     assert not any(row.recounted for row in Stored.of(campaign).people.values())
     assert sum(row.votes for row in exported.questions) == len(exported.votes)
     assert exported.excluded == (6 if is_excluded else 0)
-    assert all(("rater 2", "yes") in said for _, _, said in votes_of(campaign)) == (not is_excluded)
+    assert all(("rater 2", "yes") in rater_votes for _, _, rater_votes in votes_of(campaign)) == (not is_excluded)
     answer_all(campaign, 5, NO)
-    assert {len(said) for _, _, said in votes_of(campaign)} == {2}
+    assert {len(rater_votes) for _, _, rater_votes in votes_of(campaign)} == {2}
 
 
 def test_answer_to_unshown_question_raises_and_saves_nothing(address: str | Path) -> None:
@@ -177,9 +177,9 @@ def test_answer_to_unshown_question_raises_and_saves_nothing(address: str | Path
     turn = turn_of(campaign, 2)
     turn_of(campaign, 3)
     (row,), (other,) = turn.rows, turn_of(campaign, 3, held=[turn.task]).rows
-    given = [GivenAnswer(row.question, YES), GivenAnswer(other.question, YES)]
-    assert message(save_answers, campaign, 2, given, NOW).startswith("rater was not shown this question\n")
-    assert message(save_answers, campaign, 2, [given[0], GivenAnswer(99, YES)], NOW) == (
+    new_answers = [GivenAnswer(row.question, YES), GivenAnswer(other.question, YES)]
+    assert message(save_answers, campaign, 2, new_answers, NOW).startswith("rater was not shown this question\n")
+    assert message(save_answers, campaign, 2, [new_answers[0], GivenAnswer(99, YES)], NOW) == (
         "unknown question\n  found:   question 99"
     )
     assert len(export_votes(campaign).votes) == 0
@@ -192,14 +192,14 @@ def test_huge_revision_raises(
 ) -> None:
     campaign = campaign_at(address, (2,), raters=1, golden_share=0)
     row, other = turn_of(campaign, 2).rows
-    given = [GivenAnswer(other.question, YES), GivenAnswer(row.question, YES, revision=1001)]
-    assert message(save_answers, campaign, 2, given, NOW) == (
+    new_answers = [GivenAnswer(other.question, YES), GivenAnswer(row.question, YES, revision=1001)]
+    assert message(save_answers, campaign, 2, new_answers, NOW) == (
         f"revision out of range\n  where:   question {row.question}\n  allowed: 0 to 1000\n  found:   1001"
     )
     assert votes_of(campaign) == []
     for revision, answer in ((1000, YES), (3, NO), (2000, NO), (1999, YES)):  # and an answer that was on its way
         save_answers(campaign, 2, [GivenAnswer(row.question, answer, revision=revision)], NOW)
-    assert [said for _, _, said in votes_of(campaign)] == [[("rater 2", "no")]]
+    assert [votes for _, _, votes in votes_of(campaign)] == [[("rater 2", "no")]]
     assert message(save_answers, campaign, 2, [GivenAnswer(row.question, YES, revision=3001)], NOW).endswith("3001")
 
 
@@ -211,11 +211,11 @@ def test_skipped_image_is_logged_once_and_its_answers_do_not_count(address: str 
     give(campaign, 2, turn, *[YES] * (1 + lapses))
     if lapses:
         end_expired_turns(campaign, LATER)
-    said: list[str] = []
-    event.listen(campaign.engine, "before_cursor_execute", lambda *given: said.append(given[2].split(" SET")[0]))
+    statements: list[str] = []
+    event.listen(campaign.engine, "before_cursor_execute", lambda *given: statements.append(given[2].split(" SET")[0]))
     for _ in range(2):  # the second request was sent because the response was lost
         skip_task(campaign, 2, turn.task, LATER)
-    assert said.count("UPDATE turns") == 1
+    assert statements.count("UPDATE turns") == 1
     give(campaign, 2, turn, YES)  # the answer was on its way
     assert [entry.what for entry in last_entries(campaign, 9)].count("skip") == 1
     assert progress_of(campaign, NOW).skipped == (("m0.png", 1),)
@@ -223,7 +223,7 @@ def test_skipped_image_is_logged_once_and_its_answers_do_not_count(address: str 
     assert last_turn(campaign, 2) is None
     assert why(campaign, 2, LATER) == "finished"
     give(campaign, 3, turn_of(campaign, 3, LATER), NO)
-    assert {said for _, _, votes in votes_of(campaign) for _, said in votes} == {"no"}
+    assert {statements for _, _, votes in votes_of(campaign) for _, statements in votes} == {"no"}
 
 
 def test_excluded_rater_gets_no_task_but_can_skip(address: str | Path) -> None:
@@ -255,8 +255,8 @@ def test_duplicate_expert_answer_counts_once_and_contradicting_answers_raise(add
     )
     assert plan.truth == (0,)
     create_campaign(address, plan)
-    kept = export_votes(open_campaign(address), names=True).golden
-    assert sorted(kept.on(0)) == [("x", "no"), ("y", "no"), ("z", "yes")]
+    golden_votes_ = export_votes(open_campaign(address), names=True).golden
+    assert sorted(golden_votes_.on(0)) == [("x", "no"), ("y", "no"), ("z", "yes")]
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -289,31 +289,31 @@ def test_golden_task_shows_as_many_questions_as_replaced_main_task(address: str 
     golden = [6] * 20
     campaign = campaign_at(address, (3,), golden=golden, per_question=4, stop=CLOSING, golden_share=0.9)
     (main,) = addresses_of(campaign, "m")
-    shown: list[list[int]] = []
+    class_ids: list[list[int]] = []
     for third in (NO, YES, NO):
-        person, sizes = add_person(campaign, f"rater {len(shown)}"), []
+        person, sizes = add_person(campaign, f"rater {len(class_ids)}"), []
         while isinstance(turn := next_turn(campaign, person, NOW), Turn):
             sizes.append(len(turn.rows))
-            said = (NO, YES, third) if turn.image == main else (NO, YES) * 3
-            give(campaign, person, turn, *(said[row.class_id] for row in turn.rows))
-        shown.append(sizes)
-    assert [set(sizes) for sizes in shown] == [{3}, {3}, {1}]
-    assert min(map(len, shown)) > 1
+            values = (NO, YES, third) if turn.image == main else (NO, YES) * 3
+            give(campaign, person, turn, *(values[row.class_id] for row in turn.rows))
+        class_ids.append(sizes)
+    assert [set(sizes) for sizes in class_ids] == [{3}, {3}, {1}]
+    assert min(map(len, class_ids)) > 1
 
 
 def test_golden_task_of_same_size_is_preferred_then_largest(path: Path) -> None:
     sizes = (2, 1, 3, 5, 2, 4)
     campaign = campaign_at(path, (3,) * 40, golden=sizes, golden_share=0.9)
-    known, first = addresses_of(campaign, "g"), set()
+    golden, first = addresses_of(campaign, "g"), set()
     for number in range(20):
         rater = add_person(campaign, f"rater {number}")
-        shown: list[Turn] = []
-        while len(shown) < len(known):
+        turns: list[Turn] = []
+        while len(turns) < len(golden):
             turn = turn_of(campaign, rater)
             give(campaign, rater, turn, YES)
-            shown += [turn] if turn.image in known else []
-        assert [len(turn.rows) for turn in shown] == [3, 3, 3, 2, 2, 1]
-        first.add(shown[0].image)
+            turns += [turn] if turn.image in golden else []
+        assert [len(turn.rows) for turn in turns] == [3, 3, 3, 2, 2, 1]
+        first.add(turns[0].image)
     names = image_addresses(campaign)
     assert {names[image] for image in first} == {"g2.png", "g3.png", "g5.png"}
 
@@ -321,11 +321,11 @@ def test_golden_task_of_same_size_is_preferred_then_largest(path: Path) -> None:
 def test_golden_tasks_are_first_for_equally_many_raters(path: Path) -> None:
     """Also if practice tasks have positions between them."""
     campaign, first = campaign_at(path, (2,) * 300, golden=[2] * 30, golden_share=0.9, practice=20), Counter[str]()
-    known = addresses_of(campaign, "g")
+    golden = addresses_of(campaign, "g")
     for rater in add_people(campaign, [f"rater {number}" for number in range(120)]):
         admit(campaign, rater, NOW)
         turn = turn_of(campaign, rater)
-        first[turn.image] += turn.image in known
+        first[turn.image] += turn.image in golden
     first = +first
     assert len(first) == 10
     assert chisquare(list(first.values())).pvalue > 0.01
@@ -392,7 +392,7 @@ def test_begun_image_is_shown_again_golden_or_not(
     """However its turn ended, so that this does not reveal golden tasks. Skipped images do not come again."""
     rules = {"per_question": 2, "stop": CLOSING, "golden_share": 0.5, "lease": 60.0}
     campaign = campaign_at(path, (3,) * 90, raters=3, golden=[6] * 20, **rules)
-    known, seen, now = addresses_of(campaign, "g"), Counter[bool](), NOW
+    golden, seen, now = addresses_of(campaign, "g"), Counter[bool](), NOW
     for _ in range(12):
         turn = turn_of(campaign, 2, now)
         give(campaign, 2, turn, *[YES] * answered, now=now)
@@ -402,16 +402,16 @@ def test_begun_image_is_shown_again_golden_or_not(
         if again.task == turn.task:
             assert [row.answer for row in again.rows] == [YES] * answered + [None] * (3 - answered)
             assert replace(again, number=0, rows=()) == replace(turn, number=0, rows=())
-        seen[turn.image in known] += 1
-        given = [GivenAnswer(row.question, YES) for row in again.rows if row.answer is None]
-        save_answers(campaign, 2, given, now)
+        seen[turn.image in golden] += 1
+        new_answers = [GivenAnswer(row.question, YES) for row in again.rows if row.answer is None]
+        save_answers(campaign, 2, new_answers, now)
     assert min(seen.values()) > 2
 
 
 @pytest.mark.parametrize("lapses", [False, True])
 def test_late_answers_do_not_change_share_of_golden_tasks(path: Path, lapses: bool) -> None:
     campaign = campaign_at(path, (3,) * 60, raters=1, golden=[3] * 40, golden_share=0.3, lease=60.0)
-    known, shown = addresses_of(campaign, "g"), 0
+    golden, n_golden = addresses_of(campaign, "g"), 0
     for number in range(30):
         now = NOW + 1000 * number
         turn = turn_of(campaign, 2, now)
@@ -419,8 +419,8 @@ def test_late_answers_do_not_change_share_of_golden_tasks(path: Path, lapses: bo
             end_expired_turns(campaign, now + 100)
         give(campaign, 2, turn, YES, now=now + 100)
         assert turn.number == number
-        shown += turn.image in known
-    assert shown == 7
+        n_golden += turn.image in golden
+    assert n_golden == 7
 
 
 @pytest.mark.parametrize("stop", [None, StopRule(0.01, 0.99)])
@@ -428,9 +428,9 @@ def test_begun_questions_are_asked_first(path: Path, stop: StopRule | None) -> N
     """In a random order of raters, nobody begins a new task while a begun task has a place for them."""
     campaign = campaign_at(path, (2,) * 12, raters=5, per_question=4, stop=stop, golden_share=0)
     rng, begun = np.random.default_rng(0), dict[int, set[int]]()
-    held: dict[int, Turn] = {}
+    open_turns: dict[int, Turn] = {}
     for person in rng.integers(2, 7, 400).tolist():
-        if (before := held.pop(person, None)) is not None:
+        if (before := open_turns.pop(person, None)) is not None:
             give(campaign, person, before, *rng.integers(0, 3, len(before.rows)).tolist())
             continue
         if not isinstance(turn := next_turn(campaign, person, NOW), Turn):
@@ -440,5 +440,5 @@ def test_begun_questions_are_asked_first(path: Path, stop: StopRule | None) -> N
                 free = set(connection.scalars(select(tasks.c.id).where(tasks.c.free > 0)))
             assert not [task for task, had in begun.items() if task in free and person not in had]
         begun.setdefault(turn.task, set()).add(person)
-        held[person] = turn
+        open_turns[person] = turn
     assert len(begun) == 12

@@ -86,11 +86,11 @@ def test_states_of_questions_are_exported_as_table(campaign: Campaign, tmp_path:
     export(campaign, tmp_path / "rated")
     heading, *rows = (tmp_path / "rated/question-states.csv").read_text().splitlines()
     assert heading == "image,class,votes,state,probability"
-    told = [row.split(",") for row in rows]
-    assert [row[:4] for row in told[:3]] == [["m0.png", name, "1", "open"] for name in "abc"]
-    assert [row[1:4] for row in told[3:]] == [["f", "0", "open"]]
-    assert [float(row[4]) for row in told] == [one.valid for one in export_votes(campaign).questions]
-    no, yes, other, suggested = (float(row[4]) for row in told)
+    cells = [row.split(",") for row in rows]
+    assert [row[:4] for row in cells[:3]] == [["m0.png", name, "1", "open"] for name in "abc"]
+    assert [row[1:4] for row in cells[3:]] == [["f", "0", "open"]]
+    assert [float(row[4]) for row in cells] == [one.valid for one in export_votes(campaign).questions]
+    no, yes, other, suggested = (float(row[4]) for row in cells)
     assert no == other < suggested < yes
     with changing(campaign) as change:
         change.connection.execute(update(questions).where(questions.c.class_id == 0).values(ended="rule"))
@@ -136,9 +136,9 @@ def test_read_only_campaign_on_server_is_exported(database: str, tmp_path: Path,
 
 
 def test_campaign_with_only_ids_has_no_class_list(path: Path, tmp_path: Path) -> None:
-    asked = tasks_of(2)
-    questions = Questions.from_columns(["a.png"] * 2, asked.questions.class_ids + 7)
-    create_campaign(path, CampaignPlan(Tasks(questions, asked.indptr, asked.numbers, asked.reasons)))
+    tasks = tasks_of(2)
+    questions = Questions.from_columns(["a.png"] * 2, tasks.questions.class_ids + 7)
+    create_campaign(path, CampaignPlan(Tasks(questions, tasks.indptr, tasks.numbers, tasks.reasons)))
     assert export(open_campaign(path), tmp_path / "rated") == [
         "benchmark.json",
         "question-states.csv",

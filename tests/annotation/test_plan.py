@@ -17,17 +17,17 @@ from tests.helpers import WORDS, code_of, message
 def plan_of_cut_images(practice: int, **options: Any) -> CampaignPlan:
     """Make a plan of three golden images with one, two and three tasks; one class of each task is known."""
     names, classes = np.repeat(["g0.png", "g1.png", "g2.png"], [2, 4, 6]), [*range(2), *range(4), *range(6)]
-    asked = Questions.from_columns(names.tolist(), np.array(classes), CLASSES)
-    golden = Tasks(asked, np.arange(0, 13, 2), np.arange(6), ["some"] * 6)
-    known = np.arange(0, 12, 2)
-    experts = Votes.from_columns(asked, known, np.zeros(6, int), np.full(6, YES), ("eve",), WORDS)
+    questions = Questions.from_columns(names.tolist(), np.array(classes), CLASSES)
+    golden = Tasks(questions, np.arange(0, 13, 2), np.arange(6), ["some"] * 6)
+    answered = np.arange(0, 12, 2)
+    experts = Votes.from_columns(questions, answered, np.zeros(6, int), np.full(6, YES), ("eve",), WORDS)
     return CampaignPlan(tasks_of(2), golden_tasks=golden, experts=experts, practice=practice, **options)
 
 
 def test_practice_takes_all_golden_tasks_of_an_image_or_none() -> None:
     """So raters do not get an image again after they have seen its truths."""
     image_of, sizes = np.repeat([0, 1, 2], [1, 2, 3]), np.array([1, 2, 3])
-    drawn = set()
+    draws = set()
     for seed in range(20):
         for practice in range(4):
             is_practice = plan_of_cut_images(practice, rules=Rules(seed=seed)).is_practice
@@ -36,18 +36,18 @@ def test_practice_takes_all_golden_tasks_of_an_image_or_none() -> None:
             assert is_practice.sum() >= practice
             assert practice == 0 or is_practice.sum() - sizes[chosen].max() < practice
             assert (practice == 0) <= (chosen.size == 0)
-            drawn.add(tuple(chosen))
-    assert drawn == {(), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2)}
+            draws.add(tuple(chosen))
+    assert draws == {(), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2)}
 
 
 def test_practice_prefers_images_with_known_truths() -> None:
     plan = plan_of_cut_images(1)
     experts = plan.experts.restrict(np.array([0, 1, 3]))  # all tasks of the first two images except their last tasks
     for seed in range(10):
-        drawn = replace(plan, experts=experts, rules=Rules(seed=seed))
-        assert drawn.is_practice.tolist() == [True, *[False] * 5]
-        assert drawn.practice_round.waits_for is None
-        more = replace(drawn, practice=2)
+        seeded_plan = replace(plan, experts=experts, rules=Rules(seed=seed))
+        assert seeded_plan.is_practice.tolist() == [True, *[False] * 5]
+        assert seeded_plan.practice_round.waits_for is None
+        more = replace(seeded_plan, practice=2)
         assert (more.is_practice[0], more.practice_round.unanswered) == (True, 2 if more.is_practice[1] else 3)
 
 
@@ -66,8 +66,8 @@ def test_practice_with_bar_has_valid_and_invalid_questions() -> None:
 def test_images_with_main_tasks_are_not_for_practice() -> None:
     """Two of four golden images are also in main tasks."""
     golden, experts = golden_of(1, 1, 1, 1)
-    asked = Questions.from_columns(["g1.png", "g2.png"], np.array([5, 5]), CLASSES)
-    tasks = Tasks(asked, np.arange(3), np.arange(2), ["all"] * 2)
+    questions = Questions.from_columns(["g1.png", "g2.png"], np.array([5, 5]), CLASSES)
+    tasks = Tasks(questions, np.arange(3), np.arange(2), ["all"] * 2)
     plan = CampaignPlan(tasks, golden_tasks=golden, experts=experts, practice=2)
     assert plan.is_practice.tolist() == [True, False, False, True]
     assert "\n  allowed: up to 2 practice tasks\n  found:   3\n" in message(replace, plan, practice=3)

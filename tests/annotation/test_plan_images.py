@@ -46,12 +46,12 @@ def test_hashes_equal_hashes_of_files(folder: Path) -> None:
         for name in ("cat/1.png", "dog/2.png"):
             archive.write(folder / name, f"images/{name}")
     for place in (folder, folder.with_suffix(".zip")):
-        told: list[tuple[str, int, int]] = []
+        steps: list[tuple[str, int, int]] = []
         hashes = hash_images(
-            open_images(place), ["dog/2.png", "cat/1.png"], progress=lambda *one, told=told: told.append(one)
+            open_images(place), ["dog/2.png", "cat/1.png"], progress=lambda *step, steps=steps: steps.append(step)
         )
         assert hashes == {"dog/2.png": hashlib.sha256(DOG).hexdigest(), "cat/1.png": hashlib.sha256(CAT).hexdigest()}
-        assert told == [("hashing images", 1, 2), ("hashing images", 2, 2)]
+        assert steps == [("hashing images", 1, 2), ("hashing images", 2, 2)]
 
 
 @pytest.mark.parametrize("kind", ["folder", "tar"])
@@ -78,11 +78,11 @@ def test_all_unreadable_images_are_named_at_once(folder: Path) -> None:
         ("g.png", f"a link leads out of the image folder: {Path(__file__).resolve()}"),
         ("h.png", "image not found"),
     ):
-        told = message(hash_images, images, [name, "cat/1.png", "e.jpg"])
-        assert told.startswith(
+        error = message(hash_images, images, [name, "cat/1.png", "e.jpg"])
+        assert error.startswith(
             f"images of the campaign cannot be shown\n  where:   {folder}\n  found:   1 image: {name}: {found}"
         )
-        assert told.endswith("\n  fix:     replace their files, or remove them from tasks and golden questions")
+        assert error.endswith("\n  fix:     replace their files, or remove them from tasks and golden questions")
     assert re.search(r"  found:   7 images: a\.png: .* and 4 more\n", message(hash_images, images, images.names))
 
 
@@ -106,11 +106,11 @@ def test_examples_are_small_upright_and_without_metadata(tmp_path: Path) -> None
     exif[0x0112], exif[0x010E] = 6, "cat/1.jpg"  # EXIF orientation and description
     Image.new("RGB", (800, 400)).save(tmp_path / "cat/a.jpg", exif=exif, comment=b"cat/1.jpg", icc_profile=b"cat/1.jpg")
     (one,) = read_examples(tmp_path, CLASSES, images=(), hashes={})
-    shown = Image.open(BytesIO(one.content))
-    assert (one.media_type, shown.format, shown.size) == ("image/jpeg", "JPEG", (160, 320))
+    image = Image.open(BytesIO(one.content))
+    assert (one.media_type, image.format, image.size) == ("image/jpeg", "JPEG", (160, 320))
     assert b"cat" not in one.content
-    assert not shown.getexif()
-    assert set(shown.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
+    assert not image.getexif()
+    assert set(image.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
 
 
 @pytest.mark.parametrize("name", ["wolf/a.png", "a.png", "3/a.png"])

@@ -37,52 +37,58 @@ _TURNS = 25
 def rate(address: str | Path, rater: int) -> dict[tuple[int, int], tuple[int, int]]:
     """Let raters rate; return acknowledged answers. Some answers are sent twice, and some raters are excluded."""
     campaign, chance = open_campaign(address), random.Random(rater)
-    kept: dict[tuple[int, int], tuple[int, int]] = {}
+    acknowledged: dict[tuple[int, int], tuple[int, int]] = {}
     for _ in range(_TURNS):
         turn = next_turn(campaign, rater, time.time())
         if not isinstance(turn, Turn):
             time.sleep(0.02)
             continue
         rows = turn.rows if chance.random() < 0.8 else turn.rows[:1]
-        given = [GivenAnswer(row.question, chance.randrange(3)) for row in rows if row.answer is None]
+        new_answers = [GivenAnswer(row.question, chance.randrange(3)) for row in rows if row.answer is None]
         for _ in range(chance.choice([1, 1, 2])):
-            save_answers(campaign, rater, given, time.time())
-        for one in given:
-            kept.setdefault((rater, one.question), (0, one.answer))
+            save_answers(campaign, rater, new_answers, time.time())
+        for one in new_answers:
+            acknowledged.setdefault((rater, one.question), (0, one.answer))
         if chance.random() < 0.2:
             with suppress(DataError):  # the rater is excluded
                 suggest(campaign, rater, turn.task, chance.randrange(len(CLASSES.names)), time.time())
         if chance.random() < 0.2 and (undone := last_turn(campaign, rater)) is not None:
-            revise(campaign, rater, undone, chance, kept)
+            revise(campaign, rater, undone, chance, acknowledged)
         if chance.random() < 0.1:
             skip_task(campaign, rater, turn.task, time.time())
         if chance.random() < 0.1:
             change = chance.choice([exclude_rater, include_rater, include_rater])
             change(campaign, chance.choice(raters_of(_RATERS)), time.time())
     campaign.close()
-    return kept
+    return acknowledged
 
 
-def revise(campaign: Campaign, person: int, turn: Turn, chance: random.Random, kept: dict[Any, Any]) -> None:
+def revise(campaign: Campaign, person: int, turn: Turn, chance: random.Random, acknowledged: dict[Any, Any]) -> None:
     """Let a person change answers."""
-    given = [GivenAnswer(row.question, chance.randrange(3), revision=row.revision) for row in turn.rows]
-    save_answers(campaign, person, given, time.time())
-    kept |= {(person, one.question): (one.revision, one.answer) for one in given}
+    new_answers = [GivenAnswer(row.question, chance.randrange(3), revision=row.revision) for row in turn.rows]
+    save_answers(campaign, person, new_answers, time.time())
+    acknowledged |= {(person, answer.question): (answer.revision, answer.answer) for answer in new_answers}
 
 
 def answer_as_expert(address: str | Path, expert: int) -> dict[tuple[int, int], tuple[int, int]]:
     """Let an expert answer golden questions and change answers, so that truths change while raters work."""
     campaign, chance = open_campaign(address), random.Random(expert)
-    kept: dict[tuple[int, int], tuple[int, int]] = {}
+    acknowledged: dict[tuple[int, int], tuple[int, int]] = {}
     turns = []
     while isinstance(turn := next_turn(campaign, expert, time.time()), Turn):
         turns.append(turn)
-        revise(campaign, expert, turn, chance, kept)
+        revise(campaign, expert, turn, chance, acknowledged)
     for again in range(1, _TURNS):
         one = chance.choice(turns)
-        revise(campaign, expert, replace(one, rows=[replace(row, revision=again) for row in one.rows]), chance, kept)
+        revise(
+            campaign,
+            expert,
+            replace(one, rows=[replace(row, revision=again) for row in one.rows]),
+            chance,
+            acknowledged,
+        )
     campaign.close()
-    return kept
+    return acknowledged
 
 
 @pytest.mark.parametrize("where", ["server", "file"])
@@ -95,8 +101,8 @@ def test_racing_processes_keep_invariants(where: str, tmp_path: Path, request: p
     expert = add_person(campaign, "kim", "expert")
     with multiprocessing.get_context("spawn").Pool(_RATERS + 1) as pool:
         judging = pool.apply_async(answer_as_expert, (address, expert))
-        kept = [*pool.starmap(rate, [(address, rater) for rater in raters_of(_RATERS)]), judging.get()]
-    acknowledged = {own: said for each in kept for own, said in each.items()}
+        results = [*pool.starmap(rate, [(address, rater) for rater in raters_of(_RATERS)]), judging.get()]
+    acknowledged = {key: answer for result in results for key, answer in result.items()}
     check(Stored.of(campaign), acknowledged)
     simulation = Simulation(address, random.Random(0), campaign, raters_of(_RATERS), [1, expert], now=time.time())
     simulation.finish()

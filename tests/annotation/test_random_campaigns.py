@@ -33,11 +33,11 @@ def simulate(address: str | Path, seed: int) -> list[tuple[object, ...]]:
         simulation.finish()
         simulation.check_end()
     with reading(simulation.campaign.engine) as connection:
-        kept: list[tuple[object, ...]] = [
+        saved: list[tuple[object, ...]] = [
             tuple(row) for row in connection.execute(select(answers).order_by(answers.c.id))
         ]
     simulation.campaign.close()
-    return kept
+    return saved
 
 
 @pytest.mark.parametrize("seed", range(_RUNS))

@@ -163,18 +163,18 @@ def test_only_images_of_the_source_are_read(folder: Path, name: str) -> None:
 
 
 def test_links_and_paths_out_of_folder_raise(folder: Path) -> None:
-    secret, kept = folder.parent / "secret.jpg", folder.parent / "kept"
-    kept.mkdir()
+    secret, outside = folder.parent / "secret.jpg", folder.parent / "kept"
+    outside.mkdir()
     scene(2).save(secret)
-    scene(3).save(kept / "3.jpg")
+    scene(3).save(outside / "3.jpg")
     (folder / "cat" / "2.jpg").symlink_to(secret)
-    (folder / "dogs").symlink_to(kept, target_is_directory=True)
+    (folder / "dogs").symlink_to(outside, target_is_directory=True)
     (folder / "cat" / "4.jpg").symlink_to(folder / "cat" / "1.jpg")
     images = CampaignImages(open_images(folder))
     for name in ("cat/2.jpg", "dogs/3.jpg"):
         assert code_of(images.load, name) == "outside-folder"
     assert images.load("cat/4.jpg") == images.load("cat/1.jpg")
     (folder / "list.txt").write_text("cat/1.jpg\n../secret.jpg\n")
-    listed = CampaignImages(open_images(folder / "list.txt"))
-    assert listed.load("cat/1.jpg")[1] == "image/jpeg"
-    assert code_of(listed.load, "../secret.jpg") == "outside-folder"
+    images_ = CampaignImages(open_images(folder / "list.txt"))
+    assert images_.load("cat/1.jpg")[1] == "image/jpeg"
+    assert code_of(images_.load, "../secret.jpg") == "outside-folder"

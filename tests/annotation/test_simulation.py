@@ -25,12 +25,12 @@ def run(campaign: Campaign, *matrices: object, valid: int = 1, **options: object
 @pytest.mark.parametrize("golden_share", [0.9, 0.0])  # by calibration, and by EM
 def test_labels_are_compared_with_the_truth(path: Path, golden_share: float) -> None:
     campaign = campaign_at(path, (2, 3, 2), per_question=3, golden_share=golden_share)
-    told: list[int] = []
-    result = run(campaign, *[PERFECT] * 3, progress=told.append)
+    steps: list[int] = []
+    result = run(campaign, *[PERFECT] * 3, progress=steps.append)
     assert (result.correct, result.valid_missed, result.invalid_kept, result.voted) == (7, 0, 0, 7)
     assert (result.votes_at_most, result.progress.votes, result.not_needed, result.failed) == (21, 21, 0, 0)
     golden = result.answers - 21
-    assert (golden > 0, sum(told)) == (golden_share > 0, result.answers)
+    assert (golden > 0, sum(steps)) == (golden_share > 0, result.answers)
 
 
 def test_wrong_labels_are_counted(path: Path) -> None:

@@ -29,8 +29,8 @@ def candidates(order: npt.NDArray[np.int64] | None = None, *, original: bool = T
     if not original:
         sources = np.zeros(2 * COUNT, int)
     names = [NAMES[row] for row in order.tolist()]
-    known = ["vit", "original"] if original else ["vit"]
-    return Candidates.from_rows(names, images, pairs, known, sources, None, chances, Classes(CLASSES))
+    source_names = ["vit", "original"] if original else ["vit"]
+    return Candidates.from_rows(names, images, pairs, source_names, sources, None, chances, Classes(CLASSES))
 
 
 def rows_of(sample: Any) -> npt.NDArray[np.int64]:
@@ -38,23 +38,23 @@ def rows_of(sample: Any) -> npt.NDArray[np.int64]:
 
 
 def test_images_are_drawn_with_their_probability() -> None:
-    drawn, expected = np.zeros(COUNT), np.zeros(COUNT)
+    counts, expected = np.zeros(COUNT), np.zeros(COUNT)
     draws = 1_500
     for seed in range(draws):
         sample = draw_golden(candidates(), 60, seed=seed)
-        drawn[rows_of(sample)] += 1
+        counts[rows_of(sample)] += 1
         expected[rows_of(sample)] = sample.probabilities
         assert (len(sample), sample.weights.sum()) == (30, pytest.approx(COUNT))
-    assert (np.abs(drawn / draws - expected) < 4.5 * np.sqrt(expected / draws)).all()
+    assert (np.abs(counts / draws - expected) < 4.5 * np.sqrt(expected / draws)).all()
     assert expected[QUALITY < 0.3].mean() > 2 * expected[QUALITY > 0.9].mean()
 
 
 def test_draw_does_not_depend_on_order_or_label_source() -> None:
     labels = LabelSets.from_lists(NAMES, [[label] for label in LABELS.tolist()], Classes(CLASSES))
     first = draw_golden(candidates(), 60, seed=5)
-    others = [draw_golden(candidates(RNG.permutation(COUNT)), 60, seed=5)]
-    others += [draw_golden(candidates(original=False), 60, original=labels, seed=5)]
-    for other in others:
+    samples = [draw_golden(candidates(RNG.permutation(COUNT)), 60, seed=5)]
+    samples += [draw_golden(candidates(original=False), 60, original=labels, seed=5)]
+    for other in samples:
         assert sorted(zip(first.images, first.strata, strict=True)) == sorted(
             zip(other.images, other.strata, strict=True)
         )
@@ -80,9 +80,9 @@ def test_share_of_wrong_labels_is_unbiased(unanswered: float) -> None:
         sample = draw_golden(candidates(), 120, seed=seed)
         rows = rows_of(sample)
         rows = rows[np.random.default_rng(seed).random(rows.size) >= unanswered]
-        known = np.zeros(COUNT, np.int8)
-        known[rows] = np.where(WRONG[rows], -1, 1)
-        _, checked = corrected(QUALITY, known, DrawnLabels.of(held_out, known, sample))
+        answered = np.zeros(COUNT, np.int8)
+        answered[rows] = np.where(WRONG[rows], -1, 1)
+        _, checked = corrected(QUALITY, answered, DrawnLabels.of(held_out, answered, sample))
         assert checked.interval is not None
         assert checked.corrected is not None
         covered += checked.interval[0] <= WRONG.mean() <= checked.interval[1]

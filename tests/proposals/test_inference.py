@@ -84,11 +84,11 @@ def test_folder_and_archives_give_equal_files(images: Path, tmp_path: Path, monk
         for path in sorted(images.rglob("*.*"), reverse=True):
             pack.write(path, path.relative_to(images))
             tape.add(path, str(path.relative_to(images)))
-    made = []
+    contents = []
     for place, workers in ((images, 0), (images, 1), (tmp_path / "i.zip", 0), (tmp_path / "i.tar", 1)):
         run(place, tmp_path / "out.npy", workers=workers, force=True)
-        made.append([(tmp_path / name).read_bytes() for name in ("out.npy", "out.txt")])
-    assert all(each == made[0] for each in made)
+        contents.append([(tmp_path / name).read_bytes() for name in ("out.npy", "out.txt")])
+    assert all(each == contents[0] for each in contents)
 
 
 def test_image_list_sets_images_and_order(images: Path, tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_probabilities_add_up_to_1_without_unknown_outputs(images: Path, tmp_pat
 
 
 def summed_one_by_one(row: npt.NDArray[np.float32], classes: list[int], count: int) -> list[np.float32]:
-    """Sum probabilities by class in float32, output by output; -1 is no class."""
+    """Sum probabilities by class in float32, output by output; -1 is not a class."""
     sums, total = [np.float32(0)] * count, np.float32(0)
     for weight, class_id in zip(row, classes, strict=True):
         if class_id >= 0:
@@ -171,21 +171,21 @@ def test_probabilities_of_outputs_with_same_class_are_summed(
 ) -> None:
     rng = np.random.default_rng(seed)
     classes = rng.integers(-1, 2, 40).tolist()  # no output is a cup
-    given: npt.NDArray[np.floating] = rng.normal(0, 4, (5, 40)).astype(np.float32)
+    scores_: npt.NDArray[np.floating] = rng.normal(0, 4, (5, 40)).astype(np.float32)
     if kind == "probabilities":
-        given = np.exp(given) / np.exp(given).sum(axis=1, keepdims=True)
-        given[4] = np.array(classes) < 0  # all probability is outside of the classes
-        given[4] /= given[4].sum()
+        scores_ = np.exp(scores_) / np.exp(scores_).sum(axis=1, keepdims=True)
+        scores_[4] = np.array(classes) < 0  # all probability is outside of the classes
+        scores_[4] /= scores_[4].sum()
     if kind == "logits beyond float32":
-        given = given.astype(np.float64) * 1e300
+        scores_ = scores_.astype(np.float64) * 1e300
     outputs = [rng.choice(["", "-"]) if k < 0 else CLASSES.names[k] for k in classes]
-    rows = {number: given[number - 1] for number in NUMBERS.values()}
+    rows = {number: scores_[number - 1] for number in NUMBERS.values()}
     model = ImageModel("fine", lambda pictures: np.array([rows[number_of(each)] for each in pictures]), outputs=outputs)
     result = run(images, tmp_path / "out.npy", model, benchmark=Benchmark(classes=CLASSES), batch_size=batch)
     assert (result.summed, result.outputs, result.without_output) == (True, 40, 1)
     assert result.without_class == classes.count(-1)
-    best = given[:, np.array(classes) >= 0].max(axis=1, keepdims=True)
-    weights = given if kind == "probabilities" else np.exp(np.clip(given - best, -1000, 0).astype(np.float32))
+    best = scores_[:, np.array(classes) >= 0].max(axis=1, keepdims=True)
+    weights = scores_ if kind == "probabilities" else np.exp(np.clip(scores_ - best, -1000, 0).astype(np.float32))
     expected = np.array([summed_one_by_one(row, classes, 3) for row in weights])
     written = np.load(tmp_path / "out.npy")
     assert [row.tolist() for row in written] == [
@@ -232,17 +232,17 @@ def test_images_with_another_best_class_in_float16_are_counted(
     result = run(images, tmp_path / "out.npy", tiled(scores, outputs=outputs), benchmark=NAMED)
     assert result.moved == moved
     best = np.load(tmp_path / "out.npy").argmax(axis=1)
-    kept = [value for value, name in zip(scores, outputs, strict=True) if name != "-"]
-    model_says = [name for name in outputs if name != "-"][int(np.argmax(kept))]
+    of_classes = [value for value, name in zip(scores, outputs, strict=True) if name != "-"]
+    model_says = [name for name in outputs if name != "-"][int(np.argmax(of_classes))]
     assert (CLASSES.names[best[0]] != model_says) == bool(moved)
 
 
 def test_outputs_with_unknown_names_are_named(images: Path, tmp_path: Path) -> None:
     names = ["dog", "catt", "background", "-", "pencil", "cow"]
     model = ImageModel("six", lambda pictures: np.zeros((len(pictures), 6)), outputs=names)
-    told: list[str] = []
-    result = run(images, tmp_path / "out.npy", model, benchmark=Benchmark(classes=CLASSES), tell=told.append)
-    assert told[1] == (
+    lines: list[str] = []
+    result = run(images, tmp_path / "out.npy", model, benchmark=Benchmark(classes=CLASSES), tell=lines.append)
+    assert lines[1] == (
         "six: 4 outputs have a name that no class has, and no score in the file: "
         "'catt' (did you mean cat?), 'background', 'pencil' and 1 more"
     )
@@ -347,14 +347,14 @@ def test_output_among_benchmark_images_raises(images: Path, tmp_path: Path) -> N
     ("models", "takes"), [(["python:m:f", "onnx:m.onnx"], "onnx:m.onnx"), (["python:m:f"], "python:m:f")]
 )
 def test_device_is_for_models_that_take_one(monkeypatch: pytest.MonkeyPatch, models: list[str], takes: str) -> None:
-    given: dict[str, str | None] = {}
+    devices: dict[str, str | None] = {}
     monkeypatch.setattr(
-        "reassess.proposals.model_runs.open_model", lambda source, *, device: given.update({source: device})
+        "reassess.proposals.model_runs.open_model", lambda source, *, device: devices.update({source: device})
     )
     opener = Opener([*models, MODEL], device="cuda")
     for model in models:
         opener(model)
-    assert given == {model: "cuda" if model == takes else None for model in models}
+    assert devices == {model: "cuda" if model == takes else None for model in models}
 
 
 def test_disk_space_is_checked_before_any_work(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -362,9 +362,9 @@ def test_disk_space_is_checked_before_any_work(images: Path, tmp_path: Path, mon
     monkeypatch.setattr("shutil.disk_usage", lambda _: free)
     assert fault_of(run, images, tmp_path / "out.npy") == ("disk-full", "59 bytes")
     free.free = 60  # 5 images x 3 outputs x 2 bytes, in shards and in the file
-    told: list[str] = []
-    run(images, tmp_path / "out.npy", tell=told.append)
-    assert told == ["5 images; their scores take 60 bytes"]
+    lines: list[str] = []
+    run(images, tmp_path / "out.npy", tell=lines.append)
+    assert lines == ["5 images; their scores take 60 bytes"]
 
 
 def test_duplicate_models_raise_and_output_is_a_folder(images: Path, tmp_path: Path) -> None:
@@ -423,7 +423,7 @@ def interrupted(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_finished_shards_are_not_computed_again(images: Path, tmp_path: Path, interrupted: Callable[..., Path]) -> None:
     output = interrupted(1)
     seen: list[int] = []
-    told: list[str] = []
+    lines: list[str] = []
 
     def function(pictures: list[Any]) -> npt.NDArray[np.float64]:
         seen.extend(map(number_of, pictures))
@@ -433,9 +433,9 @@ def test_finished_shards_are_not_computed_again(images: Path, tmp_path: Path, in
         counts.append((done, total))
 
     counts: list[tuple[int, int]] = []
-    run(images, output, ImageModel("colours", function), batch_size=2, tell=told.append, progress=progress)
+    run(images, output, ImageModel("colours", function), batch_size=2, tell=lines.append, progress=progress)
     assert seen == [1, 3, 4, 5], "the first again, which tells the number of outputs, then those of the other shards"
-    assert told[1:] == [f"{output}.unfinished: continues after 1 of 3 shards"]
+    assert lines[1:] == [f"{output}.unfinished: continues after 1 of 3 shards"]
     assert counts == [(4, 5), (5, 5)]
     run(images, tmp_path / "whole.npy", batch_size=2)
     assert output.read_bytes() == (tmp_path / "whole.npy").read_bytes()
@@ -495,8 +495,8 @@ def test_changed_model_option_or_image_is_named(
 ) -> None:
     output = interrupted(1)
     write_files(images, {name: picture(7) for name in write})
-    code, said = fault_of(run, images, output, **{"model": MODEL, "batch_size": 2, **options})
-    assert (code, said[: len(found)]) == ("different-run", found)
+    code, fault = fault_of(run, images, output, **{"model": MODEL, "batch_size": 2, **options})
+    assert (code, fault[: len(found)]) == ("different-run", found)
     assert not output.exists()
 
 
@@ -504,9 +504,9 @@ def test_unreadable_image_can_be_replaced(images: Path, tmp_path: Path, interrup
     write_files(images, {"a/2.jpg": b"", "b/1.png": b"x"})
     output = interrupted(2)
     write_files(images, {"a/2.jpg": picture(2), "b/1.png": picture(3, "PNG")})
-    told: list[str] = []
-    result = run(images, output, batch_size=2, tell=told.append)
-    assert (len(told), result.images, result.unreadable) == (1, 5, ()), "both shards are made anew"
+    lines: list[str] = []
+    result = run(images, output, batch_size=2, tell=lines.append)
+    assert (len(lines), result.images, result.unreadable) == (1, 5, ()), "both shards are made anew"
     run(images, tmp_path / "whole.npy", batch_size=2)
     assert output.read_bytes() == (tmp_path / "whole.npy").read_bytes()
     assert output.with_suffix(".txt").read_bytes() == (tmp_path / "whole.txt").read_bytes()
@@ -519,8 +519,8 @@ def test_image_fixed_for_one_model_only_raises(images: Path, tmp_path: Path, mon
     with pytest.raises(KeyboardInterrupt):
         predict(TWO, tmp_path / "out", images=images, batch_size=2)
     (shard,) = (tmp_path / "out.unfinished/shards/other").iterdir()
-    with np.load(shard) as held:
-        scores = np.vstack([np.zeros((1, 3), np.float16), held["scores"]])
+    with np.load(shard) as arrays:
+        scores = np.vstack([np.zeros((1, 3), np.float16), arrays["scores"]])
     rewrite(shard, rows=np.arange(5), scores=scores, unreadable=np.empty(0, int), reasons=np.empty(0, str))
     write_files(images, {"a/1.jpg": picture(1)})
     found = fault_of(predict, TWO, tmp_path / "out", images=images, batch_size=2)
@@ -549,9 +549,9 @@ def test_interrupted_run_keeps_finished_part_and_says_so(
     model = bright(lambda pictures: np.where(colours(pictures) == 4, np.nan, 0))
     with pytest.raises(DataError, match="score is NaN") as caught:
         run(images, output, model, batch_size=2)
-    kept = tmp_path / "out.npy.unfinished"
-    assert caught.value.__notes__ == [f"{kept} contains the finished part; run the same again to continue."]
-    (shard,) = kept.rglob("*.npz")
+    folder = tmp_path / "out.npy.unfinished"
+    assert caught.value.__notes__ == [f"{folder} contains the finished part; run the same again to continue."]
+    (shard,) = folder.rglob("*.npz")
     shard.unlink()  # as if the process had been killed before: then other settings are allowed
     run(images, output, batch_size=3)
     assert len(np.load(output)) == 5
@@ -574,8 +574,8 @@ def test_only_files_of_a_run_are_removed(images: Path, tmp_path: Path, interrupt
 
 def rewrite(path: Path, **arrays: Any) -> None:
     """Replace some arrays of a shard."""
-    with np.load(path) as held:
-        together = {**held, **arrays}
+    with np.load(path) as old_arrays:
+        together = {**old_arrays, **arrays}
     np.savez(path, **together)
 
 
@@ -605,9 +605,9 @@ def test_damaged_shard_is_computed_again(
 ) -> None:
     output = interrupted(2)
     damage(Path(f"{output}.unfinished/shards/out/000000.npz"))
-    told: list[str] = []
-    run(images, output, batch_size=2, tell=told.append)
-    assert told[1:] == [
+    lines: list[str] = []
+    run(images, output, batch_size=2, tell=lines.append)
+    assert lines[1:] == [
         f"{output}.unfinished: 1 damaged shard computed again: shards/out/000000.npz",
         f"{output}.unfinished: continues after 1 of 3 shards",
     ]
@@ -644,13 +644,13 @@ def test_damaged_record_is_named(images: Path, interrupted: Callable[..., Path],
 
 
 def test_two_runs_cannot_write_one_output(images: Path, tmp_path: Path) -> None:
-    said: list[str] = []
+    lines: list[str] = []
 
     def progress(*_: object) -> None:
-        said.append(message(run, images, tmp_path / "out.npy"))
+        lines.append(message(run, images, tmp_path / "out.npy"))
 
     run(images, tmp_path / "out.npy", progress=progress)
-    assert said == [
+    assert lines == [
         f"another run is writing this output\n  where:   {tmp_path}/out.npy.unfinished\n"
         f"  found:   process {os.getpid()}\n  fix:     wait until it has ended, or choose another output"
     ]
@@ -691,11 +691,11 @@ def contents_of(folder: Path) -> dict[str, bytes]:
 def test_run_interrupted_while_moving_files_continues(
     images: Path, tmp_path: Path, half_placed: dict[str, bytes]
 ) -> None:
-    told: list[str] = []
+    lines: list[str] = []
     own = {".reassess-mine.csv": b"", "mine.npy": b""}
     write_files(tmp_path / "out", own)
-    predict(TWO, tmp_path / "out", images=images, tell=told.append)
-    assert told[1:] == [f"{tmp_path}/out.unfinished: continues after 2 of 2 shards"]
+    predict(TWO, tmp_path / "out", images=images, tell=lines.append)
+    assert lines[1:] == [f"{tmp_path}/out.unfinished: continues after 2 of 2 shards"]
     assert contents_of(tmp_path / "out") == half_placed | own
     assert not (tmp_path / "out.unfinished").exists()
     assert code_of(predict, TWO, tmp_path / "out", images=images) == "output-exists"

@@ -33,7 +33,7 @@ def write_model(path: Path, shape: list[Any], dtype: type = np.float32, inputs: 
     fits = len(sizes) < 3 or np.prod(sizes) == len(WEIGHTS)
     weights = WEIGHTS if fits else np.zeros((np.prod(sizes), OUTPUTS), np.float32)
     kind = {np.float32: TensorProto.FLOAT, np.float16: TensorProto.FLOAT16, np.uint8: TensorProto.UINT8}[dtype]
-    given = [helper.make_tensor_value_info(f"x{n}", kind, shape) for n in range(inputs)]
+    inputs_ = [helper.make_tensor_value_info(f"x{n}", kind, shape) for n in range(inputs)]
     nodes = [
         helper.make_node("Flatten", ["x0"], ["flat"]),
         helper.make_node("Cast", ["flat"], ["cast"], to=TensorProto.FLOAT),
@@ -42,7 +42,7 @@ def write_model(path: Path, shape: list[Any], dtype: type = np.float32, inputs: 
     graph = helper.make_graph(
         nodes,
         "model",
-        given,
+        inputs_,
         [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [None, OUTPUTS])],
         [numpy_helper.from_array(weights, "weights")],
     )
@@ -156,8 +156,8 @@ def test_external_weights_distinguish_models(source: ModelSource, tmp_path: Path
     before = open_model(source).facts
     write_files(tmp_path, {"m.onnx.npy": b"an output", "m.onnx.data": b"no weights"})
     assert open_model(source).facts == before
-    held = (tmp_path / "weights.bin").read_bytes()
-    (tmp_path / "weights.bin").write_bytes(held[:-4] + b"1234")
+    weights = (tmp_path / "weights.bin").read_bytes()
+    (tmp_path / "weights.bin").write_bytes(weights[:-4] + b"1234")
     assert open_model(source).facts["weights"] != before["weights"]
     (tmp_path / "weights.bin").unlink()
     assert code_of(open_model, source) == "unreadable-file"

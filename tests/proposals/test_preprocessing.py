@@ -54,11 +54,11 @@ def test_too_large_resized_image_raises(needs: Needs) -> None:
     assert transform.cut(Image.new("RGB", (1, 100))).shape == (224, 224, 3)
 
 
-def write(path: Path, given: Any) -> Path:
+def write(path: Path, document: Any) -> Path:
     if path.suffix == ".json":
-        path.write_text(json.dumps(given))
+        path.write_text(json.dumps(document))
     else:
-        path.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in given.items()))
+        path.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in document.items()))
     return path
 
 
@@ -90,8 +90,8 @@ def test_transform_is_read_from_file(tmp_path: Path, suffix: str) -> None:
 )
 @pytest.mark.parametrize("suffix", [".json", ".toml"])
 def test_wrong_value_raises(tmp_path: Path, change: dict[str, Any], code: str, found: str, suffix: str) -> None:
-    given = {name: value for name, value in (GOOD | change).items() if value is not None}
-    path = write(tmp_path / f"t{suffix}", given)
+    document = {name: value for name, value in (GOOD | change).items() if value is not None}
+    path = write(tmp_path / f"t{suffix}", document)
     assert fault_of(read_transform, path) == (code, found)
 
 

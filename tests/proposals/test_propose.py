@@ -43,8 +43,8 @@ def slow(models: Mapping[str, Predictions], original: Mapping[str, int], per_ima
         name: dict(zip(model.images, model.best(1)[0][:, 0].tolist(), strict=True)) for name, model in models.items()
     }
     images = sorted({image for top in tops.values() for image in top})
-    said = {image: {top[image] for top in tops.values() if image in top} for image in images}
-    aside = {image for image in images if said[image] == {original.get(image)}}
+    first_classes = {image: {top[image] for top in tops.values() if image in top} for image in images}
+    aside = {image for image in images if first_classes[image] == {original.get(image)}}
     to_raters = [image for image in images if image not in aside]
     fixed = {(image, original[image], ORIGINAL_SOURCE) for image in to_raters if image in original}
     fixed |= {(image, top[image], name) for name, top in tops.items() for image in to_raters if image in top}
@@ -78,7 +78,7 @@ def rows_of(candidates: Candidates) -> set[tuple[str, int, str]]:
 
 
 def drawn(seed: int) -> tuple[dict[str, Predictions], LabelSets]:
-    """Draw models with few values and so many ties; some have missing images, and one has only ids."""
+    """Draw models with few values, which gives many ties; some have missing images, and one has only ids."""
     rng = np.random.default_rng(seed)
     original = labels_of({name: [int(rng.integers(CLASSES))] for name in NAMES if rng.random() < 0.9})
     models = {}
@@ -86,8 +86,8 @@ def drawn(seed: int) -> tuple[dict[str, Predictions], LabelSets]:
         images = [name for name in rng.permutation(NAMES).tolist() if rng.random() < 0.9] or NAMES[:1]
         scores = rng.choice([0.0, 1.0, 2.0, 5.0], (len(images), CLASSES))
         rows = original.find(images)
-        known = rows >= 0
-        scores[known, original.indices[rows[known]]] += rng.integers(0, 5, int(known.sum()))
+        is_known = rows >= 0
+        scores[is_known, original.indices[rows[is_known]]] += rng.integers(0, 5, int(is_known.sum()))
         if number == 3:
             models["ids"] = Predictions.from_ids(scores.argmax(axis=1), images)
         else:
@@ -100,9 +100,9 @@ def drawn(seed: int) -> tuple[dict[str, Predictions], LabelSets]:
 @given(st.integers(0, 2**32 - 1), st.floats(1, CLASSES + 1), st.sampled_from([3, 1024]))
 def test_candidates_equal_sort_of_all_pairs(seed: int, per_image: float, block: int) -> None:
     models, original = drawn(seed)
-    known = {name: original[name][0] for name in original.images}
+    labels = {name: original[name][0] for name in original.images}
     benchmark = Benchmark(order=lambda: tuple(NAMES))
-    expected = slow(models, known, per_image)
+    expected = slow(models, labels, per_image)
     fixed, to_raters = {row[:2] for row in expected.rows}, {row[0] for row in expected.rows}
     if len(fixed) > per_image * len(to_raters):
         assert code_of(propose, models, original, per_image=per_image, benchmark=benchmark) == "too-many"
@@ -214,9 +214,9 @@ def test_model_of_other_images_raises(images: list[str], fix: str) -> None:
 
 
 def test_unknown_first_class_sends_image_to_raters() -> None:
-    given = Predictions.from_ids([-1, -1], ["a.png", "b.png"], unknown_classes=UnknownClasses(2, ("jar",)))
+    predictions = Predictions.from_ids([-1, -1], ["a.png", "b.png"], unknown_classes=UnknownClasses(2, ("jar",)))
     benchmark = Benchmark(order=lambda: ("a.png", "b.png"))
-    found = propose({"one": given}, labels_of({"a.png": [0]}), benchmark=benchmark)
+    found = propose({"one": predictions}, labels_of({"a.png": [0]}), benchmark=benchmark)
     assert rows_of(found.candidates) == {("a.png", 0, "original")}
     assert (found.unseen, found.without_class) == (0, 1)
     assert found.of_models(["one"]).questions.images == ("a.png",)
@@ -248,8 +248,8 @@ def test_models_can_be_an_iterable_that_is_read_twice() -> None:
 
 def test_classes_of_different_lists_are_joined_by_name() -> None:
     original = LabelSets.from_lists(["a.png"], [[1]], Classes(2, names=("cat", "dog")))
-    given = Predictions.from_ids([0], ["a.png"], classes=Classes.from_texts(["dog", "cat"]))
-    found = propose({"one": given}, original)
+    predictions = Predictions.from_ids([0], ["a.png"], classes=Classes.from_texts(["dog", "cat"]))
+    found = propose({"one": predictions}, original)
     assert found.candidates.questions.classes.names == ("cat", "dog")
     assert found.candidates.questions.class_ids.tolist() == [0, 1]
 

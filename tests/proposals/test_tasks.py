@@ -142,14 +142,14 @@ def test_classes_proposed_together_are_in_one_task() -> None:
 @given(st.integers(0, 2**32 - 1), st.integers(1, 9))
 def test_reasons_of_tasks_are_correct(seed: int, size: int) -> None:
     questions = drawn(seed, classes=12)
-    asked: dict[str, set[int]] = {}
+    classes_of: dict[str, set[int]] = {}
     for image, class_id in pairs_of(questions):
-        asked.setdefault(image, set()).add(class_id)
+        classes_of.setdefault(image, set()).add(class_id)
     tasks = make_tasks(questions, size=size)
     for task, reason in enumerate(tasks.reasons):
         own = tasks.class_ids(task).tolist()
-        pairs = [sum({*pair} <= others for others in asked.values()) for pair in combinations(own, 2)]
-        if len(own) == len(asked[tasks.image(task)]):
+        pairs = [sum({*pair} <= classes_ for classes_ in classes_of.values()) for pair in combinations(own, 2)]
+        if len(own) == len(classes_of[tasks.image(task)]):
             assert reason == "all of the image"
         elif len(own) == 1:
             assert reason == "the rest of the image"

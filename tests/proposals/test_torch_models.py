@@ -1,4 +1,4 @@
-"""Models of timm and torchvision with random weights: scores equal those of the libraries."""
+"""Models of timm and torchvision with random weights: scores equal the libraries' scores."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -168,17 +168,17 @@ def no_route(*_: object, **__: object) -> None:
 def test_unreachable_hub_gets_one_request_and_prints_are_kept_out(
     torch: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked: list[object] = []
+    requests: list[object] = []
 
     class Session:
         def head(self, address: str, *, timeout: float) -> None:
-            asked.append((address, timeout <= 10))
+            requests.append((address, timeout <= 10))
             no_route()
 
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.utils.get_session", Session)
     assert code_of(open_model, "timm:resnet18.a1_in1k") == "download"
-    assert asked == [("https://huggingface.co", True)]
+    assert requests == [("https://huggingface.co", True)]
     assert "Retrying" not in capsys.readouterr().err
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr("torch.hub.download_url_to_file", no_route)

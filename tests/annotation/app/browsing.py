@@ -37,7 +37,7 @@ class Window:
     def tab(self, context: Any) -> Any:
         """Open a new tab; its errors fail the test, except failed requests."""
         view = context.new_page()
-        view.on("console", lambda said: None if _LOST in said.text else self.complaints.append(said.text))
+        view.on("console", lambda message: None if _LOST in message.text else self.complaints.append(message.text))
         view.on("pageerror", lambda error: self.complaints.append(str(error)))
         view.on("dialog", lambda dialog: self.complaints.append(dialog.message) or dialog.dismiss())
         view.set_default_timeout(15_000)
@@ -45,8 +45,8 @@ class Window:
 
     def clear(self) -> None:
         """Reset the tab."""
-        view, *others = self.context.pages or [self.first_tab()]
-        for other in others:
+        view, *other_tabs = self.context.pages or [self.first_tab()]
+        for other in other_tabs:
             other.close()
         view.unroute_all()
         view.goto("about:blank")

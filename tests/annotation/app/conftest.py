@@ -22,9 +22,9 @@ def site(memory_folder: Path) -> Site:
 @pytest.fixture(scope="module")
 def still_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A campaign for requests that do not change it."""
-    made = make_site(tmp_path_factory.mktemp("still"))
-    with closing(made.campaign):
-        yield made
+    site_ = make_site(tmp_path_factory.mktemp("still"))
+    with closing(site_.campaign):
+        yield site_
 
 
 @pytest.fixture(scope="package")

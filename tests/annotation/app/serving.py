@@ -57,10 +57,10 @@ class Server:
         argv = [sys.executable, "-c", _SERVE, str(self.folder), str(self.port), self.root_path, str(self.seconds)]
         with self.out.open("w") as out, self.log.open("a") as log:
             self.process = subprocess.Popen(argv, stdout=out, stderr=log)
-        while "\n" not in (said := self.out.read_text()):
+        while "\n" not in (output := self.out.read_text()):
             assert self.process.poll() is None, self.log.read_text()
             time.sleep(0.05)
-        self.port = int(said.split(":")[2].split("/")[0])
+        self.port = int(output.split(":")[2].split("/")[0])
 
     def kill(self) -> None:
         """Kill the server with SIGKILL, if it runs."""

@@ -51,10 +51,12 @@ def draw_images(folder: Path, names: Sequence[str]) -> None:
 
 def shape_tasks(images: Sequence[str], sizes: Sequence[int], classes: Classes) -> Tasks:
     """Make a task on each image, with `sizes` classes."""
-    asked = [image for image, size in zip(images, sizes, strict=True) for _ in range(size)]
+    image_names = [image for image, size in zip(images, sizes, strict=True) for _ in range(size)]
     class_ids = np.array([class_id for size in sizes for class_id in range(size)])
     indptr = np.concatenate([[0], np.cumsum(sizes)])
-    return Tasks(Questions.from_columns(asked, class_ids, classes), indptr, np.arange(len(sizes)), ["all"] * len(sizes))
+    return Tasks(
+        Questions.from_columns(image_names, class_ids, classes), indptr, np.arange(len(sizes)), ["all"] * len(sizes)
+    )
 
 
 @dataclass
@@ -121,9 +123,9 @@ def make_site(
     draw_images(folder / "images", [*images, *golden_images])
     golden_tasks = shape_tasks(golden_images, [golden_size] * len(golden_images), classes)
     count = len(golden_tasks.questions)
-    said = np.where(np.arange(count) % 2, 2, 0)
+    expert_answers = np.where(np.arange(count) % 2, 2, 0)
     by = np.zeros(count, int)
-    experts = Votes.from_columns(golden_tasks.questions, np.arange(count), by, said, ("expert-7",), WORDS)
+    experts = Votes.from_columns(golden_tasks.questions, np.arange(count), by, expert_answers, ("expert-7",), WORDS)
     whole = CampaignPlan(
         shape_tasks(images, sizes, classes),
         name=name,

@@ -35,7 +35,7 @@ def memory(server: Server) -> int:
 
 
 def send(server: Server, head: bytes, part: Callable[[int], bytes] = lambda _: b"", most: int = 0) -> tuple[bytes, int]:
-    """Send up to `most` bytes; return the response, and how many bytes were sent before the server closed the connection."""
+    """Send up to `most` bytes; return the response, and the number of bytes sent until the connection was closed."""
     sent = 0
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
         try:
@@ -153,14 +153,14 @@ def test_address_with_null_byte_is_no_server_error(server: Server, path: str) ->
 
 
 def test_thousand_idle_connections_block_nobody_for_long(server: Server) -> None:
-    held = []
+    connections = []
     try:
         for _ in range(900):
-            held.append(socket.create_connection(("127.0.0.1", server.port), timeout=20))
+            connections.append(socket.create_connection(("127.0.0.1", server.port), timeout=20))
         time.sleep(1.5)
         assert send(server, HEAD + b"Connection: close\r\n\r\n")[0].startswith(b"HTTP/1.1 200 ")
     finally:
-        for one in held:
+        for one in connections:
             one.close()
 
 
@@ -176,7 +176,7 @@ def test_local_client_sets_address_only_as_proxy(tmp_path: Path, root_path: str)
         assert send(server, head)[0].startswith(b"HTTP/1.1 200 ")
     server.stop()
     lines = [line.split() for line in server.log.read_text().splitlines() if "GET" in line]
-    said = ["192.0.2.7:0", "2001:db8::7:0", *[None] * 4, "192.0.2.8:0"] if root_path else [None] * 7
-    for words, address in zip(lines, said, strict=True):
+    expected = ["192.0.2.7:0", "2001:db8::7:0", *[None] * 4, "192.0.2.8:0"] if root_path else [None] * 7
+    for words, address in zip(lines, expected, strict=True):
         assert words[1] == address or (address is None and words[1].startswith("127.0.0.1:"))
         assert words[2:] == ["-", '"GET', f"{root_path}/sign-in", 'HTTP/1.1"', "200", "OK"]

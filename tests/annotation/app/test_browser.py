@@ -51,12 +51,12 @@ def answer_all(view: Any, keys: str = "y") -> str:
     return address
 
 
-def wait_for_answers(campaign: Work, kept: list[int]) -> None:
+def wait_for_answers(campaign: Work, expected: list[int]) -> None:
     """Wait until the server has exactly these answers, shorter than a page's pause before the next try."""
     end = time.monotonic() + 2
-    while campaign.kept() != kept and time.monotonic() < end:
+    while campaign.kept() != expected and time.monotonic() < end:
         time.sleep(0.05)
-    assert campaign.kept() == kept
+    assert campaign.kept() == expected
 
 
 def panel(view: Any, name: str) -> None:
@@ -369,8 +369,8 @@ def test_unreadable_image_is_reported_and_names_are_escaped(work: Callable[..., 
     view = campaign.sign_in("ann")
     view.wait_for_selector(".not-shown:visible")
     assert HOSTILE in view.locator(".row .name span").all_inner_texts()
-    told = "<b>bold</b> & more Also: </script><script>alert(2)</script>"
-    assert told in view.locator(".row .about").all_inner_texts()
+    about = "<b>bold</b> & more Also: </script><script>alert(2)</script>"
+    assert about in view.locator(".row .about").all_inner_texts()
     check_page(view)
     view.keyboard.press("c")
     view.keyboard.press("Enter")
@@ -467,9 +467,9 @@ def look_closer(view: Any, width: int) -> None:
     assert not view.is_visible("#zoomed")
     assert view.locator("[aria-pressed=true]").count() == 0
     box = view.locator("#image img").bounding_box()
-    drawn = min(box["width"], box["height"] * 4 / 3)  # of 320 and 240 pixels
-    left = box["x"] + (box["width"] - drawn) / 2
-    view.mouse.click(left + 0.4 * drawn, box["y"] + 0.5 * box["height"])
+    image_width = min(box["width"], box["height"] * 4 / 3)  # of 320 and 240 pixels
+    left_edge = box["x"] + (box["width"] - image_width) / 2
+    view.mouse.click(left_edge + 0.4 * image_width, box["y"] + 0.5 * box["height"])
     assert view.evaluate(SEEN) == pytest.approx([0.4, 0.5], abs=0.01)
     wheel = view.locator("#zoom-view").bounding_box()
     view.mouse.move(wheel["x"] + wheel["width"] / 2, wheel["y"] + wheel["height"] / 2)
@@ -484,23 +484,23 @@ def test_shortcuts_and_functions_must_match(work: Callable[..., Work]) -> None:
     view = work(sizes=(2,)).sign_in("ann")
     shown(view)
     every = "...Object.fromEntries(SHORTCUTS.map(({action}) => [action, 1]))"
-    for actions, told in (
+    for actions, error in (
         ("{}", "no function for the shortcut n: answer"),
         (f"{{{every}, other: 1}}", "no shortcut for the function other"),
     ):
         script = f"import('/static/keys.js').then(({{listen, SHORTCUTS}}) => listen({actions}, () => true))"
-        assert told in view.evaluate(f"{script}.catch((error) => error.message)")
+        assert error in view.evaluate(f"{script}.catch((error) => error.message)")
 
 
 def test_class_search_explains_empty_result(work: Callable[..., Work]) -> None:
     """The class is in the list already (found by a part of its name or a synonym), or no class matches."""
     view = work(sizes=(6, 2)).sign_in("ann")
-    told = {
+    notices = {
         "squ": "square is already in the list.",
         "DISC": "circle is already in the list.",
         "zebra": "No class found.",
     }
-    for by_typing in (dict.fromkeys(told, "All classes are already in the list."), {**told, "tri": ""}):
+    for by_typing in (dict.fromkeys(notices, "All classes are already in the list."), {**notices, "tri": ""}):
         address = answer_all(view)
         view.keyboard.press("s")
         for typed, notice in by_typing.items():
@@ -517,9 +517,9 @@ def test_touch_screen_shows_no_keys(work: Callable[..., Work]) -> None:
     view = campaign.sign_in("ann", view=touched)
     shown(view)
     view.locator("[data-action=help]").tap()
-    told = view.inner_text("#help")
+    help_text = view.inner_text("#help")
     for button in view.locator(".actions button").all_inner_texts():
-        assert button in told
+        assert button in help_text
     assert view.locator("kbd:visible").all_inner_texts() == ["1", "2", "3"]
     check_page(view)
     assert view.evaluate("(one => one.scrollHeight <= one.clientHeight)(document.querySelector('#help'))")
@@ -540,11 +540,11 @@ def test_expert_answers_are_in_view_and_stay_after_reload(work: Callable[..., Wo
         resize(view, width)
         address = answer_all(view)
         view.keyboard.press("Enter")
-        told = f"Practice: {number} of 2. You agree with the experts on 4 of 8."
+        stage = f"Practice: {number} of 2. You agree with the experts on 4 of 8."
         for reload in (False, True):
             if reload:
                 view.reload()
-            wait_for_text(view, "#stage", told)
+            wait_for_text(view, "#stage", stage)
             assert shown(view) == address
             lines = view.locator(".truth")
             assert sorted(lines.all_inner_texts()) == ["Experts agree."] * 4 + ["Experts answered no."] * 4
@@ -556,7 +556,7 @@ def test_expert_answers_are_in_view_and_stay_after_reload(work: Callable[..., Wo
     wait_for_text(view, "#stage", "2 done, at most 1 left for you")
     assert campaign.kept() == [2] * 16
     view.keyboard.press("u")
-    wait_for_text(view, "#stage", told)
+    wait_for_text(view, "#stage", stage)
     view.keyboard.press("Enter")
     wait_for_text(view, "#stage", "2 done, at most 1 left for you")
 

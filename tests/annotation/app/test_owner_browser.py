@@ -209,10 +209,10 @@ def test_listed_questions_have_thumbnails(work: Callable[..., Work]) -> None:
 
 
 def test_button_is_busy_while_its_action_runs(work: Callable[..., Work]) -> None:
-    begun, held = work(sizes=(2,)), []
+    begun, requests = work(sizes=(2,)), []
     view = begun.sign_in("kim", page="owner")
     view.evaluate(PATIENCE)
-    view.route("**/owner/people/exclude", lambda route: held.append(route))
+    view.route("**/owner/people/exclude", lambda route: requests.append(route))
     button = view.get_by_role("button", name="Exclude ann")
     button.click()
     view.keyboard.press("Enter")
@@ -223,7 +223,7 @@ def test_button_is_busy_while_its_action_runs(work: Callable[..., Work]) -> None
     view.get_by_role("button", name="Pause").click()
     assert view.locator("#sure").is_hidden()
     assert view.evaluate("patience") == [120_000]
-    (request,) = held
+    (request,) = requests
     request.continue_()
     view.wait_for_selector("text=rater, excluded")
     assert view.locator("[aria-busy]").count() == 0
@@ -243,8 +243,8 @@ def test_existing_name_is_reported_in_several_lines(
     name.fill("ann")
     view.keyboard.press("Enter")
     view.wait_for_selector("#notice:not(:empty)")
-    told = ["person already exists", "  found:   ann", "  fix:     choose another name"]
-    assert view.locator("#notice").text_content().split("\n") == told
+    lines = ["person already exists", "  found:   ann", "  fix:     choose another name"]
+    assert view.locator("#notice").text_content().split("\n") == lines
     assert view.inner_text("#notice").count("\n") == 2
     look(view, "taken")
     view.get_by_role("button", name="Pause").click()

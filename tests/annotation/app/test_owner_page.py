@@ -41,13 +41,13 @@ def test_votes_are_recounted_after_database_was_busy(
 ) -> None:
     site = make_site(tmp_path, raters=("ann",), rules=Rules(per_question=1, golden_share=0.0))
     site.answer_all("ann")
-    client, left = site.client("kim"), iter(range(failures))
+    client, failures_left = site.client("kim"), iter(range(failures))
     monkeypatch.setattr(owner_page, "_PAUSES", (0.0, 0.0, 0.0), raising=False)
 
     @event.listens_for(site.campaign.engine, "begin")
     def be_busy(connection: Connection) -> None:
         is_reading = connection.get_execution_options().get("reading")
-        if not is_reading and find_person(site.campaign, "ann").excluded and next(left, None) is not None:
+        if not is_reading and find_person(site.campaign, "ann").excluded and next(failures_left, None) is not None:
             raise UnavailableError("BEGIN IMMEDIATE", None, sqlite3.OperationalError("database is locked"))
 
     assert client.post("/owner/people/exclude", json={"person": site.ids["ann"]}).status_code == 204
@@ -127,11 +127,11 @@ def test_page_shows_expert_progress_and_expected_end(site: Site) -> None:
 
 def test_page_asks_for_more_raters_instead_of_expected_end(tmp_path: Path) -> None:
     site = make_site(tmp_path, sizes=(2,), rules=Rules(per_question=3, golden_share=0.0))
-    for name, said in (("ann", False), ("ben", True)):
+    for name, is_asking in (("ann", False), ("ben", True)):
         site.answer_all(name)
         page = words(site)
-        assert ("More raters needed: nobody is left to answer 2 open questions." in page) == said
-        assert ("expected to finish" in page) != said
+        assert ("More raters needed: nobody is left to answer 2 open questions." in page) == is_asking
+        assert ("expected to finish" in page) != is_asking
 
 
 def test_page_lists_golden_questions_where_experts_disagree(site: Site, tmp_path: Path) -> None:
@@ -175,8 +175,8 @@ def test_lists_are_shown_in_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     whole = rows_of(page, place)
     assert (len(whole), "<nav class=" in page) == (count, False)
     monkeypatch.setattr(owner_page, "_ROWS", 1)
-    others = "split=1&disputed=1&questions=1&log=1"
-    address: str | None = "owner?" + others.replace(f"{KEYS[place]}=1", f"{KEYS[place]}=0")
+    query = "split=1&disputed=1&questions=1&log=1"
+    address: str | None = "owner?" + query.replace(f"{KEYS[place]}=1", f"{KEYS[place]}=0")
     parts, back = [], 0
     while address:
         page = client.get(f"/{address}").text
@@ -206,9 +206,9 @@ def test_page_beyond_end_of_list_has_link_back(site: Site) -> None:
 
 
 @pytest.mark.parametrize("name", KEYS.values())
-@pytest.mark.parametrize("said", ["", "-1", "x", "1.5", "+1", "1_0", "\u0661", "1000000000", "9" * 5000])
-def test_invalid_start_of_list_is_rejected(still_site: Site, name: str, said: str) -> None:
-    response = still_site.client("kim").get("/owner", params={name: said})
+@pytest.mark.parametrize("start", ["", "-1", "x", "1.5", "+1", "1_0", "\u0661", "1000000000", "9" * 5000])
+def test_invalid_start_of_list_is_rejected(still_site: Site, name: str, start: str) -> None:
+    response = still_site.client("kim").get("/owner", params={name: start})
     error = f"{name} must be the number of rows to skip, from 0 to 999999999"
     assert (response.status_code, response.json()) == (400, {"error": error})
 
@@ -272,8 +272,8 @@ def test_log_entries_are_formatted_as_text(tmp_path: Path) -> None:
         ann.post("/consent", json={})
     turn = next_turn(site.campaign, site.ids["ann"], site.now)
     for revision, answer in enumerate((2, 0)):
-        given = [GivenAnswer(turn.rows[0].question, answer, 2.5, revision)]
-        save_answers(site.campaign, site.ids["ann"], given, site.now)
+        new_answers = [GivenAnswer(turn.rows[0].question, answer, 2.5, revision)]
+        save_answers(site.campaign, site.ids["ann"], new_answers, site.now)
     ann.post("/suggest", json={"task": turn.task, "class": 4})
     for _ in range(2):
         ann.post("/skip", json={"task": turn.task})
@@ -287,7 +287,7 @@ def test_log_entries_are_formatted_as_text(tmp_path: Path) -> None:
     for names in (False, True):
         kim.post("/owner/export", json={"names": names})
     export_campaign(site.campaign, tmp_path / "rated")
-    asked = CLASSES.names[turn.rows[0].class_id]
+    class_name = CLASSES.names[turn.rows[0].class_id]
     assert log_of(site) == [
         ("command line", "created the campaign"),
         *(("command line", f"added {name} as {role}") for name, role in ROLES.items()),
@@ -295,7 +295,7 @@ def test_log_entries_are_formatted_as_text(tmp_path: Path) -> None:
         ("ann", "signed in"),
         ("kim", "signed in"),
         ("ann", "agreed to take part"),
-        ("ann", f"changed the answer for {asked} in main/0.png from yes to no"),
+        ("ann", f"changed the answer for {class_name} in main/0.png from yes to no"),
         ("ann", "suggested star for main/0.png"),
         ("ann", "skipped main/0.png"),
         ("kim", f"added deleted {zoe} as expert"),
@@ -336,10 +336,10 @@ def test_uncertain_questions_are_found_with_few_reads(site: Site) -> None:
         own = {"task": task, "class_id": 0, "golden": False, "votes": 1}
         rows = [{**own, "id": number, "valid": share} for number, share in enumerate(valid)]
         change.connection.execute(questions.insert(), rows)
-        said = {"person": site.ids["ann"], "revision": 0, "answer": 2, "at": 1e9, "counted": True}
-        change.connection.execute(answers.insert(), [{**said, "question": number} for number in range(count)])
+        columns = {"person": site.ids["ann"], "revision": 0, "answer": 2, "at": 1e9, "counted": True}
+        change.connection.execute(answers.insert(), [{**columns, "question": number} for number in range(count)])
     event.listen(site.campaign.engine, "engine_connect", watch)
-    listed = uncertain_questions(site.campaign, 3)
+    uncertain = uncertain_questions(site.campaign, 3)
     assert len(steps) < 25 * count  # steps of SQLite: it reads each question once, and not its answers
-    assert [row.valid for row in listed] == sorted(valid, key=lambda share: abs(share - 0.5))[:3]
-    assert {row.counts for row in listed} == {(0, 0, 1)}
+    assert [row.valid for row in uncertain] == sorted(valid, key=lambda share: abs(share - 0.5))[:3]
+    assert {row.counts for row in uncertain} == {(0, 0, 1)}

@@ -67,14 +67,14 @@ class Answer(NamedTuple):
     body: bytes
 
 
-def ask(address: str, said: object = None, *, client: str = "127.0.0.1", **headers: str) -> Answer:
+def ask(address: str, payload: object = None, *, client: str = "127.0.0.1", **headers: str) -> Answer:
     """Send a request from a client with its own address."""
     parts, options = urlsplit(address), {"timeout": 10, "source_address": (client, 0)}
     if parts.scheme == "https":
         connection = HTTPSConnection(parts.netloc, context=ssl._create_unverified_context(), **options)
     else:
         connection = HTTPConnection(parts.netloc, **options)
-    body = None if said is None else json.dumps(said)
+    body = None if payload is None else json.dumps(payload)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     with closing(connection):
         connection.request("GET" if body is None else "POST", parts.path, body, {"Content-Type": JSON} | named)
@@ -111,8 +111,8 @@ def make_certificate(folder: Path) -> None:
     """Create a self-signed certificate."""
     openssl = program("openssl", "openssl")
     files = ["-keyout", folder / "privkey.pem", "-out", folder / "fullchain.pem"]
-    made = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    subprocess.run([*made, "-days", "1", "-subj", "/CN=rate.example.org", *files], check=True, capture_output=True)
+    command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    subprocess.run([*command, "-days", "1", "-subj", "/CN=rate.example.org", *files], check=True, capture_output=True)
 
 
 @pytest.fixture(scope="module")
@@ -182,12 +182,14 @@ def test_rater_works_below_root_path(behind: Behind, scheme: str) -> None:
     task = json.loads(ask(f"{front.address}next", {"held": []}, **own).body)["task"]
     image = ask(front.address + task["image"], Cookie=cookie)
     assert (image.status, image.headers["Content-Type"]) == (200, "image/png")
-    given = [{"question": row["question"], "answer": 2, "revision": 0, "seconds": 1} for row in task["rows"]]
-    assert len(json.loads(ask(f"{front.address}answers", {"answers": given}, **own).body)["saved"]) == len(given)
+    new_answers = [{"question": row["question"], "answer": 2, "revision": 0, "seconds": 1} for row in task["rows"]]
+    assert len(json.loads(ask(f"{front.address}answers", {"answers": new_answers}, **own).body)["saved"]) == len(
+        new_answers
+    )
     assert ask(front.address.replace("rating", "elsewhere")).status == 404
-    asked = (front.folder / "rating.log").read_text()
-    assert '"POST /rating/sign-in HTTP/1.1" 204' in asked
-    assert site.tokens["ann"] not in asked + server.out.read_text() + server.log.read_text()
+    log = (front.folder / "rating.log").read_text()
+    assert '"POST /rating/sign-in HTTP/1.1" 204' in log
+    assert site.tokens["ann"] not in log + server.out.read_text() + server.log.read_text()
 
 
 def test_http_redirects_to_https(behind: Behind) -> None:

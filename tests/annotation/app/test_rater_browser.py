@@ -262,8 +262,10 @@ def test_progress_and_summary_name_the_answers_and_their_time(instruments: Calla
             wait_for_text(view, "#stage", "5 done")
         press_all(view, ["Enter"])
     panel(view, "finished")
-    told = "You gave 34 answers about 5 images in 1 minute. In practice, you agreed with the experts on 1 of 2 answers."
-    wait_for_text(view, "#summary", told)
+    summary = (
+        "You gave 34 answers about 5 images in 1 minute. In practice, you agreed with the experts on 1 of 2 answers."
+    )
+    wait_for_text(view, "#summary", summary)
 
 
 def test_class_search_finds_typing_errors_and_similar_classes(instruments: Callable[..., Work]) -> None:

@@ -25,8 +25,8 @@ def test_rater_answers_all_tasks(address: str | Path, tmp_path: Path) -> None:
         assert set(task) == {"task", "image", "practice", "number", "rows"}
         assert [set(row) for row in task["rows"]] == [{"question", "class", "answer", "revision"}] * len(task["rows"])
         assert client.get("/" + task["image"]).status_code == 200
-        said = client.post("/answers", json=answers_to(task))
-        assert said.json() == {"saved": [[row["question"], 0] for row in task["rows"]], "truths": {}}
+        response = client.post("/answers", json=answers_to(task))
+        assert response.json() == {"saved": [[row["question"], 0] for row in task["rows"]], "truths": {}}
         seen.append(len(task["rows"]))
     assert sorted(seen) == [1, 2, 3]
     assert client.post("/next", json={"held": []}).json() == {"task": None, "reason": "finished"}
@@ -66,9 +66,9 @@ def test_first_word_of_synset_is_the_name(tmp_path: Path) -> None:
     names = ("tench, Tinca tinca", "goldfish", "crane", "ray", "eel, sea eel, marine eel", "")
     wnids = tuple(f"n0144{number}" for number in range(1000, 1006))
     client = make_site(tmp_path, classes=Classes(6, names=names, wnids=wnids)).client("ann")
-    shown = [(one["name"], one["synonyms"]) for one in client.get("/classes").json()]
-    assert shown[0] == ("tench", ["Tinca tinca"])
-    assert shown[4:] == [("eel", ["sea eel", "marine eel"]), ("n01441005", [])]
+    words_of = [(info["name"], info["synonyms"]) for info in client.get("/classes").json()]
+    assert words_of[0] == ("tench", ["Tinca tinca"])
+    assert words_of[4:] == [("eel", ["sea eel", "marine eel"]), ("n01441005", [])]
 
 
 def test_image_addresses_reveal_nothing(tmp_path: Path) -> None:
@@ -125,13 +125,13 @@ def test_missing_or_broken_image_is_error_without_its_name(site: Site, caplog: p
 def test_image_requests_do_not_delay_answers(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     client = site.client("ann")
     address = "/" + next_task(client)["image"]
-    made, most, load = [], [], CampaignImages.load
+    loaded, most, load = [], [], CampaignImages.load
 
     def slow_image(*given: Any) -> Any:
-        made.append(1)
-        most.append(len(made))
+        loaded.append(1)
+        most.append(len(loaded))
         time.sleep(0.02)
-        made.pop()
+        loaded.pop()
         return load(*given)
 
     async def ask_for_many() -> None:

@@ -139,8 +139,8 @@ def test_body_that_is_not_a_json_object_is_rejected(still_site: Site, body: byte
 def test_body_with_duplicate_key_is_rejected(still_site: Site) -> None:
     body = b'{"held": [], "held": [1]}'
     response = still_site.client("ann").post("/next", content=body, headers={"Content-Type": "application/json"})
-    told = "a key is named twice\n  where:   the request body\n  found:   held\n  fix:     remove one"
-    assert refusal(response) == (400, told)
+    error = "a key is named twice\n  where:   the request body\n  found:   held\n  fix:     remove one"
+    assert refusal(response) == (400, error)
 
 
 @pytest.mark.parametrize("path", ["/", "/owner", "/owner/", "/sign-in/", "/static", "/static/", "/owner/pause/"])

@@ -58,44 +58,44 @@ def test_session_does_not_reveal_golden_tasks(tmp_path: Path) -> None:
     site = make_site(tmp_path, sizes=(1, 2, 3) * 8, rules=rules, name="Shapes", **plan)
     ann, ben = site.client("ann"), site.client("ben")
     static = Path(application.__file__).parent / "static"
-    said = [ann.get(path) for path in ("/", "/classes", *(f"/static/{one.name}" for one in static.iterdir()))]
+    responses = [ann.get(path) for path in ("/", "/classes", *(f"/static/{path_.name}" for path_ in static.iterdir()))]
     forms: dict[bool, set[tuple[str, ...]]] = {True: set(), False: set()}
     tasks: dict[bool, list[int]] = {True: [], False: []}
     questions: dict[bool, list[int]] = {True: [], False: []}
-    shown = ann.post("/next", json={"held": []})
+    next_response = ann.post("/next", json={"held": []})
     for turn in itertools.count():
-        task = shown.json()["task"]
+        task = next_response.json()["task"]
         if task is None:
             break
         number, rows, address = task["task"], task["rows"], "/" + task["image"]
         name = image_addresses(site.campaign)[address.rpartition("/")[2]]
         after = ann.post("/next", json={"held": [number]})
-        given = answers_to(task)
-        asked = {
-            "shown": shown,
+        body = answers_to(task)
+        requests = {
+            "shown": next_response,
             "image": ann.get(address),
             "head": ann.head(address),
-            "of another": ben.post("/answers", json=given),
+            "of another": ben.post("/answers", json=body),
             "skipped for another": ben.post("/skip", json={"task": number}),
             "suggested": ann.post("/suggest", json={"task": number, "class": 5}) if turn % 4 == 1 else None,
             "skipped": ann.post("/skip", json={"task": number}) if turn % 4 == 2 else None,
-            "answers": ann.post("/answers", json=given),
-            "again": ann.post("/answers", json=given),
+            "answers": ann.post("/answers", json=body),
+            "again": ann.post("/answers", json=body),
             "undone": ann.post("/back", json={"held": []}),
         }
         is_golden = name.startswith("golden")
         in_order = rows == sorted(rows, key=itemgetter("question"))
-        got = {what: response for what, response in asked.items() if response is not None}
+        got = {what: response for what, response in requests.items() if response is not None}
         forms[is_golden] |= {(what, str(in_order), *form_of(response)) for what, response in got.items()}
         tasks[is_golden].append(number)
         questions[is_golden] += [row["question"] for row in rows]
-        said += got.values()
-        shown = after
+        responses += got.values()
+        next_response = after
     assert min(len(tasks[True]), len(tasks[False])) > 10
     assert forms[True] == forms[False]
     for numbers in (tasks, questions):  # neither kind of task has only the smaller responses
         assert min(numbers[True]) < max(numbers[False])
         assert min(numbers[False]) < max(numbers[True])
-    for response in [*said, shown]:
+    for response in [*responses, next_response]:
         text = str(response.headers.multi_items()) + response.content.decode("latin-1")
         assert [secret for secret in SECRETS if secret in text.lower()] == []

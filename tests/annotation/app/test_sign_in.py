@@ -76,8 +76,8 @@ def test_sign_out_ends_session_on_server(site: Site) -> None:
 
 def test_two_browsers_have_separate_sessions(site: Site) -> None:
     one, two = site.client("ann"), site.client("ann")
-    told = [re.search('name="csrf" content="(.*?)"', client.get("/").text)[1] for client in (one, two)]
-    assert told[0] == one.headers["X-CSRF-Token"] != told[1]
+    tokens = [re.search('name="csrf" content="(.*?)"', client.get("/").text)[1] for client in (one, two)]
+    assert tokens[0] == one.headers["X-CSRF-Token"] != tokens[1]
     one.post("/sign-out", json={})
     assert two.post("/next", json={"held": []}).status_code == 200
 
@@ -136,8 +136,8 @@ def test_simultaneous_wrong_tokens_do_not_pass_limit(site: Site) -> None:
     async def flood() -> list[int]:
         transport = httpx2.ASGITransport(site.app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
-            asked = (client.post("/sign-in", json={"token": f"wrong {number}"}) for number in range(15))
-            return [response.status_code for response in await asyncio.gather(*asked)]
+            requests = (client.post("/sign-in", json={"token": f"wrong {number}"}) for number in range(15))
+            return [response.status_code for response in await asyncio.gather(*requests)]
 
     with ThreadPoolExecutor(1) as pool:  # in a thread without another event loop
         statuses = pool.submit(lambda: asyncio.run(flood())).result()

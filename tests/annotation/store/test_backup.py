@@ -171,8 +171,8 @@ def test_changed_imported_answers_are_not_replaced(path: Path) -> None:
     with closing(open_campaign(path)) as campaign:
         turn_of(campaign, 1)
         with reading(campaign.engine) as connection:
-            (known,) = connection.scalars(select(answers.c.question))
-        save_answers(campaign, 1, [GivenAnswer(known, NO, revision=1)], NOW)
+            (question,) = connection.scalars(select(answers.c.question))
+        save_answers(campaign, 1, [GivenAnswer(question, NO, revision=1)], NOW)
     assert "\n  found:   1 answer missing from the new file\n" in message(backup_campaign, copy, path, force=True)
 
 

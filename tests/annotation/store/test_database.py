@@ -197,27 +197,27 @@ def test_read_only_campaign_is_read_without_side_files(path: Path, memory_folder
     fixed.mkdir()
     copies.mkdir()
     copies.chmod(0o777)
-    kept = Path(shutil.copy(path, fixed / "100 %? #.db"))
-    kept.chmod(0o444)
+    copied = Path(shutil.copy(path, fixed / "100 %? #.db"))
+    copied.chmod(0o444)
     fixed.chmod(folder)
     with as_nobody():
-        assert read_all(kept) == 6
-        backup_campaign(kept, copies / "copy.db")
+        assert read_all(copied) == 6
+        backup_campaign(copied, copies / "copy.db")
         assert read_all(copies / "copy.db") == 6
         with using_campaign(copies / "copy.db") as campaign:
             add_person(campaign, "zoe")
 
         def write() -> None:
-            with using_campaign(kept) as campaign:
+            with using_campaign(copied) as campaign:
                 add_person(campaign, "zoe")
 
         assert message(write) == (
             "database of the campaign cannot be used\n"
-            f"  where:   {kept}\n"
+            f"  where:   {copied}\n"
             "  found:   attempt to write a readonly database\n"
             "  fix:     make the file and its folder writable"
         )
-        assert [one.name for one in fixed.iterdir()] == [kept.name]
+        assert [one.name for one in fixed.iterdir()] == [copied.name]
     fixed.chmod(0o777)
 
 
@@ -339,8 +339,8 @@ def test_served_file_changed_by_others_accepts_no_change(path: Path, found: str,
 def names_if_killed(path: Path) -> set[str]:
     """Return the people in a served file if its server were killed now."""
     for ending in ("", "-wal"):
-        if (left := beside(path, ending)).exists():
-            shutil.copy(left, path.with_name(f"killed.db{ending}"))
+        if (side_file := beside(path, ending)).exists():
+            shutil.copy(side_file, path.with_name(f"killed.db{ending}"))
     with using_campaign(path.with_name("killed.db")) as killed:
         export_votes(killed)  # raises if it is damaged
         return {one.name for one in people_of(killed)}
@@ -363,13 +363,13 @@ def test_stopping_server_moves_no_damaged_log(path: Path, how: str) -> None:
         for _ in range(2):
             with pytest.raises(store.UnavailableError, match=_LOG_CHANGED):
                 add_person(campaign, "yan")
-        kept = names_if_killed(path)
+        names = names_if_killed(path)
     with using_campaign(path) as campaign:
         export_votes(campaign)
-        assert {one.name for one in people_of(campaign)} == kept
-    assert "yan" not in kept
-    assert ("0" in kept) == (how not in ("zeros", "empty"))
-    assert ("19" in kept) == (how == "head")
+        assert {one.name for one in people_of(campaign)} == names
+    assert "yan" not in names
+    assert ("0" in names) == (how not in ("zeros", "empty"))
+    assert ("19" in names) == (how == "head")
 
 
 def test_log_overwritten_within_one_tick_is_noticed(path: Path) -> None:

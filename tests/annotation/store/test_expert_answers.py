@@ -33,7 +33,7 @@ LATER = NOW + 1e6
 
 
 @pytest.fixture
-def made(address: str | Path) -> Callable[..., Campaign]:
+def make_campaign(address: str | Path) -> Callable[..., Campaign]:
     """Create campaigns with golden tasks of some sizes, where the rater ann gets golden tasks if possible."""
 
     def make(*golden: int, **options: Any) -> Campaign:
@@ -51,9 +51,9 @@ def practised(campaign: Campaign) -> PracticeResult | None:
 
 
 def test_golden_questions_without_truth_are_not_asked(
-    made: Callable[..., Campaign],
+    make_campaign: Callable[..., Campaign],
 ) -> None:
-    campaign = made(1, 2, experts=None)
+    campaign = make_campaign(1, 2, experts=None)
     assert [len(turn.rows) for turn in answer_all(campaign, 1, YES)] == [2]
     expert = add_person(campaign, "kim", "expert")
     assert len(answer_all(campaign, expert, YES)) == 2
@@ -64,17 +64,17 @@ def test_golden_questions_without_truth_are_not_asked(
     )
 
 
-@pytest.mark.parametrize(("said", "passes"), [(MAYBE, True), (NO, False)])
+@pytest.mark.parametrize(("value", "passes"), [(MAYBE, True), (NO, False)])
 def test_practice_shows_truths_and_admits_raters_who_reach_bar(
-    made: Callable[..., Campaign], said: int, passes: bool
+    make_campaign: Callable[..., Campaign], value: int, passes: bool
 ) -> None:
     """The practice questions are about one image with a valid and an invalid class."""
-    campaign = made(2, 2, 2, practice=2, bar=0.5)
+    campaign = make_campaign(2, 2, 2, practice=2, bar=0.5)
     for _ in range(2):
         turn = turn_of(campaign, 2)
         assert turn.practice
-        given = [said if said == MAYBE else (YES, NO)[row.class_id] for row in turn.rows]
-        first, second = [GivenAnswer(row.question, one) for row, one in zip(turn.rows, given, strict=True)]
+        values = [value if value == MAYBE else (YES, NO)[row.class_id] for row in turn.rows]
+        first, second = [GivenAnswer(row.question, one) for row, one in zip(turn.rows, values, strict=True)]
         assert save_answers(campaign, 2, [first], NOW) == {}  # not before the whole task is answered
         truths = save_answers(campaign, 2, [second], NOW)
         assert truths == {row.question: row.class_id for row in turn.rows}
@@ -88,8 +88,8 @@ def test_practice_shows_truths_and_admits_raters_who_reach_bar(
     assert len(export_votes(campaign).rater_golden) == 2  # the only golden task that is not for practice
 
 
-def test_practice_answer_can_be_changed_before_truth_is_shown(made: Callable[..., Campaign]) -> None:
-    campaign = made(2, 2, practice=1, bar=1.0)
+def test_practice_answer_can_be_changed_before_truth_is_shown(make_campaign: Callable[..., Campaign]) -> None:
+    campaign = make_campaign(2, 2, practice=1, bar=1.0)
     turn = turn_of(campaign, 2)
     right = [2 * row.class_id for row in turn.rows]
     assert give(campaign, 2, turn, MAYBE, reveal=False) == {}
@@ -102,8 +102,8 @@ def test_practice_answer_can_be_changed_before_truth_is_shown(made: Callable[...
     assert not turn_of(campaign, 2).practice
 
 
-def test_practice_answer_can_be_changed_after_lease(made: Callable[..., Campaign]) -> None:
-    campaign = made(2, 2, practice=1, bar=1.0)
+def test_practice_answer_can_be_changed_after_lease(make_campaign: Callable[..., Campaign]) -> None:
+    campaign = make_campaign(2, 2, practice=1, bar=1.0)
     turn = turn_of(campaign, 2)
     save_answers(campaign, 2, [GivenAnswer(turn.rows[0].question, MAYBE)], NOW)
     end_expired_turns(campaign, LATER)
@@ -127,17 +127,19 @@ def test_stop_rule_closes_nothing_before_expert_answers(address: str | Path) -> 
 
 
 @pytest.mark.parametrize("bar", [0.5, 0])
-def test_skipping_all_practice_images_fails(made: Callable[..., Campaign], bar: float) -> None:
-    campaign = made(2, 2, practice=1, bar=bar)
+def test_skipping_all_practice_images_fails(make_campaign: Callable[..., Campaign], bar: float) -> None:
+    campaign = make_campaign(2, 2, practice=1, bar=bar)
     skip_task(campaign, 2, turn_of(campaign, 2).task, NOW)
     assert why(campaign, 2) == "failed"
     assert practised(campaign) == PracticeResult(BalancedAccuracy(0.5, 0.5, 1, 1), False)
 
 
 @pytest.mark.parametrize(("bar", "passes"), [(0.7, True), (0.8, False)])
-def test_skipped_practice_image_counts_as_maybe(made: Callable[..., Campaign], bar: float, passes: bool) -> None:
+def test_skipped_practice_image_counts_as_maybe(
+    make_campaign: Callable[..., Campaign], bar: float, passes: bool
+) -> None:
     """Also if some questions were answered."""
-    campaign = made(2, 2, 2, practice=2, bar=bar)
+    campaign = make_campaign(2, 2, 2, practice=2, bar=bar)
     broken = turn_of(campaign, 2)
     save_answers(campaign, 2, [GivenAnswer(broken.rows[0].question, MAYBE)], NOW)
     skip_task(campaign, 2, broken.task, NOW)
@@ -149,8 +151,8 @@ def test_skipped_practice_image_counts_as_maybe(made: Callable[..., Campaign], b
     assert practised(campaign) == PracticeResult(BalancedAccuracy(1.5, 1.5, 2, 2), passes)
 
 
-def test_wrong_practice_answer_stays_after_truth_is_shown(made: Callable[..., Campaign]) -> None:
-    campaign = made(2, 2, practice=1, bar=0.5)
+def test_wrong_practice_answer_stays_after_truth_is_shown(make_campaign: Callable[..., Campaign]) -> None:
+    campaign = make_campaign(2, 2, practice=1, bar=0.5)
     turn = turn_of(campaign, 2)
     assert give(campaign, 2, turn, *(2 - 2 * row.class_id for row in turn.rows))
     skip_task(campaign, 2, turn.task, NOW)
@@ -159,9 +161,9 @@ def test_wrong_practice_answer_stays_after_truth_is_shown(made: Callable[..., Ca
     assert practised(campaign) == PracticeResult(BalancedAccuracy(0.0, 0.0, 1, 1), False)
 
 
-def test_truth_is_not_shown_for_excluded_or_skipped_turns(made: Callable[..., Campaign]) -> None:
+def test_truth_is_not_shown_for_excluded_or_skipped_turns(make_campaign: Callable[..., Campaign]) -> None:
     """Answers do not end such turns, and can still be changed."""
-    campaign = made(2, 2, practice=1, bar=0.5)
+    campaign = make_campaign(2, 2, practice=1, bar=0.5)
     turn = turn_of(campaign, 2)
     exclude_rater(campaign, 2, NOW)
     assert give(campaign, 2, turn, YES) == {}
@@ -173,9 +175,9 @@ def test_truth_is_not_shown_for_excluded_or_skipped_turns(made: Callable[..., Ca
 
 @pytest.mark.parametrize("bar", [None, 0.7])
 def test_practice_begins_after_experts_answer_or_skip_its_tasks(
-    made: Callable[..., Campaign], bar: float | None
+    make_campaign: Callable[..., Campaign], bar: float | None
 ) -> None:
-    campaign = made(2, 2, 2, practice=2, bar=bar, experts=None)
+    campaign = make_campaign(2, 2, 2, practice=2, bar=bar, experts=None)
     assert why(campaign, 1) == "experts"
     assert "experts have not answered 2 of 2 practice tasks" in str(progress_of(campaign, NOW).practice.waits_for)
     expert = add_person(campaign, "kim", "expert")
@@ -197,9 +199,9 @@ def why_waiting(campaign: Campaign) -> str | None:
     return progress_of(campaign, NOW).practice.waits_for
 
 
-def test_impossible_practice_does_not_begin(made: Callable[..., Campaign]) -> None:
+def test_impossible_practice_does_not_begin(make_campaign: Callable[..., Campaign]) -> None:
     """Experts answered yes to all questions. An owner can admit raters, or an expert can change an answer."""
-    campaign = made(2, 2, practice=1, bar=0.7, experts=None)
+    campaign = make_campaign(2, 2, practice=1, bar=0.7, experts=None)
     expert = add_person(campaign, "kim", "expert")
     turns = answer_all(campaign, expert, YES)
     assert why_waiting(campaign) == "no practice question is invalid, so nobody can reach the bar"
@@ -213,8 +215,8 @@ def test_impossible_practice_does_not_begin(made: Callable[..., Campaign]) -> No
     assert turn_of(campaign, 1).practice
 
 
-def test_experts_answer_practice_tasks_as_golden_tasks(made: Callable[..., Campaign]) -> None:
-    campaign = made(2, 2, practice=1)
+def test_experts_answer_practice_tasks_as_golden_tasks(make_campaign: Callable[..., Campaign]) -> None:
+    campaign = make_campaign(2, 2, practice=1)
     expert = add_person(campaign, "kim", "expert")
     for _ in range(2):
         turn = turn_of(campaign, expert)

@@ -23,9 +23,9 @@ from tests.annotation.campaigns import CLASSES, NOW, YES, campaign_at, give, rat
 def rows_of(votes: Votes) -> list[tuple[object, ...]]:
     items, seconds = votes.items, votes.seconds
     return [
-        (items.images[items.image_ids[row]], int(items.class_ids[row]), *said)
+        (items.images[items.image_ids[row]], int(items.class_ids[row]), *vote)
         for row in range(len(items))
-        for said in zip(votes.on(row), seconds[votes.indptr[row] : votes.indptr[row + 1]].tolist(), strict=True)
+        for vote in zip(votes.on(row), seconds[votes.indptr[row] : votes.indptr[row + 1]].tolist(), strict=True)
     ]
 
 
@@ -36,9 +36,9 @@ def test_votes_are_exported_by_image_class_and_time(address: str | Path) -> None
             save_answers(campaign, rater, [GivenAnswer(row.question, rater - 1, seconds) for row in turn.rows], NOW)
     votes = export_votes(campaign, names=True).votes
     assert [row[:3] for row in rows_of(votes)] == [
-        (image, class_id, said)
+        (image, class_id, vote)
         for image, class_id in (("m0.png", 0), ("m0.png", 1), ("m1.png", 0))
-        for said in (("rater 3", "yes"), ("rater 2", "maybe"))
+        for vote in (("rater 3", "yes"), ("rater 2", "maybe"))
     ]
     assert np.isnan(votes.seconds).tolist() == [True, False] * 3
     assert votes.items.classes == CLASSES

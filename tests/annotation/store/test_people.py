@@ -76,8 +76,8 @@ def test_forged_replaced_and_revoked_tokens_do_not_sign_in(campaign: Campaign) -
     assert [sign_in(campaign, token, NOW) for token in (first, second + "A")] == [None, None]
     other = sign_in(campaign, second, NOW)
     with reading(campaign.engine) as connection:
-        kept = str([connection.execute(select(table)).all() for table in (people, sessions, log)])
-    assert [one for one in (first, second, secret, other) if one in kept] == []
+        rows = str([connection.execute(select(table)).all() for table in (people, sessions, log)])
+    assert [one for one in (first, second, secret, other) if one in rows] == []
     revoke_link(campaign, person, NOW)
     assert person_of_session(campaign, other, NOW) is None
     assert sign_in(campaign, second, NOW) is None
@@ -141,8 +141,8 @@ def test_existing_and_unknown_names_raise(campaign: Campaign) -> None:
     )
     assert message(find_person, campaign, "anna").endswith("\n  fix:     did you mean ann?")
     add_people(campaign, [f"r{number}" for number in range(20)])
-    assert "\n  allowed: ann, r0, " in (told := message(find_person, campaign, "bo"))
-    assert "r10 and 9 more\n" in told
+    assert "\n  allowed: ann, r0, " in (error := message(find_person, campaign, "bo"))
+    assert "r10 and 9 more\n" in error
     assert message(make_link, campaign, 99, NOW) == "unknown person\n  found:   person 99"
 
 
@@ -159,8 +159,8 @@ def test_adding_the_same_people_in_two_orders_does_not_deadlock(database: str) -
     campaign, other = open_campaign(database), open_campaign(database)
     later: list[Any] = []
 
-    def begin_the_other(_: Any, __: Any, statement: str, given: Any, *___: Any) -> None:
-        if statement.startswith("INSERT INTO people") and given["name"] == "bob":  # while ann is added
+    def begin_the_other(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+        if statement.startswith("INSERT INTO people") and parameters["name"] == "bob":  # while ann is added
             later.append(pool.submit(message, add_people, other, ["bob", "ann"]))
             waiting(other, 1)
 
@@ -200,8 +200,8 @@ def test_log_is_append_only(campaign: Campaign, change: str) -> None:
     with pytest.raises(DatabaseError, match="the log only grows"), changing(campaign) as changed:
         changed.connection.execute(text(change))
     with reading(campaign.engine) as connection:
-        said = [(row.what, row.person, row.detail) for row in connection.execute(select(log).order_by(log.c.id))]
-    assert said == [
+        entries = [(row.what, row.person, row.detail) for row in connection.execute(select(log).order_by(log.c.id))]
+    assert entries == [
         ("create", None, {}),
         ("add", None, {"person": person, "role": "rater"}),
         ("link", None, {"person": person}),

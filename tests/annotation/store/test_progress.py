@@ -67,12 +67,12 @@ def test_expected_end_follows_from_recent_votes(campaign: Campaign) -> None:
 def test_practice_results_are_per_rater(path: Path, bar: float | None, passed: tuple[bool | None, bool | None]) -> None:
     """One rater is correct in two of four and answers maybe once, one is never correct, one answered half."""
     campaign = campaign_at(path, (1,), golden=(2, 2, 2), practice=2, bar=bar)
-    for name, said in {"ann": [0, 2, 1, 0], "bo": [2, 0, 2, 0], "cy": [0, 2]}.items():
+    for name, values in {"ann": [0, 2, 1, 0], "bo": [2, 0, 2, 0], "cy": [0, 2]}.items():
         number = add_person(campaign, name)
-        while said:
+        while values:
             turn = turn_of(campaign, number)
             rows = sorted(turn.rows, key=lambda row: row.class_id)
-            save_answers(campaign, number, [GivenAnswer(row.question, said.pop(0)) for row in rows], NOW)
+            save_answers(campaign, number, [GivenAnswer(row.question, values.pop(0)) for row in rows], NOW)
         if name != "cy":
             next_turn(campaign, number, NOW)
     add_person(campaign, "di")

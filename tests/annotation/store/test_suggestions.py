@@ -98,13 +98,13 @@ def test_suggestion_of_excluded_rater_is_withdrawn_until_inclusion(
 
 def test_suggestion_of_others_or_begun_question_stays_open(address: str | Path) -> None:
     campaign = campaign_at(address, (2,), raters=4, per_question=3, golden_share=0)
-    shown = {person: next_turn(campaign, person, NOW) for person in (2, 3)}
-    suggest(campaign, 2, shown[2].task, 4, NOW)
-    suggest(campaign, 2, shown[2].task, 5, NOW)
+    turns_ = {person: next_turn(campaign, person, NOW) for person in (2, 3)}
+    suggest(campaign, 2, turns_[2].task, 4, NOW)
+    suggest(campaign, 2, turns_[2].task, 5, NOW)
     assert is_asked(campaign, 4, 4)
     exclude_rater(campaign, 2, NOW)
     assert states(campaign) == {0: None, 1: None, 4: None, 5: "withdrawn"}  # one question is on a person's screen
-    suggest(campaign, 3, shown[3].task, 5, NOW)
+    suggest(campaign, 3, turns_[3].task, 5, NOW)
     assert states(campaign)[5] is None
     exclude_rater(campaign, 3, NOW)
     assert states(campaign)[5] == "withdrawn"
@@ -165,27 +165,27 @@ def test_log_has_every_person_who_suggests_a_class(path: Path) -> None:
 
 def test_task_created_by_another_transaction_is_locked_before_change(database: str) -> None:
     campaign = campaign_at(database, (2,), raters=2, per_question=2, golden_share=0)
-    shown = {person: next_turn(campaign, person, NOW) for person in (2, 3)}
+    turns_ = {person: next_turn(campaign, person, NOW) for person in (2, 3)}
     locked: list[int] = []
 
-    def note(_: Any, __: Any, statement: str, given: Any, *___: Any) -> None:
+    def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
         if "FROM tasks" in statement and statement.endswith("FOR NO KEY UPDATE"):
-            locked.extend(given.values())
+            locked.extend(parameters.values())
 
     other = open_campaign(database)
     event.listen(other.engine, "before_cursor_execute", note)
     with ThreadPoolExecutor(2) as pool:
         with changing(campaign) as change:
             change.lock_campaign()
-            first = pool.submit(suggest, campaign, 2, shown[2].task, 5, NOW)
+            first = pool.submit(suggest, campaign, 2, turns_[2].task, 5, NOW)
             waiting(campaign, 1)
-            second = pool.submit(suggest, other, 3, shown[3].task, 5, NOW)
+            second = pool.submit(suggest, other, 3, turns_[3].task, 5, NOW)
             waiting(campaign, 2)
         first.result()
         second.result()
     with reading(campaign.engine) as connection:
-        (made,) = connection.scalars(select(questions.c.task).where(questions.c.class_id == 5))
-    assert locked == [made]
+        (new_task,) = connection.scalars(select(questions.c.task).where(questions.c.class_id == 5))
+    assert locked == [new_task]
     other.close()
 
 

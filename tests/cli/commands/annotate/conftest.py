@@ -50,7 +50,9 @@ def work() -> Callable[..., None]:
                 while person.role == "rater" and isinstance(
                     turn := annotation.next_turn(campaign, person.id, now), annotation.Turn
                 ):
-                    given = [annotation.GivenAnswer(row.question, 0 if row.class_id else 2, 3.0) for row in turn.rows]
-                    annotation.save_answers(campaign, person.id, given, now)
+                    new_answers = [
+                        annotation.GivenAnswer(row.question, 0 if row.class_id else 2, 3.0) for row in turn.rows
+                    ]
+                    annotation.save_answers(campaign, person.id, new_answers, now)
 
     return answer

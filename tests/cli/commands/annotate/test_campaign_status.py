@@ -78,9 +78,9 @@ def test_status_shows_practice_and_disagreeing_experts(create: Runner, run: Runn
     assert lines[2] == "experts disagree on 1 golden question: see the owner page"
     (heading,) = [line for line in lines if line.startswith("name")]
     (ann,) = [line for line in lines if line.startswith("ann")]
-    told = "83 (38 to 97), failed"
-    column = slice(heading.index("practice %") + len("practice %") - len(told), heading.index("practice %") + 10)
-    assert ann[column] == told
+    result = "83 (38 to 97), failed"
+    column = slice(heading.index("practice %") + len("practice %") - len(result), heading.index("practice %") + 10)
+    assert ann[column] == result
     assert "practice: 4 questions, 1 valid, 3 invalid; bar 0.9 (balanced accuracy)" in lines
 
 

@@ -125,8 +125,8 @@ def test_golden_questions_keep_their_probability_until_export(
     with annotation.using_campaign("pets.db") as campaign:
         ida = annotation.find_person(campaign, "ida").id
         while isinstance(turn := annotation.next_turn(campaign, ida, 1e9), annotation.Turn):
-            given = [annotation.GivenAnswer(row.question, 0 if row.class_id else 2) for row in turn.rows]
-            annotation.save_answers(campaign, ida, given, 1e9)
+            new_answers = [annotation.GivenAnswer(row.question, 0 if row.class_id else 2) for row in turn.rows]
+            annotation.save_answers(campaign, ida, new_answers, 1e9)
     work()
     assert output_of(run("annotate", "export", "pets.db", "-o", "rated")).startswith("rated: 4 votes by 1 rater ")
     table = pl.read_parquet("rated/golden.parquet")
@@ -147,12 +147,12 @@ def test_golden_questions_can_have_answers(create: Runner) -> None:
     ):
         assert output_of(create("--golden", golden, "--force")).splitlines()[1] == line
     Path("pets/golden.csv").unlink()
-    told = create("--golden", "more.csv", "--stop", "0.1,0.9", "--force").out.splitlines()
-    assert told[1:3] == [
+    lines = create("--golden", "more.csv", "--stop", "0.1,0.9", "--force").out.splitlines()
+    assert lines[1:3] == [
         "golden: 2 tasks, 3 questions (0 answered by experts)",
         "the stop rule closes no question until experts have answered: invite them first",
     ]
-    assert told[-1] == "next: reassess annotate invite pets.db NAME:expert..."
+    assert lines[-1] == "next: reassess annotate invite pets.db NAME:expert..."
 
 
 def test_disagreeing_experts_are_counted(create: Runner) -> None:

@@ -88,10 +88,10 @@ def test_the_demo_prints_links_for_a_rater_and_the_owner() -> None:
         )
         assert lines[2] == "stop with Ctrl-C"
         client = PageClient(rater[1], rater[2])
-        shown = client.ask("next", {"held": []})["task"]
-        assert shown["practice"]
-        assert len(shown["rows"]) == 5
-        assert client.fetch(shown["image"])
+        task = client.ask("next", {"held": []})["task"]
+        assert task["practice"]
+        assert len(task["rows"]) == 5
+        assert client.fetch(task["image"])
         client.close()
         assert "Which shapes are there?" in page(f"{owner[1]}sign-in")
         process.send_signal(signal.SIGINT)

@@ -22,10 +22,10 @@ def votes_of(path: str) -> list[tuple[str, int, tuple[tuple[object, object], ...
     """Return image, class and votes of each question."""
     with annotation.using_campaign(path) as campaign:
         votes = annotation.export_votes(campaign, names=True).votes
-    asked = votes.items
+    items = votes.items
     return [
-        (asked.images[asked.image_ids[row]], int(asked.class_ids[row]), tuple(sorted(votes.on(row))))
-        for row in range(len(asked))
+        (items.images[items.image_ids[row]], int(items.class_ids[row]), tuple(sorted(votes.on(row))))
+        for row in range(len(items))
     ]
 
 
@@ -77,8 +77,8 @@ def test_simulated_raters_rate_a_copy(create: Runner, run: Runner, simulate: Run
         "expert_answers": 0,
     }
     for _ in range(2):
-        told = simulate("--raters", "1", "--force", "-o", "tried.db")
-        assert (told.code, "8 questions still open: more raters are needed (--raters)\n" in told.out) == (0, True)
+        output = simulate("--raters", "1", "--force", "-o", "tried.db")
+        assert (output.code, "8 questions still open: more raters are needed (--raters)\n" in output.out) == (0, True)
 
 
 def test_simulation_releases_tasks_and_resumes_campaign(create: Runner, run: Runner, simulate: Runner) -> None:
@@ -97,8 +97,8 @@ def test_raters_below_the_bar_are_counted(create: Runner, run: Runner, simulate:
     create("--practice", "1", "--bar", "1", "--per-question", "1")
     result = simulate("--raters", "2", "--matrix", "0,0,1/1,0,0", "--matrix", "1,0,0/0,0,1", "-o", "tried.db")
     assert result.out.splitlines()[1] == "practice: 1 of 2 raters below the bar, without votes"
-    told = "failed: below the bar in practice; an owner can admit them\n"
-    assert told in run("status", "tried.db").out
+    note = "failed: below the bar in practice; an owner can admit them\n"
+    assert note in run("status", "tried.db").out
     assert "failed" not in run("status", "pets.db").out
 
 

@@ -79,10 +79,10 @@ class Stored:
 
         For people who are being included again, only recounted answers.
         """
-        valid = [row for row in self.answers if not (self.people[row.person].excluded or self.is_waiting(row))]
+        valid = [row for row in self.answers if not (self.people[row.person].excluded or self.needs_recount(row))]
         return [row for row in valid if self._state_of(row) not in (State.SKIPPED, State.SUGGESTED)]
 
-    def is_waiting(self, answer: Row[Any]) -> bool:
+    def needs_recount(self, answer: Row[Any]) -> bool:
         """Return whether an answer must be recounted, since its rater was excluded or included again."""
         recounted = self.people[answer.person].recounted
         return recounted is not None and answer.question > recounted
@@ -120,7 +120,7 @@ class Stored:
         turn = self.turns.get((person, question.task))
         return (person, question.id) in self.kept or (turn is not None and turn.state in _DONE)
 
-    def had(self, person: int, question: Row[Any]) -> bool:
+    def has_had(self, person: int, question: Row[Any]) -> bool:
         """Return whether a person has answered a question, or cannot get it again."""
         turn = self.turns.get((person, question.task))
         return self.is_done(person, question) or (turn is not None and turn.state == State.ASKED)
@@ -149,7 +149,7 @@ def _only_what_may_count_counts(state: Stored) -> None:
     """Only raters' answers to main questions that can count are counted."""
     countable = {row.id for row in state.countable}
     for row in state.answers:
-        may_count = state.people[row.person].role == Role.RATER and (row.id in countable or state.is_waiting(row))
+        may_count = state.people[row.person].role == Role.RATER and (row.id in countable or state.needs_recount(row))
         assert not row.counted or (may_count and state.kind(state.questions[row.question]) == Kind.MAIN)
 
 
@@ -157,7 +157,7 @@ def _no_question_has_too_many_votes(state: Stored) -> None:
     """A question has at most the needed votes, and an open question counts all its votes."""
     counted = Counter(row.question for row in state.answers if row.counted)
     countable = Counter(row.question for row in state.countable)
-    waits = {row.question for row in state.answers if row.counted and state.is_waiting(row)}
+    waits = {row.question for row in state.answers if row.counted and state.needs_recount(row)}
     most = state.rules.per_question
     for row in state.questions.values():
         assert row.votes == counted[row.id] <= most
@@ -219,7 +219,7 @@ def check_cursors(state: Stored, raters: Sequence[int]) -> None:
         if task.kind == Kind.MAIN and task.free and row.ended is None:
             for rater in raters:
                 is_excluded = state.people[rater].excluded
-                assert is_excluded or state.had(rater, row) or task.position >= state.positions[rater]
+                assert is_excluded or state.has_had(rater, row) or task.position >= state.positions[rater]
 
 
 def check_end(state: Stored, at_work: Sequence[int]) -> None:
@@ -228,7 +228,9 @@ def check_end(state: Stored, at_work: Sequence[int]) -> None:
         who = state.people[person]
         for row in state.questions.values():
             if row.golden if who.role == Role.EXPERT else not row.golden and row.ended is None:
-                assert who.excluded or (who.role == Role.RATER and who.stage != Stage.RATING) or state.had(person, row)
+                assert (
+                    who.excluded or (who.role == Role.RATER and who.stage != Stage.RATING) or state.has_had(person, row)
+                )
 
 
 def check_progress(state: Stored, campaign: Campaign, now: float) -> None:

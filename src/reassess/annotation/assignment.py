@@ -34,7 +34,7 @@ class Rules:
         """Return why a question is closed, or None while it is open.
 
         `votes` is its number of votes, and `valid` the probability that its class is valid. A stop rule closes no
-        question before raters are measured, which needs a golden question with a known truth.
+        question before raters are measured on golden questions with a known truth.
         """
         if is_measured and self.stop is not None and bool(self.stop.is_closed(valid, votes)):
             return "rule"

@@ -26,7 +26,7 @@ _SEARCH_PART = 3  # one in three golden images finds subsets, the others check t
 def choose_models(
     result: ProposalResult, golden: Golden, *, recall: float = USUAL_RECALL, seed: int = 0
 ) -> ModelChoice:
-    """Choose a few models whose candidates reach a recall of golden labels, with few candidates.
+    """Choose a few models whose candidates still reach a target recall of golden labels.
 
     A third of the golden images, drawn at random, finds subsets of models. With up to 20 models, all subsets are
     measured. With more models, a greedy order is measured, which adds the model with the most further golden labels per

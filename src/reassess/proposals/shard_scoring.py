@@ -24,7 +24,7 @@ from reassess.proposals.shards import Shard, Shards
 Pixels = npt.NDArray[np.uint8]
 _PART = 8  # images that a process decodes at a time
 _AHEAD = 2  # batches to decode ahead
-_MIN_SECONDS = 5  # of decoding, to start processes, which takes one or two seconds
+_MIN_SECONDS = 5  # estimated decoding time to start processes, whose start takes one or two seconds
 _Batches = Generator[list[Pixels | str], None, None]
 
 

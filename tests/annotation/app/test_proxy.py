@@ -143,7 +143,7 @@ def put_in_front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
 
 
 @dataclass
-class Behind:
+class ProxiedCampaign:
     """A campaign served below /rating, and the nginx in front of it, by scheme."""
 
     site: Site
@@ -152,17 +152,19 @@ class Behind:
 
 
 @pytest.fixture(scope="module")
-def behind(tmp_path_factory: pytest.TempPathFactory, put_in_front: Callable[[int, str], Front]) -> Iterator[Behind]:
+def behind(
+    tmp_path_factory: pytest.TempPathFactory, put_in_front: Callable[[int, str], Front]
+) -> Iterator[ProxiedCampaign]:
     folder = tmp_path_factory.mktemp("behind")
     site, server = make_site(folder), Server(folder, root_path="/rating")
     server.start()
-    yield Behind(site, server, {scheme: put_in_front(server.port, scheme) for scheme in ("http", "https")})
+    yield ProxiedCampaign(site, server, {scheme: put_in_front(server.port, scheme) for scheme in ("http", "https")})
     server.kill()
     site.campaign.close()
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_rater_works_below_root_path(behind: Behind, scheme: str) -> None:
+def test_rater_works_below_root_path(behind: ProxiedCampaign, scheme: str) -> None:
     site, server, front = behind.site, behind.server, behind.fronts[scheme]
     there = ask(front.address[:-1])
     assert (there.status, there.headers["Location"]) == (301, front.address)
@@ -192,14 +194,14 @@ def test_rater_works_below_root_path(behind: Behind, scheme: str) -> None:
     assert site.tokens["ann"] not in log + server.out.read_text() + server.log.read_text()
 
 
-def test_http_redirects_to_https(behind: Behind) -> None:
+def test_http_redirects_to_https(behind: ProxiedCampaign) -> None:
     front = behind.fronts["https"]
     moved = ask(f"http://127.0.0.1:{front.plain_port}/rating/sign-in", Host="rate.example.org")
     assert (moved.status, moved.headers["Location"]) == (301, "https://rate.example.org/rating/sign-in")
 
 
 @pytest.mark.parametrize("begun", [b"", b"GET /rating/ HTTP/1.1\r\nHost: rate.example.org\r\nX-Half: "])
-def test_incomplete_request_is_cut_off(behind: Behind, begun: bytes) -> None:
+def test_incomplete_request_is_cut_off(behind: ProxiedCampaign, begun: bytes) -> None:
     front = behind.fronts["http"]
     for port in (front.port, front.plain_port):
         with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
@@ -207,7 +209,7 @@ def test_incomplete_request_is_cut_off(behind: Behind, begun: bytes) -> None:
             assert connection.recv(1) == b""
 
 
-def test_tries_are_counted_by_real_client_address(behind: Behind) -> None:
+def test_tries_are_counted_by_real_client_address(behind: ProxiedCampaign) -> None:
     site, server, front = behind.site, behind.server, behind.fronts["http"]
     sign_in, wrong = f"{front.address}sign-in", {"token": "wrong"}
     for number in range(MOST_TRIES):
@@ -220,13 +222,13 @@ def test_tries_are_counted_by_real_client_address(behind: Behind) -> None:
     assert ask(sign_in, {"token": site.tokens["ann"]}, client="127.0.0.2").status == 204
 
 
-def test_client_cannot_claim_https(behind: Behind) -> None:
+def test_client_cannot_claim_https(behind: ProxiedCampaign) -> None:
     site, front = behind.site, behind.fronts["http"]
     signed_in = ask(f"{front.address}sign-in", {"token": site.tokens["ann"]}, X_Forwarded_Proto="https")
     assert "Secure" not in signed_in.headers["Set-Cookie"]
 
 
-def test_too_large_body_does_not_reach_server(behind: Behind) -> None:
+def test_too_large_body_does_not_reach_server(behind: ProxiedCampaign) -> None:
     server, front = behind.server, behind.fronts["http"]
     assert ask(f"{front.address}sign-in", {"token": "x" * 64_000}).status == 403
     assert ask(f"{front.address}sign-in", {"token": "x" * 66_000}).status == 413

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from starlette.testclient import TestClient
 
-from reassess.annotation.app.security import TryLimit
+from reassess.annotation.app.security import SignInLimit
 from tests.annotation.app.sites import HOSTILE, Site, refusal
 
 JSON = {"Content-Type": "application/json"}
@@ -83,7 +83,7 @@ def test_two_browsers_have_separate_sessions(site: Site) -> None:
 
 
 def test_address_waits_until_first_try_is_a_minute_old() -> None:
-    tries = TryLimit(per_address=2)
+    tries = SignInLimit(per_address=2)
     assert [tries.count("a", now) for now in (0.0, 10.0)] == [0, 0]
     assert [tries.count("a", now) for now in (10.0, 59.5, 60.0)] == [50, 1, 0]
     assert tries.count("a", 60.0) == 10
@@ -91,7 +91,7 @@ def test_address_waits_until_first_try_is_a_minute_old() -> None:
 
 
 def test_all_addresses_share_a_limit() -> None:
-    tries = TryLimit(in_total=3)
+    tries = SignInLimit(in_total=3)
     assert [tries.count(str(number), float(number)) for number in range(3)] == [0, 0, 0]
     assert [tries.count(f"new {number}", 3.0) for number in range(100)] == [57] * 100
     assert len(tries._wrong) == 3
@@ -99,7 +99,7 @@ def test_all_addresses_share_a_limit() -> None:
 
 
 def test_clock_set_back_locks_nobody_out() -> None:
-    tries = TryLimit(per_address=1)
+    tries = SignInLimit(per_address=1)
     tries.count("a", 1000.0)
     assert tries.count("a", 10.0) == 0
 
@@ -114,7 +114,7 @@ def test_clock_set_back_locks_nobody_out() -> None:
     ],
 )
 def test_ipv6_network_counts_as_one_address(one: str, other: str, same: bool) -> None:
-    tries = TryLimit(per_address=1)
+    tries = SignInLimit(per_address=1)
     tries.count(one, 0.0)
     assert (tries.count(other, 0.0) > 0) == same
 

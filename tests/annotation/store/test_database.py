@@ -177,7 +177,7 @@ def test_campaign_and_backup_use_write_ahead_log(path: Path) -> None:
 
 
 @contextmanager
-def as_nobody() -> Iterator[None]:
+def drop_root() -> Iterator[None]:
     """Drop the rights of root, which can do everything."""
     if os.geteuid():
         yield
@@ -200,7 +200,7 @@ def test_read_only_campaign_is_read_without_side_files(path: Path, memory_folder
     copied = Path(shutil.copy(path, fixed / "100 %? #.db"))
     copied.chmod(0o444)
     fixed.chmod(folder)
-    with as_nobody():
+    with drop_root():
         assert read_all(copied) == 6
         backup_campaign(copied, copies / "copy.db")
         assert read_all(copies / "copy.db") == 6
@@ -225,7 +225,7 @@ def test_read_only_campaign_is_read_without_side_files(path: Path, memory_folder
 def test_read_only_campaign_is_not_served(path: Path, memory_folder: Path, folder: int, file: int) -> None:
     path.chmod(file)
     memory_folder.chmod(folder)
-    with as_nobody():
+    with drop_root():
         assert message(only_process(path).__enter__) == (
             "campaign file is read-only, so it cannot be served or upgraded\n"
             f"  where:   {path}\n"
@@ -240,7 +240,7 @@ def test_served_read_only_campaign_is_read_with_latest_changes(path: Path, memor
     path.chmod(0o644)
     with using_campaign(path) as campaign:
         add_person(campaign, "zoe")
-        with as_nobody(), using_campaign(path) as read:
+        with drop_root(), using_campaign(path) as read:
             assert "zoe" in [one.name for one in progress_of(read, 1e9).raters]
 
 

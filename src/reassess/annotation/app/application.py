@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
 from reassess.annotation.app import owner_page, rating_page, sign_in
-from reassess.annotation.app.security import SecureHeaders, TryLimit
+from reassess.annotation.app.security import SecureHeaders, SignInLimit
 from reassess.annotation.app.sign_in import Site
 from reassess.annotation.served_images import CampaignImages
 from reassess.annotation.store.campaigns import Campaign
@@ -67,7 +67,7 @@ def make_app(
     app.state.images = None if images is None else CampaignImages(images)
     app.state.classes = None  # the JSON of all classes, cached after the first request
     app.state.templates = Jinja2Templates(env=environment)
-    app.state.tries = TryLimit()
+    app.state.tries = SignInLimit()
     app.state.limit = Semaphore(os.cpu_count() or 1)  # requests for images must not delay answers
     return app
 

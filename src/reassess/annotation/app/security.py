@@ -65,7 +65,7 @@ _NETWORK_BITS = 64  # leading bits of an IPv6 address that identify a network; i
 
 
 @dataclass
-class TryLimit:
+class SignInLimit:
     """Rate limit for wrong sign-in tokens, in the memory of the server."""
 
     per_address: int = 10  # all IPv6 addresses of a network count as one address

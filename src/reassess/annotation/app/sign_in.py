@@ -46,7 +46,7 @@ class Caller:
 
     request: Request
     person: Person
-    secret: str  # of the session
+    secret: str  # secret of the session
     now: float
 
     @property

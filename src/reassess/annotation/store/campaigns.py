@@ -203,9 +203,9 @@ class Transaction:
     def update_free(self, numbers: Iterable[int], *, reopened: bool = False) -> None:
         """Update how many further raters can get each task.
 
-        Every open question of the task needs a free place. `reopened`: raters who were refused these tasks can get them
-        now, even if other raters could get them before. Golden tasks take the same time, but nothing is stored for
-        them.
+        Every open question of the task needs a free place. `reopened`: raters whose cursors have passed these tasks can
+        get them now, even if other raters could get them before. Golden tasks take the same time, but nothing is stored
+        for them.
         """
         for chunk in in_chunks(sorted(set(numbers))):
             places = []

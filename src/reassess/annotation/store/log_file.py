@@ -38,7 +38,7 @@ class LogFile:
     damaged page, and a kill would lose them. SQLite takes no lock on the log itself. So this process may open and close
     the log, unlike the database and the index of the log.
 
-    A log with commits can be empty for SQLite (`is_empty`), because SQLite restarts a log in the index first. If a
+    SQLite can regard a log with commits as empty (`is_empty`): to restart a log, it changes the index first. If a
     process is killed at that moment, the old log stays, although all its pages are in the database.
     """
 

@@ -197,7 +197,8 @@ def _begin(change: Transaction, person: Row[Any], choice: ChosenTask, expires: f
 
 def _resume(change: Transaction, person: Row[Any], held: Sequence[int], expires: float) -> Turn | None:
     """Give a person again a task whose lease expired, even if others have answered it meanwhile."""
-    # If main tasks went only to other raters then, an expired lease would reveal golden tasks, which come back.
+    # Golden tasks come back after an expired lease. So main tasks must come back, too, or this would reveal golden
+    # tasks.
     for turn in change.connection.execute(
         _EXPIRED.order_by(turns.c.number), {"person_id": person.id, "held": held}
     ).all():

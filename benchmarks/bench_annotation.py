@@ -22,7 +22,7 @@ from reassess.annotation import (
     CampaignPlan,
     GivenAnswer,
     Rules,
-    ShownRow,
+    TaskRow,
     add_person,
     create_campaign,
     last_turn,
@@ -137,11 +137,11 @@ def test_as_many_answers_as_can_be(row: Any, tmp_path: Path, where: str, raters:
 def test_the_log_of_a_served_file_is_looked_at_with_every_change(
     row: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    is_kept, looks, changes = LogFile.is_kept, [0.0], []
+    is_intact, looks, changes = LogFile.is_intact, [0.0], []
 
     def timed_look(*args: Any, **how: Any) -> bool:
         begin = time.perf_counter()
-        found = is_kept(*args, **how)
+        found = is_intact(*args, **how)
         looks[-1] += time.perf_counter() - begin
         return found
 
@@ -150,7 +150,7 @@ def test_the_log_of_a_served_file_is_looked_at_with_every_change(
         campaign = open_campaign(tmp_path / "c.db")
         person = add_person(campaign, "ann")
         question = next_turn(campaign, person, time.time()).rows[0].question
-        monkeypatch.setattr(LogFile, "is_kept", timed_look)
+        monkeypatch.setattr(LogFile, "is_intact", timed_look)
         for revision in range(1_500):
             given = [GivenAnswer(question, 2 * (revision % 2), 1.0, revision)]
             begin = time.perf_counter()
@@ -214,7 +214,7 @@ def times_of_a_turn(campaign: Campaign, person: int, step: int, *, changes: int)
         times[what] = time.perf_counter() - begin
         return found
 
-    def given(rows: Sequence[ShownRow], revision: int = 0) -> list[GivenAnswer]:
+    def given(rows: Sequence[TaskRow], revision: int = 0) -> list[GivenAnswer]:
         said = [2 * is_valid("", shown.class_id) if chance.random() < 0.9 else 1 for shown in rows]
         return [GivenAnswer(shown.question, answer, 1.0, revision) for shown, answer in zip(rows, said, strict=True)]
 

@@ -15,7 +15,7 @@ from reassess import LabelSets, Predictions, choose_models, propose
 from reassess.aggregation import Golden
 from reassess.core import ProposalResult, Questions
 from reassess.proposals.proposed_pairs import GoldenPairs, Pairs, golden_pairs
-from reassess.proposals.subset_search import _every_subset, _greedy, find_subsets
+from reassess.proposals.subset_search import _measure_all, _measure_greedy, find_subsets
 
 CASES, RECALLS = 160, (0.8, 0.9, 0.95, 0.99)
 FEWEST_MODELS, MODELS_AND_MORE = 15, 4
@@ -53,14 +53,14 @@ def simulated(seed: int, models: int, images: int, copies: int, noisy: int) -> t
     golden = valid & (rng.random(images) < 0.5)[image]
     asked = members.any(axis=1) & sends.any(axis=1)
     kept = is_original[:, None]  # what is not sent keeps its original label
-    return Pairs(members, sends).part(asked), Pairs(members | kept, sends | kept).part(golden)
+    return Pairs(members, sends).take(asked), Pairs(members | kept, sends | kept).take(golden)
 
 
 def ratios_of(case: int) -> list[float]:
     """The candidates of the greedy order, as shares of the fewest that reach the same recall, by recall."""
     models = FEWEST_MODELS + case % MODELS_AND_MORE
     pairs, valid = simulated(case, models, 200, copies=case % COPIES, noisy=case % NOISY)
-    every, greedy = _every_subset(pairs, valid), _greedy(pairs, valid)
+    every, greedy = _measure_all(pairs, valid), _measure_greedy(pairs, valid)
     needs = [math.ceil(recall * int(every.hits.max())) for recall in RECALLS]
     fewest = [[int(found.candidates[found.hits >= need].min()) for need in needs] for found in (greedy, every)]
     return [mine / best for mine, best in zip(*fewest, strict=True)]

@@ -50,4 +50,4 @@ def test_around_a_model(compare: Callable[..., None], tmp_path: Path, count: int
         )
 
     name = f"predict, {count:,} images, workers={workers}"
-    compare(name, run, loop, against="one loop", must="<= 1.1", rounds=7)
+    compare(name, run, loop, against="one loop", limit="<= 1.1", rounds=7)

@@ -44,4 +44,4 @@ def test_around_decoding(compare: Callable[..., None], archive: Path, near: bool
         assert scan_images([archive], near=near, workers=2).duplicates.group_count("exact") == COPIES // 2
 
     name = f"scan{' --near' * near}, {IMAGES:,} PNG of {SIDE} x {SIDE}, 2 processes"
-    compare(name, run, loop, against="decoding them in one loop", must="<= 4", rounds=3)
+    compare(name, run, loop, against="decoding them in one loop", limit="<= 4", rounds=3)

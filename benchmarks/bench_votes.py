@@ -106,7 +106,7 @@ def test_a_hundred_times_the_votes(row: Any, path: Path) -> None:
         tiled / 400e6,
         "<= 1",
         peak_mib=result["peak_mib"],
-        must_mib=round(mib),
+        max_mib=round(mib),
     )
 
 
@@ -123,10 +123,10 @@ def test_reading(compare: Any, path: Path) -> None:
         lambda: read_vote_file(path),
         inflate,
         against="inflating the tensor alone",
-        must="<= 1.3",
+        limit="<= 1.3",
         rounds=7,
         peak_mib=peak,
-        must_mib=64,
+        max_mib=64,
     )
 
 

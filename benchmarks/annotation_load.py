@@ -179,7 +179,7 @@ def rate(
 ) -> Load:
     """Let programs rate, one thread each, until no task is left or the time is over.
 
-    `progress` is called with the number of answers saved by each request. The answer to a question depends only on the
+    `progress` gets the number of answers saved by each request. The answer to a question depends only on the
     seed, the rater and the question.
     """
     begin = perf_counter()

@@ -155,7 +155,7 @@ def test_commands_start_fast(row: Any, tmp_path: Path) -> None:
 
 
 def measure_mapped(path: Path) -> float:
-    """Return the anonymous memory in MiB that an evaluation needs, after one on a few rows; call it in a new process."""
+    """Return the anonymous memory in MiB that an evaluation adds to that of a small one; use a new process."""
     mapped, labels = np.load(path, mmap_mode="r"), read_labels("imagenet-real")
     few = LabelSets.from_lists(labels.images[:BATCH], [labels[name] or () for name in labels.images[:BATCH]])
     evaluate(mapped[:BATCH], few)

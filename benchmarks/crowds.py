@@ -136,11 +136,9 @@ def draw_matrices(
     """Draw confusion matrices, shape (raters, classes, classes)."""
     classes = len(base)
     matrices = np.empty((raters, classes, classes))
-    kinds, accuracies = (
-        rng.choice(5, raters, p=_kind_shares(options)),
-        rng.beta(*options.get("accuracy", (8, 2)), raters),
-    )
-    for matrix, kind, accuracy in zip(matrices, kinds, accuracies, strict=True):
+    kinds = rng.choice(5, raters, p=_kind_shares(options))
+    skills = rng.beta(*options.get("accuracy", (8, 2)), raters)
+    for matrix, kind, skill in zip(matrices, kinds, skills, strict=True):
         coin = options.get("coin", False)
         diagonal = np.full(classes, skill) if coin else np.clip(skill + rng.normal(0, 0.08, classes), 0.02, 0.995)
         errors = np.ones((classes, classes)) - np.eye(classes)

@@ -4,8 +4,8 @@
 
 1. The coverage of intervals for a difference on 500 images, by the mean number of images that decide. Each deciding
    image adds -2, -1, 1 or 2 to the difference.
-2. The width of the interval for a difference when images and raters are resampled, with several seeds, by percentiles of the
-   replicates and by their standard deviation. The study is "as ReaL, 20,000 images" of tests/studies.py.
+2. The width of the interval for a difference when images and raters are resampled, with several seeds: by percentiles
+   of the replicates, and by their standard deviation. The study is "as ReaL, 20,000 images" of tests/studies.py.
 """
 
 import numpy as np

@@ -3,8 +3,8 @@
 `PYTHONPATH=. python benchmarks/model_choice.py` prints the numbers of docs/proposals.md:
 
 1. how many more candidates the greedy order needs than the best of all subsets, for 15 to 18 models
-2. how often the true recall of the chosen models is below the target, when golden images are drawn at random from 10,000
-   images with one to five valid classes
+2. how often the true recall of the chosen models is below the target, when golden images are drawn at random from
+   10,000 images with one to five valid classes
 """
 
 import math

@@ -80,9 +80,8 @@ def print_walks() -> None:
             sum(floor[b.split(".")[0]] > floor[a.split(".")[0]] for a, b in pairs)
             for pairs in (steps, {(caller, module) for module, caller in calls})
         )
-        print(
-            f"{name}: {len(set(modules))} modules; {len(steps)} steps, {upward_steps} upward; {upward_calls} upward calls"
-        )
+        counts = f"{len(set(modules))} modules; {len(steps)} steps, {upward_steps} upward; {upward_calls} upward calls"
+        print(f"{name}: {counts}")
         if "-v" in sys.argv:
             print(" ", ", ".join(dict.fromkeys(modules)))
 

@@ -271,7 +271,7 @@ def try_methods(votes: Votes, truth: Ints, experts: Votes | None, judged: npt.ND
     posteriors = (result.posterior.values for result in (em, calibrated, default))
     warned = any(w.category is ReassessWarning and "do not support" in str(w.message) for w in caught)
     accuracies = [accuracy(values[judged], truth[judged]) for values in (votes.fractions(), *posteriors)]
-    return [*accuracies, default.facts["method"] == "calibrated", warned]
+    return [*accuracies, default.facts.get("choice", "").startswith("calibrated:"), warned]
 
 
 def print_default(crowds: Iterator[tuple[str, list[tuple[Votes, Ints]]]]) -> None:
@@ -361,7 +361,7 @@ def print_dependence() -> None:
                 checks._null = estimate  # type: ignore[assignment]
                 shares.append(np.mean(list(check_pairs(design, hard)), axis=0))
             sizes = ", ".join(f"{size:,}" for size in design[:4])
-            cells = [f"{without:.0%} without null, {with_null:.0%}" for without, with_null in zip(*shares, strict=True)]
+            cells = [f"{raw:.0%} without null, {corrected:.0%} with" for raw, corrected in zip(*shares, strict=True)]
             print(f"| {sizes}, {design[5]:.0%} | {hard} | " + " | ".join(cells) + " |", flush=True)
 
 

@@ -88,13 +88,10 @@ def print_people() -> None:
     assert cleaning.noise is not None
     is_wrong = wrong[np.argsort(cleaning.label_quality, kind="stable")]
     matrix_error = np.abs(cleaning.noise.matrix - matrix_of(truth, labels.indices.astype(np.int64), 10)).mean()
-    print(
-        "| average precision | F1 at the best threshold | matrix error | wrong, estimated | wrong |\n|---|---|---|---|---|"
-    )
-    print(
-        f"| {average_precision(is_wrong):.4f} | {best_f1(is_wrong):.4f} | {matrix_error:.4f} | {100 * cleaning.noise.share:.2f} % "
-        f"| {100 * wrong.mean():.2f} % |\n"
-    )
+    ranking = f"{average_precision(is_wrong):.4f} | {best_f1(is_wrong):.4f}"
+    shares = f"{100 * cleaning.noise.share:.2f} % | {100 * wrong.mean():.2f} %"
+    print("| average precision | F1 at the best threshold | matrix error | wrong, estimated | wrong |")
+    print(f"|---|---|---|---|---|\n| {ranking} | {matrix_error:.4f} | {shares} |\n")
     print("| method | F1 | wrong labels dropped % | dropped labels wrong % |\n|---|---|---|---|")
     for name in METHODS:
         recall, precision = recall_and_precision(~find_label_errors(held_out, name).kept, wrong)
@@ -191,9 +188,8 @@ def print_drawn_labels() -> None:
     labels = (rng.random((POINTS, 1)) > np.cumsum(scores, axis=1)[:, :-1]).sum(axis=1)
     noise = find_label_errors(held_out_of(scores, labels), threshold=0).noise
     assert noise is not None
-    print(
-        f"\nlabels drawn from the model: {100 * (labels != truth).mean():.1f} % wrong, {100 * noise.share:.1f} % estimated"
-    )
+    wrong = f"{100 * (labels != truth).mean():.1f} % wrong, {100 * noise.share:.1f} % estimated"
+    print(f"\nlabels drawn from the model: {wrong}")
 
 
 def simulate_kind(model: str, kind: str, share: float) -> tuple[Any, Any, Any]:

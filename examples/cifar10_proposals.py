@@ -62,9 +62,8 @@ answers = pl.DataFrame({"image": images}).join(answers, on="image", how="left", 
 counts = answers.select(NAMES).to_numpy()
 by_people = counts >= AT_LEAST * counts.sum(axis=1, keepdims=True)
 label = np.array([NAMES.index(name) for name in answers["class"]])
-print(
-    f"people: {by_people.sum():,} classes on {len(images):,} images, {(by_people.sum(axis=1) > 1).sum():,} with several"
-)
+several = (by_people.sum(axis=1) > 1).sum()
+print(f"people: {by_people.sum():,} classes on {len(images):,} images, {several:,} images with several classes")
 
 classes = Classes(10, names=NAMES)
 original = LabelSets.from_pairs(images, np.arange(len(images)), label, classes)

@@ -111,9 +111,8 @@ truth = np.array([NAMES.index(image.split("/")[1]) for image in cleaning.images]
 wrong, dropped = cleaning.class_ids != truth, ~cleaning.kept
 print(f"{wrong.sum():,} labels are wrong")
 print(f"{dropped.sum():,} labels are dropped, {100 * wrong[dropped].mean():.1f} % of these are wrong")
-print(
-    f"correct suggestions for wrong dropped labels: {100 * (cleaning.suggested == truth)[wrong & dropped].mean():.1f} %"
-)
+corrected = (cleaning.suggested == truth)[wrong & dropped].mean()
+print(f"the suggestion is correct for {100 * corrected:.1f} % of the wrong dropped labels")
 
 # 2. Create five kinds of targets.
 kept = {image: label_sets[image] for image in cleaning.kept_images}

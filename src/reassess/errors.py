@@ -15,8 +15,8 @@ _LONG_WORD = re.compile(r"(\S{100})\S{2,}(\S{100})")
 class Fix:
     """A fix that contains Python arguments, which the command line rewrites as options.
 
-    The text has the name of each argument in braces. Values are written as in Python. If a value is None, only the name is
-    written, such as that of a function.
+    The text has the name of each argument in braces. Values are written as in Python. If a value is None, only the name
+    is written, such as that of a function.
 
     >>> print(Fix("join by the whole path ({match})", match='"path"'))
     join by the whole path (match="path")
@@ -115,7 +115,7 @@ class DataError(ReassessError, ValueError):
 
 
 class UnreadableFileError(DataError):
-    """A file is missing, or its format is unknown."""
+    """A file is missing, unreadable or empty, or its format is unknown."""
 
 
 class OutputError(ReassessError, OSError):

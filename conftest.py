@@ -23,19 +23,6 @@ from tests.helpers import Run, print_fitting
 # Doctests of these modules are not collected if the package is missing; their other tests are skipped with a reason.
 _NEEDED_PACKAGES = {
     "data/scanning": "PIL",
-    "integrations/huggingface": "datasets",
-    "integrations/huggingface_training": "datasets",
-    "integrations/jax": "jax",
-    "integrations/_jax_ranks": "jax",
-    "integrations/keras": "keras",
-    "integrations/_keras_ranks": "keras",
-    "integrations/tensorflow": "tensorflow",
-    "integrations/tensorflow_training": "tensorflow",
-    "integrations/tfds": "tensorflow_datasets",
-    "integrations/timm": "timm",
-    "integrations/torch_training": "torch",
-    "integrations/torchmetrics": "torchmetrics",
-    "integrations/torchvision": "torchvision",
     "proposals/image_models": "PIL",
     "proposals/inference": "PIL",
     "proposals/preprocessing": "PIL",
@@ -47,6 +34,7 @@ _IMAGE_PATHS = ["tests/fuzz", "tests/cli/commands/test_scan.py", "tests/data/tes
 collect_ignore = [
     "src/reassess/annotation/store/migrations",  # only Alembic runs these modules
     "tests/integrations/keras_on_a_backend.py",  # test_keras.py runs it once per backend
+    "src/reassess/integrations",  # collecting would import all frameworks: test_doctests.py runs the examples
     *(
         f"src/reassess/{name}.py"
         for name, package in _NEEDED_PACKAGES.items()
@@ -125,11 +113,15 @@ def real_leaderboard(real_file: Callable[[str], Path]) -> Leaderboard:
 @pytest.fixture(autouse=True)
 def _data_of_examples(request: pytest.FixtureRequest) -> None:
     """Skip doctests that read real data if it is missing."""
-    modules = ("reassess.data.loading", "reassess.integrations")
-    if isinstance(request.node, pytest.DoctestItem) and request.node.name.startswith(modules):
-        real_file = request.getfixturevalue("real_file")
-        for name in ("real.json", "validation_labels.txt", "scores.npz", "raters.npz", "golden.npz"):
-            real_file(name)
+    if isinstance(request.node, pytest.DoctestItem) and request.node.name.startswith("reassess.data.loading"):
+        request.getfixturevalue("real_files")
+
+
+@pytest.fixture(scope="session")
+def real_files(real_file: Callable[[str], Path]) -> None:
+    """Skip the test if a file that examples read is missing."""
+    for name in ("real.json", "validation_labels.txt", "scores.npz", "raters.npz", "golden.npz"):
+        real_file(name)
 
 
 @pytest.fixture(scope="session")

@@ -53,12 +53,12 @@ def counted(count: int, noun: str, plural: str | None = None) -> str:
 
 
 def about(count: float) -> str:
-    """Format an expected number: as an integer if it is at least 1.
+    """Format an expected number: with one decimal if it is about 1 or more.
 
     >>> about(1234.4), about(0.97), about(0.034)
-    ('1,234', '1', '0.03')
+    ('1,234.4', '1.0', '0.03')
     """
-    return f"{count:,.0f}" if count >= 0.95 or not count else f"{count:.1g}"
+    return f"{count:,.1f}" if count >= 0.95 or not count else f"{count:.1g}"
 
 
 def in_bytes(count: int) -> str:

@@ -131,7 +131,10 @@ def test_image_with_unanswered_golden_question_stays_unrated() -> None:
         items = joined.items
         return [(items.images[i], c) for i, c in zip(items.image_ids, items.class_ids.tolist(), strict=True)]
 
-    with pytest.warns(ReassessWarning, match=r"^golden questions have no votes, so images stay unrated \(1\): c$"):
+    with pytest.warns(
+        ReassessWarning,
+        match=r"^golden questions have no raters' votes, so other votes on their images are not used \(1\): c$",
+    ):
         assert items_of(expert) == [("e", 1), ("a", 1), ("a", 2), ("d", 1)]
     assert items_of() == [("c", 7), ("e", 1), ("a", 1), ("a", 2), ("b", 1), ("c", 1), ("d", 1)]
     more = votes_of([(0, 0, 2)], Questions.from_columns(["b"], np.array([2])))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from reassess.annotation import CampaignPlan, Rules, create_campaign
+from reassess.annotation.practice_round import PracticeRound
 from reassess.core import Classes, LabelSets, Questions, StopRule, Tasks, Votes
 from tests.annotation.app.sites import shape_tasks
 from tests.annotation.campaigns import CLASSES, YES, golden_of, tasks_of
@@ -159,3 +160,21 @@ def test_invalid_numbers_and_outputs_are_refused(path: Path) -> None:
         code_of(CampaignPlan, tasks_of(1), golden_tasks=GOLDEN, **wrong)
     create_campaign(path, CampaignPlan(tasks_of(1)))
     assert code_of(create_campaign, path, CampaignPlan(tasks_of(1))) == "output-exists"
+
+
+@pytest.mark.parametrize(
+    ("questions", "bar", "easiest", "enough"),
+    [
+        ((18, 18), 0.7, None, 24),
+        ((1, 1), 0.75, ("answers at random", pytest.approx(1 / 3)), 7),
+        ((4, 4), 0.5, ("always no", 1.0), None),
+        ((4, 4), None, None, 2),
+    ],
+)
+def test_practice_that_is_easy_to_pass_names_how_much_would_be_enough(
+    questions: tuple[int, int], bar: float | None, easiest: tuple[str, float] | None, enough: int | None
+) -> None:
+    tasks = 12 if questions == (18, 18) else 1
+    practice = PracticeRound(tasks, 0, *questions, bar)
+    assert practice.easiest == easiest
+    assert practice.enough_tasks == enough

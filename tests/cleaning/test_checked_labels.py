@@ -9,7 +9,7 @@ import pytest
 from reassess.aggregation import Golden
 from reassess.cleaning import checked_truth
 from reassess.cleaning.checked_labels import DrawnLabels, corrected, known_labels
-from reassess.core import Classes, Questions, Votes
+from reassess.core import Classes, Questions, Sample, Votes
 from reassess.errors import ReassessWarning
 from tests.cleaning.simulated import held_out_of
 from tests.helpers import fault_of
@@ -149,3 +149,26 @@ def test_few_checked_labels_of_which_none_is_wrong_do_not_promise_much() -> None
     known[:36] = 1
     _, found = corrected(np.full(4_000, 0.999), known, simple(known))
     assert found.interval[1] > 0.05  # 3 of 36 would be the rule of three
+
+
+@pytest.mark.parametrize(
+    ("sizes", "is_known", "gives_share"),
+    [
+        ((50, 46), (True, True), True),  # 96 % of the labels
+        ((50, 44), (True, True), False),  # 94 %
+        ((97, 3), (True, False), False),  # 97 %, but a stratum is unknown
+    ],
+)
+def test_a_share_needs_a_sample_of_all_labels(
+    sizes: tuple[int, int], is_known: tuple[bool, bool], gives_share: bool
+) -> None:
+    """Two images of each stratum are drawn, of 100 images."""
+    images = tuple(f"{row}.png" for row in range(100))
+    held_out = held_out_of(np.eye(2)[[0, 1] * 50] * 0.8 + 0.1, [0, 1] * 50, images=list(images))
+    sample = Sample(images[:4], np.repeat([2 / size for size in sizes], 2), ("large", "large", "small", "small"))
+    known = np.zeros(100, np.int8)
+    known[:4] = np.repeat(is_known, 2)
+    drawn = DrawnLabels.of(held_out, known, sample)
+    assert drawn.covered == pytest.approx(sum(size for size, one in zip(sizes, is_known, strict=True) if one) / 100)
+    _, checked = corrected(np.full(100, 0.9), known, drawn)
+    assert (checked.corrected is not None) is gives_share

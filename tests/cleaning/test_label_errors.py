@@ -371,12 +371,12 @@ def told(held_out: HeldOutPredictions) -> list[str]:
 SAMPLE = "have people check a sample of the labels"
 CHECK = "check that no model was trained on the images that it judges, or on copies of them"
 CERTAIN = (
-    "one class of each image has probability 1, so correct labels are dropped if the model is wrong; "
-    "give probabilities of all classes, or use the method consistent"
+    "one class of each image has probability 1, so correct labels are dropped if the model is wrong\n"
+    '  fix: give probabilities of all classes, or method="consistent"'
 )
 WARNINGS = {
     "sigmoids": "heldout.npz: scores are in [0, 1] and do not add up to 1, like outputs of sigmoids, so too few labels "
-    "seem wrong; give logits, or probabilities that add up to 1",
+    "seem wrong\n  fix: give logits, or probabilities that add up to 1",
     "best class": f"heldout.npz: {CERTAIN}",
     "tree": f"34.8 % of the labels seem wrong; the mistakes of a poor model look the same: {SAMPLE}",
     "forest": f"where the models are least sure, they agree with 99.4 % of the labels, like models that know the "

@@ -35,6 +35,7 @@ def test_other_images_are_said_to_be_so_before_their_classes_are_looked_at(
     command, *rest = argv
     assert message_of(run(command, file, *rest)).removeprefix(
         "Warning: a.csv: 1 prediction with 1 unknown class name, counted as wrong: cross\n"
+        "  fix: correct the names (cross: did you mean cuirass?), or --unknown-class error\n"
     ) == (
         "Error: images are not from ImageNet, and labels are missing\n"
         f"  where:   {file}\n"

@@ -6,10 +6,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from reassess.comparison import Taxonomy
+from reassess.comparison import Taxonomy, unrated_in_words
 from reassess.comparison.comparison_words import gaps_in_words
 from reassess.comparison.summary import _mistakes, summary
 from reassess.comparison.taxonomy import ERROR_KINDS
+from reassess.core import LabelSets, Match, Questions, Scores
 from tests.report.cases import findings
 
 
@@ -89,3 +90,30 @@ def test_summary_names_one_example_of_changes() -> None:
     short, long = (next(gaps_in_words(ranking, most=most)) for most in (1, 5))
     assert short.endswith("the lead changes significantly in 2 (a gains on b and 1 more)")
     assert long.endswith("the lead changes significantly in 2 (a gains on b, a gains on c)")
+
+
+def test_share_of_valid_original_labels_has_no_interval_if_only_some_images_were_rated() -> None:
+    results = findings("one")
+    original = results.original
+    assert original is not None
+    assert results.scores is not None
+    rows = [list(original.of_rows(np.array([row]))[0]) for row in range(len(original))]
+    labels = LabelSets.from_lists(original.images, rows, original.classes)
+    words = summary(replace(results, labels=labels))[0]
+    assert "200 of 400 images were rated; the other 200 keep their original label, unchecked. The" in words
+    assert words.endswith("The original label is valid for 100.0 % of them.")
+
+    def unrated(*kept: int, match: Match = "path") -> str:
+        known = original.images if match == "path" else tuple(f"x/{name}" for name in original.images)
+        scores = Scores(
+            Questions.from_columns([known[row] for row in kept], np.zeros(len(kept), int)), np.ones(len(kept))
+        )
+        return unrated_in_words(labels, original, scores, match=match)
+
+    assert unrated(0) == "1 of 400 images was rated; the other 399 keep their original label, unchecked"
+    assert unrated(*range(399), match="name").endswith("the other one keeps its original label, unchecked")
+    assert unrated(*range(400)) == ""
+    changed = LabelSets.from_lists(original.images, [[0, 1], *rows[1:]], original.classes)
+    assert unrated_in_words(changed, original, results.scores, match="path") != "", "the first image was rated"
+    changed = LabelSets.from_lists(original.images, [*rows[:-1], [0, 1]], original.classes)
+    assert unrated_in_words(changed, original, results.scores, match="path") == ""

@@ -1,5 +1,6 @@
 """Duplicates: checks of rows, images with duplicates in other sets, and counts."""
 
+import time
 from collections import defaultdict
 from itertools import combinations, product
 
@@ -93,6 +94,14 @@ SETS = ("a", "b", "c")
 MEMBERS = st.tuples(st.sampled_from(SETS), st.sampled_from(["cat", "dog"]))
 # Exact groups, and the number of the near group that each belongs to.
 EXACT_GROUPS = st.lists(st.tuples(st.lists(MEMBERS, min_size=1, max_size=5), st.integers(0, 2)), max_size=6)
+
+
+def test_pairs_of_a_large_group_are_found_without_a_look_at_equal_labels() -> None:
+    images, labels = [f"{i}.png" for i in range(20_000)], ["a"] * 19_999 + ["b"]
+    blank = Duplicates.from_rows(["set"] * len(images), images, [1] * len(images), ["exact"] * len(images), labels)
+    start = time.perf_counter()
+    assert [pair for _, pair in zip(range(10_000), blank.differing_pairs(), strict=False)][-1] == (9_999, 19_999)
+    assert time.perf_counter() - start < 1
 
 
 @given(EXACT_GROUPS)

@@ -83,6 +83,8 @@ def test_an_empty_folder_lacks_all_that_a_command_needs(tmp_path: Path) -> None:
         "report": ["labels"],
         "predict": ["images"],
         "propose": ["images"],
+        "scan": ["images"],
+        "clean": ["original"],
         "aggregate": ["votes"],
         "raters": ["votes"],
         "labels": ["scores"],
@@ -97,11 +99,11 @@ def test_an_empty_folder_lacks_all_that_a_command_needs(tmp_path: Path) -> None:
     ("file", "content", "ready"),
     [
         ("labels.json", '{"a": ["x"]}', {"evaluate", "compare", "report", "show"}),
-        ("original.json", '{"a": "x"}', {"propose", "show"}),
+        ("original.json", '{"a": "x"}', {"clean", "propose", "show"}),
         ("votes.csv", VOTES + "a,x,ann,yes\n", {"aggregate", "raters", "show"}),
         ("votes.csv", "item,rater,answer\n1,ann,yes\n", {"aggregate", "raters", "show"}),
         ("scores.csv", "image,class,score\na,x,1\n", {"labels", "show"}),
-        ("images/a.jpg", "", {"predict", "propose"}),
+        ("images/a.jpg", "", {"predict", "propose", "scan"}),
         ("labels.csv", "nothing of the kind\n1\n", set()),
         ("classes.txt", "x", set()),
     ],
@@ -386,7 +388,7 @@ def test_a_part_is_stale_if_what_it_was_made_from_has_another_hash(tmp_path: Pat
     result = check(tmp_path, MADE)
     folder = tmp_path / "pets"
     assert [one.part for one in result.parts if one.made_from] == []  # nothing is recorded
-    assert result.next_command == f"reassess evaluate predictions.npy --benchmark {folder}"
+    assert result.next_command == f"reassess evaluate FILE... --benchmark {folder}"
     hashes = {part: sha256(folder / f"{part}.csv") for part in ("votes", "scores")}
     update_benchmark(
         folder, made_from={"scores": {"votes": hashes["votes"]}, "labels": {"scores": hashes["scores"], "x": "0" * 64}}
@@ -404,7 +406,7 @@ def test_a_part_is_stale_if_what_it_was_made_from_has_another_hash(tmp_path: Pat
         ({"votes.csv": MADE["votes.csv"]}, "reassess aggregate --benchmark {0} -o {0}/scores.npz"),
         ({"scores.csv": MADE["scores.csv"]}, "reassess labels --benchmark {0} --threshold 0.8 -o {0}/labels.json"),
         ({"images/a.jpg": ""}, "reassess predict MODEL --benchmark {0} -o predictions.npy"),
-        ({"original.json": '{"a": "x"}'}, "reassess propose predictions.npy --benchmark {0} -o proposals.csv"),
+        ({"original.json": '{"a": "x"}'}, "reassess propose FILE... --benchmark {0} -o proposals.csv"),
         ({"votes.csv": "nothing of the kind\n1\n"}, None),
         ({"votes.csv": "item,rater,answer\nx,ann,a\n"}, None),  # which make no scores of classes
         ({}, None),

@@ -18,6 +18,7 @@ from reassess.core import Classes, LabelSets, Predictions, Scores, Votes
 from reassess.core.image_names import validation_names
 from reassess.data import read_votes
 from reassess.evaluation import MISTAKE_KINDS, Evaluation, evaluate
+from reassess.evaluation.result import label_errors_in_words
 from reassess.numeric import Proportion
 from tests.helpers import RealFile, message, numbered_labels, scores_of
 from tests.references import Tally, published_snippet, ranking, tally
@@ -140,7 +141,8 @@ def test_outputs_in_another_order_with_outputs_that_are_no_class_give_the_same_e
     table = np.full((len(world.rows), columns.size), np.inf, np.float32)
     table[:, columns >= 0] = np.array(list(world.rows.values()))[:, columns[columns >= 0]]
     predictions = Predictions.from_scores(table, list(world.rows), columns=columns)
-    assert_counts(evaluate(predictions, world.labels, ignore_unknown=True, **world.nouns), world.tally((1, 5)))
+    result = evaluate(predictions, world.labels, top_k=(1, 5), ignore_unknown=True, **world.nouns)
+    assert_counts(result, world.tally((1, 5)))
 
 
 # Laws
@@ -152,14 +154,14 @@ def test_batches_add_up(seed: int, cuts: list[int]) -> None:
     world = random_world(seed)
     images, bounds = list(world.rows), [0, *sorted(cuts), 40]
     parts = [
-        evaluate(world.as_scores(images[a:b]), world.labels, ignore_unknown=True, **world.nouns)
+        evaluate(world.as_scores(images[a:b]), world.labels, top_k=(1, 5), ignore_unknown=True, **world.nouns)
         for a, b in pairwise(bounds)
     ]
     total = parts[0]
     for part in parts[1:]:
         total = total + part
     assert_counts(total, world.tally((1, 5)))
-    whole = evaluate(world.as_scores(), world.labels, ignore_unknown=True, **world.nouns)
+    whole = evaluate(world.as_scores(), world.labels, top_k=(1, 5), ignore_unknown=True, **world.nouns)
     assert total.to_json() == json.loads(json.dumps(whole.to_json()), object_hook=with_near_floats)
 
 
@@ -336,13 +338,22 @@ def test_a_result_prints_its_counts_in_a_terminal_and_in_a_notebook() -> None:
     assert [one.to_json()["label_set"] for one in named.values()] == ["ReaL", "reassessed", "<pets>"]
 
 
-def test_ks_are_those_asked_for_and_by_default_those_the_predictions_reach() -> None:
+def test_ks_are_those_asked_for_and_by_default_those_that_predictions_and_classes_allow() -> None:
     def ks(predictions: Predictions | npt.NDArray[Any], **options: object) -> list[int]:
         return list(evaluate(predictions, LABELS, **options).real)
 
     assert ks(np.zeros(4, int)) == [1]
     assert ks(np.tile([0, 1, 2, 3, 4], (4, 1))) == [1, 5]
     assert ks(np.zeros((4, 4), np.float32), top_k=[3, 1, 3]) == [1, 3]
+    for classes, usual in ((9, [1]), (10, [1, 5])):
+        labels = LABELS.in_classes(Classes(classes))
+        assert list(evaluate(np.zeros((4, classes), np.float32), labels).real) == usual
+
+
+@pytest.mark.parametrize(("hits", "n", "verb"), [(0, 1, "is"), (1, 3, "is"), (2, 3, "are"), (0, 2, "are")])
+def test_label_errors_are_counted_in_a_sentence(hits: int, n: int, verb: str) -> None:
+    result = replace(evaluate(np.zeros(4, int), LABELS, original=ORIGINAL), label_errors=Proportion(hits, n))
+    assert f"by original labels {verb} correct by" in label_errors_in_words(result)
 
 
 @pytest.mark.parametrize("k", [0, -1, 3])

@@ -177,3 +177,11 @@ def test_unasked_candidates_are_written_one_per_row(tmp_path: Path) -> None:
 def test_table_without_candidates_raises(tmp_path: Path, text: str, code: str, found: str | None) -> None:
     (tmp_path / "p.csv").write_text(text)
     assert fault_of(read_candidates, tmp_path / "p.csv", NAMED) == (code, found)
+
+
+def test_labels_of_duplicates_are_candidates(tmp_path: Path) -> None:
+    path = tmp_path / "d.csv"
+    path.write_text("set,image,group,kind,label,other_labels\nv,a,1,exact,x,y; z\nv,b,2,exact,y,\nv,c,,tiny,,\n")
+    questions = read_candidates(path).questions
+    assert questions.images == ("a",)
+    assert [questions.classes.label(class_id) for class_id in questions.class_ids.tolist()] == ["x", "y", "z"]

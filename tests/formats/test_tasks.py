@@ -122,6 +122,14 @@ def test_classes_with_wnids_are_written_as_ids(tmp_path: Path) -> None:
             '{"task": 0, "image": "b.png", "classes": [{"class": 1}]}',
             "duplicate-task at t.jsonl",
         ),
+        *(
+            (
+                f'{{"sample": {{{first}}}}}\n'
+                '{"task": 0, "image": "a.png", "classes": [{"class": 1}], "probability": 0.5}',
+                "wrong-sample at t.jsonl",
+            )
+            for first in ('"images": 2', '"questions": 0', '"seed": -1', '"for": 1', '"predictions": [1]')
+        ),
         (
             '{"task": 0, "image": "a.png", "classes": [{"class": 1}]}\n'
             '{"task": 1, "image": "b.png", "classes": [{"class": "cat"}]}',

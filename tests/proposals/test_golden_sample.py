@@ -99,3 +99,19 @@ def test_impossible_draws_are_refused() -> None:
     assert fault_of(draw_golden, none, 1)[0] == "all-golden"
     for count in (0, 1.5):
         assert fault_of(draw_golden, candidates(), count)
+
+
+@pytest.mark.parametrize("count", [1, 9, 60, 200, 300, 414])
+def test_about_as_many_questions_are_drawn_as_wanted(count: int) -> None:
+    """Suspicious images have 4 questions, others 1; all but one image at most."""
+    sizes = np.where(QUALITY < 0.7, 4, 1)
+    images = np.repeat(np.arange(COUNT), sizes)
+    classes = np.concatenate([(label + np.arange(size)) % CLASSES for label, size in zip(LABELS, sizes, strict=True)])
+    chances = np.where(classes == LABELS[images], QUALITY[images], (1 - QUALITY[images]) / 3)
+    asked = Candidates.from_rows(
+        NAMES, images, classes, ["vit"], np.zeros(images.size, int), None, chances, Classes(CLASSES)
+    )
+    labels = LabelSets.from_lists(NAMES, [[label] for label in LABELS.tolist()], Classes(CLASSES))
+    drawn = [sizes[rows_of(draw_golden(asked, count, original=labels, seed=seed))].sum() for seed in range(40)]
+    assert np.mean(drawn) == pytest.approx(count, rel=0.05, abs=2)
+    assert fault_of(draw_golden, asked, images.size, original=labels)[0] == "all-golden"

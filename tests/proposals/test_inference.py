@@ -20,7 +20,7 @@ import polars as pl
 import pytest
 
 from reassess import Benchmark, Classes, ImageModel, predict, read_predictions
-from reassess.errors import DataError
+from reassess.errors import DataError, ReassessWarning
 from reassess.formats import files
 from reassess.proposals import ImagePredictions
 from reassess.proposals.model_runs import Opener
@@ -191,6 +191,33 @@ def test_probabilities_of_outputs_of_one_class_are_summed(
     ]
 
 
+def test_scores_of_the_first_image_say_what_all_scores_of_summed_outputs_are(images: Path, tmp_path: Path) -> None:
+    summed: dict[str, Any] = {"benchmark": NAMED, "batch_size": 1}
+    first, *others = NUMBERS.values()
+
+    def model(row: list[float], rest: list[float]) -> ImageModel:
+        rows = {number: row if number == first else rest for number in (first, *others)}
+        return ImageModel(
+            "odd",
+            lambda pictures: np.array([rows[number_of(one)] for one in pictures], float),
+            outputs=["cat", "cat", "dog"],
+        )
+
+    softmax = run(images, tmp_path / "logits.npy", model([3, 1, 2], [0.5, 0.25, 0.25]), **summed)
+    assert softmax.softmax
+    assert np.load(tmp_path / "logits.npy")[-1] == pytest.approx([0.6953, 0.3047, 0], abs=1e-3), (
+        "no row is an exception"
+    )
+    with pytest.warns(ReassessWarning, match="^odd: scores are in .0, 1. and do not add up to 1, as of sigmoids"):
+        run(images, tmp_path / "sigmoid.npy", model([0.9, 0.8, 0.1], [0.5, 0.25, 0.25]), **summed)
+    sure = run(images, tmp_path / "sure.npy", model([0.5, 0.25, 0.25], [0.5, 0.2, 0.2]), **summed)
+    assert not sure.softmax
+    assert np.load(tmp_path / "sure.npy")[-1] == pytest.approx([7 / 9, 2 / 9, 0], abs=1e-3)
+    assert code_of(run, images, tmp_path / "out.npy", model([0.5, 0.25, 0.25], [3, 1, 2]), **summed) == (
+        "not-a-distribution"
+    )
+
+
 def test_a_list_that_sums_outputs_is_part_of_an_interrupted_run(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,16 +229,24 @@ def test_a_list_that_sums_outputs_is_part_of_an_interrupted_run(
     of: dict[str, Any] = {"benchmark": Benchmark(classes=CLASSES), "batch_size": 1}
     with pytest.raises(KeyboardInterrupt):
         run(images, tmp_path / "out.npy", tiled([1, 2, 3], outputs=["cat", "cat", "dog"]), progress=stop, **of)
-    other = tiled([1, 2, 3], outputs={0: "cat", 1: "dog", 2: "dog"})
+    other = tiled([1, 3, 2, 1], outputs={0: "cat", 1: "dog", 2: "cup", 3: "cup"})
     assert fault_of(run, images, tmp_path / "out.npy", other, **of)[0] == "different-run"
     shutil.rmtree(tmp_path / "out.npy.unfinished")
     run(images, tmp_path / "out.npy", other, **of)
-    assert np.load(tmp_path / "out.npy")[0] == pytest.approx([0.09, 0.91, 0], abs=1e-3)
+    assert np.load(tmp_path / "out.npy")[0] == pytest.approx([0.0826, 0.6104, 0.3071], abs=1e-3)
 
 
-def test_numbered_outputs_are_those_of_the_model(images: Path, tmp_path: Path) -> None:
+def test_numbered_outputs_are_those_of_the_model_and_give_each_class(images: Path, tmp_path: Path) -> None:
     output, benchmark = tmp_path / "out.npy", Benchmark(classes=CLASSES)
     assert code_of(run, images, output, tiled([1, 2], outputs={2: "cat"}), benchmark=benchmark) == "out-of-range"
+    table = {0: "cat", 1: "dog", 2: "cop", 3: "cop"}
+    assert fault_of(run, images, output, tiled([1, 2, 3, 4], outputs=table), benchmark=benchmark) == (
+        "unknown-class",
+        "not a class: 'cop' (did you mean cup?)\nwithout an output: cup",
+    )
+    assert code_of(run, images, output, tiled([1, 2], outputs={0: "cat", 1: "dog"}), benchmark=benchmark) == (
+        "missing-classes"
+    )
     assert code_of(run, images, output, tiled([1, 2], outputs=["x", "x"])) == "duplicate-class"
 
 
@@ -237,16 +272,16 @@ def test_images_whose_best_class_moves_are_counted_in_the_order_of_classes(
 
 
 def test_outputs_that_are_called_by_a_name_that_no_class_has_are_named(images: Path, tmp_path: Path) -> None:
-    names = ["dog", "catt", "background", "-", "pencil", "cow"]
-    model = ImageModel("six", lambda pictures: np.zeros((len(pictures), 6)), outputs=names)
+    names = ["dog", "catt", "background", "-", "pencil", "cow", "catt"]
+    model = ImageModel("six", lambda pictures: np.zeros((len(pictures), 7)), outputs=names)
     told: list[str] = []
     result = run(images, tmp_path / "out.npy", model, benchmark=Benchmark(classes=CLASSES), tell=told.append)
     assert told[1] == (
-        "six: 4 outputs have a name that no class has, and no score in the file: "
+        "six: 4 names of outputs are not classes, so these outputs are not used: "
         "'catt' (did you mean cat?), 'background', 'pencil' and 1 more"
     )
     assert result.unknown_outputs == ("catt", "background", "pencil", "cow")
-    assert (result.without_class, result.without_output) == (5, 2)
+    assert (result.without_class, result.without_output) == (6, 2)
 
 
 def test_images_that_cannot_be_read_are_listed_and_change_no_other(images: Path, tmp_path: Path) -> None:
@@ -367,7 +402,7 @@ def test_the_disk_is_asked_for_room_before_any_work(
     free.free = 60  # 5 images x 3 outputs x 2 bytes, in shards and in the file
     told: list[str] = []
     run(images, tmp_path / "out.npy", tell=told.append)
-    assert told == ["5 images; their scores take 60 bytes"]
+    assert told == ["5 images; the run needs 60 bytes of disk space"]
 
 
 def test_models_are_named_once_and_their_output_is_a_folder(images: Path, tmp_path: Path) -> None:

@@ -386,6 +386,10 @@ def test_a_short_report_is_one_printed_page(browser: Any, report_extra: None, tm
         str(i + 1): f"{100 * evaluation.real[1].value:.2f}"
         for i, evaluation in enumerate(list(results.evaluations.values())[:8])
     }
+    for row in tables[1][1:] if models > 1 else ():
+        for number, name in (cell.split("\N{NO-BREAK SPACE}") for cell in row[0].split(" less ")):
+            model = results.models[int(number) - 1]
+            assert name == model or (name.endswith("…") and model.startswith(name[:-1]) and len(name) > 12)
     errors = results.evaluations[results.models[0]].label_errors
     assert tables[-1][1][1:3] == [str(errors.n), str(errors.hits)]
     view.close()

@@ -37,7 +37,7 @@ def test_the_least_likely_labels_come_first_and_kept_ones_not_at_all(written: Ca
     html = written(cleaning([False, True, False, False], [0.3, 0.9, 0.00001, 0.1], [1, 0, 2, 1]))
     assert in_order(html, "c.png", "less than 0.01 %", "d.png", "10.00 %", "a.png", "30.00 %")
     assert "b.png" not in html
-    assert "3 of the 3 images that are dropped, the least likely labels first." in html
+    assert "3 of 3 wrong labels, the least likely first." in html
     assert "<dd>&lt;eel&gt;</dd>" in html
 
 
@@ -49,7 +49,7 @@ def test_what_people_found_and_what_is_only_uncertain_are_told_apart(written: Ca
 
 def test_no_more_are_shown_than_asked_for(written: Callable[..., str]) -> None:
     html = written(cleaning([False] * 3, [0.3, 0.2, 0.1], [1, 1, 1]), most=1)
-    assert "1 of the 3 images that are dropped" in html
+    assert "1 of 3 wrong labels" in html
     assert ("c.png" in html, "a.png" in html) == (True, False)
 
 
@@ -58,7 +58,7 @@ def test_without_probabilities_the_reason_is_shown(written: Callable[..., str]) 
     assert in_order(html, "a.png", "1 of 3 held-out predictions are the label", "b.png")
     assert "The label is right" not in html
     assert "probability" not in html
-    assert "2 of the 2 images that are dropped." in html
+    assert "2 of 2 wrong labels." in html
 
 
 def test_a_picture_stands_on_the_page_and_what_is_missing_is_counted(tmp_path: Path) -> None:

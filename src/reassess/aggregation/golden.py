@@ -157,8 +157,8 @@ class Golden:
         return {**counts, "rule": source["rule"], "undecided": source["undecided"], "unrated": self.unrated}
 
     def without_unrated(self, votes: Votes, scores: Sequence[Scores]) -> "Golden":
-        """Keep the questions that raters voted on, or that are in all of the scores."""
-        has_scores = np.logical_and.reduce([self._is_in(each) for each in scores])
+        """Keep the questions that raters voted on, or that are in all of the scores, but not by experts' answers."""
+        has_scores = np.logical_and.reduce([self._is_in(each) & ~self._is_golden(each) for each in scores])
         rows = np.flatnonzero(has_scores | self._is_in(votes))
         if rows.size == len(self):
             return self
@@ -170,6 +170,11 @@ class Golden:
         questions = self.questions.in_classes(self.questions.classes.unite(classes_of(data)))
         rows = join(questions.images, data.images)[questions.image_ids]
         return rows >= 0 if self.exclusive else data.in_classes(questions.classes).is_asked(rows, questions.class_ids)
+
+    def _is_golden(self, scores: Scores) -> npt.NDArray[np.bool_]:
+        """Which questions have a score that was made with experts' answers."""
+        rows = find_items(scores.questions, self.questions)
+        return (rows >= 0) & (False if scores.golden is None else np.append(scores.golden, False)[rows])
 
     def rows_in(self, items: Items, what: str) -> npt.NDArray[np.int64]:
         """Return the position of each golden question in `items`, int64, shape (questions,)."""

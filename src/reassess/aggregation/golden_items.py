@@ -102,9 +102,10 @@ def with_golden_votes(votes: Votes, rater_golden: Votes | None, experts: Votes |
     """Add golden votes to the votes, for golden items without other votes.
 
     A campaign asks golden questions only as golden questions. With their golden votes, they are scored like all other
-    questions. A golden item with votes in the main job keeps only these. An image stays unrated if a golden question
-    has no votes at all, and none of its golden questions has votes in the main job: its label set would be missing
-    classes that nobody was asked about. This is so even if the image has votes on classes that raters suggested.
+    questions. A golden item with votes in the main job keeps only these. An image has no votes if a golden question
+    has none at all, and none of its golden questions has votes in the main job: its label set would be missing classes
+    that nobody was asked about. This is so even if the image has votes on classes that raters suggested. Experts'
+    answers then decide, see `Aggregation.scores`.
 
     Parameters
     ----------
@@ -141,7 +142,10 @@ def with_golden_votes(votes: Votes, rater_golden: Votes | None, experts: Votes |
     if experts is not None and isinstance(rater_golden.items, Questions):
         incomplete = _incomplete_images(votes, rater_golden, experts)
         if unrated := sorted(set(incomplete).intersection(votes.images)):
-            text = f"golden questions have no votes, so images stay unrated ({len(unrated):,}): {some(unrated, most=3)}"
+            text = (
+                f"golden questions have no raters' votes, so other votes on their images are not used "
+                f"({len(unrated):,}): {some(unrated, most=3)}"
+            )
             warnings.warn(text, ReassessWarning, stacklevel=2)
         votes, rater_golden = (_without_images(each, incomplete) for each in (votes, rater_golden))
     is_new = (votes_on(rater_golden.items, votes) == 0) & (rater_golden.sizes > 0)

@@ -22,7 +22,8 @@ from reassess.aggregation.recipe import calibrated_recipe, score_by_recipe
 from reassess.aggregation.support import GoldenTrial, try_on_golden, warn_of_doubt, warn_unless_clear
 from reassess.core import REAL_RECIPE, VALIDITY, Id, LabelSets, Posterior, Questions, RaterModel, Recipe, Scores, Votes
 from reassess.core.checks import check_type
-from reassess.core.items import take_items
+from reassess.core.image_names import join
+from reassess.core.items import as_questions, take_items, unite_items
 from reassess.core.scores import UNKNOWN_METHOD
 from reassess.core.votes import align_votes
 from reassess.errors import DataError, ReassessWarning
@@ -66,15 +67,30 @@ class Aggregation(Shown):
     def scores(self) -> Scores:
         """Scores: the probability of the last truth, or answer; `DataError` for plain items.
 
-        They record the method, and the questions or images with experts' answers.
+        They record the method, and the questions or images with experts' answers. Golden questions about images without
+        votes are 0 or 1, as the experts say.
         """
         scores = replace(self.posterior.scores(self.posterior.truths[-1]), method=self.method)
         if self.golden is None:
             return scores
         if self.golden.classes is None:
-            return replace(scores, golden=self.golden.find(scores.questions) >= 0)
+            scores = replace(scores, golden=self.golden.find(scores.questions) >= 0)
+            return scores if self.by_experts is None else self._with_experts(scores, self.golden, self.by_experts)
         on_images = self.golden.find(scores.images) >= 0
         return replace(scores, golden=on_images[scores.questions.image_ids])
+
+    def _with_experts(self, scores: Scores, experts: Votes, truth: ExpertTruth) -> Scores:
+        """Add the golden questions about images without scores."""
+        questions = as_questions(experts.items)
+        is_unrated = join(questions.images, scores.images) < 0
+        rows = np.flatnonzero(is_unrated[questions.image_ids] & (truth.values >= 0))
+        united, _ = unite_items(scores.questions, take_items(questions, rows))
+        return replace(
+            scores,
+            questions=as_questions(united),
+            values=np.append(scores.values, truth.values[rows] == len(self.posterior.truths) - 1),
+            golden=None if scores.golden is None else np.append(scores.golden, np.ones(rows.size, np.bool_)),
+        )
 
 
 # --- with golden answers ----------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from reassess.annotation.assignment import Rules
 from reassess.annotation.person_names import check_name
 from reassess.annotation.practice_round import PracticeRound, draw_practice
 from reassess.annotation.running_posterior import probability_by_label, truth_of
-from reassess.core import KNOWN_ANSWERS, Hierarchy, LabelSets, Questions, Sample, Tasks, Votes
+from reassess.core import KNOWN_ANSWERS, Hierarchy, LabelSets, Questions, Tasks, Votes
 from reassess.core.checks import check_number, check_range, check_text
 from reassess.core.labels import check_original
 from reassess.errors import DataError
@@ -51,7 +51,6 @@ class CampaignPlan:
     hierarchy: Hierarchy | None = None  # raters who look for a class are offered similar ones
     hashes: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of image files, by name
     images: str | None = None  # folder or archive of the images; None if unknown
-    sample: Sample | None = None  # images that were drawn at random
     settings: Mapping[str, Any] = field(default_factory=dict)  # of the benchmark, as in its benchmark.json
 
     def __post_init__(self) -> None:

@@ -4,7 +4,8 @@ Pure functions.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ import numpy.typing as npt
 from reassess.core import VALIDITY, Tasks
 from reassess.numeric import BLIND_ANSWERS, chance_to_reach
 from reassess.text import counted
+
+_OFTEN = 0.05  # probability to pass without looking
+_MOST_TIMES = 12
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,8 @@ class PracticeRound:
         if not self.has_one_truth:
             return None
         truths = [name for name, n in zip(VALIDITY, (self.n_invalid, self.n_valid), strict=True) if not n]
-        return f"no practice question is {' or '.join(truths)}, so nobody can reach the bar"
+        none = f"no practice question is {' or '.join(truths)}, so nobody can reach the bar"
+        return f"{none}; an owner can admit raters on the owner page"
 
     @property
     def blind_chances(self) -> dict[str, float] | None:
@@ -50,6 +55,23 @@ class PracticeRound:
             name: chance_to_reach(self.bar, self.n_invalid, self.n_valid, [answers] * len(VALIDITY))
             for name, answers in BLIND_ANSWERS.items()
         }
+
+    @property
+    def easiest(self) -> tuple[str, float] | None:
+        """The way to answer without looking that passes most often; None if it passes in at most 5 % of the rounds."""
+        name, chance = max((self.blind_chances or {}).items(), key=itemgetter(1), default=("", 0.0))
+        return (name, chance) if chance > _OFTEN else None
+
+    @property
+    def enough_tasks(self) -> int | None:
+        """About how many practice tasks would not be easy to pass; None if only a higher bar helps."""
+        for times in range(2, _MOST_TIMES + 1):
+            longer = replace(
+                self, tasks=times * self.tasks, n_invalid=times * self.n_invalid, n_valid=times * self.n_valid
+            )
+            if longer.easiest is None:
+                return longer.tasks
+        return None
 
     def to_json(self) -> dict[str, Any]:
         """The object in JSON documents."""

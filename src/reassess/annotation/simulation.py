@@ -189,7 +189,8 @@ def _result(
     if len(exported.votes):
         is_measured = any(rater.confusion.any() for rater in progress.raters)
         scores = _scores(campaign, exported, is_measured=is_measured)
-        is_new = before.find(scores.questions) < 0  # people answered by another truth
+        # People answered by another truth, and experts alone decide other questions.
+        is_new = (before.find(scores.questions) < 0) & (exported.votes.find(scores.questions) >= 0)
         label, valid = (scores.values >= threshold)[is_new], _truths(scores, truth)[is_new]
     return Simulation(
         raters=len(raters),

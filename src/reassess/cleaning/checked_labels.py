@@ -102,6 +102,7 @@ class DrawnLabels:
     weights: _Floats  # (images,): number of labels that each checked label stands for; 0 if it was not drawn
     strata: npt.NDArray[np.int64]  # (images,)
     covered: float  # share of the labels that were drawn from
+    has_all_strata: bool = True  # whether a label of each stratum is known
 
     @classmethod
     def of(cls, held_out: HeldOutPredictions, known: npt.NDArray[np.int8], sample: Sample | None) -> "DrawnLabels":
@@ -125,7 +126,8 @@ class DrawnLabels:
         weights[rows[is_left]] = drawn.weights
         _, strata[rows[is_left]] = np.unique(np.array(drawn.strata, np.str_), return_inverse=True)
         covered = float(drawn.weights.sum()) / known.size  # less if no label of a stratum is known
-        return cls(weights, strata, min(1.0, covered))
+        has_all_strata = {*drawn.strata} == {sample.strata[row] for row in np.flatnonzero(rows >= 0).tolist()}
+        return cls(weights, strata, min(1.0, covered), has_all_strata)
 
 
 def corrected(label_quality: _Floats, known: npt.NDArray[np.int8], drawn: DrawnLabels) -> tuple[_Floats, CheckedLabels]:
@@ -149,7 +151,7 @@ def corrected(label_quality: _Floats, known: npt.NDArray[np.int8], drawn: DrawnL
         by_model=by_model,
         covered=drawn.covered,
     )
-    if drawn.covered < _ALL or not checked.drawn:
+    if drawn.covered < _ALL or not drawn.has_all_strata or not checked.drawn:
         return np.where(known == 0, label_quality, known > 0), checked
     off, error, freedom = _weighted_mean(wrong - expected, expected, drawn)
     half, far = (error * float(stdtrit(freedom, level)) for level in (0.975, 0.995))

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from reassess.cleaning.held_out import HeldOutPredictions
 from reassess.cleaning.held_out_files import HeldOutFile
-from reassess.errors import DataError
+from reassess.errors import DataError, Fix
 from reassess.evaluation.probabilities import probability_blocks
 from reassess.numeric.jit import thread_count
 from reassess.numeric.label_noise_kernels import tail_log, take_candidates
@@ -93,7 +93,7 @@ class _ProbabilityReader:
                 "held-out predictions have only ids",
                 where=file.name,
                 allowed="scores of all classes, to compute label quality",
-                fix="give scores, or use the method consistent",
+                fix=Fix("give scores, or {method}", method='"consistent"'),
             )
         self._file, self._is_given = file, file.kind == "probabilities"  # found out once, and not by each thread
         self._row_of = np.full(images, -1)

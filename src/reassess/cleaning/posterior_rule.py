@@ -14,7 +14,7 @@ from reassess.cleaning.held_out_files import HeldOutFile
 from reassess.cleaning.noise_model import NoiseModel, fit_noise
 from reassess.core import Cleaning, LabelNoise, Sample
 from reassess.core.image_names import image_keys
-from reassess.errors import DataError, ReassessWarning
+from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.evaluation.probabilities import probability_blocks
 
 _FEW, _MUCH = 0.5, 0.3  # labels that are first, and wrong labels: mistakes of poor models were seen to count as these
@@ -78,13 +78,13 @@ def _warn_of_scores(held_out: HeldOutPredictions) -> None:
     for file, is_certain in zip(held_out.files, certain, strict=True):
         if file.kind == "bounded":
             text = "scores are in [0, 1] and do not add up to 1, like outputs of sigmoids, so too few labels seem wrong"
-            advice = "give logits, or probabilities that add up to 1"
+            advice = Fix("give logits, or probabilities that add up to 1")
         elif is_certain and file.rows.size >= least:
             text = "one class of each image has probability 1, so correct labels are dropped if the model is wrong"
-            advice = "give probabilities of all classes, or use the method consistent"
+            advice = Fix("give probabilities of all classes, or {method}", method='"consistent"')
         else:
             continue
-        warnings.warn(f"{file.name}: {text}; {advice}", ReassessWarning, stacklevel=3)
+        warnings.warn(ReassessWarning(f"{file.name}: {text}", advice), stacklevel=3)
 
 
 def _is_certain(file: HeldOutFile) -> bool:

@@ -9,9 +9,11 @@ import click
 import numpy as np
 
 from reassess.aggregation import AUTO, METHODS, Aggregation, aggregate, parse_method, with_golden_votes
+from reassess.aggregation.golden import expert_truth
 from reassess.cli.call import Call
 from reassess.cli.part_inputs import NONE, PartReader, find_part, needed_part
-from reassess.core import IMAGENET, Benchmark, Votes
+from reassess.core import IMAGENET, Benchmark, Questions, Votes
+from reassess.core.image_names import join, suggest_match
 from reassess.core.items import as_questions
 
 # The arguments of `aggregate` for which there are options. An option that the method does not take is an error.
@@ -32,6 +34,13 @@ class MadeScores:
     def method(self) -> str:
         """The name of the method."""
         return parse_method(self.aggregation.method)[0]
+
+    @property
+    def by_experts(self) -> tuple[int, int]:
+        """Number of golden questions, and of their images, that have only experts' answers."""
+        scores, items = self.aggregation.scores, self.aggregation.posterior.items
+        assert isinstance(items, Questions)
+        return len(scores) - len(items), len(scores.images) - len(items.images)
 
     @property
     def by_golden_votes(self) -> int:
@@ -64,10 +73,14 @@ def make_scores(
     for part, place in _further_parts(call, benchmark, name, given).items():
         reader.read(part, place)
     reader.refuse_two_kinds()
-    parts = reader.joined()
+    is_default = asked is None and name != OF_IMAGENET and not main.anonymous
+    is_apart = is_default and all(given[option] is None for option in _ARGUMENTS) and _has_golden_apart(reader)
+    parts = reader.joined(share_images=not is_apart)
     rated = with_golden_votes(parts["votes"], parts.get("rater-golden"), parts.get("golden"))
     check(rated)
-    is_default = asked is None and name != OF_IMAGENET and not main.anonymous
+    if is_apart:
+        made, experts = aggregate(rated, "em"), parts["golden"]
+        return MadeScores(rated, rated, replace(made, golden=experts, by_experts=expert_truth(experts)))
     options = {
         "experts": parts.get("golden"),
         "rater_golden": parts.get("rater-golden") if "golden" in parts else None,
@@ -77,6 +90,16 @@ def make_scores(
     }
     taken = {option: value for option, value in options.items() if option in METHODS[name].options}
     return MadeScores(parts["votes"], rated, aggregate(rated, AUTO if is_default else name, **taken))
+
+
+def _has_golden_apart(reader: PartReader) -> bool:
+    """Whether golden questions are only on images without votes: they measure no rater, but decide labels."""
+    if reader.benchmark.folder is None or "golden" not in reader.given or "rater-golden" in reader.given:
+        return False
+    golden, votes = (reader.given[part][1] for part in ("golden", "votes"))
+    is_on_questions = isinstance(golden, Votes) and isinstance(golden.items, Questions)
+    is_apart = is_on_questions and not (join(golden.images, votes.images) >= 0).any()
+    return is_apart and suggest_match(golden.images, votes.images) is None  # else the names may be misspelt
 
 
 def _usual_method(benchmark: Benchmark, given: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """The arguments of commands for campaigns, and the parts of a campaign as files contain them."""
 
 import shlex
+import warnings
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -27,7 +28,7 @@ from reassess.core import (
     Votes,
 )
 from reassess.data import benchmark_names, open_images, read_votes
-from reassess.errors import DataError, at
+from reassess.errors import DataError, ReassessWarning, at
 from reassess.formats import read_candidates, read_sample, read_tasks
 from reassess.formats.files import exists
 from reassess.formats.task_files import TASK_SUFFIXES
@@ -50,21 +51,12 @@ class CampaignParts:
     golden_tasks: Tasks | None
     experts: Votes | None  # on golden questions
     original: LabelSets | None
-    sample: Sample | None  # images that were drawn at random
 
     @property
     def images(self) -> tuple[str, ...]:
         """The names of all images with questions."""
         golden = () if self.golden_tasks is None else self.golden_tasks.questions.images
         return tuple(dict.fromkeys((*self.tasks.questions.images, *golden)))
-
-    @property
-    def golden_sample(self) -> Sample | None:
-        """The golden images that were drawn at random; None if there are none."""
-        if self.golden_tasks is None or self.sample is None:
-            return None
-        rows = self.sample.rows_of(self.golden_tasks.questions.images)
-        return self.sample.part(np.unique(rows[rows >= 0])) if (rows >= 0).any() else None
 
     def renamed(self, names: Mapping[str, str]) -> "CampaignParts":
         """The same parts with other names for `images`."""
@@ -73,15 +65,13 @@ class CampaignParts:
             return one if one is None else one.with_images([names.get(name, name) for name in one.images])
 
         def tasks(one: Tasks) -> Tasks:
-            return replace(one, questions=noun(one.questions))
+            drawn = one.sample
+            sample = None if drawn is None else drawn.renamed([names.get(name, name) for name in drawn.images])
+            return replace(one, questions=noun(one.questions), sample=sample)
 
         golden = None if self.golden_tasks is None else tasks(self.golden_tasks)
         experts, original = noun(self.experts), noun(self.original)
-        drawn = self.sample
-        sample = None if drawn is None else drawn.renamed([names.get(name, name) for name in drawn.images])
-        return replace(
-            self, tasks=tasks(self.tasks), golden_tasks=golden, experts=experts, original=original, sample=sample
-        )
+        return replace(self, tasks=tasks(self.tasks), golden_tasks=golden, experts=experts, original=original)
 
 
 def load_campaign_parts(
@@ -116,22 +106,42 @@ def load_campaign_parts(
         sample = sample.renamed(benchmark_names(sample.images, reader.benchmark))
     if isinstance(golden, int):
         if asked.is_golden is not None:
-            raise click.UsageError(f"{tasks} has golden questions, so --golden N would draw others: leave it out.")
+            raise click.UsageError(f"{tasks} has golden questions already: remove --golden {golden}.")
+        if sample is not None:
+            text = f"{counted(len(sample), 'image')} drawn earlier lose their probability: two draws are not one sample"
+            warnings.warn(text, ReassessWarning, stacklevel=2)
         sample = draw_golden(given, golden, original=parts.get("original"), seed=seed)
         asked = asked.with_golden(sample)
     is_golden = asked.golden_rows
-    if is_golden.any():
-        experts = with_unanswered(experts, asked.only(is_golden).questions)
-        asked = asked.only(~is_golden)
-    most = int(asked.sizes.max(initial=1))
+    marked, asked = asked.only(is_golden), asked.only(~is_golden)
+    if len(marked):
+        experts = with_unanswered(experts, marked.questions)
+    if not len(asked):
+        raise DataError(
+            "all-golden",
+            "no task is left for raters, since all questions are golden",
+            where=tasks,
+            found=counted(len(given.questions), "golden question"),
+            fix="make tasks about more images, or fewer golden questions",
+        )
     return CampaignParts(
         benchmark=reader.benchmark,
         tasks=asked,
-        golden_tasks=None if experts is None else make_tasks(cast("Questions", experts.items), size=most),
+        golden_tasks=None if experts is None else _golden_tasks(experts, marked, asked, sample),
         experts=experts if experts else None,
         original=parts.get("original"),
-        sample=sample,
     )
+
+
+def _golden_tasks(experts: Votes, marked: Tasks, asked: Tasks, sample: Sample | None) -> Tasks:
+    """Golden tasks, no larger than the others, and their images that were drawn at random; marked tasks stay whole."""
+    most = int(asked.sizes.max())
+    is_whole = len(marked.questions) == len(experts.items) and marked.sizes.max() <= most
+    golden = marked if is_whole else make_tasks(cast("Questions", experts.items), size=most)
+    if sample is None:
+        return golden
+    is_golden = golden.questions.rows_of(sample.images) >= 0
+    return replace(golden, sample=sample.part(np.flatnonzero(is_golden)) if is_golden.any() else None)
 
 
 def _read_tasks(path: Path, classes: Classes | None) -> Tasks | Candidates:

@@ -10,8 +10,8 @@ from reassess.aggregation import Golden
 from reassess.cleaning import LEAST_QUALITY, CleaningMethod, HeldOutPredictions, find_label_errors
 from reassess.cli.call import Call, tracked
 from reassess.cli.packages import check_packages
+from reassess.cli.part_inputs import images_path
 from reassess.core import Benchmark, Cleaning, Match, Sample
-from reassess.data import part_path
 from reassess.errors import DataError
 from reassess.formats import write_clean_list, write_details, write_label_errors
 from reassess.formats.files import write_atomically
@@ -48,7 +48,7 @@ class CleaningOutputs:
         if page is not None and images is None:
             if benchmark is None:
                 raise click.UsageError("--page needs --images, or --benchmark FOLDER with images.")
-            images = part_path(benchmark, "images", needed_by="clean --page")
+            images = images_path(call, benchmark, needed_by="clean --page")
         for path, suffixes, thing in (
             (output, (*CLEAN_LIST_SUFFIXES, *TABLE_SUFFIXES), "wrong labels or kept images"),
             (details, TABLE_SUFFIXES, "details of cleaning"),

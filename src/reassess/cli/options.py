@@ -92,10 +92,12 @@ def next_labels(call: Call, benchmark: Benchmark | None, scores: str | Path, thr
         words += ["--threshold", str(threshold)]
     if benchmark is None or not is_part(benchmark, Path(scores), "scores"):
         call.next("labels", scores, *words, "-o", free_name("labels.json"))
-    elif "labels" in benchmark.sources:
-        call.next("labels", *words, "-o", benchmark.sources["labels"], "--force")
+        return
+    changes = ["--details", free_name("changed.csv")] if "original" in benchmark.sources else []
+    if "labels" in benchmark.sources:
+        call.next("labels", *words, "-o", benchmark.sources["labels"], *changes, "--force")
     else:
-        call.next("labels", *words, "-o", Path(scores).with_name("labels.json"))
+        call.next("labels", *words, "-o", Path(scores).with_name("labels.csv"), *changes)
 
 
 def part_option(part: str, text: str, *, condition: str = _IF_HERE) -> Callable[..., Any]:

@@ -28,6 +28,7 @@ from reassess.data import (
     read_votes,
     warn_of_other_images,
 )
+from reassess.data.benchmark_settings import SETTINGS_FILE
 from reassess.errors import DataError, at
 from reassess.text import some
 
@@ -37,6 +38,14 @@ _READERS: Mapping[str, Callable[..., Classed]] = {
     "original": read_original,
     "scores": read_scores,
 }  # all other parts are votes
+
+
+def images_path(call: Call, benchmark: Benchmark, *, needed_by: str | None = None) -> Path:
+    """The images of a benchmark; say where they are if benchmark.json names another place."""
+    path = part_path(benchmark, "images", needed_by=needed_by)
+    if benchmark.folder is not None and path.parent != benchmark.folder:
+        call.tell_first(f"images: {path} (by {benchmark.folder / SETTINGS_FILE})")
+    return path
 
 
 def find_part(call: Call, benchmark: Benchmark, part: str, given: str | None) -> Path | None:

@@ -19,6 +19,7 @@ from reassess.evaluation.evaluation_words import class_list_in_words, no_list_in
 from reassess.formats import read_predictions
 from reassess.formats.files import exists, read_lines
 from reassess.formats.predictions import find_names_file
+from reassess.formats.predictions.output_lists import read_output_classes
 from reassess.formats.predictions.prediction_tables import read_image_names
 from reassess.text import some
 
@@ -108,13 +109,26 @@ def _read_predictions(
 ) -> Predictions:
     """The predictions of a file; `rows` is a file of image names or an order, `outputs` a file of classes or auto."""
     names = read_lines(call.read("names", rows)) if isinstance(rows, Path) else None
-    classes = read_lines(call.read("classes", outputs)) if isinstance(outputs, Path) else None
+    classes = _listed_classes(call.read("classes", outputs)) if isinstance(outputs, Path) else None
     predictions = _read_named(call, path, judges, names, classes)
     if isinstance(rows, str):
         predictions = _in_order(predictions, rows, judges, path)
     if outputs == _AUTO and (other := _other_class_list(call, path, predictions, judges)) is not None:
         return _read_named(call, path, judges, names, other)
     return predictions
+
+
+def _listed_classes(path: Path) -> list[str]:
+    """The class of each output; a table, which may have several outputs of a class, is refused."""
+    classes = read_output_classes(path)
+    if isinstance(classes, dict):
+        raise DataError(
+            "unused-option",
+            "a table of outputs is only for predict, which adds up the outputs of each class",
+            where=path,
+            fix="reassess predict MODEL --classes TABLE; or list the class of each output, one per line",
+        )
+    return classes
 
 
 def _other_class_list(call: Call, path: Path, predictions: Predictions, judges: Judges) -> list[str] | None:

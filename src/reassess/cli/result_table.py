@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reassess.cli.options import output_option
+from reassess.cli.prediction_inputs import short_names
 from reassess.cli.screen import print_table
 from reassess.formats.result_files import write_result
 
@@ -26,8 +27,12 @@ class ResultTable:
         print_table(self.headings, self.rows, text_columns=self.text_columns, best=self.best)
 
     def write(self, path: Path, *, force: bool = False) -> None:
-        """Write it in the format of the path's suffix."""
-        write_result(path, self.headings, self.rows, text_columns=self.text_columns, force=force)
+        """Write it in the format of the path's suffix: for a paper, files become the short names of their models."""
+        headings, rows = self.headings, self.rows
+        if headings[0] == "file" and path.suffix.lower() != ".csv":
+            names = short_names(list(dict.fromkeys(str(row[0]) for row in rows)))
+            headings, rows = ["model", *headings[1:]], [[names[str(row[0])], *row[1:]] for row in rows]
+        write_result(path, headings, rows, text_columns=self.text_columns, force=force)
 
 
 table_option = output_option("TABLE", "Write the table: csv, tex or md.", required=False)

@@ -23,6 +23,7 @@ from .model_orders import compare_orders as compare_orders
 from .original_changes import CHANGES as CHANGES
 from .original_changes import OriginalChanges as OriginalChanges
 from .original_changes import original_changes as original_changes
+from .original_changes import unrated_in_words as unrated_in_words
 from .pairs import Comparison as Comparison
 from .pairs import Paired as Paired
 from .pairs import compare as compare

@@ -20,6 +20,7 @@ from reassess.aggregation import (
     relabel,
     with_golden_votes,
 )
+from reassess.comparison.original_changes import unrated_in_words
 from reassess.comparison.placement import original_level
 from reassess.comparison.taxonomy import CoOccurrence, co_occurrence
 from reassess.core import USUAL_THRESHOLD, Benchmark, Classes, LabelSets, Scores, Votes
@@ -143,6 +144,12 @@ class LabelFindings(Shown):
     def level(self) -> Proportion | None:
         """ReaL accuracy of the original labels, over images with both labels."""
         return None if self.original is None else original_level(self.labels, self.original)
+
+    @cached_property
+    def unrated(self) -> str:
+        """How many images keep their original label because nobody rated them, in words; empty if none does."""
+        match = self.benchmark.match or "path"
+        return unrated_in_words(self.labels, self.original, self.scores, match=match)
 
     @property
     def level_percent(self) -> float | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core import Id, LabelSets, Questions, Scores, Votes, align_classes
+from reassess.core import Id, LabelSets, Match, Questions, Scores, Votes, align_classes
 from reassess.core.checks import check_type
 from reassess.core.class_votes import counts_by_class
 from reassess.core.image_names import join
@@ -50,8 +50,8 @@ class OriginalChanges(Shown):
     def _headline(self) -> str:
         other, none, more = self.counts.values()
         return (
-            f"{len(self):,} of {counted(self.images, 'original label')} changed: {other:,} to other classes, "
-            f"{none:,} to none, {more:,} to more"
+            f"label sets that differ from the original label: {len(self):,} of {self.images:,} "
+            f"({other:,} with other classes, {none:,} empty, {more:,} with it and others)"
         )
 
     def _list(self) -> Listed:
@@ -98,6 +98,9 @@ class OriginalChanges(Shown):
                 _JOINT.join(map(str, texts[end - size : end])) for end, size in zip(ends, sizes.tolist(), strict=True)
             ]
 
+        def if_known(texts: Sequence[str]) -> "pl.Series":
+            return pl.Series([cell if cell.strip(_JOINT) else None for cell in in_one(texts)], dtype=pl.String)
+
         columns: dict[str, object] = {"image": self._names, "original": classes.column(each)}
         if has_names := bool(classes.names) and classes.in_files != classes.names:
             columns["original_name"] = [classes.label(i) for i in each.tolist()]
@@ -107,10 +110,8 @@ class OriginalChanges(Shown):
             columns["new_names"] = in_one([classes.label(i) for i in class_ids.tolist()])
         columns["score"] = pl.Series(self._scores(scores, here, each)).fill_nan(None)
         columns["votes"] = pl.Series(self._votes(votes, here, each), dtype=pl.String)
-        known = None if scores is None else in_one(["" if score != score else f"{score:.6g}" for score in new_scores])
-        columns["new_scores"] = pl.Series(known or [None] * len(self), dtype=pl.String)
-        given = None if votes is None else in_one([text or "" for text in self._votes(votes, owner, class_ids)])
-        columns["new_votes"] = pl.Series(given or [None] * len(self), dtype=pl.String)
+        columns["new_scores"] = if_known(["" if score != score else f"{score:.6g}" for score in new_scores])
+        columns["new_votes"] = if_known([text or "" for text in self._votes(votes, owner, class_ids)])
         return pl.DataFrame(columns)
 
     @property
@@ -178,7 +179,7 @@ def original_changes(labels: LabelSets, original: LabelSets) -> OriginalChanges:
     >>> original = LabelSets.from_lists(["a.png", "b.png", "c.png", "d.png"], [[0], [0], [0], [2]])
     >>> changes = original_changes(labels, original)
     >>> changes
-    3 of 4 original labels changed: 1 to other classes, 1 to none, 1 to more
+    label sets that differ from the original label: 3 of 4 (1 with other classes, 1 empty, 1 with it and others)
     >>> changes.table().select("image", "original", "change", "new").rows()
     [('a.png', 0, 'more', '0; 1'), ('b.png', 0, 'other', '1'), ('c.png', 0, 'none', '')]
     """
@@ -199,4 +200,21 @@ def original_changes(labels: LabelSets, original: LabelSets) -> OriginalChanges:
         rows=rows,
         original_rows=original_rows[rows],
         kinds=kinds[rows].astype(np.int8),
+    )
+
+
+def unrated_in_words(labels: LabelSets, original: LabelSets | None, scores: Scores | None, *, match: Match) -> str:
+    """Say how many images were rated, if all others keep their original label; empty if all were, or it is unknown."""
+    if original is None or scores is None:
+        return ""
+    unrated = np.flatnonzero(join(labels.images, scores.images, match=match) < 0)
+    originals = join([labels.images[row] for row in unrated.tolist()], original.images, match=match)
+    ids, sizes = labels.of_rows(unrated)
+    if not unrated.size or (originals < 0).any() or (sizes != 1).any() or (ids != original.indices[originals]).any():
+        return ""
+    count = len(labels) - unrated.size
+    others = "one keeps its" if unrated.size == 1 else f"{unrated.size:,} keep their"
+    return (
+        f"{count:,} of {counted(len(labels), 'image')} {'was' if count == 1 else 'were'} rated; "
+        f"the other {others} original label, unchecked"
     )

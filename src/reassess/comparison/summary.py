@@ -36,6 +36,8 @@ def _labels(findings: Findings) -> str:
     words = f"By the {labels.title} labels, {rated:,} of {counted(len(labels), 'image')} have a valid class{average}"
     if level is None or level.value is None:
         return words
+    if findings.unrated:
+        return f"{words}. {findings.unrated}. The original label is valid for {percent(level.value)} % of them"
     return f"{words}. The original label is valid for {_percent(level)} of them"
 
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -114,9 +114,10 @@ class Duplicates:
             keys = {row: (int(self.set_ids[row]), self.images[row]) for row in rows}
             if self.kinds[rows[0]] == "exact":
                 exact_group |= {keys[row]: int(self.groups[row]) for row in rows}
-            for one, other in combinations(rows, 2):
-                if self.labels[one] == self.labels[other]:
-                    continue
+            by_label: dict[str | None, list[int]] = {}
+            for row in rows:
+                by_label.setdefault(self.labels[row], []).append(row)
+            for one, other in (pair for two in combinations(by_label.values(), 2) for pair in product(*two)):
                 copies = exact_group.get(keys[one], -1), exact_group.get(keys[other], -2)
                 if self.kinds[one] == "exact" or copies[0] != copies[1]:
                     yield one, other

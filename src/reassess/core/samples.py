@@ -32,7 +32,7 @@ class Sample:
     seed
         Seed of the draw; None if unknown.
     predictions
-        SHA-256 of the predictions that the draw depends on.
+        SHA-256 of the files that the draw depends on: predictions, or candidates.
 
     Examples
     --------

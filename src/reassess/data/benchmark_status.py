@@ -28,7 +28,8 @@ from reassess.text import counted
 _NEEDS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("evaluate", "compare", "report"), ("labels",)),
     "show": ("labels or original or scores or votes or golden",),
-    "predict": ("images",),
+    **dict.fromkeys(("predict", "scan"), ("images",)),
+    "clean": ("original",),
     **dict.fromkeys(("aggregate", "raters"), ("votes",)),
     "labels": ("scores",),
     "curve": ("scores", "golden"),
@@ -63,7 +64,7 @@ class BenchmarkCheck:
     >>> pets
     BenchmarkCheck(pets, 1 part, 0 errors)
     >>> pets.next_command
-    'reassess evaluate predictions.npy --benchmark pets'
+    'reassess evaluate FILE... --benchmark pets'
     """
 
     name: str
@@ -119,11 +120,11 @@ class BenchmarkCheck:
                 force = ["--force"] if part in there else []
                 return shlex.join(["reassess", command, *own, *more, "-o", str(place / str(output)), *force])
         if "labels" in there:
-            return shlex.join(["reassess", "evaluate", "predictions.npy", *own])
+            return shlex.join(["reassess", "evaluate", "FILE...", *own])
         if "images" in there:
             return shlex.join(["reassess", "predict", "MODEL", *own, "-o", "predictions.npy"])
         if "original" in there:
-            return shlex.join(["reassess", "propose", "predictions.npy", *own, "-o", "proposals.csv"])
+            return shlex.join(["reassess", "propose", "FILE...", *own, "-o", "proposals.csv"])
         return None
 
     def __repr__(self) -> str:

@@ -62,7 +62,7 @@ def evaluate(
         The benchmark of the images: its images that are not in the label sets are unrated, not unknown. By default, the
         known benchmark of the label sets' images.
     top_k
-        Count hits among the top k; None for 1 and 5, if the predictions have as many.
+        Count hits among the top k; None for 1, and 5 if the predictions have as many and there are 10 classes or more.
     match
         Join images by path, file name or stem; by default as the benchmark says, or by path. ImageNet's validation
         images are always joined by number.
@@ -164,7 +164,7 @@ def summarize(
     check_type(LabelSets, labels)
     check_type(Scores, scores, optional=True)
     check_type(Votes, experts, optional=True)
-    ks = _available(top_k, outcomes.depth)
+    ks = _available(top_k, outcomes.depth, labels.classes.count)
     scores = None if scores is None else scores.in_classes(labels.classes)
     experts = None if experts is None else experts.in_classes(labels.classes)
     scored, named = outcomes.state == LABELLED, outcomes.original_rows >= 0
@@ -226,9 +226,9 @@ def _as_predictions(given: Predictions | npt.ArrayLike) -> Predictions:
     return Predictions.from_ids(array) if is_ids else Predictions.from_scores(given)
 
 
-def _available(top_k: Sequence[int] | None, depth: int) -> tuple[int, ...]:
+def _available(top_k: Sequence[int] | None, depth: int, classes: int | None) -> tuple[int, ...]:
     if top_k is None:
-        return tuple(k for k in _USUAL_TOP_K if k <= depth)
+        return tuple(k for k in _USUAL_TOP_K if k <= depth and (k == 1 or classes is None or 2 * k <= classes))
     return check_top_k(top_k, depth)
 
 

@@ -8,7 +8,7 @@ of each class.
 `kind_of_scores` calls them bounded, and the command line says so.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NoReturn
 
 import numpy as np
@@ -24,6 +24,7 @@ ScoreKind = Literal["probabilities", "bounded", "logits"]
 _BLOCK = 1024
 _RELEASED = 64 * _BLOCK  # rows after which the memory of a mapped file is given back
 _ROUNDING = 0.01
+_ONE_KIND = "give the probabilities of each image, or logits of all"
 _Floats = npt.NDArray[np.float64]
 
 
@@ -76,6 +77,21 @@ def rows_of_probabilities(scores: npt.NDArray[Any]) -> tuple[npt.NDArray[np.bool
         return within, within & (np.abs(scores.sum(axis=1, dtype=np.float64) - 1) <= _ROUNDING)
 
 
+def refuse_out_of_range(scores: npt.NDArray[Any], names: Sequence[str]) -> None:
+    """Refuse scores outside [0, 1] of a model whose scores of another image are probabilities."""
+    outside = (scores.min(axis=1, initial=0) < -_ROUNDING) | (scores.max(axis=1, initial=0) > 1 + _ROUNDING)
+    if outside.any():
+        row = int(np.argmax(outside))
+        raise DataError(
+            "not-a-distribution",
+            "scores of an image are not probabilities, but those of the first image are",
+            where=f"image {names[row]}",
+            allowed="0 to 1",
+            found=f"{scores[row].min():.4g} to {scores[row].max():.4g}",
+            fix=_ONE_KIND,
+        )
+
+
 def _refuse_odd_row(predictions: Predictions, row: int, adding_up: int) -> NoReturn:
     """Refuse scores of which some rows are probabilities, and one is not."""
     assert predictions.scores is not None
@@ -91,7 +107,7 @@ def _refuse_odd_row(predictions: Predictions, row: int, adding_up: int) -> NoRet
         allowed=f"0 to 1, and a sum of 1 but for {_ROUNDING}",
         found=f"{scores.min():.4g} to {scores.max():.4g}, and a sum of {total:.4g}; "
         f"{adding_up:,} of {len(predictions):,} add up",
-        fix="give the probabilities of each image, or logits of all",
+        fix=_ONE_KIND,
     )
 
 

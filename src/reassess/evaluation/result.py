@@ -264,7 +264,7 @@ def label_errors_in_words(evaluation: Evaluation) -> str:
     if part is None or not part.n:
         return ""
     judge = evaluation.label_set if evaluation.label_set.startswith("ReaL") else f"{evaluation.label_set} labels"
-    verb = "is" if part.hits == 1 else "are"
+    verb = "is" if 1 in (part.hits, part.n) else "are"
     return f"{part.hits:,} of {counted(part.n, 'mistake')} by original labels {verb} correct by {judge}"
 
 

@@ -80,7 +80,8 @@ def read_candidates(path: str | Path, classes: Classes | None = None) -> Candida
         or a model), each row is a candidate from one source; the columns rank (from 1) and probability are optional,
         rows may have any order, and images are sorted by name. Without a column source, each row is a candidate without
         sources, and keeps its place, so that a file may put the most informative candidates first. With a column
-        suggested, as `reassess clean` writes it, the class and the suggested class of each image are candidates.
+        suggested, as `reassess clean` writes it, the class and the suggested class of each image are candidates; with
+        other_labels, as `reassess scan` writes it, all labels of duplicates with different labels.
     classes
         The classes of the benchmark.
 
@@ -122,6 +123,8 @@ def read_candidates(path: str | Path, classes: Classes | None = None) -> Candida
     with at(path):
         if {"image", "class", "suggested"} <= set(table.columns):
             return _read_label_errors(path, table, classes)
+        if {"image", "label", "other_labels"} <= set(table.columns):
+            table = _differing_labels(table)
         return Candidates.from_questions(questions_of_table(path, table, classes))
 
 
@@ -144,6 +147,16 @@ def _read_label_errors(path: Path, table: "pl.DataFrame", classes: Classes | Non
         ranks=np.where(both["is_label"], 0, 1).astype(np.int32),
         probabilities=both["quality"].fill_null(np.nan).to_numpy(),
     )
+
+
+def _differing_labels(duplicates: "pl.DataFrame") -> "pl.DataFrame":
+    """The label of each image that has duplicates with other labels, and these labels, a row for each."""
+    import polars as pl
+
+    columns = duplicates.select("image", pl.col("label", "other_labels").cast(pl.String))
+    differing = columns.filter(pl.col("other_labels").fill_null("") != "")
+    classes = pl.concat_list(pl.col("label"), pl.col("other_labels").str.split("; "))
+    return differing.select("image", classes.alias("class")).explode("class").unique(maintain_order=True)
 
 
 _BY_CANDIDATE: TableFormat[Candidates] = TableFormat(

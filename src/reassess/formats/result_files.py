@@ -11,6 +11,7 @@ from reassess.text import plain
 
 Value = str | int | float | None
 _Lines = list[list[str]]
+_INTERVAL = "95 %"  # in the heading of every interval
 _LATEX = str.maketrans(
     {sign: f"\\{sign}" for sign in "&%$#_{}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
@@ -91,7 +92,7 @@ def _distinct(headings: list[str]) -> list[str]:
 
 
 def _as_csv(headings: list[str], rows: Sequence[Sequence[object]], _: int) -> str:
-    """Format as CSV, with all digits and two columns per interval.
+    """Format as CSV, with all digits and two columns per interval, also if an interval is missing in all rows.
 
     >>> cells = ["a", Printed("66.67", 66.6666), Printed("1 to 2", 1.0, 2.0)]
     >>> print(_as_csv(["file", "%", "95 %"], [cells], 1), end="")
@@ -99,7 +100,8 @@ def _as_csv(headings: list[str], rows: Sequence[Sequence[object]], _: int) -> st
     a,66.6666,1.0,2.0
     """
     values = [[cell.values if isinstance(cell, Printed) else (cell,) for cell in row] for row in rows]
-    widths = [max([1, *(len(row[i]) for row in values)]) for i in range(len(headings))]
+    least = [2 if _INTERVAL in name else 1 for name in headings]
+    widths = [max([least[i], *(len(row[i]) for row in values)]) for i in range(len(headings))]
     names = [
         [f"{name}, low", f"{name}, high"] if width == 2 else [name]
         for name, width in zip(headings, widths, strict=True)
@@ -131,6 +133,7 @@ def _as_latex(headings: list[str], rows: Sequence[Sequence[object]], texts: int)
     r"""Format as a tabular environment with the rules of the package booktabs.
 
     >>> print(_as_latex(["file", "top-1 %"], [["a_b", Printed("68.49", 68.4912)]], 1), end="")
+    % \usepackage{booktabs}
     \begin{tabular}{lr}
     \toprule
     file & top-1 \% \\
@@ -145,6 +148,7 @@ def _as_latex(headings: list[str], rows: Sequence[Sequence[object]], texts: int)
     )
     columns = "l" * texts + "r" * (len(headings) - texts)
     table = [
+        r"% \usepackage{booktabs}",
         rf"\begin{{tabular}}{{{columns}}}",
         r"\toprule",
         head,
@@ -157,9 +161,9 @@ def _as_latex(headings: list[str], rows: Sequence[Sequence[object]], texts: int)
 
 
 def _in_latex(text: str, is_number: bool) -> str:
-    """Escape a text for LaTeX; the minus of a number becomes a minus sign."""
+    """Escape a text for LaTeX; the minus of a number becomes a minus sign, and a missing number a dash."""
     escaped = _LIGATURE.sub(r"{}\g<0>", text.translate(_LATEX))
-    return _MINUS.sub("$-$", escaped) if is_number else escaped
+    return (_MINUS.sub("$-$", escaped) or "--") if is_number else escaped
 
 
 _FORMATS: dict[str, Callable[[list[str], Sequence[Sequence[object]], int], str]] = {

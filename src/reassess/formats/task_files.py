@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from reassess.core import Classes, Questions, Sample, Tasks
 from reassess.core.checks import check_range, check_type, first_repeat
@@ -96,7 +95,7 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
             numbers=np.array([line.number for line in lines], np.int64),
             reasons=tuple(line.reason for line in lines),
             is_golden=golden if golden.any() else None,
-            sample=_make_sample(lines, drawn),
+            sample=_make_sample(path, lines, drawn),
         )
 
 
@@ -116,8 +115,8 @@ def _read_tasks(path: Path) -> tuple[dict[str, Any], list[_Line]]:
     return drawn or {}, lines
 
 
-def _make_sample(lines: Sequence[_Line], drawn: Mapping[str, Any]) -> Sample | None:
-    """Return the images with a probability; raise if the lines of an image differ."""
+def _make_sample(path: Path, lines: Sequence[_Line], drawn: Mapping[str, Any]) -> Sample | None:
+    """Return the images with a probability; raise if lines of an image differ, or the first line does not fit."""
     by_image: dict[str, _Line] = {}
     for line in lines:
         first = by_image.setdefault(line.image, line)
@@ -131,16 +130,33 @@ def _make_sample(lines: Sequence[_Line], drawn: Mapping[str, Any]) -> Sample | N
                 fix="draw the images again",
             )
     chosen = [line for line in by_image.values() if line.probability is not None]
+    purpose, seed, predictions = drawn.get("for", ""), drawn.get("seed"), drawn.get("predictions", [])
+    are_texts = isinstance(predictions, list) and all(isinstance(each, str) for each in predictions)
+    expected = {
+        "for": purpose if isinstance(purpose, str) else "golden",
+        "seed": seed if seed is None or _is_number(seed, _MOST_NUMBER) else 0,
+        "images": len(chosen),
+        "questions": sum(len(line.classes) for line in lines if line.probability is not None),
+        "predictions": predictions if are_texts else [],
+    }
+    if wrong := {name: drawn[name] for name, value in expected.items() if drawn.get(name, value) != value}:
+        raise DataError(
+            "wrong-sample",
+            "first line does not describe the drawn tasks",
+            where=path,
+            allowed=json.dumps({name: expected[name] for name in wrong}),
+            found=json.dumps(wrong),
+            fix="use the whole file, or draw again",
+        )
     if not chosen:
         return None
-    purpose, seed, predictions = drawn.get("for"), drawn.get("seed"), drawn.get("predictions")
     return Sample(
         images=tuple(line.image for line in chosen),
         probabilities=np.array([line.probability for line in chosen], np.float64),
         strata=tuple(line.stratum for line in chosen),
-        purpose=purpose if isinstance(purpose, str) else "",
-        seed=seed if _is_number(seed, _MOST_NUMBER) else None,
-        predictions=tuple(map(str, predictions)) if isinstance(predictions, list) else (),
+        purpose=purpose,
+        seed=seed,
+        predictions=tuple(predictions),
     )
 
 
@@ -150,21 +166,14 @@ def _parse_json(text: str, where: str) -> Any:
     except (ValueError, RecursionError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(
-            "not-json", "line is not JSON", where=where, found=str(error), fix="write the file again"
-        ) from error
+        raise DataError("not-json", "line is not JSON", where=where, found=str(error), fix="write it again") from error
 
 
 def _read_task(task: Any, place: int, where: str) -> _Line:
     if not isinstance(task, dict):
         raise _task_error(where, "an object", task)
     if "class" in task and not task.keys() & {"task", "classes"}:
-        raise DataError(
-            "not-a-task",
-            "line is a question, not a task",
-            where=where,
-            fix="make tasks of questions with reassess tasks",
-        )
+        raise DataError("not-a-task", "line is a question, not a task", where=where, fix="reassess tasks CANDIDATES")
     image: Any = task.get("image")
     number, reason, given = task.get("task", -1), task.get("reason", ""), task.get("classes")
     is_golden, probability, stratum = task.get("golden", False), task.get("probability"), task.get("stratum", "")
@@ -319,7 +328,14 @@ def write_tasks(path: str | Path, tasks: Tasks, *, force: bool = False) -> None:
     drawn = np.full(len(questions.images), -1) if sample is None else sample.rows_of(questions.images)
     with writing(path, force=force) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
         if sample is not None:
-            file.write(json.dumps({"sample": _describe_sample(sample, questions, drawn)}, ensure_ascii=False) + "\n")
+            first = {
+                "for": sample.purpose,
+                "seed": sample.seed,
+                "images": np.unique(drawn[drawn >= 0]).size,
+                "questions": int(np.count_nonzero(drawn[questions.image_ids] >= 0)),
+                "predictions": list(sample.predictions),
+            }
+            file.write(json.dumps({"sample": first}, ensure_ascii=False) + "\n")
         for task, number in enumerate(tasks.numbers.tolist()):
             line: dict[str, Any] = {
                 "task": number,
@@ -332,14 +348,3 @@ def write_tasks(path: str | Path, tasks: Tasks, *, force: bool = False) -> None:
             if sample is not None and (row := int(drawn[questions.image_ids[ends[task]]])) >= 0:
                 line |= {"probability": float(sample.probabilities[row]), "stratum": sample.strata[row]}
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
-
-
-def _describe_sample(sample: Sample, questions: Questions, drawn: npt.NDArray[np.int64]) -> dict[str, Any]:
-    """Return how images were drawn, for the first line."""
-    return {
-        "for": sample.purpose,
-        "seed": sample.seed,
-        "images": len(sample),
-        "questions": int(np.count_nonzero(drawn[questions.image_ids] >= 0)),
-        "predictions": list(sample.predictions),
-    }

@@ -15,8 +15,8 @@ _HALF_POINTS = np.array([[2, 1, 0], [0, 1, 2]])  # of no, maybe and yes, to inva
 _EDGE = 1e-9  # a bar that is missed by rounding only is reached
 # Ways to answer without looking: the probability of no, maybe and yes.
 BLIND_ANSWERS = {
-    "random answers": (1 / 3, 1 / 3, 1 / 3),
-    "random no or yes": (0.5, 0.0, 0.5),
+    "answers at random": (1 / 3, 1 / 3, 1 / 3),
+    "no or yes at random": (0.5, 0.0, 0.5),
     "always no": (1.0, 0.0, 0.0),
     "always maybe": (0.0, 1.0, 0.0),
     "always yes": (0.0, 0.0, 1.0),

@@ -1,5 +1,7 @@
 """Draw golden questions: images at random, more of the suspicious ones, with the probability of each."""
 
+from bisect import bisect_left
+
 import numpy as np
 import numpy.typing as npt
 
@@ -10,6 +12,7 @@ from reassess.core.image_names import image_keys
 from reassess.core.labels import check_original
 from reassess.core.samples import Sample
 from reassess.errors import DataError
+from reassess.text import counted
 
 _LEVELS = {
     1: ("all",),
@@ -71,12 +74,13 @@ def draw_golden(candidates: Candidates, count: int, *, original: LabelSets | Non
     keys = image_keys(candidates.questions.images)
     rows = np.array(sorted(np.flatnonzero(sizes).tolist(), key=keys.__getitem__), np.int64)
     strata, drawn = _allocate(suspicion[rows], sizes[rows], count)
-    if drawn.sum() >= rows.size:
+    if count >= len(candidates) or drawn.sum() >= rows.size:
         raise DataError(
             "all-golden",
             "golden questions would take all tasks",
-            allowed=f"under {len(candidates):,}",
-            found=count,
+            allowed=f"under {len(candidates):,}, on at least 2 images",
+            found=f"{count:,}; the candidates are {len(candidates):,} questions on {counted(rows.size, 'image')}",
+            fix="fewer golden questions, or more candidates",
         )
     rng = np.random.default_rng(seed)
     order = np.lexsort((rng.random(rows.size), class_ids[rows], strata))
@@ -142,9 +146,7 @@ def _allocate(suspicion: _Floats, sizes: _Ints, count: int) -> tuple[_Ints, _Int
     for levels in (3, 2, 1) if sizes.size else ():
         strata = _strata(suspicion, levels)
         members = np.bincount(strata)
-        per_image = np.bincount(strata, sizes) / members  # questions
-        total = max(1, round(count / float(per_image.mean())))
-        drawn = _spread(total, members)
+        drawn = _nearest_spread(count, members, np.bincount(strata, sizes) / members)
         if levels == 1 or min(drawn) >= _LEAST_DRAWN:
             break
     return strata, drawn
@@ -157,6 +159,19 @@ def _strata(suspicion: _Floats, levels: int) -> _Ints:
     middle = (np.cumsum(mass) - mass / 2) / mass.sum()
     _, strata = np.unique(np.minimum((levels * middle).astype(np.int64), levels - 1)[place], return_inverse=True)
     return np.asarray(strata, np.int64)
+
+
+def _nearest_spread(count: int, members: _Ints, questions: _Floats) -> _Ints:
+    """Draw so many images that about `count` questions are expected, given those per image, but not all images."""
+    totals = range(1, max(2, int(members.sum())))
+
+    def missing(total: int) -> float:
+        return count - float(_spread(total, members) @ questions)
+
+    enough = bisect_left(totals, True, key=lambda total: missing(total) <= 0, hi=len(totals) - 1)
+    return _spread(
+        min(totals[max(0, enough - 1) : enough + 1], key=lambda total: (abs(missing(total)), -total)), members
+    )
 
 
 def _spread(total: int, members: _Ints) -> _Ints:

@@ -1,12 +1,13 @@
 """Run models on images: batch by batch, shard by shard, so that an interruption costs little."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from reassess.core import Benchmark, benchmark_of
 from reassess.core.checks import check_range, check_several
 from reassess.data import ImageSource, benchmark_classes, open_images, part_path
-from reassess.errors import DataError, Fix, importing
+from reassess.errors import DataError, Fix, ReassessWarning, importing
 from reassess.formats.files import write_atomically
 from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.proposals.model_runs import ImagePredictions, ModelRun, Opener, check_room, name_of
@@ -16,6 +17,10 @@ from reassess.proposals.unfinished_runs import Unfinished
 from reassess.text import counted, some
 
 _MOST_WORKERS = 1000
+_BOUNDED = (
+    "scores are in [0, 1] and do not add up to 1, as of sigmoids; they are taken as logits, so the sums of outputs are "
+    "not the model's probabilities"
+)
 
 
 def predict(
@@ -104,6 +109,8 @@ def predict(
     for run in runs:
         if run.outputs.unknown:
             tell(f"{run.name}: {run.outputs.unknown_in_words()}")
+        if run.outputs.are_summed and run.outputs.kind == "bounded":
+            warnings.warn(f"{run.name}: {_BOUNDED}", ReassessWarning, stacklevel=2)
     record = {"batch_size": batch_size, "pillow": PIL.__version__, "models": {run.name: run.facts for run in runs}}
     with unfinished.begun(record, listed, [run.shards for run in runs]):
         _tell_what_is_there(runs, unfinished, tell)

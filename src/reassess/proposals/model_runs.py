@@ -38,6 +38,7 @@ class ImagePredictions(Shown):
     unreadable: tuple[tuple[str, str], ...]  # the images that could not be read, each with the reason
     outputs: int  # how many outputs the model has
     summed: bool  # whether several outputs have the same class, so that their probabilities are summed
+    softmax: bool  # whether these are the softmax of the scores, which are not probabilities
     without_class: int  # outputs that are not classes of the benchmark
     without_output: int
     classes: int  # of the benchmark, or else the outputs
@@ -124,10 +125,11 @@ class ModelRun:
         batch_size: int,
         classes: Classes,
     ) -> "ModelRun":
-        """Prepare a model's run; one image tells how many outputs the model has."""
-        width = model.scores([_first_image(Decoder(images, model.transform))]).shape[1]
+        """Prepare a model's run; the first image tells how many outputs the model has, and what its scores are."""
+        first = model.scores([_first_image(Decoder(images, model.transform))])
+        width = first.shape[1]
         with at(model.name):
-            outputs = OutputClasses.of(width, model.outputs, classes)
+            outputs = OutputClasses.of(first, model.outputs, classes)
         transform = None if model.transform is None else model.transform.to_json()
         return cls(
             source=source,
@@ -159,6 +161,7 @@ class ModelRun:
             unreadable=tuple((images.names[row], reason) for row, reason in reasons.items()),
             outputs=self.facts["outputs"],
             summed=self.outputs.are_summed,
+            softmax=self.outputs.are_summed and self.outputs.kind != "probabilities",
             without_class=self.outputs.without_class,
             without_output=self.outputs.without_output,
             classes=self.outputs.classes.count or self.facts["outputs"],
@@ -178,12 +181,12 @@ def _first_image(decode: Decoder) -> Any:
 
 
 def check_room(runs: Sequence[ModelRun], unfinished: Unfinished, tell: Callable[[str], object]) -> None:
-    """Say how much room the scores take, and refuse to begin where there is less."""
+    """Say how much disk space shards and files need together, and refuse to begin where there is less."""
     there = sum(path.stat().st_size for path in unfinished.folder.rglob("*.npz"))
     needed = sum(run.bytes for run in runs)
     folder = unfinished.folder.parent
     free = shutil.disk_usage(folder).free
-    tell(f"{counted(runs[0].shards.images, 'image')}; their scores take {in_bytes(needed)}")
+    tell(f"{counted(runs[0].shards.images, 'image')}; the run needs {in_bytes(needed)} of disk space")
     if needed - there > free:
         raise OutputError(
             "disk-full",

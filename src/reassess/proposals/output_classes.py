@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from reassess.core import Classes, Predictions
 from reassess.errors import DataError, Fix
-from reassess.evaluation.probabilities import rows_of_probabilities
+from reassess.evaluation.probabilities import ScoreKind, refuse_out_of_range, rows_of_probabilities
 from reassess.formats.predictions.output_lists import (
     LIST_OUTPUTS,
     OUTPUT_LIST,
@@ -19,9 +19,9 @@ from reassess.formats.predictions.output_lists import (
     map_outputs,
     refuse_blank_lines,
 )
-from reassess.text import counted, nearest, some
+from reassess.text import counted, nearest, shortened, some
 
-_EXAMPLES = 3
+_EXAMPLES, _LONG = 3, 60  # names in a message, and letters of each
 _LEAST = -1000.0  # float32 has 0 for its exponential
 
 
@@ -33,11 +33,16 @@ class OutputClasses:
     # (outputs,): the class of each output, -1 for none; None if they are the classes in their order. Of outputs that
     # have the same class, the probabilities are summed.
     columns: npt.NDArray[np.int64] | None
-    unknown: tuple[str, ...] = ()  # names of outputs that no class has, except dashes
+    unknown: tuple[str, ...] = ()  # names of outputs that no class has, except dashes; each once
+    kind: ScoreKind = "logits"  # by the scores of the first image; matters if outputs are summed
 
     @classmethod
-    def of(cls, outputs: int, names: Sequence[str] | Mapping[int, str] | None, classes: Classes) -> "OutputClasses":
-        """The classes of a number of outputs."""
+    def of(
+        cls, first: npt.NDArray[Any], names: Sequence[str] | Mapping[int, str] | None, classes: Classes
+    ) -> "OutputClasses":
+        """The classes of the outputs, with the scores of the first image, shape (1, outputs)."""
+        outputs = first.shape[1]
+        is_table = isinstance(names, Mapping)
         names = None if names is None else listed_outputs(names, outputs)
         allowed = classes.count if names is None else len(names)
         if allowed not in (None, outputs):
@@ -54,18 +59,44 @@ class OutputClasses:
         if classes.count is None:
             refuse_blank_lines(names)
             return cls(_named(outputs, names), None)
-        columns = map_outputs(classes, names, where=OUTPUT_LIST, summed=True)
+        (within,), (adding_up,) = rows_of_probabilities(first)
+        kind: ScoreKind = "probabilities" if adding_up else "bounded" if within else "logits"
+        columns = map_outputs(classes, names, where=OUTPUT_LIST, summed=True, known_needed=not is_table)
         unknown = [name for name, column in zip(names, columns, strict=True) if column < 0 and name.strip(" -")]
-        return cls(classes, columns, tuple(unknown))
+        result = cls(classes, columns, tuple(dict.fromkeys(unknown)), kind)
+        if is_table:
+            result._refuse_incomplete_table()
+        return result
 
     def unknown_in_words(self) -> str:
-        """Text about the outputs whose name no class has, each with the most similar class."""
+        """Text about the names of outputs that no class has."""
+        names = counted(len(self.unknown), "name of outputs is not a class", "names of outputs are not classes")
+        return f"{names}, so these outputs are not used: {self._unknown_names()}"
+
+    def _unknown_names(self) -> str:
+        """Names of outputs that no class has, the first with the most similar class."""
         labels = [self.classes.label(class_id) for class_id in range(self.classes.count or 0)]
         near = [(name, nearest(name, (*labels, *self.classes.wnids))) for name in self.unknown[:_EXAMPLES]]
-        shown = [repr(name) + (f" ({question})" if question else "") for name, question in near]
-        more = [repr(name) for name in self.unknown[_EXAMPLES:]]
-        outputs = counted(len(self.unknown), "output has", "outputs have")
-        return f"{outputs} a name that no class has, and no score in the file: {some([*shown, *more], most=_EXAMPLES)}"
+        shown = [repr(shortened(name, _LONG)) + (f" ({question})" if question else "") for name, question in near]
+        return some([*shown, *self.unknown[_EXAMPLES:]], most=_EXAMPLES)
+
+    def _refuse_incomplete_table(self) -> None:
+        """Refuse a table with a name that is not a class, or without an output of a class: both are slips."""
+        without = np.setdiff1d(np.arange(self.classes.count or 0), self._with_output).tolist()
+        found = [f"not a class: {self._unknown_names()}"] if self.unknown else []
+        found += [f"without an output: {some([self.classes.label(k) for k in without], most=_EXAMPLES)}"] * bool(
+            without
+        )
+        if found:
+            raise DataError(
+                "unknown-class" if self.unknown else "missing-classes",
+                "table of outputs does not have the classes of the benchmark",
+                where=OUTPUT_LIST,
+                allowed=f"each of the {self.classes.count:,} classes, with at least one output",
+                found="\n".join(found),
+                fix="correct the names, and add a line for each class; in a list with one line per output, a class may "
+                "have no output",
+            )
 
     @property
     def without_class(self) -> int:
@@ -94,13 +125,19 @@ class OutputClasses:
         if not self.are_summed:
             return {}
         assert self.columns is not None
-        return {"classes": hashlib.sha256(self.columns.tobytes()).hexdigest()}
+        return {"classes": hashlib.sha256(self.columns.tobytes()).hexdigest(), "scores": self.kind}
+
+    def check_kind(self, scores: npt.NDArray[Any], names: Sequence[str]) -> None:
+        """Refuse scores that are not probabilities, if outputs are summed and those of the first image are."""
+        if self.are_summed and self.kind == "probabilities":
+            refuse_out_of_range(scores, names)
 
     def of_classes(self, scores: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The scores that are kept: without probabilities of outputs that are not classes, and summed by class.
 
         In a row of probabilities, the classes' are divided by their sum, or made equal if all are 0, and the others
-        become 0. Other scores stay as they are; but if outputs are summed, they are taken for logits.
+        become 0. Other scores stay as they are; but if outputs are summed, all rows are probabilities if the first
+        image's are, and otherwise all are taken as logits.
         """
         return self._summed(scores) if self.are_summed else self._shared_out(scores)
 
@@ -111,9 +148,8 @@ class OutputClasses:
         no row depends on its batch.
         """
         assert self.columns is not None
-        is_logits = ~rows_of_probabilities(scores)[1] if len(scores) else np.empty(0, bool)
-        values = np.where(is_logits[:, None], 0, scores).astype(np.float32)
-        values[is_logits] = _exponentials(scores[is_logits], self._are_classes)
+        are_probabilities = self.kind == "probabilities"
+        values = scores.astype(np.float32) if are_probabilities else _exponentials(scores, self._are_classes)
         sums = np.zeros((len(scores), self.classes.count or 0), np.float32)
         for outputs in self._rounds:
             sums[:, self.columns[outputs]] += values[:, outputs]

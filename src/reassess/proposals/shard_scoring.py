@@ -122,6 +122,7 @@ def _scored(
     with at(model.name):
         check_shape(scores, (len(read), width), what="the scores, which was another one before")
         _refuse_nan(scores, names)
+        outputs.check_kind(scores, names)
         kept = outputs.of_classes(scores)
         halves = _halves(kept, names)
     moved = int(np.count_nonzero(outputs.best(halves) != outputs.best(kept)))

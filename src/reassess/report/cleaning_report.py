@@ -13,7 +13,7 @@ from reassess.formats.files import as_path, suffix_of
 from reassess.report.gallery import Card, CardEntry, CardLine, Gallery, thumbnails
 from reassess.report.page import Page
 from reassess.report.writing import REPORT_SUFFIXES, ShownMistakes, report_sources, write_page
-from reassess.text import percent
+from reassess.text import counted, percent
 
 _MOST = 200
 _LEAST, _EVEN = 0.0001, 0.5
@@ -31,21 +31,21 @@ def write_wrong_labels(
     force: bool = False,
     track: Callable[[Sequence[str]], Iterable[str]] = iter,
 ) -> ShownMistakes:
-    """Write a page of the dropped images whose labels are least likely, the least likely first."""
+    """Write a page of the wrong labels with their images, the least likely label first."""
     path = as_path(path)
     suffix_of(path, REPORT_SUFFIXES, "a page")
     check_range(most, 1, what="number of images that are shown")
     rows = cleaning.dropped_rows[:most]
     if not rows.size:
-        raise DataError("nothing-to-show", "no image is dropped, so there is nothing to show", fix="leave the page out")
+        raise DataError("nothing-to-show", "no label is wrong, so there is nothing to show", fix="leave the page out")
     pictures = thumbnails(as_path(images), [cleaning.images[row] for row in rows.tolist()], match=match, track=track)
     dropped = int(np.count_nonzero(~cleaning.kept))
     is_ranked = not np.isnan(cleaning.label_quality).all()
-    order = ", the least likely labels first" if is_ranked else ""
-    last = "the probability that the label is correct" if is_ranked else "why it is dropped"
+    order = ", the least likely first" if is_ranked else ""
+    last = "the probability that the label is correct" if is_ranked else "why it is probably wrong"
     page = Page(
         title="Labels that are probably wrong",
-        subtitle=f"{rows.size:,} of the {dropped:,} images that are dropped{order}.",
+        subtitle=f"{rows.size:,} of {counted(dropped, 'wrong label')}{order}.",
         gallery=Gallery(
             intro=f"Under each image: its label, a likelier class, and {last}.",
             cards=[_card(cleaning, row) for row in rows.tolist()],

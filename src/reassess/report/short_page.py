@@ -30,7 +30,7 @@ from reassess.report.page import ReportSources, content_policy, page_environment
 from reassess.text import counted, shared, shortened
 
 _MOST_MODELS = 8  # the best, so that one page is enough
-_LONG, _SHORT = 26, 10  # letters of the name of a model or file, and of two models
+_LONG, _SHORT = 26, 16  # letters of the name of a model or file, and of each of two models
 _COMMAND = 400  # letters
 _MOST_INPUTS = 14
 _DIGITS = 12  # of a hash, which tell files apart
@@ -69,9 +69,18 @@ def _with_short_names(text: str, models: Sequence[str]) -> str:
     return text
 
 
-def _name(findings: Findings, model: str, letters: int) -> str:
+def _name(findings: Findings, model: str) -> str:
     """A model's number in the table of accuracies, which tells shortened names apart, and its name."""
-    return f"{findings.models.index(model) + 1}\N{NO-BREAK SPACE}{shortened(model, letters)}"
+    return f"{findings.models.index(model) + 1}\N{NO-BREAK SPACE}{shortened(model, _LONG)}"
+
+
+def _beginning(findings: Findings, model: str) -> str:
+    """A model's number and the beginning of its name, for two models in a cell."""
+    number, name = (
+        findings.models.index(model) + 1,
+        model if len(model) <= _SHORT else f"{model[:_SHORT].rstrip('._-')}…",
+    )
+    return f"{number}\N{NO-BREAK SPACE}{name}"
 
 
 def _accuracy(findings: Findings) -> Table:
@@ -85,7 +94,7 @@ def _accuracy(findings: Findings) -> Table:
     rows: list[list[Cell]] = []
     for model in findings.models[:_MOST_MODELS]:
         result = findings.evaluations[model]
-        cells: list[Cell] = [_name(findings, model, _LONG)]
+        cells: list[Cell] = [_name(findings, model)]
         for k in findings.top_k:
             part = result.real.get(k)
             cells += [None, None] if part is None else [in_percent(part.value), bounds_in_percent(part.interval)]
@@ -109,7 +118,7 @@ def _differences(findings: Findings) -> Table | None:
         columns |= {name: POINTS, f"{name}, 95 %": POINTS, f"{name}, Holm p": P_VALUE}
     rows: list[list[Cell]] = []
     for pair in pairs[: _MOST_MODELS - 1]:
-        names = (_name(findings, model, _SHORT) for model in (pair.a, pair.b))
+        names = (_beginning(findings, model) for model in (pair.a, pair.b))
         parts = (pair.real, pair.original, pair.change)
         rows.append([" less ".join(names), *(cell for part in parts for cell in _tested(part))])
     return table("differences", "Differences between models, on the same images", columns, rows)
@@ -136,7 +145,7 @@ def _mistakes(findings: Findings) -> Table | None:
         errors = findings.evaluations[model].label_errors
         by_original: list[Cell] = [None, None] if errors is None else [errors.n, errors.hits]
         of_kinds = [counts[model][kind] for kind in kinds]
-        rows.append([_name(findings, model, _LONG), *by_original, len(by_model[model]), *of_kinds])
+        rows.append([_name(findings, model), *by_original, len(by_model[model]), *of_kinds])
     return table("mistakes", "Mistakes", columns, rows)
 
 
@@ -170,7 +179,7 @@ def _notes(findings: Findings) -> Iterator[str]:
         yield f"Soft: the mean probability that the first class is valid; {ceiling}."
     shown = {model: findings.evaluations[model] for model in findings.models[:_MOST_MODELS]}
     yield from map(sentence, unlike_images(panel))
-    not_scored = shared({_name(findings, model, _LONG): not_scored_in_words(one) for model, one in shown.items()})
+    not_scored = shared({_name(findings, model): not_scored_in_words(one) for model, one in shown.items()})
     if words := "; ".join(text.removeprefix("all files: ") for text in not_scored):
         yield f"{words}."
     yield from map(sentence, missing_in_words(shown))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from reassess.annotation import (
     Campaign,
@@ -20,10 +20,11 @@ from reassess.annotation import (
     save_answers,
     skip_task,
 )
+from reassess.annotation.store.campaigns import changing
 from reassess.annotation.store.database import reading
 from reassess.annotation.store.owner_lists import last_entries
 from reassess.annotation.store.practice import PracticeResult
-from reassess.annotation.store.schema import questions
+from reassess.annotation.store.schema import Stage, people, questions
 from reassess.core import StopRule
 from reassess.numeric import BalancedAccuracy
 from tests.annotation.campaigns import MAYBE, NO, NOW, YES, answer_all, campaign_at, give, turn_of, why
@@ -83,7 +84,9 @@ def test_a_practice_round_shows_what_is_right_and_lets_those_begin_who_reach_the
         assert not turn_of(campaign, 2).practice
     else:
         assert why(campaign, 2) == "failed"
+        assert practised(campaign).passed is False
         admit(campaign, 2, NOW)
+        assert practised(campaign).passed is None
     answer_all(campaign, 2, YES)
     assert len(export_votes(campaign).rater_golden) == 2  # of the one golden task that is not for practice
 
@@ -193,6 +196,15 @@ def test_practice_begins_once_experts_have_answered_or_skipped_its_tasks(
     assert (result.accuracy.value, result.passed) == (1.0, None if bar is None else True)
 
 
+def test_who_failed_by_the_rule_of_an_earlier_version_has_failed(made: Callable[..., Campaign]) -> None:
+    campaign = made(2, 2, practice=1, bar=0.7)
+    answer_all(campaign, 2, lambda row: YES * (row.class_id == 1))
+    assert practised(campaign).passed is True
+    with changing(campaign) as change:
+        change.connection.execute(update(people).where(people.c.id == 2).values(stage=Stage.FAILED))
+    assert practised(campaign).passed is False
+
+
 def why_waiting(campaign: Campaign) -> str | None:
     return progress_of(campaign, NOW).practice.waits_for
 
@@ -202,7 +214,9 @@ def test_nobody_begins_practice_that_nobody_can_pass(made: Callable[..., Campaig
     campaign = made(2, 2, practice=1, bar=0.7, experts=None)
     expert = add_person(campaign, "kim", "expert")
     turns = answer_all(campaign, expert, YES)
-    assert why_waiting(campaign) == "no practice question is invalid, so nobody can reach the bar"
+    assert why_waiting(campaign) == (
+        "no practice question is invalid, so nobody can reach the bar; an owner can admit raters on the owner page"
+    )
     assert why(campaign, 1) == "experts"
     bob = add_person(campaign, "bob")
     admit(campaign, bob, NOW)

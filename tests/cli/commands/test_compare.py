@@ -70,7 +70,7 @@ fitted.csv       all       20        100.0   83.89 to 100.0      50.00   1.9e-06
 def test_two_models_in_a_table(bench: Path, run: Runner) -> None:
     out = run("compare", "good.csv", "fitted.csv", *OPTIONS).out
     assert out.startswith(TABLE)
-    assert "label uncertainty is not measured: votes are missing\n" in out
+    assert "label uncertainty is not measured: votes are missing (reassess annotate)\n" in out
     assert run("compare", "good.csv", "fitted.csv", *OPTIONS, "--quiet").out == TABLE
 
 
@@ -259,6 +259,20 @@ def test_uncertainty_of_labels_that_cannot_be_measured_has_a_reason(
     results = results_of(run, "compare", "good.csv", "fitted.csv", *VOTED)
     assert results["label_uncertainty"] is None
     assert results["label_uncertainty_reason"].startswith(reason)
+    how = {"votes are missing": " (reassess annotate)", "golden answers to": " (reassess annotate create --golden N)"}
+    out = run("compare", "good.csv", "fitted.csv", *VOTED, "--verbose").out
+    assert f"{reason}{how.get(reason[:17], '')}" in out.replace("\n  ", " ")
+
+
+def test_images_that_were_not_rated_are_counted(voted: Path, run: Runner) -> None:
+    rows = Path("scores.csv").read_text().splitlines()
+    Path("b/scores.csv").write_text("\n".join(row for row in rows if not row.startswith(IMAGES[7])) + "\n")
+    labels = {**json.loads(Path("b/labels.json").read_text()), IMAGES[7]: [ORIGINAL[IMAGES[7]]]}
+    Path("b/labels.json").write_text(json.dumps(labels))
+    assert (
+        f"{len(IMAGES) - 1} of {len(IMAGES)} images were rated; the other one keeps its original label, unchecked; "
+        "this favours a model that chose the images to rate"
+    ) in run("compare", "good.csv", "fitted.csv", *VOTED).out.replace("\n  ", " ")
 
 
 @pytest.fixture

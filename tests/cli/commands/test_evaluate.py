@@ -278,9 +278,12 @@ def test_the_table_is_written(shop: Path, run: Runner) -> None:
     assert [float(cell) for cell in list(row.values())[1:4]] == numbers
     assert (row["scored"], row["not scored"], row["soft"]) == ("3", "1", "")
     printed = run(*argv, "-o", "t.tex", "--quiet").out.splitlines()[2].split("   ")
-    (line,) = [line for line in Path("t.tex").read_text().splitlines() if line.startswith("poor.csv")]
+    assert "\nd.csv: 4 images\n" in run(*argv, "--details", "d.csv").out
+    (line,) = [line for line in Path("t.tex").read_text().splitlines() if line.startswith("poor &")]
     cells = line.removesuffix(r" \\").split(" & ")
-    assert [cell or "-" for cell in cells] == [cell.strip() for cell in printed if cell.strip()]
+    assert ["poor.csv", *(cell.replace("--", "-") for cell in cells[1:])] == [
+        cell.strip() for cell in printed if cell.strip()
+    ]
 
 
 # Label sets cut from scores
@@ -434,9 +437,10 @@ def saucers(shop: Path) -> list[str]:
 def test_names_that_no_class_has_are_counted_and_said_even_if_quiet(
     saucers: list[str], run: Runner, option: list[str], hits: tuple[int, int], text: str
 ) -> None:
-    assert run(*saucers, *option, "--quiet").err == f"Warning: saucers.csv: {text}\n"
+    fix = "" if option else "  fix: correct the names, or --unknown-class error\n"
+    assert run(*saucers, *option, "--quiet").err == f"Warning: saucers.csv: {text}\n{fix}"
     call = run(*saucers, *option, "--json")
-    assert (call.code, call.err) == (0, f"Warning: saucers.csv: {text}\n")
+    assert (call.code, call.err) == (0, f"Warning: saucers.csv: {text}\n{fix}")
     (result,) = json.loads(call.out)["results"]
     assert tuple(counts(result["real"][k]) for k in ("1", "2")) == tuple((n, 3) for n in hits)
     assert result["unknown_classes"] == {"predictions": 4, "names": 2}

@@ -26,7 +26,7 @@ def test_classes_that_reach_the_threshold_are_kept(scores: Path, run: Runner) ->
         "l.json: 2 labels on 2 images (threshold 0.8)\n"
         "1 rated image without a label\n"
         "unrated images are omitted\n"
-        "next: reassess evaluate predictions.npy --labels l.json\n"
+        "next: reassess evaluate FILE... --labels l.json\n"
     )
     assert json.loads((scores / "l.json").read_text()) == {"a.png": [1, 2], "b.png": []}
     assert run(*MAKE, "--force", "--quiet").out == ""
@@ -35,7 +35,7 @@ def test_classes_that_reach_the_threshold_are_kept(scores: Path, run: Runner) ->
     counts = {"images": 2, "labels": 2, "empty_images": 1, "unrated_images": 0}
     missing = {"original_labels": None, "original_labels_reason": "original labels are missing"}
     assert document["results"] == {"file": "l.csv", "threshold": 0.8} | counts | missing
-    assert document["next"] == "reassess evaluate predictions.npy --labels l.csv"
+    assert document["next"] == "reassess evaluate FILE... --labels l.csv"
 
 
 def test_unrated_images_keep_their_original_label(scores: Path, run: Runner) -> None:
@@ -61,14 +61,23 @@ def test_changed_labels_are_counted_and_listed_with_scores_and_votes(scores: Pat
     )
     argv = ("labels", "--benchmark", "b", "--threshold", "0.8", "-o", "l.json")
     out = output_of(run(*argv, "--details", "d.csv"))
-    counts = "3 of 4 original labels changed: 1 to other classes, 1 to none, 1 to more"
-    assert f"{counts} (d.csv)\n" in out
+    counts = (
+        "label sets that differ from the original label: 3 of 4 (1 with other classes, 1 empty, 1 with it and others)"
+    )
+    assert f"{counts}\nd.csv: 3 rows\n" in out
     assert (scores / "d.csv").read_text() == (
         "image,original,change,new,score,votes,new_scores,new_votes\n"
         'a.png,3,other,1; 2,,,0.9; 0.8,"1 no, 1 yes; "\n'
-        'b.png,1,none,"",0.3,1 no,"",""\n'
-        "d.png,1,more,2; 1,0.85,,0.99; 0.85,; \n"
+        'b.png,1,none,"",0.3,1 no,,\n'
+        "d.png,1,more,2; 1,0.85,,0.99; 0.85,\n"
     )
+    Path("l.json").unlink()
+    alone = output_of(run(*argv[:-2], "--details", "alone.csv"))
+    assert (Path("l.json").exists(), Path("alone.csv").read_text()) == (False, Path("d.csv").read_text())
+    assert alone.startswith("not written: 6 labels on 5 images (")
+    assert "next" not in alone
+    write_files(scores / "b", {"golden.csv": "image,class,rater,answer\nz.png,1,eve,yes\n"})
+    assert run(*argv, "--details", "d.csv", "--force").code == 0, "experts answered on other images"
     document = document_of(run(*argv, "--force", "--json"), "labels")
     assert document["results"]["original_labels"] == {"images": 4, "changed": {"other": 1, "none": 1, "more": 1}}
     done = run(*argv, "--force", "--original", "none", "--details", "d.csv")
@@ -79,7 +88,7 @@ def test_a_benchmark_without_a_threshold_needs_one(scores: Path, run: Runner) ->
     error = message_of(run("labels", "--benchmark", ".", "-o", "labels.json"), 2)
     assert f"Give --threshold T: {scores.name} has none yet; it is kept with the labels." in error
     result = run("labels", "--benchmark", ".", "-o", "labels.json", "--threshold", "0.8")
-    assert result.out.endswith("next: reassess evaluate predictions.npy --benchmark .\n")
+    assert result.out.endswith("next: reassess evaluate FILE... --benchmark .\n")
     assert json.loads((scores / "benchmark.json").read_text())["threshold"] == 0.8
 
 
@@ -91,11 +100,13 @@ def test_the_published_labels_come_out(
     out = tmp_path / "real.json"
     details = tmp_path / "changed.csv"
     result = run("labels", "imagenet-real-scores", "--threshold", "0.8", "-o", out, "--details", details)
-    assert result.out.splitlines()[:4] == [
+    assert result.out.splitlines()[:5] == [
         f"{out}: 57,553 labels on 50,000 images (threshold 0.8)",
         "3,163 rated images without a label",
         "25,111 unrated images keep their original label",
-        f"14,284 of 50,000 original labels changed: 4,673 to other classes, 3,163 to none, 6,448 to more ({details})",
+        "label sets that differ from the original label: 14,284 of 50,000 (4,673 with other classes, 3,163 empty, "
+        "6,448 with it and others)",
+        f"{details}: 14,284 rows",
     ]
     changed = {row["image"]: row for row in csv.DictReader(details.read_text().splitlines())}
     original, labels = real_original.sets(), real_labels.sets()
@@ -189,9 +200,12 @@ ONE = "Error: --threshold, --original and --details go with one SCORES."
     ("argv", "expected"),
     [
         ([], NEEDS),
-        (["s.csv"], NEEDS),
-        (["s.csv", "--threshold", "0.8"], NEEDS),
-        (["s.csv", "-o", "l.json"], NEEDS),
+        (["s.csv"], "Error: --threshold T is missing."),
+        (
+            ["s.csv", "--threshold", "0.8"],
+            "Error: -o LABELS is missing; --details TABLE alone lists the changed labels.",
+        ),
+        (["s.csv", "-o", "l.json"], "Error: --threshold T is missing."),
         (["s.csv", "t.csv", "--threshold", "0.8", "-o", "l.json"], ONE),
         (["a.json", "b.json", "--original", "none"], ONE),
         (["a.json", "b.json", "--details", "d.csv"], ONE),

@@ -43,11 +43,12 @@ MODEL = "python:pet_models:scores"
 
 def test_what_is_predicted_can_be_evaluated(pets: Path, run: Runner) -> None:
     assert output_of(run("predict", MODEL, "--benchmark", "pets", "--workers", "0", "-o", "model.npy")) == (
-        "5 images; their scores take 60 bytes\n"
+        "5 images; the run needs 60 bytes of disk space\n"
         "model                      images   unreadable   outputs\n"
         "────────────────────────────────────────────────────────\n"
         "python:pet_models:scores        5            0         3\n"
         "model.npy: float16 scores of 5 images, named in model.txt\n"
+        "columns of npy files: the benchmark's classes, in its order\n"
         "next: reassess clean model.npy --benchmark pets -o wrong.csv --page wrong.html\n"
     )
     write_files(pets, {"pets/labels.csv": "image,class\n" + "".join(f"{n},{n.split('/')[0]}\n" for n in FILES)})
@@ -91,9 +92,9 @@ def test_outputs_in_another_order_need_a_list(pets: Path, run: Runner) -> None:
     write_files(pets, {"outputs.txt": "fox\n-\ncow\ndog\n"})
     result = run(*argv, "--classes", "outputs.txt")
     assert result.out.splitlines()[1] == (
-        "python:pet_models:four: 1 output has a name that no class has, and no score in the file: 'cow'"
+        "python:pet_models:four: 1 name of outputs is not a class, so these outputs are not used: 'cow'"
     )
-    assert result.out.splitlines()[-2] == "model.npy: 2 outputs are not classes; 1 class has no output"
+    assert result.out.splitlines()[-3] == "model.npy: 2 outputs are not classes; 1 class has no output"
     assert np.load("model.npy")[0].tolist() == [-np.inf, 3, 0]
 
 
@@ -223,14 +224,17 @@ def test_a_list_of_images_is_not_overwritten_by_the_names_of_the_output(pets: Pa
 
 def test_a_table_gives_outputs_of_coarser_classes(pets: Path, run: Runner) -> None:
     argv = ["python:pet_models:four", "--benchmark", "pets", "--classes", "outputs.csv", "-o", "model.npy"]
-    Path("outputs.csv").write_text('output,class\n1-2,dog\n\n3,"cat"\n')
+    Path("outputs.csv").write_text('output,class\n1-2,dog\n\n3,"cat"\n0,fox\n')
     lines = output_of(run("predict", *argv)).splitlines()
-    assert lines[-3:-1] == [
-        "model.npy: float16 probabilities of 5 images, 3 classes (4 outputs, summed by class), named in model.txt",
-        "model.npy: 1 output is not a class; 1 class has no output",
-    ]
-    cat, dog = np.exp(3), np.exp(1) + np.exp(2)
-    assert np.load("model.npy")[0] == pytest.approx([cat / (cat + dog), dog / (cat + dog), 0], abs=1e-3)
+    assert lines[-3] == (
+        "model.npy: float16 probabilities of 5 images, 3 classes (4 outputs, their softmax summed by class), "
+        "named in model.txt"
+    )
+    assert np.load("model.npy")[0] == pytest.approx([0.6439, 0.3241, 0.0321], abs=1e-3)
+    for command in (["evaluate", "--labels", "labels.csv"], ["clean", "-o", "wrong.csv", "--benchmark", "pets"]):
+        Path("labels.csv").write_text("image,class\ncat/3.png,cat\n")
+        result = run(*command, "model.npy", "--classes", "outputs.csv")
+        assert (result.error, "a table of outputs is only for predict" in result.err) == ("unused-option", True)
     for line, error in {
         "x,cat": "wrong-row",
         "3-1,cat": "wrong-row",
@@ -238,6 +242,7 @@ def test_a_table_gives_outputs_of_coarser_classes(pets: Path, run: Runner) -> No
         "1-2,cat\n2,dog": "duplicate-value",
         "4,cat": "out-of-range",
         "1,fish": "unknown-class",
+        "1,dog\n2,cat": "missing-classes",
     }.items():
         Path("outputs.csv").write_text(f"output,class\n{line}\n")
         assert run("predict", *argv, "--force").error == error, line

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from reassess import read_candidates
 from tests.helpers import Runner, document_of, output_of, results_of, write_csv, write_files
 from tests.pictures import scene
 
@@ -103,6 +104,26 @@ def test_labels_of_a_benchmark_tell_duplicates_with_other_labels(sets: Path, run
     write_csv("other.csv", "image,class", [("cat/x.png", "cat"), ("dog/z.webp", "dog"), ("dog/y.jpg", "dog")])
     (own,) = results_of(run, *argv, "--original", "other.csv", "--force")["duplicates"]
     assert own["other_label"] == 2
+    asked = output_of(run(*argv, "--original", "other.csv", "--force")).splitlines()[-1].removeprefix("next: ")
+    assert asked == "reassess annotate create x.db x.csv --benchmark pets"
+    candidates = read_candidates("x.csv")
+    named = candidates.questions.classes.label
+    assert [
+        (candidates.image(row), named(class_id)) for row, class_id in enumerate(candidates.questions.class_ids.tolist())
+    ] == [
+        ("cat/x.png", "cat"),
+        ("cat/x.png", "dog"),
+        ("dog/z.webp", "dog"),
+        ("dog/z.webp", "cat"),
+    ]
+
+
+def test_images_that_another_file_names_are_named_in_the_output(sets: Path, run: Runner) -> None:
+    write_files(sets, {"pets/benchmark.json": '{"images": "../val"}', "own/benchmark.json": "{}"})
+    argv = ("scan", "--benchmark")
+    assert output_of(run(*argv, "pets", "-o", "x.csv")).startswith("images: val (by pets/benchmark.json)\n")
+    shutil.copytree("val", "own/images")
+    assert output_of(run(*argv, "own", "-o", "y.csv")).startswith("set ")
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_of_an_own_benchmark_what_is_lacking_is_told_with_what_makes_it(shop: Pa
     argv = ["show", "a.jpg", "--benchmark", "farm"]
     lines = output_of(run(*argv)).splitlines()
     assert lines[:3] == ["image      a.jpg", "original   unknown", "valid      unknown: label sets are missing"]
-    assert lines[6].split() == ["0", "hen", "-", "1", "yes", "ann", "yes", "1", "yes"]
+    assert lines[6].split() == ["0", "hen", "-", "1", "yes", "ann:", "yes", "1", "yes"]
     assert lines[7:] == ["", "scores are missing: reassess aggregate makes them of votes"]
     Path("farm/votes.csv").unlink()
     assert run(*argv).out.splitlines()[-2:] == [

@@ -137,6 +137,11 @@ def test_drawn_golden_questions_are_marked_also_those_with_answers(questions: Pa
         assert lines[0]["sample"]["seed"] == seed
         assert {line["probability"] for line in lines[1:] if line.get("golden")} == {0.5}
     assert drawn == {("a.png",): {"a.png"}, ("b.png",): {"a.png", "b.png"}}
+    seeds = set()
+    for _ in range(2):  # without --seed, nobody can predict the draw
+        output_of(run(*ARGV, "--benchmark", "pets", "--golden", "2", "--force"))
+        seeds.add(json.loads(Path("tasks.jsonl").read_text().splitlines()[0])["sample"]["seed"])
+    assert len(seeds) == 2
 
 
 def test_golden_questions_alone_are_no_tasks(questions: Path, run: Runner) -> None:

@@ -44,13 +44,13 @@ def test_a_check_prints_parts_commands_and_names_that_do_not_fit(pets: Path, run
         "groups write groups.csv, with the columns class and group",
         "collapsed write collapsed.csv, with the columns class and also",
         "",
-        "ready: evaluate, compare, report, show, predict, propose",
+        "ready: evaluate, compare, report, show, predict, scan, clean, propose",
         "not ready: aggregate, raters (votes missing); labels (scores missing); curve (scores missing, golden missing)",
         "1 image twice in images, but for capitals and slashes: cat/TOM.jpg and cat/tom.jpg.",
         "1 image in labels and not in images: x.jpg.",
         "1 image in images and not in labels: cat/TOM.jpg.",
         "not parts of a benchmark: notes.md",
-        "next: reassess evaluate predictions.npy --benchmark pets",
+        "next: reassess evaluate FILE... --benchmark pets",
     ]
 
 
@@ -64,7 +64,7 @@ def test_a_part_that_cannot_be_read_is_exit_code_1_and_its_whole_error(pets: Pat
     waiting = next(line for line in shown if line.startswith("not ready: "))
     assert "classes classes.txt txt cannot be read" in shown
     assert "groups groups.csv csv not read, since classes cannot be read" in shown
-    assert "evaluate, compare, report, show, predict, propose (classes cannot be read)" in waiting
+    assert "evaluate, compare, report, show, predict, scan, clean, propose (classes cannot be read)" in waiting
     assert "aggregate, raters (classes cannot be read, votes cannot be read)" in waiting
     assert "labels labels.json json 3 images, 3 labels, 2 classes, 1 empty set" in shown
 

@@ -40,7 +40,9 @@ def read(path: Path, classes: Classes, unknown_class: Any = "wrong") -> tuple[Pr
         warnings.simplefilter("always")
         predictions = read_predictions(path, classes, unknown_class=unknown_class)
     assert {warning.category for warning in caught} <= {ReassessWarning}
-    return predictions, [str(warning.message).removeprefix(f"{path}: ") for warning in caught]
+    texts = [str(warning.message).removeprefix(f"{path}: ") for warning in caught]
+    assert all(("\n  fix: correct the names" in text) == (unknown_class == "wrong") for text in texts)
+    return predictions, [text.split("\n")[0] for text in texts]
 
 
 # --- laws -----------------------------------------------------------------------------------------------------------
@@ -158,6 +160,12 @@ def test_wrong_warns_with_counts_and_three_examples(file: File) -> None:
     assert predictions.unknown_classes == UnknownClasses(5, ("saucer", "tub", "jar", "tin"))
     assert warned == [COUNTED.format("counted as wrong")]
     assert predictions.detected == SOURCE + warned[0]
+
+
+def test_class_that_is_spelled_like_an_unknown_name_is_suggested(file: File) -> None:
+    path = file("p.csv", "image,prediction\na,tenhc\nb,saucer\nc,Tench\n")
+    with pytest.warns(ReassessWarning, match=r"saucer\n  fix: correct the names .tenhc: did you mean tench\?., or unk"):
+        read_predictions(path, WHOLE)
 
 
 def test_drop_warns_with_number_of_images_without_prediction(file: File) -> None:

@@ -138,7 +138,7 @@ def _tasks(plan: CampaignPlan, part: Tasks, number: dict[str, int]) -> list[dict
     free = 0 if golden else plan.rules.free(votes=0, reserved=0)
     images = part.questions.image_ids[part.indptr[:-1]].tolist()
     columns = zip(random_ids(len(part)), images, kinds, position, strict=True)
-    names, sample = part.questions.images, plan.sample
+    names, sample = part.questions.images, part.sample
     drawn = [-1] * len(names) if sample is None else sample.rows_of(names).tolist()
     chances = [None if row < 0 or sample is None else float(sample.probabilities[row]) for row in drawn]
     strata = [None if row < 0 or sample is None else sample.strata[row] for row in drawn]

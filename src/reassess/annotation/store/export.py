@@ -57,8 +57,8 @@ class Exported:
     """The votes of a campaign, and what else it has collected."""
 
     votes: Votes  # counted votes
-    golden: Votes | None  # experts' votes on golden questions, without practice
-    rater_golden: Votes | None  # raters' votes on golden questions
+    golden: Votes | None  # experts' votes on golden questions, also those for practice
+    rater_golden: Votes | None  # raters' votes on golden questions, without practice
     sample: Sample | None  # images of `golden` that were drawn at random
     original: LabelSets | None
     suggestions: tuple[Suggestion, ...]  # sorted by image and class
@@ -67,7 +67,7 @@ class Exported:
     skipped: int  # answers about images that their rater skipped
     withdrawn: int  # answers to withdrawn questions
     excluded: int  # answers of excluded raters
-    practice: int  # experts' votes on practice questions
+    practice: int  # experts' votes on practice questions, which are in `golden`
 
 
 def export_votes(campaign: Campaign, *, names: bool = False) -> Exported:
@@ -129,11 +129,11 @@ class _Answers:
         self.people = {row.id: row.name if names else f"{row.role} {row.id}" for row in everybody}
 
     def golden(self) -> tuple[Votes | None, Votes | None]:
-        """Experts' and raters' votes on golden questions, without practice; None if there are none.
+        """Experts' votes on golden questions, and raters' without practice; None if there are none.
 
         If experts have answered some questions, raters' votes on other questions measure nothing yet, and are dropped.
         """
-        experts = self.votes(tasks.c.kind == Kind.GOLDEN, people.c.role == Role.EXPERT, NOT_SKIPPED)
+        experts = self.votes(questions.c.golden, people.c.role == Role.EXPERT, NOT_SKIPPED)
         raters = self.votes(tasks.c.kind == Kind.GOLDEN, NOT_SKIPPED, *OF_RATERS)
         if len(experts):
             raters = raters.restrict(np.flatnonzero(experts.find(raters.items) >= 0))
@@ -197,7 +197,7 @@ def _columns(connection: Connection, query: Select[Any]) -> npt.NDArray[np.float
 
 
 def _sample(connection: Connection, golden: Votes | None) -> Sample | None:
-    """The drawn images with experts' votes; they stand for drawn images without, such as those for practice."""
+    """The drawn images with experts' votes; they stand for drawn images that no expert has answered, too."""
     rows = {row.name: row for row in connection.execute(_DRAWN)}
     if not rows or golden is None:
         return None

@@ -1,7 +1,7 @@
-"""The practice round of a new rater. Its tasks are used for nothing else."""
+"""The practice round of a new rater, whose answers are used for nothing else."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -22,7 +22,7 @@ class PracticeResult:
     """The result of a rater's practice round."""
 
     accuracy: BalancedAccuracy  # over practice questions, without those of skipped images
-    passed: bool | None
+    passed: bool | None  # None without a bar, before the end, and for a rater whom an owner admitted below the bar
 
     def to_json(self) -> dict[str, Any]:
         """The object in JSON documents."""
@@ -58,11 +58,14 @@ def end_practice(change: Transaction, person: Row[Any]) -> Row[Any]:
 
 def practice_results(connection: Connection, bar: float | None) -> dict[int, PracticeResult]:
     """Results of all raters who have begun practice, by number."""
-    return {
-        person: _result(rows, None if rows[0].stage == Stage.PRACTICE else bar)
-        for person, found in groupby(connection.execute(_PRACTICE_ANSWERS.order_by(people.c.id)), key=itemgetter(0))
-        if (rows := list(found))
-    }
+    results = {}
+    for person, found in groupby(connection.execute(_PRACTICE_ANSWERS.order_by(people.c.id)), key=itemgetter(0)):
+        rows = list(found)
+        result = _result(rows, bar)
+        # An earlier version of reassess may have decided by another rule.
+        passed = {Stage.PRACTICE: None, Stage.FAILED: False}.get(rows[0].stage, result.passed or None)
+        results[person] = replace(result, passed=passed)
+    return results
 
 
 _MAYBE = KNOWN_ANSWERS.index("maybe")

@@ -114,7 +114,8 @@ def _report(call: Call, made: MadeScores, output: Path) -> None:
     counts = {"votes": len(votes), "raters": raters, "items": len(votes.items), "answers": scale}
     golden = None if result.by_experts is None else result.by_experts.to_json()
     facts = {"method": name, "output": str(output), **counts, "prior": prior, "golden": golden}
-    facts |= {"by_golden_votes": made.by_golden_votes, **result.facts}
+    questions, images = made.by_experts if isinstance(result.posterior.items, Questions) else (0, 0)
+    facts |= {"by_golden_votes": made.by_golden_votes, "by_experts": questions, **result.facts}
     if call.json:
         call.print_document("aggregate", facts)
         return
@@ -126,6 +127,9 @@ def _report(call: Call, made: MadeScores, output: Path) -> None:
     if made.by_golden_votes:
         what = counted(made.by_golden_votes, "golden item has", "golden items have")
         call.tell(f"{what} no other votes: the raters' golden votes count for them")
+    if images:
+        what = f"{counted(questions, 'golden question')} on {counted(images, 'image')}"
+        call.tell(f"{what} are decided by experts, since raters have not answered all of them")
     if (classes := classes_of(votes)).has_local_ids:
         names = counted(len(classes.texts), "name")
         call.tell(f"classes: the {names} in the votes, sorted: {some(classes.texts, most=5)}")

@@ -26,6 +26,7 @@ from reassess.formats import read_folds, read_sample
 from reassess.text import about, counted, shared, some
 
 _SHOWN, _MOST_SHOWN = 5, 100  # wrong labels, mistakes, and classes; and mistakes with --verbose
+_HOW_TO_DRAW = "clean --details ALL, then reassess tasks ALL --golden N"
 _OF_KIND: dict[str | None, str] = {
     "logits": "; softmax of logits",
     "bounded": "; in [0, 1] without adding up to 1, so taken as logits",
@@ -212,7 +213,7 @@ def _print(call: Call, cleaning: Cleaning, outputs: CleaningOutputs, *, repetiti
     rows = [
         [named(class_id), f"{count:,}", f"{wrong:,}", percent(wrong / count)] for class_id, count, wrong in lost[:shown]
     ]
-    print_table(["class", "images", "dropped", "%"], rows)
+    print_table(["class", "images", "dropped" if outputs.lists_kept else "wrong", "%"], rows)
 
 
 def _print_worst(call: Call, cleaning: Cleaning) -> None:
@@ -244,7 +245,7 @@ def _share_in_words(noise: LabelNoise) -> str:
         "be far off if the model is poor or has learned the mistakes"
     )
     if noise.checked is None:
-        return f"{text}: check a sample (--golden)"
+        return f"{text}\nto check a random sample: {_HOW_TO_DRAW}"
     return f"{text}\n{_unused_in_words(noise.checked)}"
 
 
@@ -256,7 +257,7 @@ def _unused_in_words(checked: CheckedLabels) -> str:
         why = f"{checked.drawn:,} were drawn at random, but from {part}, so they do not give the share of all"
     return (
         f"{checked.checked:,} labels were checked, {checked.wrong:,} of them wrong; {why}\n"
-        "to draw from all labels: clean --details ALL, then reassess tasks ALL --golden N"
+        f"to draw from all labels: {_HOW_TO_DRAW}"
     )
 
 

@@ -14,7 +14,7 @@ from reassess.cli.options import joining_options, judge_options, part_option, pr
 from reassess.cli.prediction_inputs import each_prediction, same_inputs
 from reassess.cli.result_table import table_option
 from reassess.cli.tables.evaluate_table import Cut, Evaluations, Measured, accuracy_table, print_measured, to_json
-from reassess.comparison import ModelOrders, compare_orders, on_common_images
+from reassess.comparison import ModelOrders, compare_orders, on_common_images, unrated_in_words
 from reassess.core import Benchmark
 from reassess.errors import DataError, Missing, at
 from reassess.evaluation import (
@@ -78,7 +78,7 @@ def _numbers(
     "--top-k",
     callback=_numbers(click.IntRange(1), "1,5"),
     metavar="K,...",
-    help="Count hits among the top K.  [default: 1,5]",
+    help="Count hits among the top K.  [default: 1,5; 1 below 10 classes]",
 )
 @click.option(
     "--duplicates",
@@ -141,13 +141,16 @@ def evaluate(
         call.print_document("evaluate", results, **beside)
         return
     print_measured(call, measured, by)
+    match = judges.benchmark.match or "path"
+    if len(labels) < 2 and (unrated := unrated_in_words(judges.labels, judges.original, judges.scores, match=match)):
+        call.tell(unrated)
     if excluded is not None:
         call.tell(str(excluded))
     if output is not None:
         call.tell(f"{output}: {counted(len(files), 'model')}")
     if details is not None:
         errors = f", {counted(int(table['label_error'].sum()), 'label error')}" if judges.original is not None else ""
-        call.tell(f"{details}: {counted(table.height, 'row')}{errors}")
+        call.tell(f"{details}: {counted(table.height, 'image' if len(files) == 1 else 'row')}{errors}")
     if judges.no_names and (by == "class" or details is not None):
         call.tell(judges.no_names)
     if judges.original is None and original is None and "original" in judges.benchmark.sources:

@@ -87,8 +87,12 @@ def labels(
         threshold = benchmark.threshold
         if threshold is None:
             raise click.UsageError(f"Give --threshold T: {benchmark.name} has none yet; it is kept with the labels.")
-    if not (files or benchmark) or threshold is None or output is None:
+    if not (files or benchmark):
         raise click.UsageError("Give one SCORES or --benchmark, --threshold T and -o LABELS; or several SETS.")
+    if threshold is None:
+        raise click.UsageError("--threshold T is missing.")
+    if output is None and details is None:
+        raise click.UsageError("-o LABELS is missing; --details TABLE alone lists the changed labels.")
     call.check_output(output, (".json", *TABLE_SUFFIXES), "a label set", benchmark=benchmark, part="labels")
     call.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
     parts, sets = _make(call, benchmark, *files, threshold=threshold, original=original, with_votes=details is not None)
@@ -101,15 +105,17 @@ def labels(
             fix="--original FILE, or original.csv in the benchmark's folder",
         )
     with write_atomically():
-        write_labels(output, sets, force=call.force)
+        if output is not None:
+            write_labels(output, sets, force=call.force)
+            keep_settings(call, benchmark, output, "labels", threshold=threshold, match=call.reading.match)
         if details is not None and changes is not None:
             votes = parts.get("votes")
             if votes is not None:
                 votes = with_golden_votes(votes, parts.get("rater-golden"), parts.get("golden"))
             write_table(details, changes.table(scores=parts["scores"], votes=votes), force=call.force)
-        keep_settings(call, benchmark, output, "labels", threshold=threshold, match=call.reading.match)
-    into_benchmark = benchmark is not None and benchmark.folder is not None and benchmark.folder == output.parent
-    call.next("evaluate", "predictions.npy", *(benchmark_words(benchmark) if into_benchmark else ["--labels", output]))
+    if output is not None:
+        into_benchmark = benchmark is not None and benchmark.folder is not None and benchmark.folder == output.parent
+        call.next("evaluate", "FILE...", *(benchmark_words(benchmark) if into_benchmark else ["--labels", output]))
     unrated = None if known is None else len(sets) - len(parts["scores"].images)
     _report(call, output, threshold, sets, unrated, changes, details)
 
@@ -134,7 +140,8 @@ def _make(
         reader.find_original(original)
     if with_votes:
         reader.find("votes")
-        reader.find_golden(None)
+        if reader.find("rater-golden") is not None:  # experts' answers alone may be on images without scores
+            reader.find_golden(None)
     parts = reader.joined()
     sets = label_sets(parts["scores"], threshold, original=parts.get("original"))
     return parts, in_benchmark_classes(sets, reader.benchmark)
@@ -142,7 +149,7 @@ def _make(
 
 def _report(
     call: Call,
-    output: Path,
+    output: Path | None,
     threshold: float,
     sets: LabelSets,
     unrated: int | None,
@@ -150,7 +157,7 @@ def _report(
     details: Path | None,
 ) -> None:
     results = {
-        "file": str(output),
+        "file": None if output is None else str(output),
         "threshold": threshold,
         "images": len(sets),
         "labels": sets.indices.size,
@@ -163,7 +170,7 @@ def _report(
         call.print_document("labels", results)
         return
     labels, images = counted(sets.indices.size, "label"), counted(len(sets), "image")
-    call.tell(f"{output}: {labels} on {images} (threshold {threshold:g})")
+    call.tell(f"{output or 'not written'}: {labels} on {images} (threshold {threshold:g})")
     call.tell(f"{counted(sets.empty_images, 'rated image')} without a label")
     call.tell(
         "unrated images are omitted"
@@ -171,7 +178,9 @@ def _report(
         else f"{counted(unrated, 'unrated image keeps its', 'unrated images keep their')} original label"
     )
     if changes is not None:
-        call.tell(f"{changes}{'' if details is None else f' ({details})'}")
+        call.tell(str(changes))
+    if changes is not None and details is not None:
+        call.tell(f"{details}: {counted(len(changes), 'row')}")
 
 
 def _read_sets(call: Call, files: tuple[str, ...], benchmark: Benchmark | None) -> list[LabelSets | MultiLabels]:

@@ -10,6 +10,7 @@ from reassess.cli.call import FILE, Call, benchmark_words, call_options, countin
 from reassess.cli.help_pages import Command
 from reassess.cli.options import benchmark_option, output_option, usable_cores
 from reassess.cli.packages import check_packages
+from reassess.cli.part_inputs import images_path
 from reassess.cli.prediction_inputs import own_value
 from reassess.cli.screen import print_table
 from reassess.core import Benchmark, benchmark_of
@@ -111,6 +112,8 @@ def predict(
     check_packages("scan", "reading images")
     call.note_outputs(output, *([output.with_suffix(".txt")] if output.suffix.lower() == ".npy" else []))
     sources = [_source(call, model, models, checkpoints, transforms, class_lists) for model in models]
+    if images is None and benchmark is not None:
+        images_path(call, benchmark, needed_by="predict")
     if images is not None and images.is_file():
         call.read("images", images)
     with counting(call) as progress:
@@ -140,7 +143,7 @@ def predict(
     if call.json:
         call.print_document("predict", {"models": [_to_json(result) for result in results]})
     else:
-        _print(call, results)
+        _print(call, results, has_classes=benchmark is not None)
 
 
 def _source(
@@ -170,7 +173,7 @@ def _to_json(result: ImagePredictions) -> dict[str, Any]:
     return {**vars(result), "file": str(result.file), "unreadable": unreadable}
 
 
-def _print(call: Call, results: Sequence[ImagePredictions]) -> None:
+def _print(call: Call, results: Sequence[ImagePredictions], *, has_classes: bool) -> None:
     rows = [[one.model, f"{one.images:,}", f"{len(one.unreadable):,}", f"{one.outputs:,}"] for one in results]
     print_table(["model", "images", "unreadable", "outputs"], rows)
     lists = dict.fromkeys(one.unreadable for one in results if one.unreadable)
@@ -180,6 +183,8 @@ def _print(call: Call, results: Sequence[ImagePredictions]) -> None:
         shown = call.first_rows(len(unreadable), _MOST_UNREADABLE, "unreadable images")
         title = None if len(lists) == 1 else f"unreadable for {', '.join(models)}"
         print_table(["image", "reason"], unreadable[:shown], title=title, text_columns=2)
+    if has_classes and any(one.file.suffix.lower() == ".npy" for one in results):
+        call.note("columns of npy files: the benchmark's classes, in its order")
     for one in results:
         call.tell(f"{one.file}: {_contents(one)}")
         if remarks := _remarks(one):
@@ -191,7 +196,8 @@ def _contents(result: ImagePredictions) -> str:
     summed = ""
     if result.summed:
         summed = (
-            f", {counted(result.classes, 'class', 'classes')} ({counted(result.outputs, 'output')}, summed by class)"
+            f", {counted(result.classes, 'class', 'classes')} ({counted(result.outputs, 'output')}, "
+            f"{'their softmax' if result.softmax else 'probabilities'} summed by class)"
         )
     if result.file.suffix.lower() != ".npy":
         return f"the best classes of {images}, with their scores{summed}"

@@ -11,12 +11,12 @@ from reassess.cli.help_pages import Choice, Command
 from reassess.cli.judges import load_judges
 from reassess.cli.options import joining_options, judge_options, output_option, prediction_options
 from reassess.cli.packages import check_packages
+from reassess.cli.part_inputs import images_path
 from reassess.cli.prediction_inputs import each_prediction, short_names
 from reassess.cli.screen import print_table
 from reassess.comparison import Findings
 from reassess.comparison.comparison_words import unlike_images
 from reassess.core import IMAGENET, Benchmark
-from reassess.data import part_path
 from reassess.evaluation.evaluation_words import class_names_missing, heading
 from reassess.evaluation.result import label_errors_in_words
 from reassess.formats import read_leaderboard
@@ -91,7 +91,7 @@ def report(
     findings = _load_findings(call, files, **judging)
     place = images
     if images is None and not short and "images" in findings.benchmark.sources:
-        place = part_path(findings.benchmark, "images")
+        place = images_path(call, findings.benchmark)
     file_of = {name: file for file, name in short_names([str(path) for path in files]).items()}
     shown = write_report(
         output,

@@ -11,10 +11,10 @@ from reassess.cli.call import FILE, Call, benchmark_words, call_options, countin
 from reassess.cli.help_pages import Command, in_benchmark
 from reassess.cli.options import benchmark_option, output_option, usable_cores
 from reassess.cli.packages import check_packages
-from reassess.cli.part_inputs import NONE, PartReader
+from reassess.cli.part_inputs import NONE, PartReader, images_path
 from reassess.cli.screen import print_table, say
 from reassess.core import UNUSABLE_KINDS, Benchmark, DuplicateCounts, LabelSets
-from reassess.data import Scan, part_path, scan_images
+from reassess.data import Scan, scan_images
 from reassess.formats import write_duplicates
 from reassess.formats.simple_tables import DUPLICATES_SUFFIXES
 from reassess.text import counted, some
@@ -77,7 +77,10 @@ def scan(
             places, near=near, labels=labels, workers=usable_cores() if workers is None else workers, progress=progress
         )
     write_duplicates(output, found.duplicates, force=call.force)
-    if benchmark is not None and found.duplicates.group_count():
+    if benchmark is not None and not sources and next(found.duplicates.differing_pairs(), None) is not None:
+        campaign = free_name(f"{output.stem}.db")
+        call.next("annotate", "create", campaign, output, *benchmark_words(benchmark))
+    elif benchmark is not None and found.duplicates.group_count():
         call.next("folds", *benchmark_words(benchmark), "--duplicates", output, "-o", free_name("folds.csv"))
     if call.json:
         call.print_document("scan", {"output": str(output), "near": near, **_to_json(found)})
@@ -91,7 +94,7 @@ def _with_benchmark(
     """The sources with the benchmark's images first, and the labels of these."""
     if benchmark is None:
         return sources, None
-    images = part_path(benchmark, "images", needed_by="scan")
+    images = images_path(call, benchmark, needed_by="scan")
     labels = None if original == NONE else PartReader(call, benchmark).find_original(original)
     return (images, *(source for source in sources if source != images)), labels
 
@@ -154,6 +157,8 @@ def _print(call: Call, scan: Scan, output: Path, *, near: bool) -> None:
             f"other label: has {'a' if near else 'an'} {copies} with another label, so one of them may be wrong"
         )
     call.note("; ".join(notes))
+    if not near:
+        call.note("--near also finds copies that were resized, cropped or compressed")
 
 
 def _pairs(scan: Scan) -> Iterator[tuple[str, str | None, str, str | None, str]]:

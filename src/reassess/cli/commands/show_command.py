@@ -134,7 +134,7 @@ def _predicted(best: tuple[int | None, ...] | None, sheet: ImageSheet, classes: 
 
 def _row(one: Candidate, sheet: ImageSheet, judges: Judges, most: int) -> list[str | None]:
     if sheet.raters is None:
-        raters = [f"{rater} {answer}" for rater, answer in one.votes]
+        raters = [f"{rater}: {answer}" for rater, answer in one.votes]
     else:
         raters = [str(rater) for rater, _ in one.votes if rater is not None]
     return [

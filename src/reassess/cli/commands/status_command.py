@@ -54,7 +54,7 @@ def _show_benchmark(call: Call, place: str) -> int:
 
 
 def _show_campaign(call: Call, campaign: str | Path) -> None:
-    from reassess.cli.tables.status_table import print_progress
+    from reassess.cli.tables.status_table import print_progress, warn_of_easy_practice
 
     with annotation.using_campaign(campaign) as opened:
         progress = annotation.progress_of(opened, time.time())
@@ -64,6 +64,7 @@ def _show_campaign(call: Call, campaign: str | Path) -> None:
         call.print_document("status", progress.to_json())
     else:
         print_progress(call, progress)
+    warn_of_easy_practice(progress.practice)
 
 
 def _next_of(progress: "Progress") -> list[str]:

@@ -1,6 +1,7 @@
 """`reassess tasks`: candidates in tasks that a rater answers together, and the work that they take."""
 
 import math
+import secrets
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from reassess.core.items import as_questions
 from reassess.data import read_votes
 from reassess.errors import DataError, at
 from reassess.formats import read_candidates, read_hierarchy, write_tasks
-from reassess.formats.files import exists
+from reassess.formats.files import exists, sha256
 from reassess.formats.task_files import TASK_SUFFIXES
 from reassess.proposals import (
     TASKS_WITH,
@@ -34,6 +35,7 @@ from reassess.text import counted, some
 
 _VOTES = 5  # as many as each question of ReaL has
 _SHOWN = 0.1  # hours
+_SEED_BITS = 63  # as many as a file of tasks can hold
 
 
 def _seconds(text: str) -> float | Path:
@@ -95,7 +97,9 @@ def _seconds(text: str) -> float | Path:
     help="Draw about N golden questions, which experts answer too; or experts' answers or golden questions, which are "
     "not put into tasks; or none.  [default: the benchmark's]",
 )
-@click.option("--seed", type=click.IntRange(0), help="Seed of the draw of golden questions.  [default: 0]")
+@click.option(
+    "--seed", type=click.IntRange(0), help="Seed of the draw of golden questions; keep it secret.  [default: random]"
+)
 @call_options
 def tasks(
     call: Call,
@@ -122,7 +126,11 @@ def tasks(
     asked = given.questions
     source = images_of.sources.get("hierarchy")
     tree = None if source is None else read_hierarchy(call.read("hierarchy", Path(source)), asked.classes)
-    sample = draw_golden(given, golden, original=original, seed=seed or 0) if isinstance(golden, int) else None
+    sample = None
+    if isinstance(golden, int):
+        seed = secrets.randbits(_SEED_BITS) if seed is None else seed
+        sample = draw_golden(given, golden, original=original, seed=seed)
+        sample = replace(sample, predictions=(sha256(candidates),))
     if sample is not None and experts is not None:  # drawn questions are in the file, also those with answers
         items = as_questions(experts.items)
         experts = experts.restrict(np.flatnonzero(sample.rows_of(items.images)[items.image_ids] < 0))
@@ -166,6 +174,7 @@ def tasks(
         _print(call, made, effort, output, per_question, stop)
         if drawn.sample is not None:
             call.tell(f"golden, for experts: {sample_in_words(drawn.sample, len(drawn.questions))}")
+            call.tell("experts' answers decide the labels of golden images")
         if golden_count:
             are = counted(golden_count, "golden question is", "golden questions are")
             call.tell(f"{are} not in the tasks: the campaign mixes them in")

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from reassess.cli.call import Call, percent, percents
+from reassess.cli.prediction_inputs import short_names
 from reassess.cli.result_table import ResultTable
 from reassess.cli.screen import print_table, say
 from reassess.comparison import (
@@ -99,7 +100,7 @@ def comparison_table(findings: Findings) -> ResultTable:
     """The comparison of two models, or the ranking of more."""
     if len(findings.panel.models) == 2:
         (pair,) = findings.pairs
-        return _pair_table(pair, pair.a, pair.b)  # a file has no lines that say which model is a
+        return _pair_table(pair, *short_names([pair.a, pair.b]).values())  # no line of a file says which model is a
     if isinstance(findings.ranking, Missing):
         raise DataError("nothing-in-common", "models cannot be compared", found=findings.ranking.why)
     return _ranking_table(findings.ranking, findings.uncertainty, heading(findings.labels.title))
@@ -130,10 +131,12 @@ def _difference(name: str, part: Paired | AccuracyChange) -> list[object]:
     if not isinstance(part, AccuracyChange):
         shares = percent(part.a), percent(part.b)
         only = printed_count(part.only_a), printed_count(part.only_b)
-    points = None if part.difference is None else 100 * part.difference
-    difference = None if points is None else Printed(f"{points:+.2f}", points)
-    tested = difference, _points(part.interval), _p_value(part, "p_value")
+    tested = _difference_in_points(part), _points(part.interval), _p_value(part, "p_value")
     return [name, printed_count(part.n), *shares, *tested, *only]
+
+
+def _difference_in_points(part: Paired | AccuracyChange) -> Printed | None:
+    return None if part.difference is None else Printed(f"{100 * part.difference:+.2f}", 100 * part.difference)
 
 
 def _print_ranking(ranking: Ranking, uncertainty: LabelUncertainty | Missing, judge: str) -> None:
@@ -159,7 +162,8 @@ def _ranking_table(ranking: Ranking, uncertainty: LabelUncertainty | Missing, ju
         columns.append(("original %", list(map(percent, ranking.original))))
         columns.append(("original rank", ranking.original_ranks.tolist()))
     ahead = [pair.real for pair in ranking.neighbours]
-    columns.append(("ahead of next", [*(_points(pair.raters_interval or pair.interval) for pair in ahead), None]))
+    columns.append(("ahead of next", [*map(_difference_in_points, ahead), None]))
+    columns.append(("ahead of next, 95 %", [*(_points(pair.raters_interval or pair.interval) for pair in ahead), None]))
     columns.append(("Holm p", [*(_p_value(pair, "final_p_value") for pair in ahead), None]))
     headings, cells = zip(*columns, strict=True)
     return ResultTable(headings, list(zip(*cells, strict=True)))
@@ -221,7 +225,8 @@ def _footnotes(findings: Findings) -> Iterator[str]:
     if len(panel.models) > 2 and not isinstance(ranking, Missing):
         yield f"95 % of an accuracy: Wilson; of a rank: {ranks_explained(ranking)}"
         yield HOLM_EXPLAINED
-    yield from uncertainty_explained(findings.uncertainty)
+    for line in uncertainty_explained(findings.uncertainty):
+        yield f"{line}{_how_to_measure(findings)}"
     if not panel.has_original.any():
         yield f"no comparison by original labels: {NO_ORIGINAL}"
     else:
@@ -233,6 +238,17 @@ def _footnotes(findings: Findings) -> Iterator[str]:
         pairs = zip(together.pairs.tolist(), together.images.tolist(), strict=True)
         named = [f"{label(first)} and {label(second)} ({images:,})" for (first, second), images in pairs]
         yield f"classes most often valid together: {some(named, most=3)}"
+
+
+def _how_to_measure(findings: Findings) -> str:
+    """How to get the votes or golden answers without which label uncertainty is not measured."""
+    part = "votes" if findings.votes is None else "golden" if findings.experts is None else ""
+    if not part:
+        return ""
+    sources = findings.benchmark.sources
+    known = findings.benchmark.folder is None and part in sources
+    made_by = "annotate" if part == "votes" else "annotate create --golden N"
+    return f" (reassess {f'fetch {sources[part]}' if known else made_by})"
 
 
 def _points(interval: tuple[float, float] | None) -> Printed | None:

@@ -37,7 +37,7 @@ def print_curves(
     _tell_of_golden_votes(call, answers)
     if golden.unrated:
         pairs = counted(golden.unrated, "golden pair")
-        call.tell(f"left out: {pairs} without a score, on images that were not rated on all of their golden pairs")
+        call.tell(f"not used: {pairs} on images where raters have not answered all golden pairs")
     if golden.exclusive:
         call.note("a golden image is judged on every class; a class without a score counts as a score of 0")
     if any(one.curve.in_sample for one in measured):

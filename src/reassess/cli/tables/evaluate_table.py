@@ -256,7 +256,9 @@ def _print_by_class(call: Call, file: str, result: Evaluation, classes: Classes)
         rows.append([entry["class"], entry["name"], most_often, entry["images"], accuracy, entry["predictions"]])
     headings = ["class", "name", "most often instead", "images", f"{heading(result.label_set)} top-1 %", "predicted"]
     print_table(headings, rows, title=file, text_columns=3)
-    call.note("predicted: images of the class where the model predicts it, and not another valid class")
+    call.note(
+        "predicted: images of the class whose first prediction is the class; top-1 counts other valid classes too"
+    )
     call.note("most often instead: the most frequent wrong prediction for images of the class (number of images)")
 
 

@@ -1,5 +1,6 @@
 """What `reassess status` prints of a benchmark or a campaign, and the JSON document of a benchmark."""
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from reassess.cli.call import Call, percent, percents
 from reassess.cli.screen import fix_in_options, in_options, print_table, say
 from reassess.data import BenchmarkCheck, NameProblem, PartCheck
+from reassess.errors import ReassessWarning
 from reassess.text import counted, some
 
 if TYPE_CHECKING:
@@ -151,9 +153,18 @@ def practice_in_words(practice: "PracticeRound") -> Iterator[str]:
         questions = f"{practice.n_valid + practice.n_invalid:,} questions, {practice.n_valid:,} valid"
         yield f"practice: {questions}, {practice.n_invalid:,} invalid; bar {practice.bar:g} (balanced accuracy)"
         constant = max(chance for name, chance in chances.items() if name.startswith("always"))
-        shown = {"random": chances["random answers"], "random no or yes": chances["random no or yes"]}
+        shown = {name: chance for name, chance in chances.items() if not name.startswith("always")}
         told = [f"{name} {percent(chance)} %" for name, chance in {**shown, "always the same": constant}.items()]
         yield f"chance to pass without looking: {', '.join(told)}"
+
+
+def warn_of_easy_practice(practice: "PracticeRound") -> None:
+    """Warn about a practice round that people often pass without looking."""
+    if practice.easiest is not None:
+        name, chance = practice.easiest
+        more = "" if practice.enough_tasks is None else f"--practice {practice.enough_tasks} or "
+        text = f"practice is easy to pass without looking: {name}, {percent(chance)} %"
+        warnings.warn(ReassessWarning(text, f"annotate create with {more}a higher --bar"), stacklevel=2)
 
 
 def states_in_words(progress: "Progress") -> str:

@@ -21,6 +21,7 @@ from reassess.formats.predictions.output_lists import (
     classes_of_outputs,
     describe_unknown,
     ignore_unknown_outputs,
+    spelling,
     unneeded_list_error,
 )
 from reassess.formats.predictions.prediction_arrays import (
@@ -165,7 +166,10 @@ def read_predictions(
     if not predictions.unknown_classes.predictions:
         return predictions
     unknown = describe_unknown(predictions, unknown_class)
-    warnings.warn(f"{path}: {unknown}", ReassessWarning, stacklevel=2)
+    fix = None
+    if unknown_class != "drop" and predictions.columns is None:
+        fix = spelling(predictions.unknown_classes, classes, unknown_class="error")
+    warnings.warn(ReassessWarning(f"{path}: {unknown}", fix), stacklevel=2)
     return replace(predictions, detected=f"{predictions.detected}; {unknown}")
 
 

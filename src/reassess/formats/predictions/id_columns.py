@@ -12,8 +12,8 @@ import numpy.typing as npt
 from reassess.core import Classes, UnknownClasses
 from reassess.core.class_names import class_number
 from reassess.core.classes import names_without_list
-from reassess.errors import DataError, Fix
-from reassess.formats.predictions.output_lists import add_examples, refuse_ids
+from reassess.errors import DataError
+from reassess.formats.predictions.output_lists import add_examples, refuse_ids, spelling
 from reassess.formats.tables import integers, locate_row, refuse_missing
 from reassess.text import some
 
@@ -339,7 +339,7 @@ def apply_unknown_class(
             where=f"{path}, column {ids.heading}",
             allowed=classes.allowed,
             found=add_examples(unknown),
-            fix=Fix("correct the names, or count such predictions as wrong: {unknown_class}", unknown_class='"wrong"'),
+            fix=spelling(unknown, classes, unknown_class="wrong"),
         )
     table = np.where(is_unknown, -1, ids.table)
     if unknown_class == "drop":

@@ -14,9 +14,9 @@ from reassess.core.checks import check_all
 from reassess.core.classes import classes_of_ids
 from reassess.errors import DataError, Fix
 from reassess.formats.files import read_lines
-from reassess.text import counted, some
+from reassess.text import counted, nearest, shortened, some
 
-_EXAMPLES = 3
+_EXAMPLES, _LONG = 3, 60  # names in a message, and letters of one
 _MOST_DIGITS = 7
 _RANGE = re.compile(rf"(\d{{1,{_MOST_DIGITS}}})(?:\s*-\s*(\d{{1,{_MOST_DIGITS}}}))?")
 OUTPUT_LIST = "the list of outputs"
@@ -46,7 +46,7 @@ def read_output_classes(path: Path) -> list[str] | dict[int, str]:
                 "line does not give the class of an output",
                 where=f"{path}, line {number}",
                 allowed="the number of an output or a range, and a class: 281,cat or 281-285,cat",
-                found=repr(line),
+                found=some([repr(line)]),
             )
         repeated = [output for output in range(first, last + 1) if classes.setdefault(output, name) != name]
         if repeated:
@@ -54,7 +54,7 @@ def read_output_classes(path: Path) -> list[str] | dict[int, str]:
                 "duplicate-value",
                 "output has two classes",
                 where=f"{path}, line {number}",
-                found=f"output {repeated[0]}: {classes[repeated[0]]} and {name}",
+                found=f"output {repeated[0]}: {some([classes[repeated[0]]])} and {some([name])}",
                 fix="keep one of the lines",
             )
     return classes
@@ -146,21 +146,23 @@ def classes_of_outputs(
     return columns, None
 
 
-def map_outputs(classes: Classes, outputs: Sequence[str], *, where: str, summed: bool = False) -> npt.NDArray[np.int64]:
+def map_outputs(
+    classes: Classes, outputs: Sequence[str], *, where: str, summed: bool = False, known_needed: bool = True
+) -> npt.NDArray[np.int64]:
     """Return the class id of each output (wnid, name or id); -1 for an output that is not a class.
 
-    Raise `DataError` if no output is a class, or two outputs have the same class and are not `summed`. `where` is the
-    place of the list.
+    Raise `DataError` if no output is a class, unless not `known_needed`, or if two outputs have the same class and are
+    not `summed`. `where` is the place of the list.
     """
     ids = np.fromiter((classes.id_of(text, where=where) for text in outputs), np.int64, len(outputs))
     known = np.flatnonzero(ids >= 0)
-    if not known.size:
+    if known_needed and not known.size:
         raise DataError(
             "unknown-class",
             "no output is a class of the benchmark",
             where=where,
             allowed=classes.allowed,
-            found=some(outputs),
+            found=some(list(dict.fromkeys(outputs))),
             fix="name each output by wnid, by class name or by class id",
         )
     first: dict[int, int] = {}
@@ -172,7 +174,8 @@ def map_outputs(classes: Classes, outputs: Sequence[str], *, where: str, summed:
                 where=where,
                 found=f"{outputs[before]!r} (output {before}) and {outputs[output]!r} (output {output}) are "
                 f"both {classes.describe(int(ids[output]))}",
-                fix="name each output by its wnid",
+                fix=f"{'name each output by its wnid' if classes.wnids else 'correct the list'}; "
+                "only predict adds up the outputs of a class",
             )
     return ids
 
@@ -249,6 +252,14 @@ def describe_unknown(predictions: Predictions, unknown_class: str) -> str:
     empty = int(np.count_nonzero((predictions.class_ids < 0).all(axis=1)))
     images = f"; {counted(empty, 'image')} without another prediction, counted as wrong" if empty else ""
     return add_examples(predictions.unknown_classes, ", dropped") + images
+
+
+def spelling(unknown: UnknownClasses, classes: Classes, *, unknown_class: str) -> Fix:
+    """Return the fix for unknown names: a class that is spelled like one of them, or another `unknown_class`."""
+    known = [classes.label(class_id) for class_id in range(classes.count or 0)]
+    near = ((name, nearest(name, known)) for name in unknown.names[:_EXAMPLES])
+    meant = next((f" ({shortened(name, _LONG)}: {question})" for name, question in near if question), "")
+    return Fix(f"correct the names{meant}, or {{unknown_class}}", unknown_class=f'"{unknown_class}"')
 
 
 def add_examples(unknown: UnknownClasses, handling: str = "") -> str:

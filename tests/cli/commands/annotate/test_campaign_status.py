@@ -74,7 +74,12 @@ def test_status_shows_practice_and_disagreeing_experts(create: Runner, run: Runn
     assert create("--practice", "2", "--bar", "0.9", "--seed", "1").code == 0
     assert run("annotate", "invite", "pets.db", "ann").code == 0
     work()
-    lines = run("status", "pets.db").out.splitlines()
+    result = run("status", "pets.db")
+    assert result.err == (
+        "Warning: practice is easy to pass without looking: no or yes at random, 6.25 %\n"
+        "  fix: annotate create with --practice 4 or a higher --bar\n"
+    )
+    lines = result.out.splitlines()
     assert lines[2] == "experts disagree on 1 golden question: see the owner page"
     (heading,) = [line for line in lines if line.startswith("name")]
     (ann,) = [line for line in lines if line.startswith("ann")]

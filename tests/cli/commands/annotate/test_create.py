@@ -26,6 +26,7 @@ def test_output_names_the_next_step(create: Runner) -> None:
     assert lines == [
         "pets.db: 4 tasks, 8 questions, 40 votes (5 per question)",
         "golden: 4 tasks, 8 questions (8 answered by experts)",
+        "golden images are not in the raters' tasks: experts' answers decide their labels",
         "images: 8, hashed in pets/images",
     ]
     assert "tasks tasks.jsonl, sha256 " in inputs
@@ -41,16 +42,18 @@ def test_a_campaign_has_its_options_and_the_parts_of_the_folder(create: Runner, 
     options = ["--per-question", "3", "--stop", "0.05,0.95", "--golden-share", "0.25", "--practice", "1"]
     options += ["--bar", "0.75", "--seed", "7", "--original", "pets/original.csv"]
     result = create(*options)
-    assert result.out.splitlines()[:5] == [
+    assert result.out.splitlines()[:6] == [
         "pets.db: 4 tasks, 8 questions, at most 24 votes (at most 3 per question)",
         "golden: 4 tasks, 8 questions (8 answered by experts), 1 task for practice",
+        "golden images are not in the raters' tasks: experts' answers decide their labels",
         "practice: 2 questions, 1 valid, 1 invalid; bar 0.75 (balanced accuracy)",
-        "chance to pass without looking: random 33.33 %, random no or yes 25.00 %, always the same 0.00 %",
+        "chance to pass without looking: answers at random 33.33 %, no or yes at random 25.00 %, always the same "
+        "0.00 %",
         "images: 8, hashed in pets/images, 2 example images",
     ]
     assert result.err == (
-        "Warning: practice is too easy to pass without looking: random answers, 33.33 %\n"
-        "  fix: more practice questions (--practice), or a higher --bar\n"
+        "Warning: practice is easy to pass without looking: answers at random, 33.33 %\n"
+        "  fix: annotate create with --practice 7 or a higher --bar\n"
     )
     with annotation.using_campaign("pets.db") as campaign:
         rules = campaign.rules
@@ -100,22 +103,38 @@ def test_golden_questions_are_drawn_from_tasks_or_candidates(create: Runner, tas
     )
 
 
+def test_earlier_probabilities_end_with_a_new_draw_and_raters_need_tasks(create: Runner) -> None:
+    golden = Path("pets/golden.csv")
+    header, *lines = golden.read_text().splitlines()
+    golden.write_text(f"{header},probability\n" + "".join(f"{line},0.5\n" for line in lines))
+    assert create("--golden", "3").err == (
+        "Warning: 4 images drawn earlier lose their probability: two draws are not one sample\n"
+    )
+    tasks = Path("tasks.jsonl").read_text().splitlines()
+    Path("golden.jsonl").write_text("".join(line[:-1] + ', "golden": true}\n' for line in tasks))
+    refused = create("--force", tasks="golden.jsonl")
+    assert (refused.code, refused.error) == (1, "all-golden")
+    assert "no task is left for raters, since all questions are golden\n  where:   golden.jsonl\n" in refused.err
+
+
 def test_golden_questions_of_a_tasks_file_keep_their_probability_until_they_are_exported(
     create: Runner, run: Runner, work: Callable[..., None]
 ) -> None:
-    """Practice takes one of the two drawn images, so the other one stands for all four."""
+    """Experts answer those for practice too, so each of the two drawn images stands for two of the four."""
     Path("pets/golden.csv").unlink()
-    argv = ["tasks", "proposals.csv", "--benchmark", "pets", "--golden", "4", "-o", "drawn.jsonl"]
+    argv = ["tasks", "proposals.csv", "--benchmark", "pets", "--golden", "4", "-o", "drawn.jsonl", "--seed", "0"]
     assert "golden, for experts: 4 questions on 2 images\n" in output_of(run(*argv))
     lines = [json.loads(line) for line in Path("drawn.jsonl").read_text().splitlines()]
-    assert lines[0] == {"sample": {"for": "golden", "seed": 0, "images": 2, "questions": 4, "predictions": []}}
+    digest = hashlib.sha256(Path("proposals.csv").read_bytes()).hexdigest()
+    assert lines[0] == {"sample": {"for": "golden", "seed": 0, "images": 2, "questions": 4, "predictions": [digest]}}
     assert [(one["probability"], one["stratum"]) for one in lines[1:] if one.get("golden")] == [(0.5, "all")] * 2
     assert create("--golden", "2", tasks="drawn.jsonl").err.endswith(
-        "drawn.jsonl has golden questions, so --golden N would draw others: leave it out.\n"
+        "drawn.jsonl has golden questions already: remove --golden 2.\n"
     )
-    assert output_of(create("--practice", "1", "--bar", "0.7", tasks="drawn.jsonl")).splitlines()[1:5] == [
+    assert output_of(create("--practice", "1", "--bar", "0.7", tasks="drawn.jsonl")).splitlines()[1:6] == [
         "golden: 2 tasks, 4 questions (0 answered by experts), 1 task for practice",
         "golden, drawn at random: 4 questions on 2 images",
+        "golden images are not in the raters' tasks: experts' answers decide their labels",
         "raters cannot begin practice: experts have not answered 1 of 1 practice task",
         "status will say how likely it is to pass without looking, once experts have answered",
     ]
@@ -124,13 +143,45 @@ def test_golden_questions_of_a_tasks_file_keep_their_probability_until_they_are_
     assert run("status", "pets.db").out.splitlines()[2].startswith("raters cannot begin practice: experts have not ")
     with annotation.using_campaign("pets.db") as campaign:
         ida = annotation.find_person(campaign, "ida").id
+        turn = annotation.next_turn(campaign, ida, 1e9)
+        given = [annotation.GivenAnswer(row.question, 0 if row.class_id else 2) for row in turn.rows]
+        annotation.save_answers(campaign, ida, given, 1e9)
+    assert run("annotate", "export", "pets.db", "-o", "half").code == 0  # the image with answers stands for all four
+    assert pl.read_parquet("half/golden.parquet").select("probability", "stratum").rows() == [(0.25, "all")] * 2
+    with annotation.using_campaign("pets.db") as campaign:
         while isinstance(turn := annotation.next_turn(campaign, ida, 1e9), annotation.Turn):
             given = [annotation.GivenAnswer(row.question, 0 if row.class_id else 2) for row in turn.rows]
             annotation.save_answers(campaign, ida, given, 1e9)
     work()
     assert output_of(run("annotate", "export", "pets.db", "-o", "rated")).startswith("rated: 4 votes by 1 rater ")
     table = pl.read_parquet("rated/golden.parquet")
-    assert table.select("probability", "stratum").rows() == [(0.25, "all")] * 2
+    assert table.select("probability", "stratum").rows() == [(0.5, "all")] * 4
+
+
+def test_golden_tasks_of_a_file_stay_whole_unless_raters_could_recognise_them(create: Runner) -> None:
+    Path("pets/golden.csv").unlink()
+    Path("pets/classes.txt").write_text("cat\ndog\nfox\nowl\n")
+    groups = (["cat", "owl"], ["dog", "fox"])
+
+    def write(*main: str) -> None:
+        tasks = [("0.png", list(main), False), *(("1.png", names, True) for names in groups)]
+        lines = (
+            {"task": number, "image": image, "classes": [{"class": name} for name in names], "golden": golden}
+            for number, (image, names, golden) in enumerate(tasks)
+        )
+        Path("own.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    def golden() -> set[tuple[int, ...]]:
+        tasks = {row.id for row in rows(schema.tasks) if row.kind == "golden"}
+        asked = [(row.task, row.class_id) for row in rows(schema.questions) if row.task in tasks]
+        return {tuple(sorted(class_id for task, class_id in asked if task == one)) for one in tasks}
+
+    write("cat", "dog")
+    assert create(tasks="own.jsonl").code == 0
+    assert golden() == {(0, 3), (1, 2)}
+    write("cat")
+    assert create("--force", tasks="own.jsonl").code == 0
+    assert golden() == {(0,), (1,), (2,), (3,)}
 
 
 def test_golden_questions_come_with_answers_or_without(create: Runner) -> None:
@@ -148,7 +199,7 @@ def test_golden_questions_come_with_answers_or_without(create: Runner) -> None:
         assert output_of(create("--golden", golden, "--force")).splitlines()[1] == line
     Path("pets/golden.csv").unlink()
     told = create("--golden", "more.csv", "--stop", "0.1,0.9", "--force").out.splitlines()
-    assert told[1:3] == [
+    assert [told[1], told[3]] == [
         "golden: 2 tasks, 3 questions (0 answered by experts)",
         "the stop rule closes no question until experts have answered: invite them first",
     ]
@@ -158,7 +209,7 @@ def test_golden_questions_come_with_answers_or_without(create: Runner) -> None:
 def test_disagreeing_experts_are_counted(create: Runner) -> None:
     more = "4.png,cat,fay,no\n5.png,cat,fay,maybe\n6.png,cat,fay,no\n6.png,cat,gus,yes\n"
     Path("pets/golden.csv").write_text(Path("pets/golden.csv").read_text() + more)
-    assert output_of(create()).splitlines()[2] == (
+    assert output_of(create()).splitlines()[3] == (
         "experts disagree on 2 golden questions: a class is valid if more than half of its experts said yes"
     )
     assert document_of(create("--force", "--json"), "annotate")["results"]["golden_split"] == 2

@@ -33,7 +33,7 @@ def next_of(result: Run) -> str:
     return result.out.splitlines()[-1].removeprefix("next: ")
 
 
-def labels_by(line: str, run: Runner, labels: str = "rated/labels.json") -> dict[str, frozenset[int]]:
+def labels_by(line: str, run: Runner, labels: str = "rated/labels.csv") -> dict[str, frozenset[int]]:
     """The label sets that the next step makes."""
     for command in line.split(" && "):
         program, *argv = shlex.split(command)
@@ -49,21 +49,21 @@ def test_next_step_makes_labels(export: Runner, run: Runner) -> None:
         "rated: 16 votes by 2 raters on 8 questions",
         "golden: 8 votes by experts",
         "golden: 16 votes by raters",
-        "next: reassess aggregate --benchmark rated -o rated/scores.npz && "
-        "reassess labels --benchmark rated -o rated/labels.json",
+        "next: reassess aggregate --benchmark rated -o rated/scores.csv && "
+        "reassess labels --benchmark rated -o rated/labels.csv --details changed.csv",
     ]
     sets = labels_by(next_of(result), run)
     assert sets == {f"{number}.png": frozenset({0}) for number in range(8)}  # the last four keep the original label
     assert read_votes("rated/votes.parquet").raters == ("rater 2", "rater 3")
-    Path("rated/labels.json").unlink()
-    assert run("labels", "--benchmark", "rated", "-o", "rated/labels.json", "--threshold", "0.5").code == 0
+    Path("rated/labels.csv").unlink()
+    assert run("labels", "--benchmark", "rated", "-o", "rated/labels.csv", "--threshold", "0.5").code == 0
     again = export("--force", "--rater-names")
-    assert again.err == "Warning: rated contains parts made from earlier votes: scores.npz, labels.json\n"
+    assert again.err == "Warning: rated contains parts made from earlier votes: scores.csv, labels.csv\n"
     assert next_of(again) == (  # at the threshold of the folder
-        "reassess aggregate --benchmark rated -o rated/scores.npz --force && "
-        "reassess labels --benchmark rated -o rated/labels.json --force"
+        "reassess aggregate --benchmark rated -o rated/scores.csv --force && "
+        "reassess labels --benchmark rated -o rated/labels.csv --force --details changed-2.csv"
     )
-    assert labels_by(next_of(again), run, labels="rated/labels.json")
+    assert labels_by(next_of(again), run, labels="rated/labels.csv")
     assert read_votes("rated/votes.parquet").raters == ("ann", "bob")
     assert read_votes("rated/golden.parquet").raters == ("eve",)
     assert message_of(export()).endswith("fix:     choose another name, or replace files in it with --force\n")
@@ -73,7 +73,7 @@ def test_next_step_makes_labels(export: Runner, run: Runner) -> None:
     ("made", "settings", "aggregate"),
     [
         (("--golden", "none"), "{}", ""),
-        (("--golden-share", "0"), "{}", " --golden none"),  # no rater was measured
+        (("--golden-share", "0"), "{}", ""),  # no rater was measured
         ((*GOLDEN, "--original", "pets/original.csv"), "{}", " --original rated/original.csv"),
         (GOLDEN, '{"threshold": 0.6}', ""),
     ],
@@ -89,11 +89,14 @@ def test_next_step_follows_the_campaign(
     (pets / "pets/benchmark.json").write_text(settings)
     line = next_of(export(made=made))
     assert line == (
-        f"reassess aggregate --benchmark rated -o rated/scores.npz{aggregate} && "
-        f"reassess labels --benchmark rated -o rated/labels.json"
+        f"reassess aggregate --benchmark rated -o rated/scores.csv{aggregate} && "
+        f"reassess labels --benchmark rated -o rated/labels.csv --details changed.csv"
     )
     assert open_benchmark("rated").threshold == json.loads(settings).get("threshold", 0.8)
-    assert {f"{number}.png" for number in range(4)} <= set(labels_by(line, run))
+    sets = labels_by(line, run)
+    assert {f"{number}.png" for number in range(4)} <= set(sets)
+    if made == ("--golden-share", "0"):
+        assert [sets[f"{number}.png"] for number in range(4, 8)] == [frozenset({0})] * 4  # experts decide
 
 
 def test_golden_questions_without_answers_are_not_exported(export: Runner, run: Runner, pets: Path) -> None:
@@ -107,10 +110,10 @@ def test_golden_questions_without_answers_are_not_exported(export: Runner, run: 
 def test_answers_that_are_not_exported_are_counted(export: Runner, run: Runner, pets: Path) -> None:
     (pets / "pets/original.csv").write_text("image,class\n" + "".join(f"{number}.png,dog\n" for number in range(8)))
     result = export(made=(*GOLDEN, "--practice", "1"))
-    assert "golden: 6 votes by experts\ngolden: 12 votes by raters\n" in result.out
-    assert "not exported: 2 answers by experts to practice questions\n" in result.out
+    assert "golden: 8 votes by experts (2 for practice)\ngolden: 12 votes by raters\n" in result.out
+    assert "not exported" not in result.out
     sets = labels_by(next_of(result), run)
-    assert sorted(map(sorted, sets.values())) == [[0]] * 7 + [[1]]  # the practice image keeps its label
+    assert sorted(map(sorted, sets.values())) == [[0]] * 8  # experts decide the practice image
     with annotation.using_campaign("pets.db") as campaign:
         bob = annotation.find_person(campaign, "bob").id
         last = annotation.last_turn(campaign, bob)
@@ -120,7 +123,6 @@ def test_answers_that_are_not_exported_are_counted(export: Runner, run: Runner, 
     assert lines == [
         "not exported: 8 answers by excluded raters",
         "not exported: 2 answers about skipped images",
-        "not exported: 2 answers by experts to practice questions",
     ]
     result = run("annotate", "export", "pets.db", "-o", "again", "--json")
     document = document_of(result, "annotate")
@@ -130,7 +132,7 @@ def test_answers_that_are_not_exported_are_counted(export: Runner, run: Runner, 
         "votes": 6,
         "questions": 6,
         "raters": 1,
-        "golden_votes": 6,
+        "golden_votes": 8,
         "golden_drawn": 0,
         "rater_golden_votes": 6,
         "suggestions": 0,

@@ -37,6 +37,7 @@ def test_people_are_added_and_their_links_are_not_stored(invite: Runner) -> None
         "".join(f"{name}: {links[name]}\n" for name in ("ann", "bob", "fay", "kay", "eve"))
         + "each link is shown once; anyone who has it can sign in as that person\n"
         "these links open only on this machine; other machines need --address URL\n"
+        "2 raters for 5 votes per question: invite 3 more, or some questions stay open\n"
         "next: reassess annotate serve pets.db\n"
     )
     for link in links.values():
@@ -72,6 +73,9 @@ def test_force_replaces_a_link_and_revoke_ends_it(invite: Runner) -> None:
     assert invite("ann", "--revoke").out == "ann: link revoked\n"
     assert not signs_in(second)
     assert invite("ann").code == 1  # she had a link
+    assert "2 raters for 5 votes per question: invite 3 more" in invite("cy").out
+    assert "raters for" not in invite("ida:expert").out
+    assert "raters for" not in invite("dot", "eli", "flo").out
 
 
 @pytest.mark.parametrize(
@@ -85,8 +89,9 @@ def test_force_replaces_a_link_and_revoke_ends_it(invite: Runner) -> None:
     ],
 )
 def test_next_step_serves_the_pages_at_the_address(invite: Runner, address: str, served: str) -> None:
-    first, *notes, last = invite("ann", "--address", address).out.splitlines()
+    first, *notes, few, last = invite("ann", "--address", address).out.splitlines()
     assert any("only on this machine" in note for note in notes) == ("org" not in address)
+    assert few == "1 rater for 5 votes per question: invite 4 more, or some questions stay open"
     assert first.startswith(f"ann: {address.rstrip('/')}/sign-in#")
     assert last == f"next: reassess annotate serve pets.db{served}"
 

@@ -123,3 +123,18 @@ def test_invalid_calls_are_refused_and_answers_of_people_are_kept(
     assert message_of(run("annotate", "simulate", "empty.db", "--raters", "1", "--force", "-o", "pets.db")).startswith(
         "Error: file is a campaign with answers, and is not replaced\n"
     )
+
+
+def test_practice_that_nobody_can_pass_is_named(create: Runner, simulate: Runner) -> None:
+    """More raters would not help."""
+    Path("pets/golden.csv").unlink()
+    Path("both.csv").write_text(
+        "image,class\n" + "".join(f"{row}.png,{name}\n" for row in range(8) for name in ("cat", "dog"))
+    )
+    assert create("--golden", "4", "--practice", "1", "--bar", "0.7").code == 0
+    lines = simulate("--labels", "both.csv").out.replace("\n  ", " ").splitlines()
+    assert (
+        "raters cannot begin practice: no practice question is invalid, so nobody can reach the bar; an owner can "
+        "admit raters on the owner page"
+    ) in lines
+    assert not any("--raters" in line for line in lines)

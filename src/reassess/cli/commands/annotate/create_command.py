@@ -22,20 +22,19 @@ from reassess.cli.campaign_inputs import (
 from reassess.cli.help_pages import Command
 from reassess.cli.options import STOP, benchmark_option
 from reassess.cli.packages import check_packages
-from reassess.cli.tables.status_table import practice_in_words
+from reassess.cli.tables.status_table import practice_in_words, warn_of_easy_practice
 from reassess.core import Benchmark, Hierarchy, StopRule
 from reassess.data import check_place, open_images, part_path
 from reassess.errors import DataError, ReassessWarning
 from reassess.formats import read_hierarchy
 from reassess.formats.files import check_output, exists, read_lines
-from reassess.text import counted, percent
+from reassess.text import counted
 
 if TYPE_CHECKING:
     from reassess.annotation import CampaignPlan, ExampleImage
 
 
 _VOTES, _GOLDEN_SHARE = 5, 0.1
-_OFTEN = 0.05  # probability to pass practice without looking
 _SETTINGS = ("name", "threshold", "match")
 _CONSENT, _EXAMPLES = "consent.md", "examples"  # of a benchmark folder
 
@@ -156,7 +155,6 @@ def create(
         consent=_consent(call, parts.benchmark.folder),
         hierarchy=_hierarchy(call, parts),
         images=None if source is None else str(source.place.resolve()),
-        sample=parts.sample,
         settings={name: value for name in _SETTINGS if (value := getattr(parts.benchmark, name))},
     )
     if source is not None:
@@ -167,21 +165,7 @@ def create(
     experts = "" if parts.golden_tasks is None or any(truth is not None for truth in plan.truth) else ":expert"
     call.next("annotate", "invite", annotation.shown_address(campaign), f"NAME{experts}...")
     _report(call, campaign, plan, parts)
-    _warn_of_chance(plan)
-
-
-def _warn_of_chance(plan: "CampaignPlan") -> None:
-    """Warn about a practice round that people often pass without looking."""
-    chances = plan.practice_round.blind_chances or {}
-    name = max(chances, key=chances.__getitem__, default=None)
-    if name is not None and chances[name] > _OFTEN:
-        warnings.warn(
-            ReassessWarning(
-                f"practice is too easy to pass without looking: {name}, {percent(chances[name])} %",
-                "more practice questions (--practice), or a higher --bar",
-            ),
-            stacklevel=2,
-        )
+    warn_of_easy_practice(plan.practice_round)
 
 
 def _check_output(call: Call, campaign: str | Path, benchmark: Benchmark | None) -> None:
@@ -265,9 +249,10 @@ def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: Campa
         tasks = f"{counted(len(golden), 'task')}, {counted(len(plan.truth), 'question')}"
         practice = f", {counted(practised, 'task')} for practice" if practised else ""
         call.tell(f"golden: {tasks} ({known:,} answered by experts){practice}")
-        if (sample := parts.golden_sample) is not None:
+        if (sample := golden.sample) is not None:
             is_drawn = golden.with_golden(sample).golden_rows
             call.tell(f"golden, drawn at random: {sample_in_words(sample, len(golden.only(is_drawn).questions))}")
+        call.tell("golden images are not in the raters' tasks: experts' answers decide their labels")
         if plan.golden_split:
             call.tell(
                 f"experts disagree on {counted(plan.golden_split, 'golden question')}: a class is valid if more than "

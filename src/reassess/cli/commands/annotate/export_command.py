@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reassess import annotation
-from reassess.cli.call import Call, call_options
+from reassess.cli.call import Call, call_options, free_name
 from reassess.cli.campaign_inputs import campaign_argument
 from reassess.cli.help_pages import Command
 from reassess.cli.options import output_option
@@ -64,7 +64,8 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
     call.tell(f"{output}: {counted(len(exported.votes), 'vote')} by {counted(len(raters), 'rater')} on {questions}")
     for whose, votes in (("experts", exported.golden), ("raters", exported.rater_golden)):
         if votes is not None:
-            call.tell(f"golden: {counted(len(votes), 'vote')} by {whose}")
+            practice = f" ({exported.practice:,} for practice)" if whose == "experts" and exported.practice else ""
+            call.tell(f"golden: {counted(len(votes), 'vote')} by {whose}{practice}")
     if exported.sample is not None:
         call.tell(f"golden, drawn at random: {counted(len(exported.sample), 'image')}, with probability and stratum")
     if exported.suggestions:
@@ -74,7 +75,6 @@ def export(call: Call, campaign: str | Path, output: Path, rater_names: bool) ->
         "to questions that had enough votes": exported.not_needed,
         "about skipped images": exported.skipped,
         "to withdrawn questions": exported.withdrawn,
-        "by experts to practice questions": exported.practice,
     }
     for what, count in not_exported.items():
         if count:
@@ -89,12 +89,11 @@ def _make_labels(folder: Path, exported: "Exported", campaign: "Campaign") -> st
     def output(part: str, usual: str) -> list[str]:
         return ["-o", sources[part], "--force"] if part in sources else ["-o", str(folder / usual)]
 
-    aggregate = ["reassess", "aggregate", "--benchmark", str(folder), *output("scores", "scores.npz")]
-    if exported.golden is not None and exported.rater_golden is None:
-        aggregate += ["--golden", "none"]  # no rater was measured on them
-    elif exported.golden is not None and campaign.at_least is not None:
+    aggregate = ["reassess", "aggregate", "--benchmark", str(folder), *output("scores", "scores.csv")]
+    if exported.rater_golden is not None and campaign.at_least is not None:
         aggregate += ["--golden-at-least", str(campaign.at_least)]
     if campaign.original_votes:
         aggregate += ["--original", str(folder / "original.csv")]
-    labels = ["reassess", "labels", "--benchmark", str(folder), *output("labels", "labels.json")]
+    labels = ["reassess", "labels", "--benchmark", str(folder), *output("labels", "labels.csv")]
+    labels += ["--details", str(free_name("changed.csv"))] if "original" in sources else []
     return f"{shlex.join(aggregate)} && {shlex.join(labels)}"

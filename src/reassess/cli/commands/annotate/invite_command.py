@@ -1,7 +1,7 @@
 """`reassess annotate invite`: people are added to a campaign, and each gets a link."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,10 +20,10 @@ from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType
 from reassess.cli.screen import say
 from reassess.errors import DataError
-from reassess.text import nearest, some
+from reassess.text import counted, nearest, some
 
 if TYPE_CHECKING:
-    from reassess.annotation import Campaign
+    from reassess.annotation import Campaign, Person
 
 
 _ROLES = ("rater", "expert", "owner")
@@ -84,6 +84,7 @@ def invite(
                 annotation.revoke_link(opened, person.id, now)
             token = None if revoke else annotation.make_link(opened, person.id, now)
             links[person.name] = token and f"{address}/sign-in#{token}"
+        few = _too_few_raters(opened, found)
     if not revoke:
         call.following = serve_command_of(campaign, address)
     if call.json:
@@ -96,6 +97,22 @@ def invite(
         call.tell("each link is shown once; anyone who has it can sign in as that person")
         if is_on_this_machine(address):
             call.tell("these links open only on this machine; other machines need --address URL")
+        if few is not None:
+            call.tell(few)
+
+
+def _too_few_raters(campaign: "Campaign", invited: Sequence["Person"]) -> str | None:
+    """What to say if raters are invited, but too few for the votes that a question may get."""
+    raters = sum(
+        one.role == "rater" and one.linked and not one.excluded and one.stage != "failed"
+        for one in annotation.people_of(campaign)
+    )
+    each = campaign.rules.per_question
+    if raters >= each or all(one.role != "rater" for one in invited):
+        return None
+    at_most = "up to " if campaign.rules.stop else ""
+    votes = f"{at_most}{counted(each, 'vote')} per question"
+    return f"{counted(raters, 'rater')} for {votes}: invite {each - raters:,} more, or some questions stay open"
 
 
 def _add(campaign: "Campaign", roles: Mapping[str, str | None], now: float, *, force: bool) -> None:

@@ -169,7 +169,9 @@ def _report(call: Call, result: "Simulation", seconds: float, output: Path | Non
             f"{counted(result.voted, 'simulated question')} ({result.valid_missed:,} valid missed, "
             f"{result.invalid_kept:,} invalid kept)"
         )
-    if result.progress.open:
+    if result.progress.practice.waits_for is not None:
+        call.note(f"raters cannot begin practice: {result.progress.practice.waits_for}")
+    elif result.progress.open:
         call.note(f"{counted(result.progress.open, 'question')} still open: more raters are needed (--raters)")
     if result.expert_answers:
         answered = counted(result.expert_answers, "golden question")

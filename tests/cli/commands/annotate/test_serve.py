@@ -68,7 +68,7 @@ def test_moved_images_are_served_behind_a_proxy(create: Runner, run: Runner) -> 
         found = re.fullmatch(r"pets: (http://127\.0\.0\.1:\d+/), for a proxy that shows it at /rating", line)
         assert found, line
         client = PageClient(found[1], token)
-        assert client.fetch(client.ask("next", {"held": []})["task"]["image"])
+        assert client.fetch(client.post("next", {"held": []})["task"]["image"])
         client.close()
 
 
@@ -91,7 +91,7 @@ def test_the_demo_prints_links_for_a_rater_and_the_owner() -> None:
         )
         assert lines[2] == "stop with Ctrl-C"
         client = PageClient(rater[1], rater[2])
-        task = client.ask("next", {"held": []})["task"]
+        task = client.post("next", {"held": []})["task"]
         assert task["practice"]
         assert len(task["rows"]) == 5
         assert client.fetch(task["image"])

@@ -1,4 +1,4 @@
-"""Load on the server of a campaign: programs that rate through the requests of the page, over lost connections."""
+"""Load test of a campaign server: programs send the requests of the rating page, and lose some connections."""
 
 import json
 import re
@@ -24,9 +24,9 @@ import numpy.typing as npt
 from reassess.errors import DataError
 
 _TIMEOUT = 60.0  # seconds for a response
-_RETRY = 0.05  # seconds between tries
-_PATIENCE = 30.0  # seconds without a server
-_CHECK_AGAIN = 0.5  # seconds between requests while there is no task
+_RETRY = 0.05  # seconds between attempts
+_PATIENCE = 30.0  # seconds without a response before giving up
+_CHECK_AGAIN = 0.5  # seconds between requests while no task is free
 _CSRF = re.compile(r'<meta name="csrf" content="([0-9a-f]+)">')
 _Result = TypeVar("_Result")
 _SERVE = """
@@ -40,15 +40,15 @@ annotation.serve(annotation.make_app(campaign), port=0, started=partial(print, f
 
 
 @contextmanager
-def serving(campaign: str | Path) -> Iterator[str]:
-    """Serve a campaign without its images on a free port of this machine; give the address of its pages."""
-    with running([sys.executable, "-c", _SERVE, str(campaign)], what=campaign) as address:
+def serve_campaign(campaign: str | Path) -> Iterator[str]:
+    """Serve a campaign without its images on a free local port; yield the address of its pages."""
+    with run_server([sys.executable, "-c", _SERVE, str(campaign)], where=campaign) as address:
         yield address
 
 
 @contextmanager
-def running(command: Sequence[str], *, what: object) -> Iterator[str]:
-    """Run a server while the block runs; give the first line that it prints, with its address."""
+def run_server(command: Sequence[str], *, where: object) -> Iterator[str]:
+    """Run a server during the block; yield the first line it prints, which has its address."""
     with TemporaryFile("w+") as errors:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
         with process:
@@ -58,13 +58,13 @@ def running(command: Sequence[str], *, what: object) -> Iterator[str]:
                 if not address:
                     process.wait()
                     errors.seek(0)
-                    *_, found = re.split(r"\n(?=\S)", errors.read().strip())  # the error comes last
-                    raise DataError("server-failed", "server does not start", where=what, found=found)
-                reading = Thread(target=process.stdout.read)  # a process stops if nobody reads its output
-                reading.start()
+                    *_, message = re.split(r"\n(?=\S)", errors.read().strip())  # the error comes last
+                    raise DataError("server-failed", "server does not start", where=where, found=message)
+                reader = Thread(target=process.stdout.read)  # the server would stop at a full pipe
+                reader.start()
                 yield address
                 process.terminate()
-                reading.join()
+                reader.join()
             finally:
                 process.kill()
 
@@ -77,8 +77,8 @@ class PageClient:
         self._path = parts.path.rstrip("/")
         self._connection = HTTPConnection(parts.hostname or "", parts.port, timeout=_TIMEOUT)
         self._headers = {"Content-Type": "application/json"}
-        self.seconds: dict[str, list[float]] = {}  # of each answered request, by route
-        self.statuses: dict[int, int] = {}  # number of responses with each status, after signing in
+        self.seconds: dict[str, list[float]] = {}  # response times by route
+        self.statuses: dict[int, int] = {}  # number of responses by status, after signing in
         try:
             self._sign_in(address, token)
         except (OSError, HTTPException) as error:
@@ -91,9 +91,9 @@ class PageClient:
     def _sign_in(self, address: str, token: str) -> None:
         self._send("POST", "sign-in", {"token": token})
         response = self._connection.getresponse()
-        found = response.read().decode(errors="replace")
+        body = response.read().decode(errors="replace")
         if response.status != 204:
-            raise DataError("link-refused", "server rejects a sign-in link", where=address, found=found)
+            raise DataError("link-refused", "server rejects a sign-in link", where=address, found=body)
         self._headers["Cookie"] = response.getheader("Set-Cookie", "").partition(";")[0]
         self._send("GET", "", None)
         csrf = _CSRF.search(self._connection.getresponse().read().decode(errors="replace"))
@@ -101,8 +101,8 @@ class PageClient:
             raise DataError("wrong-page", "page is not a rating page", where=address)
         self._headers["X-CSRF-Token"] = csrf[1]
 
-    def ask(self, route: str, content: dict[str, Any]) -> dict[str, Any]:
-        """Send a request, and return the JSON of the response."""
+    def post(self, route: str, content: dict[str, Any]) -> dict[str, Any]:
+        """Send a request, and return the JSON response."""
         begin = perf_counter()
         status, body = self._exchange("POST", route, content)
         self.seconds.setdefault(route, []).append(perf_counter() - begin)
@@ -120,7 +120,7 @@ class PageClient:
         self._connection.close()
 
     def fetch(self, path: str) -> bool:
-        """Fetch an image; return whether the server shows it."""
+        """Fetch an image; return whether the server sends it."""
         return self._exchange("GET", path, None)[0] == 200
 
     def close(self) -> None:
@@ -128,7 +128,7 @@ class PageClient:
         self._connection.close()
 
     def _exchange(self, method: str, path: str, content: dict[str, Any] | None) -> tuple[int, bytes]:
-        """Return status and body of the response; `ConnectionError` if the connection is lost."""
+        """Return the status and body of the response; raise `ConnectionError` if the connection is lost."""
         try:
             self._send(method, path, content)
             response = self._connection.getresponse()
@@ -146,20 +146,20 @@ class PageClient:
 
 @dataclass(frozen=True)
 class LoadRater:
-    """How a program rates: its answers, seconds per task on average, and the probability of a lost connection."""
+    """The behaviour of a program that rates."""
 
-    matrix: Sequence[Sequence[float]] = ((0.9, 0.05, 0.05), (0.05, 0.05, 0.9))
-    think: float = 0.0
-    drop: float = 0.0
+    matrix: Sequence[Sequence[float]] = ((0.9, 0.05, 0.05), (0.05, 0.05, 0.9))  # confusion matrix, shape (2, 3)
+    think: float = 0.0  # mean seconds per task
+    drop: float = 0.0  # probability that a connection is lost
 
 
 @dataclass(frozen=True, eq=False)
 class Load:
-    """The work of programs, and the response times of the server."""
+    """What all programs did together, and the server's response times."""
 
     tasks: int
-    answers: int  # each once
-    lost: int  # connections
+    answers: int  # without repeats after a lost connection
+    lost: int  # lost connections
     seconds: float
     next_seconds: npt.NDArray[np.float64]
     answer_seconds: npt.NDArray[np.float64]
@@ -177,30 +177,31 @@ def rate(
     images: bool = True,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Load:
-    """Let programs rate, one thread each, until no task is left or the time is over; `progress` gets saved answers.
+    """Let programs rate, one thread each, until no task is left or the time is over.
 
-    The answer to a question depends only on the seed, the rater and the question.
+    `progress` gets the number of answers saved by each request. The answer to a question depends only on the
+    seed, the rater and the question.
     """
     begin = perf_counter()
-    at_work = [
-        _AtWork(PageClient(address, token), rater, truth, number, seed, images, progress)
+    workers = [
+        _Worker(PageClient(address, token), rater, truth, number, seed, images, progress)
         for number, (token, rater) in enumerate(zip(tokens, raters, strict=True))
     ]
-    with ThreadPoolExecutor(len(at_work)) as pool:
-        list(pool.map(lambda one: one.work(begin + seconds), at_work))
+    with ThreadPoolExecutor(len(workers)) as pool:
+        list(pool.map(lambda worker: worker.work(begin + seconds), workers))
     statuses: dict[int, int] = {}
-    for one in at_work:
-        one.client.close()
-        for status, count in one.client.statuses.items():
+    for worker in workers:
+        worker.client.close()
+        for status, count in worker.client.statuses.items():
             statuses[status] = statuses.get(status, 0) + count
 
     def times(route: str) -> npt.NDArray[np.float64]:
-        return np.array([took for one in at_work for took in one.client.seconds.get(route, ())], np.float64)
+        return np.array([value for worker in workers for value in worker.client.seconds.get(route, ())], np.float64)
 
     return Load(
-        tasks=sum(one.tasks for one in at_work),
-        answers=sum(one.answers for one in at_work),
-        lost=sum(one.lost for one in at_work),
+        tasks=sum(worker.tasks for worker in workers),
+        answers=sum(worker.answers for worker in workers),
+        lost=sum(worker.lost for worker in workers),
         seconds=perf_counter() - begin,
         next_seconds=times("next"),
         answer_seconds=times("answers"),
@@ -209,9 +210,7 @@ def rate(
 
 
 @dataclass
-class _AtWork:
-    """A program at work."""
-
+class _Worker:
     client: PageClient
     rater: LoadRater
     truth: Callable[[str, int], bool]
@@ -226,58 +225,58 @@ class _AtWork:
     def work(self, until: float) -> None:
         """Answer tasks; fetch the next one before answering, as the page does."""
         chance = Random(f"{self.seed} {self.number}")
-        self._wait(chance.uniform(0, self.rater.think), until)  # raters do not start at the same moment
-        shown = self._next([])
+        self._wait(chance.uniform(0, self.rater.think), until)  # so that raters do not start together
+        response = self._next([])
         while perf_counter() < until:
-            if not (task := shown["task"]):
-                if shown["reason"] not in ("waiting", "paused"):
+            if not (task := response["task"]):
+                if response["reason"] not in ("waiting", "paused"):
                     break
                 self._wait(_CHECK_AGAIN, until)
-                shown = self._next([])
+                response = self._next([])
                 continue
-            after = self._next([task["task"]])
+            following = self._next([task["task"]])
             if self.rater.think:
                 self._wait(chance.expovariate(1 / self.rater.think), until)
-                if perf_counter() >= until:  # otherwise all would answer at that moment
+                if perf_counter() >= until:  # else all raters would answer when the time is over
                     break
-            given, is_lost = self._given(task), chance.random() < self.rater.drop
+            answers, is_lost = self._answer(task), chance.random() < self.rater.drop
             if is_lost:
-                self.client.send_and_disconnect("answers", {"answers": given})
-            self._ask("answers", {"answers": given})
-            self.progress(len(given))
-            self.tasks, self.answers, self.lost = self.tasks + 1, self.answers + len(given), self.lost + is_lost
-            shown = after if after["task"] else self._next([])
+                self.client.send_and_disconnect("answers", {"answers": answers})
+            self._post("answers", {"answers": answers})
+            self.progress(len(answers))
+            self.tasks, self.answers, self.lost = self.tasks + 1, self.answers + len(answers), self.lost + is_lost
+            response = following if following["task"] else self._next([])
 
     def _wait(self, seconds: float, until: float) -> None:
         sleep(min(seconds, max(0.0, until - perf_counter())))
 
     def _next(self, held: list[int]) -> dict[str, Any]:
-        shown = self._ask("next", {"held": held})
-        if self.images and shown["task"]:
-            image = shown["task"]["image"]
-            self._keep_trying(image, lambda: self.client.fetch(image))
-        return shown
+        response = self._post("next", {"held": held})
+        if self.images and response["task"]:
+            image = response["task"]["image"]
+            self._retry(image, lambda: self.client.fetch(image))
+        return response
 
-    def _given(self, task: dict[str, Any]) -> list[dict[str, Any]]:
+    def _answer(self, task: dict[str, Any]) -> list[dict[str, Any]]:
         address = task["image"].rpartition("/")[2]
-        given = []
+        answers = []
         for row in task["rows"]:
             if row["answer"] is None:
-                own = Random(f"{self.seed} {self.number} {address} {row['class']}")
-                answer = own.choices(range(3), self.rater.matrix[self.truth(address, row["class"])])[0]
+                chance = Random(f"{self.seed} {self.number} {address} {row['class']}")
+                answer = chance.choices(range(3), self.rater.matrix[self.truth(address, row["class"])])[0]
                 question = {name: row[name] for name in ("question", "revision")}
-                given.append({**question, "answer": answer, "seconds": 1.0})
-        return given
+                answers.append({**question, "answer": answer, "seconds": 1.0})
+        return answers
 
-    def _ask(self, route: str, content: dict[str, Any]) -> dict[str, Any]:
-        return self._keep_trying(route, lambda: self.client.ask(route, content))
+    def _post(self, route: str, content: dict[str, Any]) -> dict[str, Any]:
+        return self._retry(route, lambda: self.client.post(route, content))
 
-    def _keep_trying(self, route: str, ask: Callable[[], _Result]) -> _Result:
-        """Repeat a request until the server answers it."""
+    def _retry(self, route: str, request: Callable[[], _Result]) -> _Result:
+        """Repeat a request until the server responds."""
         begin = time.perf_counter()
         while True:
             try:
-                return ask()
+                return request()
             except ConnectionError as error:
                 if perf_counter() - begin > _PATIENCE:
                     raise DataError(

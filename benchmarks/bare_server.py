@@ -1,6 +1,6 @@
-"""The least that a server of tasks can do: Starlette and SQLAlchemy, one row read and some rows written a task.
+"""A minimal task server as a baseline: Starlette and SQLAlchemy, one row read and a few rows written per task.
 
-It speaks as the pages of a campaign do, knows no rater, keeps no rule, and checks nothing.
+Its requests and responses have the form of a campaign's, but it has no raters and no rules, and checks nothing.
 """
 
 import sys
@@ -18,7 +18,7 @@ from starlette.routing import Route
 from reassess.annotation import serve
 from reassess.annotation.store.database import open_engine
 
-_QUESTIONS = 8  # of a task
+_QUESTIONS = 8  # per task
 metadata = MetaData()
 answers = Table(
     "answers",
@@ -31,7 +31,7 @@ _LAST = select(answers.c.question).where(answers.c.id == bindparam("number"))
 
 
 def make_app(address: str) -> Starlette:
-    engine, task = open_engine(address), count(1)
+    engine, task_numbers = open_engine(address), count(1)
     metadata.create_all(engine)
 
     async def sign_in(_: Request) -> Response:
@@ -42,7 +42,7 @@ def make_app(address: str) -> Starlette:
 
     async def next_task(request: Request) -> Response:
         await request.json()
-        number = next(task)
+        number = next(task_numbers)
 
         def read() -> None:
             with engine.connect() as connection:
@@ -52,9 +52,9 @@ def make_app(address: str) -> Starlette:
         rows = [{"question": number * 10 + i, "class": i, "answer": None, "revision": 0} for i in range(_QUESTIONS)]
         return JSONResponse({"task": {"task": number, "image": "images/0", "practice": False, "rows": rows}})
 
-    async def keep(request: Request) -> Response:
-        said: Any = await request.json()
-        rows = [{"question": one["question"], "answer": one["answer"]} for one in said["answers"]]
+    async def save_answers(request: Request) -> Response:
+        body: Any = await request.json()
+        rows = [{"question": answer["question"], "answer": answer["answer"]} for answer in body["answers"]]
 
         def write() -> None:
             with engine.begin() as connection:
@@ -67,7 +67,7 @@ def make_app(address: str) -> Starlette:
         ("/sign-in", sign_in, "POST"),
         ("/", page, "GET"),
         ("/next", next_task, "POST"),
-        ("/answers", keep, "POST"),
+        ("/answers", save_answers, "POST"),
     )
     return Starlette(routes=[Route(path, endpoint, methods=[method]) for path, endpoint, method in routes])
 

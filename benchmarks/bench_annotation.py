@@ -1,4 +1,4 @@
-"""Speed of a campaign: simulated raters, and the server beside a bare one, on one machine."""
+"""Speed of a campaign with simulated raters, beside a minimal server on the same machine."""
 
 import json
 import subprocess
@@ -8,12 +8,13 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from annotation_load import Load, LoadRater, rate, running, serving
+from annotation_load import Load, LoadRater, rate, run_server, serve_campaign
 from scipy.stats import rankdata
 
 from reassess import Classes, Questions, Tasks, Votes
@@ -22,7 +23,7 @@ from reassess.annotation import (
     CampaignPlan,
     GivenAnswer,
     Rules,
-    ShownRow,
+    TaskRow,
     add_person,
     create_campaign,
     last_turn,
@@ -39,195 +40,198 @@ from reassess.annotation.store.shown_items import golden_truths, image_addresses
 from reassess.core import KNOWN_ANSWERS, StopRule
 from tests.annotation.postgresql import new_database, running_server
 
-_TASKS, _EACH = 50_000, 8  # as many questions as a page shows, of which a stop rule leaves two thirds open
-_SECONDS = 60.0  # so that the first requests, of which each statement is compiled, are few
-_GOLDEN = 200  # tasks
-_CHANGES = 60  # of an answer, by which somebody would tell golden tasks
+_TASKS, _QUESTIONS = 50_000, 8  # a page shows 8 questions; the stop rule leaves two thirds of them open
+_SECONDS = 60.0  # long enough that the first requests, whose SQL statements are compiled, do not count
+_GOLDEN_TASKS = 200
+_CHANGES = 60  # changes of one answer, whose times might reveal a golden task
 _CLASSES = Classes(1000, names=tuple(f"class {number}" for number in range(1000)))
 
 
-def tasks_of(count: int, each: int, prefix: str = "") -> Tasks:
-    names = [f"{prefix}{number:06}.jpg" for number in range(count) for _ in range(each)]
-    asked = Questions.from_columns(names, np.arange(count * each) % 1000, _CLASSES)
-    return Tasks(asked, np.arange(0, count * each + 1, each), np.arange(count), ["all"] * count)
+def make_tasks(count: int, prefix: str = "") -> Tasks:
+    names = [f"{prefix}{number:06}.jpg" for number in range(count) for _ in range(_QUESTIONS)]
+    questions = Questions.from_columns(names, np.arange(len(names)) % 1000, _CLASSES)
+    return Tasks(questions, np.arange(0, len(names) + 1, _QUESTIONS), np.arange(count), ["all"] * count)
 
 
 def is_valid(_: str, class_id: int) -> bool:
-    """What experts say, and raters see."""
+    """Return the truth of a question, which the experts answer."""
     return class_id % 3 == 0
 
 
-def plan_of_golden_and_stop(tasks: int = _TASKS) -> CampaignPlan:
-    """Golden questions among the tasks, and a rule by which questions close."""
-    golden = tasks_of(_GOLDEN, _EACH, "golden ")
-    asked = golden.questions
-    said = np.array([2 * is_valid("", class_id) for class_id in asked.class_ids.tolist()])
-    experts = Votes.from_columns(asked, np.arange(len(asked)), np.zeros(len(asked), int), said, ("eve",), KNOWN_ANSWERS)
+def make_plan(tasks: int = _TASKS) -> CampaignPlan:
+    """Plan a campaign with golden tasks and a stop rule."""
+    golden = make_tasks(_GOLDEN_TASKS, "golden ")
+    questions = golden.questions
+    answers = np.array([2 * is_valid("", class_id) for class_id in questions.class_ids.tolist()])
+    items, eve = np.arange(len(questions)), np.zeros(len(questions), int)
+    experts = Votes.from_columns(questions, items, eve, answers, ("eve",), KNOWN_ANSWERS)
     rules = Rules(per_question=5, stop=StopRule(0.01, 0.99))
-    return CampaignPlan(tasks_of(tasks, _EACH), rules=rules, golden_tasks=golden, experts=experts)
+    return CampaignPlan(make_tasks(tasks), rules=rules, golden_tasks=golden, experts=experts)
 
 
 def bare_command(address: str) -> list[str]:
     return [sys.executable, str(Path(__file__).with_name("bare_server.py")), address]
 
 
-def bare(address: str) -> AbstractContextManager[str]:
-    return running(bare_command(address), what=address)
+def serve_bare(address: str) -> AbstractContextManager[str]:
+    return run_server(bare_command(address), where=address)
 
 
-def rated(address: str, raters: int, think: float) -> Load:
-    """What comes of raters in a new campaign."""
-    create_campaign(address, plan_of_golden_and_stop())
+def rate_campaign(address: str, raters: int, think: float) -> Load:
+    """Let programs rate in a new campaign."""
+    create_campaign(address, make_plan())
     campaign, now = open_campaign(address), time.time()
     tokens = [make_link(campaign, add_person(campaign, f"rater {number}"), now) for number in range(raters)]
     campaign.close()
-    with serving(address) as pages:
-        return work(pages, tokens, think)
+    with serve_campaign(address) as pages:
+        return run_raters(pages, tokens, think)
 
 
-def work(pages: str, tokens: list[str], think: float) -> Load:
+def run_raters(pages: str, tokens: list[str], think: float) -> Load:
     raters = [LoadRater(think=think)] * len(tokens)
     return rate(pages, tokens, raters, is_valid, seconds=_SECONDS, images=False)
 
 
-def at(took: Any, share: float) -> float:
-    return float(np.quantile(took, share))
+def quantile(seconds: Any, share: float) -> float:
+    return float(np.quantile(seconds, share))
 
 
 def compare_with_bare(row: Any, name: str, address: str, bare_address: str, raters: int, think: float) -> Load:
-    """Rows for the times of the server beside a bare one; it may not fail."""
-    with bare(bare_address) as pages:
-        least = work(pages, [""] * raters, think)
-    found = rated(address, raters, think)
-    assert max(found.statuses) < 500, found.statuses
-    rate_of, least_rate = found.answers / found.seconds, least.answers / least.seconds
-    print(f"{name}: {rate_of:.0f} answers a second, a bare server {least_rate:.0f}; statuses {dict(found.statuses)}")
-    for what, took, bare_took in (
-        ("next", found.next_seconds, least.next_seconds),
-        ("submit", found.answer_seconds, least.answer_seconds),
+    """Add rows for the response times of a campaign's server and of a bare one; no response may be an error."""
+    with serve_bare(bare_address) as pages:
+        bare = run_raters(pages, [""] * raters, think)
+    load = rate_campaign(address, raters, think)
+    assert max(load.statuses) < 500, load.statuses
+    speed, bare_speed = load.answers / load.seconds, bare.answers / bare.seconds
+    print(f"{name}: {speed:.0f} answers per second, a bare server {bare_speed:.0f}; statuses {dict(load.statuses)}")
+    for request, seconds, bare_seconds in (
+        ("next", load.next_seconds, bare.next_seconds),
+        ("submit", load.answer_seconds, bare.answer_seconds),
     ):
         for share in (0.5, 0.95):
-            against = "a bare server"
-            row(f"{name}, {what}, {share:.0%}", at(took, share), against, at(bare_took, share), "<= 10")
-    return found
+            title = f"{name}, {request}, {share:.0%}"
+            row(title, quantile(seconds, share), "a bare server", quantile(bare_seconds, share), "<= 10")
+    return load
 
 
-def test_eight_raters_who_think_a_second(row: Any, tmp_path: Path) -> None:
+def test_eight_raters_get_fast_responses(row: Any, tmp_path: Path) -> None:
     name = "8 raters, 1 s of thought, SQLite"
-    found = compare_with_bare(row, name, str(tmp_path / "c.db"), str(tmp_path / "bare.db"), 8, 1.0)
-    row(f"{name}, next, 50%", at(found.next_seconds, 0.5), "5 ms", 0.005, "<= 1")
-    row(f"{name}, next, 95%", at(found.next_seconds, 0.95), "25 ms", 0.025, "<= 1")
-    row(f"{name}, submit, 95%", at(found.answer_seconds, 0.95), "25 ms", 0.025, "<= 1")
+    load = compare_with_bare(row, name, str(tmp_path / "c.db"), str(tmp_path / "bare.db"), 8, 1.0)
+    row(f"{name}, next, 50%", quantile(load.next_seconds, 0.5), "5 ms", 0.005, "<= 1")
+    row(f"{name}, next, 95%", quantile(load.next_seconds, 0.95), "25 ms", 0.025, "<= 1")
+    row(f"{name}, submit, 95%", quantile(load.answer_seconds, 0.95), "25 ms", 0.025, "<= 1")
 
 
 @pytest.mark.parametrize(("where", "raters", "think"), [("SQLite", 8, 0.0), ("PostgreSQL", 50, 1.0)])
-def test_as_many_answers_as_can_be(row: Any, tmp_path: Path, where: str, raters: int, think: float) -> None:
+def test_server_saves_many_answers(row: Any, tmp_path: Path, where: str, raters: int, think: float) -> None:
     name = f"{raters} raters, {think:g} s of thought, {where}"
     with ExitStack() as stack:
         addresses = [str(tmp_path / "c.db"), str(tmp_path / "bare.db")]
         if where == "PostgreSQL":
             server = stack.enter_context(running_server(durable=True))
             addresses = [new_database(server) for _ in addresses]
-        found = compare_with_bare(row, name, *addresses, raters, think)
-    row(f"{name}, 200 answers", 200 * found.seconds / found.answers, "1 s", 1.0, "<= 1")
-    row(f"{name}, next, 95%", at(found.next_seconds, 0.95), "50 ms", 0.05, "<= 1")
-    row(f"{name}, submit, 95%", at(found.answer_seconds, 0.95), "50 ms", 0.05, "<= 1")
+        load = compare_with_bare(row, name, *addresses, raters, think)
+    row(f"{name}, 200 answers", 200 * load.seconds / load.answers, "1 s", 1.0, "<= 1")
+    row(f"{name}, next, 95%", quantile(load.next_seconds, 0.95), "50 ms", 0.05, "<= 1")
+    row(f"{name}, submit, 95%", quantile(load.answer_seconds, 0.95), "50 ms", 0.05, "<= 1")
 
 
-def test_the_log_of_a_served_file_is_looked_at_with_every_change(
+def test_check_of_the_log_file_is_a_small_part_of_each_change(
     row: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    is_kept, looks, changes = LogFile.is_kept, [0.0], []
+    is_intact, checks, changes = LogFile.is_intact, [0.0], []
 
-    def timed_look(*args: Any, **how: Any) -> bool:
+    def timed_check(*args: Any, **options: Any) -> bool:
         begin = time.perf_counter()
-        found = is_kept(*args, **how)
-        looks[-1] += time.perf_counter() - begin
-        return found
+        result = is_intact(*args, **options)
+        checks[-1] += time.perf_counter() - begin
+        return result
 
-    create_campaign(tmp_path / "c.db", plan_of_golden_and_stop(1_000))
+    create_campaign(tmp_path / "c.db", make_plan(1_000))
     with only_process(tmp_path / "c.db"):
         campaign = open_campaign(tmp_path / "c.db")
         person = add_person(campaign, "ann")
         question = next_turn(campaign, person, time.time()).rows[0].question
-        monkeypatch.setattr(LogFile, "is_kept", timed_look)
+        monkeypatch.setattr(LogFile, "is_intact", timed_check)
         for revision in range(1_500):
-            given = [GivenAnswer(question, 2 * (revision % 2), 1.0, revision)]
+            answers = [GivenAnswer(question, 2 * (revision % 2), 1.0, revision)]
             begin = time.perf_counter()
-            save_answers(campaign, person, given, time.time())
+            save_answers(campaign, person, answers, time.time())
             changes.append(time.perf_counter() - begin)
-            looks.append(0.0)
+            checks.append(0.0)
         campaign.close()
-    for name, of in (("mean", np.mean), ("50%", np.median)):
-        row(f"looks at the log, {name}", float(of(looks[:-1])), "the whole change", float(of(changes)), "<= 0.1")
-    print(*(f"{1e6 * float(of(times)):.0f} us" for times in (looks[:-1], changes) for of in (np.mean, np.median)))
+    for name, average in (("mean", np.mean), ("50%", np.median)):
+        whole = float(average(changes))
+        row(f"check of the log file, {name}", float(average(checks[:-1])), "the whole change", whole, "<= 0.1")
+    averages = (average(times) for times in (checks[:-1], changes) for average in (np.mean, np.median))
+    print(*(f"{1e6 * float(seconds):.0f} us" for seconds in averages))
 
 
-def timed(do: Callable[[], object]) -> float:
+def measure_seconds(work: Callable[[], object]) -> float:
     begin = time.perf_counter()
-    do()
+    work()
     return time.perf_counter() - begin
 
 
 def auc(golden: Sequence[float], main: Sequence[float]) -> float:
-    """How well times tell golden tasks from main ones: 0.5 not at all, 1 always."""
+    """Return how well times separate golden tasks from main tasks: 0.5 not at all, 1 perfectly."""
     ranks = rankdata([*golden, *main])[: len(golden)]
     share = (ranks.sum() / len(golden) - (len(golden) + 1) / 2) / len(main)
     return float(max(share, 1 - share))
 
 
 @pytest.mark.parametrize("where", ["SQLite", "PostgreSQL"])
-def test_times_do_not_tell_golden_tasks(row: Any, tmp_path: Path, where: str) -> None:
-    """In process, so that no network hides them: of each request of a rater, after four others have answered."""
+def test_response_times_do_not_reveal_golden_tasks(row: Any, tmp_path: Path, where: str) -> None:
+    """A network would hide differences, so requests are timed in process: the fifth rater's, after four others'."""
     with ExitStack() as stack:
         address = str(tmp_path / "c.db")
         if where == "PostgreSQL":
             address = new_database(stack.enter_context(running_server()))
         rules = Rules(per_question=5, stop=StopRule(0.01, 0.99), golden_share=0.5)
-        create_campaign(address, replace(plan_of_golden_and_stop(2_000), rules=rules))
+        create_campaign(address, replace(make_plan(2_000), rules=rules))
         campaign = open_campaign(address)
         addresses = {name: address for address, name in image_addresses(campaign).items()}
         golden = {addresses[image] for image, _ in golden_truths(campaign)}
-        took: dict[str, dict[bool, list[float]]] = {}
+        durations: dict[str, dict[bool, list[float]]] = {}
         for number in range(5):
             person = add_person(campaign, f"rater {number}")
             for step in range(200):
-                times = times_of_a_turn(campaign, person, step, changes=_CHANGES if number == 4 else 1)
+                times = time_turn(campaign, person, step, changes=_CHANGES if number == 4 else 1)
                 image = times.pop("image")
-                for what, seconds in times.items() if number == 4 and step >= 20 else ():
-                    took.setdefault(what, {True: [], False: []})[image in golden].append(seconds)
+                for request, duration in times.items() if number == 4 and step >= 20 else ():
+                    durations.setdefault(request, {True: [], False: []})[image in golden].append(duration)
         campaign.close()
-    for what, seconds in took.items():
-        medians = [1000 * float(np.median(seconds[kind])) for kind in (True, False)]
-        print(f"{where}, {what}: golden {medians[0]:.2f} ms, main {medians[1]:.2f} ms")
-        row(f"{where}, {what}: area under the curve", auc(seconds[True], seconds[False]), "0.6", 0.6, "<= 1")
+    for request, seconds in durations.items():
+        medians = [1000 * float(np.median(seconds[is_golden])) for is_golden in (True, False)]
+        print(f"{where}, {request}: golden {medians[0]:.2f} ms, main {medians[1]:.2f} ms")
+        row(f"{where}, {request}: area under the curve", auc(seconds[True], seconds[False]), "0.6", 0.6, "<= 1")
 
 
-def times_of_a_turn(campaign: Campaign, person: int, step: int, *, changes: int) -> dict[str, Any]:
-    """How long each request of a turn takes, and its image."""
+def time_turn(campaign: Campaign, person: int, step: int, *, changes: int) -> dict[str, Any]:
+    """Return the seconds of each request of a turn, and the turn's image."""
     times: dict[str, Any] = {}
     chance = np.random.default_rng([person, step])
 
-    def request(what: str, do: Callable[[], Any]) -> Any:
+    def request(name: str, send: Callable[[], Any]) -> Any:
         begin = time.perf_counter()
-        found = do()
-        times[what] = time.perf_counter() - begin
-        return found
+        response = send()
+        times[name] = time.perf_counter() - begin
+        return response
 
-    def given(rows: Sequence[ShownRow], revision: int = 0) -> list[GivenAnswer]:
-        said = [2 * is_valid("", shown.class_id) if chance.random() < 0.9 else 1 for shown in rows]
-        return [GivenAnswer(shown.question, answer, 1.0, revision) for shown, answer in zip(rows, said, strict=True)]
+    def answer(rows: Sequence[TaskRow], revision: int = 0) -> list[GivenAnswer]:
+        answers = [2 * is_valid("", row.class_id) if chance.random() < 0.9 else 1 for row in rows]
+        return [GivenAnswer(row.question, answer, 1.0, revision) for row, answer in zip(rows, answers, strict=True)]
 
     turn = request("next", lambda: next_turn(campaign, person, time.time()))
-    first, *others = turn.rows
+    first, *rest = turn.rows
     request("next on another page", lambda: next_turn(campaign, person, time.time()))
-    request("submit one answer", lambda: save_answers(campaign, person, given([first]), time.time()))
-    request("submit the others", lambda: save_answers(campaign, person, given(others), time.time()))
+    request("submit one answer", lambda: save_answers(campaign, person, answer([first]), time.time()))
+    request("submit the others", lambda: save_answers(campaign, person, answer(rest), time.time()))
     for revision in range(1, changes + 1):
-        one = GivenAnswer(first.question, 2 * (revision % 2), 1.0, revision)
-        request(f"change {revision}", lambda one=one: save_answers(campaign, person, [one], time.time()))
-    each = [times.pop(f"change {revision}") for revision in range(1, changes + 1)]
-    times["change an answer"], times[f"{changes} changes"] = each[-1], sum(each)
+        change = GivenAnswer(first.question, 2 * (revision % 2), 1.0, revision)
+        request(f"change {revision}", lambda change=change: save_answers(campaign, person, [change], time.time()))
+    seconds = [times.pop(f"change {revision}") for revision in range(1, changes + 1)]
+    times["change an answer"], times[f"{changes} changes"] = seconds[-1], sum(seconds)
     request("back", lambda: last_turn(campaign, person))
     request("suggest", lambda: suggest(campaign, person, turn.task, 999 - step % 7, time.time()))
     if step % 2 == 0:
@@ -235,16 +239,16 @@ def times_of_a_turn(campaign: Campaign, person: int, step: int, *, changes: int)
     return times | {"image": turn.image}
 
 
-def first_page(command: Sequence[str]) -> None:
-    """Start a server, whose first line ends with its address, and get its first page."""
-    with running(command, what=command[-1]) as said, urllib.request.urlopen(said.split()[-1], timeout=60) as page:
+def load_first_page(command: Sequence[str]) -> None:
+    """Start a server and get its first page; the first line that the server prints ends with its address."""
+    with run_server(command, where=command[-1]) as line, urllib.request.urlopen(line.split()[-1], timeout=60) as page:
         page.read()
 
 
-def test_start_to_first_page(row: Any, tmp_path: Path) -> None:
-    """With an image of each task, which `serve` looks for."""
+def test_first_page_comes_soon_after_start(row: Any, tmp_path: Path) -> None:
+    """The image of each task exists, since `serve` looks for it."""
     (tmp_path / "images").mkdir()
-    plan = replace(plan_of_golden_and_stop(), images=str(tmp_path / "images"))
+    plan = replace(make_plan(), images=str(tmp_path / "images"))
     for part in (plan.tasks, plan.golden_tasks):
         for name in dict.fromkeys(part.questions.images):
             (tmp_path / "images" / name).touch()
@@ -252,28 +256,28 @@ def test_start_to_first_page(row: Any, tmp_path: Path) -> None:
     serve = [sys.executable, "-m", "reassess", "annotate", "serve", str(tmp_path / "c.db"), "--address", "127.0.0.1:0"]
     bare_serve = bare_command(str(tmp_path / "bare.db"))
     for command in (serve, bare_serve):
-        first_page(command)  # byte code is kept
-    seconds, bare_seconds = timed(lambda: first_page(serve)), timed(lambda: first_page(bare_serve))
+        load_first_page(command)  # so that byte code is cached
+    seconds, bare_seconds = (measure_seconds(partial(load_first_page, command)) for command in (serve, bare_serve))
     row("start to first page", seconds, "2 s", 2.0, "<= 1")
     row("start to first page", seconds, "a bare server", bare_seconds, "<= 10")
 
 
-def test_install(row: Any, tmp_path: Path) -> None:
-    """What the extra brings beyond the core, in environments that are made for it."""
+def test_extra_adds_few_packages(row: Any, tmp_path: Path) -> None:
+    """Installs the package without and with the extra, each into an empty folder."""
     sizes = []
     for extra in ("", "[annotate]"):
-        place = tmp_path / f"site{extra.strip('[]')}"
+        folder = tmp_path / f"site{extra.strip('[]')}"
         project = f"{Path(__file__).parent.parent}{extra}"
-        subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--target", place, project], check=True)
-        listed = subprocess.run(
-            [sys.executable, "-m", "pip", "list", "--path", place, "--format=json"],
+        subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--target", folder, project], check=True)
+        pip_list = subprocess.run(
+            [sys.executable, "-m", "pip", "list", "--path", folder, "--format=json"],
             check=True,
             capture_output=True,
             text=True,
         )
-        megabytes = sum(file.stat().st_size for file in place.rglob("*") if file.is_file()) / 1e6
-        sizes.append((len(json.loads(listed.stdout)), megabytes))
-    packages, megabytes = (more - core for core, more in zip(*sizes, strict=True))
-    print(f"the extra brings {packages} packages, {megabytes:.0f} MB")
-    row("packages beyond the core", packages, "16 packages", 16, "<= 1")
-    row("megabytes beyond the core", megabytes, "70 MB", 70, "<= 1")
+        megabytes = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
+        sizes.append((len(json.loads(pip_list.stdout)), megabytes))
+    packages, megabytes = (total - core for core, total in zip(*sizes, strict=True))
+    print(f"the extra adds {packages} packages, {megabytes:.0f} MB")
+    row("packages added to the core", packages, "16 packages", 16, "<= 1")
+    row("megabytes added to the core", megabytes, "70 MB", 70, "<= 1")

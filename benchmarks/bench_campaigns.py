@@ -1,4 +1,4 @@
-"""A campaign as large as ImageNet ReaL's: making it, its status, its export, each against the time that it may take."""
+"""Time to create, to summarize and to export a campaign as large as ImageNet ReaL's, each against a limit."""
 
 import sqlite3
 import time
@@ -19,8 +19,8 @@ QUESTIONS, GOLDEN, RATERS, VOTES = 185_000, 2_000, 30, 1_000_000
 NOW = 1e9
 
 
-def asked(count: int, prefix: str) -> Tasks:
-    """Four questions on each image."""
+def draw_tasks(count: int, prefix: str) -> Tasks:
+    """Make tasks of four questions each, about one image."""
     rows = np.arange(count)
     class_ids = rows % 4 + rows // 4 % 900
     return make_tasks(Questions.from_columns([f"{prefix}{row // 4}.png" for row in rows], class_ids, Classes(1000)))
@@ -28,29 +28,29 @@ def asked(count: int, prefix: str) -> Tasks:
 
 @pytest.fixture(scope="module")
 def plan() -> annotation.CampaignPlan:
-    golden = asked(GOLDEN, "g")
-    rows, none = np.arange(GOLDEN), np.zeros(GOLDEN, int)
-    experts = Votes.from_columns(golden.questions, rows, none, 2 * (rows % 3 == 0), ("eve",), ("no", "maybe", "yes"))
+    golden = draw_tasks(GOLDEN, "g")
+    rows, eve = np.arange(GOLDEN), np.zeros(GOLDEN, int)
+    experts = Votes.from_columns(golden.questions, rows, eve, 2 * (rows % 3 == 0), ("eve",), ("no", "maybe", "yes"))
     rules = annotation.Rules(per_question=6)
-    return annotation.CampaignPlan(asked(QUESTIONS, ""), rules=rules, golden_tasks=golden, experts=experts)
+    return annotation.CampaignPlan(draw_tasks(QUESTIONS, ""), rules=rules, golden_tasks=golden, experts=experts)
 
 
 @pytest.fixture(scope="module")
 def campaign(plan: annotation.CampaignPlan, tmp_path_factory: pytest.TempPathFactory) -> annotation.Campaign:
-    """One with a million votes of 30 raters, who have answered every golden question too."""
+    """A campaign with a million votes by 30 raters, who also answered every golden question."""
     path = tmp_path_factory.mktemp("campaign") / "c.db"
     annotation.create_campaign(path, plan)
-    with annotation.using_campaign(path) as made:
-        people = np.array([annotation.add_person(made, f"rater {number}") for number in range(RATERS)])
+    with annotation.using_campaign(path) as campaign:
+        people = np.array([annotation.add_person(campaign, f"rater {number}") for number in range(RATERS)])
     fill(path, people)
     return annotation.open_campaign(path)
 
 
 def fill(path: Path, people: np.ndarray) -> None:
-    """Write votes as if they had been given, one after the other, to questions in turn."""
+    """Write votes into the database, as if raters had answered the questions in turn."""
     rng = np.random.default_rng(0)
     with closing(sqlite3.connect(path)) as database:
-        numbers = {golden: [] for golden in (False, True)}
+        numbers: dict[bool, list[int]] = {False: [], True: []}
         for number, golden in database.execute("SELECT id, golden FROM questions ORDER BY id"):
             numbers[bool(golden)].append(number)
         first = rng.integers(0, RATERS, QUESTIONS)
@@ -73,24 +73,24 @@ def fill(path: Path, people: np.ndarray) -> None:
         database.commit()
 
 
-def seconds_of(work: Callable[[], object]) -> float:
+def measure_seconds(work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
 
 
-def test_making_a_campaign(row: Any, plan: annotation.CampaignPlan, tmp_path: Path) -> None:
-    seconds = seconds_of(lambda: annotation.create_campaign(tmp_path / "c.db", plan))
-    row(f"a campaign of {QUESTIONS:,} questions is made", seconds, "20 s", 20.0, "<= 1")
+def test_campaign_is_created_in_20_seconds(row: Any, plan: annotation.CampaignPlan, tmp_path: Path) -> None:
+    seconds = measure_seconds(lambda: annotation.create_campaign(tmp_path / "c.db", plan))
+    row(f"creating a campaign of {QUESTIONS:,} questions", seconds, "20 s", 20.0, "<= 1")
 
 
-def test_status(row: Any, campaign: annotation.Campaign) -> None:
-    annotation.progress_of(campaign, NOW)  # compiles what is measured
-    seconds = seconds_of(lambda: annotation.progress_of(campaign, NOW))
+def test_status_takes_5_seconds(row: Any, campaign: annotation.Campaign) -> None:
+    annotation.progress_of(campaign, NOW)  # compiles the SQL statements
+    seconds = measure_seconds(lambda: annotation.progress_of(campaign, NOW))
     row(f"status of {VOTES:,} votes", seconds, "5 s", 5.0, "<= 1")
 
 
-def test_export(row: Any, campaign: annotation.Campaign, tmp_path: Path) -> None:
+def test_export_takes_20_seconds(row: Any, campaign: annotation.Campaign, tmp_path: Path) -> None:
     peak = anonymous_mib(lambda: annotation.export_campaign(campaign, tmp_path / "warm"))
-    seconds = seconds_of(lambda: annotation.export_campaign(campaign, tmp_path / "rated"))
-    row(f"export of {VOTES:,} votes", seconds, "20 s", 20.0, "<= 1", peak_mib=peak, must_mib=1024)
+    seconds = measure_seconds(lambda: annotation.export_campaign(campaign, tmp_path / "rated"))
+    row(f"export of {VOTES:,} votes", seconds, "20 s", 20.0, "<= 1", peak_mib=peak, max_mib=1024)

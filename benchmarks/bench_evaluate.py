@@ -1,4 +1,4 @@
-"""Speed and memory of evaluation, on one thread. The labels are real, the scores random."""
+"""Speed and memory of `evaluate` on one thread, with ReaL labels and random scores."""
 
 import json
 import subprocess
@@ -42,7 +42,7 @@ def tied(scores: Floats) -> Floats:
 
 
 def every_k(scores: Floats, labels: LabelSets) -> npt.NDArray[np.int64]:
-    """ReaL hits at every k, from 1 to the number of classes."""
+    """Count ReaL hits at every k, from 1 to the number of classes."""
     ranks, _ = ranks_and_top1(Predictions.from_scores(scores), np.arange(len(scores)), labels.indptr, labels.indices)
     starts = np.append(labels.indptr[:-1][labels.sizes > 0], labels.indptr[-1])
     return np.cumsum(np.bincount(best_ranks(ranks, starts), minlength=CLASSES))
@@ -50,7 +50,7 @@ def every_k(scores: Floats, labels: LabelSets) -> npt.NDArray[np.int64]:
 
 @pytest.fixture(scope="module")
 def with_timm(scores: Floats) -> Callable[[], dict[int, float]]:
-    """Evaluate the scores with timm, in batches of 256."""
+    """A function that evaluates the scores with timm, in batches of 256."""
     import torch
     from timm.data import RealLabelsImagenet
 
@@ -60,7 +60,7 @@ def with_timm(scores: Floats) -> Callable[[], dict[int, float]]:
     evaluators = [RealLabelsImagenet(names, path) for _ in range(30)]
 
     def run() -> dict[int, float]:
-        evaluator = evaluators.pop()  # it remembers, so each run takes a new one; making it is not timed
+        evaluator = evaluators.pop()  # an evaluator accumulates, so each run needs a new one, made in advance
         for batch in batches:
             evaluator.add_result(batch)
         accuracy: dict[int, float] = evaluator.get_accuracy()
@@ -70,10 +70,10 @@ def with_timm(scores: Floats) -> Callable[[], dict[int, float]]:
 
 
 @pytest.mark.parametrize(
-    ("name", "work", "must"), [("hits at every k", every_k, ">= 15"), ("whole evaluation", evaluate, ">= 10")]
+    ("name", "work", "limit"), [("hits at every k", every_k, ">= 15"), ("whole evaluation", evaluate, ">= 10")]
 )
-def test_against_timm(
-    compare: Any, labels: LabelSets, scores: Floats, with_timm: Any, name: str, work: Any, must: str
+def test_evaluation_is_faster_than_timm(
+    compare: Any, labels: LabelSets, scores: Floats, with_timm: Any, name: str, work: Any, limit: str
 ) -> None:
     hits, n = every_k(scores, labels), int(np.count_nonzero(labels.sizes))
     assert {k: round(n * accuracy / 100) for k, accuracy in with_timm().items()} == {1: hits[0], 5: hits[4]}
@@ -82,25 +82,29 @@ def test_against_timm(
         lambda: work(scores, labels),
         with_timm,
         against="timm RealLabelsImagenet",
-        must=must,
+        limit=limit,
         rounds=9,
     )
 
 
-@pytest.mark.parametrize(("ties", "must"), [("", "<= 3"), (", ties in every row", "<= 4")])
-def test_against_sum(compare: Any, labels: LabelSets, scores: Floats, tied: Floats, ties: str, must: str) -> None:
-    given = tied if ties else scores
+@pytest.mark.parametrize(("ties", "limit"), [("", "<= 3"), (", ties in every row", "<= 4")])
+def test_hits_take_few_times_as_long_as_a_sum(
+    compare: Any, labels: LabelSets, scores: Floats, tied: Floats, ties: str, limit: str
+) -> None:
+    values = tied if ties else scores
     compare(
         f"hits at every k, {SIZE} float32{ties}",
-        lambda: every_k(given, labels),
-        given.sum,
+        lambda: every_k(values, labels),
+        values.sum,
         against="scores.sum()",
-        must=must,
+        limit=limit,
         rounds=25,
     )
 
 
-def test_float16_memory_mapped(compare: Any, labels: LabelSets, scores: Floats, tmp_path: Path) -> None:
+def test_memory_mapped_scores_need_little_memory(
+    compare: Any, labels: LabelSets, scores: Floats, tmp_path: Path
+) -> None:
     np.save(tmp_path / "scores.npy", scores.astype(np.float16))
     mapped = np.load(tmp_path / "scores.npy", mmap_mode="r")
     command = [sys.executable, str(Path(__file__)), str(tmp_path / "scores.npy")]
@@ -110,37 +114,40 @@ def test_float16_memory_mapped(compare: Any, labels: LabelSets, scores: Floats, 
         lambda: every_k(mapped, labels),
         scores.sum,
         against="sum() of the float32 array",
-        must="<= 4",
+        limit="<= 4",
         peak_mib=peak,
-        must_mib=64,
+        max_mib=64,
         rounds=25,
     )
 
 
-def test_many_models(compare: Any, labels: LabelSets) -> None:
-    said = np.random.default_rng(1).integers(0, CLASSES, (MODELS, IMAGES), np.int32)
+def test_many_models_are_evaluated_at_once(compare: Any, labels: LabelSets) -> None:
+    ids = np.random.default_rng(1).integers(0, CLASSES, (MODELS, IMAGES), np.int32)
     real = json.loads(fetch("imagenet-real").read_bytes())
-    part = said[: MODELS // 100].tolist()
+    few_models = ids[: MODELS // 100].tolist()
 
     def published() -> list[float]:
-        return [float(np.mean([p in valid for p, valid in zip(ids, real, strict=True) if valid])) for ids in part]
+        return [
+            float(np.mean([class_id in valid for class_id, valid in zip(model, real, strict=True) if valid]))
+            for model in few_models
+        ]
 
     compare(
         "top-1 hits of 2,000 models x 50,000 ids",
-        lambda: top1_hits(said, labels.indptr, labels.indices),
+        lambda: top1_hits(ids, labels.indptr, labels.indices),
         published,
         against="published list comprehension, 20 models x 100",
-        times=100,
-        must=">= 20",
+        scale=100,
+        limit=">= 20",
         rounds=3,
     )
 
 
-def test_cold_starts(row: Any, tmp_path: Path) -> None:
+def test_commands_start_fast(row: Any, tmp_path: Path) -> None:
     np.save(tmp_path / "ids.npy", read_original("imagenet-original").indices)
     reassess = str(Path(sys.executable).parent / "reassess")
-    empty = _seconds(sys.executable, "-c", "")
-    ours, numpy = (_seconds(sys.executable, "-c", f"import {name}") - empty for name in ("reassess", "numpy"))
+    python = _seconds(sys.executable, "-c", "")
+    ours, numpy = (_seconds(sys.executable, "-c", f"import {name}") - python for name in ("reassess", "numpy"))
     row("import reassess", ours, "import numpy", numpy, "<= 2")
     row("reassess --help, cold", _seconds(reassess, "--help"), "0.2 s", 0.2, "<= 1")
     cold = _seconds(reassess, "evaluate", str(tmp_path / "ids.npy"))
@@ -148,7 +155,7 @@ def test_cold_starts(row: Any, tmp_path: Path) -> None:
 
 
 def measure_mapped(path: Path) -> float:
-    """MiB of anonymous memory that an evaluation takes, after a call on a few rows; in a process of its own."""
+    """Return the anonymous memory in MiB that an evaluation adds to that of a small one; use a new process."""
     mapped, labels = np.load(path, mmap_mode="r"), read_labels("imagenet-real")
     few = LabelSets.from_lists(labels.images[:BATCH], [labels[name] or () for name in labels.images[:BATCH]])
     evaluate(mapped[:BATCH], few)
@@ -156,7 +163,7 @@ def measure_mapped(path: Path) -> float:
 
 
 def _seconds(*command: str) -> float:
-    """Median wall-clock time of a whole process."""
+    """Return the median wall-clock time of a whole process."""
     times = []
     for _ in range(7):
         start = time.perf_counter()

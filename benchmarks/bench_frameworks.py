@@ -1,7 +1,7 @@
-"""What a metric adds to an evaluation: each integration beside timm's evaluator, and beside the model's own work.
+"""Time that a metric adds to an evaluation: each integration against timm's evaluator and the model's forward pass.
 
-The labels are real, the scores random; batches of 256, on the CPU: metrics on one core, the model on all. A batch is
-made anew before each update, outside of the time: a loader copies its targets together, a layer computes its scores.
+ReaL labels and random scores, in batches of 256 on the CPU: metrics use one core, the model uses all. Each update gets
+new scores and targets, as from a data loader and a model; making them is not timed.
 """
 
 import os
@@ -28,7 +28,7 @@ def labels() -> LabelSets:
 
 @pytest.fixture(scope="module")
 def targets(labels: LabelSets) -> dict[str, list[Any]]:
-    """What a data loader gives beside the images, batch by batch, as numpy arrays."""
+    """Targets of each batch, in each form that a data loader may return."""
     rows = np.arange(BATCH * BATCHES).reshape(BATCHES, BATCH)
     return {
         "numbers": [*rows],
@@ -40,83 +40,83 @@ def targets(labels: LabelSets) -> dict[str, list[Any]]:
 
 @pytest.fixture(scope="module")
 def resnet50() -> Iterator[float]:
-    """Seconds that a batch takes a ResNet-50 on all cores, from the median of some of 32 images; then keep to one core.
+    """Seconds of a ResNet-50's forward pass on all cores, per batch; metrics run on one core afterwards.
 
-    Frameworks that start now see no other.
+    The seconds are extrapolated from passes of 32 images.
     """
     import torch
     from torchvision.models import resnet50
 
     torch.set_num_threads(os.cpu_count() or 1)
-    model, images, part = resnet50().eval(), torch.zeros(32, 3, 224, 224), []
+    model, images, seconds = resnet50().eval(), torch.zeros(32, 3, 224, 224), []
     with torch.inference_mode():
         for _ in range(4):
             start = time.perf_counter()
             model(images)
-            part.append(time.perf_counter() - start)
+            seconds.append(time.perf_counter() - start)
     cores = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {max(cores)})
-    yield BATCH / len(images) * median(part[1:])
+    os.sched_setaffinity(0, {max(cores)})  # before the frameworks start, so that they use one core
+    yield BATCH / len(images) * median(seconds[1:])
     os.sched_setaffinity(0, cores)
 
 
 @dataclass
-class Work:
-    """A metric, and what makes scores and a target of the kind that its framework has."""
+class TimedMetric:
+    """A metric's update, and functions that create scores and targets for its framework."""
 
     update: Callable[[Any, Any], object]
-    layer: Callable[[], Any]
-    tensor: Callable[[Any], Any]
+    compute_scores: Callable[[], Any]
+    to_tensor: Callable[[Any], Any]
 
     def seconds(self, targets: list[Any]) -> float:
-        """Median time of an update; the first, which may compile, does not count."""
-        taken = []
+        """Return the median seconds of an update, without the first, which may compile."""
+        seconds = []
         for target in targets:
-            names = isinstance(target, list)  # each a string of its own, as one from a loader's process
-            given = [name.encode().decode() for name in target] if names else self.tensor(target)
-            scores = self.layer()
+            names = isinstance(target, list)
+            copy = [name.encode().decode() for name in target] if names else self.to_tensor(target)
+            scores = self.compute_scores()
             start = time.perf_counter()
-            self.update(scores, given)
-            taken.append(time.perf_counter() - start)
-        return median(taken[1:])
+            self.update(scores, copy)
+            seconds.append(time.perf_counter() - start)
+        return median(seconds[1:])
 
 
-def of_torch(update: Callable[[Any, Any], object]) -> Work:
+def of_torch(update: Callable[[Any, Any], object]) -> TimedMetric:
     import torch
 
     torch.set_num_threads(1)
     features, weights = torch.randn(BATCH, FEATURES), torch.randn(FEATURES, CLASSES)
-    return Work(update, lambda: features @ weights, torch.tensor)
+    return TimedMetric(update, lambda: features @ weights, torch.tensor)
 
 
-def of_jax(update: Callable[[Any, Any], object]) -> Work:
+def of_jax(update: Callable[[Any, Any], object]) -> TimedMetric:
     import jax.numpy as jnp
 
     rng = np.random.default_rng(0)
     features, weights = (jnp.asarray(rng.random(shape)) for shape in ((BATCH, FEATURES), (FEATURES, CLASSES)))
-    return Work(
+    return TimedMetric(
         update, lambda: (features @ weights).block_until_ready(), lambda target: jnp.array(target).block_until_ready()
     )
 
 
-def running(**joined: Any) -> Work:
-    return of_torch(RealAccuracy(**joined).update)
+def reassess(**options: Any) -> TimedMetric:
+    return of_torch(RealAccuracy(**options).update)
 
 
-def torchmetrics(**joined: Any) -> Work:
+def torchmetrics(**options: Any) -> TimedMetric:
     from reassess.integrations.torchmetrics import RealAccuracyMetric as Metric
 
-    return of_torch(Metric(**joined).update)
+    return of_torch(Metric(**options).update)
 
 
-def timm(images: list[str], **_: Any) -> Work:
+def timm(images: list[str], **_: Any) -> TimedMetric:
     from reassess.integrations.timm import RealLabelsImagenet
 
     evaluator = RealLabelsImagenet(images, fetch("imagenet-real"))
     return of_torch(lambda scores, _: evaluator.add_result(scores))
 
 
-def jax() -> Work:
+def jax() -> TimedMetric:
     from jax import block_until_ready, jit
 
     from reassess.integrations.jax import count_hits
@@ -125,8 +125,8 @@ def jax() -> Work:
     return of_jax(lambda scores, valid: block_until_ready(compiled(scores, valid)))
 
 
-def keras() -> Work:
-    """As a compiled step of Keras runs it, on JAX."""
+def keras() -> TimedMetric:
+    """The compiled update of Keras on JAX."""
     os.environ["KERAS_BACKEND"] = "jax"
     from jax import jit
 
@@ -145,7 +145,7 @@ def keras() -> Work:
 CASES = [
     *(
         (metric, target)
-        for metric in (running, torchmetrics)
+        for metric in (reassess, torchmetrics)
         for target in ("numbers", "names", "multi-hot", "padded ids")
     ),
     (timm, "numbers"),
@@ -157,18 +157,18 @@ CASES = [
 
 
 @pytest.mark.parametrize(("metric", "target"), CASES, ids=lambda part: getattr(part, "__name__", part))
-def test_a_metric_adds_little(
+def test_metric_adds_little_time(
     row: Any, labels: LabelSets, targets: dict[str, list[Any]], resnet50: float, metric: Any, target: str
 ) -> None:
     from timm.data import RealLabelsImagenet
 
     names, path = list(labels.images), str(fetch("imagenet-real"))
-    joined = {"numbers": {"labels": labels, "images": names}, "names": {"labels": labels}}.get(target, {})
+    options = {"numbers": {"labels": labels, "images": names}, "names": {"labels": labels}}.get(target, {})
     theirs, ours = [], []
     for _ in range(7):
         evaluator = RealLabelsImagenet(names, path)
         theirs.append(of_torch(lambda scores, _: evaluator.add_result(scores)).seconds(targets["numbers"]))  # noqa: B023
-        ours.append(metric(**joined).seconds(targets[target]))
-    name = f"{metric.__name__}, {target}, a batch of {BATCH}"
+        ours.append(metric(**options).seconds(targets[target]))
+    name = f"{metric.__name__}, {target}, batch of {BATCH}"
     row(name, median(ours), "timm RealLabelsImagenet", median(theirs), ">= 10")
     row(name, median(ours), "ResNet-50 forward", resnet50, "<= 0.02")

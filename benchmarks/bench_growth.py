@@ -1,7 +1,7 @@
-"""That reading takes time in proportion to the rows: 8 times the rows at most 12 times as long, also where it fails.
+"""Growth of reading times: 8 times the rows may take at most 12 times as long, also in files with errors.
 
-The garbage collector runs as seldom as in a command. JSON documents go beyond it: `json.loads` alone takes 18 times as
-long for 200,000 rows as for 25,000, since what it makes lies no longer in the caches of the processor.
+The garbage collector runs as rarely as in a command. JSON documents exceed the limit: `json.loads` itself takes 18
+times as long for 200,000 rows as for 25,000, since its objects no longer fit into the processor's caches.
 """
 
 import contextlib
@@ -17,17 +17,17 @@ import pytest
 import reassess
 from reassess import ReassessError
 
-ROWS, TIMES, MOST = 25_000, 8, 12
+ROWS, FACTOR, LIMIT = 25_000, 8, 12
 ROUNDS = 3
 
 
 def lines(heading: str, form: str) -> Callable[[int], Iterable[str]]:
-    """A heading, if any, and a line for each number, in which it stands as i, and as c within 100 classes."""
+    """Return a function that writes n lines: `form` with the line's number as i, and one of 100 classes as c."""
     return lambda n: [*filter(None, [heading]), *(form.format(i=i, c=i % 100) for i in range(n))]
 
 
 def one_line(before: str, form: str, between: str, after: str = "") -> Callable[[int], Iterable[str]]:
-    """All numbers in one line."""
+    """Return a function that writes one line: `form` for each number i below n, joined."""
     return lambda n: [before + between.join(form.format(i=i) for i in range(n)) + after]
 
 
@@ -42,7 +42,7 @@ CASES: dict[str, tuple[str, Callable[[int], Iterable[str]], Callable[[Path], obj
         reassess.read_labels,
     ),
     "original labels": ("csv", lines("image,class", "{i}.png,cat {c}"), reassess.read_original),
-    "an image again and again": ("csv", lines("image,class", "a.png,{i}"), reassess.read_original),
+    "original labels, the same image in all rows": ("csv", lines("image,class", "a.png,{i}"), reassess.read_original),
     "scores": ("csv", lines("image,class,score", "{i}.png,cat {c},0.5"), reassess.read_scores),
     "votes": ("csv", lines("image,class,rater,answer", "{i}.png,cat {c},r{c},yes"), reassess.read_votes),
     "votes, as many answers as items": ("csv", lines("item,rater,answer", "{i},r{c},a{i}"), reassess.read_votes),
@@ -62,15 +62,15 @@ CASES: dict[str, tuple[str, Callable[[int], Iterable[str]], Callable[[Path], obj
     ),
     "predictions": ("csv", lines("image,prediction", "{i}.png,{c}"), reassess.read_predictions),
     "predictions by name": ("csv", lines("image,prediction", "{i}.png,cat {c}"), reassess.read_predictions),
-    "predictions, a column a class": (
+    "predictions, a column per class": (
         "csv",
         lambda n: [",".join(["image", *(f"c{i}" for i in range(n // 10))]), ",".join(["a.png", *["0.5"] * (n // 10)])],
         reassess.read_predictions,
     ),
     "classes": ("txt", lines("", "cat {i}"), reassess.read_classes),
-    "classes, all called alike": ("txt", lines("", "cat"), reassess.read_classes),
-    "classes, alike but for capitals": ("txt", lines("", "cAt {i}\nCat {i}"), reassess.read_classes),
-    "several labels an image": (
+    "classes, all names equal": ("txt", lines("", "cat"), reassess.read_classes),
+    "classes, names equal except for case": ("txt", lines("", "cAt {i}\nCat {i}"), reassess.read_classes),
+    "several labels per image": (
         "csv",
         lines(
             "id,correct_multi_labels,unclear_multi_labels,wrong_multi_labels,is_problematic", '{i}.png,"1,2",3,4,False'
@@ -80,8 +80,8 @@ CASES: dict[str, tuple[str, Callable[[int], Iterable[str]], Callable[[Path], obj
 }
 
 
-def seconds(read: Callable[[Path], object], path: Path) -> float:
-    """The shortest of some times; a file that is refused takes time too."""
+def time_reading(read: Callable[[Path], object], path: Path) -> float:
+    """Return the shortest of several times; errors are ignored."""
     times = []
     for _ in range(ROUNDS):
         start = time.perf_counter()
@@ -92,12 +92,12 @@ def seconds(read: Callable[[Path], object], path: Path) -> float:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_eight_times_the_rows(row: Any, tmp_path: Path, name: str) -> None:
+def test_reading_time_grows_in_proportion_to_rows(row: Any, tmp_path: Path, name: str) -> None:
     suffix, content, read = CASES[name]
-    taken = []
+    seconds = []
     gc.set_threshold(100_000)
-    for n in (ROWS, TIMES * ROWS):
+    for n in (ROWS, FACTOR * ROWS):
         path = tmp_path / f"{n}.{suffix}"
         path.write_text("\n".join(content(n)) + "\n")
-        taken.append(seconds(read, path))
-    row(f"{TIMES * ROWS:,} rows: {name}", taken[1], f"{ROWS:,} rows", taken[0], f"<= {MOST}")
+        seconds.append(time_reading(read, path))
+    row(f"{FACTOR * ROWS:,} rows: {name}", seconds[1], f"{ROWS:,} rows", seconds[0], f"<= {LIMIT}")

@@ -1,4 +1,4 @@
-"""What `predict` costs around a model: beside decoding and bare forward passes of the same images in one loop."""
+"""Time of `predict`, against a loop that decodes the same images and calls the same model."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +17,7 @@ NAME, BATCH = "mobilenet_v3_small", 64
 
 
 def write_images(folder: Path, count: int) -> list[Path]:
-    """Parts of scikit-image's photographs, in the size of an image of ImageNet."""
+    """Write random parts of scikit-image's photographs, resized to the size of an ImageNet image."""
     folder.mkdir()
     rng, data = np.random.default_rng(0), Path(skimage.__file__).parent / "data"
     photographs = [Image.open(data / name).convert("RGB") for name in ("chelsea.png", "coffee.png", "rocket.jpg")]
@@ -31,18 +31,19 @@ def write_images(folder: Path, count: int) -> list[Path]:
 
 
 @pytest.mark.parametrize(("count", "workers"), [(128, 0), (128, 1), (1536, 1)])
-def test_around_a_model(compare: Callable[..., None], tmp_path: Path, count: int, workers: int) -> None:
-    """With one worker, few images are decoded in the same process all the same; many are not."""
+def test_predict_is_as_fast_as_a_loop(compare: Callable[..., None], tmp_path: Path, count: int, workers: int) -> None:
+    """With one worker, `predict` starts a process only for many images."""
     net = torchvision.models.get_model(NAME).eval()
     torch.save(net.state_dict(), tmp_path / "weights.pth")
     model = open_model(ModelSource(f"torchvision:{NAME}", checkpoint=tmp_path / "weights.pth"))
-    prepared = torchvision.models.get_model_weights(NAME).DEFAULT.transforms()
+    transform = torchvision.models.get_model_weights(NAME).DEFAULT.transforms()
     paths = write_images(tmp_path / "images", count)
 
     def loop() -> None:
         with torch.inference_mode():
-            for at in range(0, count, BATCH):
-                net(torch.stack([prepared(Image.open(path).convert("RGB")) for path in paths[at : at + BATCH]]))
+            for start in range(0, count, BATCH):
+                batch = paths[start : start + BATCH]
+                net(torch.stack([transform(Image.open(path).convert("RGB")) for path in batch]))
 
     def run() -> None:
         predict(
@@ -50,4 +51,4 @@ def test_around_a_model(compare: Callable[..., None], tmp_path: Path, count: int
         )
 
     name = f"predict, {count:,} images, workers={workers}"
-    compare(name, run, loop, against="one loop", must="<= 1.1", rounds=7)
+    compare(name, run, loop, against="a loop", limit="<= 1.1", rounds=7)

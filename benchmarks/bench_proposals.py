@@ -1,4 +1,4 @@
-"""Speed and memory of candidates: of models on the disk, and of the choice among all their subsets."""
+"""Speed and memory of `propose` with scores in files, and of choosing among all subsets of models."""
 
 import json
 import subprocess
@@ -22,11 +22,11 @@ from reassess.proposals.subset_search import find_subsets
 MODELS, IMAGES, CLASSES = 19, 50_000, 1_000
 GOLDEN = 256
 NAMES = tuple(f"{number:05}.jpg" for number in range(IMAGES))
-_PART = 5_000
+_PART = 5_000  # images written at a time
 
 
 def write_models(folder: Path) -> None:
-    """Models that share most of what they say, so that about half of the images are set aside, as in ReaL."""
+    """Write scores of models that agree on about half of the images, so that these need no question, as in ReaL."""
     rng = np.random.default_rng(0)
     truth, ease = rng.integers(0, CLASSES, IMAGES), rng.gamma(1.5, 4, IMAGES)
     np.save(folder / "truth", truth)
@@ -51,7 +51,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Models:
-    """The models of a folder, mapped one at a time."""
+    """The models of a folder; one file is mapped at a time."""
 
     def __init__(self, folder: Path) -> None:
         self._files = sorted(folder.glob("model-*.npy"))
@@ -61,12 +61,12 @@ class Models:
             yield file.stem, Predictions.from_scores(np.load(file, mmap_mode="r"), NAMES)
 
 
-def propose_of(folder: Path) -> ProposalResult:
+def propose_candidates(folder: Path) -> ProposalResult:
     original = LabelSets.from_pairs(NAMES, np.arange(IMAGES), np.load(folder / "truth.npy"))
     return propose(Models(folder), original)
 
 
-def read_once(folder: Path) -> None:
+def read_files(folder: Path) -> None:
     """Read every byte of the files."""
     for file in sorted(folder.glob("model-*.npy")):
         with file.open("rb", buffering=0) as stream:
@@ -74,26 +74,26 @@ def read_once(folder: Path) -> None:
                 pass
 
 
-def seconds_of(work: Any, *arguments: Any) -> float:
+def measure_seconds(work: Any, *arguments: Any) -> float:
     start = time.perf_counter()
     work(*arguments)
     return time.perf_counter() - start
 
 
-def test_proposals(row: Any, folder: Path) -> None:
-    """In a process of its own, of which the system tells the highest memory, with the pages of mapped files."""
+def test_propose_takes_a_minute(row: Any, folder: Path) -> None:
+    """`propose` runs in a new process, whose peak memory includes the pages of mapped files."""
     command = [sys.executable, str(Path(__file__)), str(folder)]
     runs = [json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout) for _ in range(3)]
     seconds, peak = median(run["seconds"] for run in runs), max(run["peak_mib"] for run in runs)
     name = f"candidates of {MODELS} x {IMAGES:,} x {CLASSES:,} float16"
-    row(name, seconds, "60 s", 60, "<= 1", peak_mib=peak, must_mib=1024)
-    once = median(seconds_of(read_once, folder) for _ in range(3))
-    row(name, seconds, "reading the files once", once, "<= 1000")
-    row(name, seconds, "the softmax of every row in numpy, once", seconds_of(softmax_once, folder), "<= 6")
+    row(name, seconds, "60 s", 60, "<= 1", peak_mib=peak, max_mib=1024)
+    reading = median(measure_seconds(read_files, folder) for _ in range(3))
+    row(name, seconds, "reading the files once", reading, "<= 1000")
+    row(name, seconds, "the softmax of every row in numpy, once", measure_seconds(compute_softmax, folder), "<= 6")
 
 
-def softmax_once(folder: Path) -> None:
-    """What any way to compare pairs between images has to do at least."""
+def compute_softmax(folder: Path) -> None:
+    """Compute every probability once, which any comparison of classes between images has to do."""
     for file in sorted(folder.glob("model-*.npy")):
         scores = np.load(file, mmap_mode="r")
         for start in range(0, IMAGES, 1024):
@@ -102,8 +102,8 @@ def softmax_once(folder: Path) -> None:
             weights /= weights.sum(axis=1, keepdims=True)
 
 
-def golden_of(result: ProposalResult) -> Golden:
-    """All candidates of some images, valid by chance, the more likely the more models propose them."""
+def draw_golden(result: ProposalResult) -> Golden:
+    """Draw images with random answers to all their candidates; the share of models is the probability of valid."""
     rng = np.random.default_rng(0)
     questions = result.candidates.questions
     images = rng.choice(len(questions.images), GOLDEN, replace=False)
@@ -113,23 +113,23 @@ def golden_of(result: ProposalResult) -> Golden:
     return Golden(Questions.from_columns(names, questions.class_ids[rows]), rng.random(rows.size) < share)
 
 
-def test_the_choice_among_all_subsets(row: Any, folder: Path) -> None:
-    result = propose_of(folder)
-    golden = golden_of(result)
+def test_best_subset_of_models_is_chosen_in_20_seconds(row: Any, folder: Path) -> None:
+    result = propose_candidates(folder)
+    golden = draw_golden(result)
     choice = choose_models(result, golden)
-    seconds = median(seconds_of(choose_models, result, golden) for _ in range(5))
+    seconds = median(measure_seconds(choose_models, result, golden) for _ in range(5))
     name = f"{choice.subsets:,} subsets on {GOLDEN} golden images, chosen and checked"
     row(name, seconds, "20 s", 20, "<= 1")
-    some = np.random.default_rng(0).integers(1, 2**MODELS, 20)
-    found = find_subsets(result, golden_pairs(result, golden))
-    measured = measure_one_by_one(result, golden, some)
-    assert measured == list(zip(found.candidates[some - 1].tolist(), found.hits[some - 1].tolist(), strict=True))
-    one_by_one = seconds_of(measure_one_by_one, result, golden, some) / some.size * choice.subsets
-    row(name, seconds, "sets of pairs, one subset after another, extrapolated", one_by_one, ">= 100")
+    sample = np.random.default_rng(0).integers(1, 2**MODELS, 20)
+    subsets = find_subsets(result, golden_pairs(result, golden))
+    expected = list(zip(subsets.candidates[sample - 1].tolist(), subsets.hits[sample - 1].tolist(), strict=True))
+    assert measure_one_by_one(result, golden, sample) == expected
+    one_by_one = measure_seconds(measure_one_by_one, result, golden, sample) / sample.size * choice.subsets
+    row(name, seconds, "one subset after another, extrapolated", one_by_one, ">= 100")
 
 
 def measure_one_by_one(result: ProposalResult, golden: Golden, subsets: Any) -> list[tuple[int, int]]:
-    """The candidates and the hits of some subsets of models that hold all images, as one would write it down."""
+    """Count candidates and hits of some subsets in a plain loop, for models that predict all images."""
     questions, original, proposes = result.candidates.questions, result.is_original, result.proposes
     sends = result.sends[questions.image_ids]
     valid = questions.find(
@@ -146,5 +146,5 @@ def measure_one_by_one(result: ProposalResult, golden: Golden, subsets: Any) -> 
 
 if __name__ == "__main__":
     start = time.perf_counter()
-    propose_of(Path(sys.argv[1]))
+    propose_candidates(Path(sys.argv[1]))
     print(json.dumps({"seconds": time.perf_counter() - start, "peak_mib": peak_mib()}))

@@ -1,4 +1,4 @@
-"""What `scan` costs around the decoding of pictures: beside a loop in one process that decodes the same ones."""
+"""Time of `scan`, against a loop in one process that only decodes the same images."""
 
 import io
 import zipfile
@@ -17,7 +17,7 @@ IMAGES, SIDE, COPIES = 60_000, 32, 600
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: Any) -> Path:
-    """Pictures of smooth spots as PNG, of which some stand there twice."""
+    """An archive of PNG images of smooth spots, some of them twice."""
     path = tmp_path_factory.mktemp("images") / "images.zip"
     rng = np.random.default_rng(0)
     with zipfile.ZipFile(path, "w") as pack:
@@ -34,7 +34,7 @@ def archive(tmp_path_factory: Any) -> Path:
 
 
 @pytest.mark.parametrize("near", [False, True], ids=["exact", "near"])
-def test_around_decoding(compare: Callable[..., None], archive: Path, near: bool) -> None:
+def test_scan_takes_few_times_as_long_as_decoding(compare: Callable[..., None], archive: Path, near: bool) -> None:
     def loop() -> None:
         with zipfile.ZipFile(archive) as pack:
             for name in pack.namelist():
@@ -44,4 +44,4 @@ def test_around_decoding(compare: Callable[..., None], archive: Path, near: bool
         assert scan_images([archive], near=near, workers=2).duplicates.group_count("exact") == COPIES // 2
 
     name = f"scan{' --near' * near}, {IMAGES:,} PNG of {SIDE} x {SIDE}, 2 processes"
-    compare(name, run, loop, against="decoding them in one loop", must="<= 4", rounds=3)
+    compare(name, run, loop, against="decoding them in one loop", limit="<= 4", rounds=3)

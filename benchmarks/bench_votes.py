@@ -1,4 +1,4 @@
-"""Speed and memory of EM and of reading votes, on the released votes of ImageNet ReaL."""
+"""Speed and memory of EM and of reading votes, with the published votes of ImageNet ReaL."""
 
 import json
 import subprocess
@@ -23,7 +23,7 @@ from reassess.formats import read_vote_file
 
 WORDS = ("no", "maybe", "yes")
 THREADS = 2
-FEW, MANY = 1, 101  # iterations; the difference leaves out what is done once
+FEW, MANY = 1, 101  # iterations; their difference excludes what EM does once
 COPIES = 100
 SIZE = "924,810 votes, 3 x 3"
 
@@ -39,7 +39,7 @@ def votes(path: Path) -> Votes:
 
 
 def iterate(votes: Votes, iterations: int) -> None:
-    """So many iterations of plain maximum likelihood, without a stop."""
+    """Run a number of iterations of maximum likelihood, converged or not."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         fit_dawid_skene(
@@ -53,48 +53,49 @@ def iterate(votes: Votes, iterations: int) -> None:
         )
 
 
-def seconds_of(work: Callable[[], object]) -> float:
+def measure_seconds(work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
 
 
-def seconds_an_iteration(run: Callable[[int], object], few: int, many: int, *, rounds: int) -> float:
+def seconds_per_iteration(run: Callable[[int], object], few: int, many: int, *, rounds: int) -> float:
     run(few)  # warms up
-    return median((seconds_of(lambda: run(many)) - seconds_of(lambda: run(few))) / (many - few) for _ in range(rounds))
+    differences = (measure_seconds(lambda: run(many)) - measure_seconds(lambda: run(few)) for _ in range(rounds))
+    return median(differences) / (many - few)
 
 
 @pytest.fixture(scope="module")
 def crowd_kit(votes: Votes) -> float:
-    """Seconds an iteration of crowd-kit's DawidSkene, which is kept from stopping."""
+    """Seconds per iteration of crowd-kit's DawidSkene, which a tolerance of -inf keeps from stopping."""
     import pandas as pd
     from crowdkit.aggregation import DawidSkene
 
     table = pd.DataFrame({"task": votes.item_ids, "worker": votes.rater_ids, "label": votes.answer_ids})
-    return seconds_an_iteration(lambda n: DawidSkene(n_iter=n, tol=float("-inf")).fit(table), 1, 4, rounds=3)
+    return seconds_per_iteration(lambda n: DawidSkene(n_iter=n, tol=float("-inf")).fit(table), 1, 4, rounds=3)
 
 
-def test_one_iteration(row: Any, votes: Votes, crowd_kit: float) -> None:
-    ours = seconds_an_iteration(lambda n: iterate(votes, n), FEW, MANY, rounds=7)
+def test_iteration_is_faster_than_crowd_kit(row: Any, votes: Votes, crowd_kit: float) -> None:
+    ours = seconds_per_iteration(lambda n: iterate(votes, n), FEW, MANY, rounds=7)
     row(f"one EM iteration, {SIZE}, {THREADS} threads", ours, "crowd-kit DawidSkene", crowd_kit, ">= 100")
 
 
 @pytest.mark.parametrize("pooling", [0, POOLING])
-def test_until_it_converges(row: Any, votes: Votes, crowd_kit: float, pooling: float) -> None:
-    """With pooling, EM runs a second time before, for all raters as one, of which the iterations are not counted."""
+def test_em_converges_fast(row: Any, votes: Votes, crowd_kit: float, pooling: float) -> None:
+    """With pooling, EM first fits one matrix for all raters; those iterations are timed, but not counted."""
 
     def run() -> int:
         return fit_dawid_skene(votes, truths=WORDS, smoothing=0, pooling=pooling, threads=THREADS).iterations
 
     iterations = run()
-    ours = median(seconds_of(run) for _ in range(5))
+    ours = median(measure_seconds(run) for _ in range(5))
     name = f"EM to 1e-6, pooling {pooling}, {SIZE}, {iterations} iterations"
     row(name, ours, "1.5 s", 1.5, "<= 1")
     row(name, ours, f"crowd-kit, {iterations} iterations, extrapolated", iterations * crowd_kit, ">= 1")
 
 
-def test_a_hundred_times_the_votes(row: Any, path: Path) -> None:
-    """In a process of its own, of which the system tells the highest memory; reading is part of it."""
+def test_em_scales_to_92_million_votes(row: Any, path: Path) -> None:
+    """EM runs in a new process, whose peak memory includes reading the votes."""
     command = [sys.executable, str(Path(__file__)), str(path)]
     result = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     tiled = result["votes"]
@@ -102,15 +103,15 @@ def test_a_hundred_times_the_votes(row: Any, path: Path) -> None:
     row(
         f"one EM iteration, {tiled:,} votes, 3 x 3, {THREADS} threads",
         result["seconds"],
-        "400 million votes a second",
+        "400 million votes per second",
         tiled / 400e6,
         "<= 1",
         peak_mib=result["peak_mib"],
-        must_mib=round(mib),
+        max_mib=round(mib),
     )
 
 
-def test_reading(compare: Any, path: Path) -> None:
+def test_votes_are_read_as_fast_as_they_are_inflated(compare: Any, path: Path) -> None:
     def inflate() -> None:
         with zipfile.ZipFile(path) as archive, archive.open("tensor.npy") as member:
             while member.read(1 << 20):
@@ -122,16 +123,16 @@ def test_reading(compare: Any, path: Path) -> None:
         "reading raters.npz",
         lambda: read_vote_file(path),
         inflate,
-        against="inflating the tensor alone",
-        must="<= 1.3",
+        against="only inflating the tensor",
+        limit="<= 1.3",
         rounds=7,
         peak_mib=peak,
-        must_mib=64,
+        max_mib=64,
     )
 
 
 def tile(votes: Votes, copies: int) -> Votes:
-    """Each item and its votes as many times as `copies` says."""
+    """Repeat all items and their votes."""
     import numpy as np
 
     steps = np.arange(copies)[:, None] * len(votes)
@@ -142,7 +143,7 @@ def tile(votes: Votes, copies: int) -> Votes:
 
 def measure_tiled(path: Path) -> dict[str, float]:
     votes = tile(read_vote_file(path), COPIES)
-    seconds = seconds_an_iteration(lambda n: iterate(votes, n), 2, 12, rounds=3)
+    seconds = seconds_per_iteration(lambda n: iterate(votes, n), 2, 12, rounds=3)
     return {"votes": len(votes), "seconds": seconds, "peak_mib": peak_mib()}
 
 

@@ -1,6 +1,7 @@
-"""The fixture `compare`: time a piece of work against a baseline in turn, in one run, and keep a row of the table.
+"""Fixtures that time a piece of work against a baseline, and a table of the results.
 
-A busy machine slows both sides, so the ratio of medians is what counts; nothing here fails because of a time.
+Work and baseline run in turn, so a busy machine slows both: the ratio of their medians counts. No benchmark fails for
+being slow.
 """
 
 import json
@@ -18,9 +19,9 @@ _ROWS: list[dict[str, Any]] = []
 
 @pytest.fixture
 def compare(benchmark: Any) -> Callable[..., None]:
-    """Time some work and a baseline in turn, and keep a row; see `add_row` for `must`.
+    """A function that times work and a baseline in turn, and adds a row; see `add_row` for `limit`.
 
-    `times` is how many times as much work as the baseline does it stands for, where all of it would take too long.
+    A baseline that is too slow may do only a part of the work; its seconds are multiplied by `scale`.
     """
 
     def run(
@@ -29,11 +30,11 @@ def compare(benchmark: Any) -> Callable[..., None]:
         baseline: Callable[[], object],
         *,
         against: str,
-        must: str,
+        limit: str,
         rounds: int,
-        times: int = 1,
+        scale: int = 1,
         peak_mib: float | None = None,
-        must_mib: float | None = None,
+        max_mib: float | None = None,
     ) -> None:
         baseline_seconds: list[float] = []
 
@@ -45,14 +46,14 @@ def compare(benchmark: Any) -> Callable[..., None]:
         work()  # warms up
         benchmark.pedantic(work, setup=time_baseline, rounds=rounds)
         seconds = benchmark.stats.stats.median
-        add_row(name, seconds, against, times * median(baseline_seconds), must, peak_mib, must_mib)
+        add_row(name, seconds, against, scale * median(baseline_seconds), limit, peak_mib, max_mib)
 
     return run
 
 
 @pytest.fixture(scope="session")
 def row() -> Callable[..., None]:
-    """Keep a row that was measured in another way than `compare` does."""
+    """`add_row`, for times that `compare` does not measure."""
     return add_row
 
 
@@ -61,18 +62,21 @@ def add_row(
     seconds: float,
     baseline: str,
     baseline_seconds: float,
-    must: str,
+    limit: str,
     peak_mib: float | None = None,
-    must_mib: float | None = None,
+    max_mib: float | None = None,
 ) -> None:
-    """Keep one row: "<= 3" holds seconds / baseline seconds, ">= 15" how many times faster than the baseline it is."""
-    sign, limit = must.split()
-    faster = sign == ">="
-    ratio = baseline_seconds / seconds if faster else seconds / baseline_seconds
-    holds = ratio >= float(limit) if faster else ratio <= float(limit)
-    if peak_mib is not None and must_mib is not None:
-        holds &= peak_mib <= must_mib
-        must += f", {must_mib:g} MiB"
+    """Add a row to the table.
+
+    The limit "<= 3" means at most 3 times the baseline's seconds; ">= 15" means at least 15 times faster.
+    """
+    sign, bound = limit.split()
+    is_speedup = sign == ">="
+    ratio = baseline_seconds / seconds if is_speedup else seconds / baseline_seconds
+    is_met = ratio >= float(bound) if is_speedup else ratio <= float(bound)
+    if peak_mib is not None and max_mib is not None:
+        is_met &= peak_mib <= max_mib
+        limit += f", {max_mib:g} MiB"
     _ROWS.append(
         {
             "name": name,
@@ -80,8 +84,8 @@ def add_row(
             "baseline": baseline,
             "baseline_seconds": baseline_seconds,
             "ratio": ratio,
-            "must": must,
-            "holds": holds,
+            "limit": limit,
+            "is_met": is_met,
             "peak_mib": peak_mib,
         }
     )
@@ -91,7 +95,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print the table, and write it to results.json."""
     if not _ROWS:
         return
-    headings = ("work", "seconds", "baseline", "seconds", "ratio", "must", "holds", "peak MiB")
+    headings = ("work", "seconds", "baseline", "seconds", "ratio", "limit", "met", "peak MiB")
     rows = [
         (
             row["name"],
@@ -99,8 +103,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
             row["baseline"],
             f"{row['baseline_seconds']:.4f}",
             f"{row['ratio']:.3g}",
-            row["must"],
-            "yes" if row["holds"] else "NO",
+            row["limit"],
+            "yes" if row["is_met"] else "NO",
             "-" if row["peak_mib"] is None else f"{row['peak_mib']:.1f}",
         )
         for row in _ROWS

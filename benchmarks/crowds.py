@@ -1,16 +1,18 @@
-"""EM on crowds, the default method with golden items, and the check of raters' dependence on simulated raters.
+"""Accuracy of EM and of the default method, and errors of the check for dependent raters, on many crowds.
 
-- `python benchmarks/crowds.py [VOTES ORIGINAL]` prints the tables of EM.
-- `python benchmarks/crowds.py default [VOTES ORIGINAL] [FOLDER...]` prints those of the default method and its warning,
-  and how often items with a high probability are correct.
-- `python benchmarks/crowds.py dependence` prints the table of raters who are not independent.
-- `python benchmarks/crowds.py copies` prints how often a pair is named where one copies the other.
+- `python benchmarks/crowds.py [VOTES ORIGINAL]` prints the accuracy of EM.
+- `python benchmarks/crowds.py default [VOTES ORIGINAL] [FOLDER...]` prints the accuracy of the default method
+  with golden items, how often it warns, and how often items with a high probability are correct.
+- `python benchmarks/crowds.py dependence` prints how often dependent and independent raters are listed.
+- `python benchmarks/crowds.py copies` prints how often a pair is listed if one rater copies the other.
 
-VOTES and ORIGINAL are CIFAR-10N's: a table of item, rater and answer, and the data set's own labels. Parts of it are
-crowds with few votes a rater. A FOLDER is a public set with label.csv and truth.csv. The other crowds are simulated.
+VOTES and ORIGINAL are files of CIFAR-10N: a table of item, rater and answer, and the dataset's own labels. Its small
+samples are crowds with few votes per rater. FOLDER is a public dataset with label.csv and truth.csv. The other crowds
+are simulated.
 
-Crowds span what public sets are like: few and many raters, with few votes each or many; 2 to 100 classes, even or
-skewed; raters who are good, poor, biased to a class, or who always say one thing or anything; items that all find hard.
+The simulated crowds cover the range of public datasets: few or many raters, with few or many votes each; 2 to 100
+classes, balanced or not; raters who are good, poor or biased towards a class, who answer at random or always the same;
+and items that are hard for all raters.
 """
 
 import sys
@@ -38,7 +40,7 @@ from reassess.aggregation.methods import by_em
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-# Items, raters, votes an item, classes; then what is special. `accuracy` is that of a rater's beta distribution.
+# Items, raters, votes per item, classes, options. `accuracy` has the parameters of the raters' beta distribution.
 CROWDS: dict[str, tuple[int, int, int, int, dict[str, Any]]] = {
     "everyone votes on everything": (108, 39, 39, 2, {"accuracy": (4, 2.2), "biased": 0.3, "hard": 0.2}),
     "ten votes, some spammers": (800, 164, 10, 2, {"spam": 0.12, "hard": 0.1}),
@@ -65,9 +67,9 @@ CROWDS: dict[str, tuple[int, int, int, int, dict[str, Any]]] = {
     "five votes, 20 % valid, spammers": (2_040, 25, 5, 2, {"accuracy": (5, 2.5), "prior": (0.8, 0.2), "spam": 0.2}),
     "six votes, 20 % valid": (2_040, 74, 6, 2, {"prior": (0.8, 0.2), "hard": 0.1}),
     "twenty votes": (1_000, 85, 20, 2, {}),
-    "six votes a rater, 8 classes": (1_200, 600, 3, 8, {"accuracy": (7, 3), "hard": 0.1}),
-    "six votes a rater, 20 classes": (1_000, 500, 3, 20, {"hard": 0.1}),
-    "forty votes a rater, 50 classes": (2_000, 200, 4, 50, {"accuracy": (7, 3)}),
+    "six votes per rater, 8 classes": (1_200, 600, 3, 8, {"accuracy": (7, 3), "hard": 0.1}),
+    "six votes per rater, 20 classes": (1_000, 500, 3, 20, {"hard": 0.1}),
+    "forty votes per rater, 50 classes": (2_000, 200, 4, 50, {"accuracy": (7, 3)}),
     "five votes, 100 classes": (3_000, 60, 5, 100, {"accuracy": (7, 3)}),
     "two votes, 30 classes": (1_000, 50, 2, 30, {"spam": 0.1}),
     "one coin, 10 classes": (1_500, 150, 5, 10, {"accuracy": (5, 4), "coin": True}),
@@ -75,18 +77,18 @@ CROWDS: dict[str, tuple[int, int, int, int, dict[str, Any]]] = {
     "a third always say the same": (1_000, 60, 7, 3, {"constant": 0.35}),
     "85 % of one class": (2_500, 120, 5, 5, {"prior": (0.85, 0.08, 0.04, 0.02, 0.01), "hard": 0.1}),
     "3 % valid": (3_000, 60, 3, 2, {"accuracy": (9, 2), "prior": (0.97, 0.03)}),
-    "two votes a rater": (400, 900, 5, 4, {"accuracy": (7, 3)}),
+    "two votes per rater": (400, 900, 5, 4, {"accuracy": (7, 3)}),
     "30 items": (30, 8, 4, 3, {}),
     "60 items, 5 classes": (60, 10, 3, 5, {"accuracy": (7, 3)}),
 }
-# Crowds whose votes hardly support a rater model, and raters who work against the others or always say the same.
+# Crowds whose votes hardly support a rater model, and raters who oppose the others or always give the same answer.
 HARD: dict[str, tuple[int, int, int, int, dict[str, Any]]] = {
     "one vote, 10 classes": (500, 10, 1, 10, {"accuracy": (28, 12), "coin": True}),
     "one vote, 10 classes, 40 raters": (2_000, 40, 1, 10, {"accuracy": (28, 12), "coin": True}),
     "five votes, 2 % valid": (1_000, 20, 5, 2, {"accuracy": (750, 250), "coin": True, "prior": (0.98, 0.02)}),
     "three votes, 2 % valid": (1_000, 20, 3, 2, {"accuracy": (750, 250), "coin": True, "prior": (0.98, 0.02)}),
     "five votes, half are spammers": (1_000, 40, 5, 2, {"spam": 0.5}),
-    "five votes, a third are against": (1_000, 40, 5, 3, {"against": 0.3}),
+    "five votes, a third oppose": (1_000, 40, 5, 3, {"against": 0.3}),
     "two votes, half always say valid": (800, 18, 2, 2, {"prior": (0.63, 0.37), "constant": 0.5, "favourite": 1}),
     "three votes, half always say valid": (800, 18, 3, 2, {"prior": (0.63, 0.37), "constant": 0.5, "favourite": 1}),
     "five votes, half always say valid": (800, 18, 5, 2, {"prior": (0.63, 0.37), "constant": 0.5, "favourite": 1}),
@@ -102,9 +104,9 @@ HARD: dict[str, tuple[int, int, int, int, dict[str, Any]]] = {
 SEEDS, MORE_SEEDS = range(1), range(8)
 GOLDEN = (0, 5, 20, 100)
 BELOW, SURE = 0.02, 0.99
-PARTS = {50: 20, 100: 20, 300: 20, 1_000: 10, 3_000: 5, 10_000: 2, 50_000: 1}  # images drawn of CIFAR-10N, how often
+SAMPLES = {50: 20, 100: 20, 300: 20, 1_000: 10, 3_000: 5, 10_000: 2, 50_000: 1}  # images of CIFAR-10N: repeats
 STOP: dict[str, Any] = {"tolerance": 1e-4, "max_iterations": 300}
-# Raters, items, votes an item, classes, raters in the group that copies, share copied.
+# Raters, items, votes per item, classes, raters in the group that copies, share of copied answers.
 DESIGNS = [
     (20, 2_000, 20, 2, 2, 0.5),
     (20, 2_000, 20, 3, 2, 0.3),
@@ -114,31 +116,36 @@ DESIGNS = [
     (10, 500, 10, 2, 2, 1.0),
     (5, 500, 5, 2, 2, 1.0),
 ]
-DUPLICATES = 12
-# Of two raters who copy, by how many items they have in common: 20 raters, 10 votes an item, 2 classes.
+REPEATS = 12
+# A rater and their copier, by the number of common items: 20 raters, 10 votes per item, 2 classes.
 COPIED, COPY_REPEATS = 0.6, 15
-COMMON = {20: 85, 55: 230, 100: 420, 200: 840, 500: 2_110}  # items in common, items in all
-_NOISE = (0.0, 1.0, 0.98, 0.4)  # the share of answers that do not depend on the truth, for each kind but the last
+COMMON = {20: 85, 55: 230, 100: 420, 200: 840, 500: 2_110}  # items in common: all items
+_NOISE = (0.0, 1.0, 0.98, 0.4)  # share of answers independent of the truth, for each kind of rater except "against"
 
 
-def confusions(rng: np.random.Generator, classes: int) -> Floats:
-    """Which other class each is taken for: a few of them."""
+def draw_confusions(rng: np.random.Generator, classes: int) -> Floats:
+    """Draw which few classes each class is confused with; rows sum to 1, the diagonal is 0."""
     shares = rng.dirichlet(np.full(classes, 0.3), classes) + 1e-12
     np.fill_diagonal(shares, 0)
     return shares / shares.sum(axis=1, keepdims=True)
 
 
-def raters_of(rng: np.random.Generator, raters: int, base: Floats, prior: Floats, special: dict[str, Any]) -> Floats:
-    """Confusion matrices, shape (raters, classes, classes)."""
+def draw_matrices(
+    rng: np.random.Generator, raters: int, base: Floats, prior: Floats, options: dict[str, Any]
+) -> Floats:
+    """Draw confusion matrices, shape (raters, classes, classes)."""
     classes = len(base)
     matrices = np.empty((raters, classes, classes))
-    kinds = rng.choice(5, raters, p=_kinds(special))
-    for matrix, kind, right in zip(matrices, kinds, rng.beta(*special.get("accuracy", (8, 2)), raters), strict=True):
-        coin = special.get("coin", False)
-        each = np.full(classes, right) if coin else np.clip(right + rng.normal(0, 0.08, classes), 0.02, 0.995)
-        other = np.ones((classes, classes)) - np.eye(classes) if coin else 0.7 * base + 0.3 * confusions(rng, classes)
-        matrix[:] = other / other.sum(axis=1, keepdims=True) * (1 - each)[:, None] + np.diag(each)
-        favourite = np.eye(classes)[special.get("favourite", rng.choice(classes, p=prior))]
+    kinds = rng.choice(5, raters, p=_kind_shares(options))
+    skills = rng.beta(*options.get("accuracy", (8, 2)), raters)
+    for matrix, kind, skill in zip(matrices, kinds, skills, strict=True):
+        coin = options.get("coin", False)
+        diagonal = np.full(classes, skill) if coin else np.clip(skill + rng.normal(0, 0.08, classes), 0.02, 0.995)
+        errors = np.ones((classes, classes)) - np.eye(classes)
+        if not coin:
+            errors = 0.7 * base + 0.3 * draw_confusions(rng, classes)
+        matrix[:] = errors / errors.sum(axis=1, keepdims=True) * (1 - diagonal)[:, None] + np.diag(diagonal)
+        favourite = np.eye(classes)[options.get("favourite", rng.choice(classes, p=prior))]
         if kind == len(_NOISE):
             matrix[:] = (1 - matrix) / (classes - 1)
         elif kind:
@@ -148,44 +155,46 @@ def raters_of(rng: np.random.Generator, raters: int, base: Floats, prior: Floats
     return matrices
 
 
-def _kinds(special: dict[str, Any]) -> list[float]:
-    """Shares of raters who look, say anything, always say one thing, are biased to one, or are against the truth."""
-    others = [special.get(kind, 0.0) for kind in ("spam", "constant", "biased", "against")]
-    return [1 - sum(others), *others]
+def _kind_shares(options: dict[str, Any]) -> list[float]:
+    """Shares of raters: normal, random, always the same answer, biased towards one, opposed to the truth."""
+    shares = [options.get(kind, 0.0) for kind in ("spam", "constant", "biased", "against")]
+    return [1 - sum(shares), *shares]
 
 
-def crowd(seed: int, items: int, raters: int, each: int, classes: int, special: dict[str, Any]) -> tuple[Votes, Ints]:
-    """Votes by raters of whom some vote far more than others, and the truth."""
+def simulate_crowd(
+    seed: int, items: int, raters: int, per_item: int, classes: int, options: dict[str, Any]
+) -> tuple[Votes, Ints]:
+    """Simulate votes, where some raters vote far more often than others; return them and the truth."""
     rng = np.random.default_rng(seed)
-    prior = np.array(special.get("prior", np.full(classes, 1 / classes)))
-    truth, base = rng.choice(classes, items, p=prior), confusions(rng, classes)
-    matrices = raters_of(rng, raters, base, prior, special)
+    prior = np.array(options.get("prior", np.full(classes, 1 / classes)))
+    truth, base = rng.choice(classes, items, p=prior), draw_confusions(rng, classes)
+    matrices = draw_matrices(rng, raters, base, prior, options)
     activity = np.log(rng.permutation(np.arange(1.0, raters + 1)) ** -0.8)
-    cast = np.argsort(-(activity + rng.gumbel(size=(items, raters))), axis=1)[:, :each].ravel()
-    rows = np.repeat(np.arange(items), each)
-    chances = matrices[cast, truth[rows]]
+    rater_ids = np.argsort(-(activity + rng.gumbel(size=(items, raters))), axis=1)[:, :per_item].ravel()
+    rows = np.repeat(np.arange(items), per_item)
+    probabilities = matrices[rater_ids, truth[rows]]
     decoy = np.array([rng.choice(classes, p=base[t]) for t in truth])
-    blur = (rng.random(items) < special.get("hard", 0)) * rng.uniform(0.3, 1, items)
+    blur = (rng.random(items) < options.get("hard", 0)) * rng.uniform(0.3, 1, items)
     hard = (np.eye(classes)[truth] + np.eye(classes)[decoy]) / 2
-    chances = (1 - blur[rows])[:, None] * chances + blur[rows][:, None] * hard[rows]
-    answers = (rng.random((rows.size, 1)) > chances.cumsum(axis=1)[:, :-1]).sum(axis=1)
-    return Votes.from_columns(range(items), rows, cast, answers, range(raters), range(classes)), truth
+    probabilities = (1 - blur[rows])[:, None] * probabilities + blur[rows][:, None] * hard[rows]
+    answers = (rng.random((rows.size, 1)) > probabilities.cumsum(axis=1)[:, :-1]).sum(axis=1)
+    return Votes.from_columns(range(items), rows, rater_ids, answers, range(raters), range(classes)), truth
 
 
-def right(shares: Floats, truth: Ints) -> float:
-    """The share of items whose most probable class is the truth; equals share the point."""
-    best = shares >= shares.max(axis=1, keepdims=True) - 1e-12
+def accuracy(posterior: Floats, truth: Ints) -> float:
+    """Return the share of items whose most probable class is the truth; a tie of k classes counts 1 / k."""
+    best = posterior >= posterior.max(axis=1, keepdims=True) - 1e-12
     return float(np.mean(best[np.arange(truth.size), truth] / best.sum(axis=1)))
 
 
 def crowd_kit(votes: Votes) -> Floats:
-    """crowd-kit's posterior after 40 iterations; a class that nobody chose has none."""
+    """Compute crowd-kit's posterior after 40 iterations; a class without votes has probability 0."""
     table = pd.DataFrame({"task": votes.item_ids, "worker": votes.rater_ids, "label": votes.answer_ids})
-    found = DawidSkene(n_iter=40, tol=-np.inf).fit_predict_proba(table).sort_index()
-    return found.reindex(columns=range(len(votes.answers)), fill_value=0.0).to_numpy()
+    posterior = DawidSkene(n_iter=40, tol=-np.inf).fit_predict_proba(table).sort_index()
+    return posterior.reindex(columns=range(len(votes.answers)), fill_value=0.0).to_numpy()
 
 
-WAYS: dict[str, Callable[[Votes], Floats]] = {
+METHODS: dict[str, Callable[[Votes], Floats]] = {
     "majority": lambda votes: votes.fractions(),
     "em": lambda votes: fit_dawid_skene(votes, **STOP).posterior.values,
     "em, pooling 0, smoothing 1": lambda votes: fit_dawid_skene(votes, pooling=0, smoothing=1, **STOP).posterior.values,
@@ -193,52 +202,53 @@ WAYS: dict[str, Callable[[Votes], Floats]] = {
 }
 
 
-def parts(votes_file: str, original_file: str) -> Iterator[tuple[str, list[tuple[Votes, Ints]]]]:
-    """Parts of CIFAR-10N by name, drawn at random: votes of the raters who voted on them, and the truth."""
+def cifar_samples(votes_file: str, original_file: str) -> Iterator[tuple[str, list[tuple[Votes, Ints]]]]:
+    """Yield the name of each sample size of CIFAR-10N, with the votes and the truth of each sample."""
     votes, original = read_votes(votes_file), read_original(original_file)
     assert votes.answers == original.classes.names
     truth = original.indices[original.indptr[original.find(votes.items)]]
     rng = np.random.default_rng(0)
-    for size, times in PARTS.items():
-        rows = [np.sort(rng.choice(len(votes.items), size, replace=False)) for _ in range(times)]
-        yield f"CIFAR-10N, {size:,} images", [(votes.restrict(part), truth[part]) for part in rows]
+    for size, repeats in SAMPLES.items():
+        samples = [np.sort(rng.choice(len(votes.items), size, replace=False)) for _ in range(repeats)]
+        yield f"CIFAR-10N, {size:,} images", [(votes.restrict(rows), truth[rows]) for rows in samples]
 
 
-def simulated(
+def simulated_crowds(
     crowds: dict[str, tuple[int, int, int, int, dict[str, Any]]], seeds: range
 ) -> Iterator[tuple[str, list[tuple[Votes, Ints]]]]:
-    """Simulated crowds by name: votes, and the truth."""
-    for number, (name, (*sizes, special)) in enumerate(crowds.items()):
-        yield name, [crowd(1_000 * number + seed, *sizes, special) for seed in seeds]
+    """Yield the name of each crowd, with the votes and the truth for each seed."""
+    for number, (name, parameters) in enumerate(crowds.items()):
+        yield name, [simulate_crowd(1_000 * number + seed, *parameters) for seed in seeds]
 
 
 def print_crowds(crowds: Iterator[tuple[str, list[tuple[Votes, Ints]]]]) -> None:
-    """The mean accuracy of each way on the sets of each kind."""
-    print("\n| crowd | " + " | ".join(WAYS) + " |\n|---" + "|---" * len(WAYS) + "|")
+    """Print the mean accuracy of each method on each crowd."""
+    print("\n| crowd | " + " | ".join(METHODS) + " |\n|---" + "|---" * len(METHODS) + "|")
     rows = []
     for name, sets in crowds:
-        rows.append([np.mean([right(way(votes), truth) for votes, truth in sets]) for way in WAYS.values()])
+        rows.append([np.mean([accuracy(method(votes), truth) for votes, truth in sets]) for method in METHODS.values()])
         print(f"| {name} | " + " | ".join(f"{value:.3f}" for value in rows[-1]) + " |", flush=True)
     table = np.array(rows)
     print("| mean | " + " | ".join(f"{value:.3f}" for value in table.mean(axis=0)) + " |")
-    print("| least against majority | " + " | ".join(f"{v:+.3f}" for v in (table - table[:, :1]).min(axis=0)) + " |")
+    lowest = (table - table[:, :1]).min(axis=0)
+    print("| lowest difference from majority | " + " | ".join(f"{value:+.3f}" for value in lowest) + " |")
 
 
-def public(folder: str) -> tuple[Votes, Ints]:
-    """The votes of a public set, and the truth of each item; -1 where it is not known."""
+def read_public(folder: str) -> tuple[Votes, Ints]:
+    """Read the votes of a public dataset, and the truth of each item; -1 if unknown."""
     votes = read_votes(f"{folder}/label.csv")
-    known = pd.read_csv(f"{folder}/truth.csv", dtype=str)
+    truth_table = pd.read_csv(f"{folder}/truth.csv", dtype=str)
     names = {str(answer): row for row, answer in enumerate(votes.answers)}
     items = {str(item): row for row, item in enumerate(votes.items)}
     truth = np.full(len(votes.items), -1)
-    for item, answer in known.itertuples(index=False):
+    for item, answer in truth_table.itertuples(index=False):
         if item in items:
             truth[items[item]] = names[answer]
     return votes, truth
 
 
 def golden_draws(seed: int, votes: Votes, truth: Ints) -> Iterator[tuple[int, Votes | None, npt.NDArray[np.bool_]]]:
-    """For each number of golden items: one expert's answers on some items, and which other items are judged."""
+    """Yield numbers of golden items, an expert's answers on random items, and the mask of the other items."""
     judged = (truth >= 0) & (votes.sizes > 0)
     for number in GOLDEN:
         if number < judged.sum() / 2:
@@ -247,45 +257,46 @@ def golden_draws(seed: int, votes: Votes, truth: Ints) -> Iterator[tuple[int, Vo
             others[chosen] = False
             items, rows = tuple(votes.items[row] for row in chosen), np.arange(number)
             columns = rows, 0 * rows, truth[chosen]
-            yield number, Votes.from_columns(items, *columns, ("expert",), votes.answers) if number else None, others
+            experts = Votes.from_columns(items, *columns, ("expert",), votes.answers) if number else None
+            yield number, experts, others
 
 
-def tried(votes: Votes, truth: Ints, experts: Votes | None, judged: npt.NDArray[np.bool_]) -> list[float]:
-    """Accuracy of majority, em, calibrated and the default, whether that is calibrated, and whether it warned."""
+def try_methods(votes: Votes, truth: Ints, experts: Votes | None, judged: npt.NDArray[np.bool_]) -> list[float]:
+    """Return the accuracy of majority, em, calibrated and the default, then is the default calibrated, did it warn."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         default = aggregate(votes, experts=experts)
     em = by_em(votes, experts=experts)
     calibrated = em if experts is None else aggregate(votes, "calibrated", experts=experts)
-    results = (each.posterior.values for each in (em, calibrated, default))
-    doubts = [each for each in caught if each.category is ReassessWarning and "do not support" in str(each.message)]
-    accuracies = [right(values[judged], truth[judged]) for values in (votes.fractions(), *results)]
-    return [*accuracies, default.facts["method"] == "calibrated", bool(doubts)]
+    posteriors = (result.posterior.values for result in (em, calibrated, default))
+    warned = any(w.category is ReassessWarning and "do not support" in str(w.message) for w in caught)
+    accuracies = [accuracy(values[judged], truth[judged]) for values in (votes.fractions(), *posteriors)]
+    return [*accuracies, default.facts.get("choice", "").startswith("calibrated:"), warned]
 
 
 def print_default(crowds: Iterator[tuple[str, list[tuple[Votes, Ints]]]]) -> None:
-    """How the default method does against the majority, and whether it warns where it is worse; a row for each kind."""
+    """Print the accuracy of the default method for each crowd, and how often it warns when majority is better."""
     print("\n| crowds | golden | sets | majority | em | calibrated | default | calibrated chosen |", end="")
-    print(" worst against majority | warned of those below | of the others |\n" + "|---" * 11 + "|")
+    print(" lowest difference from majority | warned if worse | warned otherwise |\n" + "|---" * 11 + "|")
     rows: dict[int, list[list[float]]] = {number: [] for number in GOLDEN}
     for name, sets in crowds:
-        of_kind: dict[int, list[list[float]]] = {number: [] for number in GOLDEN}
+        crowd_rows: dict[int, list[list[float]]] = {number: [] for number in GOLDEN}
         for seed, (votes, truth) in enumerate(sets):
             for number, experts, judged in golden_draws(seed, votes, truth):
-                of_kind[number].append(tried(votes, truth, experts, judged))
-        for number, found in of_kind.items():
-            print_row(name, number, found)
-            rows[number] += found
-    for number, found in rows.items():
-        print_row("all", number, found)
+                crowd_rows[number].append(try_methods(votes, truth, experts, judged))
+        for number, results in crowd_rows.items():
+            print_row(name, number, results)
+            rows[number] += results
+    for number, results in rows.items():
+        print_row("all", number, results)
 
 
-def print_row(name: str, number: int, found: list[list[float]]) -> None:
-    """A row of the table of the default method."""
-    if found:
-        table = np.array(found)
-        means, against, warned = table.mean(axis=0), table[:, 3] - table[:, 0], table[:, 5] > 0
-        below = against < -BELOW
+def print_row(name: str, number: int, results: list[list[float]]) -> None:
+    """Print a row of the table of the default method."""
+    if results:
+        table = np.array(results)
+        means, difference, warned = table.mean(axis=0), table[:, 3] - table[:, 0], table[:, 5] > 0
+        worse = difference < -BELOW
         cells = [
             name,
             str(number),
@@ -293,13 +304,13 @@ def print_row(name: str, number: int, found: list[list[float]]) -> None:
             *(f"{value:.3f}" for value in means[:4]),
             f"{table[:, 4].sum():.0f}",
         ]
-        cells += [f"{against.min():+.3f}", f"{(warned & below).sum()} of {below.sum()}"]
-        print("| " + " | ".join([*cells, f"{(warned & ~below).sum()} of {(~below).sum()}"]) + " |", flush=True)
+        cells += [f"{difference.min():+.3f}", f"{(warned & worse).sum()} of {worse.sum()}"]
+        print("| " + " | ".join([*cells, f"{(warned & ~worse).sum()} of {(~worse).sum()}"]) + " |", flush=True)
 
 
 def print_sure(sets: list[tuple[str, tuple[Votes, Ints]]]) -> None:
-    """How often the items with a high probability are correct."""
-    print(f"\n| set | em correct | items at {SURE} or more | of these correct |\n|---|---|---|---|")
+    """Print how often items with a high probability are correct."""
+    print(f"\n| dataset | correct by em | items at {SURE} or more | these correct |\n|---|---|---|---|")
     rows = []
     for name, (votes, truth) in sets:
         values = aggregate(votes, "em").posterior.values
@@ -310,35 +321,36 @@ def print_sure(sets: list[tuple[str, tuple[Votes, Ints]]]) -> None:
     print("| mean | " + " | ".join(f"{100 * value:.1f} %" for value in np.mean(rows, axis=0)) + " |")
 
 
-def rated(
-    seed: int, raters: int, items: int, each: int, classes: int, group: int, copied: float, *, hard: str
+def simulate_copiers(
+    seed: int, raters: int, items: int, per_item: int, classes: int, group: int, copied: float, *, hard: str
 ) -> Votes:
-    """Votes of raters who are independent given the truth and how hard an item is, but that the last few copy."""
+    """Simulate raters who err independently, except a group that copies some answers of the last rater."""
     rng = np.random.default_rng(seed)
     truth, skill = rng.integers(0, classes, items), rng.beta(8, 2, raters).clip(0.35, 0.98)[:, None]
     guess = {"no": 0 * truth, "some": 0.8 * (rng.random(items) < 0.3), "all": rng.beta(0.7, 0.7, items)}[hard]
-    right = rng.random((raters, items)) < (1 - guess) * skill + guess / classes
-    answers = np.where(right, truth, (truth + rng.integers(1, classes, (raters, items))) % classes)
+    is_correct = rng.random((raters, items)) < (1 - guess) * skill + guess / classes
+    answers = np.where(is_correct, truth, (truth + rng.integers(1, classes, (raters, items))) % classes)
     for copier in range(raters - group, raters - 1):
         answers[copier] = np.where(rng.random(items) < copied, answers[-1], answers[copier])
-    cast = np.argsort(rng.random((items, raters)), axis=1)[:, :each].ravel()
-    rows = np.repeat(np.arange(items), each)
-    return Votes.from_columns(range(items), rows, cast, answers[cast, rows], range(raters), range(classes))
+    rater_ids = np.argsort(rng.random((items, raters)), axis=1)[:, :per_item].ravel()
+    rows = np.repeat(np.arange(items), per_item)
+    return Votes.from_columns(range(items), rows, rater_ids, answers[rater_ids, rows], range(raters), range(classes))
 
 
-def alarms(design: tuple[int, int, int, int, int, float], hard: str) -> Iterator[tuple[bool, bool, bool]]:
-    """For each repeat: whether independent raters were named; where some copy, whether they alone; whether others."""
+def check_pairs(design: tuple[int, int, int, int, int, float], hard: str) -> Iterator[tuple[bool, bool, bool]]:
+    """Yield per repeat: independent raters are listed; if some copy, exactly these are listed; others are listed."""
     raters, *_, group, copied = design
-    for seed in range(DUPLICATES):
-        independent = checks.dependence(rated(seed, *design[:5], 0.0, hard=hard)).pairs
-        found = {pair.raters for pair in checks.dependence(rated(seed, *design[:5], copied, hard=hard)).pairs}
+    for seed in range(REPEATS):
+        independent = checks.dependence(simulate_copiers(seed, *design[:5], 0.0, hard=hard)).pairs
+        dependent = checks.dependence(simulate_copiers(seed, *design[:5], copied, hard=hard)).pairs
+        listed = {pair.raters for pair in dependent}
         copiers = {(a, b) for b in range(raters - group, raters) for a in range(raters - group, b)}
-        yield bool(independent), found == copiers, bool(found - copiers)
+        yield bool(independent), listed == copiers, bool(listed - copiers)
 
 
 def print_dependence() -> None:
-    """How often independent raters are named, and copiers or others where two copy: without the null and with it."""
-    headings = ("named though independent", "copiers alone named", "others named")
+    """Print how often pairs are listed, correctly and wrongly, without and with the estimated null distribution."""
+    headings = ("independent raters listed", "exactly the copiers listed", "others listed")
     print("\n| raters, items, votes, classes, copied | hard items | " + " | ".join(headings) + " |")
     print("|---|---|---|---|---|")
     null = checks._null
@@ -347,25 +359,24 @@ def print_dependence() -> None:
             shares = []
             for estimate in (lambda _: (0.0, 1.0), null):
                 checks._null = estimate  # type: ignore[assignment]
-                shares.append(np.mean(list(alarms(design, hard)), axis=0))
+                shares.append(np.mean(list(check_pairs(design, hard)), axis=0))
             sizes = ", ".join(f"{size:,}" for size in design[:4])
-            cells = [f"{before:.0%} before, {now:.0%}" for before, now in zip(*shares, strict=True)]
+            cells = [f"{raw:.0%} without null, {corrected:.0%} with" for raw, corrected in zip(*shares, strict=True)]
             print(f"| {sizes}, {design[5]:.0%} | {hard} | " + " | ".join(cells) + " |", flush=True)
 
 
 def print_copies() -> None:
-    """How often two raters of whom one copies the other are named, by the number of items in common."""
-    print(f"\n| items in common | hard items | pair named, of {COPY_REPEATS} | others named |\n|---|---|---|---|")
+    """Print how often a rater and their copier are listed, by the number of items in common."""
+    print(f"\n| items in common | hard items | pair listed, of {COPY_REPEATS} | others listed |\n|---|---|---|---|")
     for common, items in COMMON.items():
         for hard in ("no", "some", "all"):
-            found = [
-                {pair.raters for pair in checks.dependence(rated(seed, 20, items, 10, 2, 2, COPIED, hard=hard)).pairs}
-                for seed in range(COPY_REPEATS)
-            ]
-            named, others = (
-                sum(map(bool, of)) for of in ([f & {(18, 19)} for f in found], [f - {(18, 19)} for f in found])
-            )
-            print(f"| {common} | {hard} | {named} | {others} |", flush=True)
+            copiers, others = 0, 0
+            for seed in range(COPY_REPEATS):
+                votes = simulate_copiers(seed, 20, items, 10, 2, 2, COPIED, hard=hard)
+                listed = {pair.raters for pair in checks.dependence(votes).pairs}
+                copiers += (18, 19) in listed
+                others += bool(listed - {(18, 19)})
+            print(f"| {common} | {hard} | {copiers} | {others} |", flush=True)
 
 
 if __name__ == "__main__":
@@ -375,16 +386,16 @@ if __name__ == "__main__":
     elif sys.argv[1:] == ["copies"]:
         print_copies()
     elif sys.argv[1:2] == ["default"]:
-        files = [each for each in sys.argv[2:] if Path(each).is_file()]
-        sets = [(Path(each).name, public(each)) for each in sys.argv[2:] if each not in files]
-        if sets:
-            print_sure(sets)
-            print_default((name, [pair]) for name, pair in sets)
+        files = [path for path in sys.argv[2:] if Path(path).is_file()]
+        datasets = [(Path(path).name, read_public(path)) for path in sys.argv[2:] if path not in files]
+        if datasets:
+            print_sure(datasets)
+            print_default((name, [dataset]) for name, dataset in datasets)
         if files:
-            print_default((name, draws[:2]) for name, draws in parts(*files))
-        print_default(simulated(HARD, MORE_SEEDS))
-        print_default(simulated(CROWDS, MORE_SEEDS[:2]))
+            print_default((name, samples[:2]) for name, samples in cifar_samples(*files))
+        print_default(simulated_crowds(HARD, MORE_SEEDS))
+        print_default(simulated_crowds(CROWDS, MORE_SEEDS[:2]))
     else:
         if sys.argv[1:]:
-            print_crowds(parts(*sys.argv[1:]))
-        print_crowds(simulated(CROWDS, SEEDS))
+            print_crowds(cifar_samples(*sys.argv[1:]))
+        print_crowds(simulated_crowds(CROWDS, SEEDS))

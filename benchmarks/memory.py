@@ -1,4 +1,4 @@
-"""Peak anonymous memory of a piece of work: what it allocates, without the pages of mapped files."""
+"""Peak memory of a process, and the anonymous memory of a function: without the pages of mapped files."""
 
 import threading
 from collections.abc import Callable
@@ -9,16 +9,16 @@ def _kib(field: str) -> int:
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(f"{field}:"):
             return int(line.split()[1])
-    raise RuntimeError("this system does not tell the memory of a process")
+    raise RuntimeError(f"/proc/self/status has no field {field}")
 
 
 def peak_mib() -> float:
-    """The highest resident memory of this process since it was started, in MiB."""
+    """Return the peak resident memory of this process in MiB."""
     return _kib("VmHWM") / 1024
 
 
 def anonymous_mib(work: Callable[[], object]) -> float:
-    """How far, in MiB, the process's anonymous memory rises above its start while `work` runs; sampled twice a ms."""
+    """Return the peak increase of anonymous memory while `work` runs, in MiB, sampled every 0.5 ms."""
     start = peak = _kib("RssAnon")
     done = threading.Event()
 

@@ -1,8 +1,10 @@
-"""How good a choice of models is.
+"""Quality of the choice of models by `choose_models`, in simulations.
 
-`PYTHONPATH=. python benchmarks/model_choice.py` prints the numbers of docs/proposals.md: how many result the greedy
-order needs beside the best of all subsets, among 15 to 18 simulated models; and the recall of chosen models: how often
-it is below the target, over draws of golden images from 10,000 simulated images with one to five valid classes.
+`PYTHONPATH=. python benchmarks/model_choice.py` prints the numbers of docs/proposals.md:
+
+1. how many more candidates the greedy order needs than the best of all subsets, for 15 to 18 models
+2. how often the true recall of the chosen models is below the target, when golden images are drawn at random from
+   10,000 images with one to five valid classes
 """
 
 import math
@@ -15,24 +17,24 @@ from reassess import LabelSets, Predictions, choose_models, propose
 from reassess.aggregation import Golden
 from reassess.core import ProposalResult, Questions
 from reassess.proposals.proposed_pairs import GoldenPairs, Pairs, golden_pairs
-from reassess.proposals.subset_search import _every_subset, _greedy, find_subsets
+from reassess.proposals.subset_search import _measure_all, _measure_greedy, find_subsets
 
 CASES, RECALLS = 160, (0.8, 0.9, 0.95, 0.99)
 FEWEST_MODELS, MODELS_AND_MORE = 15, 4
-COPIES, NOISY = 8, 5  # numbers of them, from none
+COPIES, NOISY = 8, 5  # 0 to 7 models are near copies, 0 to 4 are noisy
 
-DRAWN, KINDS, CHOSEN_FROM, RUNS = 10_000, 60, 8, 1_000  # images, classes, models, draws of golden images
+IMAGES, IMAGE_CLASSES, MODELS, RUNS = 10_000, 60, 8, 1_000  # RUNS: draws of golden images
 GOLDEN = (50, 200, 1_000)  # images
-# Share of images with several classes, whether these show each class less plainly, and the target.
+# Share of images with several classes, are these classes harder to see, target recall.
 TARGETS = ((0.6, False, 0.9), (0.6, True, 0.9))
 
-CLASSES = 10  # that are thought of, an image; the first is the original label
+CLASSES = 10  # possible classes per image; the first is the original label
 
 
-def simulated(seed: int, models: int, images: int, copies: int, noisy: int) -> tuple[Pairs, Pairs]:
-    """All pairs of simulated models, and the valid golden ones: half of the images are golden.
+def simulate_pairs(seed: int, models: int, images: int, copies: int, noisy: int) -> tuple[Pairs, Pairs]:
+    """Simulate models; return all pairs, and the valid golden pairs, for half of the images.
 
-    Some models are nearly copies of others, and some propose whatever they come by.
+    Some models are near copies of others, and some propose many invalid classes.
     """
     rng = np.random.default_rng(seed)
     own, pairs = models - copies, images * CLASSES
@@ -52,115 +54,114 @@ def simulated(seed: int, models: int, images: int, copies: int, noisy: int) -> t
     members, sends = members[:, order] | is_original[:, None], sends[image][:, order]
     golden = valid & (rng.random(images) < 0.5)[image]
     asked = members.any(axis=1) & sends.any(axis=1)
-    kept = is_original[:, None]  # what is not sent keeps its original label
-    return Pairs(members, sends).part(asked), Pairs(members | kept, sends | kept).part(golden)
+    original = is_original[:, None]  # an image without questions keeps its original label
+    return Pairs(members, sends).take(asked), Pairs(members | original, sends | original).take(golden)
 
 
-def ratios_of(case: int) -> list[float]:
-    """The candidates of the greedy order, as shares of the fewest that reach the same recall, by recall."""
+def candidate_ratios(case: int) -> list[float]:
+    """Return the candidates of the greedy order divided by the fewest with the same recall, for each recall."""
     models = FEWEST_MODELS + case % MODELS_AND_MORE
-    pairs, valid = simulated(case, models, 200, copies=case % COPIES, noisy=case % NOISY)
-    every, greedy = _every_subset(pairs, valid), _greedy(pairs, valid)
-    needs = [math.ceil(recall * int(every.hits.max())) for recall in RECALLS]
-    fewest = [[int(found.candidates[found.hits >= need].min()) for need in needs] for found in (greedy, every)]
-    return [mine / best for mine, best in zip(*fewest, strict=True)]
+    pairs, valid = simulate_pairs(case, models, 200, copies=case % COPIES, noisy=case % NOISY)
+    best, greedy = _measure_all(pairs, valid), _measure_greedy(pairs, valid)
+    targets = [math.ceil(recall * int(best.hits.max())) for recall in RECALLS]
+    fewest = [[int(search.candidates[search.hits >= hits].min()) for hits in targets] for search in (greedy, best)]
+    return [greedy_fewest / best_fewest for greedy_fewest, best_fewest in zip(*fewest, strict=True)]
 
 
 def print_ratios() -> None:
-    ratios = np.concatenate([ratios_of(case) for case in range(CASES)])
+    ratios = np.concatenate([candidate_ratios(case) for case in range(CASES)])
     more = 100 * (ratios - 1)
+    print(f"{ratios.size} choices: {100 * np.mean(more == 0):.1f} % have the fewest candidates of all subsets")
     print(
-        f"{ratios.size} choices: {100 * np.mean(more == 0):.1f} % have the fewest candidates of all subsets; ", end=""
-    )
-    print(
-        f"{more.mean():.1f} % more on average, {np.quantile(more, 0.95):.1f} % in 19 of 20, {more.max():.1f} % at most"
+        f"candidates more than the fewest: mean {more.mean():.1f} %, 95th percentile {np.quantile(more, 0.95):.1f} %, "
+        f"maximum {more.max():.1f} %"
     )
 
 
 @dataclass(frozen=True)
 class Population:
-    """Images whose valid classes are all known, and what models propose for them."""
+    """Images whose valid classes are all known, and the candidates that models propose for them."""
 
     names: list[str]
     valid: npt.NDArray[np.bool_]
     result: ProposalResult
 
     @classmethod
-    def drawn(cls, several: float, is_hard: bool) -> "Population":
-        """Models of different skill, which see a class the better the more plainly an image shows it."""
+    def draw(cls, several_share: float, is_hard: bool) -> "Population":
+        """Draw images, and models of different skill that recognise clearly visible classes best."""
         rng = np.random.default_rng(0)
-        count = 1 + rng.binomial(4, several / 4, DRAWN) * (rng.random(DRAWN) < several)
-        order = rng.random((DRAWN, KINDS)).argsort(axis=1)
+        count = 1 + rng.binomial(4, several_share / 4, IMAGES) * (rng.random(IMAGES) < several_share)
+        order = rng.random((IMAGES, IMAGE_CLASSES)).argsort(axis=1)
         valid = order.argsort(axis=1) < count[:, None]
-        plain = rng.gamma(6, 1 / 6, DRAWN) / (np.sqrt(count) if is_hard else 1)
-        names, rows = [f"{row:05}.jpg" for row in range(DRAWN)], np.arange(DRAWN)
+        visibility = rng.gamma(6, 1 / 6, IMAGES) / (np.sqrt(count) if is_hard else 1)
+        names, rows = [f"{row:05}.jpg" for row in range(IMAGES)], np.arange(IMAGES)
         shared = rng.standard_normal(valid.shape)
         models = {}
-        for model in range(CHOSEN_FROM):
+        for model in range(MODELS):
             scores = 0.7 * shared + 0.7 * rng.standard_normal(valid.shape)
-            scores += rng.uniform(2.5, 5) * plain[:, None] * valid * rng.uniform(0.75, 1, valid.shape)
+            scores += rng.uniform(2.5, 5) * visibility[:, None] * valid * rng.uniform(0.75, 1, valid.shape)
             models[f"model-{model}"] = Predictions.from_scores((1.5 * scores).astype(np.float16), names)
-        original = np.where(rng.random(DRAWN) < 0.1, rng.integers(0, KINDS, DRAWN), order[:, 0])
+        original = np.where(rng.random(IMAGES) < 0.1, rng.integers(0, IMAGE_CLASSES, IMAGES), order[:, 0])
         return cls(names, valid, propose(models, LabelSets.from_pairs(names, rows, original), per_image=6))
 
     def golden(self, images: npt.NDArray[np.int64]) -> Golden:
-        """All valid pairs of some images."""
+        """Return the valid pairs of some images."""
         rows, class_ids = np.nonzero(self.valid[images])
         names = [self.names[images[row]] for row in rows]
         return Golden(Questions.from_columns(names, class_ids), np.ones(rows.size, bool))
 
-    def recall(self, models: tuple[str, ...], everything: GoldenPairs) -> float:
-        """The true recall of some models."""
-        return float(everything.pairs.proposed_by(np.isin(self.result.names, models)).mean())
+    def recall(self, models: tuple[str, ...], all_pairs: GoldenPairs) -> float:
+        """Return the true recall of some models."""
+        return float(all_pairs.pairs.proposed_by(np.isin(self.result.names, models)).mean())
 
 
-def chosen_as_before(population: Population, golden: Golden, target: float) -> tuple[str, ...] | None:
-    """The models with the fewest candidates whose recall on the golden images that found them reaches the target."""
-    judged = golden_pairs(population.result, golden)
-    need = math.ceil(target * len(judged.valid) - 1e-9)
-    found = find_subsets(population.result, judged)
-    rows = [row for row in found.frontier.tolist() if found.hits[row] >= need]
-    return tuple(np.array(population.result.names)[found.subset(rows[0])]) if rows else None
+def choose_without_check(population: Population, golden: Golden, target: float) -> tuple[str, ...] | None:
+    """Return the models with the fewest candidates and the target recall, both on the same golden images."""
+    pairs = golden_pairs(population.result, golden)
+    needed_hits = math.ceil(target * len(pairs.valid) - 1e-9)
+    subsets = find_subsets(population.result, pairs)
+    rows = [row for row in subsets.frontier.tolist() if subsets.hits[row] >= needed_hits]
+    return tuple(np.array(population.result.names)[subsets.subset(rows[0])]) if rows else None
 
 
 def print_recalls() -> None:
-    """How often the true recall of chosen models is below the target."""
-    print(
-        "| all models | target | golden images | chosen % | fewer than all % | candidates, % of all | below target % |",
-        end="",
-    )
-    print(" highest recall shown, median | best on the images that found them: below target % |")
+    """Print how often the true recall of the chosen models is below the target."""
+    print("| recall of all models | target | golden images | models chosen % | fewer than all models chosen % ", end="")
+    print("| candidates, % of all models' | below target % | highest recall bound, median ", end="")
+    print("| chosen without a check: below target % |")
     print("|---|---|---|---|---|---|---|---|---|")
-    known: dict[tuple[float, bool], Population] = {}
-    for several, is_hard, target in TARGETS:
-        if (several, is_hard) not in known:
-            known = {(several, is_hard): Population.drawn(several, is_hard)}
-        (population,) = known.values()
+    populations: dict[tuple[float, bool], Population] = {}
+    for several_share, is_hard, target in TARGETS:
+        if (several_share, is_hard) not in populations:  # keep one in memory
+            populations = {(several_share, is_hard): Population.draw(several_share, is_hard)}
+        (population,) = populations.values()
         result = population.result
-        everything = golden_pairs(result, population.golden(np.arange(DRAWN)))
-        of_all = population.recall(result.names, everything)
+        all_pairs = golden_pairs(result, population.golden(np.arange(IMAGES)))
+        recall_of_all = population.recall(result.names, all_pairs)
         for size in GOLDEN:
             rng = np.random.default_rng(size)
-            choices, before = [], []
+            choices, unchecked = [], []
             for _ in range(RUNS):
-                golden = population.golden(rng.choice(DRAWN, size, replace=False))
+                golden = population.golden(rng.choice(IMAGES, size, replace=False))
                 choices.append(choose_models(result, golden, recall=target))
-                before.append(chosen_as_before(population, golden, target))
+                unchecked.append(choose_without_check(population, golden, target))
             chosen = [choice.chosen for choice in choices if choice.chosen is not None]
             fewer = [subset for subset in chosen if subset.models != result.names]
-            below = [population.recall(subset.models, everything) < target for subset in chosen]
-            below_before = [population.recall(models, everything) < target for models in before if models is not None]
+            below = [population.recall(subset.models, all_pairs) < target for subset in chosen]
+            unchecked_below = [
+                population.recall(models, all_pairs) < target for models in unchecked if models is not None
+            ]
             shares = [100 * subset.candidates / choices[0].all_models.candidates for subset in chosen]
             cells = [
-                f"{of_all:.3f}",
+                f"{recall_of_all:.3f}",
                 f"{target}",
                 f"{size:,}",
-                *(f"{100 * len(some) / RUNS:.1f}" for some in (chosen, fewer)),
+                *(f"{100 * len(choice) / RUNS:.1f}" for choice in (chosen, fewer)),
             ]
             cells += [f"{np.mean(shares):.0f}" if shares else "-", f"{100 * sum(below) / RUNS:.1f}"]
             cells += [
                 f"{np.median([choice.highest_bound for choice in choices]):.3f}",
-                f"{100 * sum(below_before) / RUNS:.1f}",
+                f"{100 * sum(unchecked_below) / RUNS:.1f}",
             ]
             print(f"| {' | '.join(cells)} |", flush=True)
 

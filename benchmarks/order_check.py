@@ -1,8 +1,8 @@
-"""How often the check of agreement with the original labels sees a wrong order: python benchmarks/order_check.py.
+"""How often the check of agreement with the original labels detects a wrong order: python benchmarks/order_check.py.
 
-Simulated models of some accuracy on benchmarks of some size: honest ones, and the same ones with their rows in
-class-folder order, in an order that nobody knows, and with ids of another class list. The labels of every benchmark are
-in random order, and its classes are of different sizes.
+The models are simulated, for several accuracies and sizes of benchmarks: honest ones, and the same with their rows in
+class-folder order, with their rows in a random order, and with ids of another class list. Each benchmark has its images
+in random order, and classes of different sizes.
 """
 
 import sys
@@ -21,8 +21,8 @@ KAPPAS = (0.0, 0.1, 0.3, 0.5, 0.9)
 Ids = npt.NDArray[np.int64]
 
 
-def answers(labels: LabelSets, ids: Ids) -> str:
-    """What is said of a model."""
+def check(labels: LabelSets, ids: Ids) -> str:
+    """Check a model; return the kind of error or warning."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -32,8 +32,8 @@ def answers(labels: LabelSets, ids: Ids) -> str:
     return "warning" if caught else "nothing"
 
 
-def models(labels: LabelSets, kappa: float, classes: int, rng: np.random.Generator) -> Iterator[tuple[str, Ids]]:
-    """The ids that an honest model gives, and the same model in other orders."""
+def draw_models(labels: LabelSets, kappa: float, classes: int, rng: np.random.Generator) -> Iterator[tuple[str, Ids]]:
+    """Yield the ids of an honest model, and the same ids in other orders."""
     truth = labels.indices.astype(np.int64)
     honest = np.where(rng.random(truth.size) < kappa, truth, rng.permutation(truth))
     yield "honest", honest
@@ -47,16 +47,16 @@ def main() -> None:
     print("classes", "images", "kappa", "model", *kinds, sep="\t")
     for classes, images in SIZES:
         for kappa in KAPPAS:
-            said: dict[str, Counter[str]] = {}
+            results: dict[str, Counter[str]] = {}
             for draw in range(DRAWS):
                 rng = np.random.default_rng([classes, images, draw])
                 share = rng.dirichlet(np.full(classes, 4.0))
                 truth = rng.choice(classes, images, p=share)
                 names = [f"{row:05}.png" for row in range(images)]
                 labels = LabelSets.from_lists(names, truth[:, None].tolist())
-                for model, ids in models(labels, kappa, classes, rng):
-                    said.setdefault(model, Counter())[answers(labels, ids)] += 1
-            for model, counts in said.items():
+                for model, ids in draw_models(labels, kappa, classes, rng):
+                    results.setdefault(model, Counter())[check(labels, ids)] += 1
+            for model, counts in results.items():
                 shares = [f"{100 * counts[kind] / DRAWS:.1f}" for kind in kinds]
                 print(classes, images, kappa, model, *shares, sep="\t")
                 sys.stdout.flush()

@@ -1,6 +1,7 @@
-"""What other ways of aggregating make of the same votes: python benchmarks/other_libraries.py.
+"""ReaL's votes aggregated by several methods and libraries: python benchmarks/other_libraries.py.
 
-For each: average precision on the golden pairs, and how far the pairs that reach 0.8 are those of ImageNet ReaL.
+For each method, prints the average precision on the golden questions, and the Jaccard index between its labels and
+ReaL's, both at threshold 0.8.
 """
 
 import time
@@ -19,14 +20,14 @@ Values = npt.NDArray[np.float64]
 
 
 def crowd_kit(aggregator: object, votes: Votes) -> Values:
-    """P(yes) of crowd-kit's posterior over the three answers."""
+    """Return P(yes) from crowd-kit's posterior over the three answers."""
     table = pd.DataFrame({"task": votes.item_ids, "worker": votes.rater_ids, "label": votes.answer_ids})
-    found = aggregator.fit_predict_proba(table)  # type: ignore[attr-defined]
-    return found.sort_index()[votes.answers.index("yes")].to_numpy()
+    posterior = aggregator.fit_predict_proba(table)  # type: ignore[attr-defined]
+    return posterior.sort_index()[votes.answers.index("yes")].to_numpy()
 
 
-def ways(votes: Votes) -> Iterator[tuple[str, Callable[[], Values]]]:
-    """Each way of aggregating, by name."""
+def list_methods(votes: Votes) -> Iterator[tuple[str, Callable[[], Values]]]:
+    """Yield the name of each method, and a function that computes its scores."""
     experts, golden = read_votes("imagenet-real-golden"), read_votes("imagenet-real-raters-golden")
     original = read_original()
     yield "the recipe", lambda: real_scores(votes, experts, golden, original).values
@@ -52,9 +53,9 @@ def main() -> None:
     assert isinstance(votes.items, Questions)
     golden = golden_truth(read_votes("imagenet-real-golden"), at_least=3)
     print("| aggregation | average precision | pairs kept | Jaccard with ReaL | seconds |\n|---|---|---|---|---|")
-    for name, way in ways(votes):
+    for name, compute in list_methods(votes):
         start = time.perf_counter()
-        values = np.clip(way(), 0, 1)
+        values = np.clip(compute(), 0, 1)
         seconds = time.perf_counter() - start
         kept = values >= THRESHOLD
         jaccard = np.count_nonzero(kept & published) / np.count_nonzero(kept | published)

@@ -1,9 +1,8 @@
-"""Count the modules that a file passes on its way to the printed line: python -m benchmarks.walks.
+"""Count the modules that a command uses from its input file to its output: python -m benchmarks.walks.
 
-Each call of a function of the package is noted while a command runs on a small file (`sys.setprofile`), except while a
-module is imported. A step leads from the module of one call to that of the next; a call leads from the caller's module
-to the called one. Both are upward if they end in a room on a higher floor: a step also where a lower room has returned,
-a call only where a lower room calls back.
+Records each call of a function of the package while a command runs on a small file (`sys.setprofile`), except during
+imports. A step goes from the module of one call to the module of the next call. A step or a call is upward if it goes
+to a room on a higher floor: a step also after a lower room returns, a call only if a lower room calls back.
 """
 
 import os
@@ -35,55 +34,56 @@ WALKS = {
 
 
 def floors() -> dict[str, int]:
-    """The floor of each room, from the contract of import-linter in pyproject.toml; 0 is the lowest."""
+    """Read the floor of each room from import-linter's contract in pyproject.toml; 0 is the lowest."""
     contracts = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
     (layers,) = (contract["layers"] for contract in contracts if contract["type"] == "layers")
     return {room.strip(): floor for floor, rooms in enumerate(reversed(layers)) for room in rooms.split("|")}
 
 
-def modules_called(argv: Sequence[str]) -> list[tuple[str, str]]:
-    """The module of each call of a function of the package while a command runs, and that of its caller."""
-    called: list[tuple[str, str]] = []
-    importing = 0
+def record_calls(argv: Sequence[str]) -> list[tuple[str, str]]:
+    """Run a command; return the module of each function called, and the module of its caller."""
+    calls: list[tuple[str, str]] = []
+    import_depth = 0
 
-    def note(frame: FrameType, event: str, _: object) -> None:
-        nonlocal importing
+    def record(frame: FrameType, event: str, _: object) -> None:
+        nonlocal import_depth
         if frame.f_code.co_name == "<module>":
-            importing += (event == "call") - (event == "return")
-        elif event == "call" and not importing and (module := _module(frame)):
+            import_depth += (event == "call") - (event == "return")
+        elif event == "call" and not import_depth and (module := _module(frame)):
             caller = frame.f_back
             while caller is not None and not _module(caller):
                 caller = caller.f_back
-            called.append((module, module if caller is None else _module(caller)))
+            calls.append((module, module if caller is None else _module(caller)))
 
     with redirect_stdout(StringIO()):
-        sys.setprofile(note)
+        sys.setprofile(record)
         code = main(argv)
         sys.setprofile(None)
     assert code == 0, argv
-    return called
+    return calls
 
 
 def _module(frame: FrameType) -> str:
-    """The module of a frame without the package's name; empty outside the package."""
+    """Return the module of a frame without the package's name; empty outside the package."""
     package, _, module = frame.f_globals.get("__name__", "").partition(".")
     return module if package == "reassess" else ""
 
 
 def print_walks() -> None:
-    """Print the modules and steps of each walk."""
+    """Print the number of modules, steps and upward calls of each command."""
     floor = floors()
     for name, argv in WALKS.items():
-        calls = modules_called(argv)
-        called = [module for module, _ in calls]
-        steps = {step for step in pairwise(called) if step[0] != step[1]}
-        upward, back = (
+        calls = record_calls(argv)
+        modules = [module for module, _ in calls]
+        steps = {step for step in pairwise(modules) if step[0] != step[1]}
+        upward_steps, upward_calls = (
             sum(floor[b.split(".")[0]] > floor[a.split(".")[0]] for a, b in pairs)
             for pairs in (steps, {(caller, module) for module, caller in calls})
         )
-        print(f"{name}: {len(set(called))} modules; {len(steps)} steps, {upward} upward; {back} upward calls")
+        counts = f"{len(set(modules))} modules; {len(steps)} steps, {upward_steps} upward; {upward_calls} upward calls"
+        print(f"{name}: {counts}")
         if "-v" in sys.argv:
-            print(" ", ", ".join(dict.fromkeys(called)))
+            print(" ", ", ".join(dict.fromkeys(modules)))
 
 
 if __name__ == "__main__":

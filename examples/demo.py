@@ -1,4 +1,4 @@
-"""The main job on real data: what the files hold, and how good the original labels are as if they were a model."""
+"""Read ImageNet's ReaL labels, and evaluate the original labels as if they were a model's predictions."""
 
 import hashlib
 from collections import Counter
@@ -12,12 +12,12 @@ for name in ("imagenet-real", "imagenet-original"):
     print(f"{name:18} sha256 {hashlib.sha256(fetch(name).read_bytes()).hexdigest()}")
 
 
-def facts(sets: LabelSets) -> str:
-    """How many images have how many labels."""
+def count_by_size(sets: LabelSets) -> str:
+    """Count images by their number of labels."""
     sizes = Counter(sets.sizes.tolist())
     return ", ".join(f"{size}: {count:,}" for size, count in sorted(sizes.items()))
 
 
-print(f"\n{labels}\nlabels an image: {facts(labels)}")
+print(f"\n{labels}\nlabels per image: {count_by_size(labels)}")
 print("\nThe original labels, as if they were a model:")
 print(evaluate(Predictions.from_ids(original.indices, original.images), labels, original=original))

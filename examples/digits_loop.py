@@ -1,12 +1,11 @@
-"""The whole loop on handwritten digits: models, proposals, tasks, raters, scores, label sets, evaluation, a report.
+"""The whole loop on handwritten digits: models, candidates, tasks, raters, scores, label sets, evaluation, report.
 
-Everything is made in the folder `digits-loop`. Replace steps 1 and 4 for your own images: your images, their original
-labels and your models' outputs come in at step 1, and what people answer at step 4. All else are commands.
+All files are written to the folder `digits-loop`. For your own images, replace steps 1 and 4: in step 1 use your
+images, their original labels and your models' outputs, in step 4 people's answers. The other steps are commands.
 
-The raters here are simulated. Each of 12 says no where yes is right, and yes where no is, in 2 to 12 % of the votes;
-each of 3 experts in 1 %. What is right is the label of the data set. A digit that the models take for another one with
-a mean probability of at least 0.3 is called ambiguous: a simulated rater calls the other one right too, half of the
-time.
+The raters are simulated: 12 raters give a wrong answer in 2 to 12 % of their votes, and 3 experts in 1 %. The dataset's
+labels are the truth, with one exception. If the models' mean probability of another digit is at least 0.3, the image is
+ambiguous, and raters take the other digit for valid too, in half of their votes.
 """
 
 import csv
@@ -34,10 +33,10 @@ from reassess.cli import main
 FOLDER = Path("digits-loop")
 BENCHMARK = FOLDER / "benchmark"
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-WRONG_LABELS = 0.05  # of the original labels, changed at random so that there is something to find
-RATERS, VOTES, LEAST_ERROR, MOST_ERROR = 12, 5, 0.02, 0.12
+WRONG_LABELS = 0.05  # share of original labels replaced at random, so that there is something to find
+RATERS, VOTES, LOWEST_ERROR, HIGHEST_ERROR = 12, 5, 0.02, 0.12
 EXPERTS, EXPERT_ERROR, GOLDEN_IMAGES = 3, 0.01, 100
-AMBIGUOUS, TAKEN_FOR_IT = 0.3, 0.5
+AMBIGUOUS, AMBIGUOUS_YES = 0.3, 0.5
 SHADES = " .:-=+*#%@"
 MODELS: dict[str, tuple[ClassifierMixin, str]] = {
     "logistic": (make_pipeline(MinMaxScaler(), LogisticRegression(max_iter=500)), "predict_proba"),
@@ -51,7 +50,7 @@ rng = np.random.default_rng(0)
 
 
 def reassess(command: str) -> None:
-    """Run a command as in a terminal."""
+    """Print and run a command."""
     print(f"\n$ reassess {command}", flush=True)
     code = main(shlex.split(command))
     if code:
@@ -64,7 +63,7 @@ def write(path: Path, headings: str, rows: Iterable[Iterable[object]]) -> None:
         csv.writer(file).writerows([headings.split(","), *rows])
 
 
-# 1. Images, original labels, and what five different models say of each image that they did not see in training.
+# 1. Images, original labels, and predictions of five models for images that they were not trained on.
 digits = load_digits()
 pixels, truth = digits.data, digits.target
 images = [f"{number:04}.png" for number in range(len(truth))]
@@ -76,99 +75,101 @@ original = np.where(rng.random(len(truth)) < WRONG_LABELS, rng.integers(0, 10, l
 (BENCHMARK / "classes.txt").write_text("".join(f"{name}\n" for name in NAMES))
 write(BENCHMARK / "original.csv", "image,class", zip(images, np.array(NAMES)[original], strict=True))
 
-files, said = [], np.zeros((len(truth), len(NAMES)))
+files, probabilities = [], np.zeros((len(truth), len(NAMES)))
 for name, (model, method) in MODELS.items():
     scores = cross_val_predict(model, pixels, original, cv=5, method=method)
     files.append(f"{FOLDER / name}.npz")
     np.savez(files[-1], scores=scores.astype(np.float32), names=images)
-    said += scores if method == "predict_proba" else np.eye(len(NAMES))[scores.argmax(axis=1)]
-said /= len(MODELS)
-given = " ".join(files)
+    probabilities += scores if method == "predict_proba" else np.eye(len(NAMES))[scores.argmax(axis=1)]
+probabilities /= len(MODELS)
+predictions = " ".join(files)
 
-# 2. Which classes of which images are worth a question?
-reassess(f"propose {given} --benchmark {BENCHMARK} --per-image 4 -o {FOLDER}/candidates.csv --force")
+# 2. Choose which classes to ask about for each image.
+reassess(f"propose {predictions} --benchmark {BENCHMARK} --per-image 4 -o {FOLDER}/candidates.csv --force")
 
-# 3. What does a rater see at once, and how long will it take?
-# The raters are simulated on all questions: no golden answers, such as those of an earlier run, take any away.
+# 3. Group the questions into tasks, and estimate the hours of work.
+# --golden none keeps all questions, even if an earlier run wrote golden answers to the benchmark folder.
 tasks = f"tasks {FOLDER}/candidates.csv --benchmark {BENCHMARK} --golden none --per-task 4 --seconds 3"
 reassess(f"{tasks} -o {FOLDER}/tasks.jsonl --force")
 
 
-# 4. People answer. Here they are simulated; yours write a table with the columns image, class, rater and answer.
-def looks_right(image: str, class_id: int) -> bool:
-    """What a simulated rater without errors would say."""
+# 4. Collect answers: a table with the columns image, class, rater and answer. Here people are simulated.
+def looks_valid(image: str, class_id: int) -> bool:
+    """Return whether a simulated rater without errors answers yes."""
     if class_id == truth[row_of[image]]:
         return True
-    return is_ambiguous(image, class_id) and bool(rng.random() < TAKEN_FOR_IT)
+    return is_ambiguous(image, class_id) and bool(rng.random() < AMBIGUOUS_YES)
 
 
 def is_ambiguous(image: str, class_id: int) -> bool:
-    """Whether the models take a digit for this other one."""
+    """Return whether the models often confuse a digit with this other one."""
     row = row_of[image]
-    return bool(class_id != truth[row] and said[row, class_id] >= AMBIGUOUS)
+    return bool(class_id != truth[row] and probabilities[row, class_id] >= AMBIGUOUS)
 
 
-def answers(questions: Questions, people: dict[str, float], votes: int) -> Iterator[tuple[object, ...]]:
-    """So many votes of different people on each question, wrong as often as each of them is."""
+def simulate_votes(questions: Questions, errors: dict[str, float], votes: int) -> Iterator[tuple[object, ...]]:
+    """Simulate votes of different people on each question; `errors` has each person's share of wrong votes."""
     for image_id, class_id in zip(questions.image_ids.tolist(), questions.class_ids.tolist(), strict=True):
         image = questions.images[image_id]
-        for person in rng.choice(list(people), votes, replace=False).tolist():
-            is_yes = looks_right(image, class_id) != (rng.random() < people[person])
+        for person in rng.choice(list(errors), votes, replace=False).tolist():
+            is_yes = looks_valid(image, class_id) != (rng.random() < errors[person])
             yield image, NAMES[class_id], person, "yes" if is_yes else "no"
 
 
-def people(kind: str, count: int, least: float, most: float) -> dict[str, float]:
-    """People, each with a share of wrong votes."""
-    return {f"{kind} {number}": float(rng.uniform(least, most)) for number in range(1, count + 1)}
+def draw_errors(kind: str, count: int, lowest: float, highest: float) -> dict[str, float]:
+    """Draw the share of wrong votes of each person."""
+    return {f"{kind} {number}": float(rng.uniform(lowest, highest)) for number in range(1, count + 1)}
 
 
-raters, experts = (
-    people("rater", RATERS, LEAST_ERROR, MOST_ERROR),
-    people("expert", EXPERTS, EXPERT_ERROR, EXPERT_ERROR),
-)
+raters = draw_errors("rater", RATERS, LOWEST_ERROR, HIGHEST_ERROR)
+experts = draw_errors("expert", EXPERTS, EXPERT_ERROR, EXPERT_ERROR)
 classes = read_classes(BENCHMARK / "classes.txt")
-asked = read_tasks(FOLDER / "tasks.jsonl", classes).questions
-pairs = [(asked.images[i], c) for i, c in zip(asked.image_ids.tolist(), asked.class_ids.tolist(), strict=True)]
+questions = read_tasks(FOLDER / "tasks.jsonl", classes).questions
+image_ids, class_ids = questions.image_ids.tolist(), questions.class_ids.tolist()
+pairs = [(questions.images[image_id], class_id) for image_id, class_id in zip(image_ids, class_ids, strict=True)]
 ambiguous = [pair for pair in pairs if is_ambiguous(*pair)]
 print(
-    f"\nThe raters are simulated by the labels of the data set: {RATERS} raters, each wrong in "
-    f"{100 * LEAST_ERROR:.0f} to {100 * MOST_ERROR:.0f} % of the votes,\n"
-    f"and {EXPERTS} experts, each wrong in {100 * EXPERT_ERROR:.0f} %. "
-    f"Ambiguity is simulated too: {len(ambiguous)} questions are about another digit than\n"
-    f"the label, to which the models give {AMBIGUOUS} or more. "
-    f"Before errors, they are answered yes in {100 * TAKEN_FOR_IT:.0f} % of the votes."
+    f"\nThe raters are simulated: {RATERS} raters who are wrong in "
+    f"{100 * LOWEST_ERROR:.0f} to {100 * HIGHEST_ERROR:.0f} % of their votes,\n"
+    f"and {EXPERTS} experts who are wrong in {100 * EXPERT_ERROR:.0f} %. The truth is the dataset's label.\n"
+    f"{len(ambiguous)} questions are ambiguous: about another digit, with a mean probability of {AMBIGUOUS} or more.\n"
+    f"Their answer is yes in {100 * AMBIGUOUS_YES:.0f} % of the votes, before errors."
 )
-chosen = rng.choice(asked.images, GOLDEN_IMAGES, replace=False).tolist()
-every = Questions.from_columns(np.repeat(chosen, 10).tolist(), np.tile(np.arange(10), GOLDEN_IMAGES), classes)
-judged = list(answers(every, experts, EXPERTS))  # all classes of some images, also those that nobody proposed
-proposed = {(image, NAMES[class_id]) for image, class_id in pairs}
-write(BENCHMARK / "votes.csv", "image,class,rater,answer", answers(asked, raters, VOTES))
-write(BENCHMARK / "golden.csv", "image,class,rater,answer", (vote for vote in judged if vote[:2] in proposed))
-write(FOLDER / "judged.csv", "image,class,rater,answer", judged)
+golden_images = rng.choice(questions.images, GOLDEN_IMAGES, replace=False).tolist()
+all_classes = Questions.from_columns(
+    np.repeat(golden_images, 10).tolist(), np.tile(np.arange(10), GOLDEN_IMAGES), classes
+)
+expert_votes = list(simulate_votes(all_classes, experts, EXPERTS))  # also on classes that are not candidates
+candidates = {(image, NAMES[class_id]) for image, class_id in pairs}
+write(BENCHMARK / "votes.csv", "image,class,rater,answer", simulate_votes(questions, raters, VOTES))
+write(BENCHMARK / "golden.csv", "image,class,rater,answer", (vote for vote in expert_votes if vote[:2] in candidates))
+write(FOLDER / "all-golden.csv", "image,class,rater,answer", expert_votes)
 
-# 5. Which of the models would have been enough?
-reassess(f"propose {given} --benchmark {BENCHMARK} --per-image 4 --choose recall=0.95 --golden {FOLDER}/judged.csv")
+# 5. Check whether fewer models would be enough.
+reassess(
+    f"propose {predictions} --benchmark {BENCHMARK} --per-image 4 --choose recall=0.95 --golden {FOLDER}/all-golden.csv"
+)
 
-# 6. Votes become scores, scores label sets; digits that were set aside keep their original label.
+# 6. Compute scores from votes, and label sets from scores. Digits without questions keep their original label.
 reassess(f"aggregate --benchmark {BENCHMARK} -o {BENCHMARK}/scores.csv --force")
 reassess(f"labels --benchmark {BENCHMARK} --threshold 0.5 -o {BENCHMARK}/labels.csv --force")
 
-# 7. How good are the models by these labels, and by the original ones?
-reassess(f"evaluate {given} --benchmark {BENCHMARK}")
-reassess(f"report {given} --benchmark {BENCHMARK} -o {FOLDER}/report.html --force")
+# 7. Measure the models by these labels and by the original ones.
+reassess(f"evaluate {predictions} --benchmark {BENCHMARK}")
+reassess(f"report {predictions} --benchmark {BENCHMARK} -o {FOLDER}/report.html --force")
 
 labels = read_labels(BENCHMARK / "labels.csv", classes=classes)
-changed = [image for image, true, first in zip(images, truth, original, strict=True) if true != first]
-corrected = sum(labels[image] == (int(truth[row_of[image]]),) for image in changed)
-print(f"\nOf {len(changed)} original labels that were changed, {corrected} are corrected.")
+wrong = [image for image, true, label in zip(images, truth, original, strict=True) if true != label]
+corrected = sum(labels[image] == (int(truth[row_of[image]]),) for image in wrong)
+print(f"\nOf {len(wrong)} wrong original labels, {corrected} are corrected.")
 
-# 8. Digits that the models take for two, and with them the raters that were simulated from the models.
+# 8. Show digits with several labels, where models and simulated raters see two digits.
 several = [row for row, image in enumerate(images) if len(labels[image] or ()) > 1]
 both = sum(class_id in (labels[image] or ()) for image, class_id in ambiguous)
-print(f"Of {len(ambiguous)} questions that were made ambiguous, {both} are labels by the simulated raters.")
-print(f"{len(several)} digits have several labels. Those on which the models differ most:")
-for row in sorted(several, key=lambda row: float(said[row].max()))[:3]:
-    called = " or ".join(NAMES[class_id] for class_id in labels[images[row]] or ())
-    print(f"\n{images[row]}: {called}; labelled {NAMES[truth[row]]} in the data set")
+print(f"Of {len(ambiguous)} ambiguous questions, the simulated raters made {both} a label.")
+print(f"{len(several)} digits have several labels. The models disagree most on these:")
+for row in sorted(several, key=lambda row: float(probabilities[row].max()))[:3]:
+    names = " or ".join(NAMES[class_id] for class_id in labels[images[row]] or ())
+    print(f"\n{images[row]}: {names}; {NAMES[truth[row]]} in the dataset")
     for line in digits.images[row].astype(int):
         print("".join(2 * SHADES[min(grey, 15) * len(SHADES) // 16] for grey in line))

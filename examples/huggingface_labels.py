@@ -1,9 +1,9 @@
-"""ReaL labels in a Hugging Face data set: one line adds a column of them, by file name.
+"""ReaL labels as a column of a Hugging Face dataset, joined by file name.
 
     python examples/huggingface_labels.py
 
-In place of a model, the original labels are judged, and the data set holds names alone. Of imagenet-1k it is
-``with_real_labels(load_dataset("imagenet-1k", split="validation"))``, streamed or not: its images name their files.
+Instead of a model, the script measures the original labels, with a dataset that has only file names. For imagenet-1k,
+streamed or not, write ``with_real_labels(load_dataset("imagenet-1k", split="validation"))``: images have file names.
 """
 
 from datasets import Dataset, disable_progress_bars
@@ -16,6 +16,6 @@ original = read_original()
 images = Dataset.from_dict({"file_name": original.images, "predicted": original.indices}).shuffle(seed=1)
 
 labelled = with_real_labels(images, image="file_name")
-scored = labelled.filter(lambda row: row["real_label"])  # an image without a valid class counts nowhere
+scored = labelled.filter(lambda row: row["real_label"])  # images with an empty label set do not count
 hits = sum(row["predicted"] in row["real_label"] for row in scored)
 print(f"ReaL accuracy of the original labels: {hits:,} of {len(scored):,}, {100 * hits / len(scored):.2f} %")

@@ -1,8 +1,8 @@
-"""ReaL accuracy in JAX: one compiled step for batches of one size, the last of them filled up and masked.
+"""ReaL accuracy in JAX: a compiled step for batches of equal size; the last batch is padded and masked.
 
     python examples/jax_accuracy.py
 
-In place of a model, the original labels are judged, as scores that are 1 for one class.
+Instead of a model, the script measures the original labels, as scores that are 1 for one class.
 """
 
 import operator
@@ -20,14 +20,14 @@ valid = padded_ids(labels, labels.find(original.images))  # joined by path
 
 
 @jax.jit
-def step(said: jax.Array, valid: jax.Array, mask: jax.Array) -> Counts:
-    """What a model's evaluation step gives back."""
-    scores = jax.nn.one_hot(said, 1000)  # here stands the model
+def step(class_ids: jax.Array, valid: jax.Array, mask: jax.Array) -> Counts:
+    """Return the counts of a batch."""
+    scores = jax.nn.one_hot(class_ids, 1000)  # your model's scores
     return count_hits(scores, valid, mask=mask)
 
 
 def batches() -> list[np.ndarray]:
-    """Rows of the images, as many in each batch; the last is filled up with -1, which is masked."""
+    """Split the rows of all images into batches of equal size; the last is padded with -1."""
     rows = np.arange(len(original.images))
     return np.split(np.pad(rows, (0, -len(rows) % BATCH), constant_values=-1), -(-len(rows) // BATCH))
 

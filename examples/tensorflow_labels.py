@@ -1,14 +1,14 @@
-"""ReaL labels in a tf.data pipeline: one line adds them, by file name, to images in any order.
+"""ReaL labels in a tf.data pipeline, joined by file name, so that images may come in any order.
 
     python examples/tensorflow_labels.py
 
-In place of a model, the original labels are judged; with TFDS, `images` is
-``tfds.load("imagenet2012", split="validation", shuffle_files=True)``, whose elements name their files too.
+Instead of a model, the script measures the original labels. With TFDS, `images` is
+``tfds.load("imagenet2012", split="validation", shuffle_files=True)``: its elements have file names too.
 """
 
 import os
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow says at the start what it runs on
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hides TensorFlow's messages about the device
 
 import tensorflow as tf
 
@@ -23,5 +23,5 @@ hits = scored = 0
 for batch in with_real_labels(images, encoding="multi-hot"):
     valid = batch["real_label"]
     hits += tf.math.count_nonzero(tf.gather(valid, batch["predicted"], batch_dims=1))
-    scored += tf.math.count_nonzero(tf.reduce_any(valid, axis=1))  # an image without a valid class counts nowhere
+    scored += tf.math.count_nonzero(tf.reduce_any(valid, axis=1))  # images with an empty label set do not count
 print(f"ReaL accuracy of the original labels: {hits:,} of {scored:,}, {100 * hits / scored:.2f} %")

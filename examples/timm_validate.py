@@ -1,14 +1,14 @@
-"""timm's evaluator of ReaL labels, joined by path: images may be some, in any order, under any name.
+"""timm's evaluator of ReaL labels, for a part of the images in any order, and in any folder.
 
     python examples/timm_validate.py
 
-In place of a model, the original labels are judged, as scores that are 1 for one class.
+Instead of a model, the script measures the original labels, as scores that are 1 for one class.
 """
 
 import numpy as np
 
 from reassess import read_original
-from reassess.integrations.timm import RealLabelsImagenet  # in place of timm.data's
+from reassess.integrations.timm import RealLabelsImagenet  # instead of timm.data's
 
 original = read_original()
 rows = np.random.default_rng(0).permutation(len(original))[:10_000]

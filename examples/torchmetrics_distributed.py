@@ -1,8 +1,8 @@
-"""ReaL accuracy over two processes: a sampler repeats an image to give both as many, and it still counts once.
+"""ReaL accuracy over two processes: the sampler repeats an image, which still counts once.
 
     python examples/torchmetrics_distributed.py
 
-In place of a model, the original labels are judged, as scores that are 1 for one class.
+Instead of a model, the script measures the original labels, as scores that are 1 for one class.
 """
 
 import tempfile
@@ -19,7 +19,7 @@ PROCESSES, IMAGES, BATCH = 2, 9_999, 256
 
 
 def evaluate(rank: int, rendezvous: str) -> None:
-    """What each process does."""
+    """Evaluate a part of the images; runs in each process."""
     dist.init_process_group("gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=PROCESSES)
     original = read_original()
     names = original.images[:IMAGES]

@@ -1,9 +1,9 @@
-"""ReaL accuracy in a usual evaluation loop of PyTorch: two lines are added, and the data set is `ImageNetReaL`.
+"""ReaL accuracy in an evaluation loop of PyTorch: two added lines, and the dataset `ImageNetReaL`.
 
     python examples/torchvision_evaluate.py [ROOT]
 
-ROOT holds ImageNet's validation images, in a folder val or as ILSVRC2012_img_val.tar; the model's trained weights are
-downloaded by torchvision. Without ROOT, a few images are made, and the model is not trained.
+ROOT contains ImageNet's validation images, in a folder val or as ILSVRC2012_img_val.tar; torchvision downloads the
+model's weights. Without ROOT, the script generates a few images, and the model is not trained.
 """
 
 import sys
@@ -20,7 +20,7 @@ from reassess.integrations.torchvision import ImageNetReaL
 
 
 def evaluate(root: str | Path, *, trained: bool) -> None:
-    """Print the data set and the model's ReaL accuracy."""
+    """Print the dataset and the model's ReaL accuracy."""
     weights = ResNet18_Weights.DEFAULT
     model = resnet18(weights=weights if trained else None).eval()
     dataset = ImageNetReaL(root, transform=weights.transforms())
@@ -32,7 +32,7 @@ def evaluate(root: str | Path, *, trained: bool) -> None:
 
 
 def make_images(folder: Path) -> None:
-    """Images of one colour each under the names of the first validation images."""
+    """Write images of one colour each, with the names of the first validation images."""
     for number in range(1, 9):
         Image.new("RGB", (256, 256), (30 * number, 90, 0)).save(folder / f"ILSVRC2012_val_{number:08d}.JPEG")
 
@@ -41,6 +41,6 @@ if len(sys.argv) > 1:
     evaluate(sys.argv[1], trained=True)
 else:
     torch.manual_seed(0)
-    with tempfile.TemporaryDirectory() as made:
-        make_images(Path(made))
-        evaluate(made, trained=False)
+    with tempfile.TemporaryDirectory() as folder:
+        make_images(Path(folder))
+        evaluate(folder, trained=False)

@@ -11,7 +11,7 @@ from tests.helpers import Needs, RealFile, python
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 EXPECTED = {
-    "digits_loop.py": " questions that were made ambiguous, ",
+    "digits_loop.py": " ambiguous questions, ",
     "huggingface_labels.py": "42,164 of 46,837, 90.02 %",
     "jax_accuracy.py": "42,164 of 46,837",
     "keras_metric.py": "42,164 of 46,837",

@@ -1,8 +1,8 @@
-"""Are the labels of an image-classification benchmark right, and how good is a model, judged by labels that are?
+"""Find wrong labels in an image benchmark, and measure models by better labels.
 
-The names that the docs use are here: `reassess.evaluate`. The room of a name has more, such as `reassess.evaluation`:
-the types of results, and what the command line needs. A name is loaded when it is first used, so that ``import
-reassess`` costs nothing. Modules inside a room are internal, except those of `reassess.integrations`.
+The names in the docs can be imported from here, such as `reassess.evaluate`. Subpackages, such as
+`reassess.evaluation`, also have the types of results, and names that only the command line needs. A name is loaded on
+first use, so ``import reassess`` is fast. Modules inside a subpackage are internal, except in `reassess.integrations`.
 """
 
 from functools import cache
@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 
 @cache
 def _stub() -> tuple[Any, Any, list[str]]:
-    import lazy_loader  # on first use: it takes longer to import than this package
+    import lazy_loader  # imported on first use, since this takes longer than the rest of the package
 
     return lazy_loader.attach_stub(__name__, __file__)  # type: ignore[no-any-return]
 

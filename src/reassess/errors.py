@@ -1,7 +1,7 @@
-"""Every error and warning of the package: one base exception, a small tree, one form of message.
+"""Errors and warnings of the package, with one form of message.
 
-A message has one line about the fault, and fields: where it is, what is allowed, what was found, and a fix. Empty
-fields are not printed. `reassess.cli` exits with code 1 after a `ReassessError`, and with 2 after a usage error.
+A message has one line about the fault, then up to four fields: where it is, what is allowed, what was found, and how to
+fix it. `reassess.cli` exits with code 1 after a `ReassessError`, and with 2 after a usage error.
 """
 
 import re
@@ -15,7 +15,8 @@ _LONG_WORD = re.compile(r"(\S{100})\S{2,}(\S{100})")
 class Fix:
     """A fix that contains Python arguments, which the command line rewrites as options.
 
-    The text has the name of each argument in braces. Values are written as in Python; None: the name is a function.
+    The text has the name of each argument in braces. Values are written as in Python. If a value is None, only the name
+    is written, such as that of a function.
 
     >>> print(Fix("join by the whole path ({match})", match='"path"'))
     join by the whole path (match="path")
@@ -26,7 +27,7 @@ class Fix:
         self.arguments = arguments
 
     def render(self, format_argument: Callable[[str, object], str]) -> str:
-        """Return the text with arguments formatted by a function of their name and value."""
+        """Return the text, with each argument formatted by `format_argument(name, value)`."""
         if not self.arguments:
             return self.text
         names = "|".join(self.arguments)
@@ -34,7 +35,7 @@ class Fix:
 
     @classmethod
     def join(cls, separator: str, *fixes: "Fix | str | None") -> "Fix":
-        """Join several fixes; empty ones are skipped."""
+        """Join fixes with a separator, without the empty ones."""
         parts = [fix if isinstance(fix, Fix) else cls(fix) for fix in fixes if fix]
         arguments = {name: value for part in parts for name, value in part.arguments.items()}
         return cls(separator.join(part.text for part in parts), **arguments)
@@ -49,7 +50,7 @@ class ReassessError(Exception):
     Parameters
     ----------
     code
-        Kind of error for programs, such as "out-of-range"; it does not change when the text does.
+        Kind of error, such as "out-of-range". Programs can rely on it; texts may change.
     what
         The fault, in one line.
     where
@@ -89,7 +90,7 @@ class ReassessError(Exception):
         super().__init__(what)
 
     def at(self, where: object) -> None:
-        """Add a place, such as a file, in front of the error's place, unless it is already there."""
+        """Put a place, such as a file, in front of the error's place, unless it is already part of it."""
         if self.where is None:
             self.where = where
         elif str(where) not in str(self.where):
@@ -105,7 +106,7 @@ class ReassessError(Exception):
 
 
 def _shorten(name: str, part: str) -> str:
-    """A field without the middle of words with over 200 letters; a fix may be a command, and is not cut."""
+    """Shorten words of over 200 letters; a fix stays, since it may be a command."""
     return part if name == "fix" else _LONG_WORD.sub(r"\1…\2", part)
 
 
@@ -114,7 +115,7 @@ class DataError(ReassessError, ValueError):
 
 
 class UnreadableFileError(DataError):
-    """A file is missing, or its format is unknown, so its content is unknown."""
+    """A file is missing, unreadable or empty, or its format is unknown."""
 
 
 class OutputError(ReassessError, OSError):
@@ -124,7 +125,7 @@ class OutputError(ReassessError, OSError):
 
 
 class SourceError(ReassessError):
-    """A known file cannot be fetched from any of its sources."""
+    """A file of a known dataset cannot be fetched from any of its sources."""
 
 
 class MissingPackageError(ReassessError, ImportError):
@@ -177,7 +178,7 @@ class DependenceWarning(ReassessWarning):
 
 @contextmanager
 def at(where: object) -> Iterator[None]:
-    """Add a place, such as a file, to errors from the block, as `ReassessError.at`."""
+    """Add a place, such as a file, to errors raised in the block; see `ReassessError.at`."""
     try:
         yield
     except ReassessError as error:

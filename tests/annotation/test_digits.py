@@ -25,7 +25,7 @@ from reassess.annotation import (
     save_answers,
 )
 from reassess.core import Classes, Questions, Tasks, Votes
-from reassess.numeric.proportions import wilson
+from reassess.numeric.proportions import wilson_interval
 from tests.helpers import WORDS, Runner, results_of
 from tests.references import average_precision
 
@@ -177,6 +177,6 @@ def test_confusion_matrix_intervals_cover_truth(memory_folder: Path) -> None:
         for number, matrix in enumerate(_MATRICES, 1):
             for row, counts in zip(matrix, raters[f"rater {number}"].confusion.tolist(), strict=True):
                 for share, count in zip(row, counts, strict=True):
-                    low, high = wilson(count, sum(counts))
+                    low, high = wilson_interval(count, sum(counts))
                     covered.append(low <= share <= high)
     assert 0.9 <= np.mean(covered) <= 0.99, np.mean(covered)

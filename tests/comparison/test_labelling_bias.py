@@ -16,7 +16,7 @@ from reassess.comparison import LabellingBias, Panel, labelling_biases
 from reassess.core import IMAGENET, Classes, LabelSets, Scores
 from reassess.data import read_votes
 from reassess.numeric import Proportion
-from reassess.numeric.proportions import wilson
+from reassess.numeric.proportions import wilson_interval
 from tests.helpers import RealFile, scores_of
 
 Images = dict[str, tuple[set[int], int, int]]  # valid classes, original label, prediction
@@ -93,7 +93,7 @@ def test_images_count_only_if_prediction_and_original_label_are_valid() -> None:
 def test_json_counts_original_and_predicted_class_of_each_pair() -> None:
     images = {"a": ({0, 1}, 0, 1), "b": ({0, 1}, 1, 1), "c": ({0, 1, 2}, 0, 0)}
     document = measured(images).to_json(Classes(3, names=("cup", "mug", "pot")), most=1)
-    low, high = wilson(2, 3)
+    low, high = wilson_interval(2, 3)
     assert document == {
         "file": "one",
         "images": 3,
@@ -170,7 +170,7 @@ def test_text_has_a_line_for_each_group() -> None:
         "one, others: on 1 of 1 images, 100.0 % [20.65, 100.0]; by "
         "chance 50.00 %, p = 1"
     )
-    document, (low, high) = bias.to_json(Classes()), wilson(1, 2)
+    document, (low, high) = bias.to_json(Classes()), wilson_interval(1, 2)
     assert document["raters_favourite"] == {"images": 2, "original_chosen": 1, "low": low, "high": high}
     plants, others = (document["by_group"][group] for group in ("plants", "others"))
     assert (plants["chance"], plants["images"]) == (None, 0)

@@ -11,7 +11,7 @@ from reassess.comparison import Disagreements, Panel, Preference, PreferenceCoun
 from reassess.core import IMAGENET, LabelSets, Scores
 from reassess.core.image_names import validation_names
 from reassess.data import read_votes
-from reassess.numeric.proportions import wilson
+from reassess.numeric.proportions import wilson_interval
 from tests.helpers import RealFile, scores_of
 
 ANIMALS = 398  # classes with lower ids are animals
@@ -88,10 +88,10 @@ def test_images_are_grouped_by_original_label() -> None:
 def test_json_contains_counts_intervals_and_reasons() -> None:
     part = Disagreements(10, 3, PreferenceCounts(3, 1, 2), PreferenceCounts(2, 1, 3))
     document = Preference("one.npz", part).to_json()
-    low, high = wilson(3, 6)
+    low, high = wilson_interval(3, 6)
     counts = {"rated": 6, "preferred": 3, "tied": 1, "label": 2, "low": low, "high": high}
     assert document | {"file": "one.npz", "disagreements": 10, "unrated_images": 3, **counts} == document
-    low, high = wilson(2, 6)
+    low, high = wilson_interval(2, 6)
     assert document["raters_only"] == {"rated": 6, "preferred": 2, "tied": 1, "label": 3, "low": low, "high": high}
     nothing = Preference("one.npz", Disagreements(0, 0, PreferenceCounts(0, 0, 0), None)).to_json()
     assert (nothing["low"], nothing["raters_only"]) == (None, None)

@@ -17,7 +17,7 @@ from reassess.core.checks import (
     check_range,
     check_shape,
     check_unique,
-    first_repeat,
+    find_first_duplicate,
 )
 from reassess.errors import DataError
 
@@ -146,7 +146,7 @@ def test_shape_is_compared_by_axis_and_named_axis_has_any_size(shape: Any, allow
 @given(st.lists(st.integers(0, 9) | st.sampled_from(["0", "a", "b"])))
 def test_first_repeat_is_first_name_seen_before(names: list[Any]) -> None:
     again = next((i for i, name in enumerate(names) if name in names[:i]), None)
-    assert first_repeat(names) == (None if again is None else (names.index(names[again]), again))
+    assert find_first_duplicate(names) == (None if again is None else (names.index(names[again]), again))
     error = error_of(lambda: check_unique(names, thing="a name", where=lambda at: at))
     assert (error.where if error else None) == again
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from reassess.core import Classes, LabelSets, align_classes
-from reassess.core.class_names import ClassNames, class_number
-from reassess.core.classes import GIVE_CLASSES, LIST_CLASSES
+from reassess.core.class_names import ClassNames, parse_class_id
+from reassess.core.classes import ADD_CLASS_LIST, UNIFY_CLASS_NAMES
 from reassess.data import benchmark_classes
 from reassess.formats.predictions.output_lists import map_outputs
 from tests.helpers import Needs, Refused, fault_of, warned
@@ -75,7 +75,7 @@ def test_sorted_names_of_a_file_do_not_define_ids(
     assert refused(local.move, np.array([0]), shared) == "names-without-list"
     assert refused_text(shared.move, np.array([0]), local) == (
         f"class ids cannot be used: only class names are known\n  found:   {names}, and ids\n"
-        f"  fix:     name the classes; or {GIVE_CLASSES}"
+        f"  fix:     name the classes; or {ADD_CLASS_LIST}"
     )
     assert local.unite(shared) == shared.unite(local) == shared
     parts = {
@@ -84,7 +84,7 @@ def test_sorted_names_of_a_file_do_not_define_ids(
     }
     assert refused_text(align_classes, parts) == (
         "one file has class names, another has class ids\n  where:   labels.csv and original.csv\n"
-        f"  found:   {names}, and ids\n  fix:     {LIST_CLASSES}"
+        f"  found:   {names}, and ids\n  fix:     {UNIFY_CLASS_NAMES}"
     )
 
 
@@ -106,7 +106,7 @@ def test_names_in_id_order_are_kept_for_a_list_with_only_a_count() -> None:
 
 @pytest.mark.parametrize("text", ["1", "-0", "01", "+2", "1.0", ".5", "5.", "1e5", "-1E-2", "nan", "Inf", "-infinity"])
 def test_number_as_class_name_must_be_the_class_id(refused: Refused, text: str) -> None:
-    is_id = class_number(text)
+    is_id = parse_class_id(text)
     for class_id in range(3):
         names = tuple(text if row == class_id else f"other {row}" for row in range(3))
         synonyms = tuple((name,) for name in names)
@@ -200,4 +200,4 @@ def test_full_name_takes_precedence_over_word(names: tuple[str, ...]) -> None:
     "text", ["", "-", "1 2", "1,5", "1_000", "0x1", "1e", "e5", ".", "1.2.3", "infinite", "n01", "٣x"]
 )
 def test_text_that_is_not_a_number_has_no_class_number(text: str) -> None:
-    assert class_number(text) is None
+    assert parse_class_id(text) is None

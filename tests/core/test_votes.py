@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from reassess.core import Questions, Votes
 from reassess.core.answers import sort_answers
-from reassess.core.items import find_items, normal_id, unite_items
+from reassess.core.items import find_items, merge_items, parse_id
 from reassess.formats import read_vote_file, write_votes
 from tests.helpers import WORDS, RealFile, RealVotes, Refused, message
 
@@ -140,9 +140,9 @@ def test_append_merges_answers_in_order() -> None:
 
 
 def test_id_is_a_number_only_in_usual_notation() -> None:
-    assert [normal_id(text) for text in ("7", "-7", "0")] == [7, -7, 0]
+    assert [parse_id(text) for text in ("7", "-7", "0")] == [7, -7, 0]
     for text in ("07", "-0", "7.0", "", "-", "٣", "1" * 30):
-        assert normal_id(text) == text
+        assert parse_id(text) == text
 
 
 def test_votes_can_have_more_than_256_answers() -> None:
@@ -216,7 +216,7 @@ def test_votes_with_other_answer_order_or_item_kind_cannot_be_joined() -> None:
 
 @given(st.lists(st.integers(0, 9), unique=True), st.lists(st.integers(0, 9), unique=True))
 def test_unite_items_contains_both_lists(first: list[int], second: list[int]) -> None:
-    united, rows = unite_items(tuple(first), tuple(second))
+    united, rows = merge_items(tuple(first), tuple(second))
     assert united[: len(first)] == tuple(first)
     assert [united[row] for row in rows] == second
     assert set(united) == {*first, *second}
@@ -282,7 +282,7 @@ def test_few_votes_are_grouped_like_many(rows: list[tuple[int, int, int]]) -> No
     columns = np.array(rows, np.int64).reshape(-1, 3).T
     few = Votes.from_columns(tuple(range(5)), *columns, ("a", "b", "c"), WORDS)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("reassess.core.vote_columns._FEW", 0)
+        patch.setattr("reassess.core.vote_columns._FEW_ITEMS", 0)
         many = Votes.from_columns(tuple(range(5)), *columns, ("a", "b", "c"), WORDS)
     for name in ("indptr", "rater_ids", "answer_ids"):
         assert getattr(few, name).tolist() == getattr(many, name).tolist()

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.core import IMAGENET, Benchmark, Classes, StopRule
-from reassess.core.class_names import class_number
-from reassess.core.classes import GIVE_CLASSES
+from reassess.core.class_names import parse_class_id
+from reassess.core.classes import ADD_CLASS_LIST
 from reassess.data import (
     has_class_folders,
     labels_from_folders,
@@ -193,7 +193,7 @@ def test_named_groups_and_collapsed_classes_use_the_classes_of_the_labels(
     pairs = benchmark.collapsed(Classes.from_texts(["cat", "dog", "hound"]))
     assert pairs.tolist() == [[2, 1]]
     assert refused_text(benchmark.collapsed, benchmark.classes) == (
-        f"unknown class\n  where:   DIR/pets/collapsed.csv\n  found:   hound\n  fix:     {GIVE_CLASSES}"
+        f"unknown class\n  where:   DIR/pets/collapsed.csv\n  found:   hound\n  fix:     {ADD_CLASS_LIST}"
     )
 
 
@@ -214,7 +214,7 @@ FOLDERS = st.text("abAB09é .,", min_size=1, max_size=3).filter(lambda text: tex
 
 @given(
     folders=st.lists(FOLDERS, min_size=1, max_size=5, unique_by=str.casefold).filter(
-        lambda folders: not any("," in folder or class_number(folder) is not None for folder in folders)
+        lambda folders: not any("," in folder or parse_class_id(folder) is not None for folder in folders)
     ),
     above=st.sampled_from(["", "a/", "a/b/"]),
 )

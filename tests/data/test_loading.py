@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from reassess.core import IMAGENET, Benchmark, Classes, LabelSets, Votes
-from reassess.core.classes import GIVE_CLASSES
+from reassess.core.classes import ADD_CLASS_LIST
 from reassess.core.image_names import validation_names
 from reassess.data import (
     benchmark_classes,
@@ -27,7 +27,8 @@ from tests.helpers import Needs, RealFile, Refused
 WNIDS = [f"n{10_000_000 + i}" for i in range(1000)]
 FIRST, SECOND = validation_names()[:2]
 NO_CLASS_LIST = (
-    f"class names cannot be used: a class list is missing\n  where:   {{}}\n  found:   {{}}\n  fix:     {GIVE_CLASSES}"
+    "class names cannot be used: a class list is missing\n  where:   {}\n  found:   {}\n"
+    f"  fix:     {ADD_CLASS_LIST}"
 )
 
 

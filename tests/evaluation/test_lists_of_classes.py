@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reassess.comparison import Panel
 from reassess.core import Classes, LabelSets, Predictions, Questions, Scores, align_classes
-from reassess.core.classes import GIVE_CLASSES
+from reassess.core.classes import ADD_CLASS_LIST
 from reassess.evaluation import evaluate, find_outcomes, image_sheet
 from reassess.formats import read_label_file, read_predictions
 from reassess.proposals import unasked_candidates
@@ -107,7 +107,7 @@ def test_ids_raise_if_labels_have_only_class_names(ids: Any) -> None:
     """Scores of all classes are accepted: they have the order of the list."""
     assert message(evaluate, ids, ANT_BEE) == (
         "class ids cannot be used: only class names are known\n  where:   the predictions\n"
-        f"  found:   ant, bee, and ids\n  fix:     name the classes; or {GIVE_CLASSES}"
+        f"  found:   ant, bee, and ids\n  fix:     name the classes; or {ADD_CLASS_LIST}"
     )
     assert code_of(Panel.from_ids, ["one"], np.array([[0, 1]]), ANT_BEE) == "ids-of-names"
     assert evaluate(np.eye(2), ANT_BEE).real[1].hits == 2
@@ -118,7 +118,7 @@ def test_names_raise_if_labels_have_only_class_ids() -> None:
     predictions = Predictions.from_ids([0], ["a"], classes=ANT_BEE.classes)
     assert message(evaluate, predictions, labels) == (
         "class names cannot be used: a class list is missing\n  where:   the predictions\n"
-        f"  found:   ant, bee\n  fix:     {GIVE_CLASSES}"
+        f"  found:   ant, bee\n  fix:     {ADD_CLASS_LIST}"
     )
     both: dict[str, Any] = {"p.csv": predictions, "l.csv": labels}
     assert message(align_classes, both).startswith(

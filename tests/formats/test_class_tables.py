@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import reassess
 from reassess.core import IMAGENET, Classes
-from reassess.core.class_names import class_number
+from reassess.core.class_names import parse_class_id
 from reassess.data import read_collapsed
 from reassess.errors import ReassessWarning
 from reassess.formats import read_class_file, read_collapsed_file, read_groups, read_hierarchy, write_classes
@@ -86,7 +86,7 @@ NAMES = st.lists(
     min_size=1,
     max_size=6,
     unique_by=str.casefold,
-).filter(lambda names: all(class_number(name) in (None, class_id) for class_id, name in enumerate(names)))
+).filter(lambda names: all(parse_class_id(name) in (None, class_id) for class_id, name in enumerate(names)))
 
 
 @given(names=NAMES)

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from reassess.core import Classes
-from reassess.core.classes import GIVE_CLASSES
+from reassess.core.classes import ADD_CLASS_LIST
 from reassess.errors import ReassessWarning
 from reassess.formats import read_label_file, read_predictions
 from tests.helpers import NAME_OUTPUTS, File, Refused, code_of, warned
@@ -30,7 +30,7 @@ def test_array_of_ids_raises(refused_text: Refused, tmp_path: Path, ids: list[in
     np.save(tmp_path / "p.npy", np.array(ids))
     assert refused_text(read_predictions, tmp_path / "p.npy", NAMED) == (
         "class ids cannot be used: only class names are known\n  where:   DIR/p.npy\n"
-        f"  found:   bowl, cup and 1 more, and ids\n  fix:     {NAME_OUTPUTS}; or name the classes; or {GIVE_CLASSES}"
+        f"  found:   bowl, cup and 1 more, and ids\n  fix:     {NAME_OUTPUTS}; or name the classes; or {ADD_CLASS_LIST}"
     )
     numbered = {"outputs": ["0", "1", "2"]}  # numbers do not name the outputs either
     assert code_of(read_predictions, tmp_path / "p.npy", NAMED, **numbered) == "unknown-class"

@@ -509,7 +509,7 @@ def test_failed_write_keeps_both_old_files(
 
     old = {"p.npy": "old array", "p.txt": "old names"}
     path, _ = (file(*each) for each in old.items())
-    monkeypatch.setattr("reassess.formats.predictions._save", fail)
+    monkeypatch.setattr("reassess.formats.predictions._save_array", fail)
     predictions = Predictions.from_ids([1, 2], IMAGES)
     assert refused(write_predictions, path, predictions, force=True) == "output-not-writable at p.npy"
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == old

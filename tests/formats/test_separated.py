@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.formats.separated import line_of_row
+from reassess.formats.separated import find_line_of_row
 from reassess.formats.tables import read_table
 from tests.helpers import File, Refused, message
 
@@ -57,7 +57,7 @@ def test_quote_inside_a_field_is_kept(file: File) -> None:
 
 def test_line_of_row_counts_lines_like_an_editor(file: File) -> None:
     path = file("t.csv", b'\n"image","a\nclass"\r\n\r\n"x\ny",1\n\nz,2\n')
-    assert [line_of_row(path, row) for row in (0, 1)] == [5, 8]
+    assert [find_line_of_row(path, row) for row in (0, 1)] == [5, 8]
 
 
 def test_columns_without_heading_are_named_by_number(file: File) -> None:

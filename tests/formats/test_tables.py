@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.formats.tables import TABLE_SUFFIXES, find_column, integers, numbers, read_table, write_table
+from reassess.formats.tables import TABLE_SUFFIXES, find_column, read_table, to_floats, to_integers, write_table
 from tests.helpers import File, Refused, fault_of
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=10)
@@ -23,7 +23,7 @@ def test_table_survives_round_trip(scratch: Path, suffix: Any, rows: Any) -> Non
     write_table(path, table, force=True)
     result = read_table(path, text=("image",))
     assert result["image"].to_list() == table["image"].to_list()
-    assert integers(path, result["class"]).to_list() == table["class"].to_list()
+    assert to_integers(path, result["class"]).to_list() == table["class"].to_list()
 
 
 @pytest.mark.parametrize("suffix", TABLE_SUFFIXES)
@@ -32,7 +32,7 @@ def test_numbers_survive_round_trip_exactly(scratch: Path, suffix: Any, values: 
     path = scratch / f"numbers{suffix}"
     finite = [v for v in values if abs(v) != float("inf") or suffix != ".jsonl"] or [0.0]  # JSON has no infinity
     write_table(path, pl.DataFrame({"score": finite}, schema={"score": pl.Float64}), force=True)
-    assert numbers(path, read_table(path)["score"]).to_list() == finite
+    assert to_floats(path, read_table(path)["score"]).to_list() == finite
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_equivalent_files_are_read_alike(file: File, name: str, content: str) ->
     path = file(name, content)
     table = read_table(path, text=("image",))
     assert table["image"].to_list() == ["00012", "b"]
-    assert integers(path, table["class"]).to_list() == [1, None]
+    assert to_integers(path, table["class"]).to_list() == [1, None]
 
 
 @pytest.mark.parametrize("dtype", [pl.Categorical, pl.Enum(["a", "b"]), pl.Binary])
@@ -106,7 +106,7 @@ def two_rows(file: File) -> Path:
 def test_error_in_json_lines_names_the_line(refused: Refused, file: File) -> None:
     path = file("t.jsonl", '{"n": 1}\n\n{"n": "x"}\n')
     assert read_table(path).height == 2
-    assert refused(integers, path, pl.Series("n", ["1", "x"])) == "not-a-number at t.jsonl, line 3, column n"
+    assert refused(to_integers, path, pl.Series("n", ["1", "x"])) == "not-a-number at t.jsonl, line 3, column n"
 
 
 def test_too_large_parquet_raises_before_reading(
@@ -179,7 +179,7 @@ LARGE = 2**53 + 1  # the smallest whole number that float64 cannot store
 )
 def test_whole_numbers_are_read_from_any_type(tmp_path: Path, values: Any, dtype: Any, whole: Any) -> None:
     series = pl.Series("class", values, dtype=pl.String if dtype == pl.Decimal(10, 2) else dtype).cast(dtype)
-    assert integers(tmp_path, series).to_list() == whole
+    assert to_integers(tmp_path, series).to_list() == whole
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_invalid_whole_number_error_names_the_row(
     series = pl.Series("class", values, dtype=dtype)
     row = 0 if dtype == pl.Boolean else 1 // per_row
     text = "number is too large" if dtype == pl.UInt64 else "not a whole number"
-    assert refused_text(integers, two_rows, series, per_row=per_row) == (
+    assert refused_text(to_integers, two_rows, series, per_row=per_row) == (
         f"{text}\n  where:   DIR/t.jsonl, line {row + 1}, column class\n  found:   {value}"
     )
 
@@ -212,13 +212,13 @@ def test_invalid_whole_number_error_names_the_row(
     ("values", "floats"), [([1, 2], [1.0, 2.0]), (["1", "-inf", "1e-3"], [1.0, -float("inf"), 1e-3]), ([0.5], [0.5])]
 )
 def test_numbers_are_read_from_any_type(tmp_path: Path, values: Any, floats: Any) -> None:
-    assert numbers(tmp_path, pl.Series("score", values)).to_list() == floats
+    assert to_floats(tmp_path, pl.Series("score", values)).to_list() == floats
 
 
 def test_numbers_keeps_nan_and_single_precision(tmp_path: Path) -> None:
     for nan in ("nan", "NaN", float("nan")):
-        assert numbers(tmp_path, pl.Series("score", [nan])).is_nan().all()
-    assert numbers(tmp_path, pl.Series("score", [0.5], dtype=pl.Float32)).dtype == pl.Float32
+        assert to_floats(tmp_path, pl.Series("score", [nan])).is_nan().all()
+    assert to_floats(tmp_path, pl.Series("score", [0.5], dtype=pl.Float32)).dtype == pl.Float32
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_numbers_keeps_nan_and_single_precision(tmp_path: Path) -> None:
     ],
 )
 def test_invalid_number_error_names_the_row(refused: Refused, two_rows: Path, values: Any, expected: str) -> None:
-    assert refused(numbers, two_rows, pl.Series("score", values)) == expected
+    assert refused(to_floats, two_rows, pl.Series("score", values)) == expected
 
 
 @pytest.mark.parametrize("suffix", TABLE_SUFFIXES)

@@ -10,16 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reassess.numeric.bootstrap import (
-    common_hits,
+    count_common_hits,
     draw_count_rows,
     draw_counts,
     mean_interval,
     normal_interval,
     normal_p_values,
     percentile_bounds,
-    resampled_hits,
+    resample_hits,
 )
-from reassess.numeric.proportions import mcnemar
+from reassess.numeric.proportions import mcnemar_p_value
 
 
 @st.composite
@@ -69,7 +69,7 @@ def test_negated_values_negate_the_interval(sample: tuple[dict[int, int], int]) 
 @given(st.integers(0, 3_000), st.floats(1, 100))
 def test_interval_excludes_0_if_the_exact_test_rejects(only_b: int, times: float) -> None:
     """`only_a` is the smallest number of images whose McNemar p-value is below 0.05."""
-    only_a = next(a for a in range(only_b, 10_000) if mcnemar(a, only_b) < 0.05)
+    only_a = next(a for a in range(only_b, 10_000) if mcnemar_p_value(a, only_b) < 0.05)
     low, _ = mean_interval({1: only_a, -1: only_b}, round(times * (only_a + only_b)))
     assert low > 0
 
@@ -89,7 +89,7 @@ def test_interval_covers_true_difference_in_95_percent_of_samples(both: float, o
 def test_replicates_draw_same_images_for_all_models() -> None:
     rng = np.random.default_rng(2)
     hits = rng.random((3, 5000)) < 0.8
-    totals = resampled_hits(np.concatenate([hits, ~hits[:1], hits[2:]]), replicates=200, seed=3)
+    totals = resample_hits(np.concatenate([hits, ~hits[:1], hits[2:]]), replicates=200, seed=3)
     assert (totals[:, 0] + totals[:, 3] == 5000).all(), "each drawn image is a hit or a miss"
     assert (totals[:, 2] == totals[:, 4]).all()
     assert totals.dtype == np.int32
@@ -102,8 +102,8 @@ def test_replicates_equal_hits_of_images_drawn_with_the_same_seed() -> None:
     hits = np.random.default_rng(2).random((4, 9000)) < 0.5
     rng = np.random.default_rng(3)
     plain = [[int(model[chosen].sum()) for model in hits] for chosen in (rng.integers(0, 9000, 9000) for _ in range(3))]
-    assert resampled_hits(hits, replicates=3, seed=3).tolist() == plain
-    assert resampled_hits(hits[::-1], replicates=3, seed=3)[:, ::-1].tolist() == plain
+    assert resample_hits(hits, replicates=3, seed=3).tolist() == plain
+    assert resample_hits(hits[::-1], replicates=3, seed=3)[:, ::-1].tolist() == plain
     first, second = np.random.default_rng(5), np.random.default_rng(5)
     assert draw_count_rows(first, 40, 3).tolist() == [draw_counts(second, 40).tolist() for _ in range(3)]
 
@@ -111,7 +111,7 @@ def test_replicates_equal_hits_of_images_drawn_with_the_same_seed() -> None:
 def test_common_hits_are_counted_for_each_pair_of_models() -> None:
     hits = np.random.default_rng(4).random((8, 9000)) < 0.5
     hits[:3, :5000] = False
-    assert common_hits(hits[:5], hits[5:]).tolist() == [[int((a & b).sum()) for b in hits[5:]] for a in hits[:5]]
+    assert count_common_hits(hits[:5], hits[5:]).tolist() == [[int((a & b).sum()) for b in hits[5:]] for a in hits[:5]]
 
 
 def test_normal_interval_and_p_value_agree_and_are_bounded() -> None:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from reassess.numeric.label_noise_kernels import take_candidates
+from reassess.numeric.label_noise_kernels import select_candidates
 
 
 @pytest.mark.parametrize("candidates", [1, 2, 5, 8, 9])
@@ -17,7 +17,7 @@ def test_candidates_equal_plain_python(candidates: int, levels: int) -> None:
     labels = rng.integers(0, 9, 200).astype(np.int32)
     ids, logs = np.full((200, candidates), -1, np.int32), np.full((200, candidates), np.nan, np.float32)
     place, tails = np.full(200, -1, np.int32), np.full((200, 2), np.nan, np.float32)
-    take_candidates(probabilities, labels, ids, logs, place, tails)
+    select_candidates(probabilities, labels, ids, logs, place, tails)
     for row, (of_row, label) in enumerate(zip(probabilities.tolist(), labels.tolist(), strict=True)):
         by_priority = sorted(range(9), key=lambda k: (k != label, -of_row[k], k))
         expected, rest = sorted(by_priority[:candidates]), [of_row[k] for k in by_priority[candidates:]]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reassess.numeric.proportions import SMALLEST, chance_p_value, holm, mcnemar, sign_flips
+from reassess.numeric.proportions import SMALLEST, chance_p_value, holm, mcnemar_p_value, sign_flip_p_values
 from tests.helpers import Needs
 from tests.references import signed_sums
 
@@ -20,7 +20,7 @@ from tests.references import signed_sums
 def test_mcnemar_is_twice_the_smaller_binomial_tail(a: int, b: int) -> None:
     tail = sum(comb(a + b, k) for k in range(min(a, b) + 1))
     exact = float(min(Fraction(1), Fraction(2 * tail, 2 ** (a + b))))
-    assert mcnemar(a, b) == mcnemar(b, a) == pytest.approx(exact, rel=1e-12, abs=1e-315)
+    assert mcnemar_p_value(a, b) == mcnemar_p_value(b, a) == pytest.approx(exact, rel=1e-12, abs=1e-315)
 
 
 @pytest.mark.parametrize(
@@ -31,14 +31,14 @@ def test_mcnemar_agrees_with_statsmodels(needs: Needs, a: int, b: int) -> None:
     from scipy.stats import binomtest
     from statsmodels.stats.contingency_tables import mcnemar as reference
 
-    assert mcnemar(a, b) == pytest.approx(binomtest(a, a + b).pvalue, rel=1e-8)
-    assert mcnemar(a, b) == pytest.approx(reference([[7, a], [b, 9]], exact=True).pvalue, rel=1e-8)
-    assert (mcnemar(a, a + 1), mcnemar(a + 1, a), mcnemar(0, 10_000)) == (1, 1, 0)
+    assert mcnemar_p_value(a, b) == pytest.approx(binomtest(a, a + b).pvalue, rel=1e-8)
+    assert mcnemar_p_value(a, b) == pytest.approx(reference([[7, a], [b, 9]], exact=True).pvalue, rel=1e-8)
+    assert (mcnemar_p_value(a, a + 1), mcnemar_p_value(a + 1, a), mcnemar_p_value(0, 10_000)) == (1, 1, 0)
 
 
 def flips(total: int, ones: int, twos: int) -> float:
     """Return the p-value of a single sum."""
-    return float(sign_flips(np.array([total]), np.array([ones]), np.array([twos]))[0])
+    return float(sign_flip_p_values(np.array([total]), np.array([ones]), np.array([twos]))[0])
 
 
 @given(st.integers(0, 60), st.integers(0, 40), st.data())
@@ -63,14 +63,14 @@ def test_small_p_value_of_sign_flips_is_accurate() -> None:
 def test_sign_flips_of_array_equal_single_calls() -> None:
     totals, ones, twos = np.array([4, 0, 3, -500]), np.array([6, 2, 9, 900]), np.array([0, 5, 2, 300])
     each = [flips(*row) for row in zip(totals.tolist(), ones.tolist(), twos.tolist(), strict=True)]
-    assert sign_flips(totals, ones, twos).tolist() == each
+    assert sign_flip_p_values(totals, ones, twos).tolist() == each
 
 
 @given(st.integers(0, 30_000), st.integers(0, 30_000))
 @example(10, 1065)
 def test_sign_flips_of_equal_sizes_equal_mcnemar(a: int, b: int) -> None:
-    assert flips(a - b, a + b, 0) == pytest.approx(mcnemar(a, b), rel=1e-8, abs=1e-315)
-    assert flips(2 * (a - b), 0, a + b) == pytest.approx(mcnemar(a, b), rel=1e-8, abs=1e-315)
+    assert flips(a - b, a + b, 0) == pytest.approx(mcnemar_p_value(a, b), rel=1e-8, abs=1e-315)
+    assert flips(2 * (a - b), 0, a + b) == pytest.approx(mcnemar_p_value(a, b), rel=1e-8, abs=1e-315)
 
 
 def slow_holm(p_values: list[float]) -> list[float]:
@@ -113,7 +113,7 @@ def test_chance_p_value_equals_exact_fractions(images: dict[int, int], data: st.
 
 def test_chance_p_value_with_two_classes_is_sign_test() -> None:
     for hits in (0, 2_000, 2_700, 2_900, 3_300, 4_000):
-        expected = max(mcnemar(hits, 5_400 - hits), SMALLEST)
+        expected = max(mcnemar_p_value(hits, 5_400 - hits), SMALLEST)
         assert chance_p_value(hits, {2: 5_400}) == pytest.approx(expected, rel=1e-9)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.numeric import Proportion
-from reassess.numeric.proportions import difference_interval, wilson
+from reassess.numeric.proportions import difference_interval, wilson_interval
 
 Z = NormalDist().inv_cdf(0.975)
 COUNTS = st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
@@ -30,12 +30,12 @@ def rejection_limit(hits: int, n: int, outside: float) -> float:
 def test_wilson_bounds_solve_the_score_equation(counts: tuple[int, int]) -> None:
     """The bounds enclose hits / n, are symmetric, and are exactly 0 or 1 for 0 or n hits."""
     hits, n = counts
-    low, high = wilson(hits, n)
+    low, high = wilson_interval(hits, n)
     ends = rejection_limit(hits, n, 0.0), rejection_limit(hits, n, 1.0)
     assert (low, high) == pytest.approx(ends, abs=1e-9)
     assert 0 <= low <= hits / n <= high <= 1
-    assert wilson(n - hits, n) == pytest.approx((1 - high, 1 - low), abs=1e-12)
-    assert (wilson(0, n)[0], wilson(n, n)[1]) == (0, 1)
+    assert wilson_interval(n - hits, n) == pytest.approx((1 - high, 1 - low), abs=1e-12)
+    assert (wilson_interval(0, n)[0], wilson_interval(n, n)[1]) == (0, 1)
     assert Proportion(hits, n).to_json() == {"hits": hits, "n": n, "accuracy": hits / n, "low": low, "high": high}
 
 
@@ -45,7 +45,7 @@ def test_wilson_bounds_solve_the_score_equation(counts: tuple[int, int]) -> None
 )
 def test_wilson_gives_published_values(hits: int, n: int, low: float, high: float) -> None:
     """Newcombe (1998), Statistics in Medicine 17, table I, method 3."""
-    assert wilson(hits, n) == pytest.approx((low, high), abs=5e-5)
+    assert wilson_interval(hits, n) == pytest.approx((low, high), abs=5e-5)
 
 
 def test_proportion_of_0_images_has_no_value_and_no_interval() -> None:

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from scipy.stats import t
 
 from reassess.numeric import Estimate
-from reassess.numeric.regression import Polynomial, fit_polynomial
+from reassess.numeric.regression import PolynomialFit, fit_polynomial
 from tests.helpers import Needs
 
 Draw = Callable[[np.random.Generator], tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]]
 
 
-def fit_or_fail(x: npt.NDArray[Any], y: npt.NDArray[Any], groups: npt.NDArray[Any], **options: object) -> Polynomial:
+def fit_or_fail(x: npt.NDArray[Any], y: npt.NDArray[Any], groups: npt.NDArray[Any], **options: object) -> PolynomialFit:
     fit = fit_polynomial(x, y, groups, **options)
     assert fit is not None
     return fit

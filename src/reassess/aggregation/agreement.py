@@ -214,14 +214,14 @@ def _model(votes: Votes) -> RaterModel:
 
 
 def _compare(votes: Votes, model: RaterModel) -> Floats:
-    from reassess.numeric.vote_kernels import compare
+    from reassess.numeric.vote_kernels import compare_raters
 
     matrices = model.matrices_of(votes.raters)
     by_truth = matrices.transpose(1, 0, 2)
     agreement = np.ascontiguousarray((by_truth @ by_truth.transpose(0, 2, 1)).transpose(1, 2, 0))
     clusters = cluster_ids(votes)
     sums = np.zeros((len(votes.raters), len(votes.raters), 6))
-    compare(
+    compare_raters(
         np.argsort(clusters, kind="stable"),
         clusters,
         votes.indptr,

@@ -12,10 +12,10 @@ from reassess.aggregation.golden import Golden, votes_on_questions
 from reassess.aggregation.recipe import original_votes
 from reassess.core import Id, LabelSets, Votes
 from reassess.core.answers import top_answer
-from reassess.core.checks import check_all
+from reassess.core.checks import check_all_valid
 from reassess.core.class_votes import counts_by_class
 from reassess.core.image_names import join
-from reassess.core.items import as_questions, find_items, take_items, unite_items
+from reassess.core.items import as_questions, find_items, merge_items, take_items
 from reassess.errors import DataError
 from reassess.text import Shown
 
@@ -70,7 +70,7 @@ def _on_golden_pairs(votes: Votes, golden: Golden) -> Votes:
     if votes.classes is not None:
         on_golden = votes.restrict(np.flatnonzero(join(votes.images, golden.questions.images) >= 0))
         voted, _ = counts_by_class(on_golden)
-        pairs, _ = unite_items(voted, take_items(golden.questions, np.flatnonzero(golden.valid)))
+        pairs, _ = merge_items(voted, take_items(golden.questions, np.flatnonzero(golden.valid)))
         votes = votes_on_questions(votes, as_questions(pairs))
     return votes.on_full_scale()
 
@@ -107,7 +107,7 @@ def share_curve(golden: Golden, votes: Votes) -> Curve:
     if votes.classes is not None:
         return Curve(golden, golden.values_of(class_shares(votes)[0], "the votes"), in_sample=False)
     rows = golden.rows_in(votes.items, "the votes")
-    check_all(votes.sizes[rows] > 0, what="golden questions without votes", name_of=golden.questions.at)
+    check_all_valid(votes.sizes[rows] > 0, what="golden questions without votes", name_of=golden.questions.at)
     return Curve(golden=golden, values=votes.support()[rows] / votes.sizes[rows], in_sample=False)
 
 
@@ -129,7 +129,7 @@ def share_rule(golden: Golden, votes: Votes) -> Rule:
 def original_rule(golden: Golden, original: LabelSets) -> Rule:
     """Measure the rule that keeps a pair if its class is the image's original label."""
     votes = original_votes(golden.questions, original)
-    check_all(
+    check_all_valid(
         votes.sizes > 0,
         what="golden questions on images without an original label",
         name_of=votes.at,

@@ -196,10 +196,12 @@ class MatrixSteps:
 
     def expect(self, block: MatrixBlock, parameters: MatrixTable) -> ExpectedCounts:
         """Run the E-step: the kernel multiplies p by the cells of each item's votes."""
-        from reassess.numeric.em_kernels import FEW_TRUTHS, expect_few, expect_many, truth_zeros
+        from reassess.numeric.em_kernels import FEW_TRUTHS, run_e_step_few_truths, run_e_step_many_truths, truth_zeros
 
         counts, truths = self._empty(block), parameters.prior.size
-        kernel, more = (expect_few, (truth_zeros(truths),)) if truths <= FEW_TRUTHS else (expect_many, ())
+        kernel, more = (
+            (run_e_step_few_truths, (truth_zeros(truths),)) if truths <= FEW_TRUTHS else (run_e_step_many_truths, ())
+        )
         kernel(
             block.edges,
             block.indptr,
@@ -218,10 +220,12 @@ class MatrixSteps:
 
     def count(self, block: MatrixBlock) -> ExpectedCounts:
         """Compute expected votes and items from the current posteriors of a block."""
-        from reassess.numeric.em_kernels import count
+        from reassess.numeric.em_kernels import count_expected_votes
 
         counts = self._empty(block)
-        count(block.edges, block.indptr, block.codes, block.posterior, block.is_pinned, counts.votes, counts.items)
+        count_expected_votes(
+            block.edges, block.indptr, block.codes, block.posterior, block.is_pinned, counts.votes, counts.items
+        )
         return counts
 
     def maximize(self, votes: Floats, items: Floats) -> MatrixTable:

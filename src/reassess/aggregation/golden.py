@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from reassess.core import VALIDITY, Classes, Id, Items, Questions, Scores, Votes, classes_of
 from reassess.core.answers import top_answer
-from reassess.core.checks import check_all, check_number, check_shape, check_type
+from reassess.core.checks import check_all_valid, check_number, check_shape, check_type
 from reassess.core.image_names import join
 from reassess.core.items import as_questions, find_items, take_items
 from reassess.errors import DataError, Fix
-from reassess.numeric.arrays import freeze, runs
+from reassess.numeric.arrays import concatenate_runs, freeze
 from reassess.text import Shown, counted, some
 
 _MOST_NAMED = 3
@@ -183,7 +183,7 @@ class Golden:
         return rows
 
     def _check_all_in(self, is_in: npt.NDArray[np.bool_], what: str) -> None:
-        check_all(
+        check_all_valid(
             is_in,
             what=f"golden questions are not in {what}",
             name_of=self.questions.at,
@@ -199,7 +199,7 @@ class Golden:
         if not self.exclusive:
             self._check_all_in(~np.isnan(values), what)
             return values
-        check_all(
+        check_all_valid(
             image_rows >= 0,
             what=f"golden images are not in {what}",
             name_of=lambda row: f"image {questions.images[row]}",
@@ -289,7 +289,9 @@ def votes_on_questions(votes: Votes, questions: Questions) -> Votes:
     votes, questions = votes.in_classes(classes), questions.in_classes(classes)
     image_rows = votes.find(questions.images)[questions.image_ids]
     sizes = np.where(image_rows >= 0, votes.sizes[image_rows], 0)
-    rows = runs(votes.indptr[image_rows], sizes)  # votes on the image of the first question, then of the second, ...
+    rows = concatenate_runs(
+        votes.indptr[image_rows], sizes
+    )  # votes on the image of the first question, then of the second, ...
     item_ids = np.repeat(np.arange(len(questions)), sizes)
     answer_ids = votes.class_ids[votes.answer_ids[rows]] == questions.class_ids[item_ids]
     return Votes.from_columns(

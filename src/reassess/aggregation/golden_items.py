@@ -9,10 +9,10 @@ import numpy.typing as npt
 from reassess.aggregation.em_inputs import default_truths
 from reassess.aggregation.golden import ExpertTruth, expert_truth
 from reassess.core import Benchmark, Id, Items, Questions, Votes
-from reassess.core.answers import full_scale
+from reassess.core.answers import extend_to_full_scale
 from reassess.core.checks import check_range, check_type
 from reassess.core.image_names import join
-from reassess.core.items import as_questions, describe
+from reassess.core.items import as_questions, describe_item
 from reassess.core.votes import align_votes
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import Shown, some
@@ -75,7 +75,7 @@ def golden_answers(votes: Votes) -> tuple[Id, ...] | None:
     """
     if votes.classes is not None:
         return None
-    return full_scale(votes.answers) if isinstance(votes.items, Questions) else votes.answers
+    return extend_to_full_scale(votes.answers) if isinstance(votes.items, Questions) else votes.answers
 
 
 def golden_part(votes: Votes, experts: Votes, rater_golden: Votes | None = None) -> Votes:
@@ -91,7 +91,7 @@ def golden_part(votes: Votes, experts: Votes, rater_golden: Votes | None = None)
         )
     missing = np.flatnonzero(rows < 0).tolist()
     if missing:
-        examples = some([describe(experts.items, row) for row in missing], most=3)
+        examples = some([describe_item(experts.items, row) for row in missing], most=3)
         share = f"{len(missing):,} of {len(experts.items):,} golden items"
         text = f"{share} have no votes and are not used: {examples}"
         warnings.warn(text, ReassessWarning, stacklevel=2)

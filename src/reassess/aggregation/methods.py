@@ -23,7 +23,7 @@ from reassess.aggregation.support import GoldenTrial, try_on_golden, warn_of_dou
 from reassess.core import REAL_RECIPE, VALIDITY, Id, LabelSets, Posterior, Questions, RaterModel, Recipe, Scores, Votes
 from reassess.core.checks import check_type
 from reassess.core.image_names import join
-from reassess.core.items import as_questions, take_items, unite_items
+from reassess.core.items import as_questions, merge_items, take_items
 from reassess.core.scores import UNKNOWN_METHOD
 from reassess.core.votes import align_votes
 from reassess.errors import DataError, ReassessWarning
@@ -84,7 +84,7 @@ class Aggregation(Shown):
         questions = as_questions(experts.items)
         is_unrated = join(questions.images, scores.images) < 0
         rows = np.flatnonzero(is_unrated[questions.image_ids] & (truth.values >= 0))
-        united, _ = unite_items(scores.questions, take_items(questions, rows))
+        united, _ = merge_items(scores.questions, take_items(questions, rows))
         return replace(
             scores,
             questions=as_questions(united),

@@ -22,7 +22,7 @@ from reassess.core import (
     Scores,
     Votes,
 )
-from reassess.core.checks import check_all
+from reassess.core.checks import check_all_valid
 from reassess.core.items import as_questions
 from reassess.core.labels import check_original
 
@@ -109,7 +109,7 @@ class RecipeModels:
 
 def measure_by_recipe(experts: Votes, rater_golden: Votes, original: LabelSets | None, recipe: Recipe) -> RecipeModels:
     """Measure the confusion matrices of raters and of the original label, for `real_scores`."""
-    check_all(
+    check_all_valid(
         experts.find(rater_golden.items) >= 0,
         what="raters' golden votes are on questions without experts' votes",
         name_of=rater_golden.at,

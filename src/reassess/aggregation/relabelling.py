@@ -49,11 +49,11 @@ class Relabelling(Shown):
 
         `times` has shape (B, R), for B replicates; the result has shape (questions, B).
         """
-        from reassess.numeric.resampling_kernels import keep
+        from reassess.numeric.resampling_kernels import decide_kept
 
         weights = np.stack([self._ratios(of_raters) * of_raters[:, None] for of_raters in times], axis=-1)
         kept = np.empty((len(self.base), len(times)), bool)
-        keep(*self._by_question, weights.reshape(-1, len(times)), self.base, self._least_log_odds, kept)
+        decide_kept(*self._by_question, weights.reshape(-1, len(times)), self.base, self._least_log_odds, kept)
         return kept
 
     def redraw(self, truths: npt.NDArray[np.bool_], replicates: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
@@ -62,7 +62,7 @@ class Relabelling(Shown):
         `truths`, shape (questions,), says which questions are valid. Answers are drawn independently from the raters'
         matrices. The result has shape (questions, replicates).
         """
-        from reassess.numeric.resampling_kernels import keep_redrawn
+        from reassess.numeric.resampling_kernels import decide_kept_redrawn
 
         indptr, codes = self._by_question
         raters = (codes // self.matrices.shape[-1]).astype(np.uint32)
@@ -70,7 +70,7 @@ class Relabelling(Shown):
         draws, kept = np.empty(len(codes)), np.empty((len(self.base), replicates), bool)
         for of_replicate in kept.T:
             rng.random(out=draws)
-            keep_redrawn(
+            decide_kept_redrawn(
                 indptr, raters, cumulative, weights, self.base, self._least_log_odds, truths, draws, of_replicate
             )
         return kept
@@ -87,10 +87,10 @@ class Relabelling(Shown):
     @cached_property
     def _by_question(self) -> tuple[_Ints, _Ints]:
         """The codes of votes in order of questions, and where the votes on each question start."""
-        from reassess.numeric.vote_kernels import group
+        from reassess.numeric.vote_kernels import group_by_id
 
         indptr, order = np.zeros(len(self.base) + 1, np.int64), np.empty(len(self.codes), np.int64)
-        group(self.item_ids, indptr, order)
+        group_by_id(self.item_ids, indptr, order)
         return indptr, self.codes[order]
 
     @cached_property

@@ -19,7 +19,7 @@ from reassess.core.checks import check_number, check_type
 from reassess.core.votes import align_votes
 from reassess.errors import DataError, DependenceWarning
 from reassess.numeric import Information, Proportion
-from reassess.numeric.information import measure, resampling
+from reassess.numeric.information import draw_resamples, measure_information
 from reassess.text import some
 
 _ONE_ANSWER = 0.99  # a rater with this share of one answer is flagged
@@ -197,7 +197,7 @@ def _measure_raters(votes: Votes, weights: Floats, resamples: int, seed: int) ->
     has_truth = group_of >= 0
     columns = [np.bincount(group_of[has_truth], column, groups) for column in weights[has_truth].T]
     items = np.stack(columns, axis=1, dtype=float)
-    draws = resampling(groups, resamples=resamples, seed=seed)
+    draws = draw_resamples(groups, resamples=resamples, seed=seed)
     clusters, item_ids = cluster_ids(votes), votes.item_ids
     for row, of_rater in enumerate(_rows_by_rater(votes)):
         rows = of_rater[has_truth[item_ids[of_rater]]]
@@ -207,7 +207,7 @@ def _measure_raters(votes: Votes, weights: Floats, resamples: int, seed: int) ->
         counts = _counts(group_of[on], votes.answer_ids[rows], weights[on], (groups, len(votes.answers)))
         votes_on_truth = counts.sum(axis=(0, 2))[items.sum(axis=0) >= _HALF_ITEM]
         has_few = bool(votes_on_truth.min() < _FEW) or np.unique(clusters[on]).size < _FEW
-        information = measure(counts, items, draws)
+        information = measure_information(counts, items, draws)
         yield votes.raters[row], _Measure(confusion=counts.sum(axis=0), information=information, has_few=has_few)
 
 

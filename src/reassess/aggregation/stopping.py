@@ -117,7 +117,7 @@ def replay_stops(
     >>> replay.share_taken, replay.changed
     (0.5, array([0]))
     """
-    from reassess.numeric.vote_kernels import follow, stop_early
+    from reassess.numeric.vote_kernels import apply_stop_rule, shuffle_votes
 
     questions = as_questions(votes.items)
     check_range(threshold, 0, 1, what="threshold")
@@ -136,9 +136,9 @@ def replay_stops(
     counts = np.empty((len(rules), 4, orders), np.int64)
     for order in track(range(orders)):
         draws = np.random.default_rng((seed, order)).random(len(cast))
-        follow(cast.indptr, codes, table, start, draws, path)
+        shuffle_votes(cast.indptr, codes, table, start, draws, path)
         for row, rule in enumerate(rules):
-            stop_early(cast.indptr, path, start, rule.low, rule.high, rule.at_least, most, taken, valid)
+            apply_stop_rule(cast.indptr, path, start, rule.low, rule.high, rule.at_least, most, taken, valid)
             # If all votes were used, take their exact result: another order of multiplication rounds differently.
             final = np.where(taken < cast.sizes, valid, by_all)
             is_valid, is_valid_by_all = final >= threshold, by_all >= threshold

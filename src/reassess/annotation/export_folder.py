@@ -17,7 +17,7 @@ from reassess.data.benchmark_folders import places_of_parts, single_place
 from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings, write_settings
 from reassess.errors import Fix, OutputError, ReassessWarning
 from reassess.formats import write_classes, write_labels, write_votes
-from reassess.formats.files import TEMPORARY, check_output, exists, write_atomically
+from reassess.formats.files import TEMPORARY_PREFIX, check_output, exists, write_atomically
 from reassess.formats.tables import write_table
 from reassess.text import some
 
@@ -158,7 +158,7 @@ def _check_folder(folder: Path, *, force: bool) -> None:
         raise OutputError(
             "output-exists", "output is a folder, but a file has this name", where=folder, fix="choose another name"
         )
-    names = sorted(path.name for path in folder.iterdir() if not path.name.startswith(TEMPORARY))
+    names = sorted(path.name for path in folder.iterdir() if not path.name.startswith(TEMPORARY_PREFIX))
     if names and not force:
         raise OutputError(
             "output-exists",

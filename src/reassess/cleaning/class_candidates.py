@@ -12,7 +12,7 @@ from reassess.cleaning.held_out_files import HeldOutFile
 from reassess.errors import DataError, Fix
 from reassess.evaluation.probabilities import probability_blocks
 from reassess.numeric.jit import thread_count
-from reassess.numeric.label_noise_kernels import tail_log, take_candidates
+from reassess.numeric.label_noise_kernels import approximate_tail_log, select_candidates
 
 CANDIDATES = 16  # largest number of classes per image
 _LEAST = 1e-6  # lower probabilities are raised to this: float16 has none between 0 and 6e-8, and few below 6e-5
@@ -48,7 +48,7 @@ class ClassCandidates:
             for reader in readers:
                 reader.read(part, probabilities)
             labels = held_out.labels.indices[part]
-            take_candidates(_geometric_mean(probabilities), labels, ids[part], logs[part], place[part], tails[part])
+            select_candidates(_geometric_mean(probabilities), labels, ids[part], logs[part], place[part], tails[part])
 
         with ThreadPoolExecutor(thread_count()) as pool:
             list(pool.map(read, range(0, images, _BLOCK)))  # list() raises the errors of threads
@@ -77,7 +77,7 @@ class ClassCandidates:
         total = weights.sum(axis=1, keepdims=True)
         others = self.classes - self.ids.shape[1]
         if others:
-            tails = tail_log(math.log(others), *self.tails.T.astype(np.float64), sharpening)
+            tails = approximate_tail_log(math.log(others), *self.tails.T.astype(np.float64), sharpening)
             total += np.exp(tails[:, None] - highest)
         weights /= total
         return weights

@@ -14,7 +14,7 @@ from reassess.core import Cleaning, Folds, LabelNoise, LabelSets, Match, Predict
 from reassess.core.checks import check_several, check_type
 from reassess.errors import DataError, ReassessWarning, at
 from reassess.evaluation.class_ranks import ranks_and_top1
-from reassess.numeric.arrays import release
+from reassess.numeric.arrays import release_memory
 from reassess.text import counted, some
 
 _PART = 1 << 16  # rows after which the memory of a mapped file is released
@@ -167,5 +167,5 @@ def _top1(file: HeldOutFile, labels: LabelSets) -> npt.NDArray[np.int32]:
         with at(file.name):
             _, best[rows] = ranks_and_top1(predictions, rows, np.arange(rows.size + 1), targets)
         if predictions.scores is not None:
-            release(predictions.scores)
+            release_memory(predictions.scores)
     return best

@@ -15,7 +15,7 @@ from reassess.errors import DataError, ReassessWarning, at
 from reassess.evaluation.order_checks import check_agreement
 from reassess.evaluation.outcomes import count_classes, join_and_rank
 from reassess.evaluation.probabilities import output_classes
-from reassess.numeric.proportions import mcnemar
+from reassess.numeric.proportions import mcnemar_p_value
 from reassess.text import counted, some
 
 _LEVEL = 1e-6  # significance level of a sign test on exchanged classes; files have thousands of class pairs
@@ -89,7 +89,7 @@ def _count_correct(counts: _SparseCounts, cycle: Iterable[int]) -> int:
 
 
 def _is_significant(more: int, fewer: int) -> bool:
-    return more > fewer and mcnemar(more, fewer) < _LEVEL
+    return more > fewer and mcnemar_p_value(more, fewer) < _LEVEL
 
 
 def common_count(files: Sequence[HeldOutFile], labels: LabelSets) -> int:

@@ -42,7 +42,7 @@ from scipy.special import expit
 
 from reassess.cleaning.class_candidates import ClassCandidates
 from reassess.numeric.jit import thread_count
-from reassess.numeric.label_noise_kernels import expect_noise
+from reassess.numeric.label_noise_kernels import run_e_step
 
 _Floats = npt.NDArray[np.float64]
 _FLOOR = 0.01  # lowest probability in the pull, as a multiple of 1 / classes
@@ -115,7 +115,7 @@ class NoiseModel:
             counts, image = np.zeros((classes, classes)), np.zeros((4, classes))
             arrays = (array[part] for array in (images.ids, images.logs, images.place, images.tails))
             model = self.sharpening, self.biases, pairs, elsewhere, self.pull, _FLOOR / classes
-            expect_noise(*arrays, *model, counts, image, logs[part], correct[part], likeliest[part])
+            run_e_step(*arrays, *model, counts, image, logs[part], correct[part], likeliest[part])
             return counts, pairs[:, :, 1], image
 
         counts, exposure, per_class = np.zeros((classes, classes)), np.zeros((classes, classes)), np.zeros((4, classes))

@@ -18,7 +18,7 @@ from reassess.cli.help_pages import OPTIONS, in_general
 from reassess.cli.screen import on_terminal, say, say_command
 from reassess.errors import DataError, OutputError
 from reassess.formats.files import check_output, exists, sha256, suffix_of
-from reassess.formats.result_files import Printed
+from reassess.formats.result_files import PrintedNumber
 from reassess.text import counted, plain
 from reassess.text import percent as percent_text
 from reassess.text import percents as percents_text
@@ -324,16 +324,16 @@ def _state(path: Path) -> tuple[int, int] | None:
     return (path.stat().st_size, path.stat().st_mtime_ns) if exists(path) else None
 
 
-def percent(share: "Proportion | float | None") -> Printed | None:
+def percent(share: "Proportion | float | None") -> PrintedNumber | None:
     """A share in percent, as a cell of a table."""
     value = share if share is None or isinstance(share, int | float) else share.value
-    return None if value is None else Printed(percent_text(value), 100 * value)
+    return None if value is None else PrintedNumber(percent_text(value), 100 * value)
 
 
-def percents(interval: "Proportion | tuple[float, float] | None") -> Printed | None:
+def percents(interval: "Proportion | tuple[float, float] | None") -> PrintedNumber | None:
     """An interval of a share in percent, as a cell of a table."""
     bounds = interval if interval is None or isinstance(interval, tuple) else interval.interval
-    return None if bounds is None else Printed(percents_text(bounds), *(100 * bound for bound in bounds))
+    return None if bounds is None else PrintedNumber(percents_text(bounds), *(100 * bound for bound in bounds))
 
 
 def refuse_repeated(files: Iterable[str | Path]) -> None:

@@ -13,7 +13,7 @@ from reassess.cli.call import OUTPUT, Call, benchmark_words, free_name
 from reassess.cli.help_pages import Choice, in_benchmark, in_reading
 from reassess.core import IMAGENET, Benchmark, Id, StopRule
 from reassess.core.image_names import MATCHES
-from reassess.core.items import normal_id
+from reassess.core.items import parse_id
 from reassess.data import open_benchmark, update_benchmark
 from reassess.errors import DataError, at
 from reassess.formats.files import path_in_block, sha256
@@ -165,7 +165,7 @@ def joining_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def _split(_context: click.Context, _option: click.Parameter, given: str | None) -> tuple[Id, ...] | None:
     if given is None:
         return None
-    answers = tuple(normal_id(answer.strip()) for answer in given.split(","))
+    answers = tuple(parse_id(answer.strip()) for answer in given.split(","))
     if len(set(answers)) < max(2, len(answers)) or "" in answers:
         raise click.BadParameter(f"{given!r} is not a list of two or more different answers, such as no,maybe,yes.")
     return answers

@@ -12,7 +12,7 @@ from reassess.aggregation import golden_answers
 from reassess.aggregation.golden_items import golden_sources
 from reassess.cli.call import Call
 from reassess.core import IMAGENET, Benchmark, Classed, Classes, Id, LabelSets, Questions, Votes, benchmark_of
-from reassess.core.answers import as_scale
+from reassess.core.answers import check_answer_scale
 from reassess.data import (
     SOURCES,
     align_parts,
@@ -208,5 +208,5 @@ class PartReader:
 
 def _has_answers(votes: Votes, given: tuple[Id, ...]) -> bool:
     """Whether votes were read by a list of answers; answers that are classes always are."""
-    own = as_scale(given) if isinstance(votes.items, Questions) else given
+    own = check_answer_scale(given) if isinstance(votes.items, Questions) else given
     return votes.classes is not None or votes.answers == own

@@ -9,8 +9,8 @@ from click.core import ParameterSource
 from reassess.cli.call import FILE, Call, tracked
 from reassess.cli.judges import Judges, own_labels, taken_for_imagenet
 from reassess.core import IMAGENET, Benchmark, Predictions, class_folder_order
-from reassess.core.classes import NAMES_BESIDE_IDS
-from reassess.core.image_names import image_keys, numbering_mistake
+from reassess.core.classes import NAMES_MIXED_WITH_IDS
+from reassess.core.image_names import image_keys, suggest_numbering_fix
 from reassess.data import benchmark_names
 from reassess.data.benchmark_folders import MADE_BY
 from reassess.errors import DataError, ReassessError, at
@@ -161,7 +161,7 @@ def _read_named(
         if error.code in ("ids-of-names", "names-without-list") and judges.naming is not None:
             error.where = f"{error.where} and {judges.naming}"
             error.found = error.found if error.code == "ids-of-names" else f"{error.found}, and ids"
-            error.code, error.what = "ids-and-names", NAMES_BESIDE_IDS
+            error.code, error.what = "ids-and-names", NAMES_MIXED_WITH_IDS
         if judges.by_default:
             _refuse_other_images(path, _images_alone(path), judges)
         with taken_for_imagenet(judges.by_default):
@@ -193,7 +193,7 @@ def _refuse_other_images(path: Path, images: tuple[str, ...] | None, judges: Jud
             where=path,
             allowed=f"names such as {some(judges.labels.images, most=1)}",
             found=some(images, most=3),
-            fix=numbering_mistake(images) or own_labels(),
+            fix=suggest_numbering_fix(images) or own_labels(),
         )
 
 

@@ -21,8 +21,14 @@ import numpy.typing as npt
 from reassess.comparison.label_uncertainty import LabelUncertainty
 from reassess.comparison.panel import Panel
 from reassess.numeric.arrays import freeze
-from reassess.numeric.bootstrap import LOWEST_NORMAL_P, common_hits, mean_interval, normal_interval, normal_p_values
-from reassess.numeric.proportions import SMALLEST, holm, sign_flips
+from reassess.numeric.bootstrap import (
+    LOWEST_NORMAL_P,
+    count_common_hits,
+    mean_interval,
+    normal_interval,
+    normal_p_values,
+)
+from reassess.numeric.proportions import SMALLEST, holm, sign_flip_p_values
 from reassess.text import Shown
 
 LEVEL = 0.05  # significance level of corrected p-values
@@ -67,7 +73,7 @@ class Difference(Shown, ABC):
     def p_value(self) -> float | None:
         """Exact two-sided p-value over images, by sign flips; None without images."""
         ones, twos = (self.counts.get(size, 0) + self.counts.get(-size, 0) for size in (1, 2))
-        return float(sign_flips(*np.array([[self._total], [ones], [twos]]))[0]) if self.n else None
+        return float(sign_flip_p_values(*np.array([[self._total], [ones], [twos]]))[0]) if self.n else None
 
     @property
     def raters_interval(self) -> tuple[float, float] | None:
@@ -191,7 +197,7 @@ def sums_of_pairs(ups: _Bools, downs: _Bools) -> tuple[_Ints, _Ints, _Ints]:
     the sum of the differences over images, and the number of images with a difference of 1 or -1, and of 2 or -2.
     """
     a, b = np.triu_indices(len(ups), 1)
-    equal, opposite = common_hits(ups, ups) + common_hits(downs, downs), common_hits(ups, downs)
+    equal, opposite = count_common_hits(ups, ups) + count_common_hits(downs, downs), count_common_hits(ups, downs)
     gains, losses = np.count_nonzero(ups, axis=1), np.count_nonzero(downs, axis=1)
     totals, sizes = gains - losses, gains + losses
     twos = (opposite + opposite.T)[a, b]
@@ -201,7 +207,7 @@ def sums_of_pairs(ups: _Bools, downs: _Bools) -> tuple[_Ints, _Ints, _Ints]:
 def _test(ups: _Bools, deviations: _Floats | None = None, *, downs: _Bools | None = None) -> PairTests:
     totals, ones, twos = sums_of_pairs(ups, np.zeros_like(ups) if downs is None else downs)
     models, pairs = len(ups), np.triu_indices(len(ups), 1)
-    p_values = sign_flips(totals, ones, twos)
+    p_values = sign_flip_p_values(totals, ones, twos)
     if deviations is not None:
         p_values = np.maximum(p_values, normal_p_values(totals / ups.shape[1], deviations[pairs]))
     corrected, better = np.ones((models, models)), np.zeros((models, models), np.int8)

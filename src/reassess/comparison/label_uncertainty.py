@@ -80,15 +80,15 @@ class Recount:
 
     def count(self, kept: _Bools, times: npt.NDArray[np.uint8]) -> ReplicateCounts:
         """Count hits and labels in B replicates."""
-        from reassess.numeric.resampling_kernels import add_sizes, recount
+        from reassess.numeric.resampling_kernels import add_label_counts, count_hits
 
         panel, replicates = self.panel, len(times)
         sizes = np.zeros((len(panel.images) + 1, replicates), np.int16)
-        add_sizes(self.columns, kept, sizes)
+        add_label_counts(self.columns, kept, sizes)
         hits, original_hits = np.zeros((2, len(panel.models), replicates), np.int32)
         sums = np.zeros((4, replicates), np.int32)
         outcomes = panel.scored, panel.valid, panel.has_original, panel.original_hit
-        recount(self.places, kept, sizes, times, self.rated, *outcomes, hits, original_hits, sums)
+        count_hits(self.places, kept, sizes, times, self.rated, *outcomes, hits, original_hits, sums)
         n, original_n, labels, empty = sums.astype(np.int64)
         return ReplicateCounts(
             hits=hits.T.astype(np.int64),

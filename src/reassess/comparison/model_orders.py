@@ -20,7 +20,7 @@ from reassess.errors import DataError
 from reassess.evaluation import Outcomes
 from reassess.numeric import Proportion
 from reassess.numeric.arrays import freeze, ranks
-from reassess.numeric.proportions import holm, sign_flips
+from reassess.numeric.proportions import holm, sign_flip_p_values
 from reassess.text import Shown, counted, percent, some
 
 _MOST = 5  # pairs of models, or models of an order, in a text
@@ -285,7 +285,7 @@ def _changes(models: tuple[str, ...], hits: Mapping[str, _Bools]) -> tuple[Order
     set_pairs = list(combinations(hits, 2))
     # On an image, a model gains a hit, loses one, or neither.
     gains_and_losses = ((hits[second] & ~hits[first], hits[first] & ~hits[second]) for first, second in set_pairs)
-    p_values = [sign_flips(*sums_of_pairs(gains, losses)) for gains, losses in gains_and_losses]
+    p_values = [sign_flip_p_values(*sums_of_pairs(gains, losses)) for gains, losses in gains_and_losses]
     holm_p_values = np.split(holm(np.concatenate(p_values)), np.cumsum([p.size for p in p_values])[:-1])
     return tuple(
         OrderChange(

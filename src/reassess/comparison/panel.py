@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from reassess.core import LabelSets, Match, Predictions
 from reassess.core.checks import check_range, check_shape, check_type, check_unique
-from reassess.core.class_names import MOST_CLASSES
-from reassess.core.classes import classes_of_ids
+from reassess.core.class_names import MAX_CLASSES
+from reassess.core.classes import class_list_for_ids
 from reassess.core.image_names import image_keys, join
 from reassess.core.labels import UNNAMED
 from reassess.errors import DataError, Fix, Missing
@@ -263,11 +263,11 @@ def _check_models(models: tuple[str, ...]) -> None:
 
 def _check_ids(models: Sequence[str], top1: npt.NDArray[np.integer], labels: LabelSets) -> None:
     check_shape(top1, (len(models), len(labels)), what="the top-1 classes", kind="integers")
-    classes_of_ids(labels.classes, where="the top-1 classes")
+    class_list_for_ids(labels.classes, where="the top-1 classes")
     check_range(
         top1,
         0,
-        (labels.classes.count or MOST_CLASSES) - 1,
+        (labels.classes.count or MAX_CLASSES) - 1,
         what="class id",
         where=lambda model, image: f"model {models[model]}, image {labels.images[image]}",
     )

@@ -14,7 +14,7 @@ from reassess.comparison.panel import Panel, check_panel
 from reassess.core.checks import check_number
 from reassess.numeric import Proportion
 from reassess.numeric.arrays import freeze, ranks
-from reassess.numeric.bootstrap import check_replicates, percentile_bounds, resampled_hits
+from reassess.numeric.bootstrap import check_replicates, percentile_bounds, resample_hits
 from reassess.text import Listed, Shown, percent
 
 _Ints = npt.NDArray[np.int64]
@@ -159,7 +159,7 @@ def rank_models(panel: Panel, *, tests: EveryPair | None = None, replicates: int
     order = np.array(sorted(range(len(totals)), key=lambda row: (-totals[row], panel.models[row])))
     names, hits, totals = [panel.models[row] for row in order.tolist()], hits[order], totals[order]
     low, high = percentile_bounds(
-        np.stack([ranks(resample) for resample in resampled_hits(hits, replicates=replicates, seed=seed)])
+        np.stack([ranks(resample) for resample in resample_hits(hits, replicates=replicates, seed=seed)])
     )
     tests = every_pair(panel) if tests is None else tests
     by_original = None

@@ -18,7 +18,7 @@ from reassess.core import Leaderboard, LeaderboardRow
 from reassess.core.checks import check_type
 from reassess.errors import DataError
 from reassess.numeric import Estimate
-from reassess.numeric.regression import Polynomial, fit_polynomial
+from reassess.numeric.regression import PolynomialFit, fit_polynomial
 from reassess.text import Shown
 
 _FENCE = 3  # interquartile ranges from a quartile to its outer fence
@@ -60,7 +60,7 @@ class TrendLine(Shown):
     rows: int  # number of rows
     models: int  # number of models
     families: int  # number of families
-    fit: Polynomial | None  # ReaL accuracy on original accuracy; None if there are too few families
+    fit: PolynomialFit | None  # ReaL accuracy on original accuracy; None if there are too few families
 
     def __str__(self) -> str:
         return "all" if self.band is None else str(self.band)

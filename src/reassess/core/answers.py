@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from reassess.core.checks import check_unique
-from reassess.core.items import Id, normal_id
+from reassess.core.items import Id, parse_id
 from reassess.errors import DataError, Fix
 from reassess.text import composed, some
 
@@ -17,24 +17,24 @@ KNOWN_ANSWERS = ("no", "maybe", "yes")
 _KNOWN_WEIGHTS = {"no": 0.0, "maybe": 0.5, "yes": 1.0}
 
 
-def answer_type(answers: int) -> type[np.unsignedinteger]:
+def answer_dtype(answers: int) -> type[np.unsignedinteger]:
     """Return the smallest integer type for ids of this number of answers."""
     return np.uint8 if answers <= 1 << 8 else np.uint16 if answers <= 1 << 16 else np.uint32
 
 
-def normal_answer(answer: Id) -> Id:
+def normalize_answer(answer: Id) -> Id:
     """Normalize an answer: lower case, Unicode NFC, without surrounding blanks; numbers as int."""
-    return normal_id(composed(answer.strip().casefold())) if isinstance(answer, str) else answer
+    return parse_id(composed(answer.strip().casefold())) if isinstance(answer, str) else answer
 
 
-def are_known(answers: Sequence[Id]) -> bool:
+def are_known_answers(answers: Sequence[Id]) -> bool:
     """Return whether all answers are known ones ("no", "maybe", "yes"), ignoring case and blanks."""
-    return {normal_answer(answer) for answer in answers} <= set(KNOWN_ANSWERS)
+    return {normalize_answer(answer) for answer in answers} <= set(KNOWN_ANSWERS)
 
 
-def as_scale(answers: Sequence[Id]) -> tuple[Id, ...]:
+def check_answer_scale(answers: Sequence[Id]) -> tuple[Id, ...]:
     """Check the order of answers to (image, class) questions; return no, maybe and yes in lower case."""
-    keys = [normal_answer(answer) for answer in answers]
+    keys = [normalize_answer(answer) for answer in answers]
     check_unique(keys, thing="an answer")
     positions = [KNOWN_ANSWERS.index(str(key)) for key in keys if key in KNOWN_ANSWERS]
     if positions != sorted(positions):
@@ -57,19 +57,19 @@ def as_scale(answers: Sequence[Id]) -> tuple[Id, ...]:
     return tuple(answers)
 
 
-def full_scale(answers: tuple[Id, ...]) -> tuple[Id, ...]:
+def extend_to_full_scale(answers: tuple[Id, ...]) -> tuple[Id, ...]:
     """Return the full scale no, maybe, yes if all answers are on it; else return the answers."""
-    return KNOWN_ANSWERS if are_known(answers) else answers
+    return KNOWN_ANSWERS if are_known_answers(answers) else answers
 
 
 def top_answer(scale: tuple[Id, ...]) -> Id:
     """Return the answer that supports a class most, even if nobody gave it."""
-    return full_scale(scale)[-1]
+    return extend_to_full_scale(scale)[-1]
 
 
 def scale_weights(scale: tuple[Id, ...]) -> list[float]:
     """Return the weight of each answer, 0 to 1: ascending numbers in proportion, others evenly."""
-    known = known_weights(scale)
+    known = known_answer_weights(scale)
     if known is not None:
         return known
     are_numbers = all(isinstance(answer, int) for answer in scale) and list(scale) == sorted(scale)
@@ -85,7 +85,7 @@ def sort_answers(answers: Sequence[Id]) -> tuple[Id, ...]:
     return tuple(sorted(answers, key=lambda answer: (isinstance(answer, str), answer)))
 
 
-def known_weights(answers: Sequence[Id]) -> list[float] | None:
+def known_answer_weights(answers: Sequence[Id]) -> list[float] | None:
     """Return the weights of no (0), maybe (0.5) and yes (1); None if there are other answers."""
     return [_KNOWN_WEIGHTS[str(answer)] for answer in answers] if set(answers) <= set(KNOWN_ANSWERS) else None
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.classes import UNLISTED, Classes
+from reassess.core.classes import ID_ONLY_CLASSES, Classes
 from reassess.core.image_names import Match, are_validation_images, image_keys, validation_names
 from reassess.core.items import Id
 from reassess.core.labels import LabelSets
@@ -36,18 +36,27 @@ REAL_RECIPE = Recipe(
 USUAL_THRESHOLD = 0.8  # the threshold of ReaL
 
 # The pairs of the known source imagenet-collapsed, which gives the reason for each.
-_ALIKE = (356, 357, 358, 359), (620, 681), (638, 639), (657, 744), (664, 782), (836, 837)  # in both directions
-_INCLUDED = (249, 248), (250, 248), (385, 101), (386, 101), (435, 876), (482, 848), (504, 968)
-_COLLAPSED = np.array(sorted([*_INCLUDED, *(pair for alike in _ALIKE for pair in permutations(alike, 2))]))
-_COLLAPSED.flags.writeable = False
+_EQUIVALENT_CLASSES = (
+    (356, 357, 358, 359),
+    (620, 681),
+    (638, 639),
+    (657, 744),
+    (664, 782),
+    (836, 837),
+)  # in both directions
+_SUBCLASS_PAIRS = (249, 248), (250, 248), (385, 101), (386, 101), (435, 876), (482, 848), (504, 968)
+_COLLAPSED_PAIRS = np.array(
+    sorted([*_SUBCLASS_PAIRS, *(pair for alike in _EQUIVALENT_CLASSES for pair in permutations(alike, 2))])
+)
+_COLLAPSED_PAIRS.flags.writeable = False
 
 
-def _no_table(_: Classes) -> None:
+def _return_none(_: Classes) -> None:
     return None
 
 
-def _collapsed_of_imagenet(classes: Classes) -> npt.NDArray[np.int64] | None:
-    return None if classes.has_local_ids or classes.count not in (None, _CLASSES) else _COLLAPSED
+def _find_imagenet_collapsed(classes: Classes) -> npt.NDArray[np.int64] | None:
+    return None if classes.has_local_ids or classes.count not in (None, _CLASSES) else _COLLAPSED_PAIRS
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,12 +106,12 @@ class Benchmark:
     _HOW_TO_GET = "open_benchmark(NAME or FOLDER)"
 
     name: str = ""
-    classes: Classes = UNLISTED
+    classes: Classes = ID_ONLY_CLASSES
     order: Callable[[], tuple[str, ...]] = tuple
     sources: Mapping[str, str] = field(default_factory=dict)
     groups: Mapping[int, str] = field(default_factory=dict)
-    collapsed: Callable[[Classes], npt.NDArray[np.int64] | None] = _no_table
-    class_groups: Callable[[Classes], Mapping[int, str] | None] = _no_table
+    collapsed: Callable[[Classes], npt.NDArray[np.int64] | None] = _return_none
+    class_groups: Callable[[Classes], Mapping[int, str] | None] = _return_none
     recipe: Recipe | None = None
     threshold: float | None = None
     method: str | None = None
@@ -136,7 +145,7 @@ IMAGENET = Benchmark(
         "collapsed": "imagenet-collapsed",
     },
     groups={class_id: "animals" if class_id < _ANIMALS else "others" for class_id in range(_CLASSES)},
-    collapsed=_collapsed_of_imagenet,
+    collapsed=_find_imagenet_collapsed,
     recipe=REAL_RECIPE,
     method="imagenet-real",
 )

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_length, check_range, check_text, check_unique
-from reassess.core.classes import UNLISTED, Classes
+from reassess.core.classes import ID_ONLY_CLASSES, Classes
 from reassess.core.questions import Questions
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze, pair_keys
@@ -108,7 +108,7 @@ class Candidates(Shown):
         Images without rows are omitted; the others keep their order. Ranks and probabilities are unknown if they are
         None.
         """
-        classes = classes or UNLISTED
+        classes = classes or ID_ONLY_CLASSES
         for things, part in (("class ids", class_ids), ("sources", source_ids)):
             check_length(len(part), len(image_ids), things=things, each="row")
         check_range(
@@ -117,7 +117,7 @@ class Candidates(Shown):
         ranks = np.zeros(len(image_ids), np.int32) if ranks is None else ranks
         probabilities = np.full(len(image_ids), np.nan) if probabilities is None else probabilities
         used = np.unique(source_ids).tolist()
-        names = ordered_sources([sources[source] for source in used])
+        names = sort_sources([sources[source] for source in used])
         positions = np.zeros(len(sources), np.int32)
         positions[used] = [names.index(sources[source]) for source in used]
         order = np.lexsort((positions[source_ids], class_ids, image_ids))
@@ -211,6 +211,6 @@ class Candidates(Shown):
         )
 
 
-def ordered_sources(names: Collection[str]) -> tuple[str, ...]:
+def sort_sources(names: Collection[str]) -> tuple[str, ...]:
     """Sort sources as in a file: the original labels, then the models by name."""
     return tuple(sorted(names, key=lambda name: (name != ORIGINAL_SOURCE, name)))

@@ -17,8 +17,8 @@ from reassess.text import some
 
 _KINDS = {"integers": "iu", "floats": "f", "numbers": "iuf", "text": "U", "integers or text": "iuU"}
 _SUM_TOLERANCE = 1e-6
-_MOST_KNOWN = 12  # known names listed in a message
-_MOST_BAD = 3  # invalid names listed in a message
+_MAX_ALLOWED_NAMES = 12  # known names listed in a message
+_MAX_INVALID_NAMES = 3  # invalid names listed in a message
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -58,7 +58,7 @@ def check_range(
     raise DataError(
         "out-of-range",
         f"{what} out of range",
-        where=_place(where, *map(int, at)),
+        where=_locate(where, *map(int, at)),
         allowed=allowed,
         found=array[at],
         fix=fix,
@@ -159,7 +159,7 @@ def check_length(length: int, allowed: int, *, things: str, each: str, where: ob
         )
 
 
-def first_repeat(keys: Sequence[Hashable]) -> tuple[int, int] | None:
+def find_first_duplicate(keys: Sequence[Hashable]) -> tuple[int, int] | None:
     """Find the first key that occurs twice; return both positions."""
     if len(set(keys)) == len(keys):
         return None
@@ -172,10 +172,10 @@ def first_repeat(keys: Sequence[Hashable]) -> tuple[int, int] | None:
 
 def check_unique(names: Sequence[Hashable], *, thing: str, where: object = None, fix: Fix | str | None = None) -> None:
     """Raise `DataError` if two names are equal."""
-    if repeat := first_repeat(names):
+    if repeat := find_first_duplicate(names):
         again = repeat[1]
         raise DataError(
-            "duplicate-name", f"{thing} is named twice", where=_place(where, again), found=names[again], fix=fix
+            "duplicate-name", f"{thing} is named twice", where=_locate(where, again), found=names[again], fix=fix
         )
 
 
@@ -195,14 +195,14 @@ def check_known(
         raise DataError(
             "unknown-name",
             f"unknown {thing}",
-            where=_place(where, unknown[0]),
-            allowed=some(known, most=_MOST_KNOWN),
+            where=_locate(where, unknown[0]),
+            allowed=some(known, most=_MAX_ALLOWED_NAMES),
             found=some([repr(names[position]) for position in unknown]),
             fix=fix,
         )
 
 
-def check_all(
+def check_all_valid(
     fits: npt.NDArray[np.bool_],
     *,
     what: str,
@@ -213,7 +213,7 @@ def check_all(
     """Raise `DataError` unless all items fit; the message counts the others and names the first few."""
     if not fits.all():
         bad = np.flatnonzero(~fits).tolist()
-        names = some([name_of(position) for position in bad], most=_MOST_BAD)
+        names = some([name_of(position) for position in bad], most=_MAX_INVALID_NAMES)
         raise DataError("wrong-items", what, where=where, found=f"{len(bad):,} of {fits.size:,}: {names}", fix=fix)
 
 
@@ -226,13 +226,13 @@ def check_distribution(rows: npt.NDArray[np.floating], *, what: str, where: obje
         raise DataError(
             "not-a-distribution",
             f"{what} is not a distribution",
-            where=_place(where, *map(int, at)),
+            where=_locate(where, *map(int, at)),
             allowed="0 or more, adding up to 1",
             found=rows[at].tolist(),
         )
 
 
-def _place(where: object, *position: int) -> object:
+def _locate(where: object, *position: int) -> object:
     if callable(where):
         return where(*position) if position else None
     return where

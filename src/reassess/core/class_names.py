@@ -10,20 +10,20 @@ from functools import cached_property
 from reassess.errors import DataError
 from reassess.text import composed, counted, some
 
-MOST_CLASSES = 2**31  # class ids are int32
+MAX_CLASSES = 2**31  # class ids are int32
 
 _WNID = re.compile(r"n\d{8}")
 # Text that some table reader would convert to a number.
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?|[-+]?(?:inf|infinity|nan)", re.IGNORECASE)
 
 
-def class_number(text: str) -> int | None:
+def parse_class_id(text: str) -> int | None:
     """Parse a text as a class id; -1 for a number that cannot be an id, None for other text."""
     stripped = text.strip()  # removes separators such as \x1f too, which float() does not accept
     if not _NUMBER.fullmatch(stripped):
         return None
     number = float(stripped)
-    return int(number) if 0 <= number < MOST_CLASSES and number.is_integer() else -1
+    return int(number) if 0 <= number < MAX_CLASSES and number.is_integer() else -1
 
 
 def are_wnids(texts: Collection[str]) -> bool:
@@ -40,7 +40,7 @@ def check_number_names(
     wrong = [
         repr(text) if has_local_ids else f"{text!r} (id {class_id})"
         for class_id, text in pairs
-        if (number := class_number(text)) is not None and (has_local_ids or number != class_id)
+        if (number := parse_class_id(text)) is not None and (has_local_ids or number != class_id)
     ]
     if wrong:
         raise DataError(
@@ -67,15 +67,15 @@ class ClassNames:
 
     @cached_property
     def _by_name(self) -> dict[str, tuple[int, ...]]:
-        return _ids_by_text(self._full_names())
+        return _index_by_text(self._full_names())
 
     @cached_property
     def _by_lower_name(self) -> dict[str, tuple[int, ...]]:
-        return _ids_by_text({name.casefold() for name in names} for names in self._full_names())
+        return _index_by_text({name.casefold() for name in names} for names in self._full_names())
 
     @cached_property
     def _by_text(self) -> dict[str, tuple[int, ...]]:
-        return _ids_by_text(self._texts())
+        return _index_by_text(self._texts())
 
     def _full_names(self) -> Iterator[set[str]]:
         """The name and synonyms of each class; nothing in a list with wnids."""
@@ -90,11 +90,11 @@ class ClassNames:
         names = self.names or ("",) * len(self.wnids)
         all_synonyms = self.synonyms or ((),) * len(names)
         for wnid, name, synonyms in zip(wnids, names, all_synonyms, strict=True):
-            words = (word for word in name.split(",") if class_number(word) is None)
+            words = (word for word in name.split(",") if parse_class_id(word) is None)
             yield {composed(text.strip()).casefold() for text in (wnid, name, *words, *synonyms)} - {""}
 
 
-def _ids_by_text(texts: Iterable[set[str]]) -> dict[str, tuple[int, ...]]:
+def _index_by_text(texts: Iterable[set[str]]) -> dict[str, tuple[int, ...]]:
     """The ids of the classes with each text, from the texts of each class."""
     ids_of: dict[str, tuple[int, ...]] = {}
     for class_id, class_texts in enumerate(texts):

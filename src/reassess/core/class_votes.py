@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.classes import UNLISTED
+from reassess.core.classes import ID_ONLY_CLASSES
 from reassess.core.questions import Questions
 from reassess.core.votes import Votes
 
@@ -20,6 +20,6 @@ def counts_by_class(votes: Votes) -> tuple[Questions, npt.NDArray[np.int64]]:
         images=tuple(votes.images[row] for row in voted.tolist()),
         image_ids=image_ids.astype(np.int32),
         class_ids=(cells & 0xFFFFFFFF).astype(np.int32),
-        classes=votes.classes or UNLISTED,
+        classes=votes.classes or ID_ONLY_CLASSES,
     )
     return questions, counts

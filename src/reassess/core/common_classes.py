@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_type
-from reassess.core.classes import LIST_CLASSES, NAMES_BESIDE_IDS, UNLISTED, Classes
+from reassess.core.classes import ID_ONLY_CLASSES, NAMES_MIXED_WITH_IDS, UNIFY_CLASS_NAMES, Classes
 from reassess.core.labels import LabelSets
 from reassess.core.multi_labels import MultiLabels
 from reassess.core.predictions import Predictions
@@ -24,7 +24,7 @@ _Data = TypeVar("_Data", bound=Classed | Predictions)
 def classes_of(data: Classed | Predictions) -> Classes:
     """Return the class list of labels, questions, scores, votes or predictions.
 
-    For votes on plain items it is `UNLISTED`.
+    For votes on plain items it is `ID_ONLY_CLASSES`.
     """
     if isinstance(data, LabelSets | Predictions | Questions):
         return data.classes
@@ -33,7 +33,7 @@ def classes_of(data: Classed | Predictions) -> Classes:
     if isinstance(data, Votes) and data.classes is not None:
         return data.classes
     items = data.questions if isinstance(data, Scores) else data.items
-    return items.classes if isinstance(items, Questions) else UNLISTED
+    return items.classes if isinstance(items, Questions) else ID_ONLY_CLASSES
 
 
 def align_classes(data: Mapping[str, _Data], classes: Classes | None = None) -> dict[str, _Data]:
@@ -44,7 +44,7 @@ def align_classes(data: Mapping[str, _Data], classes: Classes | None = None) -> 
     class of one file is missing from the list of another.
     """
     check_type(Classes, classes, optional=True)
-    common = _unite(data) if classes is None else classes
+    common = _merge_class_lists(data) if classes is None else classes
     aligned = {}
     for file, value in data.items():
         with at(file):
@@ -52,11 +52,11 @@ def align_classes(data: Mapping[str, _Data], classes: Classes | None = None) -> 
     return aligned
 
 
-def _unite(data: Mapping[str, _Data]) -> Classes:
+def _merge_class_lists(data: Mapping[str, _Data]) -> Classes:
     """A class list with the classes of all files."""
     lists = {file: classes_of(value) for file, value in data.items() if class_ids_of(value).size}
     _check_names_and_ids(lists)
-    common, first = UNLISTED, ""
+    common, first = ID_ONLY_CLASSES, ""
     for file, classes in lists.items():
         with at(f"{first} and {file}"):
             common = common.unite(classes) if first else classes
@@ -97,8 +97,8 @@ def _check_names_and_ids(lists: Mapping[str, Classes]) -> None:
     if with_names and with_ids:
         raise DataError(
             "ids-and-names",
-            NAMES_BESIDE_IDS,
+            NAMES_MIXED_WITH_IDS,
             where=f"{with_names[0]} and {with_ids[0]}",
             found=f"{some(lists[with_names[0]].texts, most=2)}, and ids",
-            fix=LIST_CLASSES,
+            fix=UNIFY_CLASS_NAMES,
         )

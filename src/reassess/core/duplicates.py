@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_known, check_length, check_range, check_text, check_unique, first_repeat
+from reassess.core.checks import check_known, check_length, check_range, check_text, check_unique, find_first_duplicate
 from reassess.core.image_names import image_keys
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
@@ -158,7 +158,7 @@ class Duplicates:
         """Raise if an image is listed twice for a kind, or a group number does not fit the kind."""
         keys = image_keys(self.images)
         rows = list(zip(self.set_ids.tolist(), keys, self.kinds, strict=True))
-        if repeat := first_repeat(rows):
+        if repeat := find_first_duplicate(rows):
             again = repeat[1]
             raise DataError(
                 "duplicate-image", "image is listed twice under one kind", where=self.at(again), found=self.kinds[again]

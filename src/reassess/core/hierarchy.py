@@ -25,7 +25,7 @@ class Hierarchy:
         If a child has several parents, the first is used. `DataError` if a child is its own ancestor.
         """
         pairs = list(pairs)
-        node_of = {text: _node(text, classes) for text in dict.fromkeys(chain.from_iterable(pairs))}
+        node_of = {text: _find_node(text, classes) for text in dict.fromkeys(chain.from_iterable(pairs))}
         names: dict[_Node, str] = {}
         for text, node in node_of.items():
             names.setdefault(node, composed(text.strip()))
@@ -34,7 +34,11 @@ class Hierarchy:
         for child, above in pairs:
             if parent.setdefault(node_of[child], node_of[above]) != node_of[above]:
                 ignored.add((node_of[child], node_of[above]))
-        paths = {node: tuple(names[at] for at in _path(node, parent, names)) for node in names if isinstance(node, int)}
+        paths = {
+            node: tuple(names[at] for at in _path_from_root(node, parent, names))
+            for node in names
+            if isinstance(node, int)
+        }
         return cls(paths, len(ignored))
 
     def path(self, class_id: int) -> tuple[str, ...]:
@@ -42,12 +46,12 @@ class Hierarchy:
         return self.paths.get(class_id, ())
 
 
-def _node(text: str, classes: Classes) -> _Node:
+def _find_node(text: str, classes: Classes) -> _Node:
     class_id = classes.id_of(text, where="the hierarchy")
     return class_id if class_id >= 0 else composed(text.strip())
 
 
-def _path(node: _Node, parent: Mapping[_Node, _Node], names: Mapping[_Node, str]) -> Sequence[_Node]:
+def _path_from_root(node: _Node, parent: Mapping[_Node, _Node], names: Mapping[_Node, str]) -> Sequence[_Node]:
     """The nodes from the root to a node."""
     path: list[_Node] = [node]
     visited = {node}

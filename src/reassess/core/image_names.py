@@ -16,18 +16,18 @@ from urllib.parse import unquote
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_known, check_text, first_repeat
+from reassess.core.checks import check_known, check_text, find_first_duplicate
 from reassess.errors import DataError, Fix
 from reassess.text import composed, some
 
 Match = Literal["path", "name", "stem"]
 MATCHES: tuple[Match, ...] = get_args(Match)
-WHOLE_PATH = Fix("join by the whole path ({match})", match='"path"')
+JOIN_BY_WHOLE_PATH = Fix("join by the whole path ({match})", match='"path"')
 _VALIDATION_IMAGES = 50_000
 VALIDATION_PATTERN = "ILSVRC2012_val_[0-9]{8}"  # a ninth digit must not follow
 
-_VALIDATION = re.compile(VALIDATION_PATTERN + "(?![0-9])")
-_SHORTENED: dict[str, Callable[[str], str]] = {
+_VALIDATION_NAME = re.compile(VALIDATION_PATTERN + "(?![0-9])")
+_SHORTENERS: dict[str, Callable[[str], str]] = {
     "path": lambda name: name.replace("\\", "/"),
     "name": lambda name: PurePosixPath(name.replace("\\", "/")).name,
     "stem": lambda name: PurePosixPath(name.replace("\\", "/")).stem,
@@ -47,7 +47,7 @@ def are_validation_images(names: Sequence[str]) -> bool:
 
 @lru_cache(maxsize=8)  # called with the same labels for every model
 def _are_validation_images(names: tuple[str, ...]) -> bool:
-    return bool(names) and all(_VALIDATION.fullmatch(key) for key in image_keys(names))
+    return bool(names) and all(_VALIDATION_NAME.fullmatch(key) for key in image_keys(names))
 
 
 def find_image(text: str, images: Sequence[str]) -> str:
@@ -68,7 +68,7 @@ def find_image(text: str, images: Sequence[str]) -> str:
     return matches[0] if matches else text
 
 
-def numbering_mistake(names: Sequence[str]) -> str | None:
+def suggest_numbering_fix(names: Sequence[str]) -> str | None:
     """Return a fix if ImageNet validation names have numbers that are off by one; else None."""
     for number, step in ((0, "add 1 to"), (_VALIDATION_IMAGES + 1, "subtract 1 from")):
         if any(f"ILSVRC2012_val_{number:08d}" in name for name in names):
@@ -78,10 +78,10 @@ def numbering_mistake(names: Sequence[str]) -> str | None:
 
 def image_keys(names: Sequence[str], match: Match = "path") -> tuple[str, ...]:
     """Return the key that identifies each image."""
-    if match not in _SHORTENED:
+    if match not in _SHORTENERS:
         check_known([match], MATCHES, thing="match of image names")
     try:
-        return _keys(tuple(names), match)
+        return _make_keys(tuple(names), match)
     except TypeError as error:
         raise DataError(
             "wrong-type",
@@ -92,19 +92,19 @@ def image_keys(names: Sequence[str], match: Match = "path") -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=8)  # labels, scores and golden answers are joined with every model
-def _keys(names: tuple[str, ...], match: Match) -> tuple[str, ...]:
-    search, shorten = _VALIDATION.search, _SHORTENED[match]
+def _make_keys(names: tuple[str, ...], match: Match) -> tuple[str, ...]:
+    search, shorten = _VALIDATION_NAME.search, _SHORTENERS[match]
     keys = [number[0] if (number := search(name)) else shorten(name) for name in names]
     return tuple([key if key.isascii() else composed(key) for key in keys])
 
 
 @lru_cache(maxsize=8)  # labels, scores and predictions that are derived from others check the same images again
-def _first_repeat(keys: tuple[str, ...]) -> tuple[int, int] | None:
-    return first_repeat(keys)
+def _find_first_duplicate(keys: tuple[str, ...]) -> tuple[int, int] | None:
+    return find_first_duplicate(keys)
 
 
 @lru_cache(maxsize=4)  # curves join many small subsets with the same labels
-def _positions(keys: tuple[str, ...]) -> Mapping[str, int]:
+def _positions_by_key(keys: tuple[str, ...]) -> Mapping[str, int]:
     return {key: i for i, key in enumerate(keys)}
 
 
@@ -122,14 +122,14 @@ def join(
     keys = image_keys(names, match)
     _check_unique_keys(names, keys, match, where)
     known_keys = image_keys(known, match)
-    if len(_positions(known_keys)) < len(known_keys):
+    if len(_positions_by_key(known_keys)) < len(known_keys):
         _check_unambiguous(names, keys, known, known_keys, match, known_where)
-    return _rows(keys, known_keys).copy()
+    return _find_rows(keys, known_keys).copy()
 
 
 @lru_cache(maxsize=4)  # every model is joined with the same labels, scores and golden answers
-def _rows(keys: tuple[str, ...], known: tuple[str, ...]) -> npt.NDArray[np.int64]:
-    return np.fromiter(map(_positions(known).get, keys, repeat(-1)), np.int64, len(keys))
+def _find_rows(keys: tuple[str, ...], known: tuple[str, ...]) -> npt.NDArray[np.int64]:
+    return np.fromiter(map(_positions_by_key(known).get, keys, repeat(-1)), np.int64, len(keys))
 
 
 def check_image_names(names: Sequence[str], where: str) -> None:
@@ -144,7 +144,7 @@ def check_image_names(names: Sequence[str], where: str) -> None:
 
 
 def _check_unique_keys(names: Sequence[str], keys: Sequence[str], match: Match, where: str | None) -> None:
-    repeat = _first_repeat(tuple(keys))
+    repeat = _find_first_duplicate(tuple(keys))
     if repeat is None:
         return
     before, row = repeat
@@ -153,7 +153,7 @@ def _check_unique_keys(names: Sequence[str], keys: Sequence[str], match: Match, 
         fix: Fix = Fix("keep one row per image")
     else:
         what = f"two images have the same {match}"
-        fix = Fix.join(", or ", WHOLE_PATH, "rename one of them")
+        fix = Fix.join(", or ", JOIN_BY_WHOLE_PATH, "rename one of them")
     raise DataError(
         "duplicate-image",
         what,
@@ -181,12 +181,12 @@ def _check_unambiguous(
                 f"image {match} fits several images",
                 where=where,
                 found=f"{name} fits {some(names_by_key[key])}",
-                fix=WHOLE_PATH if match != "path" else "keep one entry for each image",
+                fix=JOIN_BY_WHOLE_PATH if match != "path" else "keep one entry for each image",
             )
 
 
-_Keys = Callable[[Sequence[str]], Sequence[str]]
-_SPELLINGS: Mapping[str, _Keys] = {
+_KeyFunction = Callable[[Sequence[str]], Sequence[str]]
+_KEY_FUNCTIONS: Mapping[str, _KeyFunction] = {
     "ignoring case: use the same spelling": lambda names: [name.casefold() for name in names],
     "if %20 and similar codes are decoded: write the names without codes": lambda names: list(map(unquote, names)),
 }
@@ -210,13 +210,15 @@ def suggest_match(
         if other != match and (count := _count_matches(names, known, missing, partial(image_keys, match=other))):
             in_file = f', or "match": "{other}" in {setting}' if setting else ""
             return Fix(f"{count} by {other}: {{match}}{in_file}", match=f'"{other}"')
-    for words, keys_of in _SPELLINGS.items():
+    for words, keys_of in _KEY_FUNCTIONS.items():
         if count := _count_matches(names, known, missing, keys_of):
             return Fix(f"{count} {words}")
     return None
 
 
-def _count_matches(names: Sequence[str], known: Sequence[str], missing: Sequence[str], keys_of: _Keys) -> str | None:
+def _count_matches(
+    names: Sequence[str], known: Sequence[str], missing: Sequence[str], keys_of: _KeyFunction
+) -> str | None:
     """How many missing names match known names, in words; None if at most half, or keys are not unique."""
     known_keys = set(keys_of(known))
     n = sum(key in known_keys for key in keys_of(missing))

@@ -10,8 +10,8 @@ from itertools import repeat
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_several, first_repeat
-from reassess.core.image_names import WHOLE_PATH, Match, check_image_names, image_keys, suggest_match
+from reassess.core.checks import check_several, find_first_duplicate
+from reassess.core.image_names import JOIN_BY_WHOLE_PATH, Match, check_image_names, image_keys, suggest_match
 from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.text import some
 
@@ -85,13 +85,13 @@ class ImageSelection:
         positions = self.find(names, match=match, ignore_unknown=ignore_unknown)
         rows = np.flatnonzero(positions >= 0)
         self._check_not_empty(rows, names, match)
-        if again := first_repeat(positions[rows].tolist()):
+        if again := find_first_duplicate(positions[rows].tolist()):
             before, after = (names[rows[position]] for position in again)
             raise DataError(
                 "ambiguous-image",
                 f"two images have a name that is in the {self.thing}",
                 found=f"{before} and {after}",
-                fix="rename one of them" if match == "path" else WHOLE_PATH,
+                fix="rename one of them" if match == "path" else JOIN_BY_WHOLE_PATH,
             )
         return rows
 
@@ -125,12 +125,12 @@ class ImageSelection:
         if match not in self._positions:
             names = (*self.images, *(self.others or ()))
             keys = selection_keys(names, match)
-            if again := first_repeat(keys):
+            if again := find_first_duplicate(keys):
                 raise DataError(
                     "ambiguous-image",
                     f"two images of the {self.thing} have the same {match}",
                     found=f"{names[again[0]]} and {names[again[1]]}",
-                    fix=WHOLE_PATH,
+                    fix=JOIN_BY_WHOLE_PATH,
                 )
             selected = len(self.images)
             self._positions[match] = {key: row if row < selected else -1 for row, key in enumerate(keys)}

@@ -17,13 +17,13 @@ Items = Questions | tuple[Id, ...] | range  # a range: numbered plain items, mil
 _NUMBER = re.compile("0|-?[1-9][0-9]{0,17}")  # 18 digits always fit into int64
 
 
-def normal_id(text: str) -> Id:
+def parse_id(text: str) -> Id:
     """Parse an id: an int if the text is its usual notation, else the text; so 007 is not 7."""
     return int(text) if _NUMBER.fullmatch(text) else text
 
 
-def normal_ids(texts: Iterable[str]) -> tuple[Id, ...]:
-    """Parse a column of ids, each as by `normal_id`."""
+def parse_ids(texts: Iterable[str]) -> tuple[Id, ...]:
+    """Parse a column of ids, each as by `parse_id`."""
     return tuple([int(text) if _NUMBER.fullmatch(text) else text for text in texts])
 
 
@@ -36,7 +36,7 @@ def as_questions(items: Items, *, what: str = "the votes") -> Questions:
     return items
 
 
-def describe(items: Items, row: int) -> str:
+def describe_item(items: Items, row: int) -> str:
     """Describe an item for messages."""
     return items.at(row) if isinstance(items, Questions) else f"item {items[row]}"
 
@@ -66,7 +66,7 @@ def find_items(known: Items, wanted: Items) -> npt.NDArray[np.int64]:
     return np.fromiter((position.get(name, -1) for name in wanted), np.int64, len(wanted))
 
 
-def unite_items(
+def merge_items(
     first: Items, second: Items, *, rows: npt.NDArray[np.int64] | None = None
 ) -> tuple[Items, npt.NDArray[np.int64]]:
     """Append the new items of `second` to `first`; return all items, and the position of each of `second`.
@@ -82,7 +82,7 @@ def unite_items(
     rows[new] = len(first) + np.arange(new.size)
     added = take_items(second, new)
     if isinstance(first, Questions):
-        return _add_questions(first, cast(Questions, added)), rows
+        return _append_questions(first, cast(Questions, added)), rows
     return (*first, *cast("tuple[Id, ...]", added)), rows
 
 
@@ -92,7 +92,7 @@ def _align_questions(first: Questions, second: Questions) -> tuple[Questions, Qu
     return first.in_classes(classes), second.in_classes(classes)
 
 
-def _add_questions(first: Questions, added: Questions) -> Questions:
+def _append_questions(first: Questions, added: Questions) -> Questions:
     image_rows = first.rows_of(added.images)
     unknown = np.flatnonzero(image_rows < 0)
     image_rows[unknown] = len(first.images) + np.arange(unknown.size)

@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_length, check_range, check_several
-from reassess.core.classes import UNLISTED, Classes
+from reassess.core.classes import ID_ONLY_CLASSES, Classes
 from reassess.core.image_names import check_image_names, image_keys
 from reassess.errors import DataError
-from reassess.numeric.arrays import freeze, runs
+from reassess.numeric.arrays import concatenate_runs, freeze
 from reassess.text import counted
 
 UNNAMED = "reassessed"  # title of label sets without a name
-_NO_NAMES = ("", "labels")  # "labels" is the usual name of a file, which says nothing
+_EMPTY_NAMES = ("", "labels")  # "labels" is the usual name of a file, which says nothing
 _ORIGINAL = "original"  # title of the original labels in tables
 
 
@@ -67,7 +67,7 @@ class LabelSets:
     images: tuple[str, ...]
     indptr: npt.NDArray[np.int64]
     indices: npt.NDArray[np.int32]
-    classes: Classes = UNLISTED
+    classes: Classes = ID_ONLY_CLASSES
     name: str = ""
 
     def __post_init__(self) -> None:
@@ -96,7 +96,7 @@ class LabelSets:
         if wrong_types:
             row = next(row for row, class_id in enumerate(flat) if type(class_id) in wrong_types)
             raise DataError("wrong-type", "class id is not a whole number", where=image_of(row), found=repr(flat[row]))
-        classes = classes or UNLISTED
+        classes = classes or ID_ONLY_CLASSES
         if flat and not (min(flat) >= 0 and max(flat) <= classes.largest_id):
             row = next(row for row, class_id in enumerate(flat) if not 0 <= class_id <= classes.largest_id)
             check_range(flat[row], 0, classes.largest_id, what="class id", where=image_of(row))
@@ -116,7 +116,7 @@ class LabelSets:
     ) -> "LabelSets":
         """Create label sets from (image, class) pairs in any order; an image without pairs has an empty set."""
         check_several(images, what="names of images")
-        classes = classes or UNLISTED
+        classes = classes or ID_ONLY_CLASSES
         check_range(
             class_ids, 0, classes.largest_id, what="class id", where=lambda row: f"image {images[int(image_ids[row])]}"
         )
@@ -157,7 +157,7 @@ class LabelSets:
         """
         if self.name == _ORIGINAL:
             return f'"{self.name}"'
-        return UNNAMED if self.name in _NO_NAMES else self.name
+        return UNNAMED if self.name in _EMPTY_NAMES else self.name
 
     @property
     def evaluation_labels(self) -> "LabelSets":
@@ -184,7 +184,7 @@ class LabelSets:
     def of_rows(self, rows: npt.NDArray[np.integer[Any]]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
         """Return the concatenated valid classes of some images, and their number for each image."""
         sizes = self.sizes[rows]
-        return self.indices[runs(self.indptr[rows], sizes)], sizes
+        return self.indices[concatenate_runs(self.indptr[rows], sizes)], sizes
 
     def in_classes(self, classes: Classes) -> "LabelSets":
         """Convert to another class list: by wnid or name if known, else by id.

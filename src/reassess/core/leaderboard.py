@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_range, first_repeat
+from reassess.core.checks import check_range, find_first_duplicate
 from reassess.errors import DataError
 from reassess.numeric.arrays import ranks
 from reassess.text import Listed, Shown, percentage
@@ -84,7 +84,7 @@ class Leaderboard(Shown):
     def __post_init__(self) -> None:
         if not self.entries:
             raise DataError("missing-models", "leaderboard has no model")
-        repeat = first_repeat([(entry.model, entry.image_size) for entry in self.entries])
+        repeat = find_first_duplicate([(entry.model, entry.image_size) for entry in self.entries])
         if repeat is not None:
             raise DataError(
                 "duplicate-name",
@@ -121,7 +121,7 @@ class Leaderboard(Shown):
     @cached_property
     def model_ids(self) -> npt.NDArray[np.int64]:
         """Model id of each row, the same for all image sizes; int64, shape (rows,)."""
-        return _number(entry.model for entry in self.entries)
+        return _number_names(entry.model for entry in self.entries)
 
     @property
     def models(self) -> int:
@@ -136,7 +136,7 @@ class Leaderboard(Shown):
     @cached_property
     def family_ids(self) -> npt.NDArray[np.int64]:
         """Family id of each row; int64, shape (rows,)."""
-        return _number(self.families)
+        return _number_names(self.families)
 
     @property
     def without_family(self) -> int:
@@ -174,7 +174,7 @@ class Leaderboard(Shown):
         return sorted(range(len(self)), key=keys.__getitem__)
 
 
-def _number(names: Iterable[str]) -> npt.NDArray[np.int64]:
+def _number_names(names: Iterable[str]) -> npt.NDArray[np.int64]:
     """Ids of names, from 0 in the order of first occurrence; int64, shape (names,)."""
     numbers: dict[str, int] = {}
     return np.array([numbers.setdefault(name, len(numbers)) for name in names], np.int64)

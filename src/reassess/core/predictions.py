@@ -12,14 +12,14 @@ import numpy.typing as npt
 
 from reassess.core.checks import check_length, check_range, check_several, check_shape
 from reassess.core.class_names import UnknownClasses
-from reassess.core.classes import UNLISTED, Classes
+from reassess.core.classes import ID_ONLY_CLASSES, Classes
 from reassess.core.image_names import check_image_names
 from reassess.errors import DataError
 from reassess.numeric.arrays import as_array, as_floats, as_scores, infinity_bits
 
 _BLOCK = 1024
-_NONE_UNKNOWN = UnknownClasses()
-MOST_IDS = 20  # an integer array with more columns does not list the best classes
+_NO_UNKNOWN_CLASSES = UnknownClasses()
+MAX_IDS_PER_ROW = 20  # an integer array with more columns does not list the best classes
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +68,7 @@ class Predictions:
     columns: npt.NDArray[np.int64] | None = None
     detected: str = field(default="arrays")
     unknown_classes: UnknownClasses = field(default_factory=UnknownClasses)
-    classes: Classes = UNLISTED
+    classes: Classes = ID_ONLY_CLASSES
     by_name: bool = False
 
     def __post_init__(self) -> None:
@@ -92,7 +92,7 @@ class Predictions:
         *,
         columns: npt.NDArray[np.int64] | None = None,
         detected: str = "ids",
-        unknown_classes: UnknownClasses = _NONE_UNKNOWN,
+        unknown_classes: UnknownClasses = _NO_UNKNOWN_CLASSES,
         classes: Classes | None = None,
     ) -> Predictions:
         """Create predictions from class ids in an array of any library.
@@ -109,11 +109,11 @@ class Predictions:
                 found=f"{array.dtype} {array.shape}",
             )
         table = array[:, None] if array.ndim == 1 else array
-        if not 1 <= table.shape[1] <= MOST_IDS:
+        if not 1 <= table.shape[1] <= MAX_IDS_PER_ROW:
             raise DataError(
                 "out-of-range",
                 "too many ids per row" if table.shape[1] else "rows have no ids",
-                allowed=f"1 to {MOST_IDS} ids per row, best first",
+                allowed=f"1 to {MAX_IDS_PER_ROW} ids per row, best first",
                 found=f"shape {array.shape}",
                 fix="if these are scores, save them as floats",
             )
@@ -123,15 +123,15 @@ class Predictions:
             -1 if unknown_classes.predictions else 0,
             limit,
             what="class id",
-            where=lambda row, column: _place(row, images) + (f", column {column}" if table.shape[1] > 1 else ""),
+            where=lambda row, column: _locate_row(row, images) + (f", column {column}" if table.shape[1] > 1 else ""),
         )
         return cls(
             table.astype(np.int32),
-            images=_tuple(images),
+            images=_optional_tuple(images),
             columns=columns,
             detected=detected,
             unknown_classes=unknown_classes,
-            classes=classes or UNLISTED,
+            classes=classes or ID_ONLY_CLASSES,
         )
 
     @classmethod
@@ -147,10 +147,10 @@ class Predictions:
         """Create predictions from scores, shape (N, outputs), in an array of any library, without a copy."""
         return cls(
             scores=as_scores(scores),
-            images=_tuple(images),
+            images=_optional_tuple(images),
             columns=columns,
             detected=detected,
-            classes=classes or UNLISTED,
+            classes=classes or ID_ONLY_CLASSES,
         )
 
     @classmethod
@@ -171,7 +171,7 @@ class Predictions:
                 found=f"{bits.dtype} {bits.shape}",
                 fix="tensor.view(torch.int16).numpy()",
             )
-        return cls(scores=bits, images=_tuple(images), columns=columns, detected=detected)
+        return cls(scores=bits, images=_optional_tuple(images), columns=columns, detected=detected)
 
     def __len__(self) -> int:
         return len(self._array)
@@ -308,7 +308,7 @@ def raise_nan(predictions: Predictions, row: int, image: str | None = None) -> N
     )
 
 
-def _tuple(images: Sequence[str] | None) -> tuple[str, ...] | None:
+def _optional_tuple(images: Sequence[str] | None) -> tuple[str, ...] | None:
     if images is None:
         return None
     check_several(images, what="names of images")
@@ -328,7 +328,7 @@ def _check_columns(columns: npt.NDArray[np.int64], outputs: int | None) -> None:
         )
 
 
-def _place(row: int, images: Sequence[str] | None) -> str:
+def _locate_row(row: int, images: Sequence[str] | None) -> str:
     return f"row {row}" if images is None or row >= len(images) else f"image {images[row]}"
 
 
@@ -340,7 +340,7 @@ def _check_unique_ids(ids: npt.NDArray[np.int32], images: Sequence[str] | None) 
         raise DataError(
             "duplicate-class",
             "class is listed twice for one image",
-            where=_place(row, images),
+            where=_locate_row(row, images),
             allowed="the best classes, each once, best first",
             found=ids[row].tolist(),
         )

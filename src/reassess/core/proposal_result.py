@@ -148,8 +148,8 @@ class ModelSubset:
             "candidates": self.candidates,
             "images": self.images,
             "per_image": self.per_image,
-            "recall": _share_json(self.recall),
-            "precision": _share_json(self.precision),
+            "recall": _proportion_json(self.recall),
+            "precision": _proportion_json(self.precision),
             "without_golden": self.without_golden,
             "missing": self.missing,
         }
@@ -203,7 +203,7 @@ class ModelChoice(Shown):
             "chosen": None if self.chosen is None else self.chosen.to_json(),
             "recall_bound": self.recall_bound,
             "highest_bound": self.highest_bound,
-            "recall": _share_json(self.recall),
+            "recall": _proportion_json(self.recall),
             "all_models": self.all_models.to_json(),
             "not_candidates": self.not_candidates,
             "set_aside": self.set_aside,
@@ -214,19 +214,19 @@ class ModelChoice(Shown):
     def _summary(self) -> list[tuple[str, str]]:
         search = ("search", f"{self.search}, {counted(self.subsets, 'subset')}")
         if self.chosen is None:
-            return [("chosen", "none"), ("recall", _share_text(self.bounded_recall, self.highest_bound)), search]
+            return [("chosen", "none"), ("recall", _format_proportion(self.bounded_recall, self.highest_bound)), search]
         return [
             ("chosen", ", ".join(self.chosen.models)),
-            ("recall", _share_text(self.bounded_recall, self.recall_bound)),
+            ("recall", _format_proportion(self.bounded_recall, self.recall_bound)),
             ("candidates", f"{self.chosen.candidates:,} for {counted(self.chosen.images, 'image')}"),
             search,
         ]
 
 
-def _share_json(share: Proportion) -> dict[str, Any]:
+def _proportion_json(share: Proportion) -> dict[str, Any]:
     return {"hits": share.hits, "n": share.n, "value": share.value}
 
 
-def _share_text(share: Proportion, bound: float | None) -> str:
+def _format_proportion(share: Proportion, bound: float | None) -> str:
     value = "none" if share.value is None else f"{share.value:.4f}"
     return f"{value} ({share.hits:,} of {share.n:,}), at least {bound:.4f}"

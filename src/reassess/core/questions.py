@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_length, check_range, check_several, check_shape
-from reassess.core.classes import UNLISTED, Classes
+from reassess.core.classes import ID_ONLY_CLASSES, Classes
 from reassess.core.image_names import check_image_names, join
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
@@ -53,7 +53,7 @@ class Questions:
     images: tuple[str, ...]
     image_ids: npt.NDArray[np.int32]
     class_ids: npt.NDArray[np.int32]
-    classes: Classes = UNLISTED
+    classes: Classes = ID_ONLY_CLASSES
 
     def __post_init__(self) -> None:
         check_image_names(self.images, "the questions")
@@ -75,7 +75,7 @@ class Questions:
         cls, images: Sequence[str], class_ids: npt.ArrayLike, classes: Classes | None = None
     ) -> "Questions":
         """Create questions from an image name and a class id per question."""
-        classes = classes or UNLISTED
+        classes = classes or ID_ONLY_CLASSES
         check_several(images, what="names of images")
         class_ids = np.asarray(class_ids, None if len(images) else np.int32)
         check_shape(class_ids, ("questions",), what="class ids", kind="integers")

@@ -36,7 +36,7 @@ class RaterModel:
         shape = len(self.truths), len(self.answers)
         for name, allowed in (("matrices", (len(self.raters), *shape)), ("fallback", shape), ("prior", shape[:1])):
             check_shape(getattr(self, name), allowed, what=name)
-            check_distribution(getattr(self, name), what=f"a row of {name}", where=_row)
+            check_distribution(getattr(self, name), what=f"a row of {name}", where=_locate_row)
         freeze(self, "matrices", "fallback", "prior")
 
     def __repr__(self) -> str:
@@ -49,11 +49,11 @@ class RaterModel:
         return np.concatenate([self.matrices, self.fallback[None]])[rows]
 
 
-def _row(*position: int) -> str | None:
+def _locate_row(*position: int) -> str | None:
     return f"row {position}" if position else None
 
 
-_LEAST = 1e-6  # a class with a lower probability becomes a question only if a rater chose it
+_MIN_PROBABILITY = 1e-6  # a class with a lower probability becomes a question only if a rater chose it
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +93,7 @@ class Posterior:
         """
         if self.classes is None:
             raise DataError("not-classes", "truths are not classes", found=some(self.truths))
-        is_included = self.values >= _LEAST
+        is_included = self.values >= _MIN_PROBABILITY
         if always is not None:
             check_shape(always, self.values.shape, what="classes to include")
             is_included |= always

@@ -14,7 +14,7 @@ from reassess.numeric.arrays import freeze
 
 UNKNOWN_METHOD = "unknown"
 
-_ROUNDING = 0.01  # tolerance for sums of rounded probabilities
+_SUM_TOLERANCE = 0.01  # tolerance for sums of rounded probabilities
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +113,7 @@ class Scores:
 
     def _check_sums(self) -> None:
         sums = np.bincount(self.questions.image_ids, self.values, len(self.questions.images))
-        if (sums > 1 + _ROUNDING).any():
+        if (sums > 1 + _SUM_TOLERANCE).any():
             row = int(np.argmax(sums))
             raise DataError(
                 "not-a-distribution",

@@ -19,12 +19,12 @@ from reassess.core.checks import (
 from reassess.core.image_names import check_image_names
 from reassess.core.image_selection import ImageSelection
 from reassess.errors import DataError
-from reassess.numeric.arrays import freeze, runs
+from reassess.numeric.arrays import concatenate_runs, freeze
 from reassess.text import counted, in_bytes, some
 
 Loss = Literal["sigmoid", "soft-max"]
 _MAX_BYTES = 2 << 30  # largest array of all targets
-_BLOCK = 64 << 20  # bytes of a block of targets
+_BLOCK_BYTES = 64 << 20  # bytes of a block of targets
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +120,7 @@ class TrainingTargets:
         check_range(rows, 0, len(self) - 1, what="position of an image")
         starts = self.indptr[:-1][rows]
         sizes = self.indptr[1:][rows] - starts
-        positions = runs(starts, sizes)
+        positions = concatenate_runs(starts, sizes)
         targets = np.full((len(sizes), self.classes), self.background, np.float32)
         targets[np.repeat(np.arange(len(sizes)), sizes), self.indices[positions]] = self.values[positions]
         return targets
@@ -139,18 +139,18 @@ class TrainingTargets:
 
     def blocks(self, rows: int | None = None) -> Iterator[npt.NDArray[np.float32]]:
         """Iterate over all targets in blocks of rows; float32, shape (rows or fewer, classes)."""
-        rows = max(1, _BLOCK // (4 * self.classes)) if rows is None else rows
+        rows = max(1, _BLOCK_BYTES // (4 * self.classes)) if rows is None else rows
         check_number(rows, 1, what="number of rows", whole=True)
         for start in range(0, len(self), rows):
             yield self.of_rows(np.arange(start, min(start + rows, len(self))))
 
     def to_array(self, *, max_bytes: int = _MAX_BYTES) -> npt.NDArray[np.float32]:
         """Return all targets; float32, shape (images, classes); `DataError` above `max_bytes`."""
-        check_size(self, max_bytes, fix="use of_rows or blocks, or raise the limit with max_bytes=...")
+        check_array_size(self, max_bytes, fix="use of_rows or blocks, or raise the limit with max_bytes=...")
         return self.of_rows(np.arange(len(self)))
 
 
-def check_size(targets: TrainingTargets, max_bytes: int, *, fix: str) -> None:
+def check_array_size(targets: TrainingTargets, max_bytes: int, *, fix: str) -> None:
     """Raise `DataError` if the array of all targets is larger than `max_bytes`."""
     check_number(max_bytes, 0, what="allowed number of bytes")
     size = 4 * len(targets) * targets.classes

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.answers import answer_type
+from reassess.core.answers import answer_dtype
 from reassess.core.checks import check_range, check_shape
-from reassess.core.items import Id, Items, describe
+from reassess.core.items import Id, Items, describe_item
 from reassess.errors import DataError
 
-_FEW = 1 << 17  # so few votes are sorted without the compiled loop, which takes time to load
+_FEW_ITEMS = 1 << 17  # so few votes are sorted without the compiled loop, which takes time to load
 
 
 def check_columns(
@@ -68,25 +68,27 @@ def group_columns(
         check_shape(seconds, item_ids.shape, what="seconds", kind="numbers")
     check_range(item_ids, 0, len(items) - 1, what="item of a vote", where="vote {}".format)
     # Check before the cast, which could turn an invalid id into a valid one.
-    check_ids(rater_ids, answer_ids, len(raters), len(answers), lambda vote: describe(items, int(item_ids[vote])))
-    indptr, order = _group(item_ids, len(items))
+    check_ids(rater_ids, answer_ids, len(raters), len(answers), lambda vote: describe_item(items, int(item_ids[vote])))
+    indptr, order = _group_by_item(item_ids, len(items))
     return {
         "indptr": indptr,
         "rater_ids": rater_ids.astype(np.int32, copy=False)[order],
-        "answer_ids": answer_ids.astype(answer_type(len(answers)), copy=False)[order],
+        "answer_ids": answer_ids.astype(answer_dtype(len(answers)), copy=False)[order],
         "seconds": None if seconds is None else seconds.astype(np.float64, copy=False)[order],
     }
 
 
-def _group(item_ids: npt.NDArray[np.integer], items: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _group_by_item(
+    item_ids: npt.NDArray[np.integer], items: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """`indptr` of votes grouped by item, and the order that groups them, stable within an item."""
-    if item_ids.size < _FEW:
+    if item_ids.size < _FEW_ITEMS:
         ends = np.cumsum(np.bincount(item_ids, minlength=items))
         return np.concatenate([[0], ends]), np.argsort(item_ids, kind="stable")
-    from reassess.numeric.vote_kernels import group
+    from reassess.numeric.vote_kernels import group_by_id
 
     indptr, order = np.zeros(items + 1, np.int64), np.empty(item_ids.size, np.int64)
-    group(item_ids, indptr, order)
+    group_by_id(item_ids, indptr, order)
     return indptr, order
 
 

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.answers import (
-    answer_type,
-    are_known,
-    as_scale,
-    full_scale,
-    known_weights,
+    answer_dtype,
+    are_known_answers,
+    check_answer_scale,
+    extend_to_full_scale,
+    known_answer_weights,
     merge_answers,
     scale_weights,
     top_answer,
@@ -21,7 +21,7 @@ from reassess.core.answers import (
 from reassess.core.checks import check_known, check_several, check_unique
 from reassess.core.classes import Classes
 from reassess.core.image_names import check_image_names, join
-from reassess.core.items import Id, Items, describe, find_items, take_items, unite_items
+from reassess.core.items import Id, Items, describe_item, find_items, merge_items, take_items
 from reassess.core.questions import Questions
 from reassess.core.vote_columns import check_columns, check_ids, group_columns, join_seconds
 from reassess.errors import DataError
@@ -102,7 +102,7 @@ class Votes:
             check_image_names(self.images, "the votes")
             self.classes.ids_of_answers(self.answers)
         elif isinstance(self.items, Questions):
-            object.__setattr__(self, "answers", as_scale(self.answers))
+            object.__setattr__(self, "answers", check_answer_scale(self.answers))
         elif isinstance(self.items, tuple):
             check_unique(self.items, thing="an item")
         check_unique(list(map(str, self.raters)), thing="a rater")  # files do not distinguish 1 and "1"
@@ -167,7 +167,7 @@ class Votes:
 
         The weights are known for no, maybe and yes, and for answers to (image, class) questions.
         """
-        return scale_weights(self.answers) if isinstance(self.items, Questions) else known_weights(self.answers)
+        return scale_weights(self.answers) if isinstance(self.items, Questions) else known_answer_weights(self.answers)
 
     @property
     def item_ids(self) -> npt.NDArray[np.int64]:
@@ -189,7 +189,7 @@ class Votes:
 
     def at(self, row: int) -> str:
         """Describe an item for messages."""
-        return describe(self.items, row) if self.classes is None else f"image {self.images[row]}"
+        return describe_item(self.items, row) if self.classes is None else f"image {self.images[row]}"
 
     def on(self, row: int) -> tuple[tuple[Id, Id], ...]:
         """Return the (rater, answer) votes on an item; `DataError` if raters are unknown."""
@@ -260,7 +260,7 @@ class Votes:
     def support(self) -> npt.NDArray[np.int64]:
         """Count the votes for valid: yes, or the last answer of a scale; int64, shape (items,)."""
         top = top_answer(self.answers) if isinstance(self.items, Questions) else "yes"
-        if not are_known(self.answers):
+        if not are_known_answers(self.answers):
             check_known([top], self.answers, thing="answer")
         chosen = np.array([answer == top for answer in self.answers], bool)
         supporting: npt.NDArray[np.int64] = self.counts()[:, chosen].sum(axis=1)
@@ -295,12 +295,12 @@ class Votes:
         position = {answer: i for i, answer in enumerate(answers)}
         used = np.flatnonzero(np.bincount(self.answer_ids, minlength=len(self.answers))).tolist()
         check_known([self.answers[i] for i in used], position, thing="answer")
-        new_ids = np.array([position.get(answer, 0) for answer in self.answers], answer_type(len(answers)))
+        new_ids = np.array([position.get(answer, 0) for answer in self.answers], answer_dtype(len(answers)))
         return replace(self, answer_ids=new_ids[self.answer_ids], answers=tuple(answers))
 
     def on_full_scale(self) -> "Votes":
         """Make no, maybe and yes the possible answers to questions, if only these were given."""
-        return self.with_answers(full_scale(self.answers)) if isinstance(self.items, Questions) else self
+        return self.with_answers(extend_to_full_scale(self.answers)) if isinstance(self.items, Questions) else self
 
     def append(self, other: "Votes") -> "Votes":
         """Append other votes; items and raters are joined by id, and all votes are kept."""
@@ -309,7 +309,7 @@ class Votes:
         if self.anonymous != other.anonymous and len(self) and len(other):
             raise DataError("different-votes", "votes of raters and counts of votes cannot be joined")
         first, second = align_votes(self, other)
-        items, item_rows = unite_items(first.items, second.items, rows=first.find(second.items))
+        items, item_rows = merge_items(first.items, second.items, rows=first.find(second.items))
         position = {name: i for i, name in enumerate(dict.fromkeys((*self.raters, *other.raters)))}
         rater_rows = np.array([*(position[name] for name in other.raters), -1], np.int32)  # -1 stays -1
         answers = merge_answers(first.answers, second.answers)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from reassess.core.checks import first_repeat
+from reassess.core.checks import find_first_duplicate
 from reassess.core.image_names import image_keys
 from reassess.data.image_archives import TarImages, ZipImages
 from reassess.data.image_decoding import check_file_size
@@ -203,7 +203,7 @@ def _as_data_error(place: Path) -> Iterator[None]:
 
 
 def _refuse_duplicates(place: Path, paths: Sequence[str]) -> None:
-    if positions := first_repeat(image_keys([path.rpartition("/")[2] for path in paths])):
+    if positions := find_first_duplicate(image_keys([path.rpartition("/")[2] for path in paths])):
         found = " and ".join(paths[position] for position in positions)
         raise DataError("duplicate-image", "image has two files", where=place, found=found, fix="keep one")
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.data.image_sources import ImageSource, read_image
-from reassess.numeric.near_kernels import join_near
+from reassess.numeric.near_kernels import merge_near_groups
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -159,7 +159,7 @@ def _first_in_group(
     group = np.arange(len(fingerprints))
     for start in range(0, len(fingerprints), _BLOCK):
         stop = min(start + _BLOCK, len(fingerprints))
-        join_near(hashes, small, start, stop, MOST_BITS, LEAST_CORRELATION, group)
+        merge_near_groups(hashes, small, start, stop, MOST_BITS, LEAST_CORRELATION, group)
         progress(stop, len(fingerprints))
     # `group` leads to an earlier image of the group, which already leads to the first.
     for row in range(len(group)):

@@ -44,13 +44,13 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import Classes, LabelSets
-from reassess.core.checks import check_all, check_range, check_shape, check_type
+from reassess.core.checks import check_all_valid, check_range, check_shape, check_type
 from reassess.core.image_names import image_keys
 from reassess.core.labels import check_original
 from reassess.evaluation.class_list import ClassList, UndecidedClass
 from reassess.evaluation.outcomes import LABELLED, Outcomes
 from reassess.numeric import Proportion
-from reassess.numeric.proportions import SMALLEST, mcnemar
+from reassess.numeric.proportions import SMALLEST, mcnemar_p_value
 
 MOST_SEARCHED_CLASSES = 5_000  # limited by memory: the confusion matrix has this number squared
 
@@ -160,7 +160,7 @@ def _check_labels(labels: LabelSets, rows: npt.NDArray[np.int64], outcomes: Outc
     is_equal, is_joined = rows < len(label_keys), (rows >= 0) & (rows < len(label_keys))
     is_equal[is_joined] = label_keys[rows[is_joined]] == keys[is_joined]
     name_of = outcomes.images.__getitem__
-    check_all(is_equal, what=f"outcomes are from other {what}", name_of=name_of, fix=_SAME_LABELS)
+    check_all_valid(is_equal, what=f"outcomes are from other {what}", name_of=name_of, fix=_SAME_LABELS)
 
 
 def _find_known_order(pairs: _Pairs, classes: Classes) -> ClassList | None:
@@ -201,7 +201,7 @@ def _is_better(pairs: _Pairs, class_of: Ids, rival: Ids) -> bool:
 
 
 def _p_value(after: Hits, rival: Hits) -> float:
-    return mcnemar(int((after & ~rival).sum()), int((rival & ~after).sum()))
+    return mcnemar_p_value(int((after & ~rival).sum()), int((rival & ~after).sum()))
 
 
 def _is_far_better(predicted: Ids, after: Hits, rival: Hits, *, is_known: bool) -> bool:

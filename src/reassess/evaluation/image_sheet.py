@@ -9,7 +9,7 @@ import numpy as np
 
 from reassess.core import Classes, Id, LabelSets, Predictions, Questions, Scores, Votes, align_classes
 from reassess.core.checks import check_range, check_type
-from reassess.core.classes import UNLISTED
+from reassess.core.classes import ID_ONLY_CLASSES
 from reassess.core.image_names import image_keys
 from reassess.errors import DataError, at
 from reassess.evaluation.evaluation_words import PREDICTIONS_IN_WORDS
@@ -56,7 +56,7 @@ class ImageSheet(Shown):
     # their votes are missing.
     raters: int | None = None
     experts: int | None = None
-    classes: Classes = field(default=UNLISTED, compare=False)  # gives the class names
+    classes: Classes = field(default=ID_ONLY_CLASSES, compare=False)  # gives the class names
 
     def _summary(self) -> Iterator[tuple[str, str]]:
         yield "image", self.image

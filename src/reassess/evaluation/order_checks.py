@@ -29,7 +29,7 @@ from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.evaluation.class_list_search import find_class_list
 from reassess.evaluation.evaluation_words import FIX_CLASS_LIST, no_list_in_words
 from reassess.evaluation.outcomes import Outcomes
-from reassess.numeric.proportions import mcnemar
+from reassess.numeric.proportions import mcnemar_p_value
 from reassess.text import percent
 
 _LEVEL = 1e-4  # significance level of errors
@@ -129,7 +129,7 @@ class _Reading:
         more, fewer = (
             int(np.count_nonzero(a & ~b)) for a, b in ((self.correct, other.correct), (other.correct, self.correct))
         )
-        return self.kappa >= _KAPPA and more > fewer and mcnemar(more, fewer) < level
+        return self.kappa >= _KAPPA and more > fewer and mcnemar_p_value(more, fewer) < level
 
     def share(self) -> str:
         """Return the share of images with agreement as text, with the name of the reading."""

@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from reassess.core import LabelSets, Match, Predictions, UnknownClasses
 from reassess.core.checks import check_several
-from reassess.core.image_names import image_keys, join, numbering_mistake, suggest_match
+from reassess.core.image_names import image_keys, join, suggest_match, suggest_numbering_fix
 from reassess.core.labels import UNNAMED, check_original
 from reassess.errors import DataError, Fix
 from reassess.evaluation.class_ranks import best_ranks, ranks_and_top1
-from reassess.numeric.arrays import runs
+from reassess.numeric.arrays import concatenate_runs
 from reassess.text import Shown, some
 
 STATES = ("labelled", "empty", "unlabelled", "unknown", "excluded")
@@ -183,7 +183,7 @@ def refuse_unknown(
         f"{len(names):,} of {len(images):,} images are not in the label sets",
         allowed=some(known, most=1) if known else "nothing: the label set has no images",
         found=some(names, most=3),
-        fix=numbering_mistake(names) or fix or _CHECK_NAMES,
+        fix=suggest_numbering_fix(names) or fix or _CHECK_NAMES,
     )
 
 
@@ -253,7 +253,7 @@ def _rank_labels(
     indptr = np.concatenate([[0], np.cumsum(sizes + has_original)])
     targets = np.empty(indptr[-1], np.int32)
     labelled, with_original = np.flatnonzero(sizes), np.flatnonzero(has_original)
-    valid_at = runs(indptr[labelled], sizes[labelled])
+    valid_at = concatenate_runs(indptr[labelled], sizes[labelled])
     original_at = indptr[with_original + 1] - 1
     targets[valid_at], _ = labels.of_rows(label_rows[labelled])
     if original is not None:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from reassess.core import Predictions
 from reassess.core.predictions import raise_nan
 from reassess.errors import DataError
-from reassess.numeric.arrays import as_floats, release
+from reassess.numeric.arrays import as_floats, release_memory
 
 ScoreKind = Literal["probabilities", "bounded", "logits"]
 
@@ -58,7 +58,7 @@ def kind_of_scores(predictions: Predictions, *, refuse_odd: bool = False) -> Sco
     for start in range(0, len(predictions), _BLOCK):
         scores = as_floats(predictions.scores[start : start + _BLOCK])
         if start % _RELEASED == 0:
-            release(predictions.scores)
+            release_memory(predictions.scores)
         within, fine = rows_of_probabilities(scores)
         adding_up += int(np.count_nonzero(fine))
         if odd < 0 and not fine.all():
@@ -136,7 +136,7 @@ def probability_blocks(
         part = slice(start, start + _BLOCK)
         scores = as_floats(predictions.scores[rows[part]])
         if start % _RELEASED == 0:
-            release(predictions.scores)
+            release_memory(predictions.scores)
         chosen = scores if outputs is None else np.take(scores, outputs, axis=1)
         values = np.ascontiguousarray(chosen, np.float64)  # then sums do not depend on the memory layout
         yield part, values if as_they_are else _softmax(values)

@@ -20,13 +20,13 @@ from reassess.core.checks import check_known, check_unique
 from reassess.errors import DataError
 from reassess.formats.files import check_input, suggest_suffix
 
-_LIMIT = "REASSESS_MAX_BYTES"
+_LIMIT_VARIABLE = "REASSESS_MAX_BYTES"
 
 _BLOCK = 1 << 24
 # Zip local file header: its fixed size, and the offset of the lengths of file name and extra field, in bytes.
 _LOCAL_HEADER, _LENGTHS_OFFSET = 30, 26
 _MAX_SIZE = 2**63 - 1  # the largest dimension in numpy
-_MAX_EMPTY = 10**6  # empty strings: an array of them takes no bytes in the file, but many in memory
+_MAX_EMPTY_TEXTS = 10**6  # empty strings: an array of them takes no bytes in the file, but many in memory
 _LAST_CODE_POINT = 0x10FFFF  # of Unicode
 _VERSIONS = ((1, 0), (2, 0), (3, 0))
 _HEADER_ERRORS = (ValueError, TypeError, ArithmeticError, SyntaxError, tokenize.TokenError, MemoryError, RecursionError)
@@ -77,7 +77,7 @@ class Archive(Mapping[str, npt.NDArray[Any]]):
             dtype, shape, fortran = read_header(stream, self.path, name)
             size, head = self.check_length(name, stream, dtype, shape), stream.tell()
             mapped = self._map_member(name, head, dtype)
-            content, start = (_read_bytes(stream, size), 0) if mapped is None else (mapped, head)
+            content, start = (_read_in_blocks(stream, size), 0) if mapped is None else (mapped, head)
             try:
                 array: npt.NDArray[Any] = np.ndarray(shape, dtype, content, start, order="F" if fortran else "C")
                 _check_code_points(array)
@@ -157,20 +157,20 @@ def check_size(path: Path, thing: str, declared: int, allowed: int | None = None
             where=path,
             allowed=f"{allowed:,} bytes",
             found=f"{declared:,} bytes",
-            fix=f"if you trust the file: {_LIMIT}={declared}",
+            fix=f"if you trust the file: {_LIMIT_VARIABLE}={declared}",
         )
 
 
 def max_bytes() -> int:
     """Return the size limit of unpacked archives in bytes: REASSESS_MAX_BYTES, or 8 GiB."""
-    text = os.environ.get(_LIMIT, "").strip()
+    text = os.environ.get(_LIMIT_VARIABLE, "").strip()
     if not text:
         return 8 << 30
-    check_known([text], [text] if text.isdecimal() and int(text) else [], thing=f"value of {_LIMIT}")
+    check_known([text], [text] if text.isdecimal() and int(text) else [], thing=f"value of {_LIMIT_VARIABLE}")
     return int(text)
 
 
-def _read_bytes(stream: IO[bytes], size: int) -> bytearray:
+def _read_in_blocks(stream: IO[bytes], size: int) -> bytearray:
     """Read `size` bytes block by block, so that they are never in memory twice."""
     content = bytearray()
     while part := stream.read(min(_BLOCK, size - len(content))):
@@ -193,7 +193,7 @@ def read_header(stream: IO[bytes], path: Path, name: str | None = None) -> tuple
         raise _damaged_error(path, error) from error
     if dtype.hasobject:
         raise _pickle_error(path, "the file" if name is None else f"array {name}")
-    if not dtype.itemsize and math.prod(shape) > _MAX_EMPTY:
+    if not dtype.itemsize and math.prod(shape) > _MAX_EMPTY_TEXTS:
         raise _damaged_error(path, ValueError(f"{math.prod(shape):,} values of {dtype} take no bytes"))
     return dtype, shape, fortran
 

@@ -12,9 +12,9 @@ from reassess.core.checks import check_type
 from reassess.core.image_names import image_keys
 from reassess.errors import DataError, at
 from reassess.formats.files import as_path, suffix_of
-from reassess.formats.question_columns import columns_of_questions, questions_of_table
+from reassess.formats.question_columns import columns_from_questions, questions_from_table
 from reassess.formats.table_codec import ClassId, Integer, Share, TableFormat, Text, TextLists, read_cells, write_object
-from reassess.formats.tables import TABLE_SUFFIXES, factorize, floats, read_table
+from reassess.formats.tables import TABLE_SUFFIXES, factorize, read_table, to_nullable_floats
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,7 +27,7 @@ _MAX_RANK = np.iinfo(np.int32).max
 def _values_by_source(candidates: Candidates) -> Mapping[str, Any]:
     rows, questions = candidates.question_ids.astype(np.int64), candidates.questions
     return {
-        "image": columns_of_questions(questions, rows)["image"],
+        "image": columns_from_questions(questions, rows)["image"],
         "class": (questions.class_ids[rows], questions.classes),
         "source": [candidates.sources[source] for source in candidates.source_ids.tolist()],
         "rank": candidates.ranks.astype(np.int64),
@@ -124,8 +124,8 @@ def read_candidates(path: str | Path, classes: Classes | None = None) -> Candida
         if {"image", "class", "suggested"} <= set(table.columns):
             return _read_label_errors(path, table, classes)
         if {"image", "label", "other_labels"} <= set(table.columns):
-            table = _differing_labels(table)
-        return Candidates.from_questions(questions_of_table(path, table, classes))
+            table = _labels_of_duplicates(table)
+        return Candidates.from_questions(questions_from_table(path, table, classes))
 
 
 def _read_label_errors(path: Path, table: "pl.DataFrame", classes: Classes | None) -> Candidates:
@@ -133,14 +133,18 @@ def _read_label_errors(path: Path, table: "pl.DataFrame", classes: Classes | Non
     import polars as pl
 
     has_quality = "label_quality" in table.columns
-    quality = pl.Series("quality", floats(path, table["label_quality"])) if has_quality else pl.lit(None, pl.Float64)
+    quality = (
+        pl.Series("quality", to_nullable_floats(path, table["label_quality"]))
+        if has_quality
+        else pl.lit(None, pl.Float64)
+    )
     labels = table.select("image", "class", quality.cast(float), is_label=True)
     others = table.select("image", pl.col("suggested").alias("class"), quality=pl.lit(None, pl.Float64), is_label=False)
     both = pl.concat([each.with_row_index("row") for each in (labels, others.cast({"class": labels.schema["class"]}))])
     both = both.drop_nulls("class").sort("row", maintain_order=True).unique(["image", "class"], maintain_order=True)
     count = both.height
     return Candidates(
-        questions=questions_of_table(path, both, classes),
+        questions=questions_from_table(path, both, classes),
         sources=(ORIGINAL_SOURCE, _CLEAN),
         question_ids=np.arange(count, dtype=np.int32),
         source_ids=np.where(both["is_label"], 0, 1).astype(np.int32),
@@ -149,7 +153,7 @@ def _read_label_errors(path: Path, table: "pl.DataFrame", classes: Classes | Non
     )
 
 
-def _differing_labels(duplicates: "pl.DataFrame") -> "pl.DataFrame":
+def _labels_of_duplicates(duplicates: "pl.DataFrame") -> "pl.DataFrame":
     """The label of each image that has duplicates with other labels, and these labels, a row for each."""
     import polars as pl
 

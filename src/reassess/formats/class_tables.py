@@ -11,17 +11,17 @@ import numpy.typing as npt
 from reassess.core import Classes, Hierarchy
 from reassess.core.checks import check_range, check_type, check_unique
 from reassess.core.class_names import are_wnids
-from reassess.core.classes import GIVE_CLASSES, NO_SUCH_CLASS
+from reassess.core.classes import ADD_CLASS_LIST, UNKNOWN_CLASS_NAME
 from reassess.errors import DataError, ReassessWarning, at
 from reassess.formats.files import as_path, read_lines, suffix_of
 from reassess.formats.json_files import read_json, wrong_json_error
 from reassess.formats.tables import (
     TABLE_SUFFIXES,
     find_column,
-    integers,
     locate_row,
     read_table,
     refuse_missing,
+    to_integers,
     write_table,
 )
 from reassess.text import composed, counted, some
@@ -38,7 +38,7 @@ def read_collapsed_file(path: str | Path, classes: Classes) -> npt.NDArray[np.in
     """Read class pairs as class ids, int64 of shape (pairs, 2); see `reassess.read_collapsed`."""
     path = as_path(path)
     check_type(Classes, classes, optional=True)
-    first, second = (_find_ids(path, texts, classes) for texts in _read_columns(path, "class", "also"))
+    first, second = (_find_class_ids(path, texts, classes) for texts in _read_columns(path, "class", "also"))
     is_same = first == second
     if is_same.any():
         row = int(np.argmax(is_same))
@@ -85,7 +85,7 @@ def read_groups(path: str | Path, classes: Classes) -> dict[int, str]:
     is_json = suffix_of(path, (".json", *TABLE_SUFFIXES), "groups of classes") == ".json"
     texts, names = _read_group_object(path) if is_json else _read_columns(path, "class", "group")
     groups: dict[int, str] = {}
-    for class_id, name in zip(_find_ids(path, texts, classes).tolist(), names, strict=True):
+    for class_id, name in zip(_find_class_ids(path, texts, classes).tolist(), names, strict=True):
         before = groups.setdefault(class_id, name)
         if before != name:
             raise DataError(
@@ -140,16 +140,16 @@ def _read_columns(path: Path, *names: str) -> list[Sequence[str]]:
     return [series.to_list() for series in columns]
 
 
-def _find_ids(path: Path, texts: Sequence[str], classes: Classes) -> npt.NDArray[np.int64]:
+def _find_class_ids(path: Path, texts: Sequence[str], classes: Classes) -> npt.NDArray[np.int64]:
     id_of = {text: classes.id_of(text, where=str(path)) for text in dict.fromkeys(texts)}
     unknown = [text for text, class_id in id_of.items() if class_id < 0]
     if unknown:
         raise DataError(
             "unknown-class",
-            NO_SUCH_CLASS,
+            UNKNOWN_CLASS_NAME,
             where=path,
             found=some(unknown),
-            fix=GIVE_CLASSES if classes.has_local_ids or not classes.texts else "name the class by id, wnid or name",
+            fix=ADD_CLASS_LIST if classes.has_local_ids or not classes.texts else "name the class by id, wnid or name",
         )
     return np.fromiter((id_of[text] for text in texts), np.int64)
 
@@ -204,7 +204,7 @@ def _read_class_table(path: Path) -> Classes:
     table = read_table(path, text=_TEXT)
     heading = find_column(path, table, "name")
     if "id" in table.columns:
-        table = table.with_columns(_read_all_ids(path, table["id"])).sort("id")
+        table = table.with_columns(_check_ids_complete(path, table["id"])).sort("id")
     else:
         table = table.with_row_index("id")
     ids = table["id"].to_list()
@@ -231,10 +231,10 @@ def _read_class_table(path: Path) -> Classes:
         )
 
 
-def _read_all_ids(path: Path, series: "pl.Series") -> "pl.Series":
+def _check_ids_complete(path: Path, series: "pl.Series") -> "pl.Series":
     """Return the class ids; `DataError` unless each of 0, 1, ... is there once."""
     refuse_missing(path, series)
-    ids = integers(path, series)
+    ids = to_integers(path, series)
     check_range(ids, 0, ids.len() - 1, what="class id", where=lambda row: locate_row(path, row, "id"))
     check_unique(ids.to_list(), thing="a class id", where=lambda row: locate_row(path, row, "id"))
     return ids

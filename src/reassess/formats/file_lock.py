@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
-_TRIES = 50  # while waiting for a lock
+_MAX_TRIES = 50  # while waiting for a lock
 
 
 class LockedError(Exception):
@@ -38,7 +38,7 @@ def take_lock(path: Path, *, patience: float = 0.0, is_optional: bool = False) -
             file.close()
             if time.monotonic() >= last:
                 raise LockedError(holder) from None
-            time.sleep(patience / _TRIES)
+            time.sleep(patience / _MAX_TRIES)
             continue
         except OSError:
             if not is_optional:

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from reassess.errors import DataError, Fix, OutputError, ReassessError, UnreadableFileError
 
-TEMPORARY = ".reassess-"  # prefix of incomplete files
-_DAY = 24 * 60 * 60  # seconds
-_MAGIC = {
+TEMPORARY_PREFIX = ".reassess-"  # prefix of incomplete files
+_DAY_SECONDS = 24 * 60 * 60  # seconds
+_SUFFIX_BY_MAGIC = {
     b"PK\x03\x04": ".npz",
     b"\x93NUMPY": ".npy",
     b"PAR1": ".parquet",
@@ -30,7 +30,7 @@ _REPLACEMENTS = dict.fromkeys((".xlsx", ".xls", ".ods"), (".csv",)) | dict.fromk
 )
 _HEAD_BYTES = 512
 _BINARY_BYTES = set(range(32)) - set(b"\t\n\r\f") | {127}
-_open_block: ContextVar["_AtomicBlock | None"] = ContextVar("_open_block", default=None)
+_current_block: ContextVar["_AtomicBlock | None"] = ContextVar("_current_block", default=None)
 
 
 def as_path(value: object) -> Path:
@@ -75,10 +75,10 @@ def check_input(path: Path) -> None:
     if path.stat().st_size == 0:
         raise UnreadableFileError("empty-file", "file is empty", where=path, fix="write it again")
     if path.suffix.lower() in (*_TEXT_SUFFIXES, ".toml"):
-        _refuse_hole(path)
+        _refuse_unwritten_part(path)
 
 
-def _refuse_hole(path: Path) -> None:
+def _refuse_unwritten_part(path: Path) -> None:
     """Raise if a part of a text file was never written, since it would be read as any number of zeros."""
     if not hasattr(os, "SEEK_HOLE"):
         return
@@ -117,7 +117,7 @@ def suggest_suffix(path: Path) -> str | None:
     """Suggest another suffix, from a file's first bytes; None if its suffix fits, or its kind is unknown."""
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
-    kinds = [suffix for magic, suffix in _MAGIC.items() if head.startswith(magic)]
+    kinds = [suffix for magic, suffix in _SUFFIX_BY_MAGIC.items() if head.startswith(magic)]
     with suppress(UnicodeDecodeError):
         text = getincrementaldecoder("utf-8")().decode(head)  # the head may end within a character
         if not kinds and not set(head) & _BINARY_BYTES:
@@ -152,7 +152,7 @@ def sha256(path: Path) -> str:
 
 def check_output(path: Path, *, force: bool = False) -> None:
     """Raise `OutputError` if `path` cannot be written, or exists without `force`."""
-    with _output_errors(path), suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+    with _convert_os_errors(path), suppress(FileNotFoundError, NotADirectoryError, PermissionError):
         path.stat()  # fails if a name is too long, or a link points to itself
     if _is_folder(path):
         raise OutputError("output-is-folder", "output path is a folder", where=path, fix="name a file")
@@ -175,9 +175,9 @@ def check_output(path: Path, *, force: bool = False) -> None:
 def writing(path: Path, *, force: bool = False) -> Iterator[Path]:
     """Give a temporary path; its file replaces `path`, or a link's target, if the block succeeds."""
     check_output(path, force=force)
-    block, pending = _open_block.get(), None
+    block, pending = _current_block.get(), None
     try:
-        with _output_errors(path):
+        with _convert_os_errors(path):
             pending = _PendingFile.create(path, force, block)
             yield pending.temporary
             umask = os.umask(0)
@@ -202,12 +202,12 @@ def write_atomically(
     that an earlier block with the same `mark` left behind.
     """
     block = _AtomicBlock(mark)
-    token = _open_block.set(block)
+    token = _current_block.set(block)
     try:
         try:
             yield
         finally:
-            _open_block.reset(token)
+            _current_block.reset(token)
         for first, second in pairwise(sorted(block.files, key=lambda file: file.target)):
             if first.target == second.target:
                 raise OutputError(
@@ -218,7 +218,7 @@ def write_atomically(
                 )
         before({file.path: file.temporary for file in block.files})
         for file in block.files:
-            with _output_errors(file.path):
+            with _convert_os_errors(file.path):
                 file.move_to_target()
     finally:
         for file in block.files:
@@ -227,7 +227,7 @@ def write_atomically(
 
 def path_in_block(path: Path) -> Path:
     """Return the temporary path of a file in a `write_atomically` block; any other path unchanged."""
-    block = _open_block.get()
+    block = _current_block.get()
     return next((file.temporary for file in block.files if file.path == path), path) if block else path
 
 
@@ -244,7 +244,7 @@ class _PendingFile:
     def create(cls, path: Path, force: bool, block: "_AtomicBlock | None") -> "_PendingFile":
         target = Path(os.path.realpath(path))
         _remove_abandoned(target.parent)
-        prefix = TEMPORARY if block is None else block.prepare_prefix(target.parent)
+        prefix = TEMPORARY_PREFIX if block is None else block.prepare_prefix(target.parent)
         handle, name = tempfile.mkstemp(prefix=prefix, suffix=path.suffix, dir=target.parent)
         os.close(handle)
         return cls(path, target, Path(name), force)
@@ -276,8 +276,8 @@ class _AtomicBlock:
     def prepare_prefix(self, folder: Path) -> str:
         """Return the prefix of temporary files, and remove the files of an earlier block with the same mark."""
         if self.mark is None:
-            return TEMPORARY
-        prefix = f"{TEMPORARY}{self.mark}-"
+            return TEMPORARY_PREFIX
+        prefix = f"{TEMPORARY_PREFIX}{self.mark}-"
         own = {file.temporary for file in self.files}
         for path in folder.glob(f"{prefix}*"):
             if path not in own:
@@ -286,7 +286,7 @@ class _AtomicBlock:
 
 
 @contextmanager
-def _output_errors(path: Path) -> Iterator[None]:
+def _convert_os_errors(path: Path) -> Iterator[None]:
     """Turn an `OSError` of the block into an `OutputError`."""
     try:
         yield
@@ -304,9 +304,9 @@ def _output_errors(path: Path) -> Iterator[None]:
 
 def _remove_abandoned(folder: Path) -> None:
     """Remove temporary files that nobody has written to for a day."""
-    for path in folder.glob(f"{TEMPORARY}*"):
+    for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
         with suppress(OSError):
-            if path.stat().st_mtime < time.time() - _DAY:
+            if path.stat().st_mtime < time.time() - _DAY_SECONDS:
                 path.unlink()
 
 

@@ -61,12 +61,12 @@ def write_clean_list(path: str | Path, cleaning: Cleaning, *, force: bool = Fals
     path = as_path(path)
     check_type(Cleaning, cleaning)
     suffix_of(path, CLEAN_LIST_SUFFIXES, "a clean list")
-    lines = name_lines(path, cleaning.kept_images, fix="rename the image: a list has one name per line")
+    lines = format_name_lines(path, cleaning.kept_images, fix="rename the image: a list has one name per line")
     with writing(path, force=force) as temporary:
         temporary.write_text(lines, encoding="utf-8", newline="\n")
 
 
-def name_lines(path: Path, names: Sequence[str], *, fix: str | None = None) -> str:
+def format_name_lines(path: Path, names: Sequence[str], *, fix: str | None = None) -> str:
     """Return a list of images as text; `DataError` if a name contains a line break."""
     broken = next((row for row, name in enumerate(names) if "\n" in name or "\r" in name), None)
     if broken is not None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-_FOUND_LENGTH = 60  # characters of a bad value in a message
+_MAX_QUOTED_LENGTH = 60  # characters of a bad value in a message
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')  # in JSON
 
 
@@ -24,7 +24,7 @@ def read_json(path: Path) -> Any:
     """Read a JSON file; `DataError` if an object has the same key twice."""
     check_input(path)
     try:
-        return json.loads(path.read_bytes(), object_pairs_hook=unique_keys(path))
+        return json.loads(path.read_bytes(), object_pairs_hook=unique_key_hook(path))
     except DataError:
         raise
     except (ValueError, RecursionError) as error:  # ValueError also for a number with thousands of digits
@@ -37,7 +37,7 @@ def read_json(path: Path) -> Any:
         ) from error
 
 
-def unique_keys(where: object) -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
+def unique_key_hook(where: object) -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
     """Return an `object_pairs_hook` that raises `DataError` if an object has the same key twice."""
 
     def make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def wrong_json_error(thing: str, found: object, *, where: object, allowed: str) 
         f"JSON does not contain {thing}",
         where=where,
         allowed=allowed,
-        found=shortened(json.dumps(found), _FOUND_LENGTH),
+        found=shortened(json.dumps(found), _MAX_QUOTED_LENGTH),
     )
 
 
@@ -69,10 +69,10 @@ def read_json_lines(path: Path) -> "pl.DataFrame":
 
     table = pl.read_ndjson(_read_without_bom(path), infer_schema_length=None)  # all rows decide the types
     headings = [json.dumps(heading, ensure_ascii=False).encode() for heading in table.columns]
-    for number, line in json_lines(path):
+    for number, line in iterate_json_lines(path):
         if b"\\" in line or any(line.count(heading) > 1 for heading in headings):
             where = f"{path}, line {number}"
-            document = json.loads(line, object_pairs_hook=unique_keys(where))
+            document = json.loads(line, object_pairs_hook=unique_key_hook(where))
             if b"\\u" in line:
                 texts = _STRING.findall(json.dumps(document, ensure_ascii=False))
                 check_text(texts, what="a text", where=where)
@@ -86,7 +86,7 @@ def _read_without_bom(path: Path) -> bytes:
 
 def locate_bad_line(path: Path) -> object:
     """Return the place of the first line that is not JSON; only the path if every line is."""
-    for number, line in json_lines(path):
+    for number, line in iterate_json_lines(path):
         try:
             json.loads(line)
         except (ValueError, RecursionError):
@@ -94,6 +94,6 @@ def locate_bad_line(path: Path) -> object:
     return path
 
 
-def json_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+def iterate_json_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Yield the number, from 1, and the bytes of each line that is not blank."""
     return ((number, line) for number, line in enumerate(_read_without_bom(path).splitlines(), 1) if line.strip())

@@ -15,16 +15,16 @@ from reassess.core.labels import check_original
 from reassess.errors import DataError, ReassessError, at
 from reassess.formats.files import as_path, read_lines, suffix_of, writing
 from reassess.formats.json_files import read_json, wrong_json_error
-from reassess.formats.question_columns import ids_of_lists
+from reassess.formats.question_columns import class_ids_from_lists
 from reassess.formats.review_files import (
     REVIEW_HEADINGS,
-    REVIEW_TEXTS,
+    REVIEW_TEXT_COLUMNS,
     has_reviews,
     make_multi_labels,
     read_json_reviews,
     read_review_table,
 )
-from reassess.formats.tables import TABLE_SUFFIXES, find_column, integers, read_table, refuse_missing, write_table
+from reassess.formats.tables import TABLE_SUFFIXES, find_column, read_table, refuse_missing, to_integers, write_table
 from reassess.text import some
 
 if TYPE_CHECKING:
@@ -61,12 +61,12 @@ def read_label_file(
         document = read_json(path)
         if has_reviews(document):
             return make_multi_labels(path, read_json_reviews(path, document), classes)
-        return _label_sets(path, *_lists_from_json(path, document), classes)
-    table = read_table(path, text=REVIEW_TEXTS)
+        return _make_label_sets(path, *_lists_from_json(path, document), classes)
+    table = read_table(path, text=REVIEW_TEXT_COLUMNS)
     if not REVIEW_HEADINGS.isdisjoint(table.columns) and (labels := read_review_table(path, table, classes, original)):
         return labels
     _refuse_counts(path, table)
-    return _label_sets(path, *_lists_from_table(path, table), classes)
+    return _make_label_sets(path, *_lists_from_table(path, table), classes)
 
 
 def read_original_file(path: str | Path, *, classes: Classes | None = None) -> LabelSets:
@@ -80,7 +80,7 @@ def read_original_file(path: str | Path, *, classes: Classes | None = None) -> L
         images, lists = _lists_from_json_classes(path)
     else:
         images, lists = _lists_from_table(path, read_table(path, text=(_NAME,)))
-    original = _label_sets(path, images, lists, classes)
+    original = _make_label_sets(path, images, lists, classes)
     with at(path):
         check_original(original)
     return original
@@ -119,7 +119,7 @@ def write_labels(path: str | Path, labels: LabelSets, *, force: bool = False) ->
     check_type(LabelSets, labels)
     class_names = labels.classes.in_files
     if suffix_of(path, LABEL_SUFFIXES, "a label set") != ".json":
-        write_table(path, _label_table(labels), force=force)
+        write_table(path, _make_label_table(labels), force=force)
         return
     lists = ([class_names[i] for i in sorted(ids)] if class_names else sorted(ids) for ids in labels.sets().values())
     by_name: dict[str, list[Any]] = dict(zip(labels.images, lists, strict=True))
@@ -202,7 +202,7 @@ def _lists_from_table(path: Path, table: "pl.DataFrame") -> tuple[Sequence[str],
     images = table[find_column(path, table, _NAME)]
     classes = table[find_column(path, table, "class")]
     if classes.dtype.is_numeric():
-        classes = integers(path, classes)
+        classes = to_integers(path, classes)
     refuse_missing(path, images)
     lists: dict[str, list[Any]] = {}
     for name, value in zip(images.to_list(), classes.to_list(), strict=True):
@@ -218,16 +218,16 @@ def _lists_from_table(path: Path, table: "pl.DataFrame") -> tuple[Sequence[str],
     return list(lists), [[] if values == [None] else values for values in lists.values()]
 
 
-def _label_sets(path: Path, images: Sequence[str], lists: list[list[Any]], classes: Classes | None) -> LabelSets:
+def _make_label_sets(path: Path, images: Sequence[str], lists: list[list[Any]], classes: Classes | None) -> LabelSets:
     try:
-        ids, classes = ids_of_lists(path, lists, classes)
+        ids, classes = class_ids_from_lists(path, lists, classes)
         return LabelSets.from_lists(images, ids, classes)
     except ReassessError as error:
         error.at(path)
         raise
 
 
-def _label_table(labels: LabelSets) -> "pl.DataFrame":
+def _make_label_table(labels: LabelSets) -> "pl.DataFrame":
     import polars as pl
 
     empty = np.flatnonzero(labels.sizes == 0)

@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reassess.core import Leaderboard, LeaderboardRow
-from reassess.core.checks import check_range, first_repeat
+from reassess.core.checks import check_range, find_first_duplicate
 from reassess.errors import DataError, Fix, at
 from reassess.formats.files import as_path, suffix_of
 from reassess.formats.json_files import read_json
 from reassess.formats.tables import (
     TABLE_SUFFIXES,
-    as_text,
     find_column,
-    integers,
     locate_row,
-    numbers,
     read_table,
     refuse_missing,
+    to_floats,
+    to_integers,
+    to_text,
 )
 from reassess.numeric import Proportion
 from reassess.text import some
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _THOUSANDS = r"^\d{1,3}(,\d{3})+(\.\d*)?$"
 _ROUNDING = 0.0015  # three numbers are each rounded to three decimals
-_Key = tuple[str, int | None]  # model and image size
+_ModelKey = tuple[str, int | None]  # model and image size
 
 
 def read_leaderboard(*paths: str | Path, family: re.Pattern[str] = Leaderboard.family) -> Leaderboard:
@@ -74,7 +74,7 @@ def read_leaderboard(*paths: str | Path, family: re.Pattern[str] = Leaderboard.f
     tables = [_Table(path, read_table(path, text=("model",))) for path in files if kinds[path] != ".json"]
     rows = [row for table in tables if table.has_both_accuracies for row in table.leaderboard_rows()]
     halves = [table for table in tables if not table.has_both_accuracies]
-    joined_rows, rows_dropped = _join_halves(halves) if halves else ([], {})
+    joined_rows, rows_dropped = _join_tables(halves) if halves else ([], {})
     evaluated_rows, label_set = _read_evaluations([path for path in files if kinds[path] == ".json"])
     label_set = Leaderboard.label_set if halves or label_set is None else label_set
     with at(some(files)):
@@ -97,12 +97,12 @@ class _Table:
         return "top1_diff" in self.table.columns
 
     @cached_property
-    def keys(self) -> list[_Key]:
+    def keys(self) -> list[_ModelKey]:
         """The model and image size of each row."""
         models = self.table[find_column(self.path, self.table, "model")]
         refuse_missing(self.path, models)
         sizes = self.table["img_size"] if "img_size" in self.table.columns else None
-        image_sizes = [None] * len(models) if sizes is None else integers(self.path, sizes).to_list()
+        image_sizes = [None] * len(models) if sizes is None else to_integers(self.path, sizes).to_list()
         return list(zip(models.to_list(), image_sizes, strict=True))
 
     @property
@@ -114,13 +114,13 @@ class _Table:
 
     def numbers_or_nan(self, heading: str) -> list[float]:
         """Return the numbers of a column, with or without commas between thousands; NaN for an empty cell."""
-        text = as_text(self.path, self.table[heading])
+        text = to_text(self.path, self.table[heading])
         thousands = text.str.contains(_THOUSANDS).fill_null(value=False)  # other commas may be decimal, as in 25,6
-        return numbers(self.path, text.str.replace_all(",", "").zip_with(thousands, text).fill_null("nan")).to_list()
+        return to_floats(self.path, text.str.replace_all(",", "").zip_with(thousands, text).fill_null("nan")).to_list()
 
     def percent(self, heading: str) -> list[float]:
         """Return a column of accuracies in percent."""
-        values = numbers(self.path, self.table[find_column(self.path, self.table, heading)])
+        values = to_floats(self.path, self.table[find_column(self.path, self.table, heading)])
         check_range(
             values.to_numpy(), 0, 100, what="accuracy in percent", where=lambda row: locate_row(self.path, row, heading)
         )
@@ -147,9 +147,9 @@ class _Table:
                 )
 
     @cached_property
-    def rows(self) -> dict[_Key, int]:
+    def rows(self) -> dict[_ModelKey, int]:
         """The row number of each model and image size."""
-        if repeat := first_repeat(self.keys):
+        if repeat := find_first_duplicate(self.keys):
             raise DataError(
                 "duplicate-name",
                 "model is named twice",
@@ -160,7 +160,7 @@ class _Table:
         return {key: row for row, key in enumerate(self.keys)}
 
 
-def _join_halves(halves: Sequence[_Table]) -> tuple[list[LeaderboardRow], dict[str, int]]:
+def _join_tables(halves: Sequence[_Table]) -> tuple[list[LeaderboardRow], dict[str, int]]:
     """Join a table of original and a table of ReaL accuracy; count the rows that are in only one table."""
     originals, reals = [half for half in halves if not half.is_real], [half for half in halves if half.is_real]
     if (len(originals), len(reals)) != (1, 1):
@@ -214,7 +214,7 @@ def _check_difference(path: Path, row: int, joined: LeaderboardRow, difference: 
         )
 
 
-def _format_key(key: _Key) -> str:
+def _format_key(key: _ModelKey) -> str:
     return key[0] if key[1] is None else f"{key[0]} at {key[1]}"
 
 
@@ -277,12 +277,12 @@ def _parse_evaluations(document: Any) -> Iterator[_Evaluation]:
             model = str(result["file"])
             with at(model):
                 label_set = str(result.get("label_set", Leaderboard.label_set))
-                yield _Evaluation(model, label_set, _top1(result, "original"), _top1(result, "real"))
+                yield _Evaluation(model, label_set, _read_top1(result, "original"), _read_top1(result, "real"))
     except (KeyError, TypeError) as error:
         raise _not_evaluations_error(f"a document without {error}" if isinstance(error, KeyError) else None) from error
 
 
-def _top1(result: dict[str, Any], name: str) -> Proportion:
+def _read_top1(result: dict[str, Any], name: str) -> Proportion:
     parts = result[name]
     if parts is None or "1" not in parts:
         why = result.get(f"{name}_reason") if parts is None else f"top {', '.join(parts)} only"

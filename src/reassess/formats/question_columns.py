@@ -10,42 +10,44 @@ import numpy.typing as npt
 
 from reassess.core import Classes, Questions
 from reassess.core.checks import check_range, check_shape
-from reassess.core.class_names import MOST_CLASSES, class_number
-from reassess.core.classes import NO_SUCH_CLASS, classes_of_ids, warn_of_capitals
+from reassess.core.class_names import MAX_CLASSES, parse_class_id
+from reassess.core.classes import UNKNOWN_CLASS_NAME, class_list_for_ids, warn_about_case
 from reassess.errors import DataError
-from reassess.formats.tables import as_text, find_column, integers, locate_row, refuse_missing
+from reassess.formats.tables import find_column, locate_row, refuse_missing, to_integers, to_text
 from reassess.text import composed, shortened, some
 
 if TYPE_CHECKING:
     import polars as pl
 
 
-def ids_of_column(path: Path, series: "pl.Series", classes: Classes | None) -> tuple[npt.NDArray[np.int64], Classes]:
+def class_ids_from_column(
+    path: Path, series: "pl.Series", classes: Classes | None
+) -> tuple[npt.NDArray[np.int64], Classes]:
     """Return the class id of each row of a column, and the class list."""
     refuse_missing(path, series)
     if series.dtype.is_numeric():
-        ids = integers(path, series)
+        ids = to_integers(path, series)
         refuse_missing(path, ids)
-        return ids.to_numpy(), classes_of_ids(classes, where=path)
+        return ids.to_numpy(), class_list_for_ids(classes, where=path)
     import polars as pl
 
-    texts = as_text(path, series)
+    texts = to_text(path, series)
     is_blank = texts.str.strip_chars() == ""
     if is_blank.any():
         raise _empty_name_error(locate_row(path, is_blank.arg_max() or 0, series.name))
     unique = texts.unique()
-    id_of, classes = ids_of_texts(path, unique.to_list(), classes)
+    id_of, classes = class_ids_from_texts(path, unique.to_list(), classes)
     ids = texts.replace_strict(list(id_of), list(id_of.values()), return_dtype=pl.Int64)
     return ids.to_numpy(), classes
 
 
-def ids_of_texts(path: Path, texts: Sequence[str], classes: Classes | None) -> tuple[dict[str, int], Classes]:
+def class_ids_from_texts(path: Path, texts: Sequence[str], classes: Classes | None) -> tuple[dict[str, int], Classes]:
     """Return the class id of each text, and the class list; its errors may not name the file."""
     if any(not text.strip() for text in texts):
         raise _empty_name_error(path)
-    numbers = {text: class_id for text in texts if (class_id := class_number(text)) is not None}
+    numbers = {text: class_id for text in texts if (class_id := parse_class_id(text)) is not None}
     if numbers and len(numbers) == len(texts):
-        classes = classes_of_ids(classes, where=path)
+        classes = class_list_for_ids(classes, where=path)
         wrong = sorted(text for text, class_id in numbers.items() if not 0 <= class_id <= classes.largest_id)
         if wrong:
             raise DataError(
@@ -62,7 +64,7 @@ def ids_of_texts(path: Path, texts: Sequence[str], classes: Classes | None) -> t
         if unknown:
             raise DataError(
                 "unknown-class",
-                NO_SUCH_CLASS,
+                UNKNOWN_CLASS_NAME,
                 where=path,
                 allowed=classes.allowed,
                 found=some(unknown, most=3),
@@ -72,12 +74,14 @@ def ids_of_texts(path: Path, texts: Sequence[str], classes: Classes | None) -> t
     if numbers:  # without a class list, names are numbered by their sorted order, which ids would not fit
         raise mixed_ids_error(path, some([min(numbers), min(set(texts) - numbers.keys())]))
     classes = Classes.from_texts(texts)
-    warn_of_capitals(classes, where=path)
+    warn_about_case(classes, where=path)
     id_of = {text: class_id for class_id, text in enumerate(classes.texts)}
     return {text: id_of[composed(text.strip())] for text in texts}, classes
 
 
-def ids_of_lists(path: Path, lists: list[list[Any]], classes: Classes | None) -> tuple[list[list[int]], Classes]:
+def class_ids_from_lists(
+    path: Path, lists: list[list[Any]], classes: Classes | None
+) -> tuple[list[list[int]], Classes]:
     """Convert lists of classes to lists of class ids; also return the class list."""
     kinds = set(map(type, chain.from_iterable(lists)))
     if kinds - {int, str} or len(kinds) > 1:
@@ -85,9 +89,9 @@ def ids_of_lists(path: Path, lists: list[list[Any]], classes: Classes | None) ->
     if not kinds:
         return lists, classes or Classes()
     if kinds == {int}:
-        return lists, classes_of_ids(classes, where=path)
+        return lists, class_list_for_ids(classes, where=path)
     texts = dict.fromkeys(chain.from_iterable(lists))
-    id_of, classes = ids_of_texts(path, list(texts), classes)
+    id_of, classes = class_ids_from_texts(path, list(texts), classes)
     return [[id_of[text] for text in names] for names in lists], classes
 
 
@@ -101,10 +105,10 @@ def _empty_name_error(where: object) -> DataError:
     return DataError("missing-value", "class name is empty", where=where, allowed="whole numbers, or text", found="''")
 
 
-_DIGITS = 18  # a number with so few digits always fits in int64
+_MAX_DIGITS = 18  # a number with so few digits always fits in int64
 
 
-def questions_of_info(info: npt.NDArray[Any], where: Path, classes: Classes | None = None) -> Questions:
+def questions_from_info(info: npt.NDArray[Any], where: Path, classes: Classes | None = None) -> Questions:
     """Make questions from an `info` array: text of shape (questions, 2), image name and class id or name.
 
     Successive rows are compared as code points, so that each run of rows with one image creates one Python string.
@@ -120,15 +124,15 @@ def questions_of_info(info: npt.NDArray[Any], where: Path, classes: Classes | No
     class_ids = _parse_ids(codes[:, 1])
     if class_ids is None:
         texts, rows = np.unique(info[:, 1], return_inverse=True)
-        id_of, classes = ids_of_texts(where, texts.tolist(), classes)
+        id_of, classes = class_ids_from_texts(where, texts.tolist(), classes)
         class_ids = np.array(list(id_of.values()), np.int64)[rows]
     else:
-        classes = classes_of_ids(classes, where=where)
-    check_range(class_ids, 0, MOST_CLASSES - 1, what="class id", where=lambda row: f"{where}, array info, row {row}")
+        classes = class_list_for_ids(classes, where=where)
+    check_range(class_ids, 0, MAX_CLASSES - 1, what="class id", where=lambda row: f"{where}, array info, row {row}")
     return Questions(images=tuple(position), image_ids=image_ids, class_ids=class_ids.astype(np.int32), classes=classes)
 
 
-def info_of_questions(questions: Questions) -> npt.NDArray[np.str_]:
+def info_from_questions(questions: Questions) -> npt.NDArray[np.str_]:
     """Return the `info` array of questions, shape (questions, 2)."""
     class_names = questions.classes.in_files
     class_ids = np.array(class_names)[questions.class_ids] if class_names else questions.class_ids.astype(np.str_)
@@ -137,15 +141,15 @@ def info_of_questions(questions: Questions) -> npt.NDArray[np.str_]:
     return np.stack([names, class_ids], axis=1).astype(f"<U{width}")
 
 
-def questions_of_table(path: Path, table: "pl.DataFrame", classes: Classes | None = None) -> Questions:
+def questions_from_table(path: Path, table: "pl.DataFrame", classes: Classes | None = None) -> Questions:
     """Make questions from the columns image and class, one per row."""
     image = table[find_column(path, table, "image")].cast(str)
     refuse_missing(path, image)
-    class_ids, classes = ids_of_column(path, table[find_column(path, table, "class")], classes)
+    class_ids, classes = class_ids_from_column(path, table[find_column(path, table, "class")], classes)
     return Questions.from_columns(image.to_list(), class_ids, classes)
 
 
-def columns_of_questions(questions: Questions, rows: npt.NDArray[np.int64] | None = None) -> "dict[str, pl.Series]":
+def columns_from_questions(questions: Questions, rows: npt.NDArray[np.int64] | None = None) -> "dict[str, pl.Series]":
     """Return the columns image and class of a table of questions, or of the questions at `rows`."""
     import polars as pl
 
@@ -160,9 +164,9 @@ def _parse_ids(codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64] | None:
     """Parse rows of code points, zero-padded decimal digits; None if a row is not a number."""
     value = np.zeros(len(codes), np.int64)
     ended = np.zeros(len(codes), bool)
-    if (codes[:, 0] == 0).any() or (codes.shape[1] > _DIGITS and codes[:, _DIGITS].any()):
+    if (codes[:, 0] == 0).any() or (codes.shape[1] > _MAX_DIGITS and codes[:, _MAX_DIGITS].any()):
         return None
-    for digits in codes.T[:_DIGITS]:
+    for digits in codes.T[:_MAX_DIGITS]:
         ended |= digits == 0
         if ended.all():
             break

@@ -12,38 +12,38 @@ from reassess.text import plain
 Value = str | int | float | None
 _Lines = list[list[str]]
 _INTERVAL = "95 %"  # in the heading of every interval
-_LATEX = str.maketrans(
+_LATEX_ESCAPES = str.maketrans(
     {sign: f"\\{sign}" for sign in "&%$#_{}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     | {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}
 )
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~])")
+_MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
 _MINUS = re.compile(r"(?<![^ ])-(?=[\d.])")  # of a number, also in "-0.34 to -0.12"
 _LIGATURE = re.compile(r"(?<=-)-|(?<=`)`|(?<=')'|(?<=,),")
-_AFTER_A_LINE = re.compile(r"^(?=[\[*])")  # LaTeX would read it as an argument of the previous \\
+_LEADING_BRACKET = re.compile(r"^(?=[\[*])")  # LaTeX would read it as an argument of the previous \\
 
 
-class Printed(str):
+class PrintedNumber(str):
     """A number, or the bounds of an interval, as a command prints it; `values` have all digits."""
 
     __slots__ = ("values",)
     values: tuple[Value, ...]
 
-    def __new__(cls, text: str, *values: Value) -> "Printed":
+    def __new__(cls, text: str, *values: Value) -> "PrintedNumber":
         """Create it from the printed text, and its value or its two bounds."""
         printed = super().__new__(cls, text)
         printed.values = values
         return printed
 
 
-def printed_count(count: int) -> Printed:
+def format_count(count: int) -> PrintedNumber:
     """Format a count.
 
-    >>> cell = printed_count(46837)
+    >>> cell = format_count(46837)
     >>> cell, cell.values
     ('46,837', (46837,))
     """
-    return Printed(f"{count:,}", count)
+    return PrintedNumber(f"{count:,}", count)
 
 
 def write_result(
@@ -63,7 +63,7 @@ def write_result(
     headings
         The headings of the columns, with units.
     rows
-        Texts, numbers and `Printed`; None is an empty cell.
+        Texts, numbers and `PrintedNumber`; None is an empty cell.
     text_columns
         How many columns, from the first, hold texts; the others hold numbers.
     force
@@ -77,29 +77,29 @@ def write_result(
         The file exists, or cannot be written.
     """
     write = _FORMATS[suffix_of(Path(path), RESULT_SUFFIXES, "a table of results")]
-    text = write(_distinct(list(headings)), rows, text_columns)
+    text = write(_make_headings_unique(list(headings)), rows, text_columns)
     with writing(Path(path), force=force) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")
 
 
-def _distinct(headings: list[str]) -> list[str]:
+def _make_headings_unique(headings: list[str]) -> list[str]:
     """Make headings unique: prefix a repeated heading, such as of an interval, with the previous one.
 
-    >>> _distinct(["top-1 %", "95 %", "top-5 %", "95 %"])
+    >>> _make_headings_unique(["top-1 %", "95 %", "top-5 %", "95 %"])
     ['top-1 %', 'top-1 %, 95 %', 'top-5 %', 'top-5 %, 95 %']
     """
     return [f"{headings[i - 1]}, {name}" if headings.count(name) > 1 else name for i, name in enumerate(headings)]
 
 
-def _as_csv(headings: list[str], rows: Sequence[Sequence[object]], _: int) -> str:
+def _format_csv(headings: list[str], rows: Sequence[Sequence[object]], _: int) -> str:
     """Format as CSV, with all digits and two columns per interval, also if an interval is missing in all rows.
 
-    >>> cells = ["a", Printed("66.67", 66.6666), Printed("1 to 2", 1.0, 2.0)]
-    >>> print(_as_csv(["file", "%", "95 %"], [cells], 1), end="")
+    >>> cells = ["a", Printed("66.67", 66.6666), PrintedNumber("1 to 2", 1.0, 2.0)]
+    >>> print(_format_csv(["file", "%", "95 %"], [cells], 1), end="")
     file,%,"95 %, low","95 %, high"
     a,66.6666,1.0,2.0
     """
-    values = [[cell.values if isinstance(cell, Printed) else (cell,) for cell in row] for row in rows]
+    values = [[cell.values if isinstance(cell, PrintedNumber) else (cell,) for cell in row] for row in rows]
     least = [2 if _INTERVAL in name else 1 for name in headings]
     widths = [max([least[i], *(len(row[i]) for row in values)]) for i in range(len(headings))]
     names = [
@@ -115,7 +115,7 @@ def _as_csv(headings: list[str], rows: Sequence[Sequence[object]], _: int) -> st
     return file.getvalue()
 
 
-def _texts(headings: list[str], rows: Sequence[Sequence[object]]) -> _Lines:
+def _format_cells(headings: list[str], rows: Sequence[Sequence[object]]) -> _Lines:
     """Return the headings and the cells as printed, each in one line."""
     return [
         headings,
@@ -123,16 +123,16 @@ def _texts(headings: list[str], rows: Sequence[Sequence[object]]) -> _Lines:
     ]
 
 
-def _as_markdown(headings: list[str], rows: Sequence[Sequence[object]], texts: int) -> str:
-    head, *body = ([_MARKDOWN.sub(r"\\\1", cell) for cell in line] for line in _texts(headings, rows))
+def _format_markdown(headings: list[str], rows: Sequence[Sequence[object]], texts: int) -> str:
+    head, *body = ([_MARKDOWN_SPECIAL.sub(r"\\\1", cell) for cell in line] for line in _format_cells(headings, rows))
     rule = ["---" if i < texts else "---:" for i in range(len(headings))]
     return "".join(f"| {' | '.join(line)} |\n" for line in (head, rule, *body))
 
 
-def _as_latex(headings: list[str], rows: Sequence[Sequence[object]], texts: int) -> str:
+def _format_latex(headings: list[str], rows: Sequence[Sequence[object]], texts: int) -> str:
     r"""Format as a tabular environment with the rules of the package booktabs.
 
-    >>> print(_as_latex(["file", "top-1 %"], [["a_b", Printed("68.49", 68.4912)]], 1), end="")
+    >>> print(_format_latex(["file", "top-1 %"], [["a_b", PrintedNumber("68.49", 68.4912)]], 1), end="")
     % \usepackage{booktabs}
     \begin{tabular}{lr}
     \toprule
@@ -143,8 +143,8 @@ def _as_latex(headings: list[str], rows: Sequence[Sequence[object]], texts: int)
     \end{tabular}
     """
     head, *body = (
-        _AFTER_A_LINE.sub("{}", " & ".join(_in_latex(cell, i >= texts) for i, cell in enumerate(line))) + r" \\"
-        for line in _texts(headings, rows)
+        _LEADING_BRACKET.sub("{}", " & ".join(_escape_latex(cell, i >= texts) for i, cell in enumerate(line))) + r" \\"
+        for line in _format_cells(headings, rows)
     )
     columns = "l" * texts + "r" * (len(headings) - texts)
     table = [
@@ -160,15 +160,15 @@ def _as_latex(headings: list[str], rows: Sequence[Sequence[object]], texts: int)
     return "".join(f"{line}\n" for line in table)
 
 
-def _in_latex(text: str, is_number: bool) -> str:
+def _escape_latex(text: str, is_number: bool) -> str:
     """Escape a text for LaTeX; the minus of a number becomes a minus sign, and a missing number a dash."""
-    escaped = _LIGATURE.sub(r"{}\g<0>", text.translate(_LATEX))
+    escaped = _LIGATURE.sub(r"{}\g<0>", text.translate(_LATEX_ESCAPES))
     return (_MINUS.sub("$-$", escaped) or "--") if is_number else escaped
 
 
 _FORMATS: dict[str, Callable[[list[str], Sequence[Sequence[object]], int], str]] = {
-    ".csv": _as_csv,
-    ".tex": _as_latex,
-    ".md": _as_markdown,
+    ".csv": _format_csv,
+    ".tex": _format_latex,
+    ".md": _format_markdown,
 }
 RESULT_SUFFIXES = tuple(_FORMATS)

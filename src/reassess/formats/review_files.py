@@ -13,8 +13,8 @@ from reassess.core import IMAGENET, Classes, LabelSets, MultiLabels
 from reassess.core.checks import check_range
 from reassess.errors import DataError, ReassessWarning, at
 from reassess.formats.json_files import wrong_json_error
-from reassess.formats.question_columns import ids_of_lists
-from reassess.formats.tables import find_column, integers, locate_row, numbers, refuse_missing
+from reassess.formats.question_columns import class_ids_from_lists
+from reassess.formats.tables import find_column, locate_row, refuse_missing, to_floats, to_integers
 from reassess.text import counted, some
 
 if TYPE_CHECKING:
@@ -33,10 +33,10 @@ _COLUMNS = {
 }
 _LISTS = {name for kind in _KINDS for name in _COLUMNS[kind]}
 _NAMES = ("image", "id")
-REVIEW_TEXTS = (*_NAMES, "answer", *(name for names in _COLUMNS.values() for name in names))
+REVIEW_TEXT_COLUMNS = (*_NAMES, "answer", *(name for names in _COLUMNS.values() for name in names))
 _NUMBER, _CORRECT = "Image Number", "Correct ID"  # of the ecologists' table
 REVIEW_HEADINGS = {*_LISTS, "answer", _NUMBER}  # a table of reviews has at least one of them
-_TRUE = {"true": True, "1": True, "false": False, "0": False}
+_TRUTH_VALUES = {"true": True, "1": True, "false": False, "0": False}
 Review = tuple[str, dict[str, Any]]  # an image, its lists of classes, and whether it is problematic
 
 
@@ -74,7 +74,7 @@ def make_multi_labels(path: Path, reviews: list[Review], classes: Classes | None
     images = [image for image, _ in reviews]
     lists = [review[kind] for _, review in reviews for kind in _KINDS]
     with at(path):
-        ids, classes = ids_of_lists(path, lists, classes)
+        ids, classes = class_ids_from_lists(path, lists, classes)
         reviewed = [dict(zip(_KINDS, ids[start : start + len(_KINDS)], strict=True)) for start in range(0, len(ids), 3)]
         unique = [_remove_duplicates(lists) for lists in reviewed]
         valid, unclear, wrong = (
@@ -124,7 +124,7 @@ def _read_row_reviews(path: Path, table: "pl.DataFrame") -> list[Review]:
     for series in (images, answers):
         refuse_missing(path, series)
     if classes.dtype.is_numeric():
-        classes = integers(path, classes)
+        classes = to_integers(path, classes)
     reviews: dict[str, dict[str, Any]] = {}
     rows: Iterable[tuple[str, str, Any]] = zip(images.to_list(), answers.to_list(), classes.to_list(), strict=True)
     for row, (image, text, class_id) in enumerate(rows):
@@ -154,7 +154,7 @@ def _read_list_reviews(path: Path, table: "pl.DataFrame", classes: Classes | Non
     for row, image in enumerate(images.to_list()):
         review: dict[str, Any] = {kind: _split_classes(cells[kind][row]) for kind in _KINDS}
         for kind in _KINDS:
-            if any(_is_list(part, classes) for part in review[kind]):
+            if any(_is_class_list(part, classes) for part in review[kind]):
                 raise DataError(
                     "wrong-row",
                     "classes in a cell are separated by semicolons",
@@ -163,7 +163,7 @@ def _read_list_reviews(path: Path, table: "pl.DataFrame", classes: Classes | Non
                     found=repr(cells[kind][row]),
                     fix="separate the classes with commas",
                 )
-        answer = _TRUE.get((cells[_PROBLEMATIC][row] or "").strip().casefold() or "false")
+        answer = _TRUTH_VALUES.get((cells[_PROBLEMATIC][row] or "").strip().casefold() or "false")
         if answer is None:
             raise DataError(
                 "wrong-type",
@@ -183,7 +183,7 @@ def _split_classes(cell: str | None) -> list[str]:
     return parts if parts[-1] else parts[:-1]
 
 
-def _is_list(part: str, classes: Classes | None) -> bool:
+def _is_class_list(part: str, classes: Classes | None) -> bool:
     """Return whether a text between commas is a list with semicolons, and not the name of a class."""
     return ";" in part and (classes is None or classes.find(part) is None)
 
@@ -194,8 +194,8 @@ def _read_verdicts(path: Path, table: "pl.DataFrame", read_original: Callable[[]
         raise DataError("missing-original", "verdicts need the original labels", where=path)
     original = read_original()
     refuse_missing(path, table[_NUMBER])
-    images = [f"ILSVRC2012_val_{number:08d}.JPEG" for number in integers(path, table[_NUMBER]).to_list()]
-    verdicts = numbers(path, table[_CORRECT]).to_numpy()
+    images = [f"ILSVRC2012_val_{number:08d}.JPEG" for number in to_integers(path, table[_NUMBER]).to_list()]
+    verdicts = to_floats(path, table[_CORRECT]).to_numpy()
     check_range(verdicts, -1, 1, what=_CORRECT, where=lambda row: locate_row(path, row))
     rows = original.find(images)
     if (rows < 0).any():

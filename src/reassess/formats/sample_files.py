@@ -8,7 +8,7 @@ import numpy as np
 from reassess.core import Sample
 from reassess.errors import DataError, at
 from reassess.formats.files import as_path
-from reassess.formats.tables import TABLE_SUFFIXES, as_text, floats, locate_row, read_table
+from reassess.formats.tables import TABLE_SUFFIXES, locate_row, read_table, to_nullable_floats, to_text
 from reassess.formats.task_files import TASK_SUFFIXES, read_tasks
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def read_sample(path: str | Path) -> Sample | None:
     Sample(2 images for about 4)
     """
     path = as_path(path)
-    if path.suffix.lower() in TASK_SUFFIXES and _has_tasks(path):
+    if path.suffix.lower() in TASK_SUFFIXES and _is_task_file(path):
         return read_tasks(path).sample
     if path.suffix.lower() not in TABLE_SUFFIXES:
         return None
@@ -57,21 +57,21 @@ def read_sample(path: str | Path) -> Sample | None:
     names = set(table.columns)
     if not {"image", _PROBABILITY} <= names or "source" in names:
         return None
-    return _sample_of_table(path, table)
+    return _sample_from_table(path, table)
 
 
-def _has_tasks(path: Path) -> bool:
+def _is_task_file(path: Path) -> bool:
     with path.open(encoding="utf-8", errors="replace") as file:
         return any('"classes"' in line for _, line in zip(range(2), file, strict=False))
 
 
-def _sample_of_table(path: Path, table: "pl.DataFrame") -> Sample | None:
+def _sample_from_table(path: Path, table: "pl.DataFrame") -> Sample | None:
     import polars as pl
 
     table = table.select(
         pl.col("image").cast(str),
-        floats(path, table[_PROBABILITY]).alias(_PROBABILITY),
-        (as_text(path, table[_STRATUM]) if _STRATUM in table.columns else pl.lit("")).fill_null("").alias(_STRATUM),
+        to_nullable_floats(path, table[_PROBABILITY]).alias(_PROBABILITY),
+        (to_text(path, table[_STRATUM]) if _STRATUM in table.columns else pl.lit("")).fill_null("").alias(_STRATUM),
     ).with_row_index("row")
     drawn = table.filter(pl.col(_PROBABILITY).is_not_null() & pl.col("image").is_not_null())
     images = drawn.unique("image", keep="first", maintain_order=True)

@@ -14,7 +14,7 @@ from reassess.core.scores import UNKNOWN_METHOD
 from reassess.errors import at
 from reassess.formats.archives import open_archive
 from reassess.formats.files import as_path, suffix_of, writing
-from reassess.formats.question_columns import columns_of_questions, info_of_questions, questions_of_info
+from reassess.formats.question_columns import columns_from_questions, info_from_questions, questions_from_info
 from reassess.formats.table_codec import ClassId, Integer, Share, TableFormat, Text, read_cells, write_object
 from reassess.formats.tables import TABLE_SUFFIXES, find_column, read_table
 
@@ -68,7 +68,7 @@ def write_scores(path: str | Path, scores: Scores, *, force: bool = False) -> No
     if path.suffix.lower() == ".npz":
         with writing(path, force=force) as temporary:
             name = _PROBABILITY if scores.exclusive else "tensor"
-            arrays = {name: scores.values, "info": info_of_questions(scores.questions), **_golden_column(scores)}
+            arrays = {name: scores.values, "info": info_from_questions(scores.questions), **_golden_column(scores)}
             if scores.method != UNKNOWN_METHOD:
                 arrays[_METHOD] = np.array(scores.method)
             np.savez_compressed(temporary, allow_pickle=False, **arrays)
@@ -86,7 +86,7 @@ def _read_npz(path: Path, classes: Classes | None) -> Scores:
     with open_archive(path) as archive:
         name = archive.find_name("tensor", "scores", _PROBABILITY)
         values = archive[name]
-        questions = questions_of_info(archive[archive.find_name("info")], path, classes)
+        questions = questions_from_info(archive[archive.find_name("info")], path, classes)
         golden = archive.get(_GOLDEN)
         method = archive.get(_METHOD)
     votes = "a tensor of shape (raters, questions, answers) has votes: aggregate them first"
@@ -112,8 +112,8 @@ def _read_npz(path: Path, classes: Classes | None) -> Scores:
     )
 
 
-def _values(scores: Scores) -> Mapping[str, Any]:
-    columns = columns_of_questions(scores.questions)
+def _values_of_scores(scores: Scores) -> Mapping[str, Any]:
+    columns = columns_from_questions(scores.questions)
     classes = (scores.questions.class_ids, scores.questions.classes)
     return {
         "image": columns["image"],
@@ -148,7 +148,7 @@ _TABLES = tuple(
             Share(_score_heading(exclusive)),
             Integer(_GOLDEN, most=1, required=False),
         ),
-        values=_values,
+        values=_values_of_scores,
         make=_make_scores,
     )
     for exclusive in (False, True)

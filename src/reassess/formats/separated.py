@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
-_WORDS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+_SEPARATOR_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
 
 
@@ -32,7 +32,7 @@ def read_separated(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
     """
     import polars as pl
 
-    records = _records(path)
+    records = _read_records(path)
     _, headings = next(records, (1, [""]))
     _refuse_other_separator(path, headings)
     check_unique([name for name in headings if name], thing="a column", where=path, fix="rename one of them")
@@ -55,13 +55,13 @@ def read_separated(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
     return table.rename({str(i): name or f"column {i + 1}" for i, name in enumerate(headings)})
 
 
-def line_of_row(path: Path, row: int) -> int:
+def find_line_of_row(path: Path, row: int) -> int:
     """Return the line, from 1, where a row begins; rows are counted from 0, after the heading."""
-    line, _ = next(islice(_records(path), row + 1, None))
+    line, _ = next(islice(_read_records(path), row + 1, None))
     return line
 
 
-def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
+def _read_records(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield the heading and each row, with the line where it begins."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, delimiter=SEPARATORS[path.suffix.lower()], strict=True)
@@ -119,15 +119,15 @@ def _read_with_polars(source: Path | io.BytesIO, path: Path, width: int, texts: 
 
 def _refuse_other_separator(path: Path, headings: Sequence[str]) -> None:
     separator = SEPARATORS[path.suffix.lower()]
-    others = [mark for mark in _WORDS if mark != separator and len(headings) == 1 and mark in headings[0]]
+    others = [mark for mark in _SEPARATOR_NAMES if mark != separator and len(headings) == 1 and mark in headings[0]]
     if others:
         raise DataError(
             "wrong-separator",
             "field separator does not match the suffix",
             where=path,
-            allowed=f"{_WORDS[separator]}, in a {path.suffix} file",
-            found=f"{_WORDS[others[0]]}, in the heading {headings[0]!r}",
-            fix=f"save it with {_WORDS[separator]}" + (", or rename it to .tsv" if others[0] == "\t" else ""),
+            allowed=f"{_SEPARATOR_NAMES[separator]}, in a {path.suffix} file",
+            found=f"{_SEPARATOR_NAMES[others[0]]}, in the heading {headings[0]!r}",
+            fix=f"save it with {_SEPARATOR_NAMES[separator]}" + (", or rename it to .tsv" if others[0] == "\t" else ""),
         )
 
 

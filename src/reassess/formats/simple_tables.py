@@ -11,7 +11,7 @@ from reassess.core import Cleaning, Duplicates, Folds, LabelNoise, Posterior, Qu
 from reassess.formats.table_codec import ClassId, Integer, Number, Share, TableFormat, Text, read_object, write_object
 
 DUPLICATES_SUFFIXES = (".csv", ".tsv", ".parquet")  # JSON lines have no headings, so they cannot say "none found"
-_MOST_GROUP = np.iinfo(np.int32).max
+_MAX_GROUP_NUMBER = np.iinfo(np.int32).max
 
 _FOLDS = TableFormat(
     Folds,
@@ -68,7 +68,7 @@ def write_folds(path: str | Path, folds: Folds, *, force: bool = False) -> None:
     write_object(_FOLDS, path, folds, force=force)
 
 
-def _labels_of(duplicates: Duplicates) -> dict[str, Any]:
+def _make_label_column(duplicates: Duplicates) -> dict[str, Any]:
     others = ["; ".join(labels) or None for labels in duplicates.other_labels]
     return {"label": duplicates.labels, "other_labels": others}
 
@@ -79,7 +79,7 @@ _DUPLICATES = TableFormat(
     columns=(
         Text("set"),
         Text("image"),
-        Integer("group", "number of a group", least=1, most=_MOST_GROUP, null=True),
+        Integer("group", "number of a group", least=1, most=_MAX_GROUP_NUMBER, null=True),
         Text("kind"),
         Text("label", required=False, null=True),
         Text("other_labels", required=False, null=True),
@@ -89,7 +89,7 @@ _DUPLICATES = TableFormat(
         "image": duplicates.images,
         "group": duplicates.groups.astype(np.int64),
         "kind": duplicates.kinds,
-        **(_labels_of(duplicates) if duplicates.labels else {}),
+        **(_make_label_column(duplicates) if duplicates.labels else {}),
     },
     make=lambda cells: Duplicates.from_rows(
         cells["set"].to_list(),

@@ -11,16 +11,16 @@ from reassess.core import Classes
 from reassess.core.checks import check_range, check_type
 from reassess.errors import at
 from reassess.formats.files import as_path, suffix_of
-from reassess.formats.question_columns import ids_of_column
+from reassess.formats.question_columns import class_ids_from_column
 from reassess.formats.tables import (
     TABLE_SUFFIXES,
-    as_text,
     find_column,
-    floats,
-    integers,
     locate_row,
     read_table,
     refuse_missing,
+    to_integers,
+    to_nullable_floats,
+    to_text,
     write_table,
 )
 
@@ -66,7 +66,7 @@ class Text(_Column):
     null: bool = False
 
     def _read(self, cells: _Cells) -> Any:
-        texts = as_text(cells.path, cells.series).replace("", None)
+        texts = to_text(cells.path, cells.series).replace("", None)
         if not self.null:
             refuse_missing(cells.path, texts)
         return texts
@@ -86,7 +86,7 @@ class Integer(_Column):
     null: bool = False
 
     def _read(self, cells: _Cells) -> Any:
-        numbers = integers(cells.path, cells.series)
+        numbers = to_integers(cells.path, cells.series)
         if not self.null:
             refuse_missing(cells.path, numbers)
         filled = numbers.fill_null(self.least).to_numpy()
@@ -106,7 +106,7 @@ class Number(_Column):
     null: bool = False
 
     def _read(self, cells: _Cells) -> Any:
-        numbers = floats(cells.path, cells.series).cast(float)
+        numbers = to_nullable_floats(cells.path, cells.series).cast(float)
         if not self.null:
             refuse_missing(cells.path, numbers)
         return numbers.to_numpy()
@@ -130,7 +130,7 @@ class ClassId(_Column):
     """A column of classes (id, wnid or name), as ids and a class list; -1 is written as an empty cell."""
 
     def _read(self, cells: _Cells) -> Any:
-        return ids_of_column(*cells)
+        return class_ids_from_column(*cells)
 
     def _write(self, values: Any) -> "pl.Series":
         ids, classes = values

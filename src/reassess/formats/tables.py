@@ -15,9 +15,9 @@ import numpy.typing as npt
 from reassess.errors import DataError
 from reassess.formats.archives import max_bytes
 from reassess.formats.files import check_input, suffix_of, suggest_suffix, utf8_error, writing
-from reassess.formats.json_files import json_lines, locate_bad_line, read_json_lines
+from reassess.formats.json_files import iterate_json_lines, locate_bad_line, read_json_lines
 from reassess.formats.parquet_pages import find_bad_page
-from reassess.formats.separated import SEPARATORS, line_of_row, read_separated
+from reassess.formats.separated import SEPARATORS, find_line_of_row, read_separated
 from reassess.text import some
 
 if TYPE_CHECKING:
@@ -40,26 +40,26 @@ def refuse_fork() -> None:
         )
 
 
-def _note_threads() -> None:
+def _record_threads() -> None:
     """Note, before a fork, whether polars has threads."""
     paths = _THREADS.glob("*/comm") if "polars" in sys.modules else ()
     with suppress(OSError):  # a thread may have ended
         _has_threads["this process"] = any(_POLARS_THREAD.match(path.read_text()) for path in paths)
 
 
-def _note_parent() -> None:
+def _record_parent_threads() -> None:
     """Note, in the forked process, whether polars had threads in the parent."""
     _has_threads["parent"] |= _has_threads["this process"]
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_note_threads, after_in_child=_note_parent)
+    os.register_at_fork(before=_record_threads, after_in_child=_record_parent_threads)
 
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 _NUMBER_BYTES, _TEXT_BYTES = 8, 64  # approximate memory of a value
 # A heading like this is a value: the file has no headings.
-_VALUE = re.compile(r"[.](jpe?g|png|webp|bmp|gif|tiff?)$|^-?[0-9]*[.][0-9]+$", re.IGNORECASE)
+_DATA_VALUE = re.compile(r"[.](jpe?g|png|webp|bmp|gif|tiff?)$|^-?[0-9]*[.][0-9]+$", re.IGNORECASE)
 
 
 def read_table(path: Path, *, text: Sequence[str] = (), rows_required: bool = True) -> "pl.DataFrame":
@@ -78,7 +78,7 @@ def read_table(path: Path, *, text: Sequence[str] = (), rows_required: bool = Tr
     try:
         str(path).encode()  # polars cannot open a path that is not valid Unicode
         table = read()
-        table = table.with_columns(as_text(path, table[name]) for name in text if name in table.columns)
+        table = table.with_columns(to_text(path, table[name]) for name in text if name in table.columns)
     except UnicodeDecodeError as error:
         raise utf8_error(path, error) from error
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, UnicodeError) as error:
@@ -89,7 +89,7 @@ def read_table(path: Path, *, text: Sequence[str] = (), rows_required: bool = Tr
             found=str(error).splitlines()[0],
             fix=suggest_suffix(path) or "get or write the file again",
         ) from error
-    if any(_VALUE.search(heading) for heading in table.columns):
+    if any(_DATA_VALUE.search(heading) for heading in table.columns):
         raise DataError(
             "no-heading",
             "first line of the table is not a heading",
@@ -151,9 +151,9 @@ def locate_row(path: Path, row: int, heading: str | None = None) -> str:
     """Return the place of a row for a message: its line in a text file, or its number from 1 in Parquet."""
     suffix = path.suffix.lower()
     if suffix in SEPARATORS:
-        where = f"line {line_of_row(path, row)}"
+        where = f"line {find_line_of_row(path, row)}"
     elif suffix == ".jsonl":
-        where = f"line {next(islice(json_lines(path), row, None))[0]}"
+        where = f"line {next(islice(iterate_json_lines(path), row, None))[0]}"
     else:
         where = f"row {row + 1}"
     return f"{path}, {where}" + ("" if heading is None else f", column {heading}")
@@ -195,7 +195,7 @@ def refuse_missing(path: Path, series: "pl.Series", *, per_row: int = 1, needed:
         )
 
 
-def integers(path: Path, series: "pl.Series", *, per_row: int = 1) -> "pl.Series":
+def to_integers(path: Path, series: "pl.Series", *, per_row: int = 1) -> "pl.Series":
     """Convert a column to int64, keeping nulls; whole numbers may be written as text or floats.
 
     With `per_row` entries per row, the series has the entries of a column of lists, and messages name the right row.
@@ -212,14 +212,14 @@ def integers(path: Path, series: "pl.Series", *, per_row: int = 1) -> "pl.Series
     return whole
 
 
-def numbers(path: Path, series: "pl.Series", *, per_row: int = 1) -> "pl.Series":
-    """Convert a column without nulls to floats; numbers may be text. `per_row` as for `integers`."""
+def to_floats(path: Path, series: "pl.Series", *, per_row: int = 1) -> "pl.Series":
+    """Convert a column without nulls to floats; numbers may be text. `per_row` as for `to_integers`."""
     refuse_missing(path, series, per_row=per_row)
-    return floats(path, series, per_row=per_row)
+    return to_nullable_floats(path, series, per_row=per_row)
 
 
-def floats(path: Path, series: "pl.Series", *, per_row: int = 1) -> "pl.Series":
-    """Convert a column to floats, keeping nulls; numbers may be text. `per_row` as for `integers`."""
+def to_nullable_floats(path: Path, series: "pl.Series", *, per_row: int = 1) -> "pl.Series":
+    """Convert a column to floats, keeping nulls; numbers may be text. `per_row` as for `to_integers`."""
     import polars as pl
 
     if series.dtype.is_float():
@@ -253,7 +253,7 @@ def _parse_whole(series: "pl.Series") -> "pl.Series":
     return values.cast(pl.Int64, strict=False).fill_null(whole) if is_text else whole
 
 
-def as_text(path: Path, series: "pl.Series") -> "pl.Series":
+def to_text(path: Path, series: "pl.Series") -> "pl.Series":
     """Convert a column to text."""
     import polars as pl
 

@@ -9,22 +9,22 @@ from typing import Any
 import numpy as np
 
 from reassess.core import Classes, Questions, Sample, Tasks
-from reassess.core.checks import check_range, check_type, first_repeat
-from reassess.core.class_names import MOST_CLASSES
+from reassess.core.checks import check_range, check_type, find_first_duplicate
+from reassess.core.class_names import MAX_CLASSES
 from reassess.errors import DataError, at
 from reassess.formats.files import as_path, read_lines, suffix_of, writing
-from reassess.formats.json_files import unique_keys
-from reassess.formats.question_columns import ids_of_column, mixed_ids_error
+from reassess.formats.json_files import unique_key_hook
+from reassess.formats.question_columns import class_ids_from_column, mixed_ids_error
 from reassess.text import shortened
 
 TASK_SUFFIXES = (".jsonl",)
-_FORM = '{"task": 0, "image": "a.png", "classes": [{"class": 7, "name": "cock"}], "reason": "all of the image"}'
-_MOST_NUMBER = 2**63 - 1
-_SHOWN = 60  # letters
+_TASK_EXAMPLE = '{"task": 0, "image": "a.png", "classes": [{"class": 7, "name": "cock"}], "reason": "all of the image"}'
+_MAX_NUMBER = 2**63 - 1
+_MAX_QUOTED_LENGTH = 60  # letters
 
 
 @dataclass(frozen=True)
-class _Line:
+class _TaskLine:
     """A line with a task."""
 
     at: int
@@ -73,12 +73,16 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
     drawn, lines = _read_tasks(path)
     if not lines:
         raise DataError(
-            "empty-file", "file has no tasks", where=path, allowed=f"lines such as {_FORM}", fix="write it again"
+            "empty-file",
+            "file has no tasks",
+            where=path,
+            allowed=f"lines such as {_TASK_EXAMPLE}",
+            fix="write it again",
         )
     sizes = np.array([len(line.classes) for line in lines])
     asked = [line for line in lines for _ in line.classes]
     with at(path):
-        class_ids, classes = _class_ids(path, lines, classes)
+        class_ids, classes = _find_class_ids(path, lines, classes)
     check_range(class_ids, 0, classes.largest_id, what="class id", where=lambda row: asked[row].where)
     _check_names(lines, class_ids.tolist(), classes)
     _refuse_repeats(path, lines, asked, class_ids.tolist(), classes)
@@ -99,10 +103,10 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
         )
 
 
-def _read_tasks(path: Path) -> tuple[dict[str, Any], list[_Line]]:
+def _read_tasks(path: Path) -> tuple[dict[str, Any], list[_TaskLine]]:
     """Return how images were drawn, if the first line says it, and the tasks."""
     drawn: dict[str, Any] | None = None
-    lines: list[_Line] = []
+    lines: list[_TaskLine] = []
     for number, text in enumerate(read_lines(path), 1):
         if not text.strip():
             continue
@@ -115,9 +119,9 @@ def _read_tasks(path: Path) -> tuple[dict[str, Any], list[_Line]]:
     return drawn or {}, lines
 
 
-def _make_sample(path: Path, lines: Sequence[_Line], drawn: Mapping[str, Any]) -> Sample | None:
+def _make_sample(path: Path, lines: Sequence[_TaskLine], drawn: Mapping[str, Any]) -> Sample | None:
     """Return the images with a probability; raise if lines of an image differ, or the first line does not fit."""
-    by_image: dict[str, _Line] = {}
+    by_image: dict[str, _TaskLine] = {}
     for line in lines:
         first = by_image.setdefault(line.image, line)
         if (first.probability, first.stratum) != (line.probability, line.stratum):
@@ -134,7 +138,7 @@ def _make_sample(path: Path, lines: Sequence[_Line], drawn: Mapping[str, Any]) -
     are_texts = isinstance(predictions, list) and all(isinstance(each, str) for each in predictions)
     expected = {
         "for": purpose if isinstance(purpose, str) else "golden",
-        "seed": seed if seed is None or _is_number(seed, _MOST_NUMBER) else 0,
+        "seed": seed if seed is None or _is_number(seed, _MAX_NUMBER) else 0,
         "images": len(chosen),
         "questions": sum(len(line.classes) for line in lines if line.probability is not None),
         "predictions": predictions if are_texts else [],
@@ -162,14 +166,14 @@ def _make_sample(path: Path, lines: Sequence[_Line], drawn: Mapping[str, Any]) -
 
 def _parse_json(text: str, where: str) -> Any:
     try:
-        return json.loads(text, object_pairs_hook=unique_keys(where))
+        return json.loads(text, object_pairs_hook=unique_key_hook(where))
     except (ValueError, RecursionError) as error:
         if isinstance(error, DataError):
             raise
         raise DataError("not-json", "line is not JSON", where=where, found=str(error), fix="write it again") from error
 
 
-def _read_task(task: Any, place: int, where: str) -> _Line:
+def _read_task(task: Any, place: int, where: str) -> _TaskLine:
     if not isinstance(task, dict):
         raise _task_error(where, "an object", task)
     if "class" in task and not task.keys() & {"task", "classes"}:
@@ -180,9 +184,9 @@ def _read_task(task: Any, place: int, where: str) -> _Line:
     objects = given if isinstance(given, list) and all(isinstance(each, dict) for each in given) else []
     called, names = ([each.get(key) for each in objects] for key in ("class", "name"))
     are_texts = all(isinstance(each, str) and each.strip() for each in called)
-    are_called = are_texts or all(_is_number(each, MOST_CLASSES - 1) for each in called)
+    are_called = are_texts or all(_is_number(each, MAX_CLASSES - 1) for each in called)
     for fits, allowed, found in (
-        (_is_number(number, _MOST_NUMBER), "task: a whole number from 0", number),
+        (_is_number(number, _MAX_NUMBER), "task: a whole number from 0", number),
         (isinstance(image, str) and image, "image: the name of an image", image),
         (isinstance(reason, str), "reason: text", reason),
         (objects, "classes: a list of objects, each with a class", given),
@@ -194,7 +198,7 @@ def _read_task(task: Any, place: int, where: str) -> _Line:
     ):
         if not fits:
             raise _task_error(where, allowed, found)
-    return _Line(place, where, number, image, called, names, reason, is_golden, probability, stratum)
+    return _TaskLine(place, where, number, image, called, names, reason, is_golden, probability, stratum)
 
 
 def _is_share(value: Any) -> bool:
@@ -210,12 +214,12 @@ def _task_error(where: str, allowed: str, found: Any) -> DataError:
         "not-a-task",
         "line is not a task",
         where=where,
-        allowed=f"{allowed}, as in {_FORM}",
-        found=shortened(json.dumps(found), _SHOWN),
+        allowed=f"{allowed}, as in {_TASK_EXAMPLE}",
+        found=shortened(json.dumps(found), _MAX_QUOTED_LENGTH),
     )
 
 
-def _check_names(lines: Sequence[_Line], class_ids: Sequence[int], classes: Classes) -> None:
+def _check_names(lines: Sequence[_TaskLine], class_ids: Sequence[int], classes: Classes) -> None:
     """Raise if a class has another name in the benchmark: the tasks are from another class list."""
     if not classes.names:
         return
@@ -234,34 +238,36 @@ def _check_names(lines: Sequence[_Line], class_ids: Sequence[int], classes: Clas
 
 
 def _refuse_repeats(
-    path: Path, lines: Sequence[_Line], asked: Sequence[_Line], class_ids: Sequence[int], classes: Classes
+    path: Path, lines: Sequence[_TaskLine], asked: Sequence[_TaskLine], class_ids: Sequence[int], classes: Classes
 ) -> None:
     """Raise if a task is in two lines, or a question is asked twice."""
-    if repeat := first_repeat([line.number for line in lines]):
+    if repeat := find_first_duplicate([line.number for line in lines]):
         raise DataError(
             "duplicate-task",
             f"task {lines[repeat[0]].number} is listed twice",
             where=path,
-            found=_both(*(lines[place] for place in repeat)),
+            found=_name_both_lines(*(lines[place] for place in repeat)),
             fix="number the tasks anew",
         )
-    if repeat := first_repeat([(line.image, class_id) for line, class_id in zip(asked, class_ids, strict=True)]):
+    if repeat := find_first_duplicate(
+        [(line.image, class_id) for line, class_id in zip(asked, class_ids, strict=True)]
+    ):
         first, again = (asked[place] for place in repeat)
         raise DataError(
             "duplicate-question",
             "question is asked twice",
             where=f"{path}, image {first.image}, class {classes.label(class_ids[repeat[0]])}",
-            found=_both(first, again),
+            found=_name_both_lines(first, again),
             fix="leave one out",
         )
 
 
-def _both(first: _Line, again: _Line) -> str:
+def _name_both_lines(first: _TaskLine, again: _TaskLine) -> str:
     return f"line {first.at}, twice" if first is again else f"lines {first.at} and {again.at}"
 
 
-def _class_ids(
-    path: Path, lines: Sequence[_Line], classes: Classes | None
+def _find_class_ids(
+    path: Path, lines: Sequence[_TaskLine], classes: Classes | None
 ) -> "tuple[np.ndarray[Any, np.dtype[np.int32]], Classes]":
     import polars as pl
 
@@ -270,7 +276,7 @@ def _class_ids(
         raise mixed_ids_error(path)
     dtype = pl.String if isinstance(called[0], str) else pl.Int64
     try:
-        class_ids, classes = ids_of_column(path, pl.Series("class", called, dtype), classes)
+        class_ids, classes = class_ids_from_column(path, pl.Series("class", called, dtype), classes)
     except DataError as error:
         if error.code == "unknown-class" and classes is not None:
             lost = (

@@ -9,7 +9,7 @@ import numpy as np
 from reassess.core import ImageSelection, Match, TrainingTargets
 from reassess.core.checks import check_range, check_type
 from reassess.core.image_selection import warn_missing, warn_unexpected
-from reassess.core.training_targets import check_size
+from reassess.core.training_targets import check_array_size
 from reassess.errors import DataError, importing
 from reassess.integrations._new_classes import new_classes
 
@@ -189,7 +189,9 @@ def with_targets(
     check_columns(dataset, image, feature)
     kind = datasets.Sequence(datasets.Value("float32"), length=targets.classes)
     if isinstance(dataset, datasets.Dataset):
-        check_size(targets, max_bytes, fix="use dataset.to_iterable_dataset(), which computes them during iteration")
+        check_array_size(
+            targets, max_bytes, fix="use dataset.to_iterable_dataset(), which computes them during iteration"
+        )
         names = file_names(dataset, image)
         rows = targets.selection.rows(names, match=match, ignore_unknown=ignore_unknown)
         warn_unexpected(names, targets.selection, match, depth=2)

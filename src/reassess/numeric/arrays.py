@@ -25,14 +25,14 @@ def freeze(instance: object, *fields: str) -> None:
             object.__setattr__(instance, field, view)
 
 
-def release(array: npt.NDArray[Any]) -> None:
+def release_memory(array: npt.NDArray[Any]) -> None:
     """Free the memory of a memory-mapped array; the system may still cache the file."""
     mapped = getattr(array, "_mmap", None)
     if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):  # not on Windows
         mapped.madvise(mmap.MADV_DONTNEED)
 
 
-def runs(starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def concatenate_runs(starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Concatenate the positions start, start + 1, ..., start + size - 1 of each run."""
     ends = np.cumsum(sizes)
     return np.asarray(np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - sizes), sizes))
@@ -46,7 +46,7 @@ def pair_keys(first: npt.NDArray[np.integer], second: npt.NDArray[np.integer]) -
 def as_array(values: Any) -> tuple[npt.NDArray[Any], bool]:
     """Convert an array of any library to numpy, and return whether its int16 are bits of bfloat16."""
     try:
-        return _read(values)
+        return _convert_to_numpy(values)
     except Exception as error:  # each library raises its own
         raise DataError(
             "wrong-type",
@@ -57,7 +57,7 @@ def as_array(values: Any) -> tuple[npt.NDArray[Any], bool]:
         ) from error
 
 
-def _read(values: Any) -> tuple[npt.NDArray[Any], bool]:
+def _convert_to_numpy(values: Any) -> tuple[npt.NDArray[Any], bool]:
     if isinstance(values, np.ndarray):  # np.asarray would lose the type of a memory map
         array = values
     elif (torch := sys.modules.get("torch")) is not None and isinstance(values, torch.Tensor):
@@ -102,7 +102,7 @@ def infinity_bits(dtype: np.dtype[Any]) -> np.signedinteger[Any]:
     return cast("np.signedinteger[Any]", np.array(np.inf, dtype).view(f"i{dtype.itemsize}")[()])
 
 
-class Largest:
+class LargestValues:
     """The n largest values of a stream, with their positions; among equal values, the lower positions.
 
     The memory is that of 2 n values and one batch.
@@ -144,7 +144,7 @@ class Largest:
         self._count, self.above = self._n, float(lowest)
 
 
-class Descending:
+class DescendingValues:
     """Values in descending order, ties by position, that count how many of them precede a new value."""
 
     def __init__(self, values: _Floats, positions: _Ints, span: int) -> None:

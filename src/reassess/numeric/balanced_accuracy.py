@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.numeric.proportions import wilson
+from reassess.numeric.proportions import wilson_interval
 
 _HALF_POINTS = np.array([[2, 1, 0], [0, 1, 2]])  # of no, maybe and yes, to invalid and to valid questions
-_EDGE = 1e-9  # a bar that is missed by rounding only is reached
+_ROUNDING = 1e-9  # a bar that is missed by rounding only is reached
 # Ways to answer without looking: the probability of no, maybe and yes.
 BLIND_ANSWERS = {
     "answers at random": (1 / 3, 1 / 3, 1 / 3),
@@ -90,7 +90,11 @@ class BalancedAccuracy:
 
         Source: Newcombe (1998), Statistics in Medicine 17, 873-890, method 10.
         """
-        value, first, second = self.value, wilson(self.invalid, self.n_invalid), wilson(self.valid, self.n_valid)
+        value, first, second = (
+            self.value,
+            wilson_interval(self.invalid, self.n_invalid),
+            wilson_interval(self.valid, self.n_valid),
+        )
         if value is None or first is None or second is None:
             return None
         shares = self.invalid / self.n_invalid, self.valid / self.n_valid
@@ -102,7 +106,7 @@ class BalancedAccuracy:
 
     def reaches(self, bar: float) -> bool:
         """Whether the balanced accuracy is known and at least `bar`."""
-        return self.value is not None and self.value >= bar - _EDGE
+        return self.value is not None and self.value >= bar - _ROUNDING
 
     def to_json(self) -> dict[str, Any]:
         """The object that JSON documents hold."""
@@ -124,14 +128,14 @@ def chance_to_reach(bar: float, n_invalid: int, n_valid: int, matrix: Sequence[S
     if not n_invalid or not n_valid:
         return 0.0
     invalid, valid = (
-        _points(answers, points, n)
+        _half_point_distribution(answers, points, n)
         for answers, points, n in zip(matrix, _HALF_POINTS, (n_invalid, n_valid), strict=True)
     )
-    reached = invalid[0][:, None] / (4 * n_invalid) + valid[0] / (4 * n_valid) >= bar - _EDGE
+    reached = invalid[0][:, None] / (4 * n_invalid) + valid[0] / (4 * n_valid) >= bar - _ROUNDING
     return float(min(1.0, (invalid[1][:, None] * valid[1] * reached).sum()))
 
 
-def _points(
+def _half_point_distribution(
     answers: Sequence[float], points: npt.NDArray[np.int64], n: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     """Numbers of half points in n answers, and the probability of each."""

@@ -17,13 +17,13 @@ import numpy.typing as npt
 
 from reassess.errors import DataError
 
-_TAIL = 0.025  # probability of each tail outside a 95 % interval
+_TAIL_SHARE = 0.025  # probability of each tail outside a 95 % interval
 _NORMAL = 1.959963984540054  # 97.5 % point of the standard normal distribution
 LOWEST_NORMAL_P = 1e-10  # floor of p-values from a normal approximation
 _BLOCK = 4096  # images per matrix product; its sums are far below 2 ** 24, so float32 is exact
 _BATCH = 64  # replicates drawn before their hits are counted
-_MOST_REPLICATES = 100_000
-_FEW = 20  # with fewer even or fewer odd values, the sums have nearly always the same parity
+_MAX_REPLICATES = 100_000
+_FEW_ITEMS = 20  # with fewer even or fewer odd values, the sums have nearly always the same parity
 _NEGLIGIBLE_AT = 12  # frequency, in inverse standard deviations, where the characteristic function is about 0
 _Number = TypeVar("_Number", bound=np.generic)
 _Ints = npt.NDArray[np.int64]
@@ -48,10 +48,10 @@ def draw_counts(rng: np.random.Generator, count: int) -> npt.NDArray[np.uint8]:
 
     The probability that an item is drawn more than 255 times is below 1e-500.
     """
-    from reassess.numeric.resampling_kernels import add_draws
+    from reassess.numeric.resampling_kernels import count_draws
 
     times = np.zeros(count, np.uint8)
-    add_draws(rng.integers(0, count, count, np.int32), times)  # the same draws as with int64, in half the time
+    count_draws(rng.integers(0, count, count, np.int32), times)  # the same draws as with int64, in half the time
     return times
 
 
@@ -61,9 +61,9 @@ def draw_count_rows(rng: np.random.Generator, count: int, replicates: int) -> _I
     return np.bincount(draws.ravel(), minlength=draws.size).reshape(draws.shape)
 
 
-def resampled_hits(hits: npt.NDArray[np.bool_], *, replicates: int, seed: int) -> npt.NDArray[np.int32]:
+def resample_hits(hits: npt.NDArray[np.bool_], *, replicates: int, seed: int) -> npt.NDArray[np.int32]:
     """Count the hits of each model in each bootstrap replicate of the images."""
-    from reassess.numeric.resampling_kernels import add_weighted
+    from reassess.numeric.resampling_kernels import add_weighted_hits
 
     hits, images = np.ascontiguousarray(hits), hits.shape[1]
     rng = np.random.default_rng(seed)
@@ -73,11 +73,11 @@ def resampled_hits(hits: npt.NDArray[np.bool_], *, replicates: int, seed: int) -
         block = times[: replicates - start]
         for row in block:
             row[:] = draw_counts(rng, images)
-        add_weighted(hits, block, totals[start : start + _BATCH])
+        add_weighted_hits(hits, block, totals[start : start + _BATCH])
     return totals
 
 
-def common_hits(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> _Ints:
+def count_common_hits(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> _Ints:
     """Count the images where both models are correct, for each model of `first` with each of `second`."""
     total = np.zeros((len(first), len(second)), np.int64)
     for start in range(0, first.shape[1], _BLOCK):
@@ -89,7 +89,7 @@ def common_hits(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> 
 
 def percentile_bounds(samples: npt.NDArray[_Number]) -> tuple[npt.NDArray[_Number], npt.NDArray[_Number]]:
     """Compute the 95 % percentile interval of each column; both bounds are drawn values."""
-    below = math.ceil(_TAIL * len(samples))
+    below = math.ceil(_TAIL_SHARE * len(samples))
     ordered = np.sort(samples, axis=0)
     return ordered[below - 1], ordered[-below]
 
@@ -114,7 +114,7 @@ def normal_p_values(values: npt.ArrayLike, deviations: npt.ArrayLike) -> _Floats
 
 def check_replicates(replicates: int) -> None:
     """Raise `DataError` if there are too many replicates, or too few for one in each 2.5 % tail."""
-    fewest = math.ceil(1 / _TAIL)
+    fewest = math.ceil(1 / _TAIL_SHARE)
     if replicates < fewest:
         raise DataError(
             "too-few",
@@ -122,9 +122,9 @@ def check_replicates(replicates: int) -> None:
             allowed=f"{fewest} or more",
             found=replicates,
         )
-    if replicates > _MOST_REPLICATES:
+    if replicates > _MAX_REPLICATES:
         raise DataError(
-            "too-many", "too many replicates", allowed=f"up to {_MOST_REPLICATES:,}", found=f"{replicates:,}"
+            "too-many", "too many replicates", allowed=f"up to {_MAX_REPLICATES:,}", found=f"{replicates:,}"
         )
 
 
@@ -137,7 +137,7 @@ def _lower_bound(counts: Mapping[int, int], n: int) -> int:
     below = total - math.ceil(6.25 * deviation) - 1
     while total - below > 1:
         middle = (below + total) // 2
-        if _sum_cdf(middle, values, images / n, n, deviation) >= _TAIL:
+        if _sum_cdf(middle, values, images / n, n, deviation) >= _TAIL_SHARE:
             total = middle
         else:
             below = middle
@@ -150,7 +150,7 @@ def _sum_cdf(total: int, values: _Floats, shares: _Floats, n: int, deviation: fl
     # frequencies is exact, except for the probability of sums ten standard deviations or more from the mean.
     deviation = max(deviation, _NEGLIGIBLE_AT / np.pi)
     odd = n * shares[values % 2 == 1].sum()
-    reach = np.pi if min(odd, n - odd) < _FEW else _NEGLIGIBLE_AT / deviation
+    reach = np.pi if min(odd, n - odd) < _FEW_ITEMS else _NEGLIGIBLE_AT / deviation
     nodes = math.ceil(reach * deviation * 20 / (2 * np.pi))
     t = reach * ((np.arange(nodes) + 0.5) / nodes)
     less, imaginary = shares @ (1 - np.cos(np.outer(values, t))), shares @ np.sin(np.outer(values, t))

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from reassess.numeric.jit import compiled
 
-FEW_TRUTHS = 16  # no unrolling above: `expect_few` takes quadratic time, and compiling it even longer
+FEW_TRUTHS = 16  # no unrolling above: `run_e_step_few_truths` takes quadratic time, and compiling it even longer
 
 _VOTES_PER_PRODUCT = 24
 _SMALL = 1e-250
@@ -76,13 +76,13 @@ def _weights(codes, start, stop, table, prior, weights, truths):  # type: ignore
 
 
 @compiled
-def _shift(values, last):  # type: ignore[no-untyped-def]
+def _append_and_drop_first(values, last):  # type: ignore[no-untyped-def]
     """Drop a tuple's first value and append one; n shifts rewrite a tuple of n in registers."""
     return values[1:] + (last,)  # noqa: RUF005
 
 
 @compiled
-def weigh(indptr, codes, table, posterior, weights, truths):  # type: ignore[no-untyped-def]
+def multiply_by_likelihood(indptr, codes, table, posterior, weights, truths):  # type: ignore[no-untyped-def]
     """Multiply each row of `posterior` by the probability of the item's votes, and normalise it.
 
     Return -1, or the first row without a possible truth.
@@ -97,7 +97,7 @@ def weigh(indptr, codes, table, posterior, weights, truths):  # type: ignore[no-
 
 
 @compiled
-def spread(indptr, answer_ids, shares, posterior):  # type: ignore[no-untyped-def]
+def average_shares(indptr, answer_ids, shares, posterior):  # type: ignore[no-untyped-def]
     """Set each row of `posterior` to the mean `shares` of the item's answers; shape (answers, truths)."""
     truths = shares.shape[1]
     for i in range(indptr.size - 1):
@@ -110,8 +110,8 @@ def spread(indptr, answer_ids, shares, posterior):  # type: ignore[no-untyped-de
 
 
 @compiled
-def count(edges, indptr, codes, posterior, pinned, votes, items):  # type: ignore[no-untyped-def]
-    """Add up expected votes per code and expected items, by truth, under `posterior`; see `expect_few`."""
+def count_expected_votes(edges, indptr, codes, posterior, pinned, votes, items):  # type: ignore[no-untyped-def]
+    """Add up expected votes per code and expected items, by truth, under `posterior`; see `run_e_step_few_truths`."""
     for part in range(edges.size - 1):
         for i in range(edges[part], edges[part + 1]):
             is_informative = indptr[i + 1] > indptr[i] or (pinned.size > 0 and pinned[i])
@@ -124,7 +124,7 @@ def count(edges, indptr, codes, posterior, pinned, votes, items):  # type: ignor
 
 
 @compiled
-def expect_few(  # type: ignore[no-untyped-def]
+def run_e_step_few_truths(  # type: ignore[no-untyped-def]
     edges, indptr, codes, table, prior, posterior, pinned, votes, items, log_likelihoods, changes, truths
 ):
     """Run the E-step for few truths: update posteriors, and sum expected counts in each part of the items.
@@ -134,7 +134,7 @@ def expect_few(  # type: ignore[no-untyped-def]
     weights = np.empty(prior.size + _PADDING)[: prior.size]
     start_weights = truths
     for t in range(len(truths)):
-        start_weights = _shift(start_weights, prior[t])
+        start_weights = _append_and_drop_first(start_weights, prior[t])
     for part in range(edges.size - 1):
         own_votes = votes[part]
         log_likelihood = 0.0
@@ -151,8 +151,8 @@ def expect_few(  # type: ignore[no-untyped-def]
                     q = posterior[i, t]
                     if q > 0:
                         log_likelihood += q * weights[t]
-                    w = _shift(w, q)
-                    expected = _shift(expected, expected[0] + q)
+                    w = _append_and_drop_first(w, q)
+                    expected = _append_and_drop_first(expected, expected[0] + q)
             else:
                 # The start of `_weights`, inlined: a call would take longer than the work.
                 total = 0.0
@@ -160,15 +160,15 @@ def expect_few(  # type: ignore[no-untyped-def]
                     for v in range(start, stop):
                         code = codes[v]
                         for t in range(len(truths)):
-                            w = _shift(w, w[0] * table[code, t])
+                            w = _append_and_drop_first(w, w[0] * table[code, t])
                     for _ in range(len(truths)):
                         total += w[0]
-                        w = _shift(w, w[0])
+                        w = _append_and_drop_first(w, w[0])
                 if total < _SMALL:
                     total, scale = _weights(codes, start, stop, table, prior, weights, truths)
                     log_likelihood += scale
                     for t in range(len(truths)):
-                        w = _shift(w, weights[t])
+                        w = _append_and_drop_first(w, weights[t])
                 product *= total
                 if not _SMALL < product < _LARGE:
                     log_likelihood += math.log(product / total) + math.log(total)
@@ -178,28 +178,28 @@ def expect_few(  # type: ignore[no-untyped-def]
                     q = w[0] * inverse
                     change = max(change, abs(q - posterior[i, t]))
                     posterior[i, t] = q
-                    w = _shift(w, q)
+                    w = _append_and_drop_first(w, q)
                 if stop > start:
                     for _ in range(len(truths)):
-                        expected = _shift(expected, expected[0] + w[0])
-                        w = _shift(w, w[0])
+                        expected = _append_and_drop_first(expected, expected[0] + w[0])
+                        w = _append_and_drop_first(w, w[0])
             for v in range(start, stop):
                 code = codes[v]
                 for t in range(len(truths)):
                     own_votes[code, t] += w[0]
-                    w = _shift(w, w[0])
+                    w = _append_and_drop_first(w, w[0])
         for t in range(len(truths)):
             items[part, t] = expected[0]
-            expected = _shift(expected, expected[0])
+            expected = _append_and_drop_first(expected, expected[0])
         log_likelihoods[part] = log_likelihood + math.log(product)
         changes[part] = change
 
 
 @compiled
-def expect_many(  # type: ignore[no-untyped-def]
+def run_e_step_many_truths(  # type: ignore[no-untyped-def]
     edges, indptr, codes, table, prior, posterior, pinned, votes, items, log_likelihoods, changes
 ):
-    """Run the E-step as `expect_few` does, for any number of truths."""
+    """Run the E-step as `run_e_step_few_truths` does, for any number of truths."""
     weights = np.empty(prior.size + _PADDING)[: prior.size]
     for part in range(edges.size - 1):
         log_likelihood = 0.0
@@ -221,4 +221,4 @@ def expect_many(  # type: ignore[no-untyped-def]
                     posterior[i, t] = q
         log_likelihoods[part] = log_likelihood
         changes[part] = change
-    count(edges, indptr, codes, posterior, pinned, votes, items)
+    count_expected_votes(edges, indptr, codes, posterior, pinned, votes, items)

@@ -46,7 +46,7 @@ def mutual_information(matrices: npt.ArrayLike, prior: npt.ArrayLike) -> Floats:
     return np.where(bits > _ZERO_BITS, bits, 0.0)
 
 
-def resampling(groups: int, *, resamples: int, seed: int) -> Floats:
+def draw_resamples(groups: int, *, resamples: int, seed: int) -> Floats:
     """Draw resamples of the groups, and count each group; float64, shape (resamples, groups)."""
     rng, weights = np.random.default_rng(seed), np.empty((resamples, groups))
     step = max(1, _CELLS_PER_BLOCK // max(groups, 1))
@@ -55,7 +55,7 @@ def resampling(groups: int, *, resamples: int, seed: int) -> Floats:
     return weights
 
 
-def measure(counts: Floats, items: Floats, weights: Floats) -> Information:
+def measure_information(counts: Floats, items: Floats, weights: Floats) -> Information:
     """Measure the information per vote on items whose truth, or its distribution, is known.
 
     The estimate from counts is biased upwards: a rater who votes at random seems informative. A bootstrap resample adds
@@ -78,14 +78,14 @@ def measure(counts: Floats, items: Floats, weights: Floats) -> Information:
     items
         Items by group and truth; float64, shape (groups, truths).
     weights
-        Resamples of the groups, as from `resampling`; float64, shape (resamples, groups).
+        Resamples of the groups, as from `draw_resamples`; float64, shape (resamples, groups).
     """
-    plain = float(_plain(counts.sum(axis=0), items.sum(axis=0)))
+    plain = float(_estimate_plain(counts.sum(axis=0), items.sum(axis=0)))
     flat = counts.reshape(len(counts), -1)
     block = max(1, _CELLS_PER_BLOCK // max(flat.shape[1], 1))
     resampled = np.concatenate(
         [
-            _plain((part @ flat).reshape(len(part), *counts.shape[1:]), part @ items)
+            _estimate_plain((part @ flat).reshape(len(part), *counts.shape[1:]), part @ items)
             for part in (weights[start : start + block] for start in range(0, len(weights), block))
         ]
     )
@@ -98,7 +98,7 @@ def measure(counts: Floats, items: Floats, weights: Floats) -> Information:
     )
 
 
-def _plain(counts: Floats, items: Floats) -> Floats:
+def _estimate_plain(counts: Floats, items: Floats) -> Floats:
     """Information by the plain estimate from counts, shape (..., truths, answers)."""
     overall = counts.sum(axis=-2, keepdims=True)
     votes = counts.sum(axis=-1, keepdims=True)

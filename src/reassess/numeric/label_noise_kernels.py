@@ -10,7 +10,7 @@ NEGLIGIBLE = 1e-6  # classes whose posterior must be lower are skipped, except t
 
 
 @compiled
-def take_candidates(probabilities, labels, ids, logs, place, tails):  # type: ignore[no-untyped-def]
+def select_candidates(probabilities, labels, ids, logs, place, tails):  # type: ignore[no-untyped-def]
     """Find the most probable classes of each image, and the sums over all other classes.
 
     Ties go to the lower class id. The label is always a candidate, if necessary instead of the least probable one.
@@ -49,7 +49,7 @@ def take_candidates(probabilities, labels, ids, logs, place, tails):  # type: ig
 
 
 @compiled
-def tail_log(count, first, second, power):  # type: ignore[no-untyped-def]
+def approximate_tail_log(count, first, second, power):  # type: ignore[no-untyped-def]
     """Approximate log(sum of p ** power) of probabilities p that are not known one by one.
 
     `count`, `first` and `second` are the logs of their number, sum and sum of squares. For log-normal probabilities the
@@ -63,7 +63,7 @@ def tail_log(count, first, second, power):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def expect_noise(  # type: ignore[no-untyped-def]
+def run_e_step(  # type: ignore[no-untyped-def]
     ids,
     logs,
     place,
@@ -106,7 +106,7 @@ def expect_noise(  # type: ignore[no-untyped-def]
             total += chance[k]
         rest = 0.0
         if others > 0:
-            rest = math.exp(tail_log(math.log(others), tails[i, 0], tails[i, 1], sharpening) - highest)
+            rest = math.exp(approximate_tail_log(math.log(others), tails[i, 0], tails[i, 1], sharpening) - highest)
             total += rest
             rest /= total
         log_total = math.log(total)

@@ -6,7 +6,7 @@ from reassess.numeric.jit import compiled
 
 
 @compiled
-def _bits(x):  # type: ignore[no-untyped-def]
+def _count_one_bits(x):  # type: ignore[no-untyped-def]
     """The number of bits of a word that are 1."""
     x = x - ((x >> 1) & 0x5555555555555555)
     x = (x & 0x3333333333333333) + ((x >> 2) & 0x3333333333333333)
@@ -15,7 +15,7 @@ def _bits(x):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _first(group, i):  # type: ignore[no-untyped-def]
+def _find_group_root(group, i):  # type: ignore[no-untyped-def]
     """The first image of a group; the visited images then point to it directly (path compression)."""
     root = i
     while group[root] != root:
@@ -26,7 +26,7 @@ def _first(group, i):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _correlation(a, b):  # type: ignore[no-untyped-def]
+def _correlate(a, b):  # type: ignore[no-untyped-def]
     """Pearson correlation of two grey thumbnails, in integers; 0 if all values of one are equal."""
     n = a.size
     sum_a = sum_b = squares_a = squares_b = products = 0
@@ -46,15 +46,15 @@ def _are_near(hashes, thumbnails, i, j, bits, correlation):  # type: ignore[no-u
     """Whether two images are near: compare both whole, or one whole with the middle of the other."""
     for a, b in ((0, 0), (0, 1), (1, 0)):
         if (
-            _bits(hashes[i, a] ^ hashes[j, b]) <= bits
-            and _correlation(thumbnails[i, a], thumbnails[j, b]) >= correlation
+            _count_one_bits(hashes[i, a] ^ hashes[j, b]) <= bits
+            and _correlate(thumbnails[i, a], thumbnails[j, b]) >= correlation
         ):
             return True
     return False
 
 
 @compiled
-def join_near(hashes, thumbnails, start, stop, bits, correlation, group):  # type: ignore[no-untyped-def]
+def merge_near_groups(hashes, thumbnails, start, stop, bits, correlation, group):  # type: ignore[no-untyped-def]
     """Merge the groups of near images: rows ``start:stop`` with all later rows (single linkage).
 
     Images in the same group are not compared again. The pairs are not stored, so their number does not matter.
@@ -62,8 +62,11 @@ def join_near(hashes, thumbnails, start, stop, bits, correlation, group):  # typ
     for i in range(start, stop):
         whole, middle = hashes[i, 0], hashes[i, 1]
         for j in range(i + 1, len(hashes)):
-            fewest = min(_bits(whole ^ hashes[j, 0]), min(_bits(whole ^ hashes[j, 1]), _bits(middle ^ hashes[j, 0])))
+            fewest = min(
+                _count_one_bits(whole ^ hashes[j, 0]),
+                min(_count_one_bits(whole ^ hashes[j, 1]), _count_one_bits(middle ^ hashes[j, 0])),
+            )
             if fewest <= bits:
-                a, b = _first(group, i), _first(group, j)
+                a, b = _find_group_root(group, i), _find_group_root(group, j)
                 if a != b and _are_near(hashes, thumbnails, i, j, bits, correlation):
                     group[max(a, b)] = min(a, b)

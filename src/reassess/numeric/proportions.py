@@ -15,10 +15,10 @@ SMALLEST = 1e-300  # floor of exact p-values
 _Z = 1.959963984540054  # 97.5 % point of the standard normal distribution
 
 
-def wilson(hits: float, n: int) -> tuple[float, float] | None:
+def wilson_interval(hits: float, n: int) -> tuple[float, float] | None:
     """Compute the 95 % Wilson score interval, without continuity correction; None if n is 0.
 
-    >>> low, high = wilson(42_164, 46_837)
+    >>> low, high = wilson_interval(42_164, 46_837)
     >>> round(low, 5), round(high, 5)
     (0.89748, 0.90291)
 
@@ -34,7 +34,7 @@ def wilson(hits: float, n: int) -> tuple[float, float] | None:
     return low, high
 
 
-def lower_bound(hits: _Ints, pairs: _Ints, *, confidence: float) -> float:
+def share_lower_bound(hits: _Ints, pairs: _Ints, *, confidence: float) -> float:
     """Compute a one-sided lower confidence bound of a share of pairs that are sampled by image.
 
     `hits` and `pairs` are counts per image; an image is sampled with all its pairs. The bound is Clopper and Pearson's,
@@ -88,7 +88,7 @@ class Proportion:
     @property
     def interval(self) -> tuple[float, float] | None:
         """95 % Wilson interval over images; None if n is 0."""
-        return wilson(self.hits, self.n)
+        return wilson_interval(self.hits, self.n)
 
     def __str__(self) -> str:
         if self.value is None or self.interval is None:
@@ -125,7 +125,7 @@ def difference_interval(first: Proportion, second: Proportion) -> tuple[float, f
     return difference - below, difference + above
 
 
-def mcnemar(only_a: int, only_b: int) -> float:
+def mcnemar_p_value(only_a: int, only_b: int) -> float:
     """Compute the exact two-sided p-value of McNemar's test.
 
     The null hypothesis: an image where only one of two models is correct is as likely to be a hit of either. `only_a`
@@ -141,7 +141,7 @@ def mcnemar(only_a: int, only_b: int) -> float:
     return min(1.0, 2 * float(betaincc(min(only_a, only_b) + 1, max(only_a, only_b), 0.5)))
 
 
-def sign_flips(totals: _Ints, ones: _Ints, twos: _Ints) -> npt.NDArray[np.float64]:
+def sign_flip_p_values(totals: _Ints, ones: _Ints, twos: _Ints) -> npt.NDArray[np.float64]:
     """Compute exact two-sided p-values of sign-flip tests on sums of differences of size 1 and 2.
 
     `totals` are the sums; `ones` and `twos` count the differences of size 1 and 2, of either sign. The null hypothesis

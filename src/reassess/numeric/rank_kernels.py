@@ -13,7 +13,7 @@ _NO_TARGET, _NOT_A_NUMBER = -1, -2  # instead of a rank
 
 
 @compiled
-def _rank(keys, target):  # type: ignore[no-untyped-def]
+def _count_before(keys, target):  # type: ignore[no-untyped-def]
     """The number of classes before `target`: higher keys, and equal keys with a lower class id."""
     key = keys[target]
     above = np.int32(0)
@@ -28,7 +28,7 @@ def _rank(keys, target):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _first(keys, key):  # type: ignore[no-untyped-def]
+def _first_id_with_key(keys, key):  # type: ignore[no-untyped-def]
     """The lowest class id whose key is `key`; without an early exit, so that the loop vectorises."""
     first = np.int32(keys.size)
     for j in range(keys.size):
@@ -37,7 +37,7 @@ def _first(keys, key):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _read_keys(row, lowest, infinity, columns, keys):  # type: ignore[no-untyped-def]
+def _write_keys(row, lowest, infinity, columns, keys):  # type: ignore[no-untyped-def]
     """Write the keys of a row; return the lowest and highest: a NaN's key is beyond infinity's."""
     low, top = infinity, lowest
     if columns.size == 0:
@@ -65,21 +65,21 @@ def rank_targets(  # type: ignore[no-untyped-def]
     Return -1, or the first row with a NaN.
     """
     for i in range(rows.size):
-        low, top = _read_keys(bits[rows[i]], lowest, infinity, columns, keys)
+        low, top = _write_keys(bits[rows[i]], lowest, infinity, columns, keys)
         if low < -infinity or top > infinity:
             return i
         best = -1
         for t in range(indptr[i], indptr[i + 1]):
-            ranks[t] = _rank(keys, targets[t])
+            ranks[t] = _count_before(keys, targets[t])
             if ranks[t] == 0:
                 best = targets[t]
-        top1[i] = _first(keys, top) if best < 0 else best
+        top1[i] = _first_id_with_key(keys, top) if best < 0 else best
     return -1
 
 
 @compiled
-def _rank_in(row, target):  # type: ignore[no-untyped-def]
-    """The number of classes before `target`, as `_rank`, in a row that may contain a NaN; then -2."""
+def _count_before_or_nan(row, target):  # type: ignore[no-untyped-def]
+    """The number of classes before `target`, as `_count_before`, in a row that may contain a NaN; then -2."""
     value = row[target]
     above, below = np.int32(0), np.int32(0)
     for j in range(row.size):
@@ -97,13 +97,13 @@ def _rank_in(row, target):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _rank_best(row, targets, start, end):  # type: ignore[no-untyped-def]
+def _rank_best_of_row(row, targets, start, end):  # type: ignore[no-untyped-def]
     """The rank of the best of ``targets[start:end]`` in a row; -1 without targets, -2 with a NaN."""
     best = targets[start] if start < end else 0
     for t in range(start + 1, end):
         if row[targets[t]] > row[best] or (row[targets[t]] == row[best] and targets[t] < best):
             best = targets[t]
-    rank = _rank_in(row, best)
+    rank = _count_before_or_nan(row, best)
     return rank if start < end or rank == _NOT_A_NUMBER else np.int32(_NO_TARGET)
 
 
@@ -114,7 +114,7 @@ def rank_best(scores, starts, ends, targets, ranks):  # type: ignore[no-untyped-
     The targets of row i are ``targets[starts[i]:ends[i]]``. Ranks are as in `rank_targets`.
     """
     for i in range(scores.shape[0]):
-        ranks[i] = _rank_best(scores[i], targets, starts[i], ends[i])
+        ranks[i] = _rank_best_of_row(scores[i], targets, starts[i], ends[i])
         if ranks[i] == _NOT_A_NUMBER:
             return i
     return -1
@@ -126,10 +126,10 @@ def rank_best_of_bits(  # type: ignore[no-untyped-def]
 ):
     """Rank as `rank_best` does, from bits as in `rank_targets`; `keys` is a buffer for one row."""
     for i in range(bits.shape[0]):
-        low, top = _read_keys(bits[i], lowest, infinity, np.empty(0, np.int64), keys)
+        low, top = _write_keys(bits[i], lowest, infinity, np.empty(0, np.int64), keys)
         if low < -infinity or top > infinity:
             return i
-        ranks[i] = _rank_best(keys, targets, starts[i], ends[i])
+        ranks[i] = _rank_best_of_row(keys, targets, starts[i], ends[i])
     return -1
 
 

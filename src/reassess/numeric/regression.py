@@ -47,7 +47,7 @@ class Estimate:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Polynomial(Shown):
+class PolynomialFit(Shown):
     """A fitted polynomial."""
 
     centre: float  # the powers are of x - centre; the mean of x
@@ -67,7 +67,7 @@ class Polynomial(Shown):
             float(self.coefficients[power]), error=_standard_error(self.shifts[:, power]), df=self._df(power)
         )
 
-    def minus(self, other: "Polynomial", power: int) -> Estimate:
+    def minus(self, other: "PolynomialFit", power: int) -> Estimate:
         """Subtract the coefficient of another fit to the same groups; the fits may share rows.
 
         The degrees of freedom are those of the fit with fewer: a precise fit does not make the other more precise.
@@ -111,7 +111,7 @@ def fit_polynomial(
     *,
     inside: npt.NDArray[np.bool_] | None = None,
     degree: int = 1,
-) -> Polynomial | None:
+) -> PolynomialFit | None:
     """Fit a polynomial by least squares; None if it cannot be fitted without each of the groups.
 
     `groups` numbers the group of each row from 0. `inside` selects rows; None: all rows.
@@ -137,7 +137,7 @@ def fit_polynomial(
     np.add.at(moments, groups, powers * residuals[:, None])
     inverses = np.linalg.inv(without)
     shifts = np.einsum("gij,gj->gi", inverses, moments)
-    return Polynomial(
+    return PolynomialFit(
         centre=centre,
         coefficients=coefficients,
         shifts=shifts,

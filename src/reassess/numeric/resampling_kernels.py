@@ -14,14 +14,14 @@ _NEGLIGIBLE = 1e-17
 
 
 @compiled
-def add_draws(positions, times):  # type: ignore[no-untyped-def]
+def count_draws(positions, times):  # type: ignore[no-untyped-def]
     """Add 1 to `times`, uint8, at each drawn position."""
     for position in positions:
         times[position] += 1
 
 
 @compiled
-def add_weighted(hits, times, totals):  # type: ignore[no-untyped-def]
+def add_weighted_hits(hits, times, totals):  # type: ignore[no-untyped-def]
     """Add the weighted hits of each model in each replicate to `totals`, shape (B, models)."""
     for b in range(times.shape[0]):
         row = times[b]
@@ -35,7 +35,7 @@ def add_weighted(hits, times, totals):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _ratio(n, k):  # type: ignore[no-untyped-def]
+def _tail_ratio(n, k):  # type: ignore[no-untyped-def]
     """P(at least k heads) / P(k heads) in n tosses of a fair coin, for k > n / 2; at least 1."""
     total = 1.0
     term = 1.0
@@ -68,7 +68,7 @@ def sign_flip_tails(totals, ones, twos, result):  # type: ignore[no-untyped-def]
         if totals[pair] <= 1:  # a sum of 1 is odd, and every odd sum is at least as far from 0
             result[pair] = 1.0
             continue
-        ratio = _ratio(n, k)
+        ratio = _tail_ratio(n, k)
         scale = _log_choose(m, j) + _log_choose(n, k) - (n + m) * math.log(2.0) + math.log(ratio)
         term = 1.0
         total = 1.0
@@ -90,7 +90,7 @@ def sign_flip_tails(totals, ones, twos, result):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def keep(indptr, codes, weights, base, least, kept):  # type: ignore[no-untyped-def]
+def decide_kept(indptr, codes, weights, base, least, kept):  # type: ignore[no-untyped-def]
     """Write whether the log odds of each question are at least `least` in each replicate, (Q, B)."""
     log_odds = np.empty(weights.shape[1])
     for q in range(base.size):
@@ -104,7 +104,7 @@ def keep(indptr, codes, weights, base, least, kept):  # type: ignore[no-untyped-
 
 
 @compiled
-def keep_redrawn(indptr, raters, cumulative, weights, base, least, truths, draws, kept):  # type: ignore[no-untyped-def]
+def decide_kept_redrawn(indptr, raters, cumulative, weights, base, least, truths, draws, kept):  # type: ignore[no-untyped-def]
     """Draw answers given the truths, and write whether the log odds of each question reach `least`."""
     for q in range(base.size):
         log_odds = base[q]
@@ -118,7 +118,7 @@ def keep_redrawn(indptr, raters, cumulative, weights, base, least, truths, draws
 
 
 @compiled
-def add_sizes(columns, kept, sizes):  # type: ignore[no-untyped-def]
+def add_label_counts(columns, kept, sizes):  # type: ignore[no-untyped-def]
     """Add the kept questions of each image to its label count in each replicate."""
     for q in range(columns.size):
         of_question, of_image = kept[q], sizes[columns[q]]
@@ -127,7 +127,9 @@ def add_sizes(columns, kept, sizes):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def recount(places, kept, sizes, times, rated, scored, valid, original_known, original_hit, hits, original_hits, sums):  # type: ignore[no-untyped-def]
+def count_hits(  # type: ignore[no-untyped-def]
+    places, kept, sizes, times, rated, scored, valid, original_known, original_hit, hits, original_hits, sums
+):
     """Count hits and labels in each replicate. Symbols: M models, N images."""
     n, original_n, labels, empty = sums[0], sums[1], sums[2], sums[3]
     drawn, counted = np.empty(len(times), np.int32), np.empty(len(times), np.int32)

@@ -8,7 +8,7 @@ from reassess.numeric.jit import compiled
 
 
 @compiled
-def group(ids, indptr, order):  # type: ignore[no-untyped-def]
+def group_by_id(ids, indptr, order):  # type: ignore[no-untyped-def]
     """Sort rows by id into groups, stable and in linear time (two passes)."""
     for i in range(ids.size):
         indptr[ids[i] + 1] += 1
@@ -24,7 +24,7 @@ def group(ids, indptr, order):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _expected(log_weights, first, second, agreement):  # type: ignore[no-untyped-def]
+def _agreement_probability(log_weights, first, second, agreement):  # type: ignore[no-untyped-def]
     """P(two raters agree on an item), given the other votes on it."""
     highest = -math.inf
     for t in range(log_weights.size):
@@ -39,7 +39,7 @@ def _expected(log_weights, first, second, agreement):  # type: ignore[no-untyped
 
 
 @compiled
-def compare(  # type: ignore[no-untyped-def]
+def compare_raters(  # type: ignore[no-untyped-def]
     order, clusters, indptr, rater_ids, answer_ids, log_matrices, log_prior, agreement, sums
 ):
     """Count how often each pair of raters agrees, and the expected count for independent raters."""
@@ -62,7 +62,7 @@ def compare(  # type: ignore[no-untyped-def]
             for w in range(v + 1, indptr[i + 1]):
                 r = min(rater_ids[v], rater_ids[w])
                 s = max(rater_ids[v], rater_ids[w])
-                e = _expected(
+                e = _agreement_probability(
                     log_weights,
                     log_matrices[rater_ids[v], answer_ids[v]],
                     log_matrices[rater_ids[w], answer_ids[w]],
@@ -95,7 +95,7 @@ def _add_cluster(touched, residual, sums):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def follow(indptr, codes, table, start, draws, path):  # type: ignore[no-untyped-def]
+def shuffle_votes(indptr, codes, table, start, draws, path):  # type: ignore[no-untyped-def]
     """Shuffle the votes on each item, and write P(valid) after each vote, from the prior `start`."""
     for i in range(indptr.size - 1):
         first, last = indptr[i], indptr[i + 1]
@@ -114,7 +114,7 @@ def follow(indptr, codes, table, start, draws, path):  # type: ignore[no-untyped
 
 
 @compiled
-def stop_early(indptr, path, start, low, high, at_least, at_most, used, valid):  # type: ignore[no-untyped-def]
+def apply_stop_rule(indptr, path, start, low, high, at_least, at_most, used, valid):  # type: ignore[no-untyped-def]
     """Compute the votes per item under a stop rule, and the final probability."""
     for i in range(indptr.size - 1):
         votes = min(at_most, indptr[i + 1] - indptr[i])

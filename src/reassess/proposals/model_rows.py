@@ -12,7 +12,7 @@ from reassess.errors import DataError, at
 from reassess.evaluation import find_outcomes
 from reassess.evaluation.outcomes import UNKNOWN
 from reassess.evaluation.probabilities import kind_of_scores, output_classes, probability_blocks
-from reassess.numeric.arrays import Descending, Largest
+from reassess.numeric.arrays import DescendingValues, LargestValues
 from reassess.text import some
 
 _Ints = npt.NDArray[np.int64]
@@ -135,7 +135,7 @@ def best_pairs(predictions: Predictions, model: JoinedModel, to_raters: npt.NDAr
     first, top1 = np.full(len(predictions), np.nan), np.searchsorted(classes, model.top1)
     as_they_are = model.kind == "probabilities"
 
-    largest = Largest(limit)
+    largest = LargestValues(limit)
     for part, values in probability_blocks(predictions, rows[goes_to_raters], as_they_are=as_they_are):
         of_part = rows[goes_to_raters][part]
         first[of_part] = np.take_along_axis(values, top1[of_part, None], axis=1)[:, 0]
@@ -146,7 +146,7 @@ def best_pairs(predictions: Predictions, model: JoinedModel, to_raters: npt.NDAr
 
     before, ranking = (
         np.zeros(positions.size + 1, np.int64),
-        Descending(probabilities, positions, to_raters.size * width),
+        DescendingValues(probabilities, positions, to_raters.size * width),
     )
     lowest = probabilities[-1] if positions.size else np.inf
     for part, values in probability_blocks(predictions, rows[~goes_to_raters], as_they_are=as_they_are):

@@ -15,7 +15,7 @@ from reassess.evaluation.probabilities import ScoreKind, refuse_out_of_range, ro
 from reassess.formats.predictions.output_lists import (
     LIST_OUTPUTS,
     OUTPUT_LIST,
-    listed_outputs,
+    list_output_classes,
     map_outputs,
     refuse_blank_lines,
 )
@@ -43,7 +43,7 @@ class OutputClasses:
         """The classes of the outputs, with the scores of the first image, shape (1, outputs)."""
         outputs = first.shape[1]
         is_table = isinstance(names, Mapping)
-        names = None if names is None else listed_outputs(names, outputs)
+        names = None if names is None else list_output_classes(names, outputs)
         allowed = classes.count if names is None else len(names)
         if allowed not in (None, outputs):
             what = "classes of the benchmark" if names is None else "names of outputs"

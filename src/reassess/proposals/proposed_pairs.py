@@ -19,7 +19,7 @@ from reassess.aggregation import Golden
 from reassess.core import ProposalResult, Questions
 from reassess.core.image_names import image_keys
 from reassess.errors import DataError
-from reassess.numeric.proportions import lower_bound
+from reassess.numeric.proportions import share_lower_bound
 from reassess.text import counted
 
 _Ints = npt.NDArray[np.int64]
@@ -98,7 +98,7 @@ class GoldenPairs:
             np.bincount(self.images[mask], minlength=self.count)
             for mask in (self.valid & self.pairs.proposed_by(subset), self.valid)
         ]
-        return lower_bound(*counts, confidence=confidence)
+        return share_lower_bound(*counts, confidence=confidence)
 
 
 def sent_pairs(result: ProposalResult) -> Pairs:

@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import Benchmark
-from reassess.core.checks import check_unique, first_repeat
-from reassess.core.predictions import MOST_IDS
+from reassess.core.checks import check_unique, find_first_duplicate
+from reassess.core.predictions import MAX_IDS_PER_ROW
 from reassess.data import ImageSource, check_place
 from reassess.errors import DataError, OutputError
 from reassess.formats import write_predictions
 from reassess.formats.files import check_output, exists, suffix_of, writing
-from reassess.formats.image_lists import name_lines
+from reassess.formats.image_lists import format_name_lines
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.proposals.output_classes import OutputClasses
 from reassess.proposals.shards import Shards
@@ -33,7 +33,7 @@ def is_array(file: Path) -> bool:
 def files_of(names: Sequence[str], output: Path) -> list[Path]:
     """Return the file of each model: the output itself, or an npy file in it for several models."""
     check_unique(names, thing="a model")
-    if repeat := first_repeat([_identity(name) for name in names]):
+    if repeat := find_first_duplicate([_identity(name) for name in names]):
         raise DataError(
             "two-outputs-one-file",
             "two models have the same output file",
@@ -108,7 +108,7 @@ def check_files(
         for path in all_files:
             check_output(path, force=may_replace(path))
     for file in filter(is_array, files):
-        name_lines(file, images.names)
+        format_name_lines(file, images.names)
 
 
 def write_shards(
@@ -137,12 +137,12 @@ def write_shards(
             _save(temporary, ordered, len(rows))
         names_file = file.with_suffix(".txt")
         with writing(names_file, force=may_replace(names_file)) as temporary:
-            temporary.write_text(name_lines(file, images), encoding="utf-8")
+            temporary.write_text(format_name_lines(file, images), encoding="utf-8")
     else:
         path = shards.folder / "scores.npy"
         _save(path, (shard.scores for shard in shards.read()), len(rows))
         scores = outputs.predictions(np.load(path, mmap_mode="r"), images)
-        write_predictions(file, scores, top_k=MOST_IDS, force=may_replace(file))
+        write_predictions(file, scores, top_k=MAX_IDS_PER_ROW, force=may_replace(file))
     return len(rows), reasons, moved
 
 

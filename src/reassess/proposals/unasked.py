@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import NOT_ASKED, UNRATED, Candidates, Classes, LabelSets, Predictions, Questions, Scores
-from reassess.core.candidates import ordered_sources
+from reassess.core.candidates import sort_sources
 from reassess.core.checks import check_unique
 from reassess.core.image_names import join
 from reassess.errors import at
@@ -125,7 +125,7 @@ def _candidates(
     models: list[str], pairs: npt.NDArray[np.void], pair: npt.NDArray[np.int64], questions: Questions
 ) -> Candidates:
     """Make candidates from pairs; `pair` has the number of each row's question."""
-    sources = ordered_sources(models)
+    sources = sort_sources(models)
     source = np.array([sources.index(name) for name in models], np.int64)[pairs["model"]]
     order = np.lexsort((source, pair))
     return Candidates(

@@ -17,7 +17,7 @@ from reassess.core.checks import check_shape
 from reassess.data import ImageSource
 from reassess.errors import DataError
 from reassess.formats.file_lock import LockedError, take_lock
-from reassess.formats.files import TEMPORARY, exists, sha256, writing
+from reassess.formats.files import TEMPORARY_PREFIX, exists, sha256, writing
 from reassess.formats.tables import read_table, write_table
 from reassess.proposals.shards import Shards
 from reassess.text import counted, some
@@ -155,7 +155,7 @@ class UnfinishedRun:
         (self.folder / _RECORD).unlink(missing_ok=True)
         with suppress(OSError):  # for example if the folder contains other files
             shutil.rmtree(self.folder / _SHARDS)
-            temporary = self.folder.glob(f"{TEMPORARY}*")  # files of a killed process
+            temporary = self.folder.glob(f"{TEMPORARY_PREFIX}*")  # files of a killed process
             for path in (*temporary, *(self.folder / name for name in (_IMAGES, _OUTPUTS, _LOCK))):
                 path.unlink(missing_ok=True)
             self.folder.rmdir()

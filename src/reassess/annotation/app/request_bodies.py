@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from reassess.errors import DataError
-from reassess.formats.json_files import unique_keys
+from reassess.formats.json_files import unique_key_hook
 
 MOST_BYTES = 65_536
 _TIMEOUT = 30.0  # seconds for a whole body; the page waits for 20 seconds
@@ -108,7 +108,9 @@ async def read_body(request: Request, body_type: type[_Body]) -> _Body:
         raise HTTPException(408, detail, {"Connection": "close"}) from None
     try:
         # msgspec itself would accept a duplicate key, and use its last value.
-        document = json.loads(body, object_pairs_hook=unique_keys("the request body"), parse_constant=_refuse_constant)
+        document = json.loads(
+            body, object_pairs_hook=unique_key_hook("the request body"), parse_constant=_refuse_constant
+        )
         return msgspec.convert(document, body_type)
     except DataError:
         raise

@@ -34,7 +34,7 @@ from reassess.comparison.differences import p_text
 from reassess.comparison.pairs import NO_ORIGINAL
 from reassess.errors import DataError, Missing
 from reassess.evaluation.evaluation_words import heading
-from reassess.formats.result_files import Printed, printed_count
+from reassess.formats.result_files import PrintedNumber, format_count
 from reassess.numeric import Proportion
 from reassess.text import shared, some
 
@@ -130,13 +130,13 @@ def _difference(name: str, part: Paired | AccuracyChange) -> list[object]:
     only: tuple[object, object] = (None, None)
     if not isinstance(part, AccuracyChange):
         shares = percent(part.a), percent(part.b)
-        only = printed_count(part.only_a), printed_count(part.only_b)
+        only = format_count(part.only_a), format_count(part.only_b)
     tested = _difference_in_points(part), _points(part.interval), _p_value(part, "p_value")
-    return [name, printed_count(part.n), *shares, *tested, *only]
+    return [name, format_count(part.n), *shares, *tested, *only]
 
 
-def _difference_in_points(part: Paired | AccuracyChange) -> Printed | None:
-    return None if part.difference is None else Printed(f"{100 * part.difference:+.2f}", 100 * part.difference)
+def _difference_in_points(part: Paired | AccuracyChange) -> PrintedNumber | None:
+    return None if part.difference is None else PrintedNumber(f"{100 * part.difference:+.2f}", 100 * part.difference)
 
 
 def _print_ranking(ranking: Ranking, uncertainty: LabelUncertainty | Missing, judge: str) -> None:
@@ -152,7 +152,7 @@ def _ranking_table(ranking: Ranking, uncertainty: LabelUncertainty | Missing, ju
     columns: list[tuple[str, list[object]]] = [
         ("file", list(ranking.models)),
         ("rank", ranking.ranks.tolist()),
-        ("rank, 95 %", [Printed(f"{low} to {high}", low, high) for low, high in zip(*bounds, strict=True)]),
+        ("rank, 95 %", [PrintedNumber(f"{low} to {high}", low, high) for low, high in zip(*bounds, strict=True)]),
         (f"{judge} %", list(map(percent, ranking.real))),
         ("95 %", list(map(percents, ranking.real))),
     ]
@@ -251,17 +251,17 @@ def _how_to_measure(findings: Findings) -> str:
     return f" (reassess {f'fetch {sources[part]}' if known else made_by})"
 
 
-def _points(interval: tuple[float, float] | None) -> Printed | None:
+def _points(interval: tuple[float, float] | None) -> PrintedNumber | None:
     if interval is None:
         return None
     low, high = (100 * bound for bound in interval)
-    return Printed(f"{low:+.2f} to {high:+.2f}", low, high)
+    return PrintedNumber(f"{low:+.2f} to {high:+.2f}", low, high)
 
 
-def _p_value(part: Paired | AccuracyChange, which: str) -> Printed | None:
+def _p_value(part: Paired | AccuracyChange, which: str) -> PrintedNumber | None:
     """A p-value, in full as it is computed; a bound, such as < 1e-300, stays one."""
     text = _p_cell(part.p_texts().get(which))
-    return None if text is None else Printed(text, text if text.startswith("<") else getattr(part, which))
+    return None if text is None else PrintedNumber(text, text if text.startswith("<") else getattr(part, which))
 
 
 def _p_cell(text: str | None) -> str | None:

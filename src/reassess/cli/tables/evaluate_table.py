@@ -14,7 +14,7 @@ from reassess.errors import Missing
 from reassess.evaluation import ClassList, Evaluation, Exclusion, MultiLabelAccuracy, ranks_of
 from reassess.evaluation.evaluation_words import MISTAKES_IN_WORDS, heading, missing_in_words
 from reassess.evaluation.result import ceiling_in_words, label_errors_in_words, not_scored_in_words
-from reassess.formats.result_files import Printed, printed_count
+from reassess.formats.result_files import PrintedNumber, format_count
 from reassess.numeric import Proportion
 from reassess.text import counted, shared
 
@@ -186,8 +186,10 @@ def _row(file: str, result: Evaluation, top_k: list[int]) -> list[object]:
         cells += [percent(result.real.get(k)), percents(result.real.get(k))]
     cells += [percent(result.original_accuracy(k)) for k in top_k]
     soft = None if result.soft is None else result.soft.accuracy
-    shares = [None if share is None else Printed(f"{share:.4f}", share) for share in (soft, result.recall_at_size)]
-    return [*cells, *shares, printed_count(result.scored), printed_count(result.images - result.scored)]
+    shares = [
+        None if share is None else PrintedNumber(f"{share:.4f}", share) for share in (soft, result.recall_at_size)
+    ]
+    return [*cells, *shares, format_count(result.scored), format_count(result.images - result.scored)]
 
 
 def _footnotes(ranking: Evaluations) -> Iterator[str]:

@@ -13,7 +13,7 @@ from reassess.comparison import AGREEMENTS, CROSSTAB, LabelAgreement, LabelDiff,
 from reassess.errors import Missing
 from reassess.evaluation import Evaluation, ranks_of
 from reassess.evaluation.result import not_scored_in_words
-from reassess.formats.result_files import printed_count
+from reassess.formats.result_files import format_count
 from reassess.text import counted, shared
 
 if TYPE_CHECKING:
@@ -189,4 +189,4 @@ def _read_and_not_scored(rankings: Mapping[str, Mapping[str, Evaluation]]) -> It
 
 def _row(model: str, name: str, result: Evaluation, rank: list[int]) -> list[object]:
     first = next(iter(result.real.values()))
-    return [model, name, printed_count(result.scored), percent(first), percents(first), *rank]
+    return [model, name, format_count(result.scored), percent(first), percents(first), *rank]

@@ -16,7 +16,7 @@ from reassess.comparison.comparison_words import TOO_FEW_FAMILIES
 from reassess.comparison.trends import TrendLine
 from reassess.core import Leaderboard
 from reassess.evaluation.evaluation_words import heading
-from reassess.formats.result_files import Printed, printed_count
+from reassess.formats.result_files import PrintedNumber, format_count
 from reassess.numeric import Estimate, Proportion
 from reassess.text import counted, percentage, some
 
@@ -104,9 +104,12 @@ def rows_table(board: Leaderboard, rows: Sequence[int]) -> ResultTable:
     cells: list[list[object]] = []
     for row in rows:
         entry = board.entries[row]
-        millions = None if entry.parameters is None else Printed(f"{entry.parameters:,.1f}", entry.parameters)
-        real = Printed(percentage(entry.real), entry.real), printed_count(int(board.real_ranks[row]))
-        original = Printed(percentage(entry.original), entry.original), printed_count(int(board.original_ranks[row]))
+        millions = None if entry.parameters is None else PrintedNumber(f"{entry.parameters:,.1f}", entry.parameters)
+        real = PrintedNumber(percentage(entry.real), entry.real), format_count(int(board.real_ranks[row]))
+        original = (
+            PrintedNumber(percentage(entry.original), entry.original),
+            format_count(int(board.original_ranks[row])),
+        )
         cells.append([entry.model, entry.image_size, millions, *real, *original])
     return ResultTable(columns, cells)
 

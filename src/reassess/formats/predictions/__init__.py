@@ -11,22 +11,22 @@ import numpy.typing as npt
 
 from reassess.core import Classes, Predictions
 from reassess.core.checks import check_known, check_type
-from reassess.core.classes import classes_of_ids
-from reassess.core.predictions import MOST_IDS
+from reassess.core.classes import class_list_for_ids
+from reassess.core.predictions import MAX_IDS_PER_ROW
 from reassess.errors import DataError, ReassessError, ReassessWarning
 from reassess.formats.files import as_path, check_output, exists, read_lines, suffix_of, write_atomically, writing
-from reassess.formats.image_lists import name_lines
+from reassess.formats.image_lists import format_name_lines
 from reassess.formats.predictions.id_columns import UNKNOWN_CLASS, UnknownClass
 from reassess.formats.predictions.output_lists import (
     classes_of_outputs,
     describe_unknown,
     ignore_unknown_outputs,
-    spelling,
-    unneeded_list_error,
+    suggest_spelling,
+    unneeded_class_list_error,
 )
 from reassess.formats.predictions.prediction_arrays import (
     ArrayContent,
-    array_predictions,
+    predictions_from_array,
     read_npy_content,
     read_npz_content,
     read_safetensors_content,
@@ -46,17 +46,17 @@ _Reader = Callable[[Path, Classes, _Columns, UnknownClass], Predictions]
 _BLOCK = 1024
 
 
-def _array_reader(read_content: Callable[[Path], ArrayContent]) -> _Reader:
-    return lambda path, classes, columns, _: array_predictions(read_content(path), classes, columns)
+def _make_array_reader(read_content: Callable[[Path], ArrayContent]) -> _Reader:
+    return lambda path, classes, columns, _: predictions_from_array(read_content(path), classes, columns)
 
 
 # The reader of each suffix; messages list the suffixes in this order.
 READERS: Mapping[str, _Reader] = {
-    ".npy": _array_reader(read_npy_content),
-    ".npz": _array_reader(read_npz_content),
-    ".pt": _array_reader(read_torch_content),
-    ".pth": _array_reader(read_torch_content),
-    ".safetensors": _array_reader(read_safetensors_content),
+    ".npy": _make_array_reader(read_npy_content),
+    ".npz": _make_array_reader(read_npz_content),
+    ".pt": _make_array_reader(read_torch_content),
+    ".pth": _make_array_reader(read_torch_content),
+    ".safetensors": _make_array_reader(read_safetensors_content),
     **dict.fromkeys((*TABLE_SUFFIXES, ".json"), read_prediction_table),
 }
 
@@ -141,7 +141,7 @@ def read_predictions(
         if outputs is not None and predictions.columns is columns is not None:
             predictions = ignore_unknown_outputs(predictions, outputs)
         if class_of is not None and not predictions.by_name:
-            raise unneeded_list_error(path)
+            raise unneeded_class_list_error(path)
         if class_of is not None:
             detected = f"{predictions.detected}, class names exchanged by a list"
             predictions = replace(predictions.map_classes(class_of), detected=detected)
@@ -168,7 +168,7 @@ def read_predictions(
     unknown = describe_unknown(predictions, unknown_class)
     fix = None
     if unknown_class != "drop" and predictions.columns is None:
-        fix = spelling(predictions.unknown_classes, classes, unknown_class="error")
+        fix = suggest_spelling(predictions.unknown_classes, classes, unknown_class="error")
     warnings.warn(ReassessWarning(f"{path}: {unknown}", fix), stacklevel=2)
     return replace(predictions, detected=f"{predictions.detected}; {unknown}")
 
@@ -205,7 +205,7 @@ def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int 
     check_type(Predictions, predictions)
     path = as_path(path)
     if path.suffix.lower() != ".npy":
-        write_table(path, _table(predictions, min(top_k, predictions.depth)), force=force)
+        write_table(path, _make_table(predictions, min(top_k, predictions.depth)), force=force)
         return
     if predictions.columns is not None:
         raise DataError(
@@ -222,20 +222,20 @@ def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int 
             found=predictions.unknown_classes,
         )
     if predictions.ids is not None:
-        classes_of_ids(predictions.classes, where=path)
+        class_list_for_ids(predictions.classes, where=path)
     names = None
     if predictions.images is not None:
         check_output(path.with_suffix(".txt"), force=force)
-        names = name_lines(path, predictions.images)
+        names = format_name_lines(path, predictions.images)
     with write_atomically():
         with writing(path, force=force) as temporary:
-            _save(temporary, predictions)
+            _save_array(temporary, predictions)
         if names is not None:
             with writing(path.with_suffix(".txt"), force=force) as temporary:
                 temporary.write_text(names, encoding="utf-8")
 
 
-def _save(path: Path, predictions: Predictions) -> None:
+def _save_array(path: Path, predictions: Predictions) -> None:
     """Write an array block by block, bfloat16 as float32; `np.save` could ignore a full disk."""
     array = predictions.ids if predictions.scores is None else predictions.scores
     assert array is not None
@@ -250,13 +250,13 @@ def _save(path: Path, predictions: Predictions) -> None:
             file.write(np.ascontiguousarray(as_floats(block) if is_bfloat16 else block, dtype).tobytes())
 
 
-def _table(predictions: Predictions, top_k: int) -> "pl.DataFrame":
+def _make_table(predictions: Predictions, top_k: int) -> "pl.DataFrame":
     import polars as pl
 
     columns: dict[str, Any] = {}
     if predictions.images is not None:
         columns["image"] = list(predictions.images)
-    ids, scores = predictions.best(min(top_k, MOST_IDS))
+    ids, scores = predictions.best(min(top_k, MAX_IDS_PER_ROW))
     classes = predictions.classes
     columns |= {
         f"prediction_{k + 1}": classes.column(class_ids).fill_null(classes.no_class) if classes.in_files else class_ids

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import Classes, UnknownClasses
-from reassess.core.class_names import class_number
-from reassess.core.classes import names_without_list
+from reassess.core.class_names import parse_class_id
+from reassess.core.classes import missing_class_list_error
 from reassess.errors import DataError
-from reassess.formats.predictions.output_lists import add_examples, refuse_ids, spelling
-from reassess.formats.tables import integers, locate_row, refuse_missing
+from reassess.formats.predictions.output_lists import describe_unknown_names, refuse_ids, suggest_spelling
+from reassess.formats.tables import locate_row, refuse_missing, to_integers
 from reassess.text import some
 
 if TYPE_CHECKING:
@@ -42,12 +42,12 @@ class IdColumns:
     @property
     def heading(self) -> str:
         """The heading, or the first and the last heading, for messages."""
-        return _join_range(self.headings)
+        return _format_heading_range(self.headings)
 
     @property
     def quoted_heading(self) -> str:
         """The heading, or the first and the last heading, in quotes."""
-        return _join_range(list(map(repr, self.headings)))
+        return _format_heading_range(list(map(repr, self.headings)))
 
     def best(self, outputs: npt.NDArray[np.int64] | None) -> npt.NDArray[np.int64]:
         """Return the best class of each row."""
@@ -58,7 +58,7 @@ class IdColumns:
 
 
 # A class id, wnid or name in a list that is written as text, like a numpy array in a CSV of pandas.
-_ENTRY = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s,\[\]]+"""
+_LIST_ENTRY = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s,\[\]]+"""
 
 
 def parse_lists(series: "pl.Series") -> "pl.Series":
@@ -69,7 +69,7 @@ def parse_lists(series: "pl.Series") -> "pl.Series":
         return series.arr.to_list()
     if series.dtype != pl.String or not (series.str.starts_with("[") & series.str.ends_with("]")).all():
         return series
-    return series.str.extract_all(_ENTRY)
+    return series.str.extract_all(_LIST_ENTRY)
 
 
 def flatten_lists(path: Path, series: "pl.Series") -> tuple["pl.Series", int]:
@@ -124,17 +124,17 @@ def drop_meaningless_ids(
     numbers = [name for name in headings if _has_numbers(table[name])]
     if numbers and len(numbers) == len(headings):
         refuse_scores_beside_ids(path, table.drop(numbers), numbers, classes)
-        refuse_ids(classes, outputs, f"{path}, column {_join_range(numbers)}")
+        refuse_ids(classes, outputs, f"{path}, column {_format_heading_range(numbers)}")
     return table.drop(numbers)
 
 
 def _has_numbers(series: "pl.Series") -> bool:
     import polars as pl
 
-    series = _as_numbers(parse_lists(series))
+    series = _parse_number_lists(parse_lists(series))
     flat = series.explode() if isinstance(series.dtype, pl.List) else series
     if flat.dtype == pl.String:
-        return all(class_number(text) is not None for text in flat.drop_nulls())
+        return all(parse_class_id(text) is not None for text in flat.drop_nulls())
     return flat.dtype.is_numeric()
 
 
@@ -180,7 +180,7 @@ def _read_one_column(
     """Read ids from one column, with an id or a list per row; columns of numbers come before class names."""
     import polars as pl
 
-    columns = [_as_numbers(parse_lists(table[name])) for name in _find_id_columns(table)]
+    columns = [_parse_number_lists(parse_lists(table[name])) for name in _find_id_columns(table)]
     columns.sort(key=lambda series: series.dtype in (pl.String, pl.List(pl.String)))
     if not columns:
         return None
@@ -207,7 +207,7 @@ def _read_one_column(
     return ids
 
 
-def _as_numbers(series: "pl.Series") -> "pl.Series":
+def _parse_number_lists(series: "pl.Series") -> "pl.Series":
     """Convert lists of texts to lists of whole numbers, if all texts are whole numbers."""
     import polars as pl
 
@@ -222,12 +222,16 @@ def _find_id_columns(table: "pl.DataFrame") -> list[str]:
     names = [name for name in ID_COLUMNS if name in table.columns]
     if set(names) - {"label", "top1", "index"} and "label" in names:
         names.remove("label")
-    if "index" in names and len(names) > 1 and (names[0] != "label" or "top1" in names or _counts_rows(table["index"])):
+    if (
+        "index" in names
+        and len(names) > 1
+        and (names[0] != "label" or "top1" in names or _is_row_number(table["index"]))
+    ):
         names.remove("index")
     return names
 
 
-def _counts_rows(series: "pl.Series") -> bool:
+def _is_row_number(series: "pl.Series") -> bool:
     if len(series) < _MIN_ROWS or not series.dtype.is_integer():
         return False
     return bool(series[0] in (0, 1) and (series.diff().drop_nulls() == 1).sum() == len(series) - 1)
@@ -257,12 +261,12 @@ def _read_ids(
     refuse_missing(path, series, per_row=per_row)
     texts = series.unique(maintain_order=True).to_list() if series.dtype == pl.String else []
     name_of = {text: _unquote(text) for text in texts}
-    numbers = [name for name in name_of.values() if class_number(name) is not None]
+    numbers = [name for name in name_of.values() if parse_class_id(name) is not None]
     if len(numbers) == len(texts):
-        return integers(path, series.replace(name_of), per_row=per_row).to_numpy(), False
+        return to_integers(path, series.replace(name_of), per_row=per_row).to_numpy(), False
     where = f"{path}, column {series.name}"
     if outputs is not None and numbers:
-        name = next(name for name in name_of.values() if class_number(name) is None)
+        name = next(name for name in name_of.values() if parse_class_id(name) is None)
         raise DataError(
             "ids-and-names",
             "predictions are neither all output numbers nor all names",
@@ -290,7 +294,7 @@ def _refuse_all_unknown(path: Path, ids: IdColumns, classes: Classes) -> None:
 
 def _unknown_class_error(path: Path, heading: str, text: str, classes: Classes) -> DataError:
     if not classes.texts:
-        return names_without_list([text], where=f"{path}, column {heading}")
+        return missing_class_list_error([text], where=f"{path}, column {heading}")
     return DataError(
         "unknown-class",
         "unknown class",
@@ -311,12 +315,12 @@ def refuse_scores_beside_ids(path: Path, table: "pl.DataFrame", headings: list[s
             "ids-and-scores",
             "table has both ids and scores",
             where=path,
-            found=f"ids in {_join_range(headings)}; scores in {some(scores, most=3)}",
+            found=f"ids in {_format_heading_range(headings)}; scores in {some(scores, most=3)}",
             fix="delete the columns that are not the model's predictions",
         )
 
 
-def _join_range(headings: list[str]) -> str:
+def _format_heading_range(headings: list[str]) -> str:
     return headings[0] if len(headings) == 1 else f"{headings[0]} to {headings[-1]}"
 
 
@@ -338,8 +342,8 @@ def apply_unknown_class(
             "unknown class",
             where=f"{path}, column {ids.heading}",
             allowed=classes.allowed,
-            found=add_examples(unknown),
-            fix=spelling(unknown, classes, unknown_class="wrong"),
+            found=describe_unknown_names(unknown),
+            fix=suggest_spelling(unknown, classes, unknown_class="wrong"),
         )
     table = np.where(is_unknown, -1, ids.table)
     if unknown_class == "drop":

@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import Classes, Predictions, UnknownClasses
-from reassess.core.checks import check_all
-from reassess.core.classes import classes_of_ids
+from reassess.core.checks import check_all_valid
+from reassess.core.classes import class_list_for_ids
 from reassess.errors import DataError, Fix
 from reassess.formats.files import read_lines
 from reassess.text import counted, nearest, shortened, some
 
-_EXAMPLES, _LONG = 3, 60  # names in a message, and letters of one
+_MAX_EXAMPLES, _MAX_NAME_LENGTH = 3, 60  # names in a message, and letters of one
 _MOST_DIGITS = 7
 _RANGE = re.compile(rf"(\d{{1,{_MOST_DIGITS}}})(?:\s*-\s*(\d{{1,{_MOST_DIGITS}}}))?")
 OUTPUT_LIST = "the list of outputs"
@@ -60,7 +60,7 @@ def read_output_classes(path: Path) -> list[str] | dict[int, str]:
     return classes
 
 
-def listed_outputs(outputs: Sequence[str] | Mapping[int, str], count: int) -> Sequence[str]:
+def list_output_classes(outputs: Sequence[str] | Mapping[int, str], count: int) -> Sequence[str]:
     """Return the class of each of `count` outputs; a dash if an output has no class."""
     if not isinstance(outputs, Mapping):
         return outputs
@@ -116,7 +116,7 @@ def describe_order(classes: Classes, columns: npt.NDArray[np.int64] | None) -> s
 def refuse_ids(classes: Classes, columns: npt.NDArray[np.int64] | None, where: str | None = None) -> None:
     """Raise for ids if classes are known only by name, unless a list of outputs names them."""
     if columns is None:
-        classes_of_ids(classes, where=where, fix=LIST_OUTPUTS)
+        class_list_for_ids(classes, where=where, fix=LIST_OUTPUTS)
 
 
 def refuse_blank_lines(outputs: Sequence[str]) -> None:
@@ -138,8 +138,8 @@ def classes_of_outputs(
     refuse_blank_lines(outputs)
     if any("\t" in line for line in outputs):
         if not classes.texts:
-            raise unneeded_list_error(path)
-        return None, _read_exchanges(classes, outputs)
+            raise unneeded_class_list_error(path)
+        return None, _read_class_mapping(classes, outputs)
     columns = map_outputs(classes, outputs, where=OUTPUT_LIST)
     if unknown_class == "error":
         _refuse_unknown_outputs(outputs, columns, classes)
@@ -180,7 +180,7 @@ def map_outputs(
     return ids
 
 
-def unneeded_list_error(path: Path) -> DataError:
+def unneeded_class_list_error(path: Path) -> DataError:
     """Make the error for a list of class names if the file does not name its classes."""
     return DataError(
         "unused-option",
@@ -190,7 +190,7 @@ def unneeded_list_error(path: Path) -> DataError:
     )
 
 
-def _read_exchanges(classes: Classes, outputs: Sequence[str]) -> npt.NDArray[np.int64]:
+def _read_class_mapping(classes: Classes, outputs: Sequence[str]) -> npt.NDArray[np.int64]:
     """Read which class each class name means in a file, from lines `name in the file, tab, class`."""
     lines = [line.split("\t") for line in outputs]
     broken = next((row for row, parts in enumerate(lines) if len(parts) != 2), None)
@@ -204,7 +204,7 @@ def _read_exchanges(classes: Classes, outputs: Sequence[str]) -> npt.NDArray[np.
         )
     old, new = (map_outputs(classes, side, where=OUTPUT_LIST) for side in zip(*lines, strict=True))
     is_exchange = np.isin(old, new) & np.isin(new, old) & (old >= 0)
-    check_all(
+    check_all_valid(
         is_exchange,
         what="list of names does not exchange classes",
         name_of=lambda row: f"line {row + 1}, {' and '.join(map(repr, lines[row]))}",
@@ -225,7 +225,7 @@ def _refuse_unknown_outputs(outputs: Sequence[str], columns: npt.NDArray[np.int6
             "unknown class",
             where=OUTPUT_LIST,
             allowed=classes.allowed,
-            found=some([repr(name) for name in unknown], most=_EXAMPLES),
+            found=some([repr(name) for name in unknown], most=_MAX_EXAMPLES),
             fix=Fix("correct the names, or ignore such outputs: {unknown_class}", unknown_class='"drop"'),
         )
 
@@ -236,7 +236,7 @@ def ignore_unknown_outputs(predictions: Predictions, outputs: Sequence[str]) -> 
     ignored = np.flatnonzero(predictions.columns < 0)
     if not ignored.size:
         return predictions
-    names = some([outputs[row] for row in ignored.tolist()], most=_EXAMPLES)
+    names = some([outputs[row] for row in ignored.tolist()], most=_MAX_EXAMPLES)
     predicted = np.empty(0, np.int32) if predictions.ids is None else predictions.ids[np.isin(predictions.ids, ignored)]
     return replace(
         predictions,
@@ -248,20 +248,20 @@ def ignore_unknown_outputs(predictions: Predictions, outputs: Sequence[str]) -> 
 def describe_unknown(predictions: Predictions, unknown_class: str) -> str:
     """Say how many predictions are not classes, and whether they are wrong or dropped."""
     if unknown_class != "drop" and predictions.columns is None:
-        return add_examples(predictions.unknown_classes, ", counted as wrong")
+        return describe_unknown_names(predictions.unknown_classes, ", counted as wrong")
     empty = int(np.count_nonzero((predictions.class_ids < 0).all(axis=1)))
     images = f"; {counted(empty, 'image')} without another prediction, counted as wrong" if empty else ""
-    return add_examples(predictions.unknown_classes, ", dropped") + images
+    return describe_unknown_names(predictions.unknown_classes, ", dropped") + images
 
 
-def spelling(unknown: UnknownClasses, classes: Classes, *, unknown_class: str) -> Fix:
+def suggest_spelling(unknown: UnknownClasses, classes: Classes, *, unknown_class: str) -> Fix:
     """Return the fix for unknown names: a class that is spelled like one of them, or another `unknown_class`."""
     known = [classes.label(class_id) for class_id in range(classes.count or 0)]
-    near = ((name, nearest(name, known)) for name in unknown.names[:_EXAMPLES])
-    meant = next((f" ({shortened(name, _LONG)}: {question})" for name, question in near if question), "")
+    near = ((name, nearest(name, known)) for name in unknown.names[:_MAX_EXAMPLES])
+    meant = next((f" ({shortened(name, _MAX_NAME_LENGTH)}: {question})" for name, question in near if question), "")
     return Fix(f"correct the names{meant}, or {{unknown_class}}", unknown_class=f'"{unknown_class}"')
 
 
-def add_examples(unknown: UnknownClasses, handling: str = "") -> str:
+def describe_unknown_names(unknown: UnknownClasses, handling: str = "") -> str:
     """Say how many predictions are not classes, with some of their names."""
-    return f"{unknown}{handling}: {some(unknown.names, most=_EXAMPLES)}"
+    return f"{unknown}{handling}: {some(unknown.names, most=_MAX_EXAMPLES)}"

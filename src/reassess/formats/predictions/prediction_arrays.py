@@ -31,7 +31,9 @@ class ArrayContent:
     bfloat16: bool = False
 
 
-def array_predictions(content: ArrayContent, classes: Classes, columns: npt.NDArray[np.int64] | None) -> Predictions:
+def predictions_from_array(
+    content: ArrayContent, classes: Classes, columns: npt.NDArray[np.int64] | None
+) -> Predictions:
     """Make predictions from an array; see `formats.predictions.read_predictions`."""
     array = content.array
     if array.ndim and not len(array):
@@ -113,7 +115,7 @@ def read_torch_content(path: Path) -> ArrayContent:
     except Exception as error:  # torch and zipfile raise whatever their parts raise
         allowed = "a tensor, or a dict with one tensor and a list of names"
         raise torch_error(path, error, "plain tensors", allowed, "torch.save(scores.cpu(), path)") from error
-    return _tensor_content(path, loaded if isinstance(loaded, dict) else {type(loaded).__name__: loaded})
+    return _find_only_tensor(path, loaded if isinstance(loaded, dict) else {type(loaded).__name__: loaded})
 
 
 def torch_error(path: Path, error: Exception, what: str, allowed: str, fix: str) -> DataError:
@@ -137,7 +139,7 @@ def read_safetensors_content(path: Path) -> ArrayContent:
 
     check_input(path)
     try:
-        return _tensor_content(path, load_file(path), path.stat().st_size)
+        return _find_only_tensor(path, load_file(path), path.stat().st_size)
     except SafetensorError as error:
         raise DataError(
             "damaged-file",
@@ -148,7 +150,7 @@ def read_safetensors_content(path: Path) -> ArrayContent:
         ) from error
 
 
-def _tensor_content(path: Path, loaded: dict[str, Any], allowed: int | None = None) -> ArrayContent:
+def _find_only_tensor(path: Path, loaded: dict[str, Any], allowed: int | None = None) -> ArrayContent:
     """Return the only tensor, of at most `allowed` bytes, since a tensor may repeat a few bytes of a file."""
     import torch
 

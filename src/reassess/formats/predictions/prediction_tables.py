@@ -36,7 +36,7 @@ from reassess.formats.predictions.id_columns import (
     refuse_scores_beside_ids,
 )
 from reassess.formats.predictions.score_columns import find_scores
-from reassess.formats.tables import as_text, read_table, refuse_fork, refuse_missing
+from reassess.formats.tables import read_table, refuse_fork, refuse_missing, to_text
 from reassess.text import some
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def read_prediction_table(
     path: Path, classes: Classes, outputs: npt.NDArray[np.int64] | None, unknown_class: UnknownClass
 ) -> Predictions:
     """Read predictions from a table; the docstring of this module describes the columns."""
-    table = _read(path)
+    table = _read_any_table(path)
     name = _find_name_column(path, table)
     images = _read_names(path, table[name])
     rest = drop_meaningless_ids(path, table.drop(name), classes, outputs)
@@ -153,11 +153,11 @@ def read_prediction_table(
 
 def read_image_names(path: Path) -> tuple[str, ...]:
     """Read the image names of a table of predictions, without reading its classes."""
-    table = _read(path)
+    table = _read_any_table(path)
     return tuple(_read_names(path, table[_find_name_column(path, table)]))
 
 
-def _read(path: Path) -> "pl.DataFrame":
+def _read_any_table(path: Path) -> "pl.DataFrame":
     text = tuple(name for name in _NAME_COLUMNS if name != "index")
     return read_timm_json(path) if path.suffix.lower() == ".json" else read_table(path, text=text)
 
@@ -190,4 +190,4 @@ def _find_name_column(path: Path, table: "pl.DataFrame") -> str:
 
 def _read_names(path: Path, series: "pl.Series") -> list[str]:
     refuse_missing(path, series)
-    return as_text(path, series).to_list()
+    return to_text(path, series).to_list()

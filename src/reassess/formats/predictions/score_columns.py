@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import Classes, Predictions
-from reassess.core.class_names import class_number
+from reassess.core.class_names import parse_class_id
 from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.formats.predictions.id_columns import ID_COLUMNS, UnknownClass, flatten_lists, parse_lists
 from reassess.formats.predictions.output_lists import LIST_OUTPUTS, check_outputs, describe_order, map_outputs
-from reassess.formats.tables import numbers
+from reassess.formats.tables import to_floats
 from reassess.text import counted, some
 
 if TYPE_CHECKING:
@@ -44,31 +44,31 @@ def find_scores(
     if lists is not None:
         flat, length = flatten_lists(path, lists)
         check_outputs((len(table), length), classes, outputs)
-        scores = numbers(path, flat, per_row=length).to_numpy().reshape(-1, length)
+        scores = to_floats(path, flat, per_row=length).to_numpy().reshape(-1, length)
         detected = f"scores of {length:,} outputs from {lists.name!r}{describe_order(classes, outputs)}"
         return Predictions(scores=scores, columns=outputs, detected=detected)
     numbered = [match[1] for name in table.columns if (match := _NUMBERED_SCORE.fullmatch(name))]
     if numbered:
         check_outputs((len(table), len(numbered)), classes, outputs)
     names = [match[1] if (match := _NUMBERED_SCORE.fullmatch(name)) else name for name in table.columns]
-    columns = _classes_of_headings(path, table, names, classes, outputs)
+    columns = _find_heading_classes(path, table, names, classes, outputs)
     detected = f"scores from a column per class, {np.count_nonzero(columns >= 0):,} classes"
-    by_name = all(class_number(name) is None for name in names)
+    by_name = all(parse_class_id(name) is None for name in names)
     if not by_name:
         detected += describe_order(classes, outputs)
     unknown = [table.columns[i] for i in np.flatnonzero(columns < 0)]
     if unknown:
         detected += f"; {counted(len(unknown), 'column')} ignored (unknown class): {some(sorted(unknown))}"
     kept = table[:, np.flatnonzero(columns >= 0).tolist()]
-    scores = kept.select(numbers(path, series) for series in kept).to_numpy()
+    scores = kept.select(to_floats(path, series) for series in kept).to_numpy()
     if outputs is None:  # a list of outputs says which outputs are not classes
         is_float = pl.selectors.float()  # if scores are floats, integers are other numbers, such as row numbers
         ignored = table.select(unknown).select(is_float if kept.select(is_float).width else pl.selectors.numeric())
-        _check_ignored(path, ignored, scores, classes, unknown_class)
+        _check_ignored_columns(path, ignored, scores, classes, unknown_class)
     return Predictions(scores=scores, columns=columns[columns >= 0], detected=detected, by_name=by_name)
 
 
-def _check_ignored(
+def _check_ignored_columns(
     path: Path, ignored: "pl.DataFrame", scores: npt.NDArray[Any], classes: Classes, unknown_class: UnknownClass
 ) -> None:
     """Warn, or raise with "error", if an ignored column has the highest score of a row."""
@@ -86,11 +86,11 @@ def _check_ignored(
     warnings.warn(f"{path}: {text}, and is ignored: {names}", ReassessWarning, stacklevel=2)
 
 
-def _classes_of_headings(
+def _find_heading_classes(
     path: Path, table: "pl.DataFrame", names: list[str], classes: Classes, outputs: npt.NDArray[np.int64] | None
 ) -> npt.NDArray[np.int64]:
     """Return the class id of each column, or -1; with a list of outputs, numbers are output numbers."""
-    ids = {name: number for name in names if (number := class_number(name)) is not None}
+    ids = {name: number for name in names if (number := parse_class_id(name)) is not None}
     count = classes.count if outputs is None else len(outputs)
     outside = [name for name, number in ids.items() if number < 0 or (count is not None and number >= count)]
     if outside:

@@ -10,7 +10,7 @@ from reassess.formats.files import as_path, suffix_of, writing
 from reassess.formats.sample_files import sample_columns
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.formats.votes.vote_archives import check_fits_archive, read_archive, write_archive
-from reassess.formats.votes.vote_tables import read_vote_table, vote_table
+from reassess.formats.votes.vote_tables import make_vote_table, read_vote_table
 
 
 def read_vote_file(
@@ -64,7 +64,7 @@ def write_votes(path: str | Path, votes: Votes, *, sample: Sample | None = None,
         with writing(path, force=force) as temporary:
             write_archive(temporary, votes)
         return
-    table = vote_table(votes)
+    table = make_vote_table(votes)
     if sample is not None:
         table = table.with_columns(**sample_columns(votes, table["image"], sample))
     write_table(path, table, force=force)

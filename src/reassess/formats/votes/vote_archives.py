@@ -11,14 +11,14 @@ import numpy.typing as npt
 
 from reassess.core import KNOWN_ANSWERS, Classes, Id, Questions, Votes
 from reassess.core.checks import check_length, check_shape
-from reassess.core.items import normal_id
+from reassess.core.items import parse_id
 from reassess.errors import DataError, OutputError
 from reassess.formats.archives import Archive, open_archive, read_header
-from reassess.formats.question_columns import info_of_questions, questions_of_info
+from reassess.formats.question_columns import info_from_questions, questions_from_info
 
 _BLOCK = 1 << 20  # bytes of the tensor per block
 _INFO_ROWS = 1 << 14  # rows of info per block
-_WORDS = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
+_DTYPE_BY_WIDTH = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
 _ANSWERS = "answers"
 _SHAPES = {"ids": "raters", _ANSWERS: "answers"}
 
@@ -52,13 +52,13 @@ def _read_questions(archive: Archive, path: Path, classes: Classes | None) -> Qu
         archive.check_length("info", stream, dtype, shape)
         if dtype.kind == "U" and len(shape) == 2 and shape[1] == 2 and shape[0] and not fortran:
             try:
-                return _join_blocks(_info_blocks(stream, dtype), path, classes)
+                return _join_blocks(_read_info_blocks(stream, dtype), path, classes)
             except DataError:
                 pass  # below, an error names the row, and names without a class list make their own list
-    return questions_of_info(archive["info"], path, classes)
+    return questions_from_info(archive["info"], path, classes)
 
 
-def _info_blocks(stream: IO[bytes], dtype: np.dtype[Any]) -> Iterator[npt.NDArray[Any]]:
+def _read_info_blocks(stream: IO[bytes], dtype: np.dtype[Any]) -> Iterator[npt.NDArray[Any]]:
     width = 2 * dtype.itemsize
     while block := stream.read(_INFO_ROWS * width):
         yield np.frombuffer(block, dtype).astype(dtype.newbyteorder("="), copy=False).reshape(-1, 2)
@@ -69,7 +69,7 @@ def _join_blocks(blocks: Iterator[npt.NDArray[Any]], path: Path, classes: Classe
     position: dict[str, int] = {}
     image_ids, class_ids = [], []
     for block in blocks:
-        part = questions_of_info(block, path, known)
+        part = questions_from_info(block, path, known)
         if part.classes != known:
             raise DataError("different-classes", "each block would have its own class list")
         rows = np.array([position.setdefault(name, len(position)) for name in part.images], np.int32)
@@ -83,7 +83,7 @@ def _join_blocks(blocks: Iterator[npt.NDArray[Any]], path: Path, classes: Classe
 def _read_ids(archive: Archive, path: Path, name: str) -> tuple[Id, ...]:
     ids = archive[archive.find_name(name)]
     check_shape(ids, (_SHAPES[name],), what=name, kind="integers or text", where=f"{path}, array {name}")
-    return tuple(normal_id(value) if isinstance(value, str) else int(value) for value in ids.tolist())
+    return tuple(parse_id(value) if isinstance(value, str) else int(value) for value in ids.tolist())
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def _check_layout(
     path: Path, dtype: np.dtype[Any], shape: tuple[int, ...], questions: Questions, raters: Sequence[Id]
 ) -> None:
     fits = len(shape) == 3 and shape[:2] == (len(raters), len(questions)) and shape[2] > 0
-    if not fits or dtype.kind not in "buif" or dtype.itemsize not in _WORDS:
+    if not fits or dtype.kind not in "buif" or dtype.itemsize not in _DTYPE_BY_WIDTH:
         raise DataError(
             "not-votes",
             "archive has no votes",
@@ -134,7 +134,7 @@ def _read_nonzero(
 ) -> Iterator[tuple[int, npt.NDArray[np.int64], npt.NDArray[Any]]]:
     """Yield, per block, the number of values, and the positions and values that are not 0."""
     # Comparing bits as integers is faster than flatnonzero of floats.
-    word = _WORDS[dtype.itemsize]
+    word = _DTYPE_BY_WIDTH[dtype.itemsize]
     while block := stream.read(_BLOCK):
         at = np.flatnonzero(np.frombuffer(block, word) != 0)
         values = np.frombuffer(block, dtype)[at]
@@ -179,7 +179,7 @@ def write_archive(path: Path, votes: Votes) -> None:
     """Write votes that fit in an archive; the tensor is written in blocks."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         _write_tensor(file, votes)
-        _write_array(file, "info", info_of_questions(cast(Questions, votes.items)))
+        _write_array(file, "info", info_from_questions(cast(Questions, votes.items)))
         _write_array(file, "ids", np.array(votes.raters))
         if votes.answers != _name_answers(len(votes.answers), None, path):
             _write_array(file, _ANSWERS, np.array(votes.answers))

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import Classes, Id, Votes
-from reassess.core.checks import check_known, check_range, first_repeat
+from reassess.core.checks import check_known, check_range, find_first_duplicate
 from reassess.errors import DataError, ReassessWarning
-from reassess.formats.question_columns import ids_of_column, ids_of_texts
-from reassess.formats.tables import as_text, integers, locate_row, refuse_missing
+from reassess.formats.question_columns import class_ids_from_column, class_ids_from_texts
+from reassess.formats.tables import locate_row, refuse_missing, to_integers, to_text
 from reassess.text import some
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _FIX = (
     f"write votes with the columns {_IMAGE}, rater and answer"
 )
 
-Ints = npt.NDArray[np.int64]
+IntArray = npt.NDArray[np.int64]
 
 
 _MAX_VOTES = 1_000_000_000
@@ -40,7 +40,7 @@ def has_counts(table: "pl.DataFrame") -> bool:
 def read_counts(path: Path, table: "pl.DataFrame", answers: Sequence[Id] | None, classes: Classes | None) -> Votes:
     """Read votes from a table of counts. See `reassess.read_votes`."""
     refuse_missing(path, table[_IMAGE])
-    read = _read_long if _is_long(path, table, classes) else _read_wide
+    read = _read_long if _is_long_format(path, table, classes) else _read_wide
     images, image_ids, class_ids, counts, classes = read(path, table, classes)
     if not counts.any():
         raise DataError("missing-votes", "table has no votes", where=path, fix="write it again")
@@ -58,11 +58,11 @@ def read_counts(path: Path, table: "pl.DataFrame", answers: Sequence[Id] | None,
         item_ids=np.repeat(image_ids, counts),
         rater_ids=np.full(counts.sum(), -1, np.int32),
         raters=(),
-        **class_answers(path, np.repeat(class_ids, counts), classes, answers, among=class_ids),
+        **class_vote_fields(path, np.repeat(class_ids, counts), classes, answers, among=class_ids),
     )
 
 
-def _is_long(path: Path, table: "pl.DataFrame", classes: Classes | None) -> bool:
+def _is_long_format(path: Path, table: "pl.DataFrame", classes: Classes | None) -> bool:
     """Return whether the column count has all counts; `DataError` if other columns may have counts too."""
     names = [name for name in table.columns if name not in (_IMAGE, _CLASS)]
     if _COUNT not in names:
@@ -83,13 +83,13 @@ def _is_long(path: Path, table: "pl.DataFrame", classes: Classes | None) -> bool
 
 def _read_long(
     path: Path, table: "pl.DataFrame", classes: Classes | None
-) -> tuple[tuple[str, ...], Ints, Ints, Ints, Classes]:
+) -> tuple[tuple[str, ...], IntArray, IntArray, IntArray, Classes]:
     """Return the images; the image position, class id and count of each row; and the classes."""
-    class_ids, classes = ids_of_column(path, table[_CLASS], classes)
+    class_ids, classes = class_ids_from_column(path, table[_CLASS], classes)
     position: dict[str, int] = {}
     names = table[_IMAGE].to_list()
     image_ids = np.fromiter((position.setdefault(name, len(position)) for name in names), np.int64, len(names))
-    if repeat := first_repeat(list(zip(names, class_ids.tolist(), strict=True))):
+    if repeat := find_first_duplicate(list(zip(names, class_ids.tolist(), strict=True))):
         row = repeat[1]
         raise DataError(
             "duplicate-class",
@@ -98,15 +98,15 @@ def _read_long(
             found=f"image {names[row]}, class {table[_CLASS][row]}",
             fix="add the two counts",
         )
-    return tuple(position), image_ids, class_ids, _counts(path, table[_COUNT]), classes
+    return tuple(position), image_ids, class_ids, _parse_counts(path, table[_COUNT]), classes
 
 
 def _read_wide(
     path: Path, table: "pl.DataFrame", classes: Classes | None
-) -> tuple[tuple[str, ...], Ints, Ints, Ints, Classes]:
+) -> tuple[tuple[str, ...], IntArray, IntArray, IntArray, Classes]:
     """Return the same as `_read_long`; counts of 0 are dropped, except in the first row of each class."""
     images = tuple(table[_IMAGE].to_list())
-    if repeat := first_repeat(images):
+    if repeat := find_first_duplicate(images):
         row = repeat[1]
         raise DataError(
             "duplicate-image", "image is listed twice", where=locate_row(path, row), found=images[row], fix=_FIX
@@ -114,10 +114,10 @@ def _read_wide(
     headings = [name for name in table.columns if name not in (_IMAGE, _CLASS)]
     id_of, classes = _ids_of_headings(path, headings, classes)
 
-    def cells() -> Iterator[tuple[Ints, Ints, Ints]]:
+    def cells() -> Iterator[tuple[IntArray, IntArray, IntArray]]:
         for name, class_id in sorted(id_of.items(), key=lambda item: item[1]):
             try:
-                counts = _counts(path, table[name])
+                counts = _parse_counts(path, table[name])
             except DataError as error:
                 error.fix = error.fix or _FIX
                 raise
@@ -126,7 +126,7 @@ def _read_wide(
 
     image_ids, class_ids, counts = (np.concatenate(part) for part in zip(*cells(), strict=True))
     if classes.has_local_ids:
-        labels = set(as_text(path, table[_CLASS])) if _CLASS in table.columns else set()
+        labels = set(to_text(path, table[_CLASS])) if _CLASS in table.columns else set()
         unconfirmed = [name for name in headings if name not in labels]
         if unconfirmed:
             warnings.warn(
@@ -150,26 +150,28 @@ def _ids_of_headings(path: Path, headings: Sequence[str], classes: Classes | Non
                 found=some(unknown, most=3),
                 fix="delete columns that are not counts, or add the class to the class list",
             )
-    return ids_of_texts(path, headings, classes)
+    return class_ids_from_texts(path, headings, classes)
 
 
-def _counts(path: Path, series: "pl.Series") -> Ints:
+def _parse_counts(path: Path, series: "pl.Series") -> IntArray:
     """Convert a column of whole numbers from 0."""
-    counts = integers(path, series)
+    counts = to_integers(path, series)
     refuse_missing(path, counts)
     values = np.asarray(counts.to_numpy(), np.int64)
     check_range(values, 0, what="count", where=lambda row: locate_row(path, row, series.name))
     return values
 
 
-def class_answers(
-    path: Path, class_ids: Ints, classes: Classes, answers: Sequence[Id] | None, *, among: Ints | None = None
+def class_vote_fields(
+    path: Path, class_ids: IntArray, classes: Classes, answers: Sequence[Id] | None, *, among: IntArray | None = None
 ) -> dict[str, Any]:
     """Return fields of `Votes` for votes for classes: answer of each vote, all answers, and classes."""
     among = class_ids if among is None else among
     check_range(among, 0, classes.largest_id, what="class id", where=path)
     if answers:
-        order = np.array(list(ids_of_texts(path, [str(answer) for answer in answers], classes)[0].values()), np.int64)
+        order = np.array(
+            list(class_ids_from_texts(path, [str(answer) for answer in answers], classes)[0].values()), np.int64
+        )
     else:
         order = np.unique(among)
     names = classes.as_answers(order.tolist())
@@ -179,7 +181,7 @@ def class_answers(
     return {"answer_ids": answer_ids, "answers": names, "classes": classes}
 
 
-def count_table(votes: Votes) -> "pl.DataFrame":
+def make_count_table(votes: Votes) -> "pl.DataFrame":
     """Return a table of vote counts per image and class; an image without votes has a count of 0."""
     import polars as pl
 

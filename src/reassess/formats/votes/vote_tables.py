@@ -9,19 +9,21 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import KNOWN_ANSWERS, Classes, Id, Items, Questions, Votes
-from reassess.core.answers import are_known, normal_answer, sort_answers
-from reassess.core.items import normal_ids
+from reassess.core.answers import are_known_answers, normalize_answer, sort_answers
+from reassess.core.items import parse_ids
 from reassess.errors import DataError, Fix, ReassessWarning
-from reassess.formats.question_columns import columns_of_questions, ids_of_column, ids_of_texts
-from reassess.formats.tables import factorize, find_column, floats, locate_row, read_table, refuse_missing
-from reassess.formats.votes.vote_counts import class_answers, count_table, has_counts, read_counts
+from reassess.formats.question_columns import class_ids_from_column, class_ids_from_texts, columns_from_questions
+from reassess.formats.tables import factorize, find_column, locate_row, read_table, refuse_missing, to_nullable_floats
+from reassess.formats.votes.vote_counts import class_vote_fields, has_counts, make_count_table, read_counts
 from reassess.text import counted, some
 
 if TYPE_CHECKING:
     import polars as pl
 
 
-_GIVE_ALL = Fix("list all answers, from invalid to valid: {answers}, or answers in benchmark.json", answers="[...]")
+_LIST_ALL_ANSWERS = Fix(
+    "list all answers, from invalid to valid: {answers}, or answers in benchmark.json", answers="[...]"
+)
 _NO_AND_YES = (0, 1)
 
 
@@ -36,17 +38,17 @@ def _order_answers(
 ) -> tuple[tuple[Id, ...], npt.NDArray[np.int64]]:
     """Return all answers in order, and the position of each vote's answer in them."""
     keys = (
-        [normal_answer(answer) for answer in unique_answers]
-        if on_questions or are_known(unique_answers)
+        [normalize_answer(answer) for answer in unique_answers]
+        if on_questions or are_known_answers(unique_answers)
         else list(unique_answers)
     )
-    fits = answers and (not on_questions or {normal_answer(answer) for answer in answers} & set(keys))
+    fits = answers and (not on_questions or {normalize_answer(answer) for answer in answers} & set(keys))
     if answers and fits:
         order = tuple(answers)
     else:
         order = _find_scale(path, keys) if on_questions else sort_answers(tuple(dict.fromkeys(keys)))
-    ignores_case = on_questions or are_known(order)
-    position = {normal_answer(answer) if ignores_case else answer: i for i, answer in enumerate(order)}
+    ignores_case = on_questions or are_known_answers(order)
+    position = {normalize_answer(answer) if ignores_case else answer: i for i, answer in enumerate(order)}
     if not set(keys) <= position.keys():
         unknown = [key not in position for key in keys]
         allowed = order if fits else None
@@ -63,7 +65,7 @@ def _find_scale(path: Path, keys: Sequence[Id]) -> tuple[Id, ...]:
         warnings.warn(
             ReassessWarning(
                 f"{path}: assuming that the only answers, from invalid to valid, are {some(numbers, most=10)}",
-                Fix.join(", ", "if other answers were possible", _GIVE_ALL),
+                Fix.join(", ", "if other answers were possible", _LIST_ALL_ANSWERS),
             ),
             stacklevel=2,
         )
@@ -93,7 +95,7 @@ def _refuse_unknown(
         where=locate_row(path, int(rows[first])),
         allowed=some(allowed, most=10) if allowed else "no, maybe, yes; whole numbers",
         found=some(bad) + (f"; and {some(good)}" if good else ""),
-        fix=Fix.join(", or ", "correct it", _GIVE_ALL) if on_questions else None,
+        fix=Fix.join(", or ", "correct it", _LIST_ALL_ANSWERS) if on_questions else None,
     )
 
 
@@ -122,12 +124,12 @@ def read_vote_table(
     voted = is_vote.to_numpy()
     columns: dict[str, Any] = {"items": items, "item_ids": item_ids[voted], "rater_ids": rater_ids, "raters": raters}
     if "seconds" in names:
-        columns["seconds"] = floats(path, table["seconds"]).cast(float).fill_null(np.nan).to_numpy()[voted]
+        columns["seconds"] = to_nullable_floats(path, table["seconds"]).cast(float).fill_null(np.nan).to_numpy()[voted]
     if answers_are_classes:
         _refuse_yes_and_no(path, answer.filter(is_vote), classes)
         _refuse_scale(path, answers, classes)
-        class_ids, classes = ids_of_column(path, answer.filter(is_vote), _find_classes(path, answers, classes))
-        return Votes.from_columns(**columns, **class_answers(path, class_ids, classes, answers))
+        class_ids, classes = class_ids_from_column(path, answer.filter(is_vote), _find_classes(path, answers, classes))
+        return Votes.from_columns(**columns, **class_vote_fields(path, class_ids, classes, answers))
     unique_answers, answer_ids = factorize_ids(answer.filter(is_vote))
     on_questions = isinstance(items, Questions)
     rows = np.flatnonzero(voted)
@@ -163,7 +165,7 @@ def _find_classes(path: Path, answers: Sequence[Id] | None, classes: Classes | N
     """Return the class list, or a list made from all answers; None if the file itself is the list."""
     if classes is not None or not answers:
         return classes
-    return ids_of_texts(path, [str(answer) for answer in answers], None)[1]
+    return class_ids_from_texts(path, [str(answer) for answer in answers], None)[1]
 
 
 def _read_items(
@@ -173,7 +175,7 @@ def _read_items(
     if "image" in table.columns and "class" in table.columns:
         image = table["image"]
         refuse_missing(path, image)
-        class_ids, classes = ids_of_column(path, table["class"], classes)
+        class_ids, classes = class_ids_from_column(path, table["class"], classes)
         _, image_ids = factorize_ids(image)
         keys = (image_ids << 32) + class_ids
         _, first, ids = np.unique(keys, return_index=True, return_inverse=True)
@@ -181,13 +183,13 @@ def _read_items(
         rows = first[order]
         images = [str(name) for name in image.gather(rows).to_list()]
         return Questions.from_columns(images, class_ids[rows], classes), np.argsort(order)[ids]
-    item = table["image" if are_images else _item_column(path, table)]
+    item = table["image" if are_images else _find_item_column(path, table)]
     refuse_missing(path, item)
     ids, item_ids = factorize_ids(item)
     return tuple(map(str, ids)) if are_images else ids, item_ids
 
 
-def _item_column(path: Path, table: "pl.DataFrame") -> str:
+def _find_item_column(path: Path, table: "pl.DataFrame") -> str:
     if not set(_ITEM) & set(table.columns) or "class" in table.columns:
         raise DataError(
             "missing-column",
@@ -204,7 +206,7 @@ def _refuse_yes_and_no(path: Path, answers: "pl.Series", classes: Classes | None
     """Raise for answers such as yes if the table does not say which class they are about."""
     unique = answers.unique().to_list()
     are_classes = classes is not None and all(classes.find(answer) is not None for answer in unique)
-    if are_known(unique) and not are_classes:
+    if are_known_answers(unique) and not are_classes:
         raise DataError(
             "missing-column",
             "answers are yes or no, but column 'class' is missing",
@@ -219,7 +221,7 @@ def _refuse_scale(path: Path, answers: Sequence[Id] | None, classes: Classes | N
     """Raise if answers such as yes and no are given for votes whose answers are classes."""
     texts = [str(answer) for answer in answers or ()]
     are_not_classes = (
-        are_known(texts) if classes is None else all(classes.id_of(text, where=str(path)) < 0 for text in texts)
+        are_known_answers(texts) if classes is None else all(classes.id_of(text, where=str(path)) < 0 for text in texts)
     )
     if texts and are_not_classes:
         raise DataError(
@@ -234,34 +236,34 @@ def _refuse_scale(path: Path, answers: Sequence[Id] | None, classes: Classes | N
 def factorize_ids(series: "pl.Series") -> tuple[tuple[Id, ...], npt.NDArray[np.int64]]:
     """Return the unique ids, in order of first appearance, and the position of each row's id."""
     values, codes = factorize(series)
-    return normal_ids(values), codes
+    return parse_ids(values), codes
 
 
-def vote_table(votes: Votes) -> "pl.DataFrame":
+def make_vote_table(votes: Votes) -> "pl.DataFrame":
     """Return a table with a row per vote or count, and a row per item without votes."""
     import polars as pl
 
     if votes.anonymous:
-        return count_table(votes)
+        return make_count_table(votes)
     item_ids = np.repeat(np.arange(len(votes.items)), np.maximum(votes.sizes, 1))
     vote = np.full(item_ids.size, -1)
     vote[votes.sizes[item_ids] > 0] = np.arange(len(votes))
     vote_rows = pl.Series(vote).replace(-1, None)
     if isinstance(votes.items, Questions):
-        item_columns = columns_of_questions(votes.items, item_ids)
+        item_columns = columns_from_questions(votes.items, item_ids)
     else:
-        item_columns = {"item" if votes.classes is None else "image": _texts(votes.items).gather(item_ids)}
+        item_columns = {"item" if votes.classes is None else "image": _ids_to_text(votes.items).gather(item_ids)}
     columns = {
         **item_columns,
-        "rater": _texts(votes.raters).gather(pl.Series(votes.rater_ids).gather(vote_rows)),
-        "answer": _texts(votes.answers).gather(pl.Series(votes.answer_ids).gather(vote_rows)),
+        "rater": _ids_to_text(votes.raters).gather(pl.Series(votes.rater_ids).gather(vote_rows)),
+        "answer": _ids_to_text(votes.answers).gather(pl.Series(votes.answer_ids).gather(vote_rows)),
     }
     if votes.seconds is not None:
         columns["seconds"] = pl.Series(votes.seconds).fill_nan(None).gather(vote_rows)
     return pl.DataFrame(columns)
 
 
-def _texts(ids: Sequence[Id]) -> "pl.Series":
+def _ids_to_text(ids: Sequence[Id]) -> "pl.Series":
     import polars as pl
 
     if any(isinstance(name, str) for name in ids):

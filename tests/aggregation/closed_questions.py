@@ -31,7 +31,7 @@ def count_closed_by_truth(
                 first = shuffled[position < most]
                 ids = (part.item_ids[first], part.rater_ids[first], part.answer_ids[first])
                 first_votes = Votes.from_columns(part.items, *ids, part.raters, part.answers)
-                probability = posterior(first_votes, model).of("valid")
+                probability = posterior(first_votes, model).probabilities_of("valid")
                 closed = is_open & RULE.is_closed(probability, np.full(rows.size, most))
                 np.add.at(counts, ((probability[closed] > 0.5).astype(int), valid[rows][closed].astype(int)), 1)
                 is_open &= ~closed
@@ -45,7 +45,7 @@ def count_closed_golden(votes: Votes, experts: Votes, rater_golden: Votes, *, or
     rows = golden.questions.rows_of(questions.images)[questions.image_ids]
     models = []
     for image in range(len(questions.images)):
-        others = experts.without(np.array([image]))
+        others = experts.without_items(np.array([image]))
         model = aggregate(votes, "calibrated", experts=others, rater_golden=rater_golden).model
         models.append((np.flatnonzero(questions.image_ids == image), model))
     return count_closed_by_truth(

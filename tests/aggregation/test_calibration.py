@@ -64,8 +64,8 @@ BAD: dict[str, tuple[Callable[[], object], str]] = {
     "prior": (lambda: posterior(VOTES, a_model(), prior=[1.5, -0.5]), "not-a-distribution"),
     "extra votes on other items": (lambda: with_extra(votes_of([(0, 0, 0)], items=("x", "z", "y"))), "different-items"),
     "extra votes of other truths": (lambda: with_extra(VOTES, truths=("no", "yes")), "different-classes"),
-    "posterior of an unknown truth": (lambda: posterior(VOTES, a_model()).of("sure"), "unknown-name"),
-    "scores of plain items": (lambda: posterior(VOTES, a_model()).scores(), "not-on-questions"),
+    "posterior of an unknown truth": (lambda: posterior(VOTES, a_model()).probabilities_of("sure"), "unknown-name"),
+    "scores of plain items": (lambda: posterior(VOTES, a_model()).to_scores(), "not-on-questions"),
 }
 
 
@@ -98,7 +98,7 @@ def test_posterior_matches_loop(rows: Any, seed: int) -> None:
     values = posterior(votes, model).values
     for i in range(len(votes.items)):
         weights = [
-            model.prior[t] * math.prod(model.matrices_of([r])[0, t, WORDS.index(a)] for r, a in votes.on(i))
+            model.prior[t] * math.prod(model.matrices_of([r])[0, t, WORDS.index(a)] for r, a in votes.votes_on(i))
             for t in range(3)
         ]
         assert values[i].tolist() == pytest.approx([weight / sum(weights) for weight in weights])
@@ -117,13 +117,13 @@ def test_extra_rater_counts_like_any_rater() -> None:
 def test_thousand_votes_on_an_item_do_not_underflow() -> None:
     votes = votes_of([(0, 0, 0)] * 1_000 + [(1, 0, 0)] * 499 + [(1, 0, 2)] * 500, raters=("ann",))
     model = a_model(matrices=np.array([[[0.6, 0.1, 0.3], [0.3, 0.1, 0.6]]]), prior=np.array([0.5, 0.5]))
-    assert posterior(votes, model).of("valid").tolist() == pytest.approx([0, 2 / 3, 0.5])
+    assert posterior(votes, model).probabilities_of("valid").tolist() == pytest.approx([0, 2 / 3, 0.5])
 
 
 def test_tiny_probabilities_do_not_underflow() -> None:
     model = a_model(matrices=np.array([[[1 - 2e-200, 1e-200, 1e-200], [1 - 4e-200, 3e-200, 1e-200]]]))
     votes = votes_of([(0, 0, 1), (0, 0, 1)], raters=("ann",))
-    assert posterior(votes, model).of("valid")[0] == pytest.approx(0.25 * 9 / (0.75 + 0.25 * 9))
+    assert posterior(votes, model).probabilities_of("valid")[0] == pytest.approx(0.25 * 9 / (0.75 + 0.25 * 9))
 
 
 def test_impossible_votes_raise() -> None:
@@ -137,8 +137,8 @@ def test_impossible_votes_raise() -> None:
 def test_posterior_of_questions_gives_scores() -> None:
     questions = Questions.from_columns(["a", "b"], np.array([1, 1]))
     result = Posterior(questions, ("invalid", "valid"), np.array([[0.2, 0.8], [0.9, 0.1]]))
-    assert result.scores().values.tolist() == [0.8, 0.1]
-    assert result.scores("invalid").values.tolist() == [0.2, 0.9]
+    assert result.to_scores().values.tolist() == [0.8, 0.1]
+    assert result.to_scores("invalid").values.tolist() == [0.2, 0.9]
     assert result.most_likely().tolist() == [1, 0]
 
 
@@ -153,9 +153,9 @@ def test_majority_reports_ties_and_items_without_votes(rows: Any) -> None:
 
 def test_mean_takes_known_or_integer_weights() -> None:
     rows = [(0, 0, 2), (0, 1, 1), (1, 0, 0), (2, 0, 2)]
-    assert aggregate(votes_of(rows), "mean").posterior.of("valid").tolist() == [0.75, 0, 1]
+    assert aggregate(votes_of(rows), "mean").posterior.probabilities_of("valid").tolist() == [0.75, 0, 1]
     codes = votes_of([(0, 0, 1), (0, 1, 0), (1, 0, 1)], ("x", "y"), answers=(0, 1))
-    assert aggregate(codes, "mean").posterior.of("valid").tolist() == [0.5, 1]
+    assert aggregate(codes, "mean").posterior.probabilities_of("valid").tolist() == [0.5, 1]
     assert message(aggregate, votes_of([(0, 0, 0)], answers=("cat", "dog", "emu")), "mean") == (
         "the mean of these answers is not defined\n  allowed: no, maybe, yes, or integer codes\n"
         "  found:   cat, dog, emu\n  fix:     use majority"

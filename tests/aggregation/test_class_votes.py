@@ -252,7 +252,7 @@ def test_class_vote_is_yes_to_class_and_no_to_others(rows: Any, pairs: Any) -> N
     votes = votes_on_questions(chosen(rows), questions)
     for row, (image, class_id) in enumerate(pairs):
         expected = Counter((RATERS[r], "yes" if a == class_id else "no") for i, r, a in rows if i == image)
-        assert Counter(votes.on(row)) == expected
+        assert Counter(votes.votes_on(row)) == expected
 
 
 @pytest.mark.filterwarnings("ignore:em leaves no item")

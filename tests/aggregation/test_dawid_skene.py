@@ -41,7 +41,7 @@ def reference_em(
     raters, answers, truths = range(len(votes.raters)), range(len(votes.answers)), range(len(shares[0]))
     added = pseudo_votes if np.ndim(pseudo_votes) else [[pseudo_votes for _ in answers] for _ in truths]
     votes_of_item = [
-        [(votes.raters.index(rater), votes.answers.index(answer)) for rater, answer in votes.on(i)] for i in items
+        [(votes.raters.index(rater), votes.answers.index(answer)) for rater, answer in votes.votes_on(i)] for i in items
     ]
     q = [
         pinned.get(i) or [sum(shares[a][t] for _, a in votes_of_item[i]) / len(votes_of_item[i]) for t in truths]
@@ -199,9 +199,9 @@ def test_em_on_released_votes_gives_known_numbers(real_file: RealFile, real_vote
         return np.count_nonzero(kept & published) / np.count_nonzero(kept | published)
 
     plain = fit_dawid_skene(votes, smoothing=0, pooling=0)
-    assert round(jaccard(plain.posterior.of("valid")), 3) == 0.906
+    assert round(jaccard(plain.posterior.probabilities_of("valid")), 3) == 0.906
     three = fit_dawid_skene(votes, truths=WORDS, smoothing=0, pooling=0)
-    assert round(jaccard(three.posterior.of("yes")), 3) == 0.474
+    assert round(jaccard(three.posterior.probabilities_of("yes")), 3) == 0.474
     assert three.converged
     assert (np.diff(three.history) >= -1e-9 * abs(three.objective)).all()
 
@@ -291,7 +291,7 @@ def test_truth_with_higher_weights_stays_valid() -> None:
     rows = [(i, r, 2 if (i + (r == i % 7)) % 2 else 0) for i in range(60) for r in range(3)]
     upright = fit_dawid_skene(on_questions(rows, 60))
     assert upright.model.truths == ("invalid", "valid")
-    assert (upright.posterior.of("valid")[1::2] > 0.5).mean() > 0.9
+    assert (upright.posterior.probabilities_of("valid")[1::2] > 0.5).mean() > 0.9
     # Weights in reversed order start EM with reversed truths, which are swapped at the end.
     result = fit_dawid_skene(on_questions(rows, 60), weights=[[0.4, 0.6], [0.5, 0.5], [0.6, 0.4]])
     assert result.model.matrices[0, 1, 0] > result.model.matrices[0, 0, 0]

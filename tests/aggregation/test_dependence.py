@@ -79,7 +79,7 @@ def reference(votes: Votes, model: Any) -> Iterator[tuple[Any, ...]]:
     sums: dict[tuple[int, int], npt.NDArray[np.float64]] = {}
     residuals: dict[tuple[int, int, int], float] = {}
     for item, image in enumerate(images):
-        on_item = [(row_of[r], votes.answers.index(a)) for r, a in votes.on(item)]
+        on_item = [(row_of[r], votes.answers.index(a)) for r, a in votes.votes_on(item)]
         for i, (r, a) in enumerate(on_item):
             for s, b in on_item[i + 1 :]:
                 weights = []

@@ -65,7 +65,7 @@ def test_golden_part_defaults_to_golden_items_among_votes() -> None:
     expert = votes_of([(0, 0, 2), (1, 0, 2)], ("z", "y", "w"))
     with pytest.warns(ReassessWarning, match="^1 of 3 golden items have no votes and are not used: item w$"):
         golden = golden_part(votes, expert)
-    assert [(golden.items[row], golden.on(row)) for row in range(2)] == [
+    assert [(golden.items[row], golden.votes_on(row)) for row in range(2)] == [
         ("z", (("ann", "maybe"),)),
         ("y", (("bo", "yes"),)),
     ]
@@ -110,7 +110,7 @@ def test_golden_items_without_other_votes_get_golden_votes() -> None:
     golden = votes_of([(0, 0, 0), (1, 1, 0), (2, 0, 1), (2, 1, 2)], ("x", "y", "g", "h"), ("bo", "cy"))
     rated = with_golden_votes(votes, golden)
     assert rated.items == ("x", "y", "g")
-    assert [rated.on(row) for row in range(3)] == [
+    assert [rated.votes_on(row) for row in range(3)] == [
         (("ann", "yes"), ("bo", "yes")),
         (("cy", "no"),),
         (("bo", "maybe"), ("cy", "yes")),
@@ -149,7 +149,7 @@ def test_votes_do_not_change_if_nothing_is_added() -> None:
     assert with_golden_votes(votes, counts) is votes
     assert with_golden_votes(counts, votes) is counts
     nothing = votes_of([], ())
-    assert with_golden_votes(nothing, votes).on(2) == (("bo", "no"),)
+    assert with_golden_votes(nothing, votes).votes_on(2) == (("bo", "no"),)
 
 
 def test_golden_questions_without_votes_and_scores_are_removed() -> None:

@@ -85,7 +85,7 @@ def objective(votes: Votes, fit: CandidateFit, added: float) -> float:
     pairs = zip(fit.candidates.items.tolist(), fit.candidates.classes.tolist(), strict=True)
     q = dict(zip(pairs, fit.posterior.tolist(), strict=True))
     row_of, code = votes.raters.index, votes.answers.index
-    votes_of_item = [[(row_of(r), code(a)) for r, a in votes.on(i)] for i in range(len(votes.items))]
+    votes_of_item = [[(row_of(r), code(a)) for r, a in votes.votes_on(i)] for i in range(len(votes.items))]
     classes = range(len(votes.answers))
     counts = {(r, t, a): added for r in range(len(votes.raters)) for t in classes for a in classes}
     prior = dict.fromkeys(classes, 0.0)

@@ -65,7 +65,9 @@ RULES = Recipe(experts_at_least=2, original_experts_at_least=2, original_below=4
 
 def test_original_label_votes_yes_on_its_class_and_no_on_others() -> None:
     votes = original_votes(PAIRS, ORIGINAL)
-    assert [votes.on(row) for row in range(4)] == [(("original label", word),) for word in ("yes", "no", "no", "yes")]
+    assert [votes.votes_on(row) for row in range(4)] == [
+        (("original label", word),) for word in ("yes", "no", "no", "yes")
+    ]
     below = original_votes(PAIRS, ORIGINAL, below=2)
     assert below.sizes.tolist() == [1, 0, 1, 0]
     unknown = original_votes(PAIRS, LabelSets.from_lists(["a"], [[7]]))

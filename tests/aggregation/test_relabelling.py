@@ -48,11 +48,14 @@ def case(seed: int) -> tuple[Votes, Votes, Votes, LabelSets]:
 def odds(case_: tuple[Votes, Votes, Votes, LabelSets], times: dict[str, int], recipe: Recipe) -> list[float]:
     """Compute P(valid) of each question in plain loops; each rater's votes count `times`."""
     votes, experts, rater_golden, original = case_
-    yes = [sum(answer == "yes" for _, answer in experts.on(row)) for row in range(len(experts.items))]
+    yes = [sum(answer == "yes" for _, answer in experts.votes_on(row)) for row in range(len(experts.items))]
     valid = [count >= recipe.experts_at_least for count in yes]
     matrices = {
         rater: [
-            [1 + sum((rater, word) in rater_golden.on(q) for q in range(12) if valid[q] == truth) for word in WORDS]
+            [
+                1 + sum((rater, word) in rater_golden.votes_on(q) for q in range(12) if valid[q] == truth)
+                for word in WORDS
+            ]
             for truth in (False, True)
         ]
         for rater in RATERS[:3]
@@ -75,7 +78,7 @@ def odds(case_: tuple[Votes, Votes, Votes, LabelSets], times: dict[str, int], re
     result = []
     for q in range(len(main)):
         log_odds = math.log(sum(valid) / (12 - sum(valid)))
-        for rater, answer in votes.on(q):
+        for rater, answer in votes.votes_on(q):
             matrix = matrices[rater]
             word = WORDS.index(answer)
             log_odds += times[rater] * math.log(matrix[1][word] / matrix[0][word])

@@ -49,7 +49,7 @@ def test_equal_votes_stop_when_posterior_leaves_bounds(
     of_item = {item: (rater, answer) for item, rater, answer in random_rows}
     same = [(item, *of_item[item]) for item, _, _ in random_rows]
     taken, is_kept = slow_replay(votes_of(same, QUESTIONS, RATERS), rule, at_most)
-    by_all = posterior(votes_of(same, QUESTIONS, RATERS), MODEL).of("valid") >= 0.8
+    by_all = posterior(votes_of(same, QUESTIONS, RATERS), MODEL).probabilities_of("valid") >= 0.8
     (result,) = replay(votes_of(same, QUESTIONS, RATERS), rule, at_most=at_most)
     assert result.taken.tolist() == [taken] * 3
     assert result.changed.tolist() == [int((by_all != is_kept).sum())] * 3
@@ -63,7 +63,7 @@ def slow_replay(votes: Votes, rule: StopRule, at_most: int | None) -> tuple[int,
         own = slice(votes.indptr[item], votes.indptr[item + 1])
         cast = [(0, *vote) for vote in zip(votes.rater_ids[own], votes.answer_ids[own], strict=True)]
         for n in range(len(cast) + 1):
-            (valid,) = posterior(votes_of(cast[:n], ("x",), RATERS), MODEL).of("valid")
+            (valid,) = posterior(votes_of(cast[:n], ("x",), RATERS), MODEL).probabilities_of("valid")
             if n in (len(cast), at_most) or rule.is_closed(valid, n):
                 break
         taken += n

@@ -122,7 +122,7 @@ def votes_of(campaign: Campaign) -> list[tuple[str, int, list[tuple[str, str]]]]
     """Return image, class and votes of each question with votes."""
     votes = export_votes(campaign, names=True).votes
     pairs = zip(votes.items.image_ids.tolist(), votes.items.class_ids.tolist(), strict=True)
-    return [(votes.items.images[i], c, list(votes.on(row))) for row, (i, c) in enumerate(pairs)]
+    return [(votes.items.images[i], c, list(votes.votes_on(row))) for row, (i, c) in enumerate(pairs)]
 
 
 def waiting(campaign: Campaign, count: int) -> None:

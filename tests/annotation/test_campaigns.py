@@ -256,7 +256,7 @@ def test_duplicate_expert_answer_counts_once_and_contradicting_answers_raise(add
     assert plan.truth == (0,)
     create_campaign(address, plan)
     golden_votes_ = export_votes(open_campaign(address), names=True).golden
-    assert sorted(golden_votes_.on(0)) == [("x", "no"), ("y", "no"), ("z", "yes")]
+    assert sorted(golden_votes_.votes_on(0)) == [("x", "no"), ("y", "no"), ("z", "yes")]
 
 
 @pytest.mark.parametrize("force", [False, True])

@@ -40,7 +40,7 @@ def test_rows_are_sorted_by_image_class_and_source(order: list[int]) -> None:
 
 
 def test_part_drops_images_and_sources_without_rows() -> None:
-    part = candidates_of(ROWS).part(np.array([0, 1]))
+    part = candidates_of(ROWS).select_rows(np.array([0, 1]))
     assert (part.questions.images, part.sources, part.questions.class_ids.tolist()) == (
         ("b.png",),
         ("original", "alex"),
@@ -71,5 +71,5 @@ def test_contradictory_rows_raise(call: Any, code: str, found: str | None) -> No
 
 def test_candidates_from_questions_have_no_sources() -> None:
     candidates = Candidates.from_questions(QUESTION)
-    assert (len(candidates), candidates.sources, candidates.first_counts.tolist()) == (1, (), [0])
+    assert (len(candidates), candidates.sources, candidates.rank_one_counts.tolist()) == (1, (), [0])
     assert repr(candidates) == "Candidates(1 candidate for 1 image)"

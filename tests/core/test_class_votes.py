@@ -75,9 +75,9 @@ def test_counts_and_votes_cannot_be_joined(refused: Refused) -> None:
 
 
 def test_counts_have_no_raters(refused: Refused) -> None:
-    assert refused(anonymous_votes([(0, 0, 0)]).on, 0) == "missing-raters"
+    assert refused(anonymous_votes([(0, 0, 0)]).votes_on, 0) == "missing-raters"
     assert anonymous_votes([(0, 0, 1), (2, 0, 1)]).restrict(np.array([2])).counts().tolist() == [[0, 1, 0]]
-    assert anonymous_votes([]).on(0) == ()  # without votes, no rater is unknown
+    assert anonymous_votes([]).votes_on(0) == ()  # without votes, no rater is unknown
 
 
 def test_answers_are_wnids_if_known_else_names_else_ids() -> None:
@@ -124,7 +124,7 @@ def test_each_class_becomes_a_question_with_its_probability(weights: list[list[f
     values = np.array(weights, float).reshape(-1, 3)
     values /= np.maximum(values.sum(axis=1, keepdims=True), 1e-300)
     posterior = Posterior(IMAGES[: len(values)], NAMES[::-1], values, classes=Classes.from_texts(NAMES))
-    scores = posterior.scores()
+    scores = posterior.to_scores()
     cells = np.argwhere(values >= 1e-6)
     assert scores.questions.image_ids.tolist() == cells[:, 0].tolist()
     assert scores.questions.class_ids.tolist() == (2 - cells[:, 1]).tolist()
@@ -134,7 +134,7 @@ def test_each_class_becomes_a_question_with_its_probability(weights: list[list[f
 
 def test_class_to_include_becomes_a_question_at_any_probability(refused: Refused) -> None:
     posterior = Posterior(("a",), NAMES, np.array([[1.0, 0.0, 0.0]]), classes=Classes.from_texts(NAMES))
-    converted = posterior.on_questions(always=np.array([[False, False, True]]))
-    assert (converted.items.class_ids.tolist(), converted.of("valid").tolist()) == ([0, 2], [1.0, 0.0])
+    converted = posterior.to_questions(is_always_asked=np.array([[False, False, True]]))
+    assert (converted.items.class_ids.tolist(), converted.probabilities_of("valid").tolist()) == ([0, 2], [1.0, 0.0])
     assert converted.values.sum(axis=1).tolist() == [1.0, 1.0]
-    assert refused(Posterior(("a",), NAMES, np.eye(3)[:1]).on_questions) == "not-classes"
+    assert refused(Posterior(("a",), NAMES, np.eye(3)[:1]).to_questions) == "not-classes"

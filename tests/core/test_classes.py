@@ -62,7 +62,7 @@ def test_names_of_two_files_that_differ_only_in_case_are_different_classes_with_
         both = align_classes({"labels.csv": labels, "original.csv": original})
     assert [part.sets() for part in both.values()] == [{"a.png": {0}}, {"a.png": {1}}]
     known = Classes.from_texts(["Cat", "cat"])
-    assert known.unite(Classes.from_texts(["dog"])).names == ("Cat", "cat", "dog")  # their own file has warned already
+    assert known.merge(Classes.from_texts(["dog"])).names == ("Cat", "cat", "dog")  # their own file has warned already
 
 
 @pytest.mark.parametrize(
@@ -72,12 +72,12 @@ def test_sorted_names_of_a_file_do_not_define_ids(
     refused: Refused, refused_text: Refused, local: Classes, shared: Classes
 ) -> None:
     names = ", ".join(local.names)
-    assert refused(local.move, np.array([0]), shared) == "names-without-list"
-    assert refused_text(shared.move, np.array([0]), local) == (
+    assert refused(local.convert_ids, np.array([0]), shared) == "names-without-list"
+    assert refused_text(shared.convert_ids, np.array([0]), local) == (
         f"class ids cannot be used: only class names are known\n  found:   {names}, and ids\n"
         f"  fix:     name the classes; or {ADD_CLASS_LIST}"
     )
-    assert local.unite(shared) == shared.unite(local) == shared
+    assert local.merge(shared) == shared.merge(local) == shared
     parts = {
         file: LabelSets.from_lists(["a.png"], [[0]], classes)
         for file, classes in (("labels.csv", local), ("original.csv", shared))
@@ -91,17 +91,17 @@ def test_sorted_names_of_a_file_do_not_define_ids(
 def test_sorted_wnids_define_ids_if_complete(refused: Refused) -> None:
     wnids = Classes.from_texts(["n00000002", "n00000001"])
     whole = Classes(2, wnids=("n00000001", "n00000002"))
-    ids, classes = wnids.move(np.array([1, 0]), Classes(2))
+    ids, classes = wnids.convert_ids(np.array([1, 0]), Classes(2))
     assert (ids.tolist(), classes) == ([1, 0], whole)
-    assert wnids.unite(Classes(2)) == Classes(2).unite(wnids) == whole
-    assert refused(wnids.move, np.array([0]), Classes(3)) == "names-without-list"
+    assert wnids.merge(Classes(2)) == Classes(2).merge(wnids) == whole
+    assert refused(wnids.convert_ids, np.array([0]), Classes(3)) == "names-without-list"
 
 
 def test_names_in_id_order_are_kept_for_a_list_with_only_a_count() -> None:
     names = Classes(2, names=("dog", "cat"))
-    ids, classes = names.move(np.array([1]), Classes(2))
+    ids, classes = names.convert_ids(np.array([1]), Classes(2))
     assert (ids.tolist(), classes) == ([1], names)
-    assert names.unite(Classes(2)) == Classes(2).unite(names) == names
+    assert names.merge(Classes(2)) == Classes(2).merge(names) == names
 
 
 @pytest.mark.parametrize("text", ["1", "-0", "01", "+2", "1.0", ".5", "5.", "1e5", "-1E-2", "nan", "Inf", "-infinity"])
@@ -185,15 +185,15 @@ WITH_WNIDS = ClassNames(wnids=("n01", "n02", "n03", "n04"), names=("crane", "dog
     ],
 )
 def test_classes_are_found_by_wnid_name_or_word(texts: tuple[str, ...], ids: tuple[int, ...]) -> None:
-    assert {WITH_WNIDS.ids_of(text) for text in texts} == {ids}
+    assert {WITH_WNIDS.find_ids(text) for text in texts} == {ids}
 
 
 @pytest.mark.parametrize("names", [("mug, cup", "cup"), ("mug, cup", "Cup", "saucer, cup")])
 def test_full_name_takes_precedence_over_word(names: tuple[str, ...]) -> None:
     class_names = ClassNames(names=names)
-    ids = [class_names.ids_of(text) for text in ("cup", "CUP", " cup ", "mug", "mug, cup")]
+    ids = [class_names.find_ids(text) for text in ("cup", "CUP", " cup ", "mug", "mug, cup")]
     assert ids == [(1,), (1,), (1,), (0,), (0,)]
-    assert ClassNames(names=("mug, cup", "beaker"), synonyms=((), ("cup",))).ids_of("cup") == (1,)
+    assert ClassNames(names=("mug, cup", "beaker"), synonyms=((), ("cup",))).find_ids("cup") == (1,)
 
 
 @pytest.mark.parametrize(

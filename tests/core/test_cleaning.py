@@ -34,9 +34,9 @@ def test_classes_are_sorted_by_dropped_share_then_number_then_id() -> None:
 
 
 def test_losing_much_lists_classes_that_lose_more_than_a_third() -> None:
-    assert cleaning().losing_much() == [(2, 3, 2), (1, 2, 1)]
+    assert cleaning().classes_losing_many() == [(2, 3, 2), (1, 2, 1)]
     third = cleaning(class_ids=np.array([0, 0, 0, 1, 1, 1], np.int32), kept=np.array([False, True, True] * 2))
-    assert third.losing_much() == []
+    assert third.classes_losing_many() == []
 
 
 def test_text_shows_number_of_kept_images() -> None:
@@ -91,12 +91,12 @@ def test_matrix_has_share_of_each_label_by_true_class() -> None:
 def test_matrix_of_class_without_images_is_identity() -> None:
     empty = LabelNoise(0.0, np.diag([3.0, 0.0]), 1.0, Classes(2))
     assert empty.matrix.tolist() == [[1.0, 0.0], [0.0, 1.0]]
-    assert empty.largest(5) == []
+    assert empty.largest_mistakes(5) == []
 
 
 def test_largest_lists_mistakes_and_ties_by_class() -> None:
-    assert noise().largest(3) == [(0, 1, 15.0, 0.15), (2, 0, 15.0, 0.375), (0, 2, 5.0, 0.05)]
-    assert len(noise().largest(20)) == 4
+    assert noise().largest_mistakes(3) == [(0, 1, 15.0, 0.15), (2, 0, 15.0, 0.375), (0, 2, 5.0, 0.05)]
+    assert len(noise().largest_mistakes(20)) == 4
 
 
 def test_text_shows_share_and_largest_mistakes() -> None:

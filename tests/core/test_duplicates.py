@@ -36,7 +36,7 @@ def test_image_is_duplicated_elsewhere_if_group_has_another_set() -> None:
     assert duplicates.duplicated_elsewhere("val", "near") == ()
     assert duplicates.duplicated_elsewhere("extra", "near") == ("e.png",)
     assert duplicates.images_of("val") == ("b.png", "c.png", "d.png", "f.png")
-    assert (duplicates.group_count(), duplicates.group_count("exact"), duplicates.group_count("near")) == (3, 2, 1)
+    assert (duplicates.count_groups(), duplicates.count_groups("exact"), duplicates.count_groups("near")) == (3, 2, 1)
     assert (duplicates.largest_group("exact"), duplicates.largest_group("near")) == (2, 2)
     assert code_of(duplicates.duplicated_elsewhere, "test") == "unknown-name"
     assert code_of(duplicates.duplicated_elsewhere, "val", "tiny") == "unknown-name"
@@ -100,7 +100,10 @@ def test_pairs_of_a_large_group_are_found_without_a_look_at_equal_labels() -> No
     images, labels = [f"{i}.png" for i in range(20_000)], ["a"] * 19_999 + ["b"]
     blank = Duplicates.from_rows(["set"] * len(images), images, [1] * len(images), ["exact"] * len(images), labels)
     start = time.perf_counter()
-    assert [pair for _, pair in zip(range(10_000), blank.differing_pairs(), strict=False)][-1] == (9_999, 19_999)
+    assert [pair for _, pair in zip(range(10_000), blank.pairs_with_different_labels(), strict=False)][-1] == (
+        9_999,
+        19_999,
+    )
     assert time.perf_counter() - start < 1
 
 
@@ -117,7 +120,7 @@ def test_counts_equal_comparison_of_all_pairs(groups: list[tuple[list[tuple[str,
     rows += [(name, image, 100 + near, "near") for name, image, _, near in members if near_sizes[near] > 1]
     labels = [image.split("/")[0] for _, image, *_ in rows]
     duplicates = Duplicates.from_rows(*(zip(*rows, strict=True) if rows else ((), (), (), ())), labels)
-    pairs = [sorted((rows[one][:2], rows[other][:2])) for one, other in duplicates.differing_pairs()]
+    pairs = [sorted((rows[one][:2], rows[other][:2])) for one, other in duplicates.pairs_with_different_labels()]
     assert sorted(pairs) == sorted(
         sorted((one[:2], other[:2]))
         for one, other in combinations(members, 2)

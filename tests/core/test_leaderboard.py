@@ -20,7 +20,7 @@ def test_ties_share_the_better_rank_and_rises_are_rank_differences() -> None:
     )
     assert board.original_ranks.tolist() == [3, 2, 1]
     assert board.real_ranks.tolist() == [1, 1, 3]
-    assert board.rises.tolist() == [2, 1, -2]
+    assert board.rank_gains.tolist() == [2, 1, -2]
 
 
 def test_best_first_sorts_ties_by_original_accuracy_then_name() -> None:
@@ -59,7 +59,7 @@ def test_family_is_first_match_of_pattern_or_its_first_group(
     entries = tuple(LeaderboardRow(name, 76.0, 84.6) for name in names)
     board = Leaderboard(entries) if pattern is None else Leaderboard(entries, family=re.compile(pattern))
     assert list(board.families) == families
-    assert board.without_family == without_family
+    assert board.n_models_without_family == without_family
     assert [families.index(family) for family in families] == [
         board.family_ids.tolist().index(number) for number in board.family_ids
     ]
@@ -91,7 +91,7 @@ def test_empty_leaderboard_or_duplicate_model_raises(refused_text: Refused) -> N
 
 
 def test_public_tables_have_1556_rows_of_1266_models(real_leaderboard: Leaderboard) -> None:
-    assert (len(real_leaderboard), real_leaderboard.models, real_leaderboard.rows_dropped) == (1_556, 1_266, {})
+    assert (len(real_leaderboard), real_leaderboard.n_models, real_leaderboard.dropped_row_counts) == (1_556, 1_266, {})
     assert sum(np.bincount(real_leaderboard.model_ids) > 1) == 290
     assert {entry.model: entry.parameters for entry in real_leaderboard.entries}[
         "eva_giant_patch14_336.clip_ft_in1k"
@@ -111,10 +111,10 @@ def test_rises_equal_public_table_except_for_ties(real_leaderboard: Leaderboard,
     table = pl.read_csv(real_file(REAL), infer_schema_length=None)
     rises = dict(zip(zip(table["model"], table["img_size"], strict=True), table["rank_diff"], strict=True))
     expected = np.array([int(rises[entry.model, entry.image_size]) for entry in real_leaderboard.entries])
-    assert np.abs(real_leaderboard.rises - expected).max() <= 3
+    assert np.abs(real_leaderboard.rank_gains - expected).max() <= 3
     is_unique = np.ones(len(real_leaderboard), bool)
     for values in (real_leaderboard.original, real_leaderboard.real):
         _, which, count = np.unique(values, return_inverse=True, return_counts=True)
         is_unique &= count[which] == 1
     assert is_unique.sum() > 500
-    assert np.array_equal(real_leaderboard.rises[is_unique], expected[is_unique])
+    assert np.array_equal(real_leaderboard.rank_gains[is_unique], expected[is_unique])

@@ -73,7 +73,7 @@ def test_predictions_need_either_ids_or_scores(refused: Refused) -> None:
 @given(st.lists(st.lists(st.integers(-2, 2), min_size=4, max_size=4), min_size=1), st.permutations(range(4)))
 def test_lower_class_id_wins_tie_in_any_order_of_outputs(rows: list[list[int]], class_of: Any) -> None:
     scores = np.array(rows, np.float32)
-    ids, values = Predictions.from_scores(scores, columns=np.array(class_of)).best(4)
+    ids, values = Predictions.from_scores(scores, columns=np.array(class_of)).top_classes(4)
     by_class = scores[:, np.argsort(class_of)]
     expected = [sorted(range(4), key=lambda c: (-row[c], c)) for row in by_class]
     assert ids.tolist() == expected
@@ -83,7 +83,7 @@ def test_lower_class_id_wins_tie_in_any_order_of_outputs(rows: list[list[int]], 
 def test_outputs_without_class_are_not_ranked() -> None:
     columns = np.array([2, -1, 0])
     scores = Predictions.from_scores(np.array([[0.1, 0.9, 0.3]]), columns=columns)
-    assert (scores.depth, scores.best(2)[0].tolist()) == (2, [[0, 2]])
+    assert (scores.depth, scores.top_classes(2)[0].tolist()) == (2, [[0, 2]])
     ids = Predictions.from_ids([[1, 2, 0], [0, 1, 2]], columns=columns)
     assert ids.class_ids.tolist() == [[0, 2, -1], [2, 0, -1]]
 
@@ -91,14 +91,14 @@ def test_outputs_without_class_are_not_ranked() -> None:
 def test_bfloat16_bits_are_converted_to_scores() -> None:
     bits = (np.array([[1.5, -2.0, 0.0]], np.float32).view(np.int32) >> 16).astype(np.int16)
     predictions = Predictions.from_bfloat16(bits)
-    ids, values = predictions.best(3)
+    ids, values = predictions.top_classes(3)
     assert (predictions.dtype, ids.tolist(), values.tolist()) == ("bfloat16", [[0, 2, 1]], [[1.5, 0.0, -2.0]])
 
 
 def test_best_ranks_infinite_scores_and_many_rows() -> None:
-    assert Predictions.from_scores(np.array([[0.0, -np.inf, np.inf, 1.0]])).best(4)[0].tolist() == [[2, 3, 0, 1]]
+    assert Predictions.from_scores(np.array([[0.0, -np.inf, np.inf, 1.0]])).top_classes(4)[0].tolist() == [[2, 3, 0, 1]]
     scores = np.random.default_rng(0).normal(size=(3000, 7))
-    ids, values = Predictions.from_scores(scores).best(3)
+    ids, values = Predictions.from_scores(scores).top_classes(3)
     assert np.array_equal(ids, np.argsort(-scores, axis=1)[:, :3])
     assert np.array_equal(values, -np.sort(-scores, axis=1)[:, :3])
 
@@ -113,18 +113,18 @@ def test_error_about_nan_shows_image_row_and_output(refused_text: Refused, dtype
         predictions = Predictions.from_bfloat16((scores.view(np.int32) >> 16).astype(np.int16), names, columns=columns)
     else:
         predictions = Predictions.from_scores(scores.astype(dtype), names, columns=columns)
-    assert refused_text(lambda: predictions.best(1)) == (
+    assert refused_text(lambda: predictions.top_classes(1)) == (
         "score is NaN\n  where:   image 1500.png, row 1500, output 2\n  allowed: any number, and +inf or -inf\n"
         "  fix:     find out why the model returns NaN for this image"
     )
     without_names = replace(predictions, images=None)
-    assert message(lambda: without_names.best(2)).splitlines()[1] == "  where:   row 1500, output 2"
-    assert predictions.best(2, np.array([7, 8]))[0].tolist() == [[0, 1], [0, 1]]
+    assert message(lambda: without_names.top_classes(2)).splitlines()[1] == "  where:   row 1500, output 2"
+    assert predictions.top_classes(2, np.array([7, 8]))[0].tolist() == [[0, 1], [0, 1]]
 
 
 def test_best_of_some_rows_equals_rows_of_best() -> None:
     scores, rows = np.random.default_rng(0).normal(size=(50, 7)), np.array([3, 49, 3, 0])
-    whole, part = Predictions.from_scores(scores).best(4), Predictions.from_scores(scores).best(4, rows)
+    whole, part = Predictions.from_scores(scores).top_classes(4), Predictions.from_scores(scores).top_classes(4, rows)
     assert all(np.array_equal(every[rows], some) for every, some in zip(whole, part, strict=True))
     ids = Predictions.from_ids(np.arange(100).reshape(50, 2))
-    assert ids.best(1, rows)[0].tolist() == [[6], [98], [6], [0]]
+    assert ids.top_classes(1, rows)[0].tolist() == [[6], [98], [6], [0]]

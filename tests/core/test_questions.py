@@ -56,14 +56,14 @@ def three_scores(*values: float) -> Scores:
 
 def test_question_without_score_is_nan() -> None:
     empty = Scores(Questions.from_columns([], np.array([], np.int64)), np.array([]))
-    assert np.isnan(empty.at(np.array([-1]), np.array([0]))).all()
+    assert np.isnan(empty.values_at(np.array([-1]), np.array([0]))).all()
     rows = np.array([0, 0, 1, 1, -1])
-    scores = three_scores(0.9, 0.4, 0.0).at(rows, np.array([7, 3, 7, 3, 7]))
+    scores = three_scores(0.9, 0.4, 0.0).values_at(rows, np.array([7, 3, 7, 3, 7]))
     assert np.array_equal(scores, [0.9, 0.0, 0.4, np.nan, np.nan], equal_nan=True)
 
 
 def test_highest_is_maximum_score_of_each_image() -> None:
-    assert three_scores(0.2, 0.4, 0.3).highest().tolist() == [0.3, 0.4]
+    assert three_scores(0.2, 0.4, 0.3).highest_per_image().tolist() == [0.3, 0.4]
 
 
 @pytest.mark.parametrize("value", [np.nan, -1e-9, 1.0000001, np.inf])

@@ -34,7 +34,7 @@ def votes_by_name(
 
 
 def rows_of(votes: Votes) -> list[Any]:
-    return [(votes.items[i], rater, answer) for i in range(len(votes.items)) for rater, answer in votes.on(i)]
+    return [(votes.items[i], rater, answer) for i in range(len(votes.items)) for rater, answer in votes.votes_on(i)]
 
 
 ROWS = st.lists(
@@ -72,7 +72,7 @@ def test_restrict_keeps_votes_of_selected_items(rows: Any, items: Any, count: in
 @given(ROWS, st.sets(st.integers(0, 5)))
 def test_without_removes_votes_and_keeps_items(rows: Any, positions: set[int]) -> None:
     votes = votes_by_name(rows, items=tuple("uvwxyz"))
-    part = votes.without(np.array(sorted(positions), int))
+    part = votes.without_items(np.array(sorted(positions), int))
     assert (part.items, part.raters) == (votes.items, votes.raters)
     assert rows_of(part) == [row for row in rows_of(votes) if "uvwxyz".index(row[0]) not in positions]
 
@@ -95,7 +95,7 @@ def test_append_joins_questions_by_image_name() -> None:
         WORDS,
     )
     joined = first.append(second)
-    words = [(joined.at(row), joined.on(row)) for row in range(len(joined.items))]
+    words = [(joined.describe_item(row), joined.votes_on(row)) for row in range(len(joined.items))]
     assert words == [
         ("image a, class 1", (("ann", "yes"),)),
         ("image b, class 1", (("ann", "no"), ("bo", "maybe"))),
@@ -109,7 +109,7 @@ def test_restrict_keeps_only_images_with_questions() -> None:
     votes = Votes.from_columns(questions, *np.array([[0, 1, 2], [0, 0, 0], [2, 1, 0]]), ("ann",), WORDS)
     part = votes.restrict(np.array([2, 0]))
     assert part.items.images == ("a", "c")
-    assert [part.at(row) for row in range(2)] == ["image c, class 3", "image a, class 1"]
+    assert [part.describe_item(row) for row in range(2)] == ["image c, class 3", "image a, class 1"]
 
 
 def test_seconds_stay_with_their_votes() -> None:
@@ -118,7 +118,7 @@ def test_seconds_stay_with_their_votes() -> None:
     )
     assert votes.seconds.tolist() == [1, 3, 2]
     assert votes.restrict(np.array([1])).seconds.tolist() == [3, 2]
-    assert votes.without(np.array([0])).seconds.tolist() == [3, 2]
+    assert votes.without_items(np.array([0])).seconds.tolist() == [3, 2]
     joined = votes.append(votes_by_name([("x", 1, "no")])).seconds
     assert joined[[0, 2, 3]].tolist() == [1, 3, 2]
     assert np.isnan(joined[1])
@@ -148,7 +148,7 @@ def test_id_is_a_number_only_in_usual_notation() -> None:
 def test_votes_can_have_more_than_256_answers() -> None:
     answers = tuple(range(300))
     votes = votes_by_name([("x", 1, 299), ("x", 2, 0)], answers=answers)
-    assert votes.on(0) == ((1, 299), (2, 0))
+    assert votes.votes_on(0) == ((1, 299), (2, 0))
 
 
 def columns(**changed: object) -> dict[str, Any]:
@@ -253,7 +253,7 @@ def test_raters_agree_with_themselves_on_4795_of_5497_items(real_votes: RealVote
     main, golden = real_votes("raters.npz"), real_votes("raters_golden.npz")
     main = main.restrict(main.find(golden.items))
     first, second = (
-        {(i, rater): answer for i in range(len(votes.items)) for rater, answer in votes.on(i)}
+        {(i, rater): answer for i in range(len(votes.items)) for rater, answer in votes.votes_on(i)}
         for votes in (main, golden)
     )
     both = first.keys() & second.keys()
@@ -269,7 +269,7 @@ def test_example_of_1979_has_published_counts(real_file: RealFile) -> None:
 
 def test_items_can_be_a_range(tmp_path: Path) -> None:
     votes = Votes.from_columns(range(3), *np.array([[2, 0, 1], [0, 0, 0]]).T, ("ann",), WORDS)
-    assert [votes.at(row) for row in range(3)] == ["item 0", "item 1", "item 2"]
+    assert [votes.describe_item(row) for row in range(3)] == ["item 0", "item 1", "item 2"]
     assert votes.restrict(np.array([2])).items == (2,)
     assert votes.find((2, 7)).tolist() == [2, -1]
     assert votes.append(votes_by_name([(7, "bo", "no")])).items == (0, 1, 2, 7)

@@ -189,10 +189,10 @@ def test_named_groups_and_collapsed_classes_use_the_classes_of_the_labels(
     groups = part_path(benchmark, "groups")
     assert read_groups(groups, Classes.from_texts(["cat", "dog"])) == {1: "big"}
     assert refused(read_groups, groups, Classes.from_texts(["cat"])) == "unknown-class at pets/groups.csv"
-    assert benchmark.class_groups(Classes.from_texts(["cat", "dog"])) == {1: "big"}
-    pairs = benchmark.collapsed(Classes.from_texts(["cat", "dog", "hound"]))
+    assert benchmark.find_class_groups(Classes.from_texts(["cat", "dog"])) == {1: "big"}
+    pairs = benchmark.find_collapsed(Classes.from_texts(["cat", "dog", "hound"]))
     assert pairs.tolist() == [[2, 1]]
-    assert refused_text(benchmark.collapsed, benchmark.classes) == (
+    assert refused_text(benchmark.find_collapsed, benchmark.classes) == (
         f"unknown class\n  where:   DIR/pets/collapsed.csv\n  found:   hound\n  fix:     {ADD_CLASS_LIST}"
     )
 

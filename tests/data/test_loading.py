@@ -145,7 +145,7 @@ def test_ecologists_verdicts_are_on_original_labels_and_cannot_evaluate(
     rows = [line.rsplit(",", 6) for line in path.read_text().splitlines()[1:]]
     valid = {int(start[:8]) for start, correct, *_ in rows if float(correct) > 0}
     assert {int(name[15:23]) for name, ids in parts[0].items() if ids} == valid
-    assert not found.complete
+    assert not found.is_complete
     assert refused(lambda: found.evaluation_labels) == "incomplete-review"
 
 

@@ -134,7 +134,7 @@ def test_questions_and_sheets_use_the_classes_of_the_labels() -> None:
     assert image_sheet("b", labels=labels, predictions={"m": model}).predictions == {"m": (3, 1)}
     pending = unasked_candidates([("m", model, find_outcomes(model, labels))], labels, None, top_k=2)
     ant = 3  # in the list of the labels
-    assert {(pending.image(row), int(pending.questions.class_ids[row])) for row in range(len(pending))} == {
+    assert {(pending.image_of(row), int(pending.questions.class_ids[row])) for row in range(len(pending))} == {
         ("a", ant),
         ("b", ant),
     }

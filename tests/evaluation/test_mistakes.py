@@ -66,4 +66,4 @@ def test_image_with_class_votes_has_no_unasked_candidates(rows: Any, predicted: 
     labels = LabelSets.from_lists(IMAGES, [[] for _ in IMAGES], CLASSES)
     predictions = Predictions.from_ids(np.maximum(predicted, 0), images=IMAGES)
     candidates = unasked_candidates([("m", predictions, find_outcomes(predictions, labels))], labels, scores)
-    assert {candidates.image(row) for row in range(len(candidates))} == set(IMAGES) - with_votes
+    assert {candidates.image_of(row) for row in range(len(candidates))} == set(IMAGES) - with_votes

@@ -39,8 +39,8 @@ def test_class_names_make_a_class_list(tmp_path: Path) -> None:
     assert votes.images == votes.items == ("a.png", "01", "b.png")
     assert votes.classes == Classes.from_texts(["cat", "dog"])
     assert (votes.answers, votes.class_ids.tolist(), votes.raters) == (("cat", "dog"), [0, 1], ("ann", 7))
-    assert [votes.on(row) for row in range(3)] == [(("ann", "dog"), (7, "cat")), (("ann", "dog"),), ()]
-    assert votes.at(0) == "image a.png"
+    assert [votes.votes_on(row) for row in range(3)] == [(("ann", "dog"), (7, "cat")), (("ann", "dog"),), ()]
+    assert votes.describe_item(0) == "image a.png"
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
@@ -84,7 +84,7 @@ LONG = "image,class,count\na,dog,1\na,cat,2\nb,cat,0\nc,dog,3\n"
 def test_counts_are_votes_of_unknown_raters(tmp_path: Path, text: str) -> None:
     votes = read_vote_file(table(tmp_path, text))
     assert str(votes) == "Votes(6 votes by unknown raters on 3 images, answers cat, dog)"
-    assert (votes.raters, votes.anonymous, set(votes.rater_ids.tolist())) == ((), True, {-1})
+    assert (votes.raters, votes.is_anonymous, set(votes.rater_ids.tolist())) == ((), True, {-1})
     assert votes.counts().tolist() == [[2, 1], [0, 0], [0, 3]]
     assert votes.classes == Classes.from_texts(["cat", "dog"])
 
@@ -193,14 +193,14 @@ def test_tables_survive_round_trip(
     path = tmp_path_factory.mktemp("tables") / f"v{suffix}"
     write_votes(path, votes)
     again = read_vote_file(path, answers=answers)
-    assert again.anonymous == anonymous
+    assert again.is_anonymous == anonymous
     assert (again.answers, again.classes) == (answers, classes)
     assert {key: count for key, count in counts_of(again).items() if count} == {
         key: count for key, count in counts_of(votes).items() if count
     }
     assert set(again.images) == set(votes.images)
     if not anonymous:
-        assert [again.on(row) for row in range(3)] == [votes.on(row) for row in range(3)]
+        assert [again.votes_on(row) for row in range(3)] == [votes.votes_on(row) for row in range(3)]
 
 
 def test_counts_of_cifar_10_equal_published_counts(real_file: RealFile) -> None:

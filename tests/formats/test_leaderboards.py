@@ -60,7 +60,7 @@ def test_two_tables_are_joined_in_any_order(file: File, swapped: bool) -> None:
         LeaderboardRow("a", 77.0, 83.5, 288, 1013.01),
         LeaderboardRow("b", 79.5, 84.6, 224),
     )
-    assert board.rows_dropped == {f"only in {paths[0]}": 1, f"only in {paths[1]}": 1}
+    assert board.dropped_row_counts == {f"only in {paths[0]}": 1, f"only in {paths[1]}": 1}
 
 
 def test_evaluations_are_named_by_their_files(file: File) -> None:

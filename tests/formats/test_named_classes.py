@@ -90,10 +90,10 @@ def test_one_output_per_class_is_read_in_sorted_order(file: File, tmp_path: Path
     scores = np.array([[0.1, 0.2, 0.7]], np.float32)
     np.save(tmp_path / "p.npy", scores)
     predictions = read_predictions(tmp_path / "p.npy", NAMED)
-    assert (predictions.best(1)[0].tolist(), predictions.detected) == ([[2]], f"npy 1x3, float32 scores{SORTED}")
+    assert (predictions.top_classes(1)[0].tolist(), predictions.detected) == ([[2]], f"npy 1x3, float32 scores{SORTED}")
     for headings in ("0,1,2", "prob_0,prob_1,prob_2"):
         predictions = read_predictions(file("p.csv", f"image,{headings}\na,.1,.2,.7\n"), NAMED)
-        assert predictions.best(1)[0].tolist() == [[2]]
+        assert predictions.top_classes(1)[0].tolist() == [[2]]
         assert predictions.detected == (
             f"csv, image names from 'image', scores from a column per class, 3 classes{SORTED}"
         )
@@ -113,7 +113,7 @@ def test_wrong_number_of_outputs_raises(refused: Refused, file: File, tmp_path: 
 
 def test_score_columns_with_names_may_have_any_order(file: File) -> None:
     predictions = read_predictions(file("p.csv", "image,mug,saucer,bowl\na,.1,.3,.3\n"), NAMED)
-    assert predictions.best(2)[0].tolist() == [[0, 2]]
+    assert predictions.top_classes(2)[0].tolist() == [[0, 2]]
     assert predictions.detected == (
         "csv, image names from 'image', scores from a column per class, 2 classes; "
         "1 column ignored (unknown class): saucer"
@@ -126,4 +126,4 @@ def test_ignored_column_with_highest_score_warns(file: File) -> None:
     for unknown_class in ("wrong", "drop"):
         with warned(f"{path}: {text}, and is ignored: saucer"):
             predictions = read_predictions(path, NAMED, unknown_class=unknown_class)
-        assert predictions.best(2)[0].tolist() == [[0, 2], [0, 2]]
+        assert predictions.top_classes(2)[0].tolist() == [[0, 2], [0, 2]]

@@ -33,7 +33,7 @@ def save(path: Path, array: Any) -> Path:
 
 
 def top1(predictions: Predictions) -> list[int]:
-    return predictions.best(1)[0][:, 0].tolist()
+    return predictions.top_classes(1)[0][:, 0].tolist()
 
 
 # --- npy ------------------------------------------------------------------------------------------------------------
@@ -308,7 +308,7 @@ def test_tensor_without_values_raises(
 def test_bfloat16_scores_are_exact(torch: ModuleType, tmp_path: Path) -> None:
     tensor = torch.randn(50, 7, generator=torch.Generator().manual_seed(0)).to(torch.bfloat16)
     torch.save(tensor, tmp_path / "p.pt")
-    ids, values = read_predictions(tmp_path / "p.pt").best(7)
+    ids, values = read_predictions(tmp_path / "p.pt").top_classes(7)
     expected, order = tensor.float().sort(descending=True, stable=True)
     assert ids.tolist() == order.tolist()
     assert values.tolist() == expected.tolist()
@@ -412,7 +412,7 @@ def test_best_classes_survive_round_trip_in_a_table(scratch: Path, suffix: str, 
     columns = "'prediction_1'" if depth == 1 else f"'prediction_1' to 'prediction_{depth}'"
     assert result.detected == f"{suffix[1:]}, image names from 'image', top-{depth} ids from {columns}"
     assert result.images == tuple(names)
-    assert np.array_equal(result.class_ids, predictions.best(depth)[0])
+    assert np.array_equal(result.class_ids, predictions.top_classes(depth)[0])
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])

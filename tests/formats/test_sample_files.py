@@ -27,7 +27,7 @@ def test_a_sample_that_is_written_with_votes_is_read_again(tmp_path: Path, suffi
     assert sorted(found) == [("b.png", 0.5, "high"), ("c.png", 1 / 3, "low")]
     write_votes(tmp_path / f"plain{suffix}", votes)
     assert read_sample(tmp_path / f"plain{suffix}") is None
-    assert [read_votes(one).on(2) for one in (path, tmp_path / f"plain{suffix}")] == [(("eve", "yes"),)] * 2
+    assert [read_votes(one).votes_on(2) for one in (path, tmp_path / f"plain{suffix}")] == [(("eve", "yes"),)] * 2
 
 
 def test_a_probability_of_a_model_is_none_of_a_draw(tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_impossible_probabilities_are_refused(tmp_path: Path, refused: Refused, 
 def test_images_without_an_answer_leave_their_stratum_to_the_others() -> None:
     chances = np.array([0.5, 0.5, 0.1, 0.1, 0.2])
     sample = Sample(tuple("abcde"), chances, ("high", "high", "low", "low", "middle"))
-    left = sample.reduced(np.array([True, False, True, True, False]))
+    left = sample.restrict(np.array([True, False, True, True, False]))
     weights = dict(zip(left.images, left.weights.tolist(), strict=True))
     assert weights == pytest.approx({"a": 4, "c": 10, "d": 10})
     assert left.strata == ("high", "low", "low")

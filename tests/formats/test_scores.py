@@ -85,7 +85,10 @@ def test_empty_scores_survive_round_trip(tmp_path: Path) -> None:
 @pytest.mark.parametrize("info", [INFO, INFO.astype(">U5"), INFO.astype("U40"), np.asfortranarray(INFO)])
 def test_every_archive_layout_is_read(tmp_path: Path, key: str, dtype: str, info: Any) -> None:
     scores = read_score_file(save_npz(tmp_path / "a.npz", **{key: np.array([0.5, 0.25], dtype), "info": info}))
-    assert [scores.questions.at(row) for row in range(2)] == ["image a.png, class 7", "image b.png, class 3"]
+    assert [scores.questions.describe_question(row) for row in range(2)] == [
+        "image a.png, class 7",
+        "image b.png, class 3",
+    ]
     assert scores.values.tolist() == [0.5, 0.25]
 
 
@@ -94,7 +97,7 @@ def test_numbers_are_ids_and_image_names_stay_text(file: File, tmp_path: Path) -
     scores = read_score_file(save_npz(tmp_path / "a.npz", tensor=np.array([0.1, 0.2, 0.3]), info=info))
     assert scores.questions.class_ids.tolist() == [7, 3, 4]
     scores = read_score_file(file("a.csv", '"image","class","score"\n"00012","7","0.5"\n'))
-    assert (scores.questions.at(0), scores.values.tolist()) == ("image 00012, class 7", [0.5])
+    assert (scores.questions.describe_question(0), scores.values.tolist()) == ("image 00012, class 7", [0.5])
 
 
 @pytest.mark.parametrize(
@@ -158,7 +161,7 @@ def test_class_names_survive_round_trip(tmp_path: Path, suffix: str) -> None:
     write_scores(file, scores)
     result = read_score_file(file)
     assert (result.questions.classes, result.values.tolist()) == (questions.classes, [0.5, 0.25, 1.0])
-    assert [result.questions.at(row) for row in range(3)] == [
+    assert [result.questions.describe_question(row) for row in range(3)] == [
         "image b.png, class dog",
         "image a.png, class cat",
         "image a.png, class dog",

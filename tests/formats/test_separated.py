@@ -28,9 +28,9 @@ def test_fields_equal_fields_of_the_csv_module(scratch: Path, suffix: str, body:
     except csv.Error:
         expected = []
     if not expected or any(len(record) != 2 for record in expected):
-        message(read_table, path, text=("x", "y"))
+        message(read_table, path, text_columns=("x", "y"))
     else:
-        assert [list(row) for row in read_table(path, text=("x", "y")).rows()] == expected
+        assert [list(row) for row in read_table(path, text_columns=("x", "y")).rows()] == expected
 
 
 def _separator(suffix: str) -> str:
@@ -45,7 +45,7 @@ def test_line_ends_quotes_and_blank_lines_do_not_matter(file: File, newline: str
     text = io.StringIO(newline="")
     csv.writer(text, quoting=csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL, lineterminator=newline).writerows(records)
     content = text.getvalue().replace(newline, newline * 2) if blank else text.getvalue()
-    table = read_table(file("t.csv", content.encode()), text=("image",))
+    table = read_table(file("t.csv", content.encode()), text_columns=("image",))
     assert table.to_dict(as_series=False) == {"image": ["00012", "b"], 'class 5" floppy': [0.5, None], "z": [1, 2]}
 
 

@@ -21,7 +21,7 @@ def test_table_survives_round_trip(scratch: Path, suffix: Any, rows: Any) -> Non
     table = pl.DataFrame(rows, schema={"image": pl.String, "class": pl.Int64}, orient="row")
     path = scratch / f"table{suffix}"
     write_table(path, table, force=True)
-    result = read_table(path, text=("image",))
+    result = read_table(path, text_columns=("image",))
     assert result["image"].to_list() == table["image"].to_list()
     assert to_integers(path, result["class"]).to_list() == table["class"].to_list()
 
@@ -55,7 +55,7 @@ def test_numbers_survive_round_trip_exactly(scratch: Path, suffix: Any, values: 
 )
 def test_equivalent_files_are_read_alike(file: File, name: str, content: str) -> None:
     path = file(name, content)
-    table = read_table(path, text=("image",))
+    table = read_table(path, text_columns=("image",))
     assert table["image"].to_list() == ["00012", "b"]
     assert to_integers(path, table["class"]).to_list() == [1, None]
 
@@ -63,7 +63,7 @@ def test_equivalent_files_are_read_alike(file: File, name: str, content: str) ->
 @pytest.mark.parametrize("dtype", [pl.Categorical, pl.Enum(["a", "b"]), pl.Binary])
 def test_text_columns_of_any_type_are_read(tmp_path: Path, dtype: Any) -> None:
     pl.DataFrame({"image": pl.Series(["a", "b"]).cast(dtype)}).write_parquet(tmp_path / "t.parquet")
-    assert read_table(tmp_path / "t.parquet", text=("image",))["image"].to_list() == ["a", "b"]
+    assert read_table(tmp_path / "t.parquet", text_columns=("image",))["image"].to_list() == ["a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_text_columns_of_any_type_are_read(tmp_path: Path, dtype: Any) -> None:
 )
 def test_column_that_is_not_text_raises(tmp_path: Path, column: pl.Series, found: str) -> None:
     pl.DataFrame({"image": column}).write_parquet(tmp_path / "t.parquet")
-    assert fault_of(read_table, tmp_path / "t.parquet", text=("image",)) == ("wrong-type", found)
+    assert fault_of(read_table, tmp_path / "t.parquet", text_columns=("image",)) == ("wrong-type", found)
 
 
 def test_all_rows_decide_the_type_of_a_column(file: File) -> None:
@@ -95,7 +95,7 @@ def test_all_rows_decide_the_type_of_a_column(file: File) -> None:
     ],
 )
 def test_malformed_table_raises(refused: Refused, file: File, name: str, content: str | bytes, expected: str) -> None:
-    assert refused(read_table, file(name, content), text=("image",)) == expected
+    assert refused(read_table, file(name, content), text_columns=("image",)) == expected
 
 
 @pytest.fixture
@@ -143,7 +143,7 @@ def test_truncated_table_or_undecodable_path_raises(
 ) -> None:
     pl.DataFrame({"image": ["a"] * 100}).write_parquet(tmp_path / "whole.parquet")
     content = content or (tmp_path / "whole.parquet").read_bytes()[:-20]
-    assert refused(read_table, file(name, content), text=("image",)) == expected
+    assert refused(read_table, file(name, content), text_columns=("image",)) == expected
 
 
 def test_panic_of_polars_becomes_data_error(refused: Refused, file: File, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,7 +71,7 @@ def test_classes_with_wnids_are_written_as_ids(tmp_path: Path) -> None:
     assert '{"class": 1, "name": "dog"}' in text
     (tmp_path / "t.jsonl").write_text("\n" + text.replace('"task": 0', '"task": 12, "note": [1]') + "\n")
     tasks = read_tasks(tmp_path / "t.jsonl", classes)
-    assert (tasks.numbers.tolist(), tasks.class_ids(0).tolist()) == ([12], [1])
+    assert (tasks.numbers.tolist(), tasks.class_ids_of(0).tolist()) == ([12], [1])
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def check_predictions(path: Path, predictions: Predictions) -> None:
 
 def check_candidates(path: Path, candidates: Candidates) -> None:
     """Check that each row is a candidate, and that ranks and probabilities are from the table."""
-    table = read_table(path, text=("image", "source"))
+    table = read_table(path, text_columns=("image", "source"))
     if "source" not in table.columns:
         assert len(candidates) == table.height
         return
@@ -143,7 +143,7 @@ def check_tasks(path: Path, tasks: Tasks) -> None:
     """Check the tasks, and their numbers of classes, against json."""
     lines = [json.loads(line.decode("utf-8-sig")) for line in _lines(path)]
     assert [line["task"] for line in lines] == tasks.numbers.tolist()
-    assert [line["image"] for line in lines] == [tasks.image(task) for task in range(len(tasks))]
+    assert [line["image"] for line in lines] == [tasks.image_of(task) for task in range(len(tasks))]
     assert [len(line["classes"]) for line in lines] == tasks.sizes.tolist()
 
 

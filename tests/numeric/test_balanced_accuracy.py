@@ -15,7 +15,7 @@ def rounds(invalid: tuple[float, ...], valid: tuple[float, ...]) -> float:
     """Share of simulated rounds with 18 valid and 18 invalid questions that reach the bar."""
     rng = np.random.default_rng(0)
     counts = np.stack([rng.multinomial(QUESTIONS, answers, ROUNDS) for answers in (invalid, valid)], axis=1)
-    return sum(BalancedAccuracy.of(one).reaches(BAR) for one in counts) / ROUNDS
+    return sum(BalancedAccuracy.from_confusion(one).reaches(BAR) for one in counts) / ROUNDS
 
 
 @pytest.mark.parametrize("name", BLIND_ANSWERS)
@@ -43,13 +43,13 @@ def test_the_chance_is_that_of_all_possible_answers(bar: float, n_invalid: int, 
     for answers in product(range(3), repeat=len(truths)):
         confusion = np.zeros((2, 3), int)
         np.add.at(confusion, (truths, list(answers)), 1)
-        total += BalancedAccuracy.of(confusion).reaches(bar) * float(np.prod(matrix[truths, list(answers)]))
+        total += BalancedAccuracy.from_confusion(confusion).reaches(bar) * float(np.prod(matrix[truths, list(answers)]))
     assert chance_to_reach(bar, n_invalid, n_valid, matrix.tolist()) == pytest.approx(total, abs=1e-12)
 
 
 def test_without_questions_of_both_truths_nobody_reaches_a_bar() -> None:
     assert chance_to_reach(0.0, 5, 0, [(1.0, 0.0, 0.0)] * 2) == 0
-    one = BalancedAccuracy.of([[3, 0, 0], [0, 0, 0]])
+    one = BalancedAccuracy.from_confusion([[3, 0, 0], [0, 0, 0]])
     assert (one.value, one.interval, one.specificity, one.sensitivity, one.reaches(0.0)) == (
         None,
         None,

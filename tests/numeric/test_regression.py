@@ -55,8 +55,8 @@ def test_prediction_interval_adds_held_out_and_line_variance(groups: int) -> Non
     at, line = 88.0, np.polyfit(x, y, 1)
     variance = sum((np.polyval(line, at) - np.polyval(without, at)) ** 2 for without in lines.values())
     half = t.ppf(0.975, groups - 2) * np.sqrt(np.mean(held_out**2) + variance)
-    assert fit.at(at) == pytest.approx(np.polyval(line, at), rel=1e-10)
-    assert fit.prediction(at) == pytest.approx((fit.at(at) - half, fit.at(at) + half), rel=1e-9)
+    assert fit.evaluate(at) == pytest.approx(np.polyval(line, at), rel=1e-10)
+    assert fit.prediction_interval(at) == pytest.approx((fit.evaluate(at) - half, fit.evaluate(at) + half), rel=1e-9)
 
 
 @pytest.mark.parametrize(("degree", "groups"), [(1, 60), (2, 60), (1, 12), (2, 5)])
@@ -82,7 +82,7 @@ def test_difference_of_slopes_equals_interaction_in_statsmodels(needs: Needs) ->
     design = np.column_stack([low, ~low, np.where(low, x - 75, 0), np.where(low, 0, x - 85)]).astype(float)
     joint = api.OLS(y, design).fit(cov_type="HC3", use_t=True)
     test = joint.t_test(np.array([0, 0, -1, 1]))
-    change = second.minus(first, 1)
+    change = second.subtract(first, 1)
     assert change.value == pytest.approx(float(test.effect[0]), rel=1e-9)
     assert change.error == pytest.approx(float(test.sd[0, 0]), rel=1e-9)
 
@@ -102,7 +102,7 @@ def test_standard_errors_equal_jackknife_for_large_groups_and_overlapping_ranges
     slopes = np.array([np.polyfit(x[r], y[r], 1)[0] for r in ranges])
     shifts = slopes - slopes_without_groups(x, y, groups, ranges)
     assert first.coefficient(1).error == pytest.approx(np.sqrt((shifts[:, 0] ** 2).sum()), rel=1e-8)
-    change = second.minus(first, 1)
+    change = second.subtract(first, 1)
     assert change.value == pytest.approx(slopes[1] - slopes[0], rel=1e-8)
     assert change.error == pytest.approx(np.sqrt(((shifts[:, 1] - shifts[:, 0]) ** 2).sum()), rel=1e-8)
     assert change.df == min(first.coefficient(1).df, second.coefficient(1).df)
@@ -182,7 +182,7 @@ def test_prediction_interval_covers_models_of_new_families(name: str) -> None:
     for _ in range(600):
         x, y, groups = FAMILIES[name](rng)
         others = groups != groups[-1]
-        low, high = fit_or_fail(x, y, groups, inside=others).prediction(x[-1])
+        low, high = fit_or_fail(x, y, groups, inside=others).prediction_interval(x[-1])
         covered += low <= y[-1] <= high
     assert covered / 600 >= 0.93
 
@@ -192,7 +192,7 @@ def test_difference_of_slopes_rejects_a_true_hypothesis_in_5_percent() -> None:
     rejected = 0
     for _ in range(1_000):
         x, y, groups = models_at_sizes(250, 2)(rng)
-        change = fit_or_fail(x, y, groups, inside=x >= 80.5).minus(fit_or_fail(x, y, groups, inside=x < 82.5), 1)
+        change = fit_or_fail(x, y, groups, inside=x >= 80.5).subtract(fit_or_fail(x, y, groups, inside=x < 82.5), 1)
         rejected += change.p_value < 0.05
     assert 0.03 <= rejected / 1_000 <= 0.07
 
@@ -234,7 +234,7 @@ def test_three_groups_give_a_wide_interval_and_exact_data_an_exact_fit() -> None
     assert fit.interval[0] < 0 < 2 < fit.interval[1]
     x = np.array([70.0, 71.0, 73.0, 78.0, 84.0, 90.0])
     whole = fit_or_fail(x, 3 + 0.5 * x - 0.02 * x**2, np.arange(6), degree=2)
-    assert (whole.coefficient(2).value, whole.at(80.0)) == pytest.approx((-0.02, 3 + 40 - 128))
+    assert (whole.coefficient(2).value, whole.evaluate(80.0)) == pytest.approx((-0.02, 3 + 40 - 128))
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def test_table_contains_20_best_classes_by_name(
     run(images, tmp_path / "out.parquet", model, benchmark=benchmark)
     assert pl.read_parquet(tmp_path / "out.parquet").row(0) == ("a/1.jpg", *expected)
     if expected[0] == "cat":
-        assert read_predictions(tmp_path / "out.parquet", CLASSES).best(3)[0].tolist() == [[0, 2, 1]] * 5
+        assert read_predictions(tmp_path / "out.parquet", CLASSES).top_classes(3)[0].tolist() == [[0, 2, 1]] * 5
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,8 @@ class Slow:
 def slow(models: Mapping[str, Predictions], original: Mapping[str, int], per_image: float) -> Slow:
     """Find N by trying all values, from no pairs to all pairs."""
     tops = {
-        name: dict(zip(model.images, model.best(1)[0][:, 0].tolist(), strict=True)) for name, model in models.items()
+        name: dict(zip(model.images, model.top_classes(1)[0][:, 0].tolist(), strict=True))
+        for name, model in models.items()
     }
     images = sorted({image for top in tops.values() for image in top})
     first_classes = {image: {top[image] for top in tops.values() if image in top} for image in images}
@@ -127,7 +128,7 @@ def check_ranks(candidates: Candidates, models: Mapping[str, Predictions]) -> No
             assert np.isnan(candidates.probabilities[row])
             continue
         at = model.images.index(candidates.questions.images[image])
-        assert model.best(CLASSES)[0][at, candidates.ranks[row] - 1] == class_id
+        assert model.top_classes(CLASSES)[0][at, candidates.ranks[row] - 1] == class_id
         assert candidates.probabilities[row] == class_probabilities(model, np.array([at]), np.array([class_id]))[0]
 
 

@@ -35,7 +35,7 @@ def drawn(seed: int, images: int = 9, classes: int = 30) -> Questions:
 def listed(tasks: Tasks) -> list[tuple[str, list[str], str]]:
     classes = tasks.questions.classes
     return [
-        (tasks.image(task), [classes.label(c) for c in tasks.class_ids(task).tolist()], tasks.reasons[task])
+        (tasks.image_of(task), [classes.label(c) for c in tasks.class_ids_of(task).tolist()], tasks.reasons[task])
         for task in range(len(tasks))
     ]
 
@@ -52,15 +52,15 @@ def test_every_question_is_in_exactly_one_task(seed: int, size: int, by_tree: bo
     assert sorted(pairs_of(tasks.questions)) == sorted(pairs_of(questions))
     assert tasks.sizes.max() <= size
     assert tasks.numbers.tolist() == list(range(len(tasks)))
-    assert [tasks.image(task) for task in range(len(tasks))] == sorted(
-        (tasks.image(task) for task in range(len(tasks))), key=questions.images.index
+    assert [tasks.image_of(task) for task in range(len(tasks))] == sorted(
+        (tasks.image_of(task) for task in range(len(tasks))), key=questions.images.index
     )
     for image in questions.images:
-        sizes = [int(tasks.sizes[task]) for task in range(len(tasks)) if tasks.image(task) == image]
+        sizes = [int(tasks.sizes[task]) for task in range(len(tasks)) if tasks.image_of(task) == image]
         assert len(sizes) == -(-sum(sizes) // size)
         assert max(sizes) - min(sizes) <= 1
     for task in range(len(tasks)):
-        assert (np.diff(tasks.class_ids(task)) > 0).all()
+        assert (np.diff(tasks.class_ids_of(task)) > 0).all()
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 9))
@@ -147,9 +147,9 @@ def test_reasons_of_tasks_are_correct(seed: int, size: int) -> None:
         classes_of.setdefault(image, set()).add(class_id)
     tasks = make_tasks(questions, size=size)
     for task, reason in enumerate(tasks.reasons):
-        own = tasks.class_ids(task).tolist()
+        own = tasks.class_ids_of(task).tolist()
         pairs = [sum({*pair} <= classes_ for classes_ in classes_of.values()) for pair in combinations(own, 2)]
-        if len(own) == len(classes_of[tasks.image(task)]):
+        if len(own) == len(classes_of[tasks.image_of(task)]):
             assert reason == "all of the image"
         elif len(own) == 1:
             assert reason == "the rest of the image"

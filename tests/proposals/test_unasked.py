@@ -27,12 +27,12 @@ def ask(
 
 
 def listed(questions: Candidates) -> list[tuple[Any, ...]]:
-    first, mean = questions.first_counts, questions.mean_probabilities
+    first, mean = questions.rank_one_counts, questions.mean_probabilities
     return [
         (
-            questions.image(row),
+            questions.image_of(row),
             int(questions.questions.class_ids[row]),
-            questions.named_by(row),
+            questions.sources_of(row),
             int(first[row]),
             None if np.isnan(mean[row]) else round(float(mean[row]), 9),
             questions.reasons[row],

@@ -244,7 +244,7 @@ def _run_auto(
         {} if truths_are_answers is None else {"truths_are_answers": truths_are_answers}
     )
     if experts is None:
-        return _run("majority", votes, {}) if votes.anonymous else _run("em", votes, options)
+        return _run("majority", votes, {}) if votes.is_anonymous else _run("em", votes, options)
     votes.require_raters("a rater model")
     votes, experts, golden, are_answers = prepare(votes, experts, rater_golden, truths_are_answers)
     options |= {"rater_golden": golden, "at_least": at_least, "truths_are_answers": are_answers}

@@ -53,7 +53,7 @@ def simple_rules(
 ) -> tuple[Rule, ...]:
     """Measure every rule that the votes and labels allow."""
     rules: list[tuple[str, Rule]] = []
-    if rater_golden is not None and not rater_golden.anonymous:
+    if rater_golden is not None and not rater_golden.is_anonymous:
         pair_votes = _on_golden_pairs(rater_golden, golden)
         rules.append(("rater_golden", rater_rule(golden, pair_votes, pair_votes.answers[-1:])))
         if pair_votes.counts_by_rater()[:, 1:-1].any():
@@ -107,8 +107,10 @@ def share_curve(golden: Golden, votes: Votes) -> Curve:
     if votes.classes is not None:
         return Curve(golden, golden.values_of(class_shares(votes)[0], "the votes"), in_sample=False)
     rows = golden.rows_in(votes.items, "the votes")
-    check_all_valid(votes.sizes[rows] > 0, what="golden questions without votes", name_of=golden.questions.at)
-    return Curve(golden=golden, values=votes.support()[rows] / votes.sizes[rows], in_sample=False)
+    check_all_valid(
+        votes.sizes[rows] > 0, what="golden questions without votes", name_of=golden.questions.describe_question
+    )
+    return Curve(golden=golden, values=votes.count_support()[rows] / votes.sizes[rows], in_sample=False)
 
 
 def share_rule(golden: Golden, votes: Votes) -> Rule:
@@ -132,10 +134,10 @@ def original_rule(golden: Golden, original: LabelSets) -> Rule:
     check_all_valid(
         votes.sizes > 0,
         what="golden questions on images without an original label",
-        name_of=votes.at,
+        name_of=votes.describe_item,
         fix="give the original label of every golden image",
     )
-    own = votes.support() > 0
+    own = votes.count_support() > 0
     point = Point(
         threshold=None,
         hits=int(np.count_nonzero(own & golden.valid)),

@@ -40,7 +40,7 @@ def calibrate(
     golden_votes.require_raters("a rater model")
     truth = np.asarray(truth)
     check_shape(truth, (len(golden_votes.items),), what="truth")
-    check_range(truth, -1, len(truths) - 1, what="truth", where=golden_votes.at)
+    check_range(truth, -1, len(truths) - 1, what="truth", where=golden_votes.describe_item)
     known = truth >= 0
     shape = len(golden_votes.raters), len(truths) + 1, len(golden_votes.answers)
     rows = golden_votes.rater_ids * np.int64(shape[1]) + np.repeat(truth, golden_votes.sizes) + 1
@@ -128,7 +128,7 @@ def posterior(
     >>> votes = Votes.from_columns(
     ...     ("x", "y"), np.array([0, 0]), np.array([0, 1]), np.array([1, 1]), ("ann", "bo"), ("no", "yes")
     ... )
-    >>> posterior(votes, model).of("valid").round(4)
+    >>> posterior(votes, model).probabilities_of("valid").round(4)
     array([0.9846, 0.5   ])
     """
     check_type(Votes, votes)
@@ -162,7 +162,7 @@ def _multiply(values: Floats, votes: Votes, model: RaterModel) -> None:
         raise DataError(
             "impossible-votes",
             "no truth allows the votes on an item",
-            where=votes.at(row),
-            found=some([f"{rater}: {answer}" for rater, answer in votes.on(row)]),
+            where=votes.describe_item(row),
+            found=some([f"{rater}: {answer}" for rater, answer in votes.votes_on(row)]),
             fix="measure the raters with pooling above 0",
         )

@@ -94,8 +94,10 @@ class Pinned(Shown):
         check_range(self.rows, 0, len(votes.items) - 1, what="pinned row", where="position {}".format)
         if np.unique(self.rows).size < self.rows.size:
             row = int(np.argmax(np.bincount(self.rows)))
-            raise DataError("duplicate-item", "item is pinned twice", where=votes.at(row))
-        check_distribution(self.values, what="a pinned item", where=lambda position: votes.at(int(self.rows[position])))
+            raise DataError("duplicate-item", "item is pinned twice", where=votes.describe_item(row))
+        check_distribution(
+            self.values, what="a pinned item", where=lambda position: votes.describe_item(int(self.rows[position]))
+        )
 
 
 def default_truths(votes: Votes) -> tuple[Id, ...]:

@@ -59,12 +59,12 @@ def expert_truth(experts: Votes, truths: Sequence[Id] = VALIDITY, *, at_least: i
     values = expert_answer(experts.with_answers(tuple(truths)), at_least=at_least)
     majority = f"most experts, and of at least {at_least}" if at_least else "more than half of the experts"
     undecided = np.flatnonzero((values < 0) & (experts.sizes > 0))
-    return ExpertTruth(values, f"answer of {majority}", tuple(experts.at(row) for row in undecided.tolist()))
+    return ExpertTruth(values, f"answer of {majority}", tuple(experts.describe_item(row) for row in undecided.tolist()))
 
 
 def expert_validity(experts: Votes, *, at_least: int | None = None) -> npt.NDArray[np.int64]:
     """Return 1 for items that enough experts call valid, 0 for other items, and -1 for items without experts."""
-    return np.where(experts.sizes > 0, _is_enough(experts.support(), experts, at_least).astype(np.int64), -1)
+    return np.where(experts.sizes > 0, _is_enough(experts.count_support(), experts, at_least).astype(np.int64), -1)
 
 
 def expert_answer(experts: Votes, *, at_least: int | None = None) -> npt.NDArray[np.int64]:
@@ -167,7 +167,7 @@ class Golden:
 
     def _is_in(self, data: Votes | Scores) -> npt.NDArray[np.bool_]:
         """Which questions votes or scores contain; if classes are exclusive, which images."""
-        questions = self.questions.in_classes(self.questions.classes.unite(classes_of(data)))
+        questions = self.questions.in_classes(self.questions.classes.merge(classes_of(data)))
         rows = join(questions.images, data.images)[questions.image_ids]
         return rows >= 0 if self.exclusive else data.in_classes(questions.classes).is_asked(rows, questions.class_ids)
 
@@ -186,16 +186,16 @@ class Golden:
         check_all_valid(
             is_in,
             what=f"golden questions are not in {what}",
-            name_of=self.questions.at,
+            name_of=self.questions.describe_question,
             fix="use files from the same release, or remove these golden questions",
         )
 
     def values_of(self, scores: Scores, what: str = "the scores") -> npt.NDArray[np.float64]:
         """Return the score of each golden question, float64, shape (questions,); see `exclusive`."""
-        classes = self.questions.classes.unite(scores.questions.classes)
+        classes = self.questions.classes.merge(scores.questions.classes)
         questions, scores = self.questions.in_classes(classes), scores.in_classes(classes)
         image_rows = scores.questions.rows_of(questions.images)
-        values = scores.at(image_rows[questions.image_ids], questions.class_ids)
+        values = scores.values_at(image_rows[questions.image_ids], questions.class_ids)
         if not self.exclusive:
             self._check_all_in(~np.isnan(values), what)
             return values
@@ -265,7 +265,7 @@ def _golden_classes(experts: Votes, among: Sequence[Questions], at_least: int | 
     """Each golden image with every class; only the class that the experts chose is valid."""
     truth = expert_truth(experts, experts.answers, at_least=at_least)
     rows = np.flatnonzero(truth.values >= 0)
-    classes = reduce(Classes.unite, [experts.classes or Classes(), *(each.classes for each in among)])
+    classes = reduce(Classes.merge, [experts.classes or Classes(), *(each.classes for each in among)])
     experts = experts.in_classes(classes)
     valid_class = experts.class_ids[truth.values[rows]]
     if classes.count is None:
@@ -285,7 +285,7 @@ def _golden_classes(experts: Votes, among: Sequence[Questions], at_least: int | 
 
 def votes_on_questions(votes: Votes, questions: Questions) -> Votes:
     """Convert votes for one class per image to votes on questions: yes to that class, no to other classes."""
-    classes = questions.classes if votes.classes is None else votes.classes.unite(questions.classes)
+    classes = questions.classes if votes.classes is None else votes.classes.merge(questions.classes)
     votes, questions = votes.in_classes(classes), questions.in_classes(classes)
     image_rows = votes.find(questions.images)[questions.image_ids]
     sizes = np.where(image_rows >= 0, votes.sizes[image_rows], 0)

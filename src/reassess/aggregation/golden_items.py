@@ -132,12 +132,12 @@ def with_golden_votes(votes: Votes, rater_golden: Votes | None, experts: Votes |
     >>> votes = Votes.from_columns(("x", "y"), both, zero, both, ("ann",), ("no", "yes"))
     >>> golden = Votes.from_columns(("y", "z"), both, zero, zero, ("ann",), ("no", "yes"))
     >>> rated = with_golden_votes(votes, golden)
-    >>> rated.items, rated.on(1), rated.on(2)
+    >>> rated.items, rated.votes_on(1), rated.votes_on(2)
     (('x', 'y', 'z'), (('ann', 'yes'),), (('ann', 'no'),))
     """
     check_type(Votes, votes)
     check_type(Votes, rater_golden, experts, optional=True)
-    if rater_golden is None or rater_golden.anonymous != votes.anonymous:
+    if rater_golden is None or rater_golden.is_anonymous != votes.is_anonymous:
         return votes
     if experts is not None and isinstance(rater_golden.items, Questions):
         incomplete = _incomplete_images(votes, rater_golden, experts)
@@ -154,7 +154,7 @@ def with_golden_votes(votes: Votes, rater_golden: Votes | None, experts: Votes |
 
 def with_more_votes(votes: Votes, golden: Votes, rows: npt.NDArray[np.integer]) -> Votes:
     """Add golden votes on the items at `rows`, by raters without another vote on the item."""
-    if golden.anonymous or not len(golden):
+    if golden.is_anonymous or not len(golden):
         return votes
     position = {name: i for i, name in enumerate(votes.raters)}
     raters = np.array([position.get(name, -1) for name in golden.raters], np.int64)[golden.rater_ids]
@@ -203,5 +203,5 @@ def golden_sources(benchmark: Benchmark, golden: str | None = None) -> dict[str,
 
 def image_folds(images: int, folds: int, *, seed: int = 0) -> npt.NDArray[np.int64]:
     """Split images into random folds of equal size, or sizes that differ by one."""
-    check_range(folds, 2, images, what="number of folds", high_is="the number of images")
+    check_range(folds, 2, images, what="number of folds", high_meaning="the number of images")
     return np.random.default_rng(seed).permutation(np.arange(images) % folds)

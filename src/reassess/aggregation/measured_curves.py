@@ -182,7 +182,9 @@ def out_of_sample_scores(
     parts = []
     for number in track(np.unique(fold_of).tolist()):
         out = np.flatnonzero(fold == number)
-        of_fold = remake(scores, votes, experts=experts.without(out), rater_golden=golden, original=original).scores
+        of_fold = remake(
+            scores, votes, experts=experts.without_items(out), rater_golden=golden, original=original
+        ).scores
         parts.append(_scores_of(of_fold, take_items(votes.items, rows[out][rows[out] >= 0])))
     return _concatenate(parts, experts.images)
 

@@ -70,7 +70,7 @@ class Aggregation(Shown):
         They record the method, and the questions or images with experts' answers. Golden questions about images without
         votes are 0 or 1, as the experts say.
         """
-        scores = replace(self.posterior.scores(self.posterior.truths[-1]), method=self.method)
+        scores = replace(self.posterior.to_scores(self.posterior.truths[-1]), method=self.method)
         if self.golden is None:
             return scores
         if self.golden.classes is None:
@@ -264,7 +264,7 @@ def _by_class(votes: Votes, result: Posterior, golden: Votes | None = None) -> t
         is_rated |= golden.find(votes.items) >= 0
     rows = np.flatnonzero(is_rated)
     rated = replace(result, items=take_items(result.items, rows), values=result.values[rows])
-    return rated.on_questions(always=has_vote[rows]), {"without_votes": is_rated.size - rows.size}
+    return rated.to_questions(is_always_asked=has_vote[rows]), {"without_votes": is_rated.size - rows.size}
 
 
 def _warn_of_one_truth(truth: ExpertTruth, _: Trial | None = None) -> None:

@@ -51,7 +51,7 @@ def score_by_recipe(
         answers = measured.raters.answers
         label = original_votes(as_questions(votes.items), original, below=recipe.original_below, answers=answers)
         extra = label, measured.label
-    scores = posterior(votes, measured.raters, prior=measured.prior, extra=extra).scores()
+    scores = posterior(votes, measured.raters, prior=measured.prior, extra=extra).to_scores()
     return scores, measured.model, label
 
 
@@ -112,7 +112,7 @@ def measure_by_recipe(experts: Votes, rater_golden: Votes, original: LabelSets |
     check_all_valid(
         experts.find(rater_golden.items) >= 0,
         what="raters' golden votes are on questions without experts' votes",
-        name_of=rater_golden.at,
+        name_of=rater_golden.describe_item,
         fix="use the experts' and the raters' golden votes of the same release",
     )
     questions, golden = as_questions(experts.items), rater_golden.on_full_scale()

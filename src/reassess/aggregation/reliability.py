@@ -197,7 +197,7 @@ def _measure_raters(votes: Votes, weights: Floats, resamples: int, seed: int) ->
     has_truth = group_of >= 0
     columns = [np.bincount(group_of[has_truth], column, groups) for column in weights[has_truth].T]
     items = np.stack(columns, axis=1, dtype=float)
-    draws = draw_resamples(groups, resamples=resamples, seed=seed)
+    draws = draw_resamples(groups, n_resamples=resamples, seed=seed)
     clusters, item_ids = cluster_ids(votes), votes.item_ids
     for row, of_rater in enumerate(_rows_by_rater(votes)):
         rows = of_rater[has_truth[item_ids[of_rater]]]

@@ -128,10 +128,14 @@ def replay_stops(
         raise DataError("missing-votes", "votes to replay are missing")
     most = int(votes.sizes.max()) if at_most is None else at_most
     check_range(most, 1, what="most votes of a question")
-    start = np.full(len(questions), model.prior[1]) if first is None else posterior(first, model).of(VALIDITY[1])
+    start = (
+        np.full(len(questions), model.prior[1])
+        if first is None
+        else posterior(first, model).probabilities_of(VALIDITY[1])
+    )
     cast = votes.with_answers(model.answers)
     codes, table = vote_codes(cast), code_table(model.matrices_of(cast.raters))
-    by_all = posterior(votes, model, extra=None if first is None else (first, model)).of(VALIDITY[1])
+    by_all = posterior(votes, model, extra=None if first is None else (first, model)).probabilities_of(VALIDITY[1])
     path, taken, valid = np.empty(len(cast)), np.empty(len(questions), np.int64), np.empty(len(questions))
     counts = np.empty((len(rules), 4, orders), np.int64)
     for order in track(range(orders)):

@@ -93,7 +93,7 @@ def try_on_golden(
     fold = image_folds(numbers.size, folds)
     with warnings.catch_warnings(action="ignore", category=ReassessWarning):
         for number in range(folds):
-            others = experts.without(np.flatnonzero(np.isin(units, numbers[fold == number])))
+            others = experts.without_items(np.flatnonzero(np.isin(units, numbers[fold == number])))
             out = np.flatnonzero(fold[unit] == number)
             fold_votes = votes.restrict(votes.find(take_items(experts.items, rows[out])))
             fold_truth = truth[rows[out]]
@@ -287,7 +287,7 @@ def _is_correct(result: Posterior, votes: Votes, truth: npt.NDArray[np.int64]) -
     if votes.classes is None:
         best = result.most_likely()[find_items(result.items, votes.items)]
         return np.asarray(best == truth)
-    scores = result.scores(result.truths[-1])
+    scores = result.to_scores(result.truths[-1])
     order = np.lexsort((-scores.questions.class_ids, scores.values, scores.questions.image_ids))
     last = np.searchsorted(scores.questions.image_ids[order], scores.questions.rows_of(votes.images), side="right") - 1
     return np.asarray(scores.questions.class_ids[order[last]] == votes.class_ids[truth])

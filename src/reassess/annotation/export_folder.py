@@ -145,7 +145,7 @@ def _table(
     """Make a table with the columns image and class, and further columns."""
     import polars as pl
 
-    class_ids = classes.column(np.array([row.class_id for row in rows]))
+    class_ids = classes.to_column(np.array([row.class_id for row in rows]))
     return pl.DataFrame({"image": [row.image for row in rows], "class": class_ids, **columns})
 
 

@@ -87,7 +87,7 @@ class CampaignPlan:
             raise DataError(
                 "duplicate-question",
                 "question is both golden and in the tasks",
-                where=golden.questions.at(int(common[0])),
+                where=golden.questions.describe_question(int(common[0])),
                 found=f"{common.size:,} of {counted(len(golden.questions), 'golden question')}",
                 fix="make the tasks again, without the golden questions; or use golden questions about other images",
             )
@@ -170,13 +170,13 @@ class CampaignPlan:
         rows = experts.find(self.golden_tasks.questions).tolist()
         answers: dict[tuple[int, str], int] = {}
         for place, row in enumerate(rows):
-            for expert, answer in experts.on(row) if row >= 0 else ():
+            for expert, answer in experts.votes_on(row) if row >= 0 else ():
                 number = KNOWN_ANSWERS.index(str(answer))
                 if (before := answers.setdefault((place, str(expert)), number)) != number:
                     raise DataError(
                         "two-answers",
                         "expert gives two answers to a golden question",
-                        where=self.golden_tasks.questions.at(place),
+                        where=self.golden_tasks.questions.describe_question(place),
                         found=f"{expert}: {KNOWN_ANSWERS[before]}, then {answer}",
                         fix="keep one of them",
                     )
@@ -229,7 +229,7 @@ def _check_sizes(tasks: Tasks) -> None:
         raise DataError(
             "too-many",
             "task has more classes than a page shows",
-            where=f"task {tasks.numbers[large[0]]}, image {tasks.image(int(large[0]))}",
+            where=f"task {tasks.numbers[large[0]]}, image {tasks.image_of(int(large[0]))}",
             allowed=f"up to {_MAX_CLASSES} classes",
             found=f"{tasks.sizes[large[0]]} classes; {large.size:,} of {counted(len(tasks), 'task')} are too large",
             fix=f"reassess tasks --per-task {_MAX_CLASSES}",

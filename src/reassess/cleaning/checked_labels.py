@@ -29,7 +29,7 @@ def known_labels(held_out: HeldOutPredictions, checked: Golden | None) -> npt.ND
     known = np.zeros(len(held_out.labels), np.int8)
     if checked is None:
         return known
-    classes = held_out.labels.classes.unite(checked.questions.classes)
+    classes = held_out.labels.classes.merge(checked.questions.classes)
     labels, pairs = held_out.labels.in_classes(classes), checked.questions.in_classes(classes)
     rows = join(pairs.images, labels.images, where="the checked labels", known_where="the labels")[pairs.image_ids]
     is_label = (rows >= 0) & (labels.indices[rows] == pairs.class_ids)
@@ -122,7 +122,7 @@ class DrawnLabels:
                 fix="use the probabilities of the draw",
             )
         is_used = (rows >= 0) & (known[rows] != 0)
-        drawn = sample.reduced(is_used, of=rows >= 0)
+        drawn = sample.restrict(is_used, population=rows >= 0)
         weights[rows[is_used]] = drawn.weights
         _, strata[rows[is_used]] = np.unique(np.array(drawn.strata, np.str_), return_inverse=True)
         covered = float(drawn.weights.sum()) / known.size  # lower if a stratum has no known label

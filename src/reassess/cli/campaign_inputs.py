@@ -66,7 +66,7 @@ class CampaignParts:
 
         def tasks(one: Tasks) -> Tasks:
             drawn = one.sample
-            sample = None if drawn is None else drawn.renamed([names.get(name, name) for name in drawn.images])
+            sample = None if drawn is None else drawn.with_images([names.get(name, name) for name in drawn.images])
             return replace(one, questions=noun(one.questions), sample=sample)
 
         golden = None if self.golden_tasks is None else tasks(self.golden_tasks)
@@ -103,7 +103,7 @@ def load_campaign_parts(
         if golden == NONE:
             asked = replace(asked, is_golden=None)
     if sample is not None:
-        sample = sample.renamed(benchmark_names(sample.images, reader.benchmark))
+        sample = sample.with_images(benchmark_names(sample.images, reader.benchmark))
     if isinstance(golden, int):
         if asked.is_golden is not None:
             raise click.UsageError(f"{tasks} has golden questions already: remove --golden {golden}.")
@@ -113,7 +113,7 @@ def load_campaign_parts(
         sample = draw_golden(given, golden, original=parts.get("original"), seed=seed)
         asked = asked.with_golden(sample)
     is_golden = asked.golden_rows
-    marked, asked = asked.only(is_golden), asked.only(~is_golden)
+    marked, asked = asked.select(is_golden), asked.select(~is_golden)
     if len(marked):
         experts = with_unanswered(experts, marked.questions)
     if not len(asked):
@@ -141,7 +141,7 @@ def _golden_tasks(experts: Votes, marked: Tasks, asked: Tasks, sample: Sample | 
     if sample is None:
         return golden
     is_golden = golden.questions.rows_of(sample.images) >= 0
-    return replace(golden, sample=sample.part(np.flatnonzero(is_golden)) if is_golden.any() else None)
+    return replace(golden, sample=sample.select_rows(np.flatnonzero(is_golden)) if is_golden.any() else None)
 
 
 def _read_tasks(path: Path, classes: Classes | None) -> Tasks | Candidates:

@@ -133,7 +133,7 @@ class LabelFindings(Shown):
         """Groups of original labels, for results by group."""
         if self.groups is not None:
             return self.groups
-        return self.benchmark.class_groups(self.classes) or self.benchmark.groups
+        return self.benchmark.find_class_groups(self.classes) or self.benchmark.groups
 
     @cached_property
     def co_occurrence(self) -> CoOccurrence:

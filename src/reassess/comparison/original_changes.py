@@ -101,11 +101,11 @@ class OriginalChanges(Shown):
         def if_known(texts: Sequence[str]) -> "pl.Series":
             return pl.Series([cell if cell.strip(_JOINT) else None for cell in in_one(texts)], dtype=pl.String)
 
-        columns: dict[str, object] = {"image": self._names, "original": classes.column(each)}
-        if has_names := bool(classes.names) and classes.in_files != classes.names:
+        columns: dict[str, object] = {"image": self._names, "original": classes.to_column(each)}
+        if has_names := bool(classes.names) and classes.names_in_files != classes.names:
             columns["original_name"] = [classes.label(i) for i in each.tolist()]
         columns["change"] = [CHANGES[kind] for kind in self.kinds.tolist()]
-        columns["new"] = in_one(classes.column(class_ids).to_list())
+        columns["new"] = in_one(classes.to_column(class_ids).to_list())
         if has_names:
             columns["new_names"] = in_one([classes.label(i) for i in class_ids.tolist()])
         columns["score"] = pl.Series(self._scores(scores, here, each)).fill_nan(None)
@@ -128,7 +128,7 @@ class OriginalChanges(Shown):
             return np.full(owner.size, np.nan)
         scores = scores.in_classes(self.labels.classes)
         rows = join(self._names, scores.images, known_where="the scores")
-        return scores.at(rows[owner], class_ids)
+        return scores.values_at(rows[owner], class_ids)
 
     def _votes(self, votes: Votes | None, owner: _Ints, class_ids: npt.NDArray[np.int32]) -> list[str | None]:
         """How often each answer was given on each class of a changed image, such as "4 no, 1 yes"."""

@@ -250,8 +250,8 @@ def disagreements_table(panel: Panel, pairs: Iterable[tuple[str, str]], classes:
                         "image": [panel.images[image] for image in images.tolist()],
                         "correct": pl.repeat(correct, images.size, eager=True),
                         "wrong": pl.repeat(wrong, images.size, eager=True),
-                        "correct_class": classes.column(panel.top1[rows[correct], images]),
-                        "wrong_class": classes.column(panel.top1[rows[wrong], images]),
+                        "correct_class": classes.to_column(panel.top1[rows[correct], images]),
+                        "wrong_class": classes.to_column(panel.top1[rows[wrong], images]),
                     },
                     schema_overrides={"image": pl.String},
                 )

@@ -141,10 +141,10 @@ def _expectation(board: Leaderboard, entry: LeaderboardRow) -> _ExpectedAccuracy
     line = fit_polynomial(board.original, board.real, board.family_ids, inside=is_near)
     if line is None:
         return None
-    expected = line.at(entry.original)
+    expected = line.evaluate(entry.original)
     residual = entry.real - expected
     below = int(np.sum(line.residuals < residual)) + int(np.sum(line.residuals <= residual))
-    low, high = np.clip(line.prediction(entry.original), 0, 100).tolist()
+    low, high = np.clip(line.prediction_interval(entry.original), 0, 100).tolist()
     x = board.original
     return _ExpectedAccuracy(
         rows=line.residuals.size,

@@ -201,8 +201,8 @@ def taxonomies(
     scores = None if scores is None else scores.in_classes(labels.classes)
     experts = None if experts is None else experts.in_classes(labels.classes)
     benchmark = benchmark_of(panel.images) if benchmark is None else benchmark
-    collapsed = benchmark.collapsed(labels.classes) if collapsed is None else collapsed
-    groups = benchmark.class_groups(labels.classes) if groups is None else groups
+    collapsed = benchmark.find_collapsed(labels.classes) if collapsed is None else collapsed
+    groups = benchmark.find_class_groups(labels.classes) if groups is None else groups
     known = _Known.of(labels, collapsed, groups or {}, often)
     reasons = {} if scores is not None else dict.fromkeys(_OF_SCORES, "scores are missing")
     if collapsed is None:

@@ -120,7 +120,7 @@ class Trend(Shown):
     def changes(self) -> list[tuple[TrendLine, TrendLine, Estimate]]:
         """Slope of each band minus the slope of the previous band, if both have a line; bands may overlap."""
         return [
-            (before, after, after.fit.minus(before.fit, 1))
+            (before, after, after.fit.subtract(before.fit, 1))
             for before, after in pairwise(self.lines)
             if before.fit is not None and after.fit is not None
         ]

@@ -17,9 +17,9 @@ KNOWN_ANSWERS = ("no", "maybe", "yes")
 _KNOWN_WEIGHTS = {"no": 0.0, "maybe": 0.5, "yes": 1.0}
 
 
-def answer_dtype(answers: int) -> type[np.unsignedinteger]:
+def answer_dtype(n_answers: int) -> type[np.unsignedinteger]:
     """Return the smallest integer type for ids of this number of answers."""
-    return np.uint8 if answers <= 1 << 8 else np.uint16 if answers <= 1 << 16 else np.uint32
+    return np.uint8 if n_answers <= 1 << 8 else np.uint16 if n_answers <= 1 << 16 else np.uint32
 
 
 def normalize_answer(answer: Id) -> Id:

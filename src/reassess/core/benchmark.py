@@ -76,7 +76,7 @@ class Benchmark:
         scores, votes, golden, rater-golden, groups and collapsed; a part may be missing.
     groups
         Group of each class, for separate results by group; empty without groups.
-    collapsed, class_groups
+    find_collapsed, find_class_groups
         Functions of a class list, for kinds of mistakes: the pairs of classes where an image of the first is also one
         of the second, and the group of each class. None without such a table, or if it does not fit the class list.
     recipe
@@ -110,8 +110,8 @@ class Benchmark:
     order: Callable[[], tuple[str, ...]] = tuple
     sources: Mapping[str, str] = field(default_factory=dict)
     groups: Mapping[int, str] = field(default_factory=dict)
-    collapsed: Callable[[Classes], npt.NDArray[np.int64] | None] = _return_none
-    class_groups: Callable[[Classes], Mapping[int, str] | None] = _return_none
+    find_collapsed: Callable[[Classes], npt.NDArray[np.int64] | None] = _return_none
+    find_class_groups: Callable[[Classes], Mapping[int, str] | None] = _return_none
     recipe: Recipe | None = None
     threshold: float | None = None
     method: str | None = None
@@ -145,7 +145,7 @@ IMAGENET = Benchmark(
         "collapsed": "imagenet-collapsed",
     },
     groups={class_id: "animals" if class_id < _ANIMALS else "others" for class_id in range(_CLASSES)},
-    collapsed=_find_imagenet_collapsed,
+    find_collapsed=_find_imagenet_collapsed,
     recipe=REAL_RECIPE,
     method="imagenet-real",
 )

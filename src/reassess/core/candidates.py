@@ -70,14 +70,14 @@ class Candidates(Shown):
     def __post_init__(self) -> None:
         check_text(self.sources, what="the name of a source")
         check_unique(self.sources, thing="a source")
-        check_range(self.ranks, 0, what="rank", where=self.at)
+        check_range(self.ranks, 0, what="rank", where=self.describe_row)
         known = ~np.isnan(self.probabilities)
-        check_range(np.where(known, self.probabilities, 0), 0, 1, what="probability", where=self.at)
+        check_range(np.where(known, self.probabilities, 0), 0, 1, what="probability", where=self.describe_row)
         keys = pair_keys(self.question_ids, self.source_ids)
         same = np.flatnonzero(np.diff(keys) <= 0)
         if same.size:
             raise DataError(
-                "duplicate-question", "source names a class twice for one image", where=self.at(int(same[0]))
+                "duplicate-question", "source names a class twice for one image", where=self.describe_row(int(same[0]))
             )
         if self.sources and np.unique(self.question_ids).size != len(self.questions):
             raise DataError("missing-value", "candidate has no source", fix="remove the candidate")
@@ -150,7 +150,7 @@ class Candidates(Shown):
     def _list(self) -> Listed:
         classes, reasons = self.questions.classes, self.reasons or [""] * len(self)
         rows = (
-            (self.image(row), classes.label(class_id), ", ".join(self.named_by(row)), reasons[row])
+            (self.image_of(row), classes.label(class_id), ", ".join(self.sources_of(row)), reasons[row])
             for row, class_id in enumerate(self.questions.class_ids.tolist())
         )
         return Listed(("image", "class", "named by", "reason"), len(self), rows)
@@ -168,7 +168,7 @@ class Candidates(Shown):
         return is_source
 
     @property
-    def first_counts(self) -> npt.NDArray[np.int64]:
+    def rank_one_counts(self) -> npt.NDArray[np.int64]:
         """Number of models that rank each candidate first; int64, shape (Q,)."""
         return np.bincount(self.question_ids[self.ranks == 1], minlength=len(self))
 
@@ -183,20 +183,21 @@ class Candidates(Shown):
         means: npt.NDArray[np.float64] = np.divide(sums, counts, out=np.full(len(self), np.nan), where=counts > 0)
         return means
 
-    def image(self, row: int) -> str:
+    def image_of(self, row: int) -> str:
         """Return the name of a candidate's image."""
         return self.questions.images[int(self.questions.image_ids[row])]
 
-    def named_by(self, row: int) -> list[str]:
+    def sources_of(self, row: int) -> list[str]:
         """Return the sources of a candidate."""
         start, end = np.searchsorted(self.question_ids, [row, row + 1])
         return [self.sources[source] for source in self.source_ids[start:end].tolist()]
 
-    def at(self, row: int) -> str:
+    def describe_row(self, row: int) -> str:
         """Describe a row for messages."""
-        return f"{self.questions.at(int(self.question_ids[row]))}, source {self.sources[int(self.source_ids[row])]}"
+        question = self.questions.describe_question(int(self.question_ids[row]))
+        return f"{question}, source {self.sources[int(self.source_ids[row])]}"
 
-    def part(self, rows: npt.NDArray[np.integer]) -> "Candidates":
+    def select_rows(self, rows: npt.NDArray[np.integer]) -> "Candidates":
         """Select rows; images and sources without rows are omitted."""
         questions, at = self.questions, self.question_ids[rows]
         return Candidates.from_rows(

@@ -29,7 +29,7 @@ def check_range(
     *,
     what: str,
     where: object = None,
-    high_is: str | None = None,
+    high_meaning: str | None = None,
     fix: Fix | str | None = None,
 ) -> None:
     """Raise `DataError` unless every value is finite and from `low` to `high`."""
@@ -51,7 +51,7 @@ def check_range(
         return
     at = np.unravel_index(np.argmin(is_inside(array, array)), array.shape)
     if high < math.inf:
-        allowed = f"{low} to {high}" + (f", {high_is}" if high_is else "")
+        allowed = f"{low} to {high}" + (f", {high_meaning}" if high_meaning else "")
     else:
         allowed = f"{low} or more" if low > -math.inf else "a finite number"
         allowed = f"a finite number, {allowed}" if array[at] == math.inf and low > -math.inf else allowed
@@ -181,29 +181,29 @@ def check_unique(names: Sequence[Hashable], *, thing: str, where: object = None,
 
 def check_known(
     names: Sequence[Hashable],
-    known: Iterable[Hashable],
+    allowed: Iterable[Hashable],
     *,
     thing: str,
     where: object = None,
     fix: Fix | str | None = None,
 ) -> None:
     """Raise `DataError` if a name is unknown."""
-    known = list(known)
-    known_set = set(known)
+    allowed = list(allowed)
+    known_set = set(allowed)
     unknown = [i for i, name in enumerate(names) if not isinstance(name, Hashable) or name not in known_set]
     if unknown:
         raise DataError(
             "unknown-name",
             f"unknown {thing}",
             where=_locate(where, unknown[0]),
-            allowed=some(known, most=_MAX_ALLOWED_NAMES),
+            allowed=some(allowed, most=_MAX_ALLOWED_NAMES),
             found=some([repr(names[position]) for position in unknown]),
             fix=fix,
         )
 
 
 def check_all_valid(
-    fits: npt.NDArray[np.bool_],
+    is_valid: npt.NDArray[np.bool_],
     *,
     what: str,
     name_of: Callable[[int], str],
@@ -211,10 +211,10 @@ def check_all_valid(
     fix: Fix | str | None = None,
 ) -> None:
     """Raise `DataError` unless all items fit; the message counts the others and names the first few."""
-    if not fits.all():
-        bad = np.flatnonzero(~fits).tolist()
+    if not is_valid.all():
+        bad = np.flatnonzero(~is_valid).tolist()
         names = some([name_of(position) for position in bad], most=_MAX_INVALID_NAMES)
-        raise DataError("wrong-items", what, where=where, found=f"{len(bad):,} of {fits.size:,}: {names}", fix=fix)
+        raise DataError("wrong-items", what, where=where, found=f"{len(bad):,} of {is_valid.size:,}: {names}", fix=fix)
 
 
 def check_distribution(rows: npt.NDArray[np.floating], *, what: str, where: object = None) -> None:

@@ -59,23 +59,23 @@ class ClassNames:
     names: tuple[str, ...] = ()
     synonyms: tuple[tuple[str, ...], ...] = ()
 
-    def ids_of(self, text: str) -> tuple[int, ...]:
+    def find_ids(self, text: str) -> tuple[int, ...]:
         """Find classes by name: with the same case, else ignoring case, else by a word of the name."""
         name = composed(text.strip())
         lower = name.casefold()
-        return self._by_name.get(name) or self._by_lower_name.get(lower) or self._by_text.get(lower, ())
+        return self._ids_by_name.get(name) or self._ids_by_lower_name.get(lower) or self._ids_by_text.get(lower, ())
 
     @cached_property
-    def _by_name(self) -> dict[str, tuple[int, ...]]:
+    def _ids_by_name(self) -> dict[str, tuple[int, ...]]:
         return _index_by_text(self._full_names())
 
     @cached_property
-    def _by_lower_name(self) -> dict[str, tuple[int, ...]]:
+    def _ids_by_lower_name(self) -> dict[str, tuple[int, ...]]:
         return _index_by_text({name.casefold() for name in names} for names in self._full_names())
 
     @cached_property
-    def _by_text(self) -> dict[str, tuple[int, ...]]:
-        return _index_by_text(self._texts())
+    def _ids_by_text(self) -> dict[str, tuple[int, ...]]:
+        return _index_by_text(self._lower_case_texts())
 
     def _full_names(self) -> Iterator[set[str]]:
         """The name and synonyms of each class; nothing in a list with wnids."""
@@ -84,7 +84,7 @@ class ClassNames:
             for name, synonyms in zip(self.names, all_synonyms, strict=True):
                 yield {composed(text.strip()) for text in (name, *synonyms)} - {""}
 
-    def _texts(self) -> Iterator[set[str]]:
+    def _lower_case_texts(self) -> Iterator[set[str]]:
         """All texts that identify each class, in lower case."""
         wnids = self.wnids or ("",) * len(self.names)
         names = self.names or ("",) * len(self.wnids)
@@ -107,16 +107,16 @@ def _index_by_text(texts: Iterable[set[str]]) -> dict[str, tuple[int, ...]]:
 class UnknownClasses:
     """Predictions of unknown class names: their number, and each name once. Objects can be added."""
 
-    predictions: int = 0
+    n_predictions: int = 0
     names: tuple[str, ...] = ()
 
     def __add__(self, other: UnknownClasses) -> UnknownClasses:
         names = tuple(dict.fromkeys((*self.names, *other.names)))
-        return UnknownClasses(predictions=self.predictions + other.predictions, names=names)
+        return UnknownClasses(n_predictions=self.n_predictions + other.n_predictions, names=names)
 
     def __str__(self) -> str:
-        return f"{counted(self.predictions, 'prediction')} with {counted(len(self.names), 'unknown class name')}"
+        return f"{counted(self.n_predictions, 'prediction')} with {counted(len(self.names), 'unknown class name')}"
 
     def to_json(self) -> dict[str, int]:
         """Return the object in JSON documents: both counts."""
-        return {"predictions": self.predictions, "names": len(self.names)}
+        return {"predictions": self.n_predictions, "names": len(self.names)}

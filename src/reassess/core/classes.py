@@ -119,7 +119,8 @@ class Classes(Shown):
     def from_texts(cls, texts: Iterable[str], *, has_local_ids: bool = True) -> "Classes":
         """Create a sorted class list from the names in a file, or from wnids if all names are wnids.
 
-        Surrounding blanks are removed, and names are converted to Unicode NFC. Case matters, see `differ_in_capitals`.
+        Surrounding blanks are removed, and names are converted to Unicode NFC. Case matters: `names_differing_by_case`
+        lists names such as Cat and cat.
 
         >>> Classes.from_texts(["dog", "cat", "dog"])
         Classes(count=2, wnids=(), names=('cat', 'dog'), has_local_ids=True, synonyms=(), definitions=())
@@ -131,7 +132,7 @@ class Classes(Shown):
         return cls(len(names), names=names, has_local_ids=has_local_ids)
 
     @property
-    def in_files(self) -> tuple[str, ...]:
+    def names_in_files(self) -> tuple[str, ...]:
         """Name of each class in output files; empty if output files have ids.
 
         Classes with wnids are written as ids, in the standard order of wnids, unless their ids are local to one file.
@@ -143,16 +144,16 @@ class Classes(Shown):
         """The text for "no class" in files with class names: the shortest row of dashes that is not a name."""
         return next(mark for n in count(1) if self.id_of(mark := "-" * n, where="") < 0)
 
-    def column(self, ids: npt.NDArray[np.integer]) -> "pl.Series":
+    def to_column(self, ids: npt.NDArray[np.integer]) -> "pl.Series":
         """Convert ids to a table column, as in output files; id -1 is an empty cell.
 
-        >>> Classes.from_texts(["dog", "cat"]).column(np.array([1, -1])).to_list()
+        >>> Classes.from_texts(["dog", "cat"]).to_column(np.array([1, -1])).to_list()
         ['dog', None]
         """
         import polars as pl
 
         rows = pl.Series(ids).set(pl.Series(ids < 0), None)
-        return pl.Series(self.in_files, dtype=pl.String).gather(rows) if self.in_files else rows
+        return pl.Series(self.names_in_files, dtype=pl.String).gather(rows) if self.names_in_files else rows
 
     def label(self, class_id: int) -> str:
         """Return a short name: the name, or its first word if there are wnids; else the wnid or id."""
@@ -164,16 +165,16 @@ class Classes(Shown):
         """Return a class as an object for JSON documents: its id and its short name."""
         return {"class": class_id, "name": self.label(class_id)}
 
-    def as_answers(self, ids: Iterable[int]) -> tuple[str | int, ...]:
+    def answers_of_ids(self, ids: Iterable[int]) -> tuple[str | int, ...]:
         """Convert ids to answers of raters who choose one class: wnids, else names, else ids.
 
-        >>> Classes.from_texts(["dog", "cat"]).as_answers([1]), Classes(3).as_answers([1])
+        >>> Classes.from_texts(["dog", "cat"]).answers_of_ids([1]), Classes(3).answers_of_ids([1])
         (('dog',), (1,))
         """
         return tuple(self.texts[class_id] for class_id in ids) if self.texts else tuple(ids)
 
     def ids_of_answers(self, answers: Sequence[str | int]) -> npt.NDArray[np.int64]:
-        """Convert answers from `as_answers` to class ids, int64, shape (answers,); `DataError` for others."""
+        """Convert answers from `answers_of_ids` to class ids, int64, shape (answers,); `DataError` for others."""
         known: dict[str | int, int] = {text: class_id for class_id, text in enumerate(self.texts)}
         if self.texts:
             fits = [answer in known for answer in answers]
@@ -182,7 +183,7 @@ class Classes(Shown):
         if not all(fits):
             unknown = [answer for answer, fit in zip(answers, fits, strict=True) if not fit]
             raise DataError(
-                "unknown-answer", "answer is not a class", allowed=self.allowed, found=some(unknown, most=3)
+                "unknown-answer", "answer is not a class", allowed=self.allowed_names, found=some(unknown, most=3)
             )
         return np.array([known[answer] if known else answer for answer in answers], np.int64)
 
@@ -196,7 +197,7 @@ class Classes(Shown):
         >>> Classes(2, names=("mug, cup", "cup")).find("cup")
         1
         """
-        ids = self._class_names.ids_of(text)
+        ids = self._class_names.find_ids(text)
         if len(ids) > 1:
             raise DataError(
                 "duplicate-class",
@@ -206,18 +207,18 @@ class Classes(Shown):
             )
         return ids[0] if ids else None
 
-    def has(self, text: str) -> bool:
+    def has_class(self, text: str) -> bool:
         """Return whether one or more classes have this id, wnid or name."""
-        return len(self._class_names.ids_of(text)) > 1 or self.id_of(text, where="") >= 0
+        return len(self._class_names.find_ids(text)) > 1 or self.id_of(text, where="") >= 0
 
-    def line_text(self, class_id: int) -> str:
+    def class_file_line(self, class_id: int) -> str:
         """Return a class as a line of a class file: its wnid or name if unique, else its id.
 
-        >>> [Classes(3, names=("crane", "dog", "crane")).line_text(class_id) for class_id in range(3)]
+        >>> [Classes(3, names=("crane", "dog", "crane")).class_file_line(class_id) for class_id in range(3)]
         ['0', 'dog', '2']
         """
         text = self.texts[class_id] if self.texts else str(class_id)
-        if not self.texts or (self._class_names.ids_of(text) == (class_id,) and not _BREAK.search(text)):
+        if not self.texts or (self._class_names.find_ids(text) == (class_id,) and not _BREAK.search(text)):
             return text
         if self.has_local_ids:
             raise DataError("invalid-name", "class name cannot be in a list with one name per line", found=repr(text))
@@ -234,72 +235,83 @@ class Classes(Shown):
             class_id = parse_class_id(text)
         return class_id if class_id is not None and 0 <= class_id <= self.largest_id else -1
 
-    def move(self, ids: npt.NDArray[np.integer], other: "Classes") -> tuple[npt.NDArray[np.integer], "Classes"]:
+    def convert_ids(
+        self, ids: npt.NDArray[np.integer], target_classes: "Classes"
+    ) -> tuple[npt.NDArray[np.integer], "Classes"]:
         """Convert ids to ids in another class list, by wnid or name if known, else by id.
 
         Return the new ids and the list that they refer to. It is the other list, except if the other list has only a
         count, and this list has the same count and its wnids or names are in the order of ids: then it is this list.
         `DataError` if a class is missing from the other list, or if one list has only names and the other only ids.
 
-        >>> Classes.from_texts(["dog", "cat"]).move(np.array([0, 1, 1]), Classes(3, names=("dog", "bird", "cat")))[0]
+        >>> target = Classes(3, names=("dog", "bird", "cat"))
+        >>> Classes.from_texts(["dog", "cat"]).convert_ids(np.array([0, 1, 1]), target)[0]
         array([2, 0, 0])
         """
-        if not ids.size or self.texts == other.texts or (self.texts and self.texts in (other.wnids, other.names)):
-            return ids, other
-        if self._has_ids_of(other):
+        if (
+            not ids.size
+            or self.texts == target_classes.texts
+            or (self.texts and self.texts in (target_classes.wnids, target_classes.names))
+        ):
+            return ids, target_classes
+        if self._shares_ids_with(target_classes):
             return ids, replace(self, has_local_ids=False)
-        if self.has_local_ids and not other.texts:
+        if self.has_local_ids and not target_classes.texts:
             raise missing_class_list_error(self.texts)
         if not self.texts:
-            return ids, class_list_for_ids(other)
-        if not other.texts:
-            return ids, other
-        id_of = {class_id: other.find(self.texts[class_id]) for class_id in np.unique(ids).tolist()}
+            return ids, class_list_for_ids(target_classes)
+        if not target_classes.texts:
+            return ids, target_classes
+        id_of = {class_id: target_classes.find(self.texts[class_id]) for class_id in np.unique(ids).tolist()}
         missing = [self.texts[class_id] for class_id, other_id in id_of.items() if other_id is None]
         if missing:
             fix = "correct the spelling, or read all files with one class list"
-            fix = "use wnids or class ids" if other.wnids else fix
+            fix = "use wnids or class ids" if target_classes.wnids else fix
             raise DataError("unknown-class", UNKNOWN_CLASS_NAME, found=some(missing), fix=fix)
         moved = np.array([id_of.get(class_id) or 0 for class_id in range(len(self.texts))])
-        return moved[ids], other
+        return moved[ids], target_classes
 
-    def unite(self, other: "Classes") -> "Classes":
+    def merge(self, classes: "Classes") -> "Classes":
         """Merge two class lists: return the list that knows more, or all names if both have local ids.
 
         `Cat` in one list and `cat` in the other are different classes, with a `ReassessWarning`. `DataError` if one
         list has wnids and the other names, or if both are complete and their lengths differ.
 
-        >>> Classes.from_texts(["dog", "cat"]).unite(Classes.from_texts(["cat", "bird"])).names
+        >>> Classes.from_texts(["dog", "cat"]).merge(Classes.from_texts(["cat", "bird"])).names
         ('bird', 'cat', 'dog')
         """
-        if self == other:
+        if self == classes:
             return self
-        if self.has_local_ids and other.has_local_ids:
-            if self.texts and other.texts and bool(self.wnids) != bool(other.wnids):
+        if self.has_local_ids and classes.has_local_ids:
+            if self.texts and classes.texts and bool(self.wnids) != bool(classes.wnids):
                 raise DataError(
                     "different-classes",
                     "one file has wnids, the other class names",
-                    found=f"{some(self.texts, most=2)}; and {some(other.texts, most=2)}",
+                    found=f"{some(self.texts, most=2)}; and {some(classes.texts, most=2)}",
                     fix=UNIFY_CLASS_NAMES,
                 )
-            merged = Classes.from_texts((*self.texts, *other.texts))
-            warn_about_case(merged, known=(*self.differ_in_capitals, *other.differ_in_capitals))
+            merged = Classes.from_texts((*self.texts, *classes.texts))
+            warn_about_case(merged, known_groups=(*self.names_differing_by_case, *classes.names_differing_by_case))
             return merged
-        if self.has_local_ids or other.has_local_ids:
-            local, shared = (self, other) if self.has_local_ids else (other, self)
-            return replace(local, has_local_ids=False) if local._has_ids_of(shared) else shared
-        if None not in (self.count, other.count) and self.count != other.count and not (self.texts and other.texts):
+        if self.has_local_ids or classes.has_local_ids:
+            local, shared = (self, classes) if self.has_local_ids else (classes, self)
+            return replace(local, has_local_ids=False) if local._shares_ids_with(shared) else shared
+        if (
+            None not in (self.count, classes.count)
+            and self.count != classes.count
+            and not (self.texts and classes.texts)
+        ):
             raise DataError(
                 "different-classes",
                 "files have different classes",
-                found=f"{self.count:,} classes and {other.count:,} classes",
+                found=f"{self.count:,} classes and {classes.count:,} classes",
                 fix="name the classes in both files",
             )
-        return self if self.texts or other.count is None else other
+        return self if self.texts or classes.count is None else classes
 
-    def _has_ids_of(self, other: "Classes") -> bool:
+    def _shares_ids_with(self, classes: "Classes") -> bool:
         """Whether ids mean the same in another list that has only a count, as for sorted wnids."""
-        return not other.texts and len(self.texts) == other.count and (bool(self.wnids) or not self.has_local_ids)
+        return not classes.texts and len(self.texts) == classes.count and (bool(self.wnids) or not self.has_local_ids)
 
     @cached_property
     def _class_names(self) -> ClassNames:
@@ -311,14 +323,14 @@ class Classes(Shown):
         return " ".join([str(class_id), *parts])
 
     @property
-    def allowed(self) -> str:
+    def allowed_names(self) -> str:
         """The allowed names of classes, for messages."""
         if self.wnids:
             return f"wnids such as {self.wnids[0]}" + (f", names such as {self.label(0)!r}" if self.names else "")
         return f"names such as {some([repr(name) for name in self.names], most=3)}" if self.names else "class ids"
 
     @cached_property
-    def differ_in_capitals(self) -> tuple[tuple[str, ...], ...]:
+    def names_differing_by_case(self) -> tuple[tuple[str, ...], ...]:
         """Groups of class names that differ only in case."""
         names_by_key: dict[str, tuple[str, ...]] = {}
         for name in self.names:
@@ -338,9 +350,9 @@ def class_list_for_ids(classes: Classes | None, *, where: object = None, fix: Fi
     raise DataError("ids-of-names", CLASS_IDS_UNKNOWN, where=where, found=names, fix=fix)
 
 
-def warn_about_case(classes: Classes, *, where: object = None, known: Collection[tuple[str, ...]] = ()) -> None:
-    """Warn about different classes whose names differ only in case, except `known` groups."""
-    groups = [" and ".join(names) for names in classes.differ_in_capitals if names not in known]
+def warn_about_case(classes: Classes, *, where: object = None, known_groups: Collection[tuple[str, ...]] = ()) -> None:
+    """Warn about different classes whose names differ only in case, except `known_groups` groups."""
+    groups = [" and ".join(names) for names in classes.names_differing_by_case if names not in known_groups]
     if groups:
         text = f"names that differ only in case are different classes: {some(groups, most=3)}"
         warnings.warn(text if where is None else f"{where}: {text}", ReassessWarning, stacklevel=3)

@@ -59,7 +59,7 @@ class LabelNoise(Shown):
             if self.checked.interval is not None:
                 yield "95 %", f"{percents(self.checked.interval)} %"
             yield "checked", f"{self.checked.checked:,} labels, {self.checked.wrong:,} of them wrong"
-        for truth, label, count, _ in self.largest(3):
+        for truth, label, count, _ in self.largest_mistakes(3):
             yield f"{self.classes.label(truth)}", f"called {self.classes.label(label)}: {count:,.0f} images"
 
     @property
@@ -80,16 +80,16 @@ class LabelNoise(Shown):
             "sharpening": self.sharpening,
             "largest": [
                 {"true_class": truth, "label": label, "images": count, "share": share}
-                for truth, label, count, share in self.largest(_MAX_MISTAKES_IN_JSON)
+                for truth, label, count, share in self.largest_mistakes(_MAX_MISTAKES_IN_JSON)
             ],
             "checked": None if self.checked is None else self.checked.to_json(),
         }
 
-    def largest(self, most: int) -> list[tuple[int, int, float, float]]:
+    def largest_mistakes(self, count: int) -> list[tuple[int, int, float, float]]:
         """Return the most frequent mistakes: true class, label, expected number, share of the true class."""
         off = self.counts.copy()
         np.fill_diagonal(off, 0)
-        rows, columns = np.unravel_index(np.argsort(-off, axis=None, kind="stable")[:most], off.shape)
+        rows, columns = np.unravel_index(np.argsort(-off, axis=None, kind="stable")[:count], off.shape)
         pairs, matrix = zip(rows.tolist(), columns.tolist(), strict=True), self.matrix
         return [(t, y, float(off[t, y]), float(matrix[t, y])) for t, y in pairs if off[t, y] >= _MIN_EXPECTED_IMAGES]
 
@@ -160,10 +160,10 @@ class Cleaning(Shown):
             "images": len(self),
             "kept": int(np.count_nonzero(self.kept)),
             "classes": classes,
-            "losing_much": [class_id for class_id, *_ in self.losing_much()],
+            "losing_much": [class_id for class_id, *_ in self.classes_losing_many()],
             "noise": None if self.noise is None else self.noise.to_json(),
         }
 
-    def losing_much(self) -> list[tuple[int, int, int]]:
+    def classes_losing_many(self) -> list[tuple[int, int, int]]:
         """Return the classes of `by_class` that lose more than a third of their images."""
         return [(c, count, dropped) for c, count, dropped in self.by_class() if dropped > _MAX_DROPPED_SHARE * count]

@@ -59,7 +59,7 @@ def _merge_class_lists(data: Mapping[str, _Data]) -> Classes:
     common, first = ID_ONLY_CLASSES, ""
     for file, classes in lists.items():
         with at(f"{first} and {file}"):
-            common = common.unite(classes) if first else classes
+            common = common.merge(classes) if first else classes
         first = first or file
     return common
 

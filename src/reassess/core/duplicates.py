@@ -44,9 +44,9 @@ class Duplicates:
         parts: dict[str, Sized] = {"sets": self.set_ids, "numbers": self.groups, "kinds": self.kinds}
         for things, part in ({**parts, "labels": self.labels} if self.labels else parts).items():
             check_length(len(part), len(self.images), things=things, each="row")
-        check_range(self.set_ids, 0, len(self.sets) - 1, what="position of a set", where=self.at)
-        check_known(self.kinds, _KINDS, thing="kind of duplicate", where=self.at)
-        check_range(self.groups, 0, what="number of a group", where=self.at)
+        check_range(self.set_ids, 0, len(self.sets) - 1, what="position of a set", where=self.describe_row)
+        check_known(self.kinds, _KINDS, thing="kind of duplicate", where=self.describe_row)
+        check_range(self.groups, 0, what="number of a group", where=self.describe_row)
         if np.unique(self.set_ids).size != len(self.sets):
             raise DataError("empty", "set has no row", fix="remove the set")
         self._check_rows()
@@ -72,25 +72,25 @@ class Duplicates:
         return len(self.images)
 
     def __repr__(self) -> str:
-        groups, rows = self.group_count(), len(self)
+        groups, rows = self.count_groups(), len(self)
         of = f", of {', '.join(self.sets)}" if self.sets else ""
         return f"Duplicates({rows:,} row{'s' * (rows != 1)}, {groups:,} group{'s' * (groups != 1)}{of})"
 
-    def at(self, row: int) -> str:
+    def describe_row(self, row: int) -> str:
         """Describe a row for messages."""
         return f"image {self.images[row]} of {self.sets[self.set_ids[row]]}"
 
-    def group_count(self, kind: str | None = None) -> int:
+    def count_groups(self, kind: str | None = None) -> int:
         """Count all groups, or the groups of a kind."""
         return (
-            int(np.unique(self.groups[self.is_kind(kind)]).size) if kind else int(np.unique(self._group_numbers).size)
+            int(np.unique(self.groups[self.has_kind(kind)]).size) if kind else int(np.unique(self._group_numbers).size)
         )
 
     def largest_group(self, kind: str) -> int:
         """Return the number of images in the largest group of a kind; 0 without groups."""
-        return int(np.bincount(self.groups[self.is_kind(kind)]).max(initial=0))
+        return int(np.bincount(self.groups[self.has_kind(kind)]).max(initial=0))
 
-    def is_kind(self, *kinds: str | None) -> npt.NDArray[np.bool_]:
+    def has_kind(self, *kinds: str | None) -> npt.NDArray[np.bool_]:
         """Return whether each row has one of some kinds; bool, shape (R,)."""
         return np.fromiter((kind in kinds for kind in self.kinds), bool, len(self))
 
@@ -101,16 +101,16 @@ class Duplicates:
         An image can have several rows; that of a near group has the labels of its exact copies too.
         """
         others: list[tuple[str, ...]] = [()] * len(self)
-        for rows in self._labelled_groups():
+        for rows in self._groups_with_different_labels():
             labels = sorted({str(self.labels[row]) for row in rows})
             for row in rows:
                 others[row] = tuple(label for label in labels if label != self.labels[row])
         return tuple(others)
 
-    def differing_pairs(self) -> Iterator[tuple[int, int]]:
+    def pairs_with_different_labels(self) -> Iterator[tuple[int, int]]:
         """The rows of each two duplicates with different labels, the exact ones first, each pair of images once."""
         exact_group: dict[tuple[int, str], int] = {}
-        for rows in self._labelled_groups():
+        for rows in self._groups_with_different_labels():
             keys = {row: (int(self.set_ids[row]), self.images[row]) for row in rows}
             if self.kinds[rows[0]] == "exact":
                 exact_group |= {keys[row]: int(self.groups[row]) for row in rows}
@@ -122,7 +122,7 @@ class Duplicates:
                 if self.kinds[one] == "exact" or copies[0] != copies[1]:
                     yield one, other
 
-    def _labelled_groups(self) -> Iterator[list[int]]:
+    def _groups_with_different_labels(self) -> Iterator[list[int]]:
         """The rows with labels of each group with different ones; exact groups first."""
         groups: dict[tuple[bool, int], list[int]] = {}
         for row in np.flatnonzero(self.groups).tolist() if self.labels else []:
@@ -130,24 +130,24 @@ class Duplicates:
                 groups.setdefault((self.kinds[row] != "exact", int(self.groups[row])), []).append(row)
         yield from (rows for _, rows in sorted(groups.items()) if len({self.labels[row] for row in rows}) > 1)
 
-    def images_of(self, name: str) -> tuple[str, ...]:
+    def images_of(self, set_name: str) -> tuple[str, ...]:
         """Return the distinct images of a set that have rows, in the order of the rows."""
-        return tuple(dict.fromkeys(self.images[row] for row in np.flatnonzero(self._is_of(name)).tolist()))
+        return tuple(dict.fromkeys(self.images[row] for row in np.flatnonzero(self._is_in_set(set_name)).tolist()))
 
-    def duplicated_elsewhere(self, name: str, kind: str | None = None) -> tuple[str, ...]:
+    def duplicated_elsewhere(self, set_name: str, kind: str | None = None) -> tuple[str, ...]:
         """Return the images of a set with a duplicate in another set; `kind`: ``exact``, ``near`` or both."""
-        own = self._is_of(name)
+        own = self._is_in_set(set_name)
         rows: npt.NDArray[np.bool_] = own & np.isin(self.groups, self.groups[~own & (self.groups > 0)])
         if kind is not None:
             check_known([kind], DUPLICATE_KINDS, thing="kind of duplicate")
-            rows &= self.is_kind(kind)
+            rows &= self.has_kind(kind)
         return tuple(dict.fromkeys(self.images[row] for row in np.flatnonzero(rows).tolist()))
 
-    def _is_of(self, name: str) -> npt.NDArray[np.bool_]:
+    def _is_in_set(self, set_name: str) -> npt.NDArray[np.bool_]:
         """Whether each row belongs to a set; bool, shape (R,)."""
         fix = "a set without duplicates or unusable images has no row"
-        check_known([name], self.sets, thing="set of images", fix=fix)
-        rows: npt.NDArray[np.bool_] = self.set_ids == self.sets.index(name)
+        check_known([set_name], self.sets, thing="set of images", fix=fix)
+        rows: npt.NDArray[np.bool_] = self.set_ids == self.sets.index(set_name)
         return rows
 
     @property
@@ -161,16 +161,19 @@ class Duplicates:
         if repeat := find_first_duplicate(rows):
             again = repeat[1]
             raise DataError(
-                "duplicate-image", "image is listed twice under one kind", where=self.at(again), found=self.kinds[again]
+                "duplicate-image",
+                "image is listed twice under one kind",
+                where=self.describe_row(again),
+                found=self.kinds[again],
             )
-        has_number, needs_number = self.groups > 0, self.is_kind(*DUPLICATE_KINDS)
+        has_number, needs_number = self.groups > 0, self.has_kind(*DUPLICATE_KINDS)
         wrong = has_number != needs_number
         if wrong.any():
             row = int(np.argmax(wrong))
             raise DataError(
                 "missing-value" if needs_number[row] else "unexpected-value",
                 "group number is missing" if needs_number[row] else "group number without a group",
-                where=self.at(row),
+                where=self.describe_row(row),
                 allowed=f"a number for {' and '.join(DUPLICATE_KINDS)}, and none for {', '.join(UNUSABLE_KINDS)}",
                 found=f"{self.kinds[row]}, {self.groups[row] or 'no number'}",
             )
@@ -178,8 +181,8 @@ class Duplicates:
     def _check_groups(self) -> None:
         """Raise if a group has two kinds, or only one image."""
         numbers, counts = np.unique(self._group_numbers, return_counts=True)
-        exact = np.unique(self.groups[self.is_kind("exact")])
-        both = np.intersect1d(exact, np.unique(self.groups[self.is_kind("near")]))
+        exact = np.unique(self.groups[self.has_kind("exact")])
+        both = np.intersect1d(exact, np.unique(self.groups[self.has_kind("near")]))
         if both.size:
             raise DataError(
                 "mixed-group",
@@ -190,7 +193,9 @@ class Duplicates:
         if (counts < 2).any():
             number = numbers[np.argmin(counts)]
             row = int(np.argmax(self.groups == number))
-            raise DataError("small-group", "group has only one image", where=f"group {number}", found=self.at(row))
+            raise DataError(
+                "small-group", "group has only one image", where=f"group {number}", found=self.describe_row(row)
+            )
 
 
 @dataclass(frozen=True, repr=False)
@@ -255,7 +260,7 @@ def count_duplicates(
 def _groups(duplicates: Duplicates, kind: str) -> list[list[tuple[str, str]]]:
     """The (set, image) pairs of each group of a kind."""
     groups: dict[int, list[tuple[str, str]]] = {}
-    for row in np.flatnonzero(duplicates.is_kind(kind)).tolist():
+    for row in np.flatnonzero(duplicates.has_kind(kind)).tolist():
         member = duplicates.sets[duplicates.set_ids[row]], duplicates.images[row]
         groups.setdefault(int(duplicates.groups[row]), []).append(member)
     return list(groups.values())

@@ -59,15 +59,15 @@ class Folds:
 
     def images_of(self, fold: int) -> tuple[str, ...]:
         """Return the held-out images of a fold."""
-        return self._where(self._is_in(fold))
+        return self._select_images(self._is_in(fold))
 
     def held_out(self, fold: int) -> ImageSelection:
         """Select the images of a fold; images of other folds are known and not selected."""
-        return self._selection(self._is_in(fold), f"held-out part of fold {fold}")
+        return self._make_selection(self._is_in(fold), f"held-out part of fold {fold}")
 
     def training(self, fold: int) -> ImageSelection:
         """Select the training images of a fold's model: the images of all other folds."""
-        return self._selection(~self._is_in(fold), f"training part of fold {fold}")
+        return self._make_selection(~self._is_in(fold), f"training part of fold {fold}")
 
     def of(self, images: tuple[str, ...]) -> npt.NDArray[np.int64]:
         """Look up the fold of images by name; int64, shape (images,); -1 for images without a fold."""
@@ -75,10 +75,10 @@ class Folds:
         rows = join(images, self.images)
         return np.where(rows < 0, -1, self.numbers[rows])
 
-    def _selection(self, mask: npt.NDArray[np.bool_], thing: str) -> ImageSelection:
-        return ImageSelection(self._where(mask), self._where(~mask), thing)
+    def _make_selection(self, mask: npt.NDArray[np.bool_], thing: str) -> ImageSelection:
+        return ImageSelection(self._select_images(mask), self._select_images(~mask), thing)
 
-    def _where(self, mask: npt.NDArray[np.bool_]) -> tuple[str, ...]:
+    def _select_images(self, mask: npt.NDArray[np.bool_]) -> tuple[str, ...]:
         return tuple(self.images[row] for row in np.flatnonzero(mask).tolist())
 
     def _is_in(self, fold: int) -> npt.NDArray[np.bool_]:

@@ -103,16 +103,18 @@ class ImageSelection:
         Arguments as for `rows`. A name may be listed twice, and the result may contain only -1.
         """
         check_several(names, what="names of images")
-        positions = self._find(names, match)
+        positions = self._find_or_unknown(names, match)
         if self.others is not None and not ignore_unknown and (positions < -1).any():
-            raise self._unknown([names[row] for row in np.flatnonzero(positions < -1).tolist()], len(names), match)
+            raise self._unknown_images_error(
+                [names[row] for row in np.flatnonzero(positions < -1).tolist()], len(names), match
+            )
         return np.maximum(positions, -1)
 
     def unexpected(self, names: Sequence[str], *, match: Match = "path") -> tuple[str, ...]:
         """Return the images of a dataset that are neither selected nor in `others`; empty if that is None."""
         if self.others is None:
             return ()
-        return tuple(names[row] for row in np.flatnonzero(self._find(names, match) < -1).tolist())
+        return tuple(names[row] for row in np.flatnonzero(self._find_or_unknown(names, match) < -1).tolist())
 
     def missing(self, names: Sequence[str], *, match: Match = "path") -> tuple[str, ...]:
         """Return the selected images that are missing from a dataset."""
@@ -136,7 +138,7 @@ class ImageSelection:
             self._positions[match] = {key: row if row < selected else -1 for row, key in enumerate(keys)}
         return self._positions[match]
 
-    def _find(self, names: Sequence[str], match: Match) -> npt.NDArray[np.int64]:
+    def _find_or_unknown(self, names: Sequence[str], match: Match) -> npt.NDArray[np.int64]:
         """As `find`, but -2 for names that are neither selected nor in `others`."""
         keys = selection_keys(names, match)
         return np.fromiter(map(self.positions(match).get, keys, repeat(-2)), np.int64, len(keys))
@@ -145,11 +147,11 @@ class ImageSelection:
     def _positions(self) -> dict[Match, Mapping[str, int]]:
         return {}
 
-    def _unknown(self, names: Sequence[str], total: int, match: Match) -> DataError:
+    def _unknown_images_error(self, names: Sequence[str], n_images: int, match: Match) -> DataError:
         known = (*self.images, *(self.others or ()))
         return DataError(
             "unknown-image",
-            f"{len(names):,} of {total:,} images are not in the {self.thing}",
+            f"{len(names):,} of {n_images:,} images are not in the {self.thing}",
             allowed=f"names such as {some(known, most=2)}",
             found=some(names, most=3),
             fix=Fix.join(

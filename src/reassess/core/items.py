@@ -38,7 +38,7 @@ def as_questions(items: Items, *, what: str = "the votes") -> Questions:
 
 def describe_item(items: Items, row: int) -> str:
     """Describe an item for messages."""
-    return items.at(row) if isinstance(items, Questions) else f"item {items[row]}"
+    return items.describe_question(row) if isinstance(items, Questions) else f"item {items[row]}"
 
 
 def take_items(items: Items, rows: npt.NDArray[np.integer]) -> Items:
@@ -50,55 +50,55 @@ def take_items(items: Items, rows: npt.NDArray[np.integer]) -> Items:
     return replace(items, images=images, image_ids=image_ids.astype(np.int32), class_ids=items.class_ids[rows])
 
 
-def find_items(known: Items, wanted: Items) -> npt.NDArray[np.int64]:
-    """Return the position in `known` of each item of `wanted`, -1 if it is missing."""
-    if isinstance(known, Questions) and isinstance(wanted, Questions):
-        known, wanted = _align_questions(known, wanted)
-        image_rows = known.rows_of(wanted.images)[wanted.image_ids] if len(wanted) else np.empty(0, np.int64)
-        return known.find(image_rows, wanted.class_ids)
-    if isinstance(known, Questions) or isinstance(wanted, Questions):
+def find_items(items: Items, wanted: Items) -> npt.NDArray[np.int64]:
+    """Return the position in `items` of each item of `wanted`, -1 if it is missing."""
+    if isinstance(items, Questions) and isinstance(wanted, Questions):
+        items, wanted = _align_questions(items, wanted)
+        image_rows = items.rows_of(wanted.images)[wanted.image_ids] if len(wanted) else np.empty(0, np.int64)
+        return items.find(image_rows, wanted.class_ids)
+    if isinstance(items, Questions) or isinstance(wanted, Questions):
         raise DataError(
             "different-votes",
             "votes on (image, class) questions and votes on other items cannot be joined",
             fix="use the columns image and class in both tables, or the column item in both",
         )
-    position = {name: row for row, name in enumerate(known)}
+    position = {name: row for row, name in enumerate(items)}
     return np.fromiter((position.get(name, -1) for name in wanted), np.int64, len(wanted))
 
 
 def merge_items(
-    first: Items, second: Items, *, rows: npt.NDArray[np.int64] | None = None
+    first: Items, second: Items, *, positions: npt.NDArray[np.int64] | None = None
 ) -> tuple[Items, npt.NDArray[np.int64]]:
     """Append the new items of `second` to `first`; return all items, and the position of each of `second`.
 
-    `rows` is the result of ``find_items(first, second)``, if already computed.
+    `positions` is the result of ``find_items(first, second)``, if already computed.
     """
     if isinstance(first, Questions) and isinstance(second, Questions):
         first, second = _align_questions(first, second)
-    rows = find_items(first, second) if rows is None else rows
-    new = np.flatnonzero(rows < 0)
+    positions = find_items(first, second) if positions is None else positions
+    new = np.flatnonzero(positions < 0)
     if not new.size:
-        return first, rows
-    rows[new] = len(first) + np.arange(new.size)
+        return first, positions
+    positions[new] = len(first) + np.arange(new.size)
     added = take_items(second, new)
     if isinstance(first, Questions):
-        return _append_questions(first, cast(Questions, added)), rows
-    return (*first, *cast("tuple[Id, ...]", added)), rows
+        return _append_questions(first, cast(Questions, added)), positions
+    return (*first, *cast("tuple[Id, ...]", added)), positions
 
 
 def _align_questions(first: Questions, second: Questions) -> tuple[Questions, Questions]:
     """Both in one class list."""
-    classes = first.classes.unite(second.classes)
+    classes = first.classes.merge(second.classes)
     return first.in_classes(classes), second.in_classes(classes)
 
 
-def _append_questions(first: Questions, added: Questions) -> Questions:
-    image_rows = first.rows_of(added.images)
+def _append_questions(first: Questions, new_questions: Questions) -> Questions:
+    image_rows = first.rows_of(new_questions.images)
     unknown = np.flatnonzero(image_rows < 0)
     image_rows[unknown] = len(first.images) + np.arange(unknown.size)
     return replace(
         first,
-        images=(*first.images, *(added.images[image] for image in unknown.tolist())),
-        image_ids=np.concatenate([first.image_ids, image_rows[added.image_ids].astype(np.int32)]),
-        class_ids=np.concatenate([first.class_ids, added.class_ids]),
+        images=(*first.images, *(new_questions.images[image] for image in unknown.tolist())),
+        image_ids=np.concatenate([first.image_ids, image_rows[new_questions.image_ids].astype(np.int32)]),
+        class_ids=np.concatenate([first.class_ids, new_questions.class_ids]),
     )

@@ -144,7 +144,7 @@ class LabelSets:
         array([ 1, -1,  1])
         """
         check_several(images, what="names of images")
-        return np.fromiter(map(self._row_of.get, image_keys(images), repeat(-1)), np.int64, len(images))
+        return np.fromiter(map(self._row_by_image.get, image_keys(images), repeat(-1)), np.int64, len(images))
 
     def __repr__(self) -> str:
         return f"LabelSets({len(self):,} images, {self.indices.size:,} labels, {self.empty_images:,} empty)"
@@ -191,7 +191,7 @@ class LabelSets:
 
         `DataError` if a class is missing from the other list, or if one list has only names and the other only ids.
         """
-        indices, classes = self.classes.move(self.indices, classes)
+        indices, classes = self.classes.convert_ids(self.indices, classes)
         if indices is self.indices and classes == self.classes:
             return self
         if indices is self.indices:
@@ -211,7 +211,7 @@ class LabelSets:
         return {name: frozenset(flat[starts[row] : starts[row + 1]]) for row, name in enumerate(self.images)}
 
     @cached_property
-    def _row_of(self) -> dict[str, int]:
+    def _row_by_image(self) -> dict[str, int]:
         return {key: row for row, key in enumerate(image_keys(self.images))}
 
     def _check_ids(self) -> None:

@@ -75,7 +75,7 @@ class Leaderboard(Shown):
     """Models with their accuracy by original and by reassessed labels."""
 
     entries: tuple[LeaderboardRow, ...]  # in any order; a model may have one row for each image size
-    rows_dropped: dict[str, int] = field(default_factory=dict)  # number of dropped rows of files, by reason
+    dropped_row_counts: dict[str, int] = field(default_factory=dict)  # number of dropped rows of files, by reason
     # The first match in a model's name, or its first group, is the model's family. A model whose name does not match is
     # a family of its own.
     family: re.Pattern[str] = _FIRST_WORD
@@ -98,10 +98,10 @@ class Leaderboard(Shown):
 
     @property
     def _headline(self) -> str:
-        return f"Leaderboard({len(self):,} rows, {self.models:,} models)"
+        return f"Leaderboard({len(self):,} rows, {self.n_models:,} models)"
 
     def _list(self) -> Listed:
-        rises = self.rises
+        rises = self.rank_gains
         rows = (
             (str(self.entries[row]), percentage(self.real[row]), percentage(self.original[row]), f"{rises[row]:+}")
             for row in self.best_first
@@ -124,7 +124,7 @@ class Leaderboard(Shown):
         return _number_names(entry.model for entry in self.entries)
 
     @property
-    def models(self) -> int:
+    def n_models(self) -> int:
         """Number of models."""
         return int(self.model_ids.max()) + 1
 
@@ -139,7 +139,7 @@ class Leaderboard(Shown):
         return _number_names(self.families)
 
     @property
-    def without_family(self) -> int:
+    def n_models_without_family(self) -> int:
         """Number of models whose names do not match `family`."""
         return sum(not self._find_family(model) for model in {entry.model for entry in self.entries})
 
@@ -163,7 +163,7 @@ class Leaderboard(Shown):
         return ranks(self.real)
 
     @property
-    def rises(self) -> npt.NDArray[np.int64]:
+    def rank_gains(self) -> npt.NDArray[np.int64]:
         """Rank by original minus rank by reassessed accuracy, of each row; int64, shape (rows,)."""
         return self.original_ranks - self.real_ranks
 

@@ -50,7 +50,7 @@ class MultiLabels:
     unclear: LabelSets
     wrong: LabelSets
     problematic: npt.NDArray[np.bool_]
-    complete: bool = True
+    is_complete: bool = True
     name: str = ""
 
     def __post_init__(self) -> None:
@@ -84,7 +84,7 @@ class MultiLabels:
 
         `DataError` if the sets are not complete.
         """
-        if not self.complete:
+        if not self.is_complete:
             raise DataError(
                 "incomplete-review",
                 "reviewers judged only some classes, so other classes may be valid too",

@@ -120,7 +120,7 @@ class Predictions:
         limit = np.iinfo(np.int32).max if columns is None else len(columns) - 1
         check_range(
             table,
-            -1 if unknown_classes.predictions else 0,
+            -1 if unknown_classes.n_predictions else 0,
             limit,
             what="class id",
             where=lambda row, column: _locate_row(row, images) + (f", column {column}" if table.shape[1] > 1 else ""),
@@ -208,7 +208,7 @@ class Predictions:
         is_ignored = (mapped < 0) & (self.ids >= 0)
         return np.take_along_axis(mapped, np.argsort(is_ignored, axis=1, kind="stable"), axis=1)
 
-    def best(
+    def top_classes(
         self, k: int, rows: npt.NDArray[np.integer[Any]] | None = None
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[Any] | None]:
         """Return the k best classes of each row, and their scores, or None if only ids are known.
@@ -217,7 +217,7 @@ class Predictions:
         default all rows. `DataError` if the score of a class is NaN.
 
         >>> predictions = Predictions.from_scores(np.array([[0.1, 0.7, 0.2], [0.5, 0.1, 0.5]]))
-        >>> predictions.best(2)[0]
+        >>> predictions.top_classes(2)[0]
         array([[1, 2],
                [0, 2]], dtype=int32)
         """
@@ -257,14 +257,14 @@ class Predictions:
         class_ids = self.output_classes
         if self.classes.texts:
             check_range(class_ids, 0, self.classes.largest_id, what="class id")
-        new_ids, classes = self.classes.move(class_ids, classes)
+        new_ids, classes = self.classes.convert_ids(class_ids, classes)
         result = copy(self)  # image names are not checked again
         object.__setattr__(result, "classes", classes)
         return result if new_ids is class_ids else result._with_output_classes(new_ids)
 
-    def map_classes(self, class_of: npt.NDArray[np.integer]) -> Predictions:
-        """Replace each class i by class `class_of[i]`."""
-        return self._with_output_classes(class_of[self.output_classes])
+    def map_classes(self, new_class_ids: npt.NDArray[np.integer]) -> Predictions:
+        """Replace each class i by class `new_class_ids[i]`."""
+        return self._with_output_classes(new_class_ids[self.output_classes])
 
     def _with_output_classes(self, class_ids: npt.NDArray[np.integer]) -> Predictions:
         """The same predictions with other `output_classes`."""
@@ -315,9 +315,11 @@ def _optional_tuple(images: Sequence[str] | None) -> tuple[str, ...] | None:
     return tuple(images)
 
 
-def _check_columns(columns: npt.NDArray[np.int64], outputs: int | None) -> None:
+def _check_columns(columns: npt.NDArray[np.int64], n_outputs: int | None) -> None:
     """Raise unless there is one class id per output, at least one class, and no class twice."""
-    check_shape(columns, ("outputs" if outputs is None else outputs,), what="the classes of outputs", kind="integers")
+    check_shape(
+        columns, ("outputs" if n_outputs is None else n_outputs,), what="the classes of outputs", kind="integers"
+    )
     ordered = np.sort(columns[columns >= 0])
     if not ordered.size:
         raise DataError("unknown-class", "no output is a class", allowed="class ids, and -1 for an output to ignore")

@@ -97,7 +97,7 @@ class ProposalResult(Shown):
         is_sent = np.asarray(self.sends[:, [name in subset for name in self.names]].any(axis=1))
         in_subset = np.array([source in subset or source == ORIGINAL_SOURCE for source in candidates.sources], bool)
         image = candidates.questions.image_ids[candidates.question_ids]
-        return candidates.part(np.flatnonzero(in_subset[candidates.source_ids] & is_sent[image]))
+        return candidates.select_rows(np.flatnonzero(in_subset[candidates.source_ids] & is_sent[image]))
 
     def to_json(self) -> dict[str, Any]:
         """Return the object in JSON documents."""

@@ -58,14 +58,14 @@ class Questions:
     def __post_init__(self) -> None:
         check_image_names(self.images, "the questions")
         self._check_range()
-        keys, order = self._sorted
+        keys, order = self._sorted_keys
         same = np.flatnonzero(np.diff(keys) == 0)
         if same.size:
             first, second = int(order[same[0]]), int(order[same[0] + 1])
             raise DataError(
                 "duplicate-question",
                 "question is asked twice",
-                where=self.at(first),
+                where=self.describe_question(first),
                 found=f"rows {first} and {second}",
             )
         freeze(self, "image_ids", "class_ids")
@@ -91,7 +91,7 @@ class Questions:
     def __repr__(self) -> str:
         return f"Questions({len(self):,} questions, {len(self.images):,} images)"
 
-    def at(self, row: int) -> str:
+    def describe_question(self, row: int) -> str:
         """Describe a question for messages."""
         return f"image {self.images[self.image_ids[row]]}, class {self.classes.label(int(self.class_ids[row]))}"
 
@@ -101,7 +101,7 @@ class Questions:
 
     def in_classes(self, classes: Classes) -> "Questions":
         """Convert to another class list, as `LabelSets.in_classes`."""
-        class_ids, classes = self.classes.move(self.class_ids, classes)
+        class_ids, classes = self.classes.convert_ids(self.class_ids, classes)
         if class_ids is not self.class_ids:
             return replace(self, class_ids=class_ids.astype(np.int32), classes=classes)
         if classes == self.classes:
@@ -120,10 +120,10 @@ class Questions:
 
         `image_rows` are positions in `self.images`, or -1.
         """
-        keys, order = self._sorted
+        keys, order = self._sorted_keys
         if not keys.size:
             return np.full(len(image_rows), -1)
-        sought = self._key(image_rows, class_ids)
+        sought = self._make_keys(image_rows, class_ids)
         slot = np.minimum(np.searchsorted(keys, sought), keys.size - 1)
         hit = (keys[slot] == sought) & (np.asarray(image_rows) >= 0)
         return np.where(hit, order[slot], -1)
@@ -138,12 +138,12 @@ class Questions:
         )
 
     @staticmethod
-    def _key(image_rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+    def _make_keys(image_rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
         return (np.asarray(image_rows, np.int64) << 32) | np.asarray(class_ids, np.int64)
 
     @cached_property
-    def _sorted(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        keys = self._key(self.image_ids, self.class_ids)
+    def _sorted_keys(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        keys = self._make_keys(self.image_ids, self.class_ids)
         order = np.argsort(keys, kind="stable")
         return keys[order], order
 
@@ -171,11 +171,11 @@ class StopRule:
         return cls(low, high)
 
     def is_closed(
-        self, valid: npt.NDArray[np.float64] | float, votes: npt.NDArray[np.integer] | int
+        self, p_valid: npt.NDArray[np.float64] | float, n_votes: npt.NDArray[np.integer] | int
     ) -> npt.NDArray[np.bool_]:
         """Return whether questions are closed, by the probability of each being valid and their votes."""
-        is_outside = (np.asarray(valid) <= self.low) | (np.asarray(valid) >= self.high)
-        return is_outside & (np.asarray(votes) >= self.at_least)
+        is_outside = (np.asarray(p_valid) <= self.low) | (np.asarray(p_valid) >= self.high)
+        return is_outside & (np.asarray(n_votes) >= self.at_least)
 
 
 def _invalid_rule(text: str) -> DataError:

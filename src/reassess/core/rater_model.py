@@ -75,7 +75,7 @@ class Posterior:
     def __repr__(self) -> str:
         return f"Posterior({len(self):,} items, truths {some(self.truths)})"
 
-    def of(self, truth: Id) -> npt.NDArray[np.float64]:
+    def probabilities_of(self, truth: Id) -> npt.NDArray[np.float64]:
         """Return the probability of a truth; float64, shape (items,)."""
         check_known([truth], self.truths, thing="truth")
         position = self.truths.index(truth)
@@ -86,17 +86,18 @@ class Posterior:
         best: npt.NDArray[np.int64] = np.argmax(self.values, axis=1)
         return best
 
-    def on_questions(self, *, always: npt.NDArray[np.bool_] | None = None) -> "Posterior":
+    def to_questions(self, *, is_always_asked: npt.NDArray[np.bool_] | None = None) -> "Posterior":
         """Convert a posterior of the class of each image to P(valid) of (image, class) questions.
 
-        Improbable classes, below 1e-6, are omitted, except if `always`, bool, shape (items, truths), includes them.
+        Classes with a probability below 1e-6 are omitted, unless `is_always_asked` is true for them. It is a bool array
+        of shape (items, truths).
         """
         if self.classes is None:
             raise DataError("not-classes", "truths are not classes", found=some(self.truths))
         is_included = self.values >= _MIN_PROBABILITY
-        if always is not None:
-            check_shape(always, self.values.shape, what="classes to include")
-            is_included |= always
+        if is_always_asked is not None:
+            check_shape(is_always_asked, self.values.shape, what="classes to include")
+            is_included |= is_always_asked
         image_ids, truth_ids = np.nonzero(is_included)
         questions = Questions(
             images=cast("tuple[str, ...]", self.items),
@@ -107,8 +108,8 @@ class Posterior:
         valid = self.values[is_included]
         return Posterior(items=questions, truths=VALIDITY, values=np.stack([1 - valid, valid], axis=1), exclusive=True)
 
-    def scores(self, truth: Id = "valid") -> Scores:
+    def to_scores(self, truth: Id = "valid") -> Scores:
         """Return scores of (image, class) questions: the probability of a truth, or of each class of an image."""
         if self.classes is not None:
-            return self.on_questions().scores()
-        return Scores(as_questions(self.items), self.of(truth), exclusive=self.exclusive)
+            return self.to_questions().to_scores()
+        return Scores(as_questions(self.items), self.probabilities_of(truth), exclusive=self.exclusive)

@@ -55,7 +55,7 @@ class Sample:
         check_text(self.strata, what="the name of a stratum")
         for values, things in ((self.probabilities, "probabilities"), (self.strata, "strata")):
             check_length(len(values), len(self.images), things=things, each="image")
-        where = self._at
+        where = self._locate
         check_range(self.probabilities, 0, 1, what="probability of being drawn", where=where)
         if not self.probabilities.all():
             raise DataError(
@@ -82,11 +82,11 @@ class Sample:
         """Position of each of `images` in the sample, -1 if it was not drawn."""
         return join(images, self.images, known_where="the sample")
 
-    def renamed(self, images: Sequence[str]) -> "Sample":
+    def with_images(self, images: Sequence[str]) -> "Sample":
         """The same sample with other names for the images, one for each."""
         return replace(self, images=tuple(images))
 
-    def part(self, rows: npt.NDArray[np.integer]) -> "Sample":
+    def select_rows(self, rows: npt.NDArray[np.integer]) -> "Sample":
         """The images of some rows, with the same probabilities."""
         return replace(
             self,
@@ -95,20 +95,20 @@ class Sample:
             strata=tuple(self.strata[row] for row in rows.tolist()),
         )
 
-    def reduced(self, is_left: npt.NDArray[np.bool_], *, of: npt.NDArray[np.bool_] | None = None) -> "Sample":
-        """The images that are left, such as those with an answer; their probabilities are lower than before.
+    def restrict(self, is_kept: npt.NDArray[np.bool_], *, population: npt.NDArray[np.bool_] | None = None) -> "Sample":
+        """Keep only some images, such as the images with an answer, and lower their probabilities.
 
-        The images that are left stand for all images of their stratum (or for those that are true in `of`), as if those
-        that are missing had been drawn at random from the stratum.
+        The kept images represent all images of their stratum, or only those where `population` is true. The calculation
+        assumes that the removed images are a random subset of the stratum.
         """
         names, stratum_ids = np.unique(np.array(self.strata, np.str_), return_inverse=True)
         before, after = (
             np.bincount(stratum_ids, chosen * self.weights, names.size)
-            for chosen in (np.ones(len(self), np.bool_) if of is None else of, is_left)
+            for chosen in (np.ones(len(self), np.bool_) if population is None else population, is_kept)
         )
-        rows = np.flatnonzero(is_left)
-        left, own = self.part(rows), stratum_ids[rows]
+        rows = np.flatnonzero(is_kept)
+        left, own = self.select_rows(rows), stratum_ids[rows]
         return replace(left, probabilities=left.probabilities * (after[own] / before[own]))
 
-    def _at(self, row: int) -> str:
+    def _locate(self, row: int) -> str:
         return f"image {self.images[row]}"

@@ -61,7 +61,7 @@ class Scores:
 
     def __post_init__(self) -> None:
         check_shape(self.values, (len(self.questions),), what="the scores")
-        check_range(self.values, 0, 1, what="score", where=self.questions.at)
+        check_range(self.values, 0, 1, what="score", where=self.questions.describe_question)
         if self.golden is not None:
             check_shape(self.golden, (len(self.questions),), what="golden")
         if self.exclusive:
@@ -99,13 +99,15 @@ class Scores:
             return (np.asarray(image_rows) >= 0) & (np.asarray(class_ids) >= 0)
         return self.questions.find(image_rows, class_ids) >= 0
 
-    def at(self, image_rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
+    def values_at(
+        self, image_rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]
+    ) -> npt.NDArray[np.float64]:
         """Return the score of each (image, class), NaN if not asked about; image rows as in `Questions.find`."""
         rows = self.questions.find(image_rows, class_ids)
         default = np.where(self.is_asked(image_rows, class_ids), 0.0, np.nan)
         return np.where(rows >= 0, self.values[rows] if len(self) else np.nan, default)
 
-    def highest(self) -> npt.NDArray[np.float64]:
+    def highest_per_image(self) -> npt.NDArray[np.float64]:
         """Return the highest score of each image; float64, shape (images,)."""
         best = np.zeros(len(self.questions.images))
         np.maximum.at(best, self.questions.image_ids, self.values)

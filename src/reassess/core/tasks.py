@@ -66,7 +66,7 @@ class Tasks:
     >>> tasks = Tasks(questions, np.array([0, 2, 3]), np.arange(2), ["all of the image"] * 2)
     >>> tasks
     Tasks(2 tasks, 3 questions, 2 images)
-    >>> tasks.image(0), tasks.class_ids(0).tolist()
+    >>> tasks.image_of(0), tasks.class_ids_of(0).tolist()
     ('a.png', [7, 3])
     """
 
@@ -116,11 +116,11 @@ class Tasks:
         """Number of classes of each task; int64, shape (tasks,)."""
         return np.diff(self.indptr)
 
-    def image(self, task: int) -> str:
+    def image_of(self, task: int) -> str:
         """Return the image name of the task at a position."""
         return self.questions.images[int(self.questions.image_ids[self.indptr[task]])]
 
-    def class_ids(self, task: int) -> npt.NDArray[np.int32]:
+    def class_ids_of(self, task: int) -> npt.NDArray[np.int32]:
         """Return the class ids of the task at a position."""
         return self.questions.class_ids[self.indptr[task] : self.indptr[task + 1]]
 
@@ -129,7 +129,7 @@ class Tasks:
         """Whether each task is golden; bool, shape (tasks,)."""
         return np.zeros(len(self), np.bool_) if self.is_golden is None else self.is_golden
 
-    def only(self, chosen: npt.NDArray[np.bool_]) -> "Tasks":
+    def select(self, chosen: npt.NDArray[np.bool_]) -> "Tasks":
         """Some of the tasks, with their numbers; the sample stays whole."""
         return replace(
             self,

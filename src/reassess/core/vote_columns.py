@@ -16,17 +16,17 @@ _FEW_ITEMS = 1 << 17  # so few votes are sorted without the compiled loop, which
 
 def check_columns(
     indptr: npt.NDArray[np.int64],
-    items: int,
+    n_items: int,
     rater_ids: npt.NDArray[np.int32],
     answer_ids: npt.NDArray[np.unsignedinteger],
     seconds: npt.NDArray[np.float64] | None,
 ) -> None:
     """Raise `DataError` if the shapes of the columns do not fit each other, or a duration is negative."""
-    if indptr.size != items + 1 or indptr[0] != 0 or (np.diff(indptr) < 0).any():
+    if indptr.size != n_items + 1 or indptr[0] != 0 or (np.diff(indptr) < 0).any():
         raise DataError(
             "wrong-indptr",
             "indptr does not fit the items",
-            allowed=f"{items + 1} ascending entries from 0",
+            allowed=f"{n_items + 1} ascending entries from 0",
             found=f"{indptr.size} entries from {indptr[0] if indptr.size else None}",
         )
     for name, column in (("rater_ids", rater_ids), ("answer_ids", answer_ids), ("seconds", seconds)):
@@ -40,13 +40,13 @@ def check_columns(
 def check_ids(
     rater_ids: npt.NDArray[np.integer],
     answer_ids: npt.NDArray[np.integer],
-    raters: int,
-    answers: int,
-    where: Callable[[int], str],
+    n_raters: int,
+    n_answers: int,
+    locate: Callable[[int], str],
 ) -> None:
     """Raise `DataError` if the rater or the answer of a vote is not in the lists, which have so many."""
-    check_range(rater_ids, 0 if raters else -1, raters - 1, what="rater of a vote", where=where)
-    check_range(answer_ids, 0, answers - 1, what="answer of a vote", where=where)
+    check_range(rater_ids, 0 if n_raters else -1, n_raters - 1, what="rater of a vote", where=locate)
+    check_range(answer_ids, 0, n_answers - 1, what="answer of a vote", where=locate)
 
 
 def group_columns(
@@ -79,15 +79,15 @@ def group_columns(
 
 
 def _group_by_item(
-    item_ids: npt.NDArray[np.integer], items: int
+    item_ids: npt.NDArray[np.integer], n_items: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """`indptr` of votes grouped by item, and the order that groups them, stable within an item."""
     if item_ids.size < _FEW_ITEMS:
-        ends = np.cumsum(np.bincount(item_ids, minlength=items))
+        ends = np.cumsum(np.bincount(item_ids, minlength=n_items))
         return np.concatenate([[0], ends]), np.argsort(item_ids, kind="stable")
     from reassess.numeric.vote_kernels import group_by_id
 
-    indptr, order = np.zeros(items + 1, np.int64), np.empty(item_ids.size, np.int64)
+    indptr, order = np.zeros(n_items + 1, np.int64), np.empty(item_ids.size, np.int64)
     group_by_id(item_ids, indptr, order)
     return indptr, order
 

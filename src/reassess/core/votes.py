@@ -74,7 +74,7 @@ class Votes:
     ... )
     >>> votes
     Votes(3 votes by 2 raters on 2 items, answers no, maybe, yes)
-    >>> votes.on(0)
+    >>> votes.votes_on(0)
     (('ann', 'yes'), ('bo', 'maybe'))
     >>> votes.counts()
     array([[0, 1, 1],
@@ -138,12 +138,12 @@ class Votes:
         return self.rater_ids.size
 
     def __repr__(self) -> str:
-        raters = "unknown raters" if self.anonymous else f"{len(self.raters):,} raters"
+        raters = "unknown raters" if self.is_anonymous else f"{len(self.raters):,} raters"
         items = "items" if self.classes is None else "images"
         return f"Votes({len(self):,} votes by {raters} on {len(self.items):,} {items}, answers {some(self.answers)})"
 
     @property
-    def anonymous(self) -> bool:
+    def is_anonymous(self) -> bool:
         """Whether raters are unknown, because only counts of votes are known."""
         return len(self) > 0 and not self.raters
 
@@ -187,11 +187,11 @@ class Votes:
             return self.items.find(image_rows, class_ids) >= 0
         return (np.asarray(image_rows) >= 0) & (np.asarray(class_ids) >= 0)
 
-    def at(self, row: int) -> str:
+    def describe_item(self, row: int) -> str:
         """Describe an item for messages."""
         return describe_item(self.items, row) if self.classes is None else f"image {self.images[row]}"
 
-    def on(self, row: int) -> tuple[tuple[Id, Id], ...]:
+    def votes_on(self, row: int) -> tuple[tuple[Id, Id], ...]:
         """Return the (rater, answer) votes on an item; `DataError` if raters are unknown."""
         self.require_raters("a list of votes")
         span = slice(self.indptr[row], self.indptr[row + 1])
@@ -203,12 +203,12 @@ class Votes:
         check_known([answer], self.answers, thing="answer")
         return self.answers.index(answer)
 
-    def require_raters(self, what: str) -> None:
-        """Raise `DataError` if raters are unknown; `what` names the computation that needs them."""
-        if self.anonymous:
+    def require_raters(self, computation: str) -> None:
+        """Raise `DataError` if raters are unknown; `computation` names the computation that needs them."""
+        if self.is_anonymous:
             raise DataError(
                 "missing-raters",
-                f"{what} needs votes with raters",
+                f"{computation} needs votes with raters",
                 found="counts of votes, without raters",
                 fix="write one row per vote, with the columns image, rater and answer; or use the majority",
             )
@@ -225,8 +225,8 @@ class Votes:
             return replace(self, items=self.items.in_classes(classes))
         if self.classes is None or self.classes == classes:
             return self
-        class_ids, classes = self.classes.move(self.class_ids, classes)
-        return replace(self, answers=classes.as_answers(class_ids.tolist()), classes=classes)
+        class_ids, classes = self.classes.convert_ids(self.class_ids, classes)
+        return replace(self, answers=classes.answers_of_ids(class_ids.tolist()), classes=classes)
 
     def counts(self) -> npt.NDArray[np.int64]:
         """Count votes by item and answer; int64, shape (items, answers)."""
@@ -257,7 +257,7 @@ class Votes:
             )
         return join([str(item) for item in items], self.images, where="the other items", known_where="the votes")
 
-    def support(self) -> npt.NDArray[np.int64]:
+    def count_support(self) -> npt.NDArray[np.int64]:
         """Count the votes for valid: yes, or the last answer of a scale; int64, shape (items,)."""
         top = top_answer(self.answers) if isinstance(self.items, Questions) else "yes"
         if not are_known_answers(self.answers):
@@ -270,15 +270,15 @@ class Votes:
         """Select the votes on the items at some rows, in the order of `rows`; all raters stay."""
         sizes = self.sizes[rows]
         kept = np.arange(sizes.sum()) + np.repeat(self.indptr[rows] - np.cumsum(sizes) + sizes, sizes)
-        return self._only(kept, take_items(self.items, rows), sizes)
+        return self._select(kept, take_items(self.items, rows), sizes)
 
-    def without(self, rows: npt.NDArray[np.integer]) -> "Votes":
+    def without_items(self, rows: npt.NDArray[np.integer]) -> "Votes":
         """Remove the votes on the items at some rows; all items and raters stay."""
         sizes = self.sizes
         sizes[rows] = 0
-        return self._only(np.repeat(sizes > 0, self.sizes), self.items, sizes)
+        return self._select(np.repeat(sizes > 0, self.sizes), self.items, sizes)
 
-    def _only(self, kept: npt.NDArray[Any], items: Items, sizes: npt.NDArray[np.int64]) -> "Votes":
+    def _select(self, kept: npt.NDArray[Any], items: Items, sizes: npt.NDArray[np.int64]) -> "Votes":
         return replace(
             self,
             items=items,
@@ -306,10 +306,10 @@ class Votes:
         """Append other votes; items and raters are joined by id, and all votes are kept."""
         if (self.classes is None) != (other.classes is None):
             raise DataError("different-votes", "votes for one class per image and other votes cannot be joined")
-        if self.anonymous != other.anonymous and len(self) and len(other):
+        if self.is_anonymous != other.is_anonymous and len(self) and len(other):
             raise DataError("different-votes", "votes of raters and counts of votes cannot be joined")
         first, second = align_votes(self, other)
-        items, item_rows = merge_items(first.items, second.items, rows=first.find(second.items))
+        items, item_rows = merge_items(first.items, second.items, positions=first.find(second.items))
         position = {name: i for i, name in enumerate(dict.fromkeys((*self.raters, *other.raters)))}
         rater_rows = np.array([*(position[name] for name in other.raters), -1], np.int32)  # -1 stays -1
         answers = merge_answers(first.answers, second.answers)
@@ -331,20 +331,20 @@ class Votes:
         return np.bincount(cells, minlength=rows * width).reshape(rows, width)
 
     def _item_of(self, vote: int) -> str:
-        return self.at(int(np.searchsorted(self.indptr, vote, side="right")) - 1)
+        return self.describe_item(int(np.searchsorted(self.indptr, vote, side="right")) - 1)
 
 
-def align_votes(*many: Votes) -> tuple[Votes, ...]:
+def align_votes(*all_votes: Votes) -> tuple[Votes, ...]:
     """Convert votes for classes to one class list, with all answers of any of them.
 
     If some are not votes for classes, all stay as they are.
     """
-    lists = [votes.classes for votes in many if votes.classes is not None]
-    if len(lists) < len(many):
-        return many
-    aligned = [votes.in_classes(reduce(Classes.unite, lists)) for votes in many]
+    lists = [votes.classes for votes in all_votes if votes.classes is not None]
+    if len(lists) < len(all_votes):
+        return all_votes
+    aligned = [votes.in_classes(reduce(Classes.merge, lists)) for votes in all_votes]
     # Conversion can have added names to the class lists, so they are merged again.
-    classes = reduce(Classes.unite, [votes.classes for votes in aligned if votes.classes is not None])
+    classes = reduce(Classes.merge, [votes.classes for votes in aligned if votes.classes is not None])
     class_ids = np.unique(np.concatenate([votes.class_ids for votes in aligned]))
-    answers = classes.as_answers(class_ids.tolist())
+    answers = classes.answers_of_ids(class_ids.tolist())
     return tuple(votes.in_classes(classes).with_answers(answers) for votes in aligned)

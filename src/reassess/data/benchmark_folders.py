@@ -91,9 +91,9 @@ def open_benchmark(source: str | Path) -> Benchmark:
             classes = labels_from_folders(images).classes
     tables: dict[str, Any] = {}  # readers, which need the class list of the labels
     if "collapsed" in parts:
-        tables["collapsed"] = partial(read_collapsed_file, parts["collapsed"])
+        tables["find_collapsed"] = partial(read_collapsed_file, parts["collapsed"])
     if "groups" in parts:
-        tables["class_groups"] = partial(read_groups, parts["groups"])
+        tables["find_class_groups"] = partial(read_groups, parts["groups"])
     return Benchmark(
         name=settings.get("name", folder.resolve().name),
         classes=classes,
@@ -165,7 +165,7 @@ def labels_from_folders(images: Sequence[str], classes: Classes | None = None) -
         raise DataError(
             "unknown-class",
             UNKNOWN_CLASS_NAME,
-            allowed=classes.allowed,
+            allowed=classes.allowed_names,
             found=f"class folders {some(sorted(unknown), most=3)}",
             fix="rename the folder, or add its name to the list of classes; or, if the folders are not classes, "
             f"{_WRITE_ORIGINAL}",

@@ -305,7 +305,7 @@ def read_votes(
     >>> read_votes("imagenet-real-raters")
     Votes(924,810 votes by 85 raters on 184,962 items, answers no, maybe, yes)
     """
-    return read_vote_file(_path(source), answers=answers, classes=classes, once=once)
+    return read_vote_file(_path(source), answers=answers, classes=classes, one_answer_only=once)
 
 
 def _path(source: str | Path) -> Path:

@@ -185,7 +185,7 @@ class PartChecker:
         with_names = [
             part.classes for part in self.contents.values() if part.classes is not None and part.classes.texts
         ]
-        return reduce(Classes.unite, with_names) if with_names else Classes()
+        return reduce(Classes.merge, with_names) if with_names else Classes()
 
     def class_problems(self) -> Iterable[NameProblem]:
         """Find classes that are not in the class list; or, without a list, names beside ids in other parts."""

@@ -53,12 +53,12 @@ class Scan(Shown):
     def count(self, name: str, kind: str) -> int:
         """Count the images of a set that are of a kind, such as "tiny"."""
         is_set = np.array([each == name for each in self.duplicates.sets], bool)
-        return int(np.count_nonzero(is_set[self.duplicates.set_ids] & self.duplicates.is_kind(kind)))
+        return int(np.count_nonzero(is_set[self.duplicates.set_ids] & self.duplicates.has_kind(kind)))
 
     @property
     def _headline(self) -> str:
         images = counted(sum(each.images for each in self.sets), "image")
-        return f"Scan({images} in {counted(len(self.sets), 'set')}, {counted(self.duplicates.group_count(), 'group')})"
+        return f"Scan({images} in {counted(len(self.sets), 'set')}, {counted(self.duplicates.count_groups(), 'group')})"
 
 
 def scan_images(

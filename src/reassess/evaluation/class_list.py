@@ -75,10 +75,10 @@ class ClassList:
     def names(self, predictions: Predictions, classes: Classes) -> list[str]:
         """Return the name of each output, as `read_predictions` and ``--classes`` read it."""
         if predictions.by_name:
-            texts = [classes.line_text(class_id) for class_id in range(len(classes.texts))]
+            texts = [classes.class_file_line(class_id) for class_id in range(len(classes.texts))]
             return [f"{text}\t{texts[class_id]}" for text, class_id in zip(texts, self.class_of, strict=True)]
         outputs = self.of_outputs(predictions).tolist()
-        return [classes.no_class if class_id < 0 else classes.line_text(class_id) for class_id in outputs]
+        return [classes.no_class if class_id < 0 else classes.class_file_line(class_id) for class_id in outputs]
 
     def to_json(self, classes: Classes) -> dict[str, Any]:
         """Return the object for JSON documents."""

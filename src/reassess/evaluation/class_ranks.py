@@ -76,7 +76,7 @@ def check_top_k(top_k: Sequence[int], depth: int | None = None) -> tuple[int, ..
         1,
         math.inf if depth is None else depth,
         what="k",
-        high_is="the number of classes that the predictions contain for each image",
+        high_meaning="the number of classes that the predictions contain for each image",
     )
     return tuple(sorted(set(top_k)))
 

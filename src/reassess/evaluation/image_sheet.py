@@ -236,14 +236,14 @@ def _candidates(
 def _answers(votes: Votes | None, key: str) -> dict[int, _Answers]:
     """Return the (rater, answer) pairs of an image, by class id."""
     if votes is None or votes.classes is None:
-        return {} if votes is None else {i: votes.on(row) for i, row in _rows(votes.items, key).items()}
+        return {} if votes is None else {i: votes.votes_on(row) for i, row in _rows(votes.items, key).items()}
     chosen: dict[int, list[tuple[Id | None, Id]]] = {}
     keys = image_keys(votes.images)
     if key in keys:
         row, class_ids = keys.index(key), votes.class_ids.tolist()
         span = slice(votes.indptr[row], votes.indptr[row + 1])
         for rater, answer in zip(votes.rater_ids[span].tolist(), votes.answer_ids[span].tolist(), strict=True):
-            name = None if votes.anonymous else votes.raters[rater]
+            name = None if votes.is_anonymous else votes.raters[rater]
             chosen.setdefault(class_ids[answer], []).append((name, votes.answers[answer]))
     return {class_id: tuple(answers) for class_id, answers in chosen.items()}
 
@@ -274,7 +274,7 @@ def _best_classes(
         keys = image_keys(images_of_rows(predictions, labels))
         if key not in keys:
             return None
-        ids, _ = predictions.best(min(_MOST_PREDICTED, predictions.depth), np.array([keys.index(key)]))
+        ids, _ = predictions.top_classes(min(_MOST_PREDICTED, predictions.depth), np.array([keys.index(key)]))
     count = 1 + max(np.flatnonzero(ids[0] >= 0), default=-1)
     return tuple(class_id if class_id >= 0 else None for class_id in ids[0, :count].tolist())
 

@@ -44,7 +44,7 @@ def invalid_kinds(
         share = expert_share(experts)
         rows = np.repeat(join(images, share.images, match=match, known_where="the experts' answers"), per_image)
         kinds[(rows >= 0) & (kinds == _UNRATED)] = _NOT_ASKED
-        of_experts = share.at(rows, class_ids)
+        of_experts = share.values_at(rows, class_ids)
         kinds[of_experts <= 0.5] = _REJECTED_BY_EXPERTS
         kinds[of_experts > 0.5] = _EXPERT_VALID
     kinds[class_ids < 0] = _NO_CLASS
@@ -61,8 +61,8 @@ def validity(outcomes: Outcomes, scores: Scores) -> tuple[npt.NDArray[np.float64
     rated, has_original = rows >= 0, outcomes.original_rows >= 0
     valid = np.where(has_original, (outcomes.original_rank == 0).astype(np.float64), np.nan)
     highest = np.where(has_original, 1.0, np.nan)
-    valid[rated] = np.nan_to_num(scores.at(rows[rated], outcomes.top1[rated]))
-    highest[rated] = scores.highest()[rows[rated]]
+    valid[rated] = np.nan_to_num(scores.values_at(rows[rated], outcomes.top1[rated]))
+    highest[rated] = scores.highest_per_image()[rows[rated]]
     return valid, highest
 
 
@@ -84,4 +84,4 @@ def expert_share(experts: Votes) -> Scores:
         return Scores(questions, counts / of_image, exclusive=True)
     as_questions(experts.items, what="the experts' votes")
     judged = experts.restrict(np.flatnonzero(experts.sizes))
-    return Scores(as_questions(judged.items), judged.support() / judged.sizes)
+    return Scores(as_questions(judged.items), judged.count_support() / judged.sizes)

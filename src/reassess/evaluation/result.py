@@ -190,7 +190,7 @@ class Evaluation(Shown):
             rows.append(("label errors", words))
         rows.append(("scored", f"{self.scored:,} of {self.scorable:,} images with labels"))
         rows.append(("not scored", not_scored_in_words(self) or "none"))
-        if self.unknown_classes.predictions:
+        if self.unknown_classes.n_predictions:
             rows.append(("unknown classes", str(self.unknown_classes)))
         return rows
 

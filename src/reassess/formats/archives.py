@@ -85,14 +85,16 @@ class Archive(Mapping[str, npt.NDArray[Any]]):
             except (ValueError, TypeError) as error:  # numpy rejects the shape
                 raise _damaged_error(self.path, error) from error
 
-    def _map_member(self, name: str, head: int, dtype: np.dtype[Any]) -> npt.NDArray[np.uint8] | None:
+    def _map_member(self, name: str, header_size: int, dtype: np.dtype[Any]) -> npt.NDArray[np.uint8] | None:
         """Map an uncompressed npy file from disk; None if it must be read instead, or is damaged."""
         info = self._members[name]
         with self.path.open("rb") as file:
             file.seek(info.header_offset + _LENGTHS_OFFSET)
             start = info.header_offset + _LOCAL_HEADER + sum(struct.unpack("<HH", file.read(4)))
-        is_whole = info.compress_size == info.file_size > head and start + info.file_size <= self.path.stat().st_size
-        if info.compress_type != zipfile.ZIP_STORED or not is_whole or (start + head) % dtype.alignment:
+        is_whole = (
+            info.compress_size == info.file_size > header_size and start + info.file_size <= self.path.stat().st_size
+        )
+        if info.compress_type != zipfile.ZIP_STORED or not is_whole or (start + header_size) % dtype.alignment:
             return None
         mapped = np.memmap(self.path, np.uint8, "r", start, info.file_size)
         return mapped if zlib.crc32(mapped.data) == info.CRC else None
@@ -147,17 +149,17 @@ def check_unpacked_size(path: Path, file: zipfile.ZipFile) -> None:
     check_size(path, "archive", sum(info.file_size for info in file.infolist()))
 
 
-def check_size(path: Path, thing: str, declared: int, allowed: int | None = None) -> None:
-    """Raise `DataError` if more than `allowed` bytes are declared; the default is REASSESS_MAX_BYTES."""
-    allowed = max_bytes() if allowed is None else allowed
-    if declared > allowed:
+def check_size(path: Path, thing: str, n_bytes: int, max_allowed: int | None = None) -> None:
+    """Raise `DataError` if more than `max_allowed` bytes are declared; the default is REASSESS_MAX_BYTES."""
+    max_allowed = max_bytes() if max_allowed is None else max_allowed
+    if n_bytes > max_allowed:
         raise DataError(
             "too-large",
             f"{thing} is too large",
             where=path,
-            allowed=f"{allowed:,} bytes",
-            found=f"{declared:,} bytes",
-            fix=f"if you trust the file: {_LIMIT_VARIABLE}={declared}",
+            allowed=f"{max_allowed:,} bytes",
+            found=f"{n_bytes:,} bytes",
+            fix=f"if you trust the file: {_LIMIT_VARIABLE}={n_bytes}",
         )
 
 

@@ -62,11 +62,11 @@ _BY_SOURCE = TableFormat(
         Text("image"),
         ClassId("class"),
         Text("source"),
-        Integer("rank", least=1, most=_MAX_RANK, null=True, required=False),
-        Share("probability", null=True, required=False),
+        Integer("rank", minimum=1, maximum=_MAX_RANK, is_nullable=True, is_required=False),
+        Share("probability", is_nullable=True, is_required=False),
     ),
-    values=_values_by_source,
-    make=_make_candidates,
+    get_values=_values_by_source,
+    make_object=_make_candidates,
 )
 
 
@@ -102,7 +102,7 @@ def read_candidates(path: str | Path, classes: Classes | None = None) -> Candida
     path = as_path(path)
     check_type(Classes, classes, optional=True)
     suffix_of(path, TABLE_SUFFIXES, "candidates")
-    table = read_table(path, text=_BY_SOURCE.texts)
+    table = read_table(path, text_columns=_BY_SOURCE.text_columns)
     votes = [name for name in ("rater", "worker", "answer") if name in table.columns]
     if votes:
         raise DataError(
@@ -173,10 +173,10 @@ _BY_CANDIDATE: TableFormat[Candidates] = TableFormat(
         Text("name"),
         TextLists("models"),
         Integer("first"),
-        Share("probability", null=True),
+        Share("probability", is_nullable=True),
         Text("reason"),
     ),
-    values=lambda candidates: _values_by_candidate(candidates, None),
+    get_values=lambda candidates: _values_by_candidate(candidates, None),
 )
 
 
@@ -229,7 +229,7 @@ def write_candidates(
     check_type(Candidates, candidates, fix="propose(MODELS).candidates")
     form = _BY_SOURCE
     if candidates.reasons is not None or (len(candidates) and not candidates.sources):
-        form = replace(_BY_CANDIDATE, values=lambda candidates: _values_by_candidate(candidates, limit))
+        form = replace(_BY_CANDIDATE, get_values=lambda candidates: _values_by_candidate(candidates, limit))
     write_object(form, path, candidates, force=force)
 
 
@@ -238,12 +238,12 @@ def _values_by_candidate(candidates: Candidates, limit: int | None) -> Mapping[s
     class_ids = candidates.questions.class_ids[: len(rows)]
     ids = class_ids.tolist()
     return {
-        "image": [candidates.image(row) for row in rows],
+        "image": [candidates.image_of(row) for row in rows],
         "class": (class_ids.astype(np.int64), classes),
         "wnid": [classes.wnids[i] if classes.wnids else None for i in ids],
         "name": [classes.label(i) if classes.names else None for i in ids],
-        "models": [candidates.named_by(row) for row in rows],
-        "first": candidates.first_counts[: len(rows)],
+        "models": [candidates.sources_of(row) for row in rows],
+        "first": candidates.rank_one_counts[: len(rows)],
         "probability": candidates.mean_probabilities[: len(rows)],
         "reason": (candidates.reasons or (None,) * len(candidates))[: len(rows)],
     }

@@ -113,7 +113,7 @@ def read_hierarchy(path: str | Path, classes: Classes) -> Hierarchy:
             "unknown-class",
             "no class is in the hierarchy",
             where=path,
-            allowed=f"children that are {classes.allowed}",
+            allowed=f"children that are {classes.allowed_names}",
             found=some(list(dict.fromkeys(children)), most=3),
             fix=_RENAME_CHILDREN if classes.texts else f"{_RENAME_CHILDREN}, or give a class list with names",
         )
@@ -133,7 +133,7 @@ def _read_group_object(path: Path) -> tuple[Sequence[str], Sequence[str]]:
 
 def _read_columns(path: Path, *names: str) -> list[Sequence[str]]:
     """Read columns of texts that are neither missing nor blank."""
-    table = read_table(path, text=names)
+    table = read_table(path, text_columns=names)
     columns = [table[find_column(path, table, name)] for name in names]
     for series in columns:
         refuse_missing(path, series.set(series.str.strip_chars() == "", None))
@@ -154,15 +154,15 @@ def _find_class_ids(path: Path, texts: Sequence[str], classes: Classes) -> npt.N
     return np.fromiter((id_of[text] for text in texts), np.int64)
 
 
-def read_class_file(path: str | Path, words: str | Path | None = None) -> Classes:
+def read_class_file(path: str | Path, words_path: str | Path | None = None) -> Classes:
     """Read a class list; see `reassess.read_classes`.
 
-    `words` is a text file with the names of the wnids in `path`; each line is a wnid, a tab, and names separated by
-    commas.
+    `words_path` is a text file with the names of the wnids in `path`. Each line is a wnid, a tab, and names separated
+    by commas.
     """
     path = as_path(path)
-    if words is not None:
-        return _read_with_words(path, Path(words))
+    if words_path is not None:
+        return _read_with_words(path, Path(words_path))
     if suffix_of(path, (".txt", *TABLE_SUFFIXES), "a list of classes") != ".txt":
         return _read_class_table(path)
     names = [composed(line.strip()) for line in read_lines(path)]
@@ -189,19 +189,19 @@ def write_classes(path: str | Path, classes: Classes, *, force: bool = False) ->
     write_table(Path(path), pl.DataFrame(columns).with_row_index("id"), force=force)
 
 
-def _read_with_words(wnids: Path, words: Path) -> Classes:
-    order = read_lines(wnids)
-    name_of = dict(line.split("\t", 1) for line in read_lines(words) if "\t" in line)
+def _read_with_words(wnids_path: Path, words_path: Path) -> Classes:
+    order = read_lines(wnids_path)
+    name_of = dict(line.split("\t", 1) for line in read_lines(words_path) if "\t" in line)
     missing = [wnid for wnid in order if wnid not in name_of]
     if missing:
-        raise DataError("missing-value", "class name is empty", where=words, found=some(missing))
+        raise DataError("missing-value", "class name is empty", where=words_path, found=some(missing))
     return Classes(count=len(order), wnids=tuple(order), names=tuple(name_of[wnid] for wnid in order))
 
 
 def _read_class_table(path: Path) -> Classes:
     import polars as pl
 
-    table = read_table(path, text=_TEXT)
+    table = read_table(path, text_columns=_TEXT)
     heading = find_column(path, table, "name")
     if "id" in table.columns:
         table = table.with_columns(_check_ids_complete(path, table["id"])).sort("id")

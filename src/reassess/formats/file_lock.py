@@ -18,16 +18,16 @@ class LockedError(Exception):
         super().__init__(f"process {holder}")
 
 
-def take_lock(path: Path, *, patience: float = 0.0, is_optional: bool = False) -> TextIO:
+def take_lock(path: Path, *, max_wait: float = 0.0, is_optional: bool = False) -> TextIO:
     """Lock a file until the returned file object is closed; the file is created if needed.
 
-    Wait up to `patience` seconds, and write this process's id into the file. Raise `LockedError` if another process
+    Wait up to `max_wait` seconds, and write this process's id into the file. Raise `LockedError` if another process
     holds the lock. Raise `OSError` if the file cannot be written, or if its file system has no locks and the lock is
     not optional.
     """
     import fcntl
 
-    last = time.monotonic() + patience
+    last = time.monotonic() + max_wait
     while True:
         file = path.open("a+")
         try:
@@ -38,7 +38,7 @@ def take_lock(path: Path, *, patience: float = 0.0, is_optional: bool = False) -
             file.close()
             if time.monotonic() >= last:
                 raise LockedError(holder) from None
-            time.sleep(patience / _MAX_TRIES)
+            time.sleep(max_wait / _MAX_TRIES)
             continue
         except OSError:
             if not is_optional:

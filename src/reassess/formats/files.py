@@ -194,12 +194,12 @@ def writing(path: Path, *, force: bool = False) -> Iterator[Path]:
 
 @contextmanager
 def write_atomically(
-    *, before: Callable[[Mapping[Path, Path]], object] = lambda _: None, mark: str | None = None
+    *, before_move: Callable[[Mapping[Path, Path]], object] = lambda _: None, mark: str | None = None
 ) -> Iterator[None]:
     """Move all files written in the block to their targets at its end, if all are complete.
 
-    Before any file is moved, `before` gets the temporary path of each file. The block first removes temporary files
-    that an earlier block with the same `mark` left behind.
+    Before any file is moved, `before_move` is called with the temporary path of each file. The block first removes
+    temporary files that an earlier block with the same `mark` left behind.
     """
     block = _AtomicBlock(mark)
     token = _current_block.set(block)
@@ -216,7 +216,7 @@ def write_atomically(
                     where=f"{first.path} and {second.path}",
                     fix="name two files",
                 )
-        before({file.path: file.temporary for file in block.files})
+        before_move({file.path: file.temporary for file in block.files})
         for file in block.files:
             with _convert_os_errors(file.path):
                 file.move_to_target()

@@ -62,7 +62,7 @@ def read_label_file(
         if has_reviews(document):
             return make_multi_labels(path, read_json_reviews(path, document), classes)
         return _make_label_sets(path, *_lists_from_json(path, document), classes)
-    table = read_table(path, text=REVIEW_TEXT_COLUMNS)
+    table = read_table(path, text_columns=REVIEW_TEXT_COLUMNS)
     if not REVIEW_HEADINGS.isdisjoint(table.columns) and (labels := read_review_table(path, table, classes, original)):
         return labels
     _refuse_counts(path, table)
@@ -79,7 +79,7 @@ def read_original_file(path: str | Path, *, classes: Classes | None = None) -> L
     elif suffix == ".json":
         images, lists = _lists_from_json_classes(path)
     else:
-        images, lists = _lists_from_table(path, read_table(path, text=(_NAME,)))
+        images, lists = _lists_from_table(path, read_table(path, text_columns=(_NAME,)))
     original = _make_label_sets(path, images, lists, classes)
     with at(path):
         check_original(original)
@@ -117,7 +117,7 @@ def write_labels(path: str | Path, labels: LabelSets, *, force: bool = False) ->
     """
     path = as_path(path)
     check_type(LabelSets, labels)
-    class_names = labels.classes.in_files
+    class_names = labels.classes.names_in_files
     if suffix_of(path, LABEL_SUFFIXES, "a label set") != ".json":
         write_table(path, _make_label_table(labels), force=force)
         return
@@ -237,6 +237,6 @@ def _make_label_table(labels: LabelSets) -> "pl.DataFrame":
     return pl.DataFrame(
         {
             _NAME: pl.Series(labels.images, dtype=pl.String).gather(image_ids[order]),
-            "class": labels.classes.column(class_ids[order]),
+            "class": labels.classes.to_column(class_ids[order]),
         }
     )

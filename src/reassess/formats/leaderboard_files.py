@@ -52,8 +52,8 @@ def read_leaderboard(*paths: str | Path, family: re.Pattern[str] = Leaderboard.f
     Returns
     -------
     Leaderboard
-        Its `rows_dropped` counts rows that are in only one of timm's two tables. Its label set is the label set of the
-        JSON files; ReaL without JSON files, or with timm's tables.
+        Its `dropped_row_counts` counts rows that are in only one of timm's two tables. Its label set is the label set
+        of the JSON files; ReaL without JSON files, or with timm's tables.
 
     Raises
     ------
@@ -71,14 +71,14 @@ def read_leaderboard(*paths: str | Path, family: re.Pattern[str] = Leaderboard.f
     """
     files = [as_path(path) for path in paths]
     kinds = {path: suffix_of(path, (*TABLE_SUFFIXES, ".json"), "a leaderboard") for path in files}
-    tables = [_Table(path, read_table(path, text=("model",))) for path in files if kinds[path] != ".json"]
+    tables = [_Table(path, read_table(path, text_columns=("model",))) for path in files if kinds[path] != ".json"]
     rows = [row for table in tables if table.has_both_accuracies for row in table.leaderboard_rows()]
     halves = [table for table in tables if not table.has_both_accuracies]
-    joined_rows, rows_dropped = _join_tables(halves) if halves else ([], {})
+    joined_rows, dropped_row_counts = _join_tables(halves) if halves else ([], {})
     evaluated_rows, label_set = _read_evaluations([path for path in files if kinds[path] == ".json"])
     label_set = Leaderboard.label_set if halves or label_set is None else label_set
     with at(some(files)):
-        return Leaderboard((*rows, *joined_rows, *evaluated_rows), rows_dropped, family, label_set)
+        return Leaderboard((*rows, *joined_rows, *evaluated_rows), dropped_row_counts, family, label_set)
 
 
 @dataclass(frozen=True)
@@ -110,15 +110,15 @@ class _Table:
         """Millions of parameters; the file may separate thousands by commas."""
         if "param_count" not in self.table.columns:
             return [None] * self.table.height
-        return [None if math.isnan(value) else value for value in self.numbers_or_nan("param_count")]
+        return [None if math.isnan(value) else value for value in self.read_numbers("param_count")]
 
-    def numbers_or_nan(self, heading: str) -> list[float]:
+    def read_numbers(self, heading: str) -> list[float]:
         """Return the numbers of a column, with or without commas between thousands; NaN for an empty cell."""
         text = to_text(self.path, self.table[heading])
         thousands = text.str.contains(_THOUSANDS).fill_null(value=False)  # other commas may be decimal, as in 25,6
         return to_floats(self.path, text.str.replace_all(",", "").zip_with(thousands, text).fill_null("nan")).to_list()
 
-    def percent(self, heading: str) -> list[float]:
+    def read_percentages(self, heading: str) -> list[float]:
         """Return a column of accuracies in percent."""
         values = to_floats(self.path, self.table[find_column(self.path, self.table, heading)])
         check_range(
@@ -137,17 +137,17 @@ class _Table:
 
     def leaderboard_rows(self) -> Iterator[LeaderboardRow]:
         """Yield the rows of a table with both accuracies."""
-        original = self.percent("original")
-        real = self.percent("real")
+        original = self.read_percentages("original")
+        real = self.read_percentages("real")
         parameters = self.parameters
         with at(self.path):
-            for (model, size), row in self.rows.items():
+            for (model, size), row in self.row_numbers.items():
                 yield LeaderboardRow(
                     model=model, original=original[row], real=real[row], image_size=size, parameters=parameters[row]
                 )
 
     @cached_property
-    def rows(self) -> dict[_ModelKey, int]:
+    def row_numbers(self) -> dict[_ModelKey, int]:
         """The row number of each model and image size."""
         if repeat := find_first_duplicate(self.keys):
             raise DataError(
@@ -160,20 +160,20 @@ class _Table:
         return {key: row for row, key in enumerate(self.keys)}
 
 
-def _join_tables(halves: Sequence[_Table]) -> tuple[list[LeaderboardRow], dict[str, int]]:
+def _join_tables(tables: Sequence[_Table]) -> tuple[list[LeaderboardRow], dict[str, int]]:
     """Join a table of original and a table of ReaL accuracy; count the rows that are in only one table."""
-    originals, reals = [half for half in halves if not half.is_real], [half for half in halves if half.is_real]
+    originals, reals = [half for half in tables if not half.is_real], [half for half in tables if half.is_real]
     if (len(originals), len(reals)) != (1, 1):
         raise DataError(
             "one-table",
             "tables with the accuracy column top1 must be a pair, ImageNet and ReaL",
-            where=some([half.path for half in halves]),
+            where=some([half.path for half in tables]),
             allowed="one table without the column top1_diff (ImageNet), and one with it (ReaL)",
             found=f"{len(originals)} without top1_diff, {len(reals)} with it",
             fix="give both, or a table with the columns model, original and real",
         )
     (original,), (real,) = originals, reals
-    both = [key for key in original.rows if key in real.rows]
+    both = [key for key in original.row_numbers if key in real.row_numbers]
     if not both:
         raise DataError(
             "nothing-in-common",
@@ -182,11 +182,11 @@ def _join_tables(halves: Sequence[_Table]) -> tuple[list[LeaderboardRow], dict[s
             found=f"{_format_key(original.keys[0])} and {_format_key(real.keys[0])}",
             fix="use both tables of one release",
         )
-    accuracies, real_accuracies = original.percent("top1"), real.percent("top1")
-    parameters, differences = original.parameters, real.numbers_or_nan("top1_diff")
+    accuracies, real_accuracies = original.read_percentages("top1"), real.read_percentages("top1")
+    parameters, differences = original.parameters, real.read_numbers("top1_diff")
     joined_rows = []
     for key in both:
-        row, real_row = original.rows[key], real.rows[key]
+        row, real_row = original.row_numbers[key], real.row_numbers[key]
         with at(original.path):
             joined_row = LeaderboardRow(
                 model=key[0],
@@ -197,18 +197,19 @@ def _join_tables(halves: Sequence[_Table]) -> tuple[list[LeaderboardRow], dict[s
             )
         _check_difference(real.path, real_row, joined_row, differences[real_row])
         joined_rows.append(joined_row)
-    unmatched = {half.path: len(half.rows) - len(both) for half in (original, real)}
+    unmatched = {half.path: len(half.row_numbers) - len(both) for half in (original, real)}
     return joined_rows, {f"only in {path}": count for path, count in unmatched.items() if count}
 
 
-def _check_difference(path: Path, row: int, joined: LeaderboardRow, difference: float) -> None:
+def _check_difference(path: Path, row: int, leaderboard_row: LeaderboardRow, difference: float) -> None:
     """Raise if top1_diff is not the difference of the accuracies: the tables are of two releases."""
-    if abs(joined.real - joined.original - difference) > _ROUNDING:
+    expected = leaderboard_row.real - leaderboard_row.original
+    if abs(expected - difference) > _ROUNDING:
         raise DataError(
             "different-tables",
             "the two tables do not belong together",
-            where=f"{locate_row(path, row)}, {joined}",
-            allowed=f"top1_diff {joined.real - joined.original:.3f}, the difference of the two accuracies",
+            where=f"{locate_row(path, row)}, {leaderboard_row}",
+            allowed=f"top1_diff {expected:.3f}, the difference of the two accuracies",
             found=f"top1_diff {difference:g}",
             fix="use both tables of one release",
         )
@@ -246,25 +247,25 @@ class _Evaluation:
     real: Proportion
 
 
-def _check_comparable(first: _Evaluation, other: _Evaluation) -> None:
+def _check_comparable(first: _Evaluation, evaluation: _Evaluation) -> None:
     """Raise if an evaluation has another label set or other images than the first."""
-    if other.label_set != first.label_set:
+    if evaluation.label_set != first.label_set:
         raise DataError(
             "different-labels",
             "evaluations with different label sets cannot be compared",
-            where=other.model,
+            where=evaluation.model,
             allowed=f"{first.label_set}, as for {first.model}",
-            found=other.label_set,
+            found=evaluation.label_set,
             fix="evaluate all models with the same labels",
         )
     n, original_n = first.real.n, first.original.n
-    if (other.real.n, other.original.n) != (n, original_n):
+    if (evaluation.real.n, evaluation.original.n) != (n, original_n):
         raise DataError(
             "different-images",
             "evaluations on different images cannot be compared",
-            where=other.model,
+            where=evaluation.model,
             allowed=f"{n:,} images by {first.label_set} and {original_n:,} by original labels, as for {first.model}",
-            found=f"{other.real.n:,} and {other.original.n:,}",
+            found=f"{evaluation.real.n:,} and {evaluation.original.n:,}",
             fix="evaluate all models on the same images",
         )
 

@@ -66,7 +66,7 @@ def class_ids_from_texts(path: Path, texts: Sequence[str], classes: Classes | No
                 "unknown-class",
                 UNKNOWN_CLASS_NAME,
                 where=path,
-                allowed=classes.allowed,
+                allowed=classes.allowed_names,
                 found=some(unknown, most=3),
                 fix="correct the name, or add the class to the class list",
             )
@@ -134,7 +134,7 @@ def questions_from_info(info: npt.NDArray[Any], where: Path, classes: Classes | 
 
 def info_from_questions(questions: Questions) -> npt.NDArray[np.str_]:
     """Return the `info` array of questions, shape (questions, 2)."""
-    class_names = questions.classes.in_files
+    class_names = questions.classes.names_in_files
     class_ids = np.array(class_names)[questions.class_ids] if class_names else questions.class_ids.astype(np.str_)
     names = np.array(questions.images or [""], np.str_)[questions.image_ids]
     width = max(1, *(int(np.strings.str_len(part).max(initial=1)) for part in (names, class_ids)))
@@ -156,7 +156,7 @@ def columns_from_questions(questions: Questions, rows: npt.NDArray[np.int64] | N
     rows = np.arange(len(questions)) if rows is None else rows
     return {
         "image": pl.Series(questions.images, dtype=pl.String).gather(questions.image_ids[rows]),
-        "class": questions.classes.column(questions.class_ids[rows]),
+        "class": questions.classes.to_column(questions.class_ids[rows]),
     }
 
 

@@ -123,13 +123,13 @@ def _format_cells(headings: list[str], rows: Sequence[Sequence[object]]) -> _Lin
     ]
 
 
-def _format_markdown(headings: list[str], rows: Sequence[Sequence[object]], texts: int) -> str:
+def _format_markdown(headings: list[str], rows: Sequence[Sequence[object]], n_text_columns: int) -> str:
     head, *body = ([_MARKDOWN_SPECIAL.sub(r"\\\1", cell) for cell in line] for line in _format_cells(headings, rows))
-    rule = ["---" if i < texts else "---:" for i in range(len(headings))]
+    rule = ["---" if i < n_text_columns else "---:" for i in range(len(headings))]
     return "".join(f"| {' | '.join(line)} |\n" for line in (head, rule, *body))
 
 
-def _format_latex(headings: list[str], rows: Sequence[Sequence[object]], texts: int) -> str:
+def _format_latex(headings: list[str], rows: Sequence[Sequence[object]], n_text_columns: int) -> str:
     r"""Format as a tabular environment with the rules of the package booktabs.
 
     >>> print(_format_latex(["file", "top-1 %"], [["a_b", PrintedNumber("68.49", 68.4912)]], 1), end="")
@@ -143,10 +143,11 @@ def _format_latex(headings: list[str], rows: Sequence[Sequence[object]], texts: 
     \end{tabular}
     """
     head, *body = (
-        _LEADING_BRACKET.sub("{}", " & ".join(_escape_latex(cell, i >= texts) for i, cell in enumerate(line))) + r" \\"
+        _LEADING_BRACKET.sub("{}", " & ".join(_escape_latex(cell, i >= n_text_columns) for i, cell in enumerate(line)))
+        + r" \\"
         for line in _format_cells(headings, rows)
     )
-    columns = "l" * texts + "r" * (len(headings) - texts)
+    columns = "l" * n_text_columns + "r" * (len(headings) - n_text_columns)
     table = [
         r"% \usepackage{booktabs}",
         rf"\begin{{tabular}}{{{columns}}}",

@@ -214,4 +214,4 @@ def _read_verdicts(path: Path, table: "pl.DataFrame", read_original: Callable[[]
             for is_kind in (verdicts > 0, verdicts == 0, verdicts < 0)
         )
         problematic = np.zeros(len(images), bool)
-        return MultiLabels(valid=valid, unclear=unclear, wrong=wrong, problematic=problematic, complete=False)
+        return MultiLabels(valid=valid, unclear=unclear, wrong=wrong, problematic=problematic, is_complete=False)

@@ -53,7 +53,7 @@ def read_sample(path: str | Path) -> Sample | None:
         return read_tasks(path).sample
     if path.suffix.lower() not in TABLE_SUFFIXES:
         return None
-    table = read_table(path, text=("image", _STRATUM))
+    table = read_table(path, text_columns=("image", _STRATUM))
     names = set(table.columns)
     if not {"image", _PROBABILITY} <= names or "source" in names:
         return None

@@ -146,10 +146,10 @@ _TABLES = tuple(
             Text("image"),
             ClassId("class"),
             Share(_score_heading(exclusive)),
-            Integer(_GOLDEN, most=1, required=False),
+            Integer(_GOLDEN, maximum=1, is_required=False),
         ),
-        values=_values_of_scores,
-        make=_make_scores,
+        get_values=_values_of_scores,
+        make_object=_make_scores,
     )
     for exclusive in (False, True)
 )
@@ -158,7 +158,7 @@ _TABLES = tuple(
 def _read_table(path: Path, classes: Classes | None) -> Scores:
     import polars as pl
 
-    table = read_table(path, text=("image",))
+    table = read_table(path, text_columns=("image",))
     exclusive = find_column(path, table, _score_heading(False), _score_heading(True)) == _PROBABILITY
     scores = read_cells(_TABLES[exclusive], path, table, classes)
     metadata = pl.read_parquet_metadata(path.absolute()) if path.suffix.lower() == ".parquet" else {}

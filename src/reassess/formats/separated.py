@@ -25,7 +25,7 @@ _SEPARATOR_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
 
 
-def read_separated(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
+def read_separated(path: Path, *, text_columns: Sequence[str] = ()) -> "pl.DataFrame":
     """Read a table from a CSV or TSV file; parameters as for `tables.read_table`.
 
     Blank lines are skipped. Quotes do not decide a column's type: ``"1"`` is a number.
@@ -38,7 +38,7 @@ def read_separated(path: Path, *, text: Sequence[str] = ()) -> "pl.DataFrame":
     check_unique([name for name in headings if name], thing="a column", where=path, fix="rename one of them")
     is_plain = _is_plain(path)
     source = path.absolute() if is_plain else _rewrite_plain(path, records, headings)
-    texts = {i for i, name in enumerate(headings) if name in text}
+    texts = {i for i, name in enumerate(headings) if name in text_columns}
     try:
         table = _read_with_polars(source, path, len(headings), texts)
         if booleans := {i for i, dtype in enumerate(table.dtypes) if dtype == pl.Boolean}:
@@ -100,7 +100,9 @@ def _rewrite_plain(path: Path, records: Iterator[tuple[int, list[str]]], heading
     return io.BytesIO(buffer.getvalue().encode())
 
 
-def _read_with_polars(source: Path | io.BytesIO, path: Path, width: int, texts: set[int]) -> "pl.DataFrame":
+def _read_with_polars(
+    source: Path | io.BytesIO, path: Path, n_columns: int, text_positions: set[int]
+) -> "pl.DataFrame":
     import polars as pl
 
     if isinstance(source, io.BytesIO):
@@ -110,8 +112,8 @@ def _read_with_polars(source: Path | io.BytesIO, path: Path, width: int, texts: 
         separator=SEPARATORS[path.suffix.lower()],
         has_header=False,
         skip_rows=1,
-        new_columns=[str(i) for i in range(width)],
-        schema_overrides={str(i): pl.String for i in texts},
+        new_columns=[str(i) for i in range(n_columns)],
+        schema_overrides={str(i): pl.String for i in text_positions},
         infer_schema_length=None,  # all rows decide the type of a column
         glob=False,
     )

@@ -17,8 +17,8 @@ _FOLDS = TableFormat(
     Folds,
     "folds",
     columns=(Text("image"), Integer("fold", "number of a fold")),
-    values=lambda folds: {"image": folds.images, "fold": folds.numbers},
-    make=lambda cells: Folds(tuple(cells["image"]), cells["fold"]),
+    get_values=lambda folds: {"image": folds.images, "fold": folds.numbers},
+    make_object=lambda cells: Folds(tuple(cells["image"]), cells["fold"]),
 )
 
 
@@ -79,19 +79,19 @@ _DUPLICATES = TableFormat(
     columns=(
         Text("set"),
         Text("image"),
-        Integer("group", "number of a group", least=1, most=_MAX_GROUP_NUMBER, null=True),
+        Integer("group", "number of a group", minimum=1, maximum=_MAX_GROUP_NUMBER, is_nullable=True),
         Text("kind"),
-        Text("label", required=False, null=True),
-        Text("other_labels", required=False, null=True),
+        Text("label", is_required=False, is_nullable=True),
+        Text("other_labels", is_required=False, is_nullable=True),
     ),
-    values=lambda duplicates: {
+    get_values=lambda duplicates: {
         "set": [duplicates.sets[number] for number in duplicates.set_ids.tolist()],
         "image": duplicates.images,
         "group": duplicates.groups.astype(np.int64),
         "kind": duplicates.kinds,
         **(_make_label_column(duplicates) if duplicates.labels else {}),
     },
-    make=lambda cells: Duplicates.from_rows(
+    make_object=lambda cells: Duplicates.from_rows(
         cells["set"].to_list(),
         cells["image"].to_list(),
         cells["group"],
@@ -164,7 +164,10 @@ def _values_of_posterior(posterior: Posterior) -> Mapping[str, Any]:
 
 
 _POSTERIOR: TableFormat[Posterior] = TableFormat(
-    Posterior, "a posterior", columns=(Text("item"), Text("answer"), Number("probability")), values=_values_of_posterior
+    Posterior,
+    "a posterior",
+    columns=(Text("item"), Text("answer"), Number("probability")),
+    get_values=_values_of_posterior,
 )
 
 
@@ -185,18 +188,18 @@ def _values_of_cleaning(cleaning: Cleaning, rows: npt.NDArray[np.int64]) -> Mapp
 
 
 _IMAGE, _CLASS, _REASON = Text("image"), ClassId("class"), Text("reason")
-_QUALITY, _SUGGESTED = Share("label_quality", null=True), ClassId("suggested")
+_QUALITY, _SUGGESTED = Share("label_quality", is_nullable=True), ClassId("suggested")
 _LABEL_ERRORS: TableFormat[Cleaning] = TableFormat(
     Cleaning,
     "wrong labels",
     columns=(_IMAGE, _CLASS, _SUGGESTED, _QUALITY, _REASON),
-    values=lambda cleaning: _values_of_cleaning(cleaning, cleaning.dropped_rows),
+    get_values=lambda cleaning: _values_of_cleaning(cleaning, cleaning.dropped_rows),
 )
 _DETAILS: TableFormat[Cleaning] = TableFormat(
     Cleaning,
     "details of cleaning",
     columns=(_IMAGE, _CLASS, _QUALITY, _SUGGESTED, _REASON, Integer("kept")),
-    values=lambda cleaning: _values_of_cleaning(cleaning, np.arange(len(cleaning))),
+    get_values=lambda cleaning: _values_of_cleaning(cleaning, np.arange(len(cleaning))),
 )
 
 
@@ -231,7 +234,7 @@ _NOISE: TableFormat[LabelNoise] = TableFormat(
     LabelNoise,
     "a matrix of label errors",
     columns=(ClassId("true_class"), ClassId("label"), Number("images"), Share("share")),
-    values=_values_of_noise,
+    get_values=_values_of_noise,
 )
 
 

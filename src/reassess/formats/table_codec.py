@@ -44,11 +44,11 @@ class _Cells(NamedTuple):
 
 @dataclass(frozen=True)
 class _Column:
-    """A column; messages call a cell `what`. A column that is not `required` may be missing."""
+    """A column; messages call a cell `cell_name`. A column that is not `is_required` may be missing."""
 
     name: str
-    what: str = ""
-    required: bool = True
+    cell_name: str = ""
+    is_required: bool = True
 
     def _read(self, cells: _Cells) -> Any:
         raise NotImplementedError  # for a column that can only be written
@@ -61,13 +61,13 @@ class _Column:
 
 @dataclass(frozen=True)
 class Text(_Column):
-    """A column of non-empty texts, as a polars series. With `null`, a cell may be empty."""
+    """A column of non-empty texts, as a polars series. With `is_nullable`, a cell may be empty."""
 
-    null: bool = False
+    is_nullable: bool = False
 
     def _read(self, cells: _Cells) -> Any:
         texts = to_text(cells.path, cells.series).replace("", None)
-        if not self.null:
+        if not self.is_nullable:
             refuse_missing(cells.path, texts)
         return texts
 
@@ -79,41 +79,41 @@ class Text(_Column):
 
 @dataclass(frozen=True)
 class Integer(_Column):
-    """A column of whole numbers, as int64. With `null`, an empty cell means 0."""
+    """A column of whole numbers, as int64. With `is_nullable`, an empty cell means 0."""
 
-    least: int = 0
-    most: float = np.inf
-    null: bool = False
+    minimum: int = 0
+    maximum: float = np.inf
+    is_nullable: bool = False
 
     def _read(self, cells: _Cells) -> Any:
         numbers = to_integers(cells.path, cells.series)
-        if not self.null:
+        if not self.is_nullable:
             refuse_missing(cells.path, numbers)
-        filled = numbers.fill_null(self.least).to_numpy()
-        what = self.what or self.name
-        check_range(filled, self.least, self.most, what=what, where=cells.locate)
+        filled = numbers.fill_null(self.minimum).to_numpy()
+        what = self.cell_name or self.name
+        check_range(filled, self.minimum, self.maximum, what=what, where=cells.locate)
         return numbers.fill_null(0).to_numpy().astype(np.int64)
 
     def _write(self, values: Any) -> "pl.Series":
         series = super()._write(values)
-        return series.replace(0, None) if self.null else series
+        return series.replace(0, None) if self.is_nullable else series
 
 
 @dataclass(frozen=True)
 class Number(_Column):
-    """A column of numbers, as float64. With `null`, an empty cell means NaN."""
+    """A column of numbers, as float64. With `is_nullable`, an empty cell means NaN."""
 
-    null: bool = False
+    is_nullable: bool = False
 
     def _read(self, cells: _Cells) -> Any:
         numbers = to_nullable_floats(cells.path, cells.series).cast(float)
-        if not self.null:
+        if not self.is_nullable:
             refuse_missing(cells.path, numbers)
         return numbers.to_numpy()
 
     def _write(self, values: Any) -> "pl.Series":
         series = super()._write(values)
-        return series.fill_nan(None) if self.null else series
+        return series.fill_nan(None) if self.is_nullable else series
 
 
 class Share(Number):
@@ -122,7 +122,7 @@ class Share(Number):
     def _read(self, cells: _Cells) -> Any:
         values = super()._read(cells)
         filled = np.where(cells.series.is_null().to_numpy(), 0, values)
-        check_range(filled, 0, 1, what=self.what or self.name, where=cells.locate)
+        check_range(filled, 0, 1, what=self.cell_name or self.name, where=cells.locate)
         return values
 
 
@@ -134,7 +134,7 @@ class ClassId(_Column):
 
     def _write(self, values: Any) -> "pl.Series":
         ids, classes = values
-        series: pl.Series = classes.column(ids).alias(self.name)
+        series: pl.Series = classes.to_column(ids).alias(self.name)
         return series
 
 
@@ -151,45 +151,52 @@ class TextLists(_Column):
 class TableFormat(Generic[_Object]):
     """A table format for objects of one type, for reading and writing.
 
-    `values` maps an object to the values of its columns, by name; a column without values is not written. `make` maps
-    the values from a file to an object; without `make`, the format can only be written.
+    `get_values` maps an object to the values of its columns, by name; a column without values is not written.
+    `make_object` maps the values from a file to an object; without it, the format can only be written.
     """
 
     object_type: type[_Object]
     thing: str  # the object, in messages
     columns: tuple[_Column, ...]
-    values: Callable[[_Object], Mapping[str, Any]]
-    make: Callable[[Mapping[str, Any]], _Object] | None = None
+    get_values: Callable[[_Object], Mapping[str, Any]]
+    make_object: Callable[[Mapping[str, Any]], _Object] | None = None
     suffixes: tuple[str, ...] = TABLE_SUFFIXES
     rows_required: bool = True
 
     @property
-    def texts(self) -> tuple[str, ...]:
+    def text_columns(self) -> tuple[str, ...]:
         """The names of text columns, where numbers are read as text."""
         return tuple(column.name for column in self.columns if isinstance(column, Text))
 
 
-def read_object(form: TableFormat[_Object], path: str | Path) -> _Object:
+def read_object(table_format: TableFormat[_Object], path: str | Path) -> _Object:
     """Read an object from a table."""
     path = as_path(path)
-    suffix_of(path, form.suffixes, form.thing)
-    return read_cells(form, path, read_table(path, text=form.texts, rows_required=form.rows_required), None)
+    suffix_of(path, table_format.suffixes, table_format.thing)
+    return read_cells(
+        table_format,
+        path,
+        read_table(path, text_columns=table_format.text_columns, rows_required=table_format.rows_required),
+        None,
+    )
 
 
-def read_cells(form: TableFormat[_Object], path: Path, table: "pl.DataFrame", classes: Classes | None) -> _Object:
+def read_cells(
+    table_format: TableFormat[_Object], path: Path, table: "pl.DataFrame", classes: Classes | None
+) -> _Object:
     """Make an object from the cells of a table."""
-    assert form.make is not None
+    assert table_format.make_object is not None
     with at(path):
         cells = {
             column.name: column._read(_Cells(path, table[find_column(path, table, column.name)], classes))
-            for column in form.columns
-            if column.required or column.name in table.columns
+            for column in table_format.columns
+            if column.is_required or column.name in table.columns
         }
-        return form.make(cells)
+        return table_format.make_object(cells)
 
 
 def write_object(
-    form: TableFormat[_Object],
+    table_format: TableFormat[_Object],
     path: str | Path,
     value: _Object,
     *,
@@ -200,10 +207,12 @@ def write_object(
     import polars as pl
 
     path = as_path(path)
-    check_type(form.object_type, value)
-    suffix = suffix_of(path, form.suffixes, form.thing)
-    values = form.values(value)
-    table = pl.DataFrame([column._write(values[column.name]) for column in form.columns if column.name in values])
+    check_type(table_format.object_type, value)
+    suffix = suffix_of(path, table_format.suffixes, table_format.thing)
+    values = table_format.get_values(value)
+    table = pl.DataFrame(
+        [column._write(values[column.name]) for column in table_format.columns if column.name in values]
+    )
     if suffix in (".csv", ".tsv"):
         table = table.with_columns(pl.col(pl.List(pl.String)).list.join("; "))
     write_table(path, table, force=force, metadata=metadata)

@@ -62,13 +62,13 @@ _NUMBER_BYTES, _TEXT_BYTES = 8, 64  # approximate memory of a value
 _DATA_VALUE = re.compile(r"[.](jpe?g|png|webp|bmp|gif|tiff?)$|^-?[0-9]*[.][0-9]+$", re.IGNORECASE)
 
 
-def read_table(path: Path, *, text: Sequence[str] = (), rows_required: bool = True) -> "pl.DataFrame":
-    """Read a table, by suffix; the columns in `text` are read as text."""
+def read_table(path: Path, *, text_columns: Sequence[str] = (), rows_required: bool = True) -> "pl.DataFrame":
+    """Read a table, by suffix; the columns in `text_columns` are read as text."""
     import polars as pl
 
     readers: dict[str, Callable[[], pl.DataFrame]] = {
-        ".csv": lambda: read_separated(path, text=text),
-        ".tsv": lambda: read_separated(path, text=text),
+        ".csv": lambda: read_separated(path, text_columns=text_columns),
+        ".tsv": lambda: read_separated(path, text_columns=text_columns),
         ".jsonl": lambda: read_json_lines(path),
         ".parquet": lambda: _read_parquet(path),
     }
@@ -78,7 +78,7 @@ def read_table(path: Path, *, text: Sequence[str] = (), rows_required: bool = Tr
     try:
         str(path).encode()  # polars cannot open a path that is not valid Unicode
         table = read()
-        table = table.with_columns(to_text(path, table[name]) for name in text if name in table.columns)
+        table = table.with_columns(to_text(path, table[name]) for name in text_columns if name in table.columns)
     except UnicodeDecodeError as error:
         raise utf8_error(path, error) from error
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, UnicodeError) as error:
@@ -183,9 +183,9 @@ def find_column(path: Path, table: "pl.DataFrame", *names: str, fix: str = "rena
     )
 
 
-def refuse_missing(path: Path, series: "pl.Series", *, per_row: int = 1, needed: "pl.Series | None" = None) -> None:
-    """Raise `DataError` if a column has a missing value, in the rows where `needed` is true if given."""
-    is_missing = series.is_null() if needed is None else series.is_null() & needed
+def refuse_missing(path: Path, series: "pl.Series", *, per_row: int = 1, is_needed: "pl.Series | None" = None) -> None:
+    """Raise `DataError` if a column has a missing value, in the rows where `is_needed` is true if given."""
+    is_missing = series.is_null() if is_needed is None else series.is_null() & is_needed
     if is_missing.any():
         raise DataError(
             "missing-value",

@@ -27,7 +27,7 @@ _MAX_QUOTED_LENGTH = 60  # letters
 class _TaskLine:
     """A line with a task."""
 
-    at: int
+    position: int
     where: str
     number: int
     image: str
@@ -119,7 +119,7 @@ def _read_tasks(path: Path) -> tuple[dict[str, Any], list[_TaskLine]]:
     return drawn or {}, lines
 
 
-def _make_sample(path: Path, lines: Sequence[_TaskLine], drawn: Mapping[str, Any]) -> Sample | None:
+def _make_sample(path: Path, lines: Sequence[_TaskLine], draw_settings: Mapping[str, Any]) -> Sample | None:
     """Return the images with a probability; raise if lines of an image differ, or the first line does not fit."""
     by_image: dict[str, _TaskLine] = {}
     for line in lines:
@@ -129,12 +129,16 @@ def _make_sample(path: Path, lines: Sequence[_TaskLine], drawn: Mapping[str, Any
                 "two-probabilities",
                 "tasks of an image have different probabilities or strata",
                 where=line.where,
-                allowed=f"{first.probability}, {first.stratum!r}, as in line {first.at}",
+                allowed=f"{first.probability}, {first.stratum!r}, as in line {first.position}",
                 found=f"{line.probability}, {line.stratum!r}",
                 fix="draw the images again",
             )
     chosen = [line for line in by_image.values() if line.probability is not None]
-    purpose, seed, predictions = drawn.get("for", ""), drawn.get("seed"), drawn.get("predictions", [])
+    purpose, seed, predictions = (
+        draw_settings.get("for", ""),
+        draw_settings.get("seed"),
+        draw_settings.get("predictions", []),
+    )
     are_texts = isinstance(predictions, list) and all(isinstance(each, str) for each in predictions)
     expected = {
         "for": purpose if isinstance(purpose, str) else "golden",
@@ -143,7 +147,9 @@ def _make_sample(path: Path, lines: Sequence[_TaskLine], drawn: Mapping[str, Any
         "questions": sum(len(line.classes) for line in lines if line.probability is not None),
         "predictions": predictions if are_texts else [],
     }
-    if wrong := {name: drawn[name] for name, value in expected.items() if drawn.get(name, value) != value}:
+    if wrong := {
+        name: draw_settings[name] for name, value in expected.items() if draw_settings.get(name, value) != value
+    }:
         raise DataError(
             "wrong-sample",
             "first line does not describe the drawn tasks",
@@ -173,7 +179,7 @@ def _parse_json(text: str, where: str) -> Any:
         raise DataError("not-json", "line is not JSON", where=where, found=str(error), fix="write it again") from error
 
 
-def _read_task(task: Any, place: int, where: str) -> _TaskLine:
+def _read_task(task: Any, position: int, where: str) -> _TaskLine:
     if not isinstance(task, dict):
         raise _task_error(where, "an object", task)
     if "class" in task and not task.keys() & {"task", "classes"}:
@@ -198,7 +204,7 @@ def _read_task(task: Any, place: int, where: str) -> _TaskLine:
     ):
         if not fits:
             raise _task_error(where, allowed, found)
-    return _TaskLine(place, where, number, image, called, names, reason, is_golden, probability, stratum)
+    return _TaskLine(position, where, number, image, called, names, reason, is_golden, probability, stratum)
 
 
 def _is_share(value: Any) -> bool:
@@ -238,7 +244,11 @@ def _check_names(lines: Sequence[_TaskLine], class_ids: Sequence[int], classes: 
 
 
 def _refuse_repeats(
-    path: Path, lines: Sequence[_TaskLine], asked: Sequence[_TaskLine], class_ids: Sequence[int], classes: Classes
+    path: Path,
+    lines: Sequence[_TaskLine],
+    question_lines: Sequence[_TaskLine],
+    class_ids: Sequence[int],
+    classes: Classes,
 ) -> None:
     """Raise if a task is in two lines, or a question is asked twice."""
     if repeat := find_first_duplicate([line.number for line in lines]):
@@ -250,9 +260,9 @@ def _refuse_repeats(
             fix="number the tasks anew",
         )
     if repeat := find_first_duplicate(
-        [(line.image, class_id) for line, class_id in zip(asked, class_ids, strict=True)]
+        [(line.image, class_id) for line, class_id in zip(question_lines, class_ids, strict=True)]
     ):
-        first, again = (asked[place] for place in repeat)
+        first, again = (question_lines[place] for place in repeat)
         raise DataError(
             "duplicate-question",
             "question is asked twice",
@@ -262,8 +272,8 @@ def _refuse_repeats(
         )
 
 
-def _name_both_lines(first: _TaskLine, again: _TaskLine) -> str:
-    return f"line {first.at}, twice" if first is again else f"lines {first.at} and {again.at}"
+def _name_both_lines(first: _TaskLine, second: _TaskLine) -> str:
+    return f"line {first.position}, twice" if first is second else f"lines {first.position} and {second.position}"
 
 
 def _find_class_ids(
@@ -324,7 +334,7 @@ def write_tasks(path: str | Path, tasks: Tasks, *, force: bool = False) -> None:
     path = as_path(path)
     suffix_of(path, TASK_SUFFIXES, "tasks")
     questions = tasks.questions
-    called = questions.classes.column(questions.class_ids).to_list()
+    called = questions.classes.to_column(questions.class_ids).to_list()
     classes = [
         {"class": name, "name": questions.classes.label(class_id)}
         for name, class_id in zip(called, questions.class_ids.tolist(), strict=True)
@@ -345,7 +355,7 @@ def write_tasks(path: str | Path, tasks: Tasks, *, force: bool = False) -> None:
         for task, number in enumerate(tasks.numbers.tolist()):
             line: dict[str, Any] = {
                 "task": number,
-                "image": tasks.image(task),
+                "image": tasks.image_of(task),
                 "classes": classes[ends[task] : ends[task + 1]],
                 "reason": tasks.reasons[task],
             }

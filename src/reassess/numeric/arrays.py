@@ -125,7 +125,7 @@ class LargestValues:
         if self._count >= 2 * self._n:
             self._drop_small(*self._concatenate())
 
-    def ordered(self) -> tuple[_Floats, _Ints]:
+    def in_descending_order(self) -> tuple[_Floats, _Ints]:
         """Return the largest values in descending order, and their positions."""
         values, positions = self._concatenate()
         order = np.argsort(-values, kind="stable")[: self._n]
@@ -152,7 +152,7 @@ class DescendingValues:
         self._span = span
         self._codes = level * span + positions
 
-    def before(self, values: _Floats, positions: _Ints) -> _Ints:
+    def count_preceding(self, values: _Floats, positions: _Ints) -> _Ints:
         """Count the stored values that precede each new value; int64, from 0 to n."""
         slot = np.searchsorted(self._levels, -values)
         is_level = np.append(self._levels, np.nan)[slot] == -values

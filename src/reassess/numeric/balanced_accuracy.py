@@ -52,7 +52,7 @@ class BalancedAccuracy:
     n_valid: int
 
     @classmethod
-    def of(cls, confusion: npt.ArrayLike) -> "BalancedAccuracy":
+    def from_confusion(cls, confusion: npt.ArrayLike) -> "BalancedAccuracy":
         """Count points in a matrix of answers: rows invalid and valid, columns no, maybe and yes."""
         counts = np.asarray(confusion)
         invalid, valid = ((counts * _HALF_POINTS).sum(axis=1) / 2).tolist()
@@ -136,10 +136,10 @@ def chance_to_reach(bar: float, n_invalid: int, n_valid: int, matrix: Sequence[S
 
 
 def _half_point_distribution(
-    answers: Sequence[float], points: npt.NDArray[np.int64], n: int
+    answers: Sequence[float], half_points: npt.NDArray[np.int64], n: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     """Numbers of half points in n answers, and the probability of each."""
-    one = np.bincount(points, np.asarray(answers), minlength=3)
+    one = np.bincount(half_points, np.asarray(answers), minlength=3)
     powers = [one]
     while 2 ** len(powers) <= n:
         powers.append(np.convolve(powers[-1], powers[-1]))

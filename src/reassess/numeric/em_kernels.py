@@ -22,9 +22,9 @@ _LARGE = 1e250
 _PADDING = 64  # floats, a few cache lines, so that the buffers of two threads never share a line
 
 
-def truth_zeros(truths: int) -> tuple[float, ...] | npt.NDArray[Any]:
+def truth_zeros(n_truths: int) -> tuple[float, ...] | npt.NDArray[Any]:
     """Return a zero per truth: a tuple if truths are few, which compiled loops unroll, else an array."""
-    return (0.0,) * truths if truths <= FEW_TRUTHS else np.zeros(truths)
+    return (0.0,) * n_truths if n_truths <= FEW_TRUTHS else np.zeros(n_truths)
 
 
 @compiled

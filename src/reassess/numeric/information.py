@@ -46,12 +46,12 @@ def mutual_information(matrices: npt.ArrayLike, prior: npt.ArrayLike) -> Floats:
     return np.where(bits > _ZERO_BITS, bits, 0.0)
 
 
-def draw_resamples(groups: int, *, resamples: int, seed: int) -> Floats:
+def draw_resamples(n_groups: int, *, n_resamples: int, seed: int) -> Floats:
     """Draw resamples of the groups, and count each group; float64, shape (resamples, groups)."""
-    rng, weights = np.random.default_rng(seed), np.empty((resamples, groups))
-    step = max(1, _CELLS_PER_BLOCK // max(groups, 1))
-    for start in range(0, resamples, step):
-        weights[start : start + step] = draw_count_rows(rng, groups, min(step, resamples - start))
+    rng, weights = np.random.default_rng(seed), np.empty((n_resamples, n_groups))
+    step = max(1, _CELLS_PER_BLOCK // max(n_groups, 1))
+    for start in range(0, n_resamples, step):
+        weights[start : start + step] = draw_count_rows(rng, n_groups, min(step, n_resamples - start))
     return weights
 
 

@@ -55,8 +55,8 @@ class PolynomialFit(Shown):
     # float64, shape (groups, degree + 1): coefficients minus those of a fit without the group; 0 for groups without
     # rows
     shifts: Floats
-    inverse: Floats  # float64, shape (degree + 1, degree + 1): inverse of X'X, where X are the powers
-    inverses: Floats  # float64, shape (groups, degree + 1, degree + 1): the same without each group
+    inverse_gram: Floats  # float64, shape (degree + 1, degree + 1): inverse of X'X, where X are the powers
+    inverse_grams: Floats  # float64, shape (groups, degree + 1, degree + 1): the same without each group
     residuals: Floats  # float64, shape (rows,): y minus the polynomial
     held_out_residuals: Floats  # float64, shape (rows,): y minus the polynomial of a fit without the row's group
     has_rows: npt.NDArray[np.bool_]  # bool, shape (groups,)
@@ -67,7 +67,7 @@ class PolynomialFit(Shown):
             float(self.coefficients[power]), error=_standard_error(self.shifts[:, power]), df=self._df(power)
         )
 
-    def minus(self, other: "PolynomialFit", power: int) -> Estimate:
+    def subtract(self, other: "PolynomialFit", power: int) -> Estimate:
         """Subtract the coefficient of another fit to the same groups; the fits may share rows.
 
         The degrees of freedom are those of the fit with fewer: a precise fit does not make the other more precise.
@@ -76,11 +76,11 @@ class PolynomialFit(Shown):
         error = _standard_error(self.shifts[:, power] - other.shifts[:, power])
         return Estimate(value=value, error=error, df=min(self._df(power), other._df(power)))
 
-    def at(self, x: float) -> float:
+    def evaluate(self, x: float) -> float:
         """Evaluate the polynomial at x."""
         return float(self._powers(x) @ self.coefficients)
 
-    def prediction(self, x: float) -> tuple[float, float]:
+    def prediction_interval(self, x: float) -> tuple[float, float]:
         """Compute a 95 % interval for y in a row at x from a new group, with normal errors.
 
         It adds two variances: that of rows around the polynomial of a fit without their group, which includes the
@@ -90,16 +90,16 @@ class PolynomialFit(Shown):
         powers = self._powers(x)
         error = np.hypot(np.sqrt(np.mean(self.held_out_residuals**2)), _standard_error(self.shifts @ powers))
         half = float(error) * _t_quantile(int(self.has_rows.sum()) - powers.size)
-        return self.at(x) - half, self.at(x) + half
+        return self.evaluate(x) - half, self.evaluate(x) + half
 
     def _powers(self, x: float) -> Floats:
         return np.asarray((x - self.centre) ** np.arange(self.coefficients.size), np.float64)
 
     def _df(self, power: int) -> float:
         """Satterthwaite degrees of freedom of a coefficient's variance, for errors of equal variance."""
-        own, without = self.inverse[power, power], self.inverses[:, power]
+        own, without = self.inverse_gram[power, power], self.inverse_grams[:, power]
         covariance = without[:, [power]] + without[:, power] - own  # of the shifts of two groups
-        covariance -= without @ np.linalg.solve(self.inverse, without.T)
+        covariance -= without @ np.linalg.solve(self.inverse_gram, without.T)
         np.fill_diagonal(covariance, without[:, power] - own)
         return float(np.trace(covariance) ** 2 / np.sum(covariance**2))
 
@@ -141,8 +141,8 @@ def fit_polynomial(
         centre=centre,
         coefficients=coefficients,
         shifts=shifts,
-        inverse=np.linalg.inv(total),
-        inverses=inverses,
+        inverse_gram=np.linalg.inv(total),
+        inverse_grams=inverses,
         residuals=residuals,
         held_out_residuals=residuals + np.sum(powers * shifts[groups], axis=1),
         has_rows=has_rows,

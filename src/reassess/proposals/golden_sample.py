@@ -107,9 +107,9 @@ def _suspicion(candidates: Candidates, original: LabelSets | None) -> tuple[_Flo
     """Compute how doubtful the label of each image is, in [0, 1], and the class of each image."""
     questions, images = candidates.questions, len(candidates.questions.images)
     image_ids, valid = questions.image_ids, candidates.mean_probabilities
-    first = candidates.first_counts / max(1, len(candidates.models))
+    first = candidates.rank_one_counts / max(1, len(candidates.models))
     is_label = _are_labels(candidates, original)
-    value = np.where(np.isnan(valid), first if candidates.first_counts.any() else np.nan, valid)
+    value = np.where(np.isnan(valid), first if candidates.rank_one_counts.any() else np.nan, valid)
     has_value = ~np.isnan(value)
 
     def highest(mask: npt.NDArray[np.bool_]) -> _Floats:
@@ -135,7 +135,7 @@ def _are_labels(candidates: Candidates, original: LabelSets | None) -> npt.NDArr
     questions = candidates.questions
     if original is None or not len(original):
         return np.zeros(len(questions), np.bool_)
-    classes = questions.classes.unite(original.classes)
+    classes = questions.classes.merge(original.classes)
     moved, labels = questions.in_classes(classes), original.in_classes(classes)
     rows = labels.find(questions.images)[moved.image_ids]
     return np.asarray((rows >= 0) & (labels.indices[rows] == moved.class_ids))

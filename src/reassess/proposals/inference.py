@@ -127,7 +127,7 @@ def predict(
                     workers=workers,
                     progress=progress,
                 )
-        with write_atomically(before=unfinished.note_outputs, mark=unfinished.mark):
+        with write_atomically(before_move=unfinished.note_outputs, mark=unfinished.mark):
             results = tuple(run.write(image_source, may_replace) for run in runs)
         unfinished.end()
     return results

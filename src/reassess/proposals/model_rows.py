@@ -142,7 +142,7 @@ def best_pairs(predictions: Predictions, model: JoinedModel, to_raters: npt.NDAr
         at = np.flatnonzero(values > largest.above)
         row, column = np.divmod(at, classes.size)
         largest.add(values.ravel()[at], model.images[of_part][row] * width + classes[column])
-    probabilities, positions = largest.ordered()
+    probabilities, positions = largest.in_descending_order()
 
     before, ranking = (
         np.zeros(positions.size + 1, np.int64),
@@ -153,7 +153,7 @@ def best_pairs(predictions: Predictions, model: JoinedModel, to_raters: npt.NDAr
         at = np.flatnonzero(values >= lowest)
         row, column = np.divmod(at, classes.size)
         other_positions = model.images[rows[~goes_to_raters][part]][row] * width + classes[column]
-        before += np.bincount(ranking.before(values.ravel()[at], other_positions), minlength=before.size)
+        before += np.bincount(ranking.count_preceding(values.ravel()[at], other_positions), minlength=before.size)
     return BestPairs(
         images=positions // width,
         class_ids=positions % width,

@@ -61,7 +61,7 @@ class OutputClasses:
             return cls(_named(outputs, names), None)
         (within,), (adding_up,) = rows_of_probabilities(first)
         kind: ScoreKind = "probabilities" if adding_up else "bounded" if within else "logits"
-        columns = map_outputs(classes, names, where=OUTPUT_LIST, summed=True, known_needed=not is_table)
+        columns = map_outputs(classes, names, where=OUTPUT_LIST, is_summed=True, requires_known=not is_table)
         unknown = [name for name, column in zip(names, columns, strict=True) if column < 0 and name.strip(" -")]
         result = cls(classes, columns, tuple(dict.fromkeys(unknown)), kind)
         if is_table:

@@ -72,7 +72,7 @@ def make_tasks(
     --------
     >>> questions = Questions.from_columns(["a.png"] * 3 + ["b.png"] * 2, np.array([0, 1, 2, 0, 2]))
     >>> tasks = make_tasks(questions, size=2)
-    >>> [(tasks.image(task), tasks.class_ids(task).tolist(), tasks.reasons[task]) for task in range(len(tasks))]
+    >>> [(tasks.image_of(task), tasks.class_ids_of(task).tolist(), tasks.reasons[task]) for task in range(len(tasks))]
     [('a.png', [0, 2], 'any two together on 2 images or more'),
      ('a.png', [1], 'the rest of the image'),
      ('b.png', [0, 2], 'all of the image')]
@@ -81,7 +81,7 @@ def make_tasks(
 
     >>> none = np.zeros(1, int)
     >>> experts = Votes.from_columns(questions, none, none, none, ("eve",), ("no", "yes")).restrict(none)
-    >>> make_tasks(questions, golden=experts).class_ids(0).tolist()
+    >>> make_tasks(questions, golden=experts).class_ids_of(0).tolist()
     [1, 2]
     """
     check_type(Questions, questions)
@@ -105,7 +105,7 @@ def make_tasks(
 
 
 def _without_golden(questions: Questions, golden: Votes) -> Questions:
-    classes = questions.classes.unite(classes_of(golden))
+    classes = questions.classes.merge(classes_of(golden))
     questions, golden = questions.in_classes(classes), golden.in_classes(classes)
     image_rows = join(questions.images, golden.images)[questions.image_ids]
     rows = np.flatnonzero(~golden.is_asked(image_rows, questions.class_ids))

@@ -59,7 +59,7 @@ def unasked_candidates(
     >>> predictions = {name: Predictions.from_ids(ids) for name, ids in {"one": [1, 1, 2], "two": [1, 0, 1]}.items()}
     >>> models = [(name, of_model, find_outcomes(of_model, labels)) for name, of_model in predictions.items()]
     >>> result = unasked_candidates(models, labels, scores)
-    >>> [(result.image(row), result.named_by(row), result.reasons[row]) for row in range(len(result))]
+    >>> [(result.image_of(row), result.sources_of(row), result.reasons[row]) for row in range(len(result))]
     [('a.png', ['one', 'two'], 'not asked about'),
      ('b.png', ['two'], 'not asked about'),
      ('c.png', ['one'], 'unrated image')]
@@ -88,7 +88,7 @@ def _unasked(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.void]]:
     """Find the pairs of a model that are not valid and that raters were not asked about, with their rows."""
     known_rows = np.flatnonzero(outcomes.state != UNKNOWN)
-    best = outcomes.top1[known_rows, None] if top_k == 1 else predictions.best(top_k, known_rows)[0]
+    best = outcomes.top1[known_rows, None] if top_k == 1 else predictions.top_classes(top_k, known_rows)[0]
     place, ranks = np.nonzero(best >= 0)
     rows, class_ids = known_rows[place], best[place, ranks]
     settled = np.isin(pair_keys(outcomes.label_rows[rows], class_ids), pair_keys(labels.image_ids, labels.indices))
@@ -114,7 +114,9 @@ def _sort(models: list[str], pairs: npt.NDArray[np.void], images: ImageNumbers, 
     mean_rank = np.bincount(pair, pairs["rank"], start.size) / model_count
     unordered = _candidates(models, pairs, pair, Questions(tuple(images.names), _ids(image), _ids(class_id), classes))
     probability = np.nan_to_num(unordered.mean_probabilities, nan=-1)
-    order = np.lexsort((class_id, images.places[image], mean_rank, -probability, -model_count, -unordered.first_counts))
+    order = np.lexsort(
+        (class_id, images.places[image], mean_rank, -probability, -model_count, -unordered.rank_one_counts)
+    )
     place = np.argsort(order)
     questions = Questions(tuple(images.names), _ids(image[order]), _ids(class_id[order]), classes)
     reasons = np.where(pairs["unrated"][start][order], UNRATED, NOT_ASKED).tolist()

@@ -76,7 +76,7 @@ def read_image_record(path: Path) -> dict[str, tuple[int, int]]:
     import polars as pl
 
     try:
-        table = read_table(path, text=("image",))
+        table = read_table(path, text_columns=("image",))
         stamps = table.drop("image").to_numpy()
         check_shape(stamps, ("images", 2), what="the stamps", kind="integers")
         return dict(zip(table["image"].to_list(), map(tuple, stamps.tolist()), strict=True))

@@ -67,7 +67,7 @@ def _draw_line(drawing: Drawing, trend: Trend, line: TrendLine, colour: str, das
     if line.fit is None or line.slope is None or line.band is None:
         return
     inside = trend.board.original[line.band.contains(trend.board.original)]
-    ends = np.array([[x, line.fit.at(x)] for x in (inside.min(), inside.max())])
+    ends = np.array([[x, line.fit.evaluate(x)] for x in (inside.min(), inside.max())])
     drawing.line(ends, places=_SAMPLES, linestyle=dashes, color=colour, linewidth=1.8, zorder=4)
     slope = _in_words(line.slope, between="\n")
     drawing.name(f"{line} %: slope {slope}", along(ends, 9)[1:-1], color=colour)
@@ -115,7 +115,7 @@ def _finish_axes(drawing: Drawing, trend: Trend, start: float) -> None:
     frame_accuracies(drawing, heading(board.label_set))
     hidden = int(np.sum(board.original < start))
     left_out = f", {hidden:,} of them below {start:g} % and not shown" if hidden else ""
-    parts = [f"{len(board):,} results of {board.models:,} models{left_out}"]
+    parts = [f"{len(board):,} results of {board.n_models:,} models{left_out}"]
     if trend.overall.slope is not None:
         parts.append(f"slope of all {_in_words(trend.overall.slope)}")
     far_out = trend.far_out

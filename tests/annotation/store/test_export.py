@@ -25,7 +25,7 @@ def rows_of(votes: Votes) -> list[tuple[object, ...]]:
     return [
         (items.images[items.image_ids[row]], int(items.class_ids[row]), *vote)
         for row in range(len(items))
-        for vote in zip(votes.on(row), seconds[votes.indptr[row] : votes.indptr[row + 1]].tolist(), strict=True)
+        for vote in zip(votes.votes_on(row), seconds[votes.indptr[row] : votes.indptr[row + 1]].tolist(), strict=True)
     ]
 
 

@@ -109,7 +109,8 @@ def test_labels_of_a_benchmark_tell_duplicates_with_other_labels(sets: Path, run
     candidates = read_candidates("x.csv")
     named = candidates.questions.classes.label
     assert [
-        (candidates.image(row), named(class_id)) for row, class_id in enumerate(candidates.questions.class_ids.tolist())
+        (candidates.image_of(row), named(class_id))
+        for row, class_id in enumerate(candidates.questions.class_ids.tolist())
     ] == [
         ("cat/x.png", "cat"),
         ("cat/x.png", "dog"),

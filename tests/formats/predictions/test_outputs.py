@@ -136,7 +136,7 @@ def test_number_among_names_is_a_class_name(file: File) -> None:
 def test_ignored_column_warns_for_scores_of_any_type(numbers: str, refused: Refused, file: File) -> None:
     path = file("s.csv", f"image,cat,dog,fox\na,{numbers}\nb,{numbers.replace('2', '3')}\n")
     if "." in numbers:  # next to floats, a column of whole numbers may be a width
-        assert read_predictions(path, ANIMALS).best(1)[0].tolist() == [[3], [3]]
+        assert read_predictions(path, ANIMALS).top_classes(1)[0].tolist() == [[3], [3]]
         return
     text = "a column that is not a class has the highest score in 2 of 2 rows"
     with warned(f"{path}: {text}, and is ignored: fox"):

@@ -27,7 +27,7 @@ def test_scores_of_all_classes_survive_round_trip(
     assert np.array_equal(again.scores, values)
     assert again.detected == "parquet, image names from 'image', scores of all 4 classes"
     assert again.by_name == by_name
-    assert again.best(4)[0].tolist() == Predictions.from_scores(values).best(4)[0].tolist()
+    assert again.top_classes(4)[0].tolist() == Predictions.from_scores(values).top_classes(4)[0].tolist()
 
 
 @pytest.mark.parametrize(

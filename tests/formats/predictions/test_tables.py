@@ -121,7 +121,7 @@ def test_score_columns_are_named_by_id_wnid_or_name(file: File, headings: str) -
 def test_score_columns_may_have_any_order(file: File) -> None:
     predictions = read_predictions(file("p.csv", "n03,image,n01,n02,n04\n0.1,a,0.2,0.3,0.4\n"), CLASSES)
     assert predictions.columns.tolist() == [2, 0, 1, 3]
-    assert predictions.best(4)[0].tolist() == [[3, 1, 0, 2]]
+    assert predictions.top_classes(4)[0].tolist() == [[3, 1, 0, 2]]
 
 
 def test_columns_that_are_not_classes_are_ignored_and_named(file: File) -> None:
@@ -167,7 +167,7 @@ OUTPUTS = ["n04", "background", "n01"]
 )
 def test_numbers_are_outputs_with_a_list_of_outputs(file: File, content: str, best: list[int]) -> None:
     predictions = read_predictions(file("p.csv", content), CLASSES, outputs=OUTPUTS)
-    assert predictions.best(1)[0][:, 0].tolist() == best
+    assert predictions.top_classes(1)[0][:, 0].tolist() == best
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ def test_ids_and_counts_equal_slow_reference(
     predictions, warned = read(write(scratch, spellings, as_list), classes, unknown_class)
     assert predictions.class_ids.tolist() == [expected_ids(row, unknown_class) for row in rows]
     names = [entry for row in rows for entry in row if isinstance(entry, str)]
-    assert predictions.unknown_classes.predictions == len(names)
+    assert predictions.unknown_classes.n_predictions == len(names)
     assert set(predictions.unknown_classes.names) == set(names)
     assert len(predictions.unknown_classes.names) == len(set(names))
     assert len(warned) == bool(names)

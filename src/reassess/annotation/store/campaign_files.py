@@ -160,7 +160,7 @@ def only_process(address: str | Path) -> Iterator[None]:
     try:
         if not os.access(path, os.W_OK):
             raise PermissionError(EACCES, os.strerror(EACCES))
-        lock = take_lock(Path(f"{path}.lock"), patience=_LOCK_TIMEOUT)
+        lock = take_lock(Path(f"{path}.lock"), max_wait=_LOCK_TIMEOUT)
     except LockedError as error:
         raise DataError(
             "in-use", "campaign is in use", where=address, found=str(error), fix="stop it, or use PostgreSQL"

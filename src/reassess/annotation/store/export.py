@@ -208,7 +208,7 @@ def _sample(connection: Connection, golden: Votes | None) -> Sample | None:
     )
     is_answered = np.zeros(len(sample), np.bool_)
     is_answered[np.setdiff1d(sample.rows_of(golden.images), [-1])] = True
-    return sample.reduced(is_answered)
+    return sample.restrict(is_answered)
 
 
 def _original(connection: Connection, classes: Classes) -> LabelSets | None:

@@ -104,6 +104,6 @@ def _result(rows: Iterable[Row[Any]], bar: float | None) -> PracticeResult:
             skipped[row.truth, _MAYBE] += 1
         else:
             answered[row.truth, row.answer] += 1
-    accuracy = BalancedAccuracy.of(answered + skipped)
+    accuracy = BalancedAccuracy.from_confusion(answered + skipped)
     has_both = answered.any(axis=1).all()
     return PracticeResult(accuracy, None if bar is None else bool(has_both) and accuracy.reaches(bar))

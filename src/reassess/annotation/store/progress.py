@@ -205,7 +205,7 @@ def _raters(
             n_answers=sum(group.n for group in answered[row.id]),
             seconds=_median(answered[row.id]),
             confusion=matrix,
-            golden=BalancedAccuracy.of(matrix),
+            golden=BalancedAccuracy.from_confusion(matrix),
             practice=practice.get(row.id),
             flags=flags.get(f"{row.role} {row.id}", ()),
             last=max((group.last for group in answered[row.id] if group.last is not None), default=None),

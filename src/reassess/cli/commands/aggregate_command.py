@@ -109,7 +109,7 @@ def _report(call: Call, made: MadeScores, output: Path) -> None:
     prior = None
     if result.model is not None:
         prior = dict(zip(map(str, result.model.truths), result.model.prior.tolist(), strict=True))
-    raters = None if votes.anonymous else len(votes.raters)
+    raters = None if votes.is_anonymous else len(votes.raters)
     scale = votes.on_full_scale().answers if isinstance(votes.items, Questions) else None
     counts = {"votes": len(votes), "raters": raters, "items": len(votes.items), "answers": scale}
     golden = None if result.by_experts is None else result.by_experts.to_json()
@@ -147,7 +147,7 @@ def _report(call: Call, made: MadeScores, output: Path) -> None:
 def _repeated_votes(votes: Votes) -> int:
     """The number of votes whose rater had voted on the item before."""
     pairs = votes.item_ids * np.int64(len(votes.raters)) + votes.rater_ids
-    return 0 if votes.anonymous else len(votes) - np.unique(pairs).size
+    return 0 if votes.is_anonymous else len(votes) - np.unique(pairs).size
 
 
 def _in_words(value: bool | float | str) -> str:

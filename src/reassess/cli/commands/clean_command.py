@@ -158,7 +158,7 @@ def _refuse_other_answers(original: LabelSets, files: Mapping[str, Path], answer
 def _load_sample(files: Mapping[str, Path], benchmark: Benchmark) -> Sample | None:
     """Which golden images were drawn at random, with the benchmark's image names."""
     sample = read_sample(files["golden"]) if "golden" in files else None
-    return None if sample is None else sample.renamed(benchmark_names(sample.images, benchmark))
+    return None if sample is None else sample.with_images(benchmark_names(sample.images, benchmark))
 
 
 def _load_folds(call: Call, benchmark: Benchmark) -> list[Folds]:
@@ -202,7 +202,7 @@ def _print(call: Call, cleaning: Cleaning, outputs: CleaningOutputs, *, repetiti
     if not outputs.lists_kept:
         _print_worst(call, cleaning)
     named = cleaning.classes.label
-    mistakes = [] if cleaning.noise is None else cleaning.noise.largest(_MOST_SHOWN)
+    mistakes = [] if cleaning.noise is None else cleaning.noise.largest_mistakes(_MOST_SHOWN)
     mistakes = mistakes[: call.first_rows(len(mistakes), _SHOWN, "kinds of wrong labels")]
     if mistakes:
         cells = [[named(truth), named(label), about(count), percent(share)] for truth, label, count, share in mistakes]

@@ -199,7 +199,7 @@ def _compare(
     refuse_repeated(map(Path, files))
     call.check_output(output, TABLE_SUFFIXES, "a table", benchmark=benchmark)
     sets = dict(zip(files, _read_sets(call, files, benchmark), strict=True))
-    partial = [given for given, its in sets.items() if isinstance(its, MultiLabels) and not its.complete]
+    partial = [given for given, its in sets.items() if isinstance(its, MultiLabels) and not its.is_complete]
     if partial:
         call.find(IMAGENET.sources["original"])  # the verdicts are on these
     pairs = list(combinations(files, 2))

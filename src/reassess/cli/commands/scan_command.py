@@ -77,10 +77,10 @@ def scan(
             places, near=near, labels=labels, workers=usable_cores() if workers is None else workers, progress=progress
         )
     write_duplicates(output, found.duplicates, force=call.force)
-    if benchmark is not None and not sources and next(found.duplicates.differing_pairs(), None) is not None:
+    if benchmark is not None and not sources and next(found.duplicates.pairs_with_different_labels(), None) is not None:
         campaign = free_name(f"{output.stem}.db")
         call.next("annotate", "create", campaign, output, *benchmark_words(benchmark))
-    elif benchmark is not None and found.duplicates.group_count():
+    elif benchmark is not None and found.duplicates.count_groups():
         call.next("folds", *benchmark_words(benchmark), "--duplicates", output, "-o", free_name("folds.csv"))
     if call.json:
         call.print_document("scan", {"output": str(output), "near": near, **_to_json(found)})
@@ -103,7 +103,7 @@ def _to_json(scan: Scan) -> dict[str, Any]:
     duplicates = scan.duplicates
     return {
         "rows": len(duplicates),
-        "groups": {kind: duplicates.group_count(kind) for kind in ("exact", "near")},
+        "groups": {kind: duplicates.count_groups(kind) for kind in ("exact", "near")},
         "largest_group": {kind: duplicates.largest_group(kind) for kind in ("exact", "near")},
         "smallest_side": scan.smallest_side,
         "sets": [
@@ -169,7 +169,7 @@ def _pairs(scan: Scan) -> Iterator[tuple[str, str | None, str, str | None, str]]
         image = found.images[row]
         return image if len(scan.sets) == 1 else f"{found.sets[found.set_ids[row]]}/{image}"
 
-    for one, other in found.differing_pairs():
+    for one, other in found.pairs_with_different_labels():
         yield name(one), found.labels[one], name(other), found.labels[other], found.kinds[one]
 
 
@@ -184,5 +184,5 @@ def _groups(scan: Scan, near: bool) -> str:
     for kind in ("exact", "near") if near else ("exact",):
         largest = scan.duplicates.largest_group(kind)
         most = f" (largest: {largest:,} images)" if largest > 2 else ""
-        parts.append(f"{counted(scan.duplicates.group_count(kind), f'{kind} group')}{most}")
+        parts.append(f"{counted(scan.duplicates.count_groups(kind), f'{kind} group')}{most}")
     return " and ".join(parts)

@@ -137,7 +137,7 @@ def tasks(
     made = make_tasks(asked, size=per_task, hierarchy=tree, golden=experts)
     golden_count = len(asked) - len(made.questions)
     made = made if sample is None else made.with_golden(sample)
-    drawn = made.only(made.golden_rows)
+    drawn = made.select(made.golden_rows)
     if golden_count and not len(made):
         raise DataError(
             "all-golden",
@@ -154,7 +154,7 @@ def tasks(
         with at(path):
             seconds = seconds_per_vote(read_votes(path, answers=images_of.answers, classes=asked.classes))
     write_tasks(output, made, force=call.force)
-    made = made.only(~made.golden_rows)
+    made = made.select(~made.golden_rows)
     effort = made.effort(each, seconds)
     nowhere = [] if tree is None else [c for c in np.unique(asked.class_ids).tolist() if not tree.path(c)]
     call.next("annotate", "create", free_name("campaign.db"), output, *benchmark_words(benchmark))

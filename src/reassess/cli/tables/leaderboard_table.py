@@ -53,11 +53,11 @@ def to_json(trend: Trend, placements: Sequence[Placement], level: Level | None) 
         "unit": "percent",
         "label_set": board.label_set,
         "rows": [rows[row] for row in board.best_first],
-        "models": board.models,
+        "models": board.n_models,
         "families": board.family_ids.max().item() + 1,
         "family_pattern": board.family.pattern,
-        "without_family": board.without_family,
-        "rows_dropped": board.rows_dropped,
+        "without_family": board.n_models_without_family,
+        "rows_dropped": board.dropped_row_counts,
         "kendall": trend.kendall,
         "spearman": trend.spearman,
         **trend.to_json(),
@@ -90,8 +90,8 @@ def print_leaderboard(
     for placement in placements:
         click.echo()
         _print_neighbours(placement, judge)
-    call.tell(f"{counted(len(board), 'row')} of {counted(board.models, 'model')}")
-    for reason, count in board.rows_dropped.items():
+    call.tell(f"{counted(len(board), 'row')} of {counted(board.n_models, 'model')}")
+    for reason, count in board.dropped_row_counts.items():
         call.tell(f"{counted(count, 'row')} dropped: {reason}")
     for line in _footnotes(trend, placements, level):
         call.note(line)
@@ -151,7 +151,7 @@ def _orders(trend: Trend, level: Level | None) -> Iterator[list[str | None]]:
     board = trend.board
     for name, value in {"Kendall's tau": trend.kendall, "Spearman's rho": trend.spearman}.items():
         yield [name, None if value is None else f"{value:.3f}"]
-    rises = board.rises
+    rises = board.rank_gains
     for name, row in {"highest rise": _furthest(board, rises), "deepest fall": _furthest(board, -rises)}.items():
         if row is not None:
             places = f"rank {board.original_ranks[row]:,} to {board.real_ranks[row]:,}"
@@ -208,7 +208,7 @@ def _about_slopes(trend: Trend) -> Iterator[str]:
     board, far_out = trend.board, trend.far_out
     known = "the first word of a name" if board.family == Leaderboard.family else f"{board.family.pattern!r} in a name"
     yield f"95 % of a slope: over families of models, by {known} (--family PATTERN)"
-    if alone := board.without_family:
+    if alone := board.n_models_without_family:
         what, fix = "the pattern", ""
         if board.family.groups and board.has_empty_family:
             what = "the first group of the pattern, which names the family,"

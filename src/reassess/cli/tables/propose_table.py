@@ -262,16 +262,16 @@ def print_unasked(
 
 
 def _rows(candidates: Candidates, rows: range) -> list[list[object]]:
-    classes, first, mean = candidates.questions.classes, candidates.first_counts, candidates.mean_probabilities
+    classes, first, mean = candidates.questions.classes, candidates.rank_one_counts, candidates.mean_probabilities
     class_ids, reasons = candidates.questions.class_ids.tolist(), candidates.reasons or ()
     return [
         [
-            candidates.image(row),
+            candidates.image_of(row),
             str(class_ids[row]),
             classes.label(class_ids[row]),
             reasons[row],
             f"{first[row]:,}",
-            f"{len(candidates.named_by(row)):,}",
+            f"{len(candidates.sources_of(row)):,}",
             None if np.isnan(mean[row]) else f"{mean[row]:.3f}",
         ]
         for row in rows

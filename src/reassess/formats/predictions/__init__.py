@@ -163,7 +163,7 @@ def read_predictions(
     except ReassessError as error:
         error.at(path)
         raise
-    if not predictions.unknown_classes.predictions:
+    if not predictions.unknown_classes.n_predictions:
         return predictions
     unknown = describe_unknown(predictions, unknown_class)
     fix = None
@@ -214,7 +214,7 @@ def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int 
             where=path,
             fix="write a table, such as .parquet",
         )
-    if predictions.unknown_classes.predictions:
+    if predictions.unknown_classes.n_predictions:
         raise DataError(
             "missing-outputs",
             "ids cannot say which prediction is not a class",
@@ -256,10 +256,12 @@ def _make_table(predictions: Predictions, top_k: int) -> "pl.DataFrame":
     columns: dict[str, Any] = {}
     if predictions.images is not None:
         columns["image"] = list(predictions.images)
-    ids, scores = predictions.best(min(top_k, MAX_IDS_PER_ROW))
+    ids, scores = predictions.top_classes(min(top_k, MAX_IDS_PER_ROW))
     classes = predictions.classes
     columns |= {
-        f"prediction_{k + 1}": classes.column(class_ids).fill_null(classes.no_class) if classes.in_files else class_ids
+        f"prediction_{k + 1}": classes.to_column(class_ids).fill_null(classes.no_class)
+        if classes.names_in_files
+        else class_ids
         for k, class_ids in enumerate(ids.T)
     }
     if scores is not None:

@@ -36,7 +36,7 @@ class IdColumns:
 
     headings: list[str]
     table: npt.NDArray[np.int64]
-    are_classes: bool
+    has_class_ids: bool
     unknown: tuple[str, ...] = ()
 
     @property
@@ -49,10 +49,10 @@ class IdColumns:
         """The heading, or the first and the last heading, in quotes."""
         return _format_heading_range(list(map(repr, self.headings)))
 
-    def best(self, outputs: npt.NDArray[np.int64] | None) -> npt.NDArray[np.int64]:
+    def best_classes(self, outputs: npt.NDArray[np.int64] | None) -> npt.NDArray[np.int64]:
         """Return the best class of each row."""
         best = self.table[:, 0]
-        if outputs is None or self.are_classes:
+        if outputs is None or self.has_class_ids:
             return best
         return np.where((best >= 0) & (best < len(outputs)), outputs[np.clip(best, 0, len(outputs) - 1)], -1)
 
@@ -192,9 +192,9 @@ def _read_one_column(
             other_ids = _read_id_column(path, column, classes, outputs)
         except DataError:  # another kind of column, such as a confidence
             continue
-        differs = ids.best(outputs) != other_ids.best(outputs)
-        if other_ids.are_classes:  # texts that are not class names may have any meaning
-            differs &= other_ids.best(outputs) >= 0
+        differs = ids.best_classes(outputs) != other_ids.best_classes(outputs)
+        if other_ids.has_class_ids:  # texts that are not class names may have any meaning
+            differs &= other_ids.best_classes(outputs) >= 0
         if differs.any():
             row = int(np.argmax(differs))
             raise DataError(
@@ -299,7 +299,7 @@ def _unknown_class_error(path: Path, heading: str, text: str, classes: Classes) 
         "unknown-class",
         "unknown class",
         where=f"{path}, column {heading}",
-        allowed=classes.allowed if classes.has_local_ids else f"class ids, {classes.allowed}",
+        allowed=classes.allowed_names if classes.has_local_ids else f"class ids, {classes.allowed_names}",
         found=repr(text),
         fix="write class ids (timm's inference script: --include-index)"
         if classes.wnids
@@ -309,7 +309,7 @@ def _unknown_class_error(path: Path, heading: str, text: str, classes: Classes) 
 
 def refuse_scores_beside_ids(path: Path, table: "pl.DataFrame", headings: list[str], classes: Classes) -> None:
     """Raise if a table has scores too: its ids may be the true labels, not predictions."""
-    scores = [name for name in table.columns if table[name].dtype.is_numeric() and classes.has(name)]
+    scores = [name for name in table.columns if table[name].dtype.is_numeric() and classes.has_class(name)]
     if len(scores) > 1:
         raise DataError(
             "ids-and-scores",
@@ -335,13 +335,13 @@ def apply_unknown_class(
     if not ids.unknown:
         return ids.table, UnknownClasses()
     is_unknown = ids.table < 0
-    unknown = UnknownClasses(predictions=int(np.count_nonzero(is_unknown)), names=ids.unknown)
+    unknown = UnknownClasses(n_predictions=int(np.count_nonzero(is_unknown)), names=ids.unknown)
     if unknown_class == "error":
         raise DataError(
             "unknown-class",
             "unknown class",
             where=f"{path}, column {ids.heading}",
-            allowed=classes.allowed,
+            allowed=classes.allowed_names,
             found=describe_unknown_names(unknown),
             fix=suggest_spelling(unknown, classes, unknown_class="wrong"),
         )

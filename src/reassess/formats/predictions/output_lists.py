@@ -60,20 +60,20 @@ def read_output_classes(path: Path) -> list[str] | dict[int, str]:
     return classes
 
 
-def list_output_classes(outputs: Sequence[str] | Mapping[int, str], count: int) -> Sequence[str]:
-    """Return the class of each of `count` outputs; a dash if an output has no class."""
+def list_output_classes(outputs: Sequence[str] | Mapping[int, str], n_outputs: int) -> Sequence[str]:
+    """Return the class of each of `n_outputs` outputs; a dash if an output has no class."""
     if not isinstance(outputs, Mapping):
         return outputs
-    others = sorted(output for output in outputs if not 0 <= output < count)
+    others = sorted(output for output in outputs if not 0 <= output < n_outputs)
     if others:
         raise DataError(
             "out-of-range",
             "output of the list is not an output of the model",
             where=OUTPUT_LIST,
-            allowed=f"0 to {count - 1:,}",
+            allowed=f"0 to {n_outputs - 1:,}",
             found=some(others, most=3),
         )
-    return [outputs.get(output, "-") for output in range(count)]
+    return [outputs.get(output, "-") for output in range(n_outputs)]
 
 
 def check_outputs(shape: tuple[int, ...], classes: Classes, columns: npt.NDArray[np.int64] | None) -> None:
@@ -147,26 +147,26 @@ def classes_of_outputs(
 
 
 def map_outputs(
-    classes: Classes, outputs: Sequence[str], *, where: str, summed: bool = False, known_needed: bool = True
+    classes: Classes, outputs: Sequence[str], *, where: str, is_summed: bool = False, requires_known: bool = True
 ) -> npt.NDArray[np.int64]:
     """Return the class id of each output (wnid, name or id); -1 for an output that is not a class.
 
-    Raise `DataError` if no output is a class, unless not `known_needed`, or if two outputs have the same class and are
-    not `summed`. `where` is the place of the list.
+    Raise `DataError` if `requires_known` and no output is a class, or if two outputs have one class and are not
+    summed. `where` is the place of the list.
     """
     ids = np.fromiter((classes.id_of(text, where=where) for text in outputs), np.int64, len(outputs))
     known = np.flatnonzero(ids >= 0)
-    if known_needed and not known.size:
+    if requires_known and not known.size:
         raise DataError(
             "unknown-class",
             "no output is a class of the benchmark",
             where=where,
-            allowed=classes.allowed,
+            allowed=classes.allowed_names,
             found=some(list(dict.fromkeys(outputs))),
             fix="name each output by wnid, by class name or by class id",
         )
     first: dict[int, int] = {}
-    for output in [] if summed else known.tolist():
+    for output in [] if is_summed else known.tolist():
         if (before := first.setdefault(int(ids[output]), output)) != output:
             raise DataError(
                 "duplicate-class",
@@ -224,7 +224,7 @@ def _refuse_unknown_outputs(outputs: Sequence[str], columns: npt.NDArray[np.int6
             "unknown-class",
             "unknown class",
             where=OUTPUT_LIST,
-            allowed=classes.allowed,
+            allowed=classes.allowed_names,
             found=some([repr(name) for name in unknown], most=_MAX_EXAMPLES),
             fix=Fix("correct the names, or ignore such outputs: {unknown_class}", unknown_class='"drop"'),
         )

@@ -150,8 +150,8 @@ def read_safetensors_content(path: Path) -> ArrayContent:
         ) from error
 
 
-def _find_only_tensor(path: Path, loaded: dict[str, Any], allowed: int | None = None) -> ArrayContent:
-    """Return the only tensor, of at most `allowed` bytes, since a tensor may repeat a few bytes of a file."""
+def _find_only_tensor(path: Path, loaded: dict[str, Any], max_bytes: int | None = None) -> ArrayContent:
+    """Return the only tensor, of at most `max_bytes` bytes, since a tensor may repeat a few bytes of a file."""
     import torch
 
     names = [loaded[name] for name in _NAMES if name in loaded]
@@ -167,7 +167,7 @@ def _find_only_tensor(path: Path, loaded: dict[str, Any], allowed: int | None = 
         )
     tensor = tensors[0].detach()
     declared = tensor.numel() * tensor.element_size()
-    check_size(path, "tensor", declared, allowed)
+    check_size(path, "tensor", declared, max_bytes)
     bfloat16 = tensor.dtype == torch.bfloat16
     try:
         if tensor.device.type != "cpu":

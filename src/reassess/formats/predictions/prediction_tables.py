@@ -138,15 +138,15 @@ def read_prediction_table(
     ids = find_ids(path, rest, classes, outputs)
     if ids is not None:
         refuse_scores_beside_ids(path, rest.drop(ids.headings), ids.headings, classes)
-        scores = _read_all_scores(ids, rest, classes) if outputs is None or ids.are_classes else None
+        scores = _read_all_scores(ids, rest, classes) if outputs is None or ids.has_class_ids else None
         if scores is not None:
             detected = f"{source}, scores of all {scores.shape[1]:,} classes"
-            return replace(Predictions.from_scores(scores, images, detected=detected), by_name=ids.are_classes)
+            return replace(Predictions.from_scores(scores, images, detected=detected), by_name=ids.has_class_ids)
         best, unknown = apply_unknown_class(path, ids, classes, unknown_class)
-        columns = None if ids.are_classes else outputs
+        columns = None if ids.has_class_ids else outputs
         detected = f"{source}, top-{ids.table.shape[1]} ids from {ids.quoted_heading}"
         predictions = Predictions.from_ids(best, images, columns=columns, detected=detected, unknown_classes=unknown)
-        return replace(predictions, by_name=ids.are_classes)
+        return replace(predictions, by_name=ids.has_class_ids)
     predictions = find_scores(path, rest, classes, outputs, unknown_class)
     return predictions.with_images(images, detected=f"{source}, {predictions.detected}")
 
@@ -159,7 +159,7 @@ def read_image_names(path: Path) -> tuple[str, ...]:
 
 def _read_any_table(path: Path) -> "pl.DataFrame":
     text = tuple(name for name in _NAME_COLUMNS if name != "index")
-    return read_timm_json(path) if path.suffix.lower() == ".json" else read_table(path, text=text)
+    return read_timm_json(path) if path.suffix.lower() == ".json" else read_table(path, text_columns=text)
 
 
 def _find_name_column(path: Path, table: "pl.DataFrame") -> str:

@@ -82,7 +82,7 @@ def _check_ignored_columns(
     text = f"a column that is not a class has the highest score in {rows:,} of {len(scores):,} rows"
     if unknown_class == "error":
         fix = Fix("rename the column to its class, or ignore it: {unknown_class}", unknown_class='"drop"')
-        raise DataError("unknown-class", text, where=path, allowed=classes.allowed, found=names, fix=fix)
+        raise DataError("unknown-class", text, where=path, allowed=classes.allowed_names, found=names, fix=fix)
     warnings.warn(f"{path}: {text}, and is ignored: {names}", ReassessWarning, stacklevel=2)
 
 
@@ -107,7 +107,7 @@ def _find_heading_classes(
         outputs = np.arange(len(ids))
     if outputs is not None and ids:
         return np.array([outputs[ids[name]] if name in ids else -1 for name in names], np.int64)
-    if any(map(classes.has, names)):
+    if any(map(classes.has_class, names)):
         return map_outputs(classes, names, where=str(path))
     if thing := next((thing for thing, columns in _OTHER_TABLES.items() if columns <= set(table.columns)), None):
         raise DataError(

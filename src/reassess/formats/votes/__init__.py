@@ -14,14 +14,21 @@ from reassess.formats.votes.vote_tables import make_vote_table, read_vote_table
 
 
 def read_vote_file(
-    path: str | Path, *, answers: Sequence[Id] | None = None, classes: Classes | None = None, once: bool = False
+    path: str | Path,
+    *,
+    answers: Sequence[Id] | None = None,
+    classes: Classes | None = None,
+    one_answer_only: bool = False,
 ) -> Votes:
-    """Read votes; see `reassess.read_votes`. With `once`, a rater must not answer a question in two ways."""
+    """Read votes; see `reassess.read_votes`. With `one_answer_only`, raise if a rater answers a question twice."""
     path = as_path(path)
     check_type(Classes, classes, optional=True)
     readers: dict[str, Callable[[], Votes]] = {
         ".npz": lambda: read_archive(path, answers, classes),
-        **dict.fromkeys(TABLE_SUFFIXES, lambda: read_vote_table(path, answers, classes, once=once)),
+        **dict.fromkeys(
+            TABLE_SUFFIXES,
+            lambda: read_vote_table(path, answers, classes, one_answer_only=one_answer_only),
+        ),
     }
     read = readers[suffix_of(path, readers, "votes")]
     with at(path):

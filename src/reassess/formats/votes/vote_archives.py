@@ -31,14 +31,14 @@ def read_archive(path: Path, answers: Sequence[Id] | None, classes: Classes | No
         names = answers or (_read_ids(archive, path, _ANSWERS) if _ANSWERS in archive else None)
         tensor = _read_tensor(archive, path, questions, raters)
     votes = Votes.from_columns(
-        questions, tensor.items, tensor.raters, tensor.answers, raters, _name_answers(tensor.width, names, path)
+        questions, tensor.items, tensor.raters, tensor.answers, raters, _name_answers(tensor.n_answers, names, path)
     )
     if (cell := _find_double_vote(votes)) is not None:
         item, rater = cell
         raise DataError(
             "two-answers",
             "cell has two answers",
-            where=f"{path}, rater {votes.raters[rater]}, {votes.at(item)}",
+            where=f"{path}, rater {votes.raters[rater]}, {votes.describe_item(item)}",
             allowed="one answer or none",
             fix="if raters vote several times on an item, write the votes as a table",
         )
@@ -88,9 +88,9 @@ def _read_ids(archive: Archive, path: Path, name: str) -> tuple[Id, ...]:
 
 @dataclass(frozen=True)
 class _OneHotVotes:
-    """The positions of the ones in a tensor, one per vote; `width` is its number of answers."""
+    """The positions of the ones in a tensor, one per vote; `n_answers` is its number of answers."""
 
-    width: int
+    n_answers: int
     raters: npt.NDArray[np.int32]
     items: npt.NDArray[np.int32]
     answers: npt.NDArray[np.int32]
@@ -106,7 +106,7 @@ def _read_tensor(archive: Archive, path: Path, questions: Questions, raters: Seq
             cells = np.unravel_index(at + size, shape, order="F" if fortran else "C")
             if (values != 1).any():
                 bad = int(np.argmax(values != 1))
-                where = f"{path}, rater {raters[cells[0][bad]]}, {questions.at(int(cells[1][bad]))}"
+                where = f"{path}, rater {raters[cells[0][bad]]}, {questions.describe_question(int(cells[1][bad]))}"
                 raise DataError("not-votes", "tensor is not binary", where=where, allowed="0 and 1", found=values[bad])
             parts.append(np.array(cells, np.int32))
             size += length
@@ -142,10 +142,10 @@ def _read_nonzero(
         yield len(block) // dtype.itemsize, at[is_nonzero], values[is_nonzero]
 
 
-def _name_answers(count: int, names: Sequence[Id] | None, path: Path) -> tuple[Id, ...]:
+def _name_answers(n_answers: int, names: Sequence[Id] | None, path: Path) -> tuple[Id, ...]:
     if names is None:
-        return KNOWN_ANSWERS if count == len(KNOWN_ANSWERS) else tuple(range(count))
-    check_length(len(names), count, things="names of answers", each="answer in the tensor", where=path)
+        return KNOWN_ANSWERS if n_answers == len(KNOWN_ANSWERS) else tuple(range(n_answers))
+    check_length(len(names), n_answers, things="names of answers", each="answer in the tensor", where=path)
     return tuple(names)
 
 
@@ -169,7 +169,7 @@ def check_fits_archive(path: Path, votes: Votes) -> None:
         what = "archives store ids of one type: numbers or text"
     elif (cell := _find_double_vote(votes)) is not None:
         what = "archives store one vote per rater and item"
-        found = f"rater {votes.raters[cell[1]]} on {votes.at(cell[0])}"
+        found = f"rater {votes.raters[cell[1]]} on {votes.describe_item(cell[0])}"
     else:
         return
     raise OutputError("not-in-archive", what, where=path, found=found, fix="write a .parquet or .csv table")

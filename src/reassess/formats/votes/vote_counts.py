@@ -58,7 +58,7 @@ def read_counts(path: Path, table: "pl.DataFrame", answers: Sequence[Id] | None,
         item_ids=np.repeat(image_ids, counts),
         rater_ids=np.full(counts.sum(), -1, np.int32),
         raters=(),
-        **class_vote_fields(path, np.repeat(class_ids, counts), classes, answers, among=class_ids),
+        **class_vote_fields(path, np.repeat(class_ids, counts), classes, answers, candidate_ids=class_ids),
     )
 
 
@@ -146,7 +146,7 @@ def _ids_of_headings(path: Path, headings: Sequence[str], classes: Classes | Non
                 "unknown-column",
                 "column of counts is not a class",
                 where=path,
-                allowed=classes.allowed,
+                allowed=classes.allowed_names,
                 found=some(unknown, most=3),
                 fix="delete columns that are not counts, or add the class to the class list",
             )
@@ -163,19 +163,24 @@ def _parse_counts(path: Path, series: "pl.Series") -> IntArray:
 
 
 def class_vote_fields(
-    path: Path, class_ids: IntArray, classes: Classes, answers: Sequence[Id] | None, *, among: IntArray | None = None
+    path: Path,
+    class_ids: IntArray,
+    classes: Classes,
+    answers: Sequence[Id] | None,
+    *,
+    candidate_ids: IntArray | None = None,
 ) -> dict[str, Any]:
     """Return fields of `Votes` for votes for classes: answer of each vote, all answers, and classes."""
-    among = class_ids if among is None else among
-    check_range(among, 0, classes.largest_id, what="class id", where=path)
+    candidate_ids = class_ids if candidate_ids is None else candidate_ids
+    check_range(candidate_ids, 0, classes.largest_id, what="class id", where=path)
     if answers:
         order = np.array(
             list(class_ids_from_texts(path, [str(answer) for answer in answers], classes)[0].values()), np.int64
         )
     else:
-        order = np.unique(among)
-    names = classes.as_answers(order.tolist())
-    check_known(classes.as_answers(np.unique(class_ids).tolist()), names, thing="answer", where=path)
+        order = np.unique(candidate_ids)
+    names = classes.answers_of_ids(order.tolist())
+    check_known(classes.answers_of_ids(np.unique(class_ids).tolist()), names, thing="answer", where=path)
     ascending = np.argsort(order)
     answer_ids = ascending[np.searchsorted(order[ascending], class_ids)]
     return {"answer_ids": answer_ids, "answers": names, "classes": classes}

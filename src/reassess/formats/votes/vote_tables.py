@@ -103,10 +103,10 @@ _ITEM, _RATER, _ANSWER = ("item", "task", "question"), ("rater", "worker"), ("an
 
 
 def read_vote_table(
-    path: Path, answers: Sequence[Id] | None, classes: Classes | None = None, *, once: bool = False
+    path: Path, answers: Sequence[Id] | None, classes: Classes | None = None, *, one_answer_only: bool = False
 ) -> Votes:
     """Read votes from a table. See `reassess.read_votes`."""
-    table = read_table(path, text=("image", *_ITEM, *_RATER, *_ANSWER))
+    table = read_table(path, text_columns=("image", *_ITEM, *_RATER, *_ANSWER))
     names = set(table.columns)
     if not names & {*_ITEM, *_RATER, *_ANSWER} and has_counts(table):
         _refuse_scale(path, answers, classes)
@@ -115,8 +115,8 @@ def read_vote_table(
     items, item_ids = _read_items(path, table, classes, are_images=answers_are_classes)
     rater = table[find_column(path, table, *_RATER, fix="add the column (who gave the answer)")]
     answer = table[find_column(path, table, *_ANSWER)]
-    refuse_missing(path, rater, needed=answer.is_not_null())
-    refuse_missing(path, answer, needed=rater.is_not_null())
+    refuse_missing(path, rater, is_needed=answer.is_not_null())
+    refuse_missing(path, answer, is_needed=rater.is_not_null())
     is_vote = rater.is_not_null()  # other rows are items without votes
     if not is_vote.any():
         raise DataError("missing-votes", "table has no votes", where=path, fix="write it again")
@@ -134,21 +134,21 @@ def read_vote_table(
     on_questions = isinstance(items, Questions)
     rows = np.flatnonzero(voted)
     order, ordered_ids = _order_answers(path, unique_answers, answer_ids, rows, answers, on_questions=on_questions)
-    if once:
+    if one_answer_only:
         _refuse_two_answers(path, item_ids[voted] * len(raters) + rater_ids, answer.filter(is_vote), ordered_ids, rows)
     return Votes.from_columns(**columns, answer_ids=ordered_ids, answers=order)
 
 
 def _refuse_two_answers(
     path: Path,
-    cells: npt.NDArray[np.int64],
+    pair_ids: npt.NDArray[np.int64],
     answers: "pl.Series",
     answer_ids: npt.NDArray[np.int64],
     rows: npt.NDArray[np.int64],
 ) -> None:
-    """Raise if a rater has different answers to one question; `cells` number the pairs of rater and item."""
-    order = np.argsort(cells, kind="stable")
-    changed = np.flatnonzero((np.diff(cells[order]) == 0) & (np.diff(answer_ids[order]) != 0))
+    """Raise if a rater has different answers to one question; `pair_ids` number the pairs of rater and item."""
+    order = np.argsort(pair_ids, kind="stable")
+    changed = np.flatnonzero((np.diff(pair_ids[order]) == 0) & (np.diff(answer_ids[order]) != 0))
     if changed.size:
         first, again = order[changed[0] : changed[0] + 2].tolist()
         second_place = locate_row(path, int(rows[again])).removeprefix(f"{path}, ")
@@ -243,7 +243,7 @@ def make_vote_table(votes: Votes) -> "pl.DataFrame":
     """Return a table with a row per vote or count, and a row per item without votes."""
     import polars as pl
 
-    if votes.anonymous:
+    if votes.is_anonymous:
         return make_count_table(votes)
     item_ids = np.repeat(np.arange(len(votes.items)), np.maximum(votes.sizes, 1))
     vote = np.full(item_ids.size, -1)

@@ -24,7 +24,7 @@ def votes_of(path: str) -> list[tuple[str, int, tuple[tuple[object, object], ...
         votes = annotation.export_votes(campaign, names=True).votes
     items = votes.items
     return [
-        (items.images[items.image_ids[row]], int(items.class_ids[row]), tuple(sorted(votes.on(row))))
+        (items.images[items.image_ids[row]], int(items.class_ids[row]), tuple(sorted(votes.votes_on(row))))
         for row in range(len(items))
     ]
 

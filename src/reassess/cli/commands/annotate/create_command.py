@@ -251,7 +251,7 @@ def _report(call: Call, campaign: str | Path, plan: "CampaignPlan", parts: Campa
         call.tell(f"golden: {tasks} ({known:,} answered by experts){practice}")
         if (sample := golden.sample) is not None:
             is_drawn = golden.with_golden(sample).golden_rows
-            call.tell(f"golden, drawn at random: {sample_in_words(sample, len(golden.only(is_drawn).questions))}")
+            call.tell(f"golden, drawn at random: {sample_in_words(sample, len(golden.select(is_drawn).questions))}")
         call.tell("golden images are not in the raters' tasks: experts' answers decide their labels")
         if plan.golden_split:
             call.tell(

@@ -68,12 +68,12 @@ def make_scores(
     if name == OF_IMAGENET:
         # Checked before ImageNet's golden answers are read as answers of other votes.
         as_questions(main.items, what=f"the votes of {reader.files['votes']}")
-    if asked is None and main.anonymous and not any(value is not None for value in given.values()):
+    if asked is None and main.is_anonymous and not any(value is not None for value in given.values()):
         name = "majority"  # no option asks for a rater model, which counts without raters do not give
     for part, place in _further_parts(call, benchmark, name, given).items():
         reader.read(part, place)
     reader.refuse_two_kinds()
-    is_default = asked is None and name != OF_IMAGENET and not main.anonymous
+    is_default = asked is None and name != OF_IMAGENET and not main.is_anonymous
     is_apart = is_default and all(given[option] is None for option in _ARGUMENTS) and _has_golden_apart(reader)
     parts = reader.joined(share_images=not is_apart)
     rated = with_golden_votes(parts["votes"], parts.get("rater-golden"), parts.get("golden"))

@@ -157,12 +157,12 @@ class Candidates(Shown):
 
     @property
     def models(self) -> tuple[str, ...]:
-        """The sources except the original labels."""
+        """The names of the models among the sources."""
         return tuple(source for source in self.sources if source != ORIGINAL_SOURCE)
 
     @property
     def by_source(self) -> npt.NDArray[np.bool_]:
-        """Whether each source names each candidate; bool, shape (Q, sources)."""
+        """Whether each source proposes each candidate; bool, shape (Q, sources)."""
         is_source = np.zeros((len(self), len(self.sources)), bool)
         is_source[self.question_ids, self.source_ids] = True
         return is_source
@@ -188,17 +188,17 @@ class Candidates(Shown):
         return self.questions.images[int(self.questions.image_ids[row])]
 
     def sources_of(self, row: int) -> list[str]:
-        """Return the sources of a candidate."""
+        """Return the names of the sources that propose a candidate."""
         start, end = np.searchsorted(self.question_ids, [row, row + 1])
         return [self.sources[source] for source in self.source_ids[start:end].tolist()]
 
     def describe_row(self, row: int) -> str:
-        """Describe a row for messages."""
+        """Describe the image, class and source of a row, for messages."""
         question = self.questions.describe_question(int(self.question_ids[row]))
         return f"{question}, source {self.sources[int(self.source_ids[row])]}"
 
     def select_rows(self, rows: npt.NDArray[np.integer]) -> "Candidates":
-        """Select rows; images and sources without rows are omitted."""
+        """Select rows, each a candidate with one source; images and sources without rows are omitted."""
         questions, at = self.questions, self.question_ids[rows]
         return Candidates.from_rows(
             questions.images,

@@ -90,7 +90,7 @@ def check_shape(
     where: object = None,
     fix: Fix | str | None = None,
 ) -> None:
-    """Raise `DataError` unless an array has a shape and, unless `kind` is None, a type."""
+    """Raise `DataError` unless an array has the expected shape, and the type `kind` if it is set."""
     fits = array.ndim == len(shape) and all(
         isinstance(allowed, str) or size == allowed for size, allowed in zip(array.shape, shape, strict=True)
     )
@@ -111,7 +111,7 @@ def check_shape(
 def check_type(
     kind: type, *values: object, what: str | None = None, fix: Fix | str | None = None, optional: bool = False
 ) -> None:
-    """Raise `DataError` unless values have a type, or are None if `optional`."""
+    """Raise `DataError` unless all values are of type `kind`; None is allowed if `optional`."""
     # The types of this package have a `_THING`, their name in messages, and `_HOW_TO_GET`, the call that creates one.
     for value in values:
         if not isinstance(value, kind) and not (value is None and optional):
@@ -125,7 +125,7 @@ def check_type(
 
 
 def check_several(texts: object, *, what: str, fix: Fix | str | None = None) -> None:
-    """Raise `DataError` unless texts are a collection; a string would be split into letters."""
+    """Raise `DataError` if a string was passed instead of a collection of strings."""
     if isinstance(texts, str):
         raise DataError("wrong-type", f"a string was given as {what}", found=repr(texts), fix=str([texts]))
     if not isinstance(texts, Collection):
@@ -148,7 +148,7 @@ def check_text(texts: Sequence[str], *, what: str, where: object = None) -> None
 
 
 def check_length(length: int, allowed: int, *, things: str, each: str, where: object = None) -> None:
-    """Raise `DataError` unless a length has the allowed value."""
+    """Raise `DataError` unless `length` is `allowed`; messages call the counted objects `things`."""
     if length != allowed:
         raise DataError(
             "wrong-length",
@@ -187,7 +187,7 @@ def check_known(
     where: object = None,
     fix: Fix | str | None = None,
 ) -> None:
-    """Raise `DataError` if a name is unknown."""
+    """Raise `DataError` if a name is not among the allowed names."""
     allowed = list(allowed)
     known_set = set(allowed)
     unknown = [i for i, name in enumerate(names) if not isinstance(name, Hashable) or name not in known_set]
@@ -210,7 +210,7 @@ def check_all_valid(
     where: object = None,
     fix: Fix | str | None = None,
 ) -> None:
-    """Raise `DataError` unless all items fit; the message counts the others and names the first few."""
+    """Raise `DataError` if items are invalid; the message counts them and names the first few."""
     if not is_valid.all():
         bad = np.flatnonzero(~is_valid).tolist()
         names = some([name_of(position) for position in bad], most=_MAX_INVALID_NAMES)

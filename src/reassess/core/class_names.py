@@ -60,7 +60,7 @@ class ClassNames:
     synonyms: tuple[tuple[str, ...], ...] = ()
 
     def find_ids(self, text: str) -> tuple[int, ...]:
-        """Find classes by name: with the same case, else ignoring case, else by a word of the name."""
+        """Return the ids of classes by name: same case first, then ignoring case, then a word of the name."""
         name = composed(text.strip())
         lower = name.casefold()
         return self._ids_by_name.get(name) or self._ids_by_lower_name.get(lower) or self._ids_by_text.get(lower, ())
@@ -78,14 +78,14 @@ class ClassNames:
         return _index_by_text(self._lower_case_texts())
 
     def _full_names(self) -> Iterator[set[str]]:
-        """The name and synonyms of each class; nothing in a list with wnids."""
+        """Yield the name and synonyms of each class; nothing for a list with wnids."""
         if not self.wnids:
             all_synonyms = self.synonyms or ((),) * len(self.names)
             for name, synonyms in zip(self.names, all_synonyms, strict=True):
                 yield {composed(text.strip()) for text in (name, *synonyms)} - {""}
 
     def _lower_case_texts(self) -> Iterator[set[str]]:
-        """All texts that identify each class, in lower case."""
+        """Yield all texts that identify each class, in lower case."""
         wnids = self.wnids or ("",) * len(self.names)
         names = self.names or ("",) * len(self.wnids)
         all_synonyms = self.synonyms or ((),) * len(names)
@@ -95,7 +95,7 @@ class ClassNames:
 
 
 def _index_by_text(texts: Iterable[set[str]]) -> dict[str, tuple[int, ...]]:
-    """The ids of the classes with each text, from the texts of each class."""
+    """Map each text to the ids of the classes that have it."""
     ids_of: dict[str, tuple[int, ...]] = {}
     for class_id, class_texts in enumerate(texts):
         for text in class_texts:
@@ -105,7 +105,7 @@ def _index_by_text(texts: Iterable[set[str]]) -> dict[str, tuple[int, ...]]:
 
 @dataclass(frozen=True)
 class UnknownClasses:
-    """Predictions of unknown class names: their number, and each name once. Objects can be added."""
+    """The number of predictions with unknown class names, and these names. Objects can be added."""
 
     n_predictions: int = 0
     names: tuple[str, ...] = ()
@@ -118,5 +118,5 @@ class UnknownClasses:
         return f"{counted(self.n_predictions, 'prediction')} with {counted(len(self.names), 'unknown class name')}"
 
     def to_json(self) -> dict[str, int]:
-        """Return the object in JSON documents: both counts."""
+        """Return the number of predictions and of class names as a dict for JSON output."""
         return {"predictions": self.n_predictions, "names": len(self.names)}

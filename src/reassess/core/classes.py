@@ -162,7 +162,7 @@ class Classes(Shown):
         return self.wnids[class_id] if self.wnids else str(class_id)
 
     def id_and_name(self, class_id: int) -> dict[str, Any]:
-        """Return a class as an object for JSON documents: its id and its short name."""
+        """Return the id and the short name of a class as a dict for JSON output."""
         return {"class": class_id, "name": self.label(class_id)}
 
     def answers_of_ids(self, ids: Iterable[int]) -> tuple[str | int, ...]:
@@ -212,7 +212,7 @@ class Classes(Shown):
         return len(self._class_names.find_ids(text)) > 1 or self.id_of(text, where="") >= 0
 
     def class_file_line(self, class_id: int) -> str:
-        """Return a class as a line of a class file: its wnid or name if unique, else its id.
+        """Return the text of a class in a class file: its wnid or name if unique, else its id.
 
         >>> [Classes(3, names=("crane", "dog", "crane")).class_file_line(class_id) for class_id in range(3)]
         ['0', 'dog', '2']
@@ -272,7 +272,7 @@ class Classes(Shown):
         return moved[ids], target_classes
 
     def merge(self, classes: "Classes") -> "Classes":
-        """Merge two class lists: return the list that knows more, or all names if both have local ids.
+        """Merge two class lists: keep the more detailed list, or all names if both have local ids.
 
         `Cat` in one list and `cat` in the other are different classes, with a `ReassessWarning`. `DataError` if one
         list has wnids and the other names, or if both are complete and their lengths differ.
@@ -310,7 +310,7 @@ class Classes(Shown):
         return self if self.texts or classes.count is None else classes
 
     def _shares_ids_with(self, classes: "Classes") -> bool:
-        """Whether ids mean the same in another list that has only a count, as for sorted wnids."""
+        """Return whether ids mean the same in another list that has only a count, as for sorted wnids."""
         return not classes.texts and len(self.texts) == classes.count and (bool(self.wnids) or not self.has_local_ids)
 
     @cached_property
@@ -324,7 +324,7 @@ class Classes(Shown):
 
     @property
     def allowed_names(self) -> str:
-        """The allowed names of classes, for messages."""
+        """A description of the allowed class names, for messages."""
         if self.wnids:
             return f"wnids such as {self.wnids[0]}" + (f", names such as {self.label(0)!r}" if self.names else "")
         return f"names such as {some([repr(name) for name in self.names], most=3)}" if self.names else "class ids"

@@ -34,7 +34,7 @@ class CheckedLabels:
     agree: bool | None = None  # whether the 99 % interval contains `by_model`
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return the counts and estimates as a dict for JSON output."""
         return {**vars(self), "interval": None if self.interval is None else list(self.interval)}
 
 
@@ -74,7 +74,7 @@ class LabelNoise(Shown):
         return np.asarray(self.counts.sum(axis=1) / self.counts.sum())
 
     def to_json(self) -> dict[str, Any]:
-        """Return the object in JSON documents, with the 20 largest entries of the matrix."""
+        """Return a dict for JSON output, with the 20 most frequent mistakes."""
         return {
             "share_wrong": self.share,
             "sharpening": self.sharpening,
@@ -151,7 +151,7 @@ class Cleaning(Shown):
         return list(zip(*(part[order].tolist() for part in (present, counts, dropped)), strict=True))
 
     def to_json(self) -> dict[str, Any]:
-        """Return the object in JSON documents."""
+        """Return counts of kept and dropped images, and the label noise, as a dict for JSON output."""
         classes = [
             {**self.classes.id_and_name(class_id), "images": count, "dropped": dropped}
             for class_id, count, dropped in self.by_class()
@@ -165,5 +165,5 @@ class Cleaning(Shown):
         }
 
     def classes_losing_many(self) -> list[tuple[int, int, int]]:
-        """Return the classes of `by_class` that lose more than a third of their images."""
+        """Return the rows of `by_class` for classes that lose more than a third of their images."""
         return [(c, count, dropped) for c, count, dropped in self.by_class() if dropped > _MAX_DROPPED_SHARE * count]

@@ -37,7 +37,7 @@ def classes_of(data: Classed | Predictions) -> Classes:
 
 
 def align_classes(data: Mapping[str, _Data], classes: Classes | None = None) -> dict[str, _Data]:
-    """Map labels, scores and votes, by file, to one class list, so that an id means the same class in all.
+    """Convert data of several files to one class list, so that an id means the same class everywhere.
 
     The list is a benchmark's if one of the files has such a list, else all class names in sorted order. If all files
     have only ids, the ids stay. `DataError` if one file has class names and another has ids without a list, or if a
@@ -53,7 +53,7 @@ def align_classes(data: Mapping[str, _Data], classes: Classes | None = None) -> 
 
 
 def _merge_class_lists(data: Mapping[str, _Data]) -> Classes:
-    """A class list with the classes of all files."""
+    """Merge the class lists of all files."""
     lists = {file: classes_of(value) for file, value in data.items() if class_ids_of(value).size}
     _check_names_and_ids(lists)
     common, first = ID_ONLY_CLASSES, ""

@@ -62,7 +62,7 @@ class Duplicates:
         kinds: Sequence[str],
         labels: Sequence[str | None] = (),
     ) -> "Duplicates":
-        """Create duplicates from columns: set name, image name, group number or 0, kind, and label of each row."""
+        """Create duplicates from columns, with one value per row; group 0 means that there is no group."""
         names = tuple(dict.fromkeys(sets))
         position = {name: i for i, name in enumerate(names)}
         set_ids = np.fromiter((position[name] for name in sets), np.int32, len(sets))
@@ -77,7 +77,7 @@ class Duplicates:
         return f"Duplicates({rows:,} row{'s' * (rows != 1)}, {groups:,} group{'s' * (groups != 1)}{of})"
 
     def describe_row(self, row: int) -> str:
-        """Describe a row for messages."""
+        """Describe the image and set of a row, for messages."""
         return f"image {self.images[row]} of {self.sets[self.set_ids[row]]}"
 
     def count_groups(self, kind: str | None = None) -> int:
@@ -91,12 +91,12 @@ class Duplicates:
         return int(np.bincount(self.groups[self.has_kind(kind)]).max(initial=0))
 
     def has_kind(self, *kinds: str | None) -> npt.NDArray[np.bool_]:
-        """Return whether each row has one of some kinds; bool, shape (R,)."""
+        """Return whether the kind of each row is among `kinds`; bool, shape (R,)."""
         return np.fromiter((kind in kinds for kind in self.kinds), bool, len(self))
 
     @property
     def other_labels(self) -> tuple[tuple[str, ...], ...]:
-        """The labels of the other images of each row's group that differ from its own, sorted; empty if one is unknown.
+        """Labels in each row's group that differ from the row's own, sorted; empty if its own is unknown.
 
         An image can have several rows; that of a near group has the labels of its exact copies too.
         """
@@ -108,7 +108,7 @@ class Duplicates:
         return tuple(others)
 
     def pairs_with_different_labels(self) -> Iterator[tuple[int, int]]:
-        """The rows of each two duplicates with different labels, the exact ones first, each pair of images once."""
+        """Yield pairs of rows: duplicates with different labels, exact ones first, each pair once."""
         exact_group: dict[tuple[int, str], int] = {}
         for rows in self._groups_with_different_labels():
             keys = {row: (int(self.set_ids[row]), self.images[row]) for row in rows}
@@ -123,7 +123,7 @@ class Duplicates:
                     yield one, other
 
     def _groups_with_different_labels(self) -> Iterator[list[int]]:
-        """The rows with labels of each group with different ones; exact groups first."""
+        """Yield the labelled rows of each group with two or more labels; exact groups first."""
         groups: dict[tuple[bool, int], list[int]] = {}
         for row in np.flatnonzero(self.groups).tolist() if self.labels else []:
             if self.labels[row] is not None:
@@ -144,7 +144,7 @@ class Duplicates:
         return tuple(dict.fromkeys(self.images[row] for row in np.flatnonzero(rows).tolist()))
 
     def _is_in_set(self, set_name: str) -> npt.NDArray[np.bool_]:
-        """Whether each row belongs to a set; bool, shape (R,)."""
+        """Return whether each row belongs to a set; bool, shape (R,)."""
         fix = "a set without duplicates or unusable images has no row"
         check_known([set_name], self.sets, thing="set of images", fix=fix)
         rows: npt.NDArray[np.bool_] = self.set_ids == self.sets.index(set_name)
@@ -209,7 +209,7 @@ class DuplicateCounts(Shown):
     other_label: int | None  # images with a duplicate that has another label; None if labels are unknown
 
     def to_json(self) -> dict[str, Any]:
-        """Return the object in JSON documents."""
+        """Return the two sets and the counts as a dict for JSON output."""
         return {"set": self.name, "in": self.elsewhere, **{part: getattr(self, part) for part in _COUNTS}}
 
 
@@ -258,7 +258,7 @@ def count_duplicates(
 
 
 def _groups(duplicates: Duplicates, kind: str) -> list[list[tuple[str, str]]]:
-    """The (set, image) pairs of each group of a kind."""
+    """List the (set, image) pairs of each group of a kind."""
     groups: dict[int, list[tuple[str, str]]] = {}
     for row in np.flatnonzero(duplicates.has_kind(kind)).tolist():
         member = duplicates.sets[duplicates.set_ids[row]], duplicates.images[row]

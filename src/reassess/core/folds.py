@@ -70,7 +70,7 @@ class Folds:
         return self._make_selection(~self._is_in(fold), f"training part of fold {fold}")
 
     def of(self, images: tuple[str, ...]) -> npt.NDArray[np.int64]:
-        """Look up the fold of images by name; int64, shape (images,); -1 for images without a fold."""
+        """Return the fold number of each named image, -1 without a fold; int64, shape (images,)."""
         check_several(images, what="names of images")
         rows = join(images, self.images)
         return np.where(rows < 0, -1, self.numbers[rows])

@@ -52,7 +52,7 @@ def _find_node(text: str, classes: Classes) -> _Node:
 
 
 def _path_from_root(node: _Node, parent: Mapping[_Node, _Node], names: Mapping[_Node, str]) -> Sequence[_Node]:
-    """The nodes from the root to a node."""
+    """List the nodes from the root to a node."""
     path: list[_Node] = [node]
     visited = {node}
     while (above := parent.get(path[-1])) is not None:

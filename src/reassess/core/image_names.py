@@ -219,7 +219,7 @@ def suggest_match(
 def _count_matches(
     names: Sequence[str], known: Sequence[str], missing: Sequence[str], keys_of: _KeyFunction
 ) -> str | None:
-    """How many missing names match known names, in words; None if at most half, or keys are not unique."""
+    """Say how many missing names match known names; None if at most half do, or keys repeat."""
     known_keys = set(keys_of(known))
     n = sum(key in known_keys for key in keys_of(missing))
     if 2 * n <= len(missing) or len(known_keys) < len(known) or len(set(keys_of(names))) < len(names):

@@ -139,7 +139,7 @@ class ImageSelection:
         return self._positions[match]
 
     def _find_or_unknown(self, names: Sequence[str], match: Match) -> npt.NDArray[np.int64]:
-        """As `find`, but -2 for names that are neither selected nor in `others`."""
+        """Find positions as `find` does, but -2 for names neither selected nor in `others`."""
         keys = selection_keys(names, match)
         return np.fromiter(map(self.positions(match).get, keys, repeat(-2)), np.int64, len(keys))
 

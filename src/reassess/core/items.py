@@ -87,7 +87,7 @@ def merge_items(
 
 
 def _align_questions(first: Questions, second: Questions) -> tuple[Questions, Questions]:
-    """Both in one class list."""
+    """Convert both to one class list."""
     classes = first.classes.merge(second.classes)
     return first.in_classes(classes), second.in_classes(classes)
 

@@ -161,7 +161,7 @@ class LabelSets:
 
     @property
     def evaluation_labels(self) -> "LabelSets":
-        """The labels to evaluate models with: these, as opposed to `MultiLabels.evaluation_labels`."""
+        """These labels: models are evaluated with them unchanged, unlike `MultiLabels`."""
         return self
 
     @cached_property
@@ -182,7 +182,7 @@ class LabelSets:
         return np.repeat(np.arange(len(self)), self.sizes)
 
     def of_rows(self, rows: npt.NDArray[np.integer[Any]]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-        """Return the concatenated valid classes of some images, and their number for each image."""
+        """Return the valid classes of images by position, concatenated, and their number per image."""
         sizes = self.sizes[rows]
         return self.indices[concatenate_runs(self.indptr[rows], sizes)], sizes
 
@@ -206,7 +206,7 @@ class LabelSets:
         return self if tuple(images) == self.images else replace(self, images=tuple(images))
 
     def sets(self) -> Mapping[str, frozenset[int]]:
-        """Return the set of each image by name, to compare label sets in different orders."""
+        """Map each image name to its set of valid classes, to compare label sets in different orders."""
         flat, starts = self.indices.tolist(), self.indptr.tolist()
         return {name: frozenset(flat[starts[row] : starts[row + 1]]) for row, name in enumerate(self.images)}
 

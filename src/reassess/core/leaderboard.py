@@ -66,7 +66,7 @@ class LeaderboardRow:
         return self.model if self.image_size is None else f"{self.model} at {self.image_size}"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the object in JSON documents."""
+        """Return the row as a dict for JSON output."""
         return dict(vars(self))
 
 
@@ -175,6 +175,6 @@ class Leaderboard(Shown):
 
 
 def _number_names(names: Iterable[str]) -> npt.NDArray[np.int64]:
-    """Ids of names, from 0 in the order of first occurrence; int64, shape (names,)."""
+    """Number the names from 0, in the order of first occurrence; int64, shape (names,)."""
     numbers: dict[str, int] = {}
     return np.array([numbers.setdefault(name, len(numbers)) for name in names], np.int64)

@@ -267,7 +267,7 @@ class Predictions:
         return self._with_output_classes(new_class_ids[self.output_classes])
 
     def _with_output_classes(self, class_ids: npt.NDArray[np.integer]) -> Predictions:
-        """The same predictions with other `output_classes`."""
+        """Replace the class ids in `output_classes`."""
         ids = self._id_array.copy()
         ids[ids >= 0] = class_ids
         if self.columns is None and self.ids is not None:

@@ -17,7 +17,7 @@ from reassess.text import Shown, counted
 
 @dataclass(frozen=True)
 class ProposingModel:
-    """A model whose predictions made candidates."""
+    """A model that proposed candidates."""
 
     name: str
     # "ids", or the kind of its scores: "probabilities", "logits", or "bounded" (from 0 to 1, but the sum is not 1),
@@ -100,7 +100,7 @@ class ProposalResult(Shown):
         return candidates.select_rows(np.flatnonzero(in_subset[candidates.source_ids] & is_sent[image]))
 
     def to_json(self) -> dict[str, Any]:
-        """Return the object in JSON documents."""
+        """Return the counts, the candidates per image and the models as a dict for JSON output."""
         return {
             "images": self.images,
             "set_aside": len(self.set_aside),
@@ -142,7 +142,7 @@ class ModelSubset:
         return self.candidates / self.images if self.images else None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the object in JSON documents."""
+        """Return the models, counts, recall and precision as a dict for JSON output."""
         return {
             "models": list(self.models),
             "candidates": self.candidates,
@@ -193,7 +193,7 @@ class ModelChoice(Shown):
         return self.recall if self.chosen is None or self.chosen == self.all_models else self.chosen.recall
 
     def to_json(self) -> dict[str, Any]:
-        """Return the object in JSON documents."""
+        """Return the chosen subset, and the search for it, as a dict for JSON output."""
         return {
             "target_recall": self.target_recall,
             "search": self.search,

@@ -43,7 +43,7 @@ class RaterModel:
         return f"RaterModel({len(self.raters):,} raters, truths {some(self.truths)}, answers {some(self.answers)})"
 
     def matrices_of(self, raters: Sequence[Id]) -> npt.NDArray[np.float64]:
-        """Return the matrix of each rater, by default the fallback; float64, shape (raters, T, A)."""
+        """Return the matrix of each rater, the fallback if unknown; float64, shape (raters, T, A)."""
         position = {name: row for row, name in enumerate(self.raters)}
         rows = np.array([position.get(name, len(position)) for name in raters], np.int64)
         return np.concatenate([self.matrices, self.fallback[None]])[rows]
@@ -87,7 +87,7 @@ class Posterior:
         return best
 
     def to_questions(self, *, is_always_asked: npt.NDArray[np.bool_] | None = None) -> "Posterior":
-        """Convert a posterior of the class of each image to P(valid) of (image, class) questions.
+        """Convert class probabilities of each image to P(valid) of (image, class) questions.
 
         Classes with a probability below 1e-6 are omitted, unless `is_always_asked` is true for them. It is a bool array
         of shape (items, truths).

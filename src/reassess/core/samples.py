@@ -79,15 +79,15 @@ class Sample:
         return np.asarray(1 / self.probabilities)
 
     def rows_of(self, images: Sequence[str]) -> npt.NDArray[np.int64]:
-        """Position of each of `images` in the sample, -1 if it was not drawn."""
+        """Return the position of each image in the sample, -1 if it was not drawn."""
         return join(images, self.images, known_where="the sample")
 
     def with_images(self, images: Sequence[str]) -> "Sample":
-        """The same sample with other names for the images, one for each."""
+        """Replace the names of all images."""
         return replace(self, images=tuple(images))
 
     def select_rows(self, rows: npt.NDArray[np.integer]) -> "Sample":
-        """The images of some rows, with the same probabilities."""
+        """Select images by position; their probabilities do not change."""
         return replace(
             self,
             images=tuple(self.images[row] for row in rows.tolist()),

@@ -32,7 +32,7 @@ class Effort(Shown):
         return None if self.seconds_per_vote is None else self.votes * self.seconds_per_vote / 3600
 
     def to_json(self) -> dict[str, Any]:
-        """Return the object in JSON documents."""
+        """Return the counts and the hours as a dict for JSON output."""
         return {**vars(self), "hours": self.hours}
 
 
@@ -130,7 +130,7 @@ class Tasks:
         return np.zeros(len(self), np.bool_) if self.is_golden is None else self.is_golden
 
     def select(self, chosen: npt.NDArray[np.bool_]) -> "Tasks":
-        """Some of the tasks, with their numbers; the sample stays whole."""
+        """Select tasks by a mask; they keep their numbers, and the sample does not change."""
         return replace(
             self,
             questions=cast("Questions", take_items(self.questions, np.flatnonzero(np.repeat(chosen, self.sizes)))),
@@ -141,7 +141,7 @@ class Tasks:
         )
 
     def with_golden(self, sample: Sample) -> "Tasks":
-        """The same tasks; those about the images of a sample are golden."""
+        """Mark the tasks about the images of a sample as golden."""
         is_drawn = sample.rows_of(self.questions.images) >= 0
         golden = is_drawn[self.questions.image_ids[self.indptr[:-1]]]
         return replace(self, is_golden=golden | self.golden_rows, sample=sample)

@@ -44,7 +44,7 @@ def check_ids(
     n_answers: int,
     locate: Callable[[int], str],
 ) -> None:
-    """Raise `DataError` if the rater or the answer of a vote is not in the lists, which have so many."""
+    """Raise `DataError` if the rater id or the answer id of a vote is out of range."""
     check_range(rater_ids, 0 if n_raters else -1, n_raters - 1, what="rater of a vote", where=locate)
     check_range(answer_ids, 0, n_answers - 1, what="answer of a vote", where=locate)
 
@@ -81,7 +81,7 @@ def group_columns(
 def _group_by_item(
     item_ids: npt.NDArray[np.integer], n_items: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """`indptr` of votes grouped by item, and the order that groups them, stable within an item."""
+    """Return `indptr` of the votes grouped by item, and the stable order that groups them."""
     if item_ids.size < _FEW_ITEMS:
         ends = np.cumsum(np.bincount(item_ids, minlength=n_items))
         return np.concatenate([[0], ends]), np.argsort(item_ids, kind="stable")
@@ -93,7 +93,7 @@ def _group_by_item(
 
 
 def join_seconds(*columns: tuple[npt.NDArray[np.float64] | None, int]) -> npt.NDArray[np.float64] | None:
-    """Concatenate the seconds of so many votes each, NaN if unknown; None if all are unknown."""
+    """Concatenate columns of (seconds, number of votes), NaN if unknown; None if all are unknown."""
     if all(seconds is None for seconds, _ in columns):
         return None
     return np.concatenate([np.full(votes, np.nan) if seconds is None else seconds for seconds, votes in columns])

@@ -299,7 +299,7 @@ class Votes:
         return replace(self, answer_ids=new_ids[self.answer_ids], answers=tuple(answers))
 
     def on_full_scale(self) -> "Votes":
-        """Make no, maybe and yes the possible answers to questions, if only these were given."""
+        """Add no, maybe and yes to the possible answers to questions, if votes have no other answers."""
         return self.with_answers(extend_to_full_scale(self.answers)) if isinstance(self.items, Questions) else self
 
     def append(self, other: "Votes") -> "Votes":

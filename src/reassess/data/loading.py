@@ -133,7 +133,7 @@ def read_labels(source: str | Path = "imagenet-real", *, classes: Classes | None
         where the answer is valid, unclear or wrong, or is problematic and the class is empty. A table with one row per
         image and the columns image or id, valid (or proposed_labels), unclear (or unclear_multi_labels), wrong (or
         wrong_multi_labels), each a text of classes separated by commas, and problematic (or is_problematic). Or the
-        ecologists' table of verdicts on original labels; such reviews are not `MultiLabels.complete`.
+        ecologists' table of verdicts on original labels; such reviews are not `MultiLabels.is_complete`.
     classes
         The class list of the wnids and names; by default the class list of the known benchmark of the images, or else
         the names in the file.

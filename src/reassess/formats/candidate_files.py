@@ -129,7 +129,7 @@ def read_candidates(path: str | Path, classes: Classes | None = None) -> Candida
 
 
 def _read_label_errors(path: Path, table: "pl.DataFrame", classes: Classes | None) -> Candidates:
-    """Make candidates from a table of wrong labels: the label and the suggested class of each image."""
+    """Make candidates from wrong labels: the label and the suggested class of each image."""
     import polars as pl
 
     has_quality = "label_quality" in table.columns
@@ -154,7 +154,7 @@ def _read_label_errors(path: Path, table: "pl.DataFrame", classes: Classes | Non
 
 
 def _labels_of_duplicates(duplicates: "pl.DataFrame") -> "pl.DataFrame":
-    """The label of each image that has duplicates with other labels, and these labels, a row for each."""
+    """List the label of each image with differently labelled duplicates, and their labels, in rows."""
     import polars as pl
 
     columns = duplicates.select("image", pl.col("label", "other_labels").cast(pl.String))

@@ -173,7 +173,7 @@ def check_output(path: Path, *, force: bool = False) -> None:
 
 @contextmanager
 def writing(path: Path, *, force: bool = False) -> Iterator[Path]:
-    """Give a temporary path; its file replaces `path`, or a link's target, if the block succeeds."""
+    """Yield a temporary path; its file replaces `path`, or a link's target, if the block succeeds."""
     check_output(path, force=force)
     block, pending = _current_block.get(), None
     try:

@@ -44,7 +44,7 @@ class _Cells(NamedTuple):
 
 @dataclass(frozen=True)
 class _Column:
-    """A column; messages call a cell `cell_name`. A column that is not `is_required` may be missing."""
+    """A column; messages call a cell `cell_name`. Without `is_required`, it may be missing."""
 
     name: str
     cell_name: str = ""

@@ -160,7 +160,7 @@ def locate_row(path: Path, row: int, heading: str | None = None) -> str:
 
 
 def find_column(path: Path, table: "pl.DataFrame", *names: str, fix: str = "rename the column, or add it") -> str:
-    """Return the heading that the table has, of several with one meaning."""
+    """Return the first of several equivalent headings that the table has."""
     found = [name for name in names if name in table.columns]
     if len(found) == 1:
         return found[0]

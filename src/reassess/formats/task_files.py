@@ -104,7 +104,7 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
 
 
 def _read_tasks(path: Path) -> tuple[dict[str, Any], list[_TaskLine]]:
-    """Return how images were drawn, if the first line says it, and the tasks."""
+    """Read the tasks, and the settings of the random draw if the first line has them."""
     drawn: dict[str, Any] | None = None
     lines: list[_TaskLine] = []
     for number, text in enumerate(read_lines(path), 1):
@@ -120,7 +120,7 @@ def _read_tasks(path: Path) -> tuple[dict[str, Any], list[_TaskLine]]:
 
 
 def _make_sample(path: Path, lines: Sequence[_TaskLine], draw_settings: Mapping[str, Any]) -> Sample | None:
-    """Return the images with a probability; raise if lines of an image differ, or the first line does not fit."""
+    """Make a sample of the images with a probability; raise if lines contradict each other."""
     by_image: dict[str, _TaskLine] = {}
     for line in lines:
         first = by_image.setdefault(line.image, line)

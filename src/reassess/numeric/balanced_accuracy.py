@@ -53,7 +53,7 @@ class BalancedAccuracy:
 
     @classmethod
     def from_confusion(cls, confusion: npt.ArrayLike) -> "BalancedAccuracy":
-        """Count points in a matrix of answers: rows invalid and valid, columns no, maybe and yes."""
+        """Create it from answer counts: rows invalid and valid, columns no, maybe and yes."""
         counts = np.asarray(confusion)
         invalid, valid = ((counts * _HALF_POINTS).sum(axis=1) / 2).tolist()
         n_invalid, n_valid = counts.sum(axis=1).tolist()
@@ -105,11 +105,11 @@ class BalancedAccuracy:
         return value - below / 2, value + above / 2
 
     def reaches(self, bar: float) -> bool:
-        """Whether the balanced accuracy is known and at least `bar`."""
+        """Return whether the balanced accuracy is known and at least `bar`."""
         return self.value is not None and self.value >= bar - _ROUNDING
 
     def to_json(self) -> dict[str, Any]:
-        """The object that JSON documents hold."""
+        """Return the accuracies and counts as a dict for JSON output."""
         low, high = self.interval or (None, None)
         shares = {"sensitivity": self.sensitivity, "specificity": self.specificity}
         counts = {"n_valid": self.n_valid, "n_invalid": self.n_invalid}
@@ -117,7 +117,7 @@ class BalancedAccuracy:
 
 
 def chance_to_reach(bar: float, n_invalid: int, n_valid: int, matrix: Sequence[Sequence[float]]) -> float:
-    """Probability that independent answers reach a bar, exactly.
+    """Compute the exact probability that independent answers reach a bar.
 
     `matrix` has the probability of no, maybe and yes to an invalid question, and to a valid one.
 
@@ -138,7 +138,7 @@ def chance_to_reach(bar: float, n_invalid: int, n_valid: int, matrix: Sequence[S
 def _half_point_distribution(
     answers: Sequence[float], half_points: npt.NDArray[np.int64], n: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Numbers of half points in n answers, and the probability of each."""
+    """Return the possible half-point totals of n answers, and the probability of each."""
     one = np.bincount(half_points, np.asarray(answers), minlength=3)
     powers = [one]
     while 2 ** len(powers) <= n:

@@ -129,7 +129,7 @@ def check_replicates(replicates: int) -> None:
 
 
 def _lower_bound(counts: Mapping[int, int], n: int) -> int:
-    """The lowest sum s with P(sum of a replicate <= s) >= 2.5 %, by bisection."""
+    """Find the lowest sum s with P(sum of a replicate <= s) >= 2.5 %, by bisection."""
     values, images = np.array(list(counts), np.float64), np.array(list(counts.values()), np.float64)
     total = sum(value * count for value, count in counts.items())
     deviation = math.sqrt(max(0.0, float(values**2 @ images) - total**2 / n))
@@ -145,7 +145,7 @@ def _lower_bound(counts: Mapping[int, int], n: int) -> int:
 
 
 def _sum_cdf(total: int, values: _Floats, shares: _Floats, n: int, deviation: float) -> float:
-    """P(sum of a replicate <= total), for totals within 8 standard deviations of the mean."""
+    """Compute P(sum of a replicate <= total), for totals within 8 standard deviations of the mean."""
     # The characteristic function of n draws, which is one draw's to the power of n, is inverted. The sum over
     # frequencies is exact, except for the probability of sums ten standard deviations or more from the mean.
     deviation = max(deviation, _NEGLIGIBLE_AT / np.pi)

@@ -111,7 +111,7 @@ def average_shares(indptr, answer_ids, shares, posterior):  # type: ignore[no-un
 
 @compiled
 def count_expected_votes(edges, indptr, codes, posterior, pinned, votes, items):  # type: ignore[no-untyped-def]
-    """Add up expected votes per code and expected items, by truth, under `posterior`; see `run_e_step_few_truths`."""
+    """Add up expected votes per code and expected items, by truth, under `posterior`."""
     for part in range(edges.size - 1):
         for i in range(edges[part], edges[part + 1]):
             is_informative = indptr[i + 1] > indptr[i] or (pinned.size > 0 and pinned[i])

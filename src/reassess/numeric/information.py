@@ -26,7 +26,7 @@ class Information:
     high: float
 
     def to_json(self) -> dict[str, float]:
-        """Return the object in JSON documents."""
+        """Return the bits and their interval as a dict for JSON output."""
         return {"bits": self.bits, "low": self.low, "high": self.high}
 
 
@@ -99,7 +99,7 @@ def measure_information(counts: Floats, items: Floats, weights: Floats) -> Infor
 
 
 def _estimate_plain(counts: Floats, items: Floats) -> Floats:
-    """Information by the plain estimate from counts, shape (..., truths, answers)."""
+    """Estimate the information from counts, without bias correction; shape (..., truths, answers)."""
     overall = counts.sum(axis=-2, keepdims=True)
     votes = counts.sum(axis=-1, keepdims=True)
     rows = np.where(votes > 0, counts, overall)

@@ -7,7 +7,7 @@ from reassess.numeric.jit import compiled
 
 @compiled
 def _count_one_bits(x):  # type: ignore[no-untyped-def]
-    """The number of bits of a word that are 1."""
+    """Count the bits of a word that are 1."""
     x = x - ((x >> 1) & 0x5555555555555555)
     x = (x & 0x3333333333333333) + ((x >> 2) & 0x3333333333333333)
     x = (x + (x >> 4)) & 0x0F0F0F0F0F0F0F0F
@@ -16,7 +16,7 @@ def _count_one_bits(x):  # type: ignore[no-untyped-def]
 
 @compiled
 def _find_group_root(group, i):  # type: ignore[no-untyped-def]
-    """The first image of a group; the visited images then point to it directly (path compression)."""
+    """Find the first image of a group, and let the visited images point to it (path compression)."""
     root = i
     while group[root] != root:
         root = group[root]
@@ -27,7 +27,7 @@ def _find_group_root(group, i):  # type: ignore[no-untyped-def]
 
 @compiled
 def _correlate(a, b):  # type: ignore[no-untyped-def]
-    """Pearson correlation of two grey thumbnails, in integers; 0 if all values of one are equal."""
+    """Compute the Pearson correlation of two grey thumbnails; 0 if one of them is constant."""
     n = a.size
     sum_a = sum_b = squares_a = squares_b = products = 0
     for k in range(n):
@@ -43,7 +43,7 @@ def _correlate(a, b):  # type: ignore[no-untyped-def]
 
 @compiled
 def _are_near(hashes, thumbnails, i, j, bits, correlation):  # type: ignore[no-untyped-def]
-    """Whether two images are near: compare both whole, or one whole with the middle of the other."""
+    """Return whether two images are near duplicates, whole or as one and the other's middle."""
     for a, b in ((0, 0), (0, 1), (1, 0)):
         if (
             _count_one_bits(hashes[i, a] ^ hashes[j, b]) <= bits

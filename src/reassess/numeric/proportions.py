@@ -100,7 +100,7 @@ class Proportion:
         return Proportion(self.hits + other.hits, self.n + other.n)
 
     def to_json(self) -> dict[str, int | float | None]:
-        """Return the object in JSON documents."""
+        """Return the counts, share and interval as a dict for JSON output."""
         low, high = self.interval or (None, None)
         return {"hits": self.hits, "n": self.n, "accuracy": self.value, "low": low, "high": high}
 
@@ -180,7 +180,7 @@ def chance_p_value(hits: int, images: Mapping[int, int]) -> float:
 
 
 def _poisson_binomial_cdf(most: int, trials: Sequence[tuple[int, float]]) -> float:
-    """Poisson binomial CDF, for groups of trials (count, success probability)."""
+    """Compute the Poisson binomial CDF for groups of trials (count, success probability)."""
     from scipy.special import gammaln, xlog1py, xlogy
 
     total = np.ones(1)

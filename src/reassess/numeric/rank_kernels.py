@@ -14,7 +14,7 @@ _NO_TARGET, _NOT_A_NUMBER = -1, -2  # instead of a rank
 
 @compiled
 def _count_before(keys, target):  # type: ignore[no-untyped-def]
-    """The number of classes before `target`: higher keys, and equal keys with a lower class id."""
+    """Count the classes before `target`: higher keys, and equal keys with a lower class id."""
     key = keys[target]
     above = np.int32(0)
     level = np.int32(0)
@@ -29,7 +29,7 @@ def _count_before(keys, target):  # type: ignore[no-untyped-def]
 
 @compiled
 def _first_id_with_key(keys, key):  # type: ignore[no-untyped-def]
-    """The lowest class id whose key is `key`; without an early exit, so that the loop vectorises."""
+    """Find the lowest class id whose key is `key`; without an early exit, so the loop vectorises."""
     first = np.int32(keys.size)
     for j in range(keys.size):
         first = min(first, np.int32(j) if keys[j] == key else np.int32(keys.size))
@@ -38,7 +38,7 @@ def _first_id_with_key(keys, key):  # type: ignore[no-untyped-def]
 
 @compiled
 def _write_keys(row, lowest, infinity, columns, keys):  # type: ignore[no-untyped-def]
-    """Write the keys of a row; return the lowest and highest: a NaN's key is beyond infinity's."""
+    """Write a sortable key per score of a row; return the lowest and the highest, to detect a NaN."""
     low, top = infinity, lowest
     if columns.size == 0:
         for j in range(row.size):
@@ -79,7 +79,7 @@ def rank_targets(  # type: ignore[no-untyped-def]
 
 @compiled
 def _count_before_or_nan(row, target):  # type: ignore[no-untyped-def]
-    """The number of classes before `target`, as `_count_before`, in a row that may contain a NaN; then -2."""
+    """Count the classes before `target` as `_count_before` does; -2 if the row contains a NaN."""
     value = row[target]
     above, below = np.int32(0), np.int32(0)
     for j in range(row.size):
@@ -98,7 +98,7 @@ def _count_before_or_nan(row, target):  # type: ignore[no-untyped-def]
 
 @compiled
 def _rank_best_of_row(row, targets, start, end):  # type: ignore[no-untyped-def]
-    """The rank of the best of ``targets[start:end]`` in a row; -1 without targets, -2 with a NaN."""
+    """Rank the best of ``targets[start:end]`` in a row; -1 without targets, -2 with a NaN."""
     best = targets[start] if start < end else 0
     for t in range(start + 1, end):
         if row[targets[t]] > row[best] or (row[targets[t]] == row[best] and targets[t] < best):

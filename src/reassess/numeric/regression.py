@@ -41,7 +41,7 @@ class Estimate:
         return 2 * float(stdtr(self.df, -abs(self.value / self.error)))
 
     def to_json(self) -> dict[str, float]:
-        """Return the object in JSON documents."""
+        """Return the estimate and its interval as a dict for JSON output."""
         low, high = self.interval
         return {"value": self.value, "low": low, "high": high, "p_value": self.p_value}
 
@@ -96,7 +96,7 @@ class PolynomialFit(Shown):
         return np.asarray((x - self.centre) ** np.arange(self.coefficients.size), np.float64)
 
     def _df(self, power: int) -> float:
-        """Satterthwaite degrees of freedom of a coefficient's variance, for errors of equal variance."""
+        """Compute Satterthwaite degrees of freedom of a coefficient, for errors of equal variance."""
         own, without = self.inverse_gram[power, power], self.inverse_grams[:, power]
         covariance = without[:, [power]] + without[:, power] - own  # of the shifts of two groups
         covariance -= without @ np.linalg.solve(self.inverse_gram, without.T)
@@ -150,12 +150,12 @@ def fit_polynomial(
 
 
 def _t_quantile(df: float) -> float:
-    """97.5 % point of Student's t."""
+    """Compute the 97.5 % quantile of Student's t."""
     from scipy.special import stdtrit
 
     return float(stdtrit(df, 0.975))
 
 
 def _standard_error(shifts: Floats) -> float:
-    """Jackknife standard error, from the shifts of an estimate when each group is dropped."""
+    """Compute the jackknife standard error, from the shifts of an estimate without each group."""
     return float(np.sqrt(np.sum(shifts**2)))

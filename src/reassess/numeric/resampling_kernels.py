@@ -36,7 +36,7 @@ def add_weighted_hits(hits, times, totals):  # type: ignore[no-untyped-def]
 
 @compiled
 def _tail_ratio(n, k):  # type: ignore[no-untyped-def]
-    """P(at least k heads) / P(k heads) in n tosses of a fair coin, for k > n / 2; at least 1."""
+    """Compute P(at least k heads) / P(k heads) in n tosses of a fair coin, for k > n / 2; at least 1."""
     total = 1.0
     term = 1.0
     for i in range(k, n):

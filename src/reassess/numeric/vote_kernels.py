@@ -25,7 +25,7 @@ def group_by_id(ids, indptr, order):  # type: ignore[no-untyped-def]
 
 @compiled
 def _agreement_probability(log_weights, first, second, agreement):  # type: ignore[no-untyped-def]
-    """P(two raters agree on an item), given the other votes on it."""
+    """Compute P(two raters agree on an item), given the other votes on it."""
     highest = -math.inf
     for t in range(log_weights.size):
         highest = max(highest, log_weights[t] - first[t] - second[t])

@@ -24,7 +24,7 @@ LIST_OUTPUTS = Fix("name the class of each output with {outputs}, one wnid or na
 
 
 def read_output_classes(path: Path) -> list[str] | dict[int, str]:
-    """Read the class of each output, one per line; or of numbered outputs, from a table headed ``output,class``.
+    """Read the class of each output from lines, or from a table headed ``output,class``.
 
     In the table, an output is a number from 0, or a range such as 281-285.
     """
@@ -191,7 +191,7 @@ def unneeded_class_list_error(path: Path) -> DataError:
 
 
 def _read_class_mapping(classes: Classes, outputs: Sequence[str]) -> npt.NDArray[np.int64]:
-    """Read which class each class name means in a file, from lines `name in the file, tab, class`."""
+    """Read the class of each name in a file, from lines with the name, a tab and the class."""
     lines = [line.split("\t") for line in outputs]
     broken = next((row for row, parts in enumerate(lines) if len(parts) != 2), None)
     if broken is not None:
@@ -231,7 +231,7 @@ def _refuse_unknown_outputs(outputs: Sequence[str], columns: npt.NDArray[np.int6
 
 
 def ignore_unknown_outputs(predictions: Predictions, outputs: Sequence[str]) -> Predictions:
-    """Note the outputs that are not classes, and count predictions of them."""
+    """Store which outputs are not classes, and count the predictions of these outputs."""
     assert predictions.columns is not None
     ignored = np.flatnonzero(predictions.columns < 0)
     if not ignored.size:
@@ -255,7 +255,7 @@ def describe_unknown(predictions: Predictions, unknown_class: str) -> str:
 
 
 def suggest_spelling(unknown: UnknownClasses, classes: Classes, *, unknown_class: str) -> Fix:
-    """Return the fix for unknown names: a class that is spelled like one of them, or another `unknown_class`."""
+    """Suggest a class that is spelled like an unknown name, or another `unknown_class`."""
     known = [classes.label(class_id) for class_id in range(classes.count or 0)]
     near = ((name, nearest(name, known)) for name in unknown.names[:_MAX_EXAMPLES])
     meant = next((f" ({shortened(name, _MAX_NAME_LENGTH)}: {question})" for name, question in near if question), "")

@@ -151,7 +151,7 @@ def read_safetensors_content(path: Path) -> ArrayContent:
 
 
 def _find_only_tensor(path: Path, loaded: dict[str, Any], max_bytes: int | None = None) -> ArrayContent:
-    """Return the only tensor, of at most `max_bytes` bytes, since a tensor may repeat a few bytes of a file."""
+    """Return the only tensor; raise if it is larger than `max_bytes`."""
     import torch
 
     names = [loaded[name] for name in _NAMES if name in loaded]

@@ -20,7 +20,7 @@ def read_vote_file(
     classes: Classes | None = None,
     one_answer_only: bool = False,
 ) -> Votes:
-    """Read votes; see `reassess.read_votes`. With `one_answer_only`, raise if a rater answers a question twice."""
+    """Read votes; see `reassess.read_votes`. With `one_answer_only`, refuse contradictory answers."""
     path = as_path(path)
     check_type(Classes, classes, optional=True)
     readers: dict[str, Callable[[], Votes]] = {

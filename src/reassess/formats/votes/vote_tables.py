@@ -146,7 +146,7 @@ def _refuse_two_answers(
     answer_ids: npt.NDArray[np.int64],
     rows: npt.NDArray[np.int64],
 ) -> None:
-    """Raise if a rater has different answers to one question; `pair_ids` number the pairs of rater and item."""
+    """Raise if a rater has different answers to one question; `pair_ids` are per rater and item."""
     order = np.argsort(pair_ids, kind="stable")
     changed = np.flatnonzero((np.diff(pair_ids[order]) == 0) & (np.diff(answer_ids[order]) != 0))
     if changed.size:
@@ -218,7 +218,7 @@ def _refuse_yes_and_no(path: Path, answers: "pl.Series", classes: Classes | None
 
 
 def _refuse_scale(path: Path, answers: Sequence[Id] | None, classes: Classes | None) -> None:
-    """Raise if answers such as yes and no are given for votes whose answers are classes."""
+    """Raise if the argument `answers` has yes or no, but the votes are for classes."""
     texts = [str(answer) for answer in answers or ()]
     are_not_classes = (
         are_known_answers(texts) if classes is None else all(classes.id_of(text, where=str(path)) < 0 for text in texts)

@@ -131,7 +131,7 @@ def test_best_subset_of_models_is_chosen_in_20_seconds(row: Any, folder: Path) -
 def measure_one_by_one(result: ProposalResult, golden: Golden, subsets: Any) -> list[tuple[int, int]]:
     """Count candidates and hits of some subsets in a plain loop, for models that predict all images."""
     questions, original, proposes = result.candidates.questions, result.is_original, result.proposes
-    sends = result.sends[questions.image_ids]
+    sends = result.is_sent[questions.image_ids]
     valid = questions.find(
         questions.rows_of(golden.questions.images)[golden.questions.image_ids], golden.questions.class_ids
     )

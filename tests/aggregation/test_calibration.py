@@ -40,11 +40,11 @@ def test_calibration_matches_loop(rows: Any, truth: Any, smoothing: float, pooli
             own = [sum((truth[i], rr, aa) == (t, r, a) for i, rr, aa in golden_rows) for a in range(3)]
             expected = shares([smoothing + n + pooling * x for n, x in zip(own, mean, strict=True)])
             assert matrix[t].tolist() == pytest.approx(expected)
-        assert np.array_equal(model.matrices_of(["nobody"]), model.fallback[None])
+        assert np.array_equal(model.matrices_of(["nobody"]), model.fallback_matrix[None])
         if pooling:
-            assert model.fallback[t].tolist() == pytest.approx(shares([smoothing + pooling * x for x in mean]))
+            assert model.fallback_matrix[t].tolist() == pytest.approx(shares([smoothing + pooling * x for x in mean]))
         else:
-            np.testing.assert_allclose(model.fallback, model.matrices.mean(axis=0))
+            np.testing.assert_allclose(model.fallback_matrix, model.matrices.mean(axis=0))
     known = truth.count(0) + truth.count(1)
     assert model.prior[1] == pytest.approx((truth.count(1) + pooling / 2) / (known + pooling))
 
@@ -57,7 +57,7 @@ BAD: dict[str, tuple[Callable[[], object], str]] = {
     "smoothing": (lambda: calibrated([1, 0, -1], smoothing=math.inf), "out-of-range"),
     "pooling": (lambda: calibrated([1, 0, -1], pooling=-1), "out-of-range"),
     "shape of a model": (lambda: a_model(raters=("ann", "bo")), "wrong-shape"),
-    "row of a model": (lambda: a_model(fallback=np.full((2, 3), 0.4)), "not-a-distribution"),
+    "row of a model": (lambda: a_model(fallback_matrix=np.full((2, 3), 0.4)), "not-a-distribution"),
     "NaN in a model": (lambda: a_model(prior=np.array([math.nan, 1])), "not-a-distribution"),
     "answer of a model twice": (lambda: a_model(answers=("no", "no", "yes")), "duplicate-name"),
     "unknown answer": (lambda: posterior(votes_of([(0, 0, 0)], answers=("sure", "no")), a_model()), "unknown-name"),
@@ -86,7 +86,7 @@ def test_bad_input_raises(name: str) -> None:
 def a_model(**changed: Any) -> RaterModel:
     matrix = np.array([[0.8, 0.1, 0.1], [0.25, 0.25, 0.5]])
     parts = {"raters": ("ann",), "truths": ("invalid", "valid"), "answers": WORDS, "matrices": matrix[None]}
-    return RaterModel(**{**parts, "fallback": np.full((2, 3), 1 / 3), "prior": np.array([0.75, 0.25]), **changed})
+    return RaterModel(**{**parts, "fallback_matrix": np.full((2, 3), 1 / 3), "prior": np.array([0.75, 0.25]), **changed})
 
 
 @given(ROWS, st.integers(0, 1_000))

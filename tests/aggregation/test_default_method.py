@@ -208,7 +208,7 @@ def accuracy(values: npt.NDArray[np.float64], truth: Ints) -> float:
 def lead_and_doubts(votes: Votes, truth: Ints) -> tuple[float, int]:
     """The accuracy of the majority minus that of em, and the number of warnings."""
     em, texts = run(votes)
-    return accuracy(votes.fractions(), truth) - accuracy(em.posterior.values, truth), len(texts)
+    return accuracy(votes.answer_shares(), truth) - accuracy(em.posterior.values, truth), len(texts)
 
 
 @pytest.mark.parametrize("draw", [one_vote_each, few_are_positive, two_votes_each])
@@ -296,7 +296,7 @@ def test_default_beats_majority_or_warns_on_public_sets(
         experts = expert(golden_items, truth[golden_rows], votes.answers) if golden else None
         default, texts = run(votes, experts)
         em = aggregate(votes, "em", experts=experts) if golden else default
-        each = (votes.fractions(), em.posterior.values, default.posterior.values)
+        each = (votes.answer_shares(), em.posterior.values, default.posterior.values)
         accuracies = [accuracy(values[others], truth[others]) for values in each]
         assert texts or accuracies[-1] > accuracies[0] - 0.02
         results.append(accuracies)

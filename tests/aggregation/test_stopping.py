@@ -26,7 +26,7 @@ MODEL = RaterModel(
             [[1 / 3, 1 / 3, 1 / 3], [1 / 3, 1 / 3, 1 / 3]],
         ]
     ),
-    fallback=np.array([[0.7, 0.2, 0.1], [0.1, 0.2, 0.7]]),
+    fallback_matrix=np.array([[0.7, 0.2, 0.1], [0.1, 0.2, 0.7]]),
     prior=np.array([0.8, 0.2]),
 )
 ITEMS = 6
@@ -88,7 +88,7 @@ def test_first_votes_act_as_prior(random_rows: list[tuple[int, int, int]]) -> No
     votes = votes_of(random_rows, QUESTIONS, RATERS)
     first = votes_of([(item, 2, 2) for item in range(ITEMS)], QUESTIONS, RATERS)
     prior = posterior(first.restrict(np.array([0])), MODEL).values[0]
-    as_prior = RaterModel(RATERS[:4], VALIDITY, WORDS, MODEL.matrices, MODEL.fallback, prior)
+    as_prior = RaterModel(RATERS[:4], VALIDITY, WORDS, MODEL.matrices, MODEL.fallback_matrix, prior)
     rule = StopRule(0.05, 0.95)
     (result,) = replay(votes, rule, first=first)
     (expected,) = replay_stops(votes, as_prior, [rule], threshold=0.8, orders=3)
@@ -104,7 +104,7 @@ def test_orders_are_random_and_the_same_for_a_seed() -> None:
     assert len(set(one.tolist())) > 1
 
 
-OTHER = RaterModel((), ("cat", "dog"), WORDS, np.empty((0, 2, 3)), MODEL.fallback, MODEL.prior)
+OTHER = RaterModel((), ("cat", "dog"), WORDS, np.empty((0, 2, 3)), MODEL.fallback_matrix, MODEL.prior)
 ONE_VOTE = votes_of([(0, 0, 0)], QUESTIONS, RATERS)
 
 

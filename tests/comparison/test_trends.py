@@ -71,7 +71,7 @@ def test_order_of_rows_does_not_matter(seed: int) -> None:
     for line, same in zip((trend.overall, *trend.lines), (shuffled.overall, *shuffled.lines), strict=True):
         assert (line.rows, line.models) == (same.rows, same.models)
         assert line.slope.value == pytest.approx(same.slope.value, rel=1e-8)
-        assert line.slope.error == pytest.approx(same.slope.error, rel=1e-8)
+        assert line.slope.standard_error == pytest.approx(same.slope.standard_error, rel=1e-8)
     assert trend.bend.value == pytest.approx(shuffled.bend.value, rel=1e-7)
 
 

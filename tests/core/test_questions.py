@@ -56,9 +56,9 @@ def three_scores(*values: float) -> Scores:
 
 def test_question_without_score_is_nan() -> None:
     empty = Scores(Questions.from_columns([], np.array([], np.int64)), np.array([]))
-    assert np.isnan(empty.values_at(np.array([-1]), np.array([0]))).all()
+    assert np.isnan(empty.scores_of(np.array([-1]), np.array([0]))).all()
     rows = np.array([0, 0, 1, 1, -1])
-    scores = three_scores(0.9, 0.4, 0.0).values_at(rows, np.array([7, 3, 7, 3, 7]))
+    scores = three_scores(0.9, 0.4, 0.0).scores_of(rows, np.array([7, 3, 7, 3, 7]))
     assert np.array_equal(scores, [0.9, 0.0, 0.4, np.nan, np.nan], equal_nan=True)
 
 

@@ -58,7 +58,7 @@ def test_counts_equal_plain_loop(rows: Any) -> None:
     assert votes.counts_by_rater().tolist() == [[by_rater[rater, answer] for answer in WORDS] for rater in votes.raters]
     sizes = votes.sizes.tolist()
     expected = [[by_item[i, a] / n if n else 0 for a in WORDS] for i, n in zip(votes.items, sizes, strict=True)]
-    assert votes.fractions().tolist() == expected
+    assert votes.answer_shares().tolist() == expected
 
 
 @given(ROWS, st.permutations("uvwxyz"), st.integers(0, 6))

@@ -42,7 +42,7 @@ def test_standard_errors_with_one_row_per_group_are_hc3(degree: int, needs: Need
     for power in range(degree + 1):
         coefficient = fit.coefficient(power)
         assert coefficient.value == pytest.approx(expected.params[power], rel=1e-9)
-        assert coefficient.error == pytest.approx(expected.bse[power], rel=1e-9)
+        assert coefficient.standard_error == pytest.approx(expected.bse[power], rel=1e-9)
 
 
 @pytest.mark.parametrize("groups", [60, 25, 4])
@@ -84,7 +84,7 @@ def test_difference_of_slopes_equals_interaction_in_statsmodels(needs: Needs) ->
     test = joint.t_test(np.array([0, 0, -1, 1]))
     change = second.subtract(first, 1)
     assert change.value == pytest.approx(float(test.effect[0]), rel=1e-9)
-    assert change.error == pytest.approx(float(test.sd[0, 0]), rel=1e-9)
+    assert change.standard_error == pytest.approx(float(test.sd[0, 0]), rel=1e-9)
 
 
 def slopes_without_groups(
@@ -101,10 +101,10 @@ def test_standard_errors_equal_jackknife_for_large_groups_and_overlapping_ranges
     first, second = (fit_or_fail(x, y, groups, inside=inside) for inside in ranges)
     slopes = np.array([np.polyfit(x[r], y[r], 1)[0] for r in ranges])
     shifts = slopes - slopes_without_groups(x, y, groups, ranges)
-    assert first.coefficient(1).error == pytest.approx(np.sqrt((shifts[:, 0] ** 2).sum()), rel=1e-8)
+    assert first.coefficient(1).standard_error == pytest.approx(np.sqrt((shifts[:, 0] ** 2).sum()), rel=1e-8)
     change = second.subtract(first, 1)
     assert change.value == pytest.approx(slopes[1] - slopes[0], rel=1e-8)
-    assert change.error == pytest.approx(np.sqrt(((shifts[:, 1] - shifts[:, 0]) ** 2).sum()), rel=1e-8)
+    assert change.standard_error == pytest.approx(np.sqrt(((shifts[:, 1] - shifts[:, 0]) ** 2).sum()), rel=1e-8)
     assert change.df == min(first.coefficient(1).df, second.coefficient(1).df)
 
 
@@ -208,7 +208,7 @@ def test_slope_does_not_depend_on_units_or_order_of_rows(seed: int, scale: float
     slope = fit_or_fail(x, y, groups).coefficient(1)
     scaled = fit_or_fail(scale * x[order] + shift, y[order] + shift, groups[order]).coefficient(1)
     assert scaled.value * scale == pytest.approx(slope.value, rel=1e-6, abs=1e-9)
-    assert scaled.error * scale == pytest.approx(slope.error, rel=1e-6, abs=1e-9)
+    assert scaled.standard_error * scale == pytest.approx(slope.standard_error, rel=1e-6, abs=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -242,14 +242,14 @@ def test_three_groups_give_a_wide_interval_and_exact_data_an_exact_fit() -> None
 )
 def test_interval_uses_students_t(df: int, factor: float) -> None:
     # Student's t, two-sided 5 %: Fisher and Yates, "Statistical tables", table III.
-    low, high = Estimate(0.0, error=1.0, df=df).interval
+    low, high = Estimate(0.0, standard_error=1.0, df=df).interval
     assert (low, high) == (pytest.approx(-factor, abs=5e-4), pytest.approx(factor, abs=5e-4))
-    assert Estimate(factor, error=1.0, df=df).p_value == pytest.approx(0.05, rel=1e-3)
+    assert Estimate(factor, standard_error=1.0, df=df).p_value == pytest.approx(0.05, rel=1e-3)
 
 
 def test_small_p_value_of_student_t_is_accurate() -> None:
     # With one degree of freedom t is Cauchy: P(|T| > t) = 1 - 2 atan(t) / pi, for large t 2 / (pi t).
-    assert Estimate(1e9, error=1.0, df=1).p_value == pytest.approx(2 / (math.pi * 1e9), rel=1e-9)
-    assert Estimate(4.587, error=1.0, df=10).p_value == pytest.approx(0.001, rel=1e-3)
-    known = (Estimate(0.0, error=1.0, df=5), Estimate(0.0, 0.0, 3), Estimate(0.1, 0.0, 3))
+    assert Estimate(1e9, standard_error=1.0, df=1).p_value == pytest.approx(2 / (math.pi * 1e9), rel=1e-9)
+    assert Estimate(4.587, standard_error=1.0, df=10).p_value == pytest.approx(0.001, rel=1e-3)
+    known = (Estimate(0.0, standard_error=1.0, df=5), Estimate(0.0, 0.0, 3), Estimate(0.1, 0.0, 3))
     assert [estimate.p_value for estimate in known] == [1, 1, 0]

@@ -181,7 +181,7 @@ def test_image_missing_from_a_model_is_set_aside_if_others_agree() -> None:
     }
     found = propose(models, original, per_image=2)
     assert found.set_aside.images == ("a.png",)
-    assert found.unseen == 1
+    assert found.n_unseen == 1
     assert [(model.name, model.kind, model.missing, model.unknown) for model in found.models] == [
         ("one", "probabilities", 0, 0),
         ("two", "probabilities", 1, 0),
@@ -223,7 +223,7 @@ def test_unknown_first_class_sends_image_to_raters() -> None:
     benchmark = Benchmark(order=lambda: ("a.png", "b.png"))
     found = propose({"one": predictions}, labels_of({"a.png": [0]}), benchmark=benchmark)
     assert rows_of(found.candidates) == {("a.png", 0, "original")}
-    assert (found.unseen, found.without_class) == (0, 1)
+    assert (found.n_unseen, found.without_class) == (0, 1)
     assert found.of_models(["one"]).questions.images == ("a.png",)
 
 

@@ -72,7 +72,7 @@ def _on_golden_pairs(votes: Votes, golden: Golden) -> Votes:
         voted, _ = counts_by_class(on_golden)
         pairs, _ = merge_items(voted, take_items(golden.questions, np.flatnonzero(golden.valid)))
         votes = votes_on_questions(votes, as_questions(pairs))
-    return votes.on_full_scale()
+    return votes.with_full_scale()
 
 
 def rater_rule(golden: Golden, votes: Votes, answers: Collection[Id]) -> Rule:

@@ -28,11 +28,11 @@ def by_majority(votes: Votes) -> Aggregation:
     check_type(Votes, votes)
     if votes.classes is not None:
         return _by_share(votes)
-    votes = votes.on_full_scale()
+    votes = votes.with_full_scale()
     voted = np.flatnonzero(votes.sizes)
     counts = votes.counts()[voted]
     is_most = counts == counts.max(axis=1, keepdims=True, initial=0)
-    shares = Posterior(items=take_items(votes.items, voted), truths=votes.answers, values=votes.fractions()[voted])
+    shares = Posterior(items=take_items(votes.items, voted), truths=votes.answers, values=votes.answer_shares()[voted])
     ties = int(np.count_nonzero(np.count_nonzero(is_most, axis=1) > 1))
     return Aggregation(posterior=shares, facts={"ties": ties, "without_votes": len(votes.items) - voted.size})
 

@@ -82,7 +82,7 @@ def model_of_counts(
         truths=tuple(truths),
         answers=tuple(answers),
         matrices=matrices,
-        fallback=fallback_of(matrices, pseudo_votes, is_pooled=pooling > 0),
+        fallback_matrix=fallback_of(matrices, pseudo_votes, is_pooled=pooling > 0),
         prior=row_shares(items, pooling / len(truths)),
     )
 

@@ -225,7 +225,7 @@ class _Fitting:
         pseudo_votes = np.zeros((len(self.truths), len(votes.answers)))
         if self.pooling:
             one_rater = replace(votes, rater_ids=np.zeros_like(votes.rater_ids), raters=_ONE_RATER)
-            mean_start = None if start is None else _with_one_matrix(start, start.fallback)
+            mean_start = None if start is None else _with_one_matrix(start, start.fallback_matrix)
             mean_model = self._fit(one_rater, self.pooling * typical_matrix(self.shares), mean_start).model
             mean = mean_model.matrices_of(_ONE_RATER)[0]
             pseudo_votes = self.pooling * mean
@@ -271,7 +271,7 @@ class _Fitting:
             truths=self.truths,
             answers=votes.answers,
             matrices=matrices,
-            fallback=fallback_of(matrices, steps.pseudo_votes, is_pooled=self.pooling > 0),
+            fallback_matrix=fallback_of(matrices, steps.pseudo_votes, is_pooled=self.pooling > 0),
             prior=parameters.prior.copy(),
         )
         if self.may_swap and _is_swapped(expected, self.shares[:, 1]):
@@ -297,13 +297,13 @@ def _is_swapped(expected: Floats, weights: Floats) -> bool:
 
 def _reverse(model: RaterModel) -> RaterModel:
     """Swap the two truths of a model."""
-    matrices, fallback = model.matrices[:, ::-1].copy(), model.fallback[::-1].copy()
-    return replace(model, matrices=matrices, fallback=fallback, prior=model.prior[::-1].copy())
+    matrices, fallback = model.matrices[:, ::-1].copy(), model.fallback_matrix[::-1].copy()
+    return replace(model, matrices=matrices, fallback_matrix=fallback, prior=model.prior[::-1].copy())
 
 
 def _with_one_matrix(model: RaterModel, matrix: Floats) -> RaterModel:
     """A model where all raters have the same matrix."""
-    return replace(model, raters=(), matrices=model.matrices[:0], fallback=matrix)
+    return replace(model, raters=(), matrices=model.matrices[:0], fallback_matrix=matrix)
 
 
 def _raise_floor(shares: Floats) -> Floats:

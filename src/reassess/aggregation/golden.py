@@ -195,7 +195,7 @@ class Golden:
         classes = self.questions.classes.merge(scores.questions.classes)
         questions, scores = self.questions.in_classes(classes), scores.in_classes(classes)
         image_rows = scores.questions.rows_of(questions.images)
-        values = scores.values_at(image_rows[questions.image_ids], questions.class_ids)
+        values = scores.scores_of(image_rows[questions.image_ids], questions.class_ids)
         if not self.exclusive:
             self._check_all_in(~np.isnan(values), what)
             return values

@@ -102,8 +102,8 @@ def prepare(
     """Align the answers and classes of votes, experts and golden votes; also return whether truths are answers."""
     check_type(Votes, votes, experts)
     are_answers = default_truths(votes) != VALIDITY if truths_are_answers is None else truths_are_answers
-    golden = golden_part(votes, experts, rater_golden).on_full_scale()
-    votes, experts, golden = align_votes(votes.on_full_scale(), experts, golden)
+    golden = golden_part(votes, experts, rater_golden).with_full_scale()
+    votes, experts, golden = align_votes(votes.with_full_scale(), experts, golden)
     return votes, experts, golden, are_answers
 
 
@@ -187,7 +187,7 @@ def by_em(
     """
     item_truth, truth, try_em = np.full(len(votes.items), -1), None, None
     if experts is None:
-        votes = votes.on_full_scale()
+        votes = votes.with_full_scale()
         if truths_are_answers is None:
             truths_are_answers = default_truths(votes) != VALIDITY
     else:

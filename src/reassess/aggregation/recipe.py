@@ -115,7 +115,7 @@ def measure_by_recipe(experts: Votes, rater_golden: Votes, original: LabelSets |
         name_of=rater_golden.describe_item,
         fix="use the experts' and the raters' golden votes of the same release",
     )
-    questions, golden = as_questions(experts.items), rater_golden.on_full_scale()
+    questions, golden = as_questions(experts.items), rater_golden.with_full_scale()
     truth = expert_validity(experts, at_least=recipe.experts_at_least)
     prior = row_shares(np.bincount(truth[truth >= 0], minlength=len(VALIDITY)), recipe.pooling / len(VALIDITY))
     measure = partial(calibrate, smoothing=recipe.smoothing, pooling=recipe.pooling)

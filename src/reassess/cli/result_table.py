@@ -32,7 +32,7 @@ class ResultTable:
         if headings[0] == "file" and path.suffix.lower() != ".csv":
             names = short_names(list(dict.fromkeys(str(row[0]) for row in rows)))
             headings, rows = ["model", *headings[1:]], [[names[str(row[0])], *row[1:]] for row in rows]
-        write_result(path, headings, rows, text_columns=self.text_columns, force=force)
+        write_result(path, headings, rows, n_text_columns=self.text_columns, force=force)
 
 
 table_option = output_option("TABLE", "Write the table: csv, tex or md.", required=False)

@@ -212,7 +212,7 @@ def _favourites(
 ) -> npt.NDArray[np.int32]:
     """The valid class with the highest score on each image; -1 if a valid class was not rated."""
     rows = join(images, raters.questions.images, match=match, known_where="the scores")
-    scores = raters.values_at(np.repeat(rows, sizes), valid)
+    scores = raters.scores_of(np.repeat(rows, sizes), valid)
     image = np.repeat(np.arange(len(images)), sizes)
     order = np.lexsort((-scores, image))  # in a tie, the lower class id stays first
     favourites: npt.NDArray[np.int32] = valid[order[np.cumsum(sizes) - sizes]]

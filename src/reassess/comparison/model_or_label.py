@@ -140,11 +140,11 @@ class _LabelScores:
     @classmethod
     def of(cls, scores: Scores, images: Sequence[str], labels: _Ints, match: Match) -> "_LabelScores":
         rows = join(images, scores.questions.images, match=match, known_where="the scores")
-        return cls(scores=scores, rows=rows, of_label=np.nan_to_num(scores.values_at(rows, labels)))
+        return cls(scores=scores, rows=rows, of_label=np.nan_to_num(scores.scores_of(rows, labels)))
 
     def count(self, images: npt.NDArray[np.int64], predicted: _Ints) -> PreferenceCounts:
         """Compare the scores of predicted classes, if rated, and of original labels."""
-        of_model, of_label = self.scores.values_at(self.rows[images], predicted), self.of_label[images]
+        of_model, of_label = self.scores.scores_of(self.rows[images], predicted), self.of_label[images]
         return PreferenceCounts(
             model=int(np.count_nonzero(of_model > of_label)),
             tied=int(np.count_nonzero(of_model == of_label)),

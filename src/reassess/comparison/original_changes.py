@@ -128,7 +128,7 @@ class OriginalChanges(Shown):
             return np.full(owner.size, np.nan)
         scores = scores.in_classes(self.labels.classes)
         rows = join(self._names, scores.images, known_where="the scores")
-        return scores.values_at(rows[owner], class_ids)
+        return scores.scores_of(rows[owner], class_ids)
 
     def _votes(self, votes: Votes | None, owner: _Ints, class_ids: npt.NDArray[np.int32]) -> list[str | None]:
         """How often each answer was given on each class of a changed image, such as "4 no, 1 yes"."""

@@ -197,7 +197,7 @@ def fit_trend(board: Leaderboard, bands: Sequence[Band] = BANDS) -> Trend:
     bend = None
     if parabola is not None:
         square = parabola.coefficient(2)  # the slope of a parabola changes by twice this per point
-        bend = Estimate(value=2 * square.value, error=2 * square.error, df=square.df)
+        bend = Estimate(value=2 * square.value, standard_error=2 * square.standard_error, df=square.df)
     return Trend(
         board=board,
         overall=_line(board, np.ones(len(board), np.bool_)),

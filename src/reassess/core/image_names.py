@@ -110,26 +110,26 @@ def _positions_by_key(keys: tuple[str, ...]) -> Mapping[str, int]:
 
 def join(
     names: Sequence[str],
-    known: Sequence[str],
+    known_names: Sequence[str],
     *,
     match: Match = "path",
     where: str | None = "the predictions",
     known_where: str = "the label set",
 ) -> npt.NDArray[np.int64]:
-    """Return the position in `known` of each image of `names`, or -1 if it is missing."""
-    if match == "path" and tuple(names) == tuple(known):
+    """Return the position in `known_names` of each image of `names`, or -1 if it is missing."""
+    if match == "path" and tuple(names) == tuple(known_names):
         return np.arange(len(names))
     keys = image_keys(names, match)
     _check_unique_keys(names, keys, match, where)
-    known_keys = image_keys(known, match)
+    known_keys = image_keys(known_names, match)
     if len(_positions_by_key(known_keys)) < len(known_keys):
-        _check_unambiguous(names, keys, known, known_keys, match, known_where)
+        _check_unambiguous(names, keys, known_names, known_keys, match, known_where)
     return _find_rows(keys, known_keys).copy()
 
 
 @lru_cache(maxsize=4)  # every model is joined with the same labels, scores and golden answers
-def _find_rows(keys: tuple[str, ...], known: tuple[str, ...]) -> npt.NDArray[np.int64]:
-    return np.fromiter(map(_positions_by_key(known).get, keys, repeat(-1)), np.int64, len(keys))
+def _find_rows(keys: tuple[str, ...], known_keys: tuple[str, ...]) -> npt.NDArray[np.int64]:
+    return np.fromiter(map(_positions_by_key(known_keys).get, keys, repeat(-1)), np.int64, len(keys))
 
 
 def check_image_names(names: Sequence[str], where: str) -> None:
@@ -166,13 +166,13 @@ def _check_unique_keys(names: Sequence[str], keys: Sequence[str], match: Match, 
 def _check_unambiguous(
     names: Sequence[str],
     keys: Sequence[str],
-    known: Sequence[str],
+    known_names: Sequence[str],
     known_keys: Sequence[str],
     match: Match,
     where: str,
 ) -> None:
     names_by_key: dict[str, list[str]] = {}
-    for name, key in zip(known, known_keys, strict=True):
+    for name, key in zip(known_names, known_keys, strict=True):
         names_by_key.setdefault(key, []).append(name)
     for name, key in zip(names, keys, strict=True):
         if len(names_by_key.get(key, ())) > 1:
@@ -194,7 +194,7 @@ _KEY_FUNCTIONS: Mapping[str, _KeyFunction] = {
 
 def suggest_match(
     names: Iterable[str],
-    known: Iterable[str],
+    known_names: Iterable[str],
     *,
     missing: Sequence[str] | None = None,
     match: Match = "path",
@@ -204,24 +204,24 @@ def suggest_match(
 
     `missing` are the names that do not match yet; None: all names.
     """
-    names, known = (tuple(dict.fromkeys(image_keys(tuple(each)))) for each in (names, known))
+    names, known_names = (tuple(dict.fromkeys(image_keys(tuple(each)))) for each in (names, known_names))
     missing = names if missing is None else image_keys(missing)
     for other in MATCHES:
-        if other != match and (count := _count_matches(names, known, missing, partial(image_keys, match=other))):
+        if other != match and (count := _count_matches(names, known_names, missing, partial(image_keys, match=other))):
             in_file = f', or "match": "{other}" in {setting}' if setting else ""
             return Fix(f"{count} by {other}: {{match}}{in_file}", match=f'"{other}"')
     for words, keys_of in _KEY_FUNCTIONS.items():
-        if count := _count_matches(names, known, missing, keys_of):
+        if count := _count_matches(names, known_names, missing, keys_of):
             return Fix(f"{count} {words}")
     return None
 
 
 def _count_matches(
-    names: Sequence[str], known: Sequence[str], missing: Sequence[str], keys_of: _KeyFunction
+    names: Sequence[str], known_names: Sequence[str], missing: Sequence[str], keys_of: _KeyFunction
 ) -> str | None:
     """Say how many missing names match known names; None if at most half do, or keys repeat."""
-    known_keys = set(keys_of(known))
+    known_keys = set(keys_of(known_names))
     n = sum(key in known_keys for key in keys_of(missing))
-    if 2 * n <= len(missing) or len(known_keys) < len(known) or len(set(keys_of(names))) < len(names):
+    if 2 * n <= len(missing) or len(known_keys) < len(known_names) or len(set(keys_of(names))) < len(names):
         return None
     return "they match" if n == len(missing) else f"{n:,} of {len(missing):,} match"

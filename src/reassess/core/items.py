@@ -50,20 +50,24 @@ def take_items(items: Items, rows: npt.NDArray[np.integer]) -> Items:
     return replace(items, images=images, image_ids=image_ids.astype(np.int32), class_ids=items.class_ids[rows])
 
 
-def find_items(items: Items, wanted: Items) -> npt.NDArray[np.int64]:
-    """Return the position in `items` of each item of `wanted`, -1 if it is missing."""
-    if isinstance(items, Questions) and isinstance(wanted, Questions):
-        items, wanted = _align_questions(items, wanted)
-        image_rows = items.rows_of(wanted.images)[wanted.image_ids] if len(wanted) else np.empty(0, np.int64)
-        return items.find(image_rows, wanted.class_ids)
-    if isinstance(items, Questions) or isinstance(wanted, Questions):
+def find_items(items: Items, items_to_find: Items) -> npt.NDArray[np.int64]:
+    """Return the position in `items` of each item of `items_to_find`, -1 if it is missing."""
+    if isinstance(items, Questions) and isinstance(items_to_find, Questions):
+        items, items_to_find = _align_questions(items, items_to_find)
+        image_rows = (
+            items.rows_of(items_to_find.images)[items_to_find.image_ids]
+            if len(items_to_find)
+            else np.empty(0, np.int64)
+        )
+        return items.find(image_rows, items_to_find.class_ids)
+    if isinstance(items, Questions) or isinstance(items_to_find, Questions):
         raise DataError(
             "different-votes",
             "votes on (image, class) questions and votes on other items cannot be joined",
             fix="use the columns image and class in both tables, or the column item in both",
         )
     position = {name: row for row, name in enumerate(items)}
-    return np.fromiter((position.get(name, -1) for name in wanted), np.int64, len(wanted))
+    return np.fromiter((position.get(name, -1) for name in items_to_find), np.int64, len(items_to_find))
 
 
 def merge_items(

@@ -41,25 +41,25 @@ class ProposalResult(Shown):
     most_probable: int  # N: the N most probable (image, class) pairs of each model are candidates
     per_image: float  # allowed candidates per image, on average
     models: tuple[ProposingModel, ...]  # by name, including models without candidates
-    predicts: npt.NDArray[np.bool_]  # (R + A, K): whether each model predicts each image; images for raters first
+    is_predicted: npt.NDArray[np.bool_]  # (R + A, K): whether each model predicts each image; images for raters first
     # (R, K): whether each model on its own would send each image to raters: its top-1 differs from the original label,
     # or the image has no original label and the top-1 is a class of the benchmark.
-    sends: npt.NDArray[np.bool_]
-    unseen: int  # known images that no model predicts; they are not used
+    is_sent: npt.NDArray[np.bool_]
+    n_unseen: int  # known images that no model predicts; they are not used
     # Images without an original label, where no model's top-1 is a class of the benchmark; they are not used.
     without_class: int
     without_original: int  # images that go to raters without an original label
 
     def __post_init__(self) -> None:
         images, models = len(self.candidates.questions.images), len(self.models)
-        check_shape(self.predicts, (images + len(self.set_aside), models), what="predicts")
-        check_shape(self.sends, (images, models), what="sends")
-        freeze(self, "predicts", "sends")
+        check_shape(self.is_predicted, (images + len(self.set_aside), models), what="is_predicted")
+        check_shape(self.is_sent, (images, models), what="is_sent")
+        freeze(self, "is_predicted", "is_sent")
 
     @property
     def images(self) -> int:
         """Number of images that go to raters or need no question."""
-        return len(self.predicts)
+        return len(self.is_predicted)
 
     @property
     def mean_per_image(self) -> float | None:
@@ -69,7 +69,7 @@ class ProposalResult(Shown):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the models, in the order of the columns of `predicts`."""
+        """Names of the models, in the order of the columns of `is_predicted`."""
         return tuple(model.name for model in self.models)
 
     @property
@@ -94,7 +94,7 @@ class ProposalResult(Shown):
         subset = set(models)
         check_known(sorted(subset), self.names, thing="model")
         candidates = self.candidates
-        is_sent = np.asarray(self.sends[:, [name in subset for name in self.names]].any(axis=1))
+        is_sent = np.asarray(self.is_sent[:, [name in subset for name in self.names]].any(axis=1))
         in_subset = np.array([source in subset or source == ORIGINAL_SOURCE for source in candidates.sources], bool)
         image = candidates.questions.image_ids[candidates.question_ids]
         return candidates.select_rows(np.flatnonzero(in_subset[candidates.source_ids] & is_sent[image]))
@@ -106,7 +106,7 @@ class ProposalResult(Shown):
             "set_aside": len(self.set_aside),
             "to_raters": len(self.candidates.questions.images),
             "without_original": self.without_original,
-            "unseen": self.unseen,
+            "unseen": self.n_unseen,
             "without_class": self.without_class,
             "candidates": len(self.candidates),
             "per_image": self.mean_per_image,

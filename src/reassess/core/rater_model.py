@@ -27,17 +27,21 @@ class RaterModel:
     truths: tuple[Id, ...]  # T possible truths of an item
     answers: tuple[Id, ...]  # A answers, in order
     matrices: npt.NDArray[np.float64]  # shape (R, T, A): P(answer | truth)
-    fallback: npt.NDArray[np.float64]  # shape (T, A): the matrix of all other raters
+    fallback_matrix: npt.NDArray[np.float64]  # shape (T, A): the matrix of all other raters
     prior: npt.NDArray[np.float64]  # shape (T,): probability of each truth
 
     def __post_init__(self) -> None:
         for ids, thing in ((self.raters, "a rater"), (self.truths, "a truth"), (self.answers, "an answer")):
             check_unique(ids, thing=thing)
         shape = len(self.truths), len(self.answers)
-        for name, allowed in (("matrices", (len(self.raters), *shape)), ("fallback", shape), ("prior", shape[:1])):
+        for name, allowed in (
+            ("matrices", (len(self.raters), *shape)),
+            ("fallback_matrix", shape),
+            ("prior", shape[:1]),
+        ):
             check_shape(getattr(self, name), allowed, what=name)
             check_distribution(getattr(self, name), what=f"a row of {name}", where=_locate_row)
-        freeze(self, "matrices", "fallback", "prior")
+        freeze(self, "matrices", "fallback_matrix", "prior")
 
     def __repr__(self) -> str:
         return f"RaterModel({len(self.raters):,} raters, truths {some(self.truths)}, answers {some(self.answers)})"
@@ -46,7 +50,7 @@ class RaterModel:
         """Return the matrix of each rater, the fallback if unknown; float64, shape (raters, T, A)."""
         position = {name: row for row, name in enumerate(self.raters)}
         rows = np.array([position.get(name, len(position)) for name in raters], np.int64)
-        return np.concatenate([self.matrices, self.fallback[None]])[rows]
+        return np.concatenate([self.matrices, self.fallback_matrix[None]])[rows]
 
 
 def _locate_row(*position: int) -> str | None:

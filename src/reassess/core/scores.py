@@ -99,7 +99,7 @@ class Scores:
             return (np.asarray(image_rows) >= 0) & (np.asarray(class_ids) >= 0)
         return self.questions.find(image_rows, class_ids) >= 0
 
-    def values_at(
+    def scores_of(
         self, image_rows: npt.NDArray[np.integer], class_ids: npt.NDArray[np.integer]
     ) -> npt.NDArray[np.float64]:
         """Return the score of each (image, class), NaN if not asked about; image rows as in `Questions.find`."""

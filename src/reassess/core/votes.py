@@ -236,7 +236,7 @@ class Votes:
         """Count votes by rater and answer; int64, shape (raters, answers)."""
         return self._tally(self.rater_ids, len(self.raters))
 
-    def fractions(self) -> npt.NDArray[np.float64]:
+    def answer_shares(self) -> npt.NDArray[np.float64]:
         """Compute the share of each answer on each item; float64, shape (items, answers); 0 without votes."""
         counts = self.counts().astype(np.float64)
         counts /= np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -298,20 +298,20 @@ class Votes:
         new_ids = np.array([position.get(answer, 0) for answer in self.answers], answer_dtype(len(answers)))
         return replace(self, answer_ids=new_ids[self.answer_ids], answers=tuple(answers))
 
-    def on_full_scale(self) -> "Votes":
+    def with_full_scale(self) -> "Votes":
         """Add no, maybe and yes to the possible answers to questions, if votes have no other answers."""
         return self.with_answers(extend_to_full_scale(self.answers)) if isinstance(self.items, Questions) else self
 
-    def append(self, other: "Votes") -> "Votes":
+    def append(self, new_votes: "Votes") -> "Votes":
         """Append other votes; items and raters are joined by id, and all votes are kept."""
-        if (self.classes is None) != (other.classes is None):
+        if (self.classes is None) != (new_votes.classes is None):
             raise DataError("different-votes", "votes for one class per image and other votes cannot be joined")
-        if self.is_anonymous != other.is_anonymous and len(self) and len(other):
+        if self.is_anonymous != new_votes.is_anonymous and len(self) and len(new_votes):
             raise DataError("different-votes", "votes of raters and counts of votes cannot be joined")
-        first, second = align_votes(self, other)
+        first, second = align_votes(self, new_votes)
         items, item_rows = merge_items(first.items, second.items, positions=first.find(second.items))
-        position = {name: i for i, name in enumerate(dict.fromkeys((*self.raters, *other.raters)))}
-        rater_rows = np.array([*(position[name] for name in other.raters), -1], np.int32)  # -1 stays -1
+        position = {name: i for i, name in enumerate(dict.fromkeys((*self.raters, *new_votes.raters)))}
+        rater_rows = np.array([*(position[name] for name in new_votes.raters), -1], np.int32)  # -1 stays -1
         answers = merge_answers(first.answers, second.answers)
         first, second = first.with_answers(answers), second.with_answers(answers)
         return Votes.from_columns(
@@ -325,10 +325,10 @@ class Votes:
             classes=first.classes,
         )
 
-    def _tally(self, ids: npt.NDArray[np.integer], rows: int) -> npt.NDArray[np.int64]:
+    def _tally(self, ids: npt.NDArray[np.integer], n_rows: int) -> npt.NDArray[np.int64]:
         width = len(self.answers)
         cells = ids * np.int64(width) + self.answer_ids
-        return np.bincount(cells, minlength=rows * width).reshape(rows, width)
+        return np.bincount(cells, minlength=n_rows * width).reshape(n_rows, width)
 
     def _item_of(self, vote: int) -> str:
         return self.describe_item(int(np.searchsorted(self.indptr, vote, side="right")) - 1)

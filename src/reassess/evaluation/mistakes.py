@@ -44,7 +44,7 @@ def invalid_kinds(
         share = expert_share(experts)
         rows = np.repeat(join(images, share.images, match=match, known_where="the experts' answers"), per_image)
         kinds[(rows >= 0) & (kinds == _UNRATED)] = _NOT_ASKED
-        of_experts = share.values_at(rows, class_ids)
+        of_experts = share.scores_of(rows, class_ids)
         kinds[of_experts <= 0.5] = _REJECTED_BY_EXPERTS
         kinds[of_experts > 0.5] = _EXPERT_VALID
     kinds[class_ids < 0] = _NO_CLASS
@@ -61,7 +61,7 @@ def validity(outcomes: Outcomes, scores: Scores) -> tuple[npt.NDArray[np.float64
     rated, has_original = rows >= 0, outcomes.original_rows >= 0
     valid = np.where(has_original, (outcomes.original_rank == 0).astype(np.float64), np.nan)
     highest = np.where(has_original, 1.0, np.nan)
-    valid[rated] = np.nan_to_num(scores.values_at(rows[rated], outcomes.top1[rated]))
+    valid[rated] = np.nan_to_num(scores.scores_of(rows[rated], outcomes.top1[rated]))
     highest[rated] = scores.highest_per_image()[rows[rated]]
     return valid, highest
 

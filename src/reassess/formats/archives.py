@@ -240,11 +240,11 @@ def _damaged_error(path: Path, error: Exception) -> DataError:
     )
 
 
-def _pickle_error(path: Path, what: str) -> DataError:
+def _pickle_error(path: Path, content: str) -> DataError:
     return DataError(
         "pickle",
         "file contains pickled Python objects, which are never loaded: unpickling can run any code",
-        where=f"{path}, {what}",
+        where=f"{path}, {content}",
         allowed="arrays of numbers or text",
         fix="save plain arrays, such as np.save(path, array.astype('float32')) or names.astype(str)",
     )

@@ -49,14 +49,14 @@ def unique_key_hook(where: object) -> Callable[[list[tuple[str, Any]]], dict[str
     return make_object
 
 
-def wrong_json_error(thing: str, found: object, *, where: object, allowed: str) -> DataError:
+def wrong_json_error(thing: str, found_value: object, *, where: object, allowed: str) -> DataError:
     """Make the error for JSON of another structure than `thing` needs."""
     return DataError(
         "wrong-json",
         f"JSON does not contain {thing}",
         where=where,
         allowed=allowed,
-        found=shortened(json.dumps(found), _MAX_QUOTED_LENGTH),
+        found=shortened(json.dumps(found_value), _MAX_QUOTED_LENGTH),
     )
 
 

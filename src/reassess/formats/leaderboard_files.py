@@ -301,11 +301,11 @@ def _read_top1(result: dict[str, Any], name: str) -> Proportion:
     return Proportion(hits, n)
 
 
-def _not_evaluations_error(found: str | None) -> DataError:
+def _not_evaluations_error(found_text: str | None) -> DataError:
     return DataError(
         "wrong-json",
         "document has no evaluations",
         allowed=f"{_SCHEMA}, version {_VERSION}, from reassess evaluate --json",
-        found=found,
+        found=found_text,
         fix="evaluate the models again with --json, or give a table with the columns model, original and real",
     )

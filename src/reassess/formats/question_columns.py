@@ -95,10 +95,10 @@ def class_ids_from_lists(
     return [[id_of[text] for text in names] for names in lists], classes
 
 
-def mixed_ids_error(path: Path, found: str | None = None) -> DataError:
+def mixed_ids_error(path: Path, found_text: str | None = None) -> DataError:
     """Make the error for a file with both class ids and class names."""
     what = "classes are neither all ids nor all names"
-    return DataError("ids-and-names", what, where=path, allowed="whole numbers, or text", found=found)
+    return DataError("ids-and-names", what, where=path, allowed="whole numbers, or text", found=found_text)
 
 
 def _empty_name_error(where: object) -> DataError:

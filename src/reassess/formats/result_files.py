@@ -51,7 +51,7 @@ def write_result(
     headings: Sequence[str],
     rows: Sequence[Sequence[object]],
     *,
-    text_columns: int = 1,
+    n_text_columns: int = 1,
     force: bool = False,
 ) -> None:
     """Write a table in the format of the path's suffix.
@@ -77,7 +77,7 @@ def write_result(
         The file exists, or cannot be written.
     """
     write = _FORMATS[suffix_of(Path(path), RESULT_SUFFIXES, "a table of results")]
-    text = write(_make_headings_unique(list(headings)), rows, text_columns)
+    text = write(_make_headings_unique(list(headings)), rows, n_text_columns)
     with writing(Path(path), force=force) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")
 

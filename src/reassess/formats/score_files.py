@@ -133,8 +133,8 @@ def _make_scores(cells: Mapping[str, Any]) -> Scores:
     )
 
 
-def _score_heading(exclusive: bool) -> str:
-    return _PROBABILITY if exclusive else "score"
+def _score_heading(is_exclusive: bool) -> str:
+    return _PROBABILITY if is_exclusive else "score"
 
 
 # The table formats, indexed by whether scores are exclusive.

@@ -211,17 +211,17 @@ def _is_share(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1
 
 
-def _is_number(value: Any, most: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most
+def _is_number(value: Any, maximum: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= maximum
 
 
-def _task_error(where: str, allowed: str, found: Any) -> DataError:
+def _task_error(where: str, allowed: str, found_value: Any) -> DataError:
     return DataError(
         "not-a-task",
         "line is not a task",
         where=where,
         allowed=f"{allowed}, as in {_TASK_EXAMPLE}",
-        found=shortened(json.dumps(found), _MAX_QUOTED_LENGTH),
+        found=shortened(json.dumps(found_value), _MAX_QUOTED_LENGTH),
     )
 
 

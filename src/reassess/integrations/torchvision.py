@@ -244,7 +244,7 @@ class ImageNetReaL(VisionDataset):
     def _validity(self, index: int) -> npt.NDArray[np.float32]:
         classes, row = len(self.classes), self._score_rows[index]
         if row >= 0:
-            return np.nan_to_num(self._scores.values_at(np.full(classes, row), np.arange(classes)).astype(np.float32))
+            return np.nan_to_num(self._scores.scores_of(np.full(classes, row), np.arange(classes)).astype(np.float32))
         valid = np.zeros(classes, np.float32)
         valid[self._original_ids[index]] = 1
         return valid

@@ -43,21 +43,21 @@ def mean_interval(counts: Mapping[int, int], n: int) -> tuple[float, float] | No
     return _lower_bound(counts, n) / n, -_lower_bound(negated, n) / n
 
 
-def draw_counts(rng: np.random.Generator, count: int) -> npt.NDArray[np.uint8]:
-    """Draw `count` of `count` items with replacement, and count each item; uint8, shape (count,).
+def draw_counts(rng: np.random.Generator, n_items: int) -> npt.NDArray[np.uint8]:
+    """Draw `n_items` of `n_items` items with replacement, and count each item; uint8, shape (count,).
 
     The probability that an item is drawn more than 255 times is below 1e-500.
     """
     from reassess.numeric.resampling_kernels import count_draws
 
-    times = np.zeros(count, np.uint8)
-    count_draws(rng.integers(0, count, count, np.int32), times)  # the same draws as with int64, in half the time
+    times = np.zeros(n_items, np.uint8)
+    count_draws(rng.integers(0, n_items, n_items, np.int32), times)  # the same draws as with int64, in half the time
     return times
 
 
-def draw_count_rows(rng: np.random.Generator, count: int, replicates: int) -> _Ints:
-    """Call `draw_counts` once per replicate, faster if `count` is small; shape (replicates, count)."""
-    draws = rng.integers(0, count, (replicates, count)) + count * np.arange(replicates)[:, None]
+def draw_count_rows(rng: np.random.Generator, n_items: int, n_replicates: int) -> _Ints:
+    """Call `draw_counts` once per replicate, faster if `n_items` is small; shape (replicates, count)."""
+    draws = rng.integers(0, n_items, (n_replicates, n_items)) + n_items * np.arange(n_replicates)[:, None]
     return np.bincount(draws.ravel(), minlength=draws.size).reshape(draws.shape)
 
 

@@ -125,20 +125,20 @@ def difference_interval(first: Proportion, second: Proportion) -> tuple[float, f
     return difference - below, difference + above
 
 
-def mcnemar_p_value(only_a: int, only_b: int) -> float:
+def mcnemar_p_value(n_only_a: int, n_only_b: int) -> float:
     """Compute the exact two-sided p-value of McNemar's test.
 
-    The null hypothesis: an image where only one of two models is correct is as likely to be a hit of either. `only_a`
-    and `only_b` count the images where only the first or only the second model is correct.
+    The null hypothesis: an image where only one of two models is correct is as likely to be a hit of either. `n_only_a`
+    and `n_only_b` count the images where only the first or only the second model is correct.
 
     Source: McNemar (1947), Psychometrika 12; the exact form uses the binomial distribution.
     """
     from scipy.special import betaincc
 
-    if abs(only_a - only_b) <= 1:  # twice the tail is 1 or more
+    if abs(n_only_a - n_only_b) <= 1:  # twice the tail is 1 or more
         return 1.0
     # The binomial tail as an incomplete beta function. bdtr is less exact, and betainc is 0 below 1e-252.
-    return min(1.0, 2 * float(betaincc(min(only_a, only_b) + 1, max(only_a, only_b), 0.5)))
+    return min(1.0, 2 * float(betaincc(min(n_only_a, n_only_b) + 1, max(n_only_a, n_only_b), 0.5)))
 
 
 def sign_flip_p_values(totals: _Ints, ones: _Ints, twos: _Ints) -> npt.NDArray[np.float64]:
@@ -179,15 +179,15 @@ def chance_p_value(hits: int, images: Mapping[int, int]) -> float:
     return min(1.0, max(SMALLEST, 2 * tail))
 
 
-def _poisson_binomial_cdf(most: int, trials: Sequence[tuple[int, float]]) -> float:
+def _poisson_binomial_cdf(max_successes: int, trials: Sequence[tuple[int, float]]) -> float:
     """Compute the Poisson binomial CDF for groups of trials (count, success probability)."""
     from scipy.special import gammaln, xlog1py, xlogy
 
     total = np.ones(1)
     for count, chance in trials:
-        n = np.arange(min(count, most) + 1)
+        n = np.arange(min(count, max_successes) + 1)
         ways = gammaln(count + 1) - gammaln(n + 1) - gammaln(count - n + 1)
-        total = np.convolve(total, np.exp(ways + xlogy(n, chance) + xlog1py(count - n, -chance)))[: most + 1]
+        total = np.convolve(total, np.exp(ways + xlogy(n, chance) + xlog1py(count - n, -chance)))[: max_successes + 1]
     return float(total.sum())
 
 

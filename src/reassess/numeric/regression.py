@@ -22,23 +22,23 @@ class Estimate:
     """An estimated number, with its standard error and the degrees of freedom of that error."""
 
     value: float
-    error: float
+    standard_error: float
     df: float
 
     @property
     def interval(self) -> tuple[float, float]:
         """95 % interval by Student's t."""
-        half = _t_quantile(self.df) * self.error
+        half = _t_quantile(self.df) * self.standard_error
         return self.value - half, self.value + half
 
     @property
     def p_value(self) -> float:
         """Two-sided p-value of the null hypothesis 0, by Student's t (a Wald test)."""
-        if self.error == 0:
+        if self.standard_error == 0:
             return float(self.value == 0)
         from scipy.special import stdtr
 
-        return 2 * float(stdtr(self.df, -abs(self.value / self.error)))
+        return 2 * float(stdtr(self.df, -abs(self.value / self.standard_error)))
 
     def to_json(self) -> dict[str, float]:
         """Return the estimate and its interval as a dict for JSON output."""
@@ -64,17 +64,17 @@ class PolynomialFit(Shown):
     def coefficient(self, power: int) -> Estimate:
         """Return the coefficient of a power of x - centre."""
         return Estimate(
-            float(self.coefficients[power]), error=_standard_error(self.shifts[:, power]), df=self._df(power)
+            float(self.coefficients[power]), standard_error=_standard_error(self.shifts[:, power]), df=self._df(power)
         )
 
-    def subtract(self, other: "PolynomialFit", power: int) -> Estimate:
+    def subtract(self, other_fit: "PolynomialFit", power: int) -> Estimate:
         """Subtract the coefficient of another fit to the same groups; the fits may share rows.
 
         The degrees of freedom are those of the fit with fewer: a precise fit does not make the other more precise.
         """
-        value = float(self.coefficients[power] - other.coefficients[power])
-        error = _standard_error(self.shifts[:, power] - other.shifts[:, power])
-        return Estimate(value=value, error=error, df=min(self._df(power), other._df(power)))
+        value = float(self.coefficients[power] - other_fit.coefficients[power])
+        error = _standard_error(self.shifts[:, power] - other_fit.shifts[:, power])
+        return Estimate(value=value, standard_error=error, df=min(self._df(power), other_fit._df(power)))
 
     def evaluate(self, x: float) -> float:
         """Evaluate the polynomial at x."""

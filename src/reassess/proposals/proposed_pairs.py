@@ -103,7 +103,7 @@ class GoldenPairs:
 
 def sent_pairs(result: ProposalResult) -> Pairs:
     """Return all pairs that go to raters; an original label goes with its image, which any model may send."""
-    sends = result.sends[result.candidates.questions.image_ids]
+    sends = result.is_sent[result.candidates.questions.image_ids]
     return Pairs(result.proposes | result.is_original[:, None], sends)
 
 
@@ -132,7 +132,7 @@ def golden_pairs(result: ProposalResult, golden: Golden) -> GoldenPairs:
         without_golden=pairs.take(without_golden),
         without_golden_images=number_of[questions.image_ids[without_golden]],
         not_candidates=int(np.count_nonzero(valid & (pair_rows < 0))),
-        set_aside=int(np.count_nonzero(rows >= len(result.sends))),
+        set_aside=int(np.count_nonzero(rows >= len(result.is_sent))),
         not_predicted=int(np.count_nonzero(rows < 0)),
     )
 
@@ -147,11 +147,11 @@ def _pairs_with_original(result: ProposalResult) -> tuple[Questions, Pairs]:
         class_ids=np.concatenate([proposed.class_ids, set_aside.indices]),
         classes=classes,
     )
-    predicts = result.predicts[questions.image_ids]
+    predicts = result.is_predicted[questions.image_ids]
     candidates = slice(len(proposed))
     members, sends = predicts.copy(), predicts.copy()
     members[candidates] = np.where(original, predicts[candidates], result.proposes)
-    sends[candidates] = np.where(original, predicts[candidates], result.sends[proposed.image_ids])
+    sends[candidates] = np.where(original, predicts[candidates], result.is_sent[proposed.image_ids])
     return questions, Pairs(members, sends)
 
 

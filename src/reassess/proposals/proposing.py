@@ -179,9 +179,9 @@ def propose(
         most_probable=most_probable,
         per_image=per_image,
         models=tuple(_proposing_model(model, int(np.count_nonzero(is_predicted))) for model in joined.values()),
-        predicts=np.concatenate([images.predicts[to_raters], images.predicts[is_set_aside]]),
-        sends=images.sends[to_raters],
-        unseen=int(np.count_nonzero(~is_predicted)),
+        is_predicted=np.concatenate([images.predicts[to_raters], images.predicts[is_set_aside]]),
+        is_sent=images.sends[to_raters],
+        n_unseen=int(np.count_nonzero(~is_predicted)),
         without_class=int(np.count_nonzero(is_predicted & ~to_raters & ~is_set_aside)),
         without_original=int(np.count_nonzero(to_raters & (images.original < 0))),
     )

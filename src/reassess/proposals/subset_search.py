@@ -153,7 +153,7 @@ class SubsetMeasure:
         self._names = result.names
         self._golden = golden
         self._pairs = sent_pairs(result)
-        self._sent, self._predicted = (Pairs(images, images) for images in (result.sends, result.predicts))
+        self._sent, self._predicted = (Pairs(images, images) for images in (result.is_sent, result.is_predicted))
 
     def __call__(self, subset: _Bools) -> ModelSubset:
         """Measure a subset, bool of shape (K,)."""

@@ -110,7 +110,7 @@ def _report(call: Call, made: MadeScores, output: Path) -> None:
     if result.model is not None:
         prior = dict(zip(map(str, result.model.truths), result.model.prior.tolist(), strict=True))
     raters = None if votes.is_anonymous else len(votes.raters)
-    scale = votes.on_full_scale().answers if isinstance(votes.items, Questions) else None
+    scale = votes.with_full_scale().answers if isinstance(votes.items, Questions) else None
     counts = {"votes": len(votes), "raters": raters, "items": len(votes.items), "answers": scale}
     golden = None if result.by_experts is None else result.by_experts.to_json()
     facts = {"method": name, "output": str(output), **counts, "prior": prior, "golden": golden}

@@ -42,8 +42,8 @@ def _tell_images(call: Call, result: ProposalResult) -> None:
     call.tell(f"{aside} no question: all models agree with the original label")
     if result.without_original:
         call.tell(f"{counted(result.without_original, 'image')} without an original label")
-    if result.unseen:
-        call.tell(f"{counted(result.unseen, 'known image')} not predicted by any model")
+    if result.n_unseen:
+        call.tell(f"{counted(result.n_unseen, 'known image')} not predicted by any model")
     if result.without_class:
         images = counted(result.without_class, "image")
         call.tell(f"{images} without a candidate: no original label, and no model's first class is one of the classes")

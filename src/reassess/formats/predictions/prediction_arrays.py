@@ -118,12 +118,12 @@ def read_torch_content(path: Path) -> ArrayContent:
     return _find_only_tensor(path, loaded if isinstance(loaded, dict) else {type(loaded).__name__: loaded})
 
 
-def torch_error(path: Path, error: Exception, what: str, allowed: str, fix: str) -> DataError:
+def torch_error(path: Path, error: Exception, content: str, allowed: str, fix: str) -> DataError:
     """Make the error for a file that torch cannot load, without torch's unsafe advice."""
     reason = (str(error).splitlines() or [type(error).__name__])[0]
     return DataError(
         "unreadable-file",
-        f"file cannot be loaded as {what}",
+        f"file cannot be loaded as {content}",
         where=path,
         allowed=f"{allowed}; other Python objects are never loaded",
         found="other Python objects" if reason.startswith(_TORCH_REFUSES) else reason,

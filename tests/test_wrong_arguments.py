@@ -54,7 +54,7 @@ from reassess.aggregation import precision_recall
 from reassess.comparison import labelling_biases, preferences
 from reassess.core import Duplicates, Folds, align_classes
 from reassess.data import benchmark_classes
-from reassess.formats import write_details
+from reassess.formats import write_cleaning_details
 from tests.helpers import CURVE, code_of, message
 
 LABELS = LabelSets.from_lists(["a.png"], [[0]])
@@ -266,7 +266,7 @@ def targets(**parts: Any) -> TrainingTargets:
         lambda: HeldOutPredictions.of({"model": MODEL}, None),
         lambda: checked_truth({"a.png": "yes"}),
         lambda: write_clean_list("any.txt", FOLDS),
-        lambda: write_details("any.csv", FOLDS),
+        lambda: write_cleaning_details("any.csv", FOLDS),
         lambda: write_noise("any.csv", FOLDS),
         lambda: write_folds("any.csv", DUPLICATES),
         lambda: write_duplicates("any.csv", FOLDS),

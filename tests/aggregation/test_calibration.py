@@ -86,7 +86,9 @@ def test_bad_input_raises(name: str) -> None:
 def a_model(**changed: Any) -> RaterModel:
     matrix = np.array([[0.8, 0.1, 0.1], [0.25, 0.25, 0.5]])
     parts = {"raters": ("ann",), "truths": ("invalid", "valid"), "answers": WORDS, "matrices": matrix[None]}
-    return RaterModel(**{**parts, "fallback_matrix": np.full((2, 3), 1 / 3), "prior": np.array([0.75, 0.25]), **changed})
+    return RaterModel(
+        **{**parts, "fallback_matrix": np.full((2, 3), 1 / 3), "prior": np.array([0.75, 0.25]), **changed}
+    )
 
 
 @given(ROWS, st.integers(0, 1_000))

@@ -34,9 +34,9 @@ def test_classes_are_sorted_by_dropped_share_then_number_then_id() -> None:
 
 
 def test_losing_much_lists_classes_that_lose_more_than_a_third() -> None:
-    assert cleaning().classes_losing_many() == [(2, 3, 2), (1, 2, 1)]
+    assert cleaning().classes_with_many_dropped() == [(2, 3, 2), (1, 2, 1)]
     third = cleaning(class_ids=np.array([0, 0, 0, 1, 1, 1], np.int32), kept=np.array([False, True, True] * 2))
-    assert third.classes_losing_many() == []
+    assert third.classes_with_many_dropped() == []
 
 
 def test_text_shows_number_of_kept_images() -> None:

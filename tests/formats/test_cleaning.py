@@ -8,7 +8,7 @@ import pytest
 
 from reassess.core import Classes, Cleaning, LabelNoise
 from reassess.errors import OutputError
-from reassess.formats import read_clean_list, write_clean_list, write_details, write_noise
+from reassess.formats import read_clean_list, write_clean_list, write_cleaning_details, write_noise
 from reassess.formats.files import read_lines
 from tests.helpers import Refused
 
@@ -57,7 +57,7 @@ def test_name_with_line_break_raises(refused_text: Refused, tmp_path: Path) -> N
 
 def test_details_have_a_row_per_image_and_null_if_unknown(tmp_path: Path) -> None:
     path = tmp_path / "details.csv"
-    write_details(path, cleaning())
+    write_cleaning_details(path, cleaning())
     assert path.read_text(encoding="utf-8") == (
         "image,class,label_quality,suggested,reason,kept\ncat/ä b.png,cat,0.75,cat,the label is likely,1\n"
         '"x,y.png",dog,0.25,cat,another class is likelier,0\nz.png,dog,,,"why, so",1\n'
@@ -67,7 +67,7 @@ def test_details_have_a_row_per_image_and_null_if_unknown(tmp_path: Path) -> Non
 @pytest.mark.parametrize("suffix", [".parquet", ".jsonl"])
 def test_classes_without_names_are_written_as_ids(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"details{suffix}"
-    write_details(path, cleaning(Classes(2)))
+    write_cleaning_details(path, cleaning(Classes(2)))
     table = pl.read_parquet(path) if suffix == ".parquet" else pl.read_ndjson(path)
     assert table.rows() == [
         ("cat/ä b.png", 0, 0.75, 0, "the label is likely", 1),
@@ -84,6 +84,6 @@ def test_noise_has_a_row_per_true_class_and_label(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(("write", "name"), [(write_clean_list, "clean.csv"), (write_details, "details.txt")])
+@pytest.mark.parametrize(("write", "name"), [(write_clean_list, "clean.csv"), (write_cleaning_details, "details.txt")])
 def test_wrong_suffix_raises(refused: Refused, write: object, name: str, tmp_path: Path) -> None:
     assert refused(write, tmp_path / name, cleaning()) == f"wrong-suffix at {name}"

@@ -40,7 +40,7 @@ WRITERS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "write_chart": (".svg", ("label-count", FINDINGS)),
     "write_folds": (".csv", (FOLDS,)),
     "write_clean_list": (".txt", (CLEANING,)),
-    "write_details": (".csv", (CLEANING,)),
+    "write_cleaning_details": (".csv", (CLEANING,)),
     "write_noise": (".csv", (NOISE,)),
     "write_labels": (".csv", (LABELS,)),
     "write_predictions": (".csv", (PREDICTIONS,)),

@@ -150,7 +150,7 @@ def make_cleaning(
             f"({counted(len(dropped_names), 'class', 'classes')} of {held_out.classes:,})",
             fix="keep less certain labels, or remove such classes from the labels and the predictions",
         )
-    many = [labels.classes.label(class_id) for class_id, *_ in cleaning.classes_losing_many()]
+    many = [labels.classes.label(class_id) for class_id, *_ in cleaning.classes_with_many_dropped()]
     if many:
         text = f"more than a third is dropped of {some(many, most=3)}: look at these before you train without them"
         warnings.warn(text, ReassessWarning, stacklevel=3)

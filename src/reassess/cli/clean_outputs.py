@@ -13,7 +13,7 @@ from reassess.cli.packages import check_packages
 from reassess.cli.part_inputs import images_path
 from reassess.core import Benchmark, Cleaning, Match, Sample
 from reassess.errors import DataError
-from reassess.formats import write_clean_list, write_details, write_label_errors
+from reassess.formats import write_clean_list, write_cleaning_details, write_label_errors
 from reassess.formats.files import write_atomically
 from reassess.formats.image_lists import CLEAN_LIST_SUFFIXES
 from reassess.formats.tables import TABLE_SUFFIXES
@@ -68,7 +68,7 @@ class CleaningOutputs:
             write = write_clean_list if self.lists_kept else write_label_errors
             write(self.output, cleaning, force=call.force)
             if self.details is not None:
-                write_details(self.details, cleaning, force=call.force)
+                write_cleaning_details(self.details, cleaning, force=call.force)
             if self.page is None or self.images is None:
                 return None
             if cleaning.kept.all():

@@ -291,7 +291,9 @@ class Classes(Shown):
                     fix=UNIFY_CLASS_NAMES,
                 )
             merged = Classes.from_texts((*self.texts, *classes.texts))
-            warn_about_case(merged, known_groups=(*self.names_differing_by_case, *classes.names_differing_by_case))
+            warn_about_case_variants(
+                merged, known_groups=(*self.names_differing_by_case, *classes.names_differing_by_case)
+            )
             return merged
         if self.has_local_ids or classes.has_local_ids:
             local, shared = (self, classes) if self.has_local_ids else (classes, self)
@@ -350,8 +352,10 @@ def class_list_for_ids(classes: Classes | None, *, where: object = None, fix: Fi
     raise DataError("ids-of-names", CLASS_IDS_UNKNOWN, where=where, found=names, fix=fix)
 
 
-def warn_about_case(classes: Classes, *, where: object = None, known_groups: Collection[tuple[str, ...]] = ()) -> None:
-    """Warn about different classes whose names differ only in case, except `known_groups` groups."""
+def warn_about_case_variants(
+    classes: Classes, *, where: object = None, known_groups: Collection[tuple[str, ...]] = ()
+) -> None:
+    """Warn about different classes whose names differ only in case, except the groups in `known_groups`."""
     groups = [" and ".join(names) for names in classes.names_differing_by_case if names not in known_groups]
     if groups:
         text = f"names that differ only in case are different classes: {some(groups, most=3)}"

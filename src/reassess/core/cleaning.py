@@ -160,10 +160,10 @@ class Cleaning(Shown):
             "images": len(self),
             "kept": int(np.count_nonzero(self.kept)),
             "classes": classes,
-            "losing_much": [class_id for class_id, *_ in self.classes_losing_many()],
+            "losing_much": [class_id for class_id, *_ in self.classes_with_many_dropped()],
             "noise": None if self.noise is None else self.noise.to_json(),
         }
 
-    def classes_losing_many(self) -> list[tuple[int, int, int]]:
+    def classes_with_many_dropped(self) -> list[tuple[int, int, int]]:
         """Return the rows of `by_class` for classes that lose more than a third of their images."""
         return [(c, count, dropped) for c, count, dropped in self.by_class() if dropped > _MAX_DROPPED_SHARE * count]

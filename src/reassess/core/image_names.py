@@ -133,7 +133,7 @@ def _find_rows(keys: tuple[str, ...], known_keys: tuple[str, ...]) -> npt.NDArra
 
 
 def check_image_names(names: Sequence[str], where: str) -> None:
-    """Raise `DataError` if a name is empty or contains a lone surrogate, or two names are the same image."""
+    """Raise `DataError` if a name is empty or not valid Unicode, or two names mean the same image."""
     if "" in names:
         raise DataError(
             "missing-value", "image name is empty", where=f"{where}, row {names.index('')}", fix="name every image"

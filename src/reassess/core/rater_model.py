@@ -21,7 +21,7 @@ VALIDITY = ("invalid", "valid")
 
 @dataclass(frozen=True, eq=False)
 class RaterModel:
-    """A confusion matrix per rater, one for all other raters, and the prior of truths."""
+    """A confusion matrix per rater, a fallback matrix for unknown raters, and the prior of truths."""
 
     raters: tuple[Id, ...]  # R raters with their own matrix
     truths: tuple[Id, ...]  # T possible truths of an item

@@ -9,7 +9,7 @@ from typing import Any
 
 from reassess.core import IMAGENET, Benchmark, Classes, LabelSets, StopRule
 from reassess.core.checks import check_type
-from reassess.core.classes import UNKNOWN_CLASS_NAME, warn_about_case
+from reassess.core.classes import UNKNOWN_CLASS_NAME, warn_about_case_variants
 from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings
 from reassess.data.image_folders import list_images
 from reassess.data.sources import resolve
@@ -158,7 +158,7 @@ def labels_from_folders(images: Sequence[str], classes: Classes | None = None) -
     folders = [name.split("/")[-2] for name in images]
     if classes is None:
         classes = _classes_of_folders(folders)
-        warn_about_case(classes, where="class folders")
+        warn_about_case_variants(classes, where="class folders")
     id_of = {folder: classes.find(folder) for folder in dict.fromkeys(folders)}
     unknown = [folder for folder, class_id in id_of.items() if class_id is None]
     if unknown:

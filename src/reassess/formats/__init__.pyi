@@ -18,7 +18,7 @@ from .score_files import read_score_file as read_score_file
 from .score_files import write_scores as write_scores
 from .simple_tables import read_duplicates as read_duplicates
 from .simple_tables import read_folds as read_folds
-from .simple_tables import write_details as write_details
+from .simple_tables import write_cleaning_details as write_cleaning_details
 from .simple_tables import write_duplicates as write_duplicates
 from .simple_tables import write_folds as write_folds
 from .simple_tables import write_label_errors as write_label_errors

@@ -50,7 +50,7 @@ def read_npy(path: Path) -> npt.NDArray[Any]:
     try:
         return np.memmap(path, dtype, "r", head, shape, order) if size else np.empty(shape, dtype)
     except (*_HEADER_ERRORS, OSError) as error:
-        raise _damaged_error(path, error) from error
+        raise _damaged_archive_error(path, error) from error
 
 
 class Archive(Mapping[str, npt.NDArray[Any]]):
@@ -83,7 +83,7 @@ class Archive(Mapping[str, npt.NDArray[Any]]):
                 _check_code_points(array)
                 return array
             except (ValueError, TypeError) as error:  # numpy rejects the shape
-                raise _damaged_error(self.path, error) from error
+                raise _damaged_archive_error(self.path, error) from error
 
     def _map_member(self, name: str, header_size: int, dtype: np.dtype[Any]) -> npt.NDArray[np.uint8] | None:
         """Map an uncompressed npy file from disk; None if it must be read instead, or is damaged."""
@@ -114,7 +114,7 @@ class Archive(Mapping[str, npt.NDArray[Any]]):
         except DataError:
             raise
         except ZIP_ERRORS as error:
-            raise _damaged_error(self.path, error) from error
+            raise _damaged_archive_error(self.path, error) from error
 
     def find_name(self, *names: str) -> str:
         """Return the first name that is an array of the archive."""
@@ -138,7 +138,7 @@ def open_archive(path: Path) -> Iterator[Archive]:
     try:
         file = zipfile.ZipFile(path)
     except (*ZIP_ERRORS, ValueError) as error:
-        raise _damaged_error(path, error) from error
+        raise _damaged_archive_error(path, error) from error
     with file:
         check_unpacked_size(path, file)
         yield Archive(path, file)
@@ -192,11 +192,11 @@ def read_header(stream: IO[bytes], path: Path, name: str | None = None) -> tuple
         if not all(0 <= size <= _MAX_SIZE for size in shape):
             raise ValueError(f"invalid shape {shape}")
     except _HEADER_ERRORS as error:
-        raise _damaged_error(path, error) from error
+        raise _damaged_archive_error(path, error) from error
     if dtype.hasobject:
         raise _pickle_error(path, "the file" if name is None else f"array {name}")
     if not dtype.itemsize and math.prod(shape) > _MAX_EMPTY_TEXTS:
-        raise _damaged_error(path, ValueError(f"{math.prod(shape):,} values of {dtype} take no bytes"))
+        raise _damaged_archive_error(path, ValueError(f"{math.prod(shape):,} values of {dtype} take no bytes"))
     return dtype, shape, fortran
 
 
@@ -227,7 +227,7 @@ def _refuse_pickle(path: Path) -> None:
             raise _pickle_error(path, "the file")
 
 
-def _damaged_error(path: Path, error: Exception) -> DataError:
+def _damaged_archive_error(path: Path, error: Exception) -> DataError:
     if "Python objects" in str(error):
         return _pickle_error(path, "the file")
     kind = path.suffix.lower().lstrip(".")

@@ -14,7 +14,7 @@ from reassess.errors import DataError, at
 from reassess.formats.files import as_path, suffix_of
 from reassess.formats.question_columns import columns_from_questions, questions_from_table
 from reassess.formats.table_codec import ClassId, Integer, Share, TableFormat, Text, TextLists, read_cells, write_object
-from reassess.formats.tables import TABLE_SUFFIXES, factorize, read_table, to_nullable_floats
+from reassess.formats.tables import TABLE_SUFFIXES, find_unique_values, read_table, to_nullable_floats
 
 if TYPE_CHECKING:
     import polars as pl
@@ -37,11 +37,11 @@ def _values_by_source(candidates: Candidates) -> Mapping[str, Any]:
 
 def _make_candidates(cells: Mapping[str, Any]) -> Candidates:
     """Make candidates from a table with a row per source; images are sorted by name."""
-    images, image_ids = factorize(cells["image"])
+    images, image_ids = find_unique_values(cells["image"])
     keys = image_keys(images)
     order = sorted(range(len(images)), key=keys.__getitem__)
     position = np.argsort(order)
-    sources, source_ids = factorize(cells["source"])
+    sources, source_ids = find_unique_values(cells["source"])
     class_ids, classes = cells["class"]
     return Candidates.from_rows(
         [images[number] for number in order],

@@ -20,7 +20,7 @@ from reassess.formats.tables import (
     find_column,
     locate_row,
     read_table,
-    refuse_missing,
+    refuse_missing_values,
     to_integers,
     write_table,
 )
@@ -136,7 +136,7 @@ def _read_columns(path: Path, *names: str) -> list[Sequence[str]]:
     table = read_table(path, text_columns=names)
     columns = [table[find_column(path, table, name)] for name in names]
     for series in columns:
-        refuse_missing(path, series.set(series.str.strip_chars() == "", None))
+        refuse_missing_values(path, series.set(series.str.strip_chars() == "", None))
     return [series.to_list() for series in columns]
 
 
@@ -215,7 +215,7 @@ def _read_class_table(path: Path) -> Classes:
         for cell in columns["synonyms"].fill_null("")
     ]
     definitions = [composed(cell.strip()) for cell in columns["definition"].fill_null("")]
-    refuse_missing(path, columns["wnid"])
+    refuse_missing_values(path, columns["wnid"])
     wnids = [text.strip() for text in columns["wnid"]]
     check_unique(wnids, thing="a wnid", where=lambda row: f"{path}, class {ids[row]}")
     _check_names(names, lambda row: f"{path}, class {ids[row]}")
@@ -233,7 +233,7 @@ def _read_class_table(path: Path) -> Classes:
 
 def _check_ids_complete(path: Path, series: "pl.Series") -> "pl.Series":
     """Return the class ids; `DataError` unless each of 0, 1, ... is there once."""
-    refuse_missing(path, series)
+    refuse_missing_values(path, series)
     ids = to_integers(path, series)
     check_range(ids, 0, ids.len() - 1, what="class id", where=lambda row: locate_row(path, row, "id"))
     check_unique(ids.to_list(), thing="a class id", where=lambda row: locate_row(path, row, "id"))

@@ -250,7 +250,7 @@ class _PendingFile:
         return cls(path, target, Path(name), force)
 
     def move_to_target(self) -> None:
-        """Move the temporary file to the target; replace a file that exists by now only with `force`."""
+        """Move the temporary file to its target; replace an existing file only with `force`."""
         if self.force:
             self.temporary.replace(self.target)
             return

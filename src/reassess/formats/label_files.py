@@ -24,7 +24,14 @@ from reassess.formats.review_files import (
     read_json_reviews,
     read_review_table,
 )
-from reassess.formats.tables import TABLE_SUFFIXES, find_column, read_table, refuse_missing, to_integers, write_table
+from reassess.formats.tables import (
+    TABLE_SUFFIXES,
+    find_column,
+    read_table,
+    refuse_missing_values,
+    to_integers,
+    write_table,
+)
 from reassess.text import some
 
 if TYPE_CHECKING:
@@ -203,7 +210,7 @@ def _lists_from_table(path: Path, table: "pl.DataFrame") -> tuple[Sequence[str],
     classes = table[find_column(path, table, "class")]
     if classes.dtype.is_numeric():
         classes = to_integers(path, classes)
-    refuse_missing(path, images)
+    refuse_missing_values(path, images)
     lists: dict[str, list[Any]] = {}
     for name, value in zip(images.to_list(), classes.to_list(), strict=True):
         lists.setdefault(name, []).append(value)

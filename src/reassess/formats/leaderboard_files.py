@@ -18,7 +18,7 @@ from reassess.formats.tables import (
     find_column,
     locate_row,
     read_table,
-    refuse_missing,
+    refuse_missing_values,
     to_floats,
     to_integers,
     to_text,
@@ -71,7 +71,7 @@ def read_leaderboard(*paths: str | Path, family: re.Pattern[str] = Leaderboard.f
     """
     files = [as_path(path) for path in paths]
     kinds = {path: suffix_of(path, (*TABLE_SUFFIXES, ".json"), "a leaderboard") for path in files}
-    tables = [_Table(path, read_table(path, text_columns=("model",))) for path in files if kinds[path] != ".json"]
+    tables = [_ResultTable(path, read_table(path, text_columns=("model",))) for path in files if kinds[path] != ".json"]
     rows = [row for table in tables if table.has_both_accuracies for row in table.leaderboard_rows()]
     halves = [table for table in tables if not table.has_both_accuracies]
     joined_rows, dropped_row_counts = _join_tables(halves) if halves else ([], {})
@@ -82,7 +82,7 @@ def read_leaderboard(*paths: str | Path, family: re.Pattern[str] = Leaderboard.f
 
 
 @dataclass(frozen=True)
-class _Table:
+class _ResultTable:
     """A table with a row per model and image size: with both accuracies, or with one of them."""
 
     path: Path
@@ -100,7 +100,7 @@ class _Table:
     def keys(self) -> list[_ModelKey]:
         """The model and image size of each row."""
         models = self.table[find_column(self.path, self.table, "model")]
-        refuse_missing(self.path, models)
+        refuse_missing_values(self.path, models)
         sizes = self.table["img_size"] if "img_size" in self.table.columns else None
         image_sizes = [None] * len(models) if sizes is None else to_integers(self.path, sizes).to_list()
         return list(zip(models.to_list(), image_sizes, strict=True))
@@ -160,7 +160,7 @@ class _Table:
         return {key: row for row, key in enumerate(self.keys)}
 
 
-def _join_tables(tables: Sequence[_Table]) -> tuple[list[LeaderboardRow], dict[str, int]]:
+def _join_tables(tables: Sequence[_ResultTable]) -> tuple[list[LeaderboardRow], dict[str, int]]:
     """Join a table of original and a table of ReaL accuracy; count the rows that are in only one table."""
     originals, reals = [half for half in tables if not half.is_real], [half for half in tables if half.is_real]
     if (len(originals), len(reals)) != (1, 1):

@@ -26,10 +26,10 @@ def find_bad_page(path: Path) -> str | None:
             chunks = [column[_META] for group in metadata[_ROW_GROUPS] for column in group[_COLUMNS]]
         except _NOT_PARQUET:  # polars raises its own error
             return None
-        return next((found for chunk in chunks if (found := _find_bad_page_in(data, chunk)) is not None), None)
+        return next((found for chunk in chunks if (found := _find_bad_page_of_column(data, chunk)) is not None), None)
 
 
-def _find_bad_page_in(data: mmap.mmap, chunk: dict[int, Any]) -> str | None:
+def _find_bad_page_of_column(data: mmap.mmap, chunk: dict[int, Any]) -> str | None:
     try:
         start = chunk.get(_DICTIONARY_OFFSET) or chunk[_DATA_OFFSET]
         offset, end = start, start + chunk[_CHUNK_SIZE]

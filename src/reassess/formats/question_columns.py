@@ -11,9 +11,9 @@ import numpy.typing as npt
 from reassess.core import Classes, Questions
 from reassess.core.checks import check_range, check_shape
 from reassess.core.class_names import MAX_CLASSES, parse_class_id
-from reassess.core.classes import UNKNOWN_CLASS_NAME, class_list_for_ids, warn_about_case
+from reassess.core.classes import UNKNOWN_CLASS_NAME, class_list_for_ids, warn_about_case_variants
 from reassess.errors import DataError
-from reassess.formats.tables import find_column, locate_row, refuse_missing, to_integers, to_text
+from reassess.formats.tables import find_column, locate_row, refuse_missing_values, to_integers, to_text
 from reassess.text import composed, shortened, some
 
 if TYPE_CHECKING:
@@ -24,10 +24,10 @@ def class_ids_from_column(
     path: Path, series: "pl.Series", classes: Classes | None
 ) -> tuple[npt.NDArray[np.int64], Classes]:
     """Return the class id of each row of a column, and the class list."""
-    refuse_missing(path, series)
+    refuse_missing_values(path, series)
     if series.dtype.is_numeric():
         ids = to_integers(path, series)
-        refuse_missing(path, ids)
+        refuse_missing_values(path, ids)
         return ids.to_numpy(), class_list_for_ids(classes, where=path)
     import polars as pl
 
@@ -42,7 +42,7 @@ def class_ids_from_column(
 
 
 def class_ids_from_texts(path: Path, texts: Sequence[str], classes: Classes | None) -> tuple[dict[str, int], Classes]:
-    """Return the class id of each text, and the class list; its errors may not name the file."""
+    """Return the class id of each text, and the class list."""
     if any(not text.strip() for text in texts):
         raise _empty_name_error(path)
     numbers = {text: class_id for text in texts if (class_id := parse_class_id(text)) is not None}
@@ -74,7 +74,7 @@ def class_ids_from_texts(path: Path, texts: Sequence[str], classes: Classes | No
     if numbers:  # without a class list, names are numbered by their sorted order, which ids would not fit
         raise mixed_ids_error(path, some([min(numbers), min(set(texts) - numbers.keys())]))
     classes = Classes.from_texts(texts)
-    warn_about_case(classes, where=path)
+    warn_about_case_variants(classes, where=path)
     id_of = {text: class_id for class_id, text in enumerate(classes.texts)}
     return {text: id_of[composed(text.strip())] for text in texts}, classes
 
@@ -144,7 +144,7 @@ def info_from_questions(questions: Questions) -> npt.NDArray[np.str_]:
 def questions_from_table(path: Path, table: "pl.DataFrame", classes: Classes | None = None) -> Questions:
     """Make questions from the columns image and class, one per row."""
     image = table[find_column(path, table, "image")].cast(str)
-    refuse_missing(path, image)
+    refuse_missing_values(path, image)
     class_ids, classes = class_ids_from_column(path, table[find_column(path, table, "class")], classes)
     return Questions.from_columns(image.to_list(), class_ids, classes)
 

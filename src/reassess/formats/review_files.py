@@ -14,7 +14,7 @@ from reassess.core.checks import check_range
 from reassess.errors import DataError, ReassessWarning, at
 from reassess.formats.json_files import wrong_json_error
 from reassess.formats.question_columns import class_ids_from_lists
-from reassess.formats.tables import find_column, locate_row, refuse_missing, to_floats, to_integers
+from reassess.formats.tables import find_column, locate_row, refuse_missing_values, to_floats, to_integers
 from reassess.text import counted, some
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _read_row_reviews(path: Path, table: "pl.DataFrame") -> list[Review]:
     images, answers = (table[find_column(path, table, name)] for name in ("image", "answer"))
     classes = table[find_column(path, table, "class")]
     for series in (images, answers):
-        refuse_missing(path, series)
+        refuse_missing_values(path, series)
     if classes.dtype.is_numeric():
         classes = to_integers(path, classes)
     reviews: dict[str, dict[str, Any]] = {}
@@ -147,7 +147,7 @@ def _read_row_reviews(path: Path, table: "pl.DataFrame") -> list[Review]:
 def _read_list_reviews(path: Path, table: "pl.DataFrame", classes: Classes | None) -> list[Review]:
     """Read reviews from a table with a row per image, and lists of classes in its cells."""
     images = table[find_column(path, table, *_NAMES)]
-    refuse_missing(path, images)
+    refuse_missing_values(path, images)
     headings = {key: next((name for name in names if name in table.columns), None) for key, names in _COLUMNS.items()}
     cells = {key: [None] * table.height if name is None else table[name].to_list() for key, name in headings.items()}
     reviews = []
@@ -193,7 +193,7 @@ def _read_verdicts(path: Path, table: "pl.DataFrame", read_original: Callable[[]
     if read_original is None:
         raise DataError("missing-original", "verdicts need the original labels", where=path)
     original = read_original()
-    refuse_missing(path, table[_NUMBER])
+    refuse_missing_values(path, table[_NUMBER])
     images = [f"ILSVRC2012_val_{number:08d}.JPEG" for number in to_integers(path, table[_NUMBER]).to_list()]
     verdicts = to_floats(path, table[_CORRECT]).to_numpy()
     check_range(verdicts, -1, 1, what=_CORRECT, where=lambda row: locate_row(path, row))

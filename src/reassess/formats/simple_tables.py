@@ -172,7 +172,7 @@ _POSTERIOR: TableFormat[Posterior] = TableFormat(
 
 
 def write_posterior(path: str | Path, posterior: Posterior, *, force: bool = False) -> None:
-    """Write the posterior of plain items, with a row per item and answer. Questions have scores instead."""
+    """Write the posterior of plain items, with a row per item and answer; questions have scores."""
     write_object(_POSTERIOR, path, posterior, force=force)
 
 
@@ -212,7 +212,7 @@ def write_label_errors(path: str | Path, cleaning: Cleaning, *, force: bool = Fa
     write_object(_LABEL_ERRORS, path, cleaning, force=force)
 
 
-def write_details(path: str | Path, cleaning: Cleaning, *, force: bool = False) -> None:
+def write_cleaning_details(path: str | Path, cleaning: Cleaning, *, force: bool = False) -> None:
     """Write a row per image: image, class, label_quality, suggested, reason and kept (1 or 0).
 
     `label_quality` and `suggested` are null if unknown.

@@ -17,7 +17,7 @@ from reassess.formats.tables import (
     find_column,
     locate_row,
     read_table,
-    refuse_missing,
+    refuse_missing_values,
     to_integers,
     to_nullable_floats,
     to_text,
@@ -50,10 +50,10 @@ class _Column:
     cell_name: str = ""
     is_required: bool = True
 
-    def _read(self, cells: _Cells) -> Any:
+    def _read_cells(self, cells: _Cells) -> Any:
         raise NotImplementedError  # for a column that can only be written
 
-    def _write(self, values: Any) -> "pl.Series":
+    def _write_column(self, values: Any) -> "pl.Series":
         import polars as pl
 
         return pl.Series(self.name, values)
@@ -65,13 +65,13 @@ class Text(_Column):
 
     is_nullable: bool = False
 
-    def _read(self, cells: _Cells) -> Any:
+    def _read_cells(self, cells: _Cells) -> Any:
         texts = to_text(cells.path, cells.series).replace("", None)
         if not self.is_nullable:
-            refuse_missing(cells.path, texts)
+            refuse_missing_values(cells.path, texts)
         return texts
 
-    def _write(self, values: Any) -> "pl.Series":
+    def _write_column(self, values: Any) -> "pl.Series":
         import polars as pl
 
         return pl.Series(self.name, values, dtype=pl.String)
@@ -85,17 +85,17 @@ class Integer(_Column):
     maximum: float = np.inf
     is_nullable: bool = False
 
-    def _read(self, cells: _Cells) -> Any:
+    def _read_cells(self, cells: _Cells) -> Any:
         numbers = to_integers(cells.path, cells.series)
         if not self.is_nullable:
-            refuse_missing(cells.path, numbers)
+            refuse_missing_values(cells.path, numbers)
         filled = numbers.fill_null(self.minimum).to_numpy()
         what = self.cell_name or self.name
         check_range(filled, self.minimum, self.maximum, what=what, where=cells.locate)
         return numbers.fill_null(0).to_numpy().astype(np.int64)
 
-    def _write(self, values: Any) -> "pl.Series":
-        series = super()._write(values)
+    def _write_column(self, values: Any) -> "pl.Series":
+        series = super()._write_column(values)
         return series.replace(0, None) if self.is_nullable else series
 
 
@@ -105,22 +105,22 @@ class Number(_Column):
 
     is_nullable: bool = False
 
-    def _read(self, cells: _Cells) -> Any:
+    def _read_cells(self, cells: _Cells) -> Any:
         numbers = to_nullable_floats(cells.path, cells.series).cast(float)
         if not self.is_nullable:
-            refuse_missing(cells.path, numbers)
+            refuse_missing_values(cells.path, numbers)
         return numbers.to_numpy()
 
-    def _write(self, values: Any) -> "pl.Series":
-        series = super()._write(values)
+    def _write_column(self, values: Any) -> "pl.Series":
+        series = super()._write_column(values)
         return series.fill_nan(None) if self.is_nullable else series
 
 
 class Share(Number):
     """A column of numbers from 0 to 1."""
 
-    def _read(self, cells: _Cells) -> Any:
-        values = super()._read(cells)
+    def _read_cells(self, cells: _Cells) -> Any:
+        values = super()._read_cells(cells)
         filled = np.where(cells.series.is_null().to_numpy(), 0, values)
         check_range(filled, 0, 1, what=self.cell_name or self.name, where=cells.locate)
         return values
@@ -129,10 +129,10 @@ class Share(Number):
 class ClassId(_Column):
     """A column of classes (id, wnid or name), as ids and a class list; -1 is written as an empty cell."""
 
-    def _read(self, cells: _Cells) -> Any:
+    def _read_cells(self, cells: _Cells) -> Any:
         return class_ids_from_column(*cells)
 
-    def _write(self, values: Any) -> "pl.Series":
+    def _write_column(self, values: Any) -> "pl.Series":
         ids, classes = values
         series: pl.Series = classes.to_column(ids).alias(self.name)
         return series
@@ -141,7 +141,7 @@ class ClassId(_Column):
 class TextLists(_Column):
     """A column of lists of texts, separated by `; ` in CSV and TSV. It can only be written."""
 
-    def _write(self, values: Any) -> "pl.Series":
+    def _write_column(self, values: Any) -> "pl.Series":
         import polars as pl
 
         return pl.Series(self.name, values, dtype=pl.List(pl.String))
@@ -188,7 +188,7 @@ def read_cells(
     assert table_format.make_object is not None
     with at(path):
         cells = {
-            column.name: column._read(_Cells(path, table[find_column(path, table, column.name)], classes))
+            column.name: column._read_cells(_Cells(path, table[find_column(path, table, column.name)], classes))
             for column in table_format.columns
             if column.is_required or column.name in table.columns
         }
@@ -211,7 +211,7 @@ def write_object(
     suffix = suffix_of(path, table_format.suffixes, table_format.thing)
     values = table_format.get_values(value)
     table = pl.DataFrame(
-        [column._write(values[column.name]) for column in table_format.columns if column.name in values]
+        [column._write_column(values[column.name]) for column in table_format.columns if column.name in values]
     )
     if suffix in (".csv", ".tsv"):
         table = table.with_columns(pl.col(pl.List(pl.String)).list.join("; "))

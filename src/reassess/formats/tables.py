@@ -41,14 +41,14 @@ def refuse_fork() -> None:
 
 
 def _record_threads() -> None:
-    """Note, before a fork, whether polars has threads."""
+    """Remember, before a fork, whether polars has threads."""
     paths = _THREADS.glob("*/comm") if "polars" in sys.modules else ()
     with suppress(OSError):  # a thread may have ended
         _has_threads["this process"] = any(_POLARS_THREAD.match(path.read_text()) for path in paths)
 
 
 def _record_parent_threads() -> None:
-    """Note, in the forked process, whether polars had threads in the parent."""
+    """Remember, in the forked process, whether polars had threads in the parent."""
     _has_threads["parent"] |= _has_threads["this process"]
 
 
@@ -183,7 +183,9 @@ def find_column(path: Path, table: "pl.DataFrame", *names: str, fix: str = "rena
     )
 
 
-def refuse_missing(path: Path, series: "pl.Series", *, per_row: int = 1, is_needed: "pl.Series | None" = None) -> None:
+def refuse_missing_values(
+    path: Path, series: "pl.Series", *, per_row: int = 1, is_needed: "pl.Series | None" = None
+) -> None:
     """Raise `DataError` if a column has a missing value, in the rows where `is_needed` is true if given."""
     is_missing = series.is_null() if is_needed is None else series.is_null() & is_needed
     if is_missing.any():
@@ -214,7 +216,7 @@ def to_integers(path: Path, series: "pl.Series", *, per_row: int = 1) -> "pl.Ser
 
 def to_floats(path: Path, series: "pl.Series", *, per_row: int = 1) -> "pl.Series":
     """Convert a column without nulls to floats; numbers may be text. `per_row` as for `to_integers`."""
-    refuse_missing(path, series, per_row=per_row)
+    refuse_missing_values(path, series, per_row=per_row)
     return to_nullable_floats(path, series, per_row=per_row)
 
 
@@ -272,7 +274,7 @@ def to_text(path: Path, series: "pl.Series") -> "pl.Series":
     ) from cause
 
 
-def factorize(series: "pl.Series") -> tuple[list[Any], npt.NDArray[np.int64]]:
+def find_unique_values(series: "pl.Series") -> tuple[list[Any], npt.NDArray[np.int64]]:
     """Return the unique values, in order of first appearance, and the position of each row's value."""
     import polars as pl
 

@@ -84,7 +84,7 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
     with at(path):
         class_ids, classes = _find_class_ids(path, lines, classes)
     check_range(class_ids, 0, classes.largest_id, what="class id", where=lambda row: asked[row].where)
-    _check_names(lines, class_ids.tolist(), classes)
+    _check_class_names(lines, class_ids.tolist(), classes)
     _refuse_repeats(path, lines, asked, class_ids.tolist(), classes)
     position: dict[str, int] = {}
     image_ids = np.array([position.setdefault(line.image, len(position)) for line in lines], np.int32)
@@ -225,7 +225,7 @@ def _task_error(where: str, allowed: str, found_value: Any) -> DataError:
     )
 
 
-def _check_names(lines: Sequence[_TaskLine], class_ids: Sequence[int], classes: Classes) -> None:
+def _check_class_names(lines: Sequence[_TaskLine], class_ids: Sequence[int], classes: Classes) -> None:
     """Raise if a class has another name in the benchmark: the tasks are from another class list."""
     if not classes.names:
         return

@@ -25,7 +25,7 @@ BLIND_ANSWERS = {
 
 @dataclass(frozen=True)
 class BalancedAccuracy:
-    """Mean of the accuracy on valid questions (sensitivity) and on invalid ones (specificity); maybe is half correct.
+    """Mean of sensitivity (on valid questions) and specificity (on invalid); maybe is half correct.
 
     Parameters
     ----------

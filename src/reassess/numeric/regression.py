@@ -81,7 +81,7 @@ class PolynomialFit(Shown):
         return float(self._powers(x) @ self.coefficients)
 
     def prediction_interval(self, x: float) -> tuple[float, float]:
-        """Compute a 95 % interval for y in a row at x from a new group, with normal errors.
+        """Compute a 95 % interval for y at x in a new group, assuming normal errors.
 
         It adds two variances: that of rows around the polynomial of a fit without their group, which includes the
         differences between groups, and that of the polynomial at x. The degrees of freedom of Student's t are groups

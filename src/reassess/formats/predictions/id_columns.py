@@ -14,7 +14,7 @@ from reassess.core.class_names import parse_class_id
 from reassess.core.classes import missing_class_list_error
 from reassess.errors import DataError
 from reassess.formats.predictions.output_lists import describe_unknown_names, refuse_ids, suggest_spelling
-from reassess.formats.tables import locate_row, refuse_missing, to_integers
+from reassess.formats.tables import locate_row, refuse_missing_values, to_integers
 from reassess.text import some
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def flatten_lists(path: Path, series: "pl.Series") -> tuple["pl.Series", int]:
         raise DataError(
             "wrong-type", "not a list of ids or scores", where=f"{path}, column {series.name}", found=str(series.dtype)
         )
-    refuse_missing(path, series)
+    refuse_missing_values(path, series)
     lengths = series.list.len()
     differs = lengths != max(lengths[0], 1)
     if differs.any():
@@ -258,7 +258,7 @@ def _read_ids(
     """Read a column of ids, wnids or class names; also return whether it has wnids or names."""
     import polars as pl
 
-    refuse_missing(path, series, per_row=per_row)
+    refuse_missing_values(path, series, per_row=per_row)
     texts = series.unique(maintain_order=True).to_list() if series.dtype == pl.String else []
     name_of = {text: _unquote(text) for text in texts}
     numbers = [name for name in name_of.values() if parse_class_id(name) is not None]

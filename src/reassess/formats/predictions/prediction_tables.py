@@ -36,7 +36,7 @@ from reassess.formats.predictions.id_columns import (
     refuse_scores_beside_ids,
 )
 from reassess.formats.predictions.score_columns import find_scores
-from reassess.formats.tables import read_table, refuse_fork, refuse_missing, to_text
+from reassess.formats.tables import read_table, refuse_fork, refuse_missing_values, to_text
 from reassess.text import some
 
 if TYPE_CHECKING:
@@ -189,5 +189,5 @@ def _find_name_column(path: Path, table: "pl.DataFrame") -> str:
 
 
 def _read_names(path: Path, series: "pl.Series") -> list[str]:
-    refuse_missing(path, series)
+    refuse_missing_values(path, series)
     return to_text(path, series).to_list()

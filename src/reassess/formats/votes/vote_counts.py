@@ -12,7 +12,7 @@ from reassess.core import Classes, Id, Votes
 from reassess.core.checks import check_known, check_range, find_first_duplicate
 from reassess.errors import DataError, ReassessWarning
 from reassess.formats.question_columns import class_ids_from_column, class_ids_from_texts
-from reassess.formats.tables import locate_row, refuse_missing, to_integers, to_text
+from reassess.formats.tables import locate_row, refuse_missing_values, to_integers, to_text
 from reassess.text import some
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def has_counts(table: "pl.DataFrame") -> bool:
 
 def read_counts(path: Path, table: "pl.DataFrame", answers: Sequence[Id] | None, classes: Classes | None) -> Votes:
     """Read votes from a table of counts. See `reassess.read_votes`."""
-    refuse_missing(path, table[_IMAGE])
+    refuse_missing_values(path, table[_IMAGE])
     read = _read_long if _is_long_format(path, table, classes) else _read_wide
     images, image_ids, class_ids, counts, classes = read(path, table, classes)
     if not counts.any():
@@ -63,7 +63,7 @@ def read_counts(path: Path, table: "pl.DataFrame", answers: Sequence[Id] | None,
 
 
 def _is_long_format(path: Path, table: "pl.DataFrame", classes: Classes | None) -> bool:
-    """Return whether the column count has all counts; `DataError` if other columns may have counts too."""
+    """Return whether all counts are in the column count; `DataError` if other columns may have counts."""
     names = [name for name in table.columns if name not in (_IMAGE, _CLASS)]
     if _COUNT not in names:
         return False
@@ -156,7 +156,7 @@ def _ids_of_headings(path: Path, headings: Sequence[str], classes: Classes | Non
 def _parse_counts(path: Path, series: "pl.Series") -> IntArray:
     """Convert a column of whole numbers from 0."""
     counts = to_integers(path, series)
-    refuse_missing(path, counts)
+    refuse_missing_values(path, counts)
     values = np.asarray(counts.to_numpy(), np.int64)
     check_range(values, 0, what="count", where=lambda row: locate_row(path, row, series.name))
     return values

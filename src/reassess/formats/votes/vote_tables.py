@@ -13,7 +13,14 @@ from reassess.core.answers import are_known_answers, normalize_answer, sort_answ
 from reassess.core.items import parse_ids
 from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.formats.question_columns import class_ids_from_column, class_ids_from_texts, columns_from_questions
-from reassess.formats.tables import factorize, find_column, locate_row, read_table, refuse_missing, to_nullable_floats
+from reassess.formats.tables import (
+    find_column,
+    find_unique_values,
+    locate_row,
+    read_table,
+    refuse_missing_values,
+    to_nullable_floats,
+)
 from reassess.formats.votes.vote_counts import class_vote_fields, has_counts, make_count_table, read_counts
 from reassess.text import counted, some
 
@@ -115,8 +122,8 @@ def read_vote_table(
     items, item_ids = _read_items(path, table, classes, are_images=answers_are_classes)
     rater = table[find_column(path, table, *_RATER, fix="add the column (who gave the answer)")]
     answer = table[find_column(path, table, *_ANSWER)]
-    refuse_missing(path, rater, is_needed=answer.is_not_null())
-    refuse_missing(path, answer, is_needed=rater.is_not_null())
+    refuse_missing_values(path, rater, is_needed=answer.is_not_null())
+    refuse_missing_values(path, answer, is_needed=rater.is_not_null())
     is_vote = rater.is_not_null()  # other rows are items without votes
     if not is_vote.any():
         raise DataError("missing-votes", "table has no votes", where=path, fix="write it again")
@@ -174,7 +181,7 @@ def _read_items(
     """Return the items in order of first appearance, and the position of each row's item."""
     if "image" in table.columns and "class" in table.columns:
         image = table["image"]
-        refuse_missing(path, image)
+        refuse_missing_values(path, image)
         class_ids, classes = class_ids_from_column(path, table["class"], classes)
         _, image_ids = factorize_ids(image)
         keys = (image_ids << 32) + class_ids
@@ -184,7 +191,7 @@ def _read_items(
         images = [str(name) for name in image.gather(rows).to_list()]
         return Questions.from_columns(images, class_ids[rows], classes), np.argsort(order)[ids]
     item = table["image" if are_images else _find_item_column(path, table)]
-    refuse_missing(path, item)
+    refuse_missing_values(path, item)
     ids, item_ids = factorize_ids(item)
     return tuple(map(str, ids)) if are_images else ids, item_ids
 
@@ -235,7 +242,7 @@ def _refuse_scale(path: Path, answers: Sequence[Id] | None, classes: Classes | N
 
 def factorize_ids(series: "pl.Series") -> tuple[tuple[Id, ...], npt.NDArray[np.int64]]:
     """Return the unique ids, in order of first appearance, and the position of each row's id."""
-    values, codes = factorize(series)
+    values, codes = find_unique_values(series)
     return parse_ids(values), codes
 
 

@@ -160,7 +160,7 @@ def locate_row(path: Path, row: int, heading: str | None = None) -> str:
 
 
 def find_column(path: Path, table: "pl.DataFrame", *names: str, fix: str = "rename the column, or add it") -> str:
-    """Return the first of several equivalent headings that the table has."""
+    """Return the only one of several equivalent headings that the table has; raise otherwise."""
     found = [name for name in names if name in table.columns]
     if len(found) == 1:
         return found[0]

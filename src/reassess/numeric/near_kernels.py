@@ -43,7 +43,7 @@ def _correlate(a, b):  # type: ignore[no-untyped-def]
 
 @compiled
 def _are_near(hashes, thumbnails, i, j, bits, correlation):  # type: ignore[no-untyped-def]
-    """Return whether two images are near duplicates: compare both whole, or one with a middle."""
+    """Return whether two images are near: compare both whole, or one with the middle of the other."""
     for a, b in ((0, 0), (0, 1), (1, 0)):
         if (
             _count_one_bits(hashes[i, a] ^ hashes[j, b]) <= bits

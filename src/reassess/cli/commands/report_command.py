@@ -145,7 +145,7 @@ def _draw_chart(call: Call, files: tuple[Path, ...], output: Path, kind: str, ju
     if call.json:
         table = chart.table
         results = {"output": str(output), "kind": kind, "title": chart.title}
-        call.print_document("report", results | {"columns": table.columns_in_full, "rows": table.rows_in_full})
+        call.print_document("report", results | {"columns": table.csv_columns, "rows": table.csv_rows})
     else:
         call.note(f"{output}: {chart.title}")
         if chart.note:

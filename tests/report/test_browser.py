@@ -205,7 +205,7 @@ def test_images_can_be_enlarged_by_mouse_and_keyboard(opened: Open) -> None:
     view.keyboard.press("Escape")
     assert not dialog.is_visible()
     assert view.evaluate("document.activeElement.querySelector('img').alt") != first, (
-        "the focus is on the last enlarged image"
+        "the last enlarged image has the focus"
     )
     view.keyboard.press("Enter")
     assert dialog.is_visible()

@@ -86,7 +86,7 @@ def test_texts_of_a_chart_stay_inside_and_do_not_overlap(kind: str, title: str, 
         ("one", "two", "one minus two"),
         ("resnet50.a1_in1k", "vit_large_patch14_clip_336", "resnet50.a1_in1k minus vit_large…_clip_336"),
         ("eva02_large_patch14_448.mim_m38m_ft_in22k_in1k", "tf_efficientnet_b7.ns_jft_in1k",
-         "eva02_la…22k_in1k minus tf_effi…jft_in1k"),
+         "eva02_la…22k_in1k minus tf_effic…jft_in1k"),
     ],
 )  # fmt: skip
 def test_heading_shortens_names_but_no_other_words(a: str, b: str, words: str, draw_figure: DrawFigure) -> None:
